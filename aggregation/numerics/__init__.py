@@ -1,0 +1,1 @@
+"""The numbers behind the annotations: pure functions on numpy arrays, also for a notebook."""
