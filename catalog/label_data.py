@@ -1,0 +1,131 @@
+"""The 1,000 ImageNet classes and the WordNet synsets above them, from the files in `catalog/data/`.
+
+`imagenet_classes.json` holds wnids and superclasses; words and glosses are WordNet's own and come from
+`wordnet_hierarchy.json.gz`, which `./manage build_hierarchy` makes. Sources and licences: data/NOTICE.md.
+Needs no Django.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from catalog.wordnet import Synset
+
+DATA = Path(__file__).resolve().parent / "data"
+CLASSES_FILE = DATA / "imagenet_classes.json"
+HIERARCHY_FILE = DATA / "wordnet_hierarchy.json.gz"
+ROOT_WNID = "n00001740"
+WIKIPEDIA_SEARCH = "https://en.wikipedia.org/wiki/Special:Search"
+FETCH = "Fetch the file from the repository again."
+MAKE_AGAIN = "Fetch the file from the repository, or make it again: ./manage build_hierarchy DATA_NOUN"
+HIERARCHY_LICENCE = (
+    "WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved. Full terms: WORDNET_LICENSE"
+)
+
+
+class LabelDataError(ValueError):
+    """A data file is missing, damaged, or does not fit the other; the message names it and the way out."""
+
+
+@dataclass(frozen=True)
+class SynsetRecord:
+    """A synset: its word forms joined by ", ", and in `hypernyms` the wnids of the next wider synsets."""
+
+    wnid: str
+    words: str
+    gloss: str
+    hypernyms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LabelRecord:
+    """A class: `index` 0-999 is what classifiers predict; 11 superclasses (Tsipras et al. 2020, app. A)."""
+
+    index: int
+    wnid: str
+    words: str
+    gloss: str
+    superclass: str
+    wikipedia_url: str
+
+
+def imagenet_classes(path: Path = CLASSES_FILE) -> list[tuple[str, str]]:
+    """(wnid, superclass) of each class, in index order. Raises LabelDataError."""
+    content = _content(path, path.read_bytes, FETCH)
+    try:
+        names = content["superclasses"]
+        return [(wnid, names[superclass]) for wnid, superclass in content["classes"]]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise LabelDataError(f"{path}: 'classes' is no list of (wnid, superclass index). {FETCH}") from error
+
+
+def hierarchy(path: Path = HIERARCHY_FILE) -> list[SynsetRecord]:
+    """All synsets from the 1,000 classes up to `entity`, in wnid order. Raises LabelDataError."""
+    content = _content(path, lambda: gzip.decompress(path.read_bytes()), MAKE_AGAIN)
+    try:
+        return [
+            SynsetRecord(row["wnid"], row["words"], row["gloss"], tuple(row["hypernyms"]))
+            for row in content["synsets"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise LabelDataError(f"{path}: not a list of synsets under 'synsets'. {MAKE_AGAIN}") from error
+
+
+def imagenet_labels() -> list[LabelRecord]:
+    """The 1,000 classes in index order. Raises LabelDataError."""
+    return label_records(imagenet_classes(), hierarchy())
+
+
+def label_records(classes: Iterable[tuple[str, str]], synsets: Iterable[SynsetRecord]) -> list[LabelRecord]:
+    """The classes with the words and glosses of their synsets. Raises LabelDataError."""
+    by_wnid = {synset.wnid: synset for synset in synsets}
+    records = []
+    for index, (wnid, superclass) in enumerate(classes):
+        if wnid not in by_wnid:
+            raise LabelDataError(f"class {index} is {wnid}, which the hierarchy lacks. {MAKE_AGAIN}")
+        synset = by_wnid[wnid]
+        records.append(
+            LabelRecord(index, wnid, synset.words, synset.gloss, superclass, wikipedia_url(synset.words))
+        )
+    return records
+
+
+def wikipedia_url(words: str) -> str:
+    """A search for the first word form, answered with the article of that title where there is one.
+
+    Not an article's own address: which article means this synset is not known, and titles change.
+
+    >>> wikipedia_url("tiger shark, Galeocerdo cuvieri")
+    'https://en.wikipedia.org/wiki/Special:Search?search=tiger+shark&go=Go'
+    """
+    return f"{WIKIPEDIA_SEARCH}?{urlencode({'search': words.split(', ')[0], 'go': 'Go'})}"
+
+
+def encode_hierarchy(synsets: Iterable[Synset]) -> bytes:
+    """The content of `wordnet_hierarchy.json.gz`: the same synsets always give the same bytes."""
+    rows = [
+        {"wnid": s.wnid, "words": ", ".join(s.lemmas), "gloss": s.gloss, "hypernyms": s.hypernyms}
+        for s in synsets
+    ]
+    content = {"licence": HIERARCHY_LICENCE, "synsets": rows}
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    packed = BytesIO()
+    # No file name and no time in the header: gzip would write both.
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as file:
+        file.write(text.encode())
+    return packed.getvalue()
+
+
+def _content(path: Path, read: Callable[[], bytes], way_out: str) -> Any:
+    try:
+        return json.loads(read())
+    except FileNotFoundError as error:
+        raise LabelDataError(f"{path} is missing. {way_out}") from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise LabelDataError(f"{path} is damaged ({error}). {way_out}") from error
