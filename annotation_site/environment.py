@@ -1,0 +1,74 @@
+"""Typed reading of environment variables. An unreadable value stops the start, with the way out."""
+
+import os
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def env_str(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def env_bool(name: str, default: bool) -> bool:
+    text = env_str(name).lower()
+    if text in YES or text in NO:
+        return text in YES
+    if text:
+        raise ImproperlyConfigured(
+            f"{name}={text!r} is neither yes nor no. Write one of: {', '.join(YES + NO)}."
+        )
+    return default
+
+
+def env_int(name: str, default: int, lowest: int = 0) -> int:
+    text = env_str(name)
+    try:
+        number = int(text) if text else default
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name}={text!r} is not a whole number. Write one, such as {default}."
+        ) from None
+    if number < lowest:
+        raise ImproperlyConfigured(f"{name}={number} is too small: the lowest value is {lowest}.")
+    return number
+
+
+def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    text = env_str(name, default).upper()
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name}={text!r} is unknown. Write one of: {', '.join(choices)}.")
+    return text
+
+
+def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """Comma-separated words; blanks around them do not count."""
+    return [word.strip() for word in env_str(name).split(",") if word.strip()] or list(default)
+
+
+def env_origin(name: str, default: str) -> str:
+    """scheme://host[:port]. Plain http is for this machine alone: elsewhere cookies would travel readable."""
+    origin = env_str(name, default).rstrip("/")
+    try:
+        parts = urlsplit(origin)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise ImproperlyConfigured(
+            f"{name}={origin!r} is not an origin. Write scheme and host only, such as https://annotate.example.org."
+        )
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ImproperlyConfigured(
+            f"{name}={origin!r} is plain http on a host that others reach. "
+            f"Use https, or http with one of: {', '.join(LOOPBACK)}."
+        )
+    return origin
+
+
+def host_of(origin: str) -> str:
+    host = urlsplit(origin).hostname or ""
+    return f"[{host}]" if ":" in host else host

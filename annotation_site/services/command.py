@@ -1,0 +1,31 @@
+"""`./manage`: one management command with the embedded services running."""
+
+import signal
+import subprocess
+import sys
+
+from annotation_site.services.embedded import report, services
+from annotation_site.services.places import ROOT, PlaceError, state_dir
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        with services(state_dir()):
+            return run([sys.executable, str(ROOT / "manage.py"), *arguments])
+    except PlaceError as error:
+        report(error)
+
+
+def run(words: list[str], environment: dict | None = None) -> int:
+    """Run to the end: Ctrl-C is the child's to handle, and a request to stop is handed on to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child = subprocess.Popen(
+        words, env=environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,159 @@
+"""Bring the locked requirements into .venv. Runs before anything is installed: standard library only."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / "requirements"
+VENV = ROOT / ".venv"
+STAMP = VENV / "installed.json"
+BOOTSTRAP = ROOT / "var" / "bootstrap"
+OLDEST_PYTHON = (3, 11)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def main(arguments: list[str]) -> None:
+    """Install the named requirement sets; the extra word `chromium` asks for a browser too."""
+    if sys.version_info < OLDEST_PYTHON:
+        fail(
+            f"python3 is {sys.version.split()[0]} ({sys.executable}); this project needs 3.11 or newer. "
+            "Install one and put it first on PATH."
+        )
+    wanted = {name for name in arguments if name != "chromium"}
+    (ROOT / "var").mkdir(exist_ok=True)
+    with open(ROOT / "var" / "install.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install(wanted)
+        if "chromium" in arguments:
+            install_chromium()
+
+
+def install(wanted: set[str]) -> None:
+    """Sync .venv unless its stamp says that these very lock files are installed.
+
+    Sets only ever add up: ./run after ./test keeps the test packages, so neither undoes the other's work.
+    """
+    stamp = read_stamp()
+    sets = sorted(wanted | set(stamp.get("sets", [])))
+    state = {"sets": sets, "python": python_identity(), "locks": digest(sets)}
+    if stamp == state:
+        return
+    say(f"installing {', '.join(sets)} requirements into .venv")
+    uv = bring_uv()
+    if stamp.get("python") != state["python"] or not (VENV / "bin" / "python").exists():
+        command([uv, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, VENV])
+    locks = [REQUIREMENTS / f"{name}.txt" for name in sets]
+    STAMP.unlink(missing_ok=True)
+    command(
+        [uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", VENV, *locks]
+    )
+    STAMP.write_text(json.dumps(state))
+
+
+def read_stamp() -> dict:
+    try:
+        return json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def digest(sets: list[str]) -> str:
+    total = hashlib.sha256()
+    for name in sets:
+        total.update((REQUIREMENTS / f"{name}.txt").read_bytes())
+    return total.hexdigest()
+
+
+def python_identity() -> str:
+    return f"{os.path.realpath(sys.executable)} {sys.version} {sysconfig.get_platform()}"
+
+
+def bring_uv() -> Path:
+    """uv from PyPI, by hash, in a virtual environment of its own under var/."""
+    uv = BOOTSTRAP / "bin" / "uv"
+    lock = REQUIREMENTS / "uv.txt"
+    stamp = BOOTSTRAP / "uv.sha256"
+    identity = hashlib.sha256(lock.read_bytes() + python_identity().encode()).hexdigest()
+    if uv.exists() and stamp.exists() and stamp.read_text() == identity:
+        return uv
+    make_bootstrap()
+    pip = [BOOTSTRAP / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+    command([*pip, "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock])
+    stamp.write_text(identity)
+    return uv
+
+
+def make_bootstrap() -> None:
+    shutil.rmtree(BOOTSTRAP, ignore_errors=True)
+    create = [sys.executable, "-m", "venv", str(BOOTSTRAP)]
+    if subprocess.run(create, capture_output=True).returncode == 0:
+        return
+    shutil.rmtree(BOOTSTRAP, ignore_errors=True)
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say("python3 has no venv module: installing python3-venv")
+        apt_install("python3-venv")
+        command(create)
+        return
+    fail(
+        f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: "
+        "sudo apt-get install python3-venv; then start again."
+    )
+
+
+def install_chromium() -> None:
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    how = "apt-get install --no-install-recommends chromium"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        fail(f"The browser tests need Chromium, and none is on PATH. Install it, as root: {how}")
+    say("installing Chromium for the browser tests")
+    apt_install("chromium")
+
+
+def apt_install(package: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    command(["apt-get", "update", "-qq"], environment)
+    command(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package], environment, quiet=True)
+
+
+def command(words: list, environment: dict | None = None, quiet: bool = False) -> None:
+    """Run a step; what it printed is shown only if it fails or is not `quiet`."""
+    words = [str(word) for word in words]
+    # The caller's own virtual environment must not draw the packages to itself, and uv is to use the Python
+    # that is there.
+    environment = (environment or dict(os.environ)) | {"UV_PYTHON_DOWNLOADS": "never"} | index_for_uv()
+    environment.pop("VIRTUAL_ENV", None)
+    done = subprocess.run(words, env=environment, capture_output=quiet, text=True)
+    if done.returncode:
+        fail(f"{done.stderr if quiet else ''}`{' '.join(words)}` failed with exit status {done.returncode}.")
+
+
+def index_for_uv() -> dict[str, str]:
+    """uv does not read pip's configuration: hand over a mirror that only pip was told about."""
+    if {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & set(os.environ):
+        return {}
+    index = os.environ.get("PIP_INDEX_URL")
+    pip = BOOTSTRAP / "bin" / "pip"
+    for key in ("global.index-url", "install.index-url"):
+        if not index and pip.exists():
+            index = subprocess.run([pip, "config", "get", key], capture_output=True, text=True).stdout.strip()
+    return {"UV_DEFAULT_INDEX": index} if index else {}
+
+
+def say(message: str) -> None:
+    print(f"-- {message}", file=sys.stderr, flush=True)
+
+
+def fail(message: str) -> None:
+    sys.exit(f"set-up stopped: {message}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

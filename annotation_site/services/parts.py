@@ -1,0 +1,142 @@
+"""The parts of the site that are ours: web server, Celery worker, Celery beat."""
+
+import http.client
+import os
+import socket
+import sys
+from pathlib import Path
+
+import redis
+from django.conf import settings
+
+from annotation_site.services.places import ROOT, PlaceError
+from annotation_site.services.processes import Part
+
+WEB_PROCESSES = 2
+WEB_THREADS = 8
+WORKER_PROCESSES = 2
+
+
+def web_part(state: Path, port: int, environment: dict[str, str]) -> Part:
+    addresses = [word for host in loopback_hosts() for word in ("--bind", f"{bracketed(host)}:{port}")]
+    words = ["--worker-class", "gthread", "--workers", WEB_PROCESSES, "--threads", WEB_THREADS]
+    limits = ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
+    return Part(
+        name="web",
+        command=[
+            *python("gunicorn"),
+            "annotation_site.wsgi:application",
+            *addresses,
+            *map(str, words),
+            *limits,
+        ],
+        state=state,
+        ready=lambda: serves(port),
+        environment=environment,
+        cwd=ROOT,
+        stop_seconds=15,
+    )
+
+
+def worker_part(state: Path, environment: dict[str, str]) -> Part:
+    words = [
+        "--concurrency",
+        str(WORKER_PROCESSES),
+        "--loglevel",
+        "WARNING",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    return Part(
+        name="worker",
+        command=[*python("celery"), "-A", "annotation_site", "worker", *words],
+        state=state,
+        ready=consumes,
+        environment=environment,
+        cwd=ROOT,
+        # Celery workers have been seen to stay connected yet idle after their broker came back.
+        follows="valkey",
+    )
+
+
+def beat_part(state: Path, environment: dict[str, str]) -> Part:
+    # The plain scheduler keeps its clock in memory: no file that a crash could corrupt.
+    words = ["--scheduler", "celery.beat.Scheduler", "--pidfile=", "--loglevel", "WARNING"]
+    return Part(
+        name="beat",
+        command=[*python("celery"), "-A", "annotation_site", "beat", *words],
+        state=state,
+        ready=lambda: True,
+        environment=environment,
+        cwd=ROOT,
+    )
+
+
+def python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
+
+
+def serves(port: int) -> bool:
+    """Whether a page comes back, whatever it says: the process accepts, answers, and has its code loaded."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status < 600
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def consumes() -> bool:
+    """Whether some worker waits at the queue."""
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
+    try:
+        return any(connection["cmd"] == "brpop" for connection in client.client_list())
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+    finally:
+        client.close()
+
+
+def loopback_hosts() -> list[str]:
+    """127.0.0.1, and ::1 where the machine has it: `localhost` may mean either."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"]
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def check_port_free(port: int) -> None:
+    for host in loopback_hosts():
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except PermissionError:
+                raise PlaceError(
+                    f"Port {port} is reserved for root. Choose one above 1023: ./run --port 8001"
+                ) from None
+            except OSError:
+                free = port + 1 if port < 65535 else 8001
+                raise PlaceError(
+                    f"Port {port} on {host} is taken by another program. Choose another: ./run --port {free}"
+                ) from None
+
+
+def origins(port: int) -> dict[str, str]:
+    """What the processes must know about the site's address, unless the caller decided otherwise."""
+    chosen = {
+        "PORT": str(port),
+        "WORKER_ORIGIN": f"http://localhost:{port}",
+        "STAFF_ORIGIN": f"http://127.0.0.1:{port}",
+    }
+    return chosen | {
+        name: os.environ[name] for name in ("WORKER_ORIGIN", "STAFF_ORIGIN") if os.environ.get(name)
+    }

@@ -1,0 +1,178 @@
+"""Child processes that are found again: after a crash, and after a supervisor that was itself killed."""
+
+import contextlib
+import ctypes
+import json
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MARK = "ANNOTATION_SITE_PART"
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None, use_errno=True)
+LARGEST_LOG = 10_000_000
+
+
+@dataclass
+class Part:
+    """One supervised process: how to start it, how to tell that it is up, how to stop it."""
+
+    name: str
+    command: list[str]
+    state: Path
+    ready: Callable[[], bool]
+    environment: dict[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    user: pwd.struct_passwd | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 20
+    before_start: Callable[[], None] | None = None
+    follows: str | None = None
+    process: subprocess.Popen | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.state / "logs" / f"{self.name}.log"
+
+    @property
+    def record(self) -> Path:
+        return self.state / "parts" / f"{self.name}.json"
+
+    def start(self) -> None:
+        if self.before_start:
+            self.before_start()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.record.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.cwd,
+                env=os.environ | self.environment | {MARK: mark_of(self.state)},
+                # A group of its own: Ctrl-C reaches the supervisor alone, which stops the parts in order.
+                start_new_session=True,
+                preexec_fn=self.die_with_parent,
+                **drop_to(self.user),
+            )
+        self.record.write_text(
+            json.dumps({"pid": self.process.pid, "started": start_ticks(self.process.pid)})
+        )
+
+    def die_with_parent(self) -> None:
+        LIBC.prctl(PR_SET_PDEATHSIG, self.stop_signal)
+
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def wait_ready(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.running():
+            if self.ready():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def stop(self) -> None:
+        """Ask, wait, insist; then end whatever is left of its process group."""
+        if self.process is None:
+            return
+        if self.running():
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(self.stop_seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.end_group()
+        self.record.unlink(missing_ok=True)
+
+    def end_group(self) -> None:
+        """Kill the children that a dead part left behind. Its pid names the group while a member lives."""
+        if self.process is not None and self.process.poll() is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def last_lines(self, count: int = 15) -> str:
+        try:
+            with open(self.log, "rb") as log:
+                log.seek(max(0, self.log.stat().st_size - 8000))
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(f"    {line}" for line in lines[-count:])
+
+
+def drop_to(user: pwd.struct_passwd | None) -> dict:
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+
+
+def mark_of(state: Path) -> str:
+    return str(state)
+
+
+def start_ticks(pid: int) -> int | None:
+    """When the process started, in ticks since boot; None if it is gone. With the pid it names a process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def recorded(state: Path) -> dict[int, str]:
+    """pid -> part, of the recorded processes that still run. A recycled pid has another start time."""
+    found = {}
+    for record in sorted((state / "parts").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            entry = json.loads(record.read_text())
+            if entry["started"] is not None and start_ticks(entry["pid"]) == entry["started"]:
+                found[entry["pid"]] = record.stem
+    return found
+
+
+def marked(state: Path) -> dict[int, str]:
+    """pid -> "child", of every process started for this state folder, whatever became of its parent."""
+    wanted = f"{MARK}={mark_of(state)}".encode()
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = "child"
+    found.pop(os.getpid(), None)
+    return found
+
+
+def end_leftovers(state: Path, seconds: float = 10) -> list[str]:
+    """End what a killed supervisor of this state folder left running. Returns the names of what was found."""
+    left = marked(state) | recorded(state)
+    names = sorted(set(left.values()))
+    for wave in (signal.SIGTERM, signal.SIGKILL):
+        ticks = {pid: start_ticks(pid) for pid in left}
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                # Postgres takes SIGTERM as "wait for every client"; SIGINT is its prompt and clean stop.
+                os.kill(pid, signal.SIGINT if left[pid] == "postgres" and wave == signal.SIGTERM else wave)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(alive(pid, then) for pid, then in ticks.items()):
+            time.sleep(0.05)
+        left = {pid: name for pid, name in left.items() if alive(pid, ticks[pid])}
+        left |= marked(state)
+        if not left:
+            break
+    for record in (state / "parts").glob("*.json"):
+        record.unlink(missing_ok=True)
+    return names
+
+
+def alive(pid: int, ticks: int | None) -> bool:
+    return ticks is not None and start_ticks(pid) == ticks

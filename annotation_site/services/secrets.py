@@ -1,0 +1,21 @@
+"""Secrets that are made on the first start and kept in the state folder, readable by their owner only."""
+
+import contextlib
+import os
+import secrets
+import uuid
+from pathlib import Path
+
+
+def kept_secret(path: Path, n_bytes: int = 50) -> str:
+    """The secret in `path`, made if there is none: `n_bytes` random bytes as url-safe text, mode 0600."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written whole under another name, then linked: two processes that start at once read the same one.
+        draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(n_bytes))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text()

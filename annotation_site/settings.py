@@ -1,0 +1,243 @@
+"""Settings, from the environment alone. Without any, the site runs on this machine with embedded services.
+
+README.md and .env.example list every variable; a test holds the three together.
+"""
+
+from pathlib import Path
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from annotation_site.environment import env_bool, env_choice, env_int, env_list, env_origin, env_str, host_of
+from annotation_site.services.places import places_of, state_dir
+from annotation_site.services.postgres import DATABASE, SUPERUSER
+from annotation_site.services.secrets import kept_secret
+
+BASE_DIR = Path(__file__).resolve().parents[1]
+STATE_DIR = state_dir()
+MEDIA_ROOT = env_str("MEDIA_ROOT", str(STATE_DIR / "media"))
+
+DEBUG = env_bool("DEBUG", False)
+PORT = env_int("PORT", 8000, lowest=1)
+
+# Three origins, so that what a worker's browser holds is worthless on the researcher's pages.
+WORKER_ORIGIN = env_origin("WORKER_ORIGIN", f"http://localhost:{PORT}")
+STAFF_ORIGIN = env_origin("STAFF_ORIGIN", f"http://127.0.0.1:{PORT}")
+MARKETPLACE_ORIGIN = env_origin("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100")
+IS_HTTPS = STAFF_ORIGIN.startswith("https://")
+if WORKER_ORIGIN.startswith("https://") != IS_HTTPS:
+    raise ImproperlyConfigured(
+        f"WORKER_ORIGIN={WORKER_ORIGIN} and STAFF_ORIGIN={STAFF_ORIGIN} mix http and https. "
+        "Use https for both, or http for both on this machine."
+    )
+ALLOWED_HOSTS = sorted({host_of(WORKER_ORIGIN), host_of(STAFF_ORIGIN)})
+CSRF_TRUSTED_ORIGINS = [STAFF_ORIGIN]
+# Who may show worker pages in a frame: none, or the origins of a marketplace's worker site. CSP wants the two
+# keywords in quotes, which an env file would strip.
+WORKER_FRAME_ANCESTORS = [
+    f"'{word}'" if word in ("none", "self") else word
+    for word in env_list("WORKER_FRAME_ANCESTORS", ("none",))
+]
+
+
+def database() -> dict:
+    """DATABASE_URL, or the embedded cluster; never a server that happens to listen on this machine."""
+    url = env_str("DATABASE_URL")
+    if not url:
+        host = str(places_of(STATE_DIR).postgres_sockets)
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": DATABASE,
+            "USER": SUPERUSER,
+            "HOST": host,
+            "PORT": "5432",
+        }
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(
+            "DATABASE_URL does not name a Postgres server. Write postgres://user:password@host:5432/name, "
+            "or remove it to use the embedded one."
+        )
+    return dj_database_url.parse(url)
+
+
+def redis_url() -> str:
+    url = env_str("REDIS_URL") or f"unix://{places_of(STATE_DIR).valkey_socket}"
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured(
+            "REDIS_URL does not name a Redis or Valkey server. "
+            "Write redis://host:6379/0 or unix:///path/to/socket, "
+            "or remove it to use the embedded one."
+        )
+    return url
+
+
+def secret_key() -> str:
+    """SECRET_KEY, or a generated one kept in the state folder while the database is the embedded one."""
+    key = env_str("SECRET_KEY")
+    if not key and not env_str("DATABASE_URL"):
+        return kept_secret(STATE_DIR / "secret_key")
+    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
+        raise ImproperlyConfigured(
+            "SECRET_KEY is missing or weak: with DATABASE_URL set it must be at least 50 random "
+            "characters. Make one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    return key
+
+
+SECRET_KEY = secret_key()
+DATABASES = {"default": database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+REDIS_URL = redis_url()
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "annotation_site",
+    "catalog",
+    "workforce",
+    "contains_task",
+    "classify_task",
+    "aggregation",
+    "dashboard",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "annotation_site.middleware.separate_origins",
+    "annotation_site.middleware.limit_body",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+ROOT_URLCONF = "annotation_site.urls"
+WSGI_APPLICATION = "annotation_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+
+# The few files of ours are served from where they lie, with a short life: no build step that a start would
+# have to wait for.
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 60
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# A grid of 48 cells posts some 50 short fields; nothing that a person sends here is larger.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+# The prefix makes browsers refuse these cookies from any other host or over http.
+SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "csrf"
+SECURE_REFERRER_POLICY = "strict-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+# Health checks come from inside, without TLS.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# Only behind a proxy that sets this header itself and drops what a client sent.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY", False) else None
+
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002",  # who may frame a page is said by frame-ancestors, per origin, in separate_origins
+    "security.W005",  # the subdomains of a deployment's hosts are not ours to decide over
+    "security.W021",  # nor is their place on the browsers' preload list
+]
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A task must end before the broker hands it out a second time.
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "aggregate-new-submissions": {
+        "task": "aggregation.tasks.aggregate_new_submissions",
+        "schedule": 3.0,
+        # Ticks that found no worker are worth nothing once the next one is there.
+        "options": {"expires": 3},
+    },
+    "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["annotation_site.authentication.BearerTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "annotation_site.api_errors.error_response",
+    # There is one format: `format` in an address is a mistake to be told of, not a choice.
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Annotations",
+    "DESCRIPTION": "Read-only access to annotations, selection frequencies and votes.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+LOG_LEVEL = env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+# To stderr, where a supervisor collects it. Request lines are left to the server, whose access log is off:
+# a query string may carry a worker's id.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+    },
+}

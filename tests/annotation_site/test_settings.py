@@ -1,0 +1,170 @@
+"""Settings from the environment: what is refused, and with which way out."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from annotation_site import environment
+from annotation_site import settings as source
+from annotation_site.celery import app
+from annotation_site.services.places import ROOT
+
+STRONG = "kQ3v9-pX7sLm2Zt8RwYb4Nc6Hd1Jf5Gg0Aa_UeIoPqTxVzBnMs"
+DEPLOYED = {
+    "SECRET_KEY": STRONG,
+    "DATABASE_URL": "postgres://u:p@db.example.org:5432/annotation",
+    "REDIS_URL": "redis://cache.example.org:6379/0",
+    "WORKER_ORIGIN": "https://work.example.org",
+    "STAFF_ORIGIN": "https://staff.example.org",
+    "BEHIND_TLS_PROXY": "yes",
+}
+
+
+def manage(*words: str, **variables: str) -> subprocess.CompletedProcess:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *words], cwd=ROOT, env=kept | variables, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("text, value", [("1", True), ("Yes", True), ("off", False), ("FALSE", False)])
+def test_a_switch_reads_the_usual_words(monkeypatch, text, value):
+    monkeypatch.setenv("SWITCH", text)
+    assert environment.env_bool("SWITCH", not value) is value
+
+
+@pytest.mark.parametrize(
+    "read, text, way_out",
+    [
+        (lambda: environment.env_bool("NAME", False), "maybe", "Write one of: 1, true"),
+        (lambda: environment.env_int("NAME", 8000), "80a", "Write one, such as 8000"),
+        (lambda: environment.env_int("NAME", 8000, lowest=1), "0", "the lowest value is 1"),
+        (
+            lambda: environment.env_choice("NAME", "INFO", ("INFO", "ERROR")),
+            "loud",
+            "Write one of: INFO, ERROR",
+        ),
+        (lambda: environment.env_origin("NAME", ""), "http://annotate.example.org", "Use https"),
+        (lambda: environment.env_origin("NAME", ""), "https://example.org/path", "scheme and host only"),
+        (lambda: environment.env_origin("NAME", ""), "https://user@example.org", "scheme and host only"),
+        (lambda: environment.env_origin("NAME", ""), "https://example.org:port", "scheme and host only"),
+        (lambda: environment.env_origin("NAME", ""), "ftp://example.org", "scheme and host only"),
+        (lambda: environment.env_origin("NAME", ""), "example.org", "scheme and host only"),
+    ],
+)
+def test_an_unreadable_value_names_the_variable_and_the_way_out(monkeypatch, read, text, way_out):
+    monkeypatch.setenv("NAME", text)
+    with pytest.raises(ImproperlyConfigured, match="^NAME=") as error:
+        read()
+    assert way_out in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:8000", "https://a.example.org"]
+)
+def test_http_is_for_this_machine_and_https_for_all_others(monkeypatch, origin):
+    monkeypatch.setenv("NAME", origin + "/")
+    assert environment.env_origin("NAME", "") == origin
+
+
+def test_a_list_drops_blanks(monkeypatch):
+    monkeypatch.setenv("NAME", " https://a.example.org , ,https://b.example.org")
+    assert environment.env_list("NAME") == ["https://a.example.org", "https://b.example.org"]
+
+
+@pytest.mark.parametrize("weak", ["", "short", "x" * 80, "django-insecure-" + STRONG])
+def test_a_weak_or_missing_secret_is_refused_with_a_database_of_ones_own(monkeypatch, weak):
+    monkeypatch.setenv("DATABASE_URL", DEPLOYED["DATABASE_URL"])
+    monkeypatch.setenv("SECRET_KEY", weak)
+    with pytest.raises(ImproperlyConfigured, match="secrets.token_urlsafe"):
+        source.secret_key()
+
+
+def test_a_weak_secret_is_refused_with_the_embedded_database_too(monkeypatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("SECRET_KEY", "django-insecure-" + STRONG)
+    with pytest.raises(ImproperlyConfigured):
+        source.secret_key()
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///db.sqlite3", "mysql://u@h/d", "postgres", "host=localhost dbname=annotation"]
+)
+def test_a_database_that_is_not_postgres_is_refused(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="postgres://user:password@host"):
+        source.database()
+
+
+def test_a_broker_that_is_not_redis_is_refused(monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "amqp://localhost")
+    with pytest.raises(ImproperlyConfigured, match="redis://host:6379/0"):
+        source.redis_url()
+
+
+def test_servers_of_ones_own_replace_the_embedded_ones(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ann:s%40fe@db.example.org:5433/votes")
+    monkeypatch.setenv("REDIS_URL", "redis://cache.example.org/3")
+    database = source.database()
+    assert [database[key] for key in ("HOST", "PORT", "USER", "PASSWORD", "NAME")] == [
+        "db.example.org",
+        5433,
+        "ann",
+        "s@fe",
+        "votes",
+    ]
+    assert source.redis_url() == "redis://cache.example.org/3"
+
+
+def test_celery_takes_json_only_and_ends_a_task_before_it_is_handed_out_again():
+    assert list(app.conf.accept_content) == ["json"]
+    assert {app.conf.task_serializer, app.conf.result_serializer, app.conf.event_serializer} == {"json"}
+    assert app.conf.task_acks_late and app.conf.task_reject_on_worker_lost
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert app.conf.task_ignore_result and app.conf.result_backend is None
+    visibility = app.conf.broker_transport_options["visibility_timeout"]
+    assert app.conf.task_soft_time_limit < app.conf.task_time_limit < visibility
+
+
+def test_every_task_of_the_beat_exists():
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+
+
+def test_no_page_is_debugged_and_no_host_is_open_by_default():
+    assert source.DEBUG is False
+    assert "*" not in settings.ALLOWED_HOSTS
+    assert settings.USE_TZ and settings.TIME_ZONE == "UTC"
+
+
+def test_a_deployment_passes_djangos_security_checks():
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **DEPLOYED)
+    assert done.returncode == 0, done.stderr
+
+
+def test_cookies_are_bound_to_their_host_under_https():
+    names = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE"
+    code = f"from django.conf import settings as s; print({names})"
+    done = manage("shell", "--no-imports", "-v", "0", "-c", code, **DEPLOYED)
+    assert done.stdout.split() == ["__Host-session", "__Host-csrf", "True"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"STAFF_ORIGIN": "http://staff.example.org"}, "STAFF_ORIGIN"),
+        ({"STAFF_ORIGIN": "http://127.0.0.1:8000"}, "mix http and https"),
+        ({"DEBUG": "perhaps"}, "DEBUG"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"PORT": "eighty"}, "PORT"),
+    ],
+)
+def test_the_site_does_not_start_on_a_bad_value(change, named):
+    done = manage("check", **(DEPLOYED | change))
+    assert done.returncode != 0
+    assert named in done.stderr.strip().splitlines()[-1]

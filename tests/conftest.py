@@ -1,0 +1,55 @@
+"""Every test runs with the network closed: loopback and unix sockets only."""
+
+import ipaddress
+import socket
+
+import pytest
+
+NETWORK = (socket.AF_INET, socket.AF_INET6)
+
+
+class NetworkBlocked(RuntimeError):
+    """A test reached for another machine."""
+
+
+def local(host) -> bool:
+    if host in ("", "localhost", None):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class LoopbackSocket(socket.socket):
+    def connect(self, address):
+        self.refuse_others(address)
+        return super().connect(address)
+
+    def connect_ex(self, address):
+        self.refuse_others(address)
+        return super().connect_ex(address)
+
+    def sendto(self, data, *rest):
+        self.refuse_others(rest[-1])
+        return super().sendto(data, *rest)
+
+    def refuse_others(self, address) -> None:
+        if self.family in NETWORK and not local(address[0]):
+            raise NetworkBlocked(f"tests may connect to loopback only, not to {address[0]}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def network_closed():
+    """Name look-ups and connections that leave this machine raise, in this process, for the whole run."""
+    real_socket, real_lookup = socket.socket, socket.getaddrinfo
+
+    def lookup(host, *rest, **named):
+        name = host.decode() if isinstance(host, bytes) else host
+        if not local(name):
+            raise NetworkBlocked(f"tests may look up loopback names only, not {name}")
+        return real_lookup(host, *rest, **named)
+
+    socket.socket, socket.getaddrinfo = LoopbackSocket, lookup
+    yield
+    socket.socket, socket.getaddrinfo = real_socket, real_lookup
