@@ -1,0 +1,210 @@
+"""From votes to published annotations. Everything here recounts, so that doing it again changes nothing."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+from django.db import connection, transaction
+
+from aggregation.models import Annotation, CandidateSet, SelectionFrequency
+from aggregation.numerics.candidates import PruningRule, Split, candidate_labels
+from aggregation.numerics.objects import Objects, annotate_many
+from catalog.models import Dataset, Image, SettingsVersion
+from catalog.reads import current_settings
+from classify_task import actions as classify_actions
+from classify_task import reads as classify_reads
+from contains_task import actions as contains_actions
+from contains_task import reads as contains_reads
+from workforce.actions import mark_aggregated, mark_for_aggregation
+from workforce.models import Submission
+from workforce.reads import not_aggregated
+
+log = logging.getLogger(__name__)
+
+# One pass holds this many submissions: memory stays bounded, and progress can be shown.
+SUBMISSIONS_PER_PASS = 20_000
+
+RECOUNT = """
+    WITH touched AS (
+        SELECT DISTINCT image_id, label_id FROM contains_task_containsvote WHERE submission_id = ANY(%(submissions)s)
+    ), counts AS (
+        SELECT touched.image_id, touched.label_id,
+               count(*) FILTER (WHERE vote.counted AND vote.selected) AS n_selected,
+               count(*) FILTER (WHERE vote.counted) AS n_shown
+        FROM touched JOIN contains_task_containsvote vote
+          ON vote.image_id = touched.image_id AND vote.label_id = touched.label_id
+        GROUP BY touched.image_id, touched.label_id
+    ), emptied AS (
+        DELETE FROM aggregation_selectionfrequency frequency USING counts
+        WHERE frequency.image_id = counts.image_id AND frequency.label_id = counts.label_id AND counts.n_shown = 0
+    )
+    INSERT INTO aggregation_selectionfrequency (image_id, label_id, n_selected, n_shown)
+    SELECT image_id, label_id, n_selected, n_shown FROM counts WHERE n_shown > 0 ORDER BY image_id, label_id
+    ON CONFLICT (image_id, label_id) DO UPDATE SET n_selected = excluded.n_selected, n_shown = excluded.n_shown
+"""
+
+
+def aggregate(
+    *,
+    dataset: Dataset | None = None,
+    progress: Callable[[int], object] | None = None,
+    per_pass: int = SUBMISSIONS_PER_PASS,
+) -> int:
+    """Aggregate all that is not aggregated yet, pass by pass; returns the number of submissions taken in."""
+    total = 0
+    while taken := aggregate_new_submissions(dataset=dataset, limit=per_pass):
+        total += taken
+        if progress is not None:
+            progress(taken)
+    return total
+
+
+@transaction.atomic
+def aggregate_new_submissions(*, dataset: Dataset | None = None, limit: int = SUBMISSIONS_PER_PASS) -> int:
+    """One pass: recount, prune and annotate what new submissions touch. All of it or, when killed, nothing of it."""
+    _wait_for_turn()
+    # Locked, so that an exclusion meanwhile waits for the end of the pass instead of being overlooked by it.
+    new = not_aggregated(dataset).order_by("id").select_for_update(of=("self",), no_key=True)
+    submissions = [submission.pk for submission in new.only("id")[:limit]]
+    if not submissions:
+        return 0
+    contains_actions.settle_votes(submission_ids=submissions)
+    classify_actions.settle_votes(submission_ids=submissions)
+    recount_frequencies(submission_ids=submissions)
+    prune_images(image_ids=_images_of("grid__cells__image", submissions))
+    annotate_images(image_ids=_images_of("form__image", submissions))
+    mark_aggregated(submission_ids=submissions)
+    log.info("Aggregated %d submissions.", len(submissions))
+    return len(submissions)
+
+
+def _wait_for_turn() -> None:
+    """Two passes at once would each miss the other's votes; the second waits for the end of the first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('aggregation', 0))")
+
+
+def _images_of(path: str, submission_ids: list[int]) -> set[int]:
+    found = Submission.objects.filter(pk__in=submission_ids, **{f"hit__{path}__isnull": False})
+    return set(found.values_list(f"hit__{path}", flat=True))
+
+
+@transaction.atomic
+def recount_frequencies(*, submission_ids: list[int]) -> None:
+    """Count the pairs these submissions touch from the votes; a pair without a counted vote loses its row."""
+    with connection.cursor() as cursor:
+        cursor.execute(RECOUNT, {"submissions": submission_ids})
+
+
+@transaction.atomic
+def prune_images(*, image_ids: Iterable[int]) -> None:
+    """Find the candidate labels of images none of whose pairs waits for an answer, and open the forms that follow.
+
+    An image without a dataset label is never pruned: there is nothing to compare its frequencies with.
+    """
+    ready = set(image_ids) - contains_reads.images_waiting(image_ids)
+    labelled = Image.objects.filter(pk__in=ready, dataset_label__isnull=False).order_by("dataset_id", "id")
+    images_of = labelled.select_related("dataset", "dataset_label")
+    for dataset, images in groupby(images_of, key=lambda image: image.dataset):
+        _prune(dataset, list(images))
+
+
+def _prune(dataset: Dataset, images: list[Image]) -> None:
+    settings = current_settings(dataset)
+    rule = pruning_rule(settings)
+    counts = _counts([image.pk for image in images])
+    found = {image.pk: candidate_labels(*counts[image.pk], image.dataset_label.index, rule) for image in images}
+    CandidateSet.objects.bulk_create(
+        [
+            CandidateSet(image_id=pk, settings=settings, split=split, labels=labels)
+            for pk, (split, labels) in found.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["image"],
+        update_fields=["settings", "split", "labels"],
+    )
+    follow_up = {pk: labels for pk, (split, labels) in found.items() if split == Split.FOLLOW_UP}
+    classify_actions.open_forms(dataset=dataset, labels_by_image=follow_up)
+
+
+def pruning_rule(settings: SettingsVersion) -> PruningRule:
+    return PruningRule(
+        min_shown=settings.min_shown,
+        ratio=(settings.ratio_numerator, settings.ratio_denominator),
+        max_other_labels=settings.max_other_labels,
+    )
+
+
+def _counts(image_ids: list[int]) -> dict[int, tuple[list[int], list[int], list[int]]]:
+    """Per image: class indexes, n_selected and n_shown of its pairs, as parallel lists."""
+    counts: dict[int, tuple[list[int], list[int], list[int]]] = defaultdict(lambda: ([], [], []))
+    rows = SelectionFrequency.objects.filter(image__in=image_ids).order_by("image", "label__index")
+    for image_id, *row in rows.values_list("image_id", "label__index", "n_selected", "n_shown"):
+        for column, value in zip(counts[image_id], row, strict=True):
+            column.append(value)
+    return counts
+
+
+@transaction.atomic
+def annotate_images(*, image_ids: Iterable[int]) -> None:
+    """Publish the annotation of images whose forms wait for no answer.
+
+    One that lost all its votes loses it, and so does one with more labels than can be placed exactly: that is
+    logged, with the way out, and the other images get theirs.
+    """
+    ready = set(image_ids) - classify_reads.images_waiting(image_ids)
+    votes = list(classify_reads.counted_votes(ready).values_list("image_id", "selected", "main"))
+    images = Image.objects.select_related("dataset_label").in_bulk({image_id for image_id, _, _ in votes})
+    grouped = [(image_id, list(rows)) for image_id, rows in groupby(votes, key=lambda vote: vote[0])]
+    results = annotate_many([_answers(images[image_id], rows) for image_id, rows in grouped])
+    found = {image_id: result for (image_id, _), result in zip(grouped, results, strict=True)}
+    annotated = {image_id: result for image_id, result in found.items() if isinstance(result, Objects)}
+    for image_id in found.keys() - annotated.keys():
+        log.error("Image %s of %s has no annotation: %s", images[image_id], images[image_id].dataset, found[image_id])
+    Annotation.objects.filter(image__in=ready - annotated.keys()).delete()
+    settings = _settings_of(images.values())
+    Annotation.objects.bulk_create(
+        [_annotation(images[pk], settings, result) for pk, result in annotated.items()],
+        update_conflicts=True,
+        unique_fields=["image"],
+        update_fields=[f.name for f in Annotation._meta.concrete_fields if f.name not in ("id", "image")],
+        batch_size=2000,
+    )
+
+
+def _answers(image: Image, rows: list[tuple]) -> tuple[list[list[int]], list[int], int | None]:
+    label = image.dataset_label.index if image.dataset_label else None
+    return [selected for _, selected, _ in rows], [main for _, _, main in rows], label
+
+
+def _settings_of(images: Iterable[Image]) -> dict[int, SettingsVersion]:
+    datasets = Dataset.objects.in_bulk({image.dataset_id for image in images})
+    return {pk: current_settings(dataset) for pk, dataset in datasets.items()}
+
+
+def _annotation(image: Image, settings: dict[int, SettingsVersion], found: Objects) -> Annotation:
+    return Annotation(
+        image=image,
+        settings=settings[image.dataset_id],
+        main_label=found.main_label,
+        n_objects=found.n_objects,
+        n_annotators=found.n_annotators,
+        n_optimal_partitions=found.n_optimal_partitions,
+        objects_found=found.objects,
+        unplaced=found.unplaced,
+        main_object=found.main_object,
+        dataset_label_object=found.dataset_label_object,
+        main_may_differ=found.main_may_differ,
+        main_must_differ=found.main_must_differ,
+    )
+
+
+@transaction.atomic
+def forget(*, dataset: Dataset) -> None:
+    """Delete all that was derived for a dataset, so that the next pass computes it anew. Votes and forms stay."""
+    _wait_for_turn()
+    Annotation.objects.filter(image__dataset=dataset).delete()
+    CandidateSet.objects.filter(image__dataset=dataset).delete()
+    SelectionFrequency.objects.filter(image__dataset=dataset).delete()
+    mark_for_aggregation(dataset=dataset)

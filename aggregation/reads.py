@@ -1,0 +1,90 @@
+"""What the aggregation found, for pages, files and REST."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+
+from aggregation.models import Annotation, CandidateSet, SelectionFrequency
+from catalog.models import Dataset, Label
+from catalog.reads import name_cells
+
+
+def frequencies_of(dataset: Dataset) -> QuerySet[SelectionFrequency]:
+    return SelectionFrequency.objects.filter(image__dataset=dataset).select_related("image", "label").order_by("id")
+
+
+def annotations_of(dataset: Dataset) -> QuerySet[Annotation]:
+    return (
+        Annotation.objects.filter(image__dataset=dataset)
+        .select_related("image__dataset_label", "settings")
+        .order_by("id")
+    )
+
+
+def frequency_row(
+    frequency: SelectionFrequency, labels: Mapping[int, Label] | None = None
+) -> dict[str, Any]:
+    """A row of the file of selection frequencies; with `labels` (by index) their names are added."""
+    row = {
+        "image": frequency.image.name,
+        "label": frequency.label.index,
+        "n_selected": frequency.n_selected,
+        "n_shown": frequency.n_shown,
+    }
+    return row if labels is None else row | name_cells("label", row["label"], labels)
+
+
+def annotation_row(annotation: Annotation, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
+    """A row of the file of annotations; with `labels` (by index) their names are added, in objects too."""
+    own = annotation.image.dataset_label
+    row = {
+        "image": annotation.image.name,
+        "dataset_label": own and own.index,
+        "main_label": annotation.main_label,
+        "n_objects": annotation.n_objects,
+        "n_annotators": annotation.n_annotators,
+        "n_optimal_partitions": annotation.n_optimal_partitions,
+        "objects": annotation.objects_found,
+        "unplaced": annotation.unplaced,
+        "main_object": annotation.main_object,
+        "dataset_label_object": annotation.dataset_label_object,
+    }
+    if labels is None:
+        return row
+    return (
+        row
+        | {"objects": [_named(found, labels) for found in row["objects"]]}
+        | name_cells("dataset_label", row["dataset_label"], labels)
+        | name_cells("main_label", row["main_label"], labels)
+    )
+
+
+def _named(found: dict[str, Any], labels: Mapping[int, Label]) -> dict[str, Any]:
+    """An object, and each of its labels, with their names."""
+    of_object = [of | _name(of["label"], labels) for of in found["labels"]]
+    return found | _name(found["label"], labels) | {"labels": of_object}
+
+
+def _name(index: int, labels: Mapping[int, Label]) -> dict[str, str]:
+    return {"wnid": labels[index].wnid, "words": labels[index].words}
+
+
+def split_counts(dataset: Dataset) -> dict[str, int]:
+    """How many images fell into each part of the four-way split."""
+    rows = CandidateSet.objects.filter(image__dataset=dataset).values_list("split").annotate(n=Count("id"))
+    return dict(rows.order_by("split"))
+
+
+def annotation_summary(dataset: Dataset) -> dict[str, int]:
+    """Counts over annotated images; the last two bound, over all ties, how often the main object is another one."""
+    found = Annotation.objects.filter(image__dataset=dataset)
+    multi = Q(n_objects__gt=1)
+    another_main_object = Q(dataset_label_object__isnull=False) & ~Q(main_object=F("dataset_label_object"))
+    return found.aggregate(
+        images=Count("id"),
+        multi_object=Count("id", filter=multi),
+        main_is_not_dataset_object=Count("id", filter=multi & another_main_object),
+        main_must_differ=Count("id", filter=multi & Q(main_must_differ=True)),
+        main_may_differ=Count("id", filter=multi & Q(main_may_differ=True)),
+    )

@@ -1,0 +1,260 @@
+"""Everything that writes datasets, images, labels and settings."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.db import connection, transaction
+from django.db.models.fields.files import FieldFile
+
+from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
+from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion, Synset
+from catalog.photographs import Photograph
+from catalog.reads import current_settings
+from catalog.staged import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
+
+log = logging.getLogger(__name__)
+
+IMAGENET = "ImageNet"
+FIGURES = tuple(
+    field.name
+    for field in SettingsVersion._meta.concrete_fields
+    if field.name not in ("id", "dataset", "version", "note", "created_at")
+)
+
+
+class StagedConflict(ValueError):
+    """A row of a file contradicts what is stored. `line` is its number in the file."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+FIELDS = (*FIGURES, "note")
+# What the constraints of SettingsVersion say, in words.
+RULES = {
+    "settings_counts_are_positive": "images_per_grid, contains_answers, classify_answers and min_shown are 1 or more",
+    "settings_ratio_is_a_proper_fraction": "ratio_numerator is at most ratio_denominator, and that is 1 or more",
+    "settings_candidates_fit_a_form": "max_other_labels is from 1 to 11",
+    "settings_lease_of_30_seconds_or_more": "lease_seconds is 30 or more",
+}
+LONGEST_NAME = 100
+LONGEST_IMAGE_NAME = 500
+
+
+class UnknownFigure(ValueError):
+    """A setting of that name does not exist."""
+
+
+class InvalidFigure(ValueError):
+    """A setting has a value that it cannot have."""
+
+
+class NameTaken(ValueError):
+    """There is a dataset or label set of that name."""
+
+
+class BadName(ValueError):
+    """A dataset, label set or image cannot be called that."""
+
+
+@transaction.atomic
+def add_label_set(*, name: str, labels: Iterable[LabelRecord]) -> LabelSet:
+    _check_name("A label set", name)
+    label_set, new = LabelSet.objects.get_or_create(name=name)
+    if not new:
+        raise NameTaken(f"There is a label set named {name!r} already. Give the new one another name.")
+    Label.objects.bulk_create(
+        [
+            Label(
+                label_set=label_set,
+                index=label.index,
+                wnid=label.wnid,
+                words=label.words,
+                gloss=label.gloss,
+                superclass=label.superclass,
+                wikipedia_url=label.wikipedia_url,
+            )
+            for label in labels
+        ]
+    )
+    return label_set
+
+
+@transaction.atomic
+def ensure_imagenet() -> LabelSet:
+    """The 1,000 ImageNet classes with the WordNet hierarchy above them; loaded on first use."""
+    known = LabelSet.objects.filter(name=IMAGENET).first()
+    if known is not None:
+        return known
+    add_hierarchy(synsets=hierarchy())
+    return add_label_set(name=IMAGENET, labels=imagenet_labels())
+
+
+@transaction.atomic
+def add_hierarchy(*, synsets: Iterable[SynsetRecord]) -> None:
+    records = list(synsets)
+    Synset.objects.bulk_create(
+        [Synset(wnid=record.wnid, words=record.words, gloss=record.gloss) for record in records], ignore_conflicts=True
+    )
+    edge = Synset.hypernyms.through
+    edge.objects.bulk_create(
+        [edge(from_synset_id=r.wnid, to_synset_id=hypernym) for r in records for hypernym in r.hypernyms],
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def create_dataset(*, name: str, label_set: LabelSet | None = None, **figures: int | str) -> Dataset:
+    """A dataset with its first settings version; the ImageNet classes unless another label set is given."""
+    _check_figures(figures)
+    _check_name("A dataset", name)
+    dataset, new = Dataset.objects.get_or_create(name=name, defaults={"label_set": label_set or ensure_imagenet()})
+    if not new:
+        raise NameTaken(f"There is a dataset named {name!r} already. Give the new one another name.")
+    _add_settings(dataset, 1, figures)
+    log.info("Created dataset %s.", name)
+    return dataset
+
+
+@transaction.atomic
+def ensure_dataset(*, name: str) -> Dataset:
+    known = Dataset.objects.filter(name=name).select_related("label_set").first()
+    return known or create_dataset(name=name)
+
+
+@transaction.atomic
+def change_settings(*, dataset: Dataset, **changes: int | str) -> SettingsVersion:
+    """A new settings version: the current figures with these changed. What was made under older ones keeps them."""
+    _check_figures(changes)
+    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    current = current_settings(dataset)
+    figures = {name: getattr(current, name) for name in FIGURES}
+    return _add_settings(dataset, current.version + 1, {**figures, **changes})
+
+
+def _add_settings(dataset: Dataset, version: int, figures: Mapping[str, int | str]) -> SettingsVersion:
+    added = SettingsVersion(dataset=dataset, version=version, **figures)
+    try:
+        added.full_clean()
+    except ValidationError as error:
+        raise InvalidFigure(_in_words(error)) from None
+    added.save()
+    return added
+
+
+def _in_words(error: ValidationError) -> str:
+    broken = [rule for name, rule in RULES.items() if any(name in message for message in error.messages)]
+    fields = [f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items() if field in FIELDS]
+    return f"These settings cannot be: {'; '.join(fields + broken) or ' '.join(error.messages)}. Nothing was changed."
+
+
+def _check_figures(figures: Iterable[str]) -> None:
+    unknown = sorted(set(figures) - set(FIELDS))
+    if unknown:
+        raise UnknownFigure(f"There is no setting {', '.join(unknown)}. Settings: {', '.join(FIGURES)}.")
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise BadName(f"{what}'s name has 1 to {LONGEST_NAME} printable characters; {name!r} does not.")
+
+
+def check_image_name(name: str) -> None:
+    """Raises BadName. Names go into files, tables and logs; a path's bytes need not be text."""
+    if not name or len(name) > LONGEST_IMAGE_NAME:
+        raise BadName(f"a name has 1 to {LONGEST_IMAGE_NAME} characters, this one {len(name)}: give it another")
+    if not name.isprintable():
+        raise BadName(f"the name {ascii(name)} has characters that cannot be printed: give it another")
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """An image to store, under the researcher's name for it."""
+
+    name: str
+    dataset_label: Label | None
+    photograph: Photograph
+
+
+@transaction.atomic
+def add_image(
+    *, dataset: Dataset, name: str, dataset_label: Label | None, photograph: Photograph
+) -> tuple[Image, bool]:
+    """Store one image, as `add_images` does. Returns (the image of that name, whether it is new)."""
+    n_new = add_images(dataset=dataset, images=[NewImage(name, dataset_label, photograph)])
+    return Image.objects.get(dataset=dataset, name=name), n_new == 1
+
+
+@transaction.atomic
+def add_images(*, dataset: Dataset, images: Sequence[NewImage]) -> int:
+    """Store images, all or none; one whose name is there already is left as it is. Returns how many are new.
+
+    An image whose file is absent (a replayed one) gets it, and counts as new.
+    """
+    for new in images:
+        check_image_name(new.name)
+    # One import at a time decides about a dataset's names.
+    Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+    known = {image.name: image for image in Image.objects.filter(dataset=dataset, name__in=[i.name for i in images])}
+    wanted = [new for new in images if new.name not in known or not known[new.name].original]
+    rows = [known.get(new.name) or _row(dataset, new) for new in wanted]
+    files = [file for row, new in zip(rows, wanted, strict=True) for file in _files(row, new.photograph)]
+    try:
+        for field, path, content in files:
+            # Left by a stop half-way; the storage would take another name beside it.
+            field.storage.delete(path)
+            field.save(path, ContentFile(content), save=False)
+        _save_rows(rows, wanted)
+    except BaseException:
+        # A file without a row would never be found again.
+        for field, path, _ in files:
+            field.storage.delete(path)
+        raise
+    return len(rows)
+
+
+def _row(dataset: Dataset, new: NewImage) -> Image:
+    return Image(dataset=dataset, name=new.name, dataset_label=new.dataset_label)
+
+
+def _files(image: Image, photograph: Photograph) -> list[tuple[FieldFile, str, bytes]]:
+    # Named by the public id: a name of the researcher's never becomes a path.
+    return [
+        (image.original, f"originals/{image.public_id}{photograph.suffix}", photograph.original),
+        (image.display, f"display/{image.public_id}.jpg", photograph.display),
+    ]
+
+
+def _save_rows(rows: list[Image], wanted: list[NewImage]) -> None:
+    for row, new in zip(rows, wanted, strict=True):
+        row.width, row.height = new.photograph.width, new.photograph.height
+    replayed = [row for row in rows if row.pk is not None]
+    Image.objects.bulk_create([row for row in rows if row.pk is None])
+    Image.objects.bulk_update(replayed, ["original", "display", "width", "height"])
+
+
+@transaction.atomic
+def load_staged_images(*, dataset: Dataset, staged: str) -> tuple[int, int]:
+    """Bring the images of a staging table (catalog.staged tells its columns) into the dataset, without files.
+
+    Images that are there are used, and get the table's dataset label if they have none. Returns how many images
+    are new and how many old ones got a label. Raises StagedConflict where an image has another label.
+    """
+    key = {"dataset": dataset.pk, "label_set": dataset.label_set_id}
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_IMAGES.format(staged=staged), key)
+        n_new = cursor.rowcount
+        cursor.execute(LABEL_IMAGES.format(staged=staged), key)
+        n_labelled = cursor.rowcount
+        cursor.execute(OTHER_LABEL.format(staged=staged), key)
+        if other := cursor.fetchone():
+            line, image, label, stored = other
+            raise StagedConflict(
+                line, f"dataset_label is {label}, but {image} has label {stored} in dataset {dataset.name}."
+            )
+        cursor.execute(FIND_IMAGES.format(staged=staged), key)
+    return n_new, n_labelled

@@ -1,0 +1,133 @@
+"""Datasets, images, labels and the versioned settings of a study."""
+
+import secrets
+
+from django.db import models
+from django.db.models import F, Q
+
+
+def new_public_id() -> str:
+    """An opaque name for the outside: 128 random bits, so that it tells nothing and cannot be guessed."""
+    return secrets.token_urlsafe(16)
+
+
+class LabelSet(models.Model):
+    """The classes a dataset is labelled with; shared between datasets."""
+
+    name = models.CharField(max_length=100, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Synset(models.Model):
+    """A node of the WordNet hierarchy above the classes."""
+
+    wnid = models.CharField(max_length=20, primary_key=True)
+    words = models.TextField()
+    gloss = models.TextField(blank=True)
+    hypernyms = models.ManyToManyField("self", symmetrical=False, related_name="hyponyms")
+
+    def __str__(self) -> str:
+        return f"{self.wnid} ({self.words})"
+
+
+class Label(models.Model):
+    """One class: `index` is what models predict and what the exported files carry."""
+
+    label_set = models.ForeignKey(LabelSet, on_delete=models.PROTECT, related_name="labels")
+    index = models.PositiveIntegerField()
+    wnid = models.CharField(max_length=20, blank=True)
+    words = models.TextField()
+    gloss = models.TextField(blank=True)
+    superclass = models.CharField(max_length=100, blank=True)
+    wikipedia_url = models.URLField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["label_set", "index"], name="label_index_once_per_label_set"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.index}: {self.words}"
+
+    @property
+    def name(self) -> str:
+        """The first of the words: what a table has room for."""
+        return self.words.split(",")[0]
+
+
+class Dataset(models.Model):
+    name = models.CharField(max_length=100, unique=True)
+    label_set = models.ForeignKey(LabelSet, on_delete=models.PROTECT, related_name="datasets")
+    # Keys the workers' pseudonyms in what leaves the site: two datasets cannot be joined by worker.
+    pseudonym_key = models.CharField(max_length=64, default=secrets.token_hex, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Image(models.Model):
+    """`name` is the researcher's (it may give the class away); workers meet `public_id` only."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="images")
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    name = models.CharField(max_length=500)
+    dataset_label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    original = models.FileField(max_length=300, blank=True)
+    display = models.FileField(max_length=300, blank=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "name"], name="image_name_once_per_dataset"),
+            models.CheckConstraint(condition=~Q(name=""), name="image_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SettingsVersion(models.Model):
+    """The figures of a study. A change is a new version; every submission records the one it was made under.
+
+    Defaults: Tsipras et al. 2020 as far as text and released data tell (README, "Settings").
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="settings_versions")
+    version = models.PositiveIntegerField()
+    images_per_grid = models.PositiveSmallIntegerField(default=48)
+    contains_answers = models.PositiveSmallIntegerField(default=9)
+    classify_answers = models.PositiveSmallIntegerField(default=9)
+    # Candidate labels: n_shown >= min_shown, frequency >= the ratio of the dataset label's, the highest few.
+    min_shown = models.PositiveSmallIntegerField(default=5)
+    ratio_numerator = models.PositiveSmallIntegerField(default=1)
+    ratio_denominator = models.PositiveSmallIntegerField(default=2)
+    max_other_labels = models.PositiveSmallIntegerField(default=5)
+    lease_seconds = models.PositiveIntegerField(default=3600)
+    note = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "version"], name="settings_version_once_per_dataset"),
+            models.CheckConstraint(
+                condition=Q(images_per_grid__gte=1, contains_answers__gte=1, classify_answers__gte=1, min_shown__gte=1),
+                name="settings_counts_are_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(ratio_denominator__gte=1, ratio_numerator__lte=F("ratio_denominator")),
+                name="settings_ratio_is_a_proper_fraction",
+            ),
+            # The partition search is exact up to 12 labels: the dataset's own and 11 others.
+            models.CheckConstraint(
+                condition=Q(max_other_labels__gte=1, max_other_labels__lte=11), name="settings_candidates_fit_a_form"
+            ),
+            models.CheckConstraint(condition=Q(lease_seconds__gte=30), name="settings_lease_of_30_seconds_or_more"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} v{self.version}"

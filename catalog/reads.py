@@ -1,0 +1,78 @@
+"""Queries on the catalog that more than one place needs, and the clock everybody goes by."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from django.db import connection
+
+from catalog.models import Dataset, Label, LabelSet, SettingsVersion
+
+# Tests put a time here; everywhere else the database's clock is the only one, so that no two hosts disagree.
+fixed_now: datetime | None = None
+
+
+class UnknownDataset(LookupError):
+    """There is no dataset of that name; the message lists those there are."""
+
+
+class UnknownLabelSet(LookupError):
+    """There is no label set of that name; the message lists those there are."""
+
+
+class UnknownLabel(LookupError):
+    """A label set has no such class index or wnid."""
+
+
+def now() -> datetime:
+    if fixed_now is not None:
+        return fixed_now
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def dataset_named(name: str) -> Dataset:
+    try:
+        return Dataset.objects.select_related("label_set").get(name=name)
+    except Dataset.DoesNotExist:
+        known = ", ".join(Dataset.objects.order_by("name").values_list("name", flat=True)) or "none yet"
+        raise UnknownDataset(f"There is no dataset named {name!r}. Datasets: {known}.") from None
+
+
+def label_set_named(name: str) -> LabelSet:
+    try:
+        return LabelSet.objects.get(name=name)
+    except LabelSet.DoesNotExist:
+        known = ", ".join(LabelSet.objects.order_by("name").values_list("name", flat=True)) or "none yet"
+        raise UnknownLabelSet(
+            f"There is no label set named {name!r}. Label sets: {known}. ./manage import labels makes one."
+        ) from None
+
+
+def current_settings(dataset: Dataset) -> SettingsVersion:
+    return dataset.settings_versions.latest("version")
+
+
+def name_cells(column: str, index: int | None, labels: Mapping[int, Label]) -> dict[str, str | None]:
+    """The two columns that name the label of `column` for people; null where there is no label."""
+    label = None if index is None else labels[index]
+    return {f"{column}_wnid": label and label.wnid, f"{column}_words": label and label.words}
+
+
+def labels_by_index(dataset: Dataset) -> dict[int, Label]:
+    return {label.index: label for label in dataset.label_set.labels.all()}
+
+
+def label_lookup(label_set: LabelSet) -> Callable[[str], Label]:
+    """A function from a class index or wnid, as text, to the label. It raises UnknownLabel."""
+    labels = list(label_set.labels.all())
+    by_text = {label.wnid: label for label in labels if label.wnid} | {str(label.index): label for label in labels}
+
+    def find(text: str) -> Label:
+        # An index may have leading zeros, as the names of files and folders often do.
+        key = text.lstrip("0") or "0" if text.isascii() and text.isdecimal() else text
+        if key not in by_text:
+            raise UnknownLabel(f"{text!r} is no class of {label_set}: write a class index or a wnid of it")
+        return by_text[key]
+
+    return find

@@ -1,0 +1,169 @@
+"""Opening CONTAINS grids, and turning what people tick in them into votes."""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+from django.db import connection, transaction
+
+from catalog.actions import StagedConflict
+from catalog.models import Image, Label
+from contains_task.models import ContainsVote, Grid, GridCell, Role
+from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
+from workforce.actions import publish_hits, submit
+from workforce.models import Batch, Lease, Submission, Worker
+
+log = logging.getLogger(__name__)
+
+# Votes that may count, but for others of the same person on the same pair: confirmed, a question, not excluded.
+# A vote of these submissions that stands the other way unsettles all that its person said on its pair.
+UNSETTLED = """
+    WITH vote AS NOT MATERIALIZED (
+        SELECT vote.*, vote.role = 'question' AND submission.state = 'confirmed' AND NOT EXISTS (
+            SELECT FROM workforce_exclusion exclusion
+            WHERE exclusion.submission_id = vote.submission_id AND exclusion.lifted_at IS NULL
+        ) AS may_count
+        FROM contains_task_containsvote vote JOIN workforce_submission submission ON submission.id = vote.submission_id
+    ), unsettled AS (
+        SELECT DISTINCT image_id, label_id, worker_id FROM vote
+        WHERE submission_id = ANY(%(submissions)s) AND counted <> may_count
+    )
+"""
+UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
+# Of several that may count, the first does: whatever was excluded and readmitted in between, and in which order.
+WRONG = UNSETTLED + """, verdict AS (
+        SELECT id, counted, may_count AND id = min(id) FILTER (WHERE may_count) OVER person AS counts
+        FROM vote JOIN unsettled USING (image_id, label_id, worker_id)
+        WINDOW person AS (PARTITION BY image_id, label_id, worker_id)
+    )
+    SELECT id, counts FROM verdict WHERE counted <> counts
+"""
+
+
+class ForeignCell(ValueError):
+    """An image was ticked that is not in the grid."""
+
+
+@transaction.atomic
+def open_grids(*, batch: Batch, images_by_label: Mapping[Label, Sequence[Image]]) -> list[Grid]:
+    """Open a grid for every label, as many as its images fill at the batch's grid size."""
+    size = batch.settings.images_per_grid
+    pages = [
+        (label, images[start : start + size])
+        for label, images in images_by_label.items()
+        for start in range(0, len(images), size)
+    ]
+    hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=batch.settings.contains_answers)
+    grids = Grid.objects.bulk_create([Grid(hit=hit, label=label) for hit, (label, _) in zip(hits, pages, strict=True)])
+    GridCell.objects.bulk_create(
+        [
+            GridCell(grid=grid, image=image, position=position)
+            for grid, (_, images) in zip(grids, pages, strict=True)
+            for position, image in enumerate(images)
+        ],
+        batch_size=5000,
+    )
+    log.info("Opened %d grids in batch %s.", len(grids), batch.pk)
+    return grids
+
+
+@transaction.atomic
+def record_votes(*, lease: Lease, selected: Collection[str], idempotency_key: str) -> Submission:
+    """Store what a person ticked (public ids of images): the raw submission, and a vote for every cell shown.
+
+    Raises ForeignCell, naming the id, if one of them is not in the grid; then nothing is stored.
+    """
+    shown = {cell.image.public_id for cell in lease.hit.grid.cells.select_related("image")}
+    foreign = sorted(set(selected) - shown)
+    if foreign:
+        raise ForeignCell(f"{foreign[0]!r} is not an image of this grid. Nothing was stored; reload and try again.")
+    answer = {"selected": sorted(set(selected))}
+    submission, _ = submit(lease=lease, answer=answer, idempotency_key=idempotency_key)
+    cast_votes(submission=submission)
+    return submission
+
+
+@transaction.atomic
+def cast_votes(*, submission: Submission) -> None:
+    """Turn a stored submission into votes, selected and not selected: the denominator is data. Twice adds nothing."""
+    if submission.contains_votes.exists():
+        return
+    grid = submission.hit.grid
+    selected = set(submission.answer["selected"])
+    cells = list(grid.cells.select_related("image").order_by("position"))
+    counted_before = _counted_before(submission.worker_id, grid.label_id, cells)
+    ContainsVote.objects.bulk_create([_vote(submission, grid, cell, selected, counted_before) for cell in cells])
+
+
+def _counted_before(worker_id: int, label_id: int, cells: list[GridCell]) -> set[int]:
+    """The images on which this person has been counted for this label already."""
+    earlier = ContainsVote.objects.filter(
+        worker=worker_id, label=label_id, image__in=[cell.image_id for cell in cells], counted=True
+    )
+    return set(earlier.values_list("image_id", flat=True))
+
+
+def _vote(
+    submission: Submission, grid: Grid, cell: GridCell, selected: set[str], counted_before: set[int]
+) -> ContainsVote:
+    repeated = cell.role == Role.QUESTION and cell.image_id in counted_before
+    role = Role.REPEAT if repeated else cell.role
+    return ContainsVote(
+        submission=submission,
+        worker_id=submission.worker_id,
+        image_id=cell.image_id,
+        label_id=grid.label_id,
+        selected=cell.image.public_id in selected,
+        role=role,
+        counted=role == Role.QUESTION and submission.state == Submission.State.CONFIRMED,
+    )
+
+
+@transaction.atomic
+def settle_votes(*, submission_ids: list[int]) -> None:
+    """Bring `counted` in line with the state, roles and exclusions of these submissions. Twice changes nothing."""
+    workers = [worker for (worker,) in _rows(UNSETTLED_WORKERS, submission_ids)]
+    if not workers:
+        return
+    # The person first, as in a submission: no answer of theirs comes in while it is decided which one counts.
+    list(Worker.objects.select_for_update().filter(pk__in=workers).order_by("pk"))
+    wrong = dict(_rows(WRONG, submission_ids))
+    # First those that lose, then those that win: at no moment do two of a person's votes count on one pair.
+    ContainsVote.objects.filter(pk__in=[pk for pk, counts in wrong.items() if not counts]).update(counted=False)
+    ContainsVote.objects.filter(pk__in=[pk for pk, counts in wrong.items() if counts]).update(counted=True)
+
+
+def _rows(query: str, submission_ids: list[int]) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, {"submissions": submission_ids})
+        return cursor.fetchall()
+
+
+# Answers given elsewhere; contains_task.staged tells the columns of the staging table
+
+
+@transaction.atomic
+def check_staged_answers(*, staged: str) -> None:
+    """Raise StagedConflict if a row whose answer is stored already says something else."""
+    with connection.cursor() as cursor:
+        cursor.execute(OTHER_ANSWER.format(staged=staged))
+        if other := cursor.fetchone():
+            line, image = other
+            raise StagedConflict(line, f"this person's answer on {image} is stored already, and it is another one.")
+
+
+@transaction.atomic
+def fill_staged_answers(*, staged: str) -> None:
+    """Write the raw answers, in the shape of live ones, for the submissions to come."""
+    with connection.cursor() as cursor:
+        cursor.execute(FILL_ANSWERS.format(staged=staged))
+
+
+@transaction.atomic
+def load_staged_votes(*, staged: str) -> int:
+    """Open grids of one cell for staged answers that are submitted, and cast their votes; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(ADD_GRIDS.format(staged=staged))
+        cursor.execute(ADD_VOTES.format(staged=staged))
+        n_votes = cursor.rowcount
+        cursor.execute("ANALYZE contains_task_grid, contains_task_gridcell, contains_task_containsvote")
+    return n_votes

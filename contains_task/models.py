@@ -1,0 +1,76 @@
+"""CONTAINS: which of these images contain an X? (Tsipras et al. 2020, section 2)"""
+
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import Image, Label
+from workforce.models import HIT, Submission, Worker
+
+
+class Role(models.TextChoices):
+    QUESTION = "question"
+    CONTROL = "control"
+    PADDING = "padding"
+    REPEAT = "repeat"
+
+
+class Grid(models.Model):
+    hit = models.OneToOneField(HIT, on_delete=models.PROTECT, related_name="grid")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"grid for {self.label}"
+
+
+class GridCell(models.Model):
+    grid = models.ForeignKey(Grid, on_delete=models.PROTECT, related_name="cells", db_index=False)
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+    role = models.CharField(max_length=10, choices=Role, default=Role.QUESTION)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["grid", "position"], name="cell_position_once_per_grid"),
+            models.UniqueConstraint(fields=["grid", "image"], name="image_once_per_grid"),
+            models.CheckConstraint(
+                condition=Q(role__in=["question", "control", "padding", "repeat"]), name="cell_role_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"cell {self.position} of {self.grid}"
+
+
+class ContainsVote(models.Model):
+    """One shown cell of one submission, selected or not: the denominator is data.
+
+    `counted` says that the vote enters the selection frequency: its submission is confirmed, its role is question
+    and nobody excluded it. It stands in the row so that the database can keep one counted vote per worker and pair.
+    """
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="contains_votes", db_index=False)
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="+", db_index=False)
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+", db_index=False)
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+", db_index=False)
+    selected = models.BooleanField()
+    role = models.CharField(max_length=10, choices=Role)
+    counted = models.BooleanField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "image"], name="one_contains_vote_per_cell"),
+            models.UniqueConstraint(
+                fields=["image", "label", "worker"],
+                condition=Q(counted=True),
+                name="one_counted_contains_vote_per_worker_and_pair",
+            ),
+            models.CheckConstraint(
+                condition=Q(counted=False) | Q(role="question"), name="only_a_question_counts_in_contains"
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=["question", "control", "padding", "repeat"]), name="contains_role_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image} contains {self.label}: {self.selected}"

@@ -1,0 +1,366 @@
+"""Who gets which work, and what happens to it. The only writer of this room's tables.
+
+Locks are taken in one order, so that nobody waits in a circle: the worker, their leases by id, then slots by HIT
+and number.
+"""
+
+import logging
+import time
+from datetime import timedelta
+
+from django.db import connection, transaction
+
+from catalog.models import Dataset, SettingsVersion
+from catalog.reads import current_settings, now
+from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
+from workforce.reads import known_worker, n_done, overdue_leases
+from workforce.staged import ADD_ANSWERS, ADD_HITS, ADD_WORKERS, DROP_STORED, FIND_STORED, FIND_WORKERS
+
+log = logging.getLogger(__name__)
+
+# How long a hand-out may wait for others' hand-outs before it says that there is no work.
+LONGEST_WAIT_SECONDS = 5
+
+FREE_FOR_WORKER = """
+    SELECT slot.id FROM workforce_slot slot
+    WHERE slot.batch_id = %(batch)s AND slot.state = 'free' AND NOT EXISTS (
+        SELECT FROM workforce_lease lease WHERE lease.worker_id = %(worker)s AND lease.hit_id = slot.hit_id
+    )
+    ORDER BY slot.hit_id, slot.number LIMIT 1
+"""
+FREE_OF_HELD_HITS = """
+    SELECT slot.id FROM workforce_slot slot
+    JOIN workforce_lease lease ON lease.hit_id = slot.hit_id
+    WHERE lease.worker_id = %(worker)s AND lease.batch_id = %(batch)s AND lease.state = 'expired'
+      AND slot.state = 'free'
+    ORDER BY slot.hit_id, slot.number LIMIT 1
+"""
+FREE_OF_HIT = "SELECT id FROM workforce_slot slot WHERE hit_id = %(hit)s AND state = 'free' ORDER BY number LIMIT 1"
+
+
+class BatchClosed(Exception):
+    """Nobody is given work from a closed batch any more."""
+
+
+class NotHandedOut(Exception):
+    """This person was not given this HIT."""
+
+
+class AlreadySubmitted(Exception):
+    """The answer to this HIT is on record; another one for it is refused."""
+
+
+# Publishing
+
+
+@transaction.atomic
+def open_batch(
+    *,
+    dataset: Dataset,
+    kind: str,
+    settings: SettingsVersion | None = None,
+    marketplace: str = Batch.Marketplace.LINK,
+    hits_per_worker: int | None = None,
+    completion_code: str = "",
+    completion_url: str = "",
+) -> Batch:
+    return Batch.objects.create(
+        dataset=dataset,
+        settings=settings or current_settings(dataset),
+        kind=kind,
+        marketplace=marketplace,
+        hits_per_worker=hits_per_worker,
+        completion_code=completion_code,
+        completion_url=completion_url,
+    )
+
+
+@transaction.atomic
+def publish_hits(*, batch: Batch, n_hits: int, n_slots: int) -> list[HIT]:
+    """Add `n_hits` HITs of `n_slots` wanted answers each to an open batch."""
+    # The row is locked so that no batch closes under HITs being added: those would wait for answers for ever.
+    if Batch.objects.select_for_update(no_key=True).get(pk=batch.pk).closed_at is not None:
+        raise BatchClosed(f"{batch} is closed: open a new batch for further HITs.")
+    hits = HIT.objects.bulk_create([HIT(batch=batch) for _ in range(n_hits)])
+    Slot.objects.bulk_create(
+        [Slot(hit=hit, batch=batch, number=number) for hit in hits for number in range(n_slots)], batch_size=5000
+    )
+    return hits
+
+
+@transaction.atomic
+def close_batch(*, batch: Batch) -> Batch:
+    """Hand out no more of a batch. What is in people's hands may still come in; what came in is aggregated as it is."""
+    closed_at = now()
+    Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
+    batch.hits.filter(closed_at=None).update(closed_at=closed_at)
+    Submission.objects.filter(hit__batch=batch).update(aggregated_at=None)
+    batch.refresh_from_db()
+    log.info("Closed batch %s of %s.", batch.pk, batch.dataset)
+    return batch
+
+
+# Hand-out
+
+
+@transaction.atomic
+def identify_worker(*, marketplace: str, external_id: str) -> Worker:
+    """The worker a marketplace's id stands for; made on first sight, once, however many requests meet."""
+    known = known_worker(marketplace, external_id)
+    if known is not None:
+        return known
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{marketplace}:{external_id}"])
+    known = known_worker(marketplace, external_id)
+    if known is not None:
+        return known
+    worker = Worker.objects.create()
+    WorkerIdentity.objects.create(worker=worker, marketplace=marketplace, external_id=external_id)
+    return worker
+
+
+def take_lease(*, batch: Batch, worker: Worker) -> Lease | None:
+    """The HIT this person works on next, or None when there is none for them.
+
+    Who comes back gets the HIT they hold, also after its lease ran out, as long as it wants an answer. Otherwise
+    the first free slot of a HIT they have never had.
+    """
+    if batch.closed_at is not None:
+        raise BatchClosed("This study is closed: it takes no more answers. Thank you for your interest.")
+    lease = _hand_out(batch, worker)
+    if lease is None:
+        # Slots whose leases ran out are free for this person too, also those that somebody is just giving back:
+        # these are waited for. A transaction of its own, since it locks leases again.
+        expire_leases(batch=batch, wait=True)
+        lease = _hand_out(batch, worker)
+    return lease
+
+
+@transaction.atomic
+def _hand_out(batch: Batch, worker: Worker) -> Lease | None:
+    held = _lock_leases(batch, worker)
+    active = next((lease for lease in held if lease.state == Lease.State.ACTIVE), None)
+    if active is not None and active.expires_at > now():
+        return active
+    if batch.hits_per_worker is not None and n_done(batch, worker.pk) >= batch.hits_per_worker:
+        return None
+    if active is not None:
+        return _renew(active, active.slot)
+    key = {"batch": batch.pk, "worker": worker.pk}
+    slot = (_claim(FREE_OF_HELD_HITS, key) if held else None) or _claim(FREE_FOR_WORKER, key)
+    if slot is None:
+        return None
+    former = next((lease for lease in held if lease.hit_id == slot.hit_id), None)
+    return _renew(former, slot) if former is not None else _lease(slot, worker)
+
+
+def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
+    """What this person holds or held of the batch and has not handed in. One thing at a time for each person: two tabs
+    opened at once get the same HIT."""
+    Worker.objects.select_for_update().get(pk=worker.pk)
+    open_leases = Lease.objects.filter(batch=batch, worker=worker).exclude(state=Lease.State.SUBMITTED).order_by("id")
+    related = ("hit__batch__settings", "worker__identity", "slot")
+    return list(open_leases.select_for_update(of=("self",)).select_related(*related))
+
+
+def _claim(query: str, key: dict[str, int]) -> Slot | None:
+    """Lock a free slot. SKIP LOCKED alone would say "none" while others merely look at the last ones, so a second,
+    blocking try follows, until a plain read finds nothing."""
+    slot_id = _attempt(query + " FOR UPDATE OF slot SKIP LOCKED", key)
+    give_up = time.monotonic() + LONGEST_WAIT_SECONDS
+    while slot_id is None and _first(query, key) is not None and time.monotonic() < give_up:
+        slot_id = _attempt(query + " FOR UPDATE OF slot", key)
+    return None if slot_id is None else Slot.objects.select_related("hit__batch__settings").get(pk=slot_id)
+
+
+def _attempt(query: str, key: dict[str, int]) -> int | None:
+    """A try that finds nothing lets go of the slots it locked on the way, which others had taken meanwhile."""
+    savepoint = transaction.savepoint()
+    slot_id = _first(query, key)
+    if slot_id is None:
+        transaction.savepoint_rollback(savepoint)
+    return slot_id
+
+
+def _first(query: str, key: dict[str, int]) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(query, key)
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _lease(slot: Slot, worker: Worker) -> Lease:
+    begin = now()
+    Slot.objects.filter(pk=slot.pk).update(state=Slot.State.LEASED)
+    return Lease.objects.create(
+        hit=slot.hit,
+        batch_id=slot.batch_id,
+        worker=worker,
+        slot=slot,
+        created_at=begin,
+        expires_at=begin + _duration(slot.hit),
+    )
+
+
+def _renew(lease: Lease, slot: Slot) -> Lease:
+    Slot.objects.filter(pk=slot.pk).update(state=Slot.State.LEASED)
+    lease.slot = slot
+    lease.state = Lease.State.ACTIVE
+    lease.expires_at = now() + _duration(lease.hit)
+    lease.save(update_fields=["slot", "state", "expires_at"])
+    return lease
+
+
+def _duration(hit: HIT) -> timedelta:
+    return timedelta(seconds=hit.batch.settings.lease_seconds)
+
+
+@transaction.atomic
+def resume_lease(*, hit_public_id: str, worker: Worker) -> Lease:
+    """The lease under which this person works on this HIT; one that ran out is renewed if the HIT still wants answers.
+
+    Raises NotHandedOut when the HIT was never theirs.
+    """
+    lease = Lease.objects.filter(hit__public_id=hit_public_id, worker=worker).select_related("hit__batch").first()
+    if lease is None:
+        raise NotHandedOut("This piece of work was not given to you. Open the study's own address to get yours.")
+    held = {lease.pk: lease for lease in _lock_leases(lease.hit.batch, worker)}
+    if lease.pk not in held:
+        lease.refresh_from_db()
+        return lease
+    lease = held[lease.pk]
+    if lease.state == Lease.State.ACTIVE:
+        return lease if lease.expires_at > now() else _renew(lease, lease.slot)
+    busy_elsewhere = any(other.state == Lease.State.ACTIVE for other in held.values())
+    slot = None if busy_elsewhere else _claim(FREE_OF_HIT, {"hit": lease.hit_id})
+    return lease if slot is None else _renew(lease, slot)
+
+
+@transaction.atomic
+def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
+    """Give the slots of leases that ran out back; those somebody else is at are left to them, or waited for.
+
+    What people still hand in under them is kept (see `submit`).
+    """
+    overdue = overdue_leases(batch).order_by("id").select_for_update(skip_locked=not wait)
+    found = dict(overdue.values_list("id", "slot_id"))
+    if found:
+        slots = Slot.objects.filter(pk__in=found.values())
+        list(slots.order_by("hit_id", "number").select_for_update().values_list("id"))
+        Lease.objects.filter(pk__in=found).update(state=Lease.State.EXPIRED, slot=None)
+        slots.update(state=Slot.State.FREE)
+        log.info("%d leases ran out; their slots are free again.", len(found))
+    return len(found)
+
+
+# Submission
+
+
+@transaction.atomic
+def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submission, bool]:
+    """Store an answer raw. Returns the submission and whether this call made it.
+
+    The same key again returns what is stored. Late work fills a slot if its HIT has a free one, else it is surplus:
+    paid, kept, not counted. Raises AlreadySubmitted for a second answer under another key, and for the key of an
+    answer to something else.
+    """
+    # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
+    Worker.objects.select_for_update().get(pk=lease.worker_id)
+    locked = Lease.objects.select_for_update(of=("self",)).select_related("hit__batch", "slot").get(pk=lease.pk)
+    if locked.state == Lease.State.SUBMITTED:
+        return _stored(locked, idempotency_key), False
+    if Submission.objects.filter(idempotency_key=idempotency_key).exists():
+        raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
+    slot = locked.slot or _claim(FREE_OF_HIT, {"hit": locked.hit_id})
+    submission = Submission.objects.create(
+        hit=locked.hit,
+        worker_id=locked.worker_id,
+        lease=locked,
+        slot=slot,
+        settings_id=locked.hit.batch.settings_id,
+        state=Submission.State.CONFIRMED if slot else Submission.State.SURPLUS,
+        answer=answer,
+        idempotency_key=idempotency_key,
+        submitted_at=now(),
+    )
+    Lease.objects.filter(pk=locked.pk).update(state=Lease.State.SUBMITTED, slot=None)
+    if slot is not None:
+        Slot.objects.filter(pk=slot.pk).update(state=Slot.State.FILLED)
+    return submission, True
+
+
+def _stored(lease: Lease, idempotency_key: str) -> Submission:
+    if lease.submission.idempotency_key != idempotency_key:
+        raise AlreadySubmitted("Your answer to this piece of work is already recorded. Go on to the next.")
+    return lease.submission
+
+
+@transaction.atomic
+def mark_aggregated(*, submission_ids: list[int]) -> None:
+    Submission.objects.filter(pk__in=submission_ids).update(aggregated_at=now())
+
+
+@transaction.atomic
+def mark_for_aggregation(*, dataset: Dataset) -> None:
+    """Have every submission of a dataset aggregated again."""
+    Submission.objects.filter(hit__batch__dataset=dataset).update(aggregated_at=None)
+
+
+@transaction.atomic
+def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
+    """Take a submission out of every number. The work stays stored and paid; `readmit_submission` brings it back."""
+    exclusion = Exclusion.objects.create(submission=submission, reason=reason)
+    Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
+    return exclusion
+
+
+@transaction.atomic
+def readmit_submission(*, submission: Submission) -> None:
+    Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
+    Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
+
+
+@transaction.atomic
+def add_slots(*, hit: HIT, n_slots: int) -> None:
+    """Ask for further answers to a HIT."""
+    first = hit.slots.count()
+    Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])
+
+
+# Answers given elsewhere; workforce.staged tells the columns of the staging table
+
+
+@transaction.atomic
+def find_stored_answers(*, staged: str) -> int:
+    """Mark the rows whose answer is stored already with its submission_id. Returns how many there are."""
+    return _run(FIND_STORED, staged)
+
+
+@transaction.atomic
+def load_staged_people(*, dataset: Dataset, staged: str) -> None:
+    """Drop the rows that are stored already, and find or make the workers of the others."""
+    _run(DROP_STORED, staged)
+    # The dataset's id, not its name: names are longer than a marketplace's may be.
+    marketplace = f"{Batch.Marketplace.REPLAY}:{dataset.pk}"
+    _run(ADD_WORKERS, staged, marketplace=marketplace)
+    _run(FIND_WORKERS, staged, marketplace=marketplace)
+
+
+@transaction.atomic
+def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
+    """Store answers as submissions to the HITs of one closed batch: whatever their number, they are all there is."""
+    batch = open_batch(dataset=dataset, kind=kind, marketplace=Batch.Marketplace.REPLAY)
+    closed_at = now()
+    _run(ADD_HITS, staged, batch=batch.pk, closed_at=closed_at)
+    key = {"batch": batch.pk, "settings": batch.settings_id, "now": closed_at}
+    _run(ADD_ANSWERS, staged, **key, reason="Excluded in the file it was loaded from.")
+    Batch.objects.filter(pk=batch.pk).update(closed_at=closed_at)
+    # So many rows at once make the planner's picture of the tables wrong until autovacuum comes by.
+    _run("ANALYZE workforce_hit, workforce_slot, workforce_submission", staged)
+    return batch
+
+
+def _run(statement: str, staged: str, **values: object) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(staged=staged), values)
+        return cursor.rowcount

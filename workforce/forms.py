@@ -1,0 +1,40 @@
+"""Reading what a worker's page sent, before any field of it is believed."""
+
+import json
+from collections.abc import Mapping
+
+from django.http import HttpRequest
+
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+JSON_TYPE = "application/json"
+# Made by the page once per load; bound to the lease before it is stored.
+KEY = r"^[A-Za-z0-9_-]{16,64}$"
+
+
+class CrossSite(PermissionError):
+    """Another site made the browser send this."""
+
+
+class UnreadableAnswer(ValueError):
+    """The body is no form and no JSON object."""
+
+
+def sent_fields(request: HttpRequest) -> Mapping:
+    """The fields of a form, or of a JSON object from the page's script. Raises CrossSite, UnreadableAnswer."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise CrossSite("This answer came from another site's page, so it was not taken. Answer on the study's own page.")
+    if request.content_type == JSON_TYPE:
+        return _object(request.body)
+    if request.content_type not in FORM_TYPES:
+        raise UnreadableAnswer("The answer is neither a form nor JSON. Nothing was stored; reload the page and try again.")
+    return request.POST
+
+
+def _object(body: bytes) -> dict:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise UnreadableAnswer("The answer is not a JSON object. Nothing was stored; reload the page and try again.")
+    return fields

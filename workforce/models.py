@@ -1,0 +1,216 @@
+"""Who works, on what, and what they handed in. A submission is stored first and raw; task rooms read votes from it."""
+
+from django.db import models
+from django.db.models import Q
+
+from catalog.models import Dataset, SettingsVersion, new_public_id
+
+
+class Worker(models.Model):
+    """A person, without anything that names one: the marketplace's id is kept apart, in WorkerIdentity."""
+
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"worker {self.pk}"
+
+
+class WorkerIdentity(models.Model):
+    """The guarded table: a marketplace's id of a person can lead to a name. Nothing else stores it."""
+
+    worker = models.OneToOneField(Worker, on_delete=models.PROTECT, related_name="identity")
+    marketplace = models.CharField(max_length=60)
+    external_id = models.CharField(max_length=200)
+
+    class Meta:
+        verbose_name_plural = "worker identities"
+        constraints = [
+            models.UniqueConstraint(fields=["marketplace", "external_id"], name="identity_once_per_marketplace"),
+            models.CheckConstraint(condition=~Q(external_id=""), name="identity_is_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.marketplace} identity of {self.worker}"
+
+
+class Batch(models.Model):
+    """One published set of HITs of one kind under one settings version; it has one address, /join/<public_id>."""
+
+    class Kind(models.TextChoices):
+        CONTAINS = "contains"
+        CLASSIFY = "classify"
+
+    class Marketplace(models.TextChoices):
+        LINK = "link"
+        REPLAY = "replay"
+
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="batches")
+    settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="batches")
+    kind = models.CharField(max_length=20, choices=Kind)
+    marketplace = models.CharField(max_length=20, choices=Marketplace)
+    hits_per_worker = models.PositiveIntegerField(null=True)
+    completion_code = models.CharField(max_length=60, blank=True)
+    completion_url = models.URLField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        constraints = [
+            # The aggregation finds or makes it whenever an image is ready: two of it would split the forms.
+            models.UniqueConstraint(
+                fields=["dataset", "settings"],
+                condition=Q(closed_at=None, kind="classify", marketplace="link"),
+                name="one_open_classify_batch_per_settings",
+            ),
+            models.CheckConstraint(condition=Q(kind__in=["contains", "classify"]), name="batch_kind_is_known"),
+            models.CheckConstraint(condition=Q(marketplace__in=["link", "replay"]), name="batch_marketplace_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.dataset} on {self.marketplace}"
+
+
+class HIT(models.Model):
+    """A grid or form, answered by as many people as it has slots."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="hits")
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    closed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"HIT {self.pk}"
+
+
+class Slot(models.Model):
+    """One wanted answer. `batch` repeats the HIT's, so that the next free slot is one index look-up away."""
+
+    class State(models.TextChoices):
+        FREE = "free"
+        LEASED = "leased"
+        FILLED = "filled"
+
+    hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="slots", db_index=False)
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", db_index=False)
+    number = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.FREE)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hit", "number"], name="slot_number_once_per_hit"),
+            models.CheckConstraint(condition=Q(state__in=["free", "leased", "filled"]), name="slot_state_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["batch", "hit", "number"], condition=Q(state="free"), name="free_slots"),
+            models.Index(fields=["hit"], condition=~Q(state="filled"), name="open_slots_of_a_hit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"slot {self.number} of {self.hit}"
+
+
+class Lease(models.Model):
+    """A worker's hold on a slot of a HIT until `expires_at`. One row per (HIT, worker): coming back renews it."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        EXPIRED = "expired"
+        SUBMITTED = "submitted"
+
+    hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="leases")
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", db_index=False)
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="leases", db_index=False)
+    slot = models.ForeignKey(Slot, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["worker", "hit"], name="one_lease_per_worker_and_hit"),
+            models.UniqueConstraint(fields=["slot"], condition=Q(state="active"), name="one_active_lease_per_slot"),
+            models.UniqueConstraint(
+                fields=["worker", "batch"], condition=Q(state="active"), name="one_active_lease_per_worker_and_batch"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="active", slot__isnull=False) | (~Q(state="active") & Q(slot__isnull=True)),
+                name="only_an_active_lease_holds_a_slot",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["active", "expired", "submitted"]), name="lease_state_is_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["worker", "batch", "created_at"], name="leases_of_a_worker"),
+            models.Index(fields=["expires_at"], condition=Q(state="active"), name="active_leases_by_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"lease {self.pk} ({self.state})"
+
+
+class Submission(models.Model):
+    """What a person sent, raw. Its id is the order of submission; ties in the aggregation go by it.
+
+    A replayed submission has no lease: it was handed out elsewhere.
+    """
+
+    class State(models.TextChoices):
+        PROVISIONAL = "provisional"
+        CONFIRMED = "confirmed"
+        ORPHANED = "orphaned"
+        SURPLUS = "surplus"
+
+    hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="submissions")
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="submissions")
+    lease = models.OneToOneField(Lease, on_delete=models.PROTECT, null=True, related_name="submission")
+    slot = models.OneToOneField(Slot, on_delete=models.PROTECT, null=True, related_name="submission")
+    settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    state = models.CharField(max_length=12, choices=State)
+    answer = models.JSONField()
+    idempotency_key = models.CharField(max_length=100, unique=True)
+    submitted_at = models.DateTimeField()
+    # Null until the aggregation has recounted what this submission touches; set back to null by an exclusion.
+    aggregated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["worker", "hit"], name="one_submission_per_worker_and_hit"),
+            # With slot being unique: never more counted answers than slots.
+            models.CheckConstraint(
+                condition=Q(state="confirmed", slot__isnull=False) | (~Q(state="confirmed") & Q(slot__isnull=True)),
+                name="a_submission_is_confirmed_iff_it_fills_a_slot",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["provisional", "confirmed", "orphaned", "surplus"]),
+                name="submission_state_is_known",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(aggregated_at=None), name="submissions_to_aggregate"),
+        ]
+
+    def __str__(self) -> str:
+        return f"submission {self.pk} ({self.state})"
+
+
+class Exclusion(models.Model):
+    """Why a submission does not count although it was paid. Reversible: lifting it keeps the record."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="exclusions")
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField(auto_now_add=True)
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["submission"], condition=Q(lifted_at=None), name="one_standing_exclusion_per_submission"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="exclusion_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"exclusion of {self.submission}"

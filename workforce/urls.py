@@ -1,0 +1,8 @@
+from django.urls import path
+
+from workforce import views
+
+urlpatterns = [
+    path("join/<slug:batch_id>", views.join, name="join"),
+    path("join/<slug:batch_id>/finish", views.finish, name="finish"),
+]
