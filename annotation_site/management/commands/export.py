@@ -1,0 +1,67 @@
+"""`./manage export KIND --dataset NAME --format csv|jsonl [-o FILE]`: what a dataset has, as a file."""
+
+import os
+import sys
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
+
+from annotation_site.exports import KINDS, whole_file, write_rows
+from catalog.reads import UnknownDataset, dataset_named
+
+
+class Command(BaseCommand):
+    help = (
+        "Write the annotations, selection frequencies or votes of a dataset, as they are at one moment. Labels are "
+        "class indexes. In csv a list is JSON (the selected labels of a vote have spaces between), an empty cell "
+        "means that there is none, and text that starts with = + - @ tab or carriage return gets an apostrophe "
+        "before it, so that no spreadsheet computes it; replay takes it off again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("kind", choices=sorted(KINDS), help="what to write")
+        parser.add_argument("--dataset", required=True, metavar="NAME")
+        parser.add_argument("--format", required=True, choices=["csv", "jsonl"])
+        parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
+        parser.add_argument("--names", action="store_true", help="add the labels' WordNet ids and words")
+
+    def handle(
+        self, *args: Any, kind: str, dataset: str, format: str, output: Path | None, names: bool, **options: Any
+    ) -> None:
+        try:
+            with one_moment():
+                found = dataset_named(dataset)
+                with whole_file(output) if output else standard_output(self.stdout) as out:
+                    n_rows = write_rows(KINDS[kind], found, format, names, out)
+        except UnknownDataset as error:
+            raise CommandError(str(error)) from error
+        except BrokenPipeError:
+            # Whoever read our output has had enough; what is left in the buffer has nowhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            raise CommandError(f"Cannot write {output or 'to standard output'}: {error.strerror}.") from error
+        if output:
+            self.stdout.write(f"{output}: {n_rows:,} rows")
+
+
+@contextmanager
+def one_moment():
+    """Everything read in it is as it was at its beginning."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+@contextmanager
+def standard_output(wrapped: Any):
+    """What the command was given to write to, as it is: no translation of line ends, UTF-8 wherever it runs."""
+    out: TextIO = wrapped._out
+    if out is sys.stdout and isinstance(out, TextIOWrapper):
+        out.reconfigure(encoding="utf-8", newline="\n")
+    yield out
+    out.flush()

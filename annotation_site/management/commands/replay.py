@@ -1,0 +1,53 @@
+"""`./manage replay classify|contains FILE --dataset NAME`: loads answers that were given elsewhere."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from annotation_site.replay.actions import KINDS, STEPS, Replayed, replay
+from annotation_site.replay.files import BadFile
+from catalog.actions import BadName
+
+
+class Command(BaseCommand):
+    help = (
+        "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or per "
+        "worker where the file has that column. Columns: classify: image, dataset_label, annotator, main, selected "
+        "(labels with spaces between); contains: image, label, rater, answer (yes, maybe or no; yes is selected). "
+        "Optional, as exported: worker, role, state, submitted_at; settings_version is not read, the answers "
+        "are recorded under the dataset's current settings. A dataset that does not exist is made, on the "
+        "ImageNet classes. An apostrophe that the export put before = + - @ tab or carriage return is taken off again. "
+        "Answers that are stored already are left alone; a bad row stops it and nothing is loaded."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("kind", choices=sorted(KINDS), help="the kind of question the answers are to")
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--dataset", required=True, metavar="NAME", help="where to load them; made if need be")
+
+    def handle(self, *args: Any, kind: str, file: Path, dataset: str, **options: Any) -> None:
+        begin = time.monotonic()
+        try:
+            with tqdm(total=len(STEPS), file=sys.stderr, disable=not sys.stderr.isatty(), leave=False) as bar:
+                done = replay(kind=kind, path=file, dataset_name=dataset, progress=lambda step: advance(bar, step))
+        except BadName as error:
+            raise CommandError(str(error)) from error
+        except BadFile as error:
+            raise CommandError(f"{error} Nothing was loaded.") from error
+        self.stdout.write(summary(done, time.monotonic() - begin))
+
+
+def advance(bar: tqdm, step: str) -> None:
+    bar.set_description(step, refresh=False)
+    bar.update(STEPS.index(step) - bar.n)
+
+
+def summary(done: Replayed, seconds: float) -> str:
+    return (
+        f"{done.dataset.name}: {done.n_images:,} images ({done.n_new_images:,} new), "
+        f"{done.n_answers:,} answers ({done.n_new_answers:,} new), {seconds:.1f} s"
+    )

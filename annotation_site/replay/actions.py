@@ -1,0 +1,203 @@
+"""Loading files of answers: all of a file or, when anything is wrong with it, nothing."""
+
+import csv
+import hashlib
+import io
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+
+from annotation_site.replay.files import (
+    BadFile,
+    ClassifyAnswer,
+    ContainsAnswer,
+    Origin,
+    read_classify,
+    read_contains,
+)
+from catalog.actions import StagedConflict, ensure_dataset, load_staged_images
+from catalog.models import Dataset, Label
+from catalog.reads import labels_by_index
+from classify_task import actions as classify_actions
+from contains_task import actions as contains_actions
+from workforce.actions import find_stored_answers, load_staged_answers, load_staged_people, mark_for_aggregation
+from workforce.reads import pseudonyms_of
+
+STAGED = "staged_answer"
+# What every room reads and fills in is told in its staged.py.
+COMMON_COLUMNS = """
+    position integer, line integer, image text, dataset_label integer, person text, role text, state text,
+    excluded boolean, submitted_at timestamptz, turn integer, hit_number integer, idempotency_key text
+"""
+CLASSIFY_COLUMNS = "selected integer[], main integer, form_labels integer[]"
+CONTAINS_COLUMNS = "selected boolean, label_id bigint, cell_role text"
+FILLED_COLUMNS = "image_id bigint, worker_id bigint, hit_id bigint, submission_id bigint, answer jsonb"
+STEPS = ("reading", "staging", "images", "people", "submissions", "votes")
+
+
+class Replayed(NamedTuple):
+    dataset: Dataset
+    n_images: int
+    n_new_images: int
+    n_answers: int
+    n_new_answers: int
+
+
+class Kind(NamedTuple):
+    """What is particular to one kind of question."""
+
+    read: Callable[[Path, dict[int, Label]], list]
+    columns: str
+    rows: Callable[[Dataset, list, dict[int, Label]], Iterator[tuple]]
+    room: Any
+
+
+def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str], object] | None = None) -> Replayed:
+    """Load a file of answers to questions of a kind ("classify" or "contains") into a dataset, made if need be.
+
+    Answers that are stored already are left alone. `progress` is called with the name of each of STEPS as it
+    begins. Raises BadFile, naming the line and the reason; nothing is loaded then.
+    """
+    try:
+        return _replay(KINDS[kind], kind, path, dataset_name, progress or (lambda step: None))
+    except StagedConflict as error:
+        raise BadFile(f"{path}, line {error.line}: {error}") from error
+
+
+@transaction.atomic
+def _replay(kind: Kind, name: str, path: Path, dataset_name: str, progress: Callable[[str], object]) -> Replayed:
+    with connection.cursor() as cursor:
+        # The second of two replays at once finds what the first has stored.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('replay', 0))")
+        # The statements sort whole files, which the usual few megabytes would send to disk.
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+    progress("reading")
+    dataset = ensure_dataset(name=dataset_name)
+    labels = labels_by_index(dataset)
+    answers = kind.read(path, labels)
+    _refuse_own_answers(path, dataset, answers)
+    progress("staging")
+    _stage(kind.columns, kind.rows(dataset, answers, labels))
+    progress("images")
+    n_images = len({answer.origin.image for answer in answers})
+    n_new_images, n_labelled = load_staged_images(dataset=dataset, staged=STAGED)
+    n_stored = find_stored_answers(staged=STAGED)
+    kind.room.check_staged_answers(staged=STAGED)
+    if n_stored < len(answers):
+        _load_new(kind, name, dataset, progress)
+    if n_labelled:
+        # Votes that came in before their image had a dataset label could not be pruned.
+        mark_for_aggregation(dataset=dataset)
+    return Replayed(dataset, n_images, n_new_images, len(answers), len(answers) - n_stored)
+
+
+def _load_new(kind: Kind, name: str, dataset: Dataset, progress: Callable[[str], object]) -> None:
+    progress("people")
+    load_staged_people(dataset=dataset, staged=STAGED)
+    progress("submissions")
+    kind.room.fill_staged_answers(staged=STAGED)
+    load_staged_answers(dataset=dataset, kind=name, staged=STAGED)
+    progress("votes")
+    kind.room.load_staged_votes(staged=STAGED)
+
+
+def _refuse_own_answers(path: Path, dataset: Dataset, answers: Iterable[ClassifyAnswer | ContainsAnswer]) -> None:
+    """A dataset's own export would come back as the answers of other people, and count twice."""
+    own = {f"worker:{name}" for name in pseudonyms_of(dataset)}
+    for answer in answers:
+        if answer.origin.person in own:
+            raise BadFile(
+                f"{path}, line {answer.origin.line}: these answers were exported from dataset {dataset.name}, where "
+                f"they are stored already. Replay them under another name."
+            )
+
+
+def _stage(columns: str, rows: Iterable[tuple]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    text.seek(0)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {STAGED} ({COMMON_COLUMNS}, {columns}, {FILLED_COLUMNS}) ON COMMIT DROP"
+        )
+        names = [column.split()[0] for column in f"{COMMON_COLUMNS}, {columns}".split(",")]
+        cursor.copy_expert(f"COPY {STAGED} ({', '.join(names)}) FROM STDIN (FORMAT csv)", text)
+        cursor.execute(f"ANALYZE {STAGED}")
+
+
+def _classify_rows(dataset: Dataset, answers: list[ClassifyAnswer], labels: dict[int, Label]) -> Iterator[tuple]:
+    offered: dict[str, set[int]] = defaultdict(set)
+    for answer in answers:
+        own = () if answer.dataset_label is None else (answer.dataset_label,)
+        offered[answer.origin.image].update(answer.selected, own)
+    numbers = _Numbers(f"replay:{dataset.pk}:classify")
+    for position, answer in enumerate(answers):
+        image = answer.origin.image
+        yield (
+            *_common(position, answer.origin, answer.dataset_label),
+            *numbers.of((image,), answer.origin.person, "question"),
+            _array(answer.selected),
+            answer.main,
+            _array(sorted(offered[image])),
+        )
+
+
+def _contains_rows(dataset: Dataset, answers: list[ContainsAnswer], labels: dict[int, Label]) -> Iterator[tuple]:
+    numbers = _Numbers(f"replay:{dataset.pk}:contains")
+    for position, answer in enumerate(answers):
+        # A repeat is an ordinary cell that its worker had answered before, in another grid.
+        cell_role = "question" if answer.origin.role == "repeat" else answer.origin.role
+        yield (
+            *_common(position, answer.origin, None),
+            *numbers.of((answer.origin.image, answer.label), answer.origin.person, cell_role),
+            answer.selected,
+            labels[answer.label].pk,
+            cell_role,
+        )
+
+
+def _common(position: int, origin: Origin, dataset_label: int | None) -> tuple:
+    excluded = origin.state == "excluded"
+    return (
+        position,
+        origin.line,
+        origin.image,
+        dataset_label,
+        origin.person,
+        origin.role,
+        "confirmed" if excluded else origin.state,
+        excluded,
+        origin.submitted_at and origin.submitted_at.isoformat(),
+    )
+
+
+def _array(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+class _Numbers:
+    """Numbers the answers of a person to one question (turn), and the HITs: a HIT has one answer of a person."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.turns: Counter[Hashable] = Counter()
+        self.hits: dict[Hashable, int] = {}
+
+    def of(self, question: tuple, person: str, cell_role: str) -> tuple[int, int, str]:
+        """Turn, HIT number and idempotency key of the next answer of a person to a question."""
+        turn = self.turns[question, person]
+        self.turns[question, person] += 1
+        hit = self.hits.setdefault((question, turn, cell_role), len(self.hits))
+        # Names have any length, a key has not; the parts are joined by what no name contains.
+        digest = hashlib.sha256("\0".join(map(str, (*question, person, turn))).encode()).hexdigest()
+        return turn, hit, f"{self.prefix}:{digest[:40]}"
+
+
+KINDS = {
+    "classify": Kind(read_classify, CLASSIFY_COLUMNS, _classify_rows, classify_actions),
+    "contains": Kind(read_contains, CONTAINS_COLUMNS, _contains_rows, contains_actions),
+}
