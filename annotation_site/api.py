@@ -1,0 +1,198 @@
+"""The REST interface: who may read which dataset, page by page. What a row holds is said in the rooms' api.py."""
+
+import json
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularJSONAPIView
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from aggregation.api import AnnotationFilter, AnnotationRow, FrequencyFilter, FrequencyRow
+from annotation_site.api_schema import TableSchema
+from annotation_site.exports import KINDS
+from annotation_site.models import ApiToken
+from annotation_site.paging import page_of
+from catalog.models import Dataset
+from catalog.reads import dataset_named, labels_by_index
+from classify_task.api import ClassifyVoteFilter, ClassifyVoteRow
+from contains_task.api import ContainsVoteFilter, ContainsVoteRow
+
+LARGEST_PAGE = 1000
+
+
+class Query(serializers.Serializer):
+    """What every list takes."""
+
+    dataset = serializers.CharField(
+        required=False, help_text="Name of the dataset. A token made for one dataset needs none."
+    )
+    names = serializers.BooleanField(default=False, help_text="Add wnid and words to class indexes.")
+    limit = serializers.IntegerField(
+        default=100, min_value=1, max_value=LARGEST_PAGE, help_text="The most rows of a page."
+    )
+    cursor = serializers.CharField(required=False, help_text="Where to go on; the `next` address has it.")
+
+
+class ReadOnlyView(APIView):
+    http_method_names = ("get", "head")
+
+
+class RowEncoder(json.JSONEncoder):
+    """Writes a moment as the exported files do."""
+
+    def default(self, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, datetime) else super().default(value)
+
+
+class RowRenderer(JSONRenderer):
+    encoder_class = RowEncoder
+
+
+class Table(ReadOnlyView):
+    """One of the exported tables, page by page, in the order in which the rows came.
+
+    The rows go out as they are made for the file; `row` describes them in the schema.
+    """
+
+    renderer_classes = (RowRenderer,)
+    schema = TableSchema()
+    listing: ClassVar[str]
+    # Columns that order the rows and together name one of them for ever.
+    key: ClassVar[tuple[str, ...]] = ("id",)
+    parameters: ClassVar[tuple[type[serializers.Serializer], type[serializers.Serializer]]]
+    row: ClassVar[type[serializers.Serializer]]
+
+    def get(self, request: Request) -> Response:
+        query, conditions = checked_query(request, *self.parameters)
+        dataset = readable_dataset(request.auth, query.get("dataset"))
+        kind = KINDS[self.listing]
+        found, cursor = page_of(
+            kind.rows_of(dataset).filter(**conditions),
+            listing=self.listing,
+            key=self.key,
+            cursor=query.get("cursor"),
+            limit=query["limit"],
+        )
+        labels = labels_by_index(dataset) if query["names"] else None
+        rows = [kind.row(row, labels) for row in found]
+        # Raw votes belong in no cache between here and the reader.
+        headers = {"Cache-Control": "private, no-store"}
+        return Response({"next": address_of(request, cursor), "results": rows}, headers=headers)
+
+
+class AnnotationTable(Table):
+    """Objects, main label and number of objects of every annotated image."""
+
+    listing = "annotations"
+    parameters = (Query, AnnotationFilter)
+    row = AnnotationRow
+
+
+class FrequencyTable(Table):
+    """How often each label was selected for each image, of the times it was shown."""
+
+    listing = "selection_frequencies"
+    parameters = (Query, FrequencyFilter)
+    row = FrequencyRow
+
+
+class ContainsVoteTable(Table):
+    """All CONTAINS votes, those that do not count included: role and state tell."""
+
+    listing = "contains_votes"
+    parameters = (Query, ContainsVoteFilter)
+    row = ContainsVoteRow
+
+
+class ClassifyVoteTable(Table):
+    """All CLASSIFY votes, image by image, those that do not count included: role and state tell."""
+
+    listing = "classify_votes"
+    key = ("image_id", "submission_id")
+    parameters = (Query, ClassifyVoteFilter)
+    row = ClassifyVoteRow
+
+
+def checked_query(
+    request: Request, query_type: type[serializers.Serializer], filter_type: type[serializers.Serializer]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was asked for, and the conditions on rows.
+
+    Only what is declared can be asked for: a mistyped condition must not give all rows, and no reader names columns
+    or look-ups of the database.
+    """
+    given = request.query_params.dict()
+    query, conditions = query_type(data=given), filter_type(data=given)
+    known = [*query.fields, *conditions.fields]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        message = f"There is no parameter {unknown[0]!r} here. Parameters: {', '.join(known)}."
+        raise ValidationError(message, code="unknown_parameter")
+    query.is_valid(raise_exception=True)
+    conditions.is_valid(raise_exception=True)
+    return query.validated_data, conditions.validated_data
+
+
+def readable_dataset(token: ApiToken, name: str | None) -> Dataset:
+    """The dataset a request reads. A token made for one learns nothing of others, not even that they exist."""
+    if token.dataset is None:
+        if name is None:
+            raise ValidationError("Say which dataset: add dataset=NAME to the address.", code="dataset_missing")
+        return dataset_named(name)
+    if name in (None, token.dataset.name):
+        return token.dataset
+    raise NotFound("This token reads one dataset, and none of this name.", code="unknown_dataset")
+
+
+def address_of(request: Request, cursor: str | None) -> str | None:
+    """The same request, going on behind the cursor."""
+    if cursor is None:
+        return None
+    following = request.query_params.dict() | {"cursor": cursor}
+    return request.build_absolute_uri(f"{request.path}?{urlencode(following)}")
+
+
+class IndexEntry(serializers.Serializer):
+    annotations = serializers.URLField()
+    selection_frequencies = serializers.URLField()
+    contains_votes = serializers.URLField()
+    classify_votes = serializers.URLField()
+    schema = serializers.URLField(help_text="This interface as an OpenAPI document.")
+
+
+class Index(ReadOnlyView):
+    """The addresses there are. It needs no token."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(operation_id="index", tags=["index"], responses=IndexEntry)
+    def get(self, request: Request) -> Response:
+        addresses = {name: request.build_absolute_uri(reverse(f"api-{name}")) for name in (*KINDS, "schema")}
+        return Response(IndexEntry(addresses).data)
+
+
+class OpenAPISchema(SpectacularJSONAPIView):
+    http_method_names = ("get", "head")
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class NoSuchAddress(ReadOnlyView):
+    """Whatever else is asked for under /api/v1/ gets an error of the same shape."""
+
+    schema = None
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get(self, request: Request, address: str) -> Response:
+        raise NotFound(f"There is nothing at this address. {reverse('api-index')} names what there is.")
