@@ -1,0 +1,23 @@
+"""`./manage close BATCH`: no more hand-outs."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from annotation_site.refusals import as_command_errors
+from annotation_site.study import batch_named
+from workforce.actions import close_batch
+
+
+class Command(BaseCommand):
+    help = "Hand out no more of a batch. What people hold may still come in, and what came in is aggregated."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("batch", help="its number, or its address")
+
+    def handle(self, *args: Any, batch: str, **options: Any) -> None:
+        with as_command_errors():
+            found = batch_named(batch)
+            was_closed = found.closed_at is not None
+            close_batch(batch=found)
+        self.stdout.write(f"Batch {found.pk} ({found}) {'was closed already' if was_closed else 'is closed'}.")

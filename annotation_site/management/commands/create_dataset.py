@@ -1,0 +1,24 @@
+"""`./manage create_dataset NAME`: a dataset without images yet."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from annotation_site.refusals import as_command_errors
+from annotation_site.study import figures_of, label_set_or_imagenet
+from catalog.actions import create_dataset
+
+
+class Command(BaseCommand):
+    help = "Make a dataset with its label set and settings. ./manage import images brings its images."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--label-set", metavar="NAME", help="its classes (ImageNet)")
+        parser.add_argument("--set", action="append", default=[], metavar="FIGURE=VALUE", help="see ./manage settings")
+
+    def handle(self, *args: Any, name: str, label_set: str | None, **options: Any) -> None:
+        with as_command_errors():
+            figures = figures_of(options["set"])
+            dataset = create_dataset(name=name, label_set=label_set_or_imagenet(label_set), **figures)
+        self.stdout.write(f"Dataset {dataset}, labelled with {dataset.label_set}, settings version 1.")

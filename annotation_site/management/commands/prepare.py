@@ -1,0 +1,33 @@
+"""What `./run` does between the start of the database and the first page."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from annotation_site.actions import make_staff
+from annotation_site.services.secrets import kept_secret
+
+STAFF_NAME = "researcher"
+
+
+class Command(BaseCommand):
+    help = "Migrate, make the researcher's login, load the demo study, print the login. May run again."
+
+    def handle(self, *args, **options):
+        call_command("migrate", interactive=False, verbosity=0)
+        password = ensure_staff(STAFF_NAME, settings.STATE_DIR / "staff_password")
+        call_command("load_demo", stdout=self.stderr)
+        self.stdout.write(f"{STAFF_NAME} / {password}")
+
+
+def ensure_staff(name: str, file: Path) -> str:
+    """Make the login if it is missing. Returns its password, or words for one that was changed since."""
+    password = kept_secret(file, n_bytes=12)
+    users = get_user_model().objects
+    if not users.filter(username=name).exists():
+        make_staff(username=name, password=password)
+    user = users.get(username=name)
+    return password if user.check_password(password) else "(the password you gave it)"

@@ -1,0 +1,39 @@
+"""What a person asked for and cannot have, as an error of the command they gave."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+
+from annotation_site.demo import DemoPhotoMissing
+from annotation_site.imports import NothingToImport
+from annotation_site.study import Refused
+from annotation_site.tables import BadTable
+from catalog.actions import BadName, InvalidFigure, NameTaken, UnknownFigure
+from catalog.label_data import LabelDataError
+from catalog.reads import UnknownDataset, UnknownLabelSet
+from workforce.actions import BatchClosed
+
+EXPECTED = (
+    BadName,
+    BadTable,
+    BatchClosed,
+    DemoPhotoMissing,
+    InvalidFigure,
+    LabelDataError,
+    NameTaken,
+    NothingToImport,
+    Refused,
+    UnknownDataset,
+    UnknownFigure,
+    UnknownLabelSet,
+)
+
+
+@contextmanager
+def as_command_errors() -> Iterator[None]:
+    """Anything else is a fault of ours and keeps its traceback."""
+    try:
+        yield
+    except EXPECTED as error:
+        raise CommandError(str(error)) from error

@@ -1,0 +1,271 @@
+"""A study by hand: what the researcher's commands do, from opening grids to excluding a submission."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings as site
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db import transaction
+
+from annotation_site.csv_cells import unguarded
+from annotation_site.tables import BadTable, Refusal, TableRow, read_table
+from catalog.actions import FIGURES, IMAGENET, change_settings, create_dataset, ensure_imagenet
+from catalog.models import Dataset, Image, Label, LabelSet
+from catalog.reads import UnknownLabel, current_settings, label_lookup, label_set_named
+from classify_task.actions import classify_batch
+from contains_task.actions import open_grids
+from contains_task.models import GridCell, Role
+from workforce.actions import exclude_submission, open_batch, readmit_submission
+from workforce.models import Batch, Exclusion, Submission
+
+MOST_REFUSALS_SHOWN = 20
+LONGEST_CODE = 60
+LONGEST_REASON = 500
+
+
+class Refused(ValueError):
+    """What was asked for cannot be done; the message says why and what can."""
+
+
+@dataclass(frozen=True)
+class Pay:
+    """How people on a link marketplace prove that they worked, and how much they may do."""
+
+    hits_per_worker: int | None = None
+    completion_code: str = ""
+    completion_url: str = ""
+
+    def check(self) -> None:
+        if self.hits_per_worker is not None and self.hits_per_worker < 1:
+            raise Refused("--hits-per-worker is 1 or more; leave it out for no limit.")
+        if len(self.completion_code) > LONGEST_CODE or not self.completion_code.isprintable():
+            raise Refused(f"--completion-code has at most {LONGEST_CODE} printable characters.")
+        try:
+            if self.completion_url:
+                URLValidator(schemes=["http", "https"])(self.completion_url)
+        except ValidationError:
+            raise Refused(f"--completion-url {self.completion_url!r} is no http or https address.") from None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The batch in which pairs wait for answers, how many were opened in it now, and how many were open before."""
+
+    batch: Batch
+    n_pairs: int
+    n_grids: int
+    n_known: int
+
+
+def address_of(batch: Batch) -> str:
+    return f"{site.WORKER_ORIGIN}/join/{batch.public_id}"
+
+
+# CONTAINS
+
+
+@transaction.atomic
+def open_contains(*, dataset: Dataset, pairs: Path, pay: Pay, again: bool = False) -> Opened:
+    """Open grids for the (image, label) pairs of a CSV file; pairs opened before are left out unless `again`.
+
+    All pairs or none: raises Refused, naming the lines, if one is unknown or stands twice.
+    """
+    # Two commands at once must not open the same pairs.
+    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    return open_pairs(dataset=dataset, pairs=_pairs_of(pairs, dataset), pay=pay, again=again)
+
+
+@transaction.atomic
+def open_pairs(*, dataset: Dataset, pairs: list[tuple[Image, Label]], pay: Pay, again: bool = False) -> Opened:
+    """Open grids for pairs (at least one), one label per grid: labels and their images in the order given.
+
+    Grids are handed out in that order, so pairs that are given together are finished together.
+    """
+    pay.check()
+    known = {} if again else _pairs_open(dataset)
+    images_by_label: dict[Label, list[Image]] = defaultdict(list)
+    for image, label in pairs:
+        if (image.pk, label.pk) not in known:
+            images_by_label[label].append(image)
+    n_pairs = sum(map(len, images_by_label.values()))
+    if not n_pairs:
+        last = max(known[image.pk, label.pk] for image, label in pairs)
+        return Opened(Batch.objects.get(pk=last), 0, 0, len(pairs))
+    batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay))
+    grids = open_grids(batch=batch, images_by_label=images_by_label)
+    return Opened(batch, n_pairs, len(grids), len(pairs) - n_pairs)
+
+
+def _pairs_open(dataset: Dataset) -> dict[tuple[int, int], int]:
+    """(image, label) to the batch in which people are, or were, asked; replayed answers were given elsewhere."""
+    cells = GridCell.objects.filter(
+        image__dataset=dataset, role=Role.QUESTION, grid__hit__batch__marketplace=Batch.Marketplace.LINK
+    )
+    rows = cells.order_by("grid__hit__batch").values_list("image_id", "grid__label_id", "grid__hit__batch")
+    return {(image_id, label_id): batch_id for image_id, label_id, batch_id in rows}
+
+
+def _pairs_of(file: Path, dataset: Dataset) -> list[tuple[Image, Label]]:
+    images = {image.name: image for image in dataset.images.all()}
+    find = label_lookup(dataset.label_set)
+    line_of_pair: dict[tuple[Image, Label], str] = {}
+    refused: list[Refusal] = []
+    for row in read_table(file, ("image", "label")):
+        if isinstance(row, Refusal):
+            refused.append(row)
+            continue
+        try:
+            pair = _known_image(row, images), find(row.cells["label"])
+        except (Refused, UnknownLabel) as error:
+            refused.append(Refusal(row.where, str(error)))
+            continue
+        first = line_of_pair.setdefault(pair, row.where)
+        if first != row.where:
+            refused.append(Refusal(row.where, f"the pair stands in {first} already: remove one of them"))
+    if refused:
+        raise Refused(f"{file}: nothing was opened.\n{listed(refused)}")
+    if not line_of_pair:
+        raise BadTable(f"{file} holds no pairs: write a line image,label for each.")
+    return list(line_of_pair)
+
+
+def _known_image(row: TableRow, images: dict[str, Image]) -> Image:
+    name = row.cells["image"]
+    # A file made from an export has the export's apostrophe before a name that a spreadsheet would compute.
+    name = name if name in images else unguarded(name)
+    if name not in images:
+        raise Refused(f"there is no image {name!r} in this dataset: write the name it was imported under")
+    if not images[name].display:
+        raise Refused(f"{name!r} has no file to show: import its file first, ./manage import images")
+    return images[name]
+
+
+def listed(refusals: Iterable[Refusal]) -> str:
+    lines = [str(refusal) for refusal in refusals]
+    rest = len(lines) - MOST_REFUSALS_SHOWN
+    return "\n".join(lines[:MOST_REFUSALS_SHOWN] + ([f"and {rest} more"] if rest > 0 else []))
+
+
+# CLASSIFY
+
+
+@transaction.atomic
+def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
+    """The open batch that takes the forms made from here on; what it pays is decided when it is made."""
+    pay.check()
+    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    standing = dataset.batches.filter(
+        kind=Batch.Kind.CLASSIFY,
+        marketplace=Batch.Marketplace.LINK,
+        settings=current_settings(dataset),
+        closed_at=None,
+    ).first()
+    if standing is None and pay != Pay():
+        return open_batch(dataset=dataset, kind=Batch.Kind.CLASSIFY, **vars(pay))
+    batch = classify_batch(dataset=dataset)
+    if pay != Pay() and pay != Pay(batch.hits_per_worker, batch.completion_code, batch.completion_url):
+        raise Refused(
+            f"Batch {batch.pk} takes the forms of {dataset} already, with other completion settings, which people "
+            f"may have been told. Close it first (./manage close {batch.pk}): new forms then go to a new batch."
+        )
+    return batch
+
+
+# Batches and submissions
+
+
+def batch_named(text: str) -> Batch:
+    """The batch of this number, public id or address. Raises Refused, listing the open ones."""
+    key = urlsplit(text).path.rstrip("/").rpartition("/")[2]
+    by = {"pk": int(key)} if key.isascii() and key.isdecimal() and len(key) < 10 else {"public_id": key}
+    found = Batch.objects.select_related("dataset").filter(**by).first()
+    if found is None:
+        open_ones = ", ".join(f"{b.pk} ({b})" for b in Batch.objects.select_related("dataset").filter(closed_at=None))
+        raise Refused(f"There is no batch {text!r}. Open batches: {open_ones or 'none'}.")
+    return found
+
+
+def submission_numbered(number: int) -> Submission:
+    found = Submission.objects.filter(pk=number).first()
+    if found is None:
+        raise Refused(f"There is no submission {number}.")
+    return found
+
+
+@transaction.atomic
+def exclude(*, number: int, reason: str) -> Exclusion:
+    submission = submission_numbered(number)
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise Refused(f"An exclusion needs a reason of at most {LONGEST_REASON} characters: --reason '…'.")
+    Submission.objects.select_for_update().get(pk=submission.pk)
+    standing = _standing_exclusion(submission)
+    if standing is not None:
+        raise Refused(f"Submission {number} is excluded already: {standing.reason}. --lift ends that.")
+    return exclude_submission(submission=submission, reason=reason.strip())
+
+
+@transaction.atomic
+def lift_exclusion(*, number: int) -> None:
+    submission = submission_numbered(number)
+    if _standing_exclusion(submission) is None:
+        raise Refused(f"Submission {number} is not excluded: there is nothing to lift.")
+    readmit_submission(submission=submission)
+
+
+def _standing_exclusion(submission: Submission) -> Exclusion | None:
+    return submission.exclusions.filter(lifted_at=None).first()
+
+
+# Datasets and settings
+
+
+def label_set_or_imagenet(name: str | None) -> LabelSet:
+    return ensure_imagenet() if name in (None, IMAGENET) else label_set_named(name)
+
+
+def dataset_for_import(name: str, label_set: str | None) -> Dataset:
+    """The dataset of that name; made on that label set if there is none. Raises Refused if it has another one."""
+    known = Dataset.objects.filter(name=name).select_related("label_set").first()
+    if known is None:
+        return create_dataset(name=name, label_set=label_set_or_imagenet(label_set))
+    if label_set not in (None, known.label_set.name):
+        raise Refused(f"The dataset {name!r} is labelled with {known.label_set}, not with {label_set!r}.")
+    return known
+
+
+def figures_of(assignments: Iterable[str]) -> dict[str, str]:
+    """{figure: value} of texts "figure=value"; what they may be is for catalog.actions to say."""
+    figures = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Refused(f"--set {text!r} lacks a value: write --set figure=value.")
+        if name in figures:
+            raise Refused(f"--set {name} is given twice.")
+        figures[name.strip()] = value.strip()
+    return figures
+
+
+def new_settings(*, dataset: Dataset, figures: dict[str, str]) -> str:
+    """Make a settings version if a figure changes. Returns what happened, in words."""
+    before = current_settings(dataset)
+    if all(str(getattr(before, name, None)) == value for name, value in figures.items()):
+        return f"Version {before.version} has these figures already: nothing was changed."
+    version = change_settings(dataset=dataset, **figures).version
+    return f"Version {version} holds for batches opened and images pruned from now on; open batches keep theirs."
+
+
+def settings_table(dataset: Dataset) -> str:
+    """A line per figure with a column per version, the current one last."""
+    versions = list(dataset.settings_versions.order_by("version"))
+    rows = [["version", *(str(version.version) for version in versions)]]
+    rows += [[name, *(str(getattr(version, name)) for version in versions)] for name in FIGURES]
+    rows += [["made", *(f"{version.created_at:%Y-%m-%d}" for version in versions)]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    notes = [f"{version.version}: {version.note}" for version in versions if version.note]
+    return "\n".join(lines + notes)

@@ -1,0 +1,437 @@
+"""`./manage import images` and `import labels`: what gets in, what is refused and how it is said."""
+
+import importlib
+import io
+import os
+import sys
+import threading
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from annotation_site import imports
+from catalog.actions import add_image, create_dataset
+from catalog.models import Dataset, Image, LabelSet
+from tests.factories import make_dataset, small_photograph
+from tests.pictures import corners, encoded, write
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "pictures"
+
+
+class Result:
+    def __init__(self, *words):
+        out, err = io.StringIO(), io.StringIO()
+        self.error = ""
+        try:
+            call_command("import", *map(str, words), stdout=out, stderr=err)
+        except CommandError as error:
+            self.error = str(error)
+        self.out, self.refused = out.getvalue(), err.getvalue().splitlines()
+
+
+def import_into(dataset, path, *words):
+    return Result("images", path, "--dataset", getattr(dataset, "name", dataset), *words)
+
+
+def labels_by_name(dataset) -> dict[str, int | None]:
+    return dict(dataset.images.values_list("name", "dataset_label__index"))
+
+
+# Folders
+
+
+def test_a_folder_gives_images_named_by_their_paths_below_it(folder):
+    for name in ("a.jpg", "sub/b.JPEG", "sub/deeper/c d.png"):
+        write(folder / name)
+    dataset = make_dataset()
+    result = import_into(dataset, folder)
+    assert result.error == ""
+    assert result.out == f"Dataset {dataset.name}: 3 images added, 0 there already.\n"
+    assert labels_by_name(dataset) == {"a.jpg": None, "sub/b.JPEG": None, "sub/deeper/c d.png": None}
+
+
+@pytest.mark.parametrize("named", [("n00000001", "n00000003"), ("1", "3"), ("0001", "n00000003")])
+def test_sub_folders_named_by_class_give_the_dataset_labels(folder, named):
+    write(folder / named[0] / "a.jpg")
+    write(folder / named[1] / "train" / "b.jpg")
+    dataset = make_dataset()
+    assert import_into(dataset, folder).refused == []
+    assert sorted(labels_by_name(dataset).values()) == [1, 3]
+
+
+def test_if_a_sub_folder_is_no_class_no_folder_is_and_that_is_said(folder):
+    for name in ("n00000001/a.jpg", "misc/b.jpg"):
+        write(folder / name)
+    dataset = make_dataset()
+    result = import_into(dataset, folder)
+    assert set(labels_by_name(dataset).values()) == {None}
+    assert "1 of 2 sub-folders are named by a class" in result.refused[0]
+    assert "'misc'" in result.refused[0]
+    assert result.error == ""
+
+
+def test_a_new_name_makes_a_dataset_on_imagenet(folder):
+    write(folder / "n02123045" / "tabby.jpg")
+    import_into("cats", folder)
+    dataset = Dataset.objects.get(name="cats")
+    assert dataset.label_set.name == "ImageNet"
+    assert labels_by_name(dataset) == {"n02123045/tabby.jpg": 281}
+
+
+def test_a_new_name_makes_a_dataset_on_another_label_set_if_one_is_named(folder):
+    label_set = make_dataset().label_set
+    write(folder / "2" / "a.jpg")
+    assert import_into("mine", folder, "--label-set", label_set.name).error == ""
+    assert Dataset.objects.get(name="mine").label_set == label_set
+    refused = import_into("mine", folder, "--label-set", "ImageNet")
+    assert f"labelled with {label_set.name}, not with 'ImageNet'" in refused.error
+    assert "There is no label set named 'birds'" in import_into("other", folder, "--label-set", "birds").error
+    assert not Dataset.objects.filter(name="other").exists()
+
+
+def test_running_it_again_adds_nothing_and_after_a_correction_only_what_was_missing(folder, media):
+    for name in ("a.jpg", "b.jpg"):
+        write(folder / name)
+    write(folder / "c.jpg", b"not yet an image")
+    dataset = make_dataset()
+    assert "1 not imported" in import_into(dataset, folder).error
+    before = sorted(media.rglob("*"))
+    again = import_into(dataset, folder)
+    assert "0 images added, 2 there already" in again.out
+    assert sorted(media.rglob("*")) == before
+    write(folder / "c.jpg")
+    assert import_into(dataset, folder).out == f"Dataset {dataset.name}: 1 images added, 2 there already.\n"
+
+
+def test_each_bad_file_is_listed_with_its_reason_while_the_good_ones_are_in(folder, tmp_path, media):
+    write(folder / "good.jpg")
+    write(folder / "jpeg_named.png")
+    write(folder / "html.jpg", b"<html><script>alert(1)</script></html>")
+    write(folder / "cut.jpg", encoded(corners(300, 300), quality=100)[:-900])
+    write(folder / "empty.webp", b"")
+    write(folder / "notes.txt", b"remember the milk")
+    write(tmp_path / "outside.jpg")
+    (folder / "out.jpg").symlink_to(tmp_path / "outside.jpg")
+    (folder / "round.jpg").symlink_to("round.jpg")
+    (folder / "nowhere.jpg").symlink_to("absent.jpg")
+    (folder / "in.jpg").symlink_to("good.jpg")
+    (folder / "away").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe.jpg")
+    write(folder / os.fsdecode(b"\xff.jpg"))
+    dataset = make_dataset()
+    result = import_into(dataset, folder)
+    assert result.error == "10 not imported, listed above. Correct them and give the same command again."
+    reasons = dict(line.split(": ", 1) for line in result.refused)
+    assert set(labels_by_name(dataset)) == {"good.jpg", "jpeg_named.png", "in.jpg"}
+    assert Image.objects.get(name="jpeg_named.png").original.name.endswith(".jpg")
+    words = {
+        "away": "is a folder or a link to one|link out of the folder",
+        "cut.jpg": "damaged",
+        "empty.webp": "empty",
+        "html.jpg": "not an image that is taken",
+        "notes.txt": "not an image that is taken",
+        "nowhere.jpg": "No such file",
+        "out.jpg": "link out of the folder",
+        "pipe.jpg": "not a file",
+        "round.jpg": "link to itself|symbolic links",
+        "\\udcff.jpg": "cannot be printed",
+    }
+    assert set(reasons) == set(words)
+    for place, expected in words.items():
+        assert any(word in reasons[place] for word in expected.split("|")), (place, reasons[place])
+    assert len([path for path in media.rglob("*") if path.is_file()]) == 6
+
+
+def test_hidden_files_are_passed_over(folder):
+    for name in ("a.jpg", ".DS_Store", ".thumbs/a.jpg"):
+        write(folder / name)
+    dataset = make_dataset()
+    assert import_into(dataset, folder).error == ""
+    assert set(labels_by_name(dataset)) == {"a.jpg"}
+
+
+def test_a_folder_without_files_and_a_path_without_anything_are_errors(folder):
+    folder.mkdir()
+    dataset = make_dataset()
+    assert "There are no files in" in import_into(dataset, folder).error
+    assert f"There is no {folder}/x. Name a folder of images, or a CSV manifest." in import_into(
+        dataset, folder / "x"
+    ).error
+
+
+# Manifests
+
+
+def manifest(folder, text: str):
+    return write(folder / "manifest.csv", text.encode())
+
+
+def test_a_manifest_gives_names_and_labels(folder):
+    for name in ("a.jpg", "sub/b.jpg", "c.jpg"):
+        write(folder / name)
+    dataset = make_dataset()
+    rows = ["\ufefffile,name,label", "a.jpg,first,2", "./sub/b.jpg,,n00000003", "", 'c.jpg,"x, y",', ""]
+    table = manifest(folder, "\r\n".join(rows))
+    assert import_into(dataset, table).refused == []
+    assert labels_by_name(dataset) == {"first": 2, "sub/b.jpg": 3, "x, y": None}
+
+
+def test_a_manifest_may_have_files_alone_and_lie_elsewhere_than_the_caller(folder, monkeypatch, tmp_path):
+    write(folder / "a.jpg")
+    manifest(folder, "file\na.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    dataset = make_dataset()
+    assert import_into(dataset, "pictures/manifest.csv").error == ""
+    assert set(labels_by_name(dataset)) == {"a.jpg"}
+
+
+def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_path):
+    write(folder / "a.jpg")
+    write(tmp_path / "outside.jpg")
+    (folder / "link.jpg").symlink_to(tmp_path / "outside.jpg")
+    (folder / "sub").mkdir()
+    long = "x" * 501
+    rows = [
+        "a.jpg,good,1",
+        "a.jpg,other,4",
+        "../outside.jpg,up,",
+        "sub/../../outside.jpg,up2,",
+        f"{tmp_path}/outside.jpg,absolute,",
+        "link.jpg,link,",
+        "absent.jpg,absent,",
+        "sub,folder,",
+        ",empty,",
+        "a.jpg,good,1",
+        "a.jpg,too,many,cells",
+        "a.jpg",
+        f"a.jpg,{long},",
+        '"a.jpg","two\nlines",',
+        "a.jpg,last,",
+    ]
+    dataset = make_dataset()
+    result = import_into(dataset, manifest(folder, "file,name,label\n" + "\n".join(rows)))
+    assert set(labels_by_name(dataset)) == {"good", "last"}
+    assert "2 images added" in result.out
+    assert "13 not imported" in result.error
+    expected = [
+        "line 3 (a.jpg): '4' is no class",
+        "line 4 (../outside.jpg): it leads out",
+        "line 5 (sub/../../outside.jpg): it leads out",
+        f"line 6 ({tmp_path}/outside.jpg): it leads out",
+        "line 7 (link.jpg): it is a link out of the folder",
+        "line 8 (absent.jpg): it cannot be read (No such file",
+        "line 9 (sub): it is a folder",
+        "line 10 (): the column file is empty",
+        "line 11 (a.jpg): the name 'good' stands in line 2",
+        "line 12: it has 4 cells",
+        "line 13: it has 1 cells",
+        "line 14 (a.jpg): a name has 1 to 500 characters, this one 501",
+        "line 15 (a.jpg): the name 'two\\nlines' has characters",
+    ]
+    assert len(result.refused) == len(expected)
+    for line, start in zip(result.refused, expected, strict=True):
+        assert line.startswith(start), (line, start)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no column 'file'"),
+        (b"path\na.jpg\n", "no column 'file'"),
+        (b"file,class\na.jpg,3\n", "column 'class', which has no meaning here"),
+        (b"file,file\na.jpg,3\n", "a column twice"),
+        (b"file\n\xff\xfe\n", "not UTF-8"),
+        (b'file\n"a.jpg\n', "line 2: unexpected end of data"),
+        (b"file\n" + b"x" * 200_000, "line 2: field larger than"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_refused_whole(folder, content, reason):
+    dataset = make_dataset()
+    result = import_into(dataset, write(folder / "manifest.csv", content))
+    assert reason in result.error
+    assert not dataset.images.exists()
+
+
+def test_an_image_is_not_given_as_a_manifest(folder):
+    assert "not UTF-8" in import_into(make_dataset(), write(folder / "a.jpg")).error
+
+
+def test_another_label_for_an_image_that_is_there_is_refused_not_lost(folder):
+    write(folder / "a.jpg")
+    dataset = make_dataset()
+    import_into(dataset, manifest(folder, "file,label\na.jpg,1\n"))
+    result = import_into(dataset, manifest(folder, "file,label\na.jpg,2\n"))
+    assert "'a.jpg' is there already with the dataset label 1: thing 1" in result.refused[0]
+    assert labels_by_name(dataset) == {"a.jpg": 1}
+    assert import_into(dataset, manifest(folder, "file,label\na.jpg,\n")).error == ""
+
+
+def test_an_image_known_only_by_its_answers_gets_its_file(folder):
+    dataset = make_dataset()
+    label = dataset.label_set.labels.get(index=1)
+    Image.objects.create(dataset=dataset, name="a.jpg", dataset_label=label)
+    write(folder / "a.jpg")
+    assert "1 images added, 0 there already" in import_into(dataset, folder).out
+    assert "0 images added, 1 there already" in import_into(dataset, folder).out
+    assert dataset.images.get().display
+
+
+# Progress, stops and company
+
+
+def test_progress_reaches_every_row_once(folder):
+    for n in range(7):
+        write(folder / f"{n}.jpg")
+    write(folder / "bad.jpg", b"x")
+    dataset = make_dataset()
+    wanted, _ = imports.wanted_images(folder, dataset)
+    steps = []
+    outcome = imports.import_images(dataset=dataset, wanted=wanted, progress=steps.append)
+    assert (sum(steps), outcome.added, outcome.known, len(outcome.refused)) == (8, 7, 0, 1)
+
+
+def test_what_was_stored_before_a_stop_stays_and_the_next_run_goes_on(folder, monkeypatch):
+    for n in range(7):
+        write(folder / f"{n}.jpg")
+    monkeypatch.setattr(imports, "MOST_IN_PORTION", 2)
+    dataset = make_dataset()
+    wanted, _ = imports.wanted_images(folder, dataset)
+    done = []
+
+    def stop_at_4(n):
+        done.append(n)
+        if sum(done) >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        imports.import_images(dataset=dataset, wanted=wanted, progress=stop_at_4)
+    assert dataset.images.count() == 4
+    assert "3 images added, 4 there already" in import_into(dataset, folder).out
+
+
+def test_ctrl_c_is_answered_with_the_way_on(folder, monkeypatch):
+    def interrupted(**arguments):
+        raise KeyboardInterrupt
+
+    write(folder / "a.jpg")
+    command = importlib.import_module("annotation_site.management.commands.import")
+    monkeypatch.setattr(command, "import_images", interrupted)
+    assert import_into(make_dataset(), folder).error == (
+        "Stopped. What is in stays; the same command goes on from there."
+    )
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_is_shown_on_a_terminal_only(folder, monkeypatch, terminal):
+    write(folder / "a.jpg")
+    dataset = make_dataset()
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", screen)
+    import_into(dataset, folder)
+    assert ("1/1" in screen.getvalue()) is terminal
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_the_same_files_at_once_store_each_once(folder, media):
+    for n in range(10):
+        write(folder / f"{n}.jpg")
+    dataset = make_dataset()
+    wanted, _ = imports.wanted_images(folder, dataset)
+    outcomes = []
+
+    def run():
+        try:
+            outcomes.append(imports.import_images(dataset=dataset, wanted=wanted, progress=lambda n: None))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert dataset.images.count() == sum(outcome.added for outcome in outcomes) == 10
+    assert [outcome.added + outcome.known for outcome in outcomes] == [10, 10]
+    assert len([path for path in media.rglob("*") if path.is_file()]) == 20
+
+
+# Labels
+
+
+def import_labels(folder, text: str, name: str = "birds"):
+    return Result("labels", write(folder / "labels.csv", text.encode()), "--label-set", name)
+
+
+def test_labels_make_a_label_set_once(folder):
+    text = "index,words,wnid,gloss,superclass,wikipedia_url\n"
+    text += '7,"robin, redbreast",n0001,"a bird, red",Birds,https://en.wikipedia.org/wiki/Robin\n0,owl,,,,\n'
+    assert import_labels(folder, text).out == "Label set birds: 2 labels, imported.\n"
+    assert import_labels(folder, text).out == "Label set birds: 2 labels, there already.\n"
+    owl, robin = LabelSet.objects.get(name="birds").labels.order_by("index")
+    assert (owl.index, owl.words, owl.wnid) == (0, "owl", "")
+    assert (robin.index, robin.words, robin.gloss, robin.superclass) == (7, "robin, redbreast", "a bird, red", "Birds")
+    assert robin.wikipedia_url == "https://en.wikipedia.org/wiki/Robin"
+
+
+def test_other_labels_under_a_taken_name_are_refused(folder):
+    import_labels(folder, "index,words\n0,owl\n")
+    assert "with other labels" in import_labels(folder, "index,words\n0,crow\n").error
+    assert "built-in" in import_labels(folder, "index,words\n0,owl\n", "ImageNet").error
+    assert [label.words for label in LabelSet.objects.get(name="birds").labels.all()] == ["owl"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("x,owl,,", "the index 'x' is not a whole number"),
+        ("-1,owl,,", "the index '-1' is not a whole number"),
+        ("0,crow,,", "the class 0 stands in line 2 already"),
+        ("00,crow,,", "the class 0 stands in line 2 already"),
+        ("1,crow,n1,", "the class n1 stands in line 2 already"),
+        ("1,crow,55,", "looks like a class index"),
+        ("1,,n2,", "words: This field cannot be blank."),
+        ("99999999999,crow,,", "index: "),
+        ("1,crow,n0123456789012345678901,", "wnid: "),
+        ("1,crow,,javascript:alert(1)", "wikipedia_url: "),
+        ("1,crow,,ftp://example.org/crow", "wikipedia_url: it starts with http"),
+        ("1,crow,", "it has 3 cells"),
+    ],
+)
+def test_a_bad_label_is_named_by_line_and_nothing_is_imported(folder, row, reason):
+    result = import_labels(folder, f"index,words,wnid,wikipedia_url\n0,owl,n1,\n{row}\n")
+    assert "nothing was imported.\nline 3: " in result.error
+    assert reason in result.error
+    assert not LabelSet.objects.exists()
+
+
+def test_many_bad_labels_are_listed_up_to_20(folder):
+    result = import_labels(folder, "index,words\n" + "x,owl\n" * 30)
+    assert result.error.count("\nline ") == 20
+    assert result.error.endswith("\nand 10 more")
+
+
+def test_images_land_on_imported_labels(folder):
+    import_labels(folder, "index,words\n0,owl\n1,crow\n")
+    create_dataset(name="garden", label_set=LabelSet.objects.get(name="birds"))
+    write(folder / "pics" / "1" / "a.jpg")
+    assert import_into("garden", folder / "pics").error == ""
+    assert labels_by_name(Dataset.objects.get(name="garden")) == {"1/a.jpg": 1}
+
+
+def test_an_image_of_a_dataset_is_no_obstacle_in_another(folder):
+    add_image(dataset=make_dataset(), name="a.jpg", dataset_label=None, photograph=small_photograph())
+    write(folder / "a.jpg")
+    assert "1 images added" in import_into(make_dataset(), folder).out

@@ -1,0 +1,114 @@
+"""What tests need on the table, made the way the site makes it: by the actions."""
+
+import io
+import itertools
+import secrets
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client
+from PIL import Image as Pillow
+
+from catalog.actions import add_image, add_label_set, create_dataset
+from catalog.label_data import LabelRecord
+from catalog.models import Dataset, Image, LabelSet
+from catalog.photographs import Photograph, read_photograph
+from classify_task.actions import open_forms
+from classify_task.models import Form
+from contains_task.actions import open_grids
+from contains_task.models import Grid
+from workforce.actions import identify_worker, open_batch, publish_hits, take_lease
+from workforce.models import HIT, Batch, Lease, Worker
+
+_numbers = itertools.count(1)
+
+
+def unique(stem: str) -> str:
+    # The random end keeps apart what several processes put into one database.
+    return f"{stem}-{next(_numbers)}-{secrets.token_hex(3)}"
+
+
+def make_label_set(n_labels: int = 4) -> LabelSet:
+    """Labels 0, 1, ...; `words` is "thing 0", "thing 1", ..."""
+    records = [
+        LabelRecord(n, f"n{n:08}", f"thing {n}", f"a thing numbered {n}", "Objects", "") for n in range(n_labels)
+    ]
+    return add_label_set(name=unique("labels"), labels=records)
+
+
+def make_dataset(*, n_labels: int = 4, name: str | None = None, **figures: int) -> Dataset:
+    return create_dataset(name=name or unique("dataset"), label_set=make_label_set(n_labels), **figures)
+
+
+@lru_cache(maxsize=1)
+def small_photograph() -> Photograph:
+    picture = io.BytesIO()
+    Pillow.linear_gradient("L").resize((16, 16)).save(picture, "JPEG")
+    return read_photograph(picture.getvalue())
+
+
+def make_images(dataset: Dataset, n_images: int, *, label: int | None = 0) -> list[Image]:
+    """Images with real files and the dataset label of this index, or without one."""
+    found = None if label is None else dataset.label_set.labels.get(index=label)
+    photograph = small_photograph()
+    return [
+        add_image(dataset=dataset, name=unique("image") + ".jpg", dataset_label=found, photograph=photograph)[0]
+        for _ in range(n_images)
+    ]
+
+
+def make_batch(dataset: Dataset | None = None, *, kind: str = Batch.Kind.CONTAINS, **options: object) -> Batch:
+    return open_batch(dataset=dataset or make_dataset(), kind=kind, **options)
+
+
+def make_hits(n_hits: int = 1, n_slots: int = 1, *, batch: Batch | None = None) -> list[HIT]:
+    """HITs without content, for what only concerns who gets them; `hit.batch` is their batch."""
+    return publish_hits(batch=batch or make_batch(), n_hits=n_hits, n_slots=n_slots)
+
+
+def make_worker(external_id: str | None = None, *, marketplace: str = "link") -> Worker:
+    return identify_worker(marketplace=marketplace, external_id=external_id or unique("person"))
+
+
+def make_lease(batch: Batch, worker: Worker | None = None) -> Lease:
+    lease = take_lease(batch=batch, worker=worker or make_worker())
+    assert lease is not None, f"{batch} has no work for this person"
+    return lease
+
+
+def make_grid(
+    *,
+    n_images: int = 3,
+    n_slots: int = 2,
+    label: int = 0,
+    batch: Batch | None = None,
+    images: list[Image] | None = None,
+) -> Grid:
+    """One grid for the label of this index, in a batch of its own unless one is given."""
+    if batch is None:
+        dataset = images[0].dataset if images else make_dataset(contains_answers=n_slots)
+        batch = make_batch(dataset)
+    images = images or make_images(batch.dataset, n_images)
+    asked = batch.dataset.label_set.labels.get(index=label)
+    return open_grids(batch=batch, images_by_label={asked: images})[0]
+
+
+def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: Image | None = None) -> Form:
+    """A form with these labels for an image of its own unless one is given."""
+    if image is None:
+        image = make_images(make_dataset(classify_answers=n_slots), 1)[0]
+    return open_forms(dataset=image.dataset, labels_by_image={image.pk: list(labels)})[0]
+
+
+def worker_client() -> Client:
+    """A browser on the worker origin, as strict about forged requests as a real one meets."""
+    return Client(enforce_csrf_checks=True, headers={"host": urlsplit(settings.WORKER_ORIGIN).netloc})
+
+
+def staff_client(*, signed_in: bool = True) -> Client:
+    client = Client(headers={"host": urlsplit(settings.STAFF_ORIGIN).netloc})
+    if signed_in:
+        client.force_login(get_user_model().objects.create_user(unique("researcher"), is_staff=True))
+    return client
