@@ -1,0 +1,61 @@
+"""What holds for every request: bounded bodies, and worker and staff pages on different origins."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# Read and thrown away up to here, so that the sender gets to read the refusal instead of a broken connection.
+MOST_DISCARDED_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+CONTENT = (
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
+)
+
+
+def limit_body(get_response: Handler) -> Handler:
+    """Refuse bodies larger than an answer can be."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        if length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return get_response(request)
+        remaining = min(length, MOST_DISCARDED_BYTES)
+        while remaining > 0 and (chunk := request.read(min(CHUNK_BYTES, remaining))):
+            remaining -= len(chunk)
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024
+        message = f"This request has {length:,} bytes; at most {limit} KiB are taken. Nothing was stored."
+        if request.content_type == "application/json":
+            # As the REST interface reports errors, and `message` as the worker pages do.
+            error = {"code": "too_large", "message": message}
+            return JsonResponse({"error": error, "message": message}, status=413)
+        return render(request, "error.html", {"title": "Too large", "message": message}, status=413)
+
+    return middleware
+
+
+def separate_origins(get_response: Handler) -> Handler:
+    """Serve worker pages on the worker origin and staff pages on the staff origin, each with its own headers.
+
+    A page in a stranger's frame must not share an origin with the pages where people are signed in.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        worker, staff = urlsplit(settings.WORKER_ORIGIN).netloc, urlsplit(settings.STAFF_ORIGIN).netloc
+        is_worker = request.get_host() == worker
+        if worker != staff:
+            request.urlconf = "annotation_site.worker_urls" if is_worker else "annotation_site.staff_urls"
+        response = get_response(request)
+        # Where one origin serves both sides, its sign-in must stay out of frames, so its worker pages do too.
+        ancestors = " ".join(settings.WORKER_FRAME_ANCESTORS) if is_worker and worker != staff else "'none'"
+        response.headers.setdefault(
+            "Content-Security-Policy", f"{CONTENT}form-action 'self'; frame-ancestors {ancestors}"
+        )
+        return response
+
+    return middleware

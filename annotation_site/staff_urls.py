@@ -1,0 +1,17 @@
+"""What is served on the staff origin: the researcher's pages and the REST interface."""
+
+from django.urls import include, path
+
+from annotation_site import views
+
+urlpatterns = [
+    path("livez", views.livez, name="livez"),
+    path("readyz", views.readyz, name="readyz"),
+    path("api/v1/", include("annotation_site.api_urls")),
+    path("", include("catalog.urls")),
+    path("", include("dashboard.urls")),
+]
+handler400 = "annotation_site.views.bad_request"
+handler403 = "annotation_site.views.forbidden"
+handler404 = "annotation_site.views.not_found"
+handler500 = "annotation_site.views.server_error"

@@ -1,0 +1,19 @@
+"""What is served on the worker origin."""
+
+from django.urls import include, path
+
+from annotation_site import views
+
+urlpatterns = [
+    path("livez", views.livez, name="livez"),
+    path("readyz", views.readyz, name="readyz"),
+    path("", views.worker_home, name="worker-home"),
+    path("", include("catalog.urls")),
+    path("", include("workforce.urls")),
+    path("contains/", include("contains_task.urls")),
+    path("classify/", include("classify_task.urls")),
+]
+handler400 = "annotation_site.views.bad_request"
+handler403 = "annotation_site.views.forbidden"
+handler404 = "annotation_site.views.not_found"
+handler500 = "annotation_site.views.server_error"

@@ -1,0 +1,81 @@
+// Handing in without leaving the page: one key per page load, so that sending again can never store twice.
+// Without this script the form posts itself.
+
+const LONGEST_WAIT_SECONDS = 30;
+
+export function handInByScript(form) {
+  const button = form.querySelector("button[type=submit]");
+  const label = button.textContent;
+  let sending = false;
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    button.disabled = true;
+    button.textContent = "Saving…";
+    send(form, 0);
+  });
+  form.addEventListener("handed-in", (event) => {
+    button.textContent = "Saved";
+    say(form, "Saved. Going on…");
+    location.assign(event.detail.next);
+  });
+  form.addEventListener("refused", (event) => {
+    sending = false;
+    button.disabled = false;
+    button.textContent = label;
+    explain(form, event.detail);
+  });
+  // A page that the browser kept from before and shows again has an answer of the past in it.
+  window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+}
+
+export function say(form, words) {
+  form.querySelector("[data-note]").textContent = words;
+}
+
+async function send(form, attempt) {
+  try {
+    const response = await fetch(location.href, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(fields(form)),
+    });
+    if (response.status >= 500 || response.status === 429) throw new Error(`status ${response.status}`);
+    const body = await response.json().catch(() => ({ message: `The answer was refused (${response.status}).` }));
+    form.dispatchEvent(new CustomEvent(response.ok ? "handed-in" : "refused", { detail: body }));
+  } catch {
+    await wait(form, attempt);
+    send(form, attempt + 1);
+  }
+}
+
+function fields(form) {
+  const data = new FormData(form);
+  return { token: data.get("token"), key: data.get("key"), selected: data.getAll("selected"), main: data.get("main") };
+}
+
+// Doubling waits, cut short when the browser says that it is online again.
+function wait(form, attempt) {
+  const seconds = Math.min(2 ** attempt, LONGEST_WAIT_SECONDS);
+  const reason = navigator.onLine ? "The site does not answer" : "You are offline";
+  say(form, `${reason}. Your answer is kept on this page; trying again in ${seconds} s.`);
+  return new Promise((resolve) => {
+    setTimeout(resolve, seconds * 1000);
+    window.addEventListener("online", resolve, { once: true });
+  });
+}
+
+function explain(form, { title, message, next_url: address, next_text: words }) {
+  const place = form.querySelector("[data-problem]") ?? form.querySelector("[data-note]");
+  place.hidden = false;
+  place.textContent = [title, message].filter(Boolean).join(": ");
+  if (address) {
+    const link = document.createElement("a");
+    link.href = address;
+    link.textContent = words;
+    place.append(" ", link);
+  }
+  place.scrollIntoView({ block: "nearest" });
+}

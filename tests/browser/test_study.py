@@ -1,0 +1,238 @@
+"""The whole way in a browser: grids and a form are answered, and the researcher sees the annotation appear."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Page, expect
+
+from aggregation.tasks import aggregate_new_submissions
+from catalog.models import Dataset, Image
+from classify_task.actions import classify_batch
+from classify_task.models import ClassifyVote
+from contains_task.models import ContainsVote
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
+from workforce.models import Batch, Submission
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "a long pass phrase"
+WIDTH = 16  # of the photographs that the factories make
+
+
+@pytest.fixture
+def study(site) -> tuple[Dataset, Image, Batch]:
+    """Two photographs, two labels asked of both, and one person's answer enough for everything."""
+    dataset = make_dataset(name="browser study", contains_answers=1, classify_answers=1, min_shown=1)
+    images = make_images(dataset, 2)
+    batch = make_batch(dataset, completion_code="C0DE7")
+    for label in (0, 1):
+        make_grid(batch=batch, images=images, label=label)
+    return dataset, images[0], batch
+
+
+def worker_address(batch: Batch, settings, name: str = "ann") -> str:
+    return f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker={name}"
+
+
+def answer_both_grids(page: Page, image: Image) -> None:
+    for number in (0, 1):
+        expect(page.get_by_role("heading", name=f"at least one thing {number}?")).to_be_visible()
+        # The photograph itself is the thing to click on.
+        page.locator(f'label:has(input[value="{image.public_id}"]) img').click()
+        page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_text("C0DE7")).to_be_visible()
+
+
+def sign_in(page: Page, site: str) -> None:
+    get_user_model().objects.create_user("rosa", password=PASSWORD, is_staff=True)
+    page.goto(f"{site}/datasets/browser study/")
+    page.get_by_label("Name").fill("rosa")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script, study, site, settings, open_page):
+    dataset, image, batch = study
+    worker = open_page(java_script_enabled=with_script)
+    researcher = open_page()
+    sign_in(researcher, site)
+    card = researcher.locator("li.result", has_text=image.name)
+    expect(card).to_contain_text("CONTAINS: 0 of 2 answers")
+
+    worker.goto(worker_address(batch, settings))
+    answer_both_grids(worker, image)
+    aggregate_new_submissions()
+    expect(card).to_contain_text("CLASSIFY: 0 of 1 answers")
+
+    worker.goto(worker_address(classify_batch(dataset=dataset), settings))
+    expect(worker.get_by_role("heading", name="What is in this photograph?")).to_be_visible()
+    worker.get_by_role("checkbox", name="thing 0").check()
+    worker.get_by_role("checkbox", name="thing 1").check()
+    worker.get_by_role("radio", name="Main object: thing 1").check()
+    worker.get_by_role("button", name="Hand in").click()
+    expect(worker.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
+    aggregate_new_submissions()
+
+    # Nobody touches the researcher's page: it renews itself.
+    expect(card).to_contain_text("annotated by 1")
+    expect(card).to_contain_text("main label thing 1")
+    assert ClassifyVote.objects.get().selected == [0, 1]
+    assert worker.context.cookies() == [], "worker pages set no cookie"
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_a_double_click_stores_one_answer(with_script, study, settings, open_page):
+    _, _, batch = study
+    page = open_page(java_script_enabled=with_script)
+    page.goto(worker_address(batch, settings))
+    page.get_by_role("button", name="Hand in").dblclick()
+    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    assert Submission.objects.count() == 1
+    assert ContainsVote.objects.count() == 2
+
+
+def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
+    _, image, batch = study
+    page = open_page()
+    page.goto(worker_address(batch, settings))
+    first = page.locator(f'input[value="{image.public_id}"]')
+    for _ in range(6):
+        if first.evaluate("box => box === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("status")).to_have_text("1 of 2 ticked")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Hand in").press("Enter")
+    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    assert ContainsVote.objects.get(selected=True).image == image
+
+
+def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settings, open_page):
+    _, _, batch = study
+    page = open_page()
+    page.goto(worker_address(batch, settings))
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("status")).to_contain_text("Your answer is kept on this page")
+    page.context.set_offline(False)
+    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    assert Submission.objects.count() == 1
+    open_page.problems.clear()  # the browser itself reports the lost connection as an error
+
+
+def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings, open_page):
+    _, _, batch = study
+    page = open_page()
+    page.goto(worker_address(batch, settings))
+    lost = []
+
+    def lose_the_first_receipt(route):
+        if route.request.method == "POST" and not lost:
+            lost.append(route.fetch().status)
+            return route.abort()
+        return route.continue_()
+
+    page.route("**/contains/**", lose_the_first_receipt)
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    assert lost == [200]
+    assert Submission.objects.count() == 1
+    open_page.problems.clear()  # as above
+
+
+def test_the_form_keeps_ticks_and_main_mark_in_agreement(site, settings, open_page):
+    form = make_form(labels=(0, 1, 2))
+    page = open_page()
+    page.goto(worker_address(form.hit.batch, settings))
+    tick = [page.get_by_role("checkbox", name=f"thing {n}") for n in range(3)]
+    main = [page.get_by_role("radio", name=f"Main object: thing {n}") for n in range(3)]
+    tick[0].check()
+    expect(main[0]).to_be_checked()
+    main[1].check()
+    expect(tick[1]).to_be_checked()
+    tick[1].uncheck()
+    expect(main[0]).to_be_checked()
+    tick[2].check()
+    tick[0].uncheck()
+    expect(main[2]).to_be_checked()
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, site, settings, open_page):
+    form = make_form(labels=(0, 1, 2))
+    page = open_page(java_script_enabled=with_script)
+    page.goto(worker_address(form.hit.batch, settings))
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose at least one label")
+    page.get_by_role("checkbox", name="thing 1").check()
+    page.get_by_role("radio", name="Main object: thing 1").check()
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
+    assert ClassifyVote.objects.get().main == 1
+    open_page.problems.clear()  # the browser reports the refusal, 422, as an error
+
+
+HOSTILE = " ".join(
+    [
+        "<script>document.title='taken'</script>",
+        "<img src=x onerror=\"document.title='taken'\">",
+        "'\"><svg onload=\"document.title='taken'\">",
+        "</title></textarea><iframe src=javascript:document.title='taken'>",
+        "{{ 7|add:7 }}{% now 'Y' %}",
+    ]
+)
+
+
+def test_hostile_words_stay_words(study, site, settings, open_page):
+    dataset, image, batch = study
+    dataset.label_set.labels.update(words=HOSTILE, gloss=HOSTILE)
+    Image.objects.filter(pk=image.pk).update(name=HOSTILE)
+    page = open_page()
+    page.goto(worker_address(batch, settings))
+    expect(page.locator(".question h1")).to_contain_text(HOSTILE)
+    sign_in(page, site)
+    expect(page.get_by_role("link", name=HOSTILE).first).to_be_visible()
+    assert page.title() == "browser study"
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_who_is_done_is_led_back_to_where_they_came_from(with_script, site, open_page, settings):
+    batch = make_batch(completion_url="https://marketplace.example.org/complete?cc=C1&n=2")
+    make_grid(batch=batch)
+    page = open_page(java_script_enabled=with_script)
+    page.route(
+        "https://marketplace.example.org/**",
+        lambda route: route.fulfill(body="<h1>Back again</h1>", content_type="text/html"),
+    )
+    page.goto(worker_address(batch, settings))
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("heading", name="Back again")).to_be_visible()
+    assert page.url == batch.completion_url
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_no_page_is_wider_than_the_screen(width, scheme, study, site, settings, open_page):
+    dataset, image, batch = study
+    form = make_form(image=image)
+    page = open_page(viewport={"width": width, "height": 700}, color_scheme=scheme)
+    sign_in(page, site)
+    worker_pages = [worker_address(batch, settings), worker_address(form.hit.batch, settings), settings.WORKER_ORIGIN]
+    for address in [*worker_pages, site, f"{site}/datasets/{dataset.name}/", f"{site}/images/{image.public_id}/"]:
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+def test_a_photograph_is_shown_on_both_origins(study, site, settings, open_page):
+    _, _, batch = study
+    page = open_page()
+    page.goto(worker_address(batch, settings))
+    expect(page.locator("main img").first).to_have_js_property("naturalWidth", WIDTH)
+    sign_in(page, site)
+    expect(page).to_have_title(re.compile("browser study"))
+    expect(page.locator("main img").first).to_have_js_property("naturalWidth", WIDTH)

@@ -1,0 +1,217 @@
+"""Opening forms, the rules of an answer, and which answers count."""
+
+import pytest
+
+from catalog import reads as clock
+from catalog.actions import change_settings
+from classify_task.actions import (
+    InvalidAnswer,
+    cast_vote,
+    classify_batch,
+    open_forms,
+    record_vote,
+    settle_votes,
+)
+from classify_task.models import ClassifyVote, Form
+from classify_task.reads import counted_votes, images_waiting
+from tests.factories import make_dataset, make_form, make_images, make_lease, make_worker, unique
+from workforce.actions import (
+    AlreadySubmitted,
+    close_batch,
+    exclude_submission,
+    expire_leases,
+    readmit_submission,
+)
+from workforce.models import Batch, Submission, Worker
+
+pytestmark = pytest.mark.django_db
+
+
+def answer(form: Form, selected: list[int], main: int | None, *, worker: Worker | None = None) -> Submission:
+    lease = make_lease(form.hit.batch, worker)
+    assert lease.hit_id == form.hit_id
+    return record_vote(lease=lease, selected=selected, main=main, idempotency_key=unique("key"))
+
+
+def settle(*submissions: Submission) -> None:
+    settle_votes(submission_ids=[submission.pk for submission in submissions])
+
+
+def counted(*submissions: Submission) -> list[bool]:
+    return [ClassifyVote.objects.get(submission=submission).counted for submission in submissions]
+
+
+def second_form(form: Form) -> Form:
+    """The same image on a form of a later settings version, as a second study of it would have."""
+    settings = change_settings(dataset=form.image.dataset, note="again")
+    batch = classify_batch(dataset=form.image.dataset)
+    assert batch.settings == settings
+    hit = form.hit.__class__.objects.create(batch=batch)
+    hit.slots.create(batch=batch, number=0)
+    hit.slots.create(batch=batch, number=1)
+    return Form.objects.create(hit=hit, image=form.image, labels=form.labels)
+
+
+# Opening
+
+
+def test_each_image_gets_one_form_with_its_labels_ascending_and_the_wanted_slots():
+    dataset = make_dataset(classify_answers=3)
+    one, two = make_images(dataset, 2)
+    forms = open_forms(dataset=dataset, labels_by_image={two.pk: [3, 1], one.pk: [2]})
+    assert [(form.image, form.labels, form.hit.slots.count()) for form in forms] == [(one, [2], 3), (two, [1, 3], 3)]
+    assert {form.hit.batch.kind for form in forms} == {"classify"}
+
+
+def test_an_image_that_has_a_form_gets_no_second_one():
+    form = make_form(labels=(0, 1))
+    image = form.image
+    assert open_forms(dataset=image.dataset, labels_by_image={image.pk: [0, 1, 2]}) == []
+    assert Form.objects.get().labels == [0, 1]
+    assert open_forms(dataset=image.dataset, labels_by_image={}) == []
+
+
+def test_forms_of_one_dataset_and_settings_version_share_a_batch():
+    dataset = make_dataset()
+    images = make_images(dataset, 3)
+    for image in images[:2]:
+        open_forms(dataset=dataset, labels_by_image={image.pk: [0]})
+    assert Batch.objects.count() == 1
+    change_settings(dataset=dataset, classify_answers=1)
+    (form,) = open_forms(dataset=dataset, labels_by_image={images[2].pk: [0]})
+    assert (form.hit.batch.settings.version, form.hit.slots.count(), Batch.objects.count()) == (2, 1, 2)
+
+
+def test_after_its_batch_was_closed_a_dataset_gets_another():
+    dataset = make_dataset()
+    first = classify_batch(dataset=dataset)
+    assert classify_batch(dataset=dataset) == first
+    close_batch(batch=first)
+    assert classify_batch(dataset=dataset) != first
+
+
+def test_an_image_waits_until_its_form_has_all_its_answers():
+    form = make_form(n_slots=2)
+    for waiting in ({form.image_id}, set()):
+        answer(form, [0], 0)
+        assert images_waiting([form.image_id]) == waiting
+
+
+# Answers
+
+
+def test_an_answer_becomes_one_vote_with_its_labels_and_its_main_label():
+    submission = answer(make_form(labels=(0, 1, 2)), [2, 0], 0)
+    vote = ClassifyVote.objects.get()
+    assert (vote.selected, vote.main, vote.role, vote.counted) == ([2, 0], 0, "question", True)
+    assert (vote.submission, vote.worker) == (submission, submission.worker)
+    assert submission.answer == {"selected": [2, 0], "main": 0}
+
+
+@pytest.mark.parametrize(
+    ("selected", "main", "reason"),
+    [
+        ([], None, "at least one"),
+        ([], 0, "at least one"),
+        ([0, 3], 0, "not on this form"),
+        ([-1], -1, "not on this form"),
+        ([10**12], 10**12, "not on this form"),
+        ([1, 1], 1, "chosen twice"),
+        ([0, 1], None, "main object"),
+        ([0, 1], 2, "one of the labels you chose"),
+        ([0, 1], 3, "one of the labels you chose"),
+    ],
+)
+def test_an_answer_against_the_rules_is_refused_with_the_reason_and_nothing_is_stored(selected, main, reason):
+    form = make_form(labels=(0, 1, 2))
+    lease = make_lease(form.hit.batch)
+    with pytest.raises(InvalidAnswer, match=reason):
+        record_vote(lease=lease, selected=selected, main=main, idempotency_key="k")
+    lease.refresh_from_db()
+    assert (lease.state, Submission.objects.count(), ClassifyVote.objects.count()) == ("active", 0, 0)
+
+
+def test_after_a_refused_answer_a_right_one_is_taken_under_the_same_key():
+    lease = make_lease(make_form().hit.batch)
+    with pytest.raises(InvalidAnswer):
+        record_vote(lease=lease, selected=[], main=None, idempotency_key="k")
+    assert record_vote(lease=lease, selected=[1], main=1, idempotency_key="k").state == "confirmed"
+
+
+def test_the_same_key_again_gives_the_same_submission_and_no_second_vote():
+    lease = make_lease(make_form().hit.batch)
+    sent = [record_vote(lease=lease, selected=[1], main=1, idempotency_key="k") for _ in range(3)]
+    assert len({submission.pk for submission in sent}) == ClassifyVote.objects.count() == 1
+
+
+def test_a_second_answer_under_another_key_is_refused_and_the_first_kept():
+    lease = make_lease(make_form().hit.batch)
+    record_vote(lease=lease, selected=[1], main=1, idempotency_key="k")
+    with pytest.raises(AlreadySubmitted):
+        record_vote(lease=lease, selected=[0], main=0, idempotency_key="another")
+    assert ClassifyVote.objects.get().selected == [1]
+
+
+def test_casting_twice_adds_nothing():
+    submission = answer(make_form(), [0], 0)
+    cast_vote(submission=submission)
+    assert ClassifyVote.objects.count() == 1
+
+
+def test_late_work_without_a_free_slot_is_a_vote_that_does_not_count(monkeypatch):
+    form = make_form(n_slots=1)
+    late = make_lease(form.hit.batch)
+    monkeypatch.setattr(clock, "fixed_now", late.expires_at)
+    expire_leases()
+    answer(form, [0], 0)
+    submission = record_vote(lease=late, selected=[1], main=1, idempotency_key="late")
+    assert (submission.state, counted(submission)) == ("surplus", [False])
+    settle(submission)
+    assert [vote.selected for vote in counted_votes([form.image_id])] == [[0]]
+
+
+# Which votes count
+
+
+def test_a_second_answer_of_the_same_person_on_an_image_is_a_repeat_and_is_not_counted():
+    form, worker = make_form(), make_worker()
+    first = answer(form, [0], 0, worker=worker)
+    second = answer(second_form(form), [1], 1, worker=worker)
+    assert counted(first, second) == [True, False]
+    assert ClassifyVote.objects.get(submission=second).role == "repeat"
+
+
+def test_excluding_takes_an_answer_out_and_readmitting_brings_it_back():
+    form = make_form()
+    kept, submission = answer(form, [0], 0), answer(form, [1], 1)
+    exclude_submission(submission=submission, reason="too fast")
+    settle(submission)
+    assert counted(kept, submission) == [True, False]
+    readmit_submission(submission=submission)
+    settle(submission)
+    assert [vote.selected for vote in counted_votes([form.image_id])] == [[0], [1]]
+
+
+def test_of_two_readmitted_answers_of_one_person_the_first_counts_and_if_it_goes_the_other():
+    form, worker = make_form(), make_worker()
+    first = answer(form, [0], 0, worker=worker)
+    exclude_submission(submission=first, reason="doubt")
+    settle(first)
+    second = answer(second_form(form), [1], 1, worker=worker)
+    exclude_submission(submission=second, reason="doubt")
+    settle(second)
+    assert counted(first, second) == [False, False]
+    for submission in (second, first):
+        readmit_submission(submission=submission)
+        settle(submission)
+    assert counted(first, second) == [True, False]
+    exclude_submission(submission=first, reason="after all")
+    settle(first)
+    assert counted(first, second) == [False, True]
+
+
+def test_settling_twice_changes_nothing():
+    submission = answer(make_form(), [0], 0)
+    for _ in range(2):
+        settle(submission)
+        assert counted(submission) == [True]

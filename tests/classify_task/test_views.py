@@ -1,0 +1,242 @@
+"""The form page: at least one label, one per object, the main one among them, or nothing is stored."""
+
+import html
+import json
+import re
+
+import pytest
+
+from classify_task.models import ClassifyVote, Form
+from tests.factories import make_form, make_grid, make_lease, make_worker, worker_client
+from workforce.models import Submission, Worker
+
+pytestmark = pytest.mark.django_db
+
+
+def address(form: Form, name: str = "ann") -> str:
+    return f"/classify/{form.hit.public_id}/?worker={name}"
+
+
+def joined(form: Form, name: str = "ann"):
+    """The form's page for a person who was given it."""
+    client = worker_client()
+    response = client.get(f"/join/{form.hit.batch.public_id}?worker={name}", follow=True)
+    assert response.redirect_chain[-1][0] == address(form, name)
+    return response
+
+
+def hidden(response) -> dict[str, str]:
+    page = response.content.decode()
+    return {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("token", "key")}
+
+
+def answer(form: Form, fields: dict, name: str = "ann", **headers: str):
+    return worker_client().post(address(form, name), fields, headers=headers)
+
+
+def answer_as_json(form: Form, fields: object):
+    return worker_client().post(address(form), json.dumps(fields), content_type="application/json")
+
+
+def offered(response) -> list[int]:
+    return [int(index) for index in re.findall(r'name="selected" value="(\d+)"', response.content.decode())]
+
+
+def marked(response, name: str) -> list[int]:
+    found = re.findall(rf'name="{name}" value="(\d+)"[^>]* checked', response.content.decode())
+    return sorted(int(index) for index in found)
+
+
+def nothing_is_stored() -> bool:
+    return not Submission.objects.exists() and not ClassifyVote.objects.exists()
+
+
+def test_the_page_shows_the_photograph_and_explains_every_label():
+    form = make_form(labels=(0, 2, 3))
+    response = joined(form)
+    page = html.unescape(response.content.decode())
+    assert f"/i/{form.image.public_id}.jpg" in page
+    assert sorted(offered(response)) == [0, 2, 3]
+    assert all(f"a thing numbered {index}" in page for index in (0, 2, 3))
+    assert form.image.name not in page
+
+
+def test_the_order_of_labels_stays_on_reload_and_differs_between_people():
+    form = make_form(labels=(0, 1, 2, 3), n_slots=8)
+    orders = set()
+    for name in "abcdefgh":
+        first = offered(joined(form, name))
+        assert offered(worker_client().get(address(form, name))) == first
+        orders.add(tuple(first))
+    assert len(orders) > 1
+
+
+def test_words_of_a_label_are_escaped():
+    form = make_form()
+    form.image.dataset.label_set.labels.update(words="<b>bold</b>", gloss="<script>alert(1)</script>")
+    page = joined(form).content.decode()
+    assert "<b>bold" not in page
+    assert "<script>alert" not in page
+
+
+def test_an_answer_becomes_a_vote():
+    form = make_form(labels=(0, 1, 2))
+    response = answer(form, hidden(joined(form)) | {"selected": ["2", "0"], "main": "2"})
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/join/{form.hit.batch.public_id}?worker=ann"
+    vote = ClassifyVote.objects.get()
+    assert (vote.selected, vote.main, vote.counted) == ([0, 2], 2, True)
+
+
+def test_the_script_hands_in_json_and_reads_where_to_go_next():
+    form = make_form()
+    response = answer_as_json(form, hidden(joined(form)) | {"selected": ["1"], "main": "1"})
+    assert response.status_code == 200
+    assert response.json() == {"next": f"/join/{form.hit.batch.public_id}?worker=ann"}
+    assert ClassifyVote.objects.get().selected == [1]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "says"),
+    [
+        ({}, "at least one label"),
+        ({"main": "1"}, "at least one label"),
+        ({"selected": ["0", "1"]}, "which of the chosen labels is the main object"),
+        ({"selected": ["0", "1"], "main": "2"}, "must be one of the labels you chose"),
+        ({"selected": ["0", "3"], "main": "0"}, "not on this form"),
+        ({"selected": ["0"], "main": "3"}, "not on this form"),
+        ({"selected": ["0", "banana"], "main": "0"}, "not on this form"),
+        ({"selected": ["0", "0"], "main": "0"}, "chosen twice"),
+        ({"selected": ["-1"], "main": "-1"}, "not on this form"),
+        ({"selected": ["9" * 400], "main": "0"}, "not on this form"),
+    ],
+)
+@pytest.mark.parametrize("send", [answer, answer_as_json])
+def test_an_answer_that_cannot_be_is_refused_and_nothing_stored(send, chosen, says):
+    form = make_form(labels=(0, 1, 2))
+    response = send(form, hidden(joined(form)) | chosen)
+    assert response.status_code == 422
+    assert says in html.unescape(response.content.decode())
+    assert nothing_is_stored()
+
+
+@pytest.mark.parametrize("selected", ["0", 7, {"a": 0}, [[0]], [None], [True]])
+def test_json_of_the_wrong_shape_is_refused_and_nothing_stored(selected):
+    form = make_form()
+    response = answer_as_json(form, hidden(joined(form)) | {"selected": selected, "main": 0})
+    assert response.status_code == 422
+    assert nothing_is_stored()
+
+
+def test_what_was_chosen_is_still_chosen_after_an_error():
+    form = make_form(labels=(0, 1, 2))
+    response = answer(form, hidden(joined(form)) | {"selected": ["1", "2"], "main": "0"})
+    assert marked(response, "selected") == [1, 2]
+    assert marked(response, "main") == [0]
+
+
+def test_the_page_after_an_error_can_be_handed_in():
+    form = make_form(labels=(0, 1, 2))
+    refused = answer(form, hidden(joined(form)) | {"selected": ["1"]})
+    assert answer(form, hidden(refused) | {"selected": ["1"], "main": "1"}).status_code == 303
+    assert ClassifyVote.objects.count() == 1
+
+
+def test_the_same_answer_sent_again_is_stored_once():
+    form = make_form()
+    fields = hidden(joined(form)) | {"selected": ["1"], "main": "1"}
+    first, second = answer(form, fields), answer(form, fields)
+    assert (first.status_code, first.headers["Location"]) == (second.status_code, second.headers["Location"])
+    assert ClassifyVote.objects.count() == 1
+
+
+def test_a_second_answer_from_another_tab_is_refused_with_a_way_on():
+    form = make_form()
+    one_tab, other_tab = hidden(joined(form)), hidden(joined(form))
+    answer(form, one_tab | {"selected": ["1"], "main": "1"})
+    response = answer(form, other_tab | {"selected": ["2"], "main": "2"})
+    assert response.status_code == 409
+    assert f"/join/{form.hit.batch.public_id}?worker=ann" in response.content.decode()
+    assert ClassifyVote.objects.get().selected == [1]
+
+
+def test_the_page_of_handed_in_work_leads_on():
+    form = make_form()
+    answer(form, hidden(joined(form)) | {"selected": ["1"], "main": "1"})
+    assert worker_client().get(address(form)).url == f"/join/{form.hit.batch.public_id}?worker=ann"
+
+
+@pytest.mark.parametrize("token", ["", "made-up", "made:up"])
+def test_a_forged_token_is_refused_and_nothing_stored(token):
+    form = make_form()
+    response = answer(form, hidden(joined(form)) | {"token": token, "selected": ["1"], "main": "1"})
+    assert response.status_code == 403
+    assert "Nothing was stored" in response.content.decode()
+    assert nothing_is_stored()
+
+
+def test_the_token_of_another_form_or_of_a_grid_is_refused_and_nothing_stored():
+    form, other, grid = make_form(), make_form(), make_grid()
+    joined(form)
+    foreign = hidden(joined(other, "bob"))
+    make_lease(grid.hit.batch, make_worker("ann"))
+    page = worker_client().get(f"/contains/{grid.hit.public_id}/?worker=ann")
+    for fields in (foreign, hidden(page)):
+        assert answer(form, fields | {"selected": ["1"], "main": "1"}).status_code == 403
+    assert nothing_is_stored()
+
+
+def test_a_broken_key_is_refused_and_nothing_stored():
+    form = make_form()
+    response = answer(form, hidden(joined(form)) | {"key": "", "selected": ["1"], "main": "1"})
+    assert response.status_code == 422
+    assert nothing_is_stored()
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_an_answer_from_another_sites_page_is_refused(site):
+    form = make_form()
+    fields = hidden(joined(form)) | {"selected": ["1"], "main": "1"}
+    assert answer(form, fields, **{"Sec-Fetch-Site": site}).status_code == 403
+    assert nothing_is_stored()
+
+
+@pytest.mark.parametrize("body", ["[]", "nonsense", "[" * 100_000])
+def test_unreadable_json_is_refused_and_nothing_stored(body):
+    form = make_form()
+    joined(form)
+    response = worker_client().post(address(form), body, content_type="application/json")
+    assert response.status_code == 400
+    assert response.json()["message"]
+    assert nothing_is_stored()
+
+
+def test_a_body_of_10_megabytes_is_refused_and_nothing_stored():
+    form = make_form()
+    joined(form)
+    body = b"a" * 10 * 1024 * 1024
+    response = worker_client().post(address(form), body, content_type="application/json")
+    assert response.status_code == 413
+    assert nothing_is_stored()
+
+
+def test_a_form_is_shown_only_to_who_was_given_it():
+    form = make_form()
+    assert worker_client().get(address(form, "stranger")).status_code == 403
+    assert worker_client().get(f"/classify/{form.hit.public_id}/").status_code == 400
+    assert not Worker.objects.exists(), "looking must not make anybody known"
+
+
+def test_a_grid_has_no_form_page_nor_a_form_a_grid_page():
+    form, grid = make_form(), make_grid()
+    assert worker_client().get(f"/classify/{grid.hit.public_id}/?worker=ann").status_code == 404
+    assert worker_client().get(f"/contains/{form.hit.public_id}/?worker=ann").status_code == 404
+
+
+def test_no_cookie_is_set_and_the_page_is_not_kept():
+    form = make_form()
+    response = joined(form)
+    posted = answer(form, hidden(response) | {"selected": ["1"], "main": "1"})
+    assert not response.cookies
+    assert not posted.cookies
+    assert "no-store" in response.headers["Cache-Control"]

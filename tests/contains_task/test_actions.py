@@ -1,0 +1,275 @@
+"""From ticked images to votes, and which of the votes count."""
+
+from itertools import permutations
+
+import pytest
+from django.db.models import QuerySet
+
+from catalog import reads as clock
+from contains_task.actions import ForeignCell, cast_votes, open_grids, record_votes, settle_votes
+from contains_task.models import ContainsVote, Grid, GridCell
+from contains_task.reads import images_waiting
+from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease, make_worker, unique
+from workforce.actions import (
+    AlreadySubmitted,
+    BatchClosed,
+    close_batch,
+    exclude_submission,
+    expire_leases,
+    readmit_submission,
+)
+from workforce.models import Slot, Submission, Worker
+
+pytestmark = pytest.mark.django_db
+
+
+def ids(grid: Grid) -> list[str]:
+    return [cell.image.public_id for cell in grid.cells.order_by("position")]
+
+
+def answer(grid: Grid, *ticked: int, worker: Worker | None = None, key: str | None = None) -> Submission:
+    """Have somebody tick the cells at these positions."""
+    lease = make_lease(grid.hit.batch, worker)
+    assert lease.hit_id == grid.hit_id
+    chosen = [ids(grid)[position] for position in ticked]
+    return record_votes(lease=lease, selected=chosen, idempotency_key=key or unique("key"))
+
+
+def votes(submission: Submission) -> QuerySet[ContainsVote]:
+    return submission.contains_votes.order_by("id")
+
+
+def counted(*submissions: Submission) -> list[bool]:
+    return [submission.contains_votes.get().counted for submission in submissions]
+
+
+def same_question_three_times() -> tuple[Worker, list[Grid]]:
+    """A person, and three one-cell grids that ask for the same image and label."""
+    images = make_images(make_dataset(contains_answers=2), 1)
+    return make_worker(), [make_grid(images=images) for _ in range(3)]
+
+
+def settle(*submissions: Submission) -> None:
+    settle_votes(submission_ids=[submission.pk for submission in submissions])
+
+
+# Opening
+
+
+def test_every_label_gets_as_many_grids_as_its_images_fill_and_each_grid_its_slots():
+    dataset = make_dataset(images_per_grid=4, contains_answers=3)
+    images = make_images(dataset, 6)
+    first, second = dataset.label_set.labels.order_by("index")[:2]
+    grids = open_grids(batch=make_batch(dataset), images_by_label={first: images, second: images[:4]})
+    assert [(grid.label, grid.cells.count()) for grid in grids] == [(first, 4), (first, 2), (second, 4)]
+    assert Slot.objects.filter(hit__in=[grid.hit_id for grid in grids]).count() == 9
+    assert [cell.image for grid in grids[:2] for cell in grid.cells.order_by("position")] == images
+    assert set(GridCell.objects.values_list("role", flat=True)) == {"question"}
+
+
+def test_no_grids_are_opened_in_a_closed_batch():
+    dataset = make_dataset()
+    batch = make_batch(dataset)
+    close_batch(batch=batch)
+    with pytest.raises(BatchClosed):
+        open_grids(batch=batch, images_by_label={dataset.label_set.labels.first(): make_images(dataset, 1)})
+    assert not Grid.objects.exists()
+
+
+def test_images_wait_until_every_slot_of_their_grid_is_filled_or_the_batch_is_closed():
+    grid = make_grid(n_images=1, n_slots=2)
+    image = grid.cells.get().image_id
+    answer(grid)
+    assert images_waiting([image]) == {image}
+    answer(grid)
+    assert images_waiting([image]) == set()
+    other = make_grid(n_images=1)
+    close_batch(batch=other.hit.batch)
+    assert images_waiting([other.cells.get().image_id]) == set()
+
+
+# Answers
+
+
+def test_every_cell_shown_becomes_a_vote_selected_or_not():
+    grid = make_grid(n_images=4)
+    submission = answer(grid, 1, 3)
+    assert [vote.selected for vote in votes(submission)] == [False, True, False, True]
+    for vote in votes(submission):
+        assert (vote.label, vote.worker, vote.role, vote.counted) == (grid.label, submission.worker, "question", True)
+    assert sorted(submission.answer["selected"]) == sorted([ids(grid)[1], ids(grid)[3]])
+
+
+def test_nothing_ticked_is_an_answer_too():
+    assert [vote.selected for vote in votes(answer(make_grid(n_images=2)))] == [False, False]
+
+
+def test_a_cell_ticked_twice_is_one_vote():
+    assert [vote.selected for vote in votes(answer(make_grid(n_images=2), 0, 0))] == [True, False]
+
+
+def test_an_image_of_another_grid_is_refused_by_name_and_nothing_is_stored():
+    grid, other = make_grid(), make_grid()
+    lease = make_lease(grid.hit.batch)
+    foreign = ids(other)[0]
+    with pytest.raises(ForeignCell, match=foreign):
+        record_votes(lease=lease, selected=[ids(grid)[0], foreign], idempotency_key="k")
+    lease.refresh_from_db()
+    assert (lease.state, Submission.objects.count(), ContainsVote.objects.count()) == ("active", 0, 0)
+
+
+@pytest.mark.parametrize("forged", ["", "x" * 400, "'; DROP TABLE", "\u202e", "0"])
+def test_an_invented_image_is_refused_and_nothing_is_stored(forged):
+    lease = make_lease(make_grid().hit.batch)
+    with pytest.raises(ForeignCell):
+        record_votes(lease=lease, selected=[forged], idempotency_key="k")
+    assert not Submission.objects.exists()
+
+
+def test_the_same_key_again_gives_the_same_submission_and_no_further_votes():
+    grid = make_grid(n_images=2)
+    worker = make_worker()
+    lease = make_lease(grid.hit.batch, worker)
+    sent = [record_votes(lease=lease, selected=ids(grid)[:1], idempotency_key="k") for _ in range(3)]
+    assert len({submission.pk for submission in sent}) == 1
+    assert ContainsVote.objects.count() == 2
+
+
+def test_another_answer_under_another_key_is_refused_and_the_votes_stay():
+    grid = make_grid(n_images=2)
+    lease = make_lease(grid.hit.batch)
+    record_votes(lease=lease, selected=ids(grid)[:1], idempotency_key="k")
+    with pytest.raises(AlreadySubmitted):
+        record_votes(lease=lease, selected=ids(grid), idempotency_key="another")
+    assert [vote.selected for vote in ContainsVote.objects.order_by("id")] == [True, False]
+
+
+def test_casting_twice_adds_nothing():
+    submission = answer(make_grid(n_images=3), 0)
+    before = list(votes(submission).values())
+    cast_votes(submission=submission)
+    assert list(votes(submission).values()) == before
+
+
+def test_late_work_without_a_free_slot_becomes_votes_that_do_not_count(monkeypatch):
+    grid = make_grid(n_images=2, n_slots=1)
+    late = make_lease(grid.hit.batch)
+    monkeypatch.setattr(clock, "fixed_now", late.expires_at)
+    expire_leases()
+    answer(grid, 0)
+    submission = record_votes(lease=late, selected=ids(grid), idempotency_key="late")
+    assert submission.state == "surplus"
+    assert [(vote.selected, vote.role, vote.counted) for vote in votes(submission)] == [(True, "question", False)] * 2
+    settle(submission)
+    assert not votes(submission).filter(counted=True).exists()
+
+
+@pytest.mark.parametrize("role", ["control", "padding", "repeat"])
+def test_only_questions_count(role):
+    grid = make_grid(n_images=2)
+    grid.cells.filter(position=0).update(role=role)
+    submission = answer(grid, 0, 1)
+    assert [(vote.role, vote.counted) for vote in votes(submission)] == [(role, False), ("question", True)]
+    settle(submission)
+    assert [vote.counted for vote in votes(submission)] == [False, True]
+
+
+# Which votes count
+
+
+def test_a_second_answer_of_the_same_person_on_a_pair_is_a_repeat_and_is_not_counted():
+    worker, grids = same_question_three_times()
+    first, second = answer(grids[0], 0, worker=worker), answer(grids[1], worker=worker)
+    assert counted(first, second) == [True, False]
+    assert votes(second).get().role == "repeat"
+    settle(first, second)
+    assert counted(first, second) == [True, False]
+
+
+def test_the_same_image_under_another_label_is_another_question():
+    images = make_images(make_dataset(contains_answers=1), 1)
+    worker = make_worker()
+    submissions = [answer(make_grid(images=images, label=label), worker=worker) for label in (0, 1)]
+    assert counted(*submissions) == [True, True]
+
+
+def test_another_persons_answer_on_the_pair_counts():
+    grid = make_grid(n_images=1, n_slots=2)
+    assert counted(answer(grid), answer(grid)) == [True, True]
+
+
+def test_excluding_takes_the_votes_out_and_readmitting_brings_them_back():
+    grid = make_grid(n_images=3)
+    kept, submission = answer(grid), answer(grid, 0)
+    exclude_submission(submission=submission, reason="too fast")
+    settle(submission)
+    assert votes(submission).filter(counted=True).count() == 0
+    assert votes(kept).filter(counted=True).count() == 3
+    readmit_submission(submission=submission)
+    settle(submission)
+    assert votes(submission).filter(counted=True).count() == 3
+
+
+def test_settling_twice_or_with_nothing_to_settle_writes_nothing(django_assert_num_queries):
+    submission = answer(make_grid(n_images=3), 0)
+    with django_assert_num_queries(3):  # savepoint, question, release
+        settle(submission)
+    settle_votes(submission_ids=[])
+    assert votes(submission).filter(counted=True).count() == 3
+
+
+def excluded_then_answered_again() -> tuple[Submission, Submission]:
+    """Two answers of one person to one question, both of role question: the first was excluded before the second."""
+    worker, grids = same_question_three_times()
+    first = answer(grids[0], 0, worker=worker)
+    exclude_submission(submission=first, reason="doubt")
+    settle(first)
+    second = answer(grids[1], worker=worker)
+    assert votes(second).get().role == "question"
+    assert counted(first, second) == [False, True]
+    return first, second
+
+
+def test_a_readmitted_answer_takes_its_place_back_from_the_one_given_in_between():
+    first, second = excluded_then_answered_again()
+    readmit_submission(submission=first)
+    settle(first)
+    assert counted(first, second) == [True, False]
+
+
+def test_when_the_answer_that_counted_is_excluded_the_persons_other_one_counts():
+    first, second = excluded_then_answered_again()
+    readmit_submission(submission=first)
+    settle(first)
+    exclude_submission(submission=first, reason="doubt again")
+    settle(first)
+    assert counted(first, second) == [False, True]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_after_all_were_excluded_and_readmitted_the_first_counts_whatever_the_order(order, together):
+    worker, grids = same_question_three_times()
+    submissions = []
+    for grid in grids:
+        submissions.append(answer(grid, worker=worker))
+        exclude_submission(submission=submissions[-1], reason="doubt")
+        settle(submissions[-1])
+    assert counted(*submissions) == [False] * 3
+    for at in order:
+        readmit_submission(submission=submissions[at])
+        if not together:
+            settle(submissions[at])
+    settle(*submissions)
+    assert counted(*submissions) == [True, False, False]
+
+
+def test_settling_one_person_leaves_the_votes_of_others_alone():
+    first, second = excluded_then_answered_again()
+    other = answer(Grid.objects.get(hit=first.hit_id))
+    ContainsVote.objects.filter(submission=other).update(counted=False)
+    readmit_submission(submission=first)
+    settle(first)
+    assert counted(first, second, other) == [True, False, False]
+    settle(other)
+    assert counted(other) == [True]

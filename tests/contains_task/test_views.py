@@ -1,0 +1,330 @@
+"""The grid page: what it shows, what it takes, and what it refuses without storing anything."""
+
+import html
+import json
+import re
+from datetime import timedelta
+
+import pytest
+
+from catalog import reads as catalog_reads
+from catalog.reads import now
+from contains_task.models import ContainsVote, Grid
+from tests.factories import make_batch, make_dataset, make_grid, make_images, worker_client
+from workforce.actions import close_batch, expire_leases
+from workforce.models import Lease, Submission, Worker
+
+pytestmark = pytest.mark.django_db
+MEGABYTE = 1024 * 1024
+
+
+def address(grid: Grid, name: str = "ann") -> str:
+    return f"/contains/{grid.hit.public_id}/?worker={name}"
+
+
+def joined(grid: Grid, name: str = "ann"):
+    """The grid's page for a person who was given it."""
+    client = worker_client()
+    response = client.get(f"/join/{grid.hit.batch.public_id}?worker={name}", follow=True)
+    assert response.redirect_chain[-1][0] == address(grid, name)
+    return response
+
+
+def hidden(response) -> dict[str, str]:
+    page = response.content.decode()
+    return {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("token", "key")}
+
+
+def cells(grid: Grid) -> list[str]:
+    return [cell.image.public_id for cell in grid.cells.order_by("position")]
+
+
+def answer(grid: Grid, fields: dict, name: str = "ann", **headers: str):
+    return worker_client().post(address(grid, name), fields, headers=headers)
+
+
+def answer_as_json(grid: Grid, fields: object):
+    return worker_client().post(address(grid), json.dumps(fields), content_type="application/json")
+
+
+def nothing_is_stored() -> bool:
+    return not Submission.objects.exists() and not ContainsVote.objects.exists()
+
+
+def test_the_page_asks_the_question_and_explains_it():
+    grid = make_grid(n_images=3, label=2)
+    page = html.unescape(joined(grid).content.decode())
+    assert "at least one <em>thing 2</em>" in page
+    assert "a thing numbered 2" in page
+    assert "it is fine to tick nothing" in page
+    assert [page.count(f'value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
+
+
+def test_the_other_words_of_a_label_are_given_too():
+    grid = make_grid()
+    grid.label.words = "tabby, tabby cat, mouser"
+    grid.label.save()
+    page = joined(grid).content.decode()
+    assert "at least one <em>tabby</em>" in page
+    assert "<dd>tabby cat, mouser</dd>" in page
+
+
+def test_a_wikipedia_link_opens_apart_and_tells_nothing():
+    grid = make_grid()
+    grid.label.wikipedia_url = "https://en.wikipedia.org/wiki/Thing"
+    grid.label.save()
+    link = re.search(r'<a href="https://en.wikipedia.org/wiki/Thing"[^>]*>', joined(grid).content.decode())[0]
+    assert 'target="_blank"' in link
+    assert "noopener" in link
+
+
+def test_the_page_gives_no_photograph_away():
+    dataset = make_dataset(name="secret-dataset")
+    grid = make_grid(images=make_images(dataset, 2, label=1), label=2)
+    page = joined(grid).content.decode()
+    assert all(cell.image.name not in page for cell in grid.cells.all())
+    assert "secret-dataset" not in page
+    assert "thing 1" not in page
+    assert re.findall(r'alt="([^"]*)"', page)[:2] == ["photograph 1", "photograph 2"]
+
+
+def test_the_first_photographs_are_loaded_at_once_and_the_others_when_needed():
+    page = joined(make_grid(n_images=20)).content.decode()
+    assert page.count('loading="lazy"') == 8
+
+
+def test_words_of_a_label_are_escaped():
+    grid = make_grid()
+    grid.label.words = "<script>alert(1)</script>"
+    grid.label.gloss = '"><img src=x onerror=alert(1)>'
+    grid.label.save()
+    page = joined(grid).content.decode()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+
+
+def test_ticked_and_not_ticked_cells_become_votes():
+    grid = make_grid(n_images=3)
+    first, second, third = cells(grid)
+    response = answer(grid, hidden(joined(grid)) | {"selected": [first, third]})
+    assert response.status_code == 303
+    assert response.headers["Location"] == f"/join/{grid.hit.batch.public_id}?worker=ann"
+    votes = ContainsVote.objects.values_list("image__public_id", "selected")
+    assert dict(votes) == {first: True, second: False, third: True}
+
+
+def test_the_script_hands_in_json_and_reads_where_to_go_next():
+    grid = make_grid(n_images=2)
+    response = answer_as_json(grid, hidden(joined(grid)) | {"selected": cells(grid)[:1], "main": None})
+    assert response.status_code == 200
+    assert response.json() == {"next": f"/join/{grid.hit.batch.public_id}?worker=ann"}
+    assert ContainsVote.objects.filter(selected=True).count() == 1
+
+
+def test_ticking_nothing_is_an_answer():
+    grid = make_grid(n_images=2)
+    assert answer(grid, hidden(joined(grid))).status_code == 303
+    assert ContainsVote.objects.filter(selected=False).count() == 2
+
+
+def test_the_same_answer_sent_again_is_stored_once():
+    grid = make_grid(n_images=2)
+    fields = hidden(joined(grid)) | {"selected": cells(grid)[:1]}
+    first, second = answer(grid, fields), answer(grid, fields)
+    assert (first.status_code, first.headers["Location"]) == (second.status_code, second.headers["Location"])
+    assert Submission.objects.count() == 1
+    assert ContainsVote.objects.count() == 2
+
+
+def test_a_second_answer_from_another_tab_is_refused_with_a_way_on():
+    grid = make_grid(n_images=2)
+    one_tab, other_tab = hidden(joined(grid)), hidden(joined(grid))
+    answer(grid, one_tab | {"selected": cells(grid)})
+    response = answer(grid, other_tab)
+    assert response.status_code == 409
+    assert "already recorded" in response.content.decode()
+    assert f"/join/{grid.hit.batch.public_id}?worker=ann" in response.content.decode()
+    assert ContainsVote.objects.filter(selected=True).count() == 2
+
+
+def test_the_page_of_handed_in_work_leads_on():
+    grid = make_grid()
+    answer(grid, hidden(joined(grid)))
+    response = worker_client().get(address(grid))
+    assert response.status_code == 302
+    assert response.url == f"/join/{grid.hit.batch.public_id}?worker=ann"
+
+
+def test_a_forged_cell_is_refused_and_nothing_stored():
+    grid, other = make_grid(), make_grid()
+    response = answer(grid, hidden(joined(grid)) | {"selected": [cells(grid)[0], cells(other)[0]]})
+    assert response.status_code == 422
+    assert cells(other)[0] in response.content.decode()
+    assert nothing_is_stored()
+
+
+@pytest.mark.parametrize("token", ["", "made-up", "made:up", "\N{SNOWMAN}", "x" * 5000])
+def test_a_forged_token_is_refused_and_nothing_stored(token):
+    grid = make_grid()
+    response = answer(grid, hidden(joined(grid)) | {"token": token})
+    assert response.status_code == 403
+    assert "Nothing was stored" in response.content.decode()
+    assert nothing_is_stored()
+
+
+def test_the_token_of_another_grid_is_refused_and_nothing_stored():
+    grid, other = make_grid(), make_grid()
+    joined(grid)
+    assert answer(grid, hidden(joined(other, "bob"))).status_code == 403
+    assert nothing_is_stored()
+
+
+def test_a_token_replayed_under_another_name_still_counts_for_its_owner_once():
+    grid = make_grid(n_slots=5)
+    fields = hidden(joined(grid))
+    joined(grid, "bob")
+    answer(grid, fields)
+    answer(grid, fields | {"key": "another-key-of-bob"}, name="bob")
+    assert [submission.worker.identity.external_id for submission in Submission.objects.all()] == ["ann"]
+
+
+@pytest.mark.parametrize("key", ["", "short", "ä" * 20, "x" * 65])
+def test_a_broken_key_is_refused_and_nothing_stored(key):
+    grid = make_grid()
+    assert answer(grid, hidden(joined(grid)) | {"key": key}).status_code == 422
+    assert nothing_is_stored()
+
+
+def test_a_key_that_two_people_share_stores_both():
+    grid = make_grid(n_slots=2)
+    for name in ("ann", "bob"):
+        fields = hidden(joined(grid, name)) | {"key": "the-very-same-key"}
+        assert answer(grid, fields, name).status_code == 303
+    assert Submission.objects.count() == 2
+
+
+@pytest.mark.parametrize("body", ["[]", "nonsense", "7", "[" * 100_000, '{"token": NaN, "key": {}}', "\x00"])
+def test_unreadable_json_is_refused_and_nothing_stored(body):
+    grid = make_grid()
+    joined(grid)
+    response = worker_client().post(address(grid), body, content_type="application/json")
+    assert response.status_code in (400, 403)
+    assert response.json()["message"]
+    assert nothing_is_stored()
+
+
+@pytest.mark.parametrize("selected", ["not-a-list", 7, [["nested"]], [None], {"a": 1}, ["\ud800"]])
+def test_json_of_the_wrong_shape_is_refused_and_nothing_stored(selected):
+    grid = make_grid()
+    response = answer_as_json(grid, hidden(joined(grid)) | {"selected": selected})
+    assert response.status_code == 422
+    assert nothing_is_stored()
+
+
+def test_plain_text_is_refused_although_any_site_may_send_it():
+    grid = make_grid()
+    body = json.dumps(hidden(joined(grid)))
+    assert worker_client().post(address(grid), body, content_type="text/plain").status_code == 400
+    assert nothing_is_stored()
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_an_answer_from_another_sites_page_is_refused(site):
+    grid = make_grid()
+    assert answer(grid, hidden(joined(grid)), **{"Sec-Fetch-Site": site}).status_code == 403
+    assert nothing_is_stored()
+
+
+def test_an_answer_from_our_own_page_is_taken():
+    grid = make_grid()
+    assert answer(grid, hidden(joined(grid)), **{"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_body_of_10_megabytes_is_refused_and_nothing_stored(content_type):
+    grid = make_grid()
+    joined(grid)
+    response = worker_client().post(address(grid), b"a" * 10 * MEGABYTE, content_type=content_type)
+    assert response.status_code == 413
+    assert "Nothing was stored" in response.content.decode()
+    assert nothing_is_stored()
+
+
+def test_too_many_fields_are_refused_and_nothing_stored():
+    grid = make_grid()
+    body = "&".join(["selected=x"] * 5000)
+    joined(grid)
+    response = worker_client().post(address(grid), body, content_type="application/x-www-form-urlencoded")
+    assert response.status_code == 400
+    assert nothing_is_stored()
+
+
+def test_a_grid_is_shown_only_to_who_was_given_it():
+    grid = make_grid()
+    assert worker_client().get(address(grid, "stranger")).status_code == 403
+    assert worker_client().get(f"/contains/{grid.hit.public_id}/").status_code == 400
+    assert not Worker.objects.exists(), "looking must not make anybody known"
+
+
+def test_an_unknown_grid_is_not_found():
+    assert worker_client().get("/contains/no-such-hit/?worker=ann").status_code == 404
+
+
+def test_work_handed_in_after_the_lease_ran_out_is_kept():
+    grid = make_grid(n_slots=1)
+    fields = hidden(joined(grid))
+    catalog_reads.fixed_now = now() + timedelta(days=1)
+    try:
+        expire_leases()
+        assert answer(grid, fields).status_code == 303
+    finally:
+        catalog_reads.fixed_now = None
+    assert Submission.objects.get().state == "confirmed"
+
+
+def test_work_in_hand_may_be_handed_in_after_the_batch_was_closed():
+    grid = make_grid()
+    fields = hidden(joined(grid))
+    close_batch(batch=grid.hit.batch)
+    assert answer(grid, fields).status_code == 303
+    assert Submission.objects.count() == 1
+
+
+def test_the_page_tells_how_far_one_is():
+    batch = make_batch(hits_per_worker=2)
+    first, second = make_grid(batch=batch), make_grid(batch=batch)
+    response = joined(first)
+    assert "Task 1 of 2" in response.content.decode()
+    answer(first, hidden(response))
+    assert "Task 2 of 2" in joined(second).content.decode()
+
+
+def test_stopping_early_is_offered_once_something_is_done():
+    batch = make_batch()
+    first, second = make_grid(batch=batch), make_grid(batch=batch)
+    response = joined(first)
+    assert "/finish" not in response.content.decode()
+    answer(first, hidden(response))
+    assert f"/join/{batch.public_id}/finish?worker=ann" in joined(second).content.decode()
+
+
+def test_no_cookie_is_set_and_the_page_is_not_kept():
+    grid = make_grid()
+    response = joined(grid)
+    posted = answer(grid, hidden(response))
+    assert not response.cookies
+    assert not posted.cookies
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_looking_at_a_grid_again_changes_nothing():
+    grid = make_grid()
+    joined(grid)
+    before = list(Lease.objects.values())
+    worker_client().get(address(grid))
+    assert list(Lease.objects.values()) == before
+
+
+def test_a_frame_is_allowed_to_the_named_marketplace_alone(settings):
+    settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
+    assert "frame-ancestors https://worker.example.org" in joined(make_grid()).headers["Content-Security-Policy"]
