@@ -1,6 +1,6 @@
 """How fast work is handed out, next to the least that Postgres needs for it.
 
-    ./manage shell -c 'from benchmarks import hand_out; hand_out.main()'
+    ./manage shell -v 0 -c 'from benchmarks import hand_out; hand_out.main()'
 
 Makes a scratch database, fills it with 1,000 and with 100,000 open slots (HITs of 5), and hands out with
 `workforce.actions.take_lease`. The yardstick, in the same run and on the same tables, is a bare psycopg2 loop of the

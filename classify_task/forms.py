@@ -11,7 +11,10 @@ BROKEN = "The page's key is missing or broken. Nothing was stored; reload the pa
 
 
 class FormAnswer(forms.Form):
-    """Chosen labels and the main one, as class indexes of this form only. What they must make together, the action checks."""
+    """Chosen labels and the main one, as class indexes of this form only.
+
+    What they must make together, the action checks.
+    """
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = forms.TypedMultipleChoiceField(

@@ -10,7 +10,9 @@ from workforce.reads import KEY
 class GridAnswer(forms.Form):
     """Ticked cells, of this grid only. None ticked is an answer too."""
 
-    key = forms.RegexField(KEY, error_messages={"required": "The page's key is missing.", "invalid": "The page's key is broken."})
+    key = forms.RegexField(
+        KEY, error_messages={"required": "The page's key is missing.", "invalid": "The page's key is broken."}
+    )
     selected = forms.MultipleChoiceField(
         required=False, error_messages={"invalid_choice": "%(value)s is not an image of this grid."}
     )

@@ -59,8 +59,13 @@ def _show(request: HttpRequest, hit: HIT) -> HttpResponse:
     if lease.state == Lease.State.SUBMITTED:
         return redirect(join_address(hit.batch, participant))
     shown = lease.hit.grid
-    context = {"label": shown.label, "cells": cells_to_show(shown), "key": secrets.token_urlsafe(16)}
-    return render(request, "contains_task/grid.html", page_of_lease(lease) | context)
+    own = {
+        "label": shown.label,
+        "also_called": shown.label.words.partition(",")[2].strip(),
+        "cells": cells_to_show(shown),
+        "key": secrets.token_urlsafe(16),
+    }
+    return render(request, "contains_task/grid.html", page_of_lease(lease) | own)
 
 
 def _take(request: HttpRequest, hit: HIT) -> HttpResponse:

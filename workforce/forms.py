@@ -22,11 +22,15 @@ class UnreadableAnswer(ValueError):
 def sent_fields(request: HttpRequest) -> Mapping:
     """The fields of a form, or of a JSON object from the page's script. Raises CrossSite, UnreadableAnswer."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        raise CrossSite("This answer came from another site's page, so it was not taken. Answer on the study's own page.")
+        raise CrossSite(
+            "This answer came from another site's page, so it was not taken. Answer on the study's own page."
+        )
     if request.content_type == JSON_TYPE:
         return _object(request.body)
     if request.content_type not in FORM_TYPES:
-        raise UnreadableAnswer("The answer is neither a form nor JSON. Nothing was stored; reload the page and try again.")
+        raise UnreadableAnswer(
+            "The answer is neither a form nor JSON. Nothing was stored; reload the page and try again."
+        )
     return request.POST
 
 

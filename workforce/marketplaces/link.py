@@ -32,5 +32,7 @@ def external_id(parameters: Mapping[str, str]) -> str:
 
 def _checked(value: str) -> str:
     if len(value) > LONGEST_ID or not value.isprintable():
-        raise NoParticipant(f"The participant id in this address is not one: at most {LONGEST_ID} printable characters.")
+        raise NoParticipant(
+            f"The participant id in this address is not one: it has at most {LONGEST_ID} printable characters."
+        )
     return value
