@@ -30,10 +30,9 @@ RECOUNT = """
         SELECT DISTINCT image_id, label_id FROM contains_task_containsvote WHERE submission_id = ANY(%(submissions)s)
     ), counts AS (
         SELECT touched.image_id, touched.label_id,
-               count(*) FILTER (WHERE vote.counted AND vote.selected) AS n_selected,
-               count(*) FILTER (WHERE vote.counted) AS n_shown
-        FROM touched JOIN contains_task_containsvote vote
-          ON vote.image_id = touched.image_id AND vote.label_id = touched.label_id
+               count(*) FILTER (WHERE vote.selected) AS n_selected, count(vote.id) AS n_shown
+        FROM touched LEFT JOIN contains_task_containsvote vote
+          ON vote.image_id = touched.image_id AND vote.label_id = touched.label_id AND vote.counted
         GROUP BY touched.image_id, touched.label_id
     ), emptied AS (
         DELETE FROM aggregation_selectionfrequency frequency USING counts

@@ -1,0 +1,94 @@
+"""Replays an operations log against what the database holds in the end.
+
+What was acknowledged must be stored, as it was sent and once; what was refused must not be; of what nobody knows either
+will do. Whatever is stored must be whole, and somebody must have sent it.
+"""
+
+from collections import Counter, defaultdict
+
+SUBMISSIONS = """
+    SELECT submission.id, split_part(submission.idempotency_key, '.', 2) AS key, identity.external_id AS worker,
+           hit.public_id AS hit, submission.answer -> 'selected' AS selected, submission.state, slot_id
+    FROM workforce_submission submission
+    JOIN workforce_hit hit ON hit.id = submission.hit_id
+    JOIN workforce_batch batch ON batch.id = hit.batch_id
+    JOIN workforce_workeridentity identity ON identity.worker_id = submission.worker_id
+    WHERE batch.public_id = %(batch)s
+"""
+VOTES = """
+    SELECT vote.submission_id, image.public_id AS image, vote.selected, vote.counted
+    FROM contains_task_containsvote vote
+    JOIN catalog_image image ON image.id = vote.image_id
+    JOIN workforce_submission submission ON submission.id = vote.submission_id
+    JOIN workforce_hit hit ON hit.id = submission.hit_id
+    JOIN workforce_batch batch ON batch.id = hit.batch_id
+    WHERE batch.public_id = %(batch)s
+"""
+# Frequencies that a plain count of the votes does not confirm, in both directions: of the votes taken in so far, which
+# must hold at every moment (a killed pass leaves all of it or nothing), and with them of all votes in the end.
+WRONG_FREQUENCIES = """
+    WITH counted AS (
+        SELECT vote.image_id, vote.label_id, count(*) FILTER (WHERE vote.selected) AS n_selected, count(*) AS n_shown
+        FROM contains_task_containsvote vote JOIN catalog_image image ON image.id = vote.image_id
+        JOIN workforce_submission submission ON submission.id = vote.submission_id
+        WHERE vote.counted AND image.dataset_id = %(dataset)s AND submission.aggregated_at IS NOT NULL GROUP BY 1, 2
+    ), published AS (
+        SELECT image_id, label_id, n_selected, n_shown FROM aggregation_selectionfrequency frequency
+        JOIN catalog_image image ON image.id = frequency.image_id WHERE image.dataset_id = %(dataset)s
+    )
+    (SELECT * FROM counted EXCEPT SELECT * FROM published) UNION ALL
+    (SELECT * FROM published EXCEPT SELECT * FROM counted)
+"""
+NOT_AGGREGATED = """
+    SELECT submission.id FROM workforce_submission submission
+    JOIN workforce_hit hit ON hit.id = submission.hit_id JOIN workforce_batch batch ON batch.id = hit.batch_id
+    WHERE batch.dataset_id = %(dataset)s AND submission.aggregated_at IS NULL
+"""
+
+
+def complaints(events: list[dict], submissions: list[dict], votes: list[dict]) -> list[str]:
+    sent = {event["key"]: event for event in events if event["event"] == "invoke"}
+    stored = defaultdict(list)
+    for row in submissions:
+        stored[row["key"]].append(row)
+    found = [f"{key} was acknowledged and is not stored" for key in outcomes(events, "ok") - stored.keys()]
+    found += [f"{key} was refused and is stored" for key in outcomes(events, "fail") & stored.keys()]
+    found += [f"{key} is stored and nobody sent it" for key in stored.keys() - sent.keys()]
+    found += [f"{key} is stored {len(rows)} times" for key, rows in stored.items() if len(rows) > 1]
+    found += repeated(submissions, "worker", "hit")
+    found += repeated([row for row in submissions if row["slot_id"]], "slot_id")
+    by_submission = defaultdict(list)
+    for vote in votes:
+        by_submission[vote["submission_id"]].append(vote)
+    for key in stored.keys() & sent.keys():
+        found += differences(sent[key], stored[key][0], by_submission[stored[key][0]["id"]])
+    return found
+
+
+def outcomes(events: list[dict], event: str) -> set[str]:
+    return {entry["key"] for entry in events if entry["event"] == event}
+
+
+def repeated(rows: list[dict], *columns: str) -> list[str]:
+    counts = Counter(tuple(row[column] for column in columns) for row in rows)
+    return [f"{columns} {values} comes {n} times" for values, n in counts.items() if n > 1]
+
+
+def differences(sent: dict, row: dict, votes: list[dict]) -> list[str]:
+    """Between what was sent and what is stored: the raw answer, and a vote for every cell that was shown."""
+    found = []
+    if (sent["worker"], sent["hit"], sent["selected"]) != (row["worker"], row["hit"], sorted(row["selected"])):
+        found.append(f"{sent['key']} is stored otherwise than it was sent: {row}")
+    if len(votes) != sent["n_shown"] or len({vote["image"] for vote in votes}) != len(votes):
+        found.append(f"{sent['key']} has {len(votes)} votes for {sent['n_shown']} cells")
+    if sorted(vote["image"] for vote in votes if vote["selected"]) != sent["selected"]:
+        found.append(f"{sent['key']} has votes that say something else than its answer")
+    if row["state"] == "confirmed" and not all(vote["counted"] for vote in votes):
+        found.append(f"{sent['key']} is confirmed and not wholly counted")
+    return found
+
+
+def slowest(events: list[dict]) -> list[float]:
+    """Seconds from `invoke` to `ok` of every acknowledged submit, longest first."""
+    begun = {event["key"]: event["at"] for event in events if event["event"] == "invoke"}
+    return sorted((event["at"] - begun[event["key"]] for event in events if event["event"] == "ok"), reverse=True)

@@ -1,0 +1,373 @@
+"""Each named constraint of the rooms below the aggregation, broken once: the database itself refuses.
+
+The last test holds this file complete: a constraint nobody breaks here makes it fail.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
+
+from catalog.actions import change_settings
+from catalog.models import Image, Label, SettingsVersion
+from catalog.reads import now
+from classify_task.models import ClassifyVote, Form
+from contains_task.models import ContainsVote, GridCell
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_form,
+    make_grid,
+    make_hits,
+    make_images,
+    make_lease,
+    make_worker,
+    unique,
+)
+from workforce.actions import exclude_submission, submit
+from workforce.models import Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
+
+ROOMS = ("catalog", "workforce", "contains_task", "classify_task")
+BREAKERS: dict[str, Callable[[], object]] = {}
+
+
+def breaks(name: str) -> Callable:
+    def register(breaker: Callable[[], object]) -> Callable[[], object]:
+        assert name not in BREAKERS, f"{name} is broken twice"
+        BREAKERS[name] = breaker
+        return breaker
+
+    return register
+
+
+def twice(row) -> None:
+    """The same row a second time."""
+    row.pk = None
+    row._state.adding = True
+    if hasattr(row, "public_id"):
+        row.public_id = unique("copy")
+    row.save()
+
+
+def submission_of(held: Lease, /, **changed: object) -> Submission:
+    """A row as `submit` would write it, but for what is changed."""
+    stored, _ = submit(lease=held, answer={"selected": []}, idempotency_key=unique("key"))
+    for name, value in changed.items():
+        setattr(stored, name, value)
+    return stored
+
+
+def contains_vote(**changed: object) -> ContainsVote:
+    grid = make_grid(n_images=1)
+    submission = submission_of(make_lease(grid.hit.batch))
+    fields = {
+        "submission": submission,
+        "worker": submission.worker,
+        "image": grid.cells.get().image,
+        "label": grid.label,
+        "selected": True,
+        "role": "question",
+        "counted": True,
+    }
+    return ContainsVote(**fields | changed)
+
+
+def classify_vote(**changed: object) -> ClassifyVote:
+    form = make_form(labels=(0, 1, 2))
+    submission = submission_of(make_lease(form.hit.batch))
+    fields = {
+        "submission": submission,
+        "worker": submission.worker,
+        "image": form.image,
+        "selected": [0, 1],
+        "main": 1,
+        "role": "question",
+        "counted": True,
+    }
+    return ClassifyVote(**fields | changed)
+
+
+def settings_row(**changed: object) -> SettingsVersion:
+    return SettingsVersion(dataset=make_dataset(), version=9, **changed)
+
+
+# catalog
+
+
+@breaks("label_index_once_per_label_set")
+def _() -> None:
+    twice(make_dataset().label_set.labels.first())
+
+
+@breaks("image_name_once_per_dataset")
+def _() -> None:
+    twice(make_images(make_dataset(), 1)[0])
+
+
+@breaks("image_has_a_name")
+def _() -> None:
+    Image.objects.create(dataset=make_dataset(), name="")
+
+
+@breaks("settings_version_once_per_dataset")
+def _() -> None:
+    twice(make_dataset().settings_versions.get())
+
+
+@breaks("settings_counts_are_positive")
+def _() -> None:
+    settings_row(contains_answers=0).save()
+
+
+@breaks("settings_ratio_is_a_proper_fraction")
+def _() -> None:
+    settings_row(ratio_numerator=3, ratio_denominator=2).save()
+
+
+@breaks("settings_candidates_fit_a_form")
+def _() -> None:
+    settings_row(max_other_labels=12).save()
+
+
+@breaks("settings_lease_of_30_seconds_or_more")
+def _() -> None:
+    settings_row(lease_seconds=29).save()
+
+
+# workforce
+
+
+@breaks("identity_once_per_marketplace")
+def _() -> None:
+    known = make_worker().identity
+    WorkerIdentity.objects.create(
+        worker=Worker.objects.create(), marketplace=known.marketplace, external_id=known.external_id
+    )
+
+
+@breaks("identity_is_not_empty")
+def _() -> None:
+    WorkerIdentity.objects.filter(pk=make_worker().identity.pk).update(external_id="")
+
+
+@breaks("one_open_classify_batch_per_settings")
+def _() -> None:
+    dataset = make_dataset()
+    make_batch(dataset, kind="classify"), make_batch(dataset, kind="classify")
+
+
+@breaks("batch_kind_is_known")
+def _() -> None:
+    make_batch(kind="guess")
+
+
+@breaks("batch_marketplace_is_known")
+def _() -> None:
+    make_batch(marketplace="bazaar")
+
+
+@breaks("slot_number_once_per_hit")
+def _() -> None:
+    twice(make_hits()[0].slots.get())
+
+
+@breaks("slot_state_is_known")
+def _() -> None:
+    make_hits()[0].slots.update(state="lost")
+
+
+@breaks("one_lease_per_worker_and_hit")
+def _() -> None:
+    lease = make_lease(make_hits(1, 2)[0].batch)
+    lease.slot, lease.state = None, Lease.State.EXPIRED
+    twice(lease)
+
+
+@breaks("one_active_lease_per_slot")
+def _() -> None:
+    lease = make_lease(make_hits(2, 1)[0].batch)
+    lease.worker = make_worker()
+    twice(lease)
+
+
+@breaks("one_active_lease_per_worker_and_batch")
+def _() -> None:
+    first, second = make_hits(2, 1)
+    lease = make_lease(first.batch)
+    lease.hit, lease.slot = second, second.slots.get()
+    twice(lease)
+
+
+@breaks("only_an_active_lease_holds_a_slot")
+def _() -> None:
+    Lease.objects.filter(pk=make_lease(make_hits()[0].batch).pk).update(state="expired")
+
+
+@breaks("lease_state_is_known")
+def _() -> None:
+    Lease.objects.filter(pk=make_lease(make_hits()[0].batch).pk).update(state="lost", slot=None)
+
+
+@breaks("one_submission_per_worker_and_hit")
+def _() -> None:
+    stored = submission_of(make_lease(make_hits(1, 2)[0].batch), lease=None, slot=None, state="surplus")
+    stored.idempotency_key = unique("key")
+    twice(stored)
+
+
+@breaks("a_submission_is_confirmed_iff_it_fills_a_slot")
+def _() -> None:
+    submission_of(make_lease(make_hits()[0].batch), state="surplus").save()
+
+
+@breaks("submission_state_is_known")
+def _() -> None:
+    submission_of(make_lease(make_hits()[0].batch), state="lost", slot=None).save()
+
+
+@breaks("one_standing_exclusion_per_submission")
+def _() -> None:
+    stored = submission_of(make_lease(make_hits()[0].batch))
+    exclude_submission(submission=stored, reason="one"), exclude_submission(submission=stored, reason="two")
+
+
+@breaks("exclusion_has_a_reason")
+def _() -> None:
+    exclude_submission(submission=submission_of(make_lease(make_hits()[0].batch)), reason="")
+
+
+# contains_task
+
+
+@breaks("cell_position_once_per_grid")
+def _() -> None:
+    cell = make_grid(n_images=1).cells.get()
+    cell.image = make_images(cell.image.dataset, 1)[0]
+    twice(cell)
+
+
+@breaks("image_once_per_grid")
+def _() -> None:
+    cell = make_grid(n_images=1).cells.get()
+    cell.position = 7
+    twice(cell)
+
+
+@breaks("cell_role_is_known")
+def _() -> None:
+    GridCell.objects.filter(grid=make_grid()).update(role="decoy")
+
+
+@breaks("one_contains_vote_per_cell")
+def _() -> None:
+    vote = contains_vote(counted=False)
+    vote.save()
+    twice(vote)
+
+
+@breaks("one_counted_contains_vote_per_worker_and_pair")
+def _() -> None:
+    first = contains_vote()
+    first.save()
+    contains_vote(worker=first.worker, image=first.image, label=first.label).save()
+
+
+@breaks("only_a_question_counts_in_contains")
+def _() -> None:
+    contains_vote(role="control").save()
+
+
+@breaks("contains_role_is_known")
+def _() -> None:
+    contains_vote(role="decoy", counted=False).save()
+
+
+# classify_task
+
+
+@breaks("form_offers_1_to_12_labels")
+def _() -> None:
+    Form.objects.filter(pk=make_form().pk).update(labels=list(range(13)))
+
+
+@breaks("form_offers_a_label_once")
+def _() -> None:
+    Form.objects.filter(pk=make_form().pk).update(labels=[1, 1])
+
+
+@breaks("one_counted_classify_vote_per_worker_and_image")
+def _() -> None:
+    first = classify_vote()
+    first.save()
+    classify_vote(worker=first.worker, image=first.image).save()
+
+
+@breaks("at_least_one_label_is_selected")
+def _() -> None:
+    classify_vote(selected=[]).save()
+
+
+@breaks("a_label_is_selected_once")
+def _() -> None:
+    classify_vote(selected=[1, 1]).save()
+
+
+@breaks("main_label_is_among_the_selected")
+def _() -> None:
+    classify_vote(main=2).save()
+
+
+@breaks("only_a_question_counts_in_classify")
+def _() -> None:
+    classify_vote(role="repeat").save()
+
+
+@breaks("classify_role_is_known")
+def _() -> None:
+    classify_vote(role="decoy", counted=False).save()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", BREAKERS)
+def test_the_database_refuses_to_break(name):
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        BREAKERS[name]()
+    assert refusal.value.__cause__.diag.constraint_name == name
+
+
+def test_no_named_constraint_goes_unbroken():
+    models = [model for room in ROOMS for model in apps.get_app_config(room).get_models()]
+    named = {constraint.name for model in models for constraint in model._meta.constraints}
+    assert sorted(named) == sorted(BREAKERS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("column", ["slot", "lease"])
+def test_no_two_submissions_share_a_slot_or_a_lease(column):
+    first = submission_of(make_lease(make_hits(1, 1)[0].batch))
+    changed = {"slot": first.slot} if column == "slot" else {"lease": first.lease}
+    with pytest.raises(IntegrityError, match=f"{column}_id"), transaction.atomic():
+        submission_of(make_lease(make_hits(1, 1)[0].batch), **changed).save()
+
+
+@pytest.mark.django_db
+def test_an_idempotency_key_names_one_submission():
+    first = submission_of(make_lease(make_hits(1, 1)[0].batch))
+    with pytest.raises(IntegrityError, match="idempotency_key"), transaction.atomic():
+        submission_of(make_lease(make_hits(1, 1)[0].batch), idempotency_key=first.idempotency_key).save()
+
+
+@pytest.mark.django_db
+def test_what_the_constraints_allow_is_allowed():
+    contains_vote().save()
+    contains_vote(role="control", counted=False).save()
+    classify_vote(selected=[2], main=2).save()
+    assert change_settings(dataset=make_dataset(), max_other_labels=11, lease_seconds=30).version == 2
+    batch = make_batch(kind="classify")
+    Batch.objects.filter(pk=batch.pk).update(closed_at=now() - timedelta(days=1))
+    assert make_batch(batch.dataset, kind="classify").closed_at is None
+    assert not Exclusion.objects.exists()
+    assert Slot.objects.filter(state="filled").count() == Submission.objects.count() == 3
+    assert Label.objects.filter(label_set=batch.dataset.label_set).count() == 4

@@ -1,0 +1,210 @@
+"""Who gets which HIT, and when there is none."""
+
+import pytest
+from django.db import connection
+
+from catalog.actions import change_settings
+from tests.factories import make_batch, make_dataset, make_hits, make_lease, make_worker, unique
+from workforce.actions import (
+    FREE_FOR_WORKER,
+    BatchClosed,
+    NotHandedOut,
+    add_slots,
+    close_batch,
+    identify_worker,
+    open_batch,
+    publish_hits,
+    resume_lease,
+    submit,
+    take_lease,
+)
+from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
+from workforce.reads import has_open_slot, hits_with_open_slots, n_done
+
+pytestmark = pytest.mark.django_db
+
+
+def do(lease: Lease) -> Submission:
+    return submit(lease=lease, answer={"selected": []}, idempotency_key=unique("key"))[0]
+
+
+def test_a_person_coming_back_gets_the_same_hit_with_the_same_lease():
+    hit, _ = make_hits(2, 2)
+    worker = make_worker()
+    first, again = make_lease(hit.batch, worker), make_lease(hit.batch, worker)
+    assert first.pk == again.pk
+    assert first.public_id == again.public_id
+    assert Slot.objects.filter(state="leased").count() == 1
+
+
+def test_two_people_work_on_the_first_hit_until_its_slots_are_taken():
+    first, second = make_hits(2, 2)
+    leases = [make_lease(first.batch) for _ in range(3)]
+    assert [lease.hit_id for lease in leases] == [first.pk, first.pk, second.pk]
+    assert len({lease.slot_id for lease in leases}) == 3
+
+
+def test_nobody_gets_a_hit_a_second_time_after_handing_it_in():
+    hit, other = make_hits(2, 3)
+    worker = make_worker()
+    done = make_lease(hit.batch, worker)
+    do(done)
+    following = make_lease(hit.batch, worker)
+    assert {done.hit_id, following.hit_id} == {hit.pk, other.pk}
+    do(following)
+    assert take_lease(batch=hit.batch, worker=worker) is None
+    assert Slot.objects.filter(state="free").count() == 4
+
+
+def test_there_is_no_work_once_every_slot_is_taken():
+    (hit,) = make_hits(1, 1)
+    make_lease(hit.batch)
+    assert take_lease(batch=hit.batch, worker=make_worker()) is None
+
+
+def test_a_batch_without_hits_has_no_work():
+    assert take_lease(batch=make_batch(), worker=make_worker()) is None
+
+
+def test_work_of_another_batch_is_not_handed_out():
+    make_hits(3, 3)
+    mine = make_batch()
+    assert take_lease(batch=mine, worker=make_worker()) is None
+
+
+def test_a_person_may_hold_one_hit_in_each_of_two_batches():
+    (one,), (two,) = make_hits(), make_hits()
+    worker = make_worker()
+    assert {make_lease(one.batch, worker).hit_id, make_lease(two.batch, worker).hit_id} == {one.pk, two.pk}
+
+
+def test_nothing_is_handed_out_of_a_closed_batch_and_the_message_says_so():
+    (hit,) = make_hits()
+    closed = close_batch(batch=hit.batch)
+    with pytest.raises(BatchClosed, match="takes no more answers"):
+        take_lease(batch=closed, worker=make_worker())
+    assert not Lease.objects.exists()
+
+
+def test_closing_a_batch_keeps_what_is_in_peoples_hands_and_takes_it_in():
+    (hit,) = make_hits(1, 2)
+    lease = make_lease(hit.batch)
+    close_batch(batch=hit.batch)
+    assert do(lease).state == Submission.State.CONFIRMED
+
+
+def test_closing_a_batch_has_its_submissions_aggregated_again_and_waits_for_no_further_answer():
+    (hit,) = make_hits(1, 2)
+    submission = do(make_lease(hit.batch))
+    Submission.objects.update(aggregated_at=submission.submitted_at)
+    assert hit in hits_with_open_slots()
+    closed = close_batch(batch=hit.batch)
+    submission.refresh_from_db()
+    assert submission.aggregated_at is None
+    assert closed.closed_at is not None
+    assert hit not in hits_with_open_slots()
+
+
+def test_closing_a_batch_twice_keeps_the_first_moment():
+    batch = make_batch()
+    first = close_batch(batch=batch).closed_at
+    assert close_batch(batch=batch).closed_at == first
+
+
+def test_a_closed_batch_takes_no_further_hits_even_through_an_old_copy_of_it():
+    batch = make_batch()
+    old = Batch.objects.get(pk=batch.pk)
+    close_batch(batch=batch)
+    with pytest.raises(BatchClosed, match="open a new batch"):
+        publish_hits(batch=old, n_hits=1, n_slots=1)
+    assert not batch.hits.exists()
+
+
+def test_after_hits_per_worker_a_person_gets_no_more_and_others_still_do():
+    batch = make_batch(hits_per_worker=2)
+    make_hits(3, 1, batch=batch)
+    worker = make_worker()
+    for _ in range(2):
+        do(make_lease(batch, worker))
+    assert n_done(batch, worker.pk) == 2
+    assert take_lease(batch=batch, worker=worker) is None
+    assert make_lease(batch, make_worker())
+
+
+def test_a_hit_in_hand_does_not_count_towards_hits_per_worker_before_it_is_handed_in():
+    batch = make_batch(hits_per_worker=1)
+    make_hits(2, 1, batch=batch)
+    worker = make_worker()
+    held = make_lease(batch, worker)
+    assert make_lease(batch, worker).pk == held.pk
+
+
+def test_further_slots_are_handed_out_to_people_who_have_not_had_the_hit():
+    (hit,) = make_hits(1, 1)
+    worker = make_worker()
+    do(make_lease(hit.batch, worker))
+    assert not has_open_slot(hit.batch)
+    add_slots(hit=hit, n_slots=2)
+    assert has_open_slot(hit.batch)
+    assert take_lease(batch=hit.batch, worker=worker) is None
+    assert {make_lease(hit.batch).slot.number for _ in range(2)} == {1, 2}
+
+
+def test_a_lease_lasts_as_long_as_the_settings_of_its_batch_say():
+    batch = make_batch(make_dataset(lease_seconds=90))
+    make_hits(batch=batch)
+    lease = make_lease(batch)
+    assert (lease.expires_at - lease.created_at).total_seconds() == 90
+
+
+def test_a_batch_keeps_the_settings_it_was_opened_under():
+    dataset = make_dataset(lease_seconds=90)
+    old = make_batch(dataset)
+    change_settings(dataset=dataset, lease_seconds=600)
+    assert (old.settings.version, make_batch(dataset).settings.version) == (1, 2)
+    make_hits(batch=old)
+    submission = do(make_lease(old))
+    assert submission.settings.version == 1
+
+
+def test_a_batch_can_be_opened_under_a_chosen_settings_version():
+    dataset = make_dataset()
+    first = dataset.settings_versions.get()
+    change_settings(dataset=dataset, images_per_grid=12)
+    assert open_batch(dataset=dataset, kind="contains", settings=first).settings == first
+
+
+def test_the_same_id_is_the_same_worker_and_another_marketplaces_id_is_not():
+    first = identify_worker(marketplace="link", external_id="5f3c")
+    assert identify_worker(marketplace="link", external_id="5f3c") == first
+    assert identify_worker(marketplace="replay", external_id="5f3c") != first
+    assert (Worker.objects.count(), WorkerIdentity.objects.count()) == (2, 2)
+
+
+def test_a_hit_that_was_never_handed_to_a_person_cannot_be_resumed_by_them():
+    (hit,) = make_hits(1, 2)
+    make_lease(hit.batch)
+    with pytest.raises(NotHandedOut, match="not given to you"):
+        resume_lease(hit_public_id=hit.public_id, worker=make_worker())
+
+
+def test_resuming_gives_the_lease_in_hand_and_after_handing_in_the_finished_one():
+    (hit,) = make_hits()
+    worker = make_worker()
+    lease = make_lease(hit.batch, worker)
+    assert resume_lease(hit_public_id=hit.public_id, worker=worker).pk == lease.pk
+    do(lease)
+    done = resume_lease(hit_public_id=hit.public_id, worker=worker)
+    assert (done.pk, done.state) == (lease.pk, Lease.State.SUBMITTED)
+
+
+def test_the_next_free_slot_of_a_long_used_batch_is_found_without_reading_the_filled_ones():
+    (hit,) = make_hits(1, 1)
+    filled = make_hits(3000, 1, batch=hit.batch)
+    Slot.objects.filter(hit__in=filled).update(state=Slot.State.FILLED)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE workforce_slot")
+        key = {"batch": hit.batch_id, "worker": make_worker().pk}
+        cursor.execute("EXPLAIN " + FREE_FOR_WORKER + "FOR UPDATE OF slot SKIP LOCKED", key)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "free_slots" in plan

@@ -1,0 +1,336 @@
+"""Many people at once, on a real Postgres. (T3 and T6 of the reliability scenarios; SOAK=1 for full length.)
+
+Every hand-out is written down with the time before and after it. `false_no_work` then replays the record: whoever
+was told "no work" is checked against every slot that was free during the whole of that call.
+"""
+
+import os
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+from django.db import connection
+from django.db.models import Count, F
+from django.utils import timezone
+
+from contains_task.actions import record_votes
+from contains_task.models import ContainsVote
+from tests.factories import make_batch, make_dataset, make_grid, make_hits, make_lease, make_worker, unique
+from tests.threads import in_threads, started, waits, while_another_has_done
+from workforce.actions import (
+    AlreadySubmitted,
+    BatchClosed,
+    close_batch,
+    expire_leases,
+    identify_worker,
+    publish_hits,
+    submit,
+    take_lease,
+)
+from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SOAK = bool(os.environ.get("SOAK"))
+THREADS = 64
+HAND_OUTS = 10_000 if SOAK else 2_000
+EXPIRING_HAND_OUTS = 4_000 if SOAK else 500
+ROUNDS = 200 if SOAK else 25
+LONG_AGO = timezone.now().replace(year=2000)
+
+
+@dataclass
+class Record:
+    """What happened, with the moments just before and just after."""
+
+    leased: dict[int, list[tuple[float, float, int]]] = field(default_factory=lambda: defaultdict(list))
+    freed: dict[int, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+    no_work: list[tuple[int, float, float]] = field(default_factory=list)
+    hit_of: dict[int, int] = field(default_factory=dict)
+
+    def take(self, batch: Batch, worker: Worker) -> Lease | None:
+        begin = time.monotonic()
+        lease = take_lease(batch=batch, worker=worker)
+        end = time.monotonic()
+        if lease is None:
+            self.no_work.append((worker.pk, begin, end))
+        else:
+            self.leased[lease.slot_id].append((begin, end, worker.pk))
+        return lease
+
+
+def false_no_work(record: Record) -> list[tuple[int, int]]:
+    """(worker, slot) of each "no work" during all of which a slot was free in a HIT that this person never had."""
+    hits_of = defaultdict(set)
+    for slot, taken in record.leased.items():
+        for _, _, worker in taken:
+            hits_of[worker].add(record.hit_of[slot])
+    return [
+        (worker, slot)
+        for worker, begin, end in record.no_work
+        for slot, hit in record.hit_of.items()
+        if hit not in hits_of[worker] and free_throughout(record, slot, begin, end)
+    ]
+
+
+def free_throughout(record: Record, slot: int, begin: float, end: float) -> bool:
+    """Surely free from `begin` to `end`: returned last before that, and no hand-out of it had begun by then."""
+    taken = [start for start, _, _ in record.leased[slot] if start < end]
+    returned = [done for _, done in record.freed[slot] if done < begin]
+    return not taken or bool(returned) and max(returned) > max(taken)
+
+
+def hand_in(lease: Lease) -> Submission:
+    return submit(lease=lease, answer={"selected": []}, idempotency_key=lease.public_id)[0]
+
+
+def all_ask(batch: Batch, workers: list[Worker]) -> list[Lease | None]:
+    return in_threads(len(workers), lambda number: take_lease(batch=batch, worker=workers[number]))
+
+
+def identify(name: str, _: int) -> int:
+    return identify_worker(marketplace="link", external_id=name).pk
+
+
+def fresh_record(batch: Batch) -> Record:
+    return Record(hit_of=dict(Slot.objects.filter(batch=batch).values_list("id", "hit_id")))
+
+
+def check_books(batch: Batch) -> None:
+    """What must hold of the tables whatever happened."""
+    twice = Submission.objects.filter(hit__batch=batch).values("hit", "worker").annotate(n=Count("id")).filter(n__gt=1)
+    assert not twice.exists(), "somebody answered a HIT twice"
+    confirmed = Submission.objects.filter(hit__batch=batch, state="confirmed")
+    assert confirmed.count() == Slot.objects.filter(batch=batch, state="filled").count()
+    assert not confirmed.exclude(slot__hit=F("hit")).exists(), "an answer fills a slot of another HIT"
+    active = Lease.objects.filter(batch=batch, state="active")
+    assert active.count() == Slot.objects.filter(batch=batch, state="leased").count()
+    assert active.filter(slot__state="leased", slot__hit=F("hit")).count() == active.count()
+
+
+def test_the_checker_finds_a_no_work_that_was_not_true():
+    record = Record(hit_of={1: 10, 2: 20})
+    record.leased[1] = [(1.0, 2.0, 7)]
+    record.no_work = [(7, 3.0, 4.0)]
+    assert false_no_work(record) == [(7, 2)]
+    record.leased[2] = [(3.5, 5.0, 8)]
+    assert false_no_work(record) == []
+    record.no_work = [(9, 8.0, 9.0)]
+    assert false_no_work(record) == []
+    record.freed[2] = [(6.0, 7.0)]
+    assert false_no_work(record) == [(9, 2)]
+
+
+def test_64_threads_hand_out_every_slot_once_and_nobody_hears_no_work_while_there_is_some():
+    n_hits = HAND_OUTS // 5
+    batch = make_hits(n_hits, 5)[0].batch
+    workers = [make_worker() for _ in range(60)]
+    record = fresh_record(batch)
+
+    def work(number: int) -> None:
+        # 64 tabs of 60 people: four have the study open twice.
+        while (lease := record.take(batch, workers[number % 60])) is not None:
+            hand_in(lease)
+
+    in_threads(THREADS, work)
+    assert Slot.objects.filter(batch=batch, state="filled").count() == n_hits * 5
+    assert Lease.objects.filter(batch=batch).count() == n_hits * 5
+    people = HIT.objects.filter(batch=batch).annotate(n_people=Count("leases__worker", distinct=True))
+    assert set(people.values_list("n_people", flat=True)) == {5}
+    # A slot appears twice in the record only where both tabs of one person were given the same lease.
+    assert all(len({worker for _, _, worker in taken}) == 1 for taken in record.leased.values())
+    assert false_no_work(record) == []
+    check_books(batch)
+
+
+def test_hand_outs_submissions_and_expiries_at_once_keep_the_books_right():
+    n_hits = EXPIRING_HAND_OUTS // 5
+    batch = make_hits(n_hits, 5)[0].batch
+    workers = [make_worker() for _ in range(30)]
+    record, stop = fresh_record(batch), threading.Event()
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        while (lease := record.take(batch, workers[number % 30])) is not None:
+            fate = chance.random()
+            if fate < 0.2:
+                # Gone without a word: the lease is over, and a sweep or a hand-out takes the slot back.
+                Lease.objects.filter(pk=lease.pk, state="active").update(expires_at=LONG_AGO)
+            if fate > 0.1:
+                hand_in(lease)
+
+    def sweep() -> None:
+        while not stop.is_set():
+            expire_leases()
+        connection.close()
+
+    sweeper = threading.Thread(target=sweep)
+    sweeper.start()
+    try:
+        in_threads(32, work)
+    finally:
+        stop.set()
+        sweeper.join()
+    check_books(batch)
+    assert Slot.objects.filter(batch=batch, state="filled").count() == n_hits * 5
+    assert Submission.objects.filter(hit__batch=batch).exclude(state__in=["confirmed", "surplus"]).count() == 0
+    assert false_no_work(record) == []
+
+
+def test_of_16_people_at_the_last_16_slots_nobody_goes_without():
+    for _ in range(ROUNDS):
+        batch = make_hits(4, 4)[0].batch
+        workers = [make_worker() for _ in range(16)]
+        leases = all_ask(batch, workers)
+        assert None not in leases
+        assert len({lease.slot_id for lease in leases}) == 16
+        assert set(Counter(lease.hit_id for lease in leases).values()) == {4}
+
+
+def test_of_16_people_at_3_slots_three_get_one_and_thirteen_none():
+    for _ in range(ROUNDS):
+        batch = make_hits(1, 3)[0].batch
+        workers = [make_worker() for _ in range(16)]
+        leases = all_ask(batch, workers)
+        given = [lease for lease in leases if lease is not None]
+        assert len(given) == len({lease.slot_id for lease in given}) == 3
+
+
+def test_16_people_at_16_slots_that_all_just_ran_out_all_get_one():
+    for _ in range(ROUNDS):
+        batch = make_hits(4, 4)[0].batch
+        for _ in range(16):
+            make_lease(batch)
+        Lease.objects.filter(batch=batch).update(expires_at=LONG_AGO)
+        workers = [make_worker() for _ in range(16)]
+        leases = all_ask(batch, workers)
+        assert None not in leases
+        check_books(batch)
+
+
+def test_a_slot_that_another_only_looked_at_is_waited_for_and_got():
+    (hit,) = make_hits(1, 1)
+    worker = make_worker()
+    slot = Slot.objects.select_for_update()
+    ask = partial(take_lease, batch=hit.batch, worker=worker)
+    with while_another_has_done(lambda: slot.get(hit=hit)) as other, started(ask) as asked:
+        assert waits(asked)
+        other.end(commit=False)
+        assert asked.result(10).hit_id == hit.pk
+
+
+def test_a_slot_that_another_takes_meanwhile_is_waited_for_and_then_there_is_none():
+    (hit,) = make_hits(1, 1)
+    first, second = make_worker(), make_worker()
+    take, ask = (partial(take_lease, batch=hit.batch, worker=worker) for worker in (first, second))
+    with while_another_has_done(take) as other, started(ask) as asked:
+        assert waits(asked)
+        other.end(commit=True)
+        assert asked.result(10) is None
+
+
+def test_slots_that_another_is_just_giving_back_are_waited_for():
+    (hit,) = make_hits(1, 1)
+    make_lease(hit.batch)
+    Lease.objects.update(expires_at=LONG_AGO)
+    worker = make_worker()
+    ask = partial(take_lease, batch=hit.batch, worker=worker)
+    with while_another_has_done(expire_leases) as other, started(ask) as asked:
+        assert waits(asked)
+        other.end(commit=True)
+        assert asked.result(10).hit_id == hit.pk
+
+
+def test_an_answer_that_meets_the_sweep_of_its_own_lease_fills_the_slot_that_became_free():
+    (hit,) = make_hits(1, 1)
+    lease = make_lease(hit.batch)
+    Lease.objects.update(expires_at=LONG_AGO)
+    with while_another_has_done(expire_leases) as other, started(lambda: hand_in(lease)) as sent:
+        assert waits(sent)
+        other.end(commit=True)
+        assert sent.result(10).state == Submission.State.CONFIRMED
+    check_books(hit.batch)
+
+
+def test_two_tabs_opened_at_once_get_the_same_hit():
+    for _ in range(ROUNDS):
+        batch = make_hits(8, 2)[0].batch
+        worker = make_worker()
+        leases = all_ask(batch, [worker] * 8)
+        assert len({lease.pk for lease in leases}) == 1
+
+
+def test_a_new_person_with_many_tabs_is_one_worker():
+    for _ in range(ROUNDS):
+        name = unique("newcomer")
+        found = in_threads(8, partial(identify, name))
+        assert len(set(found)) == 1
+        assert WorkerIdentity.objects.filter(external_id=name).count() == 1
+    assert Worker.objects.count() == ROUNDS
+
+
+def tick(lease: Lease, ticked: list[str], _: int) -> Submission:
+    return record_votes(lease=lease, selected=ticked, idempotency_key="k" + lease.public_id)
+
+
+def test_an_answer_sent_three_times_at_once_is_one_submission_and_three_equal_replies():
+    for _ in range(ROUNDS):
+        grid = make_grid(n_images=3, n_slots=2)
+        lease = make_lease(grid.hit.batch)
+        ticked = [grid.cells.first().image.public_id]
+        replies = in_threads(3, partial(tick, lease, ticked))
+        assert len({(reply.pk, str(reply.answer), reply.state, reply.submitted_at) for reply in replies}) == 1
+        assert Submission.objects.filter(lease=lease).count() == 1
+        assert ContainsVote.objects.filter(submission__lease=lease).count() == 3
+
+
+def answer_with(lease: Lease, number: int) -> str:
+    try:
+        stored, _ = submit(lease=lease, answer={"n": number}, idempotency_key=f"{number}{lease.public_id}")
+    except AlreadySubmitted:
+        return "refused"
+    return str(stored.answer)
+
+
+def test_of_two_different_answers_at_once_one_is_stored_and_the_other_refused():
+    for _ in range(ROUNDS):
+        batch = make_batch(make_dataset())
+        (hit,) = make_hits(1, 2, batch=batch)
+        outcomes = in_threads(2, partial(answer_with, make_lease(batch)))
+        assert outcomes.count("refused") == 1
+        assert str(Submission.objects.get(hit=hit).answer) in outcomes
+
+
+def test_a_batch_that_is_being_closed_takes_no_further_hits():
+    batch = make_batch()
+    close, publish = partial(close_batch, batch=batch), partial(publish_hits, batch=batch, n_hits=1, n_slots=1)
+    with while_another_has_done(close) as other, started(publish) as published:
+        assert waits(published)
+        other.end(commit=True)
+        assert isinstance(published.exception(10), BatchClosed)
+    assert not HIT.objects.exists()
+
+
+def test_hits_that_are_being_added_are_closed_with_their_batch():
+    batch = make_batch()
+    publish, close = partial(publish_hits, batch=batch, n_hits=2, n_slots=1), partial(close_batch, batch=batch)
+    with while_another_has_done(publish) as other, started(close) as closed:
+        assert waits(closed)
+        other.end(commit=True)
+        closed.result(10)
+    assert HIT.objects.exclude(closed_at=None).count() == 2
+
+
+def test_the_sweep_waits_for_nobody_and_leaves_an_answer_that_is_just_coming_in_alone():
+    (hit,) = make_hits(1, 1)
+    lease = make_lease(hit.batch)
+    Lease.objects.update(expires_at=LONG_AGO)
+    with while_another_has_done(partial(hand_in, lease)) as other, started(expire_leases) as swept:
+        assert swept.result(5) == 0
+        other.end(commit=True)
+    assert Submission.objects.get().state == Submission.State.CONFIRMED
+    check_books(hit.batch)
