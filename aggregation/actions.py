@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from aggregation.models import Annotation, CandidateSet, SelectionFrequency
@@ -50,7 +51,17 @@ def aggregate(
     progress: Callable[[int], object] | None = None,
     per_pass: int = SUBMISSIONS_PER_PASS,
 ) -> int:
-    """Aggregate all that is not aggregated yet, pass by pass; returns the number of submissions taken in."""
+    """Aggregate all that is not aggregated yet, pass by pass; returns the number of submissions taken in.
+
+    Without `dataset`, one dataset after the other: what is wrong with one is logged and leaves the others alone.
+    """
+    if dataset is not None:
+        return _aggregate_dataset(dataset, progress, per_pass)
+    waiting = Dataset.objects.filter(pk__in=not_aggregated().order_by().values("hit__batch__dataset"))
+    return sum(_aggregate_or_log(found, progress, per_pass) for found in waiting.order_by("pk"))
+
+
+def _aggregate_dataset(dataset: Dataset, progress: Callable[[int], object] | None, per_pass: int) -> int:
     total = 0
     while taken := aggregate_new_submissions(dataset=dataset, limit=per_pass):
         total += taken
@@ -59,9 +70,19 @@ def aggregate(
     return total
 
 
+def _aggregate_or_log(dataset: Dataset, progress: Callable[[int], object] | None, per_pass: int) -> int:
+    try:
+        return _aggregate_dataset(dataset, progress, per_pass)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        log.exception("Dataset %s could not be aggregated, its answers wait for the next pass: %s", dataset, error)
+        return 0
+
+
 @transaction.atomic
-def aggregate_new_submissions(*, dataset: Dataset | None = None, limit: int = SUBMISSIONS_PER_PASS) -> int:
-    """One pass: recount, prune and annotate what new submissions touch. All of it or, when killed, nothing of it."""
+def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_PASS) -> int:
+    """One pass: recount, prune and annotate what a dataset's new submissions touch. All of it or nothing of it."""
     _wait_for_turn()
     # Locked, so that an exclusion meanwhile waits for the end of the pass instead of being overlooked by it.
     new = not_aggregated(dataset).order_by("id").select_for_update(of=("self",), no_key=True)
@@ -71,15 +92,19 @@ def aggregate_new_submissions(*, dataset: Dataset | None = None, limit: int = SU
     contains_actions.settle_votes(submission_ids=submissions)
     classify_actions.settle_votes(submission_ids=submissions)
     recount_frequencies(submission_ids=submissions)
+    # Marked before it is asked which images wait: those wait that have answers which were left out of the counts.
+    mark_aggregated(submission_ids=submissions)
     prune_images(image_ids=_images_of("grid__cells__image", submissions))
     annotate_images(image_ids=_images_of("form__image", submissions))
-    mark_aggregated(submission_ids=submissions)
-    log.info("Aggregated %d submissions.", len(submissions))
+    log.info("Aggregated %d submissions of %s.", len(submissions), dataset)
     return len(submissions)
 
 
 def _wait_for_turn() -> None:
-    """Two passes at once would each miss the other's votes; the second waits for the end of the first."""
+    """Two passes at once would each miss the other's votes; the second waits for the end of the first.
+
+    One turn for all datasets: people work for several, and two passes would lock them crosswise.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('aggregation', 0))")
 
@@ -98,7 +123,7 @@ def recount_frequencies(*, submission_ids: list[int]) -> None:
 
 @transaction.atomic
 def prune_images(*, image_ids: Iterable[int]) -> None:
-    """Find the candidate labels of images none of whose pairs waits for an answer, and open the forms that follow.
+    """Find the candidate labels of images whose pairs are answered and counted, and open the forms that follow.
 
     An image without a dataset label is never pruned: there is nothing to compare its frequencies with.
     """
@@ -123,8 +148,8 @@ def _prune(dataset: Dataset, images: list[Image]) -> None:
         unique_fields=["image"],
         update_fields=["settings", "split", "labels"],
     )
-    follow_up = {pk: labels for pk, (split, labels) in found.items() if split == Split.FOLLOW_UP}
-    classify_actions.open_forms(dataset=dataset, labels_by_image=follow_up)
+    wanted = {pk: labels if split == Split.FOLLOW_UP else [] for pk, (split, labels) in found.items()}
+    classify_actions.open_forms(dataset=dataset, labels_by_image=wanted)
 
 
 def pruning_rule(settings: SettingsVersion) -> PruningRule:
@@ -147,7 +172,7 @@ def _counts(image_ids: list[int]) -> dict[int, tuple[list[int], list[int], list[
 
 @transaction.atomic
 def annotate_images(*, image_ids: Iterable[int]) -> None:
-    """Publish the annotation of images whose forms wait for no answer.
+    """Publish the annotation of images whose forms wait for no answer and for no pass.
 
     One that lost all its votes loses it, and so does one with more labels than can be placed exactly: that is
     logged, with the way out, and the other images get theirs.

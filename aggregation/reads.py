@@ -11,14 +11,16 @@ from catalog.reads import name_cells
 
 
 def frequencies_of(dataset: Dataset) -> QuerySet[SelectionFrequency]:
-    return SelectionFrequency.objects.filter(image__dataset=dataset).select_related("image", "label").order_by("id")
+    return SelectionFrequency.objects.filter(image__dataset=dataset).select_related("image", "label").order_by(
+        "image_id", "label_id"
+    )
 
 
 def annotations_of(dataset: Dataset) -> QuerySet[Annotation]:
     return (
         Annotation.objects.filter(image__dataset=dataset)
         .select_related("image__dataset_label", "settings")
-        .order_by("id")
+        .order_by("image_id")
     )
 
 

@@ -58,7 +58,8 @@ class RowRenderer(JSONRenderer):
 
 
 class Table(ReadOnlyView):
-    """One of the exported tables, page by page, in the order in which the rows came.
+    """One of the exported tables, page by page: derived rows by image, in the order in which the images came; votes in
+    the order in which they came.
 
     The rows go out as they are made for the file; `row` describes them in the schema.
     """
@@ -66,8 +67,9 @@ class Table(ReadOnlyView):
     renderer_classes = (RowRenderer,)
     schema = TableSchema()
     listing: ClassVar[str]
-    # Columns that order the rows and together name one of them for ever.
-    key: ClassVar[tuple[str, ...]] = ("id",)
+    # Columns that order the rows and together name one of them for ever: not the id of a derived row, which is
+    # another one when the row is computed anew.
+    key: ClassVar[tuple[str, ...]]
     parameters: ClassVar[tuple[type[serializers.Serializer], type[serializers.Serializer]]]
     row: ClassVar[type[serializers.Serializer]]
 
@@ -93,6 +95,7 @@ class AnnotationTable(Table):
     """Objects, main label and number of objects of every annotated image."""
 
     listing = "annotations"
+    key = ("image_id",)
     parameters = (Query, AnnotationFilter)
     row = AnnotationRow
 
@@ -101,6 +104,7 @@ class FrequencyTable(Table):
     """How often each label was selected for each image, of the times it was shown."""
 
     listing = "selection_frequencies"
+    key = ("image_id", "label_id")
     parameters = (Query, FrequencyFilter)
     row = FrequencyRow
 
@@ -109,6 +113,7 @@ class ContainsVoteTable(Table):
     """All CONTAINS votes, those that do not count included: role and state tell."""
 
     listing = "contains_votes"
+    key = ("id",)
     parameters = (Query, ContainsVoteFilter)
     row = ContainsVoteRow
 

@@ -21,7 +21,7 @@ class NameInUse(Refused):
 
 
 def load_demo() -> list[Batch]:
-    """The batches of the demo study, CONTAINS first. A stop at any moment leaves what the next call completes.
+    """The open batches of the demo study, CONTAINS first. A stop at any moment leaves what the next call completes.
 
     Raises NameInUse when a dataset of that name is somebody's own, DemoPhotoMissing when the photographs are absent.
     """
@@ -31,7 +31,7 @@ def load_demo() -> list[Batch]:
         pairs = _pairs(dataset)
         open_classify(dataset=dataset, pay=PAY)
         open_pairs(dataset=dataset, pairs=pairs, pay=PAY)
-    newest_first = dataset.batches.order_by("-kind", "-pk")
+    newest_first = dataset.batches.filter(closed_at=None).order_by("-kind", "-pk")
     return list(newest_first.distinct("kind"))
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -50,14 +51,17 @@ def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
 
 
 def env_origin(name: str, default: str) -> str:
-    """scheme://host[:port]. Plain http is for this machine alone: elsewhere cookies would travel readable."""
+    """scheme://host[:port] as browsers write it: in small letters, without the port that the scheme implies.
+
+    Plain http is for this machine alone: elsewhere cookies would travel readable.
+    """
     origin = env_str(name, default).rstrip("/")
     try:
         parts = urlsplit(origin)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in DEFAULT_PORTS and parts.hostname and parts.port != 0
     except ValueError:
         valid = False
-    if not valid or origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+    if not valid or parts.path or parts.query or parts.fragment or "@" in parts.netloc or origin[-1] in "?#":
         raise ImproperlyConfigured(
             f"{name}={origin!r} is not an origin. Write scheme and host only, such as https://annotate.example.org."
         )
@@ -66,7 +70,8 @@ def env_origin(name: str, default: str) -> str:
             f"{name}={origin!r} is plain http on a host that others reach. "
             f"Use https, or http with one of: {', '.join(LOOPBACK)}."
         )
-    return origin
+    port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host_of(origin)}{port}"
 
 
 def host_of(origin: str) -> str:

@@ -57,14 +57,14 @@ KINDS = {
         contains_votes_of,
         ("image__name", "label__index", "id"),
         contains_vote_row,
-        ("image", "label", "rater", "answer", *VOTE_COLUMNS),
-        ("label",),
+        ("image", "label", "rater", "answer", *VOTE_COLUMNS, "dataset_label", "submission"),
+        ("label", "dataset_label"),
     ),
     "classify_votes": Kind(
         classify_votes_of,
         ("image__name", "submission_id"),
         classify_vote_row,
-        ("image", "dataset_label", "annotator", "main", "selected", *VOTE_COLUMNS),
+        ("image", "dataset_label", "annotator", "main", "selected", *VOTE_COLUMNS, "submission"),
         ("dataset_label", "main", "selected"),
     ),
 }

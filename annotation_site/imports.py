@@ -5,7 +5,7 @@ Every row or file stands for itself: a bad one is refused with its place and rea
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from annotation_site.tables import Refusal, TableRow, read_table
@@ -32,6 +32,8 @@ class Wanted:
 class Outcome:
     added: int = 0
     known: int = 0
+    # Images of the dataset, whichever import brought them, that are without one.
+    unlabelled: int = 0
     refused: list[Refusal] = field(default_factory=list)
 
 
@@ -96,7 +98,8 @@ def _labels_of_folders(names: list[str], dataset: Dataset) -> tuple[dict[str, La
             f"{others[0]!r}, are not: no dataset labels are taken from folders. A manifest can give them."
         )
         return {}, [remark]
-    return labels, []
+    taken = f"The names of {len(labels):,} sub-folders give the dataset labels of the images in them."
+    return labels, [taken] if labels else []
 
 
 # Manifests
@@ -108,25 +111,41 @@ def images_of_manifest(manifest: Path, dataset: Dataset) -> Iterator[Wanted | Re
     find = label_lookup(dataset.label_set)
     line_of_name: dict[str, str] = {}
     for row in read_table(manifest, ("file",), ("name", "label")):
-        wanted = row if isinstance(row, Refusal) else _image_of_row(root, row, find)
-        if isinstance(wanted, Wanted):
-            first = line_of_name.setdefault(wanted.name, wanted.where)
-            if first != wanted.where:
-                wanted = Refusal(wanted.where, f"the name {wanted.name!r} stands in {first} already: give it another")
-        yield wanted
+        yield row if isinstance(row, Refusal) else _image_of_row(root, row, find, line_of_name)
 
 
-def _image_of_row(root: Path, row: TableRow, find: Callable[[str], Label]) -> Wanted | Refusal:
+def _image_of_row(
+    root: Path, row: TableRow, find: Callable[[str], Label], line_of_name: dict[str, str]
+) -> Wanted | Refusal:
+    """What a row asks for, or all that is wrong with it; `line_of_name` gathers where each name stood first."""
     file = row.cells["file"]
     where = f"{row.where} ({printable(file)})"
-    reason = _not_inside(file)
-    if reason:
-        return Refusal(where, reason)
+    name = row.cells.get("name") or str(PurePosixPath(file))
+    outside = _not_inside(file)
+    found = Refusal(where, outside) if outside else _file_in(root, where, file, name, None)
+    faults = [found.reason] if isinstance(found, Refusal) else []
+    label, fault = _label_of(row.cells.get("label", ""), find)
+    if fault:
+        faults.append(fault)
+    if row.cells.get("name") or not faults:
+        faults += _name_faults(name, where, line_of_name)
+    return Refusal(where, "; ".join(faults)) if faults else replace(found, label=label)
+
+
+def _label_of(text: str, find: Callable[[str], Label]) -> tuple[Label | None, str]:
     try:
-        label = find(row.cells["label"]) if row.cells.get("label") else None
+        return (find(text) if text else None), ""
     except UnknownLabel as error:
-        return Refusal(where, str(error))
-    return _file_in(root, where, file, row.cells.get("name") or str(PurePosixPath(file)), label)
+        return None, str(error)
+
+
+def _name_faults(name: str, where: str, line_of_name: dict[str, str]) -> list[str]:
+    try:
+        check_image_name(name)
+    except BadName as error:
+        return [str(error)]
+    first = line_of_name.setdefault(name, where)
+    return [] if first == where else [f"the name {name!r} stands in {first} already: give it another"]
 
 
 def _not_inside(file: str) -> str:
@@ -184,6 +203,7 @@ def import_images(*, dataset: Dataset, wanted: list[Wanted | Refusal], progress:
         outcome.added += n_new
         outcome.known += len(images) - n_new
         progress(len(read))
+    outcome.unlabelled = dataset.images.filter(dataset_label=None).count()
     outcome.refused = [refused[item.where] for item in wanted if item.where in refused]
     return outcome
 

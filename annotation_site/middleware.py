@@ -4,8 +4,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
+
+from annotation_site.views import STAFF_URLS, WORKER_URLS, method_not_allowed
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -34,7 +36,23 @@ def limit_body(get_response: Handler) -> Handler:
             # As the REST interface reports errors, and `message` as the worker pages do.
             error = {"code": "too_large", "message": message}
             return JsonResponse({"error": error, "message": message}, status=413)
-        return render(request, "error.html", {"title": "Too large", "message": message}, status=413)
+        context = {
+            "title": "Too large",
+            "message": message,
+            "next_url": request.get_full_path(),
+            "next_text": "Open the page again",
+        }
+        return render(request, "error.html", context, status=413)
+
+    return middleware
+
+
+def explain_methods(get_response: Handler) -> Handler:
+    """Put a page in the place of Django's empty answer to a method that an address does not take."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        return method_not_allowed(request, response) if isinstance(response, HttpResponseNotAllowed) else response
 
     return middleware
 
@@ -49,7 +67,7 @@ def separate_origins(get_response: Handler) -> Handler:
         worker, staff = urlsplit(settings.WORKER_ORIGIN).netloc, urlsplit(settings.STAFF_ORIGIN).netloc
         is_worker = request.get_host() == worker
         if worker != staff:
-            request.urlconf = "annotation_site.worker_urls" if is_worker else "annotation_site.staff_urls"
+            request.urlconf = WORKER_URLS if is_worker else STAFF_URLS
         response = get_response(request)
         # Where one origin serves both sides, its sign-in must stay out of frames, so its worker pages do too.
         ancestors = " ".join(settings.WORKER_FRAME_ANCESTORS) if is_worker and worker != staff else "'none'"

@@ -1,7 +1,7 @@
 """A study by hand: what the researcher's commands do, from opening grids to excluding a submission."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from contains_task.actions import open_grids
 from contains_task.models import GridCell, Role
 from workforce.actions import exclude_submission, open_batch, readmit_submission
 from workforce.models import Batch, Exclusion, Submission
+from workforce.reads import submissions_of
 
 MOST_REFUSALS_SHOWN = 20
 LONGEST_CODE = 60
@@ -53,12 +54,18 @@ class Pay:
 
 @dataclass(frozen=True)
 class Opened:
-    """The batch in which pairs wait for answers, how many were opened in it now, and how many were open before."""
+    """The batch in which pairs wait for answers, how many were opened in it now, how many were open before, and how
+    many of the images asked about have no dataset label."""
 
     batch: Batch
     n_pairs: int
     n_grids: int
     n_known: int
+    n_unlabelled: int
+
+
+def without_dataset_label(n_images: int) -> str:
+    return f"{n_images:,} images have no dataset label: they get selection frequencies but no candidate labels."
 
 
 def address_of(batch: Batch) -> str:
@@ -92,12 +99,13 @@ def open_pairs(*, dataset: Dataset, pairs: list[tuple[Image, Label]], pay: Pay, 
         if (image.pk, label.pk) not in known:
             images_by_label[label].append(image)
     n_pairs = sum(map(len, images_by_label.values()))
+    n_unlabelled = len({image.pk for image, _ in pairs if image.dataset_label_id is None})
     if not n_pairs:
         last = max(known[image.pk, label.pk] for image, label in pairs)
-        return Opened(Batch.objects.get(pk=last), 0, 0, len(pairs))
+        return Opened(Batch.objects.get(pk=last), 0, 0, len(pairs), n_unlabelled)
     batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay))
     grids = open_grids(batch=batch, images_by_label=images_by_label)
-    return Opened(batch, n_pairs, len(grids), len(pairs) - n_pairs)
+    return Opened(batch, n_pairs, len(grids), len(pairs) - n_pairs, n_unlabelled)
 
 
 def _pairs_open(dataset: Dataset) -> dict[tuple[int, int], int]:
@@ -118,19 +126,31 @@ def _pairs_of(file: Path, dataset: Dataset) -> list[tuple[Image, Label]]:
         if isinstance(row, Refusal):
             refused.append(row)
             continue
-        try:
-            pair = _known_image(row, images), find(row.cells["label"])
-        except (Refused, UnknownLabel) as error:
-            refused.append(Refusal(row.where, str(error)))
-            continue
-        first = line_of_pair.setdefault(pair, row.where)
-        if first != row.where:
-            refused.append(Refusal(row.where, f"the pair stands in {first} already: remove one of them"))
+        image, label, faults = _pair_of(row, images, find)
+        if not faults and (first := line_of_pair.setdefault((image, label), row.where)) != row.where:
+            faults = [f"the pair stands in {first} already: remove one of them"]
+        if faults:
+            refused.append(Refusal(row.where, "; ".join(faults)))
     if refused:
         raise Refused(f"{file}: nothing was opened.\n{listed(refused)}")
     if not line_of_pair:
         raise BadTable(f"{file} holds no pairs: write a line image,label for each.")
     return list(line_of_pair)
+
+
+def _pair_of(
+    row: TableRow, images: dict[str, Image], find: Callable[[str], Label]
+) -> tuple[Image | None, Label | None, list[str]]:
+    """The image and the label of a row as far as they are known, and all that is wrong with it."""
+    found: list = []
+    faults: list[str] = []
+    for look_up in (lambda: _known_image(row, images), lambda: find(row.cells["label"])):
+        try:
+            found.append(look_up())
+        except (Refused, UnknownLabel) as error:
+            found.append(None)
+            faults.append(str(error))
+    return found[0], found[1], faults
 
 
 def _known_image(row: TableRow, images: dict[str, Image]) -> Image:
@@ -192,15 +212,17 @@ def batch_named(text: str) -> Batch:
 def submission_numbered(number: int) -> Submission:
     found = Submission.objects.filter(pk=number).first()
     if found is None:
-        raise Refused(f"There is no submission {number}.")
+        raise Refused(
+            f"There is no submission {number}. ./manage export contains_votes or classify_votes has the numbers in its "
+            "column submission."
+        )
     return found
 
 
 @transaction.atomic
 def exclude(*, number: int, reason: str) -> Exclusion:
     submission = submission_numbered(number)
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise Refused(f"An exclusion needs a reason of at most {LONGEST_REASON} characters: --reason '…'.")
+    _check_reason(reason)
     Submission.objects.select_for_update().get(pk=submission.pk)
     standing = _standing_exclusion(submission)
     if standing is not None:
@@ -214,6 +236,44 @@ def lift_exclusion(*, number: int) -> None:
     if _standing_exclusion(submission) is None:
         raise Refused(f"Submission {number} is not excluded: there is nothing to lift.")
     readmit_submission(submission=submission)
+
+
+@transaction.atomic
+def exclude_person(*, dataset: Dataset, worker: str, reason: str) -> tuple[int, int]:
+    """Exclude what a person, named by pseudonym, sent for a dataset so far. Returns of how many submissions, and how
+    many stand excluded by it now."""
+    _check_reason(reason)
+    submissions = _submissions_by(dataset, worker)
+    counting = [one for one in submissions if _standing_exclusion(one) is None]
+    for submission in counting:
+        exclude_submission(submission=submission, reason=reason.strip())
+    return len(submissions), len(counting)
+
+
+@transaction.atomic
+def lift_exclusions(*, dataset: Dataset, worker: str) -> tuple[int, int]:
+    """Let all that a person sent for a dataset count again. Returns of how many submissions, and how many now do."""
+    submissions = _submissions_by(dataset, worker)
+    excluded = [one for one in submissions if _standing_exclusion(one) is not None]
+    for submission in excluded:
+        readmit_submission(submission=submission)
+    return len(submissions), len(excluded)
+
+
+def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
+    """Locked, in one order, what the person of this pseudonym sent for the dataset. Raises Refused if there is none."""
+    found = submissions_of(dataset, worker).select_for_update(of=("self",)).order_by("pk")
+    if not found:
+        raise Refused(
+            f"Nobody named {worker!r} handed anything in for {dataset}. ./manage export contains_votes or "
+            "classify_votes has the pseudonyms in its column worker."
+        )
+    return list(found)
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise Refused(f"An exclusion needs a reason of at most {LONGEST_REASON} characters: --reason '…'.")
 
 
 def _standing_exclusion(submission: Submission) -> Exclusion | None:

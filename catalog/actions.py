@@ -37,7 +37,8 @@ FIELDS = (*FIGURES, "note")
 # What the constraints of SettingsVersion say, in words.
 RULES = {
     "settings_counts_are_positive": "images_per_grid, contains_answers, classify_answers and min_shown are 1 or more",
-    "settings_ratio_is_a_proper_fraction": "ratio_numerator is at most ratio_denominator, and that is 1 or more",
+    "settings_grid_of_500_images_or_fewer": "images_per_grid is at most 500",
+    "settings_ratio_is_above_0_and_at_most_1": "ratio_numerator is 1 or more and at most ratio_denominator",
     "settings_candidates_fit_a_form": "max_other_labels is from 1 to 11",
     "settings_lease_of_30_seconds_or_more": "lease_seconds is 30 or more",
 }
@@ -116,7 +117,7 @@ def create_dataset(*, name: str, label_set: LabelSet | None = None, **figures: i
     if not new:
         raise NameTaken(f"There is a dataset named {name!r} already. Give the new one another name.")
     _add_settings(dataset, 1, figures)
-    log.info("Created dataset %s.", name)
+    transaction.on_commit(lambda: log.info("Created dataset %s.", name))
     return dataset
 
 
@@ -148,7 +149,8 @@ def _add_settings(dataset: Dataset, version: int, figures: Mapping[str, int | st
 
 def _in_words(error: ValidationError) -> str:
     broken = [rule for name, rule in RULES.items() if any(name in message for message in error.messages)]
-    fields = [f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items() if field in FIELDS]
+    named = {field: messages for field, messages in error.message_dict.items() if field in FIELDS}
+    fields = [f"{field}: {' '.join(messages).rstrip('.')}" for field, messages in named.items()]
     return f"These settings cannot be: {'; '.join(fields + broken) or ' '.join(error.messages)}. Nothing was changed."
 
 

@@ -20,7 +20,6 @@ from catalog.wordnet import Synset
 DATA = Path(__file__).resolve().parent / "data"
 CLASSES_FILE = DATA / "imagenet_classes.json"
 HIERARCHY_FILE = DATA / "wordnet_hierarchy.json.gz"
-ROOT_WNID = "n00001740"
 WIKIPEDIA_SEARCH = "https://en.wikipedia.org/wiki/Special:Search"
 FETCH = "Fetch the file from the repository again."
 MAKE_AGAIN = "Fetch the file from the repository, or make it again: ./manage build_hierarchy DATA_NOUN"

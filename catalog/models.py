@@ -118,9 +118,11 @@ class SettingsVersion(models.Model):
                 condition=Q(images_per_grid__gte=1, contains_answers__gte=1, classify_answers__gte=1, min_shown__gte=1),
                 name="settings_counts_are_positive",
             ),
+            # What a person can look through; a page's answer must stay below DATA_UPLOAD_MAX_NUMBER_FIELDS, too.
+            models.CheckConstraint(condition=Q(images_per_grid__lte=500), name="settings_grid_of_500_images_or_fewer"),
             models.CheckConstraint(
-                condition=Q(ratio_denominator__gte=1, ratio_numerator__lte=F("ratio_denominator")),
-                name="settings_ratio_is_a_proper_fraction",
+                condition=Q(ratio_numerator__gte=1, ratio_numerator__lte=F("ratio_denominator")),
+                name="settings_ratio_is_above_0_and_at_most_1",
             ),
             # The partition search is exact up to 12 labels: the dataset's own and 11 others.
             models.CheckConstraint(

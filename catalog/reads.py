@@ -1,5 +1,6 @@
 """Queries on the catalog that more than one place needs, and the clock everybody goes by."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -20,7 +21,7 @@ class UnknownLabelSet(LookupError):
 
 
 class UnknownLabel(LookupError):
-    """A label set has no such class index or wnid."""
+    """A label set has no such class index, wnid or word, or the word is one of several classes."""
 
 
 def now() -> datetime:
@@ -64,15 +65,28 @@ def labels_by_index(dataset: Dataset) -> dict[int, Label]:
 
 
 def label_lookup(label_set: LabelSet) -> Callable[[str], Label]:
-    """A function from a class index or wnid, as text, to the label. It raises UnknownLabel."""
-    labels = list(label_set.labels.all())
+    """A function from a class index, wnid or word of a class, as text, to the label. It raises UnknownLabel.
+
+    A word, whatever its case, names a class if no other has it.
+    """
+    labels = list(label_set.labels.order_by("index"))
     by_text = {label.wnid: label for label in labels if label.wnid} | {str(label.index): label for label in labels}
+    by_word: dict[str, list[Label]] = defaultdict(list)
+    for label in labels:
+        for word in {label.words.casefold(), *(word.strip().casefold() for word in label.words.split(","))}:
+            by_word[word].append(label)
 
     def find(text: str) -> Label:
         # An index may have leading zeros, as the names of files and folders often do.
         key = text.lstrip("0") or "0" if text.isascii() and text.isdecimal() else text
-        if key not in by_text:
-            raise UnknownLabel(f"{text!r} is no class of {label_set}: write a class index or a wnid of it")
-        return by_text[key]
+        if key in by_text:
+            return by_text[key]
+        found = by_word.get(text.casefold(), [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            indexes = ", ".join(str(label.index) for label in found)
+            raise UnknownLabel(f"{text!r} is a word of several classes of {label_set}: write the index, {indexes}")
+        raise UnknownLabel(f"{text!r} is no class of {label_set}: write a class index, a wnid or a word of it")
 
     return find

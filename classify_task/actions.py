@@ -9,9 +9,9 @@ from catalog.actions import StagedConflict
 from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
-from classify_task.reads import images_with_forms
+from classify_task.reads import standing_forms
 from classify_task.staged import ADD_FORMS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import open_batch, publish_hits, submit
+from workforce.actions import open_batch, publish_hits, submit, withdraw_hits
 from workforce.models import Batch, Lease, Submission, Worker
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,17 @@ class InvalidAnswer(ValueError):
 
 @transaction.atomic
 def open_forms(*, dataset: Dataset, labels_by_image: Mapping[int, Sequence[int]]) -> list[Form]:
-    """Open a form with these class indexes for each image (by id) that has none, in the dataset's CLASSIFY batch."""
+    """Have one form with these class indexes for each image (by id), and return those that had to be opened.
+
+    They go to the dataset's CLASSIFY batch. An image with no indexes wants no form. An open form with others is
+    withdrawn if nobody was given it yet, else it stays (`form_labels` tells); one closed without a counted vote is
+    as good as none.
+    """
     # Two passes of the aggregation must not open the same image twice.
     Dataset.objects.select_for_update().get(pk=dataset.pk)
-    missing = sorted(set(labels_by_image) - images_with_forms(labels_by_image))
+    _withdraw_outdated(labels_by_image)
+    wanted = [image_id for image_id, labels in labels_by_image.items() if labels]
+    missing = sorted(set(wanted).difference(standing_forms(wanted).values_list("image_id", flat=True)))
     if not missing:
         return []
     batch = classify_batch(dataset=dataset)
@@ -65,15 +72,26 @@ def open_forms(*, dataset: Dataset, labels_by_image: Mapping[int, Sequence[int]]
     return forms
 
 
+def _withdraw_outdated(labels_by_image: Mapping[int, Sequence[int]]) -> None:
+    found = Form.objects.filter(image__in=labels_by_image, hit__closed_at=None)
+    outdated = [form.hit_id for form in found if form.labels != sorted(labels_by_image[form.image_id])]
+    if n_withdrawn := len(withdraw_hits(hit_ids=outdated)):
+        log.info("Withdrew %d forms that nobody had been given: the candidate labels changed.", n_withdrawn)
+
+
 @transaction.atomic
 def classify_batch(*, dataset: Dataset) -> Batch:
-    """The open batch that takes the dataset's forms under its current settings; made when there is none."""
+    """The open batch that takes the dataset's forms under its current settings; made when there is none.
+
+    It is locked: it stays open until the end of the transaction, and one that is just being closed is not taken.
+    """
     Dataset.objects.select_for_update().get(pk=dataset.pk)
     settings = current_settings(dataset)
     batches = Batch.objects.filter(
         dataset=dataset, settings=settings, kind="classify", marketplace="link", closed_at=None
     )
-    return batches.first() or open_batch(dataset=dataset, kind=Batch.Kind.CLASSIFY, settings=settings)
+    standing = batches.select_for_update(no_key=True).first()
+    return standing or open_batch(dataset=dataset, kind=Batch.Kind.CLASSIFY, settings=settings)
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ class ClassifyVoteRow(serializers.Serializer):
     state = serializers.ChoiceField(choices=STATES, help_text="Only confirmed answers count.")
     submitted_at = serializers.DateTimeField()
     settings_version = serializers.IntegerField(help_text="Under which settings of the study it was given.")
+    submission = serializers.IntegerField(help_text="Number of the submission, by which it can be excluded.")
     dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     dataset_label_words = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     main_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from django import forms
 
-from workforce.reads import KEY
+from workforce.pages import KEY
 
 FOREIGN = "A chosen label is not on this form. Nothing was stored; reload the page and choose again."
 BROKEN = "The page's key is missing or broken. Nothing was stored; reload the page and try again."

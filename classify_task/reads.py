@@ -3,13 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from catalog.models import Dataset, Label
 from catalog.reads import name_cells
 from classify_task.models import ClassifyVote, Form
-from workforce.reads import hits_with_open_slots, is_excluded, pseudonym, published_state
+from workforce.models import Batch
+from workforce.reads import hits_with_open_slots, is_excluded, not_aggregated, pseudonym_under, published_state
+
+# What a row of the votes file is made of, and nothing more (see contains_task).
+VOTE_COLUMNS = (
+    *("image_id", "submission_id", "worker_id", "selected", "main", "role", "excluded", "annotator"),
+    *("image__name", "image__dataset_label__index", "image__dataset__pseudonym_key"),
+    *("submission__state", "submission__submitted_at", "submission__settings__version"),
+)
 
 
 def labels_to_offer(form: Form) -> list[Label]:
@@ -17,14 +25,26 @@ def labels_to_offer(form: Form) -> list[Label]:
     return list(Label.objects.filter(label_set=label_set, index__in=form.labels).order_by("index"))
 
 
-def images_with_forms(image_ids: Iterable[int]) -> set[int]:
-    return set(Form.objects.filter(image__in=image_ids).values_list("image_id", flat=True))
+def standing_forms(image_ids: Iterable[int]) -> QuerySet[Form]:
+    """The images' forms that are open, were replayed, or have a counted vote; a form closed without one is void."""
+    counted = ClassifyVote.objects.filter(image=OuterRef("image"), submission__hit=OuterRef("hit"), counted=True)
+    stands = Q(hit__closed_at=None) | Q(hit__batch__marketplace=Batch.Marketplace.REPLAY) | Exists(counted)
+    return Form.objects.filter(stands, image__in=image_ids)
+
+
+def form_labels(image_ids: Iterable[int]) -> dict[int, list[int]]:
+    """The class indexes on each image's newest standing form. They differ from its candidate labels where people had
+    the form in hand before the candidates changed; an image without such a form is missing."""
+    return dict(standing_forms(image_ids).order_by("id").values_list("image_id", "labels"))
 
 
 def images_waiting(image_ids: Iterable[int]) -> set[int]:
-    """Those of the images with a form that still has an open slot: too early to annotate them."""
-    waiting = Form.objects.filter(image__in=image_ids, hit__in=hits_with_open_slots())
-    return set(waiting.values_list("image_id", flat=True))
+    """Those of the images too early to annotate: a form of theirs has an open slot, or an answer not yet aggregated."""
+    forms = Form.objects.filter(image__in=image_ids).order_by().values_list("image_id", flat=True)
+    unanswered = forms.filter(hit__in=hits_with_open_slots())
+    uncounted = forms.filter(hit__in=not_aggregated().values("hit"))
+    # One statement, thus one moment: an answer that comes in meanwhile is seen as the one or as the other.
+    return set(unanswered.union(uncounted))
 
 
 def counted_votes(image_ids: Iterable[int]) -> QuerySet[ClassifyVote]:
@@ -32,15 +52,12 @@ def counted_votes(image_ids: Iterable[int]) -> QuerySet[ClassifyVote]:
     return ClassifyVote.objects.filter(image__in=image_ids, counted=True).order_by("image_id", "submission_id")
 
 
-def votes_of(dataset: Dataset) -> QuerySet[ClassifyVote]:
-    """All votes on the dataset's images, in order of submission within each image, with what
-    `classify_vote_row` needs."""
-    return (
-        ClassifyVote.objects.filter(image__dataset=dataset)
-        .select_related("submission__settings", "image__dataset", "image__dataset_label")
-        .annotate(excluded=is_excluded(), annotator=_n_earlier())
-        .order_by("image_id", "submission_id")
-    )
+def votes_of(dataset: Dataset) -> QuerySet[ClassifyVote, Any]:
+    """All votes on the dataset's images, in order of submission within each image: tuples of VOTE_COLUMNS, for
+    `classify_vote_row`."""
+    votes = ClassifyVote.objects.filter(image__dataset=dataset)
+    votes = votes.annotate(excluded=is_excluded(), annotator=_n_earlier()).order_by("image_id", "submission_id")
+    return votes.values_list(*VOTE_COLUMNS, named=True)
 
 
 def _n_earlier() -> Coalesce:
@@ -50,20 +67,20 @@ def _n_earlier() -> Coalesce:
     return Coalesce(Subquery(counted), 0)
 
 
-def classify_vote_row(vote: ClassifyVote, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
+def classify_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
     """A row of the votes file, from a vote of `votes_of`; with `labels` (by index) their names are added."""
-    own = vote.image.dataset_label
     row = {
-        "image": vote.image.name,
-        "dataset_label": own and own.index,
+        "image": vote.image__name,
+        "dataset_label": vote.image__dataset_label__index,
         "annotator": vote.annotator,
         "main": vote.main,
         "selected": vote.selected,
-        "worker": pseudonym(vote.image.dataset, vote.worker_id),
+        "worker": pseudonym_under(vote.image__dataset__pseudonym_key, vote.worker_id),
         "role": vote.role,
-        "state": published_state(vote.submission, vote.excluded),
-        "submitted_at": vote.submission.submitted_at,
-        "settings_version": vote.submission.settings.version,
+        "state": published_state(vote.submission__state, vote.excluded),
+        "submitted_at": vote.submission__submitted_at,
+        "settings_version": vote.submission__settings__version,
+        "submission": vote.submission_id,
     }
     if labels is None:
         return row

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from catalog.actions import StagedConflict
 from catalog.models import Image, Label
 from contains_task.models import ContainsVote, Grid, GridCell, Role
+from contains_task.reads import cells_to_show
 from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from workforce.actions import publish_hits, submit
 from workforce.models import Batch, Lease, Submission, Worker
@@ -70,13 +71,14 @@ def open_grids(*, batch: Batch, images_by_label: Mapping[Label, Sequence[Image]]
 def record_votes(*, lease: Lease, selected: Collection[str], idempotency_key: str) -> Submission:
     """Store what a person ticked (public ids of images): the raw submission, and a vote for every cell shown.
 
+    The raw answer keeps the order in which the cells were shown, too.
     Raises ForeignCell, naming the id, if one of them is not in the grid; then nothing is stored.
     """
-    shown = {cell.image.public_id for cell in lease.hit.grid.cells.select_related("image")}
-    foreign = sorted(set(selected) - shown)
+    shown = [cell.image.public_id for cell in cells_to_show(lease)]
+    foreign = sorted(set(selected).difference(shown))
     if foreign:
         raise ForeignCell(f"{foreign[0]!r} is not an image of this grid. Nothing was stored; reload and try again.")
-    answer = {"selected": sorted(set(selected))}
+    answer = {"shown": shown, "selected": sorted(set(selected))}
     submission, _ = submit(lease=lease, answer=answer, idempotency_key=idempotency_key)
     cast_votes(submission=submission)
     return submission

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from django import forms
 
-from workforce.reads import KEY
+from workforce.pages import KEY
 
 
 class GridAnswer(forms.Form):

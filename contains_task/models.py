@@ -42,10 +42,10 @@ class GridCell(models.Model):
 
 
 class ContainsVote(models.Model):
-    """One shown cell of one submission, selected or not: the denominator is data.
+    """What one person said on one image of a grid; an image left unticked has its row as well.
 
-    `counted` says that the vote enters the selection frequency: its submission is confirmed, its role is question
-    and nobody excluded it. It stands in the row so that the database can keep one counted vote per worker and pair.
+    `counted`: the selection frequency rests on it. Follows from the state of its submission, its role and standing
+    exclusions, and stands in the row so that the database can see to one counted vote per worker and pair.
     """
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="contains_votes", db_index=False)
@@ -71,6 +71,8 @@ class ContainsVote(models.Model):
                 condition=Q(role__in=["question", "control", "padding", "repeat"]), name="contains_role_is_known"
             ),
         ]
+        # Those that do not count included: the votes of one image, and a whole file of them in the order of images.
+        indexes = [models.Index(fields=["image", "label"], name="contains_votes_of_a_pair")]
 
     def __str__(self) -> str:
         return f"{self.image} contains {self.label}: {self.selected}"

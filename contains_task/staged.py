@@ -12,7 +12,8 @@ OTHER_ANSWER = """
 """
 FILL_ANSWERS = """
     UPDATE {staged} staged SET answer = jsonb_build_object(
-        'selected', CASE WHEN staged.selected THEN jsonb_build_array(image.public_id) ELSE '[]'::jsonb END
+        'selected', CASE WHEN staged.selected THEN jsonb_build_array(image.public_id) ELSE '[]'::jsonb END,
+        'shown', jsonb_build_array(image.public_id)
     ) FROM catalog_image image WHERE image.id = staged.image_id
 """
 ADD_GRIDS = """

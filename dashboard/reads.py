@@ -11,8 +11,9 @@ from django.db.models import Count, F, Prefetch, Q, QuerySet
 from aggregation.models import Annotation, CandidateSet, SelectionFrequency
 from catalog.models import Dataset, Image, Label
 from classify_task.models import Form
+from classify_task.reads import form_labels
 from contains_task.models import GridCell
-from workforce.models import Batch, Slot
+from workforce.models import HIT, Batch, Slot
 
 IMAGES_PER_PAGE = 24
 
@@ -84,7 +85,8 @@ class ObjectShown:
 
 @dataclass(frozen=True)
 class Result:
-    """All that is known of one image so far. `candidates` and `annotation` are None until they are computed."""
+    """All that is known of one image so far. `candidates` and `annotation` are None until they are computed;
+    `form_offers` names the labels of its form where these are not the candidate labels."""
 
     image: Image
     contains: Progress
@@ -95,6 +97,7 @@ class Result:
     main_label: str
     objects: list[ObjectShown]
     unplaced: list[str]
+    form_offers: list[str]
 
     @property
     def main_depends_on_ties(self) -> bool:
@@ -103,7 +106,8 @@ class Result:
 
 
 def datasets_with_batches() -> QuerySet[Dataset]:
-    batches = Batch.objects.select_related("settings").annotate(n_hits=Count("hits")).order_by("kind", "id").reverse()
+    """Datasets by name, with their batches, the newest first."""
+    batches = Batch.objects.select_related("settings").order_by("-id")
     return (
         Dataset.objects.select_related("label_set")
         .annotate(n_images=Count("images"))
@@ -113,7 +117,14 @@ def datasets_with_batches() -> QuerySet[Dataset]:
 
 
 def progress_of_batches() -> dict[int, Progress]:
-    return _progress(Slot.objects.values_list("batch_id", "state").annotate(n=Count("id")).order_by())
+    """Of the batches that people work in: a replayed one came complete, and may be very large."""
+    slots = Slot.objects.filter(batch__marketplace=Batch.Marketplace.LINK)
+    return _progress(slots.values_list("batch_id", "state").annotate(n=Count("id")).order_by())
+
+
+def hits_of_batches() -> dict[int, int]:
+    hits = HIT.objects.filter(batch__marketplace=Batch.Marketplace.LINK)
+    return dict(hits.order_by().values_list("batch_id").annotate(n=Count("id")))
 
 
 def _progress(rows: Iterable[tuple[int, str, int]]) -> dict[int, Progress]:
@@ -144,12 +155,18 @@ def results_of(dataset: Dataset, image_ids: list[int]) -> list[Result]:
         .order_by("id")
     )
     pairs = _pairs(images)
-    names = _label_names(dataset, images)
+    offers = _other_offers(images)
+    names = _label_names(dataset, images, offers)
     contains, classify = _contains_progress(image_ids), _classify_progress(image_ids)
-    return [
-        _result(image, pairs[image.pk], names, contains.get(image.pk, Progress()), classify.get(image.pk, Progress()))
-        for image in images
-    ]
+    progress = {key: (contains.get(key, Progress()), classify.get(key, Progress())) for key in image_ids}
+    return [_result(image, pairs[image.pk], names, progress[image.pk], offers.get(image.pk, [])) for image in images]
+
+
+def _other_offers(images: list[Image]) -> dict[int, list[int]]:
+    """What the form of an image offers, where its candidate labels have become others since it was opened."""
+    offers = form_labels([image.pk for image in images])
+    candidates = {image.pk: sorted(image.candidate_set.labels) for image in images if hasattr(image, "candidate_set")}
+    return {key: labels for key, labels in offers.items() if key in candidates and sorted(labels) != candidates[key]}
 
 
 def _contains_progress(image_ids: list[int]) -> dict[int, Progress]:
@@ -184,16 +201,20 @@ def _pairs(images: list[Image]) -> dict[int, list[Pair]]:
     return pairs
 
 
-def _label_names(dataset: Dataset, images: list[Image]) -> dict[int, str]:
+def _label_names(dataset: Dataset, images: list[Image], offers: dict[int, list[int]]) -> dict[int, str]:
     found = [image.annotation for image in images if hasattr(image, "annotation")]
-    wanted = {one["label"] for annotation in found for item in annotation.objects_found for one in item["labels"]}
+    wanted = {index for labels in offers.values() for index in labels}
+    wanted |= {one["label"] for annotation in found for item in annotation.objects_found for one in item["labels"]}
     wanted |= {index for annotation in found for index in [annotation.main_label, *annotation.unplaced]}
     labels = Label.objects.filter(label_set=dataset.label_set_id, index__in=wanted)
     return {label.index: label.name for label in labels}
 
 
-def _result(image: Image, pairs: list[Pair], names: dict[int, str], contains: Progress, classify: Progress) -> Result:
+def _result(
+    image: Image, pairs: list[Pair], names: dict[int, str], progress: tuple[Progress, Progress], offers: list[int]
+) -> Result:
     annotation = getattr(image, "annotation", None)
+    contains, classify = progress
     return Result(
         image=image,
         contains=contains,
@@ -204,6 +225,7 @@ def _result(image: Image, pairs: list[Pair], names: dict[int, str], contains: Pr
         main_label=names[annotation.main_label] if annotation else "",
         objects=_objects(annotation, names) if annotation else [],
         unplaced=[names[index] for index in annotation.unplaced] if annotation else [],
+        form_offers=[names[index] for index in offers],
     )
 
 

@@ -7,52 +7,67 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from aggregation.reads import annotation_summary, split_counts
-from catalog.models import Image
+from catalog.models import Dataset, Image
 from catalog.reads import UnknownDataset, current_settings, dataset_named
 from dashboard.reads import (
     FILTERS,
     Progress,
     datasets_with_batches,
     filter_counts,
+    hits_of_batches,
     page_of_results,
     progress_of_batches,
     results_of,
 )
 from workforce.models import Batch
+from workforce.pages import join_address, prolific_address
 
 
 @dataclass(frozen=True)
 class BatchShown:
-    """A batch with its progress; `address` is empty where nobody can join."""
+    """A batch with its progress. The addresses are for whom Prolific sends, for a researcher's own people, and for
+    the reader of the page; empty where nobody can join."""
 
     batch: Batch
+    n_hits: int
     progress: Progress
-    address: str
+    prolific: str = ""
+    people: str = ""
+    own: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetShown:
+    dataset: Dataset
+    open: list[BatchShown]
+    over: list[BatchShown]
 
 
 @never_cache
 @login_required
 @require_safe
 def datasets(request: HttpRequest) -> HttpResponse:
-    progress = progress_of_batches()
-    shown = [
-        {"dataset": dataset, "batches": [_batch(batch, progress) for batch in dataset.batches.all()]}
-        for dataset in datasets_with_batches()
-    ]
+    progress, n_hits = progress_of_batches(), hits_of_batches()
+    shown = []
+    for dataset in datasets_with_batches():
+        batches = [
+            _batch(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request.user.get_username())
+            for batch in dataset.batches.all()
+        ]
+        takes_people = [item for item in batches if item.own]
+        shown.append(DatasetShown(dataset, takes_people, [item for item in batches if not item.own]))
     return render(request, "dashboard/datasets.html", {"datasets": shown})
 
 
-def _batch(batch: Batch, progress: dict[int, Progress]) -> BatchShown:
-    open_to_people = batch.marketplace == Batch.Marketplace.LINK and batch.closed_at is None
-    path = reverse("join", args=[batch.public_id], urlconf="workforce.urls")
-    # The rooms' own addresses are relative to the root of the worker origin.
-    address = f"{settings.WORKER_ORIGIN}/{path.lstrip('/')}" if open_to_people else ""
-    return BatchShown(batch, progress.get(batch.pk, Progress()), address)
+def _batch(batch: Batch, n_hits: int, progress: Progress, reader: str) -> BatchShown:
+    if batch.marketplace != Batch.Marketplace.LINK or batch.closed_at is not None:
+        return BatchShown(batch, n_hits, progress)
+    addresses = prolific_address(batch), join_address(batch, "NAME"), join_address(batch, reader)
+    return BatchShown(batch, n_hits, progress, *(f"{settings.WORKER_ORIGIN}{address}" for address in addresses))
 
 
 @never_cache

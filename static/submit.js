@@ -1,5 +1,5 @@
 // Handing in without leaving the page: one key per page load, so that sending again can never store twice.
-// Without this script the form posts itself.
+// Until then what is ticked outlives a reload. Without this script the form posts itself.
 
 const LONGEST_WAIT_SECONDS = 30;
 
@@ -17,6 +17,7 @@ export function handInByScript(form) {
     send(form, 0);
   });
   form.addEventListener("handed-in", (event) => {
+    forget(form);
     button.textContent = "Saved";
     say(form, "Saved. Going on…");
     location.assign(event.detail.next);
@@ -35,7 +36,44 @@ export function say(form, words) {
   form.querySelector("[data-note]").textContent = words;
 }
 
-async function send(form, attempt) {
+// Ticks as they stood before a reload, kept by this tab alone, for this lease alone. The browser may refuse to keep
+// anything (a page in another site's frame): then nothing is kept, and nothing else is different.
+export function keepTicks(form) {
+  const marks = [...form.querySelectorAll("[name=selected], [name=main]")];
+  const kept = recall(form);
+  // What the site itself has ticked, when it asks again, is newer.
+  if (kept.length && !marks.some((mark) => mark.defaultChecked)) {
+    for (const mark of marks) mark.checked = kept.includes(`${mark.name} ${mark.value}`);
+  }
+  form.addEventListener("change", () => {
+    const ticked = marks.filter((mark) => mark.checked).map((mark) => `${mark.name} ${mark.value}`);
+    attempt(() => sessionStorage.setItem(place(form), JSON.stringify(ticked)));
+  });
+}
+
+function recall(form) {
+  const kept = attempt(() => JSON.parse(sessionStorage.getItem(place(form))));
+  return Array.isArray(kept) ? kept : [];
+}
+
+function forget(form) {
+  attempt(() => sessionStorage.removeItem(place(form)));
+}
+
+// A work token is its lease's name and a signature.
+function place(form) {
+  return `ticked ${form.elements.token.value.split(":")[0]}`;
+}
+
+function attempt(step) {
+  try {
+    return step();
+  } catch {
+    return null;
+  }
+}
+
+async function send(form, tries) {
   try {
     const response = await fetch(location.href, {
       method: "POST",
@@ -46,8 +84,8 @@ async function send(form, attempt) {
     const body = await response.json().catch(() => ({ message: `The answer was refused (${response.status}).` }));
     form.dispatchEvent(new CustomEvent(response.ok ? "handed-in" : "refused", { detail: body }));
   } catch {
-    await wait(form, attempt);
-    send(form, attempt + 1);
+    await wait(form, tries);
+    send(form, tries + 1);
   }
 }
 
@@ -57,8 +95,8 @@ function fields(form) {
 }
 
 // Doubling waits, cut short when the browser says that it is online again.
-function wait(form, attempt) {
-  const seconds = Math.min(2 ** attempt, LONGEST_WAIT_SECONDS);
+function wait(form, tries) {
+  const seconds = Math.min(2 ** tries, LONGEST_WAIT_SECONDS);
   const reason = navigator.onLine ? "The site does not answer" : "You are offline";
   say(form, `${reason}. Your answer is kept on this page; trying again in ${seconds} s.`);
   return new Promise((resolve) => {
@@ -68,14 +106,14 @@ function wait(form, attempt) {
 }
 
 function explain(form, { title, message, next_url: address, next_text: words }) {
-  const place = form.querySelector("[data-problem]") ?? form.querySelector("[data-note]");
-  place.hidden = false;
-  place.textContent = [title, message].filter(Boolean).join(": ");
+  const spot = form.querySelector("[data-problem]") ?? form.querySelector("[data-note]");
+  spot.hidden = false;
+  spot.textContent = [title, message].filter(Boolean).join(": ");
   if (address) {
     const link = document.createElement("a");
     link.href = address;
     link.textContent = words;
-    place.append(" ", link);
+    spot.append(" ", link);
   }
-  place.scrollIntoView({ block: "nearest" });
+  spot.scrollIntoView({ block: "nearest" });
 }

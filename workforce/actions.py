@@ -1,11 +1,12 @@
 """Who gets which work, and what happens to it. The only writer of this room's tables.
 
 Locks are taken in one order, so that nobody waits in a circle: the worker, their leases by id, then slots by HIT
-and number.
+and number. What closes or aggregates locks submissions by id, then the dataset, batches by id, slots and HITs.
 """
 
 import logging
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import connection, transaction
@@ -50,6 +51,10 @@ class AlreadySubmitted(Exception):
     """The answer to this HIT is on record; another one for it is refused."""
 
 
+class AlreadyExcluded(ValueError):
+    """An exclusion stands against this submission; the message gives its reason."""
+
+
 # Publishing
 
 
@@ -90,14 +95,36 @@ def publish_hits(*, batch: Batch, n_hits: int, n_slots: int) -> list[HIT]:
 
 @transaction.atomic
 def close_batch(*, batch: Batch) -> Batch:
-    """Hand out no more of a batch. What is in people's hands may still come in; what came in is aggregated as it is."""
+    """Hand out no more of a batch. What is in people's hands may still come in; what came in is aggregated as it is.
+
+    All of the dataset is aggregated again: an image may have waited for this batch alone, with its answers in others.
+    """
+    # The submissions first, as in a pass of the aggregation, which wants the batch later.
+    mark_for_aggregation(dataset=batch.dataset)
     closed_at = now()
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
     batch.hits.filter(closed_at=None).update(closed_at=closed_at)
-    Submission.objects.filter(hit__batch=batch).update(aggregated_at=None)
     batch.refresh_from_db()
     log.info("Closed batch %s of %s.", batch.pk, batch.dataset)
     return batch
+
+
+@transaction.atomic
+def withdraw_hits(*, hit_ids: Iterable[int]) -> set[int]:
+    """Close those of these HITs that nobody was ever given, so that nobody will be. Returns their ids."""
+    never_given = HIT.objects.filter(closed_at=None, leases=None, submissions=None).order_by()
+    found = set(never_given.filter(pk__in=hit_ids).values_list("pk", flat=True))
+    if not found:
+        return found
+    batches = Batch.objects.filter(pk__in=HIT.objects.filter(pk__in=found).values("batch")).order_by("pk")
+    list(batches.select_for_update(no_key=True).values_list("pk"))
+    # Whoever is just being given one is waited for, and keeps it.
+    slots = Slot.objects.filter(hit__in=found).order_by("hit_id", "number")
+    list(slots.select_for_update().values_list("pk"))
+    found = set(never_given.filter(pk__in=found).values_list("pk", flat=True))
+    Slot.objects.filter(hit__in=found).delete()
+    HIT.objects.filter(pk__in=found).update(closed_at=now())
+    return found
 
 
 # Hand-out
@@ -303,12 +330,25 @@ def mark_aggregated(*, submission_ids: list[int]) -> None:
 @transaction.atomic
 def mark_for_aggregation(*, dataset: Dataset) -> None:
     """Have every submission of a dataset aggregated again."""
-    Submission.objects.filter(hit__batch__dataset=dataset).update(aggregated_at=None)
+    # By id, as a pass takes them: two that lock the same rows in other orders would wait for each other.
+    locked = Submission.objects.filter(hit__batch__dataset=dataset).order_by("id")
+    locked = locked.select_for_update(of=("self",), no_key=True).values("id")
+    Submission.objects.filter(pk__in=locked).update(aggregated_at=None)
 
 
 @transaction.atomic
 def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
-    """Take a submission out of every number. The work stays stored and paid; `readmit_submission` brings it back."""
+    """Take a submission out of every number. The work stays stored and paid; `readmit_submission` brings it back.
+
+    Raises AlreadyExcluded, with the reason on record, if it is out already.
+    """
+    Submission.objects.select_for_update(no_key=True).get(pk=submission.pk)
+    standing = submission.exclusions.filter(lifted_at=None).first()
+    if standing is not None:
+        raise AlreadyExcluded(
+            f"Submission {submission.pk} is excluded already, because: {standing.reason!r}. "
+            f"Readmit it first to give another reason."
+        )
     exclusion = Exclusion.objects.create(submission=submission, reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion
@@ -318,13 +358,6 @@ def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
 def readmit_submission(*, submission: Submission) -> None:
     Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
-
-
-@transaction.atomic
-def add_slots(*, hit: HIT, n_slots: int) -> None:
-    """Ask for further answers to a HIT."""
-    first = hit.slots.count()
-    Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])
 
 
 # Answers given elsewhere; workforce.staged tells the columns of the staging table

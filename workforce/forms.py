@@ -7,8 +7,6 @@ from django.http import HttpRequest
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 JSON_TYPE = "application/json"
-# Made by the page once per load; bound to the lease before it is stored.
-KEY = r"^[A-Za-z0-9_-]{16,64}$"
 
 
 class CrossSite(PermissionError):

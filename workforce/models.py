@@ -34,7 +34,7 @@ class WorkerIdentity(models.Model):
 
 
 class Batch(models.Model):
-    """One published set of HITs of one kind under one settings version; it has one address, /join/<public_id>."""
+    """HITs of the same kind and settings version, published and closed together. Their address: /join/<public_id>."""
 
     class Kind(models.TextChoices):
         CONTAINS = "contains"

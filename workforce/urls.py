@@ -5,4 +5,7 @@ from workforce import views
 urlpatterns = [
     path("join/<slug:batch_id>", views.join, name="join"),
     path("join/<slug:batch_id>/finish", views.finish, name="finish"),
+    # As people type and some sites rewrite them.
+    path("join/<slug:batch_id>/", views.join),
+    path("join/<slug:batch_id>/finish/", views.finish),
 ]

@@ -6,16 +6,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
 from workforce.actions import BatchClosed, identify_worker, take_lease
+from workforce.marketplaces.link import NoParticipant, external_id
 from workforce.models import Batch, Lease, Worker
-from workforce.reads import NoParticipant, external_id, join_address, known_worker, n_done
+from workforce.pages import join_address
+from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 
 # The pages of the task rooms, by the kind of batch: they stand a floor above and are known here by name only.
 TASK_PAGES = {Batch.Kind.CONTAINS: "contains-grid", Batch.Kind.CLASSIFY: "classify-form"}
 
 
+# Both pages are only read: without the exemption a POST would be asked for a cookie instead of told so.
+@csrf_exempt
 @never_cache
 @require_GET
 def join(request: HttpRequest, batch_id: str) -> HttpResponse:
@@ -23,17 +28,23 @@ def join(request: HttpRequest, batch_id: str) -> HttpResponse:
     batch = _batch(batch_id)
     try:
         participant = external_id(request.GET)
+        if batch.closed_at is not None:
+            return _closed(request, batch, participant)
         worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
         lease = take_lease(batch=batch, worker=worker)
     except NoParticipant as error:
         return _nobody(request, error)
-    except BatchClosed as error:
-        return _end(request, batch, worker, participant, title="This study is closed", message=str(error), status=410)
+    except BatchClosed:  # in this very moment
+        return _closed(request, batch, participant)
     if lease is not None:
         return redirect(_task_page(batch, lease, participant))
-    return _end(request, batch, worker, participant, title="No work for you at the moment", message=NO_WORK, status=200)
+    if n_done(batch, worker.pk):
+        return _completed(request, batch, worker, participant)
+    again = join_address(batch, participant)
+    return _message(request, "No work for you at the moment", NO_WORK, 200, "Look again", again)
 
 
+@csrf_exempt
 @never_cache
 @require_GET
 def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
@@ -46,9 +57,10 @@ def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
     worker = known_worker(batch.marketplace, participant)
     done = 0 if worker is None else n_done(batch, worker.pk)
     if done and done >= (batch.hits_per_worker or 1):
-        return _completed(request, batch, done)
-    wanted = batch.hits_per_worker or 1
-    message = f"You have handed in {done} of {wanted}; the completion code comes after that."
+        return _completed(request, batch, worker, participant)
+    message = f"You have handed in {done} of {batch.hits_per_worker}." if done else "You have handed in nothing yet."
+    if batch.completion_code:
+        message += " The completion code comes after that."
     return _message(request, "Not done yet", message, 200, "Go on with the work", join_address(batch, participant))
 
 
@@ -62,19 +74,23 @@ def _task_page(batch: Batch, lease: Lease, participant: str) -> str:
     return f"{address}?{urlencode({'worker': participant})}"
 
 
-def _end(
-    request: HttpRequest, batch: Batch, worker: Worker, participant: str, *, title: str, message: str, status: int
-) -> HttpResponse:
-    done = n_done(batch, worker.pk)
-    if done:
-        return _completed(request, batch, done)
-    again = ("Look again", join_address(batch, participant)) if status == 200 else ("", "")
-    return _message(request, title, message, status, *again)
+def _closed(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
+    """Nobody becomes known here any more; who holds something may still hand it in."""
+    worker = known_worker(batch.marketplace, participant)
+    if worker is not None:
+        lease = None if share_is_done(batch, worker) else lease_in_hand(batch, worker)
+        if lease is not None:
+            return redirect(_task_page(batch, lease, participant))
+        if n_done(batch, worker.pk):
+            return _completed(request, batch, worker, participant)
+    return _message(request, "This study is closed", CLOSED, 410)
 
 
-def _completed(request: HttpRequest, batch: Batch, done: int) -> HttpResponse:
+def _completed(request: HttpRequest, batch: Batch, worker: Worker, participant: str) -> HttpResponse:
     # A page that leads on instead of a redirect: browsers hold redirects after a form to the form's own origin.
-    return render(request, "workforce/completed.html", {"batch": batch, "n_done": done})
+    more = join_address(batch, participant) if has_work_for(batch, worker) else ""
+    context = {"batch": batch, "n_done": n_done(batch, worker.pk), "more_address": more}
+    return render(request, "workforce/completed.html", context)
 
 
 def _nobody(request: HttpRequest, error: NoParticipant) -> HttpResponse:
@@ -90,5 +106,9 @@ def _message(
 
 NO_WORK = (
     "Every piece of work of this study is with somebody or done. Pieces that people return become free again: "
-    "look again in a while, or send your place back to the site that brought you here."
+    "look again in a while, or give your place back on the site that brought you here."
+)
+CLOSED = (
+    "It takes no more answers. Thank you for your interest. If another site brought you here, give your place back "
+    "there; otherwise you can close this page."
 )

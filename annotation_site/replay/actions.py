@@ -22,9 +22,10 @@ from catalog.actions import StagedConflict, ensure_dataset, load_staged_images
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
 from classify_task import actions as classify_actions
+from classify_task.models import Form
 from contains_task import actions as contains_actions
 from workforce.actions import find_stored_answers, load_staged_answers, load_staged_people, mark_for_aggregation
-from workforce.reads import pseudonyms_of
+from workforce.reads import hits_with_open_slots, pseudonyms_of
 
 STAGED = "staged_answer"
 # What every room reads and fills in is told in its staged.py.
@@ -44,6 +45,10 @@ class Replayed(NamedTuple):
     n_new_images: int
     n_answers: int
     n_new_answers: int
+    # Images of the file that are without one: nothing can be pruned there.
+    n_unlabelled: int
+    # Images of the file that are not annotated yet, because forms opened here wait for answers.
+    n_waiting: int
 
 
 class Kind(NamedTuple):
@@ -82,7 +87,7 @@ def _replay(kind: Kind, name: str, path: Path, dataset_name: str, progress: Call
     progress("staging")
     _stage(kind.columns, kind.rows(dataset, answers, labels))
     progress("images")
-    n_images = len({answer.origin.image for answer in answers})
+    images = {answer.origin.image for answer in answers}
     n_new_images, n_labelled = load_staged_images(dataset=dataset, staged=STAGED)
     n_stored = find_stored_answers(staged=STAGED)
     kind.room.check_staged_answers(staged=STAGED)
@@ -91,7 +96,11 @@ def _replay(kind: Kind, name: str, path: Path, dataset_name: str, progress: Call
     if n_labelled:
         # Votes that came in before their image had a dataset label could not be pruned.
         mark_for_aggregation(dataset=dataset)
-    return Replayed(dataset, n_images, n_new_images, len(answers), len(answers) - n_stored)
+    unlabelled = images & set(dataset.images.filter(dataset_label=None).values_list("name", flat=True))
+    open_forms = Form.objects.filter(image__dataset=dataset, hit__in=hits_with_open_slots())
+    waiting = images & set(open_forms.values_list("image__name", flat=True))
+    n_new = len(answers) - n_stored
+    return Replayed(dataset, len(images), n_new_images, len(answers), n_new, len(unlabelled), len(waiting))
 
 
 def _load_new(kind: Kind, name: str, dataset: Dataset, progress: Callable[[str], object]) -> None:
@@ -152,7 +161,7 @@ def _contains_rows(dataset: Dataset, answers: list[ContainsAnswer], labels: dict
         # A repeat is an ordinary cell that its worker had answered before, in another grid.
         cell_role = "question" if answer.origin.role == "repeat" else answer.origin.role
         yield (
-            *_common(position, answer.origin, None),
+            *_common(position, answer.origin, answer.dataset_label),
             *numbers.of((answer.origin.image, answer.label), answer.origin.person, cell_role),
             answer.selected,
             labels[answer.label].pk,

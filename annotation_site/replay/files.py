@@ -2,8 +2,8 @@
 
 A votes file is CSV (UTF-8, plain or gzipped) with a header. Beside the columns that a kind needs it may have those
 that our own export adds: worker (who answered; without it, the annotator or rater number stands for a person), role,
-state, submitted_at and settings_version, and names of labels (columns that end in _wnid or _words), which are not
-read, nor is settings_version.
+state, submitted_at, settings_version, submission and, for CONTAINS votes, dataset_label, and names of labels (columns
+that end in _wnid or _words). Of these the names, settings_version and submission are not read.
 """
 
 import csv
@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TextIO, TypeVar
 
@@ -23,11 +24,13 @@ from workforce.models import Submission
 
 CLASSIFY_COLUMNS = ("image", "dataset_label", "annotator", "main", "selected")
 CONTAINS_COLUMNS = ("image", "label", "rater", "answer")
-FURTHER_COLUMNS = ("worker", "role", "state", "submitted_at", "settings_version")
+FURTHER_COLUMNS = ("worker", "role", "state", "submitted_at", "settings_version", "submission")
+CONTAINS_FURTHER = (*FURTHER_COLUMNS, "dataset_label")
 ANSWERS = {"yes": True, "maybe": False, "no": False}
 STATES = frozenset({*Submission.State.values, "excluded"})
 MOST_LABELS = 12
 LONGEST_PERSON = 150
+JSON_LINES = "JSON lines are not read; export as csv: ./manage export … --format csv."
 WHOLE = re.compile(r"[0-9]{1,9}")
 NAME_ENDINGS = ("_wnid", "_words")
 
@@ -61,6 +64,7 @@ class ClassifyAnswer(NamedTuple):
 
 class ContainsAnswer(NamedTuple):
     origin: Origin
+    dataset_label: int | None
     label: int
     selected: bool
 
@@ -74,28 +78,36 @@ def read_classify(path: Path, labels: Container[int]) -> list[ClassifyAnswer]:
 
     `labels`: the class indexes of the dataset's label set. Raises BadFile.
     """
-    answers = list(_answers(path, CLASSIFY_COLUMNS, lambda line, cells: _classify_answer(line, cells, labels)))
+    parse = partial(_classify_answer, labels=labels)
+    answers = list(_answers(path, CLASSIFY_COLUMNS, FURTHER_COLUMNS, parse))
     _refuse_repeats(path, answers, "image and annotator", lambda a: (a.origin.image, a.annotator))
     _refuse_repeats(path, answers, "image and worker", _sitting)
-    _check_images(path, answers)
+    _check_dataset_labels(path, answers)
+    _check_forms(path, answers)
     first = {answer.origin.image: at for at, answer in reversed(list(enumerate(answers)))}
     return sorted(answers, key=lambda answer: (first[answer.origin.image], answer.annotator))
 
 
 def read_contains(path: Path, labels: Container[int]) -> list[ContainsAnswer]:
     """The answers of a contains_votes file, in the order of its lines. `labels` and errors as in `read_classify`."""
-    answers = list(_answers(path, CONTAINS_COLUMNS, lambda line, cells: _contains_answer(line, cells, labels)))
+    parse = partial(_contains_answer, labels=labels)
+    answers = list(_answers(path, CONTAINS_COLUMNS, CONTAINS_FURTHER, parse))
     _refuse_repeats(path, answers, "image, label and rater", lambda answer: (*_sitting(answer), answer.label))
+    _check_dataset_labels(path, answers)
     return answers
 
 
-def _answers(path: Path, columns: Iterable[str], parse: Callable[[int, Cells], Answer]) -> Iterator[Answer]:
+def _answers(
+    path: Path, columns: Iterable[str], further: Iterable[str], parse: Callable[[int, Cells], Answer]
+) -> Iterator[Answer]:
+    if ".jsonl" in path.suffixes:
+        raise BadFile(f"{path}: {JSON_LINES}")
     line = 0
     try:
         with _opened(path) as file:
             reader = csv.reader(file, strict=True)
             header = next(reader, None)
-            _check_header(header, columns)
+            _check_header(header, columns, further)
             for row in reader:
                 line = reader.line_num
                 if row:
@@ -118,16 +130,18 @@ def _opened(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _check_header(header: list[str] | None, columns: Iterable[str]) -> None:
+def _check_header(header: list[str] | None, columns: Iterable[str], further: Iterable[str]) -> None:
     if header is None:
         raise BadCell(f"the file is empty; its first line must name the columns {', '.join(columns)}.")
+    if header and header[0].startswith("{"):
+        raise BadCell(JSON_LINES)
     missing = [column for column in columns if column not in header]
     if missing:
         raise BadCell(f"the header lacks {', '.join(missing)}; needed are {', '.join(columns)}.")
-    known = {*columns, *FURTHER_COLUMNS}
+    known = {*columns, *further}
     strange = [column for column in header if column not in known and not column.endswith(NAME_ENDINGS)]
     if strange:
-        raise BadCell(f"unknown column {strange[0]!r}; beside the needed ones: {', '.join(FURTHER_COLUMNS)}.")
+        raise BadCell(f"unknown column {strange[0]!r}; beside the needed ones: {', '.join(further)}.")
     if len(set(header)) < len(header):
         raise BadCell("a column is named twice.")
 
@@ -150,7 +164,7 @@ def _classify_answer(line: int, cells: Cells, labels: Container[int]) -> Classif
         raise BadCell(f"main is {main}, which is not among the selected {cells['selected']}.")
     return ClassifyAnswer(
         origin=_origin(line, cells, f"classify:{annotator}", ClassifyRole.values),
-        dataset_label=_label(cells["dataset_label"], "dataset_label", labels) if cells["dataset_label"] else None,
+        dataset_label=_own_label(cells, labels),
         annotator=annotator,
         main=main,
         selected=selected,
@@ -163,6 +177,7 @@ def _contains_answer(line: int, cells: Cells, labels: Container[int]) -> Contain
     rater = _person(cells, "rater")
     return ContainsAnswer(
         origin=_origin(line, cells, f"contains:{rater}", ContainsRole.values),
+        dataset_label=_own_label(cells, labels),
         label=_label(cells["label"], "label", labels),
         selected=ANSWERS[cells["answer"]],
     )
@@ -199,6 +214,11 @@ def _whole(cells: Cells, column: str) -> int:
     if not WHOLE.fullmatch(cells[column]):
         raise BadCell(f"{column} is {cells[column]!r}; it must be a whole number, 0 or more.")
     return int(cells[column])
+
+
+def _own_label(cells: Cells, labels: Container[int]) -> int | None:
+    cell = cells.get("dataset_label")
+    return _label(cell, "dataset_label", labels) if cell else None
 
 
 def _label(cell: str, column: str, labels: Container[int]) -> int:
@@ -239,18 +259,28 @@ def _refuse_repeats(path: Path, answers: list[Answer], what: str, key: Callable[
             raise BadFile(f"{path}, line {line}: the same {what} as in line {first}. Remove one of the two.")
 
 
-def _check_images(path: Path, answers: list[ClassifyAnswer]) -> None:
-    """The rows of an image agree on its dataset label, and its labels fit on a form."""
+def _check_dataset_labels(path: Path, answers: list[Answer]) -> None:
+    """The rows of an image agree on its dataset label."""
     own: dict[str, tuple[int | None, int]] = {}
-    offered: dict[str, set[int]] = {}
     for answer in answers:
         line, image = answer.origin.line, answer.origin.image
         label, first = own.setdefault(image, (answer.dataset_label, line))
         if label != answer.dataset_label:
             raise BadFile(
-                f"{path}, line {line}: dataset_label is {answer.dataset_label}, but {label} in line {first}; "
-                f"an image has one."
+                f"{path}, line {line}: dataset_label is {_shown(answer.dataset_label)}, but {_shown(label)} in line "
+                f"{first}; an image has one."
             )
+
+
+def _shown(label: int | None) -> str:
+    return "empty" if label is None else str(label)
+
+
+def _check_forms(path: Path, answers: list[ClassifyAnswer]) -> None:
+    """The labels of an image fit on a form."""
+    offered: dict[str, set[int]] = {}
+    for answer in answers:
+        line, image, label = answer.origin.line, answer.origin.image, answer.dataset_label
         labels = offered.setdefault(image, set() if label is None else {label})
         labels.update(answer.selected)
         if len(labels) > MOST_LABELS:

@@ -1,19 +1,30 @@
 """`./manage`: one management command with the embedded services running."""
 
+import os
 import signal
 import subprocess
 import sys
 
+from annotation_site.services.addresses import origins_of_site
 from annotation_site.services.embedded import report, services
 from annotation_site.services.places import ROOT, PlaceError, state_dir
 
 
 def main(arguments: list[str]) -> int:
+    words = [sys.executable, str(ROOT / "manage.py"), *arguments]
+    state = state_dir()
+    if asks_for_help(arguments):
+        return run(words)
     try:
-        with services(state_dir()):
-            return run([sys.executable, str(ROOT / "manage.py"), *arguments])
+        with services(state):
+            return run(words, os.environ | origins_of_site(state))
     except PlaceError as error:
         report(error)
+
+
+def asks_for_help(arguments: list[str]) -> bool:
+    """Then nothing needs to be started."""
+    return not arguments or arguments[0] == "help" or not {"-h", "--help"}.isdisjoint(arguments)
 
 
 def run(words: list[str], environment: dict | None = None) -> int:

@@ -16,6 +16,12 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "installed.json"
 BOOTSTRAP = ROOT / "var" / "bootstrap"
 OLDEST_PYTHON = (3, 11)
+# What a user may have told uv about certificates; then nothing of ours is added.
+UV_CERTIFICATES = {"SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"}
+CERTIFICATE_HINT = (
+    "It did not trust the server's certificate. Where a proxy or a mirror has an authority of its own, name the file "
+    "that holds it: SSL_CERT_FILE=/path/to/ca-certificates.crt PIP_CERT=/path/to/ca-certificates.crt, and start again. "
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -76,7 +82,7 @@ def python_identity() -> str:
 
 
 def bring_uv() -> Path:
-    """uv from PyPI, by hash, in a virtual environment of its own under var/."""
+    """uv from the package registry, by hash, in a virtual environment of its own under var/."""
     uv = BOOTSTRAP / "bin" / "uv"
     lock = REQUIREMENTS / "uv.txt"
     stamp = BOOTSTRAP / "uv.sha256"
@@ -124,27 +130,49 @@ def apt_install(package: str) -> None:
 
 
 def command(words: list, environment: dict | None = None, quiet: bool = False) -> None:
-    """Run a step; what it printed is shown only if it fails or is not `quiet`."""
+    """Run a step; what it wrote to standard output is shown unless it is `quiet`, its complaints in any case if it
+    fails."""
     words = [str(word) for word in words]
     # The caller's own virtual environment must not draw the packages to itself, and uv is to use the Python
     # that is there.
     environment = (environment or dict(os.environ)) | {"UV_PYTHON_DOWNLOADS": "never"} | index_for_uv()
+    environment |= certificates_for_uv()
     environment.pop("VIRTUAL_ENV", None)
-    done = subprocess.run(words, env=environment, capture_output=quiet, text=True)
+    done = subprocess.run(
+        words, env=environment, stdout=subprocess.DEVNULL if quiet else None, stderr=subprocess.PIPE, text=True
+    )
     if done.returncode:
-        fail(f"{done.stderr if quiet else ''}`{' '.join(words)}` failed with exit status {done.returncode}.")
+        hint = CERTIFICATE_HINT if "certificate" in done.stderr.lower() else ""
+        fail(f"{done.stderr}{hint}`{' '.join(words)}` failed with exit status {done.returncode}.")
+    if not quiet:
+        sys.stderr.write(done.stderr)
 
 
 def index_for_uv() -> dict[str, str]:
     """uv does not read pip's configuration: hand over a mirror that only pip was told about."""
     if {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & set(os.environ):
         return {}
-    index = os.environ.get("PIP_INDEX_URL")
-    pip = BOOTSTRAP / "bin" / "pip"
-    for key in ("global.index-url", "install.index-url"):
-        if not index and pip.exists():
-            index = subprocess.run([pip, "config", "get", key], capture_output=True, text=True).stdout.strip()
+    index = told_to_pip("index-url")
     return {"UV_DEFAULT_INDEX": index} if index else {}
+
+
+def certificates_for_uv() -> dict[str, str]:
+    """uv trusts the authorities that it brings along; have it trust this machine's, and those that pip was told of."""
+    if any(os.environ.get(name) for name in UV_CERTIFICATES):
+        return {}
+    file = told_to_pip("cert")
+    return {"UV_SYSTEM_CERTS": "true"} | ({"SSL_CERT_FILE": file} if file else {})
+
+
+def told_to_pip(option: str) -> str:
+    """What pip's variable or, once there is a pip of ours, its configuration says; "" if nothing."""
+    told = os.environ.get(f"PIP_{option.upper().replace('-', '_')}", "")
+    pip = BOOTSTRAP / "bin" / "pip"
+    for section in ("global", "install"):
+        if not told and pip.exists():
+            words = [pip, "config", "get", f"{section}.{option}"]
+            told = subprocess.run(words, capture_output=True, text=True).stdout.strip()
+    return told
 
 
 def say(message: str) -> None:
@@ -156,4 +184,8 @@ def fail(message: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        say("set-up stopped by Ctrl-C; the same command goes on from there")
+        sys.exit(130)

@@ -1,7 +1,6 @@
 """The parts of the site that are ours: web server, Celery worker, Celery beat."""
 
 import http.client
-import os
 import socket
 import sys
 from pathlib import Path
@@ -128,15 +127,3 @@ def check_port_free(port: int) -> None:
                 raise PlaceError(
                     f"Port {port} on {host} is taken by another program. Choose another: ./run --port {free}"
                 ) from None
-
-
-def origins(port: int) -> dict[str, str]:
-    """What the processes must know about the site's address, unless the caller decided otherwise."""
-    chosen = {
-        "PORT": str(port),
-        "WORKER_ORIGIN": f"http://localhost:{port}",
-        "STAFF_ORIGIN": f"http://127.0.0.1:{port}",
-    }
-    return chosen | {
-        name: os.environ[name] for name in ("WORKER_ORIGIN", "STAFF_ORIGIN") if os.environ.get(name)
-    }

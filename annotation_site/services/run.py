@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from annotation_site.services.addresses import origins, remember_port
 from annotation_site.services.embedded import report, try_lock, wanted_parts
-from annotation_site.services.parts import beat_part, check_port_free, origins, web_part, worker_part
+from annotation_site.services.parts import beat_part, check_port_free, web_part, worker_part
 from annotation_site.services.places import ROOT, PlaceError, Places, places_of, state_dir
 from annotation_site.services.postgres import make_database
 from annotation_site.services.processes import MARK, end_leftovers, mark_of, start_ticks
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> None:
             for name in end_leftovers(state):
                 supervisor.say(f"ended a {name} process that an earlier run had left behind")
             check_port_free(port)
+            remember_port(state, port)
             try:
                 serve(supervisor, state, port, started)
             finally:

@@ -103,7 +103,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='settingsversion',
-            constraint=models.CheckConstraint(condition=models.Q(('ratio_denominator__gte', 1), ('ratio_numerator__lte', models.F('ratio_denominator'))), name='settings_ratio_is_a_proper_fraction'),
+            constraint=models.CheckConstraint(condition=models.Q(('images_per_grid__lte', 500)), name='settings_grid_of_500_images_or_fewer'),
+        ),
+        migrations.AddConstraint(
+            model_name='settingsversion',
+            constraint=models.CheckConstraint(condition=models.Q(('ratio_numerator__gte', 1), ('ratio_numerator__lte', models.F('ratio_denominator'))), name='settings_ratio_is_above_0_and_at_most_1'),
         ),
         migrations.AddConstraint(
             model_name='settingsversion',

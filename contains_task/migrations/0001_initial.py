@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('worker', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workforce.worker')),
             ],
             options={
+                'indexes': [models.Index(fields=['image', 'label'], name='contains_votes_of_a_pair')],
                 'constraints': [models.UniqueConstraint(fields=('submission', 'image'), name='one_contains_vote_per_cell'), models.UniqueConstraint(condition=models.Q(('counted', True)), fields=('image', 'label', 'worker'), name='one_counted_contains_vote_per_worker_and_pair'), models.CheckConstraint(condition=models.Q(('counted', False), ('role', 'question'), _connector='OR'), name='only_a_question_counts_in_contains'), models.CheckConstraint(condition=models.Q(('role__in', ['question', 'control', 'padding', 'repeat'])), name='contains_role_is_known')],
             },
         ),

@@ -1,4 +1,4 @@
-import { handInByScript, say } from "../submit.js";
+import { handInByScript, keepTicks, say } from "../submit.js";
 
 const form = document.querySelector("[data-answer]");
 const boxes = [...form.querySelectorAll("input[name=selected]")];
@@ -25,5 +25,6 @@ form.addEventListener("change", (event) => {
   agree(event.target);
   tell();
 });
+keepTicks(form);
 tell();
 handInByScript(form);

@@ -1,4 +1,4 @@
-import { handInByScript, say } from "../submit.js";
+import { handInByScript, keepTicks, say } from "../submit.js";
 
 const form = document.querySelector("[data-answer]");
 const boxes = [...form.querySelectorAll("input[name=selected]")];
@@ -23,5 +23,6 @@ function enlarge(event) {
 form.addEventListener("change", count);
 form.addEventListener("click", enlarge);
 large.addEventListener("click", () => large.close());
+keepTicks(form);
 count();
 handInByScript(form);

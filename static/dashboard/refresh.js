@@ -1,26 +1,75 @@
-// Looks every few seconds whether this page would now read differently, and changes the parts that do.
+// Looks every few seconds whether this page would now read differently, and changes what does. While nothing changes
+// it looks less and less often.
 
-const EVERY_MS = 4000;
+const SHORTEST_MS = 4000;
+const LONGEST_MS = 30_000;
+// Attributes that the reader or the page's own script sets.
+const OURS = ["open", "hidden"];
 
 async function look() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (response.redirected || !response.ok) return; // signed out, or a fault: the page stays as it is
+  if (response.redirected || !response.ok) return false; // signed out, or a fault: the page stays as it is
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-  for (const region of document.querySelectorAll("[data-live]")) {
+  const renewed = [...document.querySelectorAll("[data-live]")].filter((region) => {
     const now = fresh.getElementById(region.id);
-    if (now && now.innerHTML !== region.innerHTML && !region.contains(document.activeElement)) renew(region, now);
-  }
+    return now && renew(region, now);
+  });
+  if (renewed.length) document.dispatchEvent(new Event("renewed"));
+  return renewed.length > 0;
 }
 
-// What did not change stays the same element, so that photographs do not flicker.
-function renew(region, now) {
-  const kept = new Map([...region.children].map((child) => [child.outerHTML, child]));
-  region.replaceChildren(...[...now.children].map((child) => kept.get(child.outerHTML) ?? document.adoptNode(child)));
+// Makes an element what it would be now, down to the text that changed: so photographs do not flicker, what is folded
+// open stays open, and what has the focus keeps it. Says whether anything changed.
+function renew(old, now) {
+  let changed = false;
+  for (const { name, value } of now.attributes) {
+    if (OURS.includes(name) || old.getAttribute(name) === value) continue;
+    old.setAttribute(name, value);
+    changed = true;
+  }
+  for (const { name } of [...old.attributes]) {
+    if (OURS.includes(name) || now.hasAttribute(name)) continue;
+    old.removeAttribute(name);
+    changed = true;
+  }
+  if (old.matches("[data-copy]")) return changed;
+  const before = [...old.childNodes];
+  const after = [...now.childNodes];
+  if (before.length === after.length && before.every((node, at) => alike(node, after[at]))) {
+    return before.map((node, at) => renewNode(node, after[at])).some(Boolean) || changed;
+  }
+  if (old.contains(document.activeElement) && old !== document.activeElement) return changed; // later
+  const kept = new Map([...old.children].map((child) => [child.outerHTML, child]));
+  old.replaceChildren(...after.map((node) => kept.get(node.outerHTML) ?? document.adoptNode(node)));
+  return true;
 }
+
+function alike(node, other) {
+  return node.nodeName === other.nodeName && (node.id ?? "") === (other.id ?? "");
+}
+
+function renewNode(node, other) {
+  if (node.nodeType === Node.ELEMENT_NODE) return renew(node, other);
+  if (node.nodeValue === other.nodeValue) return false;
+  node.nodeValue = other.nodeValue;
+  return true;
+}
+
+let pause = SHORTEST_MS;
+let timer;
 
 async function watch() {
-  if (!document.hidden) await look().catch(() => {});
-  setTimeout(watch, EVERY_MS);
+  clearTimeout(timer);
+  const changed = !document.hidden && (await look().catch(() => false));
+  pause = changed ? SHORTEST_MS : Math.min(1.4 * pause, LONGEST_MS);
+  timer = setTimeout(watch, pause);
 }
 
-setTimeout(watch, EVERY_MS);
+// Who comes back to the page wants to see it as it is.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) {
+    pause = SHORTEST_MS;
+    watch();
+  }
+});
+timer = setTimeout(watch, pause);

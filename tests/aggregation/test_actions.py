@@ -252,7 +252,7 @@ def test_a_pass_that_dies_at_its_end_leaves_the_last_published_result():
             holder.execute("SELECT id FROM aggregation_annotation FOR UPDATE")
             cursor.execute("SET lock_timeout = '300ms'")
             with pytest.raises(OperationalError, match="lock timeout"):
-                aggregate_new_submissions()
+                aggregate_new_submissions(dataset=dataset)
             cursor.execute("RESET lock_timeout")
     finally:
         elsewhere.close()
@@ -281,12 +281,12 @@ def test_a_pass_whose_connection_is_killed_leaves_the_last_published_result():
         elsewhere.close()
 
     def killing(execute, sql, params, many, context):
-        if sql.startswith('UPDATE "workforce_submission" SET "aggregated_at"'):
+        if sql.startswith('DELETE FROM "aggregation_annotation"'):
             kill()
         return execute(sql, params, many, context)
 
     with pytest.raises(OperationalError), connection.execute_wrapper(killing):
-        aggregate_new_submissions()
+        aggregate_new_submissions(dataset=dataset)
     connection.close()
     assert published() == before
     aggregate()

@@ -26,10 +26,13 @@ COLUMNS = {
     "annotations": "image,dataset_label,main_label,n_objects,n_annotators,n_optimal_partitions,objects,unplaced,"
     "main_object,dataset_label_object",
     "selection_frequencies": "image,label,n_selected,n_shown",
-    "contains_votes": "image,label,rater,answer,worker,role,state,submitted_at,settings_version",
-    "classify_votes": "image,dataset_label,annotator,main,selected,worker,role,state,submitted_at,settings_version",
+    "contains_votes": "image,label,rater,answer,worker,role,state,submitted_at,settings_version,"
+    "dataset_label,submission",
+    "classify_votes": "image,dataset_label,annotator,main,selected,worker,role,state,submitted_at,settings_version,"
+    "submission",
 }
-PEOPLE = ("rater", "worker")
+# What is another one in every dataset.
+PEOPLE = ("rater", "worker", "submission")
 
 
 @pytest.fixture
@@ -122,7 +125,12 @@ def test_votes_name_their_worker_by_pseudonym_and_an_exclusion_by_its_state(data
         (2, [3], "excluded", "question", 1),
     ]
     assert [v["worker"] for v in votes] == [pseudonym(dataset, s.worker_id) for s in workers]
+    assert [v["submission"] for v in votes] == [s.pk for s in workers]
     contains = as_lines("contains_votes", dataset)
+    assert {v["submission"] for v in contains} == set(
+        Submission.objects.filter(idempotency_key__startswith="c").values_list("pk", flat=True)
+    )
+    assert sorted(str(v["dataset_label"]) for v in contains) == ["1"] * 6 + ["None"] * 3
     assert sorted(v["state"] for v in contains) == ["confirmed"] * 6 + ["excluded"] * 3
     assert {v["worker"] for v in contains} == {v["rater"] for v in contains} == {v["worker"] for v in votes}
 

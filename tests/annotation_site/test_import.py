@@ -7,46 +7,16 @@ import sys
 import threading
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
 
 from annotation_site import imports
 from catalog.actions import add_image, create_dataset
 from catalog.models import Dataset, Image, LabelSet
 from tests.factories import make_dataset, small_photograph
+from tests.importing import import_into, import_labels, labels_by_name, manifest
 from tests.pictures import corners, encoded, write
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "media"
-    return settings.MEDIA_ROOT
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "pictures"
-
-
-class Result:
-    def __init__(self, *words):
-        out, err = io.StringIO(), io.StringIO()
-        self.error = ""
-        try:
-            call_command("import", *map(str, words), stdout=out, stderr=err)
-        except CommandError as error:
-            self.error = str(error)
-        self.out, self.refused = out.getvalue(), err.getvalue().splitlines()
-
-
-def import_into(dataset, path, *words):
-    return Result("images", path, "--dataset", getattr(dataset, "name", dataset), *words)
-
-
-def labels_by_name(dataset) -> dict[str, int | None]:
-    return dict(dataset.images.values_list("name", "dataset_label__index"))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
 # Folders
@@ -62,12 +32,14 @@ def test_a_folder_gives_images_named_by_their_paths_below_it(folder):
     assert labels_by_name(dataset) == {"a.jpg": None, "sub/b.JPEG": None, "sub/deeper/c d.png": None}
 
 
-@pytest.mark.parametrize("named", [("n00000001", "n00000003"), ("1", "3"), ("0001", "n00000003")])
+@pytest.mark.parametrize("named", [("n00000001", "n00000003"), ("1", "3"), ("0001", "n00000003"), ("Thing 1", "3")])
 def test_sub_folders_named_by_class_give_the_dataset_labels(folder, named):
     write(folder / named[0] / "a.jpg")
     write(folder / named[1] / "train" / "b.jpg")
     dataset = make_dataset()
-    assert import_into(dataset, folder).refused == []
+    result = import_into(dataset, folder)
+    assert result.refused == []
+    assert result.notes == ["The names of 2 sub-folders give the dataset labels of the images in them."]
     assert sorted(labels_by_name(dataset).values()) == [1, 3]
 
 
@@ -99,6 +71,17 @@ def test_a_new_name_makes_a_dataset_on_another_label_set_if_one_is_named(folder)
     assert f"labelled with {label_set.name}, not with 'ImageNet'" in refused.error
     assert "There is no label set named 'birds'" in import_into("other", folder, "--label-set", "birds").error
     assert not Dataset.objects.filter(name="other").exists()
+
+
+def test_images_without_a_dataset_label_are_counted_and_it_is_said_what_that_means(folder):
+    for name in ("a.jpg", "b.jpg"):
+        write(folder / name)
+    dataset = make_dataset()
+    for _ in range(2):
+        (note,) = import_into(dataset, folder).notes
+        assert note.startswith("2 images have no dataset label: they get selection frequencies but no candidate labels")
+    labelled = manifest(folder, "file,label\na.jpg,1\n")
+    assert import_into(make_dataset(), labelled).notes == []
 
 
 def test_running_it_again_adds_nothing_and_after_a_correction_only_what_was_missing(folder, media):
@@ -169,123 +152,6 @@ def test_a_folder_without_files_and_a_path_without_anything_are_errors(folder):
     assert f"There is no {folder}/x. Name a folder of images, or a CSV manifest." in import_into(
         dataset, folder / "x"
     ).error
-
-
-# Manifests
-
-
-def manifest(folder, text: str):
-    return write(folder / "manifest.csv", text.encode())
-
-
-def test_a_manifest_gives_names_and_labels(folder):
-    for name in ("a.jpg", "sub/b.jpg", "c.jpg"):
-        write(folder / name)
-    dataset = make_dataset()
-    rows = ["\ufefffile,name,label", "a.jpg,first,2", "./sub/b.jpg,,n00000003", "", 'c.jpg,"x, y",', ""]
-    table = manifest(folder, "\r\n".join(rows))
-    assert import_into(dataset, table).refused == []
-    assert labels_by_name(dataset) == {"first": 2, "sub/b.jpg": 3, "x, y": None}
-
-
-def test_a_manifest_may_have_files_alone_and_lie_elsewhere_than_the_caller(folder, monkeypatch, tmp_path):
-    write(folder / "a.jpg")
-    manifest(folder, "file\na.jpg\n")
-    monkeypatch.chdir(tmp_path)
-    dataset = make_dataset()
-    assert import_into(dataset, "pictures/manifest.csv").error == ""
-    assert set(labels_by_name(dataset)) == {"a.jpg"}
-
-
-def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_path):
-    write(folder / "a.jpg")
-    write(tmp_path / "outside.jpg")
-    (folder / "link.jpg").symlink_to(tmp_path / "outside.jpg")
-    (folder / "sub").mkdir()
-    long = "x" * 501
-    rows = [
-        "a.jpg,good,1",
-        "a.jpg,other,4",
-        "../outside.jpg,up,",
-        "sub/../../outside.jpg,up2,",
-        f"{tmp_path}/outside.jpg,absolute,",
-        "link.jpg,link,",
-        "absent.jpg,absent,",
-        "sub,folder,",
-        ",empty,",
-        "a.jpg,good,1",
-        "a.jpg,too,many,cells",
-        "a.jpg",
-        f"a.jpg,{long},",
-        '"a.jpg","two\nlines",',
-        "a.jpg,last,",
-    ]
-    dataset = make_dataset()
-    result = import_into(dataset, manifest(folder, "file,name,label\n" + "\n".join(rows)))
-    assert set(labels_by_name(dataset)) == {"good", "last"}
-    assert "2 images added" in result.out
-    assert "13 not imported" in result.error
-    expected = [
-        "line 3 (a.jpg): '4' is no class",
-        "line 4 (../outside.jpg): it leads out",
-        "line 5 (sub/../../outside.jpg): it leads out",
-        f"line 6 ({tmp_path}/outside.jpg): it leads out",
-        "line 7 (link.jpg): it is a link out of the folder",
-        "line 8 (absent.jpg): it cannot be read (No such file",
-        "line 9 (sub): it is a folder",
-        "line 10 (): the column file is empty",
-        "line 11 (a.jpg): the name 'good' stands in line 2",
-        "line 12: it has 4 cells",
-        "line 13: it has 1 cells",
-        "line 14 (a.jpg): a name has 1 to 500 characters, this one 501",
-        "line 15 (a.jpg): the name 'two\\nlines' has characters",
-    ]
-    assert len(result.refused) == len(expected)
-    for line, start in zip(result.refused, expected, strict=True):
-        assert line.startswith(start), (line, start)
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", "no column 'file'"),
-        (b"path\na.jpg\n", "no column 'file'"),
-        (b"file,class\na.jpg,3\n", "column 'class', which has no meaning here"),
-        (b"file,file\na.jpg,3\n", "a column twice"),
-        (b"file\n\xff\xfe\n", "not UTF-8"),
-        (b'file\n"a.jpg\n', "line 2: unexpected end of data"),
-        (b"file\n" + b"x" * 200_000, "line 2: field larger than"),
-    ],
-)
-def test_a_file_that_is_no_manifest_is_refused_whole(folder, content, reason):
-    dataset = make_dataset()
-    result = import_into(dataset, write(folder / "manifest.csv", content))
-    assert reason in result.error
-    assert not dataset.images.exists()
-
-
-def test_an_image_is_not_given_as_a_manifest(folder):
-    assert "not UTF-8" in import_into(make_dataset(), write(folder / "a.jpg")).error
-
-
-def test_another_label_for_an_image_that_is_there_is_refused_not_lost(folder):
-    write(folder / "a.jpg")
-    dataset = make_dataset()
-    import_into(dataset, manifest(folder, "file,label\na.jpg,1\n"))
-    result = import_into(dataset, manifest(folder, "file,label\na.jpg,2\n"))
-    assert "'a.jpg' is there already with the dataset label 1: thing 1" in result.refused[0]
-    assert labels_by_name(dataset) == {"a.jpg": 1}
-    assert import_into(dataset, manifest(folder, "file,label\na.jpg,\n")).error == ""
-
-
-def test_an_image_known_only_by_its_answers_gets_its_file(folder):
-    dataset = make_dataset()
-    label = dataset.label_set.labels.get(index=1)
-    Image.objects.create(dataset=dataset, name="a.jpg", dataset_label=label)
-    write(folder / "a.jpg")
-    assert "1 images added, 0 there already" in import_into(dataset, folder).out
-    assert "0 images added, 1 there already" in import_into(dataset, folder).out
-    assert dataset.images.get().display
 
 
 # Progress, stops and company
@@ -369,10 +235,6 @@ def test_two_imports_of_the_same_files_at_once_store_each_once(folder, media):
 
 
 # Labels
-
-
-def import_labels(folder, text: str, name: str = "birds"):
-    return Result("labels", write(folder / "labels.csv", text.encode()), "--label-set", name)
 
 
 def test_labels_make_a_label_set_once(folder):

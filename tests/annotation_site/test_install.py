@@ -1,8 +1,12 @@
 """The set-up script: installs once, adds up, and says the way out where it cannot go on."""
 
+import fcntl
 import os
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +66,66 @@ def test_a_mirror_that_only_pip_knows_is_handed_to_uv(monkeypatch):
     assert install.index_for_uv() == {}
 
 
+@pytest.fixture
+def nothing_told(monkeypatch, tmp_path):
+    """Nobody said anything about certificates, and there is no pip of ours to ask."""
+    for name in (*install.UV_CERTIFICATES, "PIP_CERT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(install, "BOOTSTRAP", tmp_path)
+
+
+def test_uv_trusts_the_authorities_of_this_machine(nothing_told):
+    assert install.certificates_for_uv() == {"UV_SYSTEM_CERTS": "true"}
+
+
+def test_an_authority_that_only_pip_knows_is_handed_to_uv(nothing_told, monkeypatch, tmp_path):
+    (tmp_path / "bin").mkdir()
+    pip = tmp_path / "bin" / "pip"
+    pip.write_text('#!/bin/sh\n[ "$*" = "config get global.cert" ] && echo /etc/lab/authority.pem\n')
+    pip.chmod(0o755)
+    assert install.certificates_for_uv()["SSL_CERT_FILE"] == "/etc/lab/authority.pem"
+    monkeypatch.setenv("PIP_CERT", "/home/ada/authority.pem")
+    assert install.certificates_for_uv()["SSL_CERT_FILE"] == "/home/ada/authority.pem"
+
+
+@pytest.mark.parametrize("name", sorted(install.UV_CERTIFICATES))
+def test_what_the_user_told_uv_about_certificates_stands(nothing_told, monkeypatch, name):
+    monkeypatch.setenv(name, "/own.pem")
+    monkeypatch.setenv("PIP_CERT", "/pip.pem")
+    assert install.certificates_for_uv() == {}
+
+
+def test_an_untrusted_certificate_is_answered_with_the_way_out():
+    with pytest.raises(SystemExit, match="(?s)UnknownIssuer.*SSL_CERT_FILE=.*PIP_CERT=.*exit status 2"):
+        install.command(["sh", "-c", "echo invalid peer certificate: UnknownIssuer >&2; exit 2"])
+    with pytest.raises(SystemExit) as other:
+        install.command(["sh", "-c", "echo no room >&2; exit 2"])
+    assert "SSL_CERT_FILE" not in str(other.value)
+
+
+def open_files(pid: int) -> list[str]:
+    # A link may be gone by the time it is read.
+    return [os.path.realpath(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def test_ctrl_c_during_set_up_is_answered_in_a_line(tmp_path):
+    """The script as it stands, in a checkout of its own, where it waits for the set-up of another one."""
+    script = tmp_path / "annotation_site" / "services" / "install.py"
+    script.parent.mkdir(parents=True)
+    script.write_bytes(Path(install.__file__).read_bytes())
+    (tmp_path / "var").mkdir()
+    with open(tmp_path / "var" / "install.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = subprocess.Popen([sys.executable, script, "run"], stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 20
+        while lock.name not in open_files(waiting.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        waiting.send_signal(signal.SIGINT)
+        _, said = waiting.communicate(timeout=20)
+    assert waiting.returncode == 130
+    assert said == "-- set-up stopped by Ctrl-C; the same command goes on from there\n"
+
+
 @pytest.mark.parametrize("script", ["run", "test", "manage", ".ci/run"])
 def test_every_command_can_be_run_and_says_what_it_is(script):
     path = install.ROOT / script
@@ -80,6 +144,23 @@ def test_a_relative_path_given_to_manage_is_the_callers(tmp_path):
         text=True,
     )
     assert done.stdout.strip() == str(tmp_path), done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"]])
+def test_manage_lists_our_commands_first_with_a_line_each(words):
+    done = subprocess.run([install.ROOT / "manage", *words], capture_output=True, text=True)
+    usage, _, *lines = done.stdout.splitlines()
+    assert usage == "Usage: ./manage COMMAND; ./manage help COMMAND tells more."
+    ours = {path.stem for path in (install.ROOT / "annotation_site/management/commands").glob("[a-z]*.py")}
+    listed = lines[: lines.index("")]
+    assert {line.split()[0] for line in listed} == ours
+    assert all(len(line.split()) > 4 and len(line) < 125 for line in listed)
+    assert lines[-1].startswith("Django's own: ") and " migrate," in lines[-1]
+
+
+def test_usage_says_how_the_command_is_given():
+    done = subprocess.run([install.ROOT / "manage", "open", "contains", "--help"], capture_output=True, text=True)
+    assert done.stdout.startswith("usage: ./manage open contains [-h] --pairs FILE")
 
 
 def test_manage_hands_on_the_exit_status_of_the_command():

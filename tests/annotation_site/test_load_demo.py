@@ -70,6 +70,15 @@ def test_it_opens_a_grid_for_each_label_with_all_photographs_that_are_asked_abou
     assert Slot.objects.count() == len(grids)
 
 
+def test_the_address_of_a_closed_batch_is_not_printed():
+    contains, classify = load_demo()
+    close_batch(batch=contains)
+    (line,) = addresses()
+    assert classify.public_id in line
+    close_batch(batch=classify)
+    assert addresses() == []
+
+
 def test_its_photographs_have_files_and_their_dataset_labels():
     load_demo()
     images = Dataset.objects.get(name="demo").images.select_related("dataset_label")

@@ -1,51 +1,28 @@
-import csv
-import gzip
+"""Loading files of votes into a dataset."""
+
 import io
-import json
-from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from itertools import combinations
 from pathlib import Path
 from threading import Barrier
 
-import numpy as np
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection, transaction
+from django.db import connection
 
 from aggregation.actions import aggregate
-from aggregation.reads import annotation_row, annotations_of, frequencies_of
-from annotation_site.management.commands.aggregate import main_object_line
+from aggregation.reads import annotations_of
 from annotation_site.replay.actions import STEPS, replay
-from annotation_site.replay.files import BadFile, read_classify, read_contains
+from annotation_site.replay.files import BadFile
 from catalog.models import Dataset, Image, LabelSet
 from classify_task.actions import cast_vote
 from classify_task.models import ClassifyVote, Form
 from contains_task.actions import cast_votes
 from contains_task.models import ContainsVote, GridCell
-from tests.factories import make_dataset, make_images
+from tests.factories import make_dataset, make_form, make_images
+from tests.votes_files import CLASSIFY, CONTAINS, FURTHER, THREE_ANSWERS, with_label
 from workforce.models import HIT, Batch, Exclusion, Slot, Submission, Worker, WorkerIdentity
-
-RELEASED = Path(__file__).resolve().parents[3] / "shared" / "released"
-needs_released = pytest.mark.skipif(not RELEASED.is_dir(), reason=f"the released votes are not in {RELEASED}")
-
-CLASSIFY = "image,dataset_label,annotator,main,selected\n"
-CONTAINS = "image,label,rater,answer\n"
-FURTHER = ",worker,role,state,submitted_at,settings_version\n"
-THREE_ANSWERS = CLASSIFY + "a.jpg,1,0,1,1 2\na.jpg,1,1,2,2 1\nb.jpg,0,0,3,3\n"
-LABELS = range(20)
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text: str | bytes, name: str = "votes.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return write
 
 
 @pytest.fixture
@@ -62,117 +39,10 @@ def stored() -> tuple:
     return tuple(table.objects.count() for table in tables)
 
 
-# Reading
-
-
-@pytest.mark.parametrize(
-    ("rows", "line", "reason"),
-    [
-        ("a,1,0,1,1\na,1,0,1,1\n", 3, "the same image and annotator as in line 2"),
-        ("a,1,0,1,1\na,2,1,1,1\n", 3, "dataset_label is 2, but 1 in line 2"),
-        ("a,1,0,2,1\n", 2, "main is 2, which is not among the selected 1"),
-        ("a,1,0,1,1 3 1\n", 2, "selected has a label twice"),
-        ("a,1,0,1,\n", 2, "selected is empty"),
-        ("a,1,0,1,1 20\n", 2, "selected is '20', which is not a class index"),
-        ("a,20,0,1,1\n", 2, "dataset_label is '20', which is not a class index"),
-        ("a,1,0,-1,1\n", 2, "main is '-1'"),
-        ("a,1,0,1.0,1\n", 2, "main is '1.0'"),
-        ("a,1,x,1,1\n", 2, "annotator is 'x'; it must be a whole number"),
-        ("a,1,²,1,1\n", 2, "annotator is '²'; it must be a whole number"),
-        (",1,0,1,1\n", 2, "image: a name has 1 to 500 characters"),
-        ("a\0,1,0,1,1\n", 2, "cannot be printed"),
-        (f"{'a' * 501},1,0,1,1\n", 2, "image: a name has 1 to 500 characters"),
-        ("a,1,0,1\n", 2, "4 cells, but the header names 5 columns"),
-        ("a,1,0,1,1,9\n", 2, "6 cells, but the header names 5 columns"),
-        ("a,1,0,1,1 2 3 4 5 6 7\na,1,1,8,8 9 10 11 12 13\n", 3, "more than 12 labels"),
-        ("a,19,0,1,1 2 3 4 5 6 7 8 9 10 11 12\n", 2, "more than 12 labels"),
-    ],
-)
-def test_a_bad_classify_row_is_named_with_line_and_reason(file, rows, line, reason):
-    with pytest.raises(BadFile, match=f"line {line}: ") as caught:
-        read_classify(file(CLASSIFY + rows), LABELS)
-    assert reason in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("rows", "line", "reason"),
-    [
-        ("a,1,r,perhaps\n", 2, "answer is 'perhaps'; it must be one of yes, maybe, no"),
-        ("a,1,r,yes\nb,1,r,yes\na,1,r,no\n", 4, "the same image, label and rater as in line 2"),
-        ("a,99,r,yes\n", 2, "label is '99'"),
-        ("a,1,,yes\n", 2, "rater is ''"),
-    ],
-)
-def test_a_bad_contains_row_is_named_with_line_and_reason(file, rows, line, reason):
-    with pytest.raises(BadFile, match=f"line {line}: ") as caught:
-        read_contains(file(CONTAINS + rows), LABELS)
-    assert reason in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("cells", "reason"),
-    [
-        ("w,padding,confirmed,,1", "role is 'padding'; it must be one of control, question, repeat"),
-        ("w,question,lost,,1", "state is 'lost'"),
-        ("w,question,confirmed,yesterday,1", "submitted_at is 'yesterday'"),
-        ("w,question,confirmed,2020-01-01T10:00:00,1", "without its distance from UTC"),
-        (",question,confirmed,,1", "worker is ''"),
-    ],
-)
-def test_a_bad_further_cell_is_named(file, cells, reason):
-    text = CLASSIFY.rstrip() + FURTHER + f"a,1,0,1,1,{cells}\n"
-    with pytest.raises(BadFile) as caught:
-        read_classify(file(text), LABELS)
-    assert "line 2: " in str(caught.value)
-    assert reason in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "reason"),
-    [
-        (b"", "votes.csv", "the file is empty"),
-        (b"image,label,rater\n", "votes.csv", "the header lacks answer"),
-        (b"image,label,rater,answer,wroker\n", "votes.csv", "unknown column 'wroker'"),
-        (b"image,label,rater,answer,label\n", "votes.csv", "a column is named twice"),
-        (CONTAINS.encode() + b"a\xff,1,r,yes\n", "votes.csv", "not UTF-8"),
-        (CONTAINS.encode() + b'"a,1,r,yes\n', "votes.csv", "not CSV"),
-        (b"not gzipped", "votes.csv.gz", "cannot be read"),
-        (gzip.compress(CONTAINS.encode())[:-9], "votes.csv.gz", "cannot be read"),
-        (gzip.compress(CONTAINS.encode())[:10] + b"\xff" * 20, "votes.csv.gz", "cannot be read"),
-    ],
-)
-def test_a_file_that_is_not_one_is_refused_with_the_reason(file, content, name, reason):
-    with pytest.raises(BadFile, match=reason):
-        read_contains(file(content, name), LABELS)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(BadFile, match="There is no file .*missing.csv"):
-        read_contains(tmp_path / "missing.csv", LABELS)
-
-
-def test_a_gzipped_file_with_other_line_ends_and_a_byte_order_mark_reads_the_same(file):
-    plain = read_classify(file(THREE_ANSWERS), LABELS)
-    odd = gzip.compress(b"\xef\xbb\xbf" + THREE_ANSWERS.replace("\n", "\r\n").encode())
-    assert read_classify(file(odd, "votes.csv.gz"), LABELS) == plain
-
-
-def test_maybe_is_not_selected_and_a_guarded_name_loses_its_apostrophe(file):
-    answers = read_contains(file(CONTAINS + "'=a,1,r,yes\n'tis,1,r,no\n''-b,1,r,maybe\n"), LABELS)
-    assert [(answer.origin.image, answer.selected) for answer in answers] == [
-        ("=a", True),
-        ("'tis", False),
-        ("'-b", False),
-    ]
-
-
-# Loading
-
-
 def test_classify_answers_become_votes_in_the_order_of_the_annotators(file, dataset):
     text = CLASSIFY + "a.jpg,1,10,2,2\na.jpg,1,9,1,3 1\nb.jpg,,0,0,0\n"
     done = load("classify", file(text), dataset)
-    assert done[1:] == (2, 2, 3, 3)
+    assert done[1:5] == (2, 2, 3, 3)
     votes = ClassifyVote.objects.order_by("submission_id")
     assert [(v.image.name, v.selected, v.main, v.role, v.counted) for v in votes] == [
         ("a.jpg", [3, 1], 1, "question", True),
@@ -284,6 +154,58 @@ def test_contains_votes_are_pruned_once_their_image_gets_a_dataset_label(file, d
     assert Image.objects.get().candidate_set.labels == [1, 2]
 
 
+def test_contains_votes_that_name_the_dataset_label_are_pruned(file, dataset):
+    stored = make_images(dataset, 1, label=None)[0].name
+    rows = "".join(
+        f"{image},{label},r{rater},yes,1,{rater}\n"
+        for image in ("new.jpg", stored)
+        for label in (1, 2)
+        for rater in range(5)
+    )
+    done = load("contains", file(with_label(rows)), dataset)
+    assert done.n_unlabelled == 0
+    assert set(dataset.images.values_list("dataset_label__index", flat=True)) == {1}
+    aggregate(dataset=dataset)
+    assert [image.candidate_set.labels for image in dataset.images.all()] == [[1, 2], [1, 2]]
+
+
+def test_images_without_a_dataset_label_are_told_after_replaying_contains_votes(file, dataset):
+    path = file(with_label("a,1,r,yes,,1\nb,1,r,yes,1,2\na,2,r,no,,3\n"))
+    for _ in range(2):
+        out, err = io.StringIO(), io.StringIO()
+        call_command("replay", "contains", str(path), dataset=dataset.name, stdout=out, stderr=err)
+        assert err.getvalue() == (
+            "1 images have no dataset label: they get selection frequencies but no candidate labels.\n"
+        )
+
+
+def test_another_dataset_label_than_the_stored_one_stops_contains_votes_with_their_line(file, dataset):
+    image = make_images(dataset, 1, label=3)[0]
+    with pytest.raises(BadFile, match=f"line 3: dataset_label is 4, but {image.name} has label 3"):
+        load("contains", file(with_label(f"b,1,r,yes,1,1\n{image.name},4,r,no,4,1\n")), dataset)
+    assert not Submission.objects.exists()
+
+
+def test_forms_that_still_wait_for_people_are_told_after_replaying_classify_votes(file, dataset):
+    image = make_images(dataset, 1, label=1)[0]
+    make_form(image=image, labels=(1, 2))
+    err = io.StringIO()
+    path = file(CLASSIFY + f"{image.name},1,0,1,1\nb,1,0,1,1\n")
+    call_command("replay", "classify", str(path), dataset=dataset.name, stdout=io.StringIO(), stderr=err)
+    assert err.getvalue().startswith("1 images have forms that still wait for people")
+
+
+def test_a_dataset_is_logged_as_made_once_it_is_there(file, db, caplog, django_capture_on_commit_callbacks):
+    caplog.set_level("INFO")
+    with django_capture_on_commit_callbacks(execute=True), pytest.raises(BadFile):
+        replay(kind="classify", path=file(THREE_ANSWERS + "bad\n"), dataset_name="new")
+    assert "Created dataset" not in caplog.text
+    with django_capture_on_commit_callbacks(execute=True):
+        replay(kind="classify", path=file(THREE_ANSWERS), dataset_name="new")
+        assert "Created dataset" not in caplog.text
+    assert "Created dataset new." in caplog.text
+
+
 def test_a_bad_last_row_leaves_not_even_the_dataset(file, db):
     sets = LabelSet.objects.count()
     with pytest.raises(CommandError, match="line 5: .* Nothing was loaded"):
@@ -333,12 +255,6 @@ def test_state_role_worker_and_time_are_kept(file, dataset):
     assert annotations_of(dataset).get().n_annotators == 1
 
 
-def test_the_same_person_twice_in_a_hit_of_the_file_needs_another_time(file):
-    rows = "a,1,0,1,1,ann,question,confirmed,,1\na,1,1,1,1,ann,repeat,confirmed,,1\n"
-    with pytest.raises(BadFile, match="line 3: the same image and worker as in line 2"):
-        read_classify(file(CLASSIFY.rstrip() + FURTHER + rows), LABELS)
-
-
 def test_a_dataset_must_have_a_name(file, db):
     with pytest.raises(CommandError, match="A dataset's name has 1 to 100 printable characters"):
         call_command("replay", "classify", str(file(THREE_ANSWERS)), dataset=" ")
@@ -361,117 +277,3 @@ def test_two_replays_at_once_store_every_answer_once(file):
         added = [future.result(60) for future in [pool.submit(one) for _ in range(2)]]
     assert sorted(added) == [0, 3]
     assert (ClassifyVote.objects.count(), Batch.objects.count()) == (3, 1)
-
-
-# The released votes
-
-
-def rows_of(name: str) -> list[dict]:
-    with gzip.open(RELEASED / name, "rt", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-@pytest.fixture(scope="module")
-def annotated(django_db_setup, django_db_blocker):
-    """Annotation rows by image and what `aggregate` says of the main objects, from the replayed CLASSIFY votes."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        call_command("replay", "classify", str(RELEASED / "classify_votes.csv.gz"), dataset="released")
-        dataset = Dataset.objects.get(name="released")
-        out = io.StringIO()
-        call_command("aggregate", dataset="released", stdout=out)
-        rows = {row["image"]: row for row in map(annotation_row, annotations_of(dataset))}
-        assert main_object_line(dataset) in out.getvalue()
-        transaction.set_rollback(True)
-    return rows, out.getvalue()
-
-
-def published() -> dict[str, dict]:
-    found = rows_of("classify_expected.csv.gz")
-    for row in found:
-        row["objects"] = [{int(label): pair for label, pair in part.items()} for part in json.loads(row["objects"])]
-    return {row["image"]: row for row in found}
-
-
-def blocks(objects) -> list[frozenset]:
-    return [frozenset(of["label"] for of in part["labels"]) for part in objects]
-
-
-@needs_released
-def test_main_labels_and_numbers_of_objects_are_the_published_ones(annotated):
-    rows, _ = annotated
-    theirs = {image: (int(row["main_label"]), int(row["n_objects"])) for image, row in published().items()}
-    assert {image: (row["main_label"], row["n_objects"]) for image, row in rows.items()} == theirs
-    assert len(rows) == 3313
-    assert sum(row["n_objects"] > 1 for row in rows.values()) == 1032
-
-
-@needs_released
-def test_unique_partitions_are_the_published_ones_with_shares_and_frequencies(annotated):
-    rows, _ = annotated
-    unique = [(rows[image], row) for image, row in published().items() if rows[image]["n_optimal_partitions"] == 1]
-    assert len(unique) == 3108
-    for ours, theirs in unique:
-        assert sorted(map(sorted, blocks(ours["objects"]))) == sorted(map(sorted, theirs["objects"]))
-        pairs = {of["label"]: [of["share"], of["frequency"]] for part in ours["objects"] for of in part["labels"]}
-        wanted = {label: pair for part in theirs["objects"] for label, pair in part.items()}
-        assert pairs == {label: pytest.approx(pair, abs=1e-6) for label, pair in wanted.items()}
-        at = ours["dataset_label_object"]
-        own = None if at is None else blocks(ours["objects"])[at]
-        theirs_own = theirs["dataset_label_object"]
-        assert own == (frozenset(theirs["objects"][int(theirs_own)]) if theirs_own else None)
-
-
-@needs_released
-def test_main_objects_are_the_published_ones_where_partition_and_main_votes_leave_no_choice(annotated):
-    rows, _ = annotated
-    compared = 0
-    for image, theirs in published().items():
-        ours = rows[image]
-        votes = [part["main_votes"] for part in ours["objects"]]
-        if ours["n_optimal_partitions"] == 1 and votes.count(max(votes)) == 1:
-            main = blocks(ours["objects"])[ours["main_object"]]
-            assert main == frozenset(theirs["objects"][int(theirs["main_object"])])
-            compared += 1
-    assert compared > 3000
-
-
-@needs_released
-def test_partitions_are_as_good_as_the_published_ones_where_several_are(annotated):
-    rows, _ = annotated
-    weights = defaultdict(Counter)
-    for vote in rows_of("classify_votes.csv.gz"):
-        weights[vote["image"]].update(combinations(sorted(map(int, vote["selected"].split())), 2))
-
-    def inside(image, parts):
-        return sum(weights[image][pair] for part in parts for pair in combinations(sorted(part), 2))
-
-    tied = {image: row for image, row in published().items() if rows[image]["n_optimal_partitions"] > 1}
-    assert len(tied) == 205
-    for image, theirs in tied.items():
-        assert inside(image, blocks(rows[image]["objects"])) == inside(image, theirs["objects"])
-
-
-@needs_released
-def test_the_published_number_of_other_main_objects_lies_in_the_printed_range(annotated):
-    line = annotated[1].splitlines()[-1]
-    lowest, highest = (int(line.split(word)[1].split()[0]) for word in ("between", "and"))
-    summary = json.loads((RELEASED / "classify_summary.json").read_text())
-    assert lowest <= summary["main_is_not_dataset_object"] <= highest
-    assert highest - lowest < 60
-
-
-@needs_released
-def test_the_frequencies_of_the_released_contains_votes_are_what_numpy_counts(db):
-    call_command("replay", "contains", str(RELEASED / "real_votes.csv.gz"), dataset="real")
-    dataset = Dataset.objects.get(name="real")
-    assert ContainsVote.objects.filter(counted=True).count() == 226515
-    aggregate(dataset=dataset)
-    votes = rows_of("real_votes.csv.gz")
-    pairs, at = np.unique([f"{vote['image']} {vote['label']}" for vote in votes], return_inverse=True)
-    n_shown = np.bincount(at)
-    n_selected = np.bincount(at, weights=[vote["answer"] == "yes" for vote in votes])
-    found = frequencies_of(dataset).values_list("image__name", "label__index", "n_selected", "n_shown")
-    ours = {f"{image} {label}": counts for image, label, *counts in found}
-    assert ours == {pair: [s, n] for pair, s, n in zip(pairs, n_selected.tolist(), n_shown.tolist(), strict=True)}
-    assert Image.objects.filter(dataset_label=None).count() == 6182
-    assert not Form.objects.exists()

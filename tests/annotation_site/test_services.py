@@ -19,6 +19,7 @@ import pytest
 import redis
 from django.db import connection
 
+from annotation_site.services.addresses import origins_of_site, remember_port
 from annotation_site.services.embedded import services, wanted_parts
 from annotation_site.services.places import (
     LONGEST_SOCKET_PATH,
@@ -337,6 +338,35 @@ def test_the_network_beyond_this_machine_is_closed():
         client.connect(("192.0.2.1", 80))
     with pytest.raises(RuntimeError, match="loopback names only"):
         socket.getaddrinfo("example.org", 80)
+
+
+def test_a_command_prints_the_addresses_of_the_site_that_runs_or_ran(state, monkeypatch):
+    for name in ("PORT", "WORKER_ORIGIN", "STAFF_ORIGIN"):
+        monkeypatch.delenv(name, raising=False)
+    assert origins_of_site(state) == {}
+    remember_port(state, 9551)
+    found = origins_of_site(state)
+    assert (found["WORKER_ORIGIN"], found["STAFF_ORIGIN"]) == ("http://localhost:9551", "http://127.0.0.1:9551")
+    monkeypatch.setenv("WORKER_ORIGIN", "https://work.example.org")
+    assert origins_of_site(state)["WORKER_ORIGIN"] == "https://work.example.org"
+    monkeypatch.setenv("PORT", "8000")
+    assert origins_of_site(state) == {}
+
+
+@embedded_only
+def test_manage_prints_the_address_that_run_served(state):
+    remember_port(state, 9551)
+    hidden = ("PORT", "WORKER_ORIGIN", "STAFF_ORIGIN", "DJANGO_SETTINGS_MODULE")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden} | {"STATE_DIR": str(state)}
+    code = "from django.conf import settings; print(settings.WORKER_ORIGIN)"
+    done = subprocess.run(
+        [sys.executable, "-m", "annotation_site.services.command", "shell", "--no-imports", "-v", "0", "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "http://localhost:9551\n", done.stderr
 
 
 def test_no_wrapper_of_a_binary_package_is_imported():

@@ -50,6 +50,9 @@ def test_a_switch_reads_the_usual_words(monkeypatch, text, value):
         ),
         (lambda: environment.env_origin("NAME", ""), "http://annotate.example.org", "Use https"),
         (lambda: environment.env_origin("NAME", ""), "https://example.org/path", "scheme and host only"),
+        (lambda: environment.env_origin("NAME", ""), "https://example.org?a=b", "scheme and host only"),
+        (lambda: environment.env_origin("NAME", ""), "https://example.org#a", "scheme and host only"),
+        (lambda: environment.env_origin("NAME", ""), "https://example.org?", "scheme and host only"),
         (lambda: environment.env_origin("NAME", ""), "https://user@example.org", "scheme and host only"),
         (lambda: environment.env_origin("NAME", ""), "https://example.org:port", "scheme and host only"),
         (lambda: environment.env_origin("NAME", ""), "ftp://example.org", "scheme and host only"),
@@ -69,6 +72,22 @@ def test_an_unreadable_value_names_the_variable_and_the_way_out(monkeypatch, rea
 def test_http_is_for_this_machine_and_https_for_all_others(monkeypatch, origin):
     monkeypatch.setenv("NAME", origin + "/")
     assert environment.env_origin("NAME", "") == origin
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("HTTPS://Annotate.Example.ORG", "https://annotate.example.org"),
+        ("https://a.example.org:443/", "https://a.example.org"),
+        ("https://a.example.org:80", "https://a.example.org:80"),
+        ("http://LocalHost:80", "http://localhost"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("https://a.example.org:0443", "https://a.example.org"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_write_it(monkeypatch, written, meant):
+    monkeypatch.setenv("NAME", written)
+    assert environment.env_origin("NAME", "") == meant
 
 
 def test_a_list_drops_blanks(monkeypatch):

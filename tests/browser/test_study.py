@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth import get_user_model
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect
 
 from aggregation.tasks import aggregate_new_submissions
@@ -11,7 +12,8 @@ from catalog.models import Dataset, Image
 from classify_task.actions import classify_batch
 from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
-from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease
+from workforce.actions import close_batch
 from workforce.models import Batch, Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -176,6 +178,70 @@ def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, 
     expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     assert ClassifyVote.objects.get().main == 1
     open_page.problems.clear()  # the browser reports the refusal, 422, as an error
+
+
+def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(study, settings, open_page):
+    _, image, batch = study
+    page = open_page()
+    page.goto(worker_address(batch, settings))
+    box = page.locator(f'input[value="{image.public_id}"]')
+    box.check()
+    page.reload()
+    expect(box).to_be_checked()
+    expect(page.get_by_role("status")).to_have_text("1 of 2 ticked")
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    expect(box).not_to_be_checked()
+    assert page.evaluate("sessionStorage.length") == 0
+    assert ContainsVote.objects.get(selected=True).image == image
+
+
+def test_ticks_and_main_mark_outlive_a_reload_of_the_form_also_when_the_site_is_out_of_reach(site, settings, open_page):
+    form = make_form(labels=(0, 1, 2))
+    page = open_page()
+    page.goto(worker_address(form.hit.batch, settings))
+    address = page.url
+    page.get_by_role("checkbox", name="thing 0").check()
+    page.get_by_role("radio", name="Main object: thing 1").check()
+    page.context.set_offline(True)
+    with pytest.raises(PlaywrightError):
+        page.reload()
+    page.context.set_offline(False)
+    page.goto(address)
+    expect(page.get_by_role("checkbox", name="thing 0")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="thing 1")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="thing 2")).not_to_be_checked()
+    expect(page.get_by_role("radio", name="Main object: thing 1")).to_be_checked()
+    expect(page.get_by_role("status")).to_have_text("2 objects ticked, main object marked.")
+    open_page.problems.clear()  # the browser reports the lost connection as an error
+
+
+def test_a_browser_that_keeps_nothing_is_no_hindrance(study, settings, open_page):
+    _, image, batch = study
+    page = open_page()
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('no', 'SecurityError') } })"
+    )
+    page.goto(worker_address(batch, settings))
+    answer_both_grids(page, image)
+    assert Submission.objects.count() == 2
+
+
+def test_an_address_is_copied_and_the_unfolded_stays_so_while_the_page_renews_itself(study, site, settings, open_page):
+    dataset, image, batch = study
+    closed = close_batch(batch=make_batch(dataset))
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    sign_in(page, site)
+    page.get_by_role("link", name="Batches, and the addresses").click()
+    page.get_by_text("1 closed or replayed batch").click()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}&")
+    make_lease(batch)
+    expect(page.get_by_text("1 being worked on")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Batch {closed.pk}: CONTAINS")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy")).to_be_focused()
 
 
 HOSTILE = " ".join(

@@ -4,6 +4,7 @@ import pytest
 
 from catalog import reads as clock
 from catalog.actions import change_settings
+from catalog.models import Image
 from classify_task.actions import (
     InvalidAnswer,
     cast_vote,
@@ -13,14 +14,16 @@ from classify_task.actions import (
     settle_votes,
 )
 from classify_task.models import ClassifyVote, Form
-from classify_task.reads import counted_votes, images_waiting
+from classify_task.reads import counted_votes, form_labels, images_waiting
 from tests.factories import make_dataset, make_form, make_images, make_lease, make_worker, unique
 from workforce.actions import (
     AlreadySubmitted,
     close_batch,
     exclude_submission,
     expire_leases,
+    mark_aggregated,
     readmit_submission,
+    take_lease,
 )
 from workforce.models import Batch, Submission, Worker
 
@@ -63,12 +66,79 @@ def test_each_image_gets_one_form_with_its_labels_ascending_and_the_wanted_slots
     assert {form.hit.batch.kind for form in forms} == {"classify"}
 
 
-def test_an_image_that_has_a_form_gets_no_second_one():
+def reopen(image: Image, *labels: int) -> list[Form]:
+    return open_forms(dataset=image.dataset, labels_by_image={image.pk: list(labels)})
+
+
+def test_an_image_that_has_a_form_with_its_labels_gets_no_second_one():
     form = make_form(labels=(0, 1))
-    image = form.image
-    assert open_forms(dataset=image.dataset, labels_by_image={image.pk: [0, 1, 2]}) == []
+    assert reopen(form.image, 1, 0) == []
     assert Form.objects.get().labels == [0, 1]
-    assert open_forms(dataset=image.dataset, labels_by_image={}) == []
+    assert open_forms(dataset=form.image.dataset, labels_by_image={}) == []
+
+
+def test_a_form_that_nobody_was_given_is_replaced_when_the_candidate_labels_change():
+    form = make_form(labels=(0, 1), n_slots=2)
+    (new,) = reopen(form.image, 0, 1, 2)
+    form.hit.refresh_from_db()
+    assert (form.hit.closed_at is None, new.hit.closed_at, new.labels) == (False, None, [0, 1, 2])
+    assert new.hit.batch == form.hit.batch
+    assert [make_lease(new.hit.batch).hit_id for _ in range(2)] == [new.hit_id] * 2
+    assert take_lease(batch=new.hit.batch, worker=make_worker()) is None
+    assert form_labels([form.image_id]) == {form.image_id: [0, 1, 2]}
+
+
+def test_a_replaced_form_goes_to_the_batch_of_the_settings_under_which_the_labels_were_found():
+    form = make_form(labels=(0, 1))
+    settings = change_settings(dataset=form.image.dataset, min_shown=3)
+    (new,) = reopen(form.image, 0, 2)
+    assert new.hit.batch.settings == settings
+
+
+def test_a_form_that_nobody_was_given_is_withdrawn_when_no_question_is_left():
+    form = make_form(labels=(0, 1))
+    assert reopen(form.image) == []
+    form.hit.refresh_from_db()
+    assert form.hit.closed_at is not None
+    assert form_labels([form.image_id]) == {}
+
+
+@pytest.mark.parametrize("handed_in", [False, True])
+def test_a_form_in_somebodys_hands_stays_as_it_is_and_the_difference_can_be_read(handed_in):
+    form = make_form(labels=(0, 1))
+    lease = make_lease(form.hit.batch)
+    if handed_in:
+        record_vote(lease=lease, selected=[0], main=0, idempotency_key="k")
+    assert reopen(form.image, 0, 1, 2) == []
+    assert form_labels([form.image_id]) == {form.image_id: [0, 1]}
+    assert answer(form, [1], 1).state == "confirmed"
+
+
+def test_an_image_whose_form_was_closed_unanswered_gets_another_in_another_batch():
+    form = make_form(labels=(0, 1))
+    close_batch(batch=form.hit.batch)
+    assert form_labels([form.image_id]) == {}
+    (new,) = reopen(form.image, 0, 1)
+    assert new.hit.batch != form.hit.batch
+    assert reopen(form.image, 0, 1) == []
+
+
+def test_an_image_whose_closed_form_has_an_answer_gets_no_other_until_that_counts_no_more():
+    form = make_form(labels=(0, 1))
+    submission = answer(form, [0], 0)
+    close_batch(batch=form.hit.batch)
+    assert reopen(form.image, 0, 1, 2) == []
+    exclude_submission(submission=submission, reason="too fast")
+    settle(submission)
+    assert [new.labels for new in reopen(form.image, 0, 1, 2)] == [[0, 1, 2]]
+
+
+def test_an_image_with_replayed_answers_gets_no_form_even_if_none_of_them_counts():
+    form = make_form(labels=(0, 1))
+    close_batch(batch=form.hit.batch)
+    Batch.objects.update(marketplace="replay")
+    assert reopen(form.image, 0, 1, 2) == []
+    assert form_labels([form.image_id]) == {form.image_id: [0, 1]}
 
 
 def test_forms_of_one_dataset_and_settings_version_share_a_batch():
@@ -94,7 +164,16 @@ def test_an_image_waits_until_its_form_has_all_its_answers():
     form = make_form(n_slots=2)
     for waiting in ({form.image_id}, set()):
         answer(form, [0], 0)
+        mark_aggregated(submission_ids=[submission.pk for submission in Submission.objects.all()])
         assert images_waiting([form.image_id]) == waiting
+
+
+def test_an_image_waits_until_all_its_answers_are_aggregated():
+    form = make_form(n_slots=1)
+    submission = answer(form, [0], 0)
+    assert images_waiting([form.image_id]) == {form.image_id}
+    mark_aggregated(submission_ids=[submission.pk])
+    assert images_waiting([form.image_id]) == set()
 
 
 # Answers

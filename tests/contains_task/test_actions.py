@@ -1,5 +1,6 @@
 """From ticked images to votes, and which of the votes count."""
 
+from collections import Counter
 from itertools import permutations
 
 import pytest
@@ -8,7 +9,7 @@ from django.db.models import QuerySet
 from catalog import reads as clock
 from contains_task.actions import ForeignCell, cast_votes, open_grids, record_votes, settle_votes
 from contains_task.models import ContainsVote, Grid, GridCell
-from contains_task.reads import images_waiting
+from contains_task.reads import cells_to_show, images_waiting
 from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease, make_worker, unique
 from workforce.actions import (
     AlreadySubmitted,
@@ -16,9 +17,10 @@ from workforce.actions import (
     close_batch,
     exclude_submission,
     expire_leases,
+    mark_aggregated,
     readmit_submission,
 )
-from workforce.models import Slot, Submission, Worker
+from workforce.models import Lease, Slot, Submission, Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -79,13 +81,55 @@ def test_no_grids_are_opened_in_a_closed_batch():
 def test_images_wait_until_every_slot_of_their_grid_is_filled_or_the_batch_is_closed():
     grid = make_grid(n_images=1, n_slots=2)
     image = grid.cells.get().image_id
-    answer(grid)
-    assert images_waiting([image]) == {image}
-    answer(grid)
-    assert images_waiting([image]) == set()
+    for waiting in ({image}, set()):
+        submission = answer(grid)
+        mark_aggregated(submission_ids=[submission.pk])
+        assert images_waiting([image]) == waiting
     other = make_grid(n_images=1)
     close_batch(batch=other.hit.batch)
     assert images_waiting([other.cells.get().image_id]) == set()
+
+
+def test_images_wait_until_all_answers_to_their_pairs_are_aggregated():
+    dataset = make_dataset(contains_answers=1)
+    images = make_images(dataset, 2)
+    grids = [make_grid(images=shown, label=label) for label, shown in enumerate([images, images[:1]])]
+    submissions = [answer(grid) for grid in grids]
+    both = {image.pk for image in images}
+    assert images_waiting(both) == both
+    mark_aggregated(submission_ids=[submissions[0].pk])
+    assert images_waiting(both) == {images[0].pk}
+    mark_aggregated(submission_ids=[submissions[1].pk])
+    assert images_waiting(both) == set()
+
+
+# What a person sees
+
+
+def test_every_lease_shows_the_same_cells_in_an_order_of_its_own_that_a_reload_keeps():
+    grid = make_grid(n_images=8, n_slots=5)
+    leases = [make_lease(grid.hit.batch) for _ in range(5)]
+    orders = [[cell.image.public_id for cell in cells_to_show(lease)] for lease in leases]
+    assert all(sorted(order) == sorted(ids(grid)) for order in orders)
+    assert len({tuple(order) for order in [ids(grid), *orders]}) == 6
+    again = Lease.objects.get(pk=leases[0].pk)
+    assert [cell.image.public_id for cell in cells_to_show(again)] == orders[0]
+
+
+def test_every_cell_comes_first_as_often_as_the_others():
+    grid = make_grid(n_images=4, n_slots=200)
+    first = Counter(cells_to_show(make_lease(grid.hit.batch))[0].position for _ in range(200))
+    # 50 are expected of each; fewer than 25 or more than 75 would come once in 10,000 runs.
+    assert len(first) == 4
+    assert all(25 <= n <= 75 for n in first.values())
+
+
+def test_the_raw_answer_tells_in_which_order_the_cells_were_shown():
+    grid = make_grid(n_images=5)
+    lease = make_lease(grid.hit.batch)
+    shown = [cell.image.public_id for cell in cells_to_show(lease)]
+    submission = record_votes(lease=lease, selected=shown[:1], idempotency_key="k")
+    assert submission.answer == {"selected": shown[:1], "shown": shown}
 
 
 # Answers

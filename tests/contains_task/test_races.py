@@ -26,7 +26,7 @@ def test_an_exclusion_made_during_a_pass_is_taken_in_by_the_next():
     exclude = partial(exclude_submission, submission=submission, reason="too fast")
     with (
         while_another_has_done(obstacle) as other,
-        started(aggregate_new_submissions) as aggregated,
+        started(partial(aggregate_new_submissions, dataset=image.dataset)) as aggregated,
     ):
         assert waits(aggregated)
         with started(exclude) as excluded:

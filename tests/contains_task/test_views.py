@@ -266,6 +266,14 @@ def test_a_grid_is_shown_only_to_who_was_given_it():
     assert not Worker.objects.exists(), "looking must not make anybody known"
 
 
+@pytest.mark.parametrize("parameter", ["worker", "PROLIFIC_PID"])
+def test_who_opens_somebody_elses_grid_is_led_to_their_own(parameter):
+    grid = make_grid()
+    response = worker_client().get(f"/contains/{grid.hit.public_id}/?{parameter}=stranger")
+    assert response.status_code == 403
+    assert f'href="/join/{grid.hit.batch.public_id}?worker=stranger"' in response.content.decode()
+
+
 def test_an_unknown_grid_is_not_found():
     assert worker_client().get("/contains/no-such-hit/?worker=ann").status_code == 404
 

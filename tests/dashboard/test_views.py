@@ -9,15 +9,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from aggregation.actions import aggregate
+from aggregation.models import CandidateSet
+from catalog.actions import change_settings
 from catalog.models import Dataset, Image
 from classify_task.actions import classify_batch, record_vote
 from contains_task.actions import record_votes
 from contains_task.models import Grid
+from dashboard.reads import progress_of_batches
 from tests.factories import (
     make_batch,
     make_dataset,
     make_form,
     make_grid,
+    make_hits,
     make_images,
     make_lease,
     make_worker,
@@ -128,7 +132,10 @@ def test_a_batch_is_listed_with_its_progress_and_address(settings):
     make_lease(batch)
     text = page("/")
     wanted = batch.settings.contains_answers
-    assert f"https://work.example.org/join/{batch.public_id}?PROLIFIC_PID=" in text
+    placeholders = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
+    assert f'value="https://work.example.org/join/{batch.public_id}?{placeholders}" readonly' in text
+    assert f'href="https://work.example.org/join/{batch.public_id}?worker=researcher' in text
+    assert f"<code>https://work.example.org/join/{batch.public_id}?worker=NAME</code>" in text
     assert f"1 of {wanted} answers in · 1 being worked on · {wanted - 2} free" in " ".join(text.split())
 
 
@@ -138,6 +145,60 @@ def test_a_closed_or_replayed_batch_has_no_address(marketplace):
     if marketplace == "link":
         close_batch(batch=batch)
     assert f"/join/{batch.public_id}" not in page("/")
+
+
+def test_two_batches_of_a_kind_can_be_told_apart():
+    dataset = make_dataset()
+    first = make_batch(dataset, completion_code="C0DE<7>", hits_per_worker=5)
+    change_settings(dataset=dataset, min_shown=2)
+    second = make_batch(dataset, completion_url="https://app.example.org/complete?cc=C1&n=2")
+    make_grid(batch=first)
+    text = " ".join(page("/").split())
+    [of_second, of_first] = re.split(r'<article class="batch"', text)[1:]
+    for batch, shown in ((first, of_first), (second, of_second)):
+        assert f"Batch {batch.pk}: CONTAINS" in shown
+        assert f"settings version {batch.settings.version}" in shown
+        assert f"{batch.created_at:%b %Y}" in shown
+        assert f"./manage close {batch.pk}<" in shown
+    assert "1 HIT ·" in of_first
+    assert "at most 5 per person" in of_first
+    assert "completion code <code>C0DE<7></code>" in of_first
+    assert "no limit per person" in of_second
+    assert "no completion code" in of_second
+    assert "leads to <code>https://app.example.org/complete?cc=C1&n=2</code>" in of_second
+
+
+def test_what_is_over_is_folded_and_what_was_replayed_is_not_counted():
+    dataset = make_dataset()
+    closed = close_batch(batch=make_grid(batch=make_batch(dataset), n_slots=1).hit.batch)
+    replayed = make_batch(dataset, marketplace="replay")
+    make_hits(7, 3, batch=replayed)
+    current = make_batch(dataset)
+    before, folded = page("/").split("<details")
+    assert "2 closed or replayed batches" in folded
+    assert f"Batch {current.pk}:" in before
+    assert f"Batch {closed.pk}:" in folded
+    assert f"Batch {replayed.pk}:" in folded
+    assert closed.pk in progress_of_batches()
+    assert replayed.pk not in progress_of_batches()
+
+
+def test_the_results_lead_to_the_batches_of_their_dataset():
+    dataset = make_dataset()
+    assert f'href="/#dataset-{dataset.pk}"' in page(f"/datasets/{dataset.name}/")
+    assert f'id="dataset-{dataset.pk}"' in page("/")
+
+
+def test_a_form_that_offers_other_labels_than_the_candidates_is_flagged():
+    dataset = make_dataset(contains_answers=1, min_shown=1)
+    settled, followed, _ = settled_and_followed(dataset)
+    words = "the candidate labels are other ones now"
+    assert words not in page(f"/images/{followed.public_id}/")
+    CandidateSet.objects.filter(image=followed).update(labels=[0, 3])
+    text = page(f"/images/{followed.public_id}/")
+    assert words in text
+    assert "It offers thing 0, thing 1;" in text
+    assert words not in page(f"/images/{settled.public_id}/")
 
 
 @pytest.mark.parametrize("name", ["a/b", "what?", "100% <b>", "näh me", "#1"])

@@ -121,9 +121,14 @@ def _() -> None:
     settings_row(contains_answers=0).save()
 
 
-@breaks("settings_ratio_is_a_proper_fraction")
+@breaks("settings_ratio_is_above_0_and_at_most_1")
 def _() -> None:
-    settings_row(ratio_numerator=3, ratio_denominator=2).save()
+    settings_row(ratio_numerator=0).save()
+
+
+@breaks("settings_grid_of_500_images_or_fewer")
+def _() -> None:
+    settings_row(images_per_grid=501).save()
 
 
 @breaks("settings_candidates_fit_a_form")
@@ -230,7 +235,7 @@ def _() -> None:
 @breaks("one_standing_exclusion_per_submission")
 def _() -> None:
     stored = submission_of(make_lease(make_hits()[0].batch))
-    exclude_submission(submission=stored, reason="one"), exclude_submission(submission=stored, reason="two")
+    twice(exclude_submission(submission=stored, reason="one"))
 
 
 @breaks("exclusion_has_a_reason")

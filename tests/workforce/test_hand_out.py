@@ -9,17 +9,19 @@ from workforce.actions import (
     FREE_FOR_WORKER,
     BatchClosed,
     NotHandedOut,
-    add_slots,
     close_batch,
+    expire_leases,
     identify_worker,
+    mark_aggregated,
     open_batch,
     publish_hits,
     resume_lease,
     submit,
     take_lease,
+    withdraw_hits,
 )
 from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
-from workforce.reads import has_open_slot, hits_with_open_slots, n_done
+from workforce.reads import hits_with_open_slots, n_done, not_aggregated
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +107,35 @@ def test_closing_a_batch_has_its_submissions_aggregated_again_and_waits_for_no_f
     assert hit not in hits_with_open_slots()
 
 
+def test_closing_a_batch_has_the_other_batches_of_its_dataset_aggregated_again_too_and_no_other_dataset():
+    batch = make_batch()
+    (mine,), (other,) = make_hits(batch=make_batch(batch.dataset)), make_hits()
+    submissions = [do(make_lease(hit.batch)) for hit in (mine, other)]
+    mark_aggregated(submission_ids=[submission.pk for submission in submissions])
+    close_batch(batch=batch)
+    assert list(not_aggregated()) == submissions[:1]
+
+
+def test_hits_that_nobody_was_given_can_be_withdrawn_and_all_others_stay():
+    batch = make_batch()
+    hits = make_hits(4, 2, batch=batch)
+    done, held, given_back = (make_lease(batch, worker) for worker in [make_worker() for _ in range(3)])
+    assert {done.hit_id, held.hit_id, given_back.hit_id} == {hits[0].pk, hits[1].pk}
+    do(done)
+    Lease.objects.filter(pk=given_back.pk).update(expires_at=given_back.created_at)
+    expire_leases()
+    assert withdraw_hits(hit_ids=[hit.pk for hit in hits[:3]]) == {hits[2].pk}
+    assert withdraw_hits(hit_ids=[hits[2].pk]) == withdraw_hits(hit_ids=[]) == set()
+    hits[2].refresh_from_db()
+    assert (hits[2].closed_at is None, hits[2].slots.count()) == (False, 0)
+    worker = make_worker()
+    handed_out = []
+    while (lease := take_lease(batch=batch, worker=worker)) is not None:
+        do(lease)
+        handed_out.append(lease.hit_id)
+    assert handed_out == [hits[1].pk, hits[3].pk]
+
+
 def test_closing_a_batch_twice_keeps_the_first_moment():
     batch = make_batch()
     first = close_batch(batch=batch).closed_at
@@ -137,17 +168,6 @@ def test_a_hit_in_hand_does_not_count_towards_hits_per_worker_before_it_is_hande
     worker = make_worker()
     held = make_lease(batch, worker)
     assert make_lease(batch, worker).pk == held.pk
-
-
-def test_further_slots_are_handed_out_to_people_who_have_not_had_the_hit():
-    (hit,) = make_hits(1, 1)
-    worker = make_worker()
-    do(make_lease(hit.batch, worker))
-    assert not has_open_slot(hit.batch)
-    add_slots(hit=hit, n_slots=2)
-    assert has_open_slot(hit.batch)
-    assert take_lease(batch=hit.batch, worker=worker) is None
-    assert {make_lease(hit.batch).slot.number for _ in range(2)} == {1, 2}
 
 
 def test_a_lease_lasts_as_long_as_the_settings_of_its_batch_say():

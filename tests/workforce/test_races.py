@@ -9,6 +9,8 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,9 +19,22 @@ from django.db import connection
 from django.db.models import Count, F
 from django.utils import timezone
 
+from aggregation.actions import aggregate, aggregate_new_submissions, forget
+from catalog.models import Image
+from classify_task.actions import classify_batch, open_forms, record_vote
 from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
-from tests.factories import make_batch, make_dataset, make_grid, make_hits, make_lease, make_worker, unique
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_form,
+    make_grid,
+    make_hits,
+    make_images,
+    make_lease,
+    make_worker,
+    unique,
+)
 from tests.threads import in_threads, started, waits, while_another_has_done
 from workforce.actions import (
     AlreadySubmitted,
@@ -32,6 +47,7 @@ from workforce.actions import (
     take_lease,
 )
 from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
+from workforce.reads import not_aggregated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -323,6 +339,103 @@ def test_hits_that_are_being_added_are_closed_with_their_batch():
         other.end(commit=True)
         closed.result(10)
     assert HIT.objects.exclude(closed_at=None).count() == 2
+
+
+def image_waiting_for_its_form() -> Image:
+    """An image whose answers lead to a form, of a dataset that has an answered form in its CLASSIFY batch already."""
+    dataset = make_dataset(contains_answers=1, classify_answers=1, min_shown=1)
+    ready, image = make_images(dataset, 2)
+    form = make_form(labels=(0, 1), image=ready)
+    record_vote(lease=make_lease(form.hit.batch), selected=[0], main=0, idempotency_key=unique("key"))
+    for label in (0, 1):
+        lease = make_lease(make_grid(images=[image], label=label).hit.batch)
+        record_votes(lease=lease, selected=[image.public_id], idempotency_key=unique("key"))
+    return image
+
+
+def test_a_batch_closed_during_a_pass_that_adds_forms_to_it_is_closed_with_them_and_neither_fails():
+    image = image_waiting_for_its_form()
+    batch = Batch.objects.get(kind="classify")
+    closing = []
+
+    def close_meanwhile(execute, sql, params, many, context):
+        # The pass has locked the submissions by now, and not yet the batch.
+        if sql.strip().startswith("WITH touched AS"):
+            closing.append(pool.submit(close_and_let_go, batch))
+            assert waits(closing[0])
+        return execute(sql, params, many, context)
+
+    with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(close_meanwhile):
+        assert aggregate_new_submissions(dataset=image.dataset) == 3
+        closing[0].result(10)
+    assert image.forms.get().hit.closed_at is not None
+    aggregate()
+    assert [form.hit.batch_id == batch.pk for form in image.forms.order_by("id")] == [True, False]
+
+
+def close_and_let_go(batch: Batch) -> None:
+    try:
+        close_batch(batch=batch)
+    finally:
+        connection.close()
+
+
+def test_a_pass_that_waits_for_a_batch_that_is_being_closed_puts_its_forms_into_another():
+    dataset = make_dataset(contains_answers=1, min_shown=1)
+    (image,) = make_images(dataset, 1)
+    grids = [make_grid(images=[image], label=label) for label in (0, 1)]
+    batch = classify_batch(dataset=dataset)
+    # Closed by somebody whose transaction goes on; the answers come in behind it and are not locked by it.
+    with while_another_has_done(partial(close_batch, batch=batch)) as other:
+        for grid in grids:
+            record_votes(lease=make_lease(grid.hit.batch), selected=[image.public_id], idempotency_key=unique("key"))
+        with started(partial(aggregate, dataset=dataset)) as aggregated:
+            assert waits(aggregated)
+            other.end(commit=True)
+            assert aggregated.result(10) == 2
+    form = image.forms.get()
+    assert (form.hit.batch_id == batch.pk, form.hit.closed_at) == (False, None)
+
+
+def test_closing_a_batch_and_starting_its_dataset_anew_at_once_wait_for_each_other_and_both_happen():
+    for _ in range(ROUNDS):
+        batch = make_batch()
+        for hit in make_hits(3, 2, batch=batch):
+            for _ in range(2):
+                hand_in(make_lease(hit.batch))
+        acts = [partial(close_batch, batch=batch), partial(forget, dataset=batch.dataset)] * 2
+        in_threads(4, partial(do_one, acts))
+        assert not_aggregated(batch.dataset).count() == 6
+
+
+def do_one(acts: list[Callable[[], object]], number: int) -> None:
+    acts[number]()
+
+
+def test_a_form_that_is_just_being_handed_out_is_not_withdrawn():
+    form = make_form(labels=(0, 1), n_slots=1)
+    dataset, wanted = form.image.dataset, {form.image_id: [0, 1, 2]}
+    take = partial(take_lease, batch=form.hit.batch, worker=make_worker())
+    with (
+        while_another_has_done(take) as other,
+        started(partial(open_forms, dataset=dataset, labels_by_image=wanted)) as opened,
+    ):
+        assert waits(opened)
+        other.end(commit=True)
+        assert opened.result(10) == []
+    form.hit.refresh_from_db()
+    assert form.hit.closed_at is None
+
+
+def test_whoever_meets_the_withdrawal_of_a_form_is_given_the_one_that_replaces_it():
+    form = make_form(labels=(0, 1), n_slots=1)
+    dataset, wanted = form.image.dataset, {form.image_id: [0, 1, 2]}
+    replace = partial(open_forms, dataset=dataset, labels_by_image=wanted)
+    ask = partial(take_lease, batch=form.hit.batch, worker=make_worker())
+    with while_another_has_done(replace) as other, started(ask) as asked:
+        assert waits(asked)
+        other.end(commit=True)
+        assert asked.result(10).hit.form.labels == [0, 1, 2]
 
 
 def test_the_sweep_waits_for_nobody_and_leaves_an_answer_that_is_just_coming_in_alone():

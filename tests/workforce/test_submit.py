@@ -4,6 +4,7 @@ import pytest
 
 from tests.factories import make_hits, make_lease, make_worker
 from workforce.actions import (
+    AlreadyExcluded,
     AlreadySubmitted,
     exclude_submission,
     mark_aggregated,
@@ -12,7 +13,8 @@ from workforce.actions import (
     submit,
 )
 from workforce.models import Lease, Slot, Submission
-from workforce.reads import ForeignToken, lease_of_token, not_aggregated, pseudonym, work_token
+from workforce.pages import ForeignToken, lease_of_token, work_token
+from workforce.reads import not_aggregated, pseudonym
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +103,16 @@ def test_a_submission_can_be_excluded_again_after_it_was_readmitted(lease):
         exclude_submission(submission=submission, reason=reason)
         readmit_submission(submission=submission)
     assert [row.reason for row in submission.exclusions.order_by("id")] == ["first", "second"]
+
+
+def test_a_second_exclusion_is_refused_with_the_first_ones_reason_and_changes_nothing(lease):
+    submission, _ = send(lease)
+    exclude_submission(submission=submission, reason="answered in 2 s")
+    mark_aggregated(submission_ids=[submission.pk])
+    with pytest.raises(AlreadyExcluded, match=f"Submission {submission.pk} .*'answered in 2 s'.*Readmit"):
+        exclude_submission(submission=submission, reason="too fast")
+    assert [row.reason for row in submission.exclusions.all()] == ["answered in 2 s"]
+    assert not not_aggregated().exists()
 
 
 def test_marking_a_dataset_for_aggregation_touches_no_other(lease):

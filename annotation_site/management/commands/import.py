@@ -9,7 +9,7 @@ from tqdm import tqdm
 from annotation_site.imports import Outcome, import_images, wanted_images
 from annotation_site.label_import import import_labels
 from annotation_site.refusals import as_command_errors
-from annotation_site.study import dataset_for_import
+from annotation_site.study import dataset_for_import, without_dataset_label
 from annotation_site.tables import Refusal
 
 
@@ -53,6 +53,11 @@ class Command(BaseCommand):
 
     def report(self, outcome: Outcome, name: str) -> None:
         self.stdout.write(f"Dataset {name}: {outcome.added:,} images added, {outcome.known:,} there already.")
+        if outcome.unlabelled:
+            self.stderr.write(
+                f"{without_dataset_label(outcome.unlabelled)} The column label of a manifest or sub-folders named by "
+                "class give it, at the first import of an image."
+            )
         self.list_refused(outcome.refused)
 
     def list_refused(self, refused: list[Refusal]) -> None:

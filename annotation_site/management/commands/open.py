@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from annotation_site.refusals import as_command_errors
-from annotation_site.study import Opened, Pay, address_of, open_classify, open_contains
+from annotation_site.study import Opened, Pay, address_of, open_classify, open_contains, without_dataset_label
 from catalog.models import Dataset
 from catalog.reads import dataset_named
 
@@ -40,6 +40,8 @@ class Command(BaseCommand):
         opened: Opened = open_contains(dataset=dataset, pairs=pairs, pay=pay, again=again)
         if opened.n_known:
             self.stderr.write(f"{opened.n_known:,} pairs were opened before; --again opens them once more.")
+        if opened.n_unlabelled:
+            self.stderr.write(without_dataset_label(opened.n_unlabelled))
         self.stderr.write(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids.")
         if opened.batch.closed_at:
             self.stderr.write("Their batch is closed.")

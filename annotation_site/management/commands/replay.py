@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from annotation_site.replay.actions import KINDS, STEPS, Replayed, replay
 from annotation_site.replay.files import BadFile
+from annotation_site.study import without_dataset_label
 from catalog.actions import BadName
 
 
@@ -18,10 +19,11 @@ class Command(BaseCommand):
         "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or per "
         "worker where the file has that column. Columns: classify: image, dataset_label, annotator, main, selected "
         "(labels with spaces between); contains: image, label, rater, answer (yes, maybe or no; yes is selected). "
-        "Optional, as exported: worker, role, state, submitted_at; settings_version is not read, the answers "
-        "are recorded under the dataset's current settings. A dataset that does not exist is made, on the "
-        "ImageNet classes. An apostrophe that the export put before = + - @ tab or carriage return is taken off again. "
-        "Answers that are stored already are left alone; a bad row stops it and nothing is loaded."
+        "Optional, as exported: worker, role, state, submitted_at and, for contains, dataset_label; settings_version "
+        "and submission are not read, the answers are recorded under the dataset's current settings. A dataset that "
+        "does not exist is made, on the ImageNet classes. An apostrophe that the export put before = + - @ "
+        "tab or carriage return is taken off again. Answers that are stored already are left alone; a bad row stops it "
+        "and nothing is loaded."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,6 +40,13 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except BadFile as error:
             raise CommandError(f"{error} Nothing was loaded.") from error
+        if kind == "contains" and done.n_unlabelled:
+            self.stderr.write(without_dataset_label(done.n_unlabelled))
+        if kind == "classify" and done.n_waiting:
+            self.stderr.write(
+                f"{done.n_waiting:,} images have forms that still wait for people: they are annotated when those are "
+                "answered, or once ./manage close ends their batch."
+            )
         self.stdout.write(summary(done, time.monotonic() - begin))
 
 

@@ -1,0 +1,49 @@
+"""The command line: our own commands come first, and usage lines say ./manage."""
+
+from textwrap import shorten
+
+from django.core.management import BaseCommand, ManagementUtility, get_commands, load_command_class
+
+OURS = "annotation_site"
+LONGEST_LINE = 100
+
+
+class CommandLine(ManagementUtility):
+    """Django's command line, which otherwise lists some thirty commands of its own without a word on any."""
+
+    def __init__(self, words: list[str]) -> None:
+        super().__init__(words)
+        self.prog_name = words[0]
+
+    def main_help_text(self, commands_only: bool = False) -> str:
+        commands = get_commands()
+        if commands_only:
+            return super().main_help_text(commands_only)
+        ours = sorted(name for name, app in commands.items() if app == OURS)
+        width = max(map(len, ours))
+        lines = [f"  {name:{width}}  {first_sentence(load_command_class(OURS, name).help)}" for name in ours]
+        others = ", ".join(sorted(commands.keys() - set(ours)))
+        return "\n".join(
+            [f"Usage: {self.prog_name} COMMAND; {self.prog_name} help COMMAND tells more.", "", *lines, ""]
+            + [f"Django's own: {others}."]
+        )
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        command = super().fetch_command(subcommand)
+        add_arguments = command.add_arguments
+
+        def add_arguments_and_name(parser) -> None:
+            # Django puts the last part of a path here, and the parsers of subcommands copy it.
+            parser.prog = f"{self.prog_name} {subcommand}"
+            add_arguments(parser)
+
+        command.add_arguments = add_arguments_and_name
+        return command
+
+
+def first_sentence(text: str) -> str:
+    """
+    >>> first_sentence("Load a file (.csv or .csv.gz). Then rest.")
+    'Load a file (.csv or .csv.gz)'
+    """
+    return shorten(text.partition(". ")[0].rstrip("."), LONGEST_LINE, placeholder=" …")

@@ -1,0 +1,151 @@
+"""`./manage import images` from a CSV manifest."""
+
+
+import pytest
+
+from catalog.actions import create_dataset
+from catalog.models import Dataset, Image, LabelSet
+from tests.factories import make_dataset
+from tests.importing import import_into, import_labels, labels_by_name, manifest
+from tests.pictures import write
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+
+
+def test_a_manifest_gives_names_and_labels(folder):
+    for name in ("a.jpg", "sub/b.jpg", "c.jpg"):
+        write(folder / name)
+    dataset = make_dataset()
+    rows = ["\ufefffile,name,label", "a.jpg,first,2", "./sub/b.jpg,,n00000003", "", 'c.jpg,"x, y",', ""]
+    table = manifest(folder, "\r\n".join(rows))
+    assert import_into(dataset, table).refused == []
+    assert labels_by_name(dataset) == {"first": 2, "sub/b.jpg": 3, "x, y": None}
+
+
+def test_a_label_may_be_a_word_that_one_class_alone_has(folder):
+    write(folder / "a.jpg")
+    text = "index,words,wnid\n0,crane,\n1,crane,\n2,\"House finch, linnet\",n0002\n3,7,\n7,\"linnets, 0\",\n"
+    assert import_labels(folder, text).error == ""
+    create_dataset(name="garden", label_set=LabelSet.objects.get(name="birds"))
+    given = {"linnet": 2, "HOUSE FINCH": 2, "house finch, Linnet": 2, "n0002": 2, "7": 7, "0": 0}
+    rows = [f'a.jpg,{n},"{word}"' for n, word in enumerate(given)]
+    table = manifest(folder, "\n".join(["file,name,label", *rows, "a.jpg,x,crane", "a.jpg,y,finch"]))
+    result = import_into("garden", table)
+    found = labels_by_name(Dataset.objects.get(name="garden"))
+    assert [found[str(n)] for n in range(len(given))] == list(given.values())
+    assert "line 8 (a.jpg): 'crane' is a word of several classes of birds: write the index, 0, 1" in result.refused
+    assert "line 9 (a.jpg): 'finch' is no class of birds: write a class index, a wnid or a word of it" in result.refused
+
+
+def test_a_row_with_several_faults_is_told_all_of_them(folder):
+    write(folder / "a.jpg")
+    rows = ["a.jpg,one,", f"absent.jpg,{'x' * 501},nonsense", "../a.jpg,one,nonsense", "a.jpg,one,nonsense"]
+    result = import_into(make_dataset(), manifest(folder, "file,name,label\n" + "\n".join(rows)))
+    words = [
+        ("line 3", "it cannot be read (No such file", "'nonsense' is no class", "a name has 1 to 500 characters"),
+        ("line 4", "it leads out", "'nonsense' is no class", "'one' stands in line 2"),
+        ("line 5", "'nonsense' is no class", "'one' stands in line 2"),
+    ]
+    assert len(result.refused) == len(words)
+    for line, expected in zip(result.refused, words, strict=True):
+        assert all(word in line for word in expected), line
+
+
+def test_a_manifest_may_have_files_alone_and_lie_elsewhere_than_the_caller(folder, monkeypatch, tmp_path):
+    write(folder / "a.jpg")
+    manifest(folder, "file\na.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    dataset = make_dataset()
+    assert import_into(dataset, "pictures/manifest.csv").error == ""
+    assert set(labels_by_name(dataset)) == {"a.jpg"}
+
+
+def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_path):
+    write(folder / "a.jpg")
+    write(tmp_path / "outside.jpg")
+    (folder / "link.jpg").symlink_to(tmp_path / "outside.jpg")
+    (folder / "sub").mkdir()
+    long = "x" * 501
+    rows = [
+        "a.jpg,good,1",
+        "a.jpg,other,4",
+        "../outside.jpg,up,",
+        "sub/../../outside.jpg,up2,",
+        f"{tmp_path}/outside.jpg,absolute,",
+        "link.jpg,link,",
+        "absent.jpg,absent,",
+        "sub,folder,",
+        ",empty,",
+        "a.jpg,good,1",
+        "a.jpg,too,many,cells",
+        "a.jpg",
+        f"a.jpg,{long},",
+        '"a.jpg","two\nlines",',
+        "a.jpg,last,",
+    ]
+    dataset = make_dataset()
+    result = import_into(dataset, manifest(folder, "file,name,label\n" + "\n".join(rows)))
+    assert set(labels_by_name(dataset)) == {"good", "last"}
+    assert "2 images added" in result.out
+    assert "13 not imported" in result.error
+    expected = [
+        "line 3 (a.jpg): '4' is no class",
+        "line 4 (../outside.jpg): it leads out",
+        "line 5 (sub/../../outside.jpg): it leads out",
+        f"line 6 ({tmp_path}/outside.jpg): it leads out",
+        "line 7 (link.jpg): it is a link out of the folder",
+        "line 8 (absent.jpg): it cannot be read (No such file",
+        "line 9 (sub): it is a folder",
+        "line 10 (): the column file is empty",
+        "line 11 (a.jpg): the name 'good' stands in line 2",
+        "line 12: it has 4 cells",
+        "line 13: it has 1 cells",
+        "line 14 (a.jpg): a name has 1 to 500 characters, this one 501",
+        "line 15 (a.jpg): the name 'two\\nlines' has characters",
+    ]
+    assert len(result.refused) == len(expected)
+    for line, start in zip(result.refused, expected, strict=True):
+        assert line.startswith(start), (line, start)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no column 'file'"),
+        (b"path\na.jpg\n", "no column 'file'"),
+        (b"file,class\na.jpg,3\n", "column 'class', which has no meaning here"),
+        (b"file,file\na.jpg,3\n", "a column twice"),
+        (b"file\n\xff\xfe\n", "not UTF-8"),
+        (b'file\n"a.jpg\n', "line 2: unexpected end of data"),
+        (b"file\n" + b"x" * 200_000, "line 2: field larger than"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_refused_whole(folder, content, reason):
+    dataset = make_dataset()
+    result = import_into(dataset, write(folder / "manifest.csv", content))
+    assert reason in result.error
+    assert not dataset.images.exists()
+
+
+def test_an_image_is_not_given_as_a_manifest(folder):
+    assert "not UTF-8" in import_into(make_dataset(), write(folder / "a.jpg")).error
+
+
+def test_another_label_for_an_image_that_is_there_is_refused_not_lost(folder):
+    write(folder / "a.jpg")
+    dataset = make_dataset()
+    import_into(dataset, manifest(folder, "file,label\na.jpg,1\n"))
+    result = import_into(dataset, manifest(folder, "file,label\na.jpg,2\n"))
+    assert "'a.jpg' is there already with the dataset label 1: thing 1" in result.refused[0]
+    assert labels_by_name(dataset) == {"a.jpg": 1}
+    assert import_into(dataset, manifest(folder, "file,label\na.jpg,\n")).error == ""
+
+
+def test_an_image_known_only_by_its_answers_gets_its_file(folder):
+    dataset = make_dataset()
+    label = dataset.label_set.labels.get(index=1)
+    Image.objects.create(dataset=dataset, name="a.jpg", dataset_label=label)
+    write(folder / "a.jpg")
+    assert "1 images added, 0 there already" in import_into(dataset, folder).out
+    assert "0 images added, 1 there already" in import_into(dataset, folder).out
+    assert dataset.images.get().display

@@ -1,0 +1,38 @@
+"""`./manage import` as a caller sees it."""
+
+import io
+
+from django.core.management import CommandError, call_command
+
+from tests.pictures import write
+
+NOTES = ("The names of", *(f"{n} images have no dataset label" for n in range(1, 5)))
+
+
+class Result:
+    def __init__(self, *words):
+        out, err = io.StringIO(), io.StringIO()
+        self.error = ""
+        try:
+            call_command("import", *map(str, words), stdout=out, stderr=err)
+        except CommandError as error:
+            self.error = str(error)
+        lines = err.getvalue().splitlines()
+        self.out, self.notes = out.getvalue(), [line for line in lines if line.startswith(NOTES)]
+        self.refused = [line for line in lines if not line.startswith(NOTES)]
+
+
+def import_into(dataset, path, *words):
+    return Result("images", path, "--dataset", getattr(dataset, "name", dataset), *words)
+
+
+def labels_by_name(dataset) -> dict[str, int | None]:
+    return dict(dataset.images.values_list("name", "dataset_label__index"))
+
+
+def manifest(folder, text: str):
+    return write(folder / "manifest.csv", text.encode())
+
+
+def import_labels(folder, text: str, name: str = "birds"):
+    return Result("labels", write(folder / "labels.csv", text.encode()), "--label-set", name)
