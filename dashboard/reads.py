@@ -10,8 +10,7 @@ from django.db.models import Count, F, Prefetch, Q, QuerySet
 
 from aggregation.models import Annotation, CandidateSet, SelectionFrequency
 from catalog.models import Dataset, Image, Label
-from classify_task.models import Form
-from classify_task.reads import form_labels
+from classify_task.reads import form_labels, standing_forms
 from contains_task.models import GridCell
 from workforce.models import HIT, Batch, Slot
 
@@ -45,6 +44,8 @@ class Progress:
     filled: int = 0
     leased: int = 0
     free: int = 0
+    # Once wanted, of forms that were replaced before anybody was given them.
+    withdrawn: int = 0
 
     @property
     def wanted(self) -> int:
@@ -177,7 +178,7 @@ def _contains_progress(image_ids: list[int]) -> dict[int, Progress]:
 
 
 def _classify_progress(image_ids: list[int]) -> dict[int, Progress]:
-    forms = Form.objects.filter(image__in=image_ids)
+    forms = standing_forms(image_ids)
     return _progress(forms.values_list("image_id", "hit__slots__state").annotate(n=Count("hit__slots")).order_by())
 
 

@@ -122,7 +122,7 @@ def withdraw_hits(*, hit_ids: Iterable[int]) -> set[int]:
     slots = Slot.objects.filter(hit__in=found).order_by("hit_id", "number")
     list(slots.select_for_update().values_list("pk"))
     found = set(never_given.filter(pk__in=found).values_list("pk", flat=True))
-    Slot.objects.filter(hit__in=found).delete()
+    Slot.objects.filter(hit__in=found).update(state=Slot.State.WITHDRAWN)
     HIT.objects.filter(pk__in=found).update(closed_at=now())
     return found
 

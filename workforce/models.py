@@ -84,12 +84,13 @@ class HIT(models.Model):
 
 
 class Slot(models.Model):
-    """One wanted answer. `batch` repeats the HIT's, so that the next free slot is one index look-up away."""
+    """A wanted answer; withdrawn: wanted no more. `batch` is its HIT's: one index look-up finds the next free slot."""
 
     class State(models.TextChoices):
         FREE = "free"
         LEASED = "leased"
         FILLED = "filled"
+        WITHDRAWN = "withdrawn"
 
     hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="slots", db_index=False)
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -99,7 +100,9 @@ class Slot(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["hit", "number"], name="slot_number_once_per_hit"),
-            models.CheckConstraint(condition=Q(state__in=["free", "leased", "filled"]), name="slot_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=["free", "leased", "filled", "withdrawn"]), name="slot_state_is_known"
+            ),
         ]
         indexes = [
             models.Index(fields=["batch", "hit", "number"], condition=Q(state="free"), name="free_slots"),

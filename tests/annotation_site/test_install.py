@@ -84,8 +84,8 @@ def test_an_authority_that_only_pip_knows_is_handed_to_uv(nothing_told, monkeypa
     pip.write_text('#!/bin/sh\n[ "$*" = "config get global.cert" ] && echo /etc/lab/authority.pem\n')
     pip.chmod(0o755)
     assert install.certificates_for_uv()["SSL_CERT_FILE"] == "/etc/lab/authority.pem"
-    monkeypatch.setenv("PIP_CERT", "/home/ada/authority.pem")
-    assert install.certificates_for_uv()["SSL_CERT_FILE"] == "/home/ada/authority.pem"
+    monkeypatch.setenv("PIP_CERT", "/own/authority.pem")
+    assert install.certificates_for_uv()["SSL_CERT_FILE"] == "/own/authority.pem"
 
 
 @pytest.mark.parametrize("name", sorted(install.UV_CERTIFICATES))

@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveSmallIntegerField()),
-                ('state', models.CharField(choices=[('free', 'Free'), ('leased', 'Leased'), ('filled', 'Filled')], default='free', max_length=10)),
+                ('state', models.CharField(choices=[('free', 'Free'), ('leased', 'Leased'), ('filled', 'Filled'), ('withdrawn', 'Withdrawn')], default='free', max_length=10)),
                 ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workforce.batch')),
                 ('hit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='slots', to='workforce.hit')),
             ],
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='slot',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['free', 'leased', 'filled'])), name='slot_state_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['free', 'leased', 'filled', 'withdrawn'])), name='slot_state_is_known'),
         ),
         migrations.AddConstraint(
             model_name='exclusion',
