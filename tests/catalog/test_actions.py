@@ -60,7 +60,7 @@ def test_a_label_is_found_by_index_with_or_without_leading_zeros_and_by_wnid():
 @pytest.mark.parametrize("text", ["12", "-1", "1.0", "", "thing 12", "n3", "٣", "N00000003"])
 def test_what_is_no_class_is_named_with_the_label_set(text):
     label_set = make_label_set(12)
-    with pytest.raises(UnknownLabel, match=f"no class of {label_set.name}: write a class index, a wnid or a word of it"):
+    with pytest.raises(UnknownLabel, match=f"no class of {label_set.name}: write a class index, a wnid or a word"):
         label_lookup(label_set)(text)
 
 
