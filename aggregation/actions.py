@@ -7,9 +7,12 @@ from itertools import groupby
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
+from django.db.models import Q
 
-from aggregation.models import Annotation, CandidateSet, SelectionFrequency
+from aggregation import adaptive
+from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
 from aggregation.numerics.candidates import PruningRule, Split, candidate_labels
+from aggregation.numerics.confidence import Decision
 from aggregation.numerics.objects import Objects, annotate_many
 from catalog.models import Dataset, Image, SettingsVersion
 from catalog.reads import current_settings
@@ -17,8 +20,8 @@ from classify_task import actions as classify_actions
 from classify_task import reads as classify_reads
 from contains_task import actions as contains_actions
 from contains_task import reads as contains_reads
-from workforce.actions import mark_aggregated, mark_for_aggregation
-from workforce.models import Submission
+from workforce.actions import add_slots, mark_aggregated, mark_for_aggregation
+from workforce.models import Batch, Submission
 from workforce.reads import not_aggregated
 
 log = logging.getLogger(__name__)
@@ -92,9 +95,10 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
     contains_actions.settle_votes(submission_ids=submissions)
     classify_actions.settle_votes(submission_ids=submissions)
     recount_frequencies(submission_ids=submissions)
+    decided = ask_further(submission_ids=submissions)
     # Marked before it is asked which images wait: those wait that have answers which were left out of the counts.
     mark_aggregated(submission_ids=submissions)
-    prune_images(image_ids=_images_of("grid__cells__image", submissions))
+    prune_images(image_ids=contains_reads.images_asked(submissions) | decided)
     annotate_images(image_ids=_images_of("form__image", submissions))
     log.info("Aggregated %d submissions of %s.", len(submissions), dataset)
     return len(submissions)
@@ -122,12 +126,54 @@ def recount_frequencies(*, submission_ids: list[int]) -> None:
 
 
 @transaction.atomic
+def ask_further(*, submission_ids: list[int]) -> set[int]:
+    """Decide the pairs of adaptive batches that these submissions settle, and ask one more person about the others.
+
+    Returns the images of pairs that were decided, now or again. Doing it twice asks nobody twice: pairs that are
+    asked about again are in a round of their own, which is over only when all its answers are in.
+    """
+    decided: set[int] = set()
+    # One that is just being closed is waited for: what is asked of nobody any more is then pruned as it is.
+    for batch in adaptive.batches_of(submission_ids).select_for_update(of=("self",), no_key=True):
+        relearnt = adaptive.initial_labels(batch, submission_ids)
+        if relearnt:
+            _relearn(batch, relearnt, submission_ids)
+        further = {}
+        for label_id, decision_of in adaptive.verdicts(batch, submission_ids, relearnt=bool(relearnt)):
+            _stop(batch, label_id, decision_of)
+            decided |= decision_of.keys()
+            further[label_id] = [image_id for image_id, decision in decision_of.items() if decision == Decision.MORE]
+        if batch.closed_at is None:
+            contains_actions.open_further_grids(batch=batch, images_by_label=further)
+    return decided
+
+
+def _relearn(batch: Batch, label_ids: set[int], submission_ids: list[int]) -> None:
+    """Compute the tables anew; while answers to the initial subset are awaited there are none to go by."""
+    for hit, n_slots in adaptive.lost_answers(batch, submission_ids):
+        add_slots(hit=hit, n_slots=n_slots)
+    ConfidenceTable.objects.filter(Q(label=None) | Q(label__in=label_ids), batch=batch).delete()
+    ConfidenceTable.objects.bulk_create(adaptive.learnt_tables(batch, label_ids, submission_ids))
+
+
+def _stop(batch: Batch, label_id: int, decision_of: dict[int, str]) -> None:
+    StoppedPair.objects.filter(batch=batch, label=label_id).delete()
+    StoppedPair.objects.bulk_create(
+        [
+            StoppedPair(batch=batch, label_id=label_id, image_id=image_id, decision=decision)
+            for image_id, decision in decision_of.items()
+            if decision != Decision.MORE
+        ]
+    )
+
+
+@transaction.atomic
 def prune_images(*, image_ids: Iterable[int]) -> None:
     """Find the candidate labels of images whose pairs are answered and counted, and open the forms that follow.
 
     An image without a dataset label is never pruned: there is nothing to compare its frequencies with.
     """
-    ready = set(image_ids) - contains_reads.images_waiting(image_ids)
+    ready = set(image_ids) - contains_reads.images_waiting(image_ids) - adaptive.images_waiting(image_ids)
     labelled = Image.objects.filter(pk__in=ready, dataset_label__isnull=False).order_by("dataset_id", "id")
     images_of = labelled.select_related("dataset", "dataset_label")
     for dataset, images in groupby(images_of, key=lambda image: image.dataset):
@@ -231,4 +277,6 @@ def forget(*, dataset: Dataset) -> None:
     Annotation.objects.filter(image__dataset=dataset).delete()
     CandidateSet.objects.filter(image__dataset=dataset).delete()
     SelectionFrequency.objects.filter(image__dataset=dataset).delete()
+    StoppedPair.objects.filter(image__dataset=dataset).delete()
+    ConfidenceTable.objects.filter(batch__dataset=dataset).delete()
     mark_for_aggregation(dataset=dataset)

@@ -5,7 +5,9 @@ from django.db import models
 from django.db.models import F, Q
 
 from aggregation.numerics.candidates import Split
+from aggregation.numerics.confidence import Decision
 from catalog.models import Image, Label, SettingsVersion
+from workforce.models import Batch
 
 
 class SelectionFrequency(models.Model):
@@ -83,3 +85,51 @@ class Annotation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image}: {self.n_objects} objects, main {self.main_label}"
+
+
+class ConfidenceTable(models.Model):
+    """What the initial subset of an adaptive batch teaches about a class (Deng et al. 2009, section 3.2, figure 7).
+
+    `p_good[yes][no]` is the probability that an image is good after so many votes, null where nothing is known;
+    `seen[yes][no]` is how many images it rests on. The row without a label is learnt from all classes together, for
+    those with too few images. `expected_votes` is how many the stopping rule takes on average on the images of the
+    subset: the harder the class, the more.
+    """
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="confidence_tables")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    n_images = models.PositiveIntegerField()
+    p_good = models.JSONField()
+    seen = models.JSONField()
+    expected_votes = models.FloatField()
+    computed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch", "label"], nulls_distinct=False, name="one_confidence_table_per_batch_and_label"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"confidence table of {self.label or 'all classes'} from {self.n_images} images"
+
+
+class StoppedPair(models.Model):
+    """Why an adaptive batch asks nobody else about a pair. One without a row still waits for votes."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="stopped_pairs", db_index=False)
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+", db_index=False)
+    decision = models.CharField(max_length=10, choices=[(d.value, d.value) for d in Decision if d != Decision.MORE])
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "label", "image"], name="a_pair_stops_once_per_batch"),
+            models.CheckConstraint(
+                condition=Q(decision__in=["accept", "reject", "undecided"]), name="a_stopped_pair_has_a_decision"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image}, {self.label}: {self.decision}"

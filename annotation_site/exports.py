@@ -14,11 +14,12 @@ from django.db.models import QuerySet
 
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
 from annotation_site.csv_cells import guarded
+from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
 from classify_task.reads import classify_vote_row
 from classify_task.reads import votes_of as classify_votes_of
-from contains_task.reads import contains_vote_row
+from contains_task.reads import contains_vote_row, grid_cell_row, grid_cells_of
 from contains_task.reads import votes_of as contains_votes_of
 
 ROWS_AT_ONCE = 2000
@@ -66,6 +67,30 @@ KINDS = {
         classify_vote_row,
         ("image", "dataset_label", "annotator", "main", "selected", *VOTE_COLUMNS, "submission"),
         ("dataset_label", "main", "selected"),
+    ),
+}
+# What can be written as a file: besides what REST serves too, how the work was made up.
+FILES = KINDS | {
+    "grids": Kind(
+        grid_cells_of,
+        ("grid__hit_id", "position"),
+        grid_cell_row,
+        ("grid", "batch", "settings_version", "label", "position", "image", "image_dataset", "role", "expected"),
+        ("label",),
+    ),
+    "predictions": Kind(
+        predictions_of,
+        ("image__name", "classifier__name"),
+        prediction_row,
+        ("image", "classifier", "network", "view", "weights", "labels", "scores"),
+        ("labels",),
+    ),
+    "potential_labels": Kind(
+        potential_labels_of,
+        ("image__name", "label__index"),
+        potential_label_row,
+        ("image", "label", "is_dataset_label", "sources"),
+        ("label",),
     ),
 }
 

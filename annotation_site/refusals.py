@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError
 
 from annotation_site.demo import DemoPhotoMissing
-from annotation_site.imports import NothingToImport
+from annotation_site.sources.wanted import NothingToImport
 from annotation_site.study import Refused
 from annotation_site.tables import BadTable
+from candidates.actions import OtherWeights, ShortPredictions
+from candidates.classifiers.interface import ClassifierError
+from candidates.reads import NoPredictions
 from catalog.actions import BadName, InvalidFigure, NameTaken, UnknownFigure
 from catalog.label_data import LabelDataError
 from catalog.reads import UnknownDataset, UnknownLabelSet
@@ -18,12 +21,16 @@ EXPECTED = (
     BadName,
     BadTable,
     BatchClosed,
+    ClassifierError,
     DemoPhotoMissing,
     InvalidFigure,
     LabelDataError,
     NameTaken,
+    NoPredictions,
     NothingToImport,
+    OtherWeights,
     Refused,
+    ShortPredictions,
     UnknownDataset,
     UnknownFigure,
     UnknownLabelSet,

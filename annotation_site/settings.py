@@ -3,19 +3,68 @@
 README.md and .env.example list every variable; a test holds the three together.
 """
 
+import os
 from pathlib import Path
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from annotation_site.environment import env_bool, env_choice, env_int, env_list, env_origin, env_str, host_of
-from annotation_site.services.places import places_of, state_dir
+from annotation_site.services.places import BROKER_NAME, places_of, state_dir
 from annotation_site.services.postgres import DATABASE, SUPERUSER
 from annotation_site.services.secrets import kept_secret
 
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
 MEDIA_ROOT = env_str("MEDIA_ROOT", str(STATE_DIR / "media"))
+
+
+def object_store() -> dict:
+    """How boto3 reaches S3 or a server that speaks like it. Only who deploys decides that, never a page or a command:
+    an address of the user's choice would let them send requests from inside this network.
+    """
+    endpoint = env_str("AWS_ENDPOINT_URL")
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise ImproperlyConfigured(
+            f"AWS_ENDPOINT_URL={endpoint!r} is no http address. Write one, such as https://s3.example.org, "
+            "or remove it to use Amazon's."
+        )
+    return {
+        "endpoint_url": endpoint or None,
+        "region_name": env_str("AWS_DEFAULT_REGION", "us-east-1"),
+        # Without a key boto3 looks where it always does: its own files, the role of the machine.
+        "aws_access_key_id": env_str("AWS_ACCESS_KEY_ID") or None,
+        "aws_secret_access_key": env_str("AWS_SECRET_ACCESS_KEY") or None,
+    }
+
+
+def media_storage() -> dict:
+    """Where images are kept: MEDIA_ROOT, or MEDIA_BUCKET. What a stop left half-way is overwritten in both.
+
+    The bucket stays private: nobody is sent there, the site's own views read from it.
+    """
+    bucket = env_str("MEDIA_BUCKET")
+    if not bucket:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"allow_overwrite": True}}
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": OBJECT_STORE["endpoint_url"],
+        "region_name": OBJECT_STORE["region_name"],
+        "access_key": OBJECT_STORE["aws_access_key_id"],
+        "secret_key": OBJECT_STORE["aws_secret_access_key"],
+        "addressing_style": "path" if OBJECT_STORE["endpoint_url"] else None,
+        "default_acl": None,
+        "querystring_auth": True,
+        "file_overwrite": True,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+OBJECT_STORE = object_store()
+STORAGES = {
+    "default": media_storage(),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
 DEBUG = env_bool("DEBUG", False)
 PORT = env_int("PORT", 8000, lowest=1)
@@ -103,6 +152,7 @@ INSTALLED_APPS = [
     "contains_task",
     "classify_task",
     "aggregation",
+    "candidates",
     "dashboard",
 ]
 
@@ -189,22 +239,31 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_EVENT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
+# Predicting has a queue of its own: hosts with a GPU take nothing else, and nothing else waits behind it.
+CELERY_TASK_ROUTES = {"candidates.tasks.predict_portion": {"queue": "predict"}}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A task must end before the broker hands it out a second time.
 CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_TASK_TIME_LIMIT = 600
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
+# Under its name ./run tells one worker's connections from another's.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900, "client_name": os.environ.get(BROKER_NAME)}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
+    "make-pictures": {"task": "catalog.tasks.make_pictures", "schedule": 3.0, "options": {"expires": 3}},
     "aggregate-new-submissions": {
         "task": "aggregation.tasks.aggregate_new_submissions",
         "schedule": 3.0,
         # Ticks that found no worker are worth nothing once the next one is there.
         "options": {"expires": 3},
+    },
+    "hint-at-unfinished-runs": {
+        "task": "candidates.tasks.hint_at_unfinished_runs",
+        "schedule": 5.0,
+        "options": {"expires": 5},
     },
     "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
 }

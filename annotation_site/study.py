@@ -1,7 +1,8 @@
 """A study by hand: what the researcher's commands do, from opening grids to excluding a submission."""
 
+import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,12 +14,12 @@ from django.db import transaction
 
 from annotation_site.csv_cells import unguarded
 from annotation_site.tables import BadTable, Refusal, TableRow, read_table
-from catalog.actions import FIGURES, IMAGENET, change_settings, create_dataset, ensure_imagenet
-from catalog.models import Dataset, Image, Label, LabelSet
+from catalog.actions import FIELDS, FIGURES, IMAGENET, change_settings, create_dataset, ensure_imagenet
+from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion
 from catalog.reads import UnknownLabel, current_settings, label_lookup, label_set_named
 from classify_task.actions import classify_batch
 from contains_task.actions import open_grids
-from contains_task.models import GridCell, Role
+from contains_task.reads import pairs_asked
 from workforce.actions import exclude_submission, open_batch, readmit_submission
 from workforce.models import Batch, Exclusion, Submission
 from workforce.reads import submissions_of
@@ -76,24 +77,34 @@ def address_of(batch: Batch) -> str:
 
 
 @transaction.atomic
-def open_contains(*, dataset: Dataset, pairs: Path, pay: Pay, again: bool = False) -> Opened:
+def open_contains(
+    *, dataset: Dataset, pairs: Path, pay: Pay, again: bool = False, adaptive: Mapping[str, float] | None = None
+) -> Opened:
     """Open grids for the (image, label) pairs of a CSV file; pairs opened before are left out unless `again`.
 
+    With `adaptive` figures (annotation_site.adaptive) the batch asks as often as its votes make necessary.
     All pairs or none: raises Refused, naming the lines, if one is unknown or stands twice.
     """
     # Two commands at once must not open the same pairs.
     Dataset.objects.select_for_update().get(pk=dataset.pk)
-    return open_pairs(dataset=dataset, pairs=_pairs_of(pairs, dataset), pay=pay, again=again)
+    return open_pairs(dataset=dataset, pairs=pairs_of(pairs, dataset), pay=pay, again=again, adaptive=adaptive)
 
 
 @transaction.atomic
-def open_pairs(*, dataset: Dataset, pairs: list[tuple[Image, Label]], pay: Pay, again: bool = False) -> Opened:
+def open_pairs(
+    *,
+    dataset: Dataset,
+    pairs: list[tuple[Image, Label]],
+    pay: Pay,
+    again: bool = False,
+    adaptive: Mapping[str, float] | None = None,
+) -> Opened:
     """Open grids for pairs (at least one), one label per grid: labels and their images in the order given.
 
     Grids are handed out in that order, so pairs that are given together are finished together.
     """
     pay.check()
-    known = {} if again else _pairs_open(dataset)
+    known = {} if again else pairs_asked(dataset)
     images_by_label: dict[Label, list[Image]] = defaultdict(list)
     for image, label in pairs:
         if (image.pk, label.pk) not in known:
@@ -103,21 +114,12 @@ def open_pairs(*, dataset: Dataset, pairs: list[tuple[Image, Label]], pay: Pay, 
     if not n_pairs:
         last = max(known[image.pk, label.pk] for image, label in pairs)
         return Opened(Batch.objects.get(pk=last), 0, 0, len(pairs), n_unlabelled)
-    batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay))
+    batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay), **(adaptive or {}))
     grids = open_grids(batch=batch, images_by_label=images_by_label)
     return Opened(batch, n_pairs, len(grids), len(pairs) - n_pairs, n_unlabelled)
 
 
-def _pairs_open(dataset: Dataset) -> dict[tuple[int, int], int]:
-    """(image, label) to the batch in which people are, or were, asked; replayed answers were given elsewhere."""
-    cells = GridCell.objects.filter(
-        image__dataset=dataset, role=Role.QUESTION, grid__hit__batch__marketplace=Batch.Marketplace.LINK
-    )
-    rows = cells.order_by("grid__hit__batch").values_list("image_id", "grid__label_id", "grid__hit__batch")
-    return {(image_id, label_id): batch_id for image_id, label_id, batch_id in rows}
-
-
-def _pairs_of(file: Path, dataset: Dataset) -> list[tuple[Image, Label]]:
+def pairs_of(file: Path, dataset: Dataset) -> list[tuple[Image, Label]]:
     images = {image.name: image for image in dataset.images.all()}
     find = label_lookup(dataset.label_set)
     line_of_pair: dict[tuple[Image, Label], str] = {}
@@ -159,7 +161,7 @@ def _known_image(row: TableRow, images: dict[str, Image]) -> Image:
     name = name if name in images else unguarded(name)
     if name not in images:
         raise Refused(f"there is no image {name!r} in this dataset: write the name it was imported under")
-    if not images[name].display:
+    if not images[name].original:
         raise Refused(f"{name!r} has no file to show: import its file first, ./manage import images")
     return images[name]
 
@@ -313,17 +315,25 @@ def figures_of(assignments: Iterable[str]) -> dict[str, str]:
 def new_settings(*, dataset: Dataset, figures: dict[str, str]) -> str:
     """Make a settings version if a figure changes. Returns what happened, in words."""
     before = current_settings(dataset)
-    if all(str(getattr(before, name, None)) == value for name, value in figures.items()):
+    if all(name in FIELDS and figure_text(before, name) == value for name, value in figures.items()):
         return f"Version {before.version} has these figures already: nothing was changed."
     version = change_settings(dataset=dataset, **figures).version
     return f"Version {version} holds for batches opened and images pruned from now on; open batches keep theirs."
+
+
+def figure_text(version: SettingsVersion, name: str) -> str:
+    """A figure as --set takes it."""
+    value = getattr(version, name)
+    if isinstance(value, list):
+        return shlex.join(value)
+    return "" if value is None else str(value)
 
 
 def settings_table(dataset: Dataset) -> str:
     """A line per figure with a column per version, the current one last."""
     versions = list(dataset.settings_versions.order_by("version"))
     rows = [["version", *(str(version.version) for version in versions)]]
-    rows += [[name, *(str(getattr(version, name)) for version in versions)] for name in FIGURES]
+    rows += [[name, *(figure_text(version, name) for version in versions)] for name in FIGURES]
     rows += [["made", *(f"{version.created_at:%Y-%m-%d}" for version in versions)]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]

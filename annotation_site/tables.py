@@ -1,6 +1,7 @@
 """Reading the CSV files that researchers write, row by row, with line numbers."""
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,19 @@ def read_table(path: Path, required: tuple[str, ...], optional: tuple[str, ...] 
         raise BadTable(f"{path} is not UTF-8 text ({error.reason}): save it as CSV in UTF-8.") from error
 
 
+def table_rows(
+    name: str, content: bytes, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Iterator[TableRow | Refusal]:
+    """The same of a CSV file's bytes; `name` is what messages call it."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadTable(f"{name} is not UTF-8 text ({error.reason}): save it as CSV in UTF-8.") from error
+    yield from _rows(name, csv.reader(io.StringIO(text, newline=""), strict=True), required, optional)
+
+
 def _rows(
-    path: Path, reader: Iterator[list[str]], required: tuple[str, ...], optional: tuple[str, ...]
+    path: Path | str, reader: Iterator[list[str]], required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Iterator[TableRow | Refusal]:
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -63,7 +75,7 @@ def _rows(
         raise BadTable(f"{path}, line {reader.line_num}: {error}. Correct the quotes in that line.") from error
 
 
-def _check_header(path: Path, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+def _check_header(path: Path | str, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
     wanted = f"columns: {', '.join(required)}" + (f", and if you like {', '.join(optional)}" if optional else "")
     missing = [name for name in required if name not in header]
     # A column nobody reads may be a misspelt one: taking the file without it would lose what it says.

@@ -1,8 +1,12 @@
 """Everything that writes datasets, images, labels and settings."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
@@ -10,9 +14,9 @@ from django.db import connection, transaction
 from django.db.models.fields.files import FieldFile
 
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
-from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion, Synset
-from catalog.photographs import Photograph
-from catalog.reads import current_settings
+from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
+from catalog.photographs import BadPhotograph, Photograph, pictures_of
+from catalog.reads import current_settings, dataset_named
 from catalog.staged import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
 
 log = logging.getLogger(__name__)
@@ -41,9 +45,17 @@ RULES = {
     "settings_ratio_is_above_0_and_at_most_1": "ratio_numerator is 1 or more and at most ratio_denominator",
     "settings_candidates_fit_a_form": "max_other_labels is from 1 to 11",
     "settings_lease_of_30_seconds_or_more": "lease_seconds is 30 or more",
+    "settings_top_k_is_positive": "top_k is 1 or more",
+    "settings_grid_has_room_for_questions": "positive_controls and negative_controls leave room in images_per_grid",
+    "settings_negatives_are_known": "negatives_from is hierarchy, confusion or list",
 }
 LONGEST_NAME = 100
 LONGEST_IMAGE_NAME = 500
+# Storing in a bucket is waiting; eight wait together.
+FILES_AT_ONCE = 8
+PICTURES_AT_ONCE = 20
+# One task of pictures: short, so that other work on its queue does not wait.
+SECONDS_OF_PICTURES = 3.0
 
 
 class UnknownFigure(ValueError):
@@ -138,13 +150,26 @@ def change_settings(*, dataset: Dataset, **changes: int | str) -> SettingsVersio
 
 
 def _add_settings(dataset: Dataset, version: int, figures: Mapping[str, int | str]) -> SettingsVersion:
-    added = SettingsVersion(dataset=dataset, version=version, **figures)
+    read = {name: _read_figure(name, value) for name, value in figures.items()}
+    added = SettingsVersion(dataset=dataset, version=version, **read)
     try:
         added.full_clean()
     except ValidationError as error:
         raise InvalidFigure(_in_words(error)) from None
     added.save()
     return added
+
+
+def _read_figure(name: str, value: object) -> object:
+    """What a person wrote as names, as what they name; Django reads the numbers."""
+    if name == "classifiers" and isinstance(value, str):
+        try:
+            return shlex.split(value)
+        except ValueError as error:
+            raise InvalidFigure(f"classifiers: {error}. Write the names with blanks between.") from None
+    if name == "control_pool" and isinstance(value, str):
+        return dataset_named(value) if value else None
+    return value
 
 
 def _in_words(error: ValidationError) -> str:
@@ -204,18 +229,9 @@ def add_images(*, dataset: Dataset, images: Sequence[NewImage]) -> int:
     known = {image.name: image for image in Image.objects.filter(dataset=dataset, name__in=[i.name for i in images])}
     wanted = [new for new in images if new.name not in known or not known[new.name].original]
     rows = [known.get(new.name) or _row(dataset, new) for new in wanted]
-    files = [file for row, new in zip(rows, wanted, strict=True) for file in _files(row, new.photograph)]
-    try:
-        for field, path, content in files:
-            # Left by a stop half-way; the storage would take another name beside it.
-            field.storage.delete(path)
-            field.save(path, ContentFile(content), save=False)
+    files = [_original(row, new.photograph) for row, new in zip(rows, wanted, strict=True)]
+    with _all_or_no_files(files):
         _save_rows(rows, wanted)
-    except BaseException:
-        # A file without a row would never be found again.
-        for field, path, _ in files:
-            field.storage.delete(path)
-        raise
     return len(rows)
 
 
@@ -223,12 +239,31 @@ def _row(dataset: Dataset, new: NewImage) -> Image:
     return Image(dataset=dataset, name=new.name, dataset_label=new.dataset_label)
 
 
-def _files(image: Image, photograph: Photograph) -> list[tuple[FieldFile, str, bytes]]:
+File = tuple[FieldFile, str, bytes]
+
+
+def _original(image: Image, photograph: Photograph) -> File:
     # Named by the public id: a name of the researcher's never becomes a path.
-    return [
-        (image.original, f"originals/{image.public_id}{photograph.suffix}", photograph.original),
-        (image.display, f"display/{image.public_id}.jpg", photograph.display),
-    ]
+    return image.original, f"originals/{image.public_id}{photograph.suffix}", photograph.original
+
+
+@contextmanager
+def _all_or_no_files(files: Sequence[File]) -> Iterator[None]:
+    """Store files, and remove them if that or the block fails: a file without a row would never be found again."""
+    try:
+        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+            list(pool.map(_store, files))
+        yield
+    except BaseException:
+        for field, path, _ in files:
+            field.storage.delete(path)
+        raise
+
+
+def _store(file: File) -> None:
+    # One left by a stop half-way is overwritten (settings.STORAGES).
+    field, path, content = file
+    field.save(path, ContentFile(content), save=False)
 
 
 def _save_rows(rows: list[Image], wanted: list[NewImage]) -> None:
@@ -236,7 +271,62 @@ def _save_rows(rows: list[Image], wanted: list[NewImage]) -> None:
         row.width, row.height = new.photograph.width, new.photograph.height
     replayed = [row for row in rows if row.pk is not None]
     Image.objects.bulk_create([row for row in rows if row.pk is None])
-    Image.objects.bulk_update(replayed, ["original", "display", "width", "height"])
+    Image.objects.bulk_update(replayed, ["original", "width", "height"])
+
+
+def make_pictures(*, seconds: float = SECONDS_OF_PICTURES) -> int:
+    """Make the pictures of images that lack them, for about so long. Returns of how many images.
+
+    Any number of callers may do so at once: what one has in work, the others pass over.
+    """
+    end = monotonic() + seconds
+    n_made = last = 0
+    while monotonic() < end:
+        portion = _make_portion(after=last)
+        if not portion:
+            break
+        last = portion[-1].pk
+        n_made += sum(bool(image.display) for image in portion)
+    return n_made
+
+
+@transaction.atomic
+def ensure_pictures(*, image: Image) -> Image:
+    """The image with its pictures, made now if it has a file and the task has not got round to it."""
+    found = Image.objects.select_for_update(no_key=True).get(pk=image.pk)
+    if found.original and not (found.display and found.thumbnail):
+        _make([found])
+    return found
+
+
+@transaction.atomic
+def _make_portion(*, after: int) -> list[Image]:
+    # `after` goes past those whose file cannot be read: they would come first for ever.
+    waiting = Image.objects.filter(WITHOUT_PICTURES, pk__gt=after).order_by("pk")
+    portion = list(waiting.select_for_update(skip_locked=True, no_key=True)[:PICTURES_AT_ONCE])
+    _make(portion)
+    return portion
+
+
+def _make(images: Sequence[Image]) -> None:
+    files = {image: _pictures(image) for image in images}
+    made = [image for image in images if files[image]]
+    with _all_or_no_files([file for image in made for file in files[image]]):
+        Image.objects.bulk_update(made, ["display", "thumbnail"])
+
+
+def _pictures(image: Image) -> list[File]:
+    """The files to store; none, with a line in the log, if the original cannot be read."""
+    try:
+        with image.original.open() as original:
+            pictures = pictures_of(original.read())
+    except (BadPhotograph, OSError) as error:
+        log.error("No pictures of image %s: %s", image.pk, error)
+        return []
+    return [
+        (image.display, f"display/{image.public_id}.jpg", pictures.display),
+        (image.thumbnail, f"thumbnails/{image.public_id}.jpg", pictures.thumbnail),
+    ]
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ A file may be made to crash its decoder or to eat the machine's memory. In a pro
 file, not the import.
 """
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -13,69 +14,123 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from multiprocessing.connection import wait
+from multiprocessing.synchronize import Lock
 from pathlib import Path
 
-from catalog.photographs import BadPhotograph, Photograph, read_file
+from catalog.photographs import (
+    LARGEST_FILE_BYTES,
+    MANY_PIXELS,
+    BadPhotograph,
+    Photograph,
+    n_pixels,
+    read_content,
+    read_photograph,
+)
 
 # Twice what the largest image taken needs, and many times what it takes.
 MEMORY_BYTES = 2 * 2**30
 SECONDS_PER_FILE = 60
 CRASHED = f"reading it crashed, or took over {SECONDS_PER_FILE} s or {MEMORY_BYTES // 2**30} GiB: leave this file out"
+# More would not fit beside each other into 500 MB, and two decode some hundred photographs a second.
+MOST_PROCESSES = 2
+# What may lie decoded or waiting at a time.
+BYTES_AHEAD = LARGEST_FILE_BYTES
+
+# Of malloc.h, and the value glibc starts with: unless it is set, it grows with the first large image.
+M_MMAP_THRESHOLD = -3
+MAPPED_FROM_BYTES = 128 * 1024
+
+# A file, the content of one, or why there is none.
+Content = Path | bytes | BadPhotograph
+Verdict = Photograph | BadPhotograph
+Waiting = deque[tuple[Content, Future]]
+
+# In a decoding process: one image of many pixels at a time.
+_alone: Lock | nullcontext = nullcontext()
 
 
-def read_files(paths: Iterable[Path], n_processes: int | None = None) -> Iterator[Photograph | BadPhotograph]:
-    """For each path, in this order, its photograph or why there is none; as many processes as processors."""
-    n_processes = n_processes or os.cpu_count() or 1
-    remaining = iter(paths)
-    running: deque[tuple[Path, Future]] = deque()
+def read_files(contents: Iterable[Content], n_processes: int | None = None) -> Iterator[Verdict]:
+    """For each file or content, in this order, its photograph or why there is none."""
+    n_processes = n_processes or min(MOST_PROCESSES, os.cpu_count() or 1)
+    remaining = iter(contents)
+    running: Waiting = deque()
     pool = _pool(n_processes)
     try:
         while True:
-            # No further ahead than this: what is decoded waits in memory.
-            running.extend((path, _submit(pool, path)) for path in islice(remaining, 2 * n_processes - len(running)))
+            _fill(running, remaining, pool, 2 * n_processes)
             if not running:
                 return
-            path, future = running.popleft()
+            content, future = running.popleft()
             try:
                 found = future.result()
             except BrokenProcessPool:
                 # Any of the files in work may have done it: each gets a process that it can crash alone.
-                suspects = [path, *(path for path, _ in running)]
+                suspects = [content, *(content for content, _ in running)]
                 running.clear()
                 pool.shutdown()
                 yield from map(_read_alone, suspects)
                 pool = _pool(n_processes)
             else:
-                yield found
+                yield _with_original(found, content)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read_alone(path: Path) -> Photograph | BadPhotograph:
+def _fill(running: Waiting, remaining: Iterator[Content], pool: ProcessPoolExecutor, most: int) -> None:
+    # No further ahead than this: what is decoded waits in memory.
+    while len(running) < most and sum(_n_bytes(content) for content, _ in running) < BYTES_AHEAD:
+        content = next(remaining, None)
+        if content is None:
+            return
+        running.append((content, _submit(pool, content)))
+
+
+def _n_bytes(content: Content) -> int:
+    if isinstance(content, bytes):
+        return len(content)
+    try:
+        return min(content.stat().st_size, LARGEST_FILE_BYTES) if isinstance(content, Path) else 0
+    except OSError:
+        return 0
+
+
+def _with_original(found: Verdict, content: Content) -> Verdict:
+    """What was here already is not sent back by the process."""
+    return replace(found, original=content) if isinstance(content, bytes) and isinstance(found, Photograph) else found
+
+
+def _read_alone(content: Content) -> Verdict:
     with _pool(1) as pool:
         try:
-            return pool.submit(_read, path).result()
+            return _with_original(_submit(pool, content).result(), content)
         except BrokenProcessPool:
             return BadPhotograph(CRASHED)
 
 
 def _pool(n_processes: int) -> ProcessPoolExecutor:
     # Spawned, not forked: a child must not share the parent's database connection.
-    return ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), initializer=_set_limits)
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(n_processes, spawn, initializer=_set_limits, initargs=(spawn.Lock(),))
 
 
-def _submit(pool: ProcessPoolExecutor, path: Path) -> Future:
+def _submit(pool: ProcessPoolExecutor, content: Content) -> Future:
+    settled: Future = Future()
     try:
-        return pool.submit(_read, path)
+        if not isinstance(content, BadPhotograph):
+            return pool.submit(_read, content)
+        settled.set_result(content)
     except BrokenProcessPool as error:
-        broken: Future = Future()
-        broken.set_exception(error)
-        return broken
+        settled.set_exception(error)
+    return settled
 
 
-def _set_limits() -> None:
+def _set_limits(alone: Lock) -> None:
+    global _alone
+    _alone = alone
+    _give_memory_back()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     # No core files of other people's pictures.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -84,17 +139,36 @@ def _set_limits() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
+def _give_memory_back() -> None:
+    """What a large image took goes back as soon as it is done with, where the C library is glibc."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+
+
 def _end_with_parent() -> None:
     wait([multiprocessing.parent_process().sentinel])
     os._exit(1)
 
 
-def _read(path: Path) -> Photograph | BadPhotograph:
+def _read(source: Path | bytes) -> Verdict:
+    try:
+        content = read_content(source) if isinstance(source, Path) else source
+        with _time_limit():
+            many = n_pixels(content) > MANY_PIXELS
+        # Waiting for one's turn is not counted.
+        with _alone if many else nullcontext(), _time_limit():
+            found = read_photograph(content)
+        return found if isinstance(source, Path) else replace(found, original=b"")
+    except BadPhotograph as error:
+        return error
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
     # The alarm ends the process: inside a decoder nothing else would be heard.
     signal.alarm(SECONDS_PER_FILE)
     try:
-        return read_file(path)
-    except BadPhotograph as error:
-        return error
+        yield
     finally:
         signal.alarm(0)

@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -68,8 +69,14 @@ class Dataset(models.Model):
         return self.name
 
 
+WITHOUT_PICTURES = ~Q(original="") & (Q(display="") | Q(thumbnail=""))
+
+
 class Image(models.Model):
-    """`name` is the researcher's (it may give the class away); workers meet `public_id` only."""
+    """`name` is the researcher's (it may give the class away); workers meet `public_id` only.
+
+    `display` and `thumbnail` are made from `original` (catalog.photographs.Pictures) by a task, or by the first look.
+    """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="images")
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
@@ -77,6 +84,7 @@ class Image(models.Model):
     dataset_label = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
     original = models.FileField(max_length=300, blank=True)
     display = models.FileField(max_length=300, blank=True)
+    thumbnail = models.FileField(max_length=300, blank=True, db_default="")
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -86,9 +94,19 @@ class Image(models.Model):
             models.UniqueConstraint(fields=["dataset", "name"], name="image_name_once_per_dataset"),
             models.CheckConstraint(condition=~Q(name=""), name="image_has_a_name"),
         ]
+        # What the task looks for every few seconds.
+        indexes = [models.Index(fields=["id"], condition=WITHOUT_PICTURES, name="image_without_pictures")]
 
     def __str__(self) -> str:
         return self.name
+
+
+class NegativesFrom(models.TextChoices):
+    """How the class is found whose images serve as hard negative controls."""
+
+    HIERARCHY = "hierarchy"
+    CONFUSION = "confusion"
+    LIST = "list"
 
 
 class SettingsVersion(models.Model):
@@ -108,6 +126,15 @@ class SettingsVersion(models.Model):
     ratio_denominator = models.PositiveSmallIntegerField(default=2)
     max_other_labels = models.PositiveSmallIntegerField(default=5)
     lease_seconds = models.PositiveIntegerField(default=3600)
+    # Potential labels: the top_k of these classifiers (none named: of all that predicted), with the dataset's own.
+    classifiers = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    top_k = models.PositiveSmallIntegerField(default=5)
+    always_dataset_label = models.BooleanField(default=True)
+    # Controls of a CONTAINS grid, and where negative ones come from.
+    positive_controls = models.PositiveSmallIntegerField(default=5)
+    negative_controls = models.PositiveSmallIntegerField(default=0)
+    negatives_from = models.CharField(max_length=10, choices=NegativesFrom, default=NegativesFrom.HIERARCHY)
+    control_pool = models.ForeignKey(Dataset, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     note = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -129,7 +156,60 @@ class SettingsVersion(models.Model):
                 condition=Q(max_other_labels__gte=1, max_other_labels__lte=11), name="settings_candidates_fit_a_form"
             ),
             models.CheckConstraint(condition=Q(lease_seconds__gte=30), name="settings_lease_of_30_seconds_or_more"),
+            models.CheckConstraint(condition=Q(top_k__gte=1), name="settings_top_k_is_positive"),
+            models.CheckConstraint(
+                condition=Q(images_per_grid__gt=F("positive_controls") + F("negative_controls")),
+                name="settings_grid_has_room_for_questions",
+            ),
+            models.CheckConstraint(
+                condition=Q(negatives_from__in=["hierarchy", "confusion", "list"]), name="settings_negatives_are_known"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.version}"
+
+
+class Classifier(models.Model):
+    """A member of the ensemble: a network, or a view (crop, flip) of one, which is recorded as a view and no model.
+
+    `weights` is the SHA-256 of the weights; predictions that were computed elsewhere may have none.
+    """
+
+    name = models.CharField(max_length=200)
+    label_set = models.ForeignKey(LabelSet, on_delete=models.PROTECT, related_name="classifiers")
+    network = models.CharField(max_length=200)
+    view = models.CharField(max_length=100, blank=True)
+    weights = models.CharField(max_length=64, blank=True)
+    input_size = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["label_set", "name"], name="classifier_name_once_per_label_set"),
+            models.CheckConstraint(condition=~Q(name="") & ~Q(network=""), name="classifier_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Prediction(models.Model):
+    """The class indexes a classifier ranks highest for an image, best first, and their scores if they are known."""
+
+    classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="predictions")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="predictions", db_index=False)
+    labels = ArrayField(models.PositiveIntegerField())
+    scores = ArrayField(models.FloatField(), default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "classifier"], name="one_prediction_per_image_and_classifier"),
+            models.CheckConstraint(condition=Q(labels__len__gte=1), name="prediction_names_a_label"),
+            models.CheckConstraint(
+                condition=Q(scores__len=0) | Q(scores__len=F("labels__len")), name="prediction_has_all_scores_or_none"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.classifier} on {self.image}: {self.labels}"

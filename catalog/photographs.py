@@ -1,9 +1,11 @@
-"""Reading an image file: what it is, whether we take it, and the picture that workers get to see."""
+"""Reading an image file: what it is, whether we take it, and the pictures that workers get to see."""
 
 import io
 import os
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,15 @@ from PIL import ImageCms, UnidentifiedImageError
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 MOST_PIXELS = 25_000_000
+# Its decoder takes three times the memory that the others do. A telephone's 4,032 x 3,024 are within.
+MOST_PIXELS_OF_WEBP = 12_500_000
 DISPLAY_SIDE_PIXELS = 1024
+THUMBNAIL_SIDE_PIXELS = 320
+JPEG_QUALITY = 90
+# An image with more than this is decoded alone: several at once would fill the memory.
+MANY_PIXELS = 2_000_000
+# What is converted at a time, so that a whole image never stands in memory in two modes.
+ROWS_AT_ONCE = 256
 # What can be made smaller as it is; palettes cannot be averaged, 16-bit grey and transparency need work first.
 PLAIN_MODES = ("L", "RGB", "CMYK")
 # EXIF orientation: how a picture has to be turned to stand upright.
@@ -39,20 +49,27 @@ class BadPhotograph(ValueError):
 
 @dataclass(frozen=True)
 class Photograph:
-    """An image as it came, and as it is shown: at most 1,024 pixels a side, upright, sRGB, without metadata.
-
-    `width` and `height` are the original's, upright.
-    """
+    """An image file that was read to its end and can be shown. `width` and `height` are the original's, upright."""
 
     original: bytes
     suffix: str
-    display: bytes
     width: int
     height: int
 
 
-def read_file(path: Path) -> Photograph:
-    """The photograph in a file; a file too large is refused unread. Raises BadPhotograph."""
+@dataclass(frozen=True)
+class Pictures:
+    """What people see of an image: JPEG, upright, sRGB, without metadata.
+
+    `display` has at most 1,024 pixels a side, for one image on a page; `thumbnail` at most 320, for many.
+    """
+
+    display: bytes
+    thumbnail: bytes
+
+
+def read_content(path: Path) -> bytes:
+    """What is in a file; one too large is refused unread. Raises BadPhotograph."""
     try:
         # Not through a link put there since the path was checked, and without waiting for a pipe's other end.
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
@@ -60,21 +77,51 @@ def read_file(path: Path) -> Photograph:
             if not stat.S_ISREG(status.st_mode):
                 raise BadPhotograph("it is not a file: name an image file")
             _check_size(status.st_size)
-            content = file.read(LARGEST_FILE_BYTES + 1)
+            return file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
         raise BadPhotograph(f"it cannot be read ({error.strerror}): check the name and its permissions") from None
-    return read_photograph(content)
+
+
+def read_file(path: Path) -> Photograph:
+    """The photograph in a file. Raises BadPhotograph."""
+    return read_photograph(read_content(path))
 
 
 def read_photograph(content: bytes) -> Photograph:
-    """Check and convert the bytes of an image file. Raises BadPhotograph with the reason and the way out."""
-    _check_size(len(content))
+    """Check the bytes of an image file, to their end. Raises BadPhotograph with the reason and the way out."""
+    with _refusals(), _opened(content) as picture:
+        suffix = SUFFIXES[picture.format or ""]
+        orientation = _orientation(picture)
+        width, height = reversed(picture.size) if orientation in LYING else picture.size
+        # The very steps that will make the pictures: what passes here can be shown.
+        _shown(picture, orientation)
+        return Photograph(content, suffix, width, height)
+
+
+def pictures_of(content: bytes) -> Pictures:
+    """The pictures to show of an image file. Raises BadPhotograph."""
+    with _refusals(), _opened(content) as picture:
+        display = _shown(picture, _orientation(picture))
+        thumbnail = display.copy()
+        thumbnail.thumbnail((THUMBNAIL_SIDE_PIXELS, THUMBNAIL_SIDE_PIXELS))
+        return Pictures(_jpeg(display), _jpeg(thumbnail))
+
+
+def n_pixels(content: bytes) -> int:
+    """How many pixels the head of an image file declares. Raises BadPhotograph."""
+    with _refusals(), _opened(content) as picture:
+        return picture.width * picture.height
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Whatever goes wrong in reading an image, as BadPhotograph."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # Pillow only warns of images between once and twice its limit; for us the limit is the limit.
             warnings.simplefilter("error", Pillow.DecompressionBombWarning)
-            return _convert(content)
+            yield
     except BadPhotograph:
         raise
     except UnidentifiedImageError:
@@ -88,6 +135,17 @@ def read_photograph(content: bytes) -> Photograph:
         raise BadPhotograph(f"it is damaged ({error or type(error).__name__}): get a complete copy of it") from None
 
 
+@contextmanager
+def _opened(content: bytes) -> Iterator[Pillow.Image]:
+    _check_size(len(content))
+    with Pillow.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as picture:
+        width, height = picture.size
+        most = MOST_PIXELS_OF_WEBP if picture.format == "WEBP" else MOST_PIXELS
+        if width * height > most:
+            raise BadPhotograph(_too_many_pixels(f"{width:,} x {height:,}", most))
+        yield picture
+
+
 def _check_size(n_bytes: int) -> None:
     if n_bytes == 0:
         raise BadPhotograph("it is empty: get a complete copy of it")
@@ -96,20 +154,8 @@ def _check_size(n_bytes: int) -> None:
         raise BadPhotograph(f"it has {n_bytes / 2**20:.1f} MiB; at most {limit} are taken: make it smaller")
 
 
-def _too_many_pixels(found: str) -> str:
-    return f"it has {found} pixels; at most {MOST_PIXELS / 1e6:.0f} million are taken: make it smaller"
-
-
-def _convert(content: bytes) -> Photograph:
-    with Pillow.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as picture:
-        width, height = picture.size
-        if width * height > MOST_PIXELS:
-            raise BadPhotograph(_too_many_pixels(f"{width:,} x {height:,}"))
-        suffix = SUFFIXES[picture.format or ""]
-        orientation = _orientation(picture)
-        if orientation in LYING:
-            width, height = height, width
-        return Photograph(content, suffix, _display(picture, orientation), width, height)
+def _too_many_pixels(found: str, most: int = MOST_PIXELS) -> str:
+    return f"it has {found} pixels; at most {most / 1e6:g} million are taken: make it smaller"
 
 
 def _orientation(picture: Pillow.Image) -> int | None:
@@ -120,19 +166,43 @@ def _orientation(picture: Pillow.Image) -> int | None:
         return None
 
 
-def _display(picture: Pillow.Image, orientation: int | None) -> bytes:
-    shown = picture if picture.mode in PLAIN_MODES and "transparency" not in picture.info else _plain(picture)
+def _shown(picture: Pillow.Image, orientation: int | None) -> Pillow.Image:
+    """At most DISPLAY_SIDE_PIXELS a side, upright, RGB as browsers read it; pixels and nothing else."""
+    profile = picture.info.get("icc_profile")
+    plain = picture.mode in PLAIN_MODES and "transparency" not in picture.info
     # A plain JPEG is decoded at about the size shown in the first place.
+    shown = picture if plain else _small_and_plain(picture)
     shown.thumbnail((DISPLAY_SIDE_PIXELS, DISPLAY_SIDE_PIXELS))
-    shown = _srgb(shown, picture.info.get("icc_profile"))
+    shown = _srgb(shown, profile)
     if orientation in TURNS:
         shown = shown.transpose(TURNS[orientation])
-    # Only pixels go into the new file: no comment, profile or position that could tell where it came from.
     bare = Pillow.new("RGB", shown.size)
     bare.paste(shown)
+    return bare
+
+
+def _jpeg(picture: Pillow.Image) -> bytes:
+    # Only pixels go into the new file: no comment, profile or position that could tell where it came from.
     target = io.BytesIO()
-    bare.save(target, "JPEG", quality=90)
+    picture.save(target, "JPEG", quality=JPEG_QUALITY)
     return target.getvalue()
+
+
+def _small_and_plain(picture: Pillow.Image) -> Pillow.Image:
+    """Plain, and no more than about four times as large as what is shown; a band of rows after the other."""
+    factor = max(1, max(picture.size) // (2 * DISPLAY_SIDE_PIXELS))
+    rows = ROWS_AT_ONCE // factor * factor or factor
+    picture.load()
+    bands = [
+        _plain(picture.crop((0, top, picture.width, min(top + rows, picture.height)))).reduce(factor)
+        for top in range(0, picture.height, rows)
+    ]
+    whole = Pillow.new(bands[0].mode, (bands[0].width, sum(band.height for band in bands)))
+    top = 0
+    for band in bands:
+        whole.paste(band, (0, top))
+        top += band.height
+    return whole
 
 
 def _plain(picture: Pillow.Image) -> Pillow.Image:

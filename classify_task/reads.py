@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from catalog.models import Dataset, Label
+from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
 from classify_task.models import ClassifyVote, Form
 from workforce.models import Batch
@@ -23,6 +23,10 @@ VOTE_COLUMNS = (
 def labels_to_offer(form: Form) -> list[Label]:
     label_set = form.image.dataset.label_set_id
     return list(Label.objects.filter(label_set=label_set, index__in=form.labels).order_by("index"))
+
+
+def images_of_hit(hit_id: int) -> QuerySet[Image]:
+    return Image.objects.filter(forms__hit=hit_id)
 
 
 def standing_forms(image_ids: Iterable[int]) -> QuerySet[Form]:

@@ -15,6 +15,7 @@ from classify_task.forms import FormAnswer
 from classify_task.reads import labels_to_offer
 from workforce.models import HIT, Lease
 from workforce.pages import page_of_lease, serve
+from workforce.reads import image_handle
 
 
 # As for grids: no cookie, so nothing to forge with; the work token is the proof.
@@ -57,7 +58,14 @@ def _page(
         {"label": label, "ticked": str(label.index) in ticked, "main": str(label.index) == main}
         for label in _in_order_of(lease, labels_to_offer(lease.hit.form))
     ]
-    own = {"image": lease.hit.form.image, "choices": choices, "problem": problem}
+    image = lease.hit.form.image
+    own = {
+        "image": image,
+        "lease": lease,
+        "handle": image_handle(lease, image.public_id),
+        "choices": choices,
+        "problem": problem,
+    }
     return render(request, "classify_task/form.html", page_of_lease(lease) | own, status=422 if problem else 200)
 
 

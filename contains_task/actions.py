@@ -1,16 +1,23 @@
 """Opening CONTAINS grids, and turning what people tick in them into votes."""
 
+import io
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from catalog.actions import StagedConflict
 from catalog.models import Image, Label
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from contains_task.reads import cells_to_show
 from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import publish_hits, submit
+from workforce.actions import keep_from_former_workers, publish_hits, submit
 from workforce.models import Batch, Lease, Submission, Worker
 
 log = logging.getLogger(__name__)
@@ -40,20 +47,71 @@ WRONG = UNSETTLED + """, verdict AS (
 """
 
 
+COPY_CELLS = "COPY contains_task_gridcell (grid_id, image_id, position, role, expected) FROM STDIN"
+EXPECTED = {True: "t", False: "f", None: r"\N"}
+
+
+class ComposedCell(NamedTuple):
+    """A cell of a grid to be opened, `grid` being the grid's place in the list of grids."""
+
+    grid: int
+    image_id: int
+    position: int
+    role: Role
+    expected: bool | None
+
+
+class Opening(NamedTuple):
+    """(image, label) pairs that are opened alike, those of a label together; `initial`: an initial subset."""
+
+    pairs: list[tuple[Any, Any]]
+    n_slots: int
+    initial: bool = False
+
+
 class ForeignCell(ValueError):
     """An image was ticked that is not in the grid."""
 
 
 @transaction.atomic
 def open_grids(*, batch: Batch, images_by_label: Mapping[Label, Sequence[Image]]) -> list[Grid]:
-    """Open a grid for every label, as many as its images fill at the batch's grid size."""
-    size = batch.settings.images_per_grid
-    pages = [
-        (label, images[start : start + size])
-        for label, images in images_by_label.items()
-        for start in range(0, len(images), size)
+    """Open a grid for every label, as many as its images fill at the batch's grid size.
+
+    An adaptive batch asks about some images of every label, drawn at random, as often as it takes to learn from
+    them, in grids of their own and first; the others get the fewest answers it allows to begin with.
+    """
+    pairs = [(image, label) for label, images in images_by_label.items() for image in images]
+    return [grid for opening in openings(batch, pairs) for grid in _open_pages(batch, opening)]
+
+
+def openings(batch: Batch, pairs: Iterable[tuple[Any, Any]]) -> list[Opening]:
+    """What to open for (image, label) pairs, in this order; they may be rows or ids."""
+    by_label: dict[Any, list[tuple[Any, Any]]] = defaultdict(list)
+    for pair in pairs:
+        by_label[pair[1]].append(pair)
+    together = [pair for of_label in by_label.values() for pair in of_label]
+    if not batch.is_adaptive:
+        return [Opening(together, batch.settings.contains_answers)]
+    drawn = {pair for of_label in by_label.values() for pair in _drawn(of_label, batch.initial_images)}
+    found = [
+        Opening([pair for pair in together if pair in drawn], batch.initial_votes, initial=True),
+        Opening([pair for pair in together if pair not in drawn], batch.min_votes),
     ]
-    hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=batch.settings.contains_answers)
+    return [opening for opening in found if opening.pairs]
+
+
+def _drawn(pairs: list[tuple[Any, Any]], n_pairs: int) -> list[tuple[Any, Any]]:
+    """At most so many of the pairs, drawn at random."""
+    return secrets.SystemRandom().sample(pairs, min(n_pairs, len(pairs)))
+
+
+def _open_pages(batch: Batch, opening: Opening) -> list[Grid]:
+    size = batch.settings.images_per_grid
+    pages = []
+    for label, pairs in groupby(opening.pairs, key=itemgetter(1)):
+        images = [image for image, _ in pairs]
+        pages += [(label, images[start : start + size]) for start in range(0, len(images), size)]
+    hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=opening.n_slots, initial=opening.initial)
     grids = Grid.objects.bulk_create([Grid(hit=hit, label=label) for hit, (label, _) in zip(hits, pages, strict=True)])
     GridCell.objects.bulk_create(
         [
@@ -64,6 +122,71 @@ def open_grids(*, batch: Batch, images_by_label: Mapping[Label, Sequence[Image]]
         batch_size=5000,
     )
     log.info("Opened %d grids in batch %s.", len(grids), batch.pk)
+    return grids
+
+
+@transaction.atomic
+def open_further_grids(*, batch: Batch, images_by_label: Mapping[int, Sequence[int]]) -> None:
+    """Ask one more person about pairs of an adaptive batch: who was asked before is asked none of them again.
+
+    Labels and images are ids. The control cells are those of the label's earlier grids, so that the new ones look
+    like them; an image that is asked about is no control of its own grid.
+    """
+    for label_id, image_ids in images_by_label.items():
+        earlier = GridCell.objects.filter(grid__hit__batch=batch, grid__label=label_id)
+        former: dict[int, set[int]] = defaultdict(set)
+        for image_id, hit_id in earlier.filter(role=Role.QUESTION).values_list("image_id", "grid__hit"):
+            former[image_id].add(hit_id)
+        controls = _controls_of_a_grid(earlier)
+        size = batch.settings.images_per_grid - len(controls)
+        pages = [image_ids[start : start + size] for start in range(0, len(image_ids), size)]
+        hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=1)
+        keep_from_former_workers(
+            asked_before={
+                hit: set.union(*(former[image_id] for image_id in page)) for hit, page in zip(hits, pages, strict=True)
+            }
+        )
+        for hit, page in zip(hits, pages, strict=True):
+            _fill_grid(Grid.objects.create(hit=hit, label_id=label_id), page, controls)
+
+
+def _fill_grid(grid: Grid, questions: Sequence[int], controls: Sequence[tuple[int, bool]]) -> None:
+    cells = [GridCell(image_id=image_id) for image_id in questions]
+    cells += [
+        GridCell(image_id=image_id, role=Role.CONTROL, expected=expected)
+        for image_id, expected in controls
+        if image_id not in questions
+    ]
+    for position, cell in enumerate(cells):
+        cell.grid, cell.position = grid, position
+    GridCell.objects.bulk_create(cells)
+
+
+def _controls_of_a_grid(cells: QuerySet[GridCell]) -> list[tuple[int, bool]]:
+    """Image ids and expected answers of the control cells of the first grid among these cells that has any."""
+    found = list(cells.filter(role=Role.CONTROL).order_by("grid", "position").values_list("grid", "image", "expected"))
+    return [(image, expected) for grid, image, expected in found if grid == found[0][0]]
+
+
+@transaction.atomic
+def open_composed_grids(
+    *, batch: Batch, label_ids: Sequence[int], cells: Iterable[ComposedCell], n_slots: int, initial: bool = False
+) -> list[Grid]:
+    """Open one grid for each of the labels (a label may come several times) with the cells composed for it."""
+    hits = publish_hits(batch=batch, n_hits=len(label_ids), n_slots=n_slots, initial=initial)
+    grids = Grid.objects.bulk_create(
+        [Grid(hit=hit, label_id=label_id) for hit, label_id in zip(hits, label_ids, strict=True)]
+    )
+    lines = "".join(
+        f"{grids[cell.grid].pk}\t{cell.image_id}\t{cell.position}\t{cell.role}\t{EXPECTED[cell.expected]}\n"
+        for cell in cells
+    )
+    with connection.cursor() as cursor:
+        # Hundreds of thousands of rows: COPY takes a fraction of the time of inserts.
+        with connection.wrap_database_errors:
+            cursor.copy_expert(COPY_CELLS, io.StringIO(lines))
+        cursor.execute("ANALYZE contains_task_gridcell")
+    log.info("Opened %d composed grids in batch %s.", len(grids), batch.pk)
     return grids
 
 

@@ -27,9 +27,15 @@ class GridCell(models.Model):
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()
     role = models.CharField(max_length=10, choices=Role, default=Role.QUESTION)
+    # Of a control: whether it shows the class; of one that was shown elsewhere nobody knows. What a person made of it
+    # is in the vote.
+    expected = models.BooleanField(null=True)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(role="control") | Q(expected__isnull=True), name="only_a_control_has_an_expected_answer"
+            ),
             models.UniqueConstraint(fields=["grid", "position"], name="cell_position_once_per_grid"),
             models.UniqueConstraint(fields=["grid", "image"], name="image_once_per_grid"),
             models.CheckConstraint(

@@ -1,38 +1,52 @@
 """Queries on grids and their votes that more than one place needs."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
 
-from catalog.models import Dataset, Label
+from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
 from contains_task.models import ContainsVote, GridCell
-from workforce.models import Lease
-from workforce.reads import hits_with_open_slots, is_excluded, not_aggregated, pseudonym_under, published_state
+from workforce.models import Batch, Lease
+from workforce.reads import (
+    hits_with_open_slots,
+    image_handle,
+    is_excluded,
+    not_aggregated,
+    pseudonym_under,
+    published_state,
+)
 
+# Of a control: what somebody who looks says. The words of the votes file.
+EXPECTED_ANSWERS = {True: "yes", False: "no", None: None}
 # What a row of the votes file is made of. Nothing more: a million votes as objects, with all that hangs on them, take
 # the database and this process several times as long to sort and to build.
 VOTE_COLUMNS = (
     *("id", "selected", "role", "worker_id", "submission_id", "excluded", "label__index"),
-    *("image__name", "image__dataset_label__index", "image__dataset__pseudonym_key"),
+    *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
 )
 
 
 def cells_to_show(lease: Lease) -> list[GridCell]:
-    """The cells of a lease's grid, shuffled: always the same for one lease, differently for every other.
+    """The cells of a lease's grid, in an order of this hand-out's own, which a reload keeps.
 
     A list that was sorted by class would otherwise give the classes away, and tire everybody at the same cells.
     """
-    cells = lease.hit.grid.cells.select_related("image").order_by("position")
-    return sorted(cells, key=lambda cell: _shuffled(lease, cell))
+    cells = lease.hit.grid.cells.select_related("image")
+    # The handle depends on a key of the site's: who knows the lease's id can still not put the cells back.
+    return sorted(cells, key=lambda cell: image_handle(lease, cell.image.public_id))
 
 
-def _shuffled(lease: Lease, cell: GridCell) -> bytes:
-    # A digest, unlike a random generator, gives the same order under every version of Python.
-    return hashlib.sha256(f"{lease.public_id} {cell.image.public_id}".encode()).digest()
+def images_of_hit(hit_id: int) -> QuerySet[Image]:
+    return Image.objects.filter(pk__in=GridCell.objects.filter(grid__hit=hit_id).values("image"))
+
+
+def images_asked(submission_ids: Iterable[int]) -> set[int]:
+    """The images that these submissions answer a question on; controls and padding prove the person only."""
+    asked = GridCell.objects.filter(role="question", grid__hit__submissions__in=submission_ids)
+    return set(asked.values_list("image_id", flat=True))
 
 
 def images_waiting(image_ids: Iterable[int]) -> set[int]:
@@ -44,15 +58,51 @@ def images_waiting(image_ids: Iterable[int]) -> set[int]:
     return set(unanswered.union(uncounted))
 
 
+def pairs_asked(dataset: Dataset) -> dict[tuple[int, int], int]:
+    """(image, label) ids to the latest batch in which people are, or were, asked; replayed answers were given
+    elsewhere."""
+    cells = GridCell.objects.filter(
+        image__dataset=dataset, role="question", grid__hit__batch__marketplace=Batch.Marketplace.LINK
+    )
+    rows = cells.order_by("grid__hit__batch").values_list("image_id", "grid__label_id", "grid__hit__batch")
+    return {(image_id, label_id): batch_id for image_id, label_id, batch_id in rows.iterator(chunk_size=10_000)}
+
+
+def grid_cells_of(dataset: Dataset) -> QuerySet[GridCell]:
+    """All cells of the grids that people are, or were, given for the dataset, with what `grid_cell_row` needs."""
+    return GridCell.objects.filter(
+        grid__hit__batch__dataset=dataset, grid__hit__batch__marketplace=Batch.Marketplace.LINK
+    ).select_related("grid__hit__batch__settings", "grid__label", "image__dataset")
+
+
+def grid_cell_row(cell: GridCell, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
+    """A row of the file of grids, from a cell of `grid_cells_of`; with `labels` (by index) their names are added."""
+    row = {
+        "grid": cell.grid.hit.public_id,
+        "batch": cell.grid.hit.batch_id,
+        "settings_version": cell.grid.hit.batch.settings.version,
+        "label": cell.grid.label.index,
+        "position": cell.position,
+        "image": cell.image.name,
+        "image_dataset": cell.image.dataset.name,
+        "role": cell.role,
+        "expected": EXPECTED_ANSWERS[cell.expected],
+    }
+    return row if labels is None else row | name_cells("label", row["label"], labels)
+
+
 def votes_of(dataset: Dataset) -> QuerySet[ContainsVote, Any]:
-    """All votes on the dataset's images, in a stable order: tuples of VOTE_COLUMNS, for `contains_vote_row`."""
-    votes = ContainsVote.objects.filter(image__dataset=dataset).annotate(excluded=is_excluded()).order_by("id")
-    return votes.values_list(*VOTE_COLUMNS, named=True)
+    """All votes of the dataset's study, in a stable order: tuples of VOTE_COLUMNS, for `contains_vote_row`.
+
+    Control images may be of another dataset; what people make of them belongs to the study that showed them.
+    """
+    votes = ContainsVote.objects.filter(submission__settings__dataset=dataset)
+    return votes.annotate(excluded=is_excluded()).order_by("id").values_list(*VOTE_COLUMNS, named=True)
 
 
 def contains_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
     """A row of the votes file, from a vote of `votes_of`; with `labels` (by index) their names are added."""
-    worker = pseudonym_under(vote.image__dataset__pseudonym_key, vote.worker_id)
+    worker = pseudonym_under(vote.submission__settings__dataset__pseudonym_key, vote.worker_id)
     row = {
         "image": vote.image__name,
         "label": vote.label__index,

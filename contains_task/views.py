@@ -13,6 +13,7 @@ from contains_task.forms import GridAnswer
 from contains_task.reads import cells_to_show
 from workforce.models import HIT, Lease
 from workforce.pages import UnfitAnswer, page_of_lease, serve
+from workforce.reads import image_handle
 
 
 # No cookie goes with these pages, so there is nothing a forged request could ride on; the work token is the proof.
@@ -25,18 +26,26 @@ def grid(request: HttpRequest, hit_id: str) -> HttpResponse:
 
 
 def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
-    shown = lease.hit.grid
+    label = lease.hit.grid.label
     own = {
-        "label": shown.label,
-        "also_called": shown.label.words.partition(",")[2].strip(),
-        "cells": cells_to_show(lease),
+        "label": label,
+        "also_called": label.words.partition(",")[2].strip(),
+        "lease": lease,
+        "handles": _handles(lease),
     }
     return render(request, "contains_task/grid.html", page_of_lease(lease) | own)
 
 
 def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> None:
-    answer = GridAnswer(sent, shown=[cell.image.public_id for cell in cells_to_show(lease)])
+    image_of = _handles(lease)
+    answer = GridAnswer(sent, shown=image_of)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
-    ticked = answer.cleaned_data
-    record_votes(lease=lease, selected=ticked["selected"], idempotency_key=f"{lease.public_id}.{ticked['key']}")
+    ticked = [image_of[handle] for handle in answer.cleaned_data["selected"]]
+    record_votes(lease=lease, selected=ticked, idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}")
+
+
+def _handles(lease: Lease) -> dict[str, str]:
+    """What the page says for an image, to the image's public id, in the order of the page."""
+    images = [cell.image.public_id for cell in cells_to_show(lease)]
+    return {image_handle(lease, image): image for image in images}

@@ -5,38 +5,19 @@ and number. What closes or aggregates locks submissions by id, then the dataset,
 """
 
 import logging
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from django.db import connection, transaction
 
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import current_settings, now
+from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import known_worker, n_done, overdue_leases
 from workforce.staged import ADD_ANSWERS, ADD_HITS, ADD_WORKERS, DROP_STORED, FIND_STORED, FIND_WORKERS
 
 log = logging.getLogger(__name__)
-
-# How long a hand-out may wait for others' hand-outs before it says that there is no work.
-LONGEST_WAIT_SECONDS = 5
-
-FREE_FOR_WORKER = """
-    SELECT slot.id FROM workforce_slot slot
-    WHERE slot.batch_id = %(batch)s AND slot.state = 'free' AND NOT EXISTS (
-        SELECT FROM workforce_lease lease WHERE lease.worker_id = %(worker)s AND lease.hit_id = slot.hit_id
-    )
-    ORDER BY slot.hit_id, slot.number LIMIT 1
-"""
-FREE_OF_HELD_HITS = """
-    SELECT slot.id FROM workforce_slot slot
-    JOIN workforce_lease lease ON lease.hit_id = slot.hit_id
-    WHERE lease.worker_id = %(worker)s AND lease.batch_id = %(batch)s AND lease.state = 'expired'
-      AND slot.state = 'free'
-    ORDER BY slot.hit_id, slot.number LIMIT 1
-"""
-FREE_OF_HIT = "SELECT id FROM workforce_slot slot WHERE hit_id = %(hit)s AND state = 'free' ORDER BY number LIMIT 1"
 
 
 class BatchClosed(Exception):
@@ -68,7 +49,9 @@ def open_batch(
     hits_per_worker: int | None = None,
     completion_code: str = "",
     completion_url: str = "",
+    **adaptive: float,
 ) -> Batch:
+    """Open a batch; `adaptive` are the figures of one that asks as often as its votes make necessary: all or none."""
     return Batch.objects.create(
         dataset=dataset,
         settings=settings or current_settings(dataset),
@@ -77,20 +60,31 @@ def open_batch(
         hits_per_worker=hits_per_worker,
         completion_code=completion_code,
         completion_url=completion_url,
+        **adaptive,
     )
 
 
 @transaction.atomic
-def publish_hits(*, batch: Batch, n_hits: int, n_slots: int) -> list[HIT]:
+def publish_hits(*, batch: Batch, n_hits: int, n_slots: int, initial: bool = False) -> list[HIT]:
     """Add `n_hits` HITs of `n_slots` wanted answers each to an open batch."""
     # The row is locked so that no batch closes under HITs being added: those would wait for answers for ever.
     if Batch.objects.select_for_update(no_key=True).get(pk=batch.pk).closed_at is not None:
         raise BatchClosed(f"{batch} is closed: open a new batch for further HITs.")
-    hits = HIT.objects.bulk_create([HIT(batch=batch) for _ in range(n_hits)])
+    hits = HIT.objects.bulk_create([HIT(batch=batch, initial=initial) for _ in range(n_hits)])
     Slot.objects.bulk_create(
         [Slot(hit=hit, batch=batch, number=number) for hit in hits for number in range(n_slots)], batch_size=5000
     )
     return hits
+
+
+@transaction.atomic
+def keep_from_former_workers(*, asked_before: Mapping[HIT, Iterable[int]]) -> None:
+    """Give each of these new HITs to nobody who had one of those (ids) that asked the same before."""
+    through = HIT.asked_before.through
+    through.objects.bulk_create(
+        [through(from_hit=hit, to_hit_id=former) for hit, formers in asked_before.items() for former in formers],
+        batch_size=5000,
+    )
 
 
 @transaction.atomic
@@ -174,7 +168,8 @@ def _hand_out(batch: Batch, worker: Worker) -> Lease | None:
     if active is not None:
         return _renew(active, active.slot)
     key = {"batch": batch.pk, "worker": worker.pk}
-    slot = (_claim(FREE_OF_HELD_HITS, key) if held else None) or _claim(FREE_FOR_WORKER, key)
+    free = FREE_FOR_STRANGER if batch.is_adaptive else FREE_FOR_WORKER
+    slot = (claim(FREE_OF_HELD_HITS, key) if held else None) or claim(free, key)
     if slot is None:
         return None
     former = next((lease for lease in held if lease.hit_id == slot.hit_id), None)
@@ -188,32 +183,6 @@ def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
     open_leases = Lease.objects.filter(batch=batch, worker=worker).exclude(state=Lease.State.SUBMITTED).order_by("id")
     related = ("hit__batch__settings", "worker__identity", "slot")
     return list(open_leases.select_for_update(of=("self",)).select_related(*related))
-
-
-def _claim(query: str, key: dict[str, int]) -> Slot | None:
-    """Lock a free slot. SKIP LOCKED alone would say "none" while others merely look at the last ones, so a second,
-    blocking try follows, until a plain read finds nothing."""
-    slot_id = _attempt(query + " FOR UPDATE OF slot SKIP LOCKED", key)
-    give_up = time.monotonic() + LONGEST_WAIT_SECONDS
-    while slot_id is None and _first(query, key) is not None and time.monotonic() < give_up:
-        slot_id = _attempt(query + " FOR UPDATE OF slot", key)
-    return None if slot_id is None else Slot.objects.select_related("hit__batch__settings").get(pk=slot_id)
-
-
-def _attempt(query: str, key: dict[str, int]) -> int | None:
-    """A try that finds nothing lets go of the slots it locked on the way, which others had taken meanwhile."""
-    savepoint = transaction.savepoint()
-    slot_id = _first(query, key)
-    if slot_id is None:
-        transaction.savepoint_rollback(savepoint)
-    return slot_id
-
-
-def _first(query: str, key: dict[str, int]) -> int | None:
-    with connection.cursor() as cursor:
-        cursor.execute(query, key)
-        row = cursor.fetchone()
-    return None if row is None else row[0]
 
 
 def _lease(slot: Slot, worker: Worker) -> Lease:
@@ -259,7 +228,7 @@ def resume_lease(*, hit_public_id: str, worker: Worker) -> Lease:
     if lease.state == Lease.State.ACTIVE:
         return lease if lease.expires_at > now() else _renew(lease, lease.slot)
     busy_elsewhere = any(other.state == Lease.State.ACTIVE for other in held.values())
-    slot = None if busy_elsewhere else _claim(FREE_OF_HIT, {"hit": lease.hit_id})
+    slot = None if busy_elsewhere else claim(FREE_OF_HIT, {"hit": lease.hit_id})
     return lease if slot is None else _renew(lease, slot)
 
 
@@ -298,7 +267,7 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
         return _stored(locked, idempotency_key), False
     if Submission.objects.filter(idempotency_key=idempotency_key).exists():
         raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
-    slot = locked.slot or _claim(FREE_OF_HIT, {"hit": locked.hit_id})
+    slot = locked.slot or claim(FREE_OF_HIT, {"hit": locked.hit_id})
     submission = Submission.objects.create(
         hit=locked.hit,
         worker_id=locked.worker_id,
@@ -358,6 +327,13 @@ def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
 def readmit_submission(*, submission: Submission) -> None:
     Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
+
+
+@transaction.atomic
+def add_slots(*, hit: HIT, n_slots: int) -> None:
+    """Ask for further answers to a HIT."""
+    first = hit.slots.count()
+    Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])
 
 
 # Answers given elsewhere; workforce.staged tells the columns of the staging table

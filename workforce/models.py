@@ -1,9 +1,12 @@
 """Who works, on what, and what they handed in. A submission is stored first and raw; task rooms read votes from it."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from catalog.models import Dataset, SettingsVersion, new_public_id
+
+# Deng et al. 2009, section 3.2: an image of the initial subset gets so many votes or more.
+FEWEST_INITIAL_VOTES = 10
 
 
 class Worker(models.Model):
@@ -34,7 +37,11 @@ class WorkerIdentity(models.Model):
 
 
 class Batch(models.Model):
-    """HITs of the same kind and settings version, published and closed together. Their address: /join/<public_id>."""
+    """HITs of the same kind and settings version, published and closed together. Their address: /join/<public_id>.
+
+    With the figures from `initial_images` to `max_votes` it asks as often as its votes make necessary (Deng et al.
+    2009, section 3.2) and not a fixed number of times: all of them are set, or none.
+    """
 
     class Kind(models.TextChoices):
         CONTAINS = "contains"
@@ -54,10 +61,33 @@ class Batch(models.Model):
     completion_url = models.URLField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)
+    # Images of each class on which it is learnt how sure a few votes make us; the others are asked about from
+    # min_votes to max_votes times, until they are good with probability `accept` or more, or `reject` or less.
+    initial_images = models.PositiveIntegerField(null=True)
+    accept = models.FloatField(null=True)
+    reject = models.FloatField(null=True)
+    min_votes = models.PositiveSmallIntegerField(null=True)
+    max_votes = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         verbose_name_plural = "batches"
         constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    initial_images=None, accept=None, reject=None, min_votes=None, max_votes=None
+                ) | Q(
+                    initial_images__isnull=False, accept__isnull=False, reject__isnull=False, min_votes__isnull=False,
+                    max_votes__isnull=False,
+                ),
+                name="adaptive_figures_are_all_set_or_none",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_votes=None) | Q(
+                    kind="contains", initial_images__gte=1, reject__gte=0, reject__lt=F("accept"), accept__lte=1,
+                    min_votes__gte=1, min_votes__lte=F("max_votes"),
+                ),
+                name="adaptive_figures_make_a_stopping_rule",
+            ),
             # The aggregation finds or makes it whenever an image is ready: two of it would split the forms.
             models.UniqueConstraint(
                 fields=["dataset", "settings"],
@@ -71,6 +101,15 @@ class Batch(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} of {self.dataset} on {self.marketplace}"
 
+    @property
+    def is_adaptive(self) -> bool:
+        return self.max_votes is not None
+
+    @property
+    def initial_votes(self) -> int:
+        """How many votes an image of the initial subset gets: enough for every cell of the table that is learnt."""
+        return max(FEWEST_INITIAL_VOTES, self.max_votes)
+
 
 class HIT(models.Model):
     """A grid or form, answered by as many people as it has slots."""
@@ -78,6 +117,10 @@ class HIT(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="hits")
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     closed_at = models.DateTimeField(null=True)
+    # Of an adaptive batch: whether its images belong to the initial subset.
+    initial = models.BooleanField(default=False, db_default=False)
+    # HITs that asked the same before: whoever had one of them is not given this one.
+    asked_before = models.ManyToManyField("self", symmetrical=False, related_name="+")
 
     def __str__(self) -> str:
         return f"HIT {self.pk}"

@@ -1,14 +1,37 @@
 """Queries on people and their work that more than one place needs."""
 
+import base64
 import hashlib
 import hmac
+from datetime import timedelta
 from functools import lru_cache
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.crypto import salted_hmac
 
 from catalog.models import Dataset
 from catalog.reads import now
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
+
+HANDLE_SALT = "workforce.image_handle"
+HANDLE_BYTES = 18
+# A page that is still open when its lease has run out may be handed in, and so be looked at, a while longer.
+PICTURE_GRACE = timedelta(hours=1)
+
+
+def image_handle(lease: Lease, image_public_id: str) -> str:
+    """What stands for an image on the page of a lease, and nowhere else: 24 characters.
+
+    Keyed, so that nobody can tell which image it is, or whether two people have the same one; a reload keeps it.
+    """
+    text = f"{lease.public_id}/{image_public_id}"
+    digest = salted_hmac(HANDLE_SALT, text, algorithm="sha256").digest()
+    return base64.urlsafe_b64encode(digest[:HANDLE_BYTES]).decode()
+
+
+def seconds_of_pictures(lease: Lease) -> float:
+    """How long the pictures of a lease's page may still be seen; 0 or less: no longer."""
+    return (lease.expires_at + PICTURE_GRACE - now()).total_seconds()
 
 
 def known_worker(marketplace: str, participant: str) -> Worker | None:
@@ -42,6 +65,7 @@ def has_work_for(batch: Batch, worker: Worker) -> bool:
         return True
     had = Lease.objects.filter(worker=worker, batch=batch).values("hit")
     free = Slot.objects.filter(batch=batch, state=Slot.State.FREE).exclude(hit__in=had)
+    free = free.exclude(hit__asked_before__in=had)
     return batch.closed_at is None and free.exists()
 
 

@@ -1,4 +1,4 @@
-"""The parts of the site that are ours: web server, Celery worker, Celery beat."""
+"""The parts of the site that are ours: web server, two Celery workers, Celery beat."""
 
 import http.client
 import socket
@@ -8,12 +8,14 @@ from pathlib import Path
 import redis
 from django.conf import settings
 
-from annotation_site.services.places import ROOT, PlaceError
+from annotation_site.services.places import BROKER_NAME, ROOT, PlaceError
 from annotation_site.services.processes import Part
 
 WEB_PROCESSES = 2
 WEB_THREADS = 8
 WORKER_PROCESSES = 2
+# One uses all processors, or the GPU, by itself.
+PREDICTOR_PROCESSES = 1
 
 
 def web_part(state: Path, port: int, environment: dict[str, str]) -> Part:
@@ -38,20 +40,22 @@ def web_part(state: Path, port: int, environment: dict[str, str]) -> Part:
 
 
 def worker_part(state: Path, environment: dict[str, str]) -> Part:
-    words = [
-        "--concurrency",
-        str(WORKER_PROCESSES),
-        "--loglevel",
-        "WARNING",
-        "--without-gossip",
-        "--without-mingle",
-    ]
+    return celery_part("worker", "celery", WORKER_PROCESSES, state, environment)
+
+
+def predictor_part(state: Path, environment: dict[str, str]) -> Part:
+    """A worker of its own for the classifiers: nothing short waits behind them, and memory is theirs alone."""
+    return celery_part("predictor", "predict", PREDICTOR_PROCESSES, state, environment)
+
+
+def celery_part(name: str, queue: str, n_processes: int, state: Path, environment: dict[str, str]) -> Part:
+    words = ["--queues", queue, "--concurrency", str(n_processes), "--hostname", f"{name}@%h", "--loglevel", "WARNING"]
     return Part(
-        name="worker",
-        command=[*python("celery"), "-A", "annotation_site", "worker", *words],
+        name=name,
+        command=[*python("celery"), "-A", "annotation_site", "worker", *words, "--without-gossip", "--without-mingle"],
         state=state,
-        ready=consumes,
-        environment=environment,
+        ready=lambda: consumes(name),
+        environment=environment | {BROKER_NAME: name},
         cwd=ROOT,
         # Celery workers have been seen to stay connected yet idle after their broker came back.
         follows="valkey",
@@ -87,11 +91,11 @@ def serves(port: int) -> bool:
         connection.close()
 
 
-def consumes() -> bool:
-    """Whether some worker waits at the queue."""
+def consumes(name: str) -> bool:
+    """Whether the worker of that name waits at its queue."""
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
     try:
-        return any(connection["cmd"] == "brpop" for connection in client.client_list())
+        return any((connection["cmd"], connection["name"]) == ("brpop", name) for connection in client.client_list())
     except (redis.ConnectionError, redis.TimeoutError):
         return False
     finally:

@@ -22,6 +22,8 @@ PROJECT = "annotation-site"
 LONGEST_SOCKET_PATH = 100
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 SOCKET_NAME = ".s.PGSQL.5432"
+# The variable by which a worker is told how to call itself to the broker.
+BROKER_NAME = "ANNOTATION_SITE_BROKER_NAME"
 
 
 class PlaceError(RuntimeError):

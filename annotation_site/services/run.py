@@ -13,7 +13,7 @@ from pathlib import Path
 
 from annotation_site.services.addresses import origins, remember_port
 from annotation_site.services.embedded import report, try_lock, wanted_parts
-from annotation_site.services.parts import beat_part, check_port_free, web_part, worker_part
+from annotation_site.services.parts import beat_part, check_port_free, predictor_part, web_part, worker_part
 from annotation_site.services.places import ROOT, PlaceError, Places, places_of, state_dir
 from annotation_site.services.postgres import make_database
 from annotation_site.services.processes import MARK, end_leftovers, mark_of, start_ticks
@@ -104,13 +104,15 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
     for part in (
         web_part(state, port, environment),
         worker_part(state, environment),
+        predictor_part(state, environment),
         beat_part(state, environment),
     ):
         if not supervisor.stopping:
             supervisor.start(part)
     if not supervisor.stopping:
         announce(environment, login, state, time.monotonic() - started)
-    supervisor.watch()
+        with predicted_demo(state, environment):
+            supervisor.watch()
 
 
 def explain(supervisor: Supervisor, places: Places) -> None:
@@ -143,6 +145,23 @@ def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) ->
     if child.returncode and not supervisor.stopping:
         raise PlaceError("The database could not be prepared; the reason is above.")
     return output.strip()
+
+
+@contextlib.contextmanager
+def predicted_demo(state: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Meanwhile, the first time, the demo study gets its potential labels from the predictor."""
+    child = subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "load_demo", "--predict"],
+        cwd=ROOT,
+        env=os.environ | environment | {MARK: mark_of(state)},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def announce(environment: dict[str, str], login: str, state: Path, seconds: float) -> None:

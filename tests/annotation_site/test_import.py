@@ -134,7 +134,7 @@ def test_each_bad_file_is_listed_with_its_reason_while_the_good_ones_are_in(fold
     assert set(reasons) == set(words)
     for place, expected in words.items():
         assert any(word in reasons[place] for word in expected.split("|")), (place, reasons[place])
-    assert len([path for path in media.rglob("*") if path.is_file()]) == 6
+    assert len([path for path in media.rglob("*") if path.is_file()]) == 3
 
 
 def test_hidden_files_are_passed_over(folder):
@@ -149,7 +149,7 @@ def test_a_folder_without_files_and_a_path_without_anything_are_errors(folder):
     folder.mkdir()
     dataset = make_dataset()
     assert "There are no files in" in import_into(dataset, folder).error
-    assert f"There is no {folder}/x. Name a folder of images, or a CSV manifest." in import_into(
+    assert f"There is no {folder}/x. Name a folder of images, a CSV manifest, a .tar" in import_into(
         dataset, folder / "x"
     ).error
 
@@ -162,9 +162,9 @@ def test_progress_reaches_every_row_once(folder):
         write(folder / f"{n}.jpg")
     write(folder / "bad.jpg", b"x")
     dataset = make_dataset()
-    wanted, _ = imports.wanted_images(folder, dataset)
+    found = imports.find_images(str(folder), dataset)
     steps = []
-    outcome = imports.import_images(dataset=dataset, wanted=wanted, progress=steps.append)
+    outcome = imports.import_images(dataset=dataset, found=found, progress=steps.append)
     assert (sum(steps), outcome.added, outcome.known, len(outcome.refused)) == (8, 7, 0, 1)
 
 
@@ -173,7 +173,7 @@ def test_what_was_stored_before_a_stop_stays_and_the_next_run_goes_on(folder, mo
         write(folder / f"{n}.jpg")
     monkeypatch.setattr(imports, "MOST_IN_PORTION", 2)
     dataset = make_dataset()
-    wanted, _ = imports.wanted_images(folder, dataset)
+    found = imports.find_images(str(folder), dataset)
     done = []
 
     def stop_at_4(n):
@@ -182,7 +182,7 @@ def test_what_was_stored_before_a_stop_stays_and_the_next_run_goes_on(folder, mo
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        imports.import_images(dataset=dataset, wanted=wanted, progress=stop_at_4)
+        imports.import_images(dataset=dataset, found=found, progress=stop_at_4)
     assert dataset.images.count() == 4
     assert "3 images added, 4 there already" in import_into(dataset, folder).out
 
@@ -215,12 +215,12 @@ def test_two_imports_of_the_same_files_at_once_store_each_once(folder, media):
     for n in range(10):
         write(folder / f"{n}.jpg")
     dataset = make_dataset()
-    wanted, _ = imports.wanted_images(folder, dataset)
+    found = imports.find_images(str(folder), dataset)
     outcomes = []
 
     def run():
         try:
-            outcomes.append(imports.import_images(dataset=dataset, wanted=wanted, progress=lambda n: None))
+            outcomes.append(imports.import_images(dataset=dataset, found=found, progress=lambda n: None))
         finally:
             connection.close()
 
@@ -231,7 +231,7 @@ def test_two_imports_of_the_same_files_at_once_store_each_once(folder, media):
         thread.join()
     assert dataset.images.count() == sum(outcome.added for outcome in outcomes) == 10
     assert [outcome.added + outcome.known for outcome in outcomes] == [10, 10]
-    assert len([path for path in media.rglob("*") if path.is_file()]) == 20
+    assert len([path for path in media.rglob("*") if path.is_file()]) == 10
 
 
 # Labels

@@ -148,4 +148,4 @@ def test_an_image_known_only_by_its_answers_gets_its_file(folder):
     write(folder / "a.jpg")
     assert "1 images added, 0 there already" in import_into(dataset, folder).out
     assert "0 images added, 1 there already" in import_into(dataset, folder).out
-    assert dataset.images.get().display
+    assert dataset.images.get().original

@@ -160,7 +160,7 @@ def test_manage_lists_our_commands_first_with_a_line_each(words):
 
 def test_usage_says_how_the_command_is_given():
     done = subprocess.run([install.ROOT / "manage", "open", "contains", "--help"], capture_output=True, text=True)
-    assert done.stdout.startswith("usage: ./manage open contains [-h] --pairs FILE")
+    assert done.stdout.startswith("usage: ./manage open contains [-h] [--pairs FILE]")
 
 
 def test_manage_hands_on_the_exit_status_of_the_command():

@@ -14,7 +14,8 @@ from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease
 from workforce.actions import close_batch
-from workforce.models import Batch, Submission
+from workforce.models import Batch, Lease, Submission
+from workforce.reads import image_handle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "a long pass phrase"
@@ -36,11 +37,17 @@ def worker_address(batch: Batch, settings, name: str = "ann") -> str:
     return f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker={name}"
 
 
+def box_of(image: Image) -> str:
+    """The checkbox of the image on the page that was handed out last."""
+    lease = Lease.objects.filter(state=Lease.State.ACTIVE).latest("pk")
+    return f'input[value="{image_handle(lease, image.public_id)}"]'
+
+
 def answer_both_grids(page: Page, image: Image) -> None:
     for number in (0, 1):
         expect(page.get_by_role("heading", name=f"at least one thing {number}?")).to_be_visible()
         # The photograph itself is the thing to click on.
-        page.locator(f'label:has(input[value="{image.public_id}"]) img').click()
+        page.locator(f"label:has({box_of(image)}) img").click()
         page.get_by_role("button", name="Hand in").click()
     expect(page.get_by_text("C0DE7")).to_be_visible()
 
@@ -98,7 +105,7 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
     _, image, batch = study
     page = open_page()
     page.goto(worker_address(batch, settings))
-    first = page.locator(f'input[value="{image.public_id}"]')
+    first = page.locator(box_of(image))
     for _ in range(6):
         if first.evaluate("box => box === document.activeElement"):
             break
@@ -184,14 +191,14 @@ def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(st
     _, image, batch = study
     page = open_page()
     page.goto(worker_address(batch, settings))
-    box = page.locator(f'input[value="{image.public_id}"]')
+    box = page.locator(box_of(image))
     box.check()
     page.reload()
     expect(box).to_be_checked()
     expect(page.get_by_role("status")).to_have_text("1 of 2 ticked")
     page.get_by_role("button", name="Hand in").click()
     expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
-    expect(box).not_to_be_checked()
+    expect(page.locator(box_of(image))).not_to_be_checked()
     assert page.evaluate("sessionStorage.length") == 0
     assert ContainsVote.objects.get(selected=True).image == image
 

@@ -170,7 +170,7 @@ def new_image(name: str, width: int = 16, label=None) -> NewImage:
     return NewImage(name, label, read_photograph(encoded(corners(width, 12))))
 
 
-def test_an_image_is_stored_with_both_files_named_by_nothing_of_the_researchers(media):
+def test_an_image_is_stored_in_a_file_named_by_nothing_of_the_researchers(media):
     dataset = make_dataset()
     label = dataset.label_set.labels.get(index=2)
     content = encoded(corners(30, 20), "PNG")
@@ -180,7 +180,7 @@ def test_an_image_is_stored_with_both_files_named_by_nothing_of_the_researchers(
     image.refresh_from_db()
     assert new
     assert (image.name, image.dataset_label, image.width, image.height) == ("n02/../cat.jpg", label, 30, 20)
-    assert files_in(media) == [f"display/{image.public_id}.jpg", f"originals/{image.public_id}.png"]
+    assert files_in(media) == [f"originals/{image.public_id}.png"]
     assert (media / image.original.name).read_bytes() == content
     assert len(image.public_id) >= 22
 
@@ -216,7 +216,7 @@ def test_an_image_without_a_file_gets_it_and_keeps_its_label(media):
     assert add_images(dataset=dataset, images=[new_image("a", 40)]) == 1
     absent.refresh_from_db()
     assert (absent.dataset_label, absent.width) == (label, 40)
-    assert files_in(media) == [absent.display.name, absent.original.name]
+    assert files_in(media) == [absent.original.name]
 
 
 @pytest.mark.parametrize("name", ["", "x" * 501, "a\nb", "\udcff.jpg", "a\0b", "\u202egpj.exe"])
@@ -241,15 +241,16 @@ def test_no_file_stays_when_the_disk_is_full_half_way(media, monkeypatch):
     dataset = make_dataset()
     write = FileSystemStorage._save
 
-    def full_at_display(storage, name, content):
+    def full_at_png(storage, name, content):
         saved = write(storage, name, content)
-        if name.startswith("display/"):
+        if name.endswith(".png"):
             raise OSError(28, "No space left on device")
         return saved
 
-    monkeypatch.setattr(FileSystemStorage, "_save", full_at_display)
+    monkeypatch.setattr(FileSystemStorage, "_save", full_at_png)
+    png = NewImage("b", None, read_photograph(encoded(kind="PNG")))
     with pytest.raises(OSError, match="No space left"):
-        add_images(dataset=dataset, images=[new_image("a")])
+        add_images(dataset=dataset, images=[new_image("a"), png])
     assert files_in(media) == []
     monkeypatch.undo()
     assert add_images(dataset=dataset, images=[new_image("a")]) == 1
@@ -258,10 +259,11 @@ def test_no_file_stays_when_the_disk_is_full_half_way(media, monkeypatch):
 def test_a_file_left_by_a_stop_half_way_is_replaced_not_evaded(media):
     dataset = make_dataset()
     absent = Image.objects.create(dataset=dataset, name="a")
-    (media / "display").mkdir(parents=True)
-    (media / f"display/{absent.public_id}.jpg").write_bytes(b"half")
-    add_images(dataset=dataset, images=[new_image("a")])
-    assert len(files_in(media)) == 2
-    assert (media / f"display/{absent.public_id}.jpg").read_bytes() != b"half"
+    (media / "originals").mkdir(parents=True)
+    (media / f"originals/{absent.public_id}.jpg").write_bytes(b"half" * 10_000)
+    new = new_image("a")
+    add_images(dataset=dataset, images=[new])
+    assert files_in(media) == [f"originals/{absent.public_id}.jpg"]
+    assert (media / f"originals/{absent.public_id}.jpg").read_bytes() == new.photograph.original
 
 

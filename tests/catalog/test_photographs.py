@@ -1,8 +1,10 @@
 """Image files: which are taken, and how they are shown."""
 
+import itertools
 import os
 import random
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -12,7 +14,14 @@ from PIL import ImageCms, ImageOps, PngImagePlugin
 
 from catalog import decoding
 from catalog.decoding import read_files
-from catalog.photographs import LARGEST_FILE_BYTES, BadPhotograph, Photograph, read_file, read_photograph
+from catalog.photographs import (
+    LARGEST_FILE_BYTES,
+    BadPhotograph,
+    Photograph,
+    pictures_of,
+    read_file,
+    read_photograph,
+)
 from tests.pictures import BLUE, GREEN, GREY, RED, corner_colours, corners, decoded, encoded, write
 
 
@@ -21,7 +30,7 @@ def near(found, expected, tolerance=25):
 
 
 def shown(content: bytes) -> Pillow.Image:
-    return decoded(read_photograph(content).display)
+    return decoded(pictures_of(content).display)
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp")])
@@ -83,7 +92,7 @@ def test_a_picture_is_shown_upright_and_its_size_is_the_upright_one(orientation,
     content = encoded(corners(), kind, exif=exif.tobytes())
     photograph = read_photograph(content)
     upright = ImageOps.exif_transpose(decoded(content))
-    picture = decoded(photograph.display)
+    picture = shown(content)
     assert picture.size == upright.size == (photograph.width, photograph.height)
     assert near(corner_colours(picture), corner_colours(upright.convert("RGB")))
 
@@ -103,7 +112,7 @@ def test_what_workers_see_tells_nothing_but_the_picture():
     notes.add_text("Title", "n02123045 tabby")
     jpeg = encoded(exif=exif.tobytes(), comment=b"n02123045 tabby", xmp=b"<x>n02123045</x>")
     for content in (jpeg, encoded(kind="PNG", pnginfo=notes, exif=exif.tobytes())):
-        display = read_photograph(content).display
+        display = pictures_of(content).display
         assert b"n02123045" in content
         assert b"n02123045" not in display
         # Quantisation, frame, Huffman tables, scan and the fixed JFIF header: no other segment.
@@ -136,10 +145,11 @@ def test_a_profile_that_does_not_fit_is_passed_over(mode):
 
 
 def test_a_large_picture_is_shown_at_1024_pixels_and_keeps_its_shape_and_true_size():
-    photograph = read_photograph(encoded(corners(3000, 1500)))
-    assert decoded(photograph.display).size == (1024, 512)
+    content = encoded(corners(3000, 1500))
+    photograph = read_photograph(content)
+    assert shown(content).size == (1024, 512)
     assert (photograph.width, photograph.height) == (3000, 1500)
-    assert near(corner_colours(decoded(photograph.display)), [RED, GREEN, BLUE, GREY])
+    assert near(corner_colours(shown(content)), [RED, GREEN, BLUE, GREY])
 
 
 def test_a_small_picture_is_not_blown_up_and_a_sliver_keeps_a_pixel():
@@ -271,10 +281,10 @@ def test_no_files_are_no_photographs():
     assert list(read_files([])) == []
 
 
-def kill_at_trap(path):
-    if path.name == "trap.jpg":
+def kill_at_trap(source):
+    if getattr(source, "name", "") == "trap.jpg" or source == b"trap":
         os.abort()
-    return read_file(path)
+    return ORIGINAL_READ(source)
 
 
 def test_a_file_that_kills_its_decoder_costs_only_itself(tmp_path, monkeypatch):
@@ -283,6 +293,37 @@ def test_a_file_that_kills_its_decoder_costs_only_itself(tmp_path, monkeypatch):
     found = list(read_files(paths, n_processes=2))
     assert [type(one) for one in found] == [Photograph] * 2 + [BadPhotograph] + [Photograph] * 4
     assert "crashed" in str(found[2])
+
+
+def test_contents_are_read_as_files_are_and_what_was_refused_before_keeps_its_place(monkeypatch):
+    monkeypatch.setattr(decoding, "_read", kill_at_trap)
+    contents = [encoded(corners(20 + n, 20)) for n in range(4)]
+    found = list(read_files([*contents[:2], BadPhotograph("gone"), b"trap", b"no image", *contents[2:]], 2))
+    assert [one.original for one in found if isinstance(one, Photograph)] == contents
+    assert [str(one).partition(" ")[0] for one in found if isinstance(one, BadPhotograph)] == ["gone", "reading", "it"]
+    assert [type(one) for one in found[2:5]] == [BadPhotograph] * 3
+
+
+def take_turns(source):
+    with decoding._alone:
+        begin = time.monotonic()
+        time.sleep(0.3)
+        return Photograph(b"", "", round(begin * 1000), round(time.monotonic() * 1000))
+
+
+def test_images_of_many_pixels_are_decoded_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(decoding, "_read", take_turns)
+    times = sorted((one.width, one.height) for one in read_files([b"a", b"b", b"c"], 3))
+    assert all(first_end <= begin for (_, first_end), (begin, _) in itertools.pairwise(times))
+
+
+def test_no_more_is_read_ahead_than_fits(monkeypatch):
+    monkeypatch.setattr(decoding, "BYTES_AHEAD", 3000)
+    taken = []
+    found = read_files((taken.append(n) or bytes(1000) for n in range(30)), 4)
+    next(found)
+    assert len(taken) <= 4
+    found.close()
 
 
 def eat_memory(path):
@@ -296,13 +337,13 @@ def test_a_decoder_cannot_take_the_machines_memory(tmp_path):
 
 def test_a_decoder_that_does_not_end_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "_read", stay_in_read)
-    found = list(read_files([tmp_path / "a.jpg"], n_processes=1))
+    found = list(read_files([write(tmp_path / "a.jpg")], n_processes=1))
     assert "crashed, or took over" in str(found[0])
 
 
 def stay_in_read(path):
     decoding.SECONDS_PER_FILE = 1
-    decoding.read_file = endless
+    decoding.read_photograph = endless
     return ORIGINAL_READ(path)
 
 

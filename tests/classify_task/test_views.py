@@ -8,7 +8,8 @@ import pytest
 
 from classify_task.models import ClassifyVote, Form
 from tests.factories import make_form, make_grid, make_lease, make_worker, worker_client
-from workforce.models import Submission, Worker
+from workforce.models import Lease, Submission, Worker
+from workforce.reads import image_handle
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +56,12 @@ def test_the_page_shows_the_photograph_and_explains_every_label():
     form = make_form(labels=(0, 2, 3))
     response = joined(form)
     page = html.unescape(response.content.decode())
-    assert f"/i/{form.image.public_id}.jpg" in page
+    lease = Lease.objects.get(hit=form.hit)
+    address = f"/i/{lease.public_id}/{image_handle(lease, form.image.public_id)}.jpg"
+    assert page.count(f'"{address}"') == 2
+    assert form.image.public_id not in page
+    picture = worker_client().get(address)
+    assert b"".join(picture).startswith(b"\xff\xd8")
     assert sorted(offered(response)) == [0, 2, 3]
     assert all(f"a thing numbered {index}" in page for index in (0, 2, 3))
     assert form.image.name not in page

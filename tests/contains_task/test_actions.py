@@ -211,7 +211,7 @@ def test_late_work_without_a_free_slot_becomes_votes_that_do_not_count(monkeypat
 @pytest.mark.parametrize("role", ["control", "padding", "repeat"])
 def test_only_questions_count(role):
     grid = make_grid(n_images=2)
-    grid.cells.filter(position=0).update(role=role)
+    grid.cells.filter(position=0).update(role=role, expected=True if role == "control" else None)
     submission = answer(grid, 0, 1)
     assert [(vote.role, vote.counted) for vote in votes(submission)] == [(role, False), ("question", True)]
     settle(submission)

@@ -13,6 +13,7 @@ from contains_task.models import ContainsVote, Grid
 from tests.factories import make_batch, make_dataset, make_grid, make_images, worker_client
 from workforce.actions import close_batch, expire_leases
 from workforce.models import Lease, Submission, Worker
+from workforce.reads import image_handle
 
 pytestmark = pytest.mark.django_db
 MEGABYTE = 1024 * 1024
@@ -35,8 +36,14 @@ def hidden(response) -> dict[str, str]:
     return {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("token", "key")}
 
 
-def cells(grid: Grid) -> list[str]:
-    return [cell.image.public_id for cell in grid.cells.order_by("position")]
+def cells(grid: Grid, name: str = "ann") -> list[str]:
+    """What stands for the grid's images on the page of this person."""
+    lease = Lease.objects.get(hit=grid.hit, worker__identity__external_id=name)
+    return [image_handle(lease, cell.image.public_id) for cell in grid.cells.order_by("position")]
+
+
+def shown(response) -> list[str]:
+    return re.findall(r'name="selected" value="([^"]+)"', response.content.decode())
 
 
 def answer(grid: Grid, fields: dict, name: str = "ann", **headers: str):
@@ -58,6 +65,25 @@ def test_the_page_asks_the_question_and_explains_it():
     assert "a thing numbered 2" in page
     assert "it is fine to tick nothing" in page
     assert [page.count(f'value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
+    assert not [cell for cell in grid.cells.all() if cell.image.public_id in page]
+
+
+def test_the_order_of_cells_stays_on_reload_and_differs_between_people():
+    grid = make_grid(n_images=12, n_slots=6)
+    orders = {name: shown(joined(grid, name)) for name in "abcdef"}
+    assert orders["a"] == shown(worker_client().get(address(grid, "a")))
+    places = {tuple(cells(grid, name).index(handle) for handle in order) for name, order in orders.items()}
+    assert len(places) == 6
+
+
+def test_the_order_in_which_cells_were_shown_is_in_the_raw_answer():
+    grid = make_grid(n_images=12)
+    response = joined(grid)
+    answer(grid, hidden(response) | {"selected": cells(grid)[:2]})
+    image_of = dict(zip(cells(grid), (cell.image.public_id for cell in grid.cells.order_by("position")), strict=True))
+    stored = Submission.objects.get().answer
+    assert stored["shown"] == [image_of[handle] for handle in shown(response)]
+    assert stored["selected"] == sorted(image_of[handle] for handle in cells(grid)[:2])
 
 
 def test_the_other_words_of_a_label_are_given_too():
@@ -105,12 +131,13 @@ def test_words_of_a_label_are_escaped():
 
 def test_ticked_and_not_ticked_cells_become_votes():
     grid = make_grid(n_images=3)
-    first, second, third = cells(grid)
-    response = answer(grid, hidden(joined(grid)) | {"selected": [first, third]})
+    fields = hidden(joined(grid))
+    first, _, third = cells(grid)
+    response = answer(grid, fields | {"selected": [first, third]})
     assert response.status_code == 303
     assert response.headers["Location"] == f"/join/{grid.hit.batch.public_id}?worker=ann"
-    votes = ContainsVote.objects.values_list("image__public_id", "selected")
-    assert dict(votes) == {first: True, second: False, third: True}
+    votes = dict(ContainsVote.objects.values_list("image", "selected"))
+    assert [votes[cell.image_id] for cell in grid.cells.order_by("position")] == [True, False, True]
 
 
 def test_the_script_hands_in_json_and_reads_where_to_go_next():
@@ -157,9 +184,21 @@ def test_the_page_of_handed_in_work_leads_on():
 
 def test_a_forged_cell_is_refused_and_nothing_stored():
     grid, other = make_grid(), make_grid()
-    response = answer(grid, hidden(joined(grid)) | {"selected": [cells(grid)[0], cells(other)[0]]})
+    fields = hidden(joined(grid))
+    joined(other)
+    response = answer(grid, fields | {"selected": [cells(grid)[0], cells(other)[0]]})
     assert response.status_code == 422
     assert cells(other)[0] in response.content.decode()
+    assert nothing_is_stored()
+
+
+def test_what_stands_for_an_image_on_another_persons_page_is_refused():
+    grid = make_grid()
+    fields = hidden(joined(grid))
+    joined(grid, "bob")
+    assert answer(grid, fields | {"selected": cells(grid, "bob")}).status_code == 422
+    public_ids = [cell.image.public_id for cell in grid.cells.all()]
+    assert answer(grid, fields | {"selected": public_ids}).status_code == 422
     assert nothing_is_stored()
 
 

@@ -8,11 +8,13 @@ from collections import Counter, defaultdict
 
 SUBMISSIONS = """
     SELECT submission.id, split_part(submission.idempotency_key, '.', 2) AS key, identity.external_id AS worker,
-           hit.public_id AS hit, submission.answer -> 'selected' AS selected, submission.state, slot_id
+           hit.public_id AS hit, submission.answer -> 'selected' AS selected, submission.state, submission.slot_id,
+           lease.public_id AS lease
     FROM workforce_submission submission
     JOIN workforce_hit hit ON hit.id = submission.hit_id
     JOIN workforce_batch batch ON batch.id = hit.batch_id
     JOIN workforce_workeridentity identity ON identity.worker_id = submission.worker_id
+    JOIN workforce_lease lease ON lease.id = submission.lease_id
     WHERE batch.public_id = %(batch)s
 """
 VOTES = """

@@ -12,6 +12,7 @@ import signal
 import time
 
 import pytest
+from django.test import override_settings
 
 from tests.faults.checker import (
     NOT_AGGREGATED,
@@ -24,6 +25,8 @@ from tests.faults.checker import (
 )
 from tests.faults.clients import OperationsLog, Person, people_at_work
 from tests.faults.site import Site, running_site, wait_until
+from workforce.models import Lease
+from workforce.reads import image_handle
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")),
@@ -80,6 +83,17 @@ def every(seconds: float, *faults):
     return meanwhile
 
 
+def as_on_the_pages(site: Site, submissions: list[dict], votes: list[dict]) -> tuple[list[dict], list[dict]]:
+    """The rows with what the people saw for an image in the place of its public id."""
+    leases = {row["id"]: Lease(public_id=row["lease"]) for row in submissions}
+    with override_settings(SECRET_KEY=(site.state / "secret_key").read_text()):
+        for row in submissions:
+            row["selected"] = [image_handle(leases[row["id"]], image) for image in row["selected"]]
+        for vote in votes:
+            vote["image"] = image_handle(leases[vote["submission_id"]], vote["image"])
+    return submissions, votes
+
+
 def check(site: Site, study: dict, log: OperationsLog, *, at_least: int) -> None:
     """The books balance: at once for the submissions, within bounds for the frequencies."""
     events = log.events()
@@ -88,7 +102,7 @@ def check(site: Site, study: dict, log: OperationsLog, *, at_least: int) -> None
     assert len(acknowledged) >= at_least, f"only {len(acknowledged)} submits were acknowledged"
     assert not outcomes(events, "fail"), [event for event in events if event["event"] == "fail"][:3]
     assert wait_until(lambda: site.rows("SELECT 1"), 60)
-    found = complaints(events, site.rows(SUBMISSIONS, **study), site.rows(VOTES, **study))
+    found = complaints(events, *as_on_the_pages(site, site.rows(SUBMISSIONS, **study), site.rows(VOTES, **study)))
     assert not found, "\n".join(found[:20])
     assert wait_until(lambda: not site.rows(NOT_AGGREGATED, **study), CATCH_UP_SECONDS), "the aggregation lags behind"
     assert not site.rows(WRONG_FREQUENCIES, **study)

@@ -1,4 +1,4 @@
-"""Each named constraint of the rooms below the aggregation, broken once: the database itself refuses.
+"""Each named constraint of the rooms, but for the aggregation's, broken once: the database itself refuses.
 
 The last test holds this file complete: a constraint nobody breaks here makes it fail.
 """
@@ -10,8 +10,9 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 
+from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
-from catalog.models import Image, Label, SettingsVersion
+from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
 from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
@@ -29,7 +30,7 @@ from tests.factories import (
 from workforce.actions import exclude_submission, submit
 from workforce.models import Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 
-ROOMS = ("catalog", "workforce", "contains_task", "classify_task")
+ROOMS = ("catalog", "workforce", "contains_task", "classify_task", "candidates")
 BREAKERS: dict[str, Callable[[], object]] = {}
 
 
@@ -332,6 +333,121 @@ def _() -> None:
 @breaks("classify_role_is_known")
 def _() -> None:
     classify_vote(role="decoy", counted=False).save()
+
+
+@breaks("adaptive_figures_are_all_set_or_none")
+def _() -> None:
+    make_batch(initial_images=4, accept=0.95, reject=0.05, min_votes=2)
+
+
+@breaks("adaptive_figures_make_a_stopping_rule")
+def _() -> None:
+    make_batch(initial_images=4, accept=0.5, reject=0.5, min_votes=2, max_votes=6)
+
+
+# classifiers, and what comes of them
+
+
+def classifier(dataset: Dataset | None = None, **changed: object) -> Classifier:
+    label_set = (dataset or make_dataset()).label_set
+    return Classifier.objects.create(**{"label_set": label_set, "name": unique("net"), "network": "net"} | changed)
+
+
+def prediction(**changed: object) -> Prediction:
+    dataset = make_dataset()
+    fields = {"classifier": classifier(dataset), "image": make_images(dataset, 1)[0], "labels": [2, 1]}
+    return Prediction.objects.create(**fields | changed)
+
+
+def run_of(dataset: Dataset, **changed: object) -> Run:
+    return Run.objects.create(**{"dataset": dataset, "classifier": classifier(dataset), "top_k": 5} | changed)
+
+
+def potential_label(**changed: object) -> PotentialLabel:
+    image = make_images(make_dataset(), 1)[0]
+    fields = {"image": image, "label": image.dataset_label, "is_dataset_label": True, "sources": []}
+    return PotentialLabel.objects.create(**fields | changed)
+
+
+@breaks("settings_top_k_is_positive")
+def _() -> None:
+    settings_row(top_k=0).save()
+
+
+@breaks("settings_grid_has_room_for_questions")
+def _() -> None:
+    settings_row(images_per_grid=8, positive_controls=5, negative_controls=3).save()
+
+
+@breaks("settings_negatives_are_known")
+def _() -> None:
+    settings_row(negatives_from="chance").save()
+
+
+@breaks("only_a_control_has_an_expected_answer")
+def _() -> None:
+    make_grid().cells.update(expected=True)
+
+
+@breaks("classifier_name_once_per_label_set")
+def _() -> None:
+    twice(classifier())
+
+
+@breaks("classifier_has_a_name")
+def _() -> None:
+    classifier(network="")
+
+
+@breaks("one_prediction_per_image_and_classifier")
+def _() -> None:
+    twice(prediction())
+
+
+@breaks("prediction_names_a_label")
+def _() -> None:
+    prediction(labels=[])
+
+
+@breaks("prediction_has_all_scores_or_none")
+def _() -> None:
+    prediction(scores=[0.9])
+
+
+@breaks("one_unfinished_run_per_classifier")
+def _() -> None:
+    twice(run_of(make_dataset()))
+
+
+@breaks("run_keeps_a_label")
+def _() -> None:
+    run_of(make_dataset(), top_k=0)
+
+
+@breaks("portion_once_per_run")
+def _() -> None:
+    twice(Portion.objects.create(run=run_of(make_dataset()), first=1, last=2, n_images=2))
+
+
+@breaks("portion_has_images")
+def _() -> None:
+    Portion.objects.create(run=run_of(make_dataset()), first=2, last=1, n_images=1)
+
+
+@breaks("unpredicted_once_per_run")
+def _() -> None:
+    dataset = make_dataset()
+    twice(Unpredicted.objects.create(run=run_of(dataset), image=make_images(dataset, 1)[0], reason="cut off"))
+
+
+@breaks("potential_label_once_per_image")
+def _() -> None:
+    twice(potential_label())
+
+
+@breaks("potential_label_has_a_source")
+def _() -> None:
+    potential_label(is_dataset_label=False)
 
 
 @pytest.mark.django_db

@@ -6,9 +6,9 @@ from django.db import connection
 from catalog.actions import change_settings
 from tests.factories import make_batch, make_dataset, make_hits, make_lease, make_worker, unique
 from workforce.actions import (
-    FREE_FOR_WORKER,
     BatchClosed,
     NotHandedOut,
+    add_slots,
     close_batch,
     expire_leases,
     identify_worker,
@@ -20,8 +20,9 @@ from workforce.actions import (
     take_lease,
     withdraw_hits,
 )
+from workforce.free_slots import FREE_FOR_WORKER
 from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
-from workforce.reads import hits_with_open_slots, n_done, not_aggregated
+from workforce.reads import has_work_for, hits_with_open_slots, n_done, not_aggregated
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +170,17 @@ def test_a_hit_in_hand_does_not_count_towards_hits_per_worker_before_it_is_hande
     worker = make_worker()
     held = make_lease(batch, worker)
     assert make_lease(batch, worker).pk == held.pk
+
+
+def test_further_slots_are_handed_out_to_people_who_have_not_had_the_hit():
+    (hit,) = make_hits(1, 1)
+    worker = make_worker()
+    do(make_lease(hit.batch, worker))
+    assert not has_work_for(hit.batch, make_worker())
+    add_slots(hit=hit, n_slots=2)
+    assert has_work_for(hit.batch, make_worker())
+    assert take_lease(batch=hit.batch, worker=worker) is None
+    assert {make_lease(hit.batch).slot.number for _ in range(2)} == {1, 2}
 
 
 def test_a_lease_lasts_as_long_as_the_settings_of_its_batch_say():

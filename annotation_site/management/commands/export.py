@@ -10,33 +10,41 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
-from annotation_site.exports import KINDS, whole_file, write_rows
+from annotation_site.exports import FILES, whole_file, write_rows
+from annotation_site.prediction import export_predictions
+from annotation_site.refusals import as_command_errors
 from catalog.reads import UnknownDataset, dataset_named
 
 
 class Command(BaseCommand):
     help = (
-        "Write the annotations, selection frequencies or votes of a dataset, as they are at one moment. Labels are "
-        "class indexes. In csv a list is JSON (the selected labels of a vote have spaces between), an empty cell "
-        "means that there is none, and text that starts with = + - @ tab or carriage return gets an apostrophe "
-        "before it, so that no spreadsheet computes it; replay takes it off again."
+        "Write the annotations, selection frequencies, votes, predictions or potential labels of a dataset, as they "
+        "are at one moment. Labels are class indexes. In csv a list is JSON (the selected labels of a vote have spaces "
+        "between), an empty cell means that there is none, and text that starts with = + - @ tab or carriage return "
+        "gets an apostrophe before it, so that no spreadsheet computes it; replay takes it off again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", choices=sorted(KINDS), help="what to write")
+        parser.add_argument("kind", choices=sorted(FILES), help="what to write")
         parser.add_argument("--dataset", required=True, metavar="NAME")
-        parser.add_argument("--format", required=True, choices=["csv", "jsonl"])
+        parser.add_argument("--format", required=True, choices=["csv", "jsonl", "npz", "parquet"])
+        parser.add_argument(
+            "--classifier", metavar="NAME",
+            help="predictions of this one alone, in npz, csv or parquet, as `import predictions` reads them",
+        )  # fmt: skip
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
         parser.add_argument("--names", action="store_true", help="add the labels' WordNet ids and words")
 
     def handle(
         self, *args: Any, kind: str, dataset: str, format: str, output: Path | None, names: bool, **options: Any
     ) -> None:
+        if options["classifier"] or format in ("npz", "parquet"):
+            return self.table(kind, dataset, format, output, names, options["classifier"])
         try:
             with one_moment():
                 found = dataset_named(dataset)
                 with whole_file(output) if output else standard_output(self.stdout) as out:
-                    n_rows = write_rows(KINDS[kind], found, format, names, out)
+                    n_rows = write_rows(FILES[kind], found, format, names, out)
         except UnknownDataset as error:
             raise CommandError(str(error)) from error
         except BrokenPipeError:
@@ -46,6 +54,24 @@ class Command(BaseCommand):
             raise CommandError(f"Cannot write {output or 'to standard output'}: {error.strerror}.") from error
         if output:
             self.stdout.write(f"{output}: {n_rows:,} rows")
+
+    def table(
+        self, kind: str, dataset: str, format: str, output: Path | None, names: bool, classifier: str | None
+    ) -> None:
+        """Predictions of one classifier, for other programs and for `import predictions`."""
+        if kind != "predictions" or not classifier or not output or names or format == "jsonl":
+            raise CommandError(
+                "Predictions of one classifier, and npz and parquet, are written by: export predictions --dataset NAME "
+                "--classifier NAME --format npz|csv|parquet -o FILE"
+            )
+        if output.suffix.lower() != f".{format}":
+            raise CommandError(f"{output} should end in .{format}: that is how the file is known for what it is.")
+        try:
+            with as_command_errors():
+                n_rows = export_predictions(dataset=dataset_named(dataset), classifier=classifier, file=output)
+        except OSError as error:
+            raise CommandError(f"Cannot write {output}: {error.strerror}.") from error
+        self.stdout.write(f"{output}: {n_rows:,} rows")
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""`./manage import images|labels`: a dataset's images, or the classes of a label set, from files."""
+"""`./manage import images|labels|predictions`: a dataset's images, the classes of a label set, or what classifiers said
+of the images, from files."""
 
 from pathlib import Path
 from typing import Any
@@ -6,47 +7,58 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from annotation_site.imports import Outcome, import_images, wanted_images
+from annotation_site.imports import SOURCES, Outcome, find_images, import_images
 from annotation_site.label_import import import_labels
+from annotation_site.prediction import import_predictions
 from annotation_site.refusals import as_command_errors
 from annotation_site.study import dataset_for_import, without_dataset_label
 from annotation_site.tables import Refusal
+from catalog.reads import dataset_named
 
 
 class Command(BaseCommand):
-    help = "Import images or labels. Running it again adds what is missing, and nothing twice."
+    help = "Import images, labels or predictions. Running it again adds what is missing, and nothing twice."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        kinds = parser.add_subparsers(dest="kind", required=True, metavar="images|labels")
+        kinds = parser.add_subparsers(dest="kind", required=True, metavar="images|labels|predictions")
         images = kinds.add_parser("images", help="JPEG, PNG and WebP files into a dataset")
-        images.add_argument("path", type=Path, help="a folder, or a CSV with the columns file, name, label")
+        images.add_argument("source", help=f"{SOURCES} A manifest has the columns file, name, label.")
         images.add_argument("--dataset", required=True, metavar="NAME", help="made if there is none of that name")
         images.add_argument("--label-set", metavar="NAME", help="the classes of a new dataset (ImageNet)")
         labels = kinds.add_parser("labels", help="the classes of a new label set")
         labels.add_argument("path", type=Path, help="a CSV with the columns index, words and, if you like, others")
         labels.add_argument("--label-set", required=True, metavar="NAME")
+        add_prediction_arguments(kinds.add_parser("predictions", help="labels that a classifier ranks highest"))
 
-    def handle(self, *args: Any, kind: str, path: Path, label_set: str | None, **options: Any) -> None:
+    def handle(self, *args: Any, kind: str, label_set: str | None = None, **options: Any) -> None:
         with as_command_errors():
             if kind == "labels":
-                self.labels(path, label_set or "")
+                self.labels(options["path"], label_set or "")
+            elif kind == "predictions":
+                self.predictions(options["path"], options)
             else:
-                self.images(path, options["dataset"], label_set)
+                self.images(options["source"], options["dataset"], label_set)
 
     def labels(self, path: Path, name: str) -> None:
         label_set, new = import_labels(file=path, name=name)
         what = "imported" if new else "there already"
         self.stdout.write(f"Label set {label_set}: {label_set.labels.count():,} labels, {what}.")
 
-    def images(self, path: Path, name: str, label_set: str | None) -> None:
+    def predictions(self, path: Path, options: dict[str, Any]) -> None:
+        of_classifier = {name: options[name] for name in ("classifier", "network", "view", "weights")}
+        n_added, n_known = import_predictions(dataset=dataset_named(options["dataset"]), file=path, **of_classifier)
+        self.stdout.write(f"{options['classifier']}: {n_added:,} predictions added, {n_known:,} there already.")
+
+    def images(self, source: str, name: str, label_set: str | None) -> None:
         dataset = dataset_for_import(name, label_set)
-        wanted, remarks = wanted_images(path, dataset)
-        for remark in remarks:
+        # Bars on a terminal only: in a log they are noise.
+        with tqdm(desc="Listing", unit=" entries", leave=False, disable=None) as bar:
+            found = find_images(source, dataset, bar.update)
+        for remark in found.remarks:
             self.stderr.write(remark)
-        # On a terminal only: in a log a moving bar is noise.
-        with tqdm(total=len(wanted), unit=" images", disable=None) as bar:
+        with tqdm(total=len(found.wanted), unit=" images", disable=None) as bar:
             try:
-                outcome = import_images(dataset=dataset, wanted=wanted, progress=bar.update)
+                outcome = import_images(dataset=dataset, found=found, progress=bar.update)
             except KeyboardInterrupt:
                 raise CommandError("Stopped. What is in stays; the same command goes on from there.") from None
         self.report(outcome, name)
@@ -67,3 +79,14 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{len(refused):,} not imported, listed above. Correct them and give the same command again."
             )
+
+
+def add_prediction_arguments(parser: CommandParser) -> None:
+    parser.add_argument(
+        "path", type=Path, help=".npz, .csv or .parquet: images, labels best first and, if known, scores"
+    )
+    parser.add_argument("--dataset", required=True, metavar="NAME")
+    parser.add_argument("--classifier", required=True, metavar="NAME", help="what to call it here")
+    parser.add_argument("--network", default="", metavar="NAME", help="the network that it is a view of (itself)")
+    parser.add_argument("--view", default="", metavar="WORDS", help="what that view does, such as flip")
+    parser.add_argument("--weights", default="", metavar="SHA256", help="of the file of weights, if known")

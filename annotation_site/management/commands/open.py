@@ -5,8 +5,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from aggregation.numerics.composition import PROFILES
+from annotation_site.adaptive import INITIAL_IMAGES, adaptive_figures
+from annotation_site.composed_study import OWN, PROFILE_NAMES, OpenedComposed, open_composed, told_shortfalls
 from annotation_site.refusals import as_command_errors
-from annotation_site.study import Opened, Pay, address_of, open_classify, open_contains, without_dataset_label
+from annotation_site.study import (
+    Opened,
+    Pay,
+    Refused,
+    address_of,
+    open_classify,
+    open_contains,
+    without_dataset_label,
+)
 from catalog.models import Dataset
 from catalog.reads import dataset_named
 
@@ -17,8 +28,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = parser.add_subparsers(dest="kind", required=True, metavar="contains|classify")
         contains = kinds.add_parser("contains", help="grids for (image, label) pairs")
-        contains.add_argument("--pairs", type=Path, required=True, metavar="FILE", help="a CSV: image, label")
+        contains.add_argument("--pairs", type=Path, metavar="FILE", help="a CSV: image, label")
+        add_profile_arguments(contains)
         contains.add_argument("--again", action="store_true", help="open pairs that were opened before once more")
+        add_adaptive_arguments(contains)
         classify = kinds.add_parser("classify", help="the batch that takes the forms made from grids' answers")
         for parser_of_kind in (contains, classify):
             parser_of_kind.add_argument("--dataset", required=True, metavar="NAME")
@@ -34,15 +47,63 @@ class Command(BaseCommand):
                 batch = open_classify(dataset=found, pay=pay)
                 self.stdout.write(f"Batch {batch.pk}: {address_of(batch)}")
             else:
-                self.contains(found, options["pairs"], pay, options["again"])
+                self.contains(found, pay, options)
 
-    def contains(self, dataset: Dataset, pairs: Path, pay: Pay, again: bool) -> None:
-        opened: Opened = open_contains(dataset=dataset, pairs=pairs, pay=pay, again=again)
+    def contains(self, dataset: Dataset, pay: Pay, options: dict[str, Any]) -> None:
+        opened = open_as_asked(dataset, pay, options)
         if opened.n_known:
             self.stderr.write(f"{opened.n_known:,} pairs were opened before; --again opens them once more.")
         if opened.n_unlabelled:
             self.stderr.write(without_dataset_label(opened.n_unlabelled))
         self.stderr.write(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids.")
+        for line in told_shortfalls(opened.shortfalls) if isinstance(opened, OpenedComposed) else ():
+            self.stderr.write(line)
         if opened.batch.closed_at:
             self.stderr.write("Their batch is closed.")
         self.stdout.write(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
+
+
+def open_as_asked(dataset: Dataset, pay: Pay, options: dict[str, Any]) -> Opened:
+    given = {"dataset": dataset, "pairs": options["pairs"], "pay": pay, "again": options["again"]}
+    given["adaptive"] = figures_given(dataset, options) if options["adaptive"] else None
+    if options["profile"]:
+        return open_composed(**given, profile=options["profile"], similar=options["similar"])
+    if options["similar"]:
+        raise Refused("--similar tells where negative controls come from: say how many with --profile.")
+    if not options["pairs"]:
+        raise Refused(
+            f"Say which grids to open: --profile {'|'.join(PROFILE_NAMES)} for the potential labels, with controls, or "
+            "--pairs FILE for these pairs as they are."
+        )
+    return open_contains(**given)
+
+
+def add_profile_arguments(parser: CommandParser) -> None:
+    words = ", ".join(f"{name}: {made.n_positive} of it, {made.n_negative} not" for name, made in PROFILES.items())
+    parser.add_argument(
+        "--profile",
+        choices=PROFILE_NAMES,
+        help=f"put control images into the grids and fill short ones up ({words}; {OWN}: what the settings say)",
+    )
+    parser.add_argument(
+        "--similar",
+        type=Path,
+        metavar="FILE",
+        help="a CSV: label, similar; the labels whose images are negative controls, the most similar first",
+    )
+
+
+def add_adaptive_arguments(parser: CommandParser) -> None:
+    asked = parser.add_argument_group("adaptive redundancy", "instead of the same number of answers to every grid")
+    asked.add_argument("--adaptive", action="store_true", help="ask as often as the votes make necessary")
+    asked.add_argument("--accept", type=float, default=0.95, metavar="P", help="enough to say yes (default: 0.95)")
+    asked.add_argument("--reject", type=float, default=0.05, metavar="P", help="enough to say no (default: 0.05)")
+    learnt = f"images of each class to learn from (default: {INITIAL_IMAGES})"
+    asked.add_argument("--initial", type=int, default=INITIAL_IMAGES, metavar="N", help=learnt)
+    asked.add_argument("--min-votes", type=int, metavar="N", help="the fewest for a pair (default: what pruning needs)")
+    asked.add_argument("--max-votes", type=int, default=10, metavar="N", help="the most for a pair (default: 10)")
+
+
+def figures_given(dataset: Dataset, options: dict[str, Any]) -> dict[str, float]:
+    figures = {name: options[name] for name in ("accept", "reject", "min_votes", "max_votes")}
+    return adaptive_figures(dataset=dataset, initial_images=options["initial"], **figures)

@@ -1,0 +1,78 @@
+"""Adaptive batches by hand: their figures, checked, and what they have learnt, in words."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from aggregation.adaptive import FEWEST_IMAGES_OF_A_TABLE
+from aggregation.models import ConfidenceTable
+from aggregation.numerics.confidence import StoppingRule
+from annotation_site.study import Refused
+from catalog.models import Dataset
+from catalog.reads import current_settings
+from workforce.models import Batch
+
+INITIAL_IMAGES = FEWEST_IMAGES_OF_A_TABLE
+# The votes (yes, no) that figure 7 of Deng et al. 2009 shows.
+FIGURE_7 = ((0, 1), (1, 0), (1, 1), (2, 0), (0, 2), (3, 0), (2, 1))
+
+
+def adaptive_figures(
+    *,
+    dataset: Dataset,
+    accept: float,
+    reject: float,
+    max_votes: int,
+    initial_images: int = INITIAL_IMAGES,
+    min_votes: int | None = None,
+) -> dict[str, float]:
+    """The figures of a batch that asks as often as its votes make necessary. Raises Refused, with the way out."""
+    min_shown = current_settings(dataset).min_shown
+    min_votes = min_shown if min_votes is None else min_votes
+    try:
+        StoppingRule(accept=accept, reject=reject, min_votes=min_votes, cap=max_votes)
+    except ValueError as error:
+        raise Refused(f"The batch cannot be adaptive so: {error} The cap is --max-votes.") from None
+    if initial_images < 1:
+        raise Refused("--initial is 1 image of each class or more: without any there is nothing to learn from.")
+    if min_votes < min_shown:
+        raise Refused(
+            f"--min-votes {min_votes} would settle pairs that pruning then leaves out, for it looks only at those "
+            f"shown {min_shown} times or more: ask for {min_shown}, or lower that: ./manage settings --set min_shown=…"
+        )
+    return {
+        "initial_images": initial_images,
+        "accept": accept,
+        "reject": reject,
+        "min_votes": min_votes,
+        "max_votes": max_votes,
+    }
+
+
+def confidence_report(dataset: Dataset) -> Iterator[str]:
+    """A line for every table of every adaptive batch, the hardest classes first. Raises Refused if there is none."""
+    batches = list(dataset.batches.filter(max_votes__isnull=False).order_by("id"))
+    if not batches:
+        raise Refused(f"{dataset} has no adaptive batch: ./manage open contains --adaptive opens one.")
+    for batch in batches:
+        yield _summary(batch)
+        tables = list(batch.confidence_tables.select_related("label").order_by("-expected_votes", "label__index"))
+        if tables:
+            yield "".join(f"{y}Y {n}N".rjust(7) for y, n in FIGURE_7) + "  votes  images  class"
+        yield from map(_line, tables)
+
+
+def _summary(batch: Batch) -> str:
+    stopped = Counter(batch.stopped_pairs.values_list("decision", flat=True))
+    state = ", ".join(f"{stopped[name]:,} {name}" for name in ("accept", "reject", "undecided"))
+    return (
+        f"Batch {batch.pk}: {batch.min_votes} to {batch.max_votes} votes, accepted from {batch.accept:g}, rejected "
+        f"to {batch.reject:g}, {batch.initial_images} images of each class asked {batch.initial_votes} times. "
+        f"Pairs settled besides these: {state}."
+    )
+
+
+def _line(table: ConfidenceTable) -> str:
+    bound = len(table.p_good) - 1
+    cells = [table.p_good[y][n] if max(y, n) <= bound else None for y, n in FIGURE_7]
+    shown = "".join(("-" if cell is None else f"{cell:.2f}").rjust(7) for cell in cells)
+    return f"{shown}{table.expected_votes:>7.1f}{table.n_images:>8,}  {table.label or 'all classes'}"

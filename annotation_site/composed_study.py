@@ -1,0 +1,149 @@
+"""Opening CONTAINS grids with controls and padding, from potential labels or a file of pairs."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import transaction
+
+from aggregation.numerics.composition import PROFILES, Shortfall
+from annotation_site.study import MOST_REFUSALS_SHOWN, Opened, Pay, Refused, listed, pairs_of
+from annotation_site.tables import BadTable, Refusal, read_table
+from candidates.grids import NoList, OpenedGrids, OtherLabels, Pair, open_grids_with_controls, potential_pairs
+from catalog.actions import change_settings
+from catalog.models import Dataset, Label, LabelSet, NegativesFrom
+from catalog.reads import UnknownLabel, current_settings, label_lookup
+from contains_task.reads import pairs_asked
+from workforce.actions import open_batch
+from workforce.models import Batch
+
+OWN = "own"
+PROFILE_NAMES = (*PROFILES, OWN)
+Chosen = dict[int, list[int]]
+
+
+@dataclass(frozen=True)
+class OpenedComposed(Opened):
+    """What was opened, and what its grids lack."""
+
+    shortfalls: tuple[tuple[Label, Shortfall], ...] = ()
+
+
+@transaction.atomic
+def open_composed(
+    *,
+    dataset: Dataset,
+    profile: str,
+    pay: Pay,
+    pairs: Path | None = None,
+    similar: Path | None = None,
+    again: bool = False,
+    seed: int | None = None,
+    adaptive: Mapping[str, float] | None = None,
+) -> OpenedComposed:
+    """Open grids with the controls of a profile: for the potential labels, or for the pairs of a CSV file.
+
+    The profile's figures become those of the study (a new settings version if they differ); "own" leaves them as
+    they are. Pairs opened before are left out unless `again`. Raises Refused, and then nothing is changed.
+    """
+    pay.check()
+    # Two commands at once must not open the same pairs.
+    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    chosen = None if similar is None else similar_of(similar, dataset.label_set)
+    wanted = _wanted(dataset, pairs)
+    known: Mapping[Pair, int] = {} if again else pairs_asked(dataset)
+    new = [pair for pair in wanted if pair not in known]
+    n_unlabelled = _n_unlabelled(dataset, wanted)
+    if not new:
+        last = max(known[pair] for pair in wanted)
+        return OpenedComposed(Batch.objects.get(pk=last), 0, 0, len(wanted), n_unlabelled)
+    _set_figures(dataset, profile, chosen)
+    batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay), **(adaptive or {}))
+    opened = _opened(batch, new, chosen, seed)
+    n_known = len(wanted) - len(new)
+    return OpenedComposed(batch, len(new), opened.n_grids, n_known, n_unlabelled, tuple(opened.shortfalls))
+
+
+def _n_unlabelled(dataset: Dataset, pairs: list[Pair]) -> int:
+    unlabelled = set(dataset.images.filter(dataset_label=None).values_list("pk", flat=True))
+    return len(unlabelled & {image_id for image_id, _ in pairs})
+
+
+def _opened(batch: Batch, pairs: list[Pair], chosen: Chosen | None, seed: int | None) -> OpenedGrids:
+    try:
+        return open_grids_with_controls(batch, pairs, chosen=chosen, seed=seed)
+    except NoList as error:
+        way_out = "Give one: --similar FILE; or ./manage settings --set negatives_from=hierarchy."
+        raise Refused(f"{error} {way_out}") from None
+    except OtherLabels as error:
+        raise Refused(str(error)) from None
+
+
+def _wanted(dataset: Dataset, pairs: Path | None) -> list[Pair]:
+    if pairs is not None:
+        return [(image.pk, label.pk) for image, label in pairs_of(pairs, dataset)]
+    found = potential_pairs(dataset)
+    if not found:
+        raise Refused(
+            f"{dataset} has no potential labels yet. Compute them first (./manage potential_labels --dataset "
+            f"{dataset}), or name the pairs: --pairs FILE."
+        )
+    return found
+
+
+def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
+    figures: dict[str, int | str] = {}
+    if profile != OWN:
+        made_of = PROFILES[profile]
+        figures = {"positive_controls": made_of.n_positive, "negative_controls": made_of.n_negative}
+    if chosen is not None:
+        figures["negatives_from"] = NegativesFrom.LIST
+    current = current_settings(dataset)
+    if any(getattr(current, name) != value for name, value in figures.items()):
+        change_settings(dataset=dataset, **figures, note=f"Profile {profile}.")
+
+
+def similar_of(file: Path, label_set: LabelSet) -> Chosen:
+    """Label id to ids of similar labels, of a CSV file with a line label,similar for each, the most similar first.
+
+    Raises Refused, naming the lines, if a label is unknown, its own, or stands twice.
+    """
+    find = label_lookup(label_set)
+    chosen: Chosen = defaultdict(list)
+    refused: list[Refusal] = []
+    for row in read_table(file, ("label", "similar")):
+        if isinstance(row, Refusal):
+            refused.append(row)
+            continue
+        try:
+            label, other = find(row.cells["label"]), find(row.cells["similar"])
+        except UnknownLabel as error:
+            refused.append(Refusal(row.where, str(error)))
+            continue
+        if other == label or other.pk in chosen[label.pk]:
+            refused.append(Refusal(row.where, f"{other.name} is the label itself or stands there already: remove it"))
+        chosen[label.pk].append(other.pk)
+    if refused:
+        raise Refused(f"{file}: nothing was opened.\n{listed(refused)}")
+    if not chosen:
+        raise BadTable(f"{file} holds no labels: write a line label,similar for each.")
+    return dict(chosen)
+
+
+def told_shortfalls(shortfalls: tuple[tuple[Label, Shortfall], ...]) -> list[str]:
+    """For people: of how many labels grids lack something, and what grids of the first of them lack."""
+    if not shortfalls:
+        return []
+    lacking: dict[Label, Counter[str]] = defaultdict(Counter)
+    for label, shortfall in shortfalls:
+        lacking[label][str(shortfall)] += 1
+    lines = [f"{label.index} {label.name}: {_counted(found)}" for label, found in lacking.items()]
+    head = f"For want of images, grids of {len(lines):,} labels have fewer cells than the profile says:"
+    rest = len(lines) - MOST_REFUSALS_SHOWN
+    more = [f"and {rest:,} more; ./manage export grids tells every cell"] if rest > 0 else []
+    return [head, *lines[:MOST_REFUSALS_SHOWN], *more]
+
+
+def _counted(found: Counter[str]) -> str:
+    return "; ".join(f"{words} in {n:,} grid{'s'[: n > 1]}" for words, n in found.items())

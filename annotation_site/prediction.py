@@ -1,0 +1,129 @@
+"""What commands and pages ask for about classifiers: runs over a dataset, and predictions from and to files."""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from django.db import transaction
+
+from annotation_site.csv_cells import unguarded
+from annotation_site.study import Refused
+from candidates.actions import ensure_classifier, open_run, store_predictions
+from candidates.classifiers import predictions_file
+from candidates.classifiers.interface import Classifier as Network
+from candidates.ensemble import installed, named
+from candidates.models import Run
+from catalog.models import Classifier, Dataset, LabelSet, Prediction
+from catalog.reads import current_settings
+
+NAMES_SHOWN = 5
+
+
+def wanted_classifiers(dataset: Dataset, names: Iterable[str]) -> list[str]:
+    """These; if there are none those of the dataset's settings, or else all networks that are installed."""
+    wanted = list(dict.fromkeys(names)) or current_settings(dataset).classifiers or installed()
+    if not wanted:
+        raise Refused("No network is installed: name a classifier, such as --classifier onnx:/models/mine.onnx.")
+    return wanted
+
+
+def open_runs(*, dataset: Dataset, names: Iterable[str]) -> dict[str, Run | None]:
+    """A run for each classifier, None where every image is predicted already; all or, on an error, none.
+
+    Raises ClassifierError, OtherWeights, or Refused when a classifier's classes are not the dataset's.
+    """
+    networks = [named(_absolute(name)) for name in names]
+    with transaction.atomic():
+        return {network.name: _open(dataset, network) for network in networks}
+
+
+def _absolute(name: str) -> str:
+    """Workers have another working directory."""
+    family, _, path = name.partition(":")
+    return f"onnx:{Path(path).absolute()}" if family == "onnx" and path else name
+
+
+def _open(dataset: Dataset, network: Network) -> Run | None:
+    _check_classes(dataset.label_set, network.name, network.n_classes)
+    classifier = ensure_classifier(
+        label_set=dataset.label_set,
+        name=network.name,
+        network=network.network,
+        view=network.view,
+        weights=network.weights,
+        input_size=network.input_size,
+    )
+    return open_run(dataset=dataset, classifier=classifier, n_classes=network.n_classes)
+
+
+def _check_classes(label_set: LabelSet, name: str, n_classes: int) -> None:
+    indexes = set(label_set.labels.values_list("index", flat=True))
+    if indexes != set(range(n_classes)):
+        raise Refused(
+            f"{name} gives scores for {n_classes:,} classes, but the label set {label_set} has {len(indexes):,}: "
+            f"choose a classifier that was trained on these classes."
+        )
+
+
+# Files
+
+
+def import_predictions(
+    *, dataset: Dataset, file: Path, classifier: str, network: str = "", view: str = "", weights: str = ""
+) -> tuple[int, int]:
+    """Predictions computed elsewhere. Returns how many were added and how many were there already.
+
+    All of a file or nothing. Raises BadPredictions, OtherWeights, or Refused when an image is not in the dataset.
+    """
+    indexes = set(dataset.label_set.labels.values_list("index", flat=True))
+    found = predictions_file.read(file, n_classes=max(indexes, default=-1) + 1)
+    ids = _ids_of(dataset, file, found.images)
+    scores = [[]] * len(ids) if found.scores is None else found.scores.tolist()
+    with transaction.atomic():
+        row = ensure_classifier(
+            label_set=dataset.label_set, name=classifier, network=network, view=view, weights=weights.lower()
+        )
+        before = _n_predictions(dataset, row)
+        store_predictions(classifier=row, predictions=zip(ids, found.labels.tolist(), scores, strict=True))
+        n_added = _n_predictions(dataset, row) - before
+    return n_added, len(ids) - n_added
+
+
+def _n_predictions(dataset: Dataset, classifier: Classifier) -> int:
+    return Prediction.objects.filter(image__dataset=dataset, classifier=classifier).count()
+
+
+def _ids_of(dataset: Dataset, file: Path, names: list[str]) -> list[int]:
+    known = dict(dataset.images.values_list("name", "pk"))
+    # A file made from an export has the export's apostrophe before a name that a spreadsheet would compute.
+    found = [known.get(name) or known.get(unguarded(name)) for name in names]
+    missing = [name for name, pk in zip(names, found, strict=True) if pk is None]
+    if missing:
+        shown = ", ".join(map(repr, islice(missing, NAMES_SHOWN)))
+        raise Refused(
+            f"{file}: {len(missing):,} of its images are not in dataset {dataset} ({shown}): write the names they were "
+            f"imported under. Nothing was imported."
+        )
+    return found
+
+
+def export_predictions(*, dataset: Dataset, classifier: str, file: Path) -> int:
+    """Write one classifier's predictions as import_predictions reads them (.npz, .csv or .parquet). Returns how many.
+
+    Raises Refused when there are none, BadPredictions when the file has another suffix.
+    """
+    rows = Prediction.objects.filter(image__dataset=dataset, classifier__name=classifier).order_by("image__name")
+    found = list(rows.values_list("image__name", "labels", "scores"))
+    if not found:
+        names = Classifier.objects.filter(predictions__image__dataset=dataset).distinct().values_list("name", flat=True)
+        raise Refused(
+            f"Dataset {dataset} has no predictions of {classifier!r}. It has those of: {', '.join(names) or 'none'}."
+        )
+    # A table has one width: that of the shortest list.
+    k = min(len(labels) for _, labels, _ in found)
+    labels = np.array([labels[:k] for _, labels, _ in found], np.int32)
+    with_scores = all(scores for _, _, scores in found)
+    scores = np.array([scores[:k] for _, _, scores in found], np.float32) if with_scores else None
+    predictions_file.write(file, predictions_file.Predictions([name for name, _, _ in found], labels, scores))
+    return len(found)

@@ -1,0 +1,159 @@
+"""Images in a bucket of S3, or of a server that speaks like it (settings: object_store)."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+
+from annotation_site.sources.manifest import OPTIONAL, REQUIRED, wanted_rows
+from annotation_site.sources.wanted import (
+    MOST_ENTRIES,
+    Entry,
+    Found,
+    NothingToImport,
+    Wanted,
+    plain_name,
+    too_large,
+    wanted_entries,
+)
+from annotation_site.tables import Refusal, table_rows
+from catalog.decoding import BYTES_AHEAD, Content
+from catalog.models import Dataset, Label
+from catalog.photographs import LARGEST_FILE_BYTES, BadPhotograph
+
+SCHEME = "s3://"
+MANIFEST = "manifest.csv"
+LARGEST_MANIFEST_BYTES = 64 * 2**20
+FETCHES_AT_ONCE = 16
+TRIES = 3
+CHECK = "check the name, and AWS_ENDPOINT_URL and the keys of this site"
+
+Seen = Callable[[int], object]
+
+
+def images_of_bucket(source: str, dataset: Dataset, seen: Seen) -> Found:
+    """The objects under s3://bucket/prefix, by their keys after it; or what a manifest.csv there says.
+
+    A source that ends in .csv is such a manifest itself. Raises NothingToImport and BadTable.
+    """
+    bucket, prefix, manifest = _parts(source)
+    client = _client()
+    entries = _entries(client, bucket, prefix, seen, source)
+    fetch = partial(_contents, client, bucket)
+    if manifest in entries:
+        return Found(_wanted_of_manifest(client, bucket, entries, manifest, source, dataset), fetch)
+    if not entries or source.endswith(".csv"):
+        raise NothingToImport(f"There is nothing at {source}. Name a bucket and a prefix: s3://bucket/prefix.")
+    wanted, remarks = wanted_entries(entries.values(), dataset)
+    return Found(wanted, fetch, remarks)
+
+
+def _parts(source: str) -> tuple[str, str, str]:
+    """Bucket, prefix with its slash, and the name of the manifest below it."""
+    bucket, _, path = source.removeprefix(SCHEME).partition("/")
+    folder, manifest = path.strip("/"), MANIFEST
+    if folder.endswith(".csv"):
+        folder, _, manifest = folder.rpartition("/")
+    if not bucket:
+        raise NothingToImport(f"{source} names no bucket. Write s3://bucket/prefix.")
+    return bucket, f"{folder}/" if folder else "", manifest
+
+
+def _client() -> Any:
+    style = "path" if settings.OBJECT_STORE["endpoint_url"] else "auto"
+    config = Config(
+        connect_timeout=10,
+        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": TRIES},
+        max_pool_connections=FETCHES_AT_ONCE,
+        s3={"addressing_style": style},
+    )
+    return boto3.client("s3", config=config, **settings.OBJECT_STORE)
+
+
+def _entries(client: Any, bucket: str, prefix: str, seen: Seen, source: str) -> dict[str, Entry]:
+    """By name below the prefix, page by page of the listing."""
+    entries: dict[str, Entry] = {}
+    try:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            found = [item for item in page.get("Contents", ()) if not item["Key"].endswith("/")]
+            for item in found:
+                name, n_bytes = item["Key"].removeprefix(prefix), item["Size"]
+                entries[name] = Entry(name, (item["Key"], n_bytes), n_bytes)
+            seen(len(found))
+            if len(entries) > MOST_ENTRIES:
+                raise NothingToImport(f"{source} has over {MOST_ENTRIES:,} objects: import it prefix by prefix.")
+    except (BotoCoreError, ClientError) as error:
+        raise NothingToImport(f"{source} cannot be listed ({_words(error)}): {CHECK}.") from None
+    return entries
+
+
+def _words(error: Exception) -> str:
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else ""
+    return code or str(error)
+
+
+def _wanted_of_manifest(
+    client: Any, bucket: str, entries: dict[str, Entry], manifest: str, source: str, dataset: Dataset
+) -> list[Wanted | Refusal]:
+    name = f"{source.rstrip('/').removesuffix('/' + manifest)}/{manifest}"
+    key, n_bytes = entries[manifest].place
+    if n_bytes > LARGEST_MANIFEST_BYTES:
+        raise NothingToImport(f"{name} has over {LARGEST_MANIFEST_BYTES // 2**20} MiB: split it.")
+    try:
+        content = client.get_object(Bucket=bucket, Key=key)["Body"].read(LARGEST_MANIFEST_BYTES)
+    except (BotoCoreError, ClientError) as error:
+        raise NothingToImport(f"{name} cannot be fetched ({_words(error)}): {CHECK}.") from None
+    rows = table_rows(name, content, REQUIRED, OPTIONAL)
+    return list(wanted_rows(rows, dataset, partial(_locate, entries)))
+
+
+def _locate(entries: dict[str, Entry], where: str, file: str, name: str, label: Label | None) -> Wanted | Refusal:
+    entry = entries.get(file) or entries.get(plain_name(file))
+    if entry is None:
+        return Refusal(where, f"there is no object {PurePosixPath(file)} beside the manifest: check the key")
+    reason = too_large(entry.n_bytes)
+    return Refusal(where, reason) if reason else Wanted(where, name, label, entry.place)
+
+
+def _contents(client: Any, bucket: str, wanted: Sequence[Wanted]) -> Iterator[Content]:
+    """The objects in the order wanted, fetched side by side a little ahead."""
+    remaining = iter(wanted)
+    running: deque[tuple[Wanted, Future]] = deque()
+    pool = ThreadPoolExecutor(FETCHES_AT_ONCE)
+    try:
+        while True:
+            while len(running) < 2 * FETCHES_AT_ONCE and sum(item.place[1] for item, _ in running) < BYTES_AHEAD:
+                if (item := next(remaining, None)) is None:
+                    break
+                running.append((item, pool.submit(_fetch, client, bucket, item.place[0])))
+            if not running:
+                return
+            yield running.popleft()[1].result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _fetch(client: Any, bucket: str, key: str) -> bytes | BadPhotograph:
+    """Raises NothingToImport when the server cannot be reached: every other object would fail as well."""
+    lost = ""
+    for _ in range(TRIES):
+        try:
+            # One byte more than is taken: whatever the listing said, nothing larger comes into memory.
+            return client.get_object(Bucket=bucket, Key=key)["Body"].read(LARGEST_FILE_BYTES + 1)
+        except ClientError as error:
+            return BadPhotograph(f"it cannot be fetched ({_words(error)}): check that it is there and may be read")
+        except BotoCoreError as error:
+            # The client tries again by itself, but not when the connection ends within an object.
+            lost = str(error)
+    raise NothingToImport(
+        f"The bucket {bucket} cannot be reached any more ({lost}). "
+        "What is in stays; the same command goes on from there."
+    )

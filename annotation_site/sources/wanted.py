@@ -1,0 +1,136 @@
+"""What a source offers to the import, and the rules on names that all sources share."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from annotation_site.tables import Refusal
+from catalog.decoding import Content
+from catalog.models import Dataset, Label
+from catalog.photographs import LARGEST_FILE_BYTES
+from catalog.reads import UnknownLabel, label_lookup
+
+# Four times the largest import this is made for. What is beyond costs memory before a single image is looked at.
+MOST_ENTRIES = 200_000
+PACKED = (".tar", ".tgz", ".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".rar")
+
+
+class NothingToImport(ValueError):
+    """The source holds nothing that could be imported, or cannot be read."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image to import: where the request stands, the image's name and dataset label, and where its source finds it.
+
+    `place` is for the source alone: a path, the place in an archive, an object of a bucket.
+    """
+
+    where: str
+    name: str
+    label: Label | None
+    place: Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source asks for, and remarks that are no refusals.
+
+    `contents` fetches what of it is given, in that order, as late as it can.
+    """
+
+    wanted: list[Wanted | Refusal]
+    contents: Callable[[Sequence[Wanted]], Iterator[Content]]
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in an archive or bucket: its name there, place and size; `reason` if it cannot be taken whatever it is."""
+
+    name: str
+    place: Any
+    n_bytes: int
+    reason: str = ""
+
+
+def wanted_entries(entries: Iterable[Entry], dataset: Dataset) -> tuple[list[Wanted | Refusal], list[str]]:
+    """The requests for all entries but hidden ones, labelled by their top folders; and remarks."""
+    shown = [entry for entry in entries if leads_out(entry.name) or not _hidden(entry.name)]
+    names = [entry.name if leads_out(entry.name) else plain_name(entry.name) for entry in shown]
+    labels, remarks = labels_of_folders(names, dataset)
+    met: set[str] = set()
+    wanted: list[Wanted | Refusal] = []
+    for entry, name in zip(shown, names, strict=True):
+        reason = _reason_against(entry) or ("the name stands there twice: give one another" if name in met else "")
+        met.add(name)
+        where = printable(name)
+        wanted.append(
+            Refusal(where, reason) if reason else Wanted(where, name, labels.get(first_folder(name)), entry.place)
+        )
+    return wanted, remarks
+
+
+def _reason_against(entry: Entry) -> str:
+    if leads_out(entry.name):
+        return "its name leads out of the folder it is in: give it another"
+    if entry.reason:
+        return entry.reason
+    if entry.name.lower().endswith(PACKED):
+        return "it is an archive inside: unpack it first"
+    return too_large(entry.n_bytes)
+
+
+def too_large(n_bytes: int) -> str:
+    """Why a file of this size is not even fetched, or nothing."""
+    if n_bytes <= LARGEST_FILE_BYTES:
+        return ""
+    limit = LARGEST_FILE_BYTES // 2**20
+    return f"it has {n_bytes / 2**20:.1f} MiB; at most {limit} are taken: make it smaller"
+
+
+def leads_out(name: str) -> bool:
+    """Whether a name, read as a path of Unix or Windows, leaves the folder it stands in."""
+    paths = PurePosixPath(name), PureWindowsPath(name)
+    return any(path.is_absolute() or path.anchor or ".." in path.parts for path in paths)
+
+
+def plain_name(name: str) -> str:
+    """Without "./" and doubled slashes."""
+    return PurePosixPath(name).as_posix()
+
+
+def _hidden(name: str) -> bool:
+    # __MACOSX: what the archiver of macOS keeps beside each file.
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def first_folder(name: str) -> str:
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def labels_of_folders(names: Iterable[str], dataset: Dataset) -> tuple[dict[str, Label], list[str]]:
+    """The labels of the top sub-folders, if all of them are classes; else none, and a remark if some are."""
+    folders = {first_folder(name) for name in names} - {""}
+    find = label_lookup(dataset.label_set)
+    labels = {}
+    others = []
+    for folder in sorted(folders):
+        try:
+            labels[folder] = find(folder)
+        except UnknownLabel:
+            others.append(folder)
+    if others and labels:
+        remark = (
+            f"{len(labels)} of {len(folders)} sub-folders are named by a class of {dataset.label_set}, others, such as "
+            f"{others[0]!r}, are not: no dataset labels are taken from folders. A manifest can give them."
+        )
+        return {}, [remark]
+    taken = f"The names of {len(labels):,} sub-folders give the dataset labels of the images in them."
+    return labels, [taken] if labels else []
+
+
+def printable(text: str) -> str:
+    """Text for a message: a file name may hold bytes that are no characters, or ones that a terminal obeys."""
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,0 +1,77 @@
+"""The one concrete classifier: a function from pixels to probabilities, and what identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from candidates.classifiers.interface import ClassifierError, Pictures, Scores
+from candidates.classifiers.preprocessing import Preprocessing, view_between
+
+
+@dataclass(frozen=True)
+class NetworkClassifier:
+    """A network as its authors use it, or a view of it; the interface is `interface.Classifier`.
+
+    Attributes:
+        network: its name without a view.
+        weights: SHA-256 of its weights, in hexadecimal.
+        n_classes: C.
+        plain: how its authors prepare a picture.
+        seen: how this view prepares a picture.
+        run: (N, C) probabilities of (N, H, W, 3) bytes of red, green and blue; may run in several threads.
+        device: where it runs, for people: "cpu", "cuda".
+    """
+
+    network: str
+    weights: str
+    n_classes: int
+    plain: Preprocessing
+    seen: Preprocessing
+    run: Callable[[Pictures], Scores]
+    device: str = "cpu"
+
+    @property
+    def name(self) -> str:
+        suffix = view_between(self.plain, self.seen)[1]
+        return f"{self.network}@{suffix}" if suffix else self.network
+
+    @property
+    def view(self) -> str:
+        return view_between(self.plain, self.seen)[0]
+
+    @property
+    def input_size(self) -> int:
+        return self.plain.input_size
+
+    def prepare(self, picture: Pillow.Image) -> Pictures:
+        return self.seen.prepare(picture)
+
+    def predict(self, batch: Pictures) -> Scores:
+        wanted = (self.input_size, self.input_size, 3)
+        if batch.shape[1:] != wanted or batch.dtype != np.uint8:
+            raise ClassifierError(
+                f"{self.name} takes bytes of shape (N, {self.input_size}, {self.input_size}, 3), as prepare() makes "
+                f"them; this batch is {batch.dtype} of shape {batch.shape}."
+            )
+        if not len(batch):
+            return np.empty((0, self.n_classes), np.float32)
+        return self.run(batch)
+
+    def viewed(self, view: str) -> NetworkClassifier:
+        """A view of this network, such as "flip" or "crop=1.0"; weights and memory are shared. Raises UnknownView."""
+        return replace(self, seen=self.plain.viewed(view)) if view else replace(self, seen=self.plain)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal. Raises ClassifierError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ClassifierError(f"{path} cannot be read ({error.strerror}): check the path and its rights.") from error

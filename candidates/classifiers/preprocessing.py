@@ -1,0 +1,135 @@
+"""From a picture to the square of pixels that a network sees."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image as Pillow
+
+from candidates.classifiers.interface import ClassifierError, Pictures
+
+INTERPOLATIONS = {
+    "nearest": Pillow.Resampling.NEAREST,
+    "bilinear": Pillow.Resampling.BILINEAR,
+    "bicubic": Pillow.Resampling.BICUBIC,
+    "lanczos": Pillow.Resampling.LANCZOS,
+}
+# How a picture that lies is turned upright (EXIF orientation), as people get to see it.
+ORIENTATION = 0x0112
+TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+# Modes that can be scaled as they are; a conversion in full size would take twice the memory and more.
+SCALABLE = ("L", "RGB", "CMYK", "LA", "RGBA")
+# A large JPEG is decoded at a half, a quarter or an eighth while that leaves this many times the pixels wanted.
+DECODED_TIMES = 2
+VIEW = re.compile(r"flip|crop=(?P<crop>\d+(\.\d+)?)")
+VIEWS = "flip (left and right exchanged) and crop=F (the middle F of the shorter side, above 0, at most 1)"
+
+
+class UnknownView(ClassifierError):
+    """A view that there is not."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Takes the middle square of a picture and scales it.
+
+    Attributes:
+        input_size: side of the result in pixels.
+        crop: side of the middle square, as a part of the picture's shorter side; 0.875 is the usual one.
+        interpolation: "nearest", "bilinear", "bicubic" or "lanczos".
+        flip: whether left and right are exchanged.
+    """
+
+    input_size: int
+    crop: float = 0.875
+    interpolation: str = "bicubic"
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.input_size, bool) or not isinstance(self.input_size, int) or self.input_size < 1:
+            raise ClassifierError(f"input_size is {self.input_size!r}; give the side in pixels, such as 224.")
+        if isinstance(self.crop, bool) or not isinstance(self.crop, int | float) or not 0 < self.crop <= 1:
+            raise ClassifierError(f"crop is {self.crop!r}; it must be above 0 and at most 1.")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ClassifierError(f"interpolation is {self.interpolation!r}; known are {', '.join(INTERPOLATIONS)}.")
+
+    def prepare(self, picture: Pillow.Image) -> Pictures:
+        """(input_size, input_size, 3) bytes of red, green and blue. Safe in several threads, one picture each."""
+        least = round(DECODED_TIMES * self.input_size / self.crop)
+        # Does something only to a JPEG that nobody has read pixels of yet.
+        picture.draft(None, (least, least))
+        turn = TURNS.get(_orientation(picture))
+        width, height = picture.size
+        side = min(width, height) * self.crop
+        box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+        square = (self.input_size, self.input_size)
+        # Crop and scale in one step: only the pixels inside the box are touched.
+        small = rgb(_scalable(picture).resize(square, INTERPOLATIONS[self.interpolation], box=box))
+        # The middle square turned is the turned picture's middle square.
+        small = small.transpose(turn) if turn is not None else small
+        small = small.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT) if self.flip else small
+        return np.asarray(small)
+
+    def viewed(self, view: str) -> Preprocessing:
+        """The same with a view such as "flip" or "flip,crop=1.0". Raises UnknownView."""
+        changed = self
+        for part in view.split(","):
+            match = VIEW.fullmatch(part)
+            if match is None:
+                raise UnknownView(f"There is no view {part!r}; views are {VIEWS}, several with a comma between them.")
+            crop = match["crop"]
+            changed = replace(changed, flip=True) if crop is None else replace(changed, crop=float(crop))
+        return changed
+
+
+def view_between(plain: Preprocessing, seen: Preprocessing) -> tuple[str, str]:
+    """What `seen` does otherwise than `plain`, for people and as part of a name.
+
+    >>> view_between(Preprocessing(224), Preprocessing(224, crop=1.0, flip=True))
+    ('crop 1.0, flip', 'crop=1.0,flip')
+    >>> view_between(Preprocessing(224), Preprocessing(224))
+    ('', '')
+    """
+    parts = [("crop", str(seen.crop))] if seen.crop != plain.crop else []
+    words = [" ".join(part) for part in parts] + ["flip"] * seen.flip
+    names = ["=".join(part) for part in parts] + ["flip"] * seen.flip
+    return ", ".join(words), ",".join(names)
+
+
+def rgb(picture: Pillow.Image) -> Pillow.Image:
+    """Eight bits of red, green and blue; what is transparent lies on white; 16-bit grey is scaled, not clipped."""
+    plain = _scalable(picture)
+    if "A" in plain.getbands():
+        layered = plain.convert("RGBA")
+        return Pillow.alpha_composite(Pillow.new("RGBA", layered.size, "white"), layered).convert("RGB")
+    return plain.convert("RGB")
+
+
+def _scalable(picture: Pillow.Image) -> Pillow.Image:
+    """In a mode whose values may be averaged: no palette, no single transparent colour, eight bits."""
+    if "transparency" in picture.info:
+        return picture.convert("RGBA")
+    if picture.mode in SCALABLE:
+        return picture
+    if picture.mode.startswith("I"):
+        levels = np.clip(np.asarray(picture), 0, 65535)
+        return Pillow.fromarray((levels // 257).astype(np.uint8))
+    return picture.convert("RGB")
+
+
+def _orientation(picture: Pillow.Image) -> int:
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:
+        # Damaged notes about a picture, in whatever way: it is taken as it lies, as browsers show it.
+        return 1

@@ -1,0 +1,102 @@
+"""From the names in settings and on the command line to classifiers."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from candidates.classifiers import efficientnet_lite, onnx_file
+from candidates.classifiers.interface import ClassifierError
+from candidates.classifiers.network import NetworkClassifier
+from candidates.classifiers.preprocessing import VIEWS
+
+# Imported by its name and only when it is wanted: it imports torch.
+TORCH_MODULE = "candidates.classifiers.torch_models"
+TORCH_FAMILIES = {"torchvision": "torchvision", "timm": "timm", "torch": "torch"}
+FORMS = {
+    "onnx": "onnx:PATH",
+    "torchvision": "torchvision:NAME",
+    "timm": "timm:NAME",
+    "torch": "torch:PACKAGE.MODULE:FUNCTION",
+}
+
+
+class UnknownClassifier(ClassifierError):
+    """A name that stands for no classifier, or for one whose libraries are missing."""
+
+
+def available() -> list[str]:
+    """What `named` takes here: networks by name, then forms such as "onnx:PATH". Any of them with @ and a view."""
+    torch = importlib.util.find_spec("torch") is not None
+    families = [family for family, needs in TORCH_FAMILIES.items() if torch and importlib.util.find_spec(needs)]
+    return [*efficientnet_lite.installed(), *(FORMS[family] for family in ["onnx", *families])]
+
+
+def named(name: str, **options: Any) -> NetworkClassifier:
+    """The classifier of a name, ready to predict in this process.
+
+    Args:
+        name: such as "efficientnet-lite0", "efficientnet-lite0@flip", "efficientnet-lite0@crop=1.0,flip",
+            "onnx:/models/mine.onnx", "torchvision:resnet50", "timm:resnet50", "torch:package.module:function".
+        options: as the `load` function of its family takes them: `threads` of efficientnet_lite and onnx_file, the
+            description's keys of onnx_file, `weights` and `device` of torch_models.
+
+    Raises:
+        ClassifierError: of one of its kinds; the message says what there is, or what to install.
+    """
+    network, view = _split(name)
+    return _load(network, options).viewed(view)
+
+
+def several(names: Sequence[str], **options: Any) -> list[NetworkClassifier]:
+    """Like `named` for each of them; views of one network share its weights and memory."""
+    networks = {network: _load(network, options) for network in dict.fromkeys(_split(name)[0] for name in names)}
+    return [networks[network].viewed(view) for network, view in map(_split, names)]
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Network and view; an @ in the path of a file that is there begins no view."""
+    if name.startswith("onnx:") and Path(name.removeprefix("onnx:")).is_file():
+        return name, ""
+    network, at, view = name.rpartition("@")
+    if not at:
+        return name, ""
+    if not view:
+        raise UnknownClassifier(f"{name!r} ends in @ without a view; views are {VIEWS}.")
+    return network, view
+
+
+def _load(network: str, options: dict[str, Any]) -> NetworkClassifier:
+    family, _, rest = network.partition(":")
+    try:
+        return _loader(network, family, rest)(**options)
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise UnknownClassifier(f"{network} does not have that option: {error}.") from error
+
+
+def _loader(network: str, family: str, rest: str) -> Callable[..., NetworkClassifier]:
+    if network in efficientnet_lite.PACKAGES:
+        return lambda **options: efficientnet_lite.load(network, **options)
+    if family == "onnx" and rest:
+        return lambda **options: onnx_file.load(Path(rest), **options)
+    if family in TORCH_FAMILIES and rest:
+        models = _torch_models(network)
+        load = {"torchvision": models.load_torchvision, "timm": models.load_timm, "torch": models.load_own}[family]
+        return lambda **options: load(rest, **options)
+    raise UnknownClassifier(f"There is no classifier {network!r}. There are: {', '.join(available())}.")
+
+
+def _torch_models(network: str) -> ModuleType:
+    try:
+        return importlib.import_module(TORCH_MODULE)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UnknownClassifier(
+            f"{network} runs on torch, which is not installed: pip install -r requirements/torch.txt, "
+            f"or choose one of: {', '.join(available())}."
+        ) from error

@@ -1,0 +1,202 @@
+"""CONTAINS grids with controls and padding for the potential labels of a dataset.
+
+What the numerics need is read here, and what they composed is handed on to be stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import Q
+from numpy.typing import NDArray
+
+from aggregation.numerics.composition import CellRole, GridProfile, Grids, Shortfall, compose_all
+from aggregation.numerics.controls import (
+    Ranking,
+    confusion_counts,
+    confusion_similarity,
+    hierarchy_similarity,
+    in_turn,
+    rank_chosen,
+    rank_others,
+)
+from candidates.models import PotentialLabel
+from catalog.models import Dataset, Image, Label, NegativesFrom, Prediction, SettingsVersion, Synset
+from contains_task.actions import ComposedCell, Opening, open_composed_grids, openings
+from contains_task.models import Role
+from workforce.models import Batch
+
+NONE = -1
+ROLES = {
+    CellRole.QUESTION: (Role.QUESTION, None),
+    CellRole.POSITIVE: (Role.CONTROL, True),
+    CellRole.NEGATIVE: (Role.CONTROL, False),
+    CellRole.PADDING: (Role.PADDING, None),
+}
+ROWS_AT_ONCE = 10_000
+
+Pair = tuple[int, int]
+
+
+class NoList(ValueError):
+    """The settings take negative controls from a chosen list, and none was given."""
+
+
+class OtherLabels(ValueError):
+    """The control pool is labelled with other labels than the dataset."""
+
+
+@dataclass(frozen=True)
+class OpenedGrids:
+    """How many grids were opened, and which of them lack cells: (label, what is missing) of each."""
+
+    n_grids: int
+    shortfalls: list[tuple[Label, Shortfall]]
+
+
+def potential_pairs(dataset: Dataset) -> list[Pair]:
+    """(image, label) ids of the potential labels of all images that can be shown."""
+    found = PotentialLabel.objects.filter(image__dataset=dataset).exclude(image__original="")
+    return list(found.order_by("label__index", "image").values_list("image_id", "label_id"))
+
+
+def open_grids_with_controls(
+    batch: Batch, pairs: Sequence[Pair], *, chosen: Mapping[int, Sequence[int]] | None = None, seed: int | None = None
+) -> OpenedGrids:
+    """Compose the grids of the pairs under the batch's settings, and open them.
+
+    Args:
+        batch: an open CONTAINS batch.
+        pairs: (image, label) ids, each pair once.
+        chosen: label id to the ids of its most similar other labels, first the most similar; for settings which take
+            negative controls from a list.
+        seed: the same seed, images and pairs give the same grids; None for a random one.
+
+    Raises:
+        NoList: the settings want a list and `chosen` is None.
+        OtherLabels: the control pool has another label set.
+    """
+    seed = secrets.randbits(63) if seed is None else seed
+    work = _read(batch.dataset, batch.settings)
+    similar = similar_labels(batch.dataset, batch.settings, work.labels, chosen)
+    parts = [_open(batch, opening, work, similar, seed) for opening in openings(batch, pairs)]
+    return OpenedGrids(sum(part.n_grids for part in parts), [lack for part in parts for lack in part.shortfalls])
+
+
+def _open(batch: Batch, opening: Opening, work: _Work, similar: Ranking, seed: int) -> OpenedGrids:
+    profile = profile_of(batch.settings)
+    grids = compose_all(*work.places(opening.pairs), work.dataset_labels, similar, profile, seed, work.may_control)
+    labels = [work.labels[at] for at in grids.label.tolist()]
+    open_composed_grids(
+        batch=batch,
+        label_ids=[label.pk for label in labels],
+        cells=_cells(grids, work.image_ids, np.random.default_rng([seed, 1])),
+        n_slots=opening.n_slots,
+        initial=opening.initial,
+    )
+    lacking = [(labels[grid], lack) for grid, found in sorted(grids.shortfalls.items()) for lack in found]
+    return OpenedGrids(len(labels), lacking)
+
+
+def profile_of(settings: SettingsVersion) -> GridProfile:
+    return GridProfile(
+        cells=settings.images_per_grid,
+        n_positive=settings.positive_controls,
+        n_negative=settings.negative_controls,
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The images that may be in a grid and the labels, each at its place in the arrays of the numerics."""
+
+    labels: list[Label]
+    image_ids: NDArray[np.int64]
+    dataset_labels: NDArray[np.int64]
+    may_control: NDArray[np.bool_]
+
+    def places(self, pairs: Sequence[Pair]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        place = {label.pk: at for at, label in enumerate(self.labels)}
+        images, labels = np.array(pairs, np.int64).reshape(-1, 2).T
+        return np.searchsorted(self.image_ids, images), np.array([place[pk] for pk in labels.tolist()], np.int64)
+
+
+def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
+    pool = settings.control_pool or dataset
+    if pool.label_set_id != dataset.label_set_id:
+        raise OtherLabels(
+            f"The control pool {pool} is labelled with {pool.label_set} and {dataset} with {dataset.label_set}: "
+            "choose a pool with the same labels (./manage settings --set control_pool=NAME)."
+        )
+    labels = list(dataset.label_set.labels.order_by("index"))
+    place = {label.pk: at for at, label in enumerate(labels)}
+    shown = Image.objects.filter(Q(dataset=dataset) | Q(dataset=pool)).exclude(original="")
+    rows = list(shown.order_by("id").values_list("id", "dataset_label_id", "dataset_id"))
+    return _Work(
+        labels=labels,
+        image_ids=np.array([row[0] for row in rows], np.int64),
+        dataset_labels=np.array([place.get(row[1], NONE) for row in rows], np.int64),
+        may_control=np.array([row[2] == pool.pk for row in rows], np.bool_),
+    )
+
+
+def _cells(grids: Grids, image_ids: NDArray[np.int64], rng: np.random.Generator) -> list[ComposedCell]:
+    """The cells at random positions: those of a grid come grouped by role, and no position must tell it."""
+    shuffled = np.lexsort((rng.random(grids.grid.size), grids.grid))
+    starts = np.searchsorted(grids.grid, grids.grid)
+    positions = np.arange(grids.grid.size) - starts
+    return [
+        ComposedCell(grid, image, position, *ROLES[CellRole(role)])
+        for grid, image, position, role in zip(
+            grids.grid.tolist(),
+            image_ids[grids.image[shuffled]].tolist(),
+            positions.tolist(),
+            grids.role[shuffled].tolist(),
+            strict=True,
+        )
+    ]
+
+
+# Which other labels are similar
+
+
+def similar_labels(
+    dataset: Dataset,
+    settings: SettingsVersion,
+    labels: Sequence[Label],
+    chosen: Mapping[int, Sequence[int]] | None = None,
+) -> Ranking:
+    """(C, R) the other labels whose images are a label's negative controls, as the settings say; -1 for none.
+
+    Where the classifiers confused a label with no other, the hierarchy goes on. Labels of which one lies above the
+    other in the hierarchy are never each other's: a picture of the one may show the other.
+    """
+    if settings.negatives_from == NegativesFrom.LIST:
+        if chosen is None:
+            raise NoList("The negative controls come from a list of similar labels, but none was given.")
+        place = {label.pk: at for at, label in enumerate(labels)}
+        return rank_chosen({place[one]: [place[pk] for pk in others] for one, others in chosen.items()}, len(labels))
+    # A label without a synset is a node of its own.
+    nodes = [label.wnid or f"label {label.index}" for label in labels]
+    edges = Synset.hypernyms.through.objects.values_list("from_synset_id", "to_synset_id")
+    similarity, in_line = hierarchy_similarity(edges, nodes)
+    by_hierarchy = rank_others(similarity, barred=in_line)
+    if settings.negatives_from == NegativesFrom.HIERARCHY:
+        return by_hierarchy
+    confused = confusion_similarity(_confusion(dataset, settings, labels))
+    return in_turn(rank_others(confused, barred=in_line), by_hierarchy)
+
+
+def _confusion(dataset: Dataset, settings: SettingsVersion, labels: Sequence[Label]) -> NDArray[np.int64]:
+    """How often the study's classifiers put each label first on images that the dataset gives another one."""
+    place = {label.index: at for at, label in enumerate(labels)}
+    found = Prediction.objects.filter(image__dataset=dataset, image__dataset_label__isnull=False)
+    if settings.classifiers:
+        found = found.filter(classifier__name__in=settings.classifiers)
+    rows = found.values_list("labels__0", "image__dataset_label__index").iterator(chunk_size=ROWS_AT_ONCE)
+    seen = [(place[first], place[own]) for first, own in rows if first in place]
+    first, own = np.array(seen, np.int64).reshape(-1, 2).T
+    return confusion_counts(first, own, len(labels))

@@ -1,0 +1,144 @@
+"""The torch back end, with a small module of our own."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+from candidates.classifiers.registry import named
+from tests.candidates.classifiers.onnx_networks import expected
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+MODULE = """
+import torch
+from torch import nn
+
+class ColourMeans(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x):
+        return x.mean((2, 3)) * self.weight
+
+def colour_means():
+    return ColourMeans()
+
+def no_scores():
+    return nn.Identity()
+
+def not_a_module():
+    return 3
+
+def convolution():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Dropout(0.5), nn.Linear(16, 10))
+"""
+AS_IT_IS = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "input_size": 8}
+BATCH = np.random.default_rng(5).integers(0, 256, (11, 8, 8, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path, monkeypatch):
+    (tmp_path / "small_networks.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("small_networks", None)
+
+
+def small(function="colour_means", **options):
+    return named(f"torch:small_networks:{function}", **{**AS_IT_IS, **options})
+
+
+@pytest.mark.parametrize("figures", [{}, {"mean": (0.4, 0.5, 0.6), "std": (0.1, 0.2, 0.3)}])
+def test_a_module_of_the_users_gives_the_scores_it_must(figures):
+    network = small(**figures)
+    assert (network.name, network.n_classes, network.input_size) == ("torch:small_networks:colour_means", 3, 8)
+    scores = network.predict(BATCH)
+    assert scores.dtype == np.float32
+    assert np.allclose(scores, expected(BATCH, **figures), atol=2e-3 if network.device == "cuda" else 2e-6)
+
+
+def test_the_network_is_switched_from_training_to_use():
+    network = small("convolution")
+    assert np.array_equal(network.predict(BATCH), network.predict(BATCH))
+    alone = np.concatenate([network.predict(one[None]) for one in BATCH])
+    assert np.allclose(network.predict(BATCH), alone, atol=1e-3 if network.device == "cuda" else 1e-5)
+
+
+def test_pictures_that_may_not_be_written_to_are_taken():
+    locked = BATCH.copy()
+    locked.flags.writeable = False
+    assert np.array_equal(small().predict(locked), small().predict(BATCH))
+
+
+def test_weights_come_from_a_file_and_change_the_identity(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save({"weight": torch.tensor([1.0, 2.0, 3.0])}, path)
+    plain, filled = small(), small(weights=str(path))
+    assert plain.weights == small().weights != filled.weights
+    assert not np.allclose(plain.predict(BATCH), filled.predict(BATCH), atol=0.01)
+
+
+def test_a_file_of_weights_that_would_run_something_is_refused(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return open, (str(tmp_path / "ran"), "w")
+
+    path = tmp_path / "weights.pth"
+    torch.save({"weight": Attack()}, path)
+    with pytest.raises(ValueError, match=r"weights\.pth does not hold weights of torch:small_networks"):
+        small(weights=str(path))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("torch:small_networks:none", "There is no 'small_networks:none'"),
+        ("torch:no_such_module:f", "There is no 'no_such_module:f'"),
+        ("torch:small_networks", "There is no 'small_networks'"),
+        ("torch:small_networks:not_a_module", "returns a int; it must return a torch.nn.Module"),
+        ("torch:small_networks:no_scores", r"gives \(1, 3, 8, 8\) for one picture"),
+    ],
+)
+def test_what_is_no_classifier_is_refused_with_the_reason(name, message):
+    with pytest.raises(ValueError, match=message):
+        named(name, **AS_IT_IS)
+
+
+def test_weights_that_are_not_there_are_refused():
+    with pytest.raises(ValueError, match="has no weights 'none.pth', and there is no such file. Known are: random"):
+        small(weights="none.pth")
+
+
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+def test_a_missing_library_is_named_with_the_way_to_get_it(library):
+    if importlib.util.find_spec(library):
+        pytest.skip(f"{library} is installed")
+    with pytest.raises(ValueError, match=f"pip install {library}, in a version for the torch"):
+        named(f"{library}:resnet50")
+
+
+@pytest.mark.parametrize(("library", "name"), [("torchvision", "resnet18"), ("timm", "resnet18.a1_in1k")])
+def test_a_model_of_a_library_is_had_by_name(library, name):
+    pytest.importorskip(library, reason=f"{library} is not installed")
+    network = named(f"{library}:{name}", weights="random")
+    batch = np.zeros((2, network.input_size, network.input_size, 3), np.uint8)
+    assert network.n_classes == 1000
+    assert np.allclose(network.predict(batch).sum(axis=1), 1, atol=1e-3)
+    with pytest.raises(ValueError, match=f"{library} does not give a model 'no-such-net'"):
+        named(f"{library}:no-such-net")
+
+
+def test_on_a_gpu_scores_are_those_of_the_cpu_up_to_half_precision():
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    batch = np.random.default_rng(6).integers(0, 256, (150, 8, 8, 3), np.uint8)
+    gpu, cpu = small("convolution"), small("convolution", device="cpu")
+    assert (gpu.device, cpu.device) == ("cuda", "cpu")
+    assert gpu.weights == cpu.weights
+    assert np.abs(gpu.predict(batch) - cpu.predict(batch)).max() < 5e-3
