@@ -1,4 +1,4 @@
-"""Who works, on what, and what they handed in. A submission is stored first and raw; task rooms read votes from it."""
+"""Who works, and on what: workers, batches of HITs, and a slot for every wanted answer."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -49,6 +49,7 @@ class Batch(models.Model):
 
     class Marketplace(models.TextChoices):
         LINK = "link"
+        MTURK = "mturk"
         REPLAY = "replay"
 
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
@@ -95,7 +96,9 @@ class Batch(models.Model):
                 name="one_open_classify_batch_per_settings",
             ),
             models.CheckConstraint(condition=Q(kind__in=["contains", "classify"]), name="batch_kind_is_known"),
-            models.CheckConstraint(condition=Q(marketplace__in=["link", "replay"]), name="batch_marketplace_is_known"),
+            models.CheckConstraint(
+                condition=Q(marketplace__in=["link", "mturk", "replay"]), name="batch_marketplace_is_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -154,109 +157,3 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"slot {self.number} of {self.hit}"
-
-
-class Lease(models.Model):
-    """A worker's hold on a slot of a HIT until `expires_at`. One row per (HIT, worker): coming back renews it."""
-
-    class State(models.TextChoices):
-        ACTIVE = "active"
-        EXPIRED = "expired"
-        SUBMITTED = "submitted"
-
-    hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="leases")
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", db_index=False)
-    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="leases", db_index=False)
-    slot = models.ForeignKey(Slot, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
-    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
-    state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["worker", "hit"], name="one_lease_per_worker_and_hit"),
-            models.UniqueConstraint(fields=["slot"], condition=Q(state="active"), name="one_active_lease_per_slot"),
-            models.UniqueConstraint(
-                fields=["worker", "batch"], condition=Q(state="active"), name="one_active_lease_per_worker_and_batch"
-            ),
-            models.CheckConstraint(
-                condition=Q(state="active", slot__isnull=False) | (~Q(state="active") & Q(slot__isnull=True)),
-                name="only_an_active_lease_holds_a_slot",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=["active", "expired", "submitted"]), name="lease_state_is_known"
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["worker", "batch", "created_at"], name="leases_of_a_worker"),
-            models.Index(fields=["expires_at"], condition=Q(state="active"), name="active_leases_by_expiry"),
-        ]
-
-    def __str__(self) -> str:
-        return f"lease {self.pk} ({self.state})"
-
-
-class Submission(models.Model):
-    """What a person sent, raw. Its id is the order of submission; ties in the aggregation go by it.
-
-    A replayed submission has no lease: it was handed out elsewhere.
-    """
-
-    class State(models.TextChoices):
-        PROVISIONAL = "provisional"
-        CONFIRMED = "confirmed"
-        ORPHANED = "orphaned"
-        SURPLUS = "surplus"
-
-    hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="submissions")
-    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="submissions")
-    lease = models.OneToOneField(Lease, on_delete=models.PROTECT, null=True, related_name="submission")
-    slot = models.OneToOneField(Slot, on_delete=models.PROTECT, null=True, related_name="submission")
-    settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
-    state = models.CharField(max_length=12, choices=State)
-    answer = models.JSONField()
-    idempotency_key = models.CharField(max_length=100, unique=True)
-    submitted_at = models.DateTimeField()
-    # Null until the aggregation has recounted what this submission touches; set back to null by an exclusion.
-    aggregated_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["worker", "hit"], name="one_submission_per_worker_and_hit"),
-            # With slot being unique: never more counted answers than slots.
-            models.CheckConstraint(
-                condition=Q(state="confirmed", slot__isnull=False) | (~Q(state="confirmed") & Q(slot__isnull=True)),
-                name="a_submission_is_confirmed_iff_it_fills_a_slot",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=["provisional", "confirmed", "orphaned", "surplus"]),
-                name="submission_state_is_known",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["id"], condition=Q(aggregated_at=None), name="submissions_to_aggregate"),
-        ]
-
-    def __str__(self) -> str:
-        return f"submission {self.pk} ({self.state})"
-
-
-class Exclusion(models.Model):
-    """Why a submission does not count although it was paid. Reversible: lifting it keeps the record."""
-
-    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="exclusions")
-    reason = models.CharField(max_length=500)
-    created_at = models.DateTimeField(auto_now_add=True)
-    lifted_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["submission"], condition=Q(lifted_at=None), name="one_standing_exclusion_per_submission"
-            ),
-            models.CheckConstraint(condition=~Q(reason=""), name="exclusion_has_a_reason"),
-        ]
-
-    def __str__(self) -> str:
-        return f"exclusion of {self.submission}"
