@@ -8,7 +8,11 @@ from workforce.models.people_and_work import HIT, Batch, Slot, Worker
 
 
 class Lease(models.Model):
-    """A worker's hold on a slot of a HIT until `expires_at`. One row per (HIT, worker): coming back renews it."""
+    """A worker's hold on a slot of a HIT until `expires_at`. One row per (HIT, worker): coming back renews it.
+
+    Where the marketplace hands out the work, and browsers only say so, a lease takes no slot: whoever invents ids
+    would hold them all. There a confirmed submission fills one.
+    """
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -18,6 +22,7 @@ class Lease(models.Model):
     hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="leases")
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", db_index=False)
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="leases", db_index=False)
+    takes_slot = models.BooleanField(default=True, db_default=True)
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
@@ -28,11 +33,15 @@ class Lease(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["worker", "hit"], name="one_lease_per_worker_and_hit"),
             models.UniqueConstraint(fields=["slot"], condition=Q(state="active"), name="one_active_lease_per_slot"),
+            # Elsewhere a person may have accepted several pieces of work at once.
             models.UniqueConstraint(
-                fields=["worker", "batch"], condition=Q(state="active"), name="one_active_lease_per_worker_and_batch"
+                fields=["worker", "batch"],
+                condition=Q(state="active", takes_slot=True),
+                name="one_active_lease_per_worker_and_batch",
             ),
             models.CheckConstraint(
-                condition=Q(state="active", slot__isnull=False) | (~Q(state="active") & Q(slot__isnull=True)),
+                condition=Q(state="active", takes_slot=True, slot__isnull=False)
+                | (~Q(state="active", takes_slot=True) & Q(slot__isnull=True)),
                 name="only_an_active_lease_holds_a_slot",
             ),
             models.CheckConstraint(
@@ -42,10 +51,47 @@ class Lease(models.Model):
         indexes = [
             models.Index(fields=["worker", "batch", "created_at"], name="leases_of_a_worker"),
             models.Index(fields=["expires_at"], condition=Q(state="active"), name="active_leases_by_expiry"),
+            models.Index(fields=["hit"], condition=Q(state="active", takes_slot=False), name="slotless_leases_of_a_hit"),
         ]
 
     def __str__(self) -> str:
         return f"lease {self.pk} ({self.state})"
+
+
+class Assignment(models.Model):
+    """What a marketplace calls one person's turn at one of its HITs, as a browser told us: proof of nothing.
+
+    A marketplace gives the id of a returned assignment to the next worker, so it names a turn together with the
+    worker only. `outcome` stays empty until the marketplace lists the assignment, or nobody waits for that any more.
+    """
+
+    class Outcome(models.TextChoices):
+        CONFIRMED = "confirmed"  # our receipt came back: the answer fills a slot
+        SURPLUS = "surplus"  # it did, and no slot was free: paid, not counted
+        RECOVERED = "recovered"  # the answer came through the marketplace alone; a task reads it
+        REPEATED = "repeated"  # this person answered the HIT in another of its assignments already: paid, asked again
+        UNREADABLE = "unreadable"  # handed in there with nothing that proves or holds an answer: paid, asked again
+        ORPHANED = "orphaned"  # the marketplace gave the id to somebody else, or never listed it
+
+    external_id = models.CharField(max_length=64)
+    external_hit_id = models.CharField(max_length=64)
+    worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="assignments")
+    lease = models.ForeignKey(Lease, on_delete=models.PROTECT, related_name="assignments")
+    outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["external_id", "worker"], name="assignment_once_per_worker"),
+            models.CheckConstraint(condition=~Q(external_id=""), name="assignment_has_an_id"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["", "confirmed", "surplus", "recovered", "repeated", "unreadable", "orphaned"]),
+                name="assignment_outcome_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"assignment of {self.lease}"
 
 
 class Submission(models.Model):
@@ -87,6 +133,7 @@ class Submission(models.Model):
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(aggregated_at=None), name="submissions_to_aggregate"),
+            models.Index(fields=["hit"], condition=Q(state="provisional"), name="provisional_submissions"),
         ]
 
     def __str__(self) -> str:
