@@ -257,8 +257,8 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
     """Store an answer raw. Returns the submission and whether this call made it.
 
     The same key again returns what is stored. Late work fills a slot if its HIT has a free one, else it is surplus:
-    paid, kept, not counted. Raises AlreadySubmitted for a second answer under another key, and for the key of an
-    answer to something else.
+    paid, kept, not counted. Under a lease that takes no slot it is provisional, until `workforce.assignments` confirms
+    it. Raises AlreadySubmitted for a second answer under another key, and for the key of an answer to something else.
     """
     # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
     Worker.objects.select_for_update().get(pk=lease.worker_id)
@@ -267,14 +267,14 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
         return _stored(locked, idempotency_key), False
     if Submission.objects.filter(idempotency_key=idempotency_key).exists():
         raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
-    slot = locked.slot or claim(FREE_OF_HIT, {"hit": locked.hit_id})
+    slot = locked.slot or (claim(FREE_OF_HIT, {"hit": locked.hit_id}) if locked.takes_slot else None)
     submission = Submission.objects.create(
         hit=locked.hit,
         worker_id=locked.worker_id,
         lease=locked,
         slot=slot,
         settings_id=locked.hit.batch.settings_id,
-        state=Submission.State.CONFIRMED if slot else Submission.State.SURPLUS,
+        state=_first_state(locked, slot),
         answer=answer,
         idempotency_key=idempotency_key,
         submitted_at=now(),
@@ -283,6 +283,12 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
     if slot is not None:
         Slot.objects.filter(pk=slot.pk).update(state=Slot.State.FILLED)
     return submission, True
+
+
+def _first_state(lease: Lease, slot: Slot | None) -> str:
+    if not lease.takes_slot:
+        return Submission.State.PROVISIONAL  # until the marketplace confirms it
+    return Submission.State.CONFIRMED if slot else Submission.State.SURPLUS
 
 
 def _stored(lease: Lease, idempotency_key: str) -> Submission:

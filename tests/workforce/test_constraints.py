@@ -27,8 +27,9 @@ from tests.factories import (
     make_worker,
     unique,
 )
+from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid
 from workforce.actions import exclude_submission, submit
-from workforce.models import Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
+from workforce.models import HIT, Assignment, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 
 ROOMS = ("catalog", "workforce", "contains_task", "classify_task", "candidates")
 BREAKERS: dict[str, Callable[[], object]] = {}
@@ -209,6 +210,23 @@ def _() -> None:
 @breaks("only_an_active_lease_holds_a_slot")
 def _() -> None:
     Lease.objects.filter(pk=make_lease(make_hits()[0].batch).pk).update(state="expired")
+
+
+@breaks("assignment_once_per_worker")
+def _() -> None:
+    twice(make_assignment(*on_the_marketplace()))
+
+
+@breaks("assignment_has_an_id")
+def _() -> None:
+    make_assignment(*on_the_marketplace())
+    Assignment.objects.update(external_id="")
+
+
+@breaks("assignment_outcome_is_known")
+def _() -> None:
+    make_assignment(*on_the_marketplace())
+    Assignment.objects.update(outcome="lost")
 
 
 @breaks("lease_state_is_known")
@@ -427,6 +445,11 @@ def _() -> None:
 @breaks("portion_once_per_run")
 def _() -> None:
     twice(Portion.objects.create(run=run_of(make_dataset()), first=1, last=2, n_images=2))
+
+
+def on_the_marketplace() -> tuple[HIT, str]:
+    grid, external_hit_id = make_offered_grid()
+    return grid.hit, external_hit_id
 
 
 @breaks("portion_has_images")

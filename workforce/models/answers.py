@@ -51,7 +51,9 @@ class Lease(models.Model):
         indexes = [
             models.Index(fields=["worker", "batch", "created_at"], name="leases_of_a_worker"),
             models.Index(fields=["expires_at"], condition=Q(state="active"), name="active_leases_by_expiry"),
-            models.Index(fields=["hit"], condition=Q(state="active", takes_slot=False), name="slotless_leases_of_a_hit"),
+            models.Index(
+                fields=["hit"], condition=Q(state="active", takes_slot=False), name="slotless_leases_of_a_hit"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,7 +87,9 @@ class Assignment(models.Model):
             models.UniqueConstraint(fields=["external_id", "worker"], name="assignment_once_per_worker"),
             models.CheckConstraint(condition=~Q(external_id=""), name="assignment_has_an_id"),
             models.CheckConstraint(
-                condition=Q(outcome__in=["", "confirmed", "surplus", "recovered", "repeated", "unreadable", "orphaned"]),
+                condition=Q(
+                    outcome__in=["", "confirmed", "surplus", "recovered", "repeated", "unreadable", "orphaned"]
+                ),
                 name="assignment_outcome_is_known",
             ),
         ]

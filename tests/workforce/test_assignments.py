@@ -1,0 +1,352 @@
+"""Turns at HITs that a marketplace hands out: what a browser may get, and what its answer is worth until listed."""
+
+from datetime import timedelta
+
+import pytest
+
+from catalog.reads import now
+from contains_task.actions import record_votes
+from contains_task.models import ContainsVote
+from tests.factories import unique
+from tests.workforce.assignments_by_hand import external, make_assignment, make_offered_grid, make_turn, offer
+from workforce.actions import AlreadySubmitted, close_batch, expire_leases
+from workforce.assignments import actions
+from workforce.assignments.actions import (
+    AlreadyAnswered,
+    HITClosed,
+    NotYetPublished,
+    WrongHIT,
+    accept,
+    confirm,
+    orphan_unlisted,
+    settle_recovered,
+)
+from workforce.assignments.receipts import copy_of, fields_to_hand_over
+from workforce.marketplaces.answer_copy import encode
+from workforce.models import Assignment, Lease, MarketplaceHIT, Slot, Submission, Worker, WorkerIdentity
+
+pytestmark = pytest.mark.django_db
+
+
+def hand_in(assignment: Assignment, n_ticked: int = 1) -> Submission:
+    images = [cell.image.public_id for cell in assignment.lease.hit.grid.cells.all()]
+    key = f"{assignment.lease.public_id}.{unique('key')}"
+    return record_votes(lease=assignment.lease, selected=images[:n_ticked], idempotency_key=key)
+
+
+def list_(assignment: Assignment, fields: dict | None = None, **changed: object):
+    """What the marketplace says of an assignment that came through its door."""
+    assignment.refresh_from_db()
+    named = {
+        "hit": assignment.lease.hit,
+        "external_hit_id": assignment.external_hit_id,
+        "assignment_id": assignment.external_id,
+        "worker_id": assignment.worker.identity.external_id,
+        "fields": fields_to_hand_over(assignment) if fields is None else fields,
+    }
+    return confirm(**(named | changed))
+
+
+@pytest.fixture
+def offered():
+    return make_offered_grid()
+
+
+@pytest.fixture
+def assignment(offered) -> Assignment:
+    grid, external_hit_id = offered
+    return make_assignment(grid.hit, external_hit_id)
+
+
+def free_slots(hit) -> int:
+    return hit.slots.filter(state=Slot.State.FREE).count()
+
+
+def test_an_accepted_assignment_gets_a_lease_that_takes_no_slot(offered, assignment):
+    grid, _ = offered
+    lease = assignment.lease
+    assert (lease.hit, lease.slot, lease.takes_slot, lease.state) == (grid.hit, None, False, "active")
+    assert free_slots(grid.hit) == 2
+    assert WorkerIdentity.objects.get(worker=assignment.worker).marketplace == "mturk"
+
+
+def test_the_lease_lasts_as_long_as_the_marketplace_gives_and_a_while_more(assignment):
+    left = assignment.lease.expires_at - now()
+    assert timedelta(hours=1) < left <= timedelta(hours=2)
+
+
+def test_the_same_address_again_finds_the_same_assignment_and_lease(offered):
+    grid, external_hit_id = offered
+    turn = make_turn(external_hit_id)
+    first, again = accept(hit=grid.hit, turn=turn), accept(hit=grid.hit, turn=turn)
+    assert first == again
+    assert first.lease == again.lease
+    assert Lease.objects.count() == Assignment.objects.count() == 1
+
+
+def test_it_is_found_after_the_lease_ran_out_and_after_the_batch_closed(offered):
+    grid, external_hit_id = offered
+    turn = make_turn(external_hit_id)
+    first = accept(hit=grid.hit, turn=turn)
+    Lease.objects.update(expires_at=now() - timedelta(minutes=1))
+    assert expire_leases() == 1
+    close_batch(batch=grid.hit.batch)
+    grid.hit.refresh_from_db()
+    assert accept(hit=grid.hit, turn=turn) == first
+    assert hand_in(first).state == "provisional"
+
+
+def test_a_returned_assignment_is_given_to_somebody_else_under_the_same_id(offered):
+    grid, external_hit_id = offered
+    first = make_assignment(grid.hit, external_hit_id)
+    second = make_assignment(grid.hit, external_hit_id, assignment=first.external_id)
+    assert first.worker != second.worker
+    assert first.lease != second.lease
+
+
+def test_a_person_may_work_on_several_hits_at_once(offered):
+    grid, external_hit_id = offered
+    other, other_id = make_offered_grid()
+    worker = external("AWORKER")
+    make_assignment(grid.hit, external_hit_id, worker=worker)
+    make_assignment(other.hit, other_id, worker=worker)
+    assert Lease.objects.filter(state="active").count() == 2
+    assert Worker.objects.count() == 1
+
+
+def test_an_id_of_another_hit_of_the_marketplace_is_refused(offered):
+    grid, _ = offered
+    _, stolen = make_offered_grid()
+    with pytest.raises(WrongHIT, match="not this one"):
+        make_assignment(grid.hit, stolen)
+    with pytest.raises(WrongHIT):
+        make_assignment(grid.hit, external("3INVENTED"))
+    assert not Lease.objects.exists()
+
+
+def test_an_assignment_stays_with_the_hit_it_was_opened_for(offered, assignment):
+    other, other_id = make_offered_grid()
+    worker = assignment.worker.identity.external_id
+    with pytest.raises(WrongHIT):
+        make_assignment(other.hit, other_id, assignment=assignment.external_id, worker=worker)
+
+
+def test_a_hit_whose_id_we_were_not_told_yet_asks_for_a_moment(offered):
+    grid, _ = offered
+    MarketplaceHIT.objects.update(external_id=None)
+    with pytest.raises(NotYetPublished, match="tries again"):
+        make_assignment(grid.hit, external("3HIT"))
+
+
+def test_a_closed_hit_asks_to_be_returned(offered):
+    grid, external_hit_id = offered
+    close_batch(batch=grid.hit.batch)
+    grid.hit.refresh_from_db()
+    with pytest.raises(HITClosed, match="return the HIT"):
+        make_assignment(grid.hit, external_hit_id)
+
+
+def test_who_answered_the_hit_in_another_hit_of_the_marketplace_is_asked_to_return_it(offered, assignment):
+    grid, _ = offered
+    hand_in(assignment)
+    worker = assignment.worker.identity.external_id
+    with pytest.raises(AlreadyAnswered, match="return the HIT"):
+        make_assignment(grid.hit, offer(grid.hit), worker=worker)
+
+
+def test_who_returned_the_hit_after_handing_in_to_us_may_hand_it_in_there_again(offered, assignment):
+    grid, external_hit_id = offered
+    stored = hand_in(assignment)
+    worker = assignment.worker.identity.external_id
+    again = make_assignment(grid.hit, external_hit_id, worker=worker)
+    assert again.lease == assignment.lease
+    assert list_(again) == ("confirmed", stored)
+    with pytest.raises(AlreadyAnswered):
+        make_assignment(grid.hit, external_hit_id, worker=worker)
+
+
+def test_who_did_their_share_is_asked_to_return_the_hit():
+    grid, external_hit_id = make_offered_grid()
+    other, other_id = make_offered_grid()
+    type(grid.hit.batch).objects.update(hits_per_worker=1)
+    other.hit.batch = grid.hit.batch
+    other.hit.batch.refresh_from_db()
+    assignment = make_assignment(grid.hit, external_hit_id)
+    hand_in(assignment)
+    with pytest.raises(AlreadyAnswered, match="as many"):
+        make_assignment(other.hit, other_id, worker=assignment.worker.identity.external_id)
+
+
+def test_open_leases_of_a_hit_are_bounded_and_displaced_work_is_accepted_all_the_same(offered):
+    grid, external_hit_id = offered
+    honest = make_assignment(grid.hit, external_hit_id)
+    for _ in range(10):
+        make_assignment(grid.hit, external_hit_id)
+    assert Lease.objects.filter(hit=grid.hit, state="active").count() == actions.OPEN_LEASES_PER_ANSWER * 2
+    honest.lease.refresh_from_db()
+    assert honest.lease.state == "expired"
+    stored = hand_in(honest)
+    assert list_(honest) == ("confirmed", stored)
+
+
+def test_open_leases_of_a_person_are_bounded(monkeypatch):
+    monkeypatch.setattr(actions, "OPEN_LEASES_PER_WORKER", 2)
+    worker = external("AWORKER")
+    for _ in range(4):
+        grid, external_hit_id = make_offered_grid()
+        make_assignment(grid.hit, external_hit_id, worker=worker)
+    assert list(Lease.objects.order_by("id").values_list("state", flat=True)) == ["expired"] * 2 + ["active"] * 2
+
+
+# What an answer is worth
+
+
+def test_an_answer_is_provisional_and_its_votes_do_not_count(offered, assignment):
+    grid, _ = offered
+    submission = hand_in(assignment)
+    assert (submission.state, submission.slot) == ("provisional", None)
+    assert ContainsVote.objects.count() == 3
+    assert not ContainsVote.objects.filter(counted=True).exists()
+    assert free_slots(grid.hit) == 2
+
+
+def test_a_listed_assignment_with_our_receipt_confirms_the_answer(offered, assignment):
+    grid, _ = offered
+    stored = hand_in(assignment)
+    Submission.objects.update(aggregated_at=now())
+    assert list_(assignment) == ("confirmed", stored)
+    stored.refresh_from_db()
+    assert (stored.state, stored.slot.state, stored.aggregated_at) == ("confirmed", "filled", None)
+    assert free_slots(grid.hit) == 1
+
+
+def test_listing_it_twice_changes_nothing(offered, assignment):
+    grid, _ = offered
+    hand_in(assignment)
+    assert list_(assignment) == list_(assignment)
+    assert free_slots(grid.hit) == 1
+
+
+def test_an_answer_is_surplus_when_all_slots_are_filled(offered):
+    grid, external_hit_id = offered
+    outcomes = []
+    for _ in range(3):
+        one = make_assignment(grid.hit, external_hit_id)
+        hand_in(one)
+        outcomes.append(list_(one)[0])
+    assert outcomes == ["confirmed", "confirmed", "surplus"]
+
+
+def test_a_wrong_receipt_without_a_copy_proves_nothing(offered, assignment):
+    grid, external_hit_id = offered
+    hand_in(assignment)
+    other = make_assignment(grid.hit, external_hit_id)
+    hand_in(other)
+    replayed = {"receipt": fields_to_hand_over(other)["receipt"]}
+    assert list_(assignment, replayed) == ("unreadable", None)
+    assert Submission.objects.get(worker=assignment.worker).state == "orphaned"
+    assert free_slots(grid.hit) == 2
+
+
+def test_a_copy_that_says_the_same_is_as_good_as_the_receipt(assignment):
+    stored = hand_in(assignment)
+    copy = encode(copy_of(assignment.lease, stored.answer))
+    assert list_(assignment, copy) == ("confirmed", stored)
+
+
+def test_a_copy_that_says_something_else_leaves_the_slot_free(offered, assignment):
+    grid, _ = offered
+    stored = hand_in(assignment, n_ticked=1)
+    copy = encode(copy_of(assignment.lease, stored.answer)) | {"selected": "none"}
+    assert list_(assignment, copy) == ("unreadable", None)
+    assert free_slots(grid.hit) == 2
+
+
+def test_of_two_who_held_an_assignment_only_the_listed_one_is_confirmed(offered, assignment):
+    grid, external_hit_id = offered
+    second = make_assignment(grid.hit, external_hit_id, assignment=assignment.external_id)
+    hand_in(assignment), hand_in(second)
+    assert list_(second)[0] == "confirmed"
+    assignment.refresh_from_db()
+    assert assignment.outcome == Submission.objects.get(worker=assignment.worker).state == "orphaned"
+    assert free_slots(grid.hit) == 1
+
+
+def test_an_assignment_listed_for_another_hit_proves_nothing(assignment):
+    hand_in(assignment)
+    assert list_(assignment, external_hit_id=external("3OTHER")) == ("unreadable", None)
+    assert Submission.objects.get().state == "provisional"
+
+
+def test_an_assignment_nobody_opened_here_with_nothing_in_it_is_unreadable(offered):
+    grid, external_hit_id = offered
+    ids = {"assignment_id": external("3ASG"), "worker_id": external("AWORKER")}
+    assert confirm(hit=grid.hit, external_hit_id=external_hit_id, fields={}, **ids) == ("unreadable", None)
+    assert not Submission.objects.exists()
+
+
+def test_a_second_assignment_of_the_same_person_for_the_same_hit_is_repeated(offered, assignment):
+    grid, _ = offered
+    hand_in(assignment)
+    fields = fields_to_hand_over(assignment)
+    list_(assignment)
+    second = {"assignment_id": external("3ASG"), "external_hit_id": offer(grid.hit)}
+    assert list_(assignment, fields, **second) == ("repeated", None)
+    assert free_slots(grid.hit) == 1
+
+
+# What survives our outage
+
+
+def test_an_answer_that_came_through_the_marketplace_alone_is_recovered(offered, assignment):
+    grid, _ = offered
+    image = grid.cells.first().image.public_id
+    copy = encode(copy_of(assignment.lease, {"selected": [image]}))
+    outcome, submission = list_(assignment, copy)
+    assert (outcome, submission.state, submission.answer) == ("recovered", "provisional", {"copy": copy})
+    assert list_(assignment, copy) == ("recovered", submission)
+    assignment.lease.refresh_from_db()
+    assert assignment.lease.state == "submitted"
+    with pytest.raises(AlreadySubmitted):
+        hand_in(assignment)
+    settled = settle_recovered(submission=submission, answer={"selected": [image], "shown": []})
+    assert (settled.state, settled.slot.hit) == ("confirmed", grid.hit)
+    assert settle_recovered(submission=submission, answer=None).state == "confirmed"
+    assert free_slots(grid.hit) == 1
+
+
+def test_it_is_recovered_without_its_lease_as_after_a_restored_backup(offered):
+    grid, external_hit_id = offered
+    fields = {"lease": "x" * 22, "selected": "none"}
+    ids = {"assignment_id": external("3ASG"), "worker_id": external("AWORKER")}
+    outcome, submission = confirm(hit=grid.hit, external_hit_id=external_hit_id, fields=fields, **ids)
+    assert outcome == "recovered"
+    assert (submission.lease.public_id, submission.lease.takes_slot) == ("x" * 22, False)
+
+
+def test_a_copy_of_another_persons_page_is_not_taken(offered, assignment):
+    grid, external_hit_id = offered
+    fields = {"lease": assignment.lease.public_id, "selected": "none"}
+    ids = {"assignment_id": external("3ASG"), "worker_id": external("AWORKER")}
+    assert confirm(hit=grid.hit, external_hit_id=external_hit_id, fields=fields, **ids) == ("unreadable", None)
+
+
+def test_a_recovered_answer_that_nobody_can_read_gives_its_slot_back(offered, assignment):
+    grid, _ = offered
+    fields = {"lease": assignment.lease.public_id, "selected": "nonsense"}
+    _, submission = list_(assignment, fields)
+    assert settle_recovered(submission=submission, answer=None).state == "orphaned"
+    assert free_slots(grid.hit) == 2
+
+
+def test_what_the_marketplace_never_lists_is_orphaned_and_counts_if_it_is_listed_after_all(assignment):
+    stored = hand_in(assignment)
+    assert orphan_unlisted() == 0
+    long_ago = now() - timedelta(hours=25)
+    Submission.objects.update(submitted_at=long_ago)
+    Lease.objects.update(expires_at=long_ago)
+    assert orphan_unlisted() == 1
+    assert orphan_unlisted() == 0
+    stored.refresh_from_db()
+    assert stored.state == "orphaned"
+    assert list_(assignment) == ("confirmed", stored)

@@ -1,0 +1,54 @@
+"""What a marketplace adds to the address of a HIT's page in its frame. Anybody can write such an address."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
+# EntityId and CustomerId of the API 2017-01-17.
+ENTITY = re.compile(r"[A-Z0-9]{1,64}")
+WORKER = re.compile(r"A[A-Z0-9]{1,63}")
+SUBMIT_PATH = "/mturk/externalSubmit"
+
+
+class BadAddress(ValueError):
+    """The address names no assignment; the message is for the person who opened it."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One person's turn at a HIT, in the marketplace's own ids."""
+
+    assignment_id: str
+    hit_id: str
+    worker_id: str
+
+
+def turn_in(parameters: Mapping[str, str]) -> Turn | None:
+    """The turn that an address names, None for a preview. Raises BadAddress.
+
+    >>> turn_in({"assignmentId": "3ABC", "hitId": "3DEF", "workerId": "A1B2"})
+    Turn(assignment_id='3ABC', hit_id='3DEF', worker_id='A1B2')
+    """
+    assignment, hit, worker = (parameters.get(name, "") for name in ("assignmentId", "hitId", "workerId"))
+    if assignment in ("", PREVIEW):
+        return None
+    if not (ENTITY.fullmatch(assignment) and ENTITY.fullmatch(hit) and WORKER.fullmatch(worker)):
+        raise BadAddress(
+            "This address does not name an assignment, a HIT and a worker as the marketplace writes them. "
+            "Open the HIT again from the marketplace. Nothing was stored."
+        )
+    return Turn(assignment, hit, worker)
+
+
+def submit_address(claimed: str, origins: Iterable[str]) -> str:
+    """Where the frame sends the finished assignment: what the address claims, if it is one of these origins.
+
+    >>> submit_address("https://b.example/", ["https://a.example", "https://b.example"])
+    'https://b.example/mturk/externalSubmit'
+    >>> submit_address("https://elsewhere.example", ["https://a.example"])
+    'https://a.example/mturk/externalSubmit'
+    """
+    allowed = list(origins)
+    claimed = claimed.rstrip("/")
+    return (claimed if claimed in allowed else allowed[0]) + SUBMIT_PATH
