@@ -16,16 +16,23 @@ from catalog.actions import BadName, InvalidFigure, NameTaken, UnknownFigure
 from catalog.label_data import LabelDataError
 from catalog.reads import UnknownDataset, UnknownLabelSet
 from workforce.actions import BatchClosed
+from workforce.offers.actions import CannotPublish
+from workforce.offers.publishing import NoKeys
+from workforce.pay.actions import CannotPay, CannotReject
 
 EXPECTED = (
     BadName,
     BadTable,
     BatchClosed,
+    CannotPay,
+    CannotPublish,
+    CannotReject,
     ClassifierError,
     DemoPhotoMissing,
     InvalidFigure,
     LabelDataError,
     NameTaken,
+    NoKeys,
     NoPredictions,
     NothingToImport,
     OtherWeights,

@@ -5,14 +5,24 @@ README.md and .env.example list every variable; a test holds the three together.
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from annotation_site.environment import env_bool, env_choice, env_int, env_list, env_origin, env_str, host_of
+from annotation_site.environment import (
+    LOOPBACK,
+    env_bool,
+    env_choice,
+    env_int,
+    env_list,
+    env_origin,
+    env_str,
+    host_of,
+)
 from annotation_site.services.places import BROKER_NAME, places_of, state_dir
 from annotation_site.services.postgres import DATABASE, SUPERUSER
-from annotation_site.services.secrets import kept_secret
+from annotation_site.services.secrets import kept_pair, kept_secret
 
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
@@ -81,12 +91,46 @@ if WORKER_ORIGIN.startswith("https://") != IS_HTTPS:
     )
 ALLOWED_HOSTS = sorted({host_of(WORKER_ORIGIN), host_of(STAFF_ORIGIN)})
 CSRF_TRUSTED_ORIGINS = [STAFF_ORIGIN]
-# Who may show worker pages in a frame: none, or the origins of a marketplace's worker site. CSP wants the two
+# Where people accept work and hand it over. The first is meant when an address does not say which.
+MARKETPLACE_SITES = [MARKETPLACE_ORIGIN]
+if env_bool("MTURK_LIVE", False):
+    MARKETPLACE_SITES += ["https://worker.mturk.com", "https://workersandbox.mturk.com", "https://www.mturk.com"]
+# Who may show worker pages in a frame: none, or the origins of marketplaces' worker sites. CSP wants the two
 # keywords in quotes, which an env file would strip.
 WORKER_FRAME_ANCESTORS = [
     f"'{word}'" if word in ("none", "self") else word
-    for word in env_list("WORKER_FRAME_ANCESTORS", ("none",))
+    for word in env_list("WORKER_FRAME_ANCESTORS", tuple(MARKETPLACE_SITES))
 ]
+
+
+def requester() -> dict:
+    """How a marketplace with MTurk's API is reached. Only who deploys decides that, like the address of buckets.
+
+    Our own marketplace, and any server on this machine, needs no more than keys. Elsewhere money is at stake: that
+    takes MTURK_LIVE as well.
+    """
+    endpoint = env_origin("MTURK_ENDPOINT_URL", MARKETPLACE_ORIGIN)
+    is_ours = endpoint == MARKETPLACE_ORIGIN or urlsplit(endpoint).hostname in LOOPBACK
+    if not is_ours and not env_bool("MTURK_LIVE", False):
+        raise ImproperlyConfigured(
+            f"MTURK_ENDPOINT_URL={endpoint} is not our own marketplace: HITs would be offered to its workers, and paid "
+            "with real money. Set MTURK_LIVE=yes if that is meant, or remove the address."
+        )
+    kept = kept_pair(STATE_DIR / "requester_keys") if is_ours else ("", "")
+    return {
+        "endpoint_url": endpoint,
+        "is_live": not is_ours,
+        # Given, and never boto3's own search: the keys of a bucket may lie there, and of another account.
+        "access_key_id": env_str("MTURK_ACCESS_KEY_ID") or kept[0],
+        "secret_access_key": env_str("MTURK_SECRET_ACCESS_KEY") or kept[1],
+        # Nobody publishes how many calls MTurk takes. Of all processes together.
+        "calls_per_second": env_int("MTURK_CALLS_PER_SECOND", 50 if is_ours else 3, lowest=1),
+        "counters_every": 5 if is_ours else 60,
+        "retry_mode": "adaptive",
+    }
+
+
+MTURK = requester()
 
 
 def database() -> dict:
@@ -266,6 +310,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 5},
     },
     "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
+    "send-outbox": {"task": "workforce.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},
+    "poll-assignments": {"task": "workforce.tasks.poll_assignments", "schedule": 5.0, "options": {"expires": 5}},
 }
 
 REST_FRAMEWORK = {

@@ -87,8 +87,9 @@ def classify_batch(*, dataset: Dataset) -> Batch:
     """
     Dataset.objects.select_for_update().get(pk=dataset.pk)
     settings = current_settings(dataset)
+    live = [Batch.Marketplace.LINK, Batch.Marketplace.MTURK]
     batches = Batch.objects.filter(
-        dataset=dataset, settings=settings, kind="classify", marketplace="link", closed_at=None
+        dataset=dataset, settings=settings, kind="classify", marketplace__in=live, closed_at=None
     )
     standing = batches.select_for_update(no_key=True).first()
     return standing or open_batch(dataset=dataset, kind=Batch.Kind.CLASSIFY, settings=settings)

@@ -17,6 +17,11 @@ HANDLE_SALT = "workforce.image_handle"
 HANDLE_BYTES = 18
 # A page that is still open when its lease has run out may be handed in, and so be looked at, a while longer.
 PICTURE_GRACE = timedelta(hours=1)
+# An id and this are longer than an id, so no lease is taken for a preview.
+PREVIEW_PREFIX = "preview-"
+TIME_OF_A_PREVIEW = timedelta(hours=1)
+# The pages of the task rooms, by the kind of batch: they stand a floor above and are known here by name only.
+TASK_PAGES = {Batch.Kind.CONTAINS: "contains-grid", Batch.Kind.CLASSIFY: "classify-form"}
 
 
 def image_handle(lease: Lease, image_public_id: str) -> str:
@@ -32,6 +37,29 @@ def image_handle(lease: Lease, image_public_id: str) -> str:
 def seconds_of_pictures(lease: Lease) -> float:
     """How long the pictures of a lease's page may still be seen; 0 or less: no longer."""
     return (lease.expires_at + PICTURE_GRACE - now()).total_seconds()
+
+
+def preview_lease(hit: HIT) -> Lease:
+    """What stands for a lease on the page of a HIT that nobody has accepted: never stored, the same for everybody."""
+    begin = now()
+    return Lease(
+        hit=hit,
+        batch=hit.batch,
+        takes_slot=False,
+        public_id=PREVIEW_PREFIX + hit.public_id,
+        created_at=begin,
+        expires_at=begin + TIME_OF_A_PREVIEW,
+    )
+
+
+def lease_of_page(public_id: str) -> Lease | None:
+    """The lease under whose id a page shows its pictures; of a marketplace's open HIT there may be a preview."""
+    hit_id = public_id.removeprefix(PREVIEW_PREFIX)
+    if hit_id == public_id:
+        return Lease.objects.select_related("batch").filter(public_id=public_id).first()
+    open_hits = HIT.objects.filter(closed_at=None, batch__closed_at=None, batch__marketplace=Batch.Marketplace.MTURK)
+    hit = open_hits.select_related("batch").filter(public_id=hit_id).first()
+    return None if hit is None else preview_lease(hit)
 
 
 def known_worker(marketplace: str, participant: str) -> Worker | None:

@@ -13,10 +13,7 @@ from workforce.actions import BatchClosed, identify_worker, take_lease
 from workforce.marketplaces.link import NoParticipant, external_id
 from workforce.models import Batch, Lease, Worker
 from workforce.pages import join_address
-from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
-
-# The pages of the task rooms, by the kind of batch: they stand a floor above and are known here by name only.
-TASK_PAGES = {Batch.Kind.CONTAINS: "contains-grid", Batch.Kind.CLASSIFY: "classify-form"}
+from workforce.reads import TASK_PAGES, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 
 
 # Both pages are only read: without the exemption a POST would be asked for a cookie instead of told so.

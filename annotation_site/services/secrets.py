@@ -19,3 +19,10 @@ def kept_secret(path: Path, n_bytes: int = 50) -> str:
             os.link(draft, path)
         draft.unlink()
     return path.read_text()
+
+
+def kept_pair(path: Path) -> tuple[str, str]:
+    """A requester's access key and secret, as `create_requester` of the marketplace prints them; none: two blanks."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    return found.get("AWS_ACCESS_KEY_ID", ""), found.get("AWS_SECRET_ACCESS_KEY", "")

@@ -92,7 +92,7 @@ class Batch(models.Model):
             # The aggregation finds or makes it whenever an image is ready: two of it would split the forms.
             models.UniqueConstraint(
                 fields=["dataset", "settings"],
-                condition=Q(closed_at=None, kind="classify", marketplace="link"),
+                condition=Q(closed_at=None, kind="classify", marketplace__in=["link", "mturk"]),
                 name="one_open_classify_batch_per_settings",
             ),
             models.CheckConstraint(condition=Q(kind__in=["contains", "classify"]), name="batch_kind_is_known"),

@@ -46,6 +46,8 @@ class Terms(models.Model):
     assignment_seconds = models.PositiveIntegerField()
     lifetime_seconds = models.PositiveIntegerField()
     auto_approval_seconds = models.PositiveIntegerField()
+    # How long a person can look at an answer before it is approved by itself.
+    review_seconds = models.PositiveIntegerField(default=0, db_default=0)
     # As the API has them; the exclusion of soft-blocked workers is added to them.
     requirements = models.JSONField(default=list)
     # The most that rewards, bonuses and fees of the batch may come to.
@@ -63,6 +65,9 @@ class Terms(models.Model):
             models.CheckConstraint(
                 condition=Q(auto_approval_seconds__lte=LONGEST_AUTO_APPROVAL_SECONDS),
                 name="approved_after_three_days_at_the_latest",
+            ),
+            models.CheckConstraint(
+                condition=Q(review_seconds__lt=F("auto_approval_seconds")), name="reviewed_before_it_is_approved"
             ),
             models.CheckConstraint(
                 condition=Q(

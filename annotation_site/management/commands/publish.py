@@ -1,0 +1,112 @@
+"""`./manage publish BATCH`: offer a batch on the marketplace, once its cost was seen and agreed to."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from annotation_site.refusals import as_command_errors
+from annotation_site.study import batch_named
+from workforce.marketplaces.costs import Preview
+from workforce.models import Batch
+from workforce.offers.publishing import preview_of, publish_paid
+from workforce.outbox.sending import send_waiting
+
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+WORDS = {
+    "contains": ("Which photographs show it?", "Look at small photographs and tick those that show a given thing."),
+    "classify": ("What is in the photograph?", "Look at a photograph and choose the labels of the things in it."),
+}
+KEYWORDS = "image, photograph, labels, categorize, research"
+
+
+class Command(BaseCommand):
+    help = (
+        "Offer all that a batch still wants to know on the marketplace. Shows first what that costs, to the cent, and "
+        "asks. The HITs are made by the background tasks; `marketplace status` tells how far they are."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("batch", help="its number, or its address")
+        parser.add_argument("--reward", type=dollars, required=True, metavar="DOLLARS", help="for one HIT: 0.08")
+        parser.add_argument("--title", default="", metavar="TEXT")
+        parser.add_argument("--description", default="", metavar="TEXT")
+        parser.add_argument("--keywords", default=KEYWORDS, metavar="WORDS")
+        parser.add_argument("--minutes", type=int, default=60, metavar="N", help="allowed for one HIT (60)")
+        parser.add_argument("--days", type=int, default=7, metavar="N", help="on the marketplace (7)")
+        parser.add_argument("--review-hours", type=int, default=0, metavar="N", help="before answers are approved (0)")
+        parser.add_argument("--approve-days", type=int, default=3, choices=(1, 2, 3), metavar="N",
+                            help="after which the marketplace approves by itself (3, at most)")  # fmt: skip
+        parser.add_argument("--cap", type=dollars, metavar="DOLLARS", help="spend no more on it (its cost and 10 %%)")
+        parser.add_argument("--requirements", type=Path, metavar="FILE", help="JSON: QualificationRequirements")
+        parser.add_argument("--yes", action="store_true", help="agree to the cost beforehand")
+
+    def handle(self, *args: Any, batch: str, reward: Decimal, **options: Any) -> None:
+        with as_command_errors():
+            found = batch_named(batch)
+            requirements = requirements_in(options["requirements"])
+            cost = preview_of(found, reward, requirements)
+            self.show(found, cost, reward)
+            if not options["yes"] and input("Publish? Write yes: ").strip().lower() != "yes":
+                raise CommandError("Nothing was published.")
+            cap = options["cap"] or (cost.total * Decimal("1.1")).quantize(Decimal("0.01"))
+            terms = publish_paid(
+                batch=found, reward=reward, requirements=requirements, spending_cap=cap, **terms_of(found, options)
+            )
+            send_waiting()
+        self.stdout.write(f"Batch {found.pk} is published until {terms.expires_at:%Y-%m-%d %H:%M} UTC; cap ${cap}.")
+
+    def show(self, batch: Batch, cost: Preview, reward: Decimal) -> None:
+        if not cost.n_assignments:
+            raise CommandError(f"Batch {batch.pk} wants no answers: there is nothing to publish.")
+        self.stderr.write(f"Batch {batch.pk} ({batch}): {cost.n_assignments:,} assignments in {cost.n_hits:,} HITs")
+        self.stderr.write(f"  rewards  ${cost.rewards:>10,}  ({cost.n_assignments:,} × ${reward})")
+        self.stderr.write(f"  fees     ${cost.fees:>10,}")
+        self.stderr.write(f"  total    ${cost.total:>10,}")
+        if cost.fees_as_tens > cost.fees:
+            self.stderr.write(
+                f"  HITs of 10 assignments or more cost twice the fee; divided into HITs of at most 9 this saves "
+                f"${cost.fees_as_tens - cost.fees:,}."
+            )
+
+
+def dollars(text: str) -> Decimal:
+    """
+    >>> dollars("0.08"), dollars("$2")
+    (Decimal('0.08'), Decimal('2.00'))
+    """
+    try:
+        amount = Decimal(text.removeprefix("$"))
+        if amount > 0 and amount == amount.quantize(Decimal("0.01")):
+            return amount.quantize(Decimal("0.01"))
+    except InvalidOperation:
+        pass
+    raise CommandError(f"{text!r} is no amount in dollars and cents. Write one such as 0.08.")
+
+
+def requirements_in(path: Path | None) -> list[dict]:
+    if path is None:
+        return []
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(read, list) or not all(isinstance(one, dict) and "QualificationTypeId" in one for one in read):
+        raise CommandError(f"{path}: a list of objects with QualificationTypeId, Comparator and values is wanted.")
+    return read
+
+
+def terms_of(batch: Batch, options: dict[str, Any]) -> dict[str, Any]:
+    title, description = WORDS[batch.kind]
+    return {
+        "title": options["title"] or title,
+        "description": options["description"] or description,
+        "keywords": options["keywords"],
+        "assignment_seconds": options["minutes"] * MINUTE,
+        "lifetime_seconds": int(timedelta(days=options["days"]).total_seconds()),
+        "auto_approval_seconds": options["approve_days"] * DAY,
+        "review_seconds": options["review_hours"] * HOUR,
+    }

@@ -1,0 +1,72 @@
+"""What work costs on a marketplace with MTurk's prices: exact amounts in dollars, no database."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+CENT = Decimal("0.01")
+FEE = Decimal("0.20")
+# Charged on top, of the reward of each assignment, when a HIT has ten of them or more.
+FEE_FOR_MANY, MANY = Decimal("0.20"), 10
+FEE_FOR_MASTERS = Decimal("0.05")
+# The qualification "Masters", on the marketplace and in its sandbox.
+MASTERS = {"2F1QJWKUDD8XADTFD2Q0G6UTO95ALH", "2ARFPLSP75KLA8M8DH1HTEQVJT3SY6"}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The cost of a batch in dollars; `fees_as_tens`: what the fees would be if no HIT were divided."""
+
+    n_hits: int
+    n_assignments: int
+    rewards: Decimal
+    fees: Decimal
+    fees_as_tens: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.rewards + self.fees
+
+
+def fee_of(amount: Decimal, n_assignments: int = 1, *, masters: bool = False) -> Decimal:
+    """The fee on one reward (or bonus) in dollars: rounded half up to the cent, and at least a cent.
+
+    >>> [str(fee_of(Decimal("0.08"), n)) for n in (1, 9, 10)]
+    ['0.02', '0.02', '0.03']
+    >>> str(fee_of(Decimal("0.01"))), str(fee_of(Decimal("1.00"), masters=True))
+    ('0.01', '0.25')
+    """
+    share = FEE + (FEE_FOR_MANY if n_assignments >= MANY else 0) + (FEE_FOR_MASTERS if masters else 0)
+    return max(CENT, (amount * share).quantize(CENT, ROUND_HALF_UP))
+
+
+def divided(n_wanted: int, most: int = MANY - 1) -> list[int]:
+    """So many answers as HITs of at most `most` assignments each, as even as can be.
+
+    >>> divided(9), divided(10), divided(20)
+    ([9], [5, 5], [7, 7, 6])
+    """
+    n_parts = -(-n_wanted // most)
+    return [n_wanted // n_parts + (1 if part < n_wanted % n_parts else 0) for part in range(n_parts)]
+
+
+def preview(wanted: Iterable[int], reward: Decimal, *, masters: bool = False) -> Preview:
+    """What HITs cost that want so many answers each.
+
+    >>> shown = preview([10, 9], Decimal("0.10"))
+    >>> shown.n_hits, shown.n_assignments, str(shown.rewards), str(shown.fees), str(shown.fees_as_tens)
+    (3, 19, '1.90', '0.38', '0.58')
+    """
+    wanted = [n for n in wanted if n]
+    parts = [part for n in wanted for part in divided(n)]
+    return Preview(
+        n_hits=len(parts),
+        n_assignments=sum(parts),
+        rewards=sum(parts) * reward,
+        fees=sum((n * fee_of(reward, n, masters=masters) for n in parts), Decimal(0)),
+        fees_as_tens=sum((n * fee_of(reward, n, masters=masters) for n in wanted), Decimal(0)),
+    )
+
+
+def asks_for_masters(requirements: Iterable[dict]) -> bool:
+    return any(requirement.get("QualificationTypeId") in MASTERS for requirement in requirements)

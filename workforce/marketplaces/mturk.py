@@ -1,0 +1,213 @@
+"""The requester's side of a marketplace that speaks the MTurk API (2017-01-17), through boto3. Nothing here writes.
+
+What was measured of boto3: it fills no UniqueRequestToken, and sends a call up to five times when its answer is lost.
+So every call that changes something is given a stored token (see workforce.outbox).
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+from django.conf import settings
+
+from workforce.outbox.actions import take_turn
+
+PAGE = 100
+REGION = "us-east-1"
+BUCKET = "mturk"
+CONNECT_SECONDS, READ_SECONDS, MOST_TRIES = 5, 15, 3
+# As messages end: the time, in sandboxes with a blank and an s.
+STAMP = re.compile(r"\s*\(\d{10,}( s)?\)$")
+# Of a worker. Messages may quote it, logs and tables of ours must not.
+WORKER_ID = re.compile(r"\bA[A-Z0-9]{10,}\b")
+NAMED_HIT = re.compile(r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20,64}\b")
+NOT_YET = ("status of: null", "does not exist")
+
+
+class EndpointError(Exception):
+    """The endpoint did not do what it was asked, in its words."""
+
+
+class Refused(EndpointError):
+    """It said no. `code` is the TurkErrorCode without its prefix, or the type of the error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+    @property
+    def may_come_to_be(self) -> bool:
+        """What was just handed in is known to some of its parts only."""
+        return any(words in self.message for words in NOT_YET)
+
+
+class Throttled(EndpointError):
+    """Too many calls; this one was not carried out."""
+
+
+class Unreachable(EndpointError):
+    """No connection came about; the call was not carried out."""
+
+
+class Ambiguous(EndpointError):
+    """The answer was lost, or says that something broke: the call may have been carried out or not."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """An assignment as the endpoint lists it."""
+
+    external_id: str
+    hit_id: str
+    worker_id: str
+    status: str
+    accepted_at: datetime
+    submitted_at: datetime
+    answer: str
+
+
+def call(op: str, **parameters: Any) -> dict[str, Any]:
+    """Carry out an operation. Raises Refused, Throttled, Unreachable or Ambiguous; no message names a worker."""
+    try:
+        return getattr(client(), snake(op))(**parameters)
+    except ClientError as error:
+        raise _of_client_error(error) from None
+    except (EndpointConnectionError, ConnectTimeoutError) as error:
+        raise Unreachable(scrubbed(str(error))) from None
+    except BotoCoreError as error:
+        raise Ambiguous(scrubbed(str(error))) from None
+
+
+def _of_client_error(error: ClientError) -> EndpointError:
+    kind = error.response["Error"]["Code"]
+    message = scrubbed(STAMP.sub("", error.response["Error"].get("Message", "")))
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if "Throttl" in kind or "TooManyRequests" in kind or "Rate exceeded" in message:
+        return Throttled(message)
+    if status >= 500 or kind == "ServiceFault":
+        return Ambiguous(f"{kind}: {message}")
+    code = error.response.get("TurkErrorCode", "").removeprefix("AWS.").removeprefix("MechanicalTurk.")
+    return Refused(code or kind, message)
+
+
+def scrubbed(message: str) -> str:
+    """
+    >>> scrubbed("Worker A1B2C3D4E5F6G7 is not known")
+    'Worker (worker) is not known'
+    """
+    return WORKER_ID.sub("(worker)", message)
+
+
+def snake(op: str) -> str:
+    """
+    >>> snake("CreateHITWithHITType"), snake("ListAssignmentsForHIT"), snake("SendBonus")
+    ('create_hit_with_hit_type', 'list_assignments_for_hit', 'send_bonus')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=HIT)(?=[A-Z][a-z])", "_", op).lower()
+
+
+def pages(op: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+    """All items of a list. A page may bring a token or none, also the last one that holds something."""
+    token: dict[str, str] = {}
+    seen: set[str] = set()
+    while True:
+        page = call(op, MaxResults=PAGE, **parameters, **token)
+        yield from page.get(key, [])
+        following = page.get("NextToken")
+        if not following or not page.get(key) or following in seen:
+            return
+        seen.add(following)
+        token = {"NextToken": following}
+
+
+def handed_in(hit_id: str, n_assignments: int) -> list[Handed]:
+    """What was handed in of a HIT so far; with all of its assignments there is no further page to ask for."""
+    found: list[Handed] = []
+    for item in pages("ListAssignmentsForHIT", "Assignments", HITId=hit_id):
+        found.append(_handed(item))
+        if len(found) >= n_assignments:
+            break
+    return found
+
+
+def assignment(external_id: str) -> Handed:
+    return _handed(call("GetAssignment", AssignmentId=external_id)["Assignment"])
+
+
+def _handed(item: dict[str, Any]) -> Handed:
+    return Handed(
+        external_id=item["AssignmentId"],
+        hit_id=item["HITId"],
+        worker_id=item["WorkerId"],
+        status=item["AssignmentStatus"].lower(),
+        accepted_at=item["AcceptTime"],
+        submitted_at=item["SubmitTime"],
+        answer=item.get("Answer", ""),
+    )
+
+
+def counters() -> Iterator[tuple[str, int]]:
+    """Of every HIT of ours: its id, and how many of its assignments were handed in, whatever became of them."""
+    for hit in pages("ListHITs", "HITs"):
+        open_ones = hit["NumberOfAssignmentsAvailable"] + hit["NumberOfAssignmentsPending"]
+        yield hit["HITId"], max(0, hit["MaxAssignments"] - open_ones)
+
+
+def hit_annotated(annotation: str) -> dict[str, Any] | None:
+    """The HIT that was created under this RequesterAnnotation."""
+    return next((hit for hit in pages("ListHITs", "HITs") if hit.get("RequesterAnnotation") == annotation), None)
+
+
+def has_bonus(assignment_id: str, amount: str, reason: str) -> bool:
+    paid = pages("ListBonusPayments", "BonusPayments", AssignmentId=assignment_id)
+    return any(Decimal(bonus["BonusAmount"]) == Decimal(amount) and bonus.get("Reason") == reason for bonus in paid)
+
+
+def own_qualification_type(name: str) -> str | None:
+    """The id of our qualification type of exactly this name."""
+    query = {"Query": name, "MustBeRequestable": False, "MustBeOwnedByCaller": True}
+    found = pages("ListQualificationTypes", "QualificationTypes", **query)
+    return next((kind["QualificationTypeId"] for kind in found if kind["Name"] == name), None)
+
+
+def balance() -> Decimal:
+    """What is available, in dollars."""
+    return Decimal(call("GetAccountBalance")["AvailableBalance"])
+
+
+def named_hit(message: str) -> str | None:
+    """The id of a HIT in the words of HitAlreadyExists."""
+    found = NAMED_HIT.search(message)
+    return found and found[0]
+
+
+@lru_cache
+def client() -> Any:
+    """One per process. The address comes from the settings alone: whoever chose it could send us anywhere."""
+    made = boto3.session.Session().client(
+        "mturk",
+        endpoint_url=settings.MTURK["endpoint_url"],
+        region_name=REGION,
+        aws_access_key_id=settings.MTURK["access_key_id"],
+        aws_secret_access_key=settings.MTURK["secret_access_key"],
+        config=Config(
+            retries={"mode": settings.MTURK["retry_mode"], "total_max_attempts": MOST_TRIES},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+        ),
+    )
+    # Before every try, also those that botocore adds by itself.
+    made.meta.events.register("before-send.mturk", _wait)
+    return made
+
+
+def _wait(**event: Any) -> None:
+    time.sleep(take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"]))

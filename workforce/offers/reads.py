@@ -1,0 +1,130 @@
+"""What a batch on the marketplace has cost and still wants."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+from django.urls import reverse
+
+from workforce.marketplaces.costs import Preview, asks_for_masters, fee_of, preview
+from workforce.models import HIT, Batch, Call, LedgerEntry, MarketplaceHIT, Terms
+from workforce.reads import TASK_PAGES
+
+# A HIT is not asked for twice within this time, and no longer than this after its end.
+SHORTEST_PAUSE = timedelta(seconds=10)
+LISTED_WITHIN = timedelta(hours=24)
+
+# Free slots of a HIT that no answer can fill which is still to come in through the marketplace.
+MISSING = """
+    SELECT hit.id, wanted.n - coalesce(coming.n, 0) AS missing
+    FROM workforce_hit hit
+    JOIN (
+        SELECT hit_id, count(*) AS n FROM workforce_slot WHERE batch_id = %(batch)s AND state = 'free' GROUP BY hit_id
+    ) wanted ON wanted.hit_id = hit.id
+    LEFT JOIN (
+        SELECT made.hit_id, sum(made.n_assignments - listed.n) AS n
+        FROM workforce_marketplacehit made
+        CROSS JOIN LATERAL (
+            -- An answer that is still to be read may fill a slot like one that is still to come.
+            SELECT count(*) AS n FROM workforce_listedassignment listed
+            LEFT JOIN workforce_submission submission ON submission.id = listed.submission_id
+            WHERE listed.marketplace_hit_id = made.id AND submission.state IS DISTINCT FROM 'provisional'
+        ) listed
+        WHERE made.terms_id = %(terms)s AND made.finished_at IS NULL GROUP BY made.hit_id
+    ) coming ON coming.hit_id = hit.id
+    WHERE hit.closed_at IS NULL AND wanted.n > coalesce(coming.n, 0)
+    ORDER BY hit.id
+"""
+# Assignments that may still have to be paid: those open, and those handed in and neither paid nor refused.
+PROMISED = """
+    SELECT made.n_assignments, count(*) FILTER (WHERE listed.status = 'submitted'), count(listed.id),
+           made.finished_at IS NOT NULL
+    FROM workforce_marketplacehit made
+    LEFT JOIN workforce_listedassignment listed ON listed.marketplace_hit_id = made.id
+    WHERE made.terms_id = %(terms)s GROUP BY made.id
+"""
+
+TO_POLL = """
+    SELECT made.id
+    FROM workforce_marketplacehit made
+    JOIN workforce_terms terms ON terms.id = made.terms_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS n, count(*) FILTER (WHERE status = 'submitted') AS unsettled
+        FROM workforce_listedassignment listed WHERE listed.marketplace_hit_id = made.id
+    ) listed
+    CROSS JOIN LATERAL (
+        SELECT max(submitted_at) AS at FROM workforce_submission submission
+        WHERE submission.hit_id = made.hit_id AND submission.state = 'provisional'
+    ) hint
+    WHERE made.finished_at IS NULL AND made.external_id IS NOT NULL
+      AND (made.polled_at IS NULL OR made.polled_at < now() - %(pause)s)
+      AND (
+        made.n_handed_in > listed.n
+        OR (hint.at IS NOT NULL AND (made.polled_at IS NULL OR made.polled_at < hint.at
+            OR made.polled_at < now() - (now() - hint.at) / 10))
+        OR (listed.n = made.n_assignments AND listed.unsettled = 0)
+        OR (listed.unsettled > 0 AND made.polled_at < now() - terms.auto_approval_seconds * interval '0.1 second')
+        OR (made.expires_at + terms.assignment_seconds * interval '1 second' < now()
+            AND (made.polled_at < made.expires_at + terms.assignment_seconds * interval '1 second'
+                 OR made.expires_at + terms.assignment_seconds * interval '1 second' + %(grace)s < now()))
+      )
+    ORDER BY made.polled_at NULLS FIRST LIMIT %(limit)s
+"""
+
+
+def missing_answers(terms: Terms) -> dict[int, int]:
+    """Per HIT (id): how many answers are wanted beyond those that may still come in."""
+    with connection.cursor() as cursor:
+        cursor.execute(MISSING, {"batch": terms.batch_id, "terms": terms.pk})
+        return {hit: int(n) for hit, n in cursor.fetchall()}
+
+
+def cost_of(wanted: Iterable[int], terms: Terms) -> Preview:
+    return preview(wanted, terms.reward, masters=asks_for_masters(terms.requirements))
+
+
+def spent(terms: Terms) -> Decimal:
+    """What the marketplace took for the batch, fees included."""
+    return LedgerEntry.objects.filter(batch=terms.batch_id).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+
+
+def committed(terms: Terms) -> Decimal:
+    """What was spent on the batch, and what it may still cost without any further decision."""
+    masters = asks_for_masters(terms.requirements)
+    with connection.cursor() as cursor:
+        cursor.execute(PROMISED, {"terms": terms.pk})
+        rows = cursor.fetchall()
+    rewards = sum(
+        ((submitted + (0 if finished else n - listed)) * (terms.reward + fee_of(terms.reward, n, masters=masters))
+         for n, submitted, listed, finished in rows),
+        Decimal(0),
+    )  # fmt: skip
+    return spent(terms) + rewards + _bonuses_on_their_way(terms)
+
+
+def _bonuses_on_their_way(terms: Terms) -> Decimal:
+    waiting = Call.objects.filter(batch=terms.batch_id, op="SendBonus", state__in=["waiting", "unsure"])
+    amounts = [Decimal(call.payload["BonusAmount"]) for call in waiting]
+    return sum((amount + fee_of(amount) for amount in amounts), Decimal(0))
+
+
+def question_address(hit: HIT) -> str:
+    """The page of a HIT, which the marketplace shows in a frame. Its id is random: nobody can guess another's."""
+    # By the whole table: the staff side, where somebody may be publishing, has none of the worker pages.
+    page = reverse(TASK_PAGES[Batch.Kind(hit.batch.kind)], args=[hit.public_id], urlconf=settings.ROOT_URLCONF)
+    return settings.WORKER_ORIGIN + page
+
+
+def to_poll(limit: int) -> list[MarketplaceHIT]:
+    """HITs that the marketplace may have something new of, those that wait the longest first.
+
+    Something new: it counted more answers than it listed to us; somebody handed in here, which is a hint (asked for
+    ever more rarely while it stays one); or the end has passed, and with it the time in which answers may come.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(TO_POLL, {"limit": limit, "pause": SHORTEST_PAUSE, "grace": LISTED_WITHIN})
+        ids = [pk for (pk,) in cursor.fetchall()]
+    return list(MarketplaceHIT.objects.filter(pk__in=ids).select_related("terms", "hit__batch").order_by("polled_at"))

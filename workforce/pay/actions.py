@@ -1,0 +1,268 @@
+"""What came in on the marketplace: whether it counts, and what its person is paid. Everything is paid but what a person
+refuses, with a reason, within a narrow limit."""
+
+import hashlib
+import logging
+from datetime import timedelta
+from decimal import Decimal
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from catalog.reads import now
+from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
+from workforce.assignments.actions import confirm
+from workforce.marketplaces.costs import CENT, asks_for_masters, fee_of
+from workforce.marketplaces.documents import UnreadableAnswers, answers_in
+from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
+from workforce.offers.actions import OverCap
+from workforce.offers.reads import committed
+from workforce.outbox.actions import decide
+from workforce.pay.reads import n_more_rejections, n_rejected
+
+log = logging.getLogger(__name__)
+
+Finding, Status, Kind = ListedAssignment.Finding, ListedAssignment.Status, LedgerEntry.Kind
+# Findings that stand for the submission itself.
+READ = (Finding.CONFIRMED, Finding.SURPLUS, Finding.RECOVERED)
+LONGEST_REASON = 1024
+# Above this many in a batch, a second person has to agree to each further rejection.
+REJECTIONS_ALONE = 5
+OVERRIDE_WITHIN = timedelta(days=30)
+
+
+class CannotPay(ValueError):
+    """This payment cannot be made; the message says why."""
+
+
+class CannotReject(ValueError):
+    """This assignment may not be refused; the message says why and what can be done instead."""
+
+
+# What comes in
+
+
+@transaction.atomic
+def take_in(
+    *,
+    made: MarketplaceHIT,
+    external_id: str,
+    worker_id: str,
+    status: str,
+    accepted_at: object,
+    submitted_at: object,
+    answer: str,
+) -> ListedAssignment:
+    """Take in an assignment that the marketplace lists: does it count, and have it paid. Twice changes nothing."""
+    listed = ListedAssignment.objects.filter(external_id=external_id).first()
+    if listed is not None:
+        return note_status(listed=listed, status=status)
+    try:
+        fields = answers_in(answer)
+    except UnreadableAnswers as error:
+        log.warning("Assignment %s is paid, and asked for again: %s", external_id, error)
+        fields = {}
+    outcome, submission = confirm(
+        hit=made.hit,
+        external_hit_id=made.external_id,
+        assignment_id=external_id,
+        worker_id=worker_id,
+        fields=fields,
+    )
+    listed = ListedAssignment.objects.create(
+        marketplace_hit=made,
+        external_id=external_id,
+        worker=identify_worker(marketplace=made.hit.batch.marketplace, external_id=worker_id),
+        submission=submission if outcome in READ else None,
+        finding=outcome,
+        status=Status.SUBMITTED,
+        accepted_at=accepted_at,
+        submitted_at=submitted_at,
+        answer="" if outcome in (Finding.CONFIRMED, Finding.SURPLUS) else answer,
+    )
+    if outcome not in READ:
+        log.warning("Assignment %s is paid and does not count (%s).", external_id, outcome)
+    if status == Status.SUBMITTED:
+        _approve_soon(listed)
+        return listed
+    return note_status(listed=listed, status=status)
+
+
+def _approve_soon(listed: ListedAssignment) -> None:
+    call, is_new = decide(
+        op="ApproveAssignment",
+        purpose=f"approve:{listed.pk}",
+        payload={"AssignmentId": listed.external_id},
+        batch=listed.marketplace_hit.hit.batch,
+    )
+    review = listed.marketplace_hit.terms.review_seconds
+    if is_new and review:
+        Call.objects.filter(pk=call.pk).update(next_try=listed.submitted_at + timedelta(seconds=review))
+
+
+@transaction.atomic
+def note_status(*, listed: ListedAssignment, status: str) -> ListedAssignment:
+    """What the marketplace says of an assignment now; an approval, by whomever, is booked once."""
+    listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("marketplace_hit__terms").get(
+        pk=listed.pk
+    )
+    if listed.status == status or status == Status.SUBMITTED:
+        return listed
+    if status == Status.REJECTED and not listed.rejections.exists():
+        log.error("Assignment %s was rejected, and not by us. It can be approved with an override.", listed.external_id)
+    ListedAssignment.objects.filter(pk=listed.pk).update(status=status)
+    listed.status = status
+    if status == Status.APPROVED:
+        _book_reward(listed)
+    return listed
+
+
+def _book_reward(listed: ListedAssignment) -> None:
+    terms, n = listed.marketplace_hit.terms, listed.marketplace_hit.n_assignments
+    amounts = {
+        Kind.REWARD: terms.reward,
+        Kind.REWARD_FEE: fee_of(terms.reward, n, masters=asks_for_masters(terms.requirements)),
+    }
+    rows = [LedgerEntry(batch_id=terms.batch_id, listed=listed, kind=kind, amount=amounts[kind]) for kind in amounts]
+    # Of an override the reward may be booked already: one per assignment.
+    LedgerEntry.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+# Bonuses
+
+
+@transaction.atomic
+def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Call:
+    """Pay a bonus for an assignment: the same amount for the same reason only once. Raises CannotPay, OverCap."""
+    if amount < CENT or amount != amount.quantize(CENT):
+        raise CannotPay(f"A bonus is a whole number of cents, at least one; ${amount} is not.")
+    if not reason.strip():
+        raise CannotPay("A bonus needs a reason: the worker reads it.")
+    terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
+    digest = hashlib.sha256(reason.encode()).hexdigest()[:16]
+    payload = {"AssignmentId": listed.external_id, "BonusAmount": str(amount), "Reason": reason}
+    call, is_new = decide(
+        op="SendBonus",
+        purpose=f"bonus:{listed.pk}:{amount}:{digest}",
+        payload=payload,
+        batch=terms.batch,
+        worker=listed.worker,
+    )
+    if is_new and committed(terms) > terms.spending_cap:
+        raise OverCap(
+            f"With this bonus and its fee ${committed(terms)} would be spent or promised; the spending cap of batch "
+            f"{terms.batch_id} is ${terms.spending_cap}. Raise it first."
+        )
+    return call
+
+
+@transaction.atomic
+def book_bonus(*, call: Call) -> None:
+    amount = Decimal(call.payload["BonusAmount"])
+    listed = ListedAssignment.objects.get(external_id=call.payload["AssignmentId"])
+    amounts = {Kind.BONUS: amount, Kind.BONUS_FEE: fee_of(amount)}
+    LedgerEntry.objects.bulk_create(
+        [
+            LedgerEntry(batch_id=call.batch_id, listed=listed, call=call, kind=kind, amount=amounts[kind])
+            for kind in amounts
+        ]
+    )
+
+
+# Refusing to pay: a person does it, never a program
+
+
+@transaction.atomic
+def reject(
+    *, listed: ListedAssignment, reason: str, decided_by: AbstractUser, seconded_by: AbstractUser | None = None
+) -> Rejection:
+    """Refuse to pay for work that was none. Its answer is excluded, and the HIT asks somebody else.
+
+    Raises CannotReject without a reason, for what is approved or rejected already, over the limit of the batch, and
+    without a second person from the sixth of a batch on.
+    """
+    terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
+    listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("submission").get(pk=listed.pk)
+    _check_can_reject(listed, terms, reason, seconded_by)
+    _stop_approval(listed)
+    rejection = Rejection.objects.create(
+        listed=listed, reason=reason, decided_by=decided_by, seconded_by=seconded_by
+    )
+    decide(
+        op="RejectAssignment",
+        purpose=f"reject:{rejection.pk}",
+        payload={"AssignmentId": listed.external_id, "RequesterFeedback": reason},
+        batch=terms.batch,
+    )
+    log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
+    if listed.submission is not None:
+        _replace(listed, reason)
+    return rejection
+
+
+def _check_can_reject(
+    listed: ListedAssignment, terms: Terms, reason: str, seconded_by: AbstractUser | None
+) -> None:
+    instead = "Pay it, exclude its answer, and offer its worker no more HITs: that harms nobody."
+    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise CannotReject(f"A rejection needs a reason in words, of one line and at most {LONGEST_REASON} characters.")
+    if listed.status != Status.SUBMITTED or listed.rejections.filter(overridden_at=None).exists():
+        raise CannotReject(f"Assignment {listed.external_id} is {listed.status} or being rejected already. {instead}")
+    if n_more_rejections(terms) < 1:
+        raise CannotReject(
+            f"{n_rejected(terms)} assignments of batch {terms.batch_id} are rejected; one more would be over the limit "
+            f"of 2 % of what was handed in. {instead}"
+        )
+    if n_rejected(terms) >= REJECTIONS_ALONE and seconded_by is None:
+        raise CannotReject(
+            f"From the {REJECTIONS_ALONE + 1}th rejection of a batch on, a second person has to agree. {instead}"
+        )
+
+
+def _stop_approval(listed: ListedAssignment) -> None:
+    """Raises CannotReject if the approval may have been sent."""
+    stopped = Call.objects.filter(purpose=f"approve:{listed.pk}", state__in=[Call.State.WAITING, Call.State.FAILED])
+    if not stopped.update(state=Call.State.FAILED, last_error="A person rejected the assignment."):
+        raise CannotReject(f"Assignment {listed.external_id} is just being approved: it is paid.")
+
+
+def _replace(listed: ListedAssignment, reason: str) -> None:
+    if not listed.submission.exclusions.filter(lifted_at=None).exists():
+        exclude_submission(submission=listed.submission, reason=f"Rejected: {reason}"[:500])
+    if listed.submission.slot_id is not None:
+        add_slots(hit=listed.submission.hit, n_slots=1)
+
+
+@transaction.atomic
+def override_rejection(*, rejection: Rejection, reason: str, overridden_by: AbstractUser) -> None:
+    """Pay after all. Possible for 30 days after the work was handed in; the answer counts again.
+
+    Raises CannotReject when that time is over, or the rejection was taken back before.
+    """
+    rejection = Rejection.objects.select_for_update(of=("self",)).select_related("listed__submission").get(
+        pk=rejection.pk
+    )
+    listed = rejection.listed
+    if rejection.overridden_at is not None:
+        raise CannotReject(f"The rejection of {listed.external_id} was taken back already.")
+    if now() - listed.submitted_at > OVERRIDE_WITHIN:
+        raise CannotReject(
+            f"{listed.external_id} was handed in more than 30 days ago; the marketplace pays it no more. "
+            "Its worker can be given a bonus."
+        )
+    if not reason.strip():
+        raise CannotReject("Say why the rejection is taken back.")
+    Rejection.objects.filter(pk=rejection.pk).update(
+        overridden_at=now(), overridden_by=overridden_by, override_reason=reason[:LONGEST_REASON]
+    )
+    sent = Call.objects.filter(purpose=f"reject:{rejection.pk}", state=Call.State.WAITING, attempts=0)
+    never_sent = sent.update(state=Call.State.FAILED, last_error="The rejection was taken back before it was sent.")
+    payload = {"AssignmentId": listed.external_id} | ({} if never_sent else {"OverrideRejection": True})
+    decide(
+        op="ApproveAssignment",
+        purpose=f"override:{rejection.pk}",
+        payload=payload,
+        batch=listed.marketplace_hit.hit.batch,
+    )
+    if listed.submission is not None:
+        readmit_submission(submission=listed.submission)

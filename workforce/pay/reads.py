@@ -1,0 +1,80 @@
+"""What was paid, what is rejected, and what people earned by the hour."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import median, quantiles
+
+from django.db.models import Sum
+
+from workforce.models import Batch, LedgerEntry, ListedAssignment, Rejection, Terms
+
+# The most of what was handed in that may be rejected in a batch.
+MOST_REJECTED_PERCENT = 2
+FEWEST_FOR_QUARTILE = 2
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Wage:
+    """Dollars an hour over so many assignments: what half of them earned at least, and three quarters."""
+
+    n: int
+    median: Decimal
+    p25: Decimal
+
+
+def n_rejected(terms: Terms) -> int:
+    """Rejections of the batch that stand."""
+    return Rejection.objects.filter(listed__marketplace_hit__terms=terms, overridden_at=None).count()
+
+
+def n_more_rejections(terms: Terms) -> int:
+    """How many more may be rejected: all in all 2 % of what was handed in so far, rounded down."""
+    handed_in = ListedAssignment.objects.filter(marketplace_hit__terms=terms).count()
+    return handed_in * MOST_REJECTED_PERCENT // 100 - n_rejected(terms)
+
+
+def sums_of(batch: Batch) -> dict[str, Decimal]:
+    """The ledger of a batch, by kind, and their `total`."""
+    rows = LedgerEntry.objects.filter(batch=batch).order_by().values_list("kind").annotate(Sum("amount"))
+    sums = {kind.value: Decimal(0) for kind in LedgerEntry.Kind} | dict(rows)
+    return sums | {"total": sum(sums.values(), Decimal(0))}
+
+
+def wage_of(batch: Batch) -> Wage | None:
+    """What an hour of active work earned: reward and bonuses of the paid assignments by the time on their pages."""
+    paid = ListedAssignment.objects.filter(
+        marketplace_hit__terms__batch=batch, status="approved", submission__lease__isnull=False
+    ).select_related("submission__lease")
+    earned = dict(
+        LedgerEntry.objects.filter(batch=batch, kind__in=["reward", "bonus"])
+        .order_by()
+        .values_list("listed")
+        .annotate(Sum("amount"))
+    )
+    return hourly((earned.get(one.pk, Decimal(0)), active_seconds(one)) for one in paid)
+
+
+def active_seconds(listed: ListedAssignment) -> float:
+    """From the first look at the page to handing in, and no longer than the assignment was held."""
+    on_page = (listed.submission.submitted_at - listed.submission.lease.created_at).total_seconds()
+    held = (listed.submitted_at - listed.accepted_at).total_seconds()
+    return max(1.0, min(on_page, held) if held > 0 else on_page)
+
+
+def hourly(earned: Iterable[tuple[Decimal, float]]) -> Wage | None:
+    """
+    >>> wage = hourly([(Decimal("0.10"), 36), (Decimal("0.10"), 72), (Decimal("0.10"), 18)])
+    >>> wage.n, str(wage.median), str(wage.p25)
+    (3, '10.00', '7.50')
+    """
+    wages = sorted(float(amount) / seconds * SECONDS_PER_HOUR for amount, seconds in earned)
+    if not wages:
+        return None
+    low = quantiles(wages, n=4, method="inclusive")[0] if len(wages) >= FEWEST_FOR_QUARTILE else wages[0]
+    return Wage(len(wages), _cents(median(wages)), _cents(low))
+
+
+def _cents(dollars: float) -> Decimal:
+    return Decimal(dollars).quantize(Decimal("0.01"))
