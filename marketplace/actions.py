@@ -1,0 +1,62 @@
+"""Who takes part: requesters and their keys, workers, and who does not want whom."""
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from marketplace.clock import now
+from marketplace.models import AccessKey, Assignment, Message, Requester, Worker, WorkerBlock
+from marketplace.refusals import Refusal
+
+MOST_BLOCKS = 100_000
+
+
+@transaction.atomic
+def create_requester(*, name: str, contact: str = "", is_linked: bool = True) -> Requester:
+    return Requester.objects.create(name=name, contact=contact, is_linked=is_linked, created_at=now())
+
+
+@transaction.atomic
+def create_access_key(*, requester: Requester) -> AccessKey:
+    """A new key of theirs; `endpoint.signatures.secret_of(key_id)` is the secret that belongs to it."""
+    return AccessKey.objects.create(requester=requester, created_at=now())
+
+
+@transaction.atomic
+def revoke_access_key(*, key: AccessKey) -> None:
+    AccessKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now())
+
+
+@transaction.atomic
+def create_worker(*, name: str, password: str | None = None, **facts) -> Worker:
+    """`facts`: country, subdivision, is_adult, is_master. Without a password nobody can sign in."""
+    return Worker.objects.create(name=name, password=make_password(password), created_at=now(), **facts)
+
+
+@transaction.atomic
+def block_worker(*, requester: Requester, worker: Worker, reason: str) -> WorkerBlock:
+    Requester.objects.select_for_update(no_key=True).get(pk=requester.pk)
+    if requester.blocks.exclude(worker=worker).count() >= MOST_BLOCKS:
+        raise Refusal("PermissionDeniedException", f"You have blocked {MOST_BLOCKS} Workers, which is the most.")
+    return WorkerBlock.objects.update_or_create(requester=requester, worker=worker, defaults={"reason": reason})[0]
+
+
+@transaction.atomic
+def unblock_worker(*, requester: Requester, worker: Worker) -> None:
+    requester.blocks.filter(worker=worker).delete()
+
+
+@transaction.atomic
+def notify_workers(*, requester: Requester, workers: list[Worker], subject: str, text: str) -> list[Worker]:
+    """Write to those whose work this requester approved or rejected before; returns the others."""
+    ends = (Assignment.Status.APPROVED, Assignment.Status.REJECTED)
+    reviewed = Assignment.objects.filter(hit__requester=requester, worker__in=workers, status__in=ends)
+    known = set(reviewed.values_list("worker_id", flat=True))
+    at = now()
+    Message.objects.bulk_create(
+        [
+            Message(requester=requester, worker=worker, subject=subject, text=text, sent_at=at)
+            for worker in workers
+            if worker.pk in known
+        ]
+    )
+    return [worker for worker in workers if worker.pk not in known]

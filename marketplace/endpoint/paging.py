@@ -1,0 +1,41 @@
+"""Pages by key: a token names the last row seen, for this list of this requester only.
+
+Every page that is not empty has a token, the empty one has none: clients rely on both.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+from django.core.signing import BadSignature, Signer
+from django.db.models import Model, QuerySet
+
+from marketplace.endpoint.calls import Call
+from marketplace.refusals import BadParameter
+
+DEFAULT_SIZE = 10
+NOT_PART_OF_THE_LIST = ("NextToken", "MaxResults")
+
+
+def page(call: Call, name: str, rows: QuerySet, shape: Callable[[Model], Mapping], newest_first: bool = False) -> dict:
+    """One page of `rows` under the member `name`."""
+    signer = Signer(salt=f"marketplace.page.{list_name(call)}")
+    if token := call.parameters.get("NextToken"):
+        seen = last_seen(signer, token)
+        rows = rows.filter(pk__lt=seen) if newest_first else rows.filter(pk__gt=seen)
+    found = list(rows.order_by("-pk" if newest_first else "pk")[: call.parameters.get("MaxResults", DEFAULT_SIZE)])
+    answer = {"NumResults": len(found), name: [shape(row) for row in found]}
+    return answer | ({"NextToken": signer.sign(str(found[-1].pk))} if found else {})
+
+
+def list_name(call: Call) -> str:
+    """What makes two pages part of the same list: who asks for what, with which filters."""
+    filters = {name: value for name, value in call.parameters.items() if name not in NOT_PART_OF_THE_LIST}
+    text = f"{call.operation} {call.requester.pk} {sorted(filters.items())}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def last_seen(signer: Signer, token: str) -> int:
+    try:
+        return int(signer.unsign(token))
+    except (BadSignature, ValueError):
+        raise BadParameter("NextToken is not one that this list gave. Begin again without it.") from None

@@ -1,0 +1,80 @@
+"""From an HTTP request to an answer of the API, or to its error."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from marketplace.clock import now
+from marketplace.endpoint.calls import Call
+from marketplace.endpoint.errors import ProtocolError
+from marketplace.endpoint.limits import check_limits
+from marketplace.endpoint.operations import OPERATIONS
+from marketplace.endpoint.service_model import TARGET_PREFIX
+from marketplace.endpoint.signatures import Request, verified_key_id
+from marketplace.endpoint.validation import read_request
+from marketplace.models import AccessKey, Requester
+from marketplace.overdue.actions import catch_up
+from marketplace.refusals import NotLinked
+
+log = logging.getLogger(__name__)
+
+
+def requester_of(request: HttpRequest) -> Requester:
+    """Who signed this request."""
+    keys = AccessKey.objects.filter(revoked_at=None).select_related("requester")
+    found: dict[str, AccessKey] = {}
+
+    def is_known(key_id: str) -> bool:
+        found.update({key.key_id: key for key in keys.filter(key_id=key_id)})
+        return key_id in found
+
+    key_id = verified_key_id(
+        signed_part(request),
+        region=settings.SIGNING_REGION,
+        service=settings.SIGNING_SERVICE,
+        at=datetime.now(UTC),
+        is_known=is_known,
+    )
+    return found[key_id].requester
+
+
+def signed_part(request: HttpRequest) -> Request:
+    return Request(
+        method=request.method,
+        path=request.path,
+        query=request.META.get("QUERY_STRING", ""),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=request.body,
+    )
+
+
+def operation_of(request: HttpRequest) -> str:
+    target = request.headers.get("X-Amz-Target", "")
+    operation = target.removeprefix(TARGET_PREFIX)
+    if not target.startswith(TARGET_PREFIX) or operation not in OPERATIONS:
+        raise ProtocolError("UnknownOperationException", f"Unknown operation {target!r:.100}.")
+    return operation
+
+
+def parameters_of(request: HttpRequest, operation: str) -> dict:
+    try:
+        payload = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError):
+        raise ProtocolError("SerializationException", "The body is not JSON.") from None
+    parameters = read_request(operation, payload)
+    check_limits(parameters)
+    return parameters
+
+
+def perform(request: HttpRequest, operation: str, request_id: str) -> dict:
+    """Do what is asked: check who asks and what, bring their HITs up to date, call the operation."""
+    requester = requester_of(request)
+    parameters = parameters_of(request, operation)
+    if not requester.is_linked:
+        raise NotLinked
+    at = now()
+    catch_up(at, requester)
+    return OPERATIONS[operation](Call(requester, operation, parameters, request_id, at))

@@ -1,0 +1,66 @@
+"""Failing on purpose around a request, where that is allowed: throttling, faults, lost connections, slowness."""
+
+import contextlib
+import random
+import socket
+import time
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from marketplace.endpoint.errors import ProtocolError
+from marketplace.faults.actions import take_planned
+from marketplace.faults.models import FaultSettings, PlannedFault
+from marketplace.faults.reads import fault_settings
+
+Kind = PlannedFault.Kind
+# Where gunicorn hands the connection on to the application.
+CONNECTION = "gunicorn.socket"
+
+
+class Dropped(Exception):
+    """The connection is cut; `response` goes nowhere."""
+
+    response = HttpResponse(status=500)
+
+
+@contextlib.contextmanager
+def faults_of(request: HttpRequest, operation: str) -> Iterator[None]:
+    """Fail before the work inside, after it has been committed, or not at all. At most one fault per request."""
+    if not settings.FAULTS:
+        yield
+        return
+    kind = next_fault(fault_settings(), operation)
+    if kind in (Kind.THROTTLE, Kind.ERROR, Kind.DROP_BEFORE):
+        fail(kind, request)
+    yield
+    if kind in (Kind.ERROR_AFTER, Kind.DROP_AFTER):
+        fail(kind, request)
+
+
+def next_fault(wanted: FaultSettings, operation: str) -> str | None:
+    time.sleep(wanted.latency_ms / 1000)
+    chance = random.random()
+    for kind, rate in (
+        (Kind.THROTTLE, wanted.throttle_rate),
+        (Kind.ERROR, wanted.error_rate),
+        (Kind.DROP_BEFORE, wanted.drop_before_rate),
+        (Kind.DROP_AFTER, wanted.drop_after_rate),
+    ):
+        chance -= rate
+        if chance < 0:
+            return kind
+    return take_planned(operation=operation)
+
+
+def fail(kind: str, request: HttpRequest) -> None:
+    if kind == Kind.THROTTLE:
+        raise ProtocolError("ThrottlingException", "Rate exceeded")
+    if kind in (Kind.ERROR, Kind.ERROR_AFTER):
+        raise ProtocolError("ServiceFault", "The service failed on purpose.", status=500)
+    connection = request.META.get(CONNECTION)
+    if connection is None:
+        raise ProtocolError("ServiceFault", "Only gunicorn lets a connection be dropped.", status=500)
+    connection.shutdown(socket.SHUT_RDWR)
+    raise Dropped

@@ -1,0 +1,11 @@
+"""What faults are set. Without the setting FAULTS there are none, whatever the tables say."""
+
+from django.conf import settings
+
+from marketplace.faults.models import FaultSettings
+
+
+def fault_settings() -> FaultSettings:
+    if not settings.FAULTS:
+        return FaultSettings()
+    return FaultSettings.objects.first() or FaultSettings()

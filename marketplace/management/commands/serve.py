@@ -1,0 +1,28 @@
+import os
+import sys
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Serve the marketplace on the host and port of MARKETPLACE_ORIGIN, or on --bind."
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--bind", action="append", metavar="HOST:PORT", help="listen here; may be repeated")
+        parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
+        parser.add_argument("--threads", type=int, default=8, help="threads of each process (default 8)")
+
+    def handle(self, *, bind: list[str] | None, workers: int, threads: int, **options) -> None:
+        addresses = [word for address in bind or [own_address()] for word in ("--bind", address)]
+        size = ["--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)]
+        limits = ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
+        words = [sys.executable, "-m", "gunicorn", "marketplace.wsgi:application", *addresses, *size, *limits]
+        # The server takes this process over: whoever started it stops the server itself.
+        os.execv(sys.executable, words)
+
+
+def own_address() -> str:
+    parts = urlsplit(settings.ORIGIN)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

@@ -1,0 +1,131 @@
+"""Qualification types, who has them, who asks for them."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from marketplace.clock import now
+from marketplace.models import Message, Qualification, QualificationRequest, QualificationType, Requester, Worker
+from marketplace.refusals import BadParameter, Refusal, WorkRefused, WrongStatus
+
+NAME_TAKEN = (
+    "You have already created a QualificationType with this name. A QualificationType's name must be unique among "
+    "all of the QualificationTypes created by the same user."
+)
+
+
+@transaction.atomic
+def create_qualification_type(*, requester: Requester, name: str, **values) -> QualificationType:
+    # The requester's row is locked, so that two at once are refused in words and not by the constraint.
+    Requester.objects.select_for_update(no_key=True).get(pk=requester.pk)
+    if requester.qualification_types.filter(name=name, deleted_at=None).exists():
+        raise Refusal("QualificationTypeAlreadyExists", NAME_TAKEN)
+    created = QualificationType(requester=requester, name=name, created_at=now(), **values)
+    refuse_contradictions(created)
+    created.save()
+    return created
+
+
+@transaction.atomic
+def change_qualification_type(*, qualification_type: QualificationType, **values) -> QualificationType:
+    locked = QualificationType.objects.select_for_update(no_key=True).get(pk=qualification_type.pk)
+    for name, value in values.items():
+        setattr(locked, name, value)
+    # A new test without a key has none: requests are granted by hand.
+    if "test" in values and "answer_key" not in values:
+        locked.answer_key = ""
+    refuse_contradictions(locked)
+    locked.save()
+    return locked
+
+
+def refuse_contradictions(qualification_type: QualificationType) -> None:
+    if qualification_type.test and qualification_type.auto_granted:
+        raise BadParameter("A QualificationType with a Test cannot be AutoGranted.")
+    if qualification_type.test and not qualification_type.test_seconds:
+        raise BadParameter("A QualificationType with a Test needs TestDurationInSeconds.")
+    if qualification_type.answer_key and not qualification_type.test:
+        raise BadParameter("An AnswerKey belongs to a Test; this QualificationType has none.")
+
+
+@transaction.atomic
+def delete_qualification_type(*, qualification_type: QualificationType) -> None:
+    """Retire a type: what was granted stays granted, what was asked for is turned down."""
+    at = now()
+    QualificationType.objects.filter(pk=qualification_type.pk, deleted_at=None).update(deleted_at=at)
+    qualification_type.requests.filter(granted_at=None, rejected_at=None).update(rejected_at=at)
+
+
+@transaction.atomic
+def grant_qualification(
+    *, qualification_type: QualificationType, worker: Worker, value: int, notify: bool = False
+) -> Qualification:
+    at = now()
+    granted = {"value": value, "granted_at": at, "revoked_at": None, "reason": ""}
+    qualification, _ = Qualification.objects.update_or_create(
+        qualification_type=qualification_type, worker=worker, defaults=granted
+    )
+    if notify:
+        tell(qualification_type, worker, f"You have been granted the qualification {qualification_type.name}.", at)
+    return qualification
+
+
+@transaction.atomic
+def revoke_qualification(*, qualification: Qualification, reason: str = "") -> None:
+    at = now()
+    locked = Qualification.objects.select_for_update(no_key=True).get(pk=qualification.pk)
+    if locked.revoked_at:
+        raise WrongStatus("Qualification", "Granted", "Revoked")
+    locked.revoked_at, locked.reason = at, reason
+    locked.save()
+
+
+@transaction.atomic
+def request_qualification(*, qualification_type: QualificationType, worker: Worker) -> QualificationRequest | None:
+    """A worker asks for a qualification; None if it is granted to everybody at once."""
+    if not qualification_type.is_active or qualification_type.deleted_at:
+        raise WorkRefused("This qualification cannot be asked for any more.")
+    if qualification_type.test:
+        raise WorkRefused("This qualification needs a test, which this marketplace does not hold. Ask the requester.")
+    if qualification_type.auto_granted:
+        value = qualification_type.auto_granted_value
+        grant_qualification(qualification_type=qualification_type, worker=worker, value=1 if value is None else value)
+        return None
+    request, _ = QualificationRequest.objects.get_or_create(
+        qualification_type=qualification_type,
+        worker=worker,
+        granted_at=None,
+        rejected_at=None,
+        defaults={"submitted_at": now()},
+    )
+    return request
+
+
+@transaction.atomic
+def accept_request(*, request: QualificationRequest, value: int) -> Qualification:
+    request = lock_request(request)
+    request.granted_at = now()
+    request.save()
+    return grant_qualification(qualification_type=request.qualification_type, worker=request.worker, value=value)
+
+
+@transaction.atomic
+def reject_request(*, request: QualificationRequest, reason: str = "") -> None:
+    request = lock_request(request)
+    request.rejected_at, request.reason = now(), reason
+    request.save()
+
+
+def lock_request(request: QualificationRequest) -> QualificationRequest:
+    locked = QualificationRequest.objects.select_for_update(of=("self",)).select_related("qualification_type", "worker")
+    found = locked.get(pk=request.pk)
+    if found.granted_at or found.rejected_at:
+        state = "Granted" if found.granted_at else "Rejected"
+        raise WrongStatus("QualificationRequest", "Pending", state)
+    return found
+
+
+def tell(qualification_type: QualificationType, worker: Worker, text: str, at: datetime) -> None:
+    Message.objects.create(
+        requester=qualification_type.requester, worker=worker, subject=qualification_type.name, text=text, sent_at=at
+    )

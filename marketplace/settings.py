@@ -1,0 +1,128 @@
+"""Settings of the marketplace, from the environment alone. It has a process, a database and an origin of its own."""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parents[1]
+STATE_DIR = Path(os.environ.get("STATE_DIR") or BASE_DIR / "var").absolute()
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+def env(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def env_bool(name: str) -> bool:
+    text = env(name).lower()
+    if text not in YES + NO:
+        raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no. Write yes, no, or remove it.")
+    return text in YES
+
+
+def origin_of(name: str, default: str) -> str:
+    """scheme://host[:port]; plain http on this machine only, where keys and passwords do not travel."""
+    origin = env(name, default).rstrip("/")
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+        raise ImproperlyConfigured(f"{name}={origin!r} is no origin. Write https://host or http://127.0.0.1:8100.")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ImproperlyConfigured(f"{name}={origin} would be read by others on the way. Write https://.")
+    return origin
+
+
+def database() -> dict:
+    """MARKETPLACE_DATABASE_URL, or a database `marketplace` on the Postgres that lies in the state folder."""
+    url = env("MARKETPLACE_DATABASE_URL")
+    if not url:
+        host = str(STATE_DIR / "postgres-sockets")
+        return {"ENGINE": "django.db.backends.postgresql", "NAME": "marketplace", "USER": "postgres", "HOST": host}
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(
+            "MARKETPLACE_DATABASE_URL does not name a Postgres server. Write "
+            "postgres://user:password@host:5432/name, or remove it to use the one in the state folder."
+        )
+    return dj_database_url.parse(url)
+
+
+def secret_key() -> str:
+    """MARKETPLACE_SECRET_KEY, or a key that is made once and kept in the state folder.
+
+    Requesters' secret keys are derived from it: with another one, all of them are void.
+    """
+    key = env("MARKETPLACE_SECRET_KEY")
+    if key or IS_HTTPS:
+        if len(key) < 50 or len(set(key)) < 5:
+            raise ImproperlyConfigured(
+                "MARKETPLACE_SECRET_KEY is missing or weak: it must be at least 50 random characters. Make one with: "
+                "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+            )
+        return key
+    return kept_key(STATE_DIR / "marketplace_secret_key")
+
+
+def kept_key(file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_urlsafe(50))
+    try:
+        # A link never replaces: of two processes that start at once, both read the same key.
+        os.link(fresh, file)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return file.read_text()
+
+
+ORIGIN = origin_of("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100")
+IS_HTTPS = ORIGIN.startswith("https://")
+# The endpoint is asked under the origin's name; on this machine also under the machine's other names.
+ALLOWED_HOSTS = [urlsplit(ORIGIN).hostname, *(() if IS_HTTPS else ("127.0.0.1", "localhost"))]
+# The address of the requester's service also says for which region and service a request must be signed.
+SIGNING_REGION, SIGNING_SERVICE = "us-east-1", "mturk-requester"
+# Deliberate faults and a clock that can be moved, for the tests of clients. Never on a marketplace with real people.
+FAULTS = env_bool("MARKETPLACE_FAULTS")
+
+DEBUG = False
+SECRET_KEY = secret_key()
+DATABASES = {"default": database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+INSTALLED_APPS = ["marketplace", "marketplace.faults"]
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+ROOT_URLCONF = "marketplace.urls"
+WSGI_APPLICATION = "marketplace.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+APPEND_SLASH = False
+# A question may have 64 KiB, twice that when JSON escapes it; a message to 100 workers is shorter.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "strict-origin"
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY") else None
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002",  # who may frame a page is said by frame-ancestors
+    "security.W003",  # the endpoint takes signed requests, and no cookie could authorise one
+    "security.W005", "security.W021",  # neither the subdomains nor the browsers' preload list are ours to decide
+]  # fmt: skip
+LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
+# To stderr. The access log stays off: an address may hold a worker's id.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django": {"handlers": [], "propagate": True}, "django.server": {"handlers": [], "propagate": True}},
+}

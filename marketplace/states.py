@@ -1,0 +1,23 @@
+"""The life of a HIT as a pure function of its counts and the time."""
+
+ASSIGNABLE, UNASSIGNABLE, REVIEWABLE, REVIEWING, DISPOSED = (
+    "Assignable", "Unassignable", "Reviewable", "Reviewing", "Disposed",
+)  # fmt: skip
+
+
+def next_status(status: str, *, n_available: int, n_pending: int, expired: bool) -> str:
+    """The status that follows from the counts.
+
+    A HIT is Reviewable when every assignment is handed in, or when it expired and nobody works on it any more. What
+    the requester reopens (further assignments, a later expiration) is Assignable again. Disposed is for ever.
+
+    >>> next_status(ASSIGNABLE, n_available=0, n_pending=1, expired=False)
+    'Unassignable'
+    >>> next_status(UNASSIGNABLE, n_available=2, n_pending=0, expired=True)
+    'Reviewable'
+    """
+    if status == DISPOSED:
+        return DISPOSED
+    if n_pending == 0 and (n_available == 0 or expired):
+        return status if status == REVIEWING else REVIEWABLE
+    return UNASSIGNABLE if expired or n_available == 0 else ASSIGNABLE

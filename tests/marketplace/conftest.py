@@ -1,0 +1,40 @@
+"""The marketplace is a project of its own: its tests run under its settings, in a process of their own.
+
+`./test --ds=marketplace.settings tests/marketplace` runs them directly; a plain `./test` runs them through
+test_in_its_own_settings.py, which is all that is collected under other settings.
+"""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+HERE = Path(__file__).parent
+WRAPPER = "test_in_its_own_settings.py"
+OWN = settings.ROOT_URLCONF == "marketplace.urls"
+collect_ignore = [WRAPPER] if OWN else [path.name for path in HERE.glob("test_*.py") if path.name != WRAPPER]
+
+if OWN:
+    from tests.marketplace.parties import Endpoint, Lab, running_endpoint
+
+    @pytest.fixture(autouse=True)
+    def faults_allowed(settings):
+        """The tests move the clock, which only a marketplace with this setting lets them."""
+        settings.FAULTS = True
+
+    @pytest.fixture(scope="session")
+    def server(django_db_setup, django_db_blocker):
+        """The marketplace as it is served, on a port of its own and on the database of the tests."""
+        with django_db_blocker.unblock():
+            database = settings.DATABASES["default"]
+        with running_endpoint(database) as url:
+            yield url
+
+    @pytest.fixture
+    def endpoint(server, transactional_db) -> Endpoint:
+        return Endpoint(server)
+
+    @pytest.fixture
+    def lab(endpoint) -> Lab:
+        """A requester with 1,000 dollars who asks over HTTP."""
+        return endpoint.lab()

@@ -1,0 +1,23 @@
+"""The tests beside this one, in a process whose Django has the marketplace's settings and none of the site's."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+
+HERE = Path(__file__).parent
+WORDS = ["-m", "pytest", "--ds=marketplace.settings", "-q", "-p", "no:cacheprovider"]
+
+
+def test_the_marketplace_passes_its_tests_under_its_own_settings():
+    server = settings.DATABASES["default"]
+    url = f"postgres://{server['USER']}@{quote(server['HOST'], safe='')}/marketplace"
+    environment = os.environ | {"MARKETPLACE_DATABASE_URL": url}
+    done = subprocess.run(
+        [sys.executable, *WORDS, str(HERE)], cwd=HERE.parents[1], env=environment, capture_output=True, text=True
+    )
+    print(done.stdout.strip().splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
