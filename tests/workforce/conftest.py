@@ -1,0 +1,32 @@
+import os
+
+import pytest
+
+from tests.workforce.marketplaces import requester_keys, running_marketplace
+from workforce.marketplaces import mturk
+
+
+@pytest.fixture(scope="session")
+def running_endpoint(django_db_setup):
+    """One marketplace for all tests that ask for it, with a database of its own."""
+    with running_marketplace(f"marketplace_{os.getpid()}") as running:
+        yield running
+
+
+@pytest.fixture
+def marketplace(running_endpoint, settings):
+    """The marketplace without faults, and the site as a requester of its own there."""
+    running_endpoint.post("/faults/clear/")
+    key_id, secret = requester_keys(running_endpoint)
+    running_endpoint.key_id = key_id
+    settings.MARKETPLACE_SITES = [running_endpoint.url]
+    settings.MTURK = settings.MTURK | {
+        "endpoint_url": running_endpoint.url,
+        "access_key_id": key_id,
+        "secret_access_key": secret,
+        "calls_per_second": 1000,
+        "counters_every": 0,
+    }
+    mturk.client.cache_clear()
+    yield running_endpoint
+    mturk.client.cache_clear()
