@@ -52,6 +52,10 @@ def send(call: Call) -> bool:
     except mturk.Refused as refusal:
         return _refused(call, refusal)
     except mturk.Ambiguous as error:
+        if call.op == "NotifyWorkers":
+            # No token, no way to look: better a letter lost than one twice.
+            give_up(call=call, error=f"It may have been sent or not: {error}")
+            return False
         put_off(call=call, error=str(error), unsure=True)
         return False
     except (mturk.Throttled, mturk.Unreachable) as error:

@@ -15,6 +15,7 @@ from workforce.assignments.actions import confirm
 from workforce.marketplaces.costs import CENT, asks_for_masters, fee_of
 from workforce.marketplaces.documents import UnreadableAnswers, answers_in
 from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
+from workforce.models.publishing import new_token
 from workforce.offers.actions import OverCap
 from workforce.offers.reads import committed
 from workforce.outbox.actions import decide
@@ -26,6 +27,7 @@ Finding, Status, Kind = ListedAssignment.Finding, ListedAssignment.Status, Ledge
 # Findings that stand for the submission itself.
 READ = (Finding.CONFIRMED, Finding.SURPLUS, Finding.RECOVERED)
 LONGEST_REASON = 1024
+WORKERS_PER_MESSAGE, LONGEST_SUBJECT, LONGEST_MESSAGE = 100, 200, 4096
 # Above this many in a batch, a second person has to agree to each further rejection.
 REJECTIONS_ALONE = 5
 OVERRIDE_WITHIN = timedelta(days=30)
@@ -167,6 +169,21 @@ def book_bonus(*, call: Call) -> None:
             for kind in amounts
         ]
     )
+
+
+@transaction.atomic
+def notify(*, terms: Terms, subject: str, text: str) -> int:
+    """Write to all whose work on the batch was approved or rejected. Returns to how many."""
+    reviewed = ListedAssignment.objects.filter(marketplace_hit__terms=terms).exclude(status=Status.SUBMITTED)
+    workers = sorted(set(reviewed.values_list("worker_id", flat=True)))
+    for begin in range(0, len(workers), WORKERS_PER_MESSAGE):
+        payload = {
+            "Subject": subject[:LONGEST_SUBJECT],
+            "MessageText": text[:LONGEST_MESSAGE],
+            "workers": workers[begin : begin + WORKERS_PER_MESSAGE],
+        }
+        decide(op="NotifyWorkers", purpose=f"notify:{new_token()}", payload=payload, batch=terms.batch)
+    return len(workers)
 
 
 # Refusing to pay: a person does it, never a program

@@ -1,0 +1,262 @@
+"""`./manage marketplace …`: what happens to a published batch after it was published."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Count, Q, Sum
+
+from annotation_site.management.commands.publish import dollars
+from annotation_site.refusals import as_command_errors
+from annotation_site.study import batch_named
+from catalog.reads import dataset_named, now
+from workforce.models import Batch, Call, LedgerEntry, ListedAssignment, Rejection, Submission, Terms, Worker
+from workforce.offers.actions import block_softly, move_end, raise_cap
+from workforce.offers.publishing import check_keys
+from workforce.offers.reads import committed
+from workforce.outbox.actions import try_failed_again
+from workforce.outbox.sending import send_waiting
+from workforce.pay.actions import give_bonus, notify, override_rejection, reject
+from workforce.pay.polling import poll_assignments
+from workforce.pay.reads import sums_of, wage_of
+from workforce.reads import pseudonym, submissions_of
+
+
+class Command(BaseCommand):
+    help = "See, extend, end, pay and check what is published on the marketplace."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parts = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+        for name, words, add in (
+            ("status", "how far a batch is, what it cost and what an hour of it earned", one_batch),
+            ("extend", "keep a batch on the marketplace for longer, or raise its cap", extension),
+            ("expire", "take a batch off the marketplace; what people hold may still come in", one_batch),
+            ("reconcile", "ask the marketplace now, and send what waits; --failed: also what it refused", reconciling),
+            ("ledger", "what the marketplace took, row by row", one_batch),
+            ("bonus", "pay a bonus for an assignment", bonus),
+            ("compensate", "pay who worked and could not hand in, by a bonus on other work of theirs", compensation),
+            ("reject", "refuse to pay for work that was none", rejection),
+            ("override", "take a rejection back and pay", override),
+            ("block", "offer a worker no more HITs, without touching their account", blocking),
+            ("notify", "write to the workers of a batch", notice),
+        ):
+            add(parts.add_parser(name, help=words))
+
+    def handle(self, *args: Any, what: str, **options: Any) -> None:
+        with as_command_errors():
+            getattr(self, what)(options)
+
+    def status(self, options: dict[str, Any]) -> None:
+        terms = terms_named(options["batch"])
+        self.stdout.write(f"Batch {terms.batch_id} ({terms.batch}), {state_of(terms)}")
+        made = terms.marketplace_hits.aggregate(n=Count("pk"), there=Count("external_id"), over=Count("finished_at"),
+                                                wanted=Sum("n_assignments"))  # fmt: skip
+        self.stdout.write(f"  HITs          {made['n']:,}: {made['there']:,} created, {made['over']:,} over")
+        found = Counter(ListedAssignment.objects.filter(marketplace_hit__terms=terms).values_list("finding", flat=True))
+        self.stdout.write(f"  assignments   {made['wanted'] or 0:,} offered, {told(found) or 'none handed in'}")
+        states = Counter(Submission.objects.filter(hit__batch=terms.batch).values_list("state", flat=True))
+        self.stdout.write(f"  answers       {told(states) or 'none'}")
+        spent = sums_of(terms.batch)["total"]
+        self.stdout.write(f"  spent         ${spent}; and promised: ${committed(terms)} of ${terms.spending_cap}")
+        wage = wage_of(terms.batch)
+        if wage is not None:
+            self.stdout.write(f"  wage          ${wage.median} an hour (median of {wage.n:,}), p25 ${wage.p25}")
+        self.calls(Q(batch=terms.batch) | Q(batch=None))
+
+    def calls(self, which: Q) -> None:
+        waiting = Call.objects.filter(which, state__in=["waiting", "unsure"])
+        self.stdout.write(f"  to be sent    {waiting.count():,}")
+        for call in Call.objects.filter(which, state="failed").order_by("pk")[:10]:
+            self.stdout.write(f"  refused       {call.op}: {call.last_error}")
+        for call in waiting.exclude(last_error="").order_by("-attempts")[:3]:
+            self.stdout.write(f"  tried {call.attempts} times {call.op}: {call.last_error}")
+
+    def extend(self, options: dict[str, Any]) -> None:
+        terms = terms_named(options["batch"])
+        if terms.batch.closed_at is not None:
+            raise CommandError(f"Batch {terms.batch_id} is closed: it takes no more answers.")
+        if options["cap"] is not None:
+            raise_cap(terms=terms, spending_cap=options["cap"])
+            self.stdout.write(f"The spending cap is ${options['cap']}.")
+        if options["days"]:
+            end = max(terms.expires_at, now()) + timedelta(days=options["days"])
+            n = move_end(terms=terms, expires_at=end)
+            send_waiting()
+            self.stdout.write(f"Batch {terms.batch_id} stays until {end:%Y-%m-%d %H:%M} UTC ({n:,} HITs).")
+
+    def expire(self, options: dict[str, Any]) -> None:
+        terms = terms_named(options["batch"])
+        n = move_end(terms=terms, expires_at=now())
+        send_waiting()
+        self.stdout.write(f"Batch {terms.batch_id} is taken off the marketplace ({n:,} HITs).")
+
+    def reconcile(self, options: dict[str, Any]) -> None:
+        check_keys()
+        if options["failed"]:
+            n = sum(try_failed_again(batch=batch) for batch in Batch.objects.filter(terms__isnull=False))
+            self.stdout.write(f"{n:,} refused calls are sent again.")
+        sent = send_waiting()
+        asked = poll_assignments()
+        sent += send_waiting()
+        self.stdout.write(f"{sent:,} calls carried out, {asked:,} HITs asked about.")
+        self.calls(Q())
+
+    def ledger(self, options: dict[str, Any]) -> None:
+        terms = terms_named(options["batch"])
+        for row in LedgerEntry.objects.filter(batch=terms.batch).select_related("listed").order_by("pk"):
+            self.stdout.write(f"{row.booked_at:%Y-%m-%d %H:%M}  {row.listed.external_id}  {row.kind:10}  ${row.amount}")
+        for kind, amount in sums_of(terms.batch).items():
+            self.stderr.write(f"{kind:10}  ${amount}")
+
+    def bonus(self, options: dict[str, Any]) -> None:
+        listed = assignment_named(options["assignment"])
+        give_bonus(listed=listed, amount=options["amount"], reason=options["reason"])
+        send_waiting()
+        self.stdout.write(f"A bonus of ${options['amount']} for {listed.external_id} is on its way.")
+
+    def compensate(self, options: dict[str, Any]) -> None:
+        terms = terms_named(options["batch"])
+        worker = worker_named(terms.batch, options["worker"])
+        other = ListedAssignment.objects.filter(worker=worker, marketplace_hit__terms=terms).order_by("-pk").first()
+        other = other or ListedAssignment.objects.filter(worker=worker).order_by("-pk").first()
+        if other is None:
+            raise CommandError("The marketplace pays bonuses only to who handed something in: this worker never did.")
+        give_bonus(listed=other, amount=options["amount"] or terms.reward, reason=options["reason"])
+        send_waiting()
+        self.stdout.write(f"${options['amount'] or terms.reward} is on its way, as a bonus for {other.external_id}.")
+
+    def reject(self, options: dict[str, Any]) -> None:
+        listed = assignment_named(options["assignment"])
+        second = person_named(options["seconded_by"]) if options["seconded_by"] else None
+        decided_by = person_named(options["by"])
+        reject(listed=listed, reason=options["reason"], decided_by=decided_by, seconded_by=second)
+        send_waiting()
+        self.stdout.write(
+            f"{listed.external_id} is rejected. For 30 days, marketplace override {listed.external_id} pays it still."
+        )
+
+    def override(self, options: dict[str, Any]) -> None:
+        listed = assignment_named(options["assignment"])
+        standing = Rejection.objects.filter(listed=listed, overridden_at=None).first()
+        if standing is None:
+            raise CommandError(f"No rejection of {listed.external_id} stands.")
+        override_rejection(rejection=standing, reason=options["reason"], overridden_by=person_named(options["by"]))
+        send_waiting()
+        self.stdout.write(f"The rejection of {listed.external_id} is taken back.")
+
+    def block(self, options: dict[str, Any]) -> None:
+        dataset = dataset_named(options["dataset"])
+        found = submissions_of(dataset, options["worker"]).select_related("worker").first()
+        if found is None:
+            raise CommandError(f"Nobody called {options['worker']!r} handed in anything for {dataset}.")
+        block_softly(workers=[found.worker])
+        send_waiting()
+        self.stdout.write(f"{options['worker']} is offered no more HITs. What they did stays paid.")
+
+    def notify(self, options: dict[str, Any]) -> None:
+        terms = terms_named(options["batch"])
+        n = notify(terms=terms, subject=options["subject"], text=options["text"])
+        send_waiting()
+        self.stdout.write(f"{n:,} workers are written to.")
+
+
+# What the words stand for
+
+
+def terms_named(text: str) -> Terms:
+    batch = batch_named(text)
+    found = Terms.objects.filter(batch=batch).select_related("batch__dataset").first()
+    if found is None:
+        raise CommandError(f"Batch {batch.pk} is not on the marketplace. ./manage publish {batch.pk} puts it there.")
+    return found
+
+
+def assignment_named(external_id: str) -> ListedAssignment:
+    found = ListedAssignment.objects.filter(external_id=external_id).select_related("marketplace_hit__terms").first()
+    if found is None:
+        raise CommandError(f"The marketplace has listed no assignment {external_id!r}. ./manage marketplace reconcile asks")
+    return found
+
+
+def person_named(name: str) -> AbstractUser:
+    found = get_user_model().objects.filter(username=name, is_active=True, is_staff=True).first()
+    if found is None:
+        raise CommandError(f"Nobody called {name!r} has a researcher's login. ./manage create_staff makes one.")
+    return found
+
+
+def worker_named(batch: Batch, name: str) -> Worker:
+    """The worker of this pseudonym among those who were given something of the batch's dataset."""
+    held = Worker.objects.filter(leases__batch__dataset=batch.dataset).distinct()
+    for worker in held:
+        if pseudonym(batch.dataset, worker.pk) == name:
+            return worker
+    raise CommandError(f"Nobody called {name!r} was given anything of {batch.dataset}.")
+
+
+def state_of(terms: Terms) -> str:
+    word = "until" if terms.expires_at > now() else "ended"
+    return f"${terms.reward} a HIT, {word} {terms.expires_at:%Y-%m-%d %H:%M} UTC"
+
+
+def told(counts: Counter) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in sorted(counts.items()))
+
+
+# Arguments
+
+
+def one_batch(parser: CommandParser) -> None:
+    parser.add_argument("batch", help="its number, or its address")
+
+
+def extension(parser: CommandParser) -> None:
+    one_batch(parser)
+    parser.add_argument("--days", type=int, default=0, metavar="N", help="for so many days more")
+    parser.add_argument("--cap", type=dollars, metavar="DOLLARS", help="the new spending cap")
+
+
+def reconciling(parser: CommandParser) -> None:
+    parser.add_argument("--failed", action="store_true", help="send once more what the marketplace refused")
+
+
+def one_assignment(parser: CommandParser) -> None:
+    parser.add_argument("assignment", help="the marketplace's AssignmentId")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="the worker reads it")
+
+
+def bonus(parser: CommandParser) -> None:
+    one_assignment(parser)
+    parser.add_argument("--amount", type=dollars, required=True, metavar="DOLLARS")
+
+
+def compensation(parser: CommandParser) -> None:
+    one_batch(parser)
+    parser.add_argument("worker", help="the worker's pseudonym in the batch's dataset")
+    parser.add_argument("--amount", type=dollars, metavar="DOLLARS", help="instead of the reward")
+    parser.add_argument("--reason", default="You worked on a HIT of ours that could not be handed in.", metavar="TEXT")
+
+
+def rejection(parser: CommandParser) -> None:
+    one_assignment(parser)
+    parser.add_argument("--by", required=True, metavar="NAME", help="who decides it: a researcher's login")
+    parser.add_argument("--seconded-by", metavar="NAME", help="a second researcher, from the sixth of a batch on")
+
+
+def override(parser: CommandParser) -> None:
+    one_assignment(parser)
+    parser.add_argument("--by", required=True, metavar="NAME", help="who decides it: a researcher's login")
+
+
+def blocking(parser: CommandParser) -> None:
+    parser.add_argument("worker", help="the worker's pseudonym in the dataset")
+    parser.add_argument("--dataset", required=True, metavar="NAME")
+
+
+def notice(parser: CommandParser) -> None:
+    one_batch(parser)
+    parser.add_argument("--subject", required=True, metavar="TEXT")
+    parser.add_argument("--text", required=True, metavar="TEXT")
