@@ -70,9 +70,12 @@ def separate_origins(get_response: Handler) -> Handler:
             request.urlconf = WORKER_URLS if is_worker else STAFF_URLS
         response = get_response(request)
         # Where one origin serves both sides, its sign-in must stay out of frames, so its worker pages do too.
-        ancestors = " ".join(settings.WORKER_FRAME_ANCESTORS) if is_worker and worker != staff else "'none'"
+        # Nor do their forms then lead anywhere else.
+        framed = is_worker and worker != staff
+        ancestors = " ".join(settings.WORKER_FRAME_ANCESTORS) if framed else "'none'"
+        targets = " ".join(["'self'", *(settings.MARKETPLACE_SITES if framed else [])])
         response.headers.setdefault(
-            "Content-Security-Policy", f"{CONTENT}form-action 'self'; frame-ancestors {ancestors}"
+            "Content-Security-Policy", f"{CONTENT}form-action {targets}; frame-ancestors {ancestors}"
         )
         return response
 

@@ -5,7 +5,7 @@ import sys
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import is_valid_path
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
@@ -14,8 +14,8 @@ from catalog.models import Image
 from catalog.views import picture_response
 from classify_task import reads as classify_reads
 from contains_task import reads as contains_reads
-from workforce.models import Batch, Lease
-from workforce.reads import image_handle, seconds_of_pictures
+from workforce.models import Batch
+from workforce.reads import image_handle, lease_of_page, seconds_of_pictures
 
 WORKER_URLS, STAFF_URLS = "annotation_site.worker_urls", "annotation_site.staff_urls"
 RETRY_SECONDS = 10
@@ -58,7 +58,9 @@ def cell_photograph(request: HttpRequest, lease_id: str, handle: str) -> FileRes
 
 def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
     """The image that a handle stands for, and for how many seconds. Raises Http404 if it does not, or no longer."""
-    lease = get_object_or_404(Lease.objects.select_related("batch"), public_id=lease_id)
+    lease = lease_of_page(lease_id)
+    if lease is None:
+        raise Http404
     seconds = seconds_of_pictures(lease)
     if seconds <= 0:
         raise Http404

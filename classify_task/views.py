@@ -66,7 +66,8 @@ def _page(
         "choices": choices,
         "problem": problem,
     }
-    return render(request, "classify_task/form.html", page_of_lease(lease) | own, status=422 if problem else 200)
+    context = page_of_lease(request, lease) | own
+    return render(request, "classify_task/form.html", context, status=422 if problem else 200)
 
 
 def _in_order_of(lease: Lease, labels: list[Label]) -> list[Label]:

@@ -33,7 +33,7 @@ def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
         "lease": lease,
         "handles": _handles(lease),
     }
-    return render(request, "contains_task/grid.html", page_of_lease(lease) | own)
+    return render(request, "contains_task/grid.html", page_of_lease(request, lease) | own)
 
 
 def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> None:

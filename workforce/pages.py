@@ -11,10 +11,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from catalog.reads import now
+from workforce import framed
 from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
+from workforce.assignments.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
+from workforce.assignments.ids import BadAddress
 from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
 from workforce.marketplaces.link import PROLIFIC_QUERY, NoParticipant, external_id
-from workforce.models import HIT, Batch, Lease
+from workforce.models import HIT, Assignment, Batch, Lease
 from workforce.reads import known_worker, n_done
 
 TOKEN_SALT = "workforce.work_token"
@@ -38,7 +41,13 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     NotHandedOut: (403, "This is not your piece of work"),
     AlreadySubmitted: (409, "Already recorded"),
     UnfitAnswer: (422, "This answer does not fit the page"),
+    BadAddress: (400, "This is no assignment"),
+    WrongHIT: (403, "Not this HIT"),
+    AlreadyAnswered: (409, "Not for you this time"),
+    HITClosed: (410, "This HIT is closed"),
+    NotYetPublished: (503, "One moment"),
 }
+RETRY_SECONDS = 3
 
 Show = Callable[[HttpRequest, Lease], HttpResponse]
 Take = Callable[[HttpRequest, Lease, Mapping], HttpResponse | None]
@@ -51,9 +60,21 @@ def serve(request: HttpRequest, hit: HIT, *, show: Show, take: Take) -> HttpResp
     asks again. What either refuses (see REFUSALS) becomes a page that says why, or JSON for the page's script.
     """
     try:
-        return _hand_in(request, hit, take) if request.method == "POST" else _look(request, hit, show)
+        if request.method == "POST":
+            return _hand_in(request, hit, take)
+        return _look_from_a_frame(request, hit, show) if _is_framed(hit) else _look(request, hit, show)
     except tuple(REFUSALS) as error:
         return _refuse(request, hit, error)
+
+
+def _is_framed(hit: HIT) -> bool:
+    """Its people come from a marketplace that shows the page in a frame of its own."""
+    return hit.batch.marketplace == Batch.Marketplace.MTURK
+
+
+def _look_from_a_frame(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
+    found = framed.look(request, hit)
+    return show(request, found) if isinstance(found, Lease) else found
 
 
 def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
@@ -70,9 +91,17 @@ def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
 def _hand_in(request: HttpRequest, hit: HIT, take: Take) -> HttpResponse:
     sent = sent_fields(request)
     lease = lease_of_token(str(sent.get("token", "")), hit.public_id)
-    asked_again = take(request, lease, sent)
+    try:
+        asked_again = take(request, lease, sent)
+    except AlreadySubmitted:
+        # What is stored is what counts, and the marketplace waits for it.
+        if lease.assignment is None or not framed.is_answered(lease):
+            raise
+        asked_again = None
     if asked_again is not None:
         return asked_again
+    if lease.assignment is not None:
+        return framed.answer_to_hand_in(request, Assignment.objects.get(pk=lease.assignment.pk))
     address = join_address(lease.hit.batch, lease.worker.identity.external_id)
     if request.content_type == "application/json":
         return JsonResponse({"next": address})
@@ -86,6 +115,7 @@ def _refuse(request: HttpRequest, hit: HIT, error: Exception) -> HttpResponse:
         "message": str(error),
         "next_url": _way_on(request, hit),
         "next_text": "Go on with the study",
+        "retry_seconds": RETRY_SECONDS if isinstance(error, NotYetPublished) else 0,
     }
     if request.content_type == "application/json":
         return JsonResponse(context, status=status)
@@ -93,6 +123,8 @@ def _refuse(request: HttpRequest, hit: HIT, error: Exception) -> HttpResponse:
 
 
 def _way_on(request: HttpRequest, hit: HIT) -> str:
+    if _is_framed(hit):
+        return ""
     try:
         return join_address(hit.batch, external_id(request.GET))
     except NoParticipant:
@@ -102,13 +134,19 @@ def _way_on(request: HttpRequest, hit: HIT) -> str:
 # What a page of work carries
 
 
-def page_of_lease(lease: Lease) -> dict[str, object]:
-    """What every page of work shows of the hold on it: token and key, progress, time left, the way to stop early."""
-    batch, participant = lease.hit.batch, lease.worker.identity.external_id
-    return {
-        "batch": batch,
-        "token": work_token(lease),
-        "key": secrets.token_urlsafe(16),
+def page_of_lease(request: HttpRequest, lease: Lease) -> dict[str, object]:
+    """What every page of work shows of the hold on it: token and key, progress, time left, the way to stop early.
+
+    A preview has nothing that could be handed in.
+    """
+    batch = lease.hit.batch
+    if lease.pk is None:
+        return {"preview": True, "terms": getattr(batch, "terms", None)}
+    proof = {"batch": batch, "token": work_token(lease), "key": secrets.token_urlsafe(16)}
+    if lease.assignment is not None:
+        return proof | framed.page_of_assignment(request, lease)
+    participant = lease.worker.identity.external_id
+    return proof | {
         "n_done": n_done(batch, lease.worker_id),
         "minutes_left": max(0, (lease.expires_at - now()) // timedelta(minutes=1)),
         "finish_address": _address("finish", batch, urlencode({"worker": participant})),
@@ -117,20 +155,26 @@ def page_of_lease(lease: Lease) -> dict[str, object]:
 
 def work_token(lease: Lease) -> str:
     """What the page of a lease must send back with the answer. Signed, so nothing has to be stored to check it."""
-    return signing.Signer(salt=TOKEN_SALT).sign(lease.public_id)
+    bound_to = [lease.public_id, *([lease.assignment.external_id] if lease.assignment else [])]
+    return signing.Signer(salt=TOKEN_SALT).sign("/".join(bound_to))
 
 
 def lease_of_token(token: str, hit_public_id: str) -> Lease:
-    """The lease a token was made for, if that lease is on this HIT.
+    """The lease a token was made for, if that lease is on this HIT, with the assignment that it was made for.
 
-    Raises ForeignToken for a token that is forged, or of another HIT.
+    Raises ForeignToken for a token that is forged, or of another HIT, or of an assignment that is long over.
     """
     try:
-        lease_public_id = signing.Signer(salt=TOKEN_SALT).unsign(token)
-        return Lease.objects.select_related("hit__batch__settings", "worker__identity").get(
-            public_id=lease_public_id, hit__public_id=hit_public_id
+        lease_id, _, assignment_id = signing.Signer(salt=TOKEN_SALT).unsign(token).partition("/")
+        lease = Lease.objects.select_related("hit__batch__settings", "worker__identity").get(
+            public_id=lease_id, hit__public_id=hit_public_id
         )
-    except (signing.BadSignature, UnicodeError, Lease.DoesNotExist):
+        if not lease.takes_slot:
+            lease.assignment = lease.assignments.get(external_id=assignment_id)
+            if lease.expires_at + LISTED_WITHIN < now():
+                raise signing.BadSignature("too old")
+        return lease
+    except (signing.BadSignature, UnicodeError, Lease.DoesNotExist, Assignment.DoesNotExist):
         raise ForeignToken(
             "This page's work token is not valid for this piece of work. Nothing was stored. "
             "Open the study again from the address you were given."

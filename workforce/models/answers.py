@@ -28,6 +28,8 @@ class Lease(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    # Under which of its assignments a page is shown or sent, for as long as that takes; no column.
+    assignment: "Assignment | None" = None
 
     class Meta:
         constraints = [
