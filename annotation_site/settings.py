@@ -126,7 +126,8 @@ def requester() -> dict:
         # Nobody publishes how many calls MTurk takes. Of all processes together.
         "calls_per_second": env_int("MTURK_CALLS_PER_SECOND", 50 if is_ours else 3, lowest=1),
         "counters_every": 5 if is_ours else 60,
-        "retry_mode": "adaptive",
+        # Of boto3. Adaptive slows down by itself where it is throttled; our own marketplace does that on purpose only.
+        "retry_mode": "standard" if is_ours else "adaptive",
     }
 
 

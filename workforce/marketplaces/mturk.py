@@ -1,7 +1,7 @@
 """The requester's side of a marketplace that speaks the MTurk API (2017-01-17), through boto3. Nothing here writes.
 
 What was measured of boto3: it fills no UniqueRequestToken, and sends a call up to five times when its answer is lost.
-So every call that changes something is given a stored token (see workforce.outbox).
+So what changes something comes from the outbox with a stored token, and is sent once.
 """
 
 import re
@@ -23,7 +23,10 @@ from workforce.outbox.actions import take_turn
 PAGE = 100
 REGION = "us-east-1"
 BUCKET = "mturk"
-CONNECT_SECONDS, READ_SECONDS, MOST_TRIES = 5, 15, 3
+CONNECT_SECONDS, READ_SECONDS = 5, 15
+# Of what only reads. What changes something is tried once at a time: the outbox repeats it, and knows that it does.
+TRIES_OF_READS = 3
+READS = ("Get", "List")
 # As messages end: the time, in sandboxes with a blank and an s.
 STAMP = re.compile(r"\s*\(\d{10,}( s)?\)$")
 # Of a worker. Messages may quote it, logs and tables of ours must not.
@@ -77,7 +80,7 @@ class Handed:
 def call(op: str, **parameters: Any) -> dict[str, Any]:
     """Carry out an operation. Raises Refused, Throttled, Unreachable or Ambiguous; no message names a worker."""
     try:
-        return getattr(client(), snake(op))(**parameters)
+        return getattr(client(TRIES_OF_READS if op.startswith(READS) else 1), snake(op))(**parameters)
     except ClientError as error:
         raise _of_client_error(error) from None
     except (EndpointConnectionError, ConnectTimeoutError) as error:
@@ -190,7 +193,7 @@ def named_hit(message: str) -> str | None:
 
 
 @lru_cache
-def client() -> Any:
+def client(tries: int) -> Any:
     """One per process. The address comes from the settings alone: whoever chose it could send us anywhere."""
     made = boto3.session.Session().client(
         "mturk",
@@ -199,7 +202,7 @@ def client() -> Any:
         aws_access_key_id=settings.MTURK["access_key_id"],
         aws_secret_access_key=settings.MTURK["secret_access_key"],
         config=Config(
-            retries={"mode": settings.MTURK["retry_mode"], "total_max_attempts": MOST_TRIES},
+            retries={"mode": settings.MTURK["retry_mode"], "total_max_attempts": tries},
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
         ),

@@ -120,7 +120,7 @@ def _done_before(call: Call, refusal: mturk.Refused) -> Response | None:
     if call.op == "CreateHITWithHITType" and "alreadyexists" in refusal.code.lower():
         named = mturk.named_hit(refusal.message)
         return {"HIT": {"HITId": named}} if named else _found_hit(call)
-    if call.op == "SendBonus" and call.attempts > 1 and _has_bonus(call):
+    if call.op == "SendBonus" and _has_bonus(call):
         return {}
     if call.op == "CreateQualificationType":
         found = mturk.own_qualification_type(call.payload["Name"])

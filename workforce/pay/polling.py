@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -33,18 +35,38 @@ def poll_assignments(seconds: float = SECONDS_A_RUN) -> int:
         if not mine or not MarketplaceHIT.objects.filter(finished_at=None).exists():
             return asked
         try:
-            count_handed_in()
-            end = time.monotonic() + seconds
-            while time.monotonic() < end and (found := to_poll(HITS_AT_ONCE)):
-                for made in found:
-                    poll(made)
-                    asked += 1
-        except mturk.EndpointError as error:
-            log.warning("The marketplace was not asked to the end; the next run goes on: %s", error)
+            asked = ask_about_hits(seconds)
+        except mturk.Unreachable as error:
+            log.warning("The marketplace cannot be reached; the next run asks again: %s", error)
         orphan_unlisted()
         for terms in Terms.objects.filter(expires_at__gt=now(), batch__closed_at=None):
             top_up(terms=terms)
     return asked
+
+
+def ask_about_hits(seconds: float) -> int:
+    asked = 0
+    end = time.monotonic() + seconds
+    with tolerated("the counters"):
+        count_handed_in()
+    failed: set[int] = set()
+    while time.monotonic() < end and (found := [made for made in to_poll(HITS_AT_ONCE) if made.pk not in failed]):
+        for made in found:
+            failed.add(made.pk)
+            with tolerated(made.external_id):
+                poll(made)
+                failed.discard(made.pk)
+                asked += 1
+    return asked
+
+
+@contextmanager
+def tolerated(what: str) -> Iterator[None]:
+    """What one question ran into concerns that one; a marketplace that is away concerns all."""
+    try:
+        yield
+    except (mturk.Refused, mturk.Throttled, mturk.Ambiguous) as error:
+        log.warning("The marketplace did not tell about %s; the next run asks again: %s", what, error)
 
 
 def count_handed_in() -> None:

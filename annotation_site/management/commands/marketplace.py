@@ -177,7 +177,7 @@ def terms_named(text: str) -> Terms:
 def assignment_named(external_id: str) -> ListedAssignment:
     found = ListedAssignment.objects.filter(external_id=external_id).select_related("marketplace_hit__terms").first()
     if found is None:
-        raise CommandError(f"The marketplace has listed no assignment {external_id!r}. ./manage marketplace reconcile asks")
+        raise CommandError(f"The marketplace has not listed {external_id!r} yet. ./manage marketplace reconcile")
     return found
 
 
