@@ -28,11 +28,12 @@ from tests.factories import (
     unique,
 )
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid
+from tests.workforce.marketplace_breakers import BREAKERS as MARKETPLACE_BREAKERS
 from workforce.actions import exclude_submission, submit
 from workforce.models import HIT, Assignment, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 
 ROOMS = ("catalog", "workforce", "contains_task", "classify_task", "candidates")
-BREAKERS: dict[str, Callable[[], object]] = {}
+BREAKERS: dict[str, Callable[[], object]] = dict(MARKETPLACE_BREAKERS)
 
 
 def breaks(name: str) -> Callable:

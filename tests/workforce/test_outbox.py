@@ -1,0 +1,160 @@
+"""Whose turn it is to call, and what becomes of a call."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from catalog.reads import now
+from tests.threads import in_threads
+from tests.workforce.marketplace_breakers import entry
+from workforce.models import Call, LedgerEntry, RateLimit
+from workforce.outbox.actions import (
+    claim_call,
+    complete,
+    decide,
+    give_up,
+    is_due,
+    put_off,
+    renew_token,
+    take_turn,
+    token_is_forgotten,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def decided(purpose: str = "bonus:1", op: str = "SendBonus") -> Call:
+    return decide(op=op, purpose=purpose, payload={"BonusAmount": "0.10"})[0]
+
+
+def test_a_purpose_is_decided_once():
+    first, is_new = decide(op="SendBonus", purpose="bonus:1", payload={"BonusAmount": "0.10"})
+    again, is_new_again = decide(op="SendBonus", purpose="bonus:1", payload={"BonusAmount": "0.20"})
+    assert (first.pk, is_new, is_new_again) == (again.pk, True, False)
+    assert Call.objects.get().payload == {"BonusAmount": "0.10"}
+
+
+def test_a_claimed_call_counts_as_tried_before_it_is_sent():
+    call = decided()
+    claimed = claim_call()
+    assert (claimed.pk, claimed.was_unsure) == (call.pk, False)
+    stored = Call.objects.get()
+    assert (stored.state, stored.attempts, stored.unique_token) == ("unsure", 1, call.unique_token)
+    assert stored.next_try > now() + timedelta(minutes=1)
+
+
+def test_nobody_else_gets_a_claimed_call_until_its_sender_must_be_dead():
+    decided()
+    claim_call()
+    assert claim_call() is None
+    Call.objects.update(next_try=now() - timedelta(seconds=1))
+    assert claim_call().was_unsure
+
+
+def test_a_call_that_failed_for_sure_waits_and_an_ambiguous_one_stays_unsure_with_its_token():
+    call = decided()
+    for unsure, state in ((False, "waiting"), (True, "unsure")):
+        Call.objects.update(next_try=now())
+        put_off(call=claim_call(), error="The connection broke.", unsure=unsure)
+        stored = Call.objects.get()
+        assert (stored.state, stored.unique_token) == (state, call.unique_token)
+        assert stored.next_try > now()
+
+
+def test_pauses_between_tries_grow_and_stay_below_a_limit():
+    decided()
+    pauses = []
+    for _ in range(9):
+        Call.objects.update(next_try=now())
+        put_off(call=claim_call(), error="", unsure=True)
+        pauses.append((Call.objects.get().next_try - now()).total_seconds())
+    assert pauses == sorted(pauses)
+    assert 0.5 < pauses[0] < 1.5
+    assert 55 < pauses[-1] <= 60
+
+
+def test_a_call_is_completed_once_however_often_that_is_noted():
+    decided()
+    call = claim_call()
+    assert complete(call=call)
+    assert not complete(call=call)
+    assert Call.objects.get().state == "done"
+
+
+def test_what_is_done_is_not_put_off_again():
+    decided()
+    call = claim_call()
+    complete(call=call)
+    put_off(call=call, error="A slower answer.", unsure=True)
+    assert Call.objects.get().state == "done"
+
+
+def test_a_refused_call_is_not_sent_again():
+    decided()
+    give_up(call=claim_call(), error="InvalidParameterValue")
+    Call.objects.update(next_try=now())
+    assert claim_call() is None
+
+
+def test_a_token_is_forgotten_after_a_day_and_then_renewed():
+    decided()
+    call = claim_call()
+    assert not token_is_forgotten(call)
+    call.first_tried_at = now() - timedelta(hours=23, minutes=1)
+    assert token_is_forgotten(call)
+    before = call.unique_token
+    renew_token(call=call)
+    assert call.unique_token != before
+    assert not token_is_forgotten(call)
+
+
+def test_calls_beyond_the_rate_wait_for_their_turn_one_after_the_other():
+    waits = [take_turn(name="test", per_second=4) for _ in range(8)]
+    assert waits[:4] == [0, 0, 0, 0]
+    assert waits[4:] == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=0.2)
+
+
+def test_a_quiet_time_is_not_saved_up():
+    take_turn(name="test", per_second=4)
+    RateLimit.objects.update(filled_at=now() - timedelta(hours=1))
+    waits = [take_turn(name="test", per_second=4) for _ in range(6)]
+    assert sum(wait == 0 for wait in waits) <= 5
+    assert waits[-1] > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_processes_together_keep_the_rate():
+    waits = in_threads(30, lambda _: take_turn(name="test", per_second=10))
+    assert sum(wait == 0 for wait in waits) <= 11
+    assert 1.0 < max(waits) <= 2.1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_senders_each_gets_another_call():
+    for number in range(12):
+        decided(f"bonus:{number}")
+    claimed = in_threads(16, lambda _: claim_call())
+    ids = [call.pk for call in claimed if call is not None]
+    assert len(ids) == len(set(ids))
+    assert len(ids) >= 1
+    while (call := claim_call()) is not None:
+        ids.append(call.pk)
+    assert len(ids) == len(set(ids)) == 12
+
+
+def test_what_is_done_every_so_often_is_due_once_in_that_time():
+    assert is_due(name="counters", every_seconds=60)
+    assert not is_due(name="counters", every_seconds=60)
+    RateLimit.objects.update(filled_at=now() - timedelta(seconds=61))
+    assert is_due(name="counters", every_seconds=60)
+
+
+@pytest.mark.parametrize("change", ["update", "delete"])
+def test_the_ledger_only_grows(change):
+    row = entry()
+    with pytest.raises(IntegrityError, match="never changed or removed"), transaction.atomic():
+        rows = LedgerEntry.objects.filter(pk=row.pk)
+        rows.update(amount=Decimal("0.01")) if change == "update" else rows.delete()
+    assert LedgerEntry.objects.get().amount == Decimal("0.10")
