@@ -142,7 +142,8 @@ def settle(*, hit: HIT, at: datetime) -> None:
     hit.status = next_status(
         hit.status, n_available=hit.n_available, n_pending=hit.n_pending, expired=hit.expires_at <= at
     )
-    wanted = hit.promised_cents + (hit.n_available * unit_cost(hit) if hit.is_live else 0)
+    is_open = hit.is_live and hit.expires_at > at
+    wanted = hit.promised_cents + (hit.n_available * unit_cost(hit) if is_open else 0)
     if more := wanted - hit.held_cents:
         kind = Kind.HOLD if more > 0 else Kind.RELEASE
         book(requester_id=hit.requester_id, movements=[(kind, -more, more)], at=at, hit=hit if hit.pk else None)

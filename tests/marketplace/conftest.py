@@ -12,7 +12,8 @@ from django.conf import settings
 HERE = Path(__file__).parent
 WRAPPER = "test_in_its_own_settings.py"
 OWN = settings.ROOT_URLCONF == "marketplace.urls"
-collect_ignore = [WRAPPER] if OWN else [path.name for path in HERE.glob("test_*.py") if path.name != WRAPPER]
+OTHERS = [path.name for path in HERE.glob("*.py") if path.name not in (WRAPPER, "conftest.py", "__init__.py")]
+collect_ignore = [WRAPPER] if OWN else OTHERS
 
 if OWN:
     from tests.marketplace.parties import Endpoint, Lab, running_endpoint

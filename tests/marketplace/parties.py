@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from urllib.parse import quote
@@ -16,12 +17,17 @@ from urllib.parse import quote
 import boto3
 from botocore.config import Config
 from django.conf import settings
+from django.db.models import Sum
 
 from marketplace.actions import create_access_key, create_requester, create_worker
+from marketplace.clock import now
 from marketplace.endpoint.signatures import secret_of
+from marketplace.faults.actions import advance_clock
 from marketplace.hits.actions import create_hit, create_hit_type
 from marketplace.ledger.actions import deposit
 from marketplace.models import HIT, Assignment, HITType, Requester, Worker
+from marketplace.overdue.actions import catch_up
+from marketplace.reads import balances
 from marketplace.work.actions import accept_hit, submit_assignment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,17 +77,32 @@ def make_hit_type(requester: Requester, **values) -> HITType:
     return create_hit_type(requester=requester, **(defaults | values))
 
 
-def make_hit(hit_type: HITType | None = None, max_assignments: int = 1, lifetime_seconds: int = 86_400, **values) -> HIT:
-    hit_type = hit_type or make_hit_type(make_requester())
-    return create_hit(
-        hit_type=hit_type, question=QUESTION, max_assignments=max_assignments, lifetime_seconds=lifetime_seconds, **values
-    )
+def make_hit(hit_type: HITType | None = None, max_assignments: int = 1, **values) -> HIT:
+    values = {"question": QUESTION, "lifetime_seconds": 86_400} | values
+    return create_hit(hit_type=hit_type or make_hit_type(make_requester()), max_assignments=max_assignments, **values)
 
 
 def hand_in(hit: HIT, worker: Worker | None = None, **fields: str) -> Assignment:
     """Accept and submit."""
     assignment = accept_hit(worker=worker or make_worker(), hit=hit)
     return submit_assignment(assignment_id=assignment.public_id, fields=(fields or {"label": "cat"}).items())
+
+
+def later(**delta: float) -> None:
+    """Move the clock ahead, later(days=3), and let happen what is due by then."""
+    advance_clock(seconds=int(timedelta(**delta).total_seconds()))
+    catch_up(now())
+
+
+def check_ledger(requester: Requester) -> None:
+    """The sum of the rows is the balance, the HITs hold what is held, and every approved assignment is paid once."""
+    sums = requester.entries.aggregate(available=Sum("available"), held=Sum("held"))
+    assert (sums["available"] or 0, sums["held"] or 0) == balances(requester)
+    assert requester.hits.aggregate(held=Sum("held_cents"))["held"] in (None, balances(requester)[1])
+    for hit in requester.hits.all():
+        rewards = hit.entries.filter(kind="reward").values_list("assignment", flat=True)
+        approved = hit.assignments.filter(status="Approved").values_list("pk", flat=True)
+        assert sorted(rewards) == sorted(approved)
 
 
 class Lab:
@@ -128,8 +149,7 @@ class Endpoint:
 
     def later(self, **delta: float) -> None:
         """Move the marketplace's clock ahead: later(days=3)."""
-        seconds = {"days": 86_400, "hours": 3600, "minutes": 60, "seconds": 1}
-        self.post("/faults/clock/", seconds=int(sum(seconds[unit] * n for unit, n in delta.items())))
+        self.post("/faults/clock/", seconds=int(timedelta(**delta).total_seconds()))
 
 
 def free_port() -> int:
@@ -155,7 +175,8 @@ def running_endpoint(database: dict, **environment: str) -> Iterator[str]:
         "MARKETPLACE_FAULTS": "yes",
         "LOG_LEVEL": "WARNING",
     }
-    process = subprocess.Popen([sys.executable, "-m", "marketplace", "serve"], cwd=ROOT, env=os.environ | given | environment)
+    words = [sys.executable, "-m", "marketplace", "serve"]
+    process = subprocess.Popen(words, cwd=ROOT, env=os.environ | given | environment)
     try:
         wait_for(port, process)
         yield url

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from django.conf import settings
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DOCTESTS = ["prices.py", "states.py", "work/answers.py"]
 WORDS = ["-m", "pytest", "--ds=marketplace.settings", "-q", "-p", "no:cacheprovider"]
 
 
@@ -17,7 +19,8 @@ def test_the_marketplace_passes_its_tests_under_its_own_settings():
     url = f"postgres://{server['USER']}@{quote(server['HOST'], safe='')}/marketplace"
     environment = os.environ | {"MARKETPLACE_DATABASE_URL": url}
     done = subprocess.run(
-        [sys.executable, *WORDS, str(HERE)], cwd=HERE.parents[1], env=environment, capture_output=True, text=True
-    )
+        [sys.executable, *WORDS, str(HERE), *(str(ROOT / "marketplace" / file) for file in DOCTESTS)],
+        cwd=ROOT, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
     print(done.stdout.strip().splitlines()[-1])
     assert done.returncode == 0, done.stdout + done.stderr
