@@ -310,6 +310,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "take-in-recovered-grids": {
+        "task": "contains_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
+    },
+    "take-in-recovered-forms": {
+        "task": "classify_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
+    },
     "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
     "send-outbox": {"task": "workforce.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},
     "poll-assignments": {"task": "workforce.tasks.poll_assignments", "schedule": 5.0, "options": {"expires": 5}},

@@ -11,8 +11,9 @@ from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
 from classify_task.reads import standing_forms
 from classify_task.staged import ADD_FORMS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import open_batch, publish_hits, submit, withdraw_hits
+from workforce.actions import open_batch, publish_hits, settle_recovered, submit, withdraw_hits
 from workforce.models import Batch, Lease, Submission, Worker
+from workforce.reads import unread_recovered
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,34 @@ def cast_vote(*, submission: Submission) -> None:
         role=Role.REPEAT if repeated else Role.QUESTION,
         counted=not repeated and submission.state == Submission.State.CONFIRMED,
     )
+
+
+def take_in_recovered() -> int:
+    """Read the answers to forms that came through a marketplace alone; returns how many there were."""
+    waiting = list(unread_recovered(Batch.Kind.CLASSIFY))
+    for submission in waiting:
+        _record_recovered(submission=submission)
+    return len(waiting)
+
+
+@transaction.atomic
+def _record_recovered(*, submission: Submission) -> Submission:
+    """Turn a recovered answer into its vote, if it is an answer that the form allows. Twice adds nothing."""
+    settled = settle_recovered(submission=submission, answer=_recovered_answer(submission))
+    if "selected" in settled.answer:
+        cast_vote(submission=settled)
+    return settled
+
+
+def _recovered_answer(submission: Submission) -> dict | None:
+    copy = submission.answer["copy"]
+    try:
+        answer = {"selected": sorted(map(int, copy["selected"])), "main": int(copy["main"])}
+        check_answer(submission.hit.form, **answer)
+    except ValueError as error:  # no numbers, or InvalidAnswer
+        log.info("A recovered answer of HIT %s is none: %s", submission.hit_id, error)
+        return None
+    return answer
 
 
 @transaction.atomic

@@ -17,8 +17,9 @@ from catalog.models import Image, Label
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from contains_task.reads import cells_to_show
 from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import keep_from_former_workers, publish_hits, submit
+from workforce.actions import keep_from_former_workers, publish_hits, settle_recovered, submit
 from workforce.models import Batch, Lease, Submission, Worker
+from workforce.reads import image_handle, unread_recovered
 
 log = logging.getLogger(__name__)
 
@@ -217,6 +218,34 @@ def cast_votes(*, submission: Submission) -> None:
     cells = list(grid.cells.select_related("image").order_by("position"))
     counted_before = _counted_before(submission.worker_id, grid.label_id, cells)
     ContainsVote.objects.bulk_create([_vote(submission, grid, cell, selected, counted_before) for cell in cells])
+
+
+def take_in_recovered() -> int:
+    """Read the answers to grids that came through a marketplace alone; returns how many there were."""
+    waiting = list(unread_recovered(Batch.Kind.CONTAINS))
+    for submission in waiting:
+        _record_recovered(submission=submission)
+    return len(waiting)
+
+
+@transaction.atomic
+def _record_recovered(*, submission: Submission) -> Submission:
+    """Turn a recovered answer into votes, if its values are handles of the grid's images. Twice adds nothing."""
+    settled = settle_recovered(submission=submission, answer=_recovered_answer(submission))
+    if "selected" in settled.answer:
+        cast_votes(submission=settled)
+    return settled
+
+
+def _recovered_answer(submission: Submission) -> dict | None:
+    copy = submission.answer["copy"]
+    # The page may have been another lease's than the one on record: a restored database does not know it.
+    page = Lease(hit=submission.hit, public_id=copy["lease"])
+    image_of = {image_handle(page, cell.image.public_id): cell.image.public_id for cell in cells_to_show(page)}
+    ticked = copy["selected"]
+    if not image_of.keys() >= set(ticked):
+        return None
+    return {"shown": list(image_of.values()), "selected": sorted(image_of[handle] for handle in ticked)}
 
 
 def _counted_before(worker_id: int, label_id: int, cells: list[GridCell]) -> set[int]:

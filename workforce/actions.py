@@ -14,8 +14,7 @@ from catalog.models import Dataset, SettingsVersion
 from catalog.reads import current_settings, now
 from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
-from workforce.reads import known_worker, n_done, overdue_leases
-from workforce.staged import ADD_ANSWERS, ADD_HITS, ADD_WORKERS, DROP_STORED, FIND_STORED, FIND_WORKERS
+from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
 
 log = logging.getLogger(__name__)
 
@@ -291,6 +290,36 @@ def _first_state(lease: Lease, slot: Slot | None) -> str:
     return Submission.State.CONFIRMED if slot else Submission.State.SURPLUS
 
 
+def fill_free_slot(submission: Submission, **changed: object) -> None:
+    """Within a transaction that locked it: have a submission confirmed count, or be surplus if no slot is free."""
+    submission.slot = claim(FREE_OF_HIT, {"hit": submission.hit_id})
+    submission.state = Submission.State.CONFIRMED if submission.slot else Submission.State.SURPLUS
+    submission.aggregated_at = None
+    for name, value in changed.items():
+        setattr(submission, name, value)
+    submission.save(update_fields=["slot", "state", "aggregated_at", *changed])
+    if submission.slot is not None:
+        Slot.objects.filter(pk=submission.slot.pk).update(state=Slot.State.FILLED)
+
+
+@transaction.atomic
+def settle_recovered(*, submission: Submission, answer: dict | None) -> Submission:
+    """Put what a task room read from a recovered copy in its place: it fills a slot, or is surplus.
+
+    None: it could not be read. Then the submission is orphaned, and its slot is asked for again.
+    """
+    locked = Submission.objects.select_for_update(of=("self",), no_key=True).get(pk=submission.pk)
+    if not is_recovered(locked):
+        return locked
+    if answer is not None:
+        fill_free_slot(locked, answer=answer | locked.answer)
+        return locked
+    log.warning("The recovered answer of submission %s is no answer to its HIT.", locked.pk)
+    locked.state = Submission.State.ORPHANED
+    locked.save(update_fields=["state"])
+    return locked
+
+
 def _stored(lease: Lease, idempotency_key: str) -> Submission:
     if lease.submission.idempotency_key != idempotency_key:
         raise AlreadySubmitted("Your answer to this piece of work is already recorded. Go on to the next.")
@@ -340,42 +369,3 @@ def add_slots(*, hit: HIT, n_slots: int) -> None:
     """Ask for further answers to a HIT."""
     first = hit.slots.count()
     Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])
-
-
-# Answers given elsewhere; workforce.staged tells the columns of the staging table
-
-
-@transaction.atomic
-def find_stored_answers(*, staged: str) -> int:
-    """Mark the rows whose answer is stored already with its submission_id. Returns how many there are."""
-    return _run(FIND_STORED, staged)
-
-
-@transaction.atomic
-def load_staged_people(*, dataset: Dataset, staged: str) -> None:
-    """Drop the rows that are stored already, and find or make the workers of the others."""
-    _run(DROP_STORED, staged)
-    # The dataset's id, not its name: names are longer than a marketplace's may be.
-    marketplace = f"{Batch.Marketplace.REPLAY}:{dataset.pk}"
-    _run(ADD_WORKERS, staged, marketplace=marketplace)
-    _run(FIND_WORKERS, staged, marketplace=marketplace)
-
-
-@transaction.atomic
-def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
-    """Store answers as submissions to the HITs of one closed batch: whatever their number, they are all there is."""
-    batch = open_batch(dataset=dataset, kind=kind, marketplace=Batch.Marketplace.REPLAY)
-    closed_at = now()
-    _run(ADD_HITS, staged, batch=batch.pk, closed_at=closed_at)
-    key = {"batch": batch.pk, "settings": batch.settings_id, "now": closed_at}
-    _run(ADD_ANSWERS, staged, **key, reason="Excluded in the file it was loaded from.")
-    Batch.objects.filter(pk=batch.pk).update(closed_at=closed_at)
-    # So many rows at once make the planner's picture of the tables wrong until autovacuum comes by.
-    _run("ANALYZE workforce_hit, workforce_slot, workforce_submission", staged)
-    return batch
-
-
-def _run(statement: str, staged: str, **values: object) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(statement.format(staged=staged), values)
-        return cursor.rowcount

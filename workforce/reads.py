@@ -114,6 +114,17 @@ def not_aggregated(dataset: Dataset | None = None) -> QuerySet[Submission]:
     return found if dataset is None else found.filter(hit__batch__dataset=dataset)
 
 
+def is_recovered(submission: Submission) -> bool:
+    """Whether its answer came through a marketplace alone and its task room has not read it yet."""
+    return submission.state == Submission.State.PROVISIONAL and "selected" not in submission.answer
+
+
+def unread_recovered(kind: str) -> QuerySet[Submission]:
+    """The recovered answers to HITs of a kind that its task room has still to read, with their HITs."""
+    found = Submission.objects.filter(~Q(answer__has_key="selected"), state=Submission.State.PROVISIONAL)
+    return found.filter(hit__batch__kind=kind).select_related("hit").order_by("id")
+
+
 def pseudonym(dataset: Dataset, worker_id: int) -> str:
     """The name under which a worker appears in what leaves the site: keyed, so it cannot be guessed back."""
     return pseudonym_under(dataset.pseudonym_key, worker_id)

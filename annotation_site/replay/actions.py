@@ -24,8 +24,9 @@ from catalog.reads import labels_by_index
 from classify_task import actions as classify_actions
 from classify_task.models import Form
 from contains_task import actions as contains_actions
-from workforce.actions import find_stored_answers, load_staged_answers, load_staged_people, mark_for_aggregation
+from workforce.actions import mark_for_aggregation
 from workforce.reads import hits_with_open_slots, pseudonyms_of
+from workforce.replays.actions import find_stored_answers, load_staged_answers, load_staged_people
 
 STAGED = "staged_answer"
 # What every room reads and fills in is told in its staged.py.

@@ -9,7 +9,7 @@ from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
 from tests.factories import unique
 from tests.workforce.assignments_by_hand import external, make_assignment, make_offered_grid, make_turn, offer
-from workforce.actions import AlreadySubmitted, close_batch, expire_leases
+from workforce.actions import AlreadySubmitted, close_batch, expire_leases, settle_recovered
 from workforce.assignments import actions
 from workforce.assignments.actions import (
     AlreadyAnswered,
@@ -19,11 +19,11 @@ from workforce.assignments.actions import (
     accept,
     confirm,
     orphan_unlisted,
-    settle_recovered,
 )
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, MarketplaceHIT, Slot, Submission, Worker, WorkerIdentity
+from workforce.reads import image_handle
 
 pytestmark = pytest.mark.django_db
 
@@ -303,7 +303,9 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_recovered(offered,
     image = grid.cells.first().image.public_id
     copy = encode(copy_of(assignment.lease, {"selected": [image]}))
     outcome, submission = list_(assignment, copy)
-    assert (outcome, submission.state, submission.answer) == ("recovered", "provisional", {"copy": copy})
+    page = {"lease": assignment.lease.public_id, "selected": [image_handle(assignment.lease, image)], "main": ""}
+    submission.refresh_from_db()
+    assert (outcome, submission.state, submission.answer) == ("recovered", "provisional", {"copy": page})
     assert list_(assignment, copy) == ("recovered", submission)
     assignment.lease.refresh_from_db()
     assert assignment.lease.state == "submitted"

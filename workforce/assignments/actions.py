@@ -8,20 +8,19 @@ Locks: a lease is asked for person first, as everywhere; a verdict locks the sub
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.db import transaction
 
 from catalog.reads import now
-from workforce.actions import identify_worker
+from workforce.actions import fill_free_slot, identify_worker
 from workforce.assignments.ids import Turn
-from workforce.assignments.reads import is_known_hit, is_recovered, is_still_published
+from workforce.assignments.reads import is_known_hit, is_still_published
 from workforce.assignments.receipts import copy_of, is_receipt_of
-from workforce.free_slots import FREE_OF_HIT, claim
-from workforce.marketplaces.answer_copy import RECEIPT, AnswerCopy, BadCopy, decode, encode
-from workforce.models import HIT, Assignment, Lease, Slot, Submission, Worker
-from workforce.reads import share_is_done
+from workforce.marketplaces.answer_copy import RECEIPT, AnswerCopy, BadCopy, decode
+from workforce.models import HIT, Assignment, Lease, Submission, Worker
+from workforce.reads import is_recovered, share_is_done
 
 log = logging.getLogger(__name__)
 
@@ -158,8 +157,8 @@ def confirm(
 
     An answer of ours is confirmed if the receipt in `fields` (see Listed) is right, or if they are a copy of it: it
     fills a slot of the HIT, or is surplus when none is free. Without an answer of ours the copy is stored as recovered,
-    for `settle_recovered`. Whoever else held the same assignment before is not waited for any longer. Returns the
-    outcome, and the submission if it came from this assignment.
+    for the task room to read (`workforce.actions.settle_recovered`). Whoever else held the same assignment before is
+    not waited for any longer. Returns the outcome, and the submission if it came from this assignment.
     """
     worker = identify_worker(marketplace=hit.batch.marketplace, external_id=worker_id)
     listed = Listed(hit, worker, assignment_id, external_hit_id, fields)
@@ -208,7 +207,8 @@ def _verdict(
     if stored.state in (Submission.State.CONFIRMED, Submission.State.SURPLUS) or is_recovered(stored):
         return Assignment.Outcome.REPEATED, None
     if _is_proven(listed, assignment, stored):
-        return _fill_slot(stored), stored
+        fill_free_slot(stored)
+        return Assignment.Outcome(stored.state), stored
     # What the marketplace has of this person is not what was sent to us under their name: nobody's word counts.
     Submission.objects.filter(pk=stored.pk).update(state=Submission.State.ORPHANED)
     return Assignment.Outcome.UNREADABLE, None
@@ -235,19 +235,6 @@ def _copy_in(fields: Mapping[str, str]) -> AnswerCopy | None:
         return None
 
 
-def _fill_slot(submission: Submission, **changed: object) -> Assignment.Outcome:
-    slot = claim(FREE_OF_HIT, {"hit": submission.hit_id})
-    submission.slot = slot
-    submission.state = Submission.State.CONFIRMED if slot else Submission.State.SURPLUS
-    submission.aggregated_at = None
-    for name, value in changed.items():
-        setattr(submission, name, value)
-    submission.save(update_fields=["slot", "state", "aggregated_at", *changed])
-    if slot is not None:
-        Slot.objects.filter(pk=slot.pk).update(state=Slot.State.FILLED)
-    return Assignment.Outcome(submission.state)
-
-
 def _recover(listed: Listed) -> tuple[Assignment.Outcome, Submission | None]:
     copy = _copy_in(listed.fields)
     if copy is None or _is_foreign(copy, listed):
@@ -260,7 +247,7 @@ def _recover(listed: Listed) -> tuple[Assignment.Outcome, Submission | None]:
         lease=lease,
         settings_id=listed.hit.batch.settings_id,
         state=Submission.State.PROVISIONAL,
-        answer={"copy": encode(copy)},
+        answer={"copy": asdict(copy)},
         idempotency_key=f"recovered.{listed.assignment_id}",
         submitted_at=now(),
     )
@@ -295,26 +282,6 @@ def _unseen(listed: Listed, submission: Submission) -> Assignment:
         lease=submission.lease,
         created_at=now(),
     )
-
-
-@transaction.atomic
-def settle_recovered(*, submission: Submission, answer: dict | None) -> Submission:
-    """Put what a task room read from a recovered copy in its place: it fills a slot, or is surplus.
-
-    None: it could not be read. Then the submission is orphaned, and its slot is asked for again.
-    """
-    locked = Submission.objects.select_for_update(of=("self",), no_key=True).select_related("lease").get(
-        pk=submission.pk
-    )
-    if not is_recovered(locked):
-        return locked
-    if answer is None:
-        log.warning("The recovered answer of submission %s is no answer to its HIT.", locked.pk)
-        locked.state = Submission.State.ORPHANED
-        locked.save(update_fields=["state"])
-    else:
-        _fill_slot(locked, answer=answer | locked.answer)
-    return locked
 
 
 @transaction.atomic

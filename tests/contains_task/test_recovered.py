@@ -1,0 +1,96 @@
+"""Answers to grids and forms that came through a marketplace alone, while this site was away."""
+
+import pytest
+
+from aggregation.actions import aggregate
+from classify_task.models import ClassifyVote
+from classify_task.tasks import take_in_recovered as take_in_recovered_forms
+from contains_task.models import ContainsVote
+from contains_task.tasks import take_in_recovered as take_in_recovered_grids
+from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, offer
+from workforce.assignments.actions import confirm
+from workforce.models import Assignment, Slot, Submission
+from workforce.reads import image_handle
+
+pytestmark = pytest.mark.django_db
+
+
+def listed_with(assignment: Assignment, selected: str, **more: str) -> Submission:
+    """The marketplace lists an assignment whose page could reach the marketplace only."""
+    outcome, submission = confirm(
+        hit=assignment.lease.hit,
+        external_hit_id=assignment.external_hit_id,
+        assignment_id=assignment.external_id,
+        worker_id=assignment.worker.identity.external_id,
+        fields={"lease": assignment.lease.public_id, "selected": selected} | more,
+    )
+    assert outcome == "recovered"
+    return submission
+
+
+@pytest.fixture
+def grid_assignment() -> Assignment:
+    grid, external_hit_id = make_offered_grid(n_images=3, n_slots=1)
+    return make_assignment(grid.hit, external_hit_id)
+
+
+@pytest.fixture
+def form_assignment() -> Assignment:
+    dataset = make_dataset(classify_answers=1)
+    make_batch(dataset, kind="classify", marketplace="mturk")
+    form = make_form(labels=(0, 1, 2), image=make_images(dataset, 1)[0])
+    return make_assignment(form.hit, offer(form.hit))
+
+
+def handles(assignment: Assignment) -> dict[str, int]:
+    cells = assignment.lease.hit.grid.cells.select_related("image")
+    return {image_handle(assignment.lease, cell.image.public_id): cell.image_id for cell in cells}
+
+
+def test_a_recovered_grid_becomes_votes_that_count(grid_assignment):
+    handle, image_id = next(iter(handles(grid_assignment).items()))
+    submission = listed_with(grid_assignment, handle)
+    aggregate()
+    assert not ContainsVote.objects.exists()
+    take_in_recovered_grids()
+    take_in_recovered_grids()
+    submission.refresh_from_db()
+    assert submission.state == "confirmed"
+    assert len(submission.answer["shown"]) == 3
+    assert ContainsVote.objects.filter(counted=True).count() == 3
+    assert list(ContainsVote.objects.filter(selected=True).values_list("image", flat=True)) == [image_id]
+    assert aggregate() == 1
+
+
+def test_a_recovered_grid_with_nothing_ticked_is_an_answer(grid_assignment):
+    listed_with(grid_assignment, "none")
+    take_in_recovered_grids()
+    assert ContainsVote.objects.filter(counted=True, selected=False).count() == 3
+
+
+def test_values_that_are_no_handles_of_the_grid_are_no_answer(grid_assignment):
+    submission = listed_with(grid_assignment, f"{next(iter(handles(grid_assignment)))} invented")
+    take_in_recovered_grids()
+    submission.refresh_from_db()
+    assert submission.state == "orphaned"
+    assert not ContainsVote.objects.exists()
+    assert Slot.objects.get().state == "free"
+
+
+def test_a_recovered_form_becomes_a_vote_that_counts(form_assignment):
+    submission = listed_with(form_assignment, "2 0", main="2")
+    take_in_recovered_forms()
+    take_in_recovered_forms()
+    submission.refresh_from_db()
+    vote = ClassifyVote.objects.get()
+    assert (submission.state, vote.selected, vote.main, vote.counted) == ("confirmed", [0, 2], 2, True)
+
+
+@pytest.mark.parametrize(("selected", "main"), [("0 1", ""), ("0", "1"), ("0 7", "0"), ("x", "0"), ("none", "0")])
+def test_what_the_form_does_not_allow_is_no_answer(form_assignment, selected, main):
+    submission = listed_with(form_assignment, selected, main=main)
+    take_in_recovered_forms()
+    submission.refresh_from_db()
+    assert submission.state == "orphaned"
+    assert not ClassifyVote.objects.exists()

@@ -1,0 +1,1 @@
+"""Answers that were given elsewhere, loaded as they are."""

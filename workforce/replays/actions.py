@@ -1,0 +1,45 @@
+"""Storing answers that were given elsewhere; workforce.staged tells the columns of the staging table."""
+
+from django.db import connection, transaction
+
+from catalog.models import Dataset
+from catalog.reads import now
+from workforce.actions import open_batch
+from workforce.models import Batch
+from workforce.staged import ADD_ANSWERS, ADD_HITS, ADD_WORKERS, DROP_STORED, FIND_STORED, FIND_WORKERS
+
+
+@transaction.atomic
+def find_stored_answers(*, staged: str) -> int:
+    """Mark the rows whose answer is stored already with its submission_id. Returns how many there are."""
+    return _run(FIND_STORED, staged)
+
+
+@transaction.atomic
+def load_staged_people(*, dataset: Dataset, staged: str) -> None:
+    """Drop the rows that are stored already, and find or make the workers of the others."""
+    _run(DROP_STORED, staged)
+    # The dataset's id, not its name: names are longer than a marketplace's may be.
+    marketplace = f"{Batch.Marketplace.REPLAY}:{dataset.pk}"
+    _run(ADD_WORKERS, staged, marketplace=marketplace)
+    _run(FIND_WORKERS, staged, marketplace=marketplace)
+
+
+@transaction.atomic
+def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
+    """Store answers as submissions to the HITs of one closed batch: whatever their number, they are all there is."""
+    batch = open_batch(dataset=dataset, kind=kind, marketplace=Batch.Marketplace.REPLAY)
+    closed_at = now()
+    _run(ADD_HITS, staged, batch=batch.pk, closed_at=closed_at)
+    key = {"batch": batch.pk, "settings": batch.settings_id, "now": closed_at}
+    _run(ADD_ANSWERS, staged, **key, reason="Excluded in the file it was loaded from.")
+    Batch.objects.filter(pk=batch.pk).update(closed_at=closed_at)
+    # So many rows at once make the planner's picture of the tables wrong until autovacuum comes by.
+    _run("ANALYZE workforce_hit, workforce_slot, workforce_submission", staged)
+    return batch
+
+
+def _run(statement: str, staged: str, **values: object) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(staged=staged), values)
+        return cursor.rowcount
