@@ -37,13 +37,19 @@ def site(transactional_db, settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def browser(site, monkeypatch) -> Iterator[Browser]:
+def browser_flags() -> list[str]:
+    """What a file of tests wants of its browser besides."""
+    return []
+
+
+@pytest.fixture
+def browser(site, browser_flags, monkeypatch) -> Iterator[Browser]:
     # Playwright runs an event loop in this thread, which Django takes for asynchronous code.
     monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert program, "The browser tests need Chromium: ./test installs it."
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS + browser_flags)
         yield chromium
         chromium.close()
         # Beside that loop the test had a database connection of its own, which nobody else would close.

@@ -1,0 +1,242 @@
+"""A HIT in a marketplace's frame, in a real browser: the marketplace on 127.0.0.1, the page in the frame on localhost.
+
+To the browser these are two sites, and it is told to refuse cookies of the one in the frame.
+"""
+
+import threading
+from collections.abc import Iterator
+from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from contains_task.models import ContainsVote
+from contains_task.tasks import take_in_recovered
+from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
+from workforce.assignments.actions import confirm
+from workforce.models import HIT, Lease, Submission
+from workforce.reads import image_handle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
+ARRIVED = "The HIT has been submitted"
+
+
+class Parent(ThreadingHTTPServer):
+    """As much of a marketplace's worker site as a frame meets: the page around it, and where it hands over."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Site)
+        self.submitted: list[dict[str, str]] = []
+        self.origins: list[str] = []
+        self.origin = f"http://127.0.0.1:{self.server_port}"
+
+    def page_around(self, address: str) -> str:
+        return f"{self.origin}/?{urlencode({'frame': address})}"
+
+
+class _Site(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        frame = dict(parse_qsl(urlsplit(self.path).query)).get("frame", "")
+        content = f'<iframe src="{escape(frame)}" width="1000" height="700"></iframe>' if frame else ""
+        self.answer("<!doctype html><title>Work</title><link rel=icon href=data:,>" + content)
+
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.submitted.append(dict(parse_qsl(sent, keep_blank_values=True)) | {"path": self.path})
+        self.server.origins.append(self.headers["Origin"])
+        self.answer(f"<!doctype html><p>{ARRIVED}</p>")
+
+    def answer(self, content: str) -> None:
+        body = content.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: object) -> None:
+        """Not to the console."""
+
+
+@pytest.fixture
+def parent(site, settings) -> Iterator[Parent]:
+    server = Parent()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    settings.MARKETPLACE_SITES = settings.WORKER_FRAME_ANCESTORS = [server.origin]
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def hit(site) -> tuple[HIT, str]:
+    grid, external_hit_id = make_offered_grid(n_images=3, n_slots=2)
+    return grid.hit, external_hit_id
+
+
+@pytest.fixture
+def browser_flags() -> list[str]:
+    return [WITHOUT_FOREIGN_COOKIES]
+
+
+class Work:
+    """One person's turn at a HIT, in a page of the marketplace."""
+
+    def __init__(self, page: Page, parent: Parent, settings, hit: HIT, external_hit_id: str, kind="contains") -> None:
+        self.page, self.parent, self.hit = page, parent, hit
+        self.place = f"{settings.WORKER_ORIGIN}/{kind}/{hit.public_id}/"
+        self.ids = {
+            "assignmentId": external("3ASG"), "hitId": external_hit_id, "workerId": external("AWORKER"),
+            "turkSubmitTo": parent.origin + "/",
+        }  # fmt: skip
+
+    @property
+    def frame(self) -> FrameLocator:
+        return self.page.frame_locator("iframe")
+
+    def open(self, **changed: str) -> None:
+        self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
+
+    def tick_first(self) -> str:
+        lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
+        handle = image_handle(lease, self.hit.grid.cells.first().image.public_id)
+        self.frame.locator(f"label:has(input[value='{handle}']) img").click()
+        return handle
+
+    def hand_in(self) -> None:
+        self.frame.get_by_role("button", name="Hand in").click()
+
+    def expect_arrived(self) -> dict[str, str]:
+        expect(self.frame.get_by_text(ARRIVED)).to_be_visible()
+        (fields,) = self.parent.submitted
+        assert fields["path"] == "/mturk/externalSubmit"
+        assert fields["assignmentId"] == self.ids["assignmentId"]
+        return fields
+
+    def listed(self) -> str:
+        """What our side makes of what arrived at the marketplace."""
+        return confirm(
+            hit=self.hit,
+            external_hit_id=self.ids["hitId"],
+            assignment_id=self.ids["assignmentId"],
+            worker_id=self.ids["workerId"],
+            fields=self.parent.submitted[-1],
+        )[0]
+
+
+@pytest.fixture
+def work(open_page, parent, settings, hit) -> Work:
+    return Work(open_page(), parent, settings, *hit)
+
+
+def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_reload_and_back(work):
+    work.open(assignmentId="ASSIGNMENT_ID_NOT_AVAILABLE", workerId="")
+    expect(work.frame.get_by_text("Accept the HIT on the marketplace")).to_be_visible()
+    expect(work.frame.get_by_role("button", name="Hand in")).to_have_count(0)
+    expect(work.frame.get_by_role("checkbox").first).to_be_disabled()
+    assert not Lease.objects.exists()
+
+    work.open()
+    handle = work.tick_first()
+    expect(work.frame.get_by_role("status")).to_have_text("1 of 3 ticked")
+    work.page.reload()
+    work.page.go_back()
+    work.page.go_forward()
+    box = work.frame.locator(f"input[value='{handle}']")
+    expect(box).to_be_visible()
+    if not box.is_checked():
+        work.tick_first()
+    work.hand_in()
+    fields = work.expect_arrived()
+    assert (fields["selected"], len(fields["receipt"])) == (handle, 64)
+    assert work.parent.origins == [work.place.rpartition("/contains")[0]]
+    assert Submission.objects.get().state == "provisional"
+    assert work.listed() == "confirmed"
+    assert work.page.context.cookies() == []
+
+
+def test_without_a_script_the_page_leads_on_by_two_buttons(open_page, parent, settings, hit):
+    work = Work(open_page(java_script_enabled=False), parent, settings, *hit)
+    work.open()
+    handle = work.tick_first()
+    work.hand_in()
+    work.frame.get_by_role("button", name="Hand in to the marketplace").click()
+    assert work.expect_arrived()["selected"] == handle
+    assert work.listed() == "confirmed"
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_a_double_click_hands_in_once(with_script, open_page, parent, settings, hit):
+    work = Work(open_page(java_script_enabled=with_script), parent, settings, *hit)
+    work.open()
+    work.frame.get_by_role("button", name="Hand in").dblclick()
+    if not with_script:
+        work.frame.get_by_role("button", name="Hand in to the marketplace").click()
+    work.expect_arrived()
+    assert Submission.objects.count() == 1
+    assert ContainsVote.objects.count() == 3
+
+
+def test_a_form_is_handed_in(open_page, parent, settings):
+    dataset = make_dataset(classify_answers=1)
+    make_batch(dataset, kind="classify", marketplace="mturk")
+    form = make_form(labels=(0, 1), image=make_images(dataset, 1)[0])
+    work = Work(open_page(), parent, settings, form.hit, offer(form.hit), kind="classify")
+    work.open()
+    work.frame.get_by_role("checkbox", name="thing 0").check()
+    work.frame.get_by_role("checkbox", name="thing 1").check()
+    work.frame.get_by_role("radio", name="Main object: thing 1").check()
+    work.hand_in()
+    fields = work.expect_arrived()
+    assert (fields["selected"], fields["main"]) == ("0 1", "1")
+    assert work.listed() == "confirmed"
+
+
+def test_who_is_offline_for_a_while_keeps_the_answer_and_hands_in_once(work, open_page):
+    work.open()
+    handle = work.tick_first()
+    work.page.context.set_offline(True)
+    work.hand_in()
+    expect(work.frame.get_by_role("status")).to_contain_text("You are offline")
+    # Longer than all tries together would take if the browser did not know.
+    work.page.wait_for_timeout(10_000)
+    assert work.parent.submitted == []
+    work.page.context.set_offline(False)
+    assert work.expect_arrived()["selected"] == handle
+    assert Submission.objects.count() == 1
+    forget_failed_requests(open_page)
+
+
+def test_while_our_site_is_away_the_marketplace_takes_the_whole_answer(work, open_page, site):
+    work.open()
+    handle = work.tick_first()
+    work.page.route(work.place + "**", lambda route: route.abort())
+    work.hand_in()
+    fields = work.expect_arrived()
+    assert (fields["selected"], "receipt" in fields) == (handle, False)
+    assert not Submission.objects.exists()
+    assert work.listed() == "recovered"
+    take_in_recovered()
+    assert Submission.objects.get().state == "confirmed"
+    assert ContainsVote.objects.filter(selected=True, counted=True).count() == 1
+    forget_failed_requests(open_page)
+
+
+def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
+    settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
+    work.open()
+    work.page.wait_for_timeout(500)
+    expect(work.frame.get_by_role("button", name="Hand in")).to_have_count(0)
+    assert any("frame-ancestors" in problem for problem in open_page.problems)
+    open_page.problems.clear()
+
+
+def forget_failed_requests(open_page) -> None:
+    """What the browser says of requests that were meant to fail; nothing else may have been said."""
+    open_page.problems[:] = [words for words in open_page.problems if "Failed to load resource" not in words]
