@@ -11,6 +11,7 @@ import django
 
 def answer(asked: dict) -> dict:
     from marketplace.actions import create_worker
+    from marketplace.faults.models import FaultSettings
     from marketplace.models import HIT, Assignment, Worker
     from marketplace.refusals import WorkRefused
     from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
@@ -27,6 +28,9 @@ def answer(asked: dict) -> dict:
         if asked["do"] == "submit":
             fields = asked["fields"].items()
             return {"id": submit_assignment(assignment_id=asked["assignment"], fields=fields, worker=worker).public_id}
+        if asked["do"] == "reset clock":
+            FaultSettings.objects.update(clock_ahead_seconds=0)
+            return {}
         if asked["do"] == "ledger":
             return ledger(asked["key_id"])
     except WorkRefused as refusal:

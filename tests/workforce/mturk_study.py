@@ -35,6 +35,7 @@ def publish(batch: Batch, reward: str = "0.10", cap: str = "1000", **terms: obje
 
 
 def published(batch: Batch, **terms: object) -> list[MarketplaceHIT]:
+    """Decide it, and have all calls sent."""
     made = publish(batch, **terms)
     send_until_quiet()
     return hits_of(made)

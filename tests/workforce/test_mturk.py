@@ -1,17 +1,35 @@
 """A batch on the marketplace, over HTTP and through boto3: published, worked on, confirmed, paid."""
 
+import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from aggregation.actions import aggregate
+from aggregation.models import SelectionFrequency
+from catalog.reads import now
+from contains_task.actions import take_in_recovered
+from tests.factories import make_lease
+from tests.workforce.marketplaces import answer_in_frame, fields_of_page
 from tests.workforce.mturk_study import (
     ask,
+    assert_ledgers_are_equal,
     grids_to_publish,
+    hand_over,
+    hits_of,
+    page_of,
+    publish,
     published,
     send_until_quiet,
+    settle,
     work,
 )
-from workforce.models import LedgerEntry, ListedAssignment, Slot, Submission
+from workforce.marketplaces import mturk
+from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Slot, Submission, Worker
+from workforce.offers.actions import CannotPublish, OverCap, advance, block_softly, move_end
+from workforce.offers.publishing import NoKeys
+from workforce.pay.actions import give_bonus, notify
 
 pytestmark = pytest.mark.django_db
 
@@ -31,3 +49,197 @@ def test_a_grid_is_published_worked_on_confirmed_and_paid(marketplace):
         ("reward", Decimal("0.10")),
         ("reward_fee", Decimal("0.02")),
     ]
+
+
+def test_a_hit_with_ten_answers_is_offered_as_two_with_five(marketplace):
+    made = published(grids_to_publish(n_slots=10))
+    assert [one.n_assignments for one in made] == [5, 5]
+    theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
+    assert sorted(theirs["hits"]) == sorted(one.public_id for one in made)
+    assert theirs["held"] == 10 * 12
+
+
+def test_publishing_again_or_sending_again_makes_no_hit_twice(marketplace):
+    batch = grids_to_publish(3)
+    terms = publish(batch)
+    with pytest.raises(CannotPublish, match="published already"):
+        publish(batch)
+    send_until_quiet()
+    advance(terms=terms)
+    send_until_quiet()
+    assert len(marketplace.ask("ledger", key_id=marketplace.key_id)["hits"]) == 3
+
+
+def test_a_batch_over_its_cap_is_not_published_and_the_message_says_the_sums(marketplace):
+    with pytest.raises(OverCap, match=r"cost \$0.48 .* cap is \$0.47"):
+        publish(grids_to_publish(2), cap="0.47")
+    assert not Call.objects.exists()
+
+
+def test_a_batch_that_the_balance_does_not_cover_is_not_published(marketplace):
+    with pytest.raises(CannotPublish, match="balance on the marketplace is"):
+        publish(grids_to_publish(), reward="9000.00", cap="100000")
+
+
+def test_without_keys_nothing_is_published(marketplace, settings):
+    settings.MTURK = settings.MTURK | {"access_key_id": ""}
+    with pytest.raises(NoKeys, match="MTURK_ACCESS_KEY_ID"):
+        publish(grids_to_publish())
+
+
+def test_with_wrong_keys_nothing_is_published(marketplace, settings):
+    settings.MTURK = settings.MTURK | {"secret_access_key": "x" * 40}
+    mturk.client.cache_clear()
+    with pytest.raises(CannotPublish, match="could not be asked for"):
+        publish(grids_to_publish())
+
+
+def test_a_batch_that_was_handed_out_at_its_own_address_is_not_published(marketplace):
+    batch = grids_to_publish()
+    make_lease(batch)
+    with pytest.raises(CannotPublish, match="own address"):
+        publish(batch)
+
+
+def test_votes_count_once_the_marketplace_lists_the_assignment_and_not_before(marketplace):
+    batch = grids_to_publish(n_slots=1)
+    (made,) = published(batch)
+    work(marketplace, made)
+    aggregate()
+    assert not SelectionFrequency.objects.exists()
+    ask()
+    aggregate()
+    frequency = SelectionFrequency.objects.get()
+    assert (frequency.n_selected, frequency.n_shown) == (1, 1)
+
+
+def test_an_answer_that_only_the_marketplace_has_is_recovered_and_counts(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    assignment = marketplace.accept(worker, made.external_id)
+    shown = fields_of_page(page_of(made, assignment, worker))
+    marketplace.submit(assignment, **shown)
+    assert not Submission.objects.exists()
+    ask()
+    assert ListedAssignment.objects.get().finding == "recovered"
+    take_in_recovered()
+    aggregate()
+    assert Submission.objects.get().state == "confirmed"
+    assert SelectionFrequency.objects.get().n_shown == 1
+    settle()
+    assert ListedAssignment.objects.get().status == "approved"
+    assert MarketplaceHIT.objects.count() == 1
+
+
+def test_what_cannot_be_read_is_paid_and_asked_for_again(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    marketplace.submit(marketplace.accept(marketplace.worker(), made.external_id), nonsense="yes")
+    settle()
+    listed = ListedAssignment.objects.get()
+    assert (listed.finding, listed.status) == ("unreadable", "approved")
+    again = hits_of(made.terms)[1]
+    assert (again.hit_id, again.n_assignments) == (made.hit_id, 1)
+    work(marketplace, again)
+    settle()
+    assert Submission.objects.get().state == "confirmed"
+    assert MarketplaceHIT.objects.count() == 2
+    assert_ledgers_are_equal(marketplace)
+
+
+def test_of_two_workers_with_one_assignment_id_only_the_listed_one_is_confirmed(marketplace):
+    """T10"""
+    (made,) = published(grids_to_publish(n_slots=1))
+    first, second = marketplace.worker(), marketplace.worker()
+    assignment = marketplace.accept(first, made.external_id)
+    answer_in_frame(page_of(made, assignment, first))
+    marketplace.ask("return", worker=first, assignment=assignment)
+    assert marketplace.accept(second, made.external_id) == assignment
+    fields = answer_in_frame(page_of(made, assignment, second))
+    assert Submission.objects.filter(state="provisional").count() == 2
+    hand_over(marketplace, assignment, fields)
+    settle()
+    states = dict(Submission.objects.values_list("worker__identity__external_id", "state"))
+    assert states == {first: "orphaned", second: "confirmed"}
+    assert not Rejection.objects.exists()
+    assert ListedAssignment.objects.get().status == "approved"
+
+
+def test_a_batch_is_taken_off_and_put_back_for_longer(marketplace):
+    (made,) = published(grids_to_publish(n_slots=2))
+    move_end(terms=made.terms, expires_at=now())
+    send_until_quiet()
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
+    move_end(terms=made.terms, expires_at=now() + timedelta(days=3))
+    send_until_quiet()
+    work(marketplace, made)
+    settle()
+    assert Submission.objects.get().state == "confirmed"
+    assert MarketplaceHIT.objects.get().expires_at > now() + timedelta(days=2)
+
+
+def test_a_batch_that_ends_before_it_was_sent_offers_nothing(marketplace):
+    terms = publish(grids_to_publish(2))
+    move_end(terms=terms, expires_at=now())
+    send_until_quiet()
+    open_ones = [made for made in hits_of(terms) if made.external_id and made.expires_at > now()]
+    assert open_ones == []
+
+
+def test_the_same_bonus_is_paid_once_and_another_one_as_well(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, made)
+    settle()
+    listed = ListedAssignment.objects.get()
+    for reason in ("For your care.", "For your care.", "For your patience."):
+        give_bonus(listed=listed, amount=Decimal("0.33"), reason=reason)
+    send_until_quiet()
+    assert marketplace.ask("ledger", key_id=marketplace.key_id)["bonuses"] == 2
+    assert LedgerEntry.objects.filter(kind="bonus_fee", amount=Decimal("0.07")).count() == 2
+    assert_ledgers_are_equal(marketplace)
+
+
+def test_a_bonus_over_the_cap_is_not_paid(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1), cap="0.50")
+    work(marketplace, made)
+    settle()
+    with pytest.raises(OverCap, match="spending cap"):
+        give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("0.40"), reason="For your care.")
+    assert not Call.objects.filter(op="SendBonus").exists()
+
+
+def test_whoever_is_blocked_softly_gets_no_more_hits_of_ours(marketplace):
+    (made, other) = published(grids_to_publish(2, n_slots=1))
+    worker = marketplace.worker()
+    work(marketplace, made, worker)
+    settle()
+    block_softly(workers=[Worker.objects.get(identity__external_id=worker)])
+    send_until_quiet()
+    assert "ualific" in marketplace.ask("accept", worker=worker, hit=other.external_id)["refused"]
+    assert ListedAssignment.objects.get().status == "approved"
+
+
+def test_workers_are_written_to_and_their_ids_stay_in_their_table(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    work(marketplace, made, worker)
+    settle()
+    give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("0.01"), reason="Thank you.")
+    assert notify(terms=made.terms, subject="Thank you", text="The study goes on next week.") == 1
+    send_until_quiet()
+    assert Call.objects.get(op="NotifyWorkers").state == "done"
+    assert worker not in json.dumps(list(Call.objects.values("payload", "purpose", "last_error")))
+    assert worker not in json.dumps(list(ListedAssignment.objects.values_list("answer", flat=True)))
+
+
+def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1), review_seconds=80_000, auto_approval_seconds=86_400)
+    work(marketplace, made)
+    ask()
+    assert ListedAssignment.objects.get().status == "submitted"
+    marketplace.later(86_401)
+    settle()
+    ask()
+    assert ListedAssignment.objects.get().status == "approved"
+    assert LedgerEntry.objects.count() == 2
+    assert_ledgers_are_equal(marketplace)
+    assert MarketplaceHIT.objects.get().finished_at is not None

@@ -103,6 +103,8 @@ def top_up(*, terms: Terms) -> int:
 def advance(*, terms: Terms) -> None:
     """Decide the next calls on a batch's way to the marketplace: qualification, HIT type, HITs. Twice adds nothing."""
     terms = Terms.objects.select_related("batch").get(pk=terms.pk)
+    if terms.expires_at <= now():
+        return
     block = soft_block()
     if not block.type_id:
         return
@@ -178,6 +180,7 @@ def move_end(*, terms: Terms, expires_at: datetime) -> int:
             state=Call.State.FAILED, last_error="The batch was ended before this HIT was created."
         )
         MarketplaceHIT.objects.filter(pk__in=unmade).update(finished_at=now())
+    advance(terms=terms)
     return made.exclude(external_id=None).count()
 
 
@@ -235,7 +238,7 @@ def note_hit(*, made: MarketplaceHIT, created: Mapping[str, Any]) -> None:
     expires_at = created.get("Expiration", made.terms.expires_at)
     MarketplaceHIT.objects.filter(pk=made.pk).update(external_id=created["HITId"], expires_at=expires_at)
     made.external_id = created["HITId"]
-    if abs(expires_at - made.terms.expires_at) > CLOSE_ENOUGH:
+    if made.terms.expires_at <= now() or abs(expires_at - made.terms.expires_at) > CLOSE_ENOUGH:
         _move_end(made, made.terms.batch, made.terms.expires_at)
 
 

@@ -14,10 +14,10 @@ from workforce.actions import add_slots, exclude_submission, identify_worker, re
 from workforce.assignments.actions import confirm
 from workforce.marketplaces.costs import CENT, asks_for_masters, fee_of
 from workforce.marketplaces.documents import UnreadableAnswers, answers_in
-from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
+from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Slot, Terms
 from workforce.models.publishing import new_token
 from workforce.offers.actions import OverCap
-from workforce.offers.reads import committed
+from workforce.offers.reads import committed, missing_answers
 from workforce.outbox.actions import decide
 from workforce.pay.reads import n_more_rejections, n_rejected
 
@@ -283,3 +283,12 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: Abst
     )
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
+        _ask_for_one_less(listed)
+
+
+def _ask_for_one_less(listed: ListedAssignment) -> None:
+    """Take back the slot that was to replace a rejected answer, unless somebody may be working on it already."""
+    hit = listed.submission.hit_id
+    if listed.submission.slot_id is not None and missing_answers(listed.marketplace_hit.terms).get(hit):
+        free = Slot.objects.filter(hit=hit, state=Slot.State.FREE).order_by("-number").select_for_update().first()
+        Slot.objects.filter(pk=free.pk).update(state=Slot.State.WITHDRAWN)
