@@ -25,7 +25,7 @@ class NotOffered(Refusal):
     """Part of the API, but not of this marketplace."""
 
     def __init__(self, what: str) -> None:
-        super().__init__("NotSupported", f"{what} This marketplace does not offer it; see the list in its README.")
+        super().__init__("PermissionDeniedException", f"{what} This marketplace does not offer it.")
 
 
 class NotLinked(Refusal):
