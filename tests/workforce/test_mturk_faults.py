@@ -1,20 +1,30 @@
 """T2 and T9: a marketplace that throttles, breaks, loses answers, lags behind, or is away."""
 
 import os
+import time
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from catalog.reads import now
+from tests.workforce.marketplaces import answer_in_frame
 from tests.workforce.mturk_study import (
+    PAST,
+    ask,
     assert_ledgers_are_equal,
     grids_to_publish,
+    hand_over,
     hits_of,
+    page_of,
     publish,
     send_until_quiet,
     settle,
     work,
 )
-from workforce.models import Call, ListedAssignment, Submission
+from workforce.models import Call, LedgerEntry, ListedAssignment, Submission
+from workforce.outbox.actions import claim_call
+from workforce.outbox.sending import send, send_waiting
 from workforce.pay.actions import give_bonus
 
 pytestmark = pytest.mark.django_db
@@ -65,3 +75,98 @@ def until(reached, most: int = 30) -> None:
         if reached():
             return
     raise AssertionError("It was not reached.")
+
+
+def test_a_marketplace_that_is_away_stops_nobody_from_working_and_gets_everything_afterwards(marketplace):
+    """T9"""
+    batch = grids_to_publish(3, n_slots=1)
+    terms = publish(batch)
+    send_until_quiet()
+    pairs = [(made, marketplace.worker()) for made in hits_of(terms)]
+    at_work = [(made, worker, marketplace.accept(worker, made.external_id)) for made, worker in pairs]
+    hand_over(marketplace, at_work[0][2], answer_in_frame(page_of(at_work[0][0], at_work[0][2], at_work[0][1])))
+    ask()
+    marketplace.stop()
+    try:
+        fields = [answer_in_frame(page_of(made, assignment, worker)) for made, worker, assignment in at_work[1:]]
+        assert Submission.objects.filter(state="provisional").count() == 2
+        begin = time.monotonic()
+        for _ in range(3):
+            Call.objects.exclude(state="done").update(next_try=PAST)
+            assert send_waiting() == 0
+            ask()
+        assert time.monotonic() - begin < 30, "tasks wait for a marketplace that is away"
+        assert list(Call.objects.exclude(state="done").values_list("op", "state")) == [("ApproveAssignment", "waiting")]
+    finally:
+        marketplace.start()
+    for (_, _, assignment), answered in zip(at_work[1:], fields, strict=True):
+        hand_over(marketplace, assignment, answered)
+    until(lambda: ListedAssignment.objects.filter(status="approved").count() == 3)
+    assert set(Submission.objects.values_list("state", flat=True)) == {"confirmed"}
+    assert_ledgers_are_equal(marketplace)
+
+
+def test_a_hit_whose_creation_was_never_answered_is_found_again_after_its_token_was_forgotten(marketplace):
+    terms = publish(grids_to_publish(1, n_slots=1))
+    send_until("CreateHITWithHITType")
+    marketplace.post("/faults/plan/", kind="drop_after", operation="CreateHITWithHITType")
+    send_waiting()
+    assert Call.objects.get(op="CreateHITWithHITType").state == "unsure"
+    a_day_passes(marketplace)
+    send_until_quiet()
+    theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
+    assert theirs["hits"] == [hits_of(terms)[0].public_id]
+    assert hits_of(terms)[0].external_id
+
+
+def test_a_hit_that_was_never_created_is_created_under_a_new_token_after_a_day(marketplace):
+    terms = publish(grids_to_publish(1, n_slots=1))
+    send_until("CreateHITWithHITType")
+    marketplace.post("/faults/plan/", kind="drop_before", operation="CreateHITWithHITType")
+    send_waiting()
+    assert Call.objects.get(op="CreateHITWithHITType").state == "unsure"
+    token = Call.objects.get(op="CreateHITWithHITType").unique_token
+    a_day_passes(marketplace)
+    send_until_quiet()
+    assert marketplace.ask("ledger", key_id=marketplace.key_id)["hits"] == [hits_of(terms)[0].public_id]
+    assert Call.objects.get(op="CreateHITWithHITType").unique_token != token
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
+def test_a_bonus_whose_answer_was_lost_is_paid_once_also_after_its_token_was_forgotten(marketplace, kind):
+    terms = publish(grids_to_publish(1, n_slots=1))
+    send_until_quiet()
+    work(marketplace, hits_of(terms)[0])
+    settle()
+    give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("0.05"), reason="Thank you.")
+    marketplace.post("/faults/plan/", kind=kind, operation="SendBonus")
+    send_waiting()
+    assert Call.objects.get(op="SendBonus").state == "unsure"
+    a_day_passes(marketplace)
+    send_until_quiet()
+    assert marketplace.ask("ledger", key_id=marketplace.key_id)["bonuses"] == 1
+    assert LedgerEntry.objects.filter(kind="bonus").count() == 1
+    assert_ledgers_are_equal(marketplace)
+
+
+def send_until(op: str) -> None:
+    """Send what comes before the calls of this operation."""
+    while not Call.objects.filter(op=op).exists():
+        send(claim_call())
+
+
+def a_day_passes(marketplace) -> None:
+    marketplace.later(24 * 3600 + 60)
+    Call.objects.filter(state="unsure").update(first_tried_at=now() - timedelta(hours=24, minutes=1))
+
+
+def test_a_worker_without_an_answer_after_a_lost_approval_is_still_paid_once(marketplace):
+    terms = publish(grids_to_publish(1, n_slots=1))
+    send_until_quiet()
+    work(marketplace, hits_of(terms)[0])
+    ask()
+    marketplace.post("/faults/plan/", kind="drop_after", operation="ApproveAssignment")
+    send_until_quiet()
+    assert ListedAssignment.objects.get().status == "approved"
+    assert_ledgers_are_equal(marketplace)
+    assert Call.objects.get(op="ApproveAssignment").attempts == 2
