@@ -1,0 +1,55 @@
+"""The AWS command line client, unchanged. Its package is large: the test runs where `aws` is installed, or where
+AWS_CLI names it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from marketplace.actions import create_access_key
+from marketplace.endpoint.signatures import secret_of
+from tests.marketplace.parties import HIT_VALUES, TYPE, hand_in, make_worker
+
+AWS = os.environ.get("AWS_CLI") or shutil.which("aws", path=Path(sys.executable).parent) or shutil.which("aws")
+
+
+@pytest.fixture
+def aws(endpoint, lab, tmp_path):
+    key_id = create_access_key(requester=lab.requester).key_id
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_of(key_id), "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }  # fmt: skip
+
+    def run(*words: str) -> subprocess.CompletedProcess:
+        command = [AWS, "mturk", *words, "--endpoint-url", endpoint.url, "--output", "json"]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.mark.skipif(AWS is None, reason="the AWS command line client is not installed")
+def test_the_command_line_client_publishes_lists_and_pays(aws, lab):
+    values = TYPE | HIT_VALUES | {"MaxAssignments": 3}
+    made = aws("create-hit", "--cli-input-json", json.dumps(values))
+    assert made.returncode == 0, made.stderr
+    hit_id = json.loads(made.stdout)["HIT"]["HITId"]
+    hit = lab.requester.hits.get(public_id=hit_id)
+    assignments = [hand_in(hit, make_worker()) for _ in range(3)]
+    # The client pages by itself: three pages of one row.
+    listed = aws("list-assignments-for-hit", "--hit-id", hit_id, "--page-size", "1")
+    assert [one["AssignmentId"] for one in json.loads(listed.stdout)["Assignments"]] == [
+        one.public_id for one in assignments
+    ]
+    for assignment in assignments:
+        assert aws("approve-assignment", "--assignment-id", assignment.public_id).returncode == 0
+    balance = json.loads(aws("get-account-balance").stdout)
+    assert (balance["AvailableBalance"], balance["OnHoldBalance"]) == ("999.64", "0.00")
+    again = aws("approve-assignment", "--assignment-id", assignments[0].public_id)
+    assert again.returncode != 0
+    assert "(RequestError)" in again.stderr and "status of: Submitted" in again.stderr

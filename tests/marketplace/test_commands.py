@@ -1,0 +1,134 @@
+"""`python -m marketplace`: making its database, its people, serving it."""
+
+import os
+import subprocess
+import sys
+from io import StringIO
+
+import psycopg2
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import check_password
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from marketplace.management.commands.serve import own_address
+from marketplace.models import Requester, Worker
+from marketplace.reads import balances
+from tests.marketplace.parties import ROOT, Endpoint, url_of
+
+
+def said(*words, **options) -> str:
+    out = StringIO()
+    call_command(*words, stdout=out, **options)
+    return out.getvalue()
+
+
+def marketplace(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    given = os.environ | {"MARKETPLACE_SECRET_KEY": settings.SECRET_KEY} | environment
+    return subprocess.run(
+        [sys.executable, "-m", "marketplace", *words], cwd=ROOT, env=given, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_requesters_printed_variables_open_the_api(server, transactional_db):
+    out = said("create_requester", "our lab", cents=1234)
+    values = dict(line.split("=", 1) for line in out.split())
+    pair = {name.lower(): values[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    assert (values["AWS_DEFAULT_REGION"], values["AWS_ENDPOINT_URL_MTURK"]) == ("us-east-1", settings.ORIGIN)
+    client = Endpoint(server).client(Requester.objects.get(), **pair)
+    assert client.get_account_balance()["AvailableBalance"] == "12.34"
+
+
+@pytest.mark.django_db
+def test_a_requester_has_a_balance_and_a_name_of_their_own():
+    said("create_requester", "our lab")
+    assert balances(Requester.objects.get()) == (1_000_000, 0)
+    with pytest.raises(CommandError, match="already"):
+        said("create_requester", "our lab")
+    with pytest.raises(CommandError, match="less than nothing"):
+        said("create_requester", "another lab", cents=-1)
+    said("create_requester", "a third lab", cents=0)
+    assert balances(Requester.objects.get(name="a third lab")) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_a_worker_gets_an_id_and_a_password():
+    out = said("create_worker", "anna", country="de")
+    worker = Worker.objects.get()
+    assert worker.public_id in out
+    assert check_password(out.split()[-1], worker.password)
+    assert worker.country == "DE"
+    with pytest.raises(CommandError, match="already"):
+        said("create_worker", "anna")
+    with pytest.raises(CommandError, match="country"):
+        said("create_worker", "berta", country="Germany")
+
+
+def test_preparing_makes_the_database_and_its_tables_and_may_be_repeated(django_db_setup):
+    database = dict(settings.DATABASES["default"]) | {"NAME": "marketplace_made_by_a_test"}
+    server = psycopg2.connect(dbname="postgres", user=database["USER"], host=database["HOST"])
+    server.autocommit = True
+    try:
+        for _ in range(2):
+            done = marketplace("prepare", MARKETPLACE_DATABASE_URL=url_of(database))
+            assert done.returncode == 0, done.stderr
+        done = marketplace("create_worker", "anna", MARKETPLACE_DATABASE_URL=url_of(database))
+        assert "anna" in done.stdout, done.stderr
+    finally:
+        server.cursor().execute('DROP DATABASE IF EXISTS "marketplace_made_by_a_test"')
+        server.close()
+
+
+def test_the_tables_are_those_of_the_models():
+    assert marketplace("makemigrations", "--check", "--dry-run").returncode == 0
+
+
+def test_a_deployment_has_nothing_to_complain_of():
+    done = marketplace(
+        "check", "--deploy", "--fail-level", "WARNING", MARKETPLACE_ORIGIN="https://work.example.org",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_is_served_at_its_origin(settings):
+    for origin, address in (
+        ("http://127.0.0.1:8100", "127.0.0.1:8100"),
+        ("http://localhost", "localhost:80"),
+        ("https://work.example.org", "work.example.org:443"),
+    ):
+        settings.ORIGIN = origin
+        assert own_address() == address
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"MARKETPLACE_ORIGIN": "http://work.example.org"}, "https://"),
+        ({"MARKETPLACE_ORIGIN": "work.example.org"}, "is no origin"),
+        ({"MARKETPLACE_DATABASE_URL": "mysql://a@b/c"}, "does not name a Postgres server"),
+        ({"MARKETPLACE_SECRET_KEY": "short"}, "at least 50 random characters"),
+        ({"MARKETPLACE_ORIGIN": "https://a.example", "MARKETPLACE_SECRET_KEY": ""}, "at least 50 random characters"),
+        ({"MARKETPLACE_FAULTS": "perhaps"}, "neither yes nor no"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_stops_the_start_in_words(variables, words):
+    done = marketplace("check", **variables)
+    assert done.returncode != 0
+    assert words in done.stderr
+
+
+def test_it_starts_without_any_setting_and_keeps_its_key(tmp_path):
+    names = ("MARKETPLACE_", "DATABASE_URL")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    code = "import marketplace.settings as s; print(s.SECRET_KEY, s.ORIGIN, s.FAULTS, s.DATABASES['default']['HOST'])"
+    words = [sys.executable, "-c", code]
+    runs = [
+        subprocess.run(words, cwd=ROOT, env=bare | {"STATE_DIR": str(tmp_path)}, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    assert runs[0].stdout == runs[1].stdout
+    key, *rest = runs[0].stdout.split()
+    assert rest == ["http://127.0.0.1:8100", "False", str(tmp_path / "postgres-sockets")]
+    assert len(key) >= 50
+    assert (tmp_path / "marketplace_secret_key").stat().st_mode & 0o777 == 0o600
