@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import boto3
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 from django.conf import settings
@@ -80,7 +81,7 @@ class Handed:
 def call(op: str, **parameters: Any) -> dict[str, Any]:
     """Carry out an operation. Raises Refused, Throttled, Unreachable or Ambiguous; no message names a worker."""
     try:
-        return getattr(client(TRIES_OF_READS if op.startswith(READS) else 1), snake(op))(**parameters)
+        return getattr(client(TRIES_OF_READS if op.startswith(READS) else 1), xform_name(op))(**parameters)
     except ClientError as error:
         raise _of_client_error(error) from None
     except (EndpointConnectionError, ConnectTimeoutError) as error:
@@ -107,14 +108,6 @@ def scrubbed(message: str) -> str:
     'Worker (worker) is not known'
     """
     return WORKER_ID.sub("(worker)", message)
-
-
-def snake(op: str) -> str:
-    """
-    >>> snake("CreateHITWithHITType"), snake("ListAssignmentsForHIT"), snake("SendBonus")
-    ('create_hit_with_hit_type', 'list_assignments_for_hit', 'send_bonus')
-    """
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=HIT)(?=[A-Z][a-z])", "_", op).lower()
 
 
 def pages(op: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:

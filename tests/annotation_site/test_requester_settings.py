@@ -1,0 +1,71 @@
+"""Which marketplace is called, and as whom: decided by who deploys, and never by accident with real money."""
+
+import pytest
+from django.conf import settings as site
+from django.core.exceptions import ImproperlyConfigured
+
+from annotation_site import settings as source
+from annotation_site.services.secrets import kept_pair
+from annotation_site.staff_urls import urlpatterns
+
+LIVE = "https://mturk-requester.us-east-1.amazonaws.com"
+VARIABLES = ("MTURK_ENDPOINT_URL", "MTURK_LIVE", "MTURK_ACCESS_KEY_ID", "MTURK_SECRET_ACCESS_KEY")
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch):
+    for name in (*VARIABLES, "MTURK_CALLS_PER_SECOND"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_a_word_it_is_our_own_marketplace():
+    found = source.requester()
+    assert (found["endpoint_url"], found["is_live"]) == (source.MARKETPLACE_ORIGIN, False)
+
+
+def test_another_endpoint_is_refused_and_the_message_names_the_switch(monkeypatch):
+    monkeypatch.setenv("MTURK_ENDPOINT_URL", LIVE)
+    with pytest.raises(ImproperlyConfigured, match="real money. Set MTURK_LIVE=yes"):
+        source.requester()
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9999", "http://localhost:4000"])
+def test_any_server_on_this_machine_is_taken(monkeypatch, address):
+    monkeypatch.setenv("MTURK_ENDPOINT_URL", address)
+    assert source.requester()["endpoint_url"] == address
+
+
+def test_with_the_switch_another_endpoint_is_taken_and_called_slowly(monkeypatch):
+    monkeypatch.setenv("MTURK_ENDPOINT_URL", LIVE)
+    monkeypatch.setenv("MTURK_LIVE", "yes")
+    found = source.requester()
+    assert (found["endpoint_url"], found["is_live"]) == (LIVE, True)
+    assert (found["calls_per_second"], found["retry_mode"]) == (3, "adaptive")
+
+
+def test_elsewhere_the_keys_of_our_own_marketplace_are_not_used(monkeypatch, tmp_path):
+    (tmp_path / "requester_keys").write_text("AWS_ACCESS_KEY_ID=AKIAOURS\nAWS_SECRET_ACCESS_KEY=secret\n")
+    monkeypatch.setattr(source, "STATE_DIR", tmp_path)
+    assert source.requester()["access_key_id"] == "AKIAOURS"
+    monkeypatch.setenv("MTURK_ENDPOINT_URL", LIVE)
+    monkeypatch.setenv("MTURK_LIVE", "yes")
+    assert source.requester()["access_key_id"] == ""
+
+
+def test_keys_from_the_environment_go_before_kept_ones(monkeypatch, tmp_path):
+    (tmp_path / "requester_keys").write_text("AWS_ACCESS_KEY_ID=AKIAKEPT\nAWS_SECRET_ACCESS_KEY=kept\n")
+    monkeypatch.setattr(source, "STATE_DIR", tmp_path)
+    monkeypatch.setenv("MTURK_ACCESS_KEY_ID", "AKIAGIVEN")
+    monkeypatch.setenv("MTURK_SECRET_ACCESS_KEY", "given")
+    found = source.requester()
+    assert (found["access_key_id"], found["secret_access_key"]) == ("AKIAGIVEN", "given")
+
+
+def test_a_file_without_keys_gives_none(tmp_path):
+    assert kept_pair(tmp_path / "missing") == ("", "")
+
+
+def test_no_page_takes_an_address_of_an_endpoint():
+    names = " ".join(str(pattern.pattern) for pattern in urlpatterns)
+    assert "endpoint" not in names
+    assert site.MTURK["endpoint_url"]
