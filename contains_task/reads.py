@@ -61,18 +61,17 @@ def images_waiting(image_ids: Iterable[int]) -> set[int]:
 def pairs_asked(dataset: Dataset) -> dict[tuple[int, int], int]:
     """(image, label) ids to the latest batch in which people are, or were, asked; replayed answers were given
     elsewhere."""
-    cells = GridCell.objects.filter(
-        image__dataset=dataset, role="question", grid__hit__batch__marketplace=Batch.Marketplace.LINK
-    )
+    cells = GridCell.objects.filter(image__dataset=dataset, role="question")
+    cells = cells.exclude(grid__hit__batch__marketplace=Batch.Marketplace.REPLAY)
     rows = cells.order_by("grid__hit__batch").values_list("image_id", "grid__label_id", "grid__hit__batch")
     return {(image_id, label_id): batch_id for image_id, label_id, batch_id in rows.iterator(chunk_size=10_000)}
 
 
 def grid_cells_of(dataset: Dataset) -> QuerySet[GridCell]:
     """All cells of the grids that people are, or were, given for the dataset, with what `grid_cell_row` needs."""
-    return GridCell.objects.filter(
-        grid__hit__batch__dataset=dataset, grid__hit__batch__marketplace=Batch.Marketplace.LINK
-    ).select_related("grid__hit__batch__settings", "grid__label", "image__dataset")
+    cells = GridCell.objects.filter(grid__hit__batch__dataset=dataset)
+    given = cells.exclude(grid__hit__batch__marketplace=Batch.Marketplace.REPLAY)
+    return given.select_related("grid__hit__batch__settings", "grid__label", "image__dataset")
 
 
 def grid_cell_row(cell: GridCell, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:

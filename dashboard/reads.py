@@ -119,12 +119,12 @@ def datasets_with_batches() -> QuerySet[Dataset]:
 
 def progress_of_batches() -> dict[int, Progress]:
     """Of the batches that people work in: a replayed one came complete, and may be very large."""
-    slots = Slot.objects.filter(batch__marketplace=Batch.Marketplace.LINK)
+    slots = Slot.objects.exclude(batch__marketplace=Batch.Marketplace.REPLAY)
     return _progress(slots.values_list("batch_id", "state").annotate(n=Count("id")).order_by())
 
 
 def hits_of_batches() -> dict[int, int]:
-    hits = HIT.objects.filter(batch__marketplace=Batch.Marketplace.LINK)
+    hits = HIT.objects.exclude(batch__marketplace=Batch.Marketplace.REPLAY)
     return dict(hits.order_by().values_list("batch_id").annotate(n=Count("id")))
 
 

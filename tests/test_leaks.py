@@ -10,6 +10,7 @@ import re
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image as Pillow
@@ -21,6 +22,7 @@ from catalog.models import Dataset, Image
 from catalog.photographs import read_photograph
 from contains_task.models import Role
 from tests.factories import make_batch, make_worker, worker_client
+from tests.workforce.assignments_by_hand import external, make_terms, offer
 from workforce.actions import identify_worker, take_lease
 from workforce.models import Batch
 
@@ -151,6 +153,48 @@ def test_the_pages_of_many_grids_tell_nothing_but_the_question(batch):
         assert not told(response.content + headers_of(response), hidden[label.pk])
         assert not transparent_addresses(page)
         assert not odd_tiles(page)
+
+
+@pytest.fixture
+def offered(batch) -> Batch:
+    """The same study on a marketplace that shows the pages in its frame."""
+    Batch.objects.filter(pk=batch.pk).update(marketplace="mturk")
+    make_terms(batch)
+    batch.refresh_from_db()
+    return batch
+
+
+def framed_pages(batch: Batch, n_pages: int) -> Iterator[tuple]:
+    """(grid, worker's id, preview, page of work, page after it) of so many HITs, each with somebody new."""
+    client = worker_client()
+    for hit in batch.hits.select_related("grid__label", "batch")[:n_pages]:
+        worker = external("AWORKER")
+        ids = {"assignmentId": external("3ASG"), "hitId": offer(hit), "workerId": worker}
+        address = f"/contains/{hit.public_id}/?"
+        preview = client.get(address + urlencode(ids | {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"}))
+        page = client.get(address + urlencode(ids))
+        text = page.content.decode()
+        hidden = {name: re.search(rf'name="{name}" value="([^"]+)"', text)[1] for name in ("token", "key")}
+        client.post(address + urlencode(ids), hidden | {"selected": VALUE.findall(text)[:2]})
+        yield hit.grid, worker, preview, page, client.get(address + urlencode(ids))
+
+
+def test_the_pages_in_a_marketplaces_frame_tell_nothing_but_the_question(offered):
+    hidden: dict[int, set[str]] = {}
+    for grid, worker, *found in framed_pages(offered, N_GRIDS):
+        hidden.setdefault(grid.label_id, secrets_of(offered, grid.label))
+        preview, page, after = found
+        for response in found:
+            assert response.status_code == 200
+            assert not told(response.content + headers_of(response), hidden[grid.label_id] | {worker})
+        assert b'name="receipt"' in after.content
+        for response in (preview, page):
+            assert len(skeletons(response.content.decode())) == CELLS
+            assert not odd_tiles(response.content.decode())
+        assert not transparent_addresses(page.content.decode())
+        places = {address.split("/")[2] for address in ADDRESS.findall(preview.content.decode())}
+        assert places == {f"preview-{grid.hit.public_id}"}
+        assert not set(VALUE.findall(preview.content.decode())) & set(VALUE.findall(page.content.decode()))
 
 
 def test_the_bytes_and_headers_of_the_images_tell_nothing(batch):

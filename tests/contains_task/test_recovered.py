@@ -6,6 +6,7 @@ from aggregation.actions import aggregate
 from classify_task.models import ClassifyVote
 from classify_task.tasks import take_in_recovered as take_in_recovered_forms
 from contains_task.models import ContainsVote
+from contains_task.reads import grid_cells_of, pairs_asked
 from contains_task.tasks import take_in_recovered as take_in_recovered_grids
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, offer
@@ -94,3 +95,10 @@ def test_what_the_form_does_not_allow_is_no_answer(form_assignment, selected, ma
     submission.refresh_from_db()
     assert submission.state == "orphaned"
     assert not ClassifyVote.objects.exists()
+
+
+def test_grids_on_the_marketplace_are_asked_and_listed_like_others():
+    grid, _ = make_offered_grid(n_images=3)
+    dataset, batch = grid.hit.batch.dataset, grid.hit.batch
+    assert set(pairs_asked(dataset).values()) == {batch.pk}
+    assert grid_cells_of(dataset).count() == 3

@@ -29,6 +29,7 @@ from tests.factories import (
     unique,
     worker_client,
 )
+from tests.workforce.assignments_by_hand import make_offered_grid
 from workforce.actions import close_batch
 
 pytestmark = pytest.mark.django_db
@@ -357,3 +358,11 @@ def test_looking_changes_nothing():
             client.get(path)
     writes = [query["sql"] for query in queries if not query["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE"))]
     assert not writes
+
+
+def test_a_batch_on_the_marketplace_says_so_and_how_far_it_is():
+    grid, _ = make_offered_grid(n_slots=2)
+    page = staff_client().get("/").content.decode()
+    assert "on the marketplace" in page
+    assert "0 of 2 answers in" in page
+    assert f"/join/{grid.hit.batch.public_id}" not in page
