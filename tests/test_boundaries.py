@@ -31,7 +31,10 @@ FLOORS = {
     "labeling_task": 2,
     "workforce": 1,
     "catalog": 0,
+    "marketplace": 0,
 }
+# A project of its own: it imports none of ours, and the rest speaks to it over HTTP.
+APART = "marketplace"
 ROOF = "annotation_site"
 LEAF = "aggregation.numerics"
 # What a room shows to the rooms above it. The roof puts the rooms together and may look into all of them.
@@ -134,6 +137,8 @@ def imports_run_one_way(source: Source) -> Iterator[str]:
             yield source.at(node, "relative import: write the whole name")
         elif room == "tests":
             yield source.at(node, "a room imports the tests")
+        elif room in FLOORS and room != source.room and APART in (room, source.room):
+            yield source.at(node, f"{source.room} imports {module}: {APART} stands apart")
         elif room in FLOORS and room != source.room and not in_leaf(module) and FLOORS[room] >= FLOORS[source.room]:
             yield source.at(node, f"{source.room} (floor {FLOORS[source.room]}) imports {module} ({FLOORS[room]})")
 
@@ -273,6 +278,9 @@ SEEDED: dict[Callable[[Source], Iterator[str]], list[tuple[str, str]]] = {
         ("contains_task/actions.py", "import classify_task.models"),
         ("dashboard/views.py", "from annotation_site import settings"),
         ("workforce/reads.py", "from . import models"),
+        ("annotation_site/settings.py", "from marketplace import settings"),
+        ("marketplace/reads.py", "from catalog.reads import now"),
+        ("marketplace/work/reads.py", "import aggregation.numerics.selection"),
         ("workforce/reads.py", "from tests.factories import make_hits"),
         ("workforce/reads.py", "def f():\n    from aggregation.reads import frequencies_of"),
     ],
