@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 from django.db import connection
 
+# To a marketplace.
+SPEAKING = "marketplace"
+
 
 @contextmanager
 def only_one(name: str) -> Iterator[bool]:

@@ -1,14 +1,18 @@
 """T2 and T9: a marketplace that throttles, breaks, loses answers, lags behind, or is away."""
 
 import os
+import random
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 
 from catalog.reads import now
-from tests.workforce.marketplaces import answer_in_frame
+from tests.workforce.marketplaces import ROOT, answer_in_frame
 from tests.workforce.mturk_study import (
     PAST,
     ask,
@@ -170,3 +174,41 @@ def test_a_worker_without_an_answer_after_a_lost_approval_is_still_paid_once(mar
     assert ListedAssignment.objects.get().status == "approved"
     assert_ledgers_are_equal(marketplace)
     assert Call.objects.get(op="ApproveAssignment").attempts == 2
+
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_that_is_killed_again_and_again_sends_everything_once(marketplace, settings):
+    """T8, for the outbox: at whatever point it dies, the next one takes up what it left."""
+    n_hits = 200 if SOAK else 30
+    terms = publish(grids_to_publish(n_hits, n_slots=1))
+    n_kills = 0
+    while Call.objects.filter(state__in=["waiting", "unsure"]).exists() and n_kills < 100:
+        sender = start_sender(settings)
+        begin = n_done()
+        while sender.poll() is None and n_done() < begin + n_hits // 6:
+            time.sleep(random.uniform(0, 0.01))
+        n_kills += sender.poll() is None
+        sender.kill()
+        sender.wait()
+    assert n_kills >= 3
+    theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
+    assert sorted(theirs["hits"]) == sorted(made.public_id for made in hits_of(terms))
+    assert all(made.external_id for made in hits_of(terms))
+    assert theirs["held"] == n_hits * 12
+
+
+def n_done() -> int:
+    return Call.objects.filter(state="done").count()
+
+
+def start_sender(settings) -> subprocess.Popen:
+    database = settings.DATABASES["default"]
+    environment = os.environ | {
+        "DATABASE_URL": f"postgres://{database['USER']}@{quote(database['HOST'], safe='')}/{database['NAME']}",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "SENDER_ENDPOINT": settings.MTURK["endpoint_url"],
+        "SENDER_KEY": settings.MTURK["access_key_id"],
+        "SENDER_SECRET": settings.MTURK["secret_access_key"],
+    }
+    return subprocess.Popen([sys.executable, "-m", "tests.workforce.sender"], cwd=ROOT, env=environment)

@@ -11,8 +11,8 @@ from django.db import transaction
 from catalog.reads import now
 from workforce.marketplaces.costs import divided
 from workforce.marketplaces.documents import external_question
-from workforce.models import HIT, Batch, Call, Lease, MarketplaceHIT, Qualification, Terms, Worker
-from workforce.offers.reads import committed, cost_of, missing_answers, question_address
+from workforce.models import Batch, Call, Lease, MarketplaceHIT, Qualification, Terms, Worker
+from workforce.offers.reads import committed, cost_of, missing_answers, question_address, settled_hits
 from workforce.outbox.actions import decide
 
 log = logging.getLogger(__name__)
@@ -275,6 +275,6 @@ def note_poll(*, made: MarketplaceHIT, begun_at: datetime, n_handed_in: int, is_
 
 
 @transaction.atomic
-def reopen_hit(*, hit: HIT) -> None:
-    """A HIT asks again, although its batch was done with it."""
-    HIT.objects.filter(pk=hit.pk, batch__closed_at=None).update(closed_at=None)
+def finish_settled() -> int:
+    """Ask no more about HITs of which everything is in and settled."""
+    return MarketplaceHIT.objects.filter(pk__in=settled_hits().values("pk")).update(finished_at=now())

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.urls import reverse
 
 from workforce.marketplaces.costs import Preview, asks_for_masters, fee_of, preview
@@ -65,7 +65,6 @@ TO_POLL = """
         made.n_handed_in > listed.n
         OR (hint.at IS NOT NULL AND (made.polled_at IS NULL OR made.polled_at < hint.at
             OR made.polled_at < now() - (now() - hint.at) / 10))
-        OR (listed.n = made.n_assignments AND listed.unsettled = 0)
         OR (listed.unsettled > 0 AND made.polled_at < now() - terms.auto_approval_seconds * interval '0.1 second')
         OR (made.expires_at + terms.assignment_seconds * interval '1 second' < now()
             AND (made.polled_at < made.expires_at + terms.assignment_seconds * interval '1 second'
@@ -109,6 +108,14 @@ def _bonuses_on_their_way(terms: Terms) -> Decimal:
     waiting = Call.objects.filter(batch=terms.batch_id, op="SendBonus", state__in=["waiting", "unsure"])
     amounts = [Decimal(call.payload["BonusAmount"]) for call in waiting]
     return sum((amount + fee_of(amount) for amount in amounts), Decimal(0))
+
+
+def settled_hits() -> QuerySet[MarketplaceHIT]:
+    """HITs of which everything was listed, and all of that is approved or rejected."""
+    counted = MarketplaceHIT.objects.filter(finished_at=None).annotate(
+        n_listed=Count("listed"), n_open=Count("listed", filter=Q(listed__status="submitted"))
+    )
+    return counted.filter(n_listed__gte=F("n_assignments"), n_open=0)
 
 
 def question_address(hit: HIT) -> str:

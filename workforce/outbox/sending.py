@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from catalog.reads import now
-from workforce.locks import only_one
+from workforce.locks import SPEAKING, only_one
 from workforce.marketplaces import mturk
 from workforce.models import Call, ListedAssignment, MarketplaceHIT, Qualification, Terms, Worker
 from workforce.offers.actions import note_end, note_hit, note_hit_type, note_qualification
@@ -19,7 +19,7 @@ from workforce.pay.actions import book_bonus, note_status
 log = logging.getLogger(__name__)
 
 # A task that sends for longer keeps others from their turn.
-SECONDS_A_RUN = 20
+SECONDS_A_RUN = 10
 # Parts of the marketplace may not know for so long what was just handed in.
 SETTLES_WITHIN = timedelta(minutes=30)
 SECONDS_TO_SETTLE, SECONDS_TO_REFILL = 30, 600
@@ -30,9 +30,12 @@ Response = dict[str, Any]
 
 
 def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
-    """Send what is due, for at most so long. Returns how many calls were carried out; one process does it at a time."""
+    """Send what is due, for at most so long. Returns how many calls were carried out.
+
+    One process at a time speaks to the marketplace, asking or sending: the others have other work to do.
+    """
     done = 0
-    with only_one("outbox") as mine:
+    with only_one(SPEAKING) as mine:
         end = time.monotonic() + seconds
         while mine and time.monotonic() < end and (call := claim_call()) is not None:
             try:

@@ -10,17 +10,17 @@ from django.conf import settings
 
 from catalog.reads import now
 from workforce.assignments.actions import orphan_unlisted
-from workforce.locks import only_one
+from workforce.locks import SPEAKING, only_one
 from workforce.marketplaces import mturk
 from workforce.models import MarketplaceHIT, Terms
-from workforce.offers.actions import note_counters, note_poll, top_up
+from workforce.offers.actions import finish_settled, note_counters, note_poll, top_up
 from workforce.offers.reads import LISTED_WITHIN, to_poll
 from workforce.outbox.actions import is_due
 from workforce.pay.actions import take_in
 
 log = logging.getLogger(__name__)
 
-SECONDS_A_RUN = 20
+SECONDS_A_RUN = 10
 HITS_AT_ONCE = 100
 COUNTERS = "mturk counters"
 
@@ -31,7 +31,7 @@ def poll_assignments(seconds: float = SECONDS_A_RUN) -> int:
     Returns how many HITs were asked about.
     """
     asked = 0
-    with only_one("polling") as mine:
+    with only_one(SPEAKING) as mine:
         if not mine or not MarketplaceHIT.objects.filter(finished_at=None).exists():
             return asked
         try:
@@ -46,6 +46,7 @@ def poll_assignments(seconds: float = SECONDS_A_RUN) -> int:
 
 def ask_about_hits(seconds: float) -> int:
     asked = 0
+    finish_settled()
     end = time.monotonic() + seconds
     with tolerated("the counters"):
         count_handed_in()

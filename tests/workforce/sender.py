@@ -1,0 +1,25 @@
+"""A process that sends the outbox without pauses, for tests that kill it: python -m tests.workforce.sender"""
+
+import os
+
+import django
+
+if __name__ == "__main__":
+    django.setup()
+    from django.conf import settings
+    from django.db import connection
+
+    from workforce.models import Call
+    from workforce.outbox.sending import send_waiting
+
+    settings.MTURK |= {
+        "endpoint_url": os.environ["SENDER_ENDPOINT"],
+        "access_key_id": os.environ["SENDER_KEY"],
+        "secret_access_key": os.environ["SENDER_SECRET"],
+        "calls_per_second": 1000,
+    }
+    while Call.objects.filter(state__in=["waiting", "unsure"]).exists():
+        with connection.cursor() as cursor:
+            # Whoever was killed before must not be waited for.
+            cursor.execute("UPDATE workforce_call SET next_try = now() WHERE state IN ('waiting', 'unsure')")
+        send_waiting()
