@@ -40,7 +40,11 @@ def _handed_in(request: HttpRequest, assignment: Assignment) -> HttpResponse:
     """The answer is stored; whether the marketplace has it too, nobody here can know before it says so."""
     if assignment.outcome not in MAY_BE_SENT:
         return render(request, "error.html", {"title": "Handed in", "message": HANDED_IN})
-    context = {"action": _submit_address(request), "fields": fields_to_hand_over(assignment)}
+    context = {
+        "action": _submit_address(request),
+        "fields": fields_to_hand_over(assignment),
+        "is_missed": assignment.outcome == Assignment.Outcome.ORPHANED,
+    }
     return render(request, "workforce/hand_over.html", context)
 
 

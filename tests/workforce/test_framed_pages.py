@@ -335,3 +335,11 @@ def test_the_receipt_of_one_is_worthless_to_another(frame, grid_and_id):
     other.send(other.open())
     fields = fields_to_hand_over(Assignment.objects.get(external_id=frame.ids["assignmentId"]))
     assert listed(other, {"receipt": fields["receipt"]})[0] == "unreadable"
+
+
+def test_who_was_never_listed_is_told_what_to_do(frame):
+    frame.send(frame.open())
+    Assignment.objects.update(outcome="orphaned")
+    page = frame.open().content.decode()
+    assert "write to the requester" in page
+    assert 'name="receipt"' in page

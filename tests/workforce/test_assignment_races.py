@@ -1,0 +1,102 @@
+"""Turns of a marketplace opened, handed in and listed at the same moment."""
+
+from collections import Counter
+
+import pytest
+
+from aggregation.actions import aggregate
+from contains_task.actions import record_votes, take_in_recovered
+from contains_task.models import ContainsVote
+from tests.factories import unique
+from tests.threads import in_threads
+from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, make_turn
+from workforce.actions import AlreadySubmitted
+from workforce.assignments.actions import accept, confirm
+from workforce.assignments.receipts import copy_of, fields_to_hand_over
+from workforce.marketplaces.answer_copy import encode
+from workforce.models import Assignment, Lease, Slot, Submission, Worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def hand_in(assignment: Assignment) -> Submission:
+    return record_votes(lease=assignment.lease, selected=[], idempotency_key=unique("key"))
+
+
+def list_(assignment: Assignment, fields: dict[str, str]) -> tuple:
+    outcome, submission = confirm(
+        hit=assignment.lease.hit,
+        external_hit_id=assignment.external_hit_id,
+        assignment_id=assignment.external_id,
+        worker_id=assignment.worker.identity.external_id,
+        fields=fields,
+    )
+    return outcome, submission and submission.pk
+
+
+def test_an_address_opened_many_times_at_once_is_one_assignment_of_one_worker():
+    grid, external_hit_id = make_offered_grid()
+    turn = make_turn(external_hit_id)
+    found = in_threads(8, lambda number: accept(hit=grid.hit, turn=turn).pk)
+    assert len(set(found)) == 1
+    assert Assignment.objects.count() == Lease.objects.count() == Worker.objects.count() == 1
+
+
+def test_of_many_listed_at_once_as_many_count_as_there_are_slots():
+    grid, external_hit_id = make_offered_grid(n_slots=3)
+    turns = [make_assignment(grid.hit, external_hit_id) for _ in range(12)]
+    fields = []
+    for turn in turns:
+        hand_in(turn)
+        turn.refresh_from_db()
+        fields.append(fields_to_hand_over(turn))
+    outcomes = in_threads(12, lambda number: list_(turns[number], fields[number])[0])
+    assert Counter(outcomes) == {"confirmed": 3, "surplus": 9}
+    assert Slot.objects.filter(state="filled").count() == Submission.objects.filter(state="confirmed").count() == 3
+
+
+def test_an_assignment_listed_many_times_at_once_fills_one_slot():
+    grid, external_hit_id = make_offered_grid(n_slots=3)
+    turn = make_assignment(grid.hit, external_hit_id)
+    submission = hand_in(turn)
+    turn.refresh_from_db()
+    fields = fields_to_hand_over(turn)
+    assert set(in_threads(8, lambda number: list_(turn, fields))) == {("confirmed", submission.pk)}
+    assert Slot.objects.filter(state="filled").count() == 1
+
+
+def test_an_answer_that_arrives_here_and_through_the_marketplace_at_once_counts_once():
+    for _ in range(10):
+        grid, external_hit_id = make_offered_grid(n_slots=2)
+        turn = make_assignment(grid.hit, external_hit_id)
+        copy = encode(copy_of(turn.lease, {"selected": []}))
+
+        def arrive(number: int, turn=turn, copy=copy) -> object:
+            try:
+                return list_(turn, copy)[0] if number else hand_in(turn).state
+            except AlreadySubmitted:
+                return "late"
+
+        assert tuple(in_threads(2, arrive)) in {("provisional", "confirmed"), ("late", "recovered")}
+        take_in_recovered()
+        assert Submission.objects.get(hit=grid.hit).state == "confirmed"
+        assert Slot.objects.filter(hit=grid.hit, state="filled").count() == 1
+
+
+def test_answers_are_confirmed_while_others_are_aggregated_and_all_of_them_count_in_the_end():
+    grid, external_hit_id = make_offered_grid(n_images=2, n_slots=12)
+    turns = [make_assignment(grid.hit, external_hit_id) for _ in range(12)]
+    fields = []
+    for turn in turns:
+        hand_in(turn)
+        turn.refresh_from_db()
+        fields.append(fields_to_hand_over(turn))
+
+    def step(number: int) -> object:
+        return aggregate() if number % 4 == 0 else [list_(turns[at], fields[at]) for at in range(number, 12, 4)]
+
+    in_threads(4, step)
+    for at in range(0, 12, 4):
+        assert list_(turns[at], fields[at])[0] == "confirmed"
+    aggregate()
+    assert ContainsVote.objects.filter(counted=True).count() == 24
