@@ -136,7 +136,7 @@ def refuse_disposed(hit: HIT) -> None:
         raise WrongStatus("HIT", "Assignable,Unassignable,Reviewable,Reviewing", hit.status)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def settle(*, hit: HIT, at: datetime) -> None:
     """Store a locked HIT whose counts or times changed: its status, and the money that is held for it."""
     hit.status = next_status(

@@ -18,7 +18,7 @@ def deposit(*, requester: Requester, cents: int) -> LedgerEntry:
     return book(requester_id=requester.pk, movements=[(Kind.DEPOSIT, cents, 0)], at=now())[0]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def book(
     *,
     requester_id: int,

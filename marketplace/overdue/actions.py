@@ -1,5 +1,6 @@
 """What happens by itself as time passes. No process waits for it: whoever looks at HITs brings them up to date."""
 
+import time
 from datetime import datetime
 
 from django.db import transaction
@@ -11,17 +12,26 @@ from marketplace.reads import due_hits
 from marketplace.review.actions import pay_submitted
 
 Status = Assignment.Status
+BRIEFLY = 1.0
+MOST_AT_ONCE = 5_000
 
 
-def catch_up(at: datetime, requester: Requester | None = None) -> int:
-    """Bring every overdue HIT up to date, each in a transaction of its own. Returns how many there were."""
-    overdue = list(due_hits(at, requester).values_list("pk", flat=True))
-    for pk in overdue:
+def catch_up(at: datetime, requester: Requester | None = None, seconds: float = BRIEFLY) -> int:
+    """Bring overdue HITs up to date, each in a transaction of its own, for about so long. Returns how many it did.
+
+    A request spends a little time on what is due; `python -m marketplace sweep` does the rest.
+    """
+    begun = time.monotonic()
+    done = 0
+    for pk in due_hits(at, requester).values_list("pk", flat=True)[:MOST_AT_ONCE]:
         catch_up_hit(hit_id=pk, at=at)
-    return len(overdue)
+        done += 1
+        if time.monotonic() - begun > seconds:
+            break
+    return done
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def catch_up_hit(*, hit_id: int, at: datetime) -> HIT:
     """Lock a HIT and do what is due: abandoned work, automatic approval, expiration, disposal. Returns it locked."""
     hit = lock_hit(hit_id)
@@ -38,13 +48,13 @@ def catch_up_hit(*, hit_id: int, at: datetime) -> HIT:
     return hit
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def give_up_abandoned(*, hit: HIT, at: datetime) -> None:
     for assignment in hit.assignments.filter(status=Status.PENDING, deadline__lte=at).select_for_update():
         free_assignment(hit=hit, assignment=assignment)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def free_assignment(*, hit: HIT, assignment: Assignment) -> None:
     """Take a locked assignment from its worker; its id waits for the next one. The HIT is left for `settle`."""
     assignment.status, assignment.worker = Status.FREE, None
@@ -54,7 +64,7 @@ def free_assignment(*, hit: HIT, assignment: Assignment) -> None:
     hit.promised_cents -= assignment.reward_cents + assignment.fee_cents
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def approve_automatically(*, hit: HIT, at: datetime) -> None:
     due = hit.assignments.filter(status=Status.SUBMITTED, auto_approval_at__lte=at).order_by("auto_approval_at", "pk")
     for assignment in due.select_for_update():

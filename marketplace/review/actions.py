@@ -83,7 +83,7 @@ def status_shown(assignment: Assignment, at: datetime) -> str:
     return assignment.status if shown else "null"
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def pay_submitted(*, hit: HIT, assignment: Assignment, at: datetime, feedback: str | None = None) -> None:
     """Both rows are locked; the HIT's counts are changed and left for `settle` to store."""
     reward, fee = assignment.reward_cents, assignment.fee_cents
@@ -96,7 +96,7 @@ def pay_submitted(*, hit: HIT, assignment: Assignment, at: datetime, feedback: s
     hit.held_cents -= reward + fee
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def pay_rejected(*, hit: HIT, assignment: Assignment, at: datetime, feedback: str | None) -> None:
     if hit.status == HIT.Status.DISPOSED:
         raise WrongStatus("HIT", "Reviewable,Reviewing", hit.status)

@@ -10,7 +10,7 @@ from marketplace.refusals import Refusal
 REMEMBERED = timedelta(hours=24)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def spend_token(*, requester_id: int, purpose: str, token: str, request_id: str, at: datetime) -> RequestToken:
     """Use a token up, for a day. Two requests at once: the second waits for the first and is refused if that succeeds.
 

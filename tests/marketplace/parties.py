@@ -152,6 +152,13 @@ class Endpoint:
         self.post("/faults/clock/", seconds=int(timedelta(**delta).total_seconds()))
 
 
+def marketplace(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    given = os.environ | {"MARKETPLACE_SECRET_KEY": settings.SECRET_KEY} | environment
+    return subprocess.run(
+        [sys.executable, "-m", "marketplace", *words], cwd=ROOT, env=given, capture_output=True, text=True, timeout=60
+    )
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

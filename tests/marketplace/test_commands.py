@@ -15,20 +15,13 @@ from django.core.management.base import CommandError
 from marketplace.management.commands.serve import own_address
 from marketplace.models import Requester, Worker
 from marketplace.reads import balances
-from tests.marketplace.parties import ROOT, Endpoint, url_of
+from tests.marketplace.parties import ROOT, Endpoint, marketplace, url_of
 
 
 def said(*words, **options) -> str:
     out = StringIO()
     call_command(*words, stdout=out, **options)
     return out.getvalue()
-
-
-def marketplace(*words: str, **environment: str) -> subprocess.CompletedProcess:
-    given = os.environ | {"MARKETPLACE_SECRET_KEY": settings.SECRET_KEY} | environment
-    return subprocess.run(
-        [sys.executable, "-m", "marketplace", *words], cwd=ROOT, env=given, capture_output=True, text=True, timeout=60
-    )
 
 
 def test_a_requesters_printed_variables_open_the_api(server, transactional_db):

@@ -7,6 +7,7 @@ from marketplace.endpoint.operations.hits import amount, named_hit
 from marketplace.endpoint.paging import page
 from marketplace.endpoint.shapes import assignment_shape, bonus_shape, hit_shape
 from marketplace.models import Assignment, BonusPayment
+from marketplace.overdue.actions import catch_up_hit
 from marketplace.prices import dollars
 from marketplace.reads import HANDED_IN, assignment_of, balances, shown_assignments
 from marketplace.refusals import BadParameter, NotOffered, WrongStatus
@@ -80,6 +81,11 @@ def get_file_upload_url(call: Call) -> dict:
 
 
 def named_assignment(call: Call) -> Assignment:
+    """The assignment that is asked about, brought up to date even where many HITs are overdue."""
+    assignment = assignment_of(call.requester, call.parameters["AssignmentId"])
+    if assignment.hit.due_at is None or assignment.hit.due_at > call.at:
+        return assignment
+    catch_up_hit(hit_id=assignment.hit_id, at=call.at)
     return assignment_of(call.requester, call.parameters["AssignmentId"])
 
 

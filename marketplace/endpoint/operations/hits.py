@@ -9,6 +9,7 @@ from marketplace.endpoint.questions import external_url
 from marketplace.endpoint.shapes import hit_shape
 from marketplace.hits import actions
 from marketplace.models import HIT, HITType, QualificationType
+from marketplace.overdue.actions import catch_up_hit
 from marketplace.prices import cents_of
 from marketplace.qualifications import system
 from marketplace.qualifications.reads import hits_asking_for
@@ -90,7 +91,9 @@ def list_review_policy_results(call: Call) -> dict:
 
 
 def named_hit(call: Call) -> HIT:
-    return hit_of(call.requester, call.parameters["HITId"], call.at)
+    """The HIT that is asked about, brought up to date even where many others are overdue."""
+    hit = hit_of(call.requester, call.parameters["HITId"], call.at)
+    return catch_up_hit(hit_id=hit.pk, at=call.at) if hit.due_at and hit.due_at <= call.at else hit
 
 
 def shown_hits(call: Call):

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from marketplace.assumptions import ASSUMED
+
 
 class Command(BaseCommand):
     help = "Serve the marketplace on the host and port of MARKETPLACE_ORIGIN, or on --bind."
@@ -19,6 +21,9 @@ class Command(BaseCommand):
         size = ["--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)]
         limits = ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
         words = [sys.executable, "-m", "gunicorn", "marketplace.wsgi:application", *addresses, *size, *limits]
+        self.stdout.write("Where no source tells what Mechanical Turk did, this marketplace decides by itself:")
+        self.stdout.writelines(f"  - {text}\n" for text in ASSUMED)
+        self.stdout.flush()
         # The server takes this process over: whoever started it stops the server itself.
         os.execv(sys.executable, words)
 

@@ -1,0 +1,98 @@
+"""What workers see: groups of HITs, their queue, their earnings, and the address of a task."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+
+from marketplace.endpoint.questions import external_url
+from marketplace.models import HIT, Assignment, HITType, LedgerEntry, Worker
+from marketplace.qualifications.reads import unmet_requirements
+
+PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
+MOST_GROUPS = 100
+
+
+@dataclass(frozen=True)
+class Group:
+    """HITs of one type that a worker could do; `n_hits` of them. What keeps them from it is in `unmet`."""
+
+    hit_type: HITType
+    n_hits: int
+    newest: datetime
+    unmet: list[dict]
+    can_preview: bool
+
+    @property
+    def can_accept(self) -> bool:
+        return not self.unmet
+
+
+@dataclass(frozen=True)
+class Earnings:
+    """In cents; `awaiting` is the reward of what waits for review."""
+
+    rewards: int
+    bonuses: int
+    awaiting: int
+
+
+def hits_for(worker: Worker, at: datetime) -> QuerySet[HIT]:
+    """HITs with a free place that this worker has not had, of requesters who have not blocked them."""
+    free = HIT.objects.filter(status=HIT.Status.ASSIGNABLE, visible_at__lte=at, expires_at__gt=at)
+    return free.exclude(requester__blocks__worker=worker).exclude(assignments__worker=worker)
+
+
+def groups_for(worker: Worker, at: datetime) -> list[Group]:
+    """The groups that this worker may discover, the newest first."""
+    counted = hits_for(worker, at).values("hit_type").annotate(n_hits=Count("pk"), newest=Max("created_at"))
+    rows = list(counted.order_by("-newest")[:MOST_GROUPS])
+    types = HITType.objects.select_related("requester").in_bulk([row["hit_type"] for row in rows])
+    groups = [group_of(worker, types[row["hit_type"]], row["n_hits"], row["newest"]) for row in rows]
+    return [group for group in groups if not unmet_requirements(worker, group.hit_type.requirements, "discover")]
+
+
+def group_of(worker: Worker, hit_type: HITType, n_hits: int, newest: datetime) -> Group:
+    unmet = unmet_requirements(worker, hit_type.requirements, "accept")
+    can_preview = not unmet_requirements(worker, hit_type.requirements, "preview")
+    return Group(hit_type, n_hits, newest, unmet, can_preview)
+
+
+def queue_of(worker: Worker) -> QuerySet[Assignment]:
+    """What they have in work, the most urgent first."""
+    pending = worker.assignments.filter(status=Assignment.Status.PENDING).order_by("deadline")
+    return pending.select_related("hit__hit_type__requester")
+
+
+def handed_in_by(worker: Worker) -> QuerySet[Assignment]:
+    done = worker.assignments.filter(submitted_at__isnull=False).order_by("-submitted_at")
+    return done.select_related("hit__hit_type__requester")
+
+
+def earnings_of(worker: Worker) -> Earnings:
+    paid = LedgerEntry.objects.filter(assignment__worker=worker).aggregate(
+        rewards=Sum(-F("held") - F("available"), filter=Q(kind=LedgerEntry.Kind.REWARD)),
+        bonuses=Sum(-F("held") - F("available"), filter=Q(kind=LedgerEntry.Kind.BONUS)),
+    )
+    awaiting = worker.assignments.filter(status=Assignment.Status.SUBMITTED).aggregate(cents=Sum("reward_cents"))
+    return Earnings(paid["rewards"] or 0, paid["bonuses"] or 0, awaiting["cents"] or 0)
+
+
+def task_address(hit: HIT, submit_to: str, assignment: Assignment | None = None) -> tuple[str, int]:
+    """What to show in the frame, and its height (0: as high as the window). Without an assignment: a preview.
+
+    The parameters are added to those that the address has already; a preview tells nothing of the worker.
+    """
+    url, height = external_url(hit.question)
+    told = {"assignmentId": PREVIEW, "hitId": hit.public_id}
+    if assignment:
+        told = {
+            "assignmentId": assignment.public_id,
+            "hitId": hit.public_id,
+            "turkSubmitTo": submit_to,
+            "workerId": assignment.worker.public_id,
+        }
+    parts = urlsplit(url)
+    query = "&".join(filter(None, [parts.query, urlencode(told)]))
+    return urlunsplit(parts._replace(query=query)), height
