@@ -17,6 +17,7 @@ collect_ignore = [WRAPPER] if OWN else OTHERS
 
 if OWN:
     from tests.marketplace.parties import Endpoint, Lab, running_endpoint
+    from tests.marketplace.worlds import World, make_world
 
     @pytest.fixture(autouse=True)
     def faults_allowed(settings):
@@ -39,3 +40,7 @@ if OWN:
     def lab(endpoint) -> Lab:
         """A requester with 1,000 dollars who asks over HTTP."""
         return endpoint.lab()
+
+    @pytest.fixture
+    def world(endpoint, lab) -> World:
+        return make_world(endpoint, lab)

@@ -85,6 +85,18 @@ def test_the_review_status_goes_there_and_back(lab):
     assert refused(lab.client.update_hit_review_status, HITId=hit.public_id, Revert=True)[0] == "RequestError"
 
 
+def test_a_hit_under_review_stays_so_while_its_work_is_approved_and_not_when_it_is_reopened(lab):
+    hit = lab.publish()
+    assignment = hand_in(hit)
+    lab.client.update_hit_review_status(HITId=hit.public_id)
+    lab.client.approve_assignment(AssignmentId=assignment.public_id)
+    assert status(lab, hit) == "Reviewing"
+    lab.client.create_additional_assignments_for_hit(HITId=hit.public_id, NumberOfAdditionalAssignments=1)
+    assert status(lab, hit) == "Assignable"
+    hand_in(hit)
+    assert status(lab, hit) == "Reviewable"
+
+
 def test_a_past_expiration_ends_a_hit_at_once_and_a_later_one_reopens_it(lab):
     hit = lab.publish(2)
     lab.client.update_expiration_for_hit(HITId=hit.public_id, ExpireAt=PAST)
@@ -209,6 +221,26 @@ def test_amounts_are_dollars_and_cents(lab, amount):
     assert refused(lab.client.create_hit, **TYPE | HIT_VALUES | {"Reward": amount})[0] in (
         "ValidationException", "ParameterValidationError",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Reward", "BonusAmount"])
+def test_an_endless_amount_is_refused_unread(lab, name):
+    values = TYPE | HIT_VALUES | {"Reward": "9" * 5000}
+    if name == "Reward":
+        kind, _, message = refused(lab.client.create_hit, **values)
+    else:
+        done = hand_in(lab.publish())
+        paid = {"WorkerId": done.worker.public_id, "AssignmentId": done.public_id, "Reason": "Careful"}
+        kind, _, message = refused(lab.client.send_bonus, BonusAmount="9" * 5000, **paid)
+    assert (kind, name in message, len(message) < 200) == ("ParameterValidationError", True, True)
+
+
+def test_a_hit_ends_within_a_year(lab):
+    hit = lab.publish()
+    for year in (9999, datetime.date.today().year + 2):
+        far = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+        kind, _, message = refused(lab.client.update_expiration_for_hit, HITId=hit.public_id, ExpireAt=far)
+        assert (kind, "ExpireAt" in message) == ("ParameterValidationError", True)
 
 
 def external(url: str = "https://lab.example/", height: str = "0", namespace: str = NAMESPACE, before: str = "") -> str:

@@ -1,9 +1,11 @@
 """Operations on HITs and their types."""
 
+from datetime import timedelta
+
 from django.db import transaction
 
 from marketplace.endpoint.calls import Call
-from marketplace.endpoint.limits import MOST_CENTS
+from marketplace.endpoint.limits import MOST_CENTS, YEAR
 from marketplace.endpoint.paging import page
 from marketplace.endpoint.questions import external_url
 from marketplace.endpoint.shapes import hit_shape
@@ -18,6 +20,9 @@ from marketplace.reads import hit_of
 from marketplace.refusals import BadParameter, DoesNotExist, NotOffered
 
 AUTO_APPROVAL_SECONDS = 30 * 24 * 3600
+LONGEST = timedelta(seconds=YEAR)
+# No amount within the limits needs more digits; longer ones would only keep the processor busy.
+MOST_DIGITS = 20
 REVIEW_POLICIES = ("AssignmentReviewPolicy", "HITReviewPolicy")
 
 
@@ -66,7 +71,10 @@ def create_additional_assignments(call: Call) -> dict:
 
 
 def update_expiration(call: Call) -> dict:
-    actions.set_expiration(hit=named_hit(call), expires_at=call.parameters["ExpireAt"])
+    expires_at = call.parameters["ExpireAt"]
+    if expires_at > call.at + LONGEST:
+        raise BadParameter(f"ExpireAt is {expires_at:%Y-%m-%d}; it must be at most {LONGEST.days} days from now.")
+    actions.set_expiration(hit=named_hit(call), expires_at=expires_at)
     return {}
 
 
@@ -126,10 +134,9 @@ def hit_type_of(call: Call) -> HITType:
 
 
 def amount(name: str, text: str, lowest: int) -> int:
-    cents = cents_of(text)
-    if not lowest <= cents <= MOST_CENTS:
-        raise BadParameter(f"{name} is {text}; it must be between {lowest / 100:.2f} and {MOST_CENTS / 100:.2f}.")
-    return cents
+    if len(text) > MOST_DIGITS or not lowest <= cents_of(text) <= MOST_CENTS:
+        raise BadParameter(f"{name} is {text:.20}; it must be between {lowest / 100:.2f} and {MOST_CENTS / 100:.2f}.")
+    return cents_of(text)
 
 
 def check_requirements(requirements: list[dict]) -> None:
