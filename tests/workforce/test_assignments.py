@@ -341,6 +341,17 @@ def test_a_recovered_answer_that_nobody_can_read_gives_its_slot_back(offered, as
     assert free_slots(grid.hit) == 2
 
 
+def test_a_recovered_answer_outlives_another_assignment_that_went_to_somebody_else(offered, assignment):
+    grid, external_hit_id = offered
+    worker = assignment.worker.identity.external_id
+    lost = make_assignment(grid.hit, external_hit_id, worker=worker)
+    _, submission = list_(assignment, {"lease": assignment.lease.public_id, "selected": "none"})
+    list_(make_assignment(grid.hit, external_hit_id, assignment=lost.external_id), {})
+    lost.refresh_from_db()
+    submission.refresh_from_db()
+    assert (lost.outcome, submission.state) == ("orphaned", "provisional")
+
+
 def test_what_the_marketplace_never_lists_is_orphaned_and_counts_if_it_is_listed_after_all(assignment):
     stored = hand_in(assignment)
     assert orphan_unlisted() == 0

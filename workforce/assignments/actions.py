@@ -191,7 +191,8 @@ def _orphan_rivals(assignment_id: str, worker: Worker) -> None:
     orphaned = list(rivals.values_list("id", "lease_id"))
     if orphaned:
         Assignment.objects.filter(pk__in=[pk for pk, _ in orphaned]).update(outcome=Assignment.Outcome.ORPHANED)
-        waiting = Assignment.objects.filter(outcome="").values("lease")
+        # A person may have another assignment of the HIT, under which the answer is still good.
+        waiting = Assignment.objects.filter(outcome__in=["", Assignment.Outcome.RECOVERED]).values("lease")
         answers = Submission.objects.filter(lease__in=[lease for _, lease in orphaned]).exclude(lease__in=waiting)
         answers.filter(state=Submission.State.PROVISIONAL).update(state=Submission.State.ORPHANED)
 

@@ -1,0 +1,234 @@
+"""Any history of browsers and lists of a marketplace against a model of it in plain Python.
+
+Browsers open and send what they like, under any ids; the marketplace lists an assignment once, of one worker, and keeps
+a worker to one assignment of a HIT of its own. Only what it lists with our receipt, or with the answer, may count.
+"""
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
+
+from aggregation.actions import aggregate
+from contains_task.actions import record_votes, take_in_recovered
+from contains_task.models import ContainsVote
+from tests.factories import unique
+from tests.workforce.assignments_by_hand import make_offered_grid, make_turn, offer
+from workforce.actions import AlreadySubmitted
+from workforce.assignments.actions import AlreadyAnswered, WrongHIT, accept, confirm, orphan_unlisted
+from workforce.assignments.receipts import copy_of, fields_to_hand_over
+from workforce.marketplaces.answer_copy import encode
+from workforce.models import Assignment, Lease, Slot, Submission
+
+N_RUNS = 2000 if os.environ.get("SOAK") else 50
+N_SLOTS, N_IMAGES = 2, 2
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+ASSIGNMENTS, WORKERS = st.integers(0, 5), st.integers(0, 3)
+ANSWERS = st.integers(0, N_IMAGES)  # how many of the images are ticked
+
+
+def hit_of(assignment: int) -> int:
+    """To which of its two HITs the marketplace counts an assignment."""
+    return assignment % 2
+
+
+class Turns(RuleBasedStateMachine):
+    offered: tuple = ()
+    seen: Counter = Counter()
+
+    @initialize(turns=st.lists(st.tuples(ASSIGNMENTS, WORKERS), min_size=4, max_size=10))
+    def begin(self, turns):
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.grid, *self.hits = self.offered
+        self.images = [cell.image.public_id for cell in self.grid.cells.select_related("image")]
+        self.opened: dict[tuple[int, int], int] = {}
+        self.answers: dict[int, int] = {}  # what is on record, by worker
+        self.unread: list[int] = []  # workers whose answer was recovered, in the order in which it was
+        self.settled: dict[int, str] = {}
+        self.listed: dict[int, tuple] = {}
+        for assignment, worker in turns:
+            self.open_page(assignment, worker, honest=True)
+
+    def teardown(self):
+        if hasattr(self, "atomic"):
+            transaction.set_rollback(True)
+            self.atomic.__exit__(None, None, None)
+
+    # What is the case, by the model
+
+    @property
+    def n_free(self) -> int:
+        return N_SLOTS - list(self.settled.values()).count("confirmed")
+
+    def may_list(self, assignment: int, worker: int) -> bool:
+        taken = {(found[0], hit_of(known)) for known, found in self.listed.items()}
+        return assignment not in self.listed and (worker, hit_of(assignment)) not in taken
+
+    def is_honest(self, assignment: int, worker: int) -> bool:
+        """Whether the browser told us what the marketplace knows."""
+        return self.opened.get((assignment, worker)) == hit_of(assignment)
+
+    def to_list(self) -> list[tuple[int, int]]:
+        """Turns of honest browsers that the marketplace may list yet."""
+        return [turn for turn in sorted(self.opened) if self.is_honest(*turn) and self.may_list(*turn)]
+
+    def with_receipt(self) -> list[tuple[int, int]]:
+        stored = self.answers.keys() - set(self.unread)
+        return [turn for turn in self.to_list() if turn[1] in stored]
+
+    def settle(self, worker: int) -> str:
+        self.settled[worker] = "confirmed" if self.n_free else "surplus"
+        return self.settled[worker]
+
+    # Steps
+
+    def row(self, assignment: int, worker: int) -> Assignment:
+        rows = Assignment.objects.select_related("lease__hit__batch__settings", "lease__hit__grid")
+        return rows.get(external_id=f"3ASG{assignment}", worker__identity__external_id=f"A{worker}")
+
+    def ask(self, assignment: int, worker: int, fields: dict[str, str]) -> str:
+        outcome, submission = confirm(
+            hit=self.grid.hit,
+            external_hit_id=self.hits[hit_of(assignment)],
+            assignment_id=f"3ASG{assignment}",
+            worker_id=f"A{worker}",
+            fields=fields,
+        )
+        assert (submission is None) == (outcome in ("unreadable", "repeated"))
+        return str(outcome)
+
+    def list_(self, assignment: int, worker: int, fields: dict[str, str], expected: str) -> None:
+        self.seen[expected] += 1
+        assert self.ask(assignment, worker, fields) == expected
+        self.listed[assignment] = (worker, fields, expected)
+
+    @rule(assignment=ASSIGNMENTS, worker=WORKERS, honest=st.booleans())
+    def open_another_page(self, assignment, worker, honest):
+        self.open_page(assignment, worker, honest)
+
+    def open_page(self, assignment: int, worker: int, honest: bool) -> None:
+        hit = hit_of(assignment) if honest else 1 - hit_of(assignment)
+        turn = make_turn(self.hits[hit], assignment=f"3ASG{assignment}", worker=f"A{worker}")
+        known = self.opened.get((assignment, worker))
+        try:
+            found = accept(hit=self.grid.hit, turn=turn)
+        except WrongHIT:
+            assert known not in (None, hit)
+        except AlreadyAnswered:
+            assert worker in self.answers
+        else:
+            assert found.lease.slot is None
+            assert known in (None, hit)
+            self.opened[assignment, worker] = hit
+
+    @precondition(lambda self: getattr(self, "opened", None))
+    @rule(data=st.data(), n_ticked=ANSWERS)
+    def hand_in(self, data, n_ticked):
+        assignment, worker = data.draw(st.sampled_from(sorted(self.opened)))
+        lease = self.row(assignment, worker).lease
+        try:
+            stored = record_votes(lease=lease, selected=self.images[:n_ticked], idempotency_key=unique("key"))
+        except AlreadySubmitted:
+            assert worker in self.answers
+        else:
+            assert worker not in self.answers
+            assert stored.state == "provisional"
+            self.answers[worker] = n_ticked
+
+    @precondition(lambda self: hasattr(self, "opened") and self.with_receipt())
+    @rule(data=st.data())
+    def list_with_our_receipt(self, data):
+        assignment, worker = data.draw(st.sampled_from(self.with_receipt()))
+        expected = "repeated" if worker in self.settled else self.settle(worker)
+        self.list_(assignment, worker, fields_to_hand_over(self.row(assignment, worker)), expected)
+
+    @precondition(lambda self: hasattr(self, "opened") and self.to_list())
+    @rule(data=st.data(), n_ticked=ANSWERS)
+    def list_with_the_answer_alone(self, data, n_ticked):
+        assignment, worker = data.draw(st.sampled_from(self.to_list()))
+        fields = encode(copy_of(self.row(assignment, worker).lease, {"selected": self.images[:n_ticked]}))
+        if worker not in self.answers:
+            self.answers[worker] = n_ticked
+            self.unread.append(worker)
+            expected = "recovered"
+        elif worker in self.settled or worker in self.unread:
+            expected = "repeated"
+        else:
+            expected = self.settle(worker) if self.answers[worker] == n_ticked else "unreadable"
+        self.list_(assignment, worker, fields, expected)
+
+    @rule(assignment=ASSIGNMENTS, worker=WORKERS, stolen=st.booleans())
+    def list_with_nothing_that_proves_it(self, assignment, worker, stolen):
+        if not self.may_list(assignment, worker) or len(self.listed) > 2:
+            return  # or it would leave nothing for the others to list
+        others = [fields for other, fields, _ in self.listed.values() if other != worker and stolen]
+        receipts = [fields["receipt"] for fields in others if "receipt" in fields]
+        dishonest = (assignment, worker) in self.opened and not self.is_honest(assignment, worker)
+        is_done = worker in self.settled or worker in self.unread
+        expected = "repeated" if is_done and not dishonest else "unreadable"
+        fields = {"receipt": (receipts or ["0" * 64])[0], "selected": "none", "lease": "no lease"}
+        self.list_(assignment, worker, fields, expected)
+
+    @precondition(lambda self: getattr(self, "listed", None))
+    @rule(data=st.data())
+    def list_again(self, data):
+        assignment = data.draw(st.sampled_from(sorted(self.listed)))
+        worker, fields, outcome = self.listed[assignment]
+        if (assignment, worker) in self.opened:
+            assert self.ask(assignment, worker, fields) == outcome
+
+    @rule()
+    def read_what_was_recovered(self):
+        take_in_recovered()
+        while self.unread:
+            self.settle(self.unread.pop(0))
+
+    @rule()
+    def wait_too_long(self):
+        Submission.objects.update(submitted_at=LONG_AGO)
+        Lease.objects.update(expires_at=LONG_AGO)
+        orphan_unlisted()
+
+    @rule()
+    def aggregate(self):
+        aggregate()
+        confirmed = [worker for worker, state in self.settled.items() if state == "confirmed"]
+        assert ContainsVote.objects.filter(counted=True).count() == N_IMAGES * len(confirmed)
+
+    @invariant()
+    def rows_and_model_agree(self):
+        if not hasattr(self, "settled"):
+            return
+        rows = Submission.objects.values_list("worker__identity__external_id", "state")
+        assert {worker for worker, _ in rows} == {f"A{worker}" for worker in self.answers}
+        done = {worker: state for worker, state in rows if state in ("confirmed", "surplus")}
+        assert done == {f"A{worker}": state for worker, state in self.settled.items()}
+        assert Slot.objects.filter(state="filled").count() == N_SLOTS - self.n_free
+        assert not ContainsVote.objects.filter(counted=True).exclude(submission__state="confirmed").exists()
+
+
+@pytest.mark.django_db
+def test_no_history_makes_an_unproven_answer_count_or_a_proven_one_be_lost():
+    grid, first = make_offered_grid(n_images=N_IMAGES, n_slots=N_SLOTS)
+    Turns.offered = (grid, first, offer(grid.hit))
+    run_machine(
+        Turns,
+        settings=settings(
+            max_examples=N_RUNS,
+            stateful_step_count=30,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+            # Finding the shortest history takes minutes: the one that was met says enough.
+            phases=[Phase.explicit, Phase.generate],
+        ),
+    )
+    # The histories went everywhere.
+    assert Turns.seen.keys() == {"confirmed", "surplus", "recovered", "repeated", "unreadable"}, Turns.seen
