@@ -10,7 +10,7 @@ from aggregation.actions import aggregate
 from aggregation.models import SelectionFrequency
 from catalog.reads import now
 from contains_task.actions import take_in_recovered
-from tests.factories import make_lease
+from tests.factories import make_form, make_grid, make_images, make_lease
 from tests.workforce.marketplaces import answer_in_frame, fields_of_page
 from tests.workforce.mturk_study import (
     ask,
@@ -26,9 +26,21 @@ from tests.workforce.mturk_study import (
     work,
 )
 from workforce.marketplaces import mturk
-from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Slot, Submission, Worker
+from workforce.models import (
+    Call,
+    LedgerEntry,
+    ListedAssignment,
+    MarketplaceHIT,
+    Rejection,
+    Slot,
+    Submission,
+    Terms,
+    Worker,
+)
 from workforce.offers.actions import CannotPublish, OverCap, advance, block_softly, move_end
 from workforce.offers.publishing import NoKeys
+from workforce.outbox.actions import claim_call, decide
+from workforce.outbox.sending import send, send_waiting
 from workforce.pay.actions import give_bonus, notify
 
 pytestmark = pytest.mark.django_db
@@ -243,3 +255,84 @@ def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
     assert LedgerEntry.objects.count() == 2
     assert_ledgers_are_equal(marketplace)
     assert MarketplaceHIT.objects.get().finished_at is not None
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"title": ""}, "The title has 0 characters"),
+        ({"title": "x" * 129}, "129 characters; 1 to 128"),
+        ({"description": "a\x00b"}, "The description"),
+        ({"assignment_seconds": 29}, "time for a HIT is 29 seconds"),
+        ({"lifetime_seconds": 31_536_001}, "time for the batch"),
+        ({"auto_approval_seconds": 3 * 86_400 + 1}, "three days at the latest"),
+        ({"review_seconds": 3 * 86_400}, "three days at the latest"),
+        ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes 9 requirements"),
+    ],
+)
+def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is_kept(marketplace, changed, message):
+    batch = grids_to_publish()
+    with pytest.raises(CannotPublish, match=message):
+        publish(batch, **changed)
+    assert not Terms.objects.exists()
+    assert not Call.objects.exists()
+
+
+def test_what_the_marketplace_does_not_know_yet_is_tried_again_for_half_an_hour(marketplace):
+    decide(op="ApproveAssignment", purpose="approve:0", payload={"AssignmentId": "3NOSUCHASSIGNMENT1234"})
+    assert not send(claim_call())
+    call = Call.objects.get()
+    assert (call.state, "does not exist" in call.last_error) == ("waiting", True)
+    assert timedelta(seconds=20) < call.next_try - now() < timedelta(seconds=40)
+    Call.objects.update(next_try=now(), created_at=now() - timedelta(minutes=31))
+    assert not send(claim_call())
+    assert Call.objects.get().state == "failed"
+
+
+def test_a_call_beyond_the_balance_waits_until_there_is_money_again(marketplace):
+    made = published(grids_to_publish(n_slots=1), cap="100000")
+    work(marketplace, made[0])
+    settle()
+    give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("9999.99"), reason="A large one.")
+    assert not send(claim_call())
+    call = Call.objects.get(op="SendBonus")
+    assert (call.state, call.last_error.split(":")[0]) == ("waiting", "InsufficientFunds")
+    assert call.next_try - now() > timedelta(minutes=5)
+
+
+def test_a_further_hit_of_a_published_batch_is_offered_by_itself(marketplace):
+    batch = grids_to_publish(n_slots=1)
+    published(batch)
+    make_grid(batch=batch, images=make_images(batch.dataset, 1), n_slots=1)
+    settle()
+    assert [bool(made.external_id) for made in MarketplaceHIT.objects.all()] == [True, True]
+
+
+def test_forms_that_open_later_go_to_a_published_classify_batch(marketplace):
+    form = make_form(n_slots=1)
+    published(form.hit.batch)
+    other = make_form(image=make_images(form.image.dataset, 1)[0])
+    assert other.hit.batch == form.hit.batch
+    settle()
+    assert MarketplaceHIT.objects.filter(hit=other.hit, external_id__isnull=False).exists()
+
+
+def test_a_call_that_cannot_even_be_written_is_given_up_and_the_others_are_sent(marketplace):
+    published(grids_to_publish(n_slots=1))
+    decide(op="ApproveAssignment", purpose="approve:0", payload={"AssignmentId": 5})
+    decide(op="NoSuchOperation", purpose="nothing:0", payload={})
+    decide(op="GetAccountBalance", purpose="balance:0", payload={})
+    send_waiting()
+    assert dict(Call.objects.filter(purpose__endswith=":0").values_list("purpose", "state")) == {
+        "approve:0": "failed", "nothing:0": "unsure", "balance:0": "done",
+    }  # fmt: skip
+
+
+def test_an_assignment_that_cannot_be_taken_in_does_not_hold_up_the_others(marketplace, caplog):
+    broken, whole = published(grids_to_publish(2, n_slots=1))
+    work(marketplace, broken)
+    work(marketplace, whole)
+    MarketplaceHIT.objects.filter(pk=broken.pk).update(external_id="3" + "X" * 29)
+    ask()
+    assert [one.marketplace_hit for one in ListedAssignment.objects.all()] == [whole]
+    assert "did not tell about" in caplog.text

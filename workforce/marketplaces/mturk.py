@@ -16,7 +16,13 @@ from typing import Any
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+)
 from django.conf import settings
 
 from workforce.outbox.actions import take_turn
@@ -25,9 +31,10 @@ PAGE = 100
 REGION = "us-east-1"
 BUCKET = "mturk"
 CONNECT_SECONDS, READ_SECONDS = 5, 15
-# Of what only reads. What changes something is tried once at a time: the outbox repeats it, and knows that it does.
+# What changes something is tried once at a time: the outbox repeats it, and knows that it does. So are the lists of
+# what was handed in, which are asked for again anyway. Nobody else repeats the other questions.
 TRIES_OF_READS = 3
-READS = ("Get", "List")
+READS, ASKED_AGAIN = ("Get", "List"), "ListAssignmentsForHIT"
 # As messages end: the time, in sandboxes with a blank and an s.
 STAMP = re.compile(r"\s*\(\d{10,}( s)?\)$")
 # Of a worker. Messages may quote it, logs and tables of ours must not.
@@ -81,11 +88,14 @@ class Handed:
 def call(op: str, **parameters: Any) -> dict[str, Any]:
     """Carry out an operation. Raises Refused, Throttled, Unreachable or Ambiguous; no message names a worker."""
     try:
-        return getattr(client(TRIES_OF_READS if op.startswith(READS) else 1), xform_name(op))(**parameters)
+        tries = TRIES_OF_READS if op.startswith(READS) and op != ASKED_AGAIN else 1
+        return getattr(client(tries), xform_name(op))(**parameters)
     except ClientError as error:
         raise _of_client_error(error) from None
     except (EndpointConnectionError, ConnectTimeoutError) as error:
         raise Unreachable(scrubbed(str(error))) from None
+    except ParamValidationError as error:
+        raise Refused("ParamValidationError", scrubbed(str(error))) from None
     except BotoCoreError as error:
         raise Ambiguous(scrubbed(str(error))) from None
 

@@ -1,7 +1,7 @@
 """Offering a batch on the marketplace: its terms, its HITs there, further ones when answers are lost, their end."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from catalog.reads import now
 from workforce.marketplaces.costs import divided
 from workforce.marketplaces.documents import external_question
 from workforce.models import Batch, Call, Lease, MarketplaceHIT, Qualification, Terms, Worker
+from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
 from workforce.offers.reads import committed, cost_of, missing_answers, question_address, settled_hits
 from workforce.outbox.actions import decide
 
@@ -21,6 +22,8 @@ SOFT_BLOCK = "Not for these studies"
 SOFT_BLOCK_WORDS = "Workers who have this are not offered certain studies. It has no effect on anything else."
 # An end that differs by less is not worth a call.
 CLOSE_ENOUGH = timedelta(minutes=5)
+# The marketplace takes ten; the exclusion of soft-blocked workers is one of them.
+MOST_REQUIREMENTS = 9
 
 
 class CannotPublish(ValueError):
@@ -37,6 +40,7 @@ def publish(*, batch: Batch, lifetime_seconds: int, **terms: Any) -> Terms:
 
     Raises CannotPublish for a batch that is closed, published or begun elsewhere, and OverCap.
     """
+    check_terms(lifetime_seconds=lifetime_seconds, **terms)
     batch = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
     _check_can_publish(batch)
     Batch.objects.filter(pk=batch.pk).update(marketplace=Batch.Marketplace.MTURK)
@@ -46,6 +50,32 @@ def publish(*, batch: Batch, lifetime_seconds: int, **terms: Any) -> Terms:
     offer_missing(terms=made)
     advance(terms=made)
     return made
+
+
+def check_terms(
+    *,
+    title: str,
+    description: str,
+    assignment_seconds: int,
+    lifetime_seconds: int,
+    auto_approval_seconds: int,
+    keywords: str = "",
+    review_seconds: int = 0,
+    requirements: Sequence[dict] = (),
+    **money: Decimal,
+) -> None:
+    """Raise CannotPublish, naming it, for the first of these that the marketplace would refuse, or W3 does."""
+    for name, text, least in (("title", title, 1), ("description", description, 1), ("keywords", keywords, 0)):
+        most = Terms._meta.get_field(name).max_length
+        if not least <= len(text.strip()) <= most or not text.replace("\n", "").isprintable():
+            raise CannotPublish(f"The {name} has {len(text)} characters; {least} to {most:,} printable ones are taken.")
+    for name, seconds in (("a HIT", assignment_seconds), ("the batch", lifetime_seconds)):
+        if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+            raise CannotPublish(f"The time for {name} is {seconds:,} seconds; half a minute to a year is taken.")
+    if not 0 <= review_seconds < auto_approval_seconds <= LONGEST_AUTO_APPROVAL_SECONDS:
+        raise CannotPublish("Answers are approved after three days at the latest, and looked at before that.")
+    if len(requirements) > MOST_REQUIREMENTS:
+        raise CannotPublish(f"A HIT takes {MOST_REQUIREMENTS} requirements beside our own, not {len(requirements)}.")
 
 
 def _check_can_publish(batch: Batch) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from catalog.reads import now
@@ -43,6 +44,11 @@ def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
             except mturk.Unreachable as error:
                 log.warning("The marketplace cannot be reached; what is to be sent waits: %s", error)
                 break
+            except SoftTimeLimitExceeded:
+                raise
+            except Exception as error:
+                # It stays as tried, and is tried again when its sender must be dead: the others do not wait for it.
+                log.exception("Call %s (%s) could not be sent: %s", call.pk, call.op, error)
     return done
 
 

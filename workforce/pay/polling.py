@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 from catalog.reads import now
@@ -53,6 +54,8 @@ def ask_about_hits(seconds: float) -> int:
     failed: set[int] = set()
     while time.monotonic() < end and (found := [made for made in to_poll(HITS_AT_ONCE) if made.pk not in failed]):
         for made in found:
+            if time.monotonic() > end:
+                break
             failed.add(made.pk)
             with tolerated(made.external_id):
                 poll(made)
@@ -66,8 +69,12 @@ def tolerated(what: str) -> Iterator[None]:
     """What one question ran into concerns that one; a marketplace that is away concerns all."""
     try:
         yield
-    except (mturk.Refused, mturk.Throttled, mturk.Ambiguous) as error:
+    except (mturk.Unreachable, SoftTimeLimitExceeded):
+        raise
+    except mturk.EndpointError as error:
         log.warning("The marketplace did not tell about %s; the next run asks again: %s", what, error)
+    except Exception as error:
+        log.exception("What the marketplace told about %s could not be taken in; it is asked again: %s", what, error)
 
 
 def count_handed_in() -> None:
@@ -80,7 +87,10 @@ def poll(made: MarketplaceHIT) -> None:
     """Take in all that was handed in of one HIT."""
     begin = now()
     listed = mturk.handed_in(made.external_id, made.n_assignments)
+    known = set(made.listed.values_list("external_id", "status"))
     for one in listed:
+        if (one.external_id, one.status) in known:
+            continue
         if one.hit_id != made.external_id:
             log.error("The marketplace listed an assignment of another HIT for %s.", made.external_id)
             continue
