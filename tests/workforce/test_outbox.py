@@ -20,6 +20,8 @@ from workforce.outbox.actions import (
     renew_token,
     take_turn,
     token_is_forgotten,
+    try_failed_again,
+    withdraw,
 )
 
 pytestmark = pytest.mark.django_db
@@ -70,9 +72,7 @@ def test_pauses_between_tries_grow_and_stay_below_a_limit():
         Call.objects.update(next_try=now())
         put_off(call=claim_call(), error="", unsure=True)
         pauses.append((Call.objects.get().next_try - now()).total_seconds())
-    assert pauses == sorted(pauses)
-    assert 0.5 < pauses[0] < 1.5
-    assert 55 < pauses[-1] <= 60
+    assert [round(pause) for pause in pauses] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 def test_a_call_is_completed_once_however_often_that_is_noted():
@@ -96,6 +96,28 @@ def test_a_refused_call_is_not_sent_again():
     give_up(call=claim_call(), error="InvalidParameterValue")
     Call.objects.update(next_try=now())
     assert claim_call() is None
+
+
+def test_what_was_refused_can_be_sent_again_under_a_new_token_and_what_was_withdrawn_is_not():
+    refused = decided("bonus:1")
+    give_up(call=claim_call(), error="InvalidParameterValue")
+    decided("bonus:2")
+    assert withdraw(purpose="bonus:2", reason="A person decided otherwise.")
+    assert try_failed_again() == 1
+    again = claim_call()
+    assert (again.pk, again.was_unsure) == (refused.pk, False)
+    assert again.unique_token != refused.unique_token
+    assert claim_call() is None
+
+
+@pytest.mark.parametrize("state", ["unsure", "done"])
+def test_what_was_sent_or_may_have_been_is_not_withdrawn(state):
+    decided("bonus:1")
+    call = claim_call()
+    if state == "done":
+        complete(call=call)
+    assert not withdraw(purpose="bonus:1", reason="A person decided otherwise.")
+    assert Call.objects.get().state == state
 
 
 def test_a_token_is_forgotten_after_a_day_and_then_renewed():

@@ -121,7 +121,8 @@ class Call(models.Model):
     """A call that changes something on the marketplace, stored with the decision and sent afterwards: the outbox.
 
     Unsure: a try was begun, and how it ended is unknown. Its token was stored before, so it may be tried again; once
-    the marketplace has forgotten the token, it is looked up first whether the call was carried out.
+    the marketplace has forgotten the token, it is looked up first whether the call was carried out. Failed: the
+    marketplace refused it. Withdrawn: it was decided otherwise before it was sent.
     """
 
     class State(models.TextChoices):
@@ -129,6 +130,7 @@ class Call(models.Model):
         UNSURE = "unsure"
         DONE = "done"
         FAILED = "failed"
+        WITHDRAWN = "withdrawn"
 
     op = models.CharField(max_length=60)
     # What is decided, once, however often and by however many it is decided.
@@ -149,7 +151,8 @@ class Call(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["waiting", "unsure", "done", "failed"]), name="call_state_is_known"
+                condition=Q(state__in=["waiting", "unsure", "done", "failed", "withdrawn"]),
+                name="call_state_is_known",
             ),
             models.CheckConstraint(
                 condition=Q(state="done", done_at__isnull=False) | (~Q(state="done") & Q(done_at=None)),

@@ -207,7 +207,7 @@ def move_end(*, terms: Terms, expires_at: datetime) -> int:
         purposes = list(calls.select_for_update(skip_locked=True).values_list("pk", "purpose"))
         unmade = [int(purpose.partition(":")[2]) for _, purpose in purposes]
         Call.objects.filter(pk__in=[pk for pk, _ in purposes]).update(
-            state=Call.State.FAILED, last_error="The batch was ended before this HIT was created."
+            state=Call.State.WITHDRAWN, last_error="The batch was ended before this HIT was created."
         )
         MarketplaceHIT.objects.filter(pk__in=unmade).update(finished_at=now())
     advance(terms=terms)

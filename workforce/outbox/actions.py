@@ -111,9 +111,16 @@ def give_up(*, call: Call, error: str) -> None:
 
 
 @transaction.atomic
-def try_failed_again(*, batch: Batch) -> int:
-    """Send what was refused once more, under new tokens: the reason may be gone."""
-    failed = list(Call.objects.filter(batch=batch, state=Call.State.FAILED).select_for_update())
+def withdraw(*, purpose: str, reason: str) -> bool:
+    """Do not send this call after all. False if it was sent, or may have been."""
+    unsent = Call.objects.filter(purpose=purpose, state__in=[Call.State.WAITING, Call.State.FAILED])
+    return bool(unsent.update(state=Call.State.WITHDRAWN, last_error=reason))
+
+
+@transaction.atomic
+def try_failed_again() -> int:
+    """Send what was refused once more, under new tokens: the reason may be gone. Returns how many calls that are."""
+    failed = list(Call.objects.filter(state=Call.State.FAILED).order_by("pk").select_for_update())
     for call in failed:
         call.unique_token, call.first_tried_at = new_token(), None
         call.state, call.next_try = Call.State.WAITING, now()

@@ -18,7 +18,7 @@ from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT
 from workforce.models.publishing import new_token
 from workforce.offers.actions import OverCap
 from workforce.offers.reads import committed, missing_answers
-from workforce.outbox.actions import decide
+from workforce.outbox.actions import decide, withdraw
 from workforce.pay.reads import n_more_rejections, n_rejected
 
 log = logging.getLogger(__name__)
@@ -238,8 +238,7 @@ def _check_can_reject(
 
 def _stop_approval(listed: ListedAssignment) -> None:
     """Raises CannotReject if the approval may have been sent."""
-    stopped = Call.objects.filter(purpose=f"approve:{listed.pk}", state__in=[Call.State.WAITING, Call.State.FAILED])
-    if not stopped.update(state=Call.State.FAILED, last_error="A person rejected the assignment."):
+    if not withdraw(purpose=f"approve:{listed.pk}", reason="A person rejected the assignment."):
         raise CannotReject(f"Assignment {listed.external_id} is just being approved: it is paid.")
 
 
@@ -272,8 +271,7 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: Abst
     Rejection.objects.filter(pk=rejection.pk).update(
         overridden_at=now(), overridden_by=overridden_by, override_reason=reason[:LONGEST_REASON]
     )
-    sent = Call.objects.filter(purpose=f"reject:{rejection.pk}", state=Call.State.WAITING, attempts=0)
-    never_sent = sent.update(state=Call.State.FAILED, last_error="The rejection was taken back before it was sent.")
+    never_sent = withdraw(purpose=f"reject:{rejection.pk}", reason="It was taken back before it was sent.")
     payload = {"AssignmentId": listed.external_id} | ({} if never_sent else {"OverrideRejection": True})
     decide(
         op="ApproveAssignment",

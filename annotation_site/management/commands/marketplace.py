@@ -96,8 +96,7 @@ class Command(BaseCommand):
     def reconcile(self, options: dict[str, Any]) -> None:
         check_keys()
         if options["failed"]:
-            n = sum(try_failed_again(batch=batch) for batch in Batch.objects.filter(terms__isnull=False))
-            self.stdout.write(f"{n:,} refused calls are sent again.")
+            self.stdout.write(f"{try_failed_again():,} refused calls are sent again.")
         sent = send_waiting()
         asked = poll_assignments()
         sent += send_waiting()
