@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -10,8 +11,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
 from workforce.actions import BatchClosed, identify_worker, take_lease
+from workforce.assignments.ids import BadAddress, submit_address, turn_in
 from workforce.marketplaces.link import NoParticipant, external_id
-from workforce.models import Batch, Lease, Worker
+from workforce.models import Batch, Lease, MarketplaceHIT, Worker
 from workforce.pages import join_address
 from workforce.reads import TASK_PAGES, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 
@@ -61,6 +63,24 @@ def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
     return _message(request, "Not done yet", message, 200, "Go on with the work", join_address(batch, participant))
 
 
+# In the marketplace's frame, like the pages of HITs there.
+@csrf_exempt
+@never_cache
+@require_GET
+def compensation(request: HttpRequest, made_id: str) -> HttpResponse:
+    """The page of a HIT that asks nothing: a button that hands it in to the marketplace."""
+    made = get_object_or_404(MarketplaceHIT, public_id=made_id, compensates__isnull=False)
+    try:
+        turn = turn_in(request.GET)
+    except BadAddress as error:
+        return _message(request, "This is no assignment", str(error), 400)
+    if turn is None:
+        return _message(request, "For your work", ACCEPT_TO_BE_PAID, 200)
+    fields = {"assignmentId": turn.assignment_id, "compensation": made.public_id}
+    action = submit_address(request.GET.get("turkSubmitTo", ""), settings.MARKETPLACE_SITES)
+    return render(request, "workforce/compensation.html", {"action": action, "fields": fields})
+
+
 def _batch(batch_id: str) -> Batch:
     # Replayed batches hold other people's work from elsewhere: nobody joins them.
     return get_object_or_404(Batch, public_id=batch_id, marketplace=Batch.Marketplace.LINK)
@@ -101,6 +121,10 @@ def _message(
     return render(request, "error.html", context, status=status)
 
 
+ACCEPT_TO_BE_PAID = (
+    "You worked on a HIT of ours and could not hand it in. Accept this one and press its button: it asks nothing and "
+    "pays the same."
+)
 NO_WORK = (
     "Every piece of work of this study is with somebody or done. Pieces that people return become free again: "
     "look again in a while, or give your place back on the site that brought you here."

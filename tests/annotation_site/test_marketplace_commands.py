@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from tests.commands import refusal, said
-from tests.factories import make_lease
+from tests.factories import make_lease, worker_client
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.workforce.marketplace_breakers import researcher
-from tests.workforce.mturk_study import ask, grids_to_publish, hits_of, send_until_quiet, settle, work
+from tests.workforce.mturk_study import ask, grids_to_publish, hits_of, page_of, send_until_quiet, settle, work
 from workforce.models import Batch, Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Terms, Worker
 from workforce.reads import pseudonym
 
@@ -108,12 +108,29 @@ def test_a_bonus_over_the_cap_is_refused_and_the_cap_can_be_raised(paid):
     assert LedgerEntry.objects.filter(kind="bonus", amount=Decimal("5.00")).exists()
 
 
-def test_who_worked_and_could_not_hand_in_is_compensated_by_a_bonus_on_other_work(paid):
-    batch = paid.marketplace_hit.terms.batch
-    said("marketplace", "extend", batch.pk, "--cap", "20")
-    said("marketplace", "compensate", batch.pk, pseudonym(batch.dataset, paid.worker_id))
+def test_who_worked_and_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(marketplace):  # noqa: F811
+    terms = published_by_command(1, 1, "--cap", "2")
+    worker = marketplace.worker()
+    assignment = marketplace.accept(worker, hits_of(terms)[0].external_id)
+    worker_client().get(page_of(hits_of(terms)[0], assignment, worker))
+    marketplace.ask("return", worker=worker, assignment=assignment)
+    name = pseudonym(terms.batch.dataset, Worker.objects.get().pk)
+    said("marketplace", "compensate", terms.batch_id, name)
+    assert "paid or compensated" in refusal("marketplace", "compensate", terms.batch_id, name)
     send_until_quiet()
-    assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.10")
+    made = MarketplaceHIT.objects.exclude(compensates=None).get()
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
+    assignment = marketplace.accept(worker, made.external_id)
+    address = f"/compensation/{made.public_id}/?assignmentId={assignment}&hitId={made.external_id}&workerId={worker}"
+    page = worker_client().get(address)
+    assert f'name="assignmentId" value="{assignment}"' in page.content.decode()
+    assert worker_client().get(f"/compensation/{made.public_id}/").status_code == 200
+    marketplace.submit(assignment, compensation=made.public_id)
+    settle()
+    listed = ListedAssignment.objects.get()
+    assert (listed.finding, listed.status) == ("compensation", "approved")
+    assert LedgerEntry.objects.get(kind="reward").amount == Decimal("0.10")
+    assert MarketplaceHIT.objects.filter(compensates=None).count() == 1
 
 
 def test_a_batch_is_extended_and_ended_by_command(marketplace):  # noqa: F811

@@ -121,6 +121,20 @@ def _() -> None:
     marketplace_hit(external_id="")
 
 
+@breaks("a_compensation_is_for_one_person")
+def _() -> None:
+    marketplace_hit(compensates=make_worker())
+
+
+@breaks("compensated_once_for_a_hit")
+def _() -> None:
+    worker, kind = make_worker(), Qualification.objects.create(name=unique("kind"), description="d")
+    made = marketplace_hit(n_assignments=1, compensates=worker, qualification=kind)
+    made.pk, made.public_id, made.external_id = None, unique("copy"), unique("3HIT")
+    made._state.adding = True
+    made.save()
+
+
 @breaks("call_state_is_known")
 def _() -> None:
     call_row(state="forgotten")

@@ -15,7 +15,7 @@ class ListedAssignment(models.Model):
 
     `finding` says what it did for us: its submission was confirmed and filled a slot (or none was left), the answer
     was recovered from what the marketplace keeps, its person had answered the HIT before, or nothing of it could be
-    read. All of them are paid.
+    read, or it pays somebody who could not hand in before. All of them are paid.
     """
 
     class Finding(models.TextChoices):
@@ -24,6 +24,7 @@ class ListedAssignment(models.Model):
         RECOVERED = "recovered"
         REPEATED = "repeated"
         UNREADABLE = "unreadable"
+        COMPENSATION = "compensation"
 
     class Status(models.TextChoices):
         SUBMITTED = "submitted"
@@ -45,11 +46,13 @@ class ListedAssignment(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(finding__in=["repeated", "unreadable"]) | Q(submission__isnull=False),
+                condition=Q(finding__in=["repeated", "unreadable", "compensation"]) | Q(submission__isnull=False),
                 name="what_was_read_is_a_submission",
             ),
             models.CheckConstraint(
-                condition=Q(finding__in=["confirmed", "surplus", "recovered", "repeated", "unreadable"]),
+                condition=Q(
+                    finding__in=["confirmed", "surplus", "recovered", "repeated", "unreadable", "compensation"]
+                ),
                 name="finding_on_an_assignment_is_known",
             ),
             models.CheckConstraint(

@@ -91,6 +91,9 @@ class MarketplaceHIT(models.Model):
     # The marketplace's own; null until it confirmed the creation.
     external_id = models.CharField(max_length=64, null=True, unique=True)
     n_assignments = models.PositiveSmallIntegerField()
+    # Of a HIT that asks nothing and pays this person alone, who worked and could not hand in.
+    compensates = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="compensations")
+    qualification = models.ForeignKey(Qualification, on_delete=models.PROTECT, null=True, related_name="+")
     # Submitted, approved or rejected ones, as the marketplace last counted them.
     n_handed_in = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
@@ -108,6 +111,12 @@ class MarketplaceHIT(models.Model):
                 condition=Q(n_handed_in__lte=F("n_assignments")), name="no_more_handed_in_than_were_offered"
             ),
             models.CheckConstraint(condition=~Q(external_id=""), name="marketplace_id_is_not_empty"),
+            models.CheckConstraint(
+                condition=Q(compensates=None, qualification=None)
+                | Q(compensates__isnull=False, qualification__isnull=False, n_assignments=1),
+                name="a_compensation_is_for_one_person",
+            ),
+            models.UniqueConstraint(fields=["hit", "compensates"], name="compensated_once_for_a_hit"),
         ]
         indexes = [
             models.Index(fields=["polled_at"], condition=Q(finished_at=None), name="marketplace_hits_to_poll"),

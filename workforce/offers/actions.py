@@ -8,12 +8,20 @@ from typing import Any
 
 from django.db import transaction
 
+from catalog.models import new_public_id
 from catalog.reads import now
 from workforce.marketplaces.costs import divided
 from workforce.marketplaces.documents import external_question
 from workforce.models import Batch, Call, Lease, MarketplaceHIT, Qualification, Terms, Worker
 from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
-from workforce.offers.reads import committed, cost_of, missing_answers, question_address, settled_hits
+from workforce.offers.reads import (
+    committed,
+    compensation_address,
+    cost_of,
+    missing_answers,
+    question_address,
+    settled_hits,
+)
 from workforce.outbox.actions import decide
 
 log = logging.getLogger(__name__)
@@ -22,6 +30,9 @@ SOFT_BLOCK = "Not for these studies"
 SOFT_BLOCK_WORDS = "Workers who have this are not offered certain studies. It has no effect on anything else."
 # An end that differs by less is not worth a call.
 CLOSE_ENOUGH = timedelta(minutes=5)
+COMPENSATION_TITLE = "For your work on a HIT that could not be handed in"
+COMPENSATION_WORDS = "You worked on a HIT of ours and could not hand it in; accept this one to be paid."
+COMPENSATION_LIVES = timedelta(days=30)
 # The marketplace takes ten; the exclusion of soft-blocked workers is one of them.
 MOST_REQUIREMENTS = 9
 
@@ -141,7 +152,7 @@ def advance(*, terms: Terms) -> None:
     if not terms.hit_type_id:
         decide(op="CreateHITType", purpose=f"hit-type:{terms.pk}", payload=_hit_type(terms, block), batch=terms.batch)
         return
-    waiting = MarketplaceHIT.objects.filter(terms=terms, external_id=None, finished_at=None)
+    waiting = MarketplaceHIT.objects.filter(terms=terms, external_id=None, finished_at=None, compensates=None)
     decided = Call.objects.filter(batch=terms.batch_id, op="CreateHITWithHITType").values_list("purpose", flat=True)
     known = set(decided)
     calls = [
@@ -198,7 +209,7 @@ def move_end(*, terms: Terms, expires_at: datetime) -> int:
     """
     terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
     Terms.objects.filter(pk=terms.pk).update(expires_at=expires_at)
-    made = MarketplaceHIT.objects.filter(terms=terms, finished_at=None)
+    made = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None)
     for hit in made.exclude(external_id=None):
         _move_end(hit, terms.batch, expires_at)
     if expires_at <= now():
@@ -245,6 +256,63 @@ def qualify(*, worker: Worker, kind: Qualification, value: int = 1) -> bool:
     return decide(op="AssociateQualificationWithWorker", purpose=purpose, payload=payload, worker=worker)[1]
 
 
+# For who worked and could not hand in
+
+
+@transaction.atomic
+def compensate(*, terms: Terms, worker: Worker) -> MarketplaceHIT:
+    """Offer this person alone a HIT that asks nothing and pays as much as the one they could not hand in.
+
+    The marketplace gives bonuses only to who handed something in. Raises CannotPublish for who was given no HIT of the
+    batch, or all of whose HITs are paid or compensated; OverCap.
+    """
+    terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
+    given = Lease.objects.filter(batch=terms.batch, worker=worker).exclude(hit__submissions__listed__worker=worker)
+    lease = given.exclude(hit__marketplace_hits__compensates=worker).order_by("-id").first()
+    if lease is None:
+        raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")
+    if committed(terms) + cost_of([1], terms).total > terms.spending_cap:
+        raise OverCap(f"The spending cap of batch {terms.batch_id} is ${terms.spending_cap}. Raise it first.")
+    kind = Qualification.objects.create(name=f"Compensation {new_public_id()}", description=COMPENSATION_WORDS)
+    made = MarketplaceHIT.objects.create(
+        hit=lease.hit, terms=terms, n_assignments=1, expires_at=now() + COMPENSATION_LIVES, compensates=worker,
+        qualification=kind,
+    )  # fmt: skip
+    advance_compensation(made=made)
+    return made
+
+
+@transaction.atomic
+def advance_compensation(*, made: MarketplaceHIT) -> None:
+    """Decide the next calls on its way: a qualification of its own, given to one person, and a HIT type for that."""
+    kind = made.qualification
+    if not kind.type_id:
+        payload = {"Name": kind.name, "Description": kind.description, "QualificationTypeStatus": "Active"}
+        decide(op="CreateQualificationType", purpose=f"qualification:{kind.pk}", payload=payload)
+        return
+    qualify(worker=made.compensates, kind=kind)
+    only_them = {
+        "QualificationTypeId": kind.type_id,
+        "Comparator": "Exists",
+        "ActionsGuarded": "DiscoverPreviewAndAccept",
+    }
+    words = {"Title": COMPENSATION_TITLE, "Description": COMPENSATION_WORDS, "Keywords": "compensation"}
+    payload = _hit_type(made.terms, kind) | words | {"QualificationRequirements": [only_them]}
+    decide(op="CreateHITType", purpose=f"compensation:{made.pk}", payload=payload, batch=made.terms.batch)
+
+
+@transaction.atomic
+def note_compensation_type(*, made: MarketplaceHIT, hit_type_id: str) -> None:
+    payload = {
+        "HITTypeId": hit_type_id,
+        "MaxAssignments": 1,
+        "LifetimeInSeconds": max(SHORTEST_SECONDS, int((made.expires_at - now()).total_seconds())),
+        "Question": external_question(compensation_address(made)),
+        "RequesterAnnotation": made.public_id,
+    }
+    decide(op="CreateHITWithHITType", purpose=f"hit:{made.pk}", payload=payload, batch=made.terms.batch)
+
+
 # What follows from a call that was carried out
 
 
@@ -253,6 +321,8 @@ def note_qualification(*, kind: Qualification, type_id: str) -> None:
     Qualification.objects.filter(pk=kind.pk).update(type_id=type_id)
     for terms in Terms.objects.filter(hit_type_id=""):
         advance(terms=terms)
+    for made in MarketplaceHIT.objects.filter(qualification=kind, external_id=None):
+        advance_compensation(made=made)
 
 
 @transaction.atomic
@@ -268,6 +338,8 @@ def note_hit(*, made: MarketplaceHIT, created: Mapping[str, Any]) -> None:
     expires_at = created.get("Expiration", made.terms.expires_at)
     MarketplaceHIT.objects.filter(pk=made.pk).update(external_id=created["HITId"], expires_at=expires_at)
     made.external_id = created["HITId"]
+    if made.compensates_id is not None:
+        return
     if made.terms.expires_at <= now() or abs(expires_at - made.terms.expires_at) > CLOSE_ENOUGH:
         _move_end(made, made.terms.batch, made.terms.expires_at)
 

@@ -33,7 +33,8 @@ MISSING = """
             LEFT JOIN workforce_submission submission ON submission.id = listed.submission_id
             WHERE listed.marketplace_hit_id = made.id AND submission.state IS DISTINCT FROM 'provisional'
         ) listed
-        WHERE made.terms_id = %(terms)s AND made.finished_at IS NULL GROUP BY made.hit_id
+        WHERE made.terms_id = %(terms)s AND made.finished_at IS NULL AND made.compensates_id IS NULL
+        GROUP BY made.hit_id
     ) coming ON coming.hit_id = hit.id
     WHERE hit.closed_at IS NULL AND wanted.n > coalesce(coming.n, 0)
     ORDER BY hit.id
@@ -123,6 +124,10 @@ def question_address(hit: HIT) -> str:
     # By the whole table: the staff side, where somebody may be publishing, has none of the worker pages.
     page = reverse(TASK_PAGES[Batch.Kind(hit.batch.kind)], args=[hit.public_id], urlconf=settings.ROOT_URLCONF)
     return settings.WORKER_ORIGIN + page
+
+
+def compensation_address(made: MarketplaceHIT) -> str:
+    return settings.WORKER_ORIGIN + reverse("compensation", args=[made.public_id], urlconf=settings.ROOT_URLCONF)
 
 
 def to_poll(limit: int) -> list[MarketplaceHIT]:

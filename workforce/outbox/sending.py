@@ -13,7 +13,7 @@ from catalog.reads import now
 from workforce.locks import SPEAKING, only_one
 from workforce.marketplaces import mturk
 from workforce.models import Call, ListedAssignment, MarketplaceHIT, Qualification, Terms, Worker
-from workforce.offers.actions import note_end, note_hit, note_hit_type, note_qualification
+from workforce.offers.actions import note_compensation_type, note_end, note_hit, note_hit_type, note_qualification
 from workforce.outbox.actions import claim_call, complete, give_up, put_off, renew_token, token_is_forgotten
 from workforce.pay.actions import book_bonus, note_status
 
@@ -181,6 +181,10 @@ def _qualification_made(call: Call, response: Response) -> None:
 
 
 def _hit_type_made(call: Call, response: Response) -> None:
+    if call.purpose.startswith("compensation:"):
+        made = MarketplaceHIT.objects.get(pk=_subject(call))
+        note_compensation_type(made=made, hit_type_id=response["HITTypeId"])
+        return
     note_hit_type(terms=Terms.objects.get(pk=_subject(call)), hit_type_id=response["HITTypeId"])
 
 

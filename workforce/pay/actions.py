@@ -64,13 +64,15 @@ def take_in(
     except UnreadableAnswers as error:
         log.warning("Assignment %s is paid, and asked for again: %s", external_id, error)
         fields = {}
-    outcome, submission = confirm(
-        hit=made.hit,
-        external_hit_id=made.external_id,
-        assignment_id=external_id,
-        worker_id=worker_id,
-        fields=fields,
-    )
+    outcome, submission = Finding.COMPENSATION, None
+    if made.compensates_id is None:
+        outcome, submission = confirm(
+            hit=made.hit,
+            external_hit_id=made.external_id,
+            assignment_id=external_id,
+            worker_id=worker_id,
+            fields=fields,
+        )
     listed = ListedAssignment.objects.create(
         marketplace_hit=made,
         external_id=external_id,

@@ -14,7 +14,7 @@ from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
 from catalog.reads import dataset_named, now
 from workforce.models import Batch, Call, LedgerEntry, ListedAssignment, Rejection, Submission, Terms, Worker
-from workforce.offers.actions import block_softly, move_end, raise_cap
+from workforce.offers.actions import block_softly, compensate, move_end, raise_cap
 from workforce.offers.publishing import check_keys
 from workforce.offers.reads import committed
 from workforce.outbox.actions import try_failed_again
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             ("reconcile", "ask the marketplace now, and send what waits; --failed: also what it refused", reconciling),
             ("ledger", "what the marketplace took, row by row", one_batch),
             ("bonus", "pay a bonus for an assignment", bonus),
-            ("compensate", "pay who worked and could not hand in, by a bonus on other work of theirs", compensation),
+            ("compensate", "pay who worked and could not hand in, by a HIT that asks nothing", compensation),
             ("reject", "refuse to pay for work that was none", rejection),
             ("override", "take a rejection back and pay", override),
             ("block", "offer a worker no more HITs, without touching their account", blocking),
@@ -119,13 +119,9 @@ class Command(BaseCommand):
     def compensate(self, options: dict[str, Any]) -> None:
         terms = terms_named(options["batch"])
         worker = worker_named(terms.batch, options["worker"])
-        other = ListedAssignment.objects.filter(worker=worker, marketplace_hit__terms=terms).order_by("-pk").first()
-        other = other or ListedAssignment.objects.filter(worker=worker).order_by("-pk").first()
-        if other is None:
-            raise CommandError("The marketplace pays bonuses only to who handed something in: this worker never did.")
-        give_bonus(listed=other, amount=options["amount"] or terms.reward, reason=options["reason"])
+        compensate(terms=terms, worker=worker)
         send_waiting()
-        self.stdout.write(f"${options['amount'] or terms.reward} is on its way, as a bonus for {other.external_id}.")
+        self.stdout.write(f"A HIT that only {options['worker']} sees and that asks nothing pays ${terms.reward}.")
 
     def reject(self, options: dict[str, Any]) -> None:
         listed = assignment_named(options["assignment"])
@@ -235,8 +231,6 @@ def bonus(parser: CommandParser) -> None:
 def compensation(parser: CommandParser) -> None:
     one_batch(parser)
     parser.add_argument("worker", help="the worker's pseudonym in the batch's dataset")
-    parser.add_argument("--amount", type=dollars, metavar="DOLLARS", help="instead of the reward")
-    parser.add_argument("--reason", default="You worked on a HIT of ours that could not be handed in.", metavar="TEXT")
 
 
 def rejection(parser: CommandParser) -> None:
