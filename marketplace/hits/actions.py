@@ -21,6 +21,11 @@ from marketplace.tokens.actions import spend_token
 
 # A HIT that nobody reviews disappears by itself so long after it expired.
 DISPOSED_AFTER = timedelta(days=120)
+# All that ever changes of a HIT.
+CHANGING = [
+    "hit_type", "max_assignments", "expires_at", "due_at", "status", "n_pending", "n_submitted", "n_approved",
+    "n_rejected", "promised_cents", "held_cents",
+]  # fmt: skip
 
 
 @transaction.atomic
@@ -128,7 +133,9 @@ def delete_hit(*, hit: HIT) -> HIT:
 
 
 def lock_hit(pk: int) -> HIT:
-    return HIT.objects.select_related("hit_type").select_for_update(of=("self",), no_key=True).get(pk=pk)
+    # The question may be long and is read by nobody who locks.
+    hits = HIT.objects.select_related("hit_type").defer("question")
+    return hits.select_for_update(of=("self",), no_key=True).get(pk=pk)
 
 
 def refuse_disposed(hit: HIT) -> None:
@@ -149,7 +156,7 @@ def settle(*, hit: HIT, at: datetime) -> None:
         book(requester_id=hit.requester_id, movements=[(kind, -more, more)], at=at, hit=hit if hit.pk else None)
     hit.held_cents = wanted
     hit.due_at = earliest(hit.due_at, own_due_time(hit, at))
-    hit.save()
+    hit.save(update_fields=CHANGING)
 
 
 def unit_cost(hit: HIT) -> int:

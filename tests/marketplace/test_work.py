@@ -193,6 +193,15 @@ def test_work_is_approved_by_itself_after_the_delay_at_the_time_promised():
 
 
 @database
+@pytest.mark.parametrize("delay", [0, 60])
+def test_a_short_delay_does_not_wait_for_anything_else_of_the_hit(delay):
+    assignment = hand_in(make_hit(make_hit_type(make_requester(), auto_approval_seconds=delay), max_assignments=2))
+    later(seconds=delay + 5)
+    assignment.refresh_from_db()
+    assert assignment.status == Status.APPROVED
+
+
+@database
 def test_what_was_rejected_is_not_approved_by_itself():
     assignment = hand_in(make_hit())
     reject_assignment(assignment=assignment, feedback="Blank")
