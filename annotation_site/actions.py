@@ -1,4 +1,4 @@
-"""Keys to the REST interface and logins to the researcher's pages."""
+"""Keys to the REST interface, logins to the researcher's pages, and what came of the work that pages ask for."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
-from annotation_site.models import ApiToken
+from annotation_site.models import ApiToken, Job
 from annotation_site.reads import digest_of
 from catalog.models import Dataset
 from catalog.reads import now
@@ -48,3 +48,10 @@ def make_staff(*, username: str, password: str) -> User:
     user.set_password(password)
     user.save()
     return user
+
+
+@transaction.atomic
+def note_outcome(*, job: Job, lines: list[str]) -> None:
+    """Keep what came of a job with what it did, in one transaction: who begins it again must not do it again."""
+    job.arguments = job.arguments | {"outcome": lines}
+    Job.objects.filter(pk=job.pk).update(arguments=job.arguments)

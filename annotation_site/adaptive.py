@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from django.db.models import QuerySet
+
 from aggregation.adaptive import FEWEST_IMAGES_OF_A_TABLE
 from aggregation.models import ConfidenceTable
 from aggregation.numerics.confidence import StoppingRule
@@ -48,31 +50,44 @@ def adaptive_figures(
     }
 
 
+def adaptive_batches(dataset: Dataset) -> QuerySet[Batch]:
+    return dataset.batches.filter(max_votes__isnull=False).order_by("id")
+
+
+def tables_of(batch: Batch) -> QuerySet[ConfidenceTable]:
+    """The hardest classes first."""
+    return batch.confidence_tables.select_related("label").order_by("-expected_votes", "label__index")
+
+
 def confidence_report(dataset: Dataset) -> Iterator[str]:
     """A line for every table of every adaptive batch, the hardest classes first. Raises Refused if there is none."""
-    batches = list(dataset.batches.filter(max_votes__isnull=False).order_by("id"))
+    batches = list(adaptive_batches(dataset))
     if not batches:
         raise Refused(f"{dataset} has no adaptive batch: ./manage open contains --adaptive opens one.")
     for batch in batches:
-        yield _summary(batch)
-        tables = list(batch.confidence_tables.select_related("label").order_by("-expected_votes", "label__index"))
+        yield f"Batch {batch.pk}: {summary_of(batch)}"
+        tables = list(tables_of(batch))
         if tables:
             yield "".join(f"{y}Y {n}N".rjust(7) for y, n in FIGURE_7) + "  votes  images  class"
         yield from map(_line, tables)
 
 
-def _summary(batch: Batch) -> str:
+def summary_of(batch: Batch) -> str:
     stopped = Counter(batch.stopped_pairs.values_list("decision", flat=True))
     state = ", ".join(f"{stopped[name]:,} {name}" for name in ("accept", "reject", "undecided"))
     return (
-        f"Batch {batch.pk}: {batch.min_votes} to {batch.max_votes} votes, accepted from {batch.accept:g}, rejected "
+        f"{batch.min_votes} to {batch.max_votes} votes, accepted from {batch.accept:g}, rejected "
         f"to {batch.reject:g}, {batch.initial_images} images of each class asked {batch.initial_votes} times. "
         f"Pairs settled besides these: {state}."
     )
 
 
-def _line(table: ConfidenceTable) -> str:
+def probabilities_of(table: ConfidenceTable) -> list[float | None]:
+    """That an image is good after the votes of FIGURE_7; None where nothing is known."""
     bound = len(table.p_good) - 1
-    cells = [table.p_good[y][n] if max(y, n) <= bound else None for y, n in FIGURE_7]
-    shown = "".join(("-" if cell is None else f"{cell:.2f}").rjust(7) for cell in cells)
+    return [table.p_good[y][n] if max(y, n) <= bound else None for y, n in FIGURE_7]
+
+
+def _line(table: ConfidenceTable) -> str:
+    shown = "".join(("-" if cell is None else f"{cell:.2f}").rjust(7) for cell in probabilities_of(table))
     return f"{shown}{table.expected_votes:>7.1f}{table.n_images:>8,}  {table.label or 'all classes'}"

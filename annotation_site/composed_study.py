@@ -8,7 +8,16 @@ from pathlib import Path
 from django.db import transaction
 
 from aggregation.numerics.composition import PROFILES, Shortfall
-from annotation_site.study import MOST_REFUSALS_SHOWN, Opened, Pay, Refused, listed, pairs_of
+from annotation_site.study import (
+    MOST_REFUSALS_SHOWN,
+    Opened,
+    Pay,
+    Refused,
+    listed,
+    open_contains,
+    pairs_of,
+    without_dataset_label,
+)
 from annotation_site.tables import BadTable, Refusal, read_table
 from candidates.grids import NoList, OpenedGrids, OtherLabels, Pair, open_grids_with_controls, potential_pairs
 from catalog.actions import change_settings
@@ -63,6 +72,42 @@ def open_composed(
     opened = _opened(batch, new, chosen, seed)
     n_known = len(wanted) - len(new)
     return OpenedComposed(batch, len(new), opened.n_grids, n_known, n_unlabelled, tuple(opened.shortfalls))
+
+
+def open_as_asked(
+    *,
+    dataset: Dataset,
+    profile: str | None,
+    pairs: Path | None,
+    similar: Path | None,
+    pay: Pay,
+    again: bool,
+    adaptive: Mapping[str, float] | None,
+) -> Opened:
+    """Open grids as a command or a page asks: with the controls of a profile, or the pairs of a file as they are."""
+    given = {"dataset": dataset, "pairs": pairs, "pay": pay, "again": again, "adaptive": adaptive}
+    if profile:
+        return open_composed(**given, profile=profile, similar=similar)
+    if similar:
+        raise Refused("--similar tells where negative controls come from: say how many with --profile.")
+    if not pairs:
+        raise Refused(
+            f"Say which grids to open: --profile {'|'.join(PROFILE_NAMES)} for the potential labels, with controls, or "
+            "--pairs FILE for these pairs as they are."
+        )
+    return open_contains(**given)
+
+
+def told_opening(opened: Opened, again: str = "--again") -> list[str]:
+    """For people: what was opened and what it lacks. `again` is how the reader asks for pairs once more."""
+    known = f"{opened.n_known:,} pairs were opened before; {again} opens them once more."
+    lines = [known] if opened.n_known else []
+    if opened.n_unlabelled:
+        lines.append(without_dataset_label(opened.n_unlabelled))
+    lines.append(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids.")
+    if isinstance(opened, OpenedComposed):
+        lines += told_shortfalls(opened.shortfalls)
+    return [*lines, "Their batch is closed."] if opened.batch.closed_at else lines
 
 
 def _n_unlabelled(dataset: Dataset, pairs: list[Pair]) -> int:

@@ -1,14 +1,9 @@
-"""The photographs of the demo study and the labels people are asked about.
+"""The photographs of the demo study and the labels that their dataset gives them.
 
 The photographs lie inside two installed packages (requirements/demo.txt) and are read where they lie:
 foolbox brings ImageNet samples whose file names end in the class index, scikit-image free photographs
-without a label, which we gave one.
-
-No classifier proposes labels here. Instead each topic has its labels, and all of them are asked of all its
-photographs: some are what the file says, some are a second thing that is really there (the mushroom under
-the dalmatian's nose), some are look-alikes (tabby or Egyptian cat), and the rest are plain negatives.
-Whoever answers the grids of one topic has finished its photographs. Not every dataset label is right:
-finding those that are not is what the study is for.
+without a label, which we gave one. Not every label is right: finding those that are not is what the study
+is for. Which other labels people are asked about is for the classifiers to propose.
 """
 
 import importlib.util
@@ -33,22 +28,12 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Topic:
-    """Photographs and the ImageNet class indexes asked of each of them, their dataset labels included."""
-
-    name: str
-    labels: tuple[int, ...]
-    photos: tuple[Photo, ...]
-
-
-@dataclass(frozen=True)
 class DemoPhoto:
-    """An installed photograph. `potential_labels`: class indexes, its `dataset_label` first."""
+    """An installed photograph; `dataset_label` is a class index."""
 
     name: str
     path: Path
     dataset_label: int
-    potential_labels: tuple[int, ...]
 
 
 def _foolbox(number: int, label: int) -> Photo:
@@ -59,89 +44,45 @@ def _skimage(file: str, label: int) -> Photo:
     return Photo(SKIMAGE, f"data/{file}", label)
 
 
-TOPICS = (
-    Topic(
-        "pets and a farmyard",
-        # tabby, Egyptian cat, bull mastiff, dalmatian, goose, mushroom
-        labels=(281, 285, 243, 251, 99, 947),
-        photos=(
-            _skimage("chelsea.png", 281),  # the breed is open: tabby or Egyptian cat
-            _foolbox(16, 251),  # with a mushroom
-            _foolbox(0, 243),
-            _foolbox(15, 99),
-        ),
-    ),
-    Topic(
-        "table and kitchen",
-        # espresso, cup, beaker, strawberry, bottlecap
-        labels=(967, 968, 438, 949, 455),
-        photos=(
-            _skimage("coffee.png", 967),  # in a cup
-            _foolbox(2, 438),
-            _foolbox(4, 949),
-            _foolbox(9, 455),
-        ),
-    ),
-    Topic(
-        "wheels",
-        # jeep, car wheel, moped, disk brake, cannon
-        labels=(609, 479, 665, 535, 471),
-        photos=(
-            _foolbox(6, 609),  # with car wheels, as the next
-            _foolbox(7, 609),
-            # A motorcycle, for which ImageNet has no class; with a disk brake.
-            _skimage("motorcycle_left.png", 665),
-            _foolbox(13, 471),
-        ),
-    ),
-    Topic(
-        "wings and trees",
-        # spoonbill, bald eagle, leafhopper, dung beetle, buckeye, spider web
-        labels=(129, 22, 317, 305, 990, 815),
-        photos=(
-            _foolbox(3, 990),  # with a spider web
-            _foolbox(14, 129),
-            _foolbox(17, 22),
-            _foolbox(18, 317),
-            _foolbox(19, 305),
-        ),
-    ),
-    Topic(
-        "towers and houses",
-        # missile, space shuttle, thatched roof, obelisk, yurt
-        labels=(657, 812, 853, 682, 915),
-        photos=(
-            _skimage("rocket.jpg", 657),
-            _skimage("astronaut.png", 812),  # a model of it, behind the astronaut
-            _foolbox(5, 853),  # with an obelisk, or something like it
-            _foolbox(8, 915),
-        ),
-    ),
-    Topic(
-        "clothes and furnishings",
-        # tripod, trench coat, folding chair, Loafer, prayer rug
-        labels=(872, 869, 559, 630, 741),
-        photos=(
-            _skimage("camera.png", 872),  # with a dark coat
-            _foolbox(1, 559),
-            _foolbox(11, 630),  # a shoe with laces, so hardly a Loafer
-            _foolbox(12, 741),  # windows of coloured glass: the label is wrong
-        ),
-    ),
+# Grids are handed out in this order, so those that show several things, or are hard to name, come first.
+PHOTOS = (
+    _skimage("chelsea.png", 281),  # tabby; which kind of cat it is, is open
+    _skimage("coffee.png", 967),  # espresso, in a cup
+    _skimage("motorcycle_left.png", 665),  # moped; ImageNet has no class for motorcycles
+    _foolbox(6, 609),  # jeep, with car wheels, as the next
+    _foolbox(7, 609),
+    _skimage("rocket.jpg", 657),  # missile
+    _skimage("camera.png", 872),  # tripod, and who uses it
+    _foolbox(16, 251),  # dalmatian, with a mushroom
+    _foolbox(5, 853),  # thatch, with an obelisk, or something like it
+    _foolbox(12, 741),  # prayer rug, but what it shows is windows of coloured glass
+    _foolbox(11, 630),  # Loafer, but a shoe with laces
+    _skimage("astronaut.png", 812),  # space shuttle: a model of one, behind the astronaut
+    _foolbox(3, 990),  # buckeye, with a spider web
+    _foolbox(0, 243),  # bull mastiff
+    _foolbox(15, 99),  # goose
+    _foolbox(2, 438),  # beaker
+    _foolbox(4, 949),  # strawberry
+    _foolbox(9, 455),  # bottlecap
+    _foolbox(13, 471),  # cannon
+    _foolbox(14, 129),  # spoonbill
+    _foolbox(17, 22),  # bald eagle
+    _foolbox(18, 317),  # leafhopper
+    _foolbox(19, 305),  # dung beetle
+    _foolbox(8, 915),  # yurt
+    _foolbox(1, 559),  # folding chair
 )
 
 
 def demo_photos() -> list[DemoPhoto]:
-    """The photographs in topic order, as installed here. Raises DemoPhotoMissing."""
-    asked = [(topic, photo) for topic in TOPICS for photo in topic.photos]
+    """The photographs in their order, as installed here. Raises DemoPhotoMissing."""
     return [
         DemoPhoto(
             name=f"photo-{number:02}",
             path=installed_path(photo.package, photo.file),
             dataset_label=photo.dataset_label,
-            potential_labels=_own_first(photo.dataset_label, topic.labels),
         )
-        for number, (topic, photo) in enumerate(asked, start=1)
+        for number, photo in enumerate(PHOTOS, start=1)
     ]
 
 
@@ -161,7 +102,3 @@ def installed_path(package: str, file: str) -> Path:
             "./run installs that one."
         )
     return path
-
-
-def _own_first(dataset_label: int, labels: tuple[int, ...]) -> tuple[int, ...]:
-    return (dataset_label, *(label for label in labels if label != dataset_label))

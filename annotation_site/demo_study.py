@@ -1,10 +1,18 @@
-"""The study that a new site starts with: real photographs, and one answer wanted of everything, so that one person
-can do all of it by hand and see annotations appear."""
+"""The study that a new site starts with: real photographs, potential labels by the installed classifiers, and one
+answer wanted of everything, so that one person can do some of it by hand and see annotations appear.
 
+It comes in two steps, as the site starts between them: the photographs are stored, and when they are predicted the
+study is opened. A stop at any moment leaves what the same steps complete.
+"""
+
+from django.db import transaction
+
+from annotation_site.composed_study import OWN, OpenedComposed, open_composed
 from annotation_site.demo import demo_photos
-from annotation_site.study import Pay, Refused, open_classify, open_pairs
+from annotation_site.study import Pay, Refused, open_classify
+from candidates.actions import find_potential_labels
 from catalog.actions import add_image, create_dataset
-from catalog.models import Dataset, Image, Label
+from catalog.models import Dataset
 from catalog.photographs import read_file
 from catalog.reads import labels_by_index
 from workforce.models import Batch
@@ -12,7 +20,19 @@ from workforce.models import Batch
 DEMO = "demo"
 # Also the mark by which a dataset named "demo" is known to be this one.
 NOTE = "The demo study: one answer to everything."
-FIGURES = {"images_per_grid": 12, "contains_answers": 1, "classify_answers": 1, "min_shown": 1, "note": NOTE}
+FIGURES = {
+    # Of 25 photographs a class has one or two, which are asked about: none is left to be a positive control. The
+    # other cells show the most similar classes, so that there is something to tell apart.
+    "images_per_grid": 6,
+    "positive_controls": 0,
+    "negative_controls": 4,
+    # Five are asked about in about 7 grids a photograph, three in 5.
+    "top_k": 3,
+    "contains_answers": 1,
+    "classify_answers": 1,
+    "min_shown": 1,
+    "note": NOTE,
+}
 PAY = Pay(completion_code="THANK-YOU")
 
 
@@ -20,19 +40,21 @@ class NameInUse(Refused):
     """There is a dataset named "demo" that is not the demo study."""
 
 
-def load_demo() -> list[Batch]:
-    """The open batches of the demo study, CONTAINS first. A stop at any moment leaves what the next call completes.
+def store_demo() -> Dataset:
+    """The demo study with its photographs; one that is open is left as it is, whichever version of the site made it.
 
     Raises NameInUse when a dataset of that name is somebody's own, DemoPhotoMissing when the photographs are absent.
     """
     dataset = _dataset()
-    # Opened last, all at once: when they are there, everything is.
-    if not dataset.batches.filter(kind=Batch.Kind.CONTAINS).exists():
-        pairs = _pairs(dataset)
-        open_classify(dataset=dataset, pay=PAY)
-        open_pairs(dataset=dataset, pairs=pairs, pay=PAY)
-    newest_first = dataset.batches.filter(closed_at=None).order_by("-kind", "-pk")
-    return list(newest_first.distinct("kind"))
+    if is_open(dataset):
+        return dataset
+    labels = labels_by_index(dataset)
+    stored = set(dataset.images.values_list("name", flat=True))
+    for photo in demo_photos():
+        if photo.name not in stored:
+            label = labels[photo.dataset_label]
+            add_image(dataset=dataset, name=photo.name, dataset_label=label, photograph=read_file(photo.path))
+    return dataset
 
 
 def _dataset() -> Dataset:
@@ -44,17 +66,25 @@ def _dataset() -> Dataset:
     return known
 
 
-def _pairs(dataset: Dataset) -> list[tuple[Image, Label]]:
-    """Store what is not stored yet of the photographs; each with every label that is asked of it."""
-    labels = labels_by_index(dataset)
-    stored = {image.name: image for image in dataset.images.all()}
-    pairs = []
-    for photo in demo_photos():
-        image = stored.get(photo.name) or add_image(
-            dataset=dataset,
-            name=photo.name,
-            dataset_label=labels[photo.dataset_label],
-            photograph=read_file(photo.path),
-        )[0]
-        pairs += [(image, labels[index]) for index in photo.potential_labels]
-    return pairs
+def is_open(dataset: Dataset) -> bool:
+    return dataset.batches.filter(kind=Batch.Kind.CONTAINS).exists()
+
+
+@transaction.atomic
+def open_demo(dataset: Dataset) -> OpenedComposed | None:
+    """Open grids for the potential labels that follow from the predictions; None if that has been done.
+
+    All or nothing. Raises NoPredictions when nothing is predicted.
+    """
+    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    if is_open(dataset):
+        return None
+    find_potential_labels(dataset=dataset)
+    open_classify(dataset=dataset, pay=PAY)
+    return open_composed(dataset=dataset, profile=OWN, pay=PAY)
+
+
+def open_batches(dataset: Dataset) -> list[Batch]:
+    """The newest open batch of each kind, CONTAINS first."""
+    newest_first = dataset.batches.filter(closed_at=None).order_by("-kind", "-pk")
+    return list(newest_first.distinct("kind"))

@@ -1,15 +1,18 @@
 """Files of what a dataset has: row by row, in a fixed order, so that equal content makes equal files."""
 
 import csv
+import io
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
@@ -104,14 +107,41 @@ def write_rows(kind: Kind, dataset: Dataset, format: str, names: bool, out: Text
         return write_csv(columns_of(kind, names), rows, out) if format == "csv" else write_jsonl(rows, out)
 
 
+def streamed_rows(kind: Kind, dataset: Dataset, format: str, names: bool) -> Iterator[bytes]:
+    """The same bytes, portion by portion, all as they are at the first."""
+    labels = labels_by_index(dataset) if names else None
+    columns = columns_of(kind, names)
+    with one_moment(), closing(kind.rows_of(dataset).order_by(*kind.order).iterator(chunk_size=ROWS_AT_ONCE)) as found:
+        rows = (kind.row(row, labels) for row in found)
+        head = True
+        while (portion := list(islice(rows, ROWS_AT_ONCE))) or head:
+            out = io.StringIO(newline="")
+            if format == "csv":
+                write_csv(columns, iter(portion), out, head)
+            else:
+                write_jsonl(iter(portion), out)
+            head = False
+            yield out.getvalue().encode()
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Everything read in it is as it was at its beginning."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
 def columns_of(kind: Kind, names: bool) -> list[str]:
     added = [f"{column}_{ending}" for column in kind.named for ending in ("wnid", "words")]
     return [*kind.columns, *(added if names else ())]
 
 
-def write_csv(columns: list[str], rows: Iterator[dict[str, Any]], out: TextIO) -> int:
+def write_csv(columns: list[str], rows: Iterator[dict[str, Any]], out: TextIO, head: bool = True) -> int:
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    if head:
+        writer.writerow(columns)
     n_rows = 0
     for row in rows:
         writer.writerow([csv_cell(column, row[column]) for column in columns])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from annotation_site.sources.archive import SUFFIXES, UNREAD_SUFFIXES, images_of_archive
+from annotation_site.sources.archive import Archive, images_of_archive, is_archive
 from annotation_site.sources.bucket import SCHEME, images_of_bucket
 from annotation_site.sources.folder import images_of_folder
 from annotation_site.sources.manifest import images_of_manifest
@@ -18,7 +18,7 @@ from catalog.decoding import read_files
 from catalog.models import Dataset, Label
 from catalog.photographs import BadPhotograph, Photograph
 
-SOURCES = "Name a folder of images, a CSV manifest, a .tar, .tar.gz or .zip archive, or s3://bucket/prefix."
+SOURCES = "Name a folder of images, a CSV manifest, a .tar, .tar.gz or .zip archive, or s3://bucket/prefix or /archive."
 MOST_IN_PORTION = 50
 MOST_BYTES_IN_PORTION = 8 * 2**20
 
@@ -44,10 +44,8 @@ def find_images(source: str, dataset: Dataset, seen: Callable[[int], object] = l
         return images_of_folder(path, dataset)
     if not path.exists():
         raise NothingToImport(f"There is no {path}. {SOURCES}")
-    if path.name.lower().endswith(SUFFIXES):
-        return images_of_archive(path, dataset, seen)
-    if path.name.lower().endswith(UNREAD_SUFFIXES):
-        raise NothingToImport(f"{path} is an archive of a kind that is not read. {SOURCES}")
+    if is_archive(str(path)):
+        return images_of_archive(Archive(path, str(path)), dataset, seen)
     return images_of_manifest(path, dataset)
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 
+from annotation_site.pages import most_bytes_of
 from annotation_site.views import STAFF_URLS, WORKER_URLS, method_not_allowed
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -21,17 +22,20 @@ CONTENT = (
 
 
 def limit_body(get_response: Handler) -> Handler:
-    """Refuse bodies larger than an answer can be."""
+    """Refuse bodies larger than an answer can be, before anything reads them. A view may take more of researchers."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
-        if length <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        # Only now: other requests, and those of workers, look up nobody.
+        if length > limit and request.method == "POST" and (most_bytes := most_bytes_of(request)):
+            limit = most_bytes if request.user.is_staff else limit
+        if length <= limit:
             return get_response(request)
         remaining = min(length, MOST_DISCARDED_BYTES)
         while remaining > 0 and (chunk := request.read(min(CHUNK_BYTES, remaining))):
             remaining -= len(chunk)
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024
-        message = f"This request has {length:,} bytes; at most {limit} KiB are taken. Nothing was stored."
+        message = f"This request has {length:,} bytes; at most {_in_units(limit)} are taken. Nothing was stored."
         if request.content_type == "application/json":
             # As the REST interface reports errors, and `message` as the worker pages do.
             error = {"code": "too_large", "message": message}
@@ -45,6 +49,10 @@ def limit_body(get_response: Handler) -> Handler:
         return render(request, "error.html", context, status=413)
 
     return middleware
+
+
+def _in_units(n_bytes: int) -> str:
+    return f"{n_bytes // 1024:,} KiB" if n_bytes < 2**20 else f"{n_bytes // 2**20:,} MiB"
 
 
 def explain_methods(get_response: Handler) -> Handler:

@@ -1,11 +1,15 @@
 """What commands and pages ask for about classifiers: runs over a dataset, and predictions from and to files."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from annotation_site.csv_cells import unguarded
 from annotation_site.study import Refused
@@ -14,10 +18,14 @@ from candidates.classifiers import predictions_file
 from candidates.classifiers.interface import Classifier as Network
 from candidates.ensemble import installed, named
 from candidates.models import Run
+from candidates.reads import portions_to_do
+from candidates.tasks import predict_portion
 from catalog.models import Classifier, Dataset, LabelSet, Prediction
 from catalog.reads import current_settings
 
 NAMES_SHOWN = 5
+# More workers than this are woken one by one, by the beat.
+MOST_HINTS = 32
 
 
 def wanted_classifiers(dataset: Dataset, names: Iterable[str]) -> list[str]:
@@ -33,9 +41,32 @@ def open_runs(*, dataset: Dataset, names: Iterable[str]) -> dict[str, Run | None
 
     Raises ClassifierError, OtherWeights, or Refused when a classifier's classes are not the dataset's.
     """
-    networks = [named(_absolute(name)) for name in names]
+    found = [_Found.of(named(_absolute(name))) for name in names]
     with transaction.atomic():
-        return {network.name: _open(dataset, network) for network in networks}
+        return {one.name: _open(dataset, one) for one in found}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a run must know of a network. The network itself takes a hundred megabytes or more, and is let go."""
+
+    name: str
+    network: str
+    view: str
+    weights: str
+    input_size: int
+    n_classes: int
+
+    @classmethod
+    def of(cls, network: Network) -> Self:
+        return cls(**{field.name: getattr(network, field.name) for field in fields(cls)})
+
+
+def hint() -> None:
+    """Wake the workers; those that hear nothing, as when the broker is away, are woken by the beat."""
+    with suppress(OperationalError):
+        for _ in range(min(MOST_HINTS, portions_to_do().count())):
+            predict_portion.delay()
 
 
 def _absolute(name: str) -> str:
@@ -44,7 +75,7 @@ def _absolute(name: str) -> str:
     return f"onnx:{Path(path).absolute()}" if family == "onnx" and path else name
 
 
-def _open(dataset: Dataset, network: Network) -> Run | None:
+def _open(dataset: Dataset, network: _Found) -> Run | None:
     _check_classes(dataset.label_set, network.name, network.n_classes)
     classifier = ensure_classifier(
         label_set=dataset.label_set,
@@ -70,14 +101,21 @@ def _check_classes(label_set: LabelSet, name: str, n_classes: int) -> None:
 
 
 def import_predictions(
-    *, dataset: Dataset, file: Path, classifier: str, network: str = "", view: str = "", weights: str = ""
+    *,
+    dataset: Dataset,
+    file: Path,
+    classifier: str,
+    network: str = "",
+    view: str = "",
+    weights: str = "",
+    most_bytes: int = predictions_file.MOST_ARRAY_BYTES,
 ) -> tuple[int, int]:
     """Predictions computed elsewhere. Returns how many were added and how many were there already.
 
     All of a file or nothing. Raises BadPredictions, OtherWeights, or Refused when an image is not in the dataset.
     """
     indexes = set(dataset.label_set.labels.values_list("index", flat=True))
-    found = predictions_file.read(file, n_classes=max(indexes, default=-1) + 1)
+    found = predictions_file.read(file, n_classes=max(indexes, default=-1) + 1, most_bytes=most_bytes)
     ids = _ids_of(dataset, file, found.images)
     scores = [[]] * len(ids) if found.scores is None else found.scores.tolist()
     with transaction.atomic():

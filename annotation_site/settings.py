@@ -27,6 +27,8 @@ from annotation_site.services.secrets import kept_pair, kept_secret
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
 MEDIA_ROOT = env_str("MEDIA_ROOT", str(STATE_DIR / "media"))
+# The one folder whose networks a researcher's page may name. Only who deploys puts files there.
+MODELS_ROOT = env_str("MODELS_ROOT", str(STATE_DIR / "models"))
 
 
 def object_store() -> dict:
@@ -205,13 +207,15 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation_site.middleware.separate_origins",
-    "annotation_site.middleware.limit_body",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    # Behind those that know who asks, and still before the first that reads a body: CSRF looks into it on the way to
+    # the view.
+    "annotation_site.middleware.limit_body",
 ]
 
 ROOT_URLCONF = "annotation_site.urls"
@@ -254,6 +258,14 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 # A grid of 48 cells posts some 50 short fields; nothing that a person sends here is larger.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+# But for the researcher's page that takes images: an archive, or so many files. They go to the disk as they come.
+LARGEST_UPLOAD_MIB = env_int("LARGEST_UPLOAD_MIB", 2048, lowest=1)
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+UPLOAD_ROOT = STATE_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR = UPLOAD_ROOT / "incoming"
+FILE_UPLOAD_HANDLERS = ["annotation_site.importing.uploads.ToDisk"]
+# The only folder of this machine from which that page imports. Who deploys puts images there, or names another.
+IMPORT_ROOT = env_str("IMPORT_ROOT", str(STATE_DIR / "import"))
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -273,6 +285,7 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY", False) else None
 
 SILENCED_SYSTEM_CHECKS = [
+    "files.E001",  # the folder of uploads that come in is made with the first of them
     "security.W002",  # who may frame a page is said by frame-ancestors, per origin, in separate_origins
     "security.W005",  # the subdomains of a deployment's hosts are not ours to decide over
     "security.W021",  # nor is their place on the browsers' preload list
@@ -285,7 +298,11 @@ CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = CELERY_EVENT_SERIALIZER = "j
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = TIME_ZONE
 # Predicting has a queue of its own: hosts with a GPU take nothing else, and nothing else waits behind it.
-CELERY_TASK_ROUTES = {"candidates.tasks.predict_portion": {"queue": "predict"}}
+# So have a researcher's long jobs: an import of an hour must not keep votes waiting.
+CELERY_TASK_ROUTES = {
+    "candidates.tasks.predict_portion": {"queue": "predict"},
+    "annotation_site.tasks.do_job": {"queue": "setup"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -315,6 +332,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "take-in-recovered-forms": {
         "task": "classify_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
+    },
+    "hint-at-unfinished-jobs": {
+        "task": "annotation_site.tasks.hint_at_unfinished_jobs",
+        "schedule": 5.0,
+        "options": {"expires": 5},
     },
     "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
     "send-outbox": {"task": "workforce.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},

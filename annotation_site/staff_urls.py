@@ -9,6 +9,8 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/", include("annotation_site.api_urls")),
     path("", include("catalog.urls")),
+    path("", include("annotation_site.importing.urls")),
+    path("", include("annotation_site.asking.urls")),
     path("", include("dashboard.urls")),
 ]
 handler400 = "annotation_site.views.bad_request"

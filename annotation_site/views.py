@@ -3,6 +3,7 @@
 import sys
 
 from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
 from django.db import InterfaceError, OperationalError, connection
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
@@ -75,7 +76,11 @@ def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 400, "That did not work", "The request could not be read. Nothing was stored.")
+    message = "The request could not be read. Nothing was stored."
+    if isinstance(exception, TooManyFilesSent):
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        message = f"At most {most:,} files are taken at a time: put them into an archive. Nothing was stored."
+    return _error(request, 400, "That did not work", message, request.path, "Open the page again")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

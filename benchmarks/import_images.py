@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """How long an import takes and how much memory, and how long the pictures to show then take.
 
-    .venv/bin/python benchmarks/import_images.py [--images 5000] [folder|tar|zip]
+    .venv/bin/python benchmarks/import_images.py [--images 5000] [--import-only] [folder|tar|zip]
 
 Generates JPEGs of 500 x 375 pixels (noise smoothed to about 50 kB, the size of ImageNet's), imports them by the
-command in a process of its own, twice (the second finds all there), and makes their pictures in this one. A database
-cluster of its own, with the settings that keep data through a crash, is removed afterwards.
+command in a process of its own, twice (the second finds all there), and makes their pictures in this one, unless it is
+to import only. A database cluster of its own, with the settings that keep data through a crash, is removed afterwards.
 """
 
 import argparse
@@ -37,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", nargs="?", default="folder", choices=("folder", "tar", "zip"))
     parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--import-only", action="store_true")
     options = parser.parse_args()
     with scratch_state() as state:
         os.environ |= {"STATE_DIR": str(state), "DJANGO_SETTINGS_MODULE": "annotation_site.settings"}
@@ -47,7 +48,8 @@ def main() -> None:
             source = make_source(state / "source", options.kind, options.images)
             for what in ("import", "the same again"):
                 report(what, options.images, *imported(source))
-            report("pictures", options.images, *pictures())
+            if not options.import_only:
+                report("pictures", options.images, *pictures())
 
 
 def make_source(folder: Path, kind: str, n_images: int) -> Path:

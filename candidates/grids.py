@@ -81,14 +81,15 @@ def open_grids_with_controls(
     """
     seed = secrets.randbits(63) if seed is None else seed
     work = _read(batch.dataset, batch.settings)
-    similar = similar_labels(batch.dataset, batch.settings, work.labels, chosen)
+    similar = similar_labels(batch.dataset, batch.settings, work.labels, chosen, pictured=work.pictured)
     parts = [_open(batch, opening, work, similar, seed) for opening in openings(batch, pairs)]
     return OpenedGrids(sum(part.n_grids for part in parts), [lack for part in parts for lack in part.shortfalls])
 
 
 def _open(batch: Batch, opening: Opening, work: _Work, similar: Ranking, seed: int) -> OpenedGrids:
     profile = profile_of(batch.settings)
-    grids = compose_all(*work.places(opening.pairs), work.dataset_labels, similar, profile, seed, work.may_control)
+    composed = compose_all(*work.places(opening.pairs), work.dataset_labels, similar, profile, seed, work.may_control)
+    grids = early_images_first(composed)
     labels = [work.labels[at] for at in grids.label.tolist()]
     open_composed_grids(
         batch=batch,
@@ -97,7 +98,8 @@ def _open(batch: Batch, opening: Opening, work: _Work, similar: Ranking, seed: i
         n_slots=opening.n_slots,
         initial=opening.initial,
     )
-    lacking = [(labels[grid], lack) for grid, found in sorted(grids.shortfalls.items()) for lack in found]
+    of_composed = composed.label.tolist()
+    lacking = [(work.labels[of_composed[at]], lack) for at, found in composed.shortfalls.items() for lack in found]
     return OpenedGrids(len(labels), lacking)
 
 
@@ -117,6 +119,11 @@ class _Work:
     image_ids: NDArray[np.int64]
     dataset_labels: NDArray[np.int64]
     may_control: NDArray[np.bool_]
+
+    @property
+    def pictured(self) -> NDArray[np.bool_]:
+        """(C,) the labels of which there are images that may be controls."""
+        return np.isin(np.arange(len(self.labels)), self.dataset_labels[self.may_control])
 
     def places(self, pairs: Sequence[Pair]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         place = {label.pk: at for at, label in enumerate(self.labels)}
@@ -140,6 +147,27 @@ def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
         image_ids=np.array([row[0] for row in rows], np.int64),
         dataset_labels=np.array([place.get(row[1], NONE) for row in rows], np.int64),
         may_control=np.array([row[2] == pool.pk for row in rows], np.bool_),
+    )
+
+
+def early_images_first(grids: Grids) -> Grids:
+    """The same grids in the order of the first image that each asks about; of equals the one of the lower label first.
+
+    Grids are handed out in this order. Each image's grids thus come as soon as the images before it are done with,
+    which is when its form can open.
+    """
+    asked = grids.role == CellRole.QUESTION
+    first = np.full(grids.label.size, np.iinfo(np.int64).max)
+    np.minimum.at(first, grids.grid[asked], grids.image[asked])
+    order = np.argsort(first, kind="stable")
+    place = np.argsort(order)
+    cells = np.argsort(place[grids.grid], kind="stable")
+    return Grids(
+        label=grids.label[order],
+        grid=place[grids.grid[cells]],
+        image=grids.image[cells],
+        role=grids.role[cells],
+        shortfalls={int(place[at]): found for at, found in grids.shortfalls.items()},
     )
 
 
@@ -168,8 +196,12 @@ def similar_labels(
     settings: SettingsVersion,
     labels: Sequence[Label],
     chosen: Mapping[int, Sequence[int]] | None = None,
+    *,
+    pictured: NDArray[np.bool_] | None = None,
 ) -> Ranking:
     """(C, R) the other labels whose images are a label's negative controls, as the settings say; -1 for none.
+
+    Only labels that are `pictured` (C,) are looked at, so that a dataset of a few of many classes gets controls too.
 
     Where the classifiers confused a label with no other, the hierarchy goes on. Labels of which one lies above the
     other in the hierarchy are never each other's: a picture of the one may show the other.
@@ -183,11 +215,12 @@ def similar_labels(
     nodes = [label.wnid or f"label {label.index}" for label in labels]
     edges = Synset.hypernyms.through.objects.values_list("from_synset_id", "to_synset_id")
     similarity, in_line = hierarchy_similarity(edges, nodes)
-    by_hierarchy = rank_others(similarity, barred=in_line)
+    barred = in_line if pictured is None else in_line | ~pictured
+    by_hierarchy = rank_others(similarity, barred=barred)
     if settings.negatives_from == NegativesFrom.HIERARCHY:
         return by_hierarchy
     confused = confusion_similarity(_confusion(dataset, settings, labels))
-    return in_turn(rank_others(confused, barred=in_line), by_hierarchy)
+    return in_turn(rank_others(confused, barred=barred), by_hierarchy)
 
 
 def _confusion(dataset: Dataset, settings: SettingsVersion, labels: Sequence[Label]) -> NDArray[np.int64]:

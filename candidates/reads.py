@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
 from aggregation.numerics import potential
-from candidates.models import Portion, PotentialLabel, Run
+from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
 from catalog.reads import name_cells
 
@@ -52,12 +53,15 @@ def progress_of(runs: Collection[Run]) -> tuple[int, int]:
 
 def runs_of(dataset: Dataset) -> QuerySet[Run]:
     """The runs of a dataset, the latest first, with n_images, n_done and n_unpredicted."""
+    # Beside the portions, a join with these would count each as often as there are portions.
+    unpredicted = Unpredicted.objects.filter(run=OuterRef("pk")).order_by().values("run").annotate(n=Count("id"))
     return (
         Run.objects.filter(dataset=dataset)
         .select_related("classifier")
         .annotate(
-            n_images=Sum("portions__n_images"),
+            n_images=Sum("portions__n_images", default=0),
             n_done=Sum("portions__n_images", filter=Q(portions__done_at__isnull=False), default=0),
+            n_unpredicted=Coalesce(Subquery(unpredicted.values("n")), 0),
         )
         .order_by("-pk")
     )

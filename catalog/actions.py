@@ -1,5 +1,6 @@
 """Everything that writes datasets, images, labels and settings."""
 
+import base64
 import logging
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,8 +11,10 @@ from time import monotonic
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection, transaction
 from django.db.models.fields.files import FieldFile
+from django.utils.crypto import salted_hmac
 
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
@@ -51,6 +54,8 @@ RULES = {
 }
 LONGEST_NAME = 100
 LONGEST_IMAGE_NAME = 500
+PUBLIC_ID_SALT = "catalog.public_id"
+PUBLIC_ID_BYTES = 16
 # Storing in a bucket is waiting; eight wait together.
 FILES_AT_ONCE = 8
 PICTURES_AT_ONCE = 20
@@ -236,7 +241,18 @@ def add_images(*, dataset: Dataset, images: Sequence[NewImage]) -> int:
 
 
 def _row(dataset: Dataset, new: NewImage) -> Image:
-    return Image(dataset=dataset, name=new.name, dataset_label=new.dataset_label)
+    return Image(
+        dataset=dataset, name=new.name, dataset_label=new.dataset_label, public_id=_public_id(dataset, new.name)
+    )
+
+
+def _public_id(dataset: Dataset, name: str) -> str:
+    """As opaque as one by chance, but the same whenever this image is imported.
+
+    A file that was stored when an import was killed has no row yet: the next one overwrites it, as it goes by the id.
+    """
+    digest = salted_hmac(PUBLIC_ID_SALT, f"{dataset.pk}/{name}", algorithm="sha256").digest()
+    return base64.urlsafe_b64encode(digest[:PUBLIC_ID_BYTES]).decode().rstrip("=")
 
 
 File = tuple[FieldFile, str, bytes]
@@ -251,13 +267,22 @@ def _original(image: Image, photograph: Photograph) -> File:
 def _all_or_no_files(files: Sequence[File]) -> Iterator[None]:
     """Store files, and remove them if that or the block fails: a file without a row would never be found again."""
     try:
-        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-            list(pool.map(_store, files))
+        _store_all(files)
         yield
     except BaseException:
         for field, path, _ in files:
             field.storage.delete(path)
         raise
+
+
+def _store_all(files: Sequence[File]) -> None:
+    if isinstance(default_storage, FileSystemStorage):
+        # On a disk there is nothing to wait for: threads would only cost.
+        for file in files:
+            _store(file)
+        return
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        list(pool.map(_store, files))
 
 
 def _store(file: File) -> None:

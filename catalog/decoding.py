@@ -36,12 +36,15 @@ SECONDS_PER_FILE = 60
 CRASHED = f"reading it crashed, or took over {SECONDS_PER_FILE} s or {MEMORY_BYTES // 2**30} GiB: leave this file out"
 # More would not fit beside each other into 500 MB, and two decode some hundred photographs a second.
 MOST_PROCESSES = 2
-# What may lie decoded or waiting at a time.
+# What may lie decoded or waiting at a time, so that decoding goes on while a portion is stored.
 BYTES_AHEAD = LARGEST_FILE_BYTES
+FILES_AHEAD = 64
 
-# Of malloc.h, and the value glibc starts with: unless it is set, it grows with the first large image.
-M_MMAP_THRESHOLD = -3
-MAPPED_FROM_BYTES = 128 * 1024
+# Of malloc.h. Unless they are set, what a large image took is kept for the next; with the values that glibc starts
+# with, the memory of every small one is asked for and given back, too, which takes as long as decoding it.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 8 * 2**20
+MAPPED_FROM_BYTES = 4 * 2**20
 
 # A file, the content of one, or why there is none.
 Content = Path | bytes | BadPhotograph
@@ -60,29 +63,48 @@ def read_files(contents: Iterable[Content], n_processes: int | None = None) -> I
     pool = _pool(n_processes)
     try:
         while True:
-            _fill(running, remaining, pool, 2 * n_processes)
+            _fill(running, remaining, pool)
             if not running:
                 return
             content, future = running.popleft()
             try:
                 found = future.result()
             except BrokenProcessPool:
-                # Any of the files in work may have done it: each gets a process that it can crash alone.
-                suspects = [content, *(content for content, _ in running)]
-                running.clear()
+                # Files are taken up in order, so what did it is among the first that are not done. Each of those gets
+                # a process that it can crash alone; the others go on in a new pool.
                 pool.shutdown()
-                yield from map(_read_alone, suspects)
+                yield _read_alone(content)
                 pool = _pool(n_processes)
+                running = _again(running, pool, n_processes - 1)
             else:
                 yield _with_original(found, content)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _fill(running: Waiting, remaining: Iterator[Content], pool: ProcessPoolExecutor, most: int) -> None:
+def _again(running: Waiting, pool: ProcessPoolExecutor, n_suspects: int) -> Waiting:
+    """The same after a crash: `n_suspects` of what is not done are read alone, the rest in this pool."""
+    kept: Waiting = deque()
+    for content, future in running:
+        if not isinstance(future.exception(), BrokenProcessPool):
+            kept.append((content, future))
+        elif n_suspects > 0:
+            n_suspects -= 1
+            kept.append((content, _settled(_read_alone(content))))
+        else:
+            kept.append((content, _submit(pool, content)))
+    return kept
+
+
+def _fill(running: Waiting, remaining: Iterator[Content], pool: ProcessPoolExecutor) -> None:
     # No further ahead than this: what is decoded waits in memory.
-    while len(running) < most and sum(_n_bytes(content) for content, _ in running) < BYTES_AHEAD:
-        content = next(remaining, None)
+    while len(running) < FILES_AHEAD and sum(_n_bytes(content) for content, _ in running) < BYTES_AHEAD:
+        try:
+            content = next(remaining, None)
+        except Exception as error:
+            # The source broke off; what it gave before comes first.
+            running.append((b"", _failed(error)))
+            return
         if content is None:
             return
         running.append((content, _submit(pool, content)))
@@ -117,14 +139,24 @@ def _pool(n_processes: int) -> ProcessPoolExecutor:
 
 
 def _submit(pool: ProcessPoolExecutor, content: Content) -> Future:
-    settled: Future = Future()
+    if isinstance(content, BadPhotograph):
+        return _settled(content)
     try:
-        if not isinstance(content, BadPhotograph):
-            return pool.submit(_read, content)
-        settled.set_result(content)
+        return pool.submit(_read, content)
     except BrokenProcessPool as error:
-        settled.set_exception(error)
-    return settled
+        return _failed(error)
+
+
+def _settled(verdict: Verdict) -> Future:
+    future: Future = Future()
+    future.set_result(verdict)
+    return future
+
+
+def _failed(error: Exception) -> Future:
+    future: Future = Future()
+    future.set_exception(error)
+    return future
 
 
 def _set_limits(alone: Lock) -> None:
@@ -144,6 +176,7 @@ def _give_memory_back() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _end_with_parent() -> None:

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageCms, UnidentifiedImageError
+from PIL import ImageCms, ImageMath, UnidentifiedImageError
 
 # The suffix follows from what the file is, never from its name. MPO: a JPEG with further pictures behind the first,
 # as many telephones write them.
@@ -193,15 +192,12 @@ def _small_and_plain(picture: Pillow.Image) -> Pillow.Image:
     factor = max(1, max(picture.size) // (2 * DISPLAY_SIDE_PIXELS))
     rows = ROWS_AT_ONCE // factor * factor or factor
     picture.load()
-    bands = [
-        _plain(picture.crop((0, top, picture.width, min(top + rows, picture.height)))).reduce(factor)
-        for top in range(0, picture.height, rows)
-    ]
-    whole = Pillow.new(bands[0].mode, (bands[0].width, sum(band.height for band in bands)))
-    top = 0
-    for band in bands:
-        whole.paste(band, (0, top))
-        top += band.height
+    whole = Pillow.new("L", (0, 0))
+    for top in range(0, picture.height, rows):
+        band = _plain(picture.crop((0, top, picture.width, min(top + rows, picture.height)))).reduce(factor)
+        # Put into its place at once: all bands beside the whole would be the image a second time.
+        whole = whole if top else Pillow.new(band.mode, (band.width, -(-picture.height // factor)))
+        whole.paste(band, (0, top // factor))
     return whole
 
 
@@ -216,11 +212,15 @@ def _plain(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
-    # Pillow clips 16-bit grey to white, so the scaling is ours.
-    levels = np.asarray(picture)
-    grey = np.rint(levels / 257).astype(np.uint8)
-    grey[levels == picture.info.get("transparency", -1)] = 255
-    return Pillow.fromarray(grey)
+    # Pillow clips 16-bit grey to white, so the scaling is ours. Not numpy's: each decoding process would load that.
+    levels = picture.convert("I")
+    grey = ImageMath.lambda_eval(lambda given: given["convert"]((given["levels"] + 128) / 257, "L"), levels=levels)
+    if (transparent := picture.info.get("transparency")) is not None:
+        is_white = ImageMath.lambda_eval(
+            lambda given: given["convert"]((given["levels"] == transparent) * 255, "L"), levels=levels
+        )
+        grey.paste(255, mask=is_white)
+    return grey
 
 
 def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:

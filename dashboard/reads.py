@@ -117,14 +117,17 @@ def datasets_with_batches() -> QuerySet[Dataset]:
     )
 
 
-def progress_of_batches() -> dict[int, Progress]:
-    """Of the batches that people work in: a replayed one came complete, and may be very large."""
-    slots = Slot.objects.exclude(batch__marketplace=Batch.Marketplace.REPLAY)
+def progress_of_batches(**batches: Any) -> dict[int, Progress]:
+    """Of the batches that people work in: a replayed one came complete, and may be very large.
+
+    `batches` narrows them down, such as batch__dataset=….
+    """
+    slots = Slot.objects.filter(**batches).exclude(batch__marketplace=Batch.Marketplace.REPLAY)
     return _progress(slots.values_list("batch_id", "state").annotate(n=Count("id")).order_by())
 
 
-def hits_of_batches() -> dict[int, int]:
-    hits = HIT.objects.exclude(batch__marketplace=Batch.Marketplace.REPLAY)
+def hits_of_batches(**batches: Any) -> dict[int, int]:
+    hits = HIT.objects.filter(**batches).exclude(batch__marketplace=Batch.Marketplace.REPLAY)
     return dict(hits.order_by().values_list("batch_id").annotate(n=Count("id")))
 
 

@@ -55,7 +55,7 @@ def datasets(request: HttpRequest) -> HttpResponse:
     shown = []
     for dataset in datasets_with_batches():
         batches = [
-            _batch(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request.user.get_username())
+            batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request.user.get_username())
             for batch in dataset.batches.all()
         ]
         takes_people = [item for item in batches if item.own]
@@ -63,7 +63,8 @@ def datasets(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/datasets.html", {"datasets": shown})
 
 
-def _batch(batch: Batch, n_hits: int, progress: Progress, reader: str) -> BatchShown:
+def batch_shown(batch: Batch, n_hits: int, progress: Progress, reader: str) -> BatchShown:
+    """`reader` is the name under which who reads the page may work on the batch."""
     if batch.marketplace != Batch.Marketplace.LINK or batch.closed_at is not None:
         return BatchShown(batch, n_hits, progress)
     addresses = prolific_address(batch), join_address(batch, "NAME"), join_address(batch, reader)

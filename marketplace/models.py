@@ -376,6 +376,18 @@ class Message(models.Model):
     subject = models.CharField(max_length=200)
     text = models.TextField()
     sent_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.subject
+
+
+class SignInAttempt(models.Model):
+    """A failed try to sign in, or one under way. Name and address are kept as keyed digests, and not for long."""
+
+    name = models.CharField(max_length=64)
+    address = models.CharField(max_length=64)
+    tried_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"attempt of {self.tried_at}"

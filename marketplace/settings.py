@@ -25,9 +25,9 @@ def env_bool(name: str) -> bool:
     return text in YES
 
 
-def origin_of(name: str, default: str) -> str:
+def origin_of(name: str, text: str) -> str:
     """scheme://host[:port]; plain http on this machine only, where keys and passwords do not travel."""
-    origin = env(name, default).rstrip("/")
+    origin = text.strip().rstrip("/")
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
         raise ImproperlyConfigured(f"{name}={origin!r} is no origin. Write https://host or http://127.0.0.1:8100.")
@@ -63,14 +63,14 @@ def secret_key() -> str:
                 "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
             )
         return key
-    return kept_key(STATE_DIR / "marketplace_secret_key")
+    return kept_secret(STATE_DIR / "marketplace_secret_key", 50)
 
 
-def kept_key(file: Path) -> str:
+def kept_secret(file: Path, n_bytes: int) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
     fresh.touch(mode=0o600)
-    fresh.write_text(secrets.token_urlsafe(50))
+    fresh.write_text(secrets.token_urlsafe(n_bytes))
     try:
         # A link never replaces: of two processes that start at once, both read the same key.
         os.link(fresh, file)
@@ -81,20 +81,52 @@ def kept_key(file: Path) -> str:
     return file.read_text()
 
 
-ORIGIN = origin_of("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100")
+ORIGIN = origin_of("MARKETPLACE_ORIGIN", env("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100"))
 IS_HTTPS = ORIGIN.startswith("https://")
 # The endpoint is asked under the origin's name; on this machine also under the machine's other names.
 ALLOWED_HOSTS = [urlsplit(ORIGIN).hostname, *(() if IS_HTTPS else ("127.0.0.1", "localhost"))]
 # The address of the requester's service also says for which region and service a request must be signed.
 SIGNING_REGION, SIGNING_SERVICE = "us-east-1", "mturk-requester"
+# A task may lead its frame on to other origins than the one in its HIT's address; those are named here.
+FRAME_ORIGINS = [
+    origin_of("MARKETPLACE_FRAME_ORIGINS", one) for one in env("MARKETPLACE_FRAME_ORIGINS").split(",") if one.strip()
+]
 # Deliberate faults and a clock that can be moved, for the tests of clients. Never on a marketplace with real people.
 FAULTS = env_bool("MARKETPLACE_FAULTS")
 
 DEBUG = False
 SECRET_KEY = secret_key()
 DATABASES = {"default": database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
-INSTALLED_APPS = ["marketplace", "marketplace.faults"]
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+INSTALLED_APPS = [
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "marketplace",
+    "marketplace.faults",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "marketplace.headers.say_who_may_frame",
+    "marketplace.headers.lead_to_the_origin",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "marketplace.pages.signed_in_worker",
+            ]
+        },
+    }
+]
 ROOT_URLCONF = "marketplace.urls"
 WSGI_APPLICATION = "marketplace.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -106,6 +138,25 @@ APPEND_SLASH = False
 # A question may have 64 KiB, twice that when JSON escapes it; a message to 100 workers is shorter.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 60
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+# Cookies know no ports: names of their own keep a neighbour on this machine from overwriting them. Over https the
+# prefix makes browsers refuse them from any other host.
+SESSION_COOKIE_NAME = "__Host-marketplace-session" if IS_HTTPS else "marketplace_session"
+CSRF_COOKIE_NAME = "__Host-marketplace-csrf" if IS_HTTPS else "marketplace_csrf"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SESSION_COOKIE_AGE = 7 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_SAMESITE, CSRF_COOKIE_SAMESITE = "Lax", "Strict"
+CSRF_TRUSTED_ORIGINS = [ORIGIN]
+CSRF_FAILURE_VIEW = "marketplace.sign_in.views.csrf_failure"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin"
 SECURE_SSL_REDIRECT = IS_HTTPS
@@ -113,7 +164,6 @@ SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY") else None
 SILENCED_SYSTEM_CHECKS = [
     "security.W002",  # who may frame a page is said by frame-ancestors
-    "security.W003",  # the endpoint takes signed requests, and no cookie could authorise one
     "security.W005", "security.W021",  # neither the subdomains nor the browsers' preload list are ours to decide
 ]  # fmt: skip
 LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()

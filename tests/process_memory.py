@@ -10,7 +10,12 @@ PAUSE_SECONDS = 0.005
 
 def tree_bytes(pid: int) -> int:
     """Resident bytes of a process and all below it: shared pages are counted once for each, so rather too much."""
-    return _resident(pid) + sum(map(tree_bytes, _children(pid)))
+    return sum(map(_resident, tree(pid)))
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    return [pid, *(below for child in _children(pid) for below in tree(child))]
 
 
 def _resident(pid: int) -> int:

@@ -93,9 +93,11 @@ def test_a_test_without_an_assertion_would_be_found():
 
 def test_every_task_is_on_the_beat_so_that_a_lost_hint_only_makes_it_late():
     app.loader.import_default_modules()
-    ours = {name for name in current_app.tasks if name.split(".")[0] in ROOMS}
-    # The beat wakes the predictors by another task, which looks first whether there is anything to predict.
-    assert ours - {"candidates.tasks.predict_portion"} == {e["task"] for e in settings.CELERY_BEAT_SCHEDULE.values()}
+    ours = {name for name in current_app.tasks if name.split(".")[0] in (*ROOMS, "annotation_site")}
+    # The beat wakes those who predict and do jobs by other tasks, which look first whether there is anything to do.
+    woken = {"candidates.tasks.predict_portion", "annotation_site.tasks.do_job"}
+    assert woken <= ours
+    assert ours - woken == {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert {"aggregation.tasks.aggregate_new_submissions", "workforce.tasks.expire_leases"} <= ours
 
 

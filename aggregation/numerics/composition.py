@@ -239,7 +239,7 @@ def _shortfalls(
 
 @dataclass(frozen=True)
 class Grids:
-    """G grids with X cells in all, in ascending order of label, ready to be stored row by row.
+    """G grids with X cells in all, ready to be stored row by row.
 
     Attributes:
         label: (G,) class that the grid asks about.
@@ -280,7 +280,7 @@ def compose_all(
         may_control: (N,) which images may be controls; None for all.
 
     Returns:
-        The grids; what each class gets is described in `compose`.
+        The grids, in ascending order of label; what each class gets is described in `compose`.
 
     Raises:
         ValueError: shapes do not fit, a position or label is out of range, a pair comes twice, or a class is similar

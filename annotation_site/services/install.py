@@ -12,7 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-VENV = ROOT / ".venv"
+# `./test --torch` names another, so that several GB stay out of the one that everything else uses.
+VENV = ROOT / os.environ.get("INSTALL_INTO", ".venv")
 STAMP = VENV / "installed.json"
 BOOTSTRAP = ROOT / "var" / "bootstrap"
 OLDEST_PYTHON = (3, 11)

@@ -1,6 +1,7 @@
-"""The parts of the site that are ours: web server, two Celery workers, Celery beat."""
+"""The parts of the site that are ours: web server, three Celery workers, Celery beat."""
 
 import http.client
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ WEB_THREADS = 8
 WORKER_PROCESSES = 2
 # One uses all processors, or the GPU, by itself.
 PREDICTOR_PROCESSES = 1
+# One job of a researcher after the other, in a thread: an import decodes in processes of its own, which the child
+# processes of Celery may not have. Threads know no time limit either, and an import of 50,000 images takes its time.
+SETUP_WORDS = ("--pool", "threads")
 
 
 def web_part(state: Path, port: int, environment: dict[str, str]) -> Part:
@@ -46,6 +50,15 @@ def worker_part(state: Path, environment: dict[str, str]) -> Part:
 def predictor_part(state: Path, environment: dict[str, str]) -> Part:
     """A worker of its own for the classifiers: nothing short waits behind them, and memory is theirs alone."""
     return celery_part("predictor", "predict", PREDICTOR_PROCESSES, state, environment)
+
+
+def setup_part(state: Path, environment: dict[str, str]) -> Part:
+    """A worker of its own for the long jobs that pages ask for: votes and predictions wait for no import."""
+    part = celery_part("setup", "setup", 1, state, environment)
+    part.command += SETUP_WORDS
+    # It would otherwise first finish a job of an hour. Ended, it leaves the job to be gone on with later.
+    part.stop_signal, part.stop_seconds = signal.SIGQUIT, 2
+    return part
 
 
 def celery_part(name: str, queue: str, n_processes: int, state: Path, environment: dict[str, str]) -> Part:

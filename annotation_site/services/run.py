@@ -13,7 +13,14 @@ from pathlib import Path
 
 from annotation_site.services.addresses import origins, remember_port
 from annotation_site.services.embedded import report, try_lock, wanted_parts
-from annotation_site.services.parts import beat_part, check_port_free, predictor_part, web_part, worker_part
+from annotation_site.services.parts import (
+    beat_part,
+    check_port_free,
+    predictor_part,
+    setup_part,
+    web_part,
+    worker_part,
+)
 from annotation_site.services.places import ROOT, PlaceError, Places, places_of, state_dir
 from annotation_site.services.postgres import make_database
 from annotation_site.services.processes import MARK, end_leftovers, mark_of, start_ticks
@@ -105,13 +112,14 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
         web_part(state, port, environment),
         worker_part(state, environment),
         predictor_part(state, environment),
+        setup_part(state, environment),
         beat_part(state, environment),
     ):
         if not supervisor.stopping:
             supervisor.start(part)
     if not supervisor.stopping:
         announce(environment, login, state, time.monotonic() - started)
-        with predicted_demo(state, environment):
+        with demo_study(state, environment):
             supervisor.watch()
 
 
@@ -148,20 +156,24 @@ def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) ->
 
 
 @contextlib.contextmanager
-def predicted_demo(state: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Meanwhile, the first time, the demo study gets its potential labels from the predictor."""
+def demo_study(state: Path, environment: dict[str, str]) -> Iterator[None]:
+    """Meanwhile the demo study is opened, the first time from what the predictor says, and its addresses printed."""
     child = subprocess.Popen(
-        [sys.executable, str(ROOT / "manage.py"), "load_demo", "--predict"],
+        [sys.executable, str(ROOT / "manage.py"), "load_demo"],
         cwd=ROOT,
-        env=os.environ | environment | {MARK: mark_of(state)},
+        # What it does stands on its progress bar, which a log would tear apart.
+        env={"LOG_LEVEL": "WARNING"} | os.environ | environment | {MARK: mark_of(state)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
         yield
     finally:
-        child.terminate()
-        child.wait()
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
+            # Off the line of its progress bar.
+            print(flush=True)
 
 
 def announce(environment: dict[str, str], login: str, state: Path, seconds: float) -> None:

@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,14 @@ ENCRYPTED = 0x1
 NO_END_MARK = "The archive has no end mark: compare the number of images with what you expect, it may be cut off."
 
 Seen = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive to read: its file, and what people call it."""
+
+    path: Path
+    name: str
 
 
 class Limited(io.RawIOBase):
@@ -69,34 +78,43 @@ class Limited(io.RawIOBase):
         return True
 
 
-def images_of_archive(archive: Path, dataset: Dataset, seen: Seen) -> Found:
+def is_archive(name: str) -> bool:
+    """Whether something of this name is read as an archive. Raises NothingToImport if it is one of another kind."""
+    if name.lower().endswith(UNREAD_SUFFIXES) and not name.lower().endswith(SUFFIXES):
+        raise NothingToImport(
+            f"{name} is an archive of a kind that is not read: pack it as a .tar, .tar.gz or .zip archive."
+        )
+    return name.lower().endswith(SUFFIXES)
+
+
+def images_of_archive(archive: Archive, dataset: Dataset, seen: Seen) -> Found:
     """Every file in an archive, by the name it has there; top folders named by class give the dataset label.
 
     Raises NothingToImport if it cannot be read to its end; nothing of it is imported then.
     """
     is_zip = archive.name.lower().endswith(".zip")
     remarks: list[str] = []
-    with _readable(archive):
-        stamp = _stamp(archive)
-        entries = _counted(_zip_entries(archive) if is_zip else _tar_entries(archive, remarks), seen)
+    with _readable(archive.name):
+        stamp = _stamp(archive.path)
+        entries = _counted(_zip_entries(archive.path) if is_zip else _tar_entries(archive.path, remarks), seen)
     wanted, more = wanted_entries(entries, dataset)
     if not wanted:
-        raise NothingToImport(f"There are no files in {archive}.")
+        raise NothingToImport(f"There are no files in {archive.name}.")
     contents = _zip_contents if is_zip else _tar_contents
     return Found(wanted, partial(_unchanged, archive, stamp, contents), remarks + more)
 
 
 @contextmanager
-def _readable(archive: Path) -> Iterator[None]:
+def _readable(name: str) -> Iterator[None]:
     try:
         yield
     except NothingToImport as error:
-        raise NothingToImport(f"{archive}: {error}. Nothing of it was imported.") from None
+        raise NothingToImport(f"{name}: {error}. Nothing of it was imported.") from None
     except Exception as error:
         # The readers of archives let through whatever they stumble over in a damaged one.
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise NothingToImport(
-            f"{archive} cannot be read ({reason}): get a complete copy of it. Nothing of it was imported."
+            f"{name} cannot be read ({reason}): get a complete copy of it. Nothing of it was imported."
         ) from None
 
 
@@ -118,18 +136,20 @@ def _stamp(archive: Path) -> tuple[int, int, int]:
 
 
 def _unchanged(
-    archive: Path,
+    archive: Archive,
     stamp: tuple[int, int, int],
-    contents: Callable[[Path, Sequence[Wanted]], Iterator[Content]],
+    contents: Callable[[Archive, Sequence[Wanted]], Iterator[Content]],
     wanted: Sequence[Wanted],
 ) -> Iterator[Content]:
     try:
-        if _stamp(archive) != stamp:
-            raise NothingToImport(f"{archive} has changed since it was looked through: give the same command again.")
+        if _stamp(archive.path) != stamp:
+            raise NothingToImport(
+                f"{archive.name} has changed since it was looked through: give the same command again."
+            )
         yield from contents(archive, wanted)
     except OSError as error:
         reason = error.strerror or error
-        raise NothingToImport(f"{archive} cannot be read any more ({reason}). What is in stays.") from None
+        raise NothingToImport(f"{archive.name} cannot be read any more ({reason}). What is in stays.") from None
 
 
 def _most_bytes(archive: Path) -> int:
@@ -183,15 +203,15 @@ def _reason_against(member: tarfile.TarInfo) -> str:
     return ""
 
 
-def _tar_contents(archive: Path, wanted: Sequence[Wanted]) -> Iterator[Content]:
-    with _opened_tar(archive) as file:
+def _tar_contents(archive: Archive, wanted: Sequence[Wanted]) -> Iterator[Content]:
+    with _opened_tar(archive.path) as file:
         for item in wanted:
             offset, n_bytes = item.place
             try:
                 file.seek(offset)
                 content = file.read(n_bytes)
             except (EOFError, gzip.zlib.error) as error:
-                reason = f"{archive} is damaged ({error}): get a complete copy of it. What is in stays."
+                reason = f"{archive.name} is damaged ({error}): get a complete copy of it. What is in stays."
                 raise NothingToImport(reason) from None
             yield content if len(content) == n_bytes else BadPhotograph("it is cut off: get a complete archive")
 
@@ -226,8 +246,8 @@ def _reason_against_zipped(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _zip_contents(archive: Path, wanted: Sequence[Wanted]) -> Iterator[Content]:
-    with zipfile.ZipFile(archive) as packed:
+def _zip_contents(archive: Archive, wanted: Sequence[Wanted]) -> Iterator[Content]:
+    with zipfile.ZipFile(archive.path) as packed:
         entries = packed.infolist()
         for item in wanted:
             yield _zipped(packed, entries[item.place])

@@ -1,17 +1,22 @@
 """Images in a bucket of S3, or of a server that speaks like it (settings: object_store)."""
 
+import shutil
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
+from annotation_site.sources.archive import Archive, images_of_archive, is_archive
 from annotation_site.sources.manifest import OPTIONAL, REQUIRED, wanted_rows
 from annotation_site.sources.wanted import (
     MOST_ENTRIES,
@@ -33,6 +38,9 @@ MANIFEST = "manifest.csv"
 LARGEST_MANIFEST_BYTES = 64 * 2**20
 FETCHES_AT_ONCE = 16
 TRIES = 3
+BYTES_AT_ONCE = 4 * 2**20
+FREE_BYTES_LEFT = 2**30
+ABSENT = ("404", "NoSuchKey", "NotFound")
 CHECK = "check the name, and AWS_ENDPOINT_URL and the keys of this site"
 
 Seen = Callable[[int], object]
@@ -41,10 +49,13 @@ Seen = Callable[[int], object]
 def images_of_bucket(source: str, dataset: Dataset, seen: Seen) -> Found:
     """The objects under s3://bucket/prefix, by their keys after it; or what a manifest.csv there says.
 
-    A source that ends in .csv is such a manifest itself. Raises NothingToImport and BadTable.
+    A source that ends in .csv is such a manifest itself; one that ends as an archive does is fetched and read as one,
+    if it is no prefix. Raises NothingToImport and BadTable.
     """
     bucket, prefix, manifest = _parts(source)
     client = _client()
+    if is_archive(source.rstrip("/")) and (n_bytes := _size(client, bucket, prefix.rstrip("/"), source)) is not None:
+        return images_of_archive(_fetched(client, bucket, prefix.rstrip("/"), n_bytes, source, seen), dataset, seen)
     entries = _entries(client, bucket, prefix, seen, source)
     fetch = partial(_contents, client, bucket)
     if manifest in entries:
@@ -76,6 +87,58 @@ def _client() -> Any:
         s3={"addressing_style": style},
     )
     return boto3.client("s3", config=config, **settings.OBJECT_STORE)
+
+
+# An archive in a bucket
+
+
+def _size(client: Any, bucket: str, key: str, source: str) -> int | None:
+    """How many bytes an object has; None if there is none."""
+    try:
+        return int(client.head_object(Bucket=bucket, Key=key)["ContentLength"])
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and _words(error) in ABSENT:
+            return None
+        raise NothingToImport(f"{source} cannot be fetched ({_words(error)}): {CHECK}.") from None
+
+
+def _fetched(client: Any, bucket: str, key: str, n_bytes: int, source: str, seen: Seen) -> Archive:
+    """The object in a file of this machine that has no name: it goes with the archive, however this process ends."""
+    Path(settings.STATE_DIR).mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.STATE_DIR).free
+    if n_bytes > free - FREE_BYTES_LEFT:
+        raise NothingToImport(
+            f"{source} has {n_bytes / 2**30:,.1f} GiB and {settings.STATE_DIR} has {free / 2**30:,.1f} GiB free, of "
+            f"which {FREE_BYTES_LEFT // 2**30} are left: make room, or unpack it in the bucket and name the prefix."
+        )
+    with ExitStack() as open_files:
+        file = open_files.enter_context(TemporaryFile(dir=settings.STATE_DIR))
+        lost = ""
+        for _ in range(TRIES):
+            try:
+                _append(client, bucket, key, n_bytes, file, seen)
+            except (BotoCoreError, ClientError) as error:
+                lost = _words(error)
+                continue
+            archive = Archive(Path(f"/proc/self/fd/{file.fileno()}"), source)
+            weakref.finalize(archive, open_files.pop_all().close)
+            return archive
+    raise NothingToImport(f"{source} cannot be fetched ({lost}): {CHECK}.")
+
+
+def _append(client: Any, bucket: str, key: str, n_bytes: int, file: BinaryIO, seen: Seen) -> None:
+    """What the file still lacks of the object; never more than the object was said to have."""
+    begin = file.tell()
+    if begin < n_bytes:
+        found = client.get_object(Bucket=bucket, Key=key, Range=f"bytes={begin}-{n_bytes - 1}")
+        with closing(found["Body"]) as body:
+            while (missing := n_bytes - file.tell()) and (part := body.read(min(missing, BYTES_AT_ONCE))):
+                file.write(part)
+                seen(0)
+    file.flush()
+
+
+# Objects that are images
 
 
 def _entries(client: Any, bucket: str, prefix: str, seen: Seen, source: str) -> dict[str, Entry]:

@@ -25,6 +25,7 @@ from candidates.classifiers.interface import ClassifierError, Labels, Scores
 # What one array of an npz file may take in memory; a zip of a few bytes may hold any number of zeros.
 MOST_ARRAY_BYTES = 2**30
 LABEL, SCORE = "label_", "score_"
+SUFFIXES = (".npz", ".csv", ".parquet")
 
 
 class BadPredictions(ClassifierError):
@@ -40,19 +41,20 @@ class Predictions:
     scores: Scores | None = None
 
 
-def read(path: Path, n_classes: int | None = None) -> Predictions:
+def read(path: Path, n_classes: int | None = None, most_bytes: int = MOST_ARRAY_BYTES) -> Predictions:
     """The predictions in a file, checked: each image once, no label twice for an image, best score first.
 
     Args:
         path: its suffix says what it is: .npz, .csv or .parquet.
         n_classes: labels must be below it; None leaves them unchecked.
+        most_bytes: what one array of an npz file, or the cells of a parquet file at 8 bytes each, may take in memory.
 
     Raises:
         BadPredictions: names the file and the line (csv) or row of what is wrong; nothing is taken then.
     """
     reader = _by_suffix(path, {".npz": _read_npz, ".csv": _read_csv, ".parquet": _read_parquet})
     try:
-        found, places = reader(path)
+        found, places = reader(path, most_bytes)
     except OSError as error:
         raise BadPredictions(f"{path} cannot be read ({error.strerror}): check the path and its rights.") from error
     _check(path, found, places, n_classes)
@@ -132,12 +134,12 @@ def _first(wrong: Any, reason: str) -> Iterator[tuple[int, str]]:
 # npz
 
 
-def _read_npz(path: Path) -> tuple[Predictions, _Places]:
+def _read_npz(path: Path, most_bytes: int) -> tuple[Predictions, _Places]:
     try:
         with zipfile.ZipFile(path) as archive:
-            large = [member.filename for member in archive.infolist() if member.file_size > MOST_ARRAY_BYTES]
+            large = [member.filename for member in archive.infolist() if member.file_size > most_bytes]
         if large:
-            raise BadPredictions(f"{path}: {large[0]} is larger than {MOST_ARRAY_BYTES // 2**20} MiB: split the file.")
+            raise BadPredictions(f"{path}: {large[0]} is larger than {most_bytes // 2**20} MiB: split the file.")
         with np.load(path, allow_pickle=False) as arrays:
             content = {name: arrays[name] for name in ("images", "labels", "scores") if name in arrays}
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -166,7 +168,7 @@ def _write_npz(path: Path, predictions: Predictions) -> None:
 # csv
 
 
-def _read_csv(path: Path) -> tuple[Predictions, _Places]:
+def _read_csv(path: Path, most_bytes: int) -> tuple[Predictions, _Places]:
     images, labels, scores, lines = [], [], [], []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -245,13 +247,18 @@ def _pyarrow(path: Path) -> tuple[ModuleType, ModuleType]:
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise BadPredictions(f"{path}: parquet needs pyarrow: pip install pyarrow, or use npz or csv.") from error
+        raise BadPredictions(
+            f"{path}: parquet needs pyarrow, which is not installed: ./run installs it; or use npz or csv."
+        ) from error
 
 
-def _read_parquet(path: Path) -> tuple[Predictions, _Places]:
+def _read_parquet(path: Path, most_bytes: int) -> tuple[Predictions, _Places]:
     pyarrow, parquet = _pyarrow(path)
     try:
-        table = parquet.ParquetFile(path).read()
+        file = parquet.ParquetFile(path)
+        if 8 * file.metadata.num_rows * file.metadata.num_columns > most_bytes:
+            raise BadPredictions(f"{path} has {file.metadata.num_rows:,} rows, more than are taken: split the file.")
+        table = file.read()
     except pyarrow.ArrowException as error:
         raise BadPredictions(f"{path} cannot be read as parquet ({error}): write it anew.") from error
     k, with_scores = _header(path, table.column_names)

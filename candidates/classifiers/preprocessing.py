@@ -31,6 +31,8 @@ TURNS = {
 SCALABLE = ("L", "RGB", "CMYK", "LA", "RGBA")
 # A large JPEG is decoded at a half, a quarter or an eighth while that leaves this many times the pixels wanted.
 DECODED_TIMES = 2
+# Longer strips than this are not scaled as a whole: a picture of one row would fill the memory.
+LONGEST = 8
 VIEW = re.compile(r"flip|crop=(?P<crop>\d+(\.\d+)?)")
 VIEWS = "flip (left and right exchanged) and crop=F (the middle F of the shorter side, above 0, at most 1)"
 
@@ -48,12 +50,18 @@ class Preprocessing:
         crop: side of the middle square, as a part of the picture's shorter side; 0.875 is the usual one.
         interpolation: "nearest", "bilinear", "bicubic" or "lanczos".
         flip: whether left and right are exchanged.
+        scaled: for networks whose authors scale first and then take the square at whole pixels: the length that the
+            shorter side is scaled to. The square then lies where theirs does, up to half a pixel off the middle.
+            None: exactly in the middle.
+        squash: whether the authors scale both sides to `scaled`, whatever the picture's proportions.
     """
 
     input_size: int
     crop: float = 0.875
     interpolation: str = "bicubic"
     flip: bool = False
+    scaled: int | None = None
+    squash: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.input_size, bool) or not isinstance(self.input_size, int) or self.input_size < 1:
@@ -66,19 +74,39 @@ class Preprocessing:
     def prepare(self, picture: Pillow.Image) -> Pictures:
         """(input_size, input_size, 3) bytes of red, green and blue. Safe in several threads, one picture each."""
         least = round(DECODED_TIMES * self.input_size / self.crop)
+        whole = self._scaled_size(*picture.size)
         # Does something only to a JPEG that nobody has read pixels of yet.
         picture.draft(None, (least, least))
         turn = TURNS.get(_orientation(picture))
-        width, height = picture.size
-        side = min(width, height) * self.crop
-        box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
-        square = (self.input_size, self.input_size)
-        # Crop and scale in one step: only the pixels inside the box are touched.
-        small = rgb(_scalable(picture).resize(square, INTERPOLATIONS[self.interpolation], box=box))
+        small = rgb(self._middle(picture) if whole is None else self._as_authors(picture, whole))
         # The middle square turned is the turned picture's middle square.
         small = small.transpose(turn) if turn is not None else small
         small = small.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT) if self.flip else small
         return np.asarray(small)
+
+    def _middle(self, picture: Pillow.Image) -> Pillow.Image:
+        """Crop and scale in one step: only the pixels inside the box are touched."""
+        width, height = picture.size
+        side = min(width, height) * self.crop
+        box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+        square = (self.input_size, self.input_size)
+        return _scalable(picture).resize(square, INTERPOLATIONS[self.interpolation], box=box)
+
+    def _as_authors(self, picture: Pillow.Image, whole: tuple[int, int]) -> Pillow.Image:
+        """First scale, then crop: every pixel is theirs."""
+        # A half goes to the even pixel, there as here.
+        left, top = (round((side - self.input_size) / 2) for side in whole)
+        scaled = _scalable(picture).resize(whole, INTERPOLATIONS[self.interpolation])
+        return scaled.crop((left, top, left + self.input_size, top + self.input_size))
+
+    def _scaled_size(self, width: int, height: int) -> tuple[int, int] | None:
+        """What the authors scale a picture to; None where the square is taken from the middle at once."""
+        if self.scaled is None or self.scaled < self.input_size or max(width, height) > LONGEST * min(width, height):
+            return None
+        if self.squash:
+            return self.scaled, self.scaled
+        # The longer side is rounded down.
+        return tuple(self.scaled * side // min(width, height) for side in (width, height))
 
     def viewed(self, view: str) -> Preprocessing:
         """The same with a view such as "flip" or "flip,crop=1.0". Raises UnknownView."""
@@ -88,8 +116,12 @@ class Preprocessing:
             if match is None:
                 raise UnknownView(f"There is no view {part!r}; views are {VIEWS}, several with a comma between them.")
             crop = match["crop"]
-            changed = replace(changed, flip=True) if crop is None else replace(changed, crop=float(crop))
+            changed = replace(changed, flip=True) if crop is None else changed._cropped(float(crop))
         return changed
+
+    def _cropped(self, crop: float) -> Preprocessing:
+        """A crop of ours lies in the middle, and keeps proportions; the authors' own is left as it is."""
+        return self if crop == self.crop else replace(self, crop=crop, scaled=None, squash=False)
 
 
 def view_between(plain: Preprocessing, seen: Preprocessing) -> tuple[str, str]:

@@ -17,10 +17,12 @@ TORCH_MODULE = "candidates.classifiers.torch_models"
 TORCH_FAMILIES = {"torchvision": "torchvision", "timm": "timm", "torch": "torch"}
 FORMS = {
     "onnx": "onnx:PATH",
-    "torchvision": "torchvision:NAME",
-    "timm": "timm:NAME",
-    "torch": "torch:PACKAGE.MODULE:FUNCTION",
+    "torchvision": "torchvision:NAME[:WEIGHTS]",
+    "timm": "timm:NAME[:WEIGHTS]",
+    "torch": "torch:PACKAGE.MODULE:FUNCTION[:WEIGHTS]",
 }
+# Names of timm's own that have a colon in them.
+PLACES_OF_TIMM = ("hf-hub", "hf_hub", "local-dir")
 
 
 class UnknownClassifier(ClassifierError):
@@ -39,9 +41,11 @@ def named(name: str, **options: Any) -> NetworkClassifier:
 
     Args:
         name: such as "efficientnet-lite0", "efficientnet-lite0@flip", "efficientnet-lite0@crop=1.0,flip",
-            "onnx:/models/mine.onnx", "torchvision:resnet50", "timm:resnet50", "torch:package.module:function".
+            "onnx:/models/mine.onnx", "torchvision:resnet50", "timm:resnet50", "torch:package.module:function". Behind
+            one more colon those of torch take weights: a file, or for models by name one of their weights or
+            "random": "torchvision:resnet50:IMAGENET1K_V1", "timm:resnet50:/models/mine.safetensors".
         options: as the `load` function of its family takes them: `threads` of efficientnet_lite and onnx_file, the
-            description's keys of onnx_file, `weights` and `device` of torch_models.
+            description's keys of onnx_file, `weights`, `device` and `mixed` of torch_models.
 
     Raises:
         ClassifierError: of one of its kinds; the message says what there is, or what to install.
@@ -58,7 +62,9 @@ def several(names: Sequence[str], **options: Any) -> list[NetworkClassifier]:
 
 def _split(name: str) -> tuple[str, str]:
     """Network and view; an @ in the path of a file that is there begins no view."""
-    if name.startswith("onnx:") and Path(name.removeprefix("onnx:")).is_file():
+    family, _, rest = name.partition(":")
+    path = rest if family == "onnx" else _model_and_weights(family, rest)[1]
+    if path and Path(path).is_file():
         return name, ""
     network, at, view = name.rpartition("@")
     if not at:
@@ -86,8 +92,22 @@ def _loader(network: str, family: str, rest: str) -> Callable[..., NetworkClassi
     if family in TORCH_FAMILIES and rest:
         models = _torch_models(network)
         load = {"torchvision": models.load_torchvision, "timm": models.load_timm, "torch": models.load_own}[family]
-        return lambda **options: load(rest, **options)
+        model, weights = _model_and_weights(family, rest)
+        return lambda **options: load(model, **({"weights": weights} if weights else {}) | options)
     raise UnknownClassifier(f"There is no classifier {network!r}. There are: {', '.join(available())}.")
+
+
+def _model_and_weights(family: str, rest: str) -> tuple[str, str]:
+    """What stands behind the family's colon, in two: the model's name, and its weights, "" if there are none.
+
+    >>> _model_and_weights("torchvision", "resnet50:/models/a:b.pth")
+    ('resnet50', '/models/a:b.pth')
+    >>> _model_and_weights("torch", "package.module:function")
+    ('package.module:function', '')
+    """
+    parts = rest.split(":")
+    n_parts = 2 if family == "torch" or (family == "timm" and parts[0] in PLACES_OF_TIMM) else 1
+    return ":".join(parts[:n_parts]), ":".join(parts[n_parts:])
 
 
 def _torch_models(network: str) -> ModuleType:
@@ -97,6 +117,7 @@ def _torch_models(network: str) -> ModuleType:
         if error.name != "torch":
             raise
         raise UnknownClassifier(
-            f"{network} runs on torch, which is not installed: pip install -r requirements/torch.txt, "
-            f"or choose one of: {', '.join(available())}."
+            f"{network} runs on torch, which is not installed (several GB): "
+            f"python3 annotation_site/services/install.py torch, or where the site was installed without ./run "
+            f"pip install -r requirements/torch.txt; or choose one of: {', '.join(available())}."
         ) from error

@@ -9,8 +9,10 @@ line, never from a page.
 
 import hashlib
 import importlib
-from collections.abc import Callable, Mapping
-from functools import partial
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,73 +28,102 @@ from candidates.classifiers.preprocessing import Preprocessing
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Pictures per launch: while the GPU computes one part, the next is copied to it.
 CUDA_PART, CPU_PART = 64, 8
-RANDOM = "random"
+# The numbers that mixed precision computes with. Those of the CPU are for trying out: few CPUs are faster with them.
+HALF = {"cuda": torch.float16, "cpu": torch.bfloat16}
+DEFAULT, RANDOM = "DEFAULT", "random"
+# Every process that is asked for random weights gets the same: a worker must have those the run was begun with.
+SEED = 0
+# Made with weights they expect pictures prepared as for all the others; made without, they have to be told.
+TOLD = {"googlenet": {"init_weights": False}, "inception_v3": {"init_weights": False}}
+# What published files wrap a state_dict in.
+WRAPPERS = ("state_dict", "model")
 
 
 class BadModel(ClassifierError):
     """A torch model that cannot be had or does not classify pictures."""
 
 
-def load_torchvision(name: str, *, weights: str = "DEFAULT", device: str | None = None) -> NetworkClassifier:
+def load_torchvision(
+    name: str, *, weights: str = DEFAULT, device: str | None = None, mixed: bool | None = None
+) -> NetworkClassifier:
     """A model of torchvision by its name there, such as "resnet50".
 
     Args:
         weights: one of the model's weights by name, which torchvision gets if it has not got them yet; the path of
-            a file with a state_dict; or "random".
-        device: as torch calls it; None for the GPU if there is one.
+            a file with a state_dict; or "random", the same ones each time.
+        device, mixed: see `classifier_of`.
 
     Raises:
-        BadModel: torchvision is missing, or does not know the model or the weights.
+        BadModel: torchvision is missing, does not know the model or the weights, or cannot get them; or the model
+            is not one for single pictures.
     """
     models = _library("torchvision.models", "torchvision")
     try:
         offered = models.get_model_weights(name)
-        recipe = offered[weights] if weights in offered.__members__ else None
-        model = models.get_model(name, weights=recipe)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         known = "torchvision.models.list_models() names those it knows"
         raise BadModel(f"torchvision does not give a model {name!r} ({error}); {known}.") from error
-    if recipe is None:
-        _fill(model, weights, f"torchvision:{name}", [*offered.__members__])
+    recipe = offered[weights] if weights in offered.__members__ else None
     # Models are prepared for as their best weights are, unless the weights say otherwise.
-    how = (recipe or offered["DEFAULT"]).transforms()
-    size, resized = how.crop_size[0], how.resize_size[0]
-    plain = Preprocessing(size, min(1.0, size / resized), how.interpolation.value)
-    return classifier_of(model, f"torchvision:{name}", plain, how.mean, how.std, device=device)
+    how = (recipe or offered[DEFAULT]).transforms()
+    if not hasattr(how, "crop_size") or len(how.crop_size) != 1:
+        raise BadModel(f"torchvision:{name} does not name what is in a single picture: choose one that does.")
+    full_name = _named(f"torchvision:{name}", weights)
+    model = _of_torchvision(models, name, full_name, recipe, weights, offered)
+    (size,), (scaled,) = how.crop_size, how.resize_size
+    plain = _prepared_at(size, scaled, how.interpolation.value)
+    return classifier_of(model, full_name, plain, how.mean, how.std, device=device, mixed=mixed)
 
 
-def load_timm(name: str, *, weights: str = "DEFAULT", device: str | None = None) -> NetworkClassifier:
-    """A model of timm by its name there; arguments and errors as in `load_torchvision` ("DEFAULT": timm's own)."""
+def load_timm(
+    name: str, *, weights: str = DEFAULT, device: str | None = None, mixed: bool | None = None
+) -> NetworkClassifier:
+    """A model of timm by its name there; arguments and errors as in `load_torchvision` ("DEFAULT": timm's own).
+
+    Of the few whose authors put a frame of black around the picture (crop_pct above 1), the frame is left out.
+    """
     timm, data = _library("timm", "timm"), _library("timm.data", "timm")
+    full_name = _named(f"timm:{name}", weights)
     try:
-        model = timm.create_model(name, pretrained=weights == "DEFAULT")
-    except (RuntimeError, OSError) as error:
+        with _seeded():
+            model = timm.create_model(name, pretrained=weights == DEFAULT)
+    except OSError as error:
+        files = "copy the folder that HF_HOME names from a machine that has"
+        raise BadModel(_no_weights(full_name, error, files, f"timm:{name}")) from error
+    except (RuntimeError, ValueError) as error:
         known = "timm.list_models() names those it knows"
         raise BadModel(f"timm does not give a model {name!r} ({error}); {known}.") from error
-    if weights != "DEFAULT":
-        _fill(model, weights, f"timm:{name}", ["DEFAULT"])
+    if weights != DEFAULT:
+        _fill(model, weights, f"timm:{name}", [DEFAULT])
     how = data.resolve_model_data_config(model)
-    plain = Preprocessing(how["input_size"][-1], min(1.0, how["crop_pct"]), how["interpolation"])
-    return classifier_of(model, f"timm:{name}", plain, how["mean"], how["std"], device=device)
+    channels, height, width = how["input_size"]
+    if (channels, height) != (3, width) or how.get("crop_mode", "center") not in ("center", "squash"):
+        raise BadModel(f"timm:{name} takes other pictures than squares of three colours: choose one that takes those.")
+    squash = how.get("crop_mode") == "squash"
+    plain = _prepared_at(width, math.floor(width / how["crop_pct"]), how["interpolation"], squash)
+    return classifier_of(model, full_name, plain, how["mean"], how["std"], device=device, mixed=mixed)
 
 
 def load_own(
     name: str,
     *,
-    input_size: int = 224,
-    crop: float = 0.875,
-    interpolation: str = "bilinear",
-    mean: tuple[float, ...] = IMAGENET_MEAN,
-    std: tuple[float, ...] = IMAGENET_STD,
     weights: str | None = None,
     device: str | None = None,
+    mixed: bool | None = None,
+    **figures: Any,
 ) -> NetworkClassifier:
     """The module that a function of the user's returns; `name` is "package.module:function".
 
-    It takes (N, 3, H, W) of (pixel / 255 - mean) / std and gives logits (N, C). `weights`: the path of a file with
-    its state_dict; None if the function fills it in itself.
+    It takes (N, 3, H, W) of (pixel / 255 - mean) / std and gives logits (N, C).
 
-    Raises BadModel when there is no such function, or what it returns is no torch module or gives no logits.
+    Args:
+        weights: the path of a file with its state_dict; None if the function fills it in itself.
+        device, mixed: see `classifier_of`.
+        figures: input_size (224), crop (0.875), interpolation ("bilinear"), mean and std (ImageNet's), where they
+            are others. The module may say them itself, in a dictionary `pictures`; what is given here goes first.
+
+    Raises:
+        BadModel: there is no such function, or what it returns is no torch module or gives no logits.
     """
     module_name, _, function = name.partition(":")
     try:
@@ -102,10 +133,24 @@ def load_own(
     model = make()
     if not isinstance(model, nn.Module):
         raise BadModel(f"{name} returns a {type(model).__name__}; it must return a torch.nn.Module.")
+    full_name = f"torch:{name}" if weights is None else _named(f"torch:{name}", weights)
     if weights is not None:
         _fill(model, weights, f"torch:{name}", [])
-    plain = Preprocessing(input_size, crop, interpolation)
-    return classifier_of(model, f"torch:{name}", plain, mean, std, device=device)
+    plain, mean, std = _own_figures(full_name, **{**getattr(model, "pictures", {}), **figures})
+    return classifier_of(model, full_name, plain, mean, std, device=device, mixed=mixed)
+
+
+def _own_figures(
+    full_name: str,
+    input_size: int = 224,
+    crop: float = 0.875,
+    interpolation: str = "bilinear",
+    mean: tuple[float, ...] = IMAGENET_MEAN,
+    std: tuple[float, ...] = IMAGENET_STD,
+) -> tuple[Preprocessing, tuple[float, ...], tuple[float, ...]]:
+    if len(mean) != 3 or len(std) != 3 or not all(std):
+        raise BadModel(f"{full_name} says mean {mean} and std {std}: give three numbers each, no std of 0.")
+    return Preprocessing(input_size, crop, interpolation), mean, std
 
 
 def classifier_of(
@@ -116,35 +161,64 @@ def classifier_of(
     std: tuple[float, ...],
     *,
     device: str | None = None,
+    mixed: bool | None = None,
 ) -> NetworkClassifier:
     """A module that takes (N, 3, H, W) of (pixel / 255 - mean) / std and gives logits (N, C).
 
-    On CUDA it runs in mixed precision with the channels last, which is how pictures arrive. One empty picture is
-    run through it at once. Raises BadModel when that gives no logits.
+    It runs with the channels last, which is how pictures arrive. One empty picture is run through it at once.
+
+    Args:
+        device: as torch calls it; None for the GPU if there is one.
+        mixed: whether it runs in mixed precision; None where the device is a GPU.
+
+    Raises:
+        BadModel: the device cannot be used, or there are no logits.
     """
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     identity = _identity(model.state_dict())
-    model = model.to(place, memory_format=torch.channels_last).eval()
+    try:
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        model = model.to(place, memory_format=torch.channels_last).eval()
+    except (RuntimeError, AssertionError) as error:
+        raise BadModel(f"{name} cannot run on {device or 'the GPU'} ({error}): choose another device.") from error
     # (pixel / 255 - mean) / std as one multiplication and one addition.
     gain = 1 / (255 * torch.tensor(std, device=place).view(1, 3, 1, 1))
     shift = -(torch.tensor(mean, device=place) / torch.tensor(std, device=place)).view(1, 3, 1, 1)
-    run = partial(_run, model, place, gain, shift)
+    half = HALF.get(place.type) if mixed or (mixed is None and place.type == "cuda") else None
+    run = _Run(model, place, gain, shift, half)
     n_classes = _n_classes(run, name, plain.input_size)
     return NetworkClassifier(name, identity, n_classes, plain, plain, run, place.type)
 
 
-@torch.inference_mode()
-def _run(model: nn.Module, place: torch.device, gain: torch.Tensor, shift: torch.Tensor, batch: Pictures) -> Scores:
-    """Everything is queued before anything is waited for: the GPU has work while the CPU copies."""
-    cuda = place.type == "cuda"
-    parts = []
-    for pixels in torch.from_numpy(np.require(batch, requirements=["C", "W"])).split(CUDA_PART if cuda else CPU_PART):
-        pixels = pixels.pin_memory() if cuda else pixels
-        # Bytes travel, a quarter of what floats would weigh; permuted, they are channels-last already.
-        x = pixels.to(place, non_blocking=True).permute(0, 3, 1, 2).float() * gain + shift
-        with torch.autocast(place.type, torch.float16, enabled=cuda):
-            parts.append(model(x))
-    return torch.cat(parts).float().softmax(dim=1).cpu().numpy()
+@dataclass(frozen=True)
+class _Run:
+    """Probabilities (N, C) of pictures (N, H, W, 3). `half`: the numbers of mixed precision, None for full."""
+
+    model: nn.Module
+    place: torch.device
+    gain: torch.Tensor
+    shift: torch.Tensor
+    half: torch.dtype | None
+
+    def __call__(self, batch: Pictures) -> Scores:
+        scores = self._scores(batch, self.half)
+        # Half precision ends at 65,504: some networks go beyond on the way, for some pictures.
+        if self.half is not None and not np.isfinite(scores).all():
+            scores = self._scores(batch, None)
+        return scores
+
+    @torch.inference_mode()
+    def _scores(self, batch: Pictures, half: torch.dtype | None) -> Scores:
+        """Everything is queued before anything is waited for: the GPU has work while the CPU copies."""
+        cuda = self.place.type == "cuda"
+        parts = []
+        whole = torch.from_numpy(np.require(batch, requirements=["C", "W"]))
+        for pixels in whole.split(CUDA_PART if cuda else CPU_PART):
+            pixels = pixels.pin_memory() if cuda else pixels
+            # Bytes travel, a quarter of what floats would weigh; permuted, they are channels-last already.
+            x = pixels.to(self.place, non_blocking=True).permute(0, 3, 1, 2).float() * self.gain + self.shift
+            with torch.autocast(self.place.type, half, enabled=half is not None):
+                parts.append(self.model(x))
+        return torch.cat(parts).float().softmax(dim=1).cpu().numpy()
 
 
 def _n_classes(run: Callable[[Pictures], Scores], name: str, size: int) -> int:
@@ -158,12 +232,60 @@ def _n_classes(run: Callable[[Pictures], Scores], name: str, size: int) -> int:
     return scores.shape[1]
 
 
+def _prepared_at(size: int, scaled: int, interpolation: str, squash: bool = False) -> Preprocessing:
+    return Preprocessing(size, min(1.0, size / scaled), interpolation, scaled=scaled, squash=squash)
+
+
+# Models and weights
+
+
 def _library(module: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
         fits = f"pip install {package}, in a version for the torch that is there"
         raise BadModel(f"{package} cannot be imported ({error}): {fits}.") from error
+
+
+def _named(model: str, weights: str) -> str:
+    """What `registry.named` takes to load the same again, from another folder too."""
+    if weights == DEFAULT:
+        return model
+    return f"{model}:{Path(weights).absolute() if Path(weights).is_file() else weights}"
+
+
+def _of_torchvision(
+    models: ModuleType, name: str, full_name: str, recipe: Any, weights: str, offered: Any
+) -> nn.Module:
+    told = {} if recipe else TOLD.get(name, {})
+    # What the published weights of these two do to a picture besides.
+    told = told | {"transform_input": True} if told and weights != RANDOM else told
+    try:
+        with _seeded():
+            model = models.get_model(name, weights=recipe, **told)
+    except (OSError, RuntimeError) as error:
+        if recipe is None:
+            raise BadModel(f"torchvision cannot make {name!r}: {error}") from error
+        files = f"put the file of {recipe.url} into {torch.hub.get_dir()}/checkpoints"
+        raise BadModel(_no_weights(full_name, error, files, f"torchvision:{name}")) from error
+    if recipe is None:
+        _fill(model, weights, f"torchvision:{name}", [*offered.__members__])
+    return model
+
+
+def _no_weights(full_name: str, error: Exception, files: str, model: str) -> str:
+    return (
+        f"The weights of {full_name} cannot be fetched ({error}). Where there is no network: {files}, or name a file "
+        f"of weights: {model}:/path/of/weights.pth."
+    )
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Random numbers that are the same each time, and no others for anybody else."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        yield
 
 
 def _fill(model: nn.Module, weights: str, name: str, offered: list[str]) -> None:
@@ -174,10 +296,23 @@ def _fill(model: nn.Module, weights: str, name: str, offered: list[str]) -> None
         known = ", ".join([*offered, RANDOM])
         raise BadModel(f"{name} has no weights {weights!r}, and there is no such file. Known are: {known}.")
     try:
-        model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        model.load_state_dict(_state_in(Path(weights)))
+    except ClassifierError:
+        raise
     except Exception as error:
         # Damaged file, forbidden content, other architecture: each raises its own.
         raise BadModel(f"{weights} does not hold weights of {name}: {error}") from error
+
+
+def _state_in(path: Path) -> Mapping[str, Any]:
+    """The state_dict of a file of torch.save(), bare or wrapped, or of safetensors. Nothing in it is run."""
+    if path.suffix == ".safetensors":
+        return _library("safetensors.torch", "safetensors").load_file(path)
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    for wrapper in WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(wrapper), Mapping):
+            return found[wrapper]
+    return found
 
 
 def _identity(state: Mapping[str, Any]) -> str:

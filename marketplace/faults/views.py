@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponseForbidden, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from marketplace.faults import actions
@@ -30,21 +31,25 @@ def answer(request: HttpRequest, action: Callable[..., object]) -> JsonResponse 
     return JsonResponse(model_to_dict(fault_settings(), exclude=["id"]))
 
 
+@csrf_exempt
 @require_POST
 def faults(request: HttpRequest):
     return answer(request, actions.set_faults)
 
 
+@csrf_exempt
 @require_POST
 def clock(request: HttpRequest):
     return answer(request, actions.advance_clock)
 
 
+@csrf_exempt
 @require_POST
 def plan(request: HttpRequest):
     return answer(request, actions.plan_fault)
 
 
+@csrf_exempt
 @require_POST
 def clear(request: HttpRequest):
     return answer(request, actions.clear_faults)

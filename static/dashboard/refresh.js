@@ -1,6 +1,7 @@
 // Looks every few seconds whether this page would now read differently, and changes what does. While nothing changes
-// it looks less and less often.
+// it looks less and less often; while something on it is under way, every second.
 
+const UNDER_WAY_MS = 1000;
 const SHORTEST_MS = 4000;
 const LONGEST_MS = 30_000;
 // Attributes that the reader or the page's own script sets.
@@ -62,7 +63,11 @@ async function watch() {
   clearTimeout(timer);
   const changed = !document.hidden && (await look().catch(() => false));
   pause = changed ? SHORTEST_MS : Math.min(1.4 * pause, LONGEST_MS);
-  timer = setTimeout(watch, pause);
+  timer = setTimeout(watch, next());
+}
+
+function next() {
+  return document.querySelector("[data-unfinished]") ? UNDER_WAY_MS : pause;
 }
 
 // Who comes back to the page wants to see it as it is.
@@ -72,4 +77,4 @@ document.addEventListener("visibilitychange", () => {
     watch();
   }
 });
-timer = setTimeout(watch, pause);
+timer = setTimeout(watch, next());

@@ -10,7 +10,7 @@ from annotation_site.services.places import ROOT
 
 READ_BY_CALL = re.compile(r"""env_(?:str|bool|int|list|origin|choice)\(\s*"([A-Z_]+)\"""")
 READ_DIRECTLY = re.compile(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)"[\])]""")
-ONLY_COMPOSE = {"POSTGRES_PASSWORD"}
+ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER"}
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -43,7 +43,7 @@ def test_the_readme_names_every_variable():
 
 
 def test_compose_sets_every_variable_and_no_other():
-    for service in ("web", "worker", "predictor", "beat"):
+    for service in ("web", "worker", "predictor", "setup", "beat"):
         # The port inside the container is fixed; PORT is the one on the host.
         assert set(compose()["services"][service]["environment"]) == variables_read() - {"PORT"}
 
@@ -74,16 +74,16 @@ def test_secrets_have_no_default_anywhere():
     assert not re.search(r"\$\{(SECRET_KEY|POSTGRES_PASSWORD):-", text)
 
 
-def test_compose_has_the_six_services_and_opens_one_port_on_this_machine_only():
+def test_compose_has_the_seven_services_and_opens_one_port_on_this_machine_only():
     services = compose()["services"]
-    assert set(services) == {"db", "redis", "web", "worker", "predictor", "beat"}
+    assert set(services) == {"db", "redis", "web", "worker", "predictor", "setup", "beat"}
     assert {name for name, service in services.items() if "ports" in service} == {"web"}
     assert all(port.startswith("127.0.0.1:") for port in services["web"]["ports"])
 
 
 def test_site_services_share_one_image_and_wait_for_both_servers():
     services = compose()["services"]
-    for name in ("web", "worker", "predictor", "beat"):
+    for name in ("web", "worker", "predictor", "setup", "beat"):
         assert services[name]["build"] == "."
         assert set(services[name]["depends_on"]) == {"db", "redis"}
     assert all("healthcheck" in services[name] for name in ("db", "redis"))

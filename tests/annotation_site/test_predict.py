@@ -1,5 +1,6 @@
 """The researcher's commands from images to potential labels, and predictions from and to files."""
 
+import contextlib
 import csv
 import io
 import json
@@ -8,15 +9,21 @@ import shutil
 from unittest.mock import patch
 
 import numpy as np
+import psycopg2
 import pytest
+from celery import current_app
 from django.core.management import CommandError, call_command
+from django.db import connection
+from kombu import Connection
 
 from annotation_site.management.commands import predict as command
 from annotation_site.prediction import wanted_classifiers
+from candidates import actions
 from candidates.actions import predict_next_portion
 from candidates.classifiers import efficientnet_lite, predictions_file
 from candidates.ensemble import loaded
 from candidates.models import PotentialLabel, Run
+from candidates.tasks import predict_portion
 from catalog.actions import change_settings
 from catalog.models import Classifier, Dataset, Prediction
 from tests.candidates.classifiers.photographs import folder_of, labelled
@@ -47,7 +54,7 @@ def dataset() -> Dataset:
 def hints(monkeypatch) -> list:
     """Tasks that are sent, instead of the broker; they are worked at by nobody."""
     sent: list = []
-    monkeypatch.setattr(command.predict_portion, "delay", lambda: sent.append(1))
+    monkeypatch.setattr(predict_portion, "delay", lambda: sent.append(1))
     return sent
 
 
@@ -101,6 +108,74 @@ def test_stopping_the_command_leaves_the_work_to_the_workers(dataset, network, h
     with patch.object(command.time, "sleep", side_effect=KeyboardInterrupt):
         assert "goes on from there" in refusal("predict", "--dataset", dataset.name, "--classifier", network)
     assert Run.objects.get().finished_at is None
+
+
+def let_go_of_the_database() -> None:
+    """What a server that is shut down does to everybody."""
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    known = ("dbname", "user", "password", "host", "port")
+    words = {name: value for name, value in connection.get_connection_params().items() if name in known}
+    with contextlib.closing(psycopg2.connect(**words)) as mine:
+        mine.autocommit = True
+        with mine.cursor() as cursor:
+            cursor.execute(f"{others} AND pid <> pg_backend_pid()")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_lets_go_is_waited_for_while_workers_predict(dataset, network, hints):
+    ends = iter([True, False, True])
+
+    def a_look(seconds: float) -> None:
+        if next(ends, False):
+            let_go_of_the_database()
+        else:
+            predict_next_portion()
+
+    with patch.object(command.time, "sleep", a_look):
+        out, err = said("predict", "--dataset", dataset.name, "--classifier", network)
+    assert out == f"{network}: {N_IMAGES} images looked at.\n"
+    assert "The database does not answer (" in err
+    assert err.count("does not answer") == err.count("The database answers again.\n") == 2
+    assert Prediction.objects.count() == N_IMAGES
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_lets_go_does_not_end_what_is_done_here(dataset, network):
+    progress = iter(range(100))
+
+    def hurt(portion, say):
+        command_predicts(portion, lambda n: (say(n), next(progress) % 2 or let_go_of_the_database()))
+
+    command_predicts = actions._predict
+    with patch.object(actions, "_predict", hurt), patch.object(command, "LOOK_SECONDS", 0.01):
+        out, err = said("predict", "--dataset", dataset.name, "--classifier", network, "--here")
+    assert out == f"{network}: {N_IMAGES} images looked at.\n"
+    assert err.count("The database answers again.") == 3
+    assert Prediction.objects.count() == N_IMAGES
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_stays_away_ends_the_command_with_a_sentence(dataset, network, hints, monkeypatch):
+    monkeypatch.setattr(command, "DATABASE_SECONDS", 0.5)
+    looks = []
+
+    def away(runs) -> bool:
+        looks.append(runs)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(command, "all_ended", away)
+    message = refusal("predict", "--dataset", dataset.name, "--classifier", network)
+    assert re.match(r"The database has not answered for 0.5 s \(.+\). What is predicted stays", message)
+    assert "\n" not in message
+    assert len(looks) > 1
+
+
+def test_a_queue_that_is_away_is_named(dataset, network, monkeypatch):
+    monkeypatch.setattr(current_app, "connection_for_write", lambda: Connection("redis://127.0.0.1:9/0"))
+    out, err = said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
+    assert "The queue does not answer" in err
+    assert out.startswith(f"{N_IMAGES} predictions to do")
 
 
 def test_images_that_cannot_be_predicted_are_listed_with_the_reason(dataset, network):
@@ -294,18 +369,6 @@ def test_the_three_networks_know_what_is_in_twenty_photographs(tmp_path):
     per_image = PotentialLabel.objects.count() / 20
     assert 5 <= per_image <= 16
     assert PotentialLabel.objects.filter(is_dataset_label=True).count() == 20
-
-
-@pytest.mark.skipif(len(efficientnet_lite.installed()) < 3, reason="the weights of the networks are not installed")
-def test_the_demo_study_gets_its_potential_labels_from_the_networks_and_only_once(monkeypatch):
-    monkeypatch.setattr(command.predict_portion, "delay", predict_next_portion)
-    said("load_demo")
-    out, _ = said("load_demo", "--predict")
-    assert out.startswith("efficientnet-lite0: 25 images looked at.\n")
-    found = re.search(r"(\d+) potential labels of 25 images, (\S+) on average", out)
-    assert int(found[1]) == PotentialLabel.objects.count()
-    assert 5 < float(found[2]) < 16
-    assert said("load_demo", "--predict")[0] == ""
 
 
 def test_the_photographs_are_where_this_file_thinks_they_are():

@@ -30,7 +30,7 @@ from annotation_site.services.processes import (
 )
 from annotation_site.services.supervisor import Supervisor
 
-PARTS = ("postgres", "valkey", "web", "worker", "predictor", "beat")
+PARTS = ("postgres", "valkey", "web", "worker", "predictor", "setup", "beat")
 START_SECONDS = 90
 
 
@@ -224,7 +224,7 @@ def test_a_killed_run_does_not_block_the_next_which_keeps_the_data_and_stops_in_
         assert [pid for pid in before.values() if start_ticks(pid) is not None] == []
         assert site.stop(signal.SIGINT) == 0
         stops = re.findall(r"stopping (\w+)", site.console.read_text())
-        assert stops == ["beat", "predictor", "worker", "web", "valkey", "postgres"]
+        assert stops == ["beat", "setup", "predictor", "worker", "web", "valkey", "postgres"]
         assert marked(site.state) == {} and recorded(site.state) == {}
     finally:
         site.forget()

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 from django.db import IntegrityError
+from django.db.models import Min
 
 from aggregation.numerics.composition import CellRole
 from candidates.grids import NoList, OtherLabels, open_grids_with_controls, potential_pairs, similar_labels
@@ -17,7 +18,7 @@ from contains_task.actions import ComposedCell, open_composed_grids
 from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import grid_cells_of, pairs_asked
 from tests.factories import make_batch, make_dataset, unique
-from workforce.models import Slot
+from workforce.models import Batch, Slot
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +119,37 @@ def test_the_same_seed_gives_the_same_grids_and_another_one_others():
     assert first == again != other
 
 
+def grids_until_done(dataset: Dataset, batch: Batch) -> list[int]:
+    """How many grids are handed out until all of an image's are, for each image in order."""
+    cells = grid_cells_of(dataset).filter(grid__hit__batch=batch, role=Role.QUESTION)
+    place = {hit: at for at, hit in enumerate(batch.hits.order_by("pk").values_list("pk", flat=True), start=1)}
+    last: dict[int, int] = {}
+    for image, hit in cells.values_list("image_id", "grid__hit_id"):
+        last[image] = max(last.get(image, 0), place[hit])
+    return [last[image] for image in sorted(last)]
+
+
+def test_an_image_is_done_with_as_many_grids_as_it_and_those_before_it_have_labels():
+    n_others = 2
+    dataset = study(n_labels=60, n_images=120, n_others=n_others, positive_controls=0)
+    batch = make_batch(dataset)
+    open_grids_with_controls(batch, potential_pairs(dataset))
+    done = grids_until_done(dataset, batch)
+    assert done[0] == 1 + n_others
+    assert all(n <= (1 + n_others) * at for at, n in enumerate(done, start=1))
+
+
+def test_grids_come_in_the_order_of_their_first_images_the_initial_ones_of_an_adaptive_batch_before_the_others():
+    dataset = study()
+    batch = make_batch(dataset, initial_images=5, accept=0.95, reject=0.05, min_votes=2, max_votes=12)
+    open_grids_with_controls(batch, potential_pairs(dataset))
+    questions = GridCell.objects.filter(role=Role.QUESTION, grid__hit__batch=batch)
+    grids = questions.values_list("grid__hit", "grid__hit__initial").annotate(first=Min("image"))
+    order = [(not initial, first) for _, initial, first in grids.order_by("grid__hit")]
+    assert order == sorted(order)
+    assert {initial for initial, _ in order} == {True, False}
+
+
 def test_no_position_tells_the_role_of_a_cell():
     dataset = study(n_images=240, n_others=5)
     opened(dataset, seed=1)
@@ -128,6 +160,16 @@ def test_no_position_tells_the_role_of_a_cell():
     expected = len(full) / 12
     assert len(full) > 400
     assert all(0.5 * expected < n < 1.5 * expected for n in places.values())
+
+
+def test_a_dataset_of_a_few_of_many_classes_gets_negative_controls_too():
+    # All classes are alike, and none of the ten that would come first has images.
+    dataset = study(n_labels=40, n_images=8, n_others=0)
+    first, *_, last = dataset.label_set.labels.order_by("index")
+    dataset.images.update(dataset_label=last)
+    open_grids_with_controls(make_batch(dataset), [(dataset.images.earliest("pk").pk, first.pk)])
+    # Two, and half of the cells that had no question.
+    assert grid_cells_of(dataset).filter(role=Role.CONTROL, expected=False).count() == 2 + 3
 
 
 def test_controls_come_from_the_pool_alone_where_the_study_has_one():

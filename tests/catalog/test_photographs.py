@@ -295,6 +295,14 @@ def test_a_file_that_kills_its_decoder_costs_only_itself(tmp_path, monkeypatch):
     assert "crashed" in str(found[2])
 
 
+@pytest.mark.parametrize("traps", [{0}, {2, 3, 20}, {27, 28, 29}])
+def test_several_that_do_cost_only_themselves_however_many_are_in_work(monkeypatch, traps):
+    monkeypatch.setattr(decoding, "_read", kill_at_trap)
+    found = list(read_files([b"trap" if n in traps else encoded(corners(20 + n, 20)) for n in range(30)], 2))
+    assert {n for n, one in enumerate(found) if isinstance(one, BadPhotograph)} == traps
+    assert [one.width for one in found if isinstance(one, Photograph)] == [20 + n for n in range(30) if n not in traps]
+
+
 def test_contents_are_read_as_files_are_and_what_was_refused_before_keeps_its_place(monkeypatch):
     monkeypatch.setattr(decoding, "_read", kill_at_trap)
     contents = [encoded(corners(20 + n, 20)) for n in range(4)]

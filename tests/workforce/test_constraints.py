@@ -1,6 +1,7 @@
-"""Each named constraint of the rooms, but for the aggregation's, broken once: the database itself refuses.
+"""Each named constraint of the rooms broken once: the database itself refuses.
 
-The last test holds this file complete: a constraint nobody breaks here makes it fail.
+The aggregation's are broken in tests/aggregation/test_constraints.py. A test at the end holds this file complete: a
+constraint nobody breaks here makes it fail.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 
+from annotation_site.models import Job
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
 from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
@@ -32,7 +34,7 @@ from tests.workforce.marketplace_breakers import BREAKERS as MARKETPLACE_BREAKER
 from workforce.actions import exclude_submission, submit
 from workforce.models import HIT, Assignment, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 
-ROOMS = ("catalog", "workforce", "contains_task", "classify_task", "candidates")
+ROOMS = ("catalog", "workforce", "contains_task", "classify_task", "candidates", "annotation_site")
 BREAKERS: dict[str, Callable[[], object]] = dict(MARKETPLACE_BREAKERS)
 
 
@@ -472,6 +474,33 @@ def _() -> None:
 @breaks("potential_label_has_a_source")
 def _() -> None:
     potential_label(is_dataset_label=False)
+
+
+# annotation_site
+
+
+def job(**changed: object) -> Job:
+    return Job.objects.create(**{"dataset": make_dataset(), "kind": "import_images", "asked_by": "anna"} | changed)
+
+
+@breaks("one_unfinished_job_of_a_kind")
+def _() -> None:
+    twice(job())
+
+
+@breaks("job_does_no_more_than_all")
+def _() -> None:
+    job(n_done=3, n_total=2)
+
+
+@breaks("job_is_begun_before_it_is_finished")
+def _() -> None:
+    job(finished_at=now())
+
+
+@breaks("job_with_a_problem_is_finished")
+def _() -> None:
+    job(problem="There is nothing to import.")
 
 
 @pytest.mark.django_db

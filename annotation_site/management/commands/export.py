@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, transaction
 
-from annotation_site.exports import FILES, whole_file, write_rows
+from annotation_site.exports import FILES, one_moment, whole_file, write_rows
 from annotation_site.prediction import export_predictions
 from annotation_site.refusals import as_command_errors
 from catalog.reads import UnknownDataset, dataset_named
@@ -72,15 +71,6 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Cannot write {output}: {error.strerror}.") from error
         self.stdout.write(f"{output}: {n_rows:,} rows")
-
-
-@contextmanager
-def one_moment():
-    """Everything read in it is as it was at its beginning."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 @contextmanager

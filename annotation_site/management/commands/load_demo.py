@@ -3,40 +3,69 @@
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
-from annotation_site.demo_study import DEMO, NameInUse, load_demo
+from annotation_site.demo_study import DEMO, NameInUse, is_open, open_batches, open_demo, store_demo
+from annotation_site.prediction import wanted_classifiers
 from annotation_site.refusals import as_command_errors
 from annotation_site.study import address_of
-from candidates.models import PotentialLabel
+from catalog.models import Dataset
+from workforce.models import Batch
+
+# A network is loaded and looks at 25 photographs in about this time, on two cores.
+SECONDS_PER_NETWORK = 2
+CALLED = {Batch.Kind.CONTAINS: "demo grids", Batch.Kind.CLASSIFY: "demo forms"}
+WAY_OUT = (
+    "The demo study is not open; all else works without it. ./run, started again, goes on from here, and installs "
+    "networks that are missing; so does ./manage load_demo --here."
+)
 
 
 class Command(BaseCommand):
-    help = "Load the demo study, unless it is there, and print the addresses at which to try it."
+    help = (
+        "Open the demo study, unless it is open: store its photographs, have the installed classifiers predict their "
+        "labels, open grids for these. Print the addresses at which to try it. May be stopped; it goes on from there."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--predict", action="store_true", help="then have its potential labels made by the installed classifiers"
-        )
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--store", action="store_true", help="only store the photographs")
+        how.add_argument("--here", action="store_true", help="predict in this process, whatever workers do")
 
-    def handle(self, *args: Any, predict: bool, **options: Any) -> None:
+    def handle(self, *args: Any, store: bool, here: bool, **options: Any) -> None:
         with as_command_errors():
             try:
-                batches = load_demo()
+                dataset = store_demo()
             except NameInUse as error:
                 # No reason for a site not to start.
-                self.stderr.write(str(error))
+                if not store:
+                    self.stderr.write(str(error))
                 return
-        if predict:
-            self.predict()
+        if store:
             return
-        for batch in batches:
-            self.stdout.write(f"demo, {batch.kind:8} {address_of(batch)}?worker=you")
+        if not is_open(dataset):
+            self.open(dataset, here)
+        for batch in open_batches(dataset):
+            self.stdout.write(f"  {CALLED[Batch.Kind(batch.kind)]:12} {address_of(batch)}?worker=you")
 
-    def predict(self) -> None:
-        """By the workers, with a progress bar on a terminal; nothing if it was done before."""
-        if PotentialLabel.objects.filter(image__dataset__name=DEMO).exists():
-            return
-        words = {"dataset": DEMO, "stdout": self.stdout, "stderr": self.stderr}
-        call_command("predict", **words)
-        call_command("potential_labels", **words)
+    def open(self, dataset: Dataset, here: bool) -> None:
+        try:
+            with as_command_errors():
+                self.predict(dataset, here)
+                opened = open_demo(dataset)
+        except (CommandError, DatabaseError) as error:
+            raise CommandError(f"{error}\n{WAY_OUT}") from error
+        if opened is not None:
+            pairs, grids = opened.n_pairs, opened.n_grids
+            self.stdout.write(f"The demo study: {pairs} potential labels are asked about in {grids} grids.")
+
+    def predict(self, dataset: Dataset, here: bool) -> None:
+        names = wanted_classifiers(dataset, [])
+        self.stdout.write(
+            f"The demo study: the labels of {dataset.images.count()} photographs are predicted by {', '.join(names)}; "
+            f"its grids open in about {SECONDS_PER_NETWORK * len(names)} s."
+        )
+        # Where this is no terminal it would come with the end only.
+        self.stdout.flush()
+        call_command("predict", dataset=DEMO, here=here, stdout=self.stdout, stderr=self.stderr)

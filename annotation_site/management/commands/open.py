@@ -7,17 +7,9 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from aggregation.numerics.composition import PROFILES
 from annotation_site.adaptive import INITIAL_IMAGES, adaptive_figures
-from annotation_site.composed_study import OWN, PROFILE_NAMES, OpenedComposed, open_composed, told_shortfalls
+from annotation_site.composed_study import OWN, PROFILE_NAMES, open_as_asked, told_opening
 from annotation_site.refusals import as_command_errors
-from annotation_site.study import (
-    Opened,
-    Pay,
-    Refused,
-    address_of,
-    open_classify,
-    open_contains,
-    without_dataset_label,
-)
+from annotation_site.study import Pay, address_of, open_classify
 from catalog.models import Dataset
 from catalog.reads import dataset_named
 
@@ -50,32 +42,12 @@ class Command(BaseCommand):
                 self.contains(found, pay, options)
 
     def contains(self, dataset: Dataset, pay: Pay, options: dict[str, Any]) -> None:
-        opened = open_as_asked(dataset, pay, options)
-        if opened.n_known:
-            self.stderr.write(f"{opened.n_known:,} pairs were opened before; --again opens them once more.")
-        if opened.n_unlabelled:
-            self.stderr.write(without_dataset_label(opened.n_unlabelled))
-        self.stderr.write(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids.")
-        for line in told_shortfalls(opened.shortfalls) if isinstance(opened, OpenedComposed) else ():
+        wanted = {name: options[name] for name in ("profile", "pairs", "similar", "again")}
+        adaptive = figures_given(dataset, options) if options["adaptive"] else None
+        opened = open_as_asked(dataset=dataset, pay=pay, adaptive=adaptive, **wanted)
+        for line in told_opening(opened):
             self.stderr.write(line)
-        if opened.batch.closed_at:
-            self.stderr.write("Their batch is closed.")
         self.stdout.write(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
-
-
-def open_as_asked(dataset: Dataset, pay: Pay, options: dict[str, Any]) -> Opened:
-    given = {"dataset": dataset, "pairs": options["pairs"], "pay": pay, "again": options["again"]}
-    given["adaptive"] = figures_given(dataset, options) if options["adaptive"] else None
-    if options["profile"]:
-        return open_composed(**given, profile=options["profile"], similar=options["similar"])
-    if options["similar"]:
-        raise Refused("--similar tells where negative controls come from: say how many with --profile.")
-    if not options["pairs"]:
-        raise Refused(
-            f"Say which grids to open: --profile {'|'.join(PROFILE_NAMES)} for the potential labels, with controls, or "
-            "--pairs FILE for these pairs as they are."
-        )
-    return open_contains(**given)
 
 
 def add_profile_arguments(parser: CommandParser) -> None:

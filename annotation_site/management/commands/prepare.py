@@ -14,12 +14,12 @@ STAFF_NAME = "researcher"
 
 
 class Command(BaseCommand):
-    help = "Migrate, make the researcher's login, load the demo study, print the login. May run again."
+    help = "Migrate, make the researcher's login, store the demo's photographs, print the login. May run again."
 
     def handle(self, *args, **options):
         call_command("migrate", interactive=False, verbosity=0)
         password = ensure_staff(STAFF_NAME, settings.STATE_DIR / "staff_password")
-        call_command("load_demo", stdout=self.stderr)
+        call_command("load_demo", store=True)
         self.stdout.write(f"{STAFF_NAME} / {password}")
 
 

@@ -26,7 +26,7 @@ def path(tmp_path):
 def test_what_is_available_can_be_had():
     names = available()
     assert "onnx:PATH" in names
-    assert ("torch:PACKAGE.MODULE:FUNCTION" in names) == (importlib.util.find_spec("torch") is not None)
+    assert ("torch:PACKAGE.MODULE:FUNCTION[:WEIGHTS]" in names) == (importlib.util.find_spec("torch") is not None)
     assert [named(name).name for name in names if ":" not in name] == efficientnet_lite.installed()
 
 
@@ -87,7 +87,7 @@ def test_an_option_of_another_family_is_refused_by_name(path):
 def test_without_torch_the_error_says_how_to_get_it(name):
     if importlib.util.find_spec("torch"):
         pytest.skip("torch is installed")
-    with pytest.raises(UnknownClassifier, match=r"install -r requirements/torch\.txt, or choose one of: .*onnx:PATH"):
+    with pytest.raises(UnknownClassifier, match=r"install\.py torch, .*; or choose one of: .*onnx:PATH"):
         named(name)
 
 

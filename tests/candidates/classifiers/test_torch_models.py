@@ -5,11 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
-from candidates.classifiers.registry import named
+from candidates.classifiers.registry import named, several
 from tests.candidates.classifiers.onnx_networks import expected
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+torch_models = pytest.importorskip("candidates.classifiers.torch_models")
 
 MODULE = """
 import torch
@@ -25,6 +27,19 @@ class ColourMeans(nn.Module):
 
 def colour_means():
     return ColourMeans()
+
+def says_so():
+    network = ColourMeans()
+    network.pictures = {"input_size": 8, "mean": (0.4, 0.4, 0.4), "std": (1, 1, 1)}
+    return network
+
+class Overflowing(ColourMeans):
+    def forward(self, x):
+        means = x.mean((2, 3))
+        return (means @ (torch.eye(3) * 3e5)) @ (torch.eye(3) * 1e-5)
+
+def overflowing():
+    return Overflowing()
 
 def no_scores():
     return nn.Identity()
@@ -67,6 +82,59 @@ def test_the_network_is_switched_from_training_to_use():
     assert np.array_equal(network.predict(BATCH), network.predict(BATCH))
     alone = np.concatenate([network.predict(one[None]) for one in BATCH])
     assert np.allclose(network.predict(BATCH), alone, atol=1e-3 if network.device == "cuda" else 1e-5)
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    """Numbers that end where those of a GPU in mixed precision do."""
+    monkeypatch.setattr(torch_models, "HALF", {"cpu": torch.float16, "cuda": torch.float16})
+
+
+def test_mixed_precision_gives_the_same_scores_up_to_its_own():
+    full, mixed = (small("convolution", device="cpu", mixed=how) for how in (False, True))
+    away = np.abs(full.predict(BATCH) - mixed.predict(BATCH)).max()
+    # bfloat16 has eight bits: were it not used, nothing would differ.
+    assert 0 < away < 0.01
+    assert full.weights == mixed.weights
+    assert np.allclose(mixed.predict(BATCH).sum(axis=1), 1, atol=1e-3)
+    assert np.array_equal(small("convolution", device="cpu").predict(BATCH), full.predict(BATCH))
+
+
+def test_what_is_too_large_for_mixed_precision_is_computed_in_full(wide):
+    full, mixed = (small("overflowing", device="cpu", mixed=how) for how in (False, True))
+    assert np.isfinite(mixed.predict(BATCH)).all()
+    assert np.array_equal(mixed.predict(BATCH), full.predict(BATCH))
+
+
+def test_views_of_a_torch_network_share_it_and_see_what_they_say():
+    name = "torch:small_networks:convolution"
+    plain, flipped, closer = several([name, f"{name}@flip", f"{name}@crop=0.5"], device="cpu", **AS_IT_IS)
+    assert plain.run is flipped.run is closer.run
+    assert (flipped.network, flipped.view, closer.view) == (name, "flip", "crop 0.5")
+    picture = Pillow.fromarray(np.random.default_rng(8).integers(0, 256, (40, 40, 3), np.uint8))
+    seen, mirrored, near = (network.prepare(picture) for network in (plain, flipped, closer))
+    assert np.array_equal(seen[:, ::-1], mirrored)
+    assert not np.array_equal(seen, near)
+    scores = [network.predict(network.prepare(picture)[None]) for network in (plain, flipped)]
+    assert not np.allclose(*scores, atol=1e-6)
+
+
+def test_a_module_may_say_itself_how_pictures_are_prepared():
+    network = named("torch:small_networks:says_so")
+    assert network.input_size == 8
+    assert np.allclose(network.predict(BATCH), expected(BATCH, mean=(0.4,) * 3), atol=2e-3)
+    assert named("torch:small_networks:says_so", input_size=16).input_size == 16
+    with pytest.raises(ValueError, match="give three numbers each"):
+        small(mean=(0.5,))
+    with pytest.raises(ValueError, match="'colours'"):
+        small(colours=3)
+
+
+def test_a_device_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="cannot run on no-such-device"):
+        small(device="no-such-device")
+    with pytest.raises(ValueError, match="cannot run on cuda:99"):
+        small(device="cuda:99")
 
 
 def test_pictures_that_may_not_be_written_to_are_taken():

@@ -1,0 +1,180 @@
+"""Classifiers, potential labels, grids and settings of a study."""
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from annotation_site.asking import uploads
+from annotation_site.asking.forms import PLAIN, PROFILES, GridsForm, PredictForm, PredictionsForm
+from annotation_site.asking.settings_form import SettingsForm, history_of
+from annotation_site.asking.shown import (
+    batches_shown,
+    classifiers_context,
+    confidence_shown,
+    potential_labels_context,
+    preview_shown,
+)
+from annotation_site.asking.words import in_page_words, on_a_page
+from annotation_site.jobs.actions import JobUnderWay, start_job
+from annotation_site.jobs.reads import latest_job
+from annotation_site.models import Job
+from annotation_site.pages import dataset_or_404, takes_bodies_up_to
+from annotation_site.prediction import hint, import_predictions, open_runs
+from annotation_site.study import Refused, new_settings
+from catalog.models import Dataset
+from catalog.reads import current_settings
+from workforce.actions import close_batch
+from workforce.models import Batch
+
+READ_OR_POST = ["GET", "HEAD", "POST"]
+
+
+@takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def classifiers(request: HttpRequest, name: str) -> HttpResponse:
+    """Two forms: the one with the button `import` brings a file of predictions, the other starts runs."""
+    dataset = dataset_or_404(name)
+    importing = "import" in request.POST
+    sent = None if importing else request.POST or None
+    predict = PredictForm(sent)
+    file = PredictionsForm(*((request.POST, request.FILES) if importing else ()), auto_id="file_%s")
+    if importing and file.is_valid() and _import(request, dataset, file):
+        return redirect("setup-classifiers", name)
+    if sent and predict.is_valid() and _predict(request, dataset, predict):
+        return redirect("setup-classifiers", name)
+    context = classifiers_context(dataset) | {"predict": predict, "file": file, "tab": "classifiers"}
+    return render(request, "setup/classifiers.html", context, status=_status(predict, file))
+
+
+def _predict(request: HttpRequest, dataset: Dataset, form: PredictForm) -> bool:
+    try:
+        with on_a_page():
+            opened = open_runs(dataset=dataset, names=form.cleaned_data["names"])
+    except Refused as error:
+        form.add_error(None, str(error))
+        return False
+    hint()
+    started = [name for name, run in opened.items() if run is not None]
+    done = [name for name, run in opened.items() if run is None]
+    if started:
+        messages.success(request, f"Under way: {', '.join(started)}. You may leave this page.")
+    if done:
+        messages.info(request, f"All images are predicted already by {', '.join(done)}.")
+    return True
+
+
+def _import(request: HttpRequest, dataset: Dataset, form: PredictionsForm) -> bool:
+    given = {key: form.cleaned_data[key] for key in ("classifier", "network", "view", "weights")}
+    try:
+        with uploads.kept_for_now(form.cleaned_data["file"]) as file:
+            n_added, n_known = import_predictions(
+                dataset=dataset, file=file, most_bytes=uploads.MOST_BYTES_UNPACKED, **given
+            )
+    except Refused as error:
+        form.add_error("file", str(error))
+        return False
+    messages.success(request, f"{given['classifier']}: {n_added:,} predictions added, {n_known:,} were there already.")
+    return True
+
+
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def potential_labels(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    if request.method == "POST":
+        _start(request, dataset, Job.Kind.POTENTIAL_LABELS, {})
+        return redirect("setup-potential-labels", name)
+    context = potential_labels_context(dataset, request.GET.get("page", "1"))
+    context |= {"job": latest_job(dataset, Job.Kind.POTENTIAL_LABELS), "tab": "potential_labels"}
+    return render(request, "setup/potential_labels.html", context)
+
+
+@takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def grids(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    form = GridsForm(request.POST or None, request.FILES or None, dataset=dataset)
+    if request.method == "POST" and form.is_valid():
+        _start(request, dataset, Job.Kind.OPEN_CONTAINS, _wanted_grids(form.cleaned_data))
+        return redirect("setup-grids", name)
+    context = {
+        "dataset": dataset,
+        "tab": "grids",
+        "form": form,
+        "profiles": PROFILES,
+        "settings": current_settings(dataset),
+        "job": latest_job(dataset, Job.Kind.OPEN_CONTAINS),
+        "batches": batches_shown(dataset, request.user.get_username()),
+        "preview": preview_shown(dataset, request.GET),
+        "confidence": confidence_shown(dataset, request.GET),
+    }
+    return render(request, "setup/grids.html", context, status=_status(form))
+
+
+def _wanted_grids(asked: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the job."""
+    kept = {name: asked[name] and str(uploads.keep_upload(asked[name])) for name in ("pairs", "similar")}
+    profile = None if asked["profile"] == PLAIN else asked["profile"]
+    return kept | {
+        "profile": profile,
+        "again": asked["again"],
+        "adaptive": asked["figures"],
+        "pay": {name: asked[name] for name in ("hits_per_worker", "completion_code", "completion_url")},
+    }
+
+
+def _start(request: HttpRequest, dataset: Dataset, kind: Job.Kind, arguments: dict[str, Any]) -> None:
+    try:
+        start_job(dataset=dataset, kind=kind, arguments=arguments, asked_by=request.user.get_username())
+    except JobUnderWay as error:
+        uploads.remove_uploads(Path(arguments[name]) for name in ("pairs", "similar") if arguments.get(name))
+        messages.error(request, str(error))
+
+
+@never_cache
+@login_required
+@require_POST
+def close(request: HttpRequest, pk: int) -> HttpResponse:
+    batch = get_object_or_404(Batch.objects.select_related("dataset"), pk=pk)
+    was_closed = batch.closed_at is not None
+    close_batch(batch=batch)
+    messages.success(request, f"Batch {batch.pk} {'was closed already' if was_closed else 'is closed'}.")
+    return redirect("setup-grids", batch.dataset.name)
+
+
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def settings(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    form = SettingsForm(request.POST or None, dataset=dataset)
+    if request.method == "POST" and form.is_valid() and _change(request, dataset, form):
+        return redirect("setup-settings", name)
+    versions, history = history_of(dataset)
+    context = {"dataset": dataset, "tab": "settings", "form": form, "versions": versions, "history": history}
+    return render(request, "setup/settings.html", context, status=_status(form))
+
+
+def _change(request: HttpRequest, dataset: Dataset, form: SettingsForm) -> bool:
+    try:
+        with on_a_page():
+            messages.success(request, in_page_words(new_settings(dataset=dataset, figures=form.figures())))
+    except Refused as error:
+        form.add_error(None, str(error))
+        return False
+    return True
+
+
+def _status(*forms: Any) -> int:
+    return 422 if any(form.is_bound and form.errors for form in forms) else 200

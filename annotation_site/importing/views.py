@@ -1,0 +1,170 @@
+"""Bringing images in, and taking files out."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from annotation_site.exports import FILES
+from annotation_site.importing import uploads
+from annotation_site.importing.downloads import (
+    FORMATS,
+    classifiers_of,
+    files_of,
+    predictions_response,
+    rows_response,
+)
+from annotation_site.importing.server_files import found_on_server
+from annotation_site.importing.sources import BadSource, source_asked_for
+from annotation_site.jobs.actions import JobUnderWay, start_job, stop_job
+from annotation_site.jobs.reads import latest_job
+from annotation_site.models import Job
+from annotation_site.pages import dataset_or_404, takes_bodies_up_to
+from annotation_site.study import label_set_or_imagenet
+from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
+from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
+from catalog.reads import UnknownLabelSet
+
+FORM_BYTES = 2**20
+# Where a job is watched.
+PAGES = {
+    Job.Kind.IMPORT_IMAGES: "setup-images",
+    Job.Kind.POTENTIAL_LABELS: "setup-potential-labels",
+    Job.Kind.OPEN_CONTAINS: "setup-grids",
+}
+
+
+def largest_upload() -> int:
+    """The files, and what a form says around them."""
+    return uploads.largest_upload_mib() * 2**20 + FORM_BYTES
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_dataset(request: HttpRequest) -> HttpResponse:
+    typed = {"name": request.POST.get("name", "").strip(), "label_set": request.POST.get("label_set", IMAGENET)}
+    problems = {}
+    if request.method == "POST":
+        try:
+            made = create_dataset(name=typed["name"], label_set=label_set_or_imagenet(typed["label_set"]))
+            return redirect("setup-images", made.name)
+        except (BadName, NameTaken) as error:
+            problems["name"] = str(error)
+        except UnknownLabelSet as error:
+            problems["label_set"] = str(error)
+    others = LabelSet.objects.exclude(name=IMAGENET).annotate(n_labels=Count("labels")).order_by("name")
+    context = {"typed": typed, "problems": problems, "imagenet": IMAGENET, "label_sets": others}
+    return render(request, "setup/new_dataset.html", context, status=400 if problems else 200)
+
+
+@takes_bodies_up_to(largest_upload)
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def images(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    problems = {}
+    if request.method == "POST":
+        try:
+            _start_import(dataset, request)
+            return redirect("setup-images", dataset.name)
+        except BadSource as error:
+            problems[error.field] = str(error)
+        except JobUnderWay as error:
+            problems["job"] = str(error)
+    context = _images_context(dataset) | {"typed": request.POST, "problems": problems}
+    return render(request, "setup/images.html", context, status=400 if problems else 200)
+
+
+def _start_import(dataset: Dataset, request: HttpRequest) -> None:
+    arguments = source_asked_for(dataset, request.POST, request.FILES)
+    asked_by = request.user.get_username()
+    try:
+        start_job(dataset=dataset, kind=Job.Kind.IMPORT_IMAGES, arguments=arguments, asked_by=asked_by)
+    except JobUnderWay:
+        # Unless they are those of the very job that is under way.
+        if request.POST.get("from") != "again":
+            uploads.remove(arguments)
+        raise
+
+
+def _images_context(dataset: Dataset) -> dict[str, Any]:
+    counts = dataset.images.aggregate(
+        all=Count("pk"),
+        labelled=Count("dataset_label"),
+        with_files=Count("pk", filter=~Q(original="")),
+        without_pictures=Count("pk", filter=WITHOUT_PICTURES),
+    )
+    counts["pictures"] = counts["with_files"] - counts["without_pictures"]
+    on_server, more_on_server = found_on_server()
+    return {
+        "dataset": dataset,
+        "tab": "images",
+        "counts": counts,
+        "job": latest_job(dataset, Job.Kind.IMPORT_IMAGES),
+        "largest_upload_mib": uploads.largest_upload_mib(),
+        "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+        "import_root": settings.IMPORT_ROOT,
+        "on_server": on_server,
+        "more_on_server": more_on_server,
+    }
+
+
+@never_cache
+@login_required
+@require_POST
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    job = get_object_or_404(Job.objects.select_related("dataset"), pk=pk)
+    stop_job(job=job, by=request.user.get_username())
+    return redirect(PAGES[Job.Kind(job.kind)], job.dataset.name)
+
+
+@never_cache
+@login_required
+@require_safe
+def job_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every line of it: a page shows the first."""
+    job = get_object_or_404(Job, pk=pk)
+    response = HttpResponse("".join(f"{line}\n" for line in job.report), content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="report-{job.pk}.txt"'
+    return response
+
+
+@never_cache
+@login_required
+@require_safe
+def files(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    context = {
+        "dataset": dataset,
+        "tab": "files",
+        "files": list(files_of(dataset)),
+        "classifiers": classifiers_of(dataset),
+        "staff_origin": settings.STAFF_ORIGIN,
+    }
+    return render(request, "setup/files.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHttpResponse:
+    dataset = dataset_or_404(name)
+    if kind not in FILES or format not in FORMATS:
+        raise Http404
+    return rows_response(dataset, kind, format, names=bool(request.GET.get("names")))
+
+
+@never_cache
+@login_required
+@require_safe
+def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
+    dataset = dataset_or_404(name)
+    found = get_object_or_404(classifiers_of(dataset), pk=classifier)
+    return predictions_response(dataset, found.name)

@@ -1,0 +1,49 @@
+"""The jobs on the way to open grids: potential labels, and the grids themselves."""
+
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from annotation_site.actions import note_outcome
+from annotation_site.asking.uploads import removed_after
+from annotation_site.asking.words import on_a_page
+from annotation_site.composed_study import open_as_asked, told_opening
+from annotation_site.models import Job
+from annotation_site.study import Opened, Pay, address_of
+from candidates.actions import find_potential_labels
+
+
+def find_labels(job: Job, watch: object) -> list[str]:
+    with on_a_page():
+        n_labels = find_potential_labels(dataset=job.dataset)
+    return [f"{n_labels:,} potential labels of {job.dataset.images.count():,} images."]
+
+
+def open_contains_grids(job: Job, watch: object) -> list[str]:
+    """Of its arguments, `pairs` and `similar` are paths of uploads, or null; they are removed at the end."""
+    uploads = [Path(job.arguments[name]) for name in ("pairs", "similar") if job.arguments[name]]
+    with removed_after(uploads), on_a_page(uploads):
+        return job.arguments.get("outcome") or _open_once(job)
+
+
+@transaction.atomic
+def _open_once(job: Job) -> list[str]:
+    opened = _open(job, job.arguments)
+    lines = told_opening(opened, again="“Open pairs again”")
+    lines.append(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
+    note_outcome(job=job, lines=lines)
+    return lines
+
+
+def _open(job: Job, asked: dict[str, Any]) -> Opened:
+    pairs, similar = (Path(asked[name]) if asked[name] else None for name in ("pairs", "similar"))
+    return open_as_asked(
+        dataset=job.dataset,
+        profile=asked["profile"],
+        pairs=pairs,
+        similar=similar,
+        pay=Pay(**asked["pay"]),
+        again=asked["again"],
+        adaptive=asked["adaptive"],
+    )

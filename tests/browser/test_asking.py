@@ -1,0 +1,115 @@
+"""A researcher's way in a browser from a classifier to open grids, and a worker's to the first answer."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Page, expect
+
+from annotation_site.jobs.actions import do_next_job
+from candidates.actions import predict_next_portion
+from candidates.ensemble import loaded
+from candidates.models import PotentialLabel
+from contains_task.models import ContainsVote
+from tests.candidates.small_ensemble import colour_network, coloured_dataset
+from tests.factories import unique
+from workforce.models import Batch
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "a long pass phrase"
+N_IMAGES = 16
+
+
+@pytest.fixture(autouse=True)
+def places(settings, tmp_path):
+    settings.MEDIA_ROOT, settings.MODELS_ROOT = tmp_path / "media", tmp_path / "models"
+    settings.UPLOAD_ROOT = tmp_path / "uploads"
+    settings.FILE_UPLOAD_TEMP_DIR = settings.UPLOAD_ROOT / "incoming"
+    loaded.cache_clear()
+    colour_network(settings.MODELS_ROOT)
+
+
+def sign_in(page: Page, address: str) -> None:
+    name = unique("rosa")
+    get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
+    page.goto(address)
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="This dataset").get_by_role("link", name=name).click()
+    expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, settings, open_page, tmp_path):
+    dataset = coloured_dataset(N_IMAGES, name=unique("study"), images_per_grid=8, contains_answers=1)
+    page = open_page(java_script_enabled=with_script, viewport={"width": 390, "height": 800})
+    sign_in(page, f"{site}/setup/classifiers/{dataset.name}/")
+
+    for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"):
+        page.get_by_label(name).uncheck()
+    page.get_by_label("onnx:small.onnx").check()
+    page.get_by_label("Others, one a line").fill("onnx:small.onnx@flip")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_role("status")).to_contain_text("Under way")
+    runs = page.get_by_role("region", name="Runs")
+    expect(runs.get_by_role("progressbar")).to_have_count(2)
+    while predict_next_portion():
+        pass
+    if not with_script:
+        page.reload()
+    expect(runs).to_contain_text("Nothing is being predicted")
+    expect(page.get_by_role("region", name="Classifiers").first).to_contain_text(f"{N_IMAGES} of {N_IMAGES}")
+
+    tab(page, "Potential labels")
+    page.get_by_role("button", name="Work them out").click()
+    expect(page.get_by_role("heading", name="Working out the potential labels")).to_be_visible()
+    assert do_next_job()
+    page.reload()
+    expect(page.get_by_role("img", name=re.compile("How many images have"))).to_be_visible()
+    expect(page.get_by_role("button", name="Work them out again")).to_be_visible()
+
+    tab(page, "Grids")
+    page.get_by_label("The figures of this study’s settings").check()
+    page.get_by_label("Completion code").fill("C0DE7")
+    page.get_by_role("button", name="Open grids").click()
+    assert do_next_job()
+    page.reload()
+    batch = Batch.objects.get(dataset=dataset)
+    n_pairs = PotentialLabel.objects.filter(image__dataset=dataset).count()
+    expect(page.get_by_text(f"{n_pairs} pairs opened")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Grids of batch {batch.pk}")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+    worker = open_page(java_script_enabled=with_script)
+    worker.goto(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker=ann")
+    first = worker.url
+    worker.get_by_role("checkbox").first.check()
+    worker.get_by_role("button", name="Hand in").click()
+    expect(worker).not_to_have_url(first)
+    assert ContainsVote.objects.filter(selected=True).count() == 1
+
+    page.reload()
+    page.get_by_role("button", name=f"Close batch {batch.pk}").click()
+    expect(page.get_by_role("status")).to_contain_text(f"Batch {batch.pk} is closed.")
+
+
+def test_a_figure_that_cannot_be_is_marked_where_it_stands(site, open_page):
+    dataset = coloured_dataset(1, name=unique("study"))
+    page = open_page()
+    sign_in(page, f"{site}/setup/settings/{dataset.name}/")
+    field = page.get_by_label("images_per_grid")
+    field.fill("501")
+    page.get_by_label("top_k").fill("7")
+    page.get_by_role("button", name="Make a new version").click()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("at most 500"))
+    expect(page.get_by_label("top_k")).to_have_value("7")
+    open_page.problems.clear()  # the browser reports the refusal's status as an error
+    field.fill("24")
+    page.get_by_role("button", name="Make a new version").click()
+    expect(page.get_by_role("status")).to_contain_text("Version 2 holds for batches opened")
+    expect(page.get_by_role("table")).to_contain_text("24")

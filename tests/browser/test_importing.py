@@ -1,0 +1,104 @@
+"""A researcher makes a dataset and brings its images in, in a real browser."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Browser, Page, expect
+
+from annotation_site.jobs.actions import do_next_job
+from annotation_site.models import Job
+from catalog.models import Dataset
+from tests.archives import zip_of
+from tests.factories import unique
+from tests.pictures import encoded
+
+PASSWORD = "a long one for tests"
+
+
+@pytest.fixture(autouse=True)
+def places(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.UPLOAD_ROOT = tmp_path / "uploads"
+    settings.FILE_UPLOAD_TEMP_DIR = settings.UPLOAD_ROOT / "incoming"
+    settings.IMPORT_ROOT = str(tmp_path / "import")
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    return zip_of(tmp_path / "pictures.zip", {"1/a.jpg": encoded(), "2/b.jpg": encoded(), "2/broken.jpg": b"no"})
+
+
+def new_dataset(browser: Browser, site: str, *, scripts: bool = True) -> Page:
+    """The page of a dataset's images, made by somebody signed in."""
+    name = unique("researcher")
+    get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
+    page = browser.new_context(java_script_enabled=scripts).new_page()
+    page.goto(f"{site}/setup/new/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Name").fill(unique("birds"))
+    page.get_by_role("button", name="Make it").click()
+    return page
+
+
+def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(site, browser, archive):
+    page = new_dataset(browser, site)
+    page.get_by_label("An archive").set_input_files(archive)
+    page.get_by_role("button", name="Send and import").click()
+    expect(page.get_by_text("waiting for a worker")).to_be_visible()
+    assert page.get_by_role("progressbar", name="Importing images").get_attribute("value") is None
+    Job.objects.update(n_total=4, n_done=1)
+    bar = page.get_by_role("progressbar", name="Importing images")
+    expect(bar).to_have_attribute("value", "1", timeout=5000)
+    expect(bar).to_have_attribute("max", "4")
+    # What the reader is about to send stays chosen while the page renews itself.
+    page.get_by_label("Address").fill("s3://birds")
+    assert do_next_job()
+    expect(page.get_by_text("2 images added, 0 there already.")).to_be_visible(timeout=5000)
+    expect(page.get_by_text("2/broken.jpg: it is not an image")).to_be_visible()
+    expect(page.get_by_label("Address")).to_have_value("s3://birds")
+    assert Dataset.objects.get().images.count() == 2
+
+
+def test_what_is_larger_than_is_taken_is_said_before_it_is_sent(site, browser, settings, tmp_path):
+    settings.LARGEST_UPLOAD_MIB = 1
+    large = tmp_path / "large.zip"
+    large.write_bytes(bytes(2 * 2**20))
+    page = new_dataset(browser, site)
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.get_by_label("An archive").set_input_files(large)
+    expect(page.get_by_role("alert")).to_contain_text("These are 2 MiB, more than are taken at a time")
+    page.get_by_role("button", name="Send and import").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert "POST" not in sent and not Job.objects.exists()
+
+
+def test_a_refused_upload_is_told_beside_the_field_and_can_be_corrected(site, browser, archive, tmp_path):
+    page = new_dataset(browser, site)
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(encoded())
+    page.get_by_label("An archive").set_input_files([archive, picture])
+    page.get_by_role("button", name="Send and import").click()
+    expect(page.get_by_role("alert")).to_contain_text("is an archive, and more files came with it")
+    page.get_by_label("An archive").set_input_files(archive)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.get_by_role("button", name="Send and import").click()
+    expect(page.get_by_text("waiting for a worker")).to_be_visible()
+
+
+def test_all_of_it_works_without_scripts(site, browser, archive):
+    page = new_dataset(browser, site, scripts=False)
+    page.get_by_label("An archive").set_input_files(archive)
+    page.get_by_role("button", name="Send and import").click()
+    assert do_next_job()
+    page.reload()
+    expect(page.get_by_text("2 images added, 0 there already.")).to_be_visible()
+    page.get_by_role("link", name="Files").click()
+    with page.expect_download() as download:
+        frequencies = page.get_by_role("listitem").filter(has_text="Selection frequencies")
+        frequencies.get_by_role("link", name="CSV", exact=True).click()
+    assert Path(download.value.path()).read_text() == "image,label,n_selected,n_shown\n"
+    assert download.value.suggested_filename.endswith("-selection_frequencies.csv")

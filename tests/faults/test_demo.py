@@ -1,0 +1,32 @@
+"""The demo study of a new site, as `./run` opens it: stopped half way and started again."""
+
+import os
+
+import pytest
+
+from tests.faults.site import running_site, wait_until
+
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")), reason="a new site has servers of its own"
+)
+
+PREDICTED = "SELECT count(*) AS n, count(DISTINCT image_id) AS n_images FROM catalog_prediction"
+QUESTIONS = """
+    SELECT cell.image_id, grid.label_id FROM contains_task_gridcell cell
+    JOIN contains_task_grid grid ON grid.id = cell.grid_id WHERE cell.role = 'question' ORDER BY 1, 2
+"""
+POTENTIAL = "SELECT image_id, label_id FROM candidates_potentiallabel ORDER BY 1, 2"
+
+
+def test_its_predictor_predicts_the_photographs_and_grids_open_although_it_was_stopped_half_way():
+    with running_site() as site:
+        assert wait_until(lambda: "its grids open in about" in site.said(), 30), site.said()
+        site.process.terminate()
+        site.process.wait(60)
+        assert "demo grids" not in site.said()
+        site.start()
+        assert wait_until(lambda: "demo grids" in site.said(), 90), site.said()
+        assert site.rows(PREDICTED) == [{"n": 75, "n_images": 25}]
+        questions = site.rows(QUESTIONS)
+        assert questions == site.rows(POTENTIAL)
+        assert len(questions) > 75
