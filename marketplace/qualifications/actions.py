@@ -1,6 +1,6 @@
 """Qualification types, who has them, who asks for them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -87,6 +87,9 @@ def request_qualification(*, qualification_type: QualificationType, worker: Work
         raise WorkRefused("This qualification cannot be asked for any more.")
     if qualification_type.test:
         raise WorkRefused("This qualification needs a test, which this marketplace does not hold. Ask the requester.")
+    # Two requests at once are one after the other.
+    Worker.objects.select_for_update(no_key=True).get(pk=worker.pk)
+    refuse_repeats(qualification_type, worker, now())
     if qualification_type.auto_granted:
         value = qualification_type.auto_granted_value
         grant_qualification(qualification_type=qualification_type, worker=worker, value=1 if value is None else value)
@@ -99,6 +102,19 @@ def request_qualification(*, qualification_type: QualificationType, worker: Work
         defaults={"submitted_at": now()},
     )
     return request
+
+
+def refuse_repeats(qualification_type: QualificationType, worker: Worker, at: datetime) -> None:
+    """Who was turned down, or had it taken away, may ask again after RetryDelayInSeconds, and without one never."""
+    had = qualification_type.qualifications.filter(worker=worker).first()
+    if had and not had.revoked_at:
+        raise WorkRefused("You have this qualification already.")
+    turned_down = qualification_type.requests.filter(worker=worker, rejected_at__isnull=False)
+    asked = [request.submitted_at for request in turned_down] + ([had.granted_at] if had else [])
+    if asked and qualification_type.retry_seconds is None:
+        raise WorkRefused("This qualification can be asked for once, and you have. Write to the requester.")
+    if asked and max(asked) + timedelta(seconds=qualification_type.retry_seconds) > at:
+        raise WorkRefused("You have asked for this qualification before, and it is too early to ask again.")
 
 
 @transaction.atomic

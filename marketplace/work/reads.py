@@ -20,7 +20,7 @@ class Group:
 
     hit_type: HITType
     n_hits: int
-    newest: datetime
+    newest: datetime | None
     unmet: list[dict]
     can_preview: bool
 
@@ -53,7 +53,7 @@ def groups_for(worker: Worker, at: datetime) -> list[Group]:
     return [group for group in groups if not unmet_requirements(worker, group.hit_type.requirements, "discover")]
 
 
-def group_of(worker: Worker, hit_type: HITType, n_hits: int, newest: datetime) -> Group:
+def group_of(worker: Worker, hit_type: HITType, n_hits: int, newest: datetime | None) -> Group:
     unmet = unmet_requirements(worker, hit_type.requirements, "accept")
     can_preview = not unmet_requirements(worker, hit_type.requirements, "preview")
     return Group(hit_type, n_hits, newest, unmet, can_preview)
@@ -63,6 +63,30 @@ def queue_of(worker: Worker) -> QuerySet[Assignment]:
     """What they have in work, the most urgent first."""
     pending = worker.assignments.filter(status=Assignment.Status.PENDING).order_by("deadline")
     return pending.select_related("hit__hit_type__requester")
+
+
+def held_by(worker: Worker, at: datetime) -> QuerySet[Assignment]:
+    """The queue without what ran out of time and was not yet taken back."""
+    return queue_of(worker).filter(deadline__gt=at)
+
+
+def assignment_shown(worker: Worker, public_id: str, at: datetime) -> Assignment | None:
+    """Theirs, in work or handed in. What was returned or ran out of time is nobody's."""
+    theirs = worker.assignments.exclude(status=Assignment.Status.PENDING, deadline__lte=at)
+    return theirs.filter(public_id=public_id).select_related("hit__hit_type__requester", "worker").first()
+
+
+def hit_to_preview(worker: Worker, hit_type: HITType, at: datetime) -> HIT | None:
+    return hits_for(worker, at).filter(hit_type=hit_type).order_by("pk").first()
+
+
+def group_shown(worker: Worker, group_id: str, at: datetime) -> Group | None:
+    """A group that they may discover, also when no HIT of it is left for them."""
+    hit_type = HITType.objects.filter(group_id=group_id).select_related("requester").first()
+    if hit_type is None or unmet_requirements(worker, hit_type.requirements, "discover"):
+        return None
+    counted = hits_for(worker, at).filter(hit_type=hit_type).aggregate(n_hits=Count("pk"), newest=Max("created_at"))
+    return group_of(worker, hit_type, counted["n_hits"], counted["newest"])
 
 
 def handed_in_by(worker: Worker) -> QuerySet[Assignment]:

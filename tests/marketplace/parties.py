@@ -182,7 +182,7 @@ def running_endpoint(database: dict, **environment: str) -> Iterator[str]:
         "MARKETPLACE_FAULTS": "yes",
         "LOG_LEVEL": "WARNING",
     }
-    words = [sys.executable, "-m", "marketplace", "serve"]
+    words = [sys.executable, "-m", "marketplace", "serve", "--sweep-every", "0"]
     process = subprocess.Popen(words, cwd=ROOT, env=os.environ | given | environment)
     try:
         wait_for(port, process)

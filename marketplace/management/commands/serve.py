@@ -15,15 +15,19 @@ class Command(BaseCommand):
         parser.add_argument("--bind", action="append", metavar="HOST:PORT", help="listen here; may be repeated")
         parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
         parser.add_argument("--threads", type=int, default=8, help="threads of each process (default 8)")
+        parser.add_argument(
+            "--sweep-every", type=float, default=5, metavar="SECONDS", help="let happen what is due (5; 0: never)"
+        )
 
-    def handle(self, *, bind: list[str] | None, workers: int, threads: int, **options) -> None:
+    def handle(self, *, bind: list[str] | None, workers: int, threads: int, sweep_every: float, **options) -> None:
         addresses = [word for address in bind or [own_address()] for word in ("--bind", address)]
         size = ["--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)]
         limits = ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
-        words = [sys.executable, "-m", "gunicorn", "marketplace.wsgi:application", *addresses, *size, *limits]
+        words = [sys.executable, "-m", "gunicorn", "marketplace.served:application", *addresses, *size, *limits]
         self.stdout.write("Where no source tells what Mechanical Turk did, this marketplace decides by itself:")
         self.stdout.writelines(f"  - {text}\n" for text in ASSUMED)
         self.stdout.flush()
+        os.environ["MARKETPLACE_SWEEP_EVERY"] = str(sweep_every)
         # The server takes this process over: whoever started it stops the server itself.
         os.execv(sys.executable, words)
 

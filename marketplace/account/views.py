@@ -1,0 +1,99 @@
+"""A worker's account: earnings, messages, qualifications, password."""
+
+from django.contrib import messages as notes
+from django.contrib.auth.hashers import check_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from marketplace.account.actions import mark_messages_read
+from marketplace.account.reads import lost_of, messages_to, qualifications_of, work_of
+from marketplace.models import QualificationType
+from marketplace.pages import for_workers, rows_of
+from marketplace.qualifications.actions import request_qualification
+from marketplace.refusals import WorkRefused
+from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts, set_password
+from marketplace.sign_in.sessions import begin_session
+from marketplace.sign_in.views import address_of
+from marketplace.work.reads import earnings_of
+
+STATES = {
+    "": "all", "submitted": "waiting", "approved": "approved", "rejected": "rejected", "bonus": "with a bonus",
+}  # fmt: skip
+
+
+@require_safe
+@for_workers
+def earnings(request: HttpRequest) -> HttpResponse:
+    state = request.GET.get("show", "")
+    context = {
+        "earnings": earnings_of(request.worker),
+        "lost": lost_of(request.worker),
+        "rows": rows_of(request, work_of(request.worker, state)),
+        "state": state,
+        "states": STATES.items(),
+    }
+    return render(request, "marketplace/earnings.html", context)
+
+
+@require_safe
+@for_workers
+def messages(request: HttpRequest) -> HttpResponse:
+    return render(request, "marketplace/messages.html", {"rows": rows_of(request, messages_to(request.worker))})
+
+
+@require_POST
+@for_workers
+def read_messages(request: HttpRequest) -> HttpResponse:
+    newest = request.POST.get("newest", "")
+    if newest.isascii() and newest.isdigit() and len(newest) < 19:
+        mark_messages_read(worker=request.worker, up_to=int(newest))
+    return redirect("messages")
+
+
+@require_safe
+@for_workers
+def qualifications(request: HttpRequest) -> HttpResponse:
+    return render(request, "marketplace/qualifications.html", {"of_worker": qualifications_of(request.worker)})
+
+
+@require_POST
+@for_workers
+def ask_for_qualification(request: HttpRequest, type_id: str) -> HttpResponse:
+    wanted = get_object_or_404(QualificationType, public_id=type_id, requester__isnull=False)
+    waits = request_qualification(qualification_type=wanted, worker=request.worker)
+    told = "is asked for: the requester decides" if waits else "is yours now"
+    notes.success(request, f"The qualification “{wanted.name}” {told}.")
+    back = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/")
+    return redirect(back if is_ours else "qualifications")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_workers
+def password(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "marketplace/password.html", {})
+    try:
+        change_password(request)
+    except (ValidationError, WorkRefused) as problem:
+        status = 429 if isinstance(problem, TooManyAttempts) else 400
+        said = " ".join(problem.messages) if isinstance(problem, ValidationError) else str(problem)
+        return render(request, "marketplace/password.html", {"problem": said}, status=status)
+    notes.success(request, "Your password is changed. Other browsers that were signed in are signed out.")
+    return redirect("earnings")
+
+
+def change_password(request: HttpRequest) -> None:
+    old, new = (request.POST.get(name, "")[:1000] for name in ("old", "new"))
+    attempt = begin_attempt(name=request.worker.name, address=address_of(request))
+    if not check_password(old, request.worker.password):
+        raise ValidationError("The present password is another one.")
+    forget_attempts(attempt=attempt)
+    if new != request.POST.get("again", ""):
+        raise ValidationError("The new password was not written the same way twice.")
+    validate_password(new)
+    begin_session(request, set_password(worker=request.worker, password=new))

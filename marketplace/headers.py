@@ -1,0 +1,54 @@
+"""What every answer tells the browser: what a page may load, what may stand in its frame, who may frame it."""
+
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+HEADER = "Content-Security-Policy"
+CONTENT = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'self'"
+# Anything else could end the directive and begin another.
+PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+# What stands in the frame of an assignment when it is handed in is ours.
+IN_OUR_FRAME = "'self'"
+
+
+def policy(*, frames: Iterable[str] = ("'none'",), ancestors: str = "'none'") -> str:
+    return f"{CONTENT}; frame-src {' '.join(frames)}; frame-ancestors {ancestors}"
+
+
+def frames_of(address: str) -> list[str]:
+    """Whom the frame of a task may show: where it lies, where its answer is taken, and the origins of the settings."""
+    return [*filter(None, [origin_of_task(address)]), "'self'", *settings.FRAME_ORIGINS]
+
+
+def origin_of_task(address: str) -> str:
+    """Blank for an address that no browser can be told of; its frame then stays empty."""
+    parts = urlsplit(address)
+    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    return origin if PLAIN_ORIGIN.fullmatch(origin) else ""
+
+
+def say_who_may_frame(get_response: Handler) -> Handler:
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault(HEADER, policy())
+        return response
+
+    return middleware
+
+
+def lead_to_the_origin(get_response: Handler) -> Handler:
+    """Pages are read at MARKETPLACE_ORIGIN alone: frames and cookies go by it. The API has its other names."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        is_elsewhere = request.get_host() != urlsplit(settings.ORIGIN).netloc
+        if request.method in ("GET", "HEAD") and is_elsewhere and request.path != "/livez":
+            return HttpResponseRedirect(settings.ORIGIN + request.get_full_path())
+        return get_response(request)
+
+    return middleware

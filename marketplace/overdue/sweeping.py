@@ -1,0 +1,51 @@
+"""Bringing HITs up to date beside the server, so that requests seldom have to."""
+
+import logging
+import threading
+import time
+
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+
+from marketplace.clock import now
+from marketplace.overdue.actions import catch_up
+from marketplace.sign_in.actions import clear_old_sessions
+
+log = logging.getLogger(__name__)
+ALL = float("inf")
+# Any number that nothing else in this database locks: of all processes, one sweeps.
+SWEEP_LOCK = 7_201_545
+SESSIONS_EVERY = 3600.0
+
+
+def sweep_for_ever(seconds: float) -> None:
+    """Until the process ends. A database that is away for a while is waited for."""
+    sessions_at = time.monotonic()
+    while True:
+        try:
+            sweep_alone()
+            if time.monotonic() >= sessions_at:
+                clear_old_sessions()
+                sessions_at = time.monotonic() + SESSIONS_EVERY
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("The sweep failed and is tried again in %s s: %s", seconds, error)
+        # Also ends a connection that broke.
+        close_old_connections()
+        time.sleep(seconds)
+
+
+def sweep_alone() -> int:
+    """Everything that is due, unless another process is at it. Returns the number of HITs."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SWEEP_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        try:
+            return catch_up(now(), seconds=ALL)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [SWEEP_LOCK])
+
+
+def sweep_beside(seconds: float) -> threading.Thread:
+    thread = threading.Thread(target=sweep_for_ever, args=[seconds], name="sweep", daemon=True)
+    thread.start()
+    return thread

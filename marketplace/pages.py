@@ -1,0 +1,61 @@
+"""What the pages of workers have in common."""
+
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import urlencode
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+
+from marketplace.account.reads import n_unread
+from marketplace.clock import now
+from marketplace.refusals import WorkRefused
+from marketplace.sign_in.sessions import worker_of
+from marketplace.work.reads import held_by
+
+View = Callable[..., HttpResponse]
+ROWS = 50
+
+
+def for_workers(view: View) -> View:
+    """Only for who is signed in, as `request.worker`; what is refused to them is told on a page of its own."""
+
+    @never_cache
+    @wraps(view)
+    def page(request: HttpRequest, **parts: str) -> HttpResponse:
+        request.worker = worker_of(request)
+        if request.worker is None:
+            return to_sign_in(request)
+        try:
+            return view(request, **parts)
+        except WorkRefused as refusal:
+            return refused(request, str(refusal), status=409)
+
+    return page
+
+
+def to_sign_in(request: HttpRequest) -> HttpResponse:
+    """And from there back here, unless this was something to be done and not to be seen."""
+    query = f"?{urlencode({'next': request.get_full_path()})}" if request.method in ("GET", "HEAD") else ""
+    return redirect(reverse("sign_in") + query)
+
+
+def refused(request: HttpRequest, message: str, *, title: str = "That did not work", status: int) -> HttpResponse:
+    return render(request, "marketplace/refused.html", {"title": title, "message": message}, status=status)
+
+
+def signed_in_worker(request: HttpRequest) -> dict[str, object]:
+    """For all templates: who reads this, and what waits for them."""
+    worker = getattr(request, "worker", None)
+    if worker is None:
+        return {"worker": None}
+    return {"worker": worker, "n_unread": n_unread(worker), "n_held": held_by(worker, now()).count()}
+
+
+def rows_of(request: HttpRequest, rows: QuerySet) -> Page:
+    """The page of a list that is asked for; the nearest one if there is none of that number."""
+    return Paginator(rows, ROWS).get_page(request.GET.get("page"))
