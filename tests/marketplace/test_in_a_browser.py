@@ -1,0 +1,234 @@
+"""The whole way of a worker in a real Chromium, with the task on another site and cookies of other sites refused."""
+
+import os
+import shutil
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Page, expect, sync_playwright
+
+from marketplace.models import Assignment
+from marketplace.qualifications import system
+from tests.marketplace.parties import TYPE, make_worker
+from tests.marketplace.task_site import running_task_site
+
+PASSWORD = "one good password"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--test-third-party-cookie-phaseout",
+]  # fmt: skip
+WIDTHS = (390, 1280)
+
+
+@pytest.fixture
+def tasks():
+    with running_task_site() as site:
+        yield site
+
+
+@pytest.fixture
+def worker(endpoint):
+    return make_worker(password=PASSWORD)
+
+
+@pytest.fixture
+def open_page(endpoint, monkeypatch):
+    """Opens pages; whatever one of them complains of on its console, or throws, fails the test."""
+    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert program, "The browser tests need Chromium: ./test installs it."
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+
+        def opened(**options: object) -> Page:
+            page = chromium.new_context(base_url=endpoint.url, **options).new_page()
+            page.set_default_timeout(15_000)
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+            return page
+
+        opened.problems = problems
+        yield opened
+        chromium.close()
+        connections.close_all()
+    assert not problems
+
+
+def sign_in(page: Page, worker) -> None:
+    page.goto("/")
+    page.get_by_label("Name or worker id").fill(worker.name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="HITs", exact=True)).to_be_visible()
+
+
+def answer(page: Page, text: str) -> None:
+    frame = page.frame_locator("#task")
+    frame.get_by_label("Answer").fill(text)
+    frame.get_by_role("button", name="Submit").click()
+
+
+def check_fits(page: Page) -> None:
+    """Nothing is wider than the window."""
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def publish(lab, tasks, n_hits: int = 1, height: int = 0, **values):
+    return [
+        lab.publish(Question=tasks.question(height), RequesterAnnotation=str(n), **values) for n in range(n_hits)
+    ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_worker_previews_accepts_answers_goes_on_and_is_paid(lab, tasks, worker, open_page, width):
+    hits = publish(lab, tasks, n_hits=2)
+    page = open_page(viewport={"width": width, "height": 800})
+    sign_in(page, worker)
+    check_fits(page)
+    expect(page.get_by_text("2 HITs left for you")).to_be_visible()
+    page.get_by_role("link", name="Preview").click()
+    expect(page.frame_locator("#task").get_by_text("nobody yet")).to_be_visible()
+    check_fits(page)
+    page.get_by_label("accept the next one by itself").check()
+    page.get_by_role("button", name="Accept and work").click()
+    expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
+    expect(page.locator("#timer-words")).to_contain_text("of 10:00")
+    check_fits(page)
+    first = page.url
+    answer(page, "a cat")
+    page.wait_for_url(lambda url: url.partition("?")[0] != first.partition("?")[0] and "/work/tasks/" in url)
+    expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
+    page.get_by_label("accept the next").uncheck()
+    answer(page, "a dog")
+    expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
+    expect(page.get_by_text("No HIT of this group is left for you")).to_be_visible()
+
+    listed = [
+        one
+        for hit in hits
+        for one in lab.client.list_assignments_for_hit(HITId=hit.public_id)["Assignments"]
+    ]
+    assert [one["WorkerId"] for one in listed] == [worker.public_id] * 2
+    assert ["a cat" in one["Answer"] for one in listed] == [True, False]
+    lab.client.approve_assignment(AssignmentId=listed[0]["AssignmentId"], RequesterFeedback="Thank you")
+    lab.client.reject_assignment(AssignmentId=listed[1]["AssignmentId"], RequesterFeedback="It is a cat")
+    page.get_by_role("link", name="Earnings").first.click()
+    expect(page.get_by_text("Reason: It is a cat")).to_be_visible()
+    expect(page.locator(".figures div").first).to_contain_text("$0.10")
+    check_fits(page)
+    preview, work = tasks.asked[0], tasks.asked[1]
+    assert preview["assignmentId"] == "ASSIGNMENT_ID_NOT_AVAILABLE" and "workerId" not in preview
+    assert work["image"] == "7" and work["workerId"] == worker.public_id
+    assert {one["Cookie"] for one in tasks.asked} == {""}
+    assert {one["Referer"] for one in tasks.asked} == {page.url.partition("/account")[0] + "/"}
+
+
+def test_without_scripts_one_press_more_leads_on(lab, tasks, worker, open_page):
+    publish(lab, tasks, n_hits=2)
+    page = open_page(java_script_enabled=False)
+    sign_in(page, worker)
+    page.get_by_role("button", name="Accept and work").click()
+    expect(page.locator("#timer-words")).to_contain_text("Hand in by")
+    answer(page, "a cat")
+    page.frame_locator("#task").get_by_role("link", name="Continue").click()
+    expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
+    page.get_by_role("button", name="Accept the next HIT").click()
+    expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
+
+
+def test_coming_back_to_a_handed_in_hit_accepts_nothing(lab, tasks, worker, open_page):
+    publish(lab, tasks, n_hits=3)
+    page = open_page()
+    sign_in(page, worker)
+    page.get_by_role("button", name="Accept and work").click()
+    page.get_by_label("accept the next").check()
+    done = page.url
+    answer(page, "a cat")
+    page.wait_for_url(lambda url: url.partition("?")[0] != done)
+    assert Assignment.objects.filter(status="Pending").count() == 1
+    for _ in range(2):
+        page.goto(f"{done}?auto=1")
+        expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
+    assert Assignment.objects.filter(status="Pending").count() == 1
+
+
+def test_a_bad_submit_is_explained_in_the_frame_and_leads_to_the_queue(lab, tasks, worker, open_page):
+    publish(lab, tasks)
+    page = open_page()
+    sign_in(page, worker)
+    page.get_by_role("button", name="Accept and work").click()
+    answer(page, "")
+    frame = page.frame_locator("#task")
+    expect(frame.get_by_text("There was a problem with handing in this HIT")).to_be_visible()
+    assert Assignment.objects.get().status == "Pending"
+    frame.get_by_role("link", name="Your queue").click()
+    page.get_by_role("link", name="Work on it").click()
+    answer(page, "a cat")
+    expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
+    # The browser reports the refusal of the empty form, and nothing else.
+    (complaint,) = open_page.problems
+    assert "400 (Bad Request)" in complaint
+    open_page.problems.clear()
+
+
+def test_the_timer_warns_after_three_quarters_and_says_when_it_is_over(lab, tasks, worker, open_page):
+    publish(lab, tasks, AssignmentDurationInSeconds=40)
+    page = open_page()
+    page.clock.install()
+    sign_in(page, worker)
+    page.get_by_role("button", name="Accept and work").click()
+    expect(page.locator("#timer-words")).to_contain_text("of 0:40")
+    expect(page.locator("#warning")).to_be_hidden()
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#warning")).to_contain_text("Three quarters of the time are over")
+    expect(page.locator("#timer")).to_have_class("timer late")
+    page.clock.fast_forward(10_000)
+    expect(page.locator("#over")).to_contain_text("Time is up")
+    expect(page.locator("#warning")).to_be_hidden()
+
+
+def test_a_frame_of_a_fixed_height_has_it_and_one_of_none_fills_the_window(lab, tasks, worker, open_page):
+    publish(lab, tasks, height=1234, Title="Fixed")
+    publish(lab, tasks, Title="Filling")
+    page = open_page(viewport={"width": 390, "height": 800})
+    sign_in(page, worker)
+    for title, least, most in (("Fixed", 1234, 1234), ("Filling", 600, 800)):
+        page.goto("/work/?q=" + title)
+        page.get_by_role("button", name="Accept and work").click()
+        expect(page.locator("#task")).to_be_visible()
+        assert least <= page.locator("#task").bounding_box()["height"] <= most, title
+
+
+def test_a_worker_returns_a_hit_from_its_page(lab, tasks, worker, open_page):
+    publish(lab, tasks)
+    page = open_page(viewport={"width": 390, "height": 800})
+    sign_in(page, worker)
+    page.get_by_role("button", name="Accept and work").click()
+    page.get_by_text("More", exact=True).click()
+    check_fits(page)
+    page.get_by_role("button", name="Return this HIT").click()
+    expect(page.get_by_text("is returned")).to_be_visible()
+    assert Assignment.objects.get().status == "Free"
+
+
+def test_a_worker_asks_for_a_qualification_and_works_once_it_is_granted(lab, tasks, worker, open_page):
+    kind = lab.client.create_qualification_type(
+        Name="Trained", Description="Has read the guide", QualificationTypeStatus="Active"
+    )["QualificationType"]["QualificationTypeId"]
+    needs = [{"QualificationTypeId": kind, "Comparator": "Exists", "ActionsGuarded": "Accept"},
+             {"QualificationTypeId": system.NUMBER_APPROVED, "Comparator": "LessThan", "IntegerValues": [9],
+              "ActionsGuarded": "Accept"}]  # fmt: skip
+    publish(lab, tasks, QualificationRequirements=needs)
+    page = open_page()
+    sign_in(page, worker)
+    page.get_by_role("link", name="Preview").click()
+    page.get_by_role("button", name="Ask for it").click()
+    expect(page.get_by_text("You have asked")).to_be_visible()
+    (asked,) = lab.client.list_qualification_requests()["QualificationRequests"]
+    lab.client.accept_qualification_request(QualificationRequestId=asked["QualificationRequestId"])
+    page.reload()
+    page.get_by_role("button", name="Accept and work").click()
+    expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
+    assert TYPE["Title"] in page.title()
