@@ -47,6 +47,8 @@ function stop(words) {
 }
 
 input.addEventListener("change", () => tell(tooMuch()));
+// Chosen before this script was there.
+if (input.files.length) tell(tooMuch());
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   tell(tooMuch());
