@@ -53,7 +53,7 @@ def publish(*, batch: Batch, lifetime_seconds: int, **terms: Any) -> Terms:
     """
     check_terms(lifetime_seconds=lifetime_seconds, **terms)
     batch = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
-    _check_can_publish(batch)
+    check_can_publish(batch)
     Batch.objects.filter(pk=batch.pk).update(marketplace=Batch.Marketplace.MTURK)
     made = Terms.objects.create(
         batch=batch, lifetime_seconds=lifetime_seconds, expires_at=now() + timedelta(seconds=lifetime_seconds), **terms
@@ -89,7 +89,8 @@ def check_terms(
         raise CannotPublish(f"A HIT takes {MOST_REQUIREMENTS} requirements beside our own, not {len(requirements)}.")
 
 
-def _check_can_publish(batch: Batch) -> None:
+def check_can_publish(batch: Batch) -> None:
+    """Raise CannotPublish for a batch that is closed, published, or begun elsewhere."""
     if batch.closed_at is not None:
         raise CannotPublish(f"Batch {batch.pk} is closed. Open a new one for further HITs.")
     if Terms.objects.filter(batch=batch).exists():

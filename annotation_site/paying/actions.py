@@ -1,0 +1,27 @@
+"""Bonuses to many at once."""
+
+from decimal import Decimal
+
+from django.db import transaction
+
+from annotation_site.paying.reads import TARGET_WAGE, below
+from workforce.models import Terms
+from workforce.pay.actions import give_bonus
+
+# The rest is proposed again: a page is to answer within seconds.
+MOST_AT_ONCE = 200
+REASON = "The work took longer than we reckoned. By the time that half of all needed, this makes it ${wage} an hour."
+
+
+@transaction.atomic
+def top_up(*, terms: Terms, level: Decimal) -> int:
+    """Give every approved assignment that earned less than `level` dollars a bonus that brings it there.
+
+    Returns how many that are: at most MOST_AT_ONCE. Two at the same time give it once. Raises OverCap, and then
+    nobody is given any.
+    """
+    Terms.objects.select_for_update().get(pk=terms.pk)
+    lacking = below(terms, level)[:MOST_AT_ONCE]
+    for listed, amount in lacking:
+        give_bonus(listed=listed, amount=amount, reason=REASON.format(wage=TARGET_WAGE))
+    return len(lacking)

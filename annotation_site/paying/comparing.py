@@ -1,0 +1,51 @@
+"""Our ledger beside what the marketplace itself lists as paid."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.db.models import Sum
+
+from workforce.marketplaces import mturk
+from workforce.marketplaces.costs import asks_for_masters, fee_of
+from workforce.models import LedgerEntry, MarketplaceHIT, Terms
+
+MOST_HITS, SECONDS, CALLS_A_HIT = 100, 8, 2
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Dollars with fees that were paid for a HIT, as booked here and as listed there."""
+
+    made: MarketplaceHIT
+    ours: Decimal
+    theirs: Decimal
+
+    @property
+    def differs(self) -> bool:
+        return self.ours != self.theirs
+
+
+def compare(terms: Terms, number: str) -> tuple[Page, list[Compared]]:
+    """A page of the HITs of a batch that are on the marketplace, as many as can be asked about in a few seconds.
+
+    Raises mturk.EndpointError.
+    """
+    per_page = min(MOST_HITS, max(1, settings.MTURK["calls_per_second"] * SECONDS // CALLS_A_HIT))
+    there = terms.marketplace_hits.exclude(external_id=None).select_related("terms").order_by("pk")
+    page = Paginator(there, per_page).get_page(number)
+    booked = LedgerEntry.objects.filter(listed__marketplace_hit__in=[made.pk for made in page]).order_by()
+    ours = dict(booked.values_list("listed__marketplace_hit").annotate(Sum("amount")))
+    return page, [Compared(made, ours.get(made.pk, Decimal(0)), _paid_there(made)) for made in page]
+
+
+def _paid_there(made: MarketplaceHIT) -> Decimal:
+    masters = asks_for_masters(made.terms.requirements)
+    reward = made.terms.reward + fee_of(made.terms.reward, made.n_assignments, masters=masters)
+    n_approved = sum(one.status == "approved" for one in mturk.handed_in(made.external_id, made.n_assignments))
+    bonuses = [
+        Decimal(paid["BonusAmount"])
+        for paid in mturk.pages("ListBonusPayments", "BonusPayments", HITId=made.external_id)
+    ]
+    return n_approved * reward + sum((amount + fee_of(amount) for amount in bonuses), Decimal(0))

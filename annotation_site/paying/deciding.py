@@ -1,0 +1,295 @@
+"""Decisions about a batch, an assignment or a person, each on a page of its own that says what follows from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import get_user_model
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AbstractUser
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from annotation_site.paying.actions import MOST_AT_ONCE, top_up
+from annotation_site.paying.forms import BonusForm, ConfirmForm, ExtendForm, ReasonForm, TopUpForm
+from annotation_site.paying.reads import top_up_of
+from annotation_site.paying.views import decide_only_as_staff, terms_or_404, wake_outbox
+from annotation_site.refusals import EXPECTED
+from annotation_site.study import Refused
+from catalog.reads import now
+from workforce.models import ListedAssignment, Terms, Worker
+from workforce.offers.actions import block_softly, compensate, move_end, raise_cap
+from workforce.offers.reads import committed
+from workforce.pay.actions import REJECTIONS_ALONE, give_bonus, override_rejection, reject
+from workforce.pay.reads import n_more_rejections, n_rejected
+from workforce.reads import pseudonym
+
+READ_OR_POST = ["GET", "HEAD", "POST"]
+SECOND_SALT = "paying.second"
+SECONDED_WITHIN = timedelta(days=3)
+# Servers take so long an address.
+LONGEST_TOKEN = 3000
+
+Given = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What may be decided: `do` takes the request, the subject and the form's answers, and returns what to say of it,
+    or where to go on."""
+
+    title: str
+    words: str
+    button: str
+    form: type[forms.Form]
+    do: Callable[[HttpRequest, Any, Given], str | HttpResponse]
+
+
+# Of a batch
+
+
+def _extend(request: HttpRequest, terms: Terms, given: Given) -> str:
+    if terms.batch.closed_at is not None:
+        raise Refused(f"Batch {terms.batch_id} is closed: it takes no more answers.")
+    said = []
+    if given["cap"] and given["cap"] < (promised := committed(terms)):
+        raise Refused(f"${promised} are spent or promised already: the cap cannot be below that.")
+    if given["cap"]:
+        raise_cap(terms=terms, spending_cap=given["cap"])
+        said.append(f"The spending cap is ${given['cap']}.")
+    if given["days"]:
+        end = max(terms.expires_at, now()) + timedelta(days=given["days"])
+        move_end(terms=terms, expires_at=end)
+        said.append(f"Batch {terms.batch_id} stays until {end:%Y-%m-%d %H:%M} UTC.")
+    return " ".join(said)
+
+
+def _expire(request: HttpRequest, terms: Terms, given: Given) -> str:
+    n = move_end(terms=terms, expires_at=now())
+    return f"Batch {terms.batch_id} is being taken off the marketplace ({n:,} HITs)."
+
+
+def _top_up(request: HttpRequest, terms: Terms, given: Given) -> str:
+    n = top_up(terms=terms, level=given["level"])
+    more = " There are more: they are proposed again." if n == MOST_AT_ONCE else ""
+    return f"{n:,} bonus{'' if n == 1 else 'es'} on the way.{more}"
+
+
+OF_BATCH = {
+    "extend": Act(
+        "Keep it longer, or raise its cap",
+        "HITs that ended come back to the list. More answers than before are not asked for.",
+        "Change it",
+        ExtendForm,
+        _extend,
+    ),
+    "expire": Act(
+        "Take it off the marketplace",
+        "Nobody new can accept its HITs. What people hold now may still be handed in, counts, and is paid. It can be "
+        "extended again.",
+        "Take it off the marketplace",
+        ConfirmForm,
+        _expire,
+    ),
+    "top_up": Act(
+        "Bring the pay up to the target",
+        "Every approved assignment that earned less is given a bonus of what is lacking.",
+        "Pay the bonuses",
+        TopUpForm,
+        _top_up,
+    ),
+}
+
+
+# Of an assignment
+
+
+def _reject(request: HttpRequest, listed: ListedAssignment, given: Given) -> str | HttpResponse:
+    if _takes_two(listed):
+        token = signing.dumps(
+            {"listed": listed.pk, "reason": given["reason"], "by": request.user.pk}, salt=SECOND_SALT, compress=True
+        )
+        if len(token) > LONGEST_TOKEN:
+            raise Refused("Make the reason shorter: it has to fit into the address that a second person opens.")
+        return redirect("setup-second", token)
+    reject(listed=listed, reason=given["reason"], decided_by=request.user)
+    return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
+
+
+def _takes_two(listed: ListedAssignment) -> bool:
+    """Whether a second person has to agree, and nothing else is in the way."""
+    terms = listed.marketplace_hit.terms
+    is_open = listed.status == "submitted" and not listed.rejections.filter(overridden_at=None).exists()
+    return is_open and n_more_rejections(terms) >= 1 and n_rejected(terms) >= REJECTIONS_ALONE
+
+
+def _override(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+    standing = listed.rejections.filter(overridden_at=None).first()
+    if standing is None:
+        raise Refused(f"No rejection of {listed.external_id} stands.")
+    override_rejection(rejection=standing, reason=given["reason"], overridden_by=request.user)
+    return f"The rejection of {listed.external_id} is taken back: it is paid, and its answer counts."
+
+
+def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+    give_bonus(listed=listed, amount=given["amount"], reason=given["reason"])
+    return f"A bonus of ${given['amount']} for {listed.external_id} is on its way."
+
+
+def _block(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+    block_softly(workers=[listed.worker])
+    return f"{name_of(listed)} is offered no more HITs. What they did stays paid."
+
+
+def name_of(listed: ListedAssignment) -> str:
+    return pseudonym(listed.marketplace_hit.terms.batch.dataset, listed.worker_id)
+
+
+OF_ASSIGNMENT = {
+    "reject": Act(
+        "Refuse to pay",
+        "For work that was none, never for another opinion: nothing was done, or the work cannot have been done in the "
+        "time it took. The worker reads the reason, and a rejection harms them on all of the marketplace. Its answer "
+        "is excluded and the HIT asks somebody else. At most 2 % of a batch can be rejected, from the sixth on with a "
+        "second person. Poor work is better paid and its worker offered no more HITs.",
+        "Reject it",
+        ReasonForm,
+        _reject,
+    ),
+    "override": Act(
+        "Pay after all",
+        "The rejection is taken back: the reward is paid, and the answer counts again. Possible for 30 days.",
+        "Pay after all",
+        ReasonForm,
+        _override,
+    ),
+    "bonus": Act("Give a bonus", "The worker reads the reason.", "Give the bonus", BonusForm, _bonus),
+    "block": Act(
+        "Offer them no more HITs",
+        "They no longer see HITs of this site. Their account is not touched, and what they did stays paid.",
+        "Offer them no more HITs",
+        ConfirmForm,
+        _block,
+    ),
+}
+
+COMPENSATE = Act(
+    "Pay who could not hand in",
+    "A HIT is made that only this person sees, that asks nothing, and that pays the reward of the batch. That they "
+    "worked is what a browser said; if the marketplace knows nobody of that id, nothing is made and nothing paid.",
+    "Offer the compensation",
+    ConfirmForm,
+    lambda request, pair, given: _compensate(*pair),
+)  # fmt: skip
+
+
+def _compensate(terms: Terms, worker: Worker) -> str:
+    compensate(terms=terms, worker=worker)
+    return f"A HIT that only {pseudonym(terms.batch.dataset, worker.pk)} sees pays ${terms.reward}."
+
+
+# The pages
+
+
+def _act_or_404(acts: dict[str, Act], name: str) -> Act:
+    if name not in acts:
+        raise Http404
+    return acts[name]
+
+
+def decided(request: HttpRequest, act: Act, subject: Any, terms: Terms, shown: dict[str, Any]) -> HttpResponse:
+    """Ask whether it is meant, and do it when the form of that page comes back."""
+    decide_only_as_staff(request)
+    initial = {"level": shown["proposed"].level} if shown.get("proposed") else {}
+    form = act.form(request.POST if request.method == "POST" else None, initial=initial)
+    if form.is_bound and form.is_valid() and (answer := _done(request, act, subject, form)):
+        return answer if isinstance(answer, HttpResponse) else redirect("setup-published", terms.batch_id)
+    context = {"dataset": terms.batch.dataset, "tab": "marketplace", "terms": terms, "act": act, "form": form}
+    status = 422 if form.errors else 200
+    return render(request, "setup/marketplace_act.html", context | shown, status=status)
+
+
+def _done(request: HttpRequest, act: Act, subject: Any, form: forms.Form) -> str | HttpResponse | None:
+    try:
+        answer = act.do(request, subject, form.cleaned_data)
+    except EXPECTED as error:
+        form.add_error(None, str(error))
+        return None
+    if isinstance(answer, str):
+        wake_outbox()
+        messages.success(request, answer)
+    return answer
+
+
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def about_batch(request: HttpRequest, pk: int, act: str) -> HttpResponse:
+    terms = terms_or_404(pk)
+    shown = {"proposed": top_up_of(terms)} if act == "top_up" else {}
+    return decided(request, _act_or_404(OF_BATCH, act), terms, terms, shown)
+
+
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def about_assignment(request: HttpRequest, pk: int, act: str) -> HttpResponse:
+    listed = assignment_or_404(pk)
+    shown = {"listed": listed, "worker": name_of(listed)}
+    return decided(request, _act_or_404(OF_ASSIGNMENT, act), listed, listed.marketplace_hit.terms, shown)
+
+
+def assignment_or_404(pk: int) -> ListedAssignment:
+    found = ListedAssignment.objects.select_related("marketplace_hit__terms__batch__dataset", "worker", "submission")
+    return get_object_or_404(found, pk=pk)
+
+
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
+    """`worker` is a pseudonym in the batch's dataset."""
+    terms = terms_or_404(pk)
+    given = Worker.objects.filter(leases__batch=terms.batch_id, leases__takes_slot=False).distinct()
+    person = next((one for one in given if pseudonym(terms.batch.dataset, one.pk) == worker), None)
+    if person is None:
+        raise Http404
+    return decided(request, COMPENSATE, (terms, person), terms, {"worker": worker})
+
+
+@never_cache
+@login_required
+@require_http_methods(READ_OR_POST)
+def second(request: HttpRequest, token: str) -> HttpResponse:
+    """A rejection that a second researcher has to agree to. Who asked for it sees the address to send to somebody."""
+    decide_only_as_staff(request)
+    try:
+        asked = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
+    except signing.BadSignature:
+        raise Http404 from None
+    listed = assignment_or_404(asked["listed"])
+    first = get_object_or_404(get_user_model(), pk=asked["by"], is_active=True, is_staff=True)
+    shown = {"listed": listed, "worker": name_of(listed), "first": first, "reason": asked["reason"]}
+    if first == request.user:
+        shown |= {"address": settings.STAFF_ORIGIN + reverse("setup-second", args=[token])}
+    act = seconding(first, asked["reason"])
+    return decided(request, act, listed, listed.marketplace_hit.terms, shown)
+
+
+def seconding(first: AbstractUser, reason: str) -> Act:
+    def do(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+        if request.user == first:
+            raise Refused("Somebody else has to agree: send them the address of this page.")
+        reject(listed=listed, reason=reason, decided_by=first, seconded_by=request.user)
+        return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
+
+    words = "More than five assignments of the batch are rejected, so two researchers decide. "
+    return Act("Refuse to pay: a second person", words + OF_ASSIGNMENT["reject"].words, "Agree", ConfirmForm, do)

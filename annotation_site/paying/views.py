@@ -1,0 +1,176 @@
+"""The marketplace's pages of a dataset: what can be published, what is, and how far that is."""
+
+from typing import Any
+
+from celery import current_app
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from annotation_site.pages import dataset_or_404
+from annotation_site.paying import comparing
+from annotation_site.paying.account import account
+from annotation_site.paying.forms import PublishForm
+from annotation_site.paying.reads import (
+    TARGET_WAGE,
+    calls_of,
+    not_handed_in,
+    not_published,
+    page_of_assignments,
+    progress_of,
+    publishable,
+    terms_of_dataset,
+    top_up_of,
+)
+from annotation_site.refusals import EXPECTED
+from catalog.reads import now
+from workforce.marketplaces import mturk
+from workforce.models import Batch, Terms
+from workforce.offers.publishing import publish_paid
+from workforce.offers.reads import committed
+from workforce.outbox.actions import try_failed_again
+from workforce.pay.reads import n_more_rejections, n_rejected, sums_of, wage_of
+
+PUBLISH = "publish"
+
+
+@never_cache
+@login_required
+@require_safe
+def marketplace(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    offered = [summary_of(terms) for terms in terms_of_dataset(dataset)]
+    context = {
+        "dataset": dataset,
+        "tab": "marketplace",
+        "account": account(),
+        "offered": offered,
+        "others": not_published(dataset),
+    }
+    return render(request, "setup/marketplace.html", context)
+
+
+def summary_of(terms: Terms) -> dict[str, Any]:
+    return {
+        "terms": terms,
+        "batch": terms.batch,
+        "is_open": terms.expires_at > now() and terms.batch.closed_at is None,
+        "progress": progress_of(terms),
+        "sums": sums_of(terms.batch),
+        "committed": committed(terms),
+    }
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def publish(request: HttpRequest, pk: int) -> HttpResponse:
+    """The terms and what they cost; published by the button that names the cost, if that is still the cost."""
+    batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
+    if Terms.objects.filter(batch=batch).exists():
+        return redirect("setup-published", pk)
+    decide_only_as_staff(request)
+    form = PublishForm(request.POST or None, batch=batch)
+    found = publishable(batch)
+    wants_to = request.POST.get("do") == PUBLISH and not found.problem
+    if form.is_bound and form.is_valid() and wants_to and form.is_agreed and _publish(request, batch, form):
+        return redirect("setup-published", pk)
+    context = {
+        "dataset": batch.dataset, "tab": "marketplace", "account": account(), "batch": batch, "form": form,
+        "cost": form.cost, "found": found, "changed": wants_to and not form.errors and not form.is_agreed,
+    }  # fmt: skip
+    return render(request, "setup/marketplace_publish.html", context, status=422 if form.errors else 200)
+
+
+def decide_only_as_staff(request: HttpRequest) -> None:
+    """Money is spent by researchers only; others who are signed in may look."""
+    if not request.user.is_staff:
+        raise PermissionDenied
+
+
+def _publish(request: HttpRequest, batch: Batch, form: PublishForm) -> bool:
+    try:
+        terms = publish_paid(batch=batch, **form.terms())
+    except EXPECTED as error:
+        form.add_error(None, str(error))
+        return False
+    wake_outbox()
+    words = f"Batch {batch.pk} is being published: {terms.marketplace_hits.count():,} HITs are made in the background."
+    messages.success(request, words)
+    return True
+
+
+def wake_outbox() -> None:
+    """Have what was decided sent at once. Only to be quick: the beat hints as well."""
+    send = "workforce.tasks.send_outbox"
+    transaction.on_commit(lambda: current_app.send_task(send, expires=15), robust=True)
+
+
+def terms_or_404(pk: int) -> Terms:
+    """Of the batch of this number."""
+    return get_object_or_404(Terms.objects.select_related("batch__dataset", "batch__settings"), batch=pk)
+
+
+@never_cache
+@login_required
+@require_safe
+def published(request: HttpRequest, pk: int) -> HttpResponse:
+    terms = terms_or_404(pk)
+    page, assignments = page_of_assignments(terms, request.GET.get("page", "1"))
+    wage = wage_of(terms.batch)
+    proposed = top_up_of(terms) if wage and wage.median < TARGET_WAGE else None
+    summary = summary_of(terms)
+    context = summary | {
+        "here": summary,
+        "dataset": terms.batch.dataset,
+        "tab": "marketplace",
+        "account": account(),
+        "calls": calls_of(terms),
+        "wage": wage,
+        "target": TARGET_WAGE,
+        "top_up": proposed,
+        "page": page,
+        "assignments": assignments,
+        "turns": not_handed_in(terms),
+        "rejected": n_rejected(terms),
+        "more_rejections": max(0, n_more_rejections(terms)),
+    }
+    return render(request, "setup/marketplace_batch.html", context)
+
+
+@never_cache
+@login_required
+@require_safe
+def compare(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks about each HIT of a page; nothing is changed by it, here or there."""
+    terms = terms_or_404(pk)
+    context: dict[str, Any] = {"dataset": terms.batch.dataset, "tab": "marketplace", "batch": terms.batch}
+    try:
+        page, compared = comparing.compare(terms, request.GET.get("page", "1"))
+        context |= {
+            "page": page,
+            "compared": compared,
+            "differing": [one for one in compared if one.differs],
+            "ours": sum(one.ours for one in compared),
+            "theirs": sum(one.theirs for one in compared),
+        }
+    except mturk.EndpointError as error:
+        context["problem"] = str(error)
+    return render(request, "setup/marketplace_compare.html", context)
+
+
+@never_cache
+@login_required
+@require_POST
+def resend(request: HttpRequest, pk: int) -> HttpResponse:
+    decide_only_as_staff(request)
+    terms = terms_or_404(pk)
+    n = try_failed_again()
+    wake_outbox()
+    messages.success(request, f"{n:,} refused call{'' if n == 1 else 's'} of all batches will be sent again.")
+    return redirect("setup-published", terms.batch_id)
