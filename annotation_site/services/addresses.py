@@ -3,6 +3,13 @@
 import os
 from pathlib import Path
 
+# The marketplace's port lies so far from the site's.
+MARKETPLACE_STEP = 100
+
+
+def marketplace_port(port: int) -> int:
+    return port + MARKETPLACE_STEP if port + MARKETPLACE_STEP < 65536 else port - MARKETPLACE_STEP
+
 
 def origins(port: int) -> dict[str, str]:
     """What the processes must know about the site's address, unless the caller decided otherwise."""
@@ -10,10 +17,10 @@ def origins(port: int) -> dict[str, str]:
         "PORT": str(port),
         "WORKER_ORIGIN": f"http://localhost:{port}",
         "STAFF_ORIGIN": f"http://127.0.0.1:{port}",
+        "MARKETPLACE_ORIGIN": f"http://127.0.0.1:{marketplace_port(port)}",
     }
-    return chosen | {
-        name: os.environ[name] for name in ("WORKER_ORIGIN", "STAFF_ORIGIN") if os.environ.get(name)
-    }
+    decided = ("WORKER_ORIGIN", "STAFF_ORIGIN", "MARKETPLACE_ORIGIN")
+    return chosen | {name: os.environ[name] for name in decided if os.environ.get(name)}
 
 
 def remember_port(state: Path, port: int) -> None:

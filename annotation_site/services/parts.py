@@ -129,7 +129,8 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def check_port_free(port: int) -> None:
+def check_port_free(port: int, another: int | None = None) -> None:
+    """`another` is the port of the site to be proposed instead; the one after this, unless said."""
     for host in loopback_hosts():
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,7 +141,8 @@ def check_port_free(port: int) -> None:
                     f"Port {port} is reserved for root. Choose one above 1023: ./run --port 8001"
                 ) from None
             except OSError:
-                free = port + 1 if port < 65535 else 8001
+                free = another or port + 1
+                free = free if free < 65536 else 8001
                 raise PlaceError(
                     f"Port {port} on {host} is taken by another program. Choose another: ./run --port {free}"
                 ) from None

@@ -11,8 +11,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from annotation_site.services.addresses import origins, remember_port
+from annotation_site.services.addresses import marketplace_port, origins, remember_port
 from annotation_site.services.embedded import report, try_lock, wanted_parts
+from annotation_site.services.marketplace import (
+    announcement,
+    logins_when_prepared,
+    marketplace_environment,
+    marketplace_part,
+    preparing,
+    reason_for_none,
+)
 from annotation_site.services.parts import (
     beat_part,
     check_port_free,
@@ -41,6 +49,8 @@ def main(arguments: list[str]) -> None:
             for name in end_leftovers(state):
                 supervisor.say(f"ended a {name} process that an earlier run had left behind")
             check_port_free(port)
+            if not reason_for_none():
+                check_port_free(marketplace_port(port), port + 1)
             remember_port(state, port)
             try:
                 serve(supervisor, state, port, started)
@@ -107,8 +117,12 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
         supervisor.start(part)
         if part.name == "postgres" and not supervisor.stopping:
             make_database(places)
-    login = prepare(supervisor, state, environment)
+    for_marketplace = marketplace_environment(places, environment)
+    with preparing(state, for_marketplace) as child:
+        login = prepare(supervisor, state, environment)
+        logins = logins_when_prepared(supervisor, child)
     for part in (
+        *([] if reason_for_none() else [marketplace_part(state, for_marketplace)]),
         web_part(state, port, environment),
         worker_part(state, environment),
         predictor_part(state, environment),
@@ -118,7 +132,7 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
         if not supervisor.stopping:
             supervisor.start(part)
     if not supervisor.stopping:
-        announce(environment, login, state, time.monotonic() - started)
+        announce(environment, login, announcement(environment, logins), state, time.monotonic() - started)
         with demo_study(state, environment):
             supervisor.watch()
 
@@ -132,6 +146,8 @@ def explain(supervisor: Supervisor, places: Places) -> None:
     for name in ("DATABASE_URL", "REDIS_URL"):
         if os.environ.get(name):
             supervisor.say(f"{name} is set: the server it names is used, no embedded one is started")
+    if reason_for_none():
+        supervisor.say(reason_for_none())
 
 
 def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) -> str:
@@ -176,12 +192,13 @@ def demo_study(state: Path, environment: dict[str, str]) -> Iterator[None]:
             print(flush=True)
 
 
-def announce(environment: dict[str, str], login: str, state: Path, seconds: float) -> None:
+def announce(environment: dict[str, str], login: str, marketplace: str, state: Path, seconds: float) -> None:
     print(
         f"\nThe site is running (ready after {seconds:.1f} s).\n\n"
         f"  workers      {environment['WORKER_ORIGIN']}/\n"
         f"  researchers  {environment['STAFF_ORIGIN']}/\n"
         f"  login        {login}\n"
+        f"{marketplace}"
         f"  data, logs   {state}\n\n"
         "Ctrl-C stops all of it; the data stays.\n",
         flush=True,

@@ -10,7 +10,7 @@ from annotation_site.services.places import ROOT
 
 READ_BY_CALL = re.compile(r"""env_(?:str|bool|int|list|origin|choice)\(\s*"([A-Z_]+)\"""")
 READ_DIRECTLY = re.compile(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)"[\])]""")
-ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER"}
+ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER", "MARKETPLACE_SECRET_KEY"}
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -74,11 +74,24 @@ def test_secrets_have_no_default_anywhere():
     assert not re.search(r"\$\{(SECRET_KEY|POSTGRES_PASSWORD):-", text)
 
 
-def test_compose_has_the_seven_services_and_opens_one_port_on_this_machine_only():
+def test_compose_has_seven_services_and_a_marketplace_if_asked_and_opens_ports_on_this_machine_only():
     services = compose()["services"]
-    assert set(services) == {"db", "redis", "web", "worker", "predictor", "setup", "beat"}
-    assert {name for name, service in services.items() if "ports" in service} == {"web"}
-    assert all(port.startswith("127.0.0.1:") for port in services["web"]["ports"])
+    always = {"db", "redis", "web", "worker", "predictor", "setup", "beat"}
+    assert set(services) == always | {"marketplace"}
+    assert {name for name, service in services.items() if "profiles" not in service} == always
+    assert services["marketplace"]["profiles"] == ["marketplace"]
+    opened = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert set(opened) == {"web", "marketplace"}
+    assert all(port.startswith("127.0.0.1:") for ports in opened.values() for port in ports)
+
+
+def test_the_marketplace_of_compose_is_given_what_its_settings_read_and_stands_on_a_database_of_its_own():
+    service = compose()["services"]["marketplace"]
+    source = (ROOT / "marketplace/settings.py").read_text()
+    read = set(re.findall(r"""env(?:_bool)?\("([A-Z_]+)\"""", source)) | {"STATE_DIR"}
+    assert set(service["environment"]) == read - {"MARKETPLACE_FAULTS", "MARKETPLACE_FRAME_ORIGINS"}
+    assert service["environment"]["MARKETPLACE_DATABASE_URL"].endswith("/marketplace")
+    assert service["build"] == "." and set(service["depends_on"]) == {"db"}
 
 
 def test_site_services_share_one_image_and_wait_for_both_servers():

@@ -11,11 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import boto3
 import pytest
 
+from annotation_site.services.addresses import marketplace_port
 from annotation_site.services.places import ROOT, PlaceError, places_of
 from annotation_site.services.postgres import DATABASE, connect
 from annotation_site.services.processes import (
@@ -30,7 +33,7 @@ from annotation_site.services.processes import (
 )
 from annotation_site.services.supervisor import Supervisor
 
-PARTS = ("postgres", "valkey", "web", "worker", "predictor", "setup", "beat")
+PARTS = ("postgres", "valkey", "marketplace", "web", "worker", "predictor", "setup", "beat")
 START_SECONDS = 90
 
 
@@ -45,7 +48,7 @@ class Site:
 
     def start(self) -> "Site":
         self.read_to = 0
-        hidden = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_ORIGIN", "STAFF_ORIGIN")
+        hidden = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_ORIGIN", "STAFF_ORIGIN", "MARKETPLACE_ORIGIN")
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
         with open(self.console, "w") as console:
             self.process = subprocess.Popen(
@@ -141,6 +144,25 @@ def test_the_first_start_prints_addresses_and_a_login_that_works(site):
     assert site.fetch() == 200
 
 
+def test_the_first_start_prints_a_marketplace_whose_keys_and_worker_are_good_there(site):
+    text = site.console.read_text()
+    address = f"http://127.0.0.1:{marketplace_port(site.port)}"
+    assert f"marketplace  {address}/" in text
+    key_id, secret = re.search(r"requester +(\S+) / (\S+)", text).groups()
+    pair = {"aws_access_key_id": key_id, "aws_secret_access_key": secret, "region_name": "us-east-1"}
+    client = boto3.client("mturk", endpoint_url=address, **pair)
+    assert client.get_account_balance()["AvailableBalance"] == "10000.00"
+    name, password = re.search(r"worker +(\S+) / (\S+)", text).groups()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    form = browser.open(f"{address}/", timeout=10).read().decode()
+    token = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', form)[1]
+    sent = urllib.parse.urlencode({"name": name, "password": password, "csrfmiddlewaretoken": token}).encode()
+    page = browser.open(f"{address}/sign-in/", sent, timeout=30)
+    assert page.url == f"{address}/work/" and "Sign out" in page.read().decode()
+    for kept in ("requester_keys", "worker_password", "marketplace_secret_key"):
+        assert (site.state / kept).stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_a_killed_part_is_named_and_started_again(site, part):
     before, members = site.pid(part), site.group(part)
@@ -224,7 +246,7 @@ def test_a_killed_run_does_not_block_the_next_which_keeps_the_data_and_stops_in_
         assert [pid for pid in before.values() if start_ticks(pid) is not None] == []
         assert site.stop(signal.SIGINT) == 0
         stops = re.findall(r"stopping (\w+)", site.console.read_text())
-        assert stops == ["beat", "setup", "predictor", "worker", "web", "valkey", "postgres"]
+        assert stops == ["beat", "setup", "predictor", "worker", "web", "marketplace", "valkey", "postgres"]
         assert marked(site.state) == {} and recorded(site.state) == {}
     finally:
         site.forget()

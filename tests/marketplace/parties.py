@@ -171,8 +171,11 @@ def url_of(database: dict) -> str:
 
 
 @contextlib.contextmanager
-def running_endpoint(database: dict, **environment: str) -> Iterator[str]:
-    """`python -m marketplace serve` with faults allowed; yields its address."""
+def running_endpoint(database: dict, sweep_every: float = 0, **environment: str) -> Iterator[str]:
+    """`python -m marketplace serve` with faults allowed; yields its address.
+
+    Without a sweep, which would meet the tests' emptying of the tables.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     given = {
@@ -182,7 +185,7 @@ def running_endpoint(database: dict, **environment: str) -> Iterator[str]:
         "MARKETPLACE_FAULTS": "yes",
         "LOG_LEVEL": "WARNING",
     }
-    words = [sys.executable, "-m", "marketplace", "serve", "--sweep-every", "0"]
+    words = [sys.executable, "-m", "marketplace", "serve", "--sweep-every", str(sweep_every)]
     process = subprocess.Popen(words, cwd=ROOT, env=os.environ | given | environment)
     try:
         wait_for(port, process)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -73,6 +74,48 @@ def test_preparing_makes_the_database_and_its_tables_and_may_be_repeated(django_
         server.close()
 
 
+def kept(folder: Path, name: str) -> str:
+    assert (folder / name).stat().st_mode & 0o777 == 0o600
+    return (folder / name).read_text()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_demo_needs_is_made_once_and_its_secrets_are_kept(settings, tmp_path, server):
+    settings.STATE_DIR = tmp_path
+    first, again = said("make_demo"), said("make_demo")
+    assert first == again
+    (key_id, secret), (name, password) = (line.split(" / ") for line in first.splitlines())
+    keys = f"AWS_ACCESS_KEY_ID={key_id}\nAWS_SECRET_ACCESS_KEY={secret}\n"
+    assert (kept(tmp_path, "requester_keys"), kept(tmp_path, "worker_password")) == (keys, password)
+    assert check_password(password, Worker.objects.get(name=name).password)
+    pair = {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
+    client = Endpoint(server).client(Requester.objects.get(), **pair)
+    assert client.get_account_balance()["AvailableBalance"] == "10000.00"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_demo_that_lost_its_files_or_its_database_gets_new_keys(settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    before = said("make_demo").splitlines()
+    (tmp_path / "requester_keys").write_text("AWS_ACCESS_KEY_ID=AKIAOFANOTHERDATABAS\n")
+    (tmp_path / "worker_password").unlink()
+    keys, login = said("make_demo").splitlines()
+    assert keys != before[0] and keys.split(" / ")[0] in kept(tmp_path, "requester_keys")
+    assert login == "worker / (the password you gave it)"
+    assert Requester.objects.count() == Worker.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_whoever_runs_it_gives_a_worker_a_new_password():
+    said("create_worker", "anna", password="the one before")
+    out = said("set_password", "anna")
+    assert check_password(out.split()[-1], Worker.objects.get().password)
+    said("set_password", "anna", password="a chosen one")
+    assert check_password("a chosen one", Worker.objects.get().password)
+    with pytest.raises(CommandError, match="no worker"):
+        said("set_password", "berta")
+
+
 def test_the_tables_are_those_of_the_models():
     assert marketplace("makemigrations", "--check", "--dry-run").returncode == 0
 
@@ -103,6 +146,7 @@ def test_it_is_served_at_its_origin(settings):
         ({"MARKETPLACE_SECRET_KEY": "short"}, "at least 50 random characters"),
         ({"MARKETPLACE_ORIGIN": "https://a.example", "MARKETPLACE_SECRET_KEY": ""}, "at least 50 random characters"),
         ({"MARKETPLACE_FAULTS": "perhaps"}, "neither yes nor no"),
+        ({"MARKETPLACE_FRAME_ORIGINS": "https://a.example, tasks.example"}, "is no origin"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_stops_the_start_in_words(variables, words):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
@@ -21,15 +22,17 @@ KEYS_FILE, PASSWORD_FILE = "requester_keys", "worker_password"
 
 class Command(BaseCommand):
     help = (
-        "Make a requester and a worker if they are missing, with secrets that are kept in the state folder "
-        f"({KEYS_FILE}, {PASSWORD_FILE}), and print them. May run again."
+        "Prepare the database; make a requester and a worker if they are missing, with secrets that are kept in the "
+        f"state folder ({KEYS_FILE}, {PASSWORD_FILE}), and print them. May run again."
     )
 
-    @transaction.atomic
     def handle(self, **options) -> None:
-        key_id = ensure_requester(settings.STATE_DIR / KEYS_FILE)
+        call_command("prepare", verbosity=0)
+        with transaction.atomic():
+            key_id = ensure_requester(settings.STATE_DIR / KEYS_FILE)
+            password = ensure_worker(settings.STATE_DIR / PASSWORD_FILE)
         self.stdout.write(f"{key_id} / {secret_of(key_id)}")
-        self.stdout.write(f"{WORKER} / {ensure_worker(settings.STATE_DIR / PASSWORD_FILE)}")
+        self.stdout.write(f"{WORKER} / {password}")
 
 
 def ensure_requester(file: Path) -> str:
