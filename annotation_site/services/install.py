@@ -12,7 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-# `./test --torch` names another, so that several GB stay out of the one that everything else uses.
+# `./test --torch` names another, so that several GB stay out of the one that everything else uses; `./test` a second
+# one for the AWS command line client, which wants other versions than we do.
 VENV = ROOT / os.environ.get("INSTALL_INTO", ".venv")
 STAMP = VENV / "installed.json"
 BOOTSTRAP = ROOT / "var" / "bootstrap"
@@ -52,7 +53,7 @@ def install(wanted: set[str]) -> None:
     state = {"sets": sets, "python": python_identity(), "locks": digest(sets)}
     if stamp == state:
         return
-    say(f"installing {', '.join(sets)} requirements into .venv")
+    say(f"installing {', '.join(sets)} requirements into {os.path.relpath(VENV, ROOT)}")
     uv = bring_uv()
     if stamp.get("python") != state["python"] or not (VENV / "bin" / "python").exists():
         command([uv, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, VENV])

@@ -1,6 +1,17 @@
-"""From publishing to pay, through an unmodified client."""
+"""From publishing to pay, through an unmodified client (T1): types, HITs, people at work, review, bonuses, the end."""
 
-from tests.marketplace.parties import hand_in
+from datetime import timedelta
+
+from marketplace.clock import now
+from marketplace.models import HIT, Worker
+from marketplace.work.actions import accept_hit, return_assignment
+from tests.marketplace.browsing import accept_on_page, at_work, hand_in_form
+from tests.marketplace.parties import HIT_VALUES, TYPE, Lab, check_ledger, hand_in, make_workers
+
+DAY = 24 * 3600
+N_WORKERS, N_HITS, N_ANSWERS = 20, 4, 5
+REWARD, FEE, BONUS, BONUS_FEE = 10, 2, 5, 1
+DEPOSIT = 100_000
 
 
 def test_a_hit_is_published_worked_on_approved_and_paid(lab):
@@ -16,3 +27,140 @@ def test_a_hit_is_published_worked_on_approved_and_paid(lab):
     assert lab.balance() == ("999.88", "0.00")
     lab.client.delete_hit(HITId=hit.public_id)
     assert lab.hit(hit)["HITStatus"] == "Disposed"
+
+
+class Study:
+    """HITs of one type, seen through the client alone; every state that one of them was ever seen in is kept."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.client = lab, lab.client
+        kind = self.client.create_hit_type(**TYPE)["HITTypeId"]
+        assert self.client.create_hit_type(**TYPE)["HITTypeId"] == kind
+        wanted = HIT_VALUES | {"HITTypeId": kind, "MaxAssignments": N_ANSWERS}
+        made = [self.client.create_hit_with_hit_type(**wanted)["HIT"]["HITId"] for _ in range(N_HITS)]
+        self.hits = [HIT.objects.get(public_id=hit_id) for hit_id in made]
+        self.hit_states: set[str] = set()
+        self.assignment_states: set[str] = set()
+        self.spent = 0
+
+    def state(self, hit: HIT) -> str:
+        state = self.lab.hit(hit)["HITStatus"]
+        self.hit_states.add(state)
+        return state
+
+    def listed(self, hit: HIT) -> list[dict]:
+        """By the paginator, in small pages."""
+        pages = self.client.get_paginator("list_assignments_for_hit")
+        shown = pages.paginate(HITId=hit.public_id, PaginationConfig={"PageSize": 2})
+        found = [one for page in shown for one in page["Assignments"]]
+        self.assignment_states |= {one["AssignmentStatus"] for one in found}
+        return found
+
+    def approve(self, assignment: dict, **words: object) -> None:
+        self.client.approve_assignment(AssignmentId=assignment["AssignmentId"], **words)
+        self.spent += REWARD + FEE
+
+    def reject(self, assignment: dict) -> None:
+        self.client.reject_assignment(AssignmentId=assignment["AssignmentId"], RequesterFeedback="There is no dog")
+
+    def give_bonus(self, assignment: dict) -> None:
+        who = {"AssignmentId": assignment["AssignmentId"], "WorkerId": assignment["WorkerId"]}
+        paid = {"BonusAmount": "0.05", "Reason": "Careful", "UniqueRequestToken": assignment["AssignmentId"]}
+        self.client.send_bonus(**who, **paid)
+        self.spent += BONUS + BONUS_FEE
+
+    def expire(self, hit: HIT) -> None:
+        self.client.update_expiration_for_hit(HITId=hit.public_id, ExpireAt=0)
+
+    def check_money(self) -> None:
+        """What the client is told, the ledger's own sums, and what was spent here: all the same, to the cent."""
+        available, held = (round(float(amount) * 100) for amount in self.lab.balance())
+        assert available + held == DEPOSIT - self.spent
+        check_ledger(self.lab.requester)
+
+
+def work_on_pages(workers: list[Worker], hits: list[HIT]) -> None:
+    """Each person signs in and does one HIT after the other: accepts on its page, hands its form in."""
+    for number, worker in enumerate(workers):
+        hit = hits[number % len(hits)]
+        client = at_work(worker)
+        assignment = accept_on_page(client, hit)
+        assert client.get(f"/work/tasks/{assignment.public_id}/").status_code == 200
+        assert hand_in_form(assignment.public_id, label=f"cat {number}").status_code == 303
+
+
+def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agree_to_the_cent(lab, endpoint):
+    study = Study(lab)
+    first, second, third, fourth = study.hits
+    workers = make_workers(N_WORKERS)
+    assert {study.state(hit) for hit in study.hits} == {"Assignable"}
+    study.check_money()
+
+    # All places of the first are taken: nobody else is offered it, until somebody gives it back.
+    in_work = [accept_hit(worker=worker, hit=first) for worker in workers[:N_ANSWERS]]
+    assert study.state(first) == "Unassignable"
+    assert study.client.get_hit(HITId=first.public_id)["HIT"]["NumberOfAssignmentsPending"] == N_ANSWERS
+    return_assignment(worker=workers[0], assignment=in_work[0])
+    assert study.state(first) == "Assignable"
+    # The same assignment id goes to whoever comes next. The others let their time run out, and are nobody's again.
+    again = accept_hit(worker=workers[-1], hit=first)
+    assert again.public_id == in_work[0].public_id
+    endpoint.later(seconds=TYPE["AssignmentDurationInSeconds"] + 1)
+    assert study.state(first) == "Assignable"
+    assert study.listed(first) == []
+
+    work_on_pages(workers, study.hits)
+    assert {study.state(hit) for hit in study.hits} == {"Reviewable"}
+    listed = {hit: study.listed(hit) for hit in study.hits}
+    assert [len(found) for found in listed.values()] == [N_ANSWERS] * N_HITS
+    assert len({one["WorkerId"] for found in listed.values() for one in found}) == N_WORKERS
+    study.check_money()
+
+    # Reviewed: approved, rejected, one of these approved after all, bonuses to both kinds.
+    study.client.update_hit_review_status(HITId=first.public_id)
+    assert study.state(first) == "Reviewing"
+    study.client.update_hit_review_status(HITId=first.public_id, Revert=True)
+    for hit in (first, second):
+        for one in listed[hit][1:]:
+            study.approve(one)
+        study.reject(listed[hit][0])
+        study.give_bonus(listed[hit][0])
+        study.give_bonus(listed[hit][1])
+    study.listed(first)
+    study.check_money()
+    study.approve(listed[first][0], OverrideRejection=True)
+    study.check_money()
+
+    # Extended: two more answers and more time. One comes; the end comes with the other in somebody's hands.
+    study.client.create_additional_assignments_for_hit(HITId=second.public_id, NumberOfAdditionalAssignments=2)
+    assert study.state(second) == "Assignable"
+    later = now() + timedelta(days=2)
+    study.client.update_expiration_for_hit(HITId=second.public_id, ExpireAt=later)
+    latest, slow = make_workers(2)
+    work_on_pages([latest], [second])
+    held = accept_hit(worker=slow, hit=second)
+    study.expire(second)
+    assert study.state(second) == "Unassignable"
+    assert hand_in_form(held.public_id, label="dog").status_code == 303
+    assert study.state(second) == "Reviewable"
+    for one in study.listed(second)[-2:]:
+        study.approve(one)
+    study.check_money()
+
+    # Nobody looks at the third: it is approved by itself, in time. The fourth is approved and reopened for nobody.
+    endpoint.later(seconds=TYPE["AutoApprovalDelayInSeconds"] + 1)
+    assert {one["AssignmentStatus"] for one in study.listed(third)} == {"Approved"}
+    assert {one["AssignmentStatus"] for one in study.listed(fourth)} == {"Approved"}
+    study.spent += 2 * N_ANSWERS * (REWARD + FEE)
+    study.check_money()
+
+    for hit in (first, second, third):
+        study.client.delete_hit(HITId=hit.public_id)
+        assert study.state(hit) == "Disposed"
+    # What nobody deletes goes by itself, 120 days after its end.
+    endpoint.later(days=121)
+    assert study.state(fourth) == "Disposed"
+    assert study.hit_states == {"Assignable", "Unassignable", "Reviewable", "Reviewing", "Disposed"}
+    assert study.assignment_states == {"Submitted", "Approved", "Rejected"}
+    assert lab.balance()[1] == "0.00"
+    study.check_money()
