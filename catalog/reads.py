@@ -8,6 +8,10 @@ from django.db import connection
 
 from catalog.models import Dataset, Label, LabelSet, SettingsVersion
 
+# The other rooms have them from here.
+from catalog.prepared import Given as Given
+from catalog.prepared import Prepared as Prepared
+
 # Tests put a time here; everywhere else the database's clock is the only one, so that no two hosts disagree.
 fixed_now: datetime | None = None
 

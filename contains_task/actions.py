@@ -15,11 +15,11 @@ from django.db.models import QuerySet
 from catalog.actions import StagedConflict
 from catalog.models import Image, Label
 from contains_task.models import ContainsVote, Grid, GridCell, Role
-from contains_task.reads import cells_to_show
+from contains_task.reads import cells_by_handle, cells_of, cells_to_show
 from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from workforce.actions import keep_from_former_workers, publish_hits, settle_recovered, submit
 from workforce.models import Batch, Lease, Submission, Worker
-from workforce.reads import image_handle, unread_recovered
+from workforce.reads import unread_recovered
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,10 @@ WRONG = UNSETTLED + """, verdict AS (
     SELECT id, counts FROM verdict WHERE counted <> counts
 """
 
-
+COUNTED_BEFORE = """
+    SELECT image_id FROM contains_task_containsvote
+    WHERE worker_id = %s AND label_id = %s AND image_id = ANY(%s) AND counted
+"""
 COPY_CELLS = "COPY contains_task_gridcell (grid_id, image_id, position, role, expected) FROM STDIN"
 EXPECTED = {True: "t", False: "f", None: r"\N"}
 
@@ -203,19 +206,25 @@ def record_votes(*, lease: Lease, selected: Collection[str], idempotency_key: st
     if foreign:
         raise ForeignCell(f"{foreign[0]!r} is not an image of this grid. Nothing was stored; reload and try again.")
     answer = {"shown": shown, "selected": sorted(set(selected))}
-    submission, _ = submit(lease=lease, answer=answer, idempotency_key=idempotency_key)
-    cast_votes(submission=submission)
+    submission, is_new = submit(lease=lease, answer=answer, idempotency_key=idempotency_key)
+    if is_new:
+        _cast(submission)
+    else:
+        cast_votes(submission=submission)
     return submission
 
 
 @transaction.atomic
 def cast_votes(*, submission: Submission) -> None:
     """Turn a stored submission into votes, selected and not selected: the denominator is data. Twice adds nothing."""
-    if submission.contains_votes.exists():
-        return
+    if not submission.contains_votes.exists():
+        _cast(submission)
+
+
+def _cast(submission: Submission) -> None:
     grid = submission.hit.grid
     selected = set(submission.answer["selected"])
-    cells = list(grid.cells.select_related("image").order_by("position"))
+    cells = cells_of(grid)
     counted_before = _counted_before(submission.worker_id, grid.label_id, cells)
     ContainsVote.objects.bulk_create([_vote(submission, grid, cell, selected, counted_before) for cell in cells])
 
@@ -241,7 +250,7 @@ def _recovered_answer(submission: Submission) -> dict | None:
     copy = submission.answer["copy"]
     # The page may have been another lease's than the one on record: a restored database does not know it.
     page = Lease(hit=submission.hit, public_id=copy["lease"])
-    image_of = {image_handle(page, cell.image.public_id): cell.image.public_id for cell in cells_to_show(page)}
+    image_of = {handle: cell.image.public_id for handle, cell in cells_by_handle(page).items()}
     ticked = copy["selected"]
     if not image_of.keys() >= set(ticked):
         return None
@@ -250,10 +259,9 @@ def _recovered_answer(submission: Submission) -> dict | None:
 
 def _counted_before(worker_id: int, label_id: int, cells: list[GridCell]) -> set[int]:
     """The images on which this person has been counted for this label already."""
-    earlier = ContainsVote.objects.filter(
-        worker=worker_id, label=label_id, image__in=[cell.image_id for cell in cells], counted=True
-    )
-    return set(earlier.values_list("image_id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTED_BEFORE, [worker_id, label_id, [cell.image_id for cell in cells]])
+        return {image_id for (image_id,) in cursor.fetchall()}
 
 
 def _vote(

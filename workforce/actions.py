@@ -11,12 +11,22 @@ from datetime import timedelta
 from django.db import connection, transaction
 
 from catalog.models import Dataset, SettingsVersion
-from catalog.reads import current_settings, now
+from catalog.reads import Given, Prepared, current_settings, now
 from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
 
 log = logging.getLogger(__name__)
+
+WORKER_TO_LOCK = Prepared(lambda: Worker.objects.filter(pk=Given("pk")).select_for_update())
+LEASE_TO_LOCK = Prepared(lambda: Lease.objects.filter(pk=Given("pk")).select_for_update())
+OPEN_LEASES_TO_LOCK = Prepared(
+    lambda: Lease.objects.filter(batch=Given("batch"), worker=Given("worker"))
+    .exclude(state=Lease.State.SUBMITTED)
+    .order_by("id")
+    .select_for_update()
+)
+SUBMISSION_OF_KEY = Prepared(lambda: Submission.objects.filter(idempotency_key=Given("key")).only("id"))
 
 
 class BatchClosed(Exception):
@@ -123,12 +133,13 @@ def withdraw_hits(*, hit_ids: Iterable[int]) -> set[int]:
 # Hand-out
 
 
-@transaction.atomic
 def identify_worker(*, marketplace: str, external_id: str) -> Worker:
     """The worker a marketplace's id stands for; made on first sight, once, however many requests meet."""
-    known = known_worker(marketplace, external_id)
-    if known is not None:
-        return known
+    return known_worker(marketplace, external_id) or _new_worker(marketplace, external_id)
+
+
+@transaction.atomic
+def _new_worker(marketplace: str, external_id: str) -> Worker:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{marketplace}:{external_id}"])
     known = known_worker(marketplace, external_id)
@@ -171,6 +182,7 @@ def _hand_out(batch: Batch, worker: Worker) -> Lease | None:
     slot = (claim(FREE_OF_HELD_HITS, key) if held else None) or claim(free, key)
     if slot is None:
         return None
+    slot.hit.batch = batch
     former = next((lease for lease in held if lease.hit_id == slot.hit_id), None)
     return _renew(former, slot) if former is not None else _lease(slot, worker)
 
@@ -178,10 +190,8 @@ def _hand_out(batch: Batch, worker: Worker) -> Lease | None:
 def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
     """What this person holds or held of the batch and has not handed in. One thing at a time for each person: two tabs
     opened at once get the same HIT."""
-    Worker.objects.select_for_update().get(pk=worker.pk)
-    open_leases = Lease.objects.filter(batch=batch, worker=worker).exclude(state=Lease.State.SUBMITTED).order_by("id")
-    related = ("hit__batch__settings", "worker__identity", "slot")
-    return list(open_leases.select_for_update(of=("self",)).select_related(*related))
+    WORKER_TO_LOCK.get(pk=worker.pk)
+    return OPEN_LEASES_TO_LOCK.all(batch=batch.pk, worker=worker.pk)
 
 
 def _lease(slot: Slot, worker: Worker) -> Lease:
@@ -260,18 +270,21 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
     it. Raises AlreadySubmitted for a second answer under another key, and for the key of an answer to something else.
     """
     # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
-    Worker.objects.select_for_update().get(pk=lease.worker_id)
-    locked = Lease.objects.select_for_update(of=("self",)).select_related("hit__batch", "slot").get(pk=lease.pk)
+    WORKER_TO_LOCK.get(pk=lease.worker_id)
+    locked = LEASE_TO_LOCK.get(pk=lease.pk)
+    locked.hit = lease.hit
     if locked.state == Lease.State.SUBMITTED:
         return _stored(locked, idempotency_key), False
-    if Submission.objects.filter(idempotency_key=idempotency_key).exists():
+    if SUBMISSION_OF_KEY.first(key=idempotency_key) is not None:
         raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
-    slot = locked.slot or (claim(FREE_OF_HIT, {"hit": locked.hit_id}) if locked.takes_slot else None)
+    slot = locked.slot_id
+    if slot is None and locked.takes_slot:
+        slot = _pk(claim(FREE_OF_HIT, {"hit": locked.hit_id}))
     submission = Submission.objects.create(
         hit=locked.hit,
         worker_id=locked.worker_id,
         lease=locked,
-        slot=slot,
+        slot_id=slot,
         settings_id=locked.hit.batch.settings_id,
         state=_first_state(locked, slot),
         answer=answer,
@@ -280,14 +293,18 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
     )
     Lease.objects.filter(pk=locked.pk).update(state=Lease.State.SUBMITTED, slot=None)
     if slot is not None:
-        Slot.objects.filter(pk=slot.pk).update(state=Slot.State.FILLED)
+        Slot.objects.filter(pk=slot).update(state=Slot.State.FILLED)
     return submission, True
 
 
-def _first_state(lease: Lease, slot: Slot | None) -> str:
+def _pk(slot: Slot | None) -> int | None:
+    return None if slot is None else slot.pk
+
+
+def _first_state(lease: Lease, slot: int | None) -> str:
     if not lease.takes_slot:
         return Submission.State.PROVISIONAL  # until the marketplace confirms it
-    return Submission.State.CONFIRMED if slot else Submission.State.SURPLUS
+    return Submission.State.SURPLUS if slot is None else Submission.State.CONFIRMED
 
 
 def fill_free_slot(submission: Submission, **changed: object) -> None:

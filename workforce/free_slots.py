@@ -4,6 +4,7 @@ import time
 
 from django.db import connection, transaction
 
+from catalog.reads import Given, Prepared
 from workforce.models import Slot
 
 # How long a hand-out may wait for others' hand-outs before it says that there is no work.
@@ -36,6 +37,7 @@ FREE_FOR_STRANGER = """
     )
     ORDER BY slot.hit_id, slot.number LIMIT 1
 """
+SLOT = Prepared(lambda: Slot.objects.select_related("hit").filter(pk=Given("pk")))
 
 
 def claim(query: str, key: dict[str, int]) -> Slot | None:
@@ -45,7 +47,7 @@ def claim(query: str, key: dict[str, int]) -> Slot | None:
     give_up = time.monotonic() + LONGEST_WAIT_SECONDS
     while slot_id is None and _first(query, key) is not None and time.monotonic() < give_up:
         slot_id = _attempt(query + " FOR UPDATE OF slot", key)
-    return None if slot_id is None else Slot.objects.select_related("hit__batch__settings").get(pk=slot_id)
+    return None if slot_id is None else SLOT.get(pk=slot_id)
 
 
 def _attempt(query: str, key: dict[str, int]) -> int | None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from catalog.reads import now
+from catalog.reads import Given, Prepared, now
 from workforce import framed
 from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
 from workforce.assignments.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
@@ -18,7 +18,7 @@ from workforce.assignments.ids import BadAddress
 from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
 from workforce.marketplaces.link import PROLIFIC_QUERY, NoParticipant, external_id
 from workforce.models import HIT, Assignment, Batch, Lease
-from workforce.reads import known_worker, n_done
+from workforce.reads import known_worker, n_done, running_lease
 
 TOKEN_SALT = "workforce.work_token"
 # What a page's idempotency key looks like. Made once per load; bound to the lease before it is stored.
@@ -48,6 +48,9 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     NotYetPublished: (503, "One moment"),
 }
 RETRY_SECONDS = 3
+LEASE_OF_TOKEN = Prepared(
+    lambda: Lease.objects.filter(public_id=Given("public_id"), hit=Given("hit")).select_related("worker__identity")
+)
 
 Show = Callable[[HttpRequest, Lease], HttpResponse]
 Take = Callable[[HttpRequest, Lease, Mapping], HttpResponse | None]
@@ -79,6 +82,9 @@ def _look_from_a_frame(request: HttpRequest, hit: HIT, show: Show) -> HttpRespon
 
 def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
     participant = external_id(request.GET)
+    running = running_lease(hit, participant)
+    if running is not None:
+        return show(request, running)
     worker = known_worker(hit.batch.marketplace, participant)
     if worker is None:
         raise NotHandedOut("This piece of work was not given to you. Open the study's own address to get yours.")
@@ -90,7 +96,7 @@ def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
 
 def _hand_in(request: HttpRequest, hit: HIT, take: Take) -> HttpResponse:
     sent = sent_fields(request)
-    lease = lease_of_token(str(sent.get("token", "")), hit.public_id)
+    lease = lease_of_token(str(sent.get("token", "")), hit)
     try:
         asked_again = take(request, lease, sent)
     except AlreadySubmitted:
@@ -159,16 +165,15 @@ def work_token(lease: Lease) -> str:
     return signing.Signer(salt=TOKEN_SALT).sign("/".join(bound_to))
 
 
-def lease_of_token(token: str, hit_public_id: str) -> Lease:
+def lease_of_token(token: str, hit: HIT) -> Lease:
     """The lease a token was made for, if that lease is on this HIT, with the assignment that it was made for.
 
     Raises ForeignToken for a token that is forged, or of another HIT, or of an assignment that is long over.
     """
     try:
         lease_id, _, assignment_id = signing.Signer(salt=TOKEN_SALT).unsign(token).partition("/")
-        lease = Lease.objects.select_related("hit__batch__settings", "worker__identity").get(
-            public_id=lease_id, hit__public_id=hit_public_id
-        )
+        lease = LEASE_OF_TOKEN.get(public_id=lease_id, hit=hit.pk)
+        lease.hit = hit
         if not lease.takes_slot:
             lease.assignment = lease.assignments.get(external_id=assignment_id)
             if lease.expires_at + LISTED_WITHIN < now():

@@ -6,11 +6,12 @@ import hmac
 from datetime import timedelta
 from functools import lru_cache
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.crypto import salted_hmac
 
 from catalog.models import Dataset
-from catalog.reads import now
+from catalog.reads import Given, Prepared, now
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
 
 HANDLE_SALT = "workforce.image_handle"
@@ -22,6 +23,22 @@ PREVIEW_PREFIX = "preview-"
 TIME_OF_A_PREVIEW = timedelta(hours=1)
 # The pages of the task rooms, by the kind of batch: they stand a floor above and are known here by name only.
 TASK_PAGES = {Batch.Kind.CONTAINS: "contains-grid", Batch.Kind.CLASSIFY: "classify-form"}
+
+KNOWN_WORKER = Prepared(
+    lambda: Worker.objects.filter(
+        identity__marketplace=Given("marketplace"), identity__external_id=Given("participant")
+    )
+)
+RUNNING_LEASE = Prepared(
+    lambda: Lease.objects.filter(
+        worker__identity__marketplace=Given("marketplace"),
+        worker__identity__external_id=Given("participant"),
+        hit=Given("hit"),
+        state=Lease.State.ACTIVE,
+        expires_at__gt=Given("now"),
+    ).select_related("worker__identity")
+)
+N_DONE = "SELECT count(*) FROM workforce_lease WHERE batch_id = %s AND worker_id = %s AND state = 'submitted'"
 
 
 def image_handle(lease: Lease, image_public_id: str) -> str:
@@ -64,12 +81,25 @@ def lease_of_page(public_id: str) -> Lease | None:
 
 def known_worker(marketplace: str, participant: str) -> Worker | None:
     """Whom a marketplace's id stands for, if they have been here."""
-    return Worker.objects.filter(identity__marketplace=marketplace, identity__external_id=participant).first()
+    return KNOWN_WORKER.first(marketplace=marketplace, participant=participant)
+
+
+def running_lease(hit: HIT, participant: str) -> Lease | None:
+    """The lease under which this person works on this HIT, if it has not run out. Locks nothing: it is only looked at.
+    """
+    lease = RUNNING_LEASE.first(
+        marketplace=hit.batch.marketplace, participant=participant, hit=hit.pk, now=now()
+    )
+    if lease is not None:
+        lease.hit = hit
+    return lease
 
 
 def n_done(batch: Batch, worker_id: int) -> int:
     """How many HITs of the batch this person has handed in."""
-    return Lease.objects.filter(batch=batch, worker_id=worker_id, state=Lease.State.SUBMITTED).count()
+    with connection.cursor() as cursor:
+        cursor.execute(N_DONE, [batch.pk, worker_id])
+        return cursor.fetchone()[0]
 
 
 def share_is_done(batch: Batch, worker: Worker) -> bool:

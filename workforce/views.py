@@ -3,19 +3,27 @@
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
 
+from catalog.reads import Given, Prepared
 from workforce.actions import BatchClosed, identify_worker, take_lease
 from workforce.assignments.ids import BadAddress, submit_address, turn_in
 from workforce.marketplaces.link import NoParticipant, external_id
 from workforce.models import Batch, Lease, MarketplaceHIT, Worker
 from workforce.pages import join_address
 from workforce.reads import TASK_PAGES, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
+
+BATCH = Prepared(
+    lambda: Batch.objects.select_related("settings").filter(
+        # Replayed batches hold other people's work from elsewhere: nobody joins them.
+        public_id=Given("public_id"), marketplace=Batch.Marketplace.LINK
+    )
+)
 
 
 # Both pages are only read: without the exemption a POST would be asked for a cookie instead of told so.
@@ -82,8 +90,10 @@ def compensation(request: HttpRequest, made_id: str) -> HttpResponse:
 
 
 def _batch(batch_id: str) -> Batch:
-    # Replayed batches hold other people's work from elsewhere: nobody joins them.
-    return get_object_or_404(Batch, public_id=batch_id, marketplace=Batch.Marketplace.LINK)
+    found = BATCH.first(public_id=batch_id)
+    if found is None:
+        raise Http404(f"no batch {batch_id}")
+    return found
 
 
 def _task_page(batch: Batch, lease: Lease, participant: str) -> str:

@@ -125,19 +125,19 @@ def test_marking_a_dataset_for_aggregation_touches_no_other(lease):
 
 
 def test_a_work_token_leads_back_to_its_lease(lease):
-    assert lease_of_token(work_token(lease), lease.hit.public_id) == lease
+    assert lease_of_token(work_token(lease), lease.hit) == lease
 
 
 @pytest.mark.parametrize("forge", [lambda t: t + "x", lambda t: "x" + t, lambda t: t.split(":")[0], lambda t: ""])
 def test_a_forged_work_token_is_refused(lease, forge):
     with pytest.raises(ForeignToken, match="not valid"):
-        lease_of_token(forge(work_token(lease)), lease.hit.public_id)
+        lease_of_token(forge(work_token(lease)), lease.hit)
 
 
 def test_a_token_of_another_hit_is_refused(lease):
     (other,) = make_hits()
     with pytest.raises(ForeignToken):
-        lease_of_token(work_token(lease), other.public_id)
+        lease_of_token(work_token(lease), other)
 
 
 def test_a_pseudonym_is_steady_within_a_dataset_and_differs_between_two(lease):
