@@ -5,11 +5,11 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.core.paginator import Page, Paginator
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from workforce.marketplaces import mturk
 from workforce.marketplaces.costs import asks_for_masters, fee_of
-from workforce.models import LedgerEntry, MarketplaceHIT, Terms
+from workforce.models import LedgerEntry, ListedAssignment, MarketplaceHIT, Terms
 
 MOST_HITS, SECONDS, CALLS_A_HIT = 100, 8, 2
 
@@ -28,16 +28,20 @@ class Compared:
 
 
 def compare(terms: Terms, number: str) -> tuple[Page, list[Compared]]:
-    """A page of the HITs of a batch that are on the marketplace, as many as can be asked about in a few seconds.
+    """A page of the HITs that something was handed in of, as many as can be asked about in a few seconds.
 
     Raises mturk.EndpointError.
     """
     per_page = min(MOST_HITS, max(1, settings.MTURK["calls_per_second"] * SECONDS // CALLS_A_HIT))
-    there = terms.marketplace_hits.exclude(external_id=None).select_related("terms").order_by("pk")
-    page = Paginator(there, per_page).get_page(number)
+    worked_on = terms.marketplace_hits.filter(Q(n_handed_in__gt=0) | Exists(_listed()), external_id__isnull=False)
+    page = Paginator(worked_on.select_related("terms").order_by("pk"), per_page).get_page(number)
     booked = LedgerEntry.objects.filter(listed__marketplace_hit__in=[made.pk for made in page]).order_by()
     ours = dict(booked.values_list("listed__marketplace_hit").annotate(Sum("amount")))
     return page, [Compared(made, ours.get(made.pk, Decimal(0)), _paid_there(made)) for made in page]
+
+
+def _listed() -> QuerySet[ListedAssignment]:
+    return ListedAssignment.objects.filter(marketplace_hit=OuterRef("pk"))
 
 
 def _paid_there(made: MarketplaceHIT) -> Decimal:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from annotation_site.management.commands.publish import DAY, HOUR, KEYWORDS, MINUTE, WORDS
 from annotation_site.paying.reads import proposed_reward
-from workforce.marketplaces.costs import CENT, Preview
+from workforce.marketplaces.costs import CENT, Preview, fee_of
 from workforce.models import Batch, Terms
 from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS
 from workforce.offers.publishing import preview_of
@@ -72,6 +72,11 @@ class PublishForm(forms.Form):
         """What these terms cost; None while the reward is none."""
         reward = self.cleaned_data.get("reward") if self.is_bound else self.initial["reward"]
         return reward and preview_of(self.batch, reward)
+
+    @property
+    def fee(self) -> Decimal:
+        """On one reward; HITs of ours have nine assignments at most."""
+        return fee_of(self.cleaned_data["reward"] if self.is_bound else self.initial["reward"])
 
     @property
     def spending_cap(self) -> Decimal:

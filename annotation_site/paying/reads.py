@@ -64,7 +64,7 @@ def proposed_reward(batch: Batch) -> Proposed:
         seconds = _seconds_expected(batch)
         basis = f"Nobody did work like this here yet; {seconds:.0f} seconds are assumed"
     reward = pay_for(seconds)
-    return Proposed(reward, f"{basis}: ${reward} comes to ${TARGET_WAGE} an hour.")
+    return Proposed(reward, f"{basis}; at ${TARGET_WAGE} an hour that is ${reward}, rounded up.")
 
 
 def pay_for(seconds: float) -> Decimal:
@@ -77,7 +77,9 @@ def pay_for(seconds: float) -> Decimal:
 
 
 def _seconds_taken(batch: Batch) -> list[float]:
-    alike = Submission.objects.filter(hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind)
+    # What nobody confirmed, a forger may have sent.
+    sure = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
+    alike = Submission.objects.filter(hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure)
     found = alike.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at")
     return [max(1.0, (end - begin).total_seconds()) for end, begin in found[:ANSWERS_LOOKED_AT]]
 
@@ -168,9 +170,13 @@ def progress_of(terms: Terms) -> Progress:
         in_hands=Lease.objects.filter(batch=terms.batch_id, state=Lease.State.ACTIVE, expires_at__gt=now()).count(),
         unconfirmed=of_batch.filter(state=Submission.State.PROVISIONAL, listed=None).count(),
         orphaned=Assignment.objects.filter(lease__batch=terms.batch_id, outcome="orphaned").count(),
-        findings=Counter(listed.values_list("finding", flat=True)),
-        statuses=Counter(listed.values_list("status", flat=True)),
+        findings=_counts(listed, "finding"),
+        statuses=_counts(listed, "status"),
     )
+
+
+def _counts(rows: QuerySet, field: str) -> Counter:
+    return Counter(dict(rows.order_by().values_list(field).annotate(n=Count("pk"))))
 
 
 def terms_of_dataset(dataset: Dataset) -> list[Terms]:
@@ -197,7 +203,7 @@ class Calls:
 def calls_of(terms: Terms) -> Calls:
     """Of the batch, and of the qualifications that all batches share."""
     of_batch = Call.objects.filter(Q(batch=terms.batch_id) | Q(batch=None))
-    states = Counter(of_batch.values_list("state", flat=True))
+    states = _counts(of_batch, "state")
     open_calls = of_batch.filter(state__in=["waiting", "unsure"])
     oldest = open_calls.order_by("next_try").values_list("next_try", flat=True).first()
     late = None if oldest is None or now() - oldest < SENT_WITHIN else now() - oldest

@@ -12,7 +12,7 @@ from django.test import Client
 
 from annotation_site.paying import actions, reads
 from catalog.reads import now
-from tests.factories import make_lease, staff_client, unique, worker_client
+from tests.factories import make_form, make_lease, staff_client, unique, worker_client
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.workforce.mturk_study import (
     ask,
@@ -102,7 +102,7 @@ def test_the_proposed_terms_and_their_cost_are_shown_before_anything_is_sent(mar
     reward = reads.proposed_reward(batch).reward
     assert f"Rewards ${20 * reward}" in said
     assert "From ten assignments on a HIT costs the double fee" in said
-    assert "Available $10000.00" in said
+    assert "Available $10,000.00" in said
     assert marketplace.url in page.content.decode()
     assert not Call.objects.exists()
 
@@ -233,7 +233,7 @@ def test_the_page_of_a_batch_tells_progress_money_wage_and_people_by_pseudonym(p
     assert "HITs there 1 of 1, 1 over" in said
     assert "Confirmed 1" in said
     assert "Spent $0.12 and promised: $0.12 of at most $5.00" in said
-    assert "half of 1 or more" in said
+    assert "median of 1;" in said
     assert pseudonym(terms.batch.dataset, paid.worker_id) in said
     raw = WorkerIdentity.objects.get(worker=paid.worker_id).external_id
     assert raw not in page.content.decode()
@@ -437,6 +437,23 @@ def test_a_decision_without_the_token_of_its_page_is_refused(paid):
     forged.cookies = signed_in.cookies
     for address in (*addresses(paid), f"/setup/publish/{paid.marketplace_hit.terms.batch_id}/"):
         assert forged.post(address, {"reason": REASON, "amount": "1"}).status_code == 403
+
+
+def test_a_batch_of_forms_is_proposed_with_words_of_its_own(marketplace, client):  # noqa: F811
+    form = make_form(n_slots=2)
+    said = client.get(f"/setup/publish/{form.hit.batch_id}/").content.decode()
+    assert 'value="What is in the photograph?"' in said
+    assert "2 assignments in 1 HITs" in said
+
+
+def test_the_grids_page_leads_to_publishing_and_then_to_the_money(marketplace, client):  # noqa: F811
+    batch = grids_to_publish(1)
+    address = f"/setup/grids/{batch.dataset.name}/"
+    assert f'href="/setup/publish/{batch.pk}/"' in client.get(address).content.decode()
+    publish(client, batch, agreed="0.24")
+    page = client.get(address).content.decode()
+    assert f'href="/setup/publish/{batch.pk}/"' not in page
+    assert "Its progress and money" in page
 
 
 def test_the_tab_leads_there_from_every_page_of_a_dataset(client):

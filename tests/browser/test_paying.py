@@ -1,0 +1,92 @@
+"""A researcher publishes a batch in a browser, watches it being worked on and paid, and gives a bonus."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from playwright.sync_api import Page, expect
+
+from tests.factories import unique
+from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
+from tests.workforce.mturk_study import ask, grids_to_publish, hits_of, send_until_quiet, settle, work
+from workforce.models import LedgerEntry, Terms
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "a long pass phrase"
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    cache.clear()
+
+
+def sign_in(page: Page, address: str) -> None:
+    name = unique("rosa")
+    get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
+    page.goto(address)
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def check_fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize(("with_script", "width"), [(True, 1280), (False, 390)])
+def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
+    with_script, width, site, marketplace, open_page,  # noqa: F811
+):  # fmt: skip
+    batch = grids_to_publish(2, n_slots=1)
+    page = open_page(java_script_enabled=with_script, viewport={"width": width, "height": 800})
+    sign_in(page, f"{site}/setup/marketplace/{batch.dataset.name}/")
+    expect(page.get_by_role("region", name="The account")).to_contain_text("$10,000.00")
+    check_fits(page)
+    page.get_by_role("link", name=f"Publish batch {batch.pk}").click()
+    expect(page.get_by_role("table", name="What it costs")).to_contain_text("2 assignments in 2 HITs")
+    check_fits(page)
+    assert not Terms.objects.exists()
+    page.get_by_role("button", name="Publish for $").click()
+    expect(page.get_by_role("status")).to_contain_text(f"Batch {batch.pk} is being published")
+    send_until_quiet()
+    terms = Terms.objects.get()
+    work(marketplace, hits_of(terms)[0])
+    settle()
+    ask()
+
+    if not with_script:
+        page.reload()
+    spent = sum(entry.amount for entry in LedgerEntry.objects.all())
+    expect(page.get_by_role("region", name="Money")).to_contain_text(f"Spent${spent}")
+    expect(page.get_by_role("region", name="Batch")).to_contain_text("1 approved")
+    check_fits(page)
+    page.get_by_role("link", name=re.compile("^Bonus")).click()
+    check_fits(page)
+    page.get_by_label("Bonus in dollars").fill("0.05")
+    page.get_by_label("Reason").fill("For your care.")
+    page.get_by_role("button", name="Give the bonus").click()
+    expect(page.get_by_role("status")).to_contain_text("A bonus of $0.05")
+    send_until_quiet()
+    page.get_by_role("link", name="Compare both ledgers").click()
+    expect(page.get_by_role("status")).to_contain_text("Equal to the cent")
+    check_fits(page)
+
+
+def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketplace, open_page):  # noqa: F811
+    batch = grids_to_publish(1, n_slots=10)
+    page = open_page()
+    sign_in(page, f"{site}/setup/publish/{batch.pk}/")
+    reward = page.get_by_label("Reward in dollars")
+    reward.fill("0.001")
+    page.get_by_role("button", name="Work out the cost").click()
+    expect(reward).to_have_attribute("aria-invalid", "true")
+    open_page.problems.clear()  # the browser reports the refusal's status as an error
+    reward.fill("0.50")
+    page.get_by_role("button", name="Work out the cost").click()
+    expect(page.get_by_role("button", name="Publish for $6.00")).to_be_visible()
+    expect(page.get_by_text("would be $2.00")).to_be_visible()
+    reward.fill("0.60")
+    page.get_by_role("button", name="Publish for $6.00").click()
+    expect(page.get_by_role("alert")).to_contain_text("another than the one you agreed to")
+    assert not Terms.objects.exists()
