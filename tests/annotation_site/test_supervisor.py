@@ -158,7 +158,7 @@ def test_the_first_start_prints_a_marketplace_whose_keys_and_worker_are_good_the
     token = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', form)[1]
     sent = urllib.parse.urlencode({"name": name, "password": password, "csrfmiddlewaretoken": token}).encode()
     page = browser.open(f"{address}/sign-in/", sent, timeout=30)
-    assert page.url == f"{address}/work/" and "Sign out" in page.read().decode()
+    assert page.url == f"{address}/hits/" and "Sign out" in page.read().decode()
     for kept in ("requester_keys", "worker_password", "marketplace_secret_key"):
         assert (site.state / kept).stat().st_mode & 0o777 == 0o600
 

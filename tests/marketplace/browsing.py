@@ -45,9 +45,9 @@ def directives(page: HttpResponse) -> dict[str, str]:
 
 def accept_on_page(client: Client, hit, **fields: str) -> Assignment:
     group = hit.hit_type.group_id
-    answer = client.post(f"/work/groups/{group}/accept/", {"hit": hit.public_id} | fields)
+    answer = client.post(f"/groups/{group}/accept/", {"hit": hit.public_id} | fields)
     assert answer.status_code == 302, text_of(answer)
-    return Assignment.objects.get(public_id=answer.headers["Location"].split("/")[3])
+    return Assignment.objects.get(public_id=answer.headers["Location"].split("/")[2])
 
 
 def hand_in_form(assignment_id: str, client: Client | None = None, **fields: str) -> HttpResponse:

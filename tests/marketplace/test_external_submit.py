@@ -43,7 +43,7 @@ def test_a_form_is_stored_field_by_field_and_leads_on():
     assert answers(assignment) == [("label", "cat"), ("label", "dog"), ("note", "a < b & c\r\nü"), ("empty", None)]
     assert assignment.status == "Submitted"
     page = stranger().get(answer.headers["Location"])
-    assert f'href="/work/tasks/{assignment.public_id}/" target="_top"' in page.content.decode()
+    assert f'href="/tasks/{assignment.public_id}/" target="_top"' in page.content.decode()
     assert directives(page)["frame-ancestors"] == "'self'"
 
 

@@ -98,7 +98,7 @@ def test_a_worker_previews_accepts_answers_goes_on_and_is_paid(lab, tasks, worke
     check_fits(page)
     first = page.url
     answer(page, "a cat")
-    page.wait_for_url(lambda url: url.partition("?")[0] != first.partition("?")[0] and "/work/tasks/" in url)
+    page.wait_for_url(lambda url: url.partition("?")[0] != first.partition("?")[0] and "/tasks/" in url)
     expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
     page.get_by_label("accept the next").uncheck()
     answer(page, "a dog")
@@ -195,7 +195,7 @@ def test_a_frame_of_a_fixed_height_has_it_and_one_of_none_fills_the_window(lab, 
     page = open_page(viewport={"width": 390, "height": 800})
     sign_in(page, worker)
     for title, least, most in (("Fixed", 1234, 1234), ("Filling", 600, 800)):
-        page.goto("/work/?q=" + title)
+        page.goto("/hits/?q=" + title)
         page.get_by_role("button", name="Accept and work").click()
         expect(page.locator("#task")).to_be_visible()
         assert least <= page.locator("#task").bounding_box()["height"] <= most, title

@@ -42,10 +42,10 @@ def test_the_list_names_reward_time_requester_and_how_many_are_left(client):
     kind = make_hit_type(make_requester(), title="Cats & dogs", reward_cents=105, assignment_seconds=5400)
     for _ in range(3):
         make_hit(kind)
-    said = text_of(client.get("/work/"))
+    said = text_of(client.get("/hits/"))
     for words in ("Cats & dogs", "$1.05", kind.requester.name, "3 HITs left for you", "1 hour 30 minutes allowed"):
         assert words in said
-    assert "There are no HITs for you" in text_of(at_work(blocked_by(kind.requester)).get("/work/"))
+    assert "There are no HITs for you" in text_of(at_work(blocked_by(kind.requester)).get("/hits/"))
 
 
 def blocked_by(requester):
@@ -62,7 +62,7 @@ def test_the_list_is_searched_and_ordered(client):
     make_hit(make_hit_type(requester, title="Owls", reward_cents=90, requirements=masters))
 
     def titles(query: str) -> list[str]:
-        page = client.get(f"/work/?{query}").content.decode()
+        page = client.get(f"/hits/?{query}").content.decode()
         return re.findall(r'<h2><a href="[^"]+">([^<]+)</a></h2>', page)
 
     assert titles("") == ["Owls", "Birds and cats", "Dogs", "Cats"]
@@ -71,7 +71,7 @@ def test_the_list_is_searched_and_ordered(client):
     assert titles("reward=0.20&mine=on") == ["Birds and cats", "Dogs"]
     assert titles("order=nonsense&reward=much&q=") == titles("")
     assert titles("q=zebra") == []
-    assert "Show all" in text_of(client.get("/work/?q=zebra"))
+    assert "Show all" in text_of(client.get("/hits/?q=zebra"))
 
 
 def test_text_of_requesters_is_text_whatever_it_holds(client):
@@ -83,7 +83,7 @@ def test_text_of_requesters_is_text_whatever_it_holds(client):
         requester=requester, worker=make_worker(), subject=evil, text=evil, sent_at=HIT.objects.get().created_at
     )
     reader = at_work(Message.objects.get().worker)
-    for page in (client.get("/work/"), client.get(f"/work/groups/{kind.group_id}/"), reader.get("/account/messages/")):
+    for page in (client.get("/hits/"), client.get(f"/groups/{kind.group_id}/"), reader.get("/account/messages/")):
         assert page.status_code == 200
         assert "<script>alert" not in page.content.decode() and "<img src=x" not in page.content.decode()
         assert 'href="javascript' not in page.content.decode()
@@ -94,7 +94,7 @@ def test_text_of_requesters_is_text_whatever_it_holds(client):
 
 def test_a_preview_shows_the_task_in_a_frame_and_tells_it_nothing_of_the_worker(client, worker):
     hit = make_hit()
-    page = client.get(f"/work/groups/{hit.hit_type.group_id}/")
+    page = client.get(f"/groups/{hit.hit_type.group_id}/")
     assert frame_of(page).endswith(f"&assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&hitId={hit.public_id}")
     assert worker.public_id not in frame_of(page)
     assert directives(page)["frame-src"] == "https://lab.example 'self'"
@@ -111,8 +111,8 @@ def test_who_does_not_qualify_reads_why_and_cannot_accept(client, worker):
          "LocaleValues": [{"Country": "US"}, {"Country": "CA"}]},
     ]  # fmt: skip
     hit = make_hit(make_hit_type(requester, requirements=needs))
-    address = f"/work/groups/{hit.hit_type.group_id}/"
-    assert "You do not qualify yet" in text_of(client.get("/work/"))
+    address = f"/groups/{hit.hit_type.group_id}/"
+    assert "You do not qualify yet" in text_of(client.get("/hits/"))
     page = client.get(address)
     said = text_of(page)
     assert "not met Trained: more than 80" in said and "met Location: one of US, CA (yours: US)" in said
@@ -133,11 +133,11 @@ def test_guards_against_preview_and_discovery_hide_the_frame_and_the_group(clien
         needs = [{"QualificationTypeId": system.MASTERS[0], "Comparator": "Exists", "ActionsGuarded": guarded}]
         return make_hit(make_hit_type(make_requester(), requirements=needs)).hit_type
 
-    page = client.get(f"/work/groups/{kind('PreviewAndAccept').group_id}/")
+    page = client.get(f"/groups/{kind('PreviewAndAccept').group_id}/")
     assert page.status_code == 200 and "<iframe" not in page.content.decode()
     hidden = kind("DiscoverPreviewAndAccept").group_id
-    assert client.get(f"/work/groups/{hidden}/").status_code == 404
-    assert client.post(f"/work/groups/{hidden}/accept/").status_code == 404
+    assert client.get(f"/groups/{hidden}/").status_code == 404
+    assert client.post(f"/groups/{hidden}/accept/").status_code == 404
 
 
 def test_a_qualification_that_everybody_gets_is_there_at_once(client, worker):
@@ -175,7 +175,7 @@ def test_accepting_leads_to_the_task_which_names_the_assignment(client, worker):
     hit = make_hit()
     assignment = accept_on_page(client, hit)
     assert (assignment.hit, assignment.worker) == (hit, worker)
-    page = client.get(f"/work/tasks/{assignment.public_id}/")
+    page = client.get(f"/tasks/{assignment.public_id}/")
     address = frame_of(page)
     assert f"assignmentId={assignment.public_id}" in address and f"workerId={worker.public_id}" in address
     assert "turkSubmitTo=http%3A%2F%2F127.0.0.1%3A8100" in address
@@ -186,7 +186,7 @@ def test_accepting_leads_to_the_task_which_names_the_assignment(client, worker):
 def test_the_frame_is_as_high_as_the_hit_says_or_fills_the_window(client):
     fills = make_hit()
     fixed = make_hit(question=fills.question.replace("<FrameHeight>0", "<FrameHeight>650"))
-    pages = [client.get(f"/work/groups/{hit.hit_type.group_id}/").content.decode() for hit in (fills, fixed)]
+    pages = [client.get(f"/groups/{hit.hit_type.group_id}/").content.decode() for hit in (fills, fixed)]
     assert 'class="task fills"' in pages[0] and "height=" not in re.search("<iframe[^>]*>", pages[0])[0]
     assert 'class="task" ' in pages[1] and ' height="650"' in pages[1]
 
@@ -196,18 +196,18 @@ def test_if_the_previewed_hit_is_gone_another_of_the_group_is_accepted(client):
     previewed, other = make_hit(kind), make_hit(kind)
     accept_hit(worker=make_worker(), hit=previewed)
     assert accept_on_page(client, previewed).hit == other
-    answer = client.post(f"/work/groups/{kind.group_id}/accept/", {"hit": "no such hit"})
+    answer = client.post(f"/groups/{kind.group_id}/accept/", {"hit": "no such hit"})
     assert answer.status_code == 409 and "no more HITs in this group" in text_of(answer)
 
 
 def test_a_returned_hit_leaves_the_queue_and_its_page(client):
     hit = make_hit()
     assignment = accept_on_page(client, hit)
-    address = f"/work/tasks/{assignment.public_id}/"
-    assert hit.hit_type.title in text_of(client.get("/work/queue/"))
+    address = f"/tasks/{assignment.public_id}/"
+    assert hit.hit_type.title in text_of(client.get("/queue/"))
     answer = client.post(f"{address}return/", follow=True)
     assert "is returned" in text_of(answer)
-    assert "nothing in work" in text_of(client.get("/work/queue/"))
+    assert "nothing in work" in text_of(client.get("/queue/"))
     gone = client.get(address)
     assert gone.status_code == 404 and "Not in your queue" in text_of(gone)
     assert client.post(f"{address}return/").status_code == 404
@@ -216,21 +216,21 @@ def test_a_returned_hit_leaves_the_queue_and_its_page(client):
 def test_what_ran_out_of_time_is_not_shown_even_before_it_is_swept_away(client):
     assignment = accept_on_page(client, make_hit())
     Assignment.objects.filter(pk=assignment.pk).update(deadline=assignment.accepted_at)
-    assert client.get(f"/work/tasks/{assignment.public_id}/").status_code == 404
-    assert "nothing in work" in text_of(client.get("/work/queue/"))
+    assert client.get(f"/tasks/{assignment.public_id}/").status_code == 404
+    assert "nothing in work" in text_of(client.get("/queue/"))
 
 
 def test_nobody_sees_or_returns_what_somebody_else_has(client):
     theirs = accept_hit(worker=make_worker(), hit=make_hit())
-    assert client.get(f"/work/tasks/{theirs.public_id}/").status_code == 404
-    assert client.post(f"/work/tasks/{theirs.public_id}/return/").status_code == 404
+    assert client.get(f"/tasks/{theirs.public_id}/").status_code == 404
+    assert client.post(f"/tasks/{theirs.public_id}/return/").status_code == 404
     theirs.refresh_from_db()
     assert theirs.status == "Pending"
 
 
 def test_what_is_handed_in_cannot_be_returned(client, worker):
     done = hand_in(make_hit(), worker)
-    answer = client.post(f"/work/tasks/{done.public_id}/return/")
+    answer = client.post(f"/tasks/{done.public_id}/return/")
     assert answer.status_code == 409 and "handed in already" in text_of(answer)
 
 
@@ -238,13 +238,13 @@ def test_after_handing_in_the_next_hit_is_one_press_away(client, worker):
     kind = make_hit_type(make_requester())
     first, second = make_hit(kind), make_hit(kind)
     done = hand_in(first, worker)
-    page = client.get(f"/work/tasks/{done.public_id}/?auto=1")
+    page = client.get(f"/tasks/{done.public_id}/?auto=1")
     assert "Handed in" in text_of(page) and "Accept the next HIT" in text_of(page)
     assert f'data-after="{done.public_id}"' in page.content.decode()
-    answer = client.post(f"/work/groups/{kind.group_id}/accept/", {"auto": "1"})
+    answer = client.post(f"/groups/{kind.group_id}/accept/", {"auto": "1"})
     assert answer.headers["Location"].endswith("/?auto=1")
     assert second.assignments.get().worker == worker
-    page = client.get(f"/work/tasks/{done.public_id}/")
+    page = client.get(f"/tasks/{done.public_id}/")
     assert "No HIT of this group is left" in text_of(page) and "Go on with what is in your queue (1)" in text_of(page)
 
 
@@ -287,7 +287,7 @@ def test_messages_are_new_until_they_are_said_to_be_read(client, worker):
     requester = make_requester()
     approve_assignment(assignment=hand_in(make_hit(make_hit_type(requester)), worker))
     notify_workers(requester=requester, workers=[worker], subject="New grids", text="Two lines\nof text")
-    assert "Messages 1 new" in text_of(client.get("/work/"))
+    assert "Messages 1 new" in text_of(client.get("/hits/"))
     said = text_of(client.get("/account/messages/"))
     assert "New grids" in said and requester.name in said
     assert worker.messages.get().read_at is None
@@ -297,7 +297,7 @@ def test_messages_are_new_until_they_are_said_to_be_read(client, worker):
     assert worker.messages.get().read_at is None
     client.post("/account/messages/read/", {"newest": newest})
     assert worker.messages.get().read_at
-    assert "1 new" not in text_of(client.get("/work/"))
+    assert "1 new" not in text_of(client.get("/hits/"))
     assert "New grids" not in text_of(at_work(make_worker()).get("/account/messages/"))
 
 
@@ -332,7 +332,7 @@ def test_no_page_but_the_sign_in_is_for_strangers():
         answer = stranger().get(address)
         assert answer.status_code in (302, 405), address
         if answer.status_code == 302:
-            assert answer.headers["Location"].startswith(("/sign-in/", "/work/")), address
+            assert answer.headers["Location"].startswith(("/sign-in/", "/hits/")), address
 
 
 def test_looking_changes_nothing(client, worker):
@@ -343,7 +343,7 @@ def test_looking_changes_nothing(client, worker):
         for known in (hit.hit_type.group_id, done.public_id):
             client.get(address.replace("3NOBODYSIDNOBODYSID", known))
     assert snapshot() == before
-    assert client.get("/work/").status_code == 200
+    assert client.get("/hits/").status_code == 200
 
 
 def snapshot() -> list:
@@ -352,7 +352,7 @@ def snapshot() -> list:
 
 def test_pages_hold_no_script_or_style_of_their_own(client, worker):
     done = hand_in(make_hit(), worker)
-    for address in ("/work/", "/account/earnings/", "/account/password/", f"/work/tasks/{done.public_id}/"):
+    for address in ("/hits/", "/account/earnings/", "/account/password/", f"/tasks/{done.public_id}/"):
         page = client.get(address).content.decode()
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page), address
 
@@ -371,23 +371,23 @@ def test_pages_hold_no_script_or_style_of_their_own(client, worker):
 def test_the_frame_may_show_the_origin_of_the_hit_alone(client, origin, told):
     hit = make_hit()
     HIT.objects.filter(pk=hit.pk).update(question=hit.question.replace("https://lab.example/grid", origin))
-    assert directives(client.get(f"/work/groups/{hit.hit_type.group_id}/"))["frame-src"] == told
+    assert directives(client.get(f"/groups/{hit.hit_type.group_id}/"))["frame-src"] == told
 
 
 def test_further_origins_of_frames_are_a_setting(client, settings):
     settings.FRAME_ORIGINS = ["https://tasks.example"]
-    page = client.get(f"/work/groups/{make_hit().hit_type.group_id}/")
+    page = client.get(f"/groups/{make_hit().hit_type.group_id}/")
     assert directives(page)["frame-src"] == "https://lab.example 'self' https://tasks.example"
 
 
 def test_under_another_name_of_the_machine_pages_lead_to_their_origin():
-    answer = stranger(HTTP_HOST="localhost:8100").get("/work/?q=a")
-    assert answer.headers["Location"] == f"http://{HOST}/work/?q=a"
+    answer = stranger(HTTP_HOST="localhost:8100").get("/hits/?q=a")
+    assert answer.headers["Location"] == f"http://{HOST}/hits/?q=a"
     assert stranger(HTTP_HOST="localhost:8100").get("/livez").content == b"ok\n"
 
 
 def test_whoever_looks_at_the_endpoint_finds_the_work(client):
-    assert client.get("/").headers["Location"] == "/work/"
+    assert client.get("/").headers["Location"] == "/hits/"
     answer = stranger(enforce_csrf_checks=True).post("/", b"{}", content_type="application/x-amz-json-1.1")
     assert json.loads(answer.content)["__type"] == "UnknownOperationException"
     assert client.put("/").status_code == 405

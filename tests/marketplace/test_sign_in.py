@@ -28,10 +28,10 @@ def test_a_worker_signs_in_by_name_or_id_and_signs_out(anna):
     for name in (anna.name, anna.public_id):
         client = stranger()
         answer = try_to_sign_in(client, name, "one good password")
-        assert (answer.status_code, answer.headers["Location"]) == (302, "/work/")
-        assert anna.name in text_of(client.get("/work/"))
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/hits/")
+        assert anna.name in text_of(client.get("/hits/"))
         assert client.post("/sign-out/").status_code == 302
-        assert client.get("/work/").headers["Location"] == "/sign-in/?next=%2Fwork%2F"
+        assert client.get("/hits/").headers["Location"] == "/sign-in/?next=%2Fhits%2F"
 
 
 def test_who_comes_to_a_page_unsigned_is_led_back_to_it(anna):
@@ -46,7 +46,7 @@ def test_who_comes_to_a_page_unsigned_is_led_back_to_it(anna):
 @pytest.mark.parametrize("way", ["https://evil.example/", "//evil.example", "\\\\evil.example", "javascript:a()", ""])
 def test_nobody_is_led_to_another_site(anna, way):
     answer = try_to_sign_in(stranger(), anna.name, "one good password", next=way)
-    assert answer.headers["Location"] == "/work/"
+    assert answer.headers["Location"] == "/hits/"
 
 
 @pytest.mark.parametrize("name", ["anna", "", "\0", "x" * 5000])
@@ -138,14 +138,14 @@ def test_a_session_begins_anew_with_the_sign_in_and_is_over_for_good_afterwards(
     assert key != "prepared0by0somebody0else0abcdef"
     client.post("/sign-out/")
     client.cookies[given.SESSION_COOKIE_NAME] = key
-    assert client.get("/work/").status_code == 302
+    assert client.get("/hits/").status_code == 302
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one(anna):
     client = at_work(anna)
-    assert client.get("/work/").status_code == 200
+    assert client.get("/hits/").status_code == 200
     set_password(worker=anna, password="another good password")
-    assert client.get("/work/").status_code == 302
+    assert client.get("/hits/").status_code == 302
 
 
 def test_a_worker_changes_the_password_and_stays_signed_in(anna):
@@ -161,8 +161,8 @@ def test_a_worker_changes_the_password_and_stays_signed_in(anna):
         assert answer.status_code == 400 and said in text_of(answer)
     answer = here.post("/account/password/", {"old": "one good password", "new": new, "again": new})
     assert answer.status_code == 302
-    assert here.get("/work/").status_code == 200
-    assert elsewhere.get("/work/").status_code == 302
+    assert here.get("/hits/").status_code == 200
+    assert elsewhere.get("/hits/").status_code == 302
     assert try_to_sign_in(stranger(), anna.name, new).status_code == 302
 
 
@@ -173,7 +173,7 @@ def test_forms_of_other_sites_change_nothing(anna):
         assert answer.status_code == 403
         assert "open the page again" in text_of(answer)
     assert try_to_sign_in(stranger(enforce_csrf_checks=True), anna.name, "one good password").status_code == 403
-    assert client.get("/work/").status_code == 200
+    assert client.get("/hits/").status_code == 200
 
 
 def test_cookies_have_names_of_their_own_and_stay_out_of_scripts_and_other_sites(anna):
