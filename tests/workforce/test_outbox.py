@@ -65,6 +65,15 @@ def test_a_call_that_failed_for_sure_waits_and_an_ambiguous_one_stays_unsure_wit
         assert stored.next_try > now()
 
 
+def test_what_may_have_been_carried_out_is_sent_before_what_was_never_tried():
+    first = decided("hit:1", "CreateHITWithHITType")
+    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    for number in range(2, 5):
+        decided(f"hit:{number}", "CreateHITWithHITType")
+    Call.objects.exclude(pk=first.pk).update(next_try=now() - timedelta(minutes=5))
+    assert claim_call().pk == first.pk
+
+
 def test_pauses_between_tries_grow_and_stay_below_a_limit():
     decided()
     pauses = []

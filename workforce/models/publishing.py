@@ -173,7 +173,9 @@ class Call(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["next_try"], condition=Q(state__in=["waiting", "unsure"]), name="calls_to_send"),
+            models.Index(
+                fields=["state", "next_try", "id"], condition=Q(state__in=["waiting", "unsure"]), name="calls_to_send"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -65,10 +65,11 @@ def decide(
 def claim_call(*, passed_over: frozenset[str] = frozenset()) -> Call | None:
     """The next call to send, marked as begun before it is: whatever happens to the sender, it counts as tried.
 
-    Two senders never get the same one. `passed_over` are operations that are not to be sent now.
+    Two senders never get the same one. `passed_over` are operations that are not to be sent now. What may have been
+    carried out comes first: a HIT whose creation was not answered may be in somebody's hands already.
     """
     due = Call.objects.filter(state__in=[Call.State.WAITING, Call.State.UNSURE], next_try__lte=now())
-    due = due.exclude(op__in=passed_over).order_by("next_try", "id").select_for_update(skip_locked=True)
+    due = due.exclude(op__in=passed_over).order_by("state", "next_try", "id").select_for_update(skip_locked=True)
     found = due.first()
     if found is None:
         return None
