@@ -19,7 +19,7 @@ def answer(asked: dict) -> dict:
     worker = Worker.objects.filter(public_id=asked.get("worker")).first()
     try:
         if asked["do"] == "worker":
-            return {"id": create_worker(name=asked["name"]).public_id}
+            return {"id": create_worker(name=asked["name"], password=asked.get("password")).public_id}
         if asked["do"] == "accept":
             return {"id": accept_hit(worker=worker, hit=HIT.objects.get(public_id=asked["hit"])).public_id}
         if asked["do"] == "return":
@@ -40,7 +40,7 @@ def answer(asked: dict) -> dict:
 
 def ledger(key_id: str) -> dict:
     """What the marketplace took from the requester of this key: its rows in cents, and what they are for."""
-    from marketplace.models import HIT, AccessKey, BonusPayment, LedgerEntry
+    from marketplace.models import HIT, AccessKey, Assignment, BonusPayment, LedgerEntry
 
     requester = AccessKey.objects.get(key_id=key_id).requester
     entries = list(LedgerEntry.objects.filter(requester=requester).order_by("number"))
@@ -50,6 +50,7 @@ def ledger(key_id: str) -> dict:
         "held": entries[-1].held_after,
         "hits": list(HIT.objects.filter(requester=requester).values_list("annotation", flat=True)),
         "bonuses": BonusPayment.objects.filter(assignment__hit__requester=requester).count(),
+        "assignments": list(Assignment.objects.filter(hit__requester=requester).values_list("public_id", "status")),
     }
 
 

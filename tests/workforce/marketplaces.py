@@ -28,8 +28,8 @@ LEASE = re.compile(r'data-lease="([^"]+)"')
 class Marketplace:
     """The endpoint's address and keys, its workers, its faults and its clock."""
 
-    def __init__(self, url: str, environment: dict[str, str]) -> None:
-        self.url, self.environment = url, environment
+    def __init__(self, url: str, environment: dict[str, str], n_processes: int) -> None:
+        self.url, self.environment, self.n_processes = url, environment, n_processes
         self.server: subprocess.Popen | None = None
         words = [sys.executable, "-m", "tests.workforce.desk"]
         self.desk = subprocess.Popen(
@@ -37,7 +37,7 @@ class Marketplace:
         )
 
     def start(self) -> None:
-        words = [sys.executable, "-m", "marketplace", "serve", "--workers", "1"]
+        words = [sys.executable, "-m", "marketplace", "serve", "--workers", str(self.n_processes)]
         self.server = subprocess.Popen(words, cwd=ROOT, env=self.environment)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -56,8 +56,9 @@ class Marketplace:
         self.desk.stdin.flush()
         return json.loads(self.desk.stdout.readline())
 
-    def worker(self) -> str:
-        return self.ask("worker", name=unique("person"))["id"]
+    def worker(self, password: str | None = None) -> str:
+        """The id of a new one, who can sign in only with a password."""
+        return self.ask("worker", name=unique("person"), password=password)["id"]
 
     def accept(self, worker: str, hit: str) -> str:
         return self.ask("accept", worker=worker, hit=hit)["id"]
@@ -84,7 +85,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_marketplace(name: str, port: int | None = None) -> Iterator[Marketplace]:
+def running_marketplace(name: str, port: int | None = None, n_processes: int = 1) -> Iterator[Marketplace]:
     """A marketplace on a database of this name, on the test's own server."""
     server = settings.DATABASES["default"]
     url = f"http://127.0.0.1:{port or free_port()}"
@@ -97,7 +98,7 @@ def running_marketplace(name: str, port: int | None = None) -> Iterator[Marketpl
         "LOG_LEVEL": "ERROR",
     }
     subprocess.run([sys.executable, "-m", "marketplace", "prepare", "-v", "0"], cwd=ROOT, env=environment, check=True)
-    made = Marketplace(url, environment)
+    made = Marketplace(url, environment, n_processes)
     made.start()
     try:
         yield made

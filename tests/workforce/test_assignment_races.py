@@ -1,15 +1,18 @@
 """Turns of a marketplace opened, handed in and listed at the same moment."""
 
+import json
 from collections import Counter
+from functools import partial
 
 import pytest
 
 from aggregation.actions import aggregate
 from contains_task.actions import record_votes, take_in_recovered
 from contains_task.models import ContainsVote
-from tests.factories import unique
+from tests.factories import unique, worker_client
 from tests.threads import in_threads
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, make_turn
+from tests.workforce.marketplaces import BOX, KEY, TOKEN, address_of
 from workforce.actions import AlreadySubmitted
 from workforce.assignments.actions import accept, confirm
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
@@ -40,6 +43,28 @@ def test_an_address_opened_many_times_at_once_is_one_assignment_of_one_worker():
     found = in_threads(8, lambda number: accept(hit=grid.hit, turn=turn).pk)
     assert len(set(found)) == 1
     assert Assignment.objects.count() == Lease.objects.count() == Worker.objects.count() == 1
+
+
+def test_an_answer_that_a_frame_sends_three_times_at_once_is_stored_once_and_answered_equally():
+    """T6, on the marketplace's path and over HTTP; the double click is in tests/browser/test_frame.py."""
+    for _ in range(5):
+        grid, external_hit_id = make_offered_grid()
+        turn = make_turn(external_hit_id)
+        ids = {"assignmentId": turn.assignment_id, "hitId": turn.hit_id, "workerId": turn.worker_id}
+        address = address_of(grid.hit.public_id, "contains", **ids)
+        text = worker_client().get(address).content.decode()
+        sent = {"token": TOKEN.search(text)[1], "key": KEY.search(text)[1], "selected": BOX.findall(text)[:1]}
+        post = partial(post_once, address, json.dumps(sent))
+        (status, said), *others = in_threads(3, post)
+        assert (status, others) == (200, [(status, said)] * 2)
+        assert json.loads(said)["hand_over"]["fields"]["selected"] == sent["selected"][0]
+        assert Submission.objects.filter(hit=grid.hit).count() == 1
+        assert ContainsVote.objects.filter(submission__hit=grid.hit).count() == 3
+
+
+def post_once(address: str, body: str, _: int) -> tuple[int, bytes]:
+    answered = worker_client().post(address, body, content_type="application/json")
+    return answered.status_code, answered.content
 
 
 def test_of_many_listed_at_once_as_many_count_as_there_are_slots():

@@ -14,7 +14,6 @@ import pytest
 from catalog.reads import now
 from tests.workforce.marketplaces import ROOT, answer_in_frame
 from tests.workforce.mturk_study import (
-    PAST,
     ask,
     assert_ledgers_are_equal,
     grids_to_publish,
@@ -26,10 +25,11 @@ from tests.workforce.mturk_study import (
     settle,
     work,
 )
-from workforce.models import Call, LedgerEntry, ListedAssignment, Submission
+from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Submission
 from workforce.outbox.actions import claim_call
 from workforce.outbox.sending import send, send_waiting
 from workforce.pay.actions import give_bonus
+from workforce.pay.polling import poll_assignments
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,7 @@ SOAK = bool(os.environ.get("SOAK"))
 N_GRIDS = 60 if SOAK else 8
 FAULTS = {"throttle_rate": 0.2, "error_rate": 0.1, "drop_after_rate": 0.1}
 LAG_SECONDS = 300
+OUTAGE_SECONDS, N_AT_WORK = (600, 20) if SOAK else (6, 2)
 
 
 def test_throttling_faults_lost_answers_and_lag_change_nothing_in_the_end(marketplace):
@@ -82,32 +83,55 @@ def until(reached, most: int = 30) -> None:
 
 
 def test_a_marketplace_that_is_away_stops_nobody_from_working_and_gets_everything_afterwards(marketplace):
-    """T9"""
-    batch = grids_to_publish(3, n_slots=1)
-    terms = publish(batch)
+    """T9: for ten minutes with SOAK=1. The tasks run as beat runs them, and nobody hurries a call that waits."""
+    terms = publish(grids_to_publish(N_AT_WORK + 1, n_slots=1))
     send_until_quiet()
-    pairs = [(made, marketplace.worker()) for made in hits_of(terms)]
-    at_work = [(made, worker, marketplace.accept(worker, made.external_id)) for made, worker in pairs]
-    hand_over(marketplace, at_work[0][2], answer_in_frame(page_of(at_work[0][0], at_work[0][2], at_work[0][1])))
+    done, *unfinished = [begin_work(marketplace, made) for made in hits_of(terms)]
+    hand_over(marketplace, done[2], answer_of(done))
     ask()
     marketplace.stop()
     try:
-        fields = [answer_in_frame(page_of(made, assignment, worker)) for made, worker, assignment in at_work[1:]]
-        assert Submission.objects.filter(state="provisional").count() == 2
-        begin = time.monotonic()
-        for _ in range(3):
-            Call.objects.exclude(state="done").update(next_try=PAST)
-            assert send_waiting() == 0
-            ask()
-        assert time.monotonic() - begin < 30, "tasks wait for a marketplace that is away"
-        assert list(Call.objects.exclude(state="done").values_list("op", "state")) == [("ApproveAssignment", "waiting")]
+        fields = work_during_an_outage(unfinished)
+        waiting = Call.objects.exclude(state="done").values_list("op", "state")
+        assert list(waiting) == [("ApproveAssignment", "waiting")]
+        assert Submission.objects.filter(state="provisional").count() == N_AT_WORK
     finally:
         marketplace.start()
-    for (_, _, assignment), answered in zip(at_work[1:], fields, strict=True):
+    for (_, _, assignment), answered in zip(unfinished, fields, strict=True):
         hand_over(marketplace, assignment, answered)
-    until(lambda: ListedAssignment.objects.filter(status="approved").count() == 3)
+    begin = time.monotonic()
+    while ListedAssignment.objects.filter(status="approved").count() < N_AT_WORK + 1:
+        assert time.monotonic() - begin < 180, "what waited is not sent by itself"
+        send_waiting()
+        poll_assignments()
+        time.sleep(1)
     assert set(Submission.objects.values_list("state", flat=True)) == {"confirmed"}
     assert_ledgers_are_equal(marketplace)
+
+
+def begin_work(marketplace, made: MarketplaceHIT) -> tuple[MarketplaceHIT, str, str]:
+    worker = marketplace.worker()
+    return made, worker, marketplace.accept(worker, made.external_id)
+
+
+def answer_of(turn: tuple[MarketplaceHIT, str, str]) -> dict[str, str]:
+    """What their frame sends on. Fails if the page is not the task's, or the answer is not taken."""
+    made, worker, assignment = turn
+    return answer_in_frame(page_of(made, assignment, worker))
+
+
+def work_during_an_outage(turns: list) -> list[dict[str, str]]:
+    """One after the other finishes; meanwhile the tasks try, and give up soon each time."""
+    fields = []
+    for turn in turns:
+        fields.append(answer_of(turn))
+        until_next = time.monotonic() + OUTAGE_SECONDS / len(turns)
+        while time.monotonic() < until_next:
+            begin = time.monotonic()
+            assert send_waiting() == poll_assignments() == 0
+            assert time.monotonic() - begin < 10, "tasks wait for a marketplace that is away"
+            time.sleep(2)
+    return fields
 
 
 def test_a_hit_whose_creation_was_never_answered_is_found_again_after_its_token_was_forgotten(marketplace):
@@ -174,7 +198,6 @@ def test_a_worker_without_an_answer_after_a_lost_approval_is_still_paid_once(mar
     assert ListedAssignment.objects.get().status == "approved"
     assert_ledgers_are_equal(marketplace)
     assert Call.objects.get(op="ApproveAssignment").attempts == 2
-
 
 
 @pytest.mark.django_db(transaction=True)
