@@ -85,7 +85,7 @@ def work_on_pages(workers: list[Worker], hits: list[HIT]) -> None:
         hit = hits[number % len(hits)]
         client = at_work(worker)
         assignment = accept_on_page(client, hit)
-        assert client.get(f"/work/tasks/{assignment.public_id}/").status_code == 200
+        assert client.get(f"/tasks/{assignment.public_id}/").status_code == 200
         assert hand_in_form(assignment.public_id, label=f"cat {number}").status_code == 303
 
 
