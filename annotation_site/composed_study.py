@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from django.db import transaction
 
 from aggregation.numerics.composition import PROFILES, Shortfall
@@ -19,10 +20,10 @@ from annotation_site.study import (
     without_dataset_label,
 )
 from annotation_site.tables import BadTable, Refusal, read_table
-from candidates.grids import NoList, OpenedGrids, OtherLabels, Pair, open_grids_with_controls, potential_pairs
+from candidates.grids import NoList, OpenedGrids, OtherLabels, Pair, Pairs, open_grids_with_controls, potential_pairs
 from catalog.actions import change_settings
 from catalog.models import Dataset, Label, LabelSet, NegativesFrom
-from catalog.reads import UnknownLabel, current_settings, label_lookup
+from catalog.reads import Turn, UnknownLabel, current_settings, label_lookup, take_turn
 from contains_task.reads import pairs_asked
 from workforce.actions import open_batch
 from workforce.models import Batch
@@ -58,14 +59,14 @@ def open_composed(
     """
     pay.check()
     # Two commands at once must not open the same pairs.
-    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    take_turn(Turn.ASKING, dataset)
     chosen = None if similar is None else similar_of(similar, dataset.label_set)
     wanted = _wanted(dataset, pairs)
     known: Mapping[Pair, int] = {} if again else pairs_asked(dataset)
-    new = [pair for pair in wanted if pair not in known]
+    new = _without(wanted, known)
     n_unlabelled = _n_unlabelled(dataset, wanted)
-    if not new:
-        last = max(known[pair] for pair in wanted)
+    if not len(new):
+        last = max(known[image, label] for image, label in wanted.tolist())
         return OpenedComposed(Batch.objects.get(pk=last), 0, 0, len(wanted), n_unlabelled)
     _set_figures(dataset, profile, chosen)
     batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay), **(adaptive or {}))
@@ -100,6 +101,8 @@ def open_as_asked(
 
 def told_opening(opened: Opened, again: str = "--again") -> list[str]:
     """For people: what was opened and what it lacks. `again` is how the reader asks for pairs once more."""
+    if not opened.n_pairs:
+        return [_nothing_opened(opened, again)]
     known = f"{opened.n_known:,} pairs were opened before; {again} opens them once more."
     lines = [known] if opened.n_known else []
     if opened.n_unlabelled:
@@ -107,15 +110,27 @@ def told_opening(opened: Opened, again: str = "--again") -> list[str]:
     lines.append(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids.")
     if isinstance(opened, OpenedComposed):
         lines += told_shortfalls(opened.shortfalls)
-    return [*lines, "Their batch is closed."] if opened.batch.closed_at else lines
+    return lines
 
 
-def _n_unlabelled(dataset: Dataset, pairs: list[Pair]) -> int:
-    unlabelled = set(dataset.images.filter(dataset_label=None).values_list("pk", flat=True))
-    return len(unlabelled & {image_id for image_id, _ in pairs})
+def _nothing_opened(opened: Opened, again: str) -> str:
+    closed = ", which is closed" if opened.batch.closed_at else ""
+    return (
+        f"Nothing was opened: {opened.n_known:,} pairs were opened before, the last of them in batch "
+        f"{opened.batch.pk}{closed}; {again} opens them once more."
+    )
 
 
-def _opened(batch: Batch, pairs: list[Pair], chosen: Chosen | None, seed: int | None) -> OpenedGrids:
+def _without(pairs: Pairs, known: Mapping[Pair, int]) -> Pairs:
+    return pairs[[pair not in known for pair in zip(*pairs.T.tolist(), strict=True)]] if known else pairs
+
+
+def _n_unlabelled(dataset: Dataset, pairs: Pairs) -> int:
+    unlabelled = np.array(dataset.images.filter(dataset_label=None).values_list("pk", flat=True), np.int64)
+    return np.intersect1d(unlabelled, pairs[:, 0]).size
+
+
+def _opened(batch: Batch, pairs: Pairs, chosen: Chosen | None, seed: int | None) -> OpenedGrids:
     try:
         return open_grids_with_controls(batch, pairs, chosen=chosen, seed=seed)
     except NoList as error:
@@ -125,11 +140,11 @@ def _opened(batch: Batch, pairs: list[Pair], chosen: Chosen | None, seed: int | 
         raise Refused(str(error)) from None
 
 
-def _wanted(dataset: Dataset, pairs: Path | None) -> list[Pair]:
+def _wanted(dataset: Dataset, pairs: Path | None) -> Pairs:
     if pairs is not None:
-        return [(image.pk, label.pk) for image, label in pairs_of(pairs, dataset)]
+        return np.array([(image.pk, label.pk) for image, label in pairs_of(pairs, dataset)], np.int64).reshape(-1, 2)
     found = potential_pairs(dataset)
-    if not found:
+    if not len(found):
         raise Refused(
             f"{dataset} has no potential labels yet. Compute them first (./manage potential_labels --dataset "
             f"{dataset}), or name the pairs: --pairs FILE."

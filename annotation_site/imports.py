@@ -7,16 +7,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django.db import transaction
+
+from aggregation.models import CandidateSet
 from annotation_site.sources.archive import Archive, images_of_archive, is_archive
 from annotation_site.sources.bucket import SCHEME, images_of_bucket
 from annotation_site.sources.folder import images_of_folder
 from annotation_site.sources.manifest import images_of_manifest
 from annotation_site.sources.wanted import Found, NothingToImport, Wanted
 from annotation_site.tables import Refusal
-from catalog.actions import BadName, NewImage, add_images, check_image_name
+from catalog.actions import BadName, NewImage, add_images, check_image_name, give_dataset_labels
 from catalog.decoding import read_files
 from catalog.models import Dataset, Label
 from catalog.photographs import BadPhotograph, Photograph
+from catalog.reads import Turn, take_turn
+from classify_task.models import ClassifyVote
+from contains_task.models import ContainsVote
+from contains_task.models import Role as CellRole
 
 SOURCES = "Name a folder of images, a CSV manifest, a .tar, .tar.gz or .zip archive, or s3://bucket/prefix or /archive."
 MOST_IN_PORTION = 50
@@ -27,9 +34,18 @@ MOST_BYTES_IN_PORTION = 8 * 2**20
 class Outcome:
     added: int = 0
     known: int = 0
+    # Of the known ones: how many had no dataset label and got it now.
+    labelled: int = 0
     # Images of the dataset, whichever import brought them, that are without one.
     unlabelled: int = 0
     refused: list[Refusal] = field(default_factory=list)
+
+
+def labelled_words(n_images: int) -> str:
+    return (
+        f"{n_images:,} images that were there got their dataset label. Potential labels that were worked out before "
+        "lack it: work them out again."
+    )
 
 
 def find_images(source: str, dataset: Dataset, seen: Callable[[int], object] = lambda n: None) -> Found:
@@ -52,11 +68,13 @@ def find_images(source: str, dataset: Dataset, seen: Callable[[int], object] = l
 def import_images(*, dataset: Dataset, found: Found, progress: Callable[[int], object]) -> Outcome:
     """Add what was found, portion by portion: what is in stays in, whatever happens to the rest.
 
-    An image of a name that is there already is left as it is, unless its file is absent (a replayed one): then it
-    gets this file. `progress` is told how many of `found.wanted` are done since the last time.
+    An image of a name that is there already is left as it is, unless its file is absent (a replayed one) or no picture
+    could be made of it: then it gets this file; one without a dataset label gets it, while nobody was asked about it.
+    `progress` is told how many of `found.wanted` are done since the last time.
     """
     outcome = Outcome()
     wanted = found.wanted
+    outcome.labelled = _label_known(dataset, wanted)
     fresh, refused = _sort_out(dataset, wanted)
     outcome.known = len(wanted) - len(fresh) - len(refused)
     progress(len(wanted) - len(fresh))
@@ -103,8 +121,8 @@ class Known:
 
 def _sort_out(dataset: Dataset, wanted: list[Wanted | Refusal]) -> tuple[list[Wanted], dict[str, Refusal]]:
     """What is to be read, and by place what cannot be taken; the rest is there already."""
-    rows = dataset.images.values_list("name", "dataset_label_id", "original")
-    known = {name: Known(label_id, bool(original)) for name, label_id, original in rows.iterator()}
+    rows = dataset.images.values_list("name", "dataset_label_id", "original", "pictures_problem")
+    known = {name: Known(label, bool(file) and not problem) for name, label, file, problem in rows.iterator()}
     fresh: list[Wanted] = []
     refused: dict[str, Refusal] = {}
     for item in wanted:
@@ -125,8 +143,37 @@ def _reason_against(item: Wanted, known: Known | None) -> str:
     if known is None or item.label is None or item.label.pk == known.label_id:
         return ""
     label = Label.objects.filter(pk=known.label_id).first()
-    standing = f"with the dataset label {label}" if label else "without a dataset label"
+    if label is None:
+        return (
+            f"{item.name!r} is there already without a dataset label, and people have answered about it, so it gets "
+            f"none any more (here: {item.label}): give the image another name, or import into another dataset"
+        )
     return (
-        f"{item.name!r} is there already {standing}, and an import changes no label (here: {item.label}): "
-        "give the image another name, or import into another dataset"
+        f"{item.name!r} is there already with the dataset label {label}, and an import changes no label "
+        f"(here: {item.label}): give the image another name, or import into another dataset"
     )
+
+
+@transaction.atomic
+def _label_known(dataset: Dataset, wanted: Iterable[Wanted | Refusal]) -> int:
+    """Give images that are there without a dataset label the one that is given now. Returns how many.
+
+    Not where somebody has answered: what follows from answers was worked out without a label.
+    """
+    asked_for = {item.name: item.label for item in wanted if isinstance(item, Wanted) and item.label}
+    # As add_images does: one import at a time decides.
+    take_turn(Turn.ASKING, dataset)
+    Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+    rows = dataset.images.filter(dataset_label=None).values_list("pk", "name")
+    labels = {pk: asked_for[name] for pk, name in rows.iterator() if name in asked_for}
+    for pk in _answered(dataset) & labels.keys() if labels else ():
+        del labels[pk]
+    return give_dataset_labels(dataset=dataset, labels=labels)
+
+
+def _answered(dataset: Dataset) -> set[int]:
+    """The images without a dataset label about which there are answers, or what was made of answers."""
+    unlabelled = {"image__dataset": dataset, "image__dataset_label": None}
+    votes = ContainsVote.objects.filter(role=CellRole.QUESTION)
+    found = [rows.filter(**unlabelled) for rows in (votes, ClassifyVote.objects, CandidateSet.objects)]
+    return {pk for rows in found for pk in rows.values_list("image_id", flat=True).distinct()}

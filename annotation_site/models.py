@@ -35,6 +35,7 @@ class Job(models.Model):
 
     class Kind(models.TextChoices):
         IMPORT_IMAGES = "import_images", "Importing images"
+        PREDICT = "predict", "Starting classifiers"
         POTENTIAL_LABELS = "potential_labels", "Working out the potential labels"
         OPEN_CONTAINS = "open_contains", "Opening CONTAINS grids"
 

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from numpy.typing import NDArray
 
 from annotation_site.csv_cells import unguarded
 from annotation_site.study import Refused
@@ -112,10 +113,12 @@ def import_predictions(
 ) -> tuple[int, int]:
     """Predictions computed elsewhere. Returns how many were added and how many were there already.
 
-    All of a file or nothing. Raises BadPredictions, OtherWeights, or Refused when an image is not in the dataset.
+    All of a file or nothing. Raises BadPredictions, OtherWeights, or Refused: an image or label that is not the
+    dataset's.
     """
     indexes = set(dataset.label_set.labels.values_list("index", flat=True))
     found = predictions_file.read(file, n_classes=max(indexes, default=-1) + 1, most_bytes=most_bytes)
+    _check_labels(dataset, file, np.setdiff1d(found.labels, list(indexes)))
     ids = _ids_of(dataset, file, found.images)
     scores = [[]] * len(ids) if found.scores is None else found.scores.tolist()
     with transaction.atomic():
@@ -126,6 +129,15 @@ def import_predictions(
         store_predictions(classifier=row, predictions=zip(ids, found.labels.tolist(), scores, strict=True))
         n_added = _n_predictions(dataset, row) - before
     return n_added, len(ids) - n_added
+
+
+def _check_labels(dataset: Dataset, file: Path, others: NDArray[np.integer]) -> None:
+    if len(others):
+        shown = ", ".join(map(str, others[:NAMES_SHOWN].tolist()))
+        raise Refused(
+            f"{file}: {len(others):,} of its labels are no class indexes of {dataset.label_set} ({shown}), whose "
+            "indexes have gaps: write its own. Nothing was imported."
+        )
 
 
 def _n_predictions(dataset: Dataset, classifier: Classifier) -> int:

@@ -306,9 +306,19 @@ CELERY_TASK_ROUTES = {
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# A task must end before the broker hands it out a second time.
-CELERY_TASK_SOFT_TIME_LIMIT = 540
-CELERY_TASK_TIME_LIMIT = 600
+# A task must end before the broker hands it out a second time. Those of the queues `predict` and `setup` need not: what
+# they do is claimed in the database, so a second one takes up something else or nothing. A slow network may be at a
+# portion for longer, and before its first one it may be fetched.
+CELERY_TASK_ANNOTATIONS = dict.fromkeys(
+    [
+        "aggregation.tasks.aggregate_new_submissions",
+        "annotation_site.tasks.hint_at_unfinished_jobs",
+        "candidates.tasks.hint_at_unfinished_runs",
+        "catalog.tasks.make_pictures",
+        "workforce.tasks.expire_leases",
+    ],
+    {"soft_time_limit": 540, "time_limit": 600},
+)
 # Under its name ./run tells one worker's connections from another's.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900, "client_name": os.environ.get(BROKER_NAME)}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

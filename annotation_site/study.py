@@ -16,7 +16,7 @@ from annotation_site.csv_cells import unguarded
 from annotation_site.tables import BadTable, Refusal, TableRow, read_table
 from catalog.actions import FIELDS, FIGURES, IMAGENET, change_settings, create_dataset, ensure_imagenet
 from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion
-from catalog.reads import UnknownLabel, current_settings, label_lookup, label_set_named
+from catalog.reads import Turn, UnknownLabel, current_settings, label_lookup, label_set_named, take_turn
 from classify_task.actions import classify_batch
 from contains_task.actions import open_grids
 from contains_task.reads import pairs_asked
@@ -86,7 +86,7 @@ def open_contains(
     All pairs or none: raises Refused, naming the lines, if one is unknown or stands twice.
     """
     # Two commands at once must not open the same pairs.
-    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    take_turn(Turn.ASKING, dataset)
     return open_pairs(dataset=dataset, pairs=pairs_of(pairs, dataset), pay=pay, again=again, adaptive=adaptive)
 
 
@@ -179,7 +179,7 @@ def listed(refusals: Iterable[Refusal]) -> str:
 def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
     """The open batch that takes the forms made from here on; what it pays is decided when it is made."""
     pay.check()
-    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     standing = dataset.batches.filter(
         kind=Batch.Kind.CLASSIFY,
         marketplace=Batch.Marketplace.LINK,
@@ -317,8 +317,20 @@ def new_settings(*, dataset: Dataset, figures: dict[str, str]) -> str:
     before = current_settings(dataset)
     if all(name in FIELDS and figure_text(before, name) == value for name, value in figures.items()):
         return f"Version {before.version} has these figures already: nothing was changed."
-    version = change_settings(dataset=dataset, **figures).version
-    return f"Version {version} holds for batches opened and images pruned from now on; open batches keep theirs."
+    version = change_settings(dataset=dataset, **figures)
+    holds = "holds for batches opened and images pruned from now on; open batches keep theirs."
+    return "\n".join([f"Version {version.version} {holds}", *doubts_about(version)])
+
+
+def doubts_about(version: SettingsVersion) -> list[str]:
+    """What may be set so, and is hardly meant so."""
+    if version.contains_answers >= version.min_shown:
+        return []
+    return [
+        f"contains_answers is {version.contains_answers}, and min_shown {version.min_shown}: no pair is shown to so "
+        "many people by one batch, so no image gets candidate labels, unless its pairs are opened again or in an "
+        "adaptive batch. Raise contains_answers or lower min_shown."
+    ]
 
 
 def figure_text(version: SettingsVersion, name: str) -> str:

@@ -5,18 +5,21 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from time import monotonic
 
 import numpy as np
 from django.db import DatabaseError, connection, transaction
+from django.db.models import F, QuerySet
 from numpy.typing import NDArray
 
 from aggregation.numerics import potential
 from candidates.classifiers.loading import TopK, predictions
 from candidates.ensemble import content_of, loaded
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
+from candidates.pace import Pace
 from candidates.reads import ensemble_of, images_without, portions_to_do, runs_at_their_end
-from catalog.models import Classifier, Dataset, LabelSet, Prediction, SettingsVersion
-from catalog.reads import current_settings, now
+from catalog.models import Classifier, Dataset, Image, LabelSet, Prediction, SettingsVersion
+from catalog.reads import Turn, current_settings, now, take_turn
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +29,12 @@ LARGEST_PORTION = 256
 # A small dataset is cut finer, so that its progress can be seen.
 WANTED_PORTIONS = 8
 SMALLEST_PORTION = 8
+# Kills by chance do not reach it: what was begun before comes last, so they fall on one portion after the other.
+MOST_BEGINNINGS = 5
 LONGEST_REASON = 500
 LONGEST_PROBLEM = 1000
+# How the problem of a run begins that somebody wanted to stop.
+STOPPED_BY = "Stopped by"
 IMAGES_AT_ONCE = 5000
 ROWS_AT_ONCE = 2000
 INSERT = """
@@ -36,6 +43,7 @@ INSERT = """
 """
 
 Progress = Callable[[int], object]
+_pace = Pace()
 
 
 def _unseen(n_images: int) -> None:
@@ -91,25 +99,41 @@ def store_predictions(*, classifier: Classifier, predictions: Iterable[tuple[int
 def open_run(*, dataset: Dataset, classifier: Classifier, n_classes: int) -> Run | None:
     """The unfinished run of a classifier over the images it has not predicted yet; None when there are none.
 
-    A run that stands still goes on. Predictions with fewer labels than the settings want are made anew.
+    A run that stands still goes on. Predictions with fewer labels than the settings want are made anew, also by a run
+    that was begun under older settings; for that it waits for who is at a portion of it.
     """
     # One at a time decides what there is to do.
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     top_k = min(max(LEAST_TOP_K, current_settings(dataset).top_k), n_classes)
-    Prediction.objects.filter(image__dataset=dataset, classifier=classifier, labels__len__lt=top_k).delete()
     for ended in runs_at_their_end().filter(dataset=dataset, classifier=classifier):
         finish_run(run=ended)
-    run = Run.objects.select_for_update().filter(dataset=dataset, classifier=classifier, finished_at=None).first()
+    unfinished = Run.objects.filter(dataset=dataset, classifier=classifier, finished_at=None)
+    run = unfinished.select_for_update(no_key=True).first()
+    short = Prediction.objects.filter(image__dataset=dataset, classifier=classifier, labels__len__lt=top_k)
+    if run is not None and (run.top_k < top_k or short.exists()):
+        _forget_portions(run, top_k)
+    short.delete()
     images = images_without(dataset, classifier)
     if run is None:
         if not images.exists():
             return None
         run = Run.objects.create(dataset=dataset, classifier=classifier, top_k=top_k)
     Run.objects.filter(pk=run.pk).update(problem="")
+    run.portions.filter(done_at=None).update(beginnings=0)
     last = run.portions.order_by("-last").values_list("last", flat=True).first() or 0
     _add_portions(run, list(images.filter(pk__gt=last).values_list("pk", flat=True)))
     log.info("Run %d: %s over %s, %d portions to do.", run.pk, classifier, dataset, run.portions.count())
     return run
+
+
+def _forget_portions(run: Run, top_k: int) -> None:
+    """What there is to do will be cut anew: some of what is done has too few labels."""
+    # Whoever is at one still keeps as many as the run wanted when they began.
+    list(run.portions.select_for_update().values_list("pk"))
+    run.portions.all().delete()
+    run.unpredicted.all().delete()
+    run.top_k = max(run.top_k, top_k)
+    run.save(update_fields=["top_k"])
 
 
 def _add_portions(run: Run, ids: Sequence[int]) -> None:
@@ -118,47 +142,85 @@ def _add_portions(run: Run, ids: Sequence[int]) -> None:
     Portion.objects.bulk_create([Portion(run=run, first=part[0], last=part[-1], n_images=len(part)) for part in parts])
 
 
-def predict_next_portion(*, run: Run | None = None, progress: Progress = _unseen) -> bool:
-    """Predict the next portion that nobody is at, of all runs or of this one. Returns whether there was one.
+def predict_next_portions(*, run: Run | None = None, progress: Progress = _unseen) -> int:
+    """Predict the next portions that nobody is at, of all runs or of this one: as many as take a few seconds.
 
-    All in one transaction: who is killed on the way leaves nothing, and the portion to the next. What cannot be
+    All in one transaction: who is killed on the way leaves nothing, and the portions to the next. What cannot be
     predicted is noted; a fault that is no picture's own stops its run, with the reason. `progress` is called with the
-    number of images behind us since the last call.
+    number of images behind us since the last call. Returns how many portions there were, 0 when there is nothing.
     """
-    portion = None
-    try:
-        with transaction.atomic():
-            portion = _claimed(run)
-            if portion is not None:
-                _predict(portion, progress)
-    except DatabaseError:
-        raise
-    except Exception as error:
-        # A classifier, a library or a store of files: whatever it is, a next try at once would end the same way.
-        log.exception("Run %s stands still.", portion and portion.run_id)
-        _stop(portion, f"{error or type(error).__name__}")
-        return True
+    portions: list[Portion] = []
+    # Somebody else may take what was chosen before it is locked for the second time.
+    while not portions and (chosen := _begin(run)):
+        try:
+            with transaction.atomic():
+                portions = _claimed(chosen)
+                _predict(portions, progress)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            # A classifier, a library or a store of files: whatever it is, a next try at once would end the same way.
+            log.exception("Run %s stands still.", chosen[0].run_id)
+            _stop(chosen[0].run_id, str(error) or type(error).__name__)
+            return len(chosen)
     # All that are at their end, as somebody may have been killed right before saying so.
     for ended in runs_at_their_end():
         finish_run(run=ended)
-    return portion is not None
+    return len(portions)
 
 
-def _claimed(run: Run | None) -> Portion | None:
-    portions = portions_to_do() if run is None else portions_to_do().filter(run=run)
-    locked = portions.select_for_update(skip_locked=True, of=("self",))
-    return locked.select_related("run__classifier", "run__dataset").first()
+def _begin(run: Run | None) -> list[Portion]:
+    """Choose the next portions of one run, and count that they are begun.
+
+    In a transaction of its own, before the one that predicts: a worker that is killed for want of memory takes all
+    else with it. What was begun before is taken by itself, so that it is known which of several killed its worker.
+    """
+    while True:
+        with transaction.atomic():
+            portions = portions_to_do() if run is None else portions_to_do().filter(run=run)
+            free = portions.select_for_update(skip_locked=True, of=("self",))
+            first = free.first()
+            if first is None or first.beginnings < MOST_BEGINNINGS:
+                chosen = [] if first is None else [first, *_more(free, first)]
+                Portion.objects.filter(pk__in=[one.pk for one in chosen]).update(beginnings=F("beginnings") + 1)
+                return chosen
+            _stop(first.run_id, _killed_too_often(first))
 
 
-def _predict(portion: Portion, progress: Progress) -> None:
-    run, classifier = portion.run, portion.run.classifier
-    network = loaded(classifier.name, classifier.weights)
-    found = images_without(run.dataset, classifier).filter(pk__range=(portion.first, portion.last))
-    images = {image.pk: image for image in found}
+def _more(free: QuerySet[Portion], first: Portion) -> QuerySet[Portion]:
+    n_wanted = 1 if first.beginnings else _pace.of(first.run_id)
+    return free.filter(run=first.run_id, beginnings=0).exclude(pk=first.pk)[: n_wanted - 1]
+
+
+def _killed_too_often(portion: Portion) -> str:
+    names = Image.objects.filter(pk__in=(portion.first, portion.last)).order_by("pk").values_list("name", flat=True)
+    return (
+        f"{portion.n_images} images, {' to '.join(names)}, were begun {portion.beginnings} times, and each time their "
+        "worker was ended before it was through: most likely it ran out of memory. The log of the part predictor "
+        "says more; then start the classifier again."
+    )[:LONGEST_PROBLEM]
+
+
+def _claimed(chosen: Sequence[Portion]) -> list[Portion]:
+    """Those of them that nobody has taken up meanwhile, ours until the end of the transaction."""
+    free = portions_to_do().filter(pk__in=[one.pk for one in chosen])
+    return list(free.select_for_update(skip_locked=True, of=("self",)))
+
+
+def _predict(portions: Sequence[Portion], progress: Progress) -> None:
+    if not portions:
+        return
+    # Looked up now that the portions are ours: open_run may have changed what is to be kept.
+    run = Run.objects.select_related("classifier", "dataset").get(pk=portions[0].run_id)
+    network = loaded(run.classifier.name, run.classifier.weights)
+    begun = monotonic()
+    wanted = images_without(run.dataset, run.classifier)
+    images = {image.pk: image for one in portions for image in wanted.filter(pk__range=(one.first, one.last))}
     for answer in predictions(network, images, lambda pk: content_of(images[pk]), k=run.top_k):
         _keep(run, answer)
         progress(len(answer.ids) + len(answer.refused))
-    Portion.objects.filter(pk=portion.pk).update(done_at=now())
+    Portion.objects.filter(pk__in=[one.pk for one in portions]).update(done_at=now())
+    _pace.note(run.pk, len(portions), monotonic() - begun)
 
 
 def _keep(run: Run, answer: TopK[int]) -> None:
@@ -174,15 +236,22 @@ def _keep(run: Run, answer: TopK[int]) -> None:
 def finish_run(*, run: Run) -> None:
     """Note that a run is at its end, if it is."""
     # Locked first and looked at then: of two that end at once, the second sees what the first has done.
-    locked = Run.objects.select_for_update().get(pk=run.pk)
+    locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
     if locked.finished_at is None and not locked.portions.filter(done_at=None).exists():
         locked.finished_at = now()
         locked.save(update_fields=["finished_at"])
 
 
-def _stop(portion: Portion | None, problem: str) -> None:
-    if portion is not None:
-        Run.objects.filter(pk=portion.run_id).update(problem=problem[:LONGEST_PROBLEM])
+@transaction.atomic
+def stop_run(*, run: Run, by: str) -> None:
+    """Hand out no more of an unfinished run. What is being predicted is kept; open_run goes on with the rest."""
+    Run.objects.filter(pk=run.pk, finished_at=None, problem="").update(
+        problem=f"{STOPPED_BY} {by}: start it again, and it goes on from there."
+    )
+
+
+def _stop(run: int, problem: str) -> None:
+    Run.objects.filter(pk=run).update(problem=problem[:LONGEST_PROBLEM])
 
 
 # Potential labels
@@ -194,7 +263,7 @@ def find_potential_labels(*, dataset: Dataset) -> int:
 
     Returns how many there are. Raises reads.NoPredictions, or ShortPredictions; nothing is changed then.
     """
-    Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+    take_turn(Turn.ASKING, dataset)
     settings = current_settings(dataset)
     union = _Union(settings, ensemble_of(dataset, settings), dict(dataset.label_set.labels.values_list("index", "pk")))
     PotentialLabel.objects.filter(image__dataset=dataset).delete()

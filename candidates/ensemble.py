@@ -3,6 +3,7 @@
 import importlib
 from functools import lru_cache
 
+from candidates.classifiers import packages
 from candidates.classifiers.interface import Classifier, ClassifierError
 from candidates.classifiers.loading import MOST_BYTES, BadPicture
 from catalog.models import Image
@@ -18,7 +19,7 @@ def named(name: str) -> Classifier:
 
 def installed() -> list[str]:
     """The names of the networks whose weights are installed."""
-    return importlib.import_module(REGISTRY).efficientnet_lite.installed()
+    return packages.installed()
 
 
 # One run is done before the next, and a network takes a hundred megabytes or more.

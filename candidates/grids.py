@@ -6,14 +6,14 @@ What the numerics need is read here, and what they composed is handed on to be s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
-from aggregation.numerics.composition import CellRole, GridProfile, Grids, Shortfall, compose_all
+from aggregation.numerics.composition import CellRole, Grids, Shortfall, compose_all
 from aggregation.numerics.controls import (
     Ranking,
     confusion_counts,
@@ -26,19 +26,17 @@ from aggregation.numerics.controls import (
 from candidates.models import PotentialLabel
 from catalog.models import Dataset, Image, Label, NegativesFrom, Prediction, SettingsVersion, Synset
 from contains_task.actions import ComposedCell, Opening, open_composed_grids, openings
-from contains_task.models import Role
+from contains_task.reads import ROLES, profile_of
 from workforce.models import Batch
 
 NONE = -1
-ROLES = {
-    CellRole.QUESTION: (Role.QUESTION, None),
-    CellRole.POSITIVE: (Role.CONTROL, True),
-    CellRole.NEGATIVE: (Role.CONTROL, False),
-    CellRole.PADDING: (Role.PADDING, None),
-}
 ROWS_AT_ONCE = 10_000
 
 Pair = tuple[int, int]
+Pairs = NDArray[np.int64]
+"""(P, 2) ids of images and labels."""
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""(P,) and (P,): the images and the labels of pairs, each by its place in the arrays of the numerics."""
 
 
 class NoList(ValueError):
@@ -57,39 +55,64 @@ class OpenedGrids:
     shortfalls: list[tuple[Label, Shortfall]]
 
 
-def potential_pairs(dataset: Dataset) -> list[Pair]:
-    """(image, label) ids of the potential labels of all images that can be shown."""
+def potential_pairs(dataset: Dataset) -> Pairs:
+    """(P, 2) image and label ids of the potential labels of all images that can be shown."""
     found = PotentialLabel.objects.filter(image__dataset=dataset).exclude(image__original="")
-    return list(found.order_by("label__index", "image").values_list("image_id", "label_id"))
+    return _ids(found.order_by("label__index", "image"))
+
+
+def _ids(found: QuerySet[PotentialLabel]) -> Pairs:
+    rows = found.values_list("image_id", "label_id").iterator(chunk_size=ROWS_AT_ONCE)
+    return np.fromiter(rows, np.dtype((np.int64, 2)))
 
 
 def open_grids_with_controls(
-    batch: Batch, pairs: Sequence[Pair], *, chosen: Mapping[int, Sequence[int]] | None = None, seed: int | None = None
+    batch: Batch,
+    pairs: Pairs | Sequence[Pair],
+    *,
+    chosen: Mapping[int, Sequence[int]] | None = None,
+    seed: int | None = None,
 ) -> OpenedGrids:
     """Compose the grids of the pairs under the batch's settings, and open them.
 
+    An image that has the label among its potential ones is no negative control, whether it is asked about now or not.
+
     Args:
         batch: an open CONTAINS batch.
-        pairs: (image, label) ids, each pair once.
+        pairs: (P, 2) image and label ids, each pair once.
         chosen: label id to the ids of its most similar other labels, first the most similar; for settings which take
             negative controls from a list.
-        seed: the same seed, images and pairs give the same grids; None for a random one.
+        seed: the same seed, images and pairs give the same grids, and to an adaptive batch the same initial subset;
+            None for a random one. The further grids of an adaptive batch are drawn when they are needed, without it.
 
     Raises:
         NoList: the settings want a list and `chosen` is None.
         OtherLabels: the control pool has another label set.
     """
     seed = secrets.randbits(63) if seed is None else seed
+    pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
     work = _read(batch.dataset, batch.settings)
     similar = similar_labels(batch.dataset, batch.settings, work.labels, chosen, pictured=work.pictured)
-    parts = [_open(batch, opening, work, similar, seed) for opening in openings(batch, pairs)]
+    named = _named(batch, pairs, work)
+    found = openings(batch, pairs[:, 1], np.random.default_rng([seed, 0, 1]))
+    parts = [_open(batch, opening, work.places(pairs[opening.pairs]), named, work, similar, seed) for opening in found]
     return OpenedGrids(sum(part.n_grids for part in parts), [lack for part in parts for lack in part.shortfalls])
 
 
-def _open(batch: Batch, opening: Opening, work: _Work, similar: Ranking, seed: int) -> OpenedGrids:
+def _named(batch: Batch, pairs: Pairs, work: _Work) -> Places:
+    """Places of the pairs, and of all others of which somebody says that the image may show the label."""
+    pool = batch.settings.control_pool_id or batch.dataset_id
+    found = PotentialLabel.objects.filter(image__dataset=pool).exclude(image__original="").order_by()
+    return work.places(np.concatenate([pairs, _ids(found)]))
+
+
+def _open(
+    batch: Batch, opening: Opening, places: Places, named: Places, work: _Work, similar: Ranking, seed: int
+) -> OpenedGrids:
     profile = profile_of(batch.settings)
-    composed = compose_all(*work.places(opening.pairs), work.dataset_labels, similar, profile, seed, work.may_control)
-    grids = early_images_first(composed)
+    grids = early_images_first(
+        compose_all(*places, work.dataset_labels, similar, profile, seed, work.may_control, named)
+    )
     labels = [work.labels[at] for at in grids.label.tolist()]
     open_composed_grids(
         batch=batch,
@@ -98,17 +121,8 @@ def _open(batch: Batch, opening: Opening, work: _Work, similar: Ranking, seed: i
         n_slots=opening.n_slots,
         initial=opening.initial,
     )
-    of_composed = composed.label.tolist()
-    lacking = [(work.labels[of_composed[at]], lack) for at, found in composed.shortfalls.items() for lack in found]
+    lacking = [(labels[at], lack) for at, found in grids.shortfalls.items() for lack in found]
     return OpenedGrids(len(labels), lacking)
-
-
-def profile_of(settings: SettingsVersion) -> GridProfile:
-    return GridProfile(
-        cells=settings.images_per_grid,
-        n_positive=settings.positive_controls,
-        n_negative=settings.negative_controls,
-    )
 
 
 @dataclass(frozen=True)
@@ -125,10 +139,11 @@ class _Work:
         """(C,) the labels of which there are images that may be controls."""
         return np.isin(np.arange(len(self.labels)), self.dataset_labels[self.may_control])
 
-    def places(self, pairs: Sequence[Pair]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        place = {label.pk: at for at, label in enumerate(self.labels)}
-        images, labels = np.array(pairs, np.int64).reshape(-1, 2).T
-        return np.searchsorted(self.image_ids, images), np.array([place[pk] for pk in labels.tolist()], np.int64)
+    def places(self, pairs: Pairs) -> Places:
+        ids = np.array([label.pk for label in self.labels], np.int64)
+        order = np.argsort(ids)
+        images, labels = pairs.T
+        return np.searchsorted(self.image_ids, images), order[np.searchsorted(ids, labels, sorter=order)]
 
 
 def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
@@ -171,21 +186,16 @@ def early_images_first(grids: Grids) -> Grids:
     )
 
 
-def _cells(grids: Grids, image_ids: NDArray[np.int64], rng: np.random.Generator) -> list[ComposedCell]:
+def _cells(grids: Grids, image_ids: NDArray[np.int64], rng: np.random.Generator) -> Iterator[ComposedCell]:
     """The cells at random positions: those of a grid come grouped by role, and no position must tell it."""
     shuffled = np.lexsort((rng.random(grids.grid.size), grids.grid))
-    starts = np.searchsorted(grids.grid, grids.grid)
-    positions = np.arange(grids.grid.size) - starts
-    return [
-        ComposedCell(grid, image, position, *ROLES[CellRole(role)])
-        for grid, image, position, role in zip(
-            grids.grid.tolist(),
-            image_ids[grids.image[shuffled]].tolist(),
-            positions.tolist(),
-            grids.role[shuffled].tolist(),
-            strict=True,
-        )
-    ]
+    positions = np.arange(grids.grid.size) - np.searchsorted(grids.grid, grids.grid)
+    # Bit by bit: as objects, all of them would take some hundreds of megabytes.
+    for start in range(0, shuffled.size, ROWS_AT_ONCE):
+        here = slice(start, start + ROWS_AT_ONCE)
+        columns = grids.grid[here], image_ids[grids.image[shuffled[here]]], positions[here], grids.role[shuffled[here]]
+        for grid, image, position, role in zip(*(column.tolist() for column in columns), strict=True):
+            yield ComposedCell(grid, image, position, *ROLES[CellRole(role)])
 
 
 # Which other labels are similar

@@ -34,20 +34,24 @@ class Run(models.Model):
 
 
 class Portion(models.Model):
-    """Some images of a run, by id from `first` to `last`. A killed worker's lock goes with it, so nothing is stuck."""
+    """Some images of a run, by id from `first` to `last`. A killed worker's lock goes with it, so nothing is stuck.
+
+    `beginnings` counts how often somebody began with it since the run was last asked for.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="portions", db_index=False)
     first = models.BigIntegerField()
     last = models.BigIntegerField()
     n_images = models.PositiveIntegerField()
     done_at = models.DateTimeField(null=True)
+    beginnings = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["run", "first"], name="portion_once_per_run"),
             models.CheckConstraint(condition=Q(first__lte=F("last"), n_images__gte=1), name="portion_has_images"),
         ]
-        indexes = [models.Index(fields=["run", "id"], condition=Q(done_at=None), name="portions_to_do")]
+        indexes = [models.Index(fields=["run", "beginnings", "id"], condition=Q(done_at=None), name="portions_to_do")]
 
     def __str__(self) -> str:
         return f"images {self.first} to {self.last} of {self.run}"

@@ -22,8 +22,8 @@ class NoPredictions(LookupError):
 
 
 def portions_to_do() -> QuerySet[Portion]:
-    """What a worker may claim, in the order of the runs."""
-    return Portion.objects.filter(done_at=None, run__problem="").order_by("run_id", "id")
+    """What a worker may claim, in the order of the runs; of a run first what was begun least often."""
+    return Portion.objects.filter(done_at=None, run__problem="").order_by("run_id", "beginnings", "id")
 
 
 def runs_to_do() -> QuerySet[Run]:
@@ -97,7 +97,7 @@ def prediction_row(prediction: Prediction, labels: Mapping[int, Label] | None = 
 def ensemble_of(dataset: Dataset, settings: SettingsVersion) -> list[Classifier]:
     """The classifiers whose predictions count, by name: those of the settings, or all that predicted.
 
-    Raises NoPredictions when the settings name one that has predicted nothing here, or there is none at all.
+    Raises NoPredictions when the settings name some that have predicted nothing here, or there is none at all.
     """
     predicted = Prediction.objects.filter(image__dataset=dataset, classifier=OuterRef("pk"))
     found = {
@@ -108,7 +108,7 @@ def ensemble_of(dataset: Dataset, settings: SettingsVersion) -> list[Classifier]
     missing = [name for name in names if name not in found]
     if missing or not names:
         raise NoPredictions(
-            f"Dataset {dataset} has no predictions of {missing[0] if missing else 'any classifier'}: "
+            f"Dataset {dataset} has no predictions of {', '.join(missing) or 'any classifier'}: "
             f"./manage predict --dataset {dataset} makes them, ./manage import predictions takes a file of them."
         )
     return [found[name] for name in dict.fromkeys(names)]
@@ -121,6 +121,11 @@ def n_unpredicted(dataset: Dataset, classifiers: Collection[Classifier]) -> dict
     found = dict(counts.annotate(n=Count("id")).order_by("classifier"))
     missing = {one.name: n_images - found.get(one.pk, 0) for one in classifiers}
     return {name: n for name, n in missing.items() if n}
+
+
+def startable(classifiers: Collection[Classifier]) -> set[str]:
+    """The names of those that were once run on this site; the others' predictions came as files."""
+    return set(Run.objects.filter(classifier__in=classifiers).values_list("classifier__name", flat=True))
 
 
 # Potential labels

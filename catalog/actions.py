@@ -3,26 +3,27 @@
 import base64
 import logging
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection, transaction
-from django.db.models.fields.files import FieldFile
 from django.utils.crypto import salted_hmac
 
+from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
-from catalog.photographs import BadPhotograph, Photograph, pictures_of
-from catalog.reads import current_settings, dataset_named
+from catalog.photographs import MANY_PIXELS, BadPhotograph, Photograph, pictures_of
+from catalog.reads import Turn, current_settings, dataset_named, take_turn
 from catalog.staged import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
 
 log = logging.getLogger(__name__)
+
+LONGEST_PROBLEM = 500
+# The file is gone or closed to us, which no second look changes.
+UNREADABLE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 IMAGENET = "ImageNet"
 FIGURES = tuple(
@@ -43,21 +44,21 @@ class StagedConflict(ValueError):
 FIELDS = (*FIGURES, "note")
 # What the constraints of SettingsVersion say, in words.
 RULES = {
-    "settings_counts_are_positive": "images_per_grid, contains_answers, classify_answers and min_shown are 1 or more",
-    "settings_grid_of_500_images_or_fewer": "images_per_grid is at most 500",
-    "settings_ratio_is_above_0_and_at_most_1": "ratio_numerator is 1 or more and at most ratio_denominator",
-    "settings_candidates_fit_a_form": "max_other_labels is from 1 to 11",
-    "settings_lease_of_30_seconds_or_more": "lease_seconds is 30 or more",
-    "settings_top_k_is_positive": "top_k is 1 or more",
-    "settings_grid_has_room_for_questions": "positive_controls and negative_controls leave room in images_per_grid",
-    "settings_negatives_are_known": "negatives_from is hierarchy, confusion or list",
+    "settings_counts_are_positive": "images_per_grid, contains_answers, classify_answers and min_shown must be 1 or "
+    "more",
+    "settings_grid_of_500_images_or_fewer": "images_per_grid must be at most 500",
+    "settings_ratio_is_above_0_and_at_most_1": "ratio_numerator must be 1 or more and at most ratio_denominator",
+    "settings_candidates_fit_a_form": "max_other_labels must be from 1 to 11",
+    "settings_lease_of_30_seconds_or_more": "lease_seconds must be 30 or more",
+    "settings_top_k_is_positive": "top_k must be 1 or more",
+    "settings_grid_has_room_for_questions": "positive_controls and negative_controls must leave room in "
+    "images_per_grid",
+    "settings_negatives_are_known": "negatives_from must be hierarchy, confusion or list",
 }
 LONGEST_NAME = 100
 LONGEST_IMAGE_NAME = 500
 PUBLIC_ID_SALT = "catalog.public_id"
 PUBLIC_ID_BYTES = 16
-# Storing in a bucket is waiting; eight wait together.
-FILES_AT_ONCE = 8
 PICTURES_AT_ONCE = 20
 # One task of pictures: short, so that other work on its queue does not wait.
 SECONDS_OF_PICTURES = 3.0
@@ -129,7 +130,7 @@ def add_hierarchy(*, synsets: Iterable[SynsetRecord]) -> None:
 def create_dataset(*, name: str, label_set: LabelSet | None = None, **figures: int | str) -> Dataset:
     """A dataset with its first settings version; the ImageNet classes unless another label set is given."""
     _check_figures(figures)
-    _check_name("A dataset", name)
+    _check_dataset_name(name)
     dataset, new = Dataset.objects.get_or_create(name=name, defaults={"label_set": label_set or ensure_imagenet()})
     if not new:
         raise NameTaken(f"There is a dataset named {name!r} already. Give the new one another name.")
@@ -148,7 +149,7 @@ def ensure_dataset(*, name: str) -> Dataset:
 def change_settings(*, dataset: Dataset, **changes: int | str) -> SettingsVersion:
     """A new settings version: the current figures with these changed. What was made under older ones keeps them."""
     _check_figures(changes)
-    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    take_turn(Turn.SETTINGS, dataset)
     current = current_settings(dataset)
     figures = {name: getattr(current, name) for name in FIGURES}
     return _add_settings(dataset, current.version + 1, {**figures, **changes})
@@ -195,6 +196,18 @@ def _check_name(what: str, name: str) -> None:
         raise BadName(f"{what}'s name has 1 to {LONGEST_NAME} printable characters; {name!r} does not.")
 
 
+def _check_dataset_name(name: str) -> None:
+    """A dataset's name is part of addresses, in which browsers and servers drop such parts and blanks."""
+    _check_name("A dataset", name)
+    if name != name.strip():
+        raise BadName(f"A dataset's name begins and ends without a blank; {name!r} does not.")
+    if {"", ".", ".."} & set(name.split("/")):
+        raise BadName(
+            f"{name!r} cannot be a dataset's name, as it would break the addresses of its pages: of what stands "
+            "before, between and after slashes nothing is empty, “.” or “..”."
+        )
+
+
 def check_image_name(name: str) -> None:
     """Raises BadName. Names go into files, tables and logs; a path's bytes need not be text."""
     if not name or len(name) > LONGEST_IMAGE_NAME:
@@ -225,19 +238,23 @@ def add_image(
 def add_images(*, dataset: Dataset, images: Sequence[NewImage]) -> int:
     """Store images, all or none; one whose name is there already is left as it is. Returns how many are new.
 
-    An image whose file is absent (a replayed one) gets it, and counts as new.
+    An image whose file is absent (a replayed one) or of no use gets it, and counts as new.
     """
     for new in images:
         check_image_name(new.name)
     # One import at a time decides about a dataset's names.
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     known = {image.name: image for image in Image.objects.filter(dataset=dataset, name__in=[i.name for i in images])}
-    wanted = [new for new in images if new.name not in known or not known[new.name].original]
+    wanted = [new for new in images if new.name not in known or lacks_a_file(known[new.name])]
     rows = [known.get(new.name) or _row(dataset, new) for new in wanted]
     files = [_original(row, new.photograph) for row, new in zip(rows, wanted, strict=True)]
-    with _all_or_no_files(files):
+    with all_or_no_files(files):
         _save_rows(rows, wanted)
     return len(rows)
+
+
+def lacks_a_file(image: Image) -> bool:
+    return not image.original or bool(image.pictures_problem)
 
 
 def _row(dataset: Dataset, new: NewImage) -> Image:
@@ -255,48 +272,29 @@ def _public_id(dataset: Dataset, name: str) -> str:
     return base64.urlsafe_b64encode(digest[:PUBLIC_ID_BYTES]).decode().rstrip("=")
 
 
-File = tuple[FieldFile, str, bytes]
-
-
 def _original(image: Image, photograph: Photograph) -> File:
     # Named by the public id: a name of the researcher's never becomes a path.
     return image.original, f"originals/{image.public_id}{photograph.suffix}", photograph.original
 
 
-@contextmanager
-def _all_or_no_files(files: Sequence[File]) -> Iterator[None]:
-    """Store files, and remove them if that or the block fails: a file without a row would never be found again."""
-    try:
-        _store_all(files)
-        yield
-    except BaseException:
-        for field, path, _ in files:
-            field.storage.delete(path)
-        raise
-
-
-def _store_all(files: Sequence[File]) -> None:
-    if isinstance(default_storage, FileSystemStorage):
-        # On a disk there is nothing to wait for: threads would only cost.
-        for file in files:
-            _store(file)
-        return
-    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        list(pool.map(_store, files))
-
-
-def _store(file: File) -> None:
-    # One left by a stop half-way is overwritten (settings.STORAGES).
-    field, path, content = file
-    field.save(path, ContentFile(content), save=False)
-
-
 def _save_rows(rows: list[Image], wanted: list[NewImage]) -> None:
     for row, new in zip(rows, wanted, strict=True):
-        row.width, row.height = new.photograph.width, new.photograph.height
+        row.width, row.height, row.pictures_problem = new.photograph.width, new.photograph.height, ""
     replayed = [row for row in rows if row.pk is not None]
     Image.objects.bulk_create([row for row in rows if row.pk is None])
-    Image.objects.bulk_update(replayed, ["original", "width", "height"])
+    Image.objects.bulk_update(replayed, ["original", "width", "height", "pictures_problem"])
+
+
+@transaction.atomic
+def give_dataset_labels(*, dataset: Dataset, labels: Mapping[int, Label]) -> int:
+    """Give images (by id) of a dataset that have no dataset label these; a label is never changed. Returns how many."""
+    ids_by_label: dict[Label, list[int]] = defaultdict(list)
+    for pk, label in labels.items():
+        ids_by_label[label].append(pk)
+    return sum(
+        Image.objects.filter(dataset=dataset, pk__in=ids, dataset_label=None).update(dataset_label=label)
+        for label, ids in ids_by_label.items()
+    )
 
 
 def make_pictures(*, seconds: float = SECONDS_OF_PICTURES) -> int:
@@ -319,7 +317,10 @@ def make_pictures(*, seconds: float = SECONDS_OF_PICTURES) -> int:
 def ensure_pictures(*, image: Image) -> Image:
     """The image with its pictures, made now if it has a file and the task has not got round to it."""
     found = Image.objects.select_for_update(no_key=True).get(pk=image.pk)
-    if found.original and not (found.display and found.thumbnail):
+    if found.original and not found.pictures_problem and not (found.display and found.thumbnail):
+        if (found.width or 0) * (found.height or 0) > MANY_PIXELS:
+            # Of many pages that look at once, one decodes: each such image may take hundreds of megabytes.
+            take_turn(Turn.LARGE_IMAGE)
         _make([found])
     return found
 
@@ -336,17 +337,22 @@ def _make_portion(*, after: int) -> list[Image]:
 def _make(images: Sequence[Image]) -> None:
     files = {image: _pictures(image) for image in images}
     made = [image for image in images if files[image]]
-    with _all_or_no_files([file for image in made for file in files[image]]):
-        Image.objects.bulk_update(made, ["display", "thumbnail"])
+    with all_or_no_files([file for image in made for file in files[image]]):
+        Image.objects.bulk_update(images, ["display", "thumbnail", "pictures_problem"])
 
 
 def _pictures(image: Image) -> list[File]:
-    """The files to store; none, with a line in the log, if the original cannot be read."""
+    """The files to store. None if the original cannot be read: its row then says why, and nobody tries again."""
     try:
         with image.original.open() as original:
             pictures = pictures_of(original.read())
-    except (BadPhotograph, OSError) as error:
+    except (BadPhotograph, *UNREADABLE) as error:
+        image.pictures_problem = str(getattr(error, "strerror", None) or error)[:LONGEST_PROBLEM]
         log.error("No pictures of image %s: %s", image.pk, error)
+        return []
+    except OSError as error:
+        # Of the host rather than of this file: it is tried again.
+        log.error("No pictures of image %s for now: %s", image.pk, error)
         return []
     return [
         (image.display, f"display/{image.public_id}.jpg", pictures.display),

@@ -69,13 +69,14 @@ class Dataset(models.Model):
         return self.name
 
 
-WITHOUT_PICTURES = ~Q(original="") & (Q(display="") | Q(thumbnail=""))
+WITHOUT_PICTURES = ~Q(original="") & Q(pictures_problem="") & (Q(display="") | Q(thumbnail=""))
 
 
 class Image(models.Model):
     """`name` is the researcher's (it may give the class away); workers meet `public_id` only.
 
     `display` and `thumbnail` are made from `original` (catalog.photographs.Pictures) by a task, or by the first look.
+    `pictures_problem` says why they cannot be; importing the image again brings another file.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="images")
@@ -85,6 +86,7 @@ class Image(models.Model):
     original = models.FileField(max_length=300, blank=True)
     display = models.FileField(max_length=300, blank=True)
     thumbnail = models.FileField(max_length=300, blank=True, db_default="")
+    pictures_problem = models.CharField(max_length=500, blank=True, db_default="")
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -131,7 +131,8 @@ def _refusals() -> Iterator[None]:
         raise BadPhotograph(_too_many_pixels("far more")) from None
     except Exception as error:
         # Pillow's parsers let through whatever they stumble over in a damaged file: there is no list to name here.
-        raise BadPhotograph(f"it is damaged ({error or type(error).__name__}): get a complete copy of it") from None
+        reason = str(error) or type(error).__name__
+        raise BadPhotograph(f"it is damaged ({reason}): get a complete copy of it") from None
 
 
 @contextmanager

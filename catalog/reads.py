@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 
 from django.db import connection
 
@@ -34,6 +35,24 @@ def now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0]
+
+
+class Turn(StrEnum):
+    """What is done by one at a time, for a dataset or at all, beside whatever else is done."""
+
+    ASKING = "asking"
+    SETTINGS = "settings"
+    LARGE_IMAGE = "large image"
+
+
+def take_turn(at: Turn, dataset: Dataset | None = None) -> None:
+    """Wait until nobody else is at it, until the end of the transaction. ASKING is taken before SETTINGS.
+
+    Opening the grids of a large study takes most of a minute. A lock on the dataset's row for so long would keep
+    images from coming in, forms from being opened, and with them the aggregation of all datasets.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [at, dataset.pk if dataset else 0])
 
 
 def dataset_named(name: str) -> Dataset:

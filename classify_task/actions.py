@@ -55,7 +55,7 @@ def open_forms(*, dataset: Dataset, labels_by_image: Mapping[int, Sequence[int]]
     as good as none.
     """
     # Two passes of the aggregation must not open the same image twice.
-    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     _withdraw_outdated(labels_by_image)
     wanted = [image_id for image_id, labels in labels_by_image.items() if labels]
     missing = sorted(set(wanted).difference(standing_forms(wanted).values_list("image_id", flat=True)))
@@ -86,7 +86,7 @@ def classify_batch(*, dataset: Dataset) -> Batch:
 
     It is locked: it stays open until the end of the transaction, and one that is just being closed is not taken.
     """
-    Dataset.objects.select_for_update().get(pk=dataset.pk)
+    Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     settings = current_settings(dataset)
     live = [Batch.Marketplace.LINK, Batch.Marketplace.MTURK]
     batches = Batch.objects.filter(

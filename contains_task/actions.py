@@ -2,20 +2,21 @@
 
 import io
 import logging
-import secrets
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from numpy.typing import NDArray
 
+from aggregation.numerics.composition import GridProfile
 from catalog.actions import StagedConflict
 from catalog.models import Image, Label
+from contains_task.further import Earlier, compose_further, earlier_grids
 from contains_task.models import ContainsVote, Grid, GridCell, Role
-from contains_task.reads import cells_by_handle, cells_of, cells_to_show
+from contains_task.reads import cells_by_handle, cells_of, cells_to_show, has_controls, profile_of
 from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from workforce.actions import keep_from_former_workers, publish_hits, settle_recovered, submit
 from workforce.models import Batch, Lease, Submission, Worker
@@ -52,6 +53,7 @@ COUNTED_BEFORE = """
     WHERE worker_id = %s AND label_id = %s AND image_id = ANY(%s) AND counted
 """
 COPY_CELLS = "COPY contains_task_gridcell (grid_id, image_id, position, role, expected) FROM STDIN"
+LINES_AT_ONCE = 2000
 EXPECTED = {True: "t", False: "f", None: r"\N"}
 
 
@@ -66,11 +68,22 @@ class ComposedCell(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """(image, label) pairs that are opened alike, those of a label together; `initial`: an initial subset."""
+    """(image, label) pairs that are opened alike: their places (P,) in the list of all, those of a label together."""
 
-    pairs: list[tuple[Any, Any]]
+    pairs: NDArray[np.int64]
     n_slots: int
     initial: bool = False
+
+
+class Lines(io.TextIOBase):
+    """A file of lines that are made as they are read."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+
+    def read(self, size: int | None = -1) -> str:
+        """The next few lines, in whole and maybe more than `size`; nothing at the end."""
+        return "".join(islice(self._lines, None if size is None or size < 0 else LINES_AT_ONCE))
 
 
 class ForeignCell(ValueError):
@@ -85,35 +98,38 @@ def open_grids(*, batch: Batch, images_by_label: Mapping[Label, Sequence[Image]]
     them, in grids of their own and first; the others get the fewest answers it allows to begin with.
     """
     pairs = [(image, label) for label, images in images_by_label.items() for image in images]
-    return [grid for opening in openings(batch, pairs) for grid in _open_pages(batch, opening)]
+    found = openings(batch, np.array([label.pk for _, label in pairs], np.int64), np.random.default_rng())
+    return [grid for opening in found for grid in _open_pages(batch, opening, [pairs[at] for at in opening.pairs])]
 
 
-def openings(batch: Batch, pairs: Iterable[tuple[Any, Any]]) -> list[Opening]:
-    """What to open for (image, label) pairs, in this order; they may be rows or ids."""
-    by_label: dict[Any, list[tuple[Any, Any]]] = defaultdict(list)
-    for pair in pairs:
-        by_label[pair[1]].append(pair)
-    together = [pair for of_label in by_label.values() for pair in of_label]
+def openings(batch: Batch, label_ids: NDArray[np.int64], rng: np.random.Generator) -> list[Opening]:
+    """What to open for pairs of these labels (P,), in this order; `rng` draws the initial subsets."""
+    _, first, label = np.unique(label_ids, return_index=True, return_inverse=True)
+    together = np.argsort(first[label], kind="stable")
     if not batch.is_adaptive:
         return [Opening(together, batch.settings.contains_answers)]
-    drawn = {pair for of_label in by_label.values() for pair in _drawn(of_label, batch.initial_images)}
+    initial = _drawn(label, batch.initial_images, rng)[together]
     found = [
-        Opening([pair for pair in together if pair in drawn], batch.initial_votes, initial=True),
-        Opening([pair for pair in together if pair not in drawn], batch.min_votes),
+        Opening(together[initial], batch.initial_votes, initial=True),
+        Opening(together[~initial], batch.min_votes),
     ]
-    return [opening for opening in found if opening.pairs]
+    return [opening for opening in found if opening.pairs.size]
 
 
-def _drawn(pairs: list[tuple[Any, Any]], n_pairs: int) -> list[tuple[Any, Any]]:
-    """At most so many of the pairs, drawn at random."""
-    return secrets.SystemRandom().sample(pairs, min(n_pairs, len(pairs)))
+def _drawn(label: NDArray[np.int64], n_pairs: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(P,) whether a pair is drawn: of each label at most so many, at random."""
+    order = np.lexsort((rng.random(label.size), label))
+    place = np.arange(label.size) - np.searchsorted(label[order], label[order])
+    drawn = np.empty(label.size, np.bool_)
+    drawn[order] = place < n_pairs
+    return drawn
 
 
-def _open_pages(batch: Batch, opening: Opening) -> list[Grid]:
+def _open_pages(batch: Batch, opening: Opening, pairs: list[tuple[Image, Label]]) -> list[Grid]:
     size = batch.settings.images_per_grid
     pages = []
-    for label, pairs in groupby(opening.pairs, key=itemgetter(1)):
-        images = [image for image, _ in pairs]
+    for label, of_label in groupby(pairs, key=itemgetter(1)):
+        images = [image for image, _ in of_label]
         pages += [(label, images[start : start + size]) for start in range(0, len(images), size)]
     hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=opening.n_slots, initial=opening.initial)
     grids = Grid.objects.bulk_create([Grid(hit=hit, label=label) for hit, (label, _) in zip(hits, pages, strict=True)])
@@ -133,43 +149,30 @@ def _open_pages(batch: Batch, opening: Opening) -> list[Grid]:
 def open_further_grids(*, batch: Batch, images_by_label: Mapping[int, Sequence[int]]) -> None:
     """Ask one more person about pairs of an adaptive batch: who was asked before is asked none of them again.
 
-    Labels and images are ids. The control cells are those of the label's earlier grids, so that the new ones look
-    like them; an image that is asked about is no control of its own grid.
+    Labels and images are ids. Grids have as many controls as the settings say, drawn anew for each (`compose`), if the
+    batch was opened with controls at all; no grid is filled up. What they lack for want of images is logged.
     """
-    for label_id, image_ids in images_by_label.items():
-        earlier = GridCell.objects.filter(grid__hit__batch=batch, grid__label=label_id)
-        former: dict[int, set[int]] = defaultdict(set)
-        for image_id, hit_id in earlier.filter(role=Role.QUESTION).values_list("image_id", "grid__hit"):
-            former[image_id].add(hit_id)
-        controls = _controls_of_a_grid(earlier)
-        size = batch.settings.images_per_grid - len(controls)
-        pages = [image_ids[start : start + size] for start in range(0, len(image_ids), size)]
+    wanted = {label_id: image_ids for label_id, image_ids in images_by_label.items() if image_ids}
+    profile = profile_of(batch.settings, pad=False)
+    if wanted and not has_controls(batch):
+        profile = GridProfile(cells=profile.cells, pad=False)
+    for label_id, image_ids in wanted.items():
+        earlier = earlier_grids(batch, label_id)
+        pages = compose_further(batch, label_id, image_ids, earlier, profile)
         hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=1)
         keep_from_former_workers(
-            asked_before={
-                hit: set.union(*(former[image_id] for image_id in page)) for hit, page in zip(hits, pages, strict=True)
-            }
+            asked_before={hit: _former(earlier, page) for hit, page in zip(hits, pages, strict=True)}
         )
-        for hit, page in zip(hits, pages, strict=True):
-            _fill_grid(Grid.objects.create(hit=hit, label_id=label_id), page, controls)
+        grids = Grid.objects.bulk_create([Grid(hit=hit, label_id=label_id) for hit in hits])
+        for grid, page in zip(grids, pages, strict=True):
+            for cell in page:
+                cell.grid = grid
+        GridCell.objects.bulk_create([cell for page in pages for cell in page], batch_size=5000)
 
 
-def _fill_grid(grid: Grid, questions: Sequence[int], controls: Sequence[tuple[int, bool]]) -> None:
-    cells = [GridCell(image_id=image_id) for image_id in questions]
-    cells += [
-        GridCell(image_id=image_id, role=Role.CONTROL, expected=expected)
-        for image_id, expected in controls
-        if image_id not in questions
-    ]
-    for position, cell in enumerate(cells):
-        cell.grid, cell.position = grid, position
-    GridCell.objects.bulk_create(cells)
-
-
-def _controls_of_a_grid(cells: QuerySet[GridCell]) -> list[tuple[int, bool]]:
-    """Image ids and expected answers of the control cells of the first grid among these cells that has any."""
-    found = list(cells.filter(role=Role.CONTROL).order_by("grid", "position").values_list("grid", "image", "expected"))
-    return [(image, expected) for grid, image, expected in found if grid == found[0][0]]
+def _former(earlier: Earlier, page: list[GridCell]) -> set[int]:
+    """HITs that asked one of a page's questions before."""
+    return set().union(*(earlier.former[cell.image_id] for cell in page if cell.role == Role.QUESTION))
 
 
 @transaction.atomic
@@ -181,14 +184,14 @@ def open_composed_grids(
     grids = Grid.objects.bulk_create(
         [Grid(hit=hit, label_id=label_id) for hit, label_id in zip(hits, label_ids, strict=True)]
     )
-    lines = "".join(
+    lines = (
         f"{grids[cell.grid].pk}\t{cell.image_id}\t{cell.position}\t{cell.role}\t{EXPECTED[cell.expected]}\n"
         for cell in cells
     )
     with connection.cursor() as cursor:
-        # Hundreds of thousands of rows: COPY takes a fraction of the time of inserts.
+        # Hundreds of thousands of rows: COPY takes a fraction of the time of inserts, and holds a few of them.
         with connection.wrap_database_errors:
-            cursor.copy_expert(COPY_CELLS, io.StringIO(lines))
+            cursor.copy_expert(COPY_CELLS, Lines(lines))
         cursor.execute("ANALYZE contains_task_gridcell")
     log.info("Opened %d composed grids in batch %s.", len(grids), batch.pk)
     return grids

@@ -1,13 +1,15 @@
 """Queries on grids and their votes that more than one place needs."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
 
-from catalog.models import Dataset, Image, Label
+from aggregation.numerics.composition import CellRole, GridProfile, Shortfall
+from catalog.models import Dataset, Image, Label, SettingsVersion
 from catalog.reads import Given, Prepared, name_cells
-from contains_task.models import ContainsVote, Grid, GridCell
+from contains_task.models import ContainsVote, Grid, GridCell, Role
 from workforce.models import Batch, Lease
 from workforce.reads import (
     hits_with_open_slots,
@@ -20,6 +22,13 @@ from workforce.reads import (
 
 # Of a control: what somebody who looks says. The words of the votes file.
 EXPECTED_ANSWERS = {True: "yes", False: "no", None: None}
+# What a composed cell is in the database: its role, and what is expected of it.
+ROLES = {
+    CellRole.QUESTION: (Role.QUESTION, None),
+    CellRole.POSITIVE: (Role.CONTROL, True),
+    CellRole.NEGATIVE: (Role.CONTROL, False),
+    CellRole.PADDING: (Role.PADDING, None),
+}
 # What a row of the votes file is made of. Nothing more: a million votes as objects, with all that hangs on them, take
 # the database and this process several times as long to sort and to build.
 VOTE_COLUMNS = (
@@ -34,6 +43,25 @@ CELLS = Prepared(
     .only("grid_id", "position", "role", "image__public_id")
     .order_by("position")
 )
+
+
+def profile_of(settings: SettingsVersion, *, pad: bool = True) -> GridProfile:
+    return GridProfile(settings.images_per_grid, settings.positive_controls, settings.negative_controls, pad)
+
+
+def has_controls(batch: Batch) -> bool:
+    """Whether the batch was opened with controls: pairs can be opened as they are, whatever the settings say."""
+    return GridCell.objects.filter(grid__hit__batch=batch, role=Role.CONTROL).exists()
+
+
+def controls_lacking(settings: SettingsVersion, cells: Iterable[GridCell]) -> list[Shortfall]:
+    """What a grid of these cells, of a batch that has controls, lacks of those that the settings want."""
+    found = Counter(cell.expected for cell in cells if cell.role == Role.CONTROL)
+    wanted = (
+        (CellRole.POSITIVE, settings.positive_controls, found[True]),
+        (CellRole.NEGATIVE, settings.negative_controls, found[False]),
+    )
+    return [Shortfall(role, n, n_found) for role, n, n_found in wanted if n_found < n]
 
 
 def cells_to_show(lease: Lease) -> list[GridCell]:

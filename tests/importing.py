@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 
 from tests.pictures import write
 
-NOTES = ("The names of", *(f"{n} images have no dataset label" for n in range(1, 5)))
+NOTES = ("The names of", *(f"{n} images {words}" for n in range(1, 5) for words in ("have no dataset", "that were")))
 
 
 class Result:

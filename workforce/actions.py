@@ -7,6 +7,7 @@ and number. What closes or aggregates locks submissions by id, then the dataset,
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from itertools import islice
 
 from django.db import connection, transaction
 
@@ -18,6 +19,7 @@ from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
 
 log = logging.getLogger(__name__)
 
+ROWS_AT_ONCE = 5000
 WORKER_TO_LOCK = Prepared(lambda: Worker.objects.filter(pk=Given("pk")).select_for_update())
 LEASE_TO_LOCK = Prepared(lambda: Lease.objects.filter(pk=Given("pk")).select_for_update())
 OPEN_LEASES_TO_LOCK = Prepared(
@@ -80,9 +82,10 @@ def publish_hits(*, batch: Batch, n_hits: int, n_slots: int, initial: bool = Fal
     if Batch.objects.select_for_update(no_key=True).get(pk=batch.pk).closed_at is not None:
         raise BatchClosed(f"{batch} is closed: open a new batch for further HITs.")
     hits = HIT.objects.bulk_create([HIT(batch=batch, initial=initial) for _ in range(n_hits)])
-    Slot.objects.bulk_create(
-        [Slot(hit=hit, batch=batch, number=number) for hit in hits for number in range(n_slots)], batch_size=5000
-    )
+    slots = (Slot(hit=hit, batch=batch, number=number) for hit in hits for number in range(n_slots))
+    # Bit by bit: there may be hundreds of thousands.
+    while some := list(islice(slots, ROWS_AT_ONCE)):
+        Slot.objects.bulk_create(some)
     return hits
 
 

@@ -48,7 +48,8 @@ def join(request: HttpRequest, batch_id: str) -> HttpResponse:
     if n_done(batch, worker.pk):
         return _completed(request, batch, worker, participant)
     again = join_address(batch, participant)
-    return _message(request, "No work for you at the moment", NO_WORK, 200, "Look again", again)
+    words = ALL_TAKEN if batch.hits.exists() else NO_WORK
+    return _message(request, "No work for you at the moment", words, 200, "Look again", again)
 
 
 @csrf_exempt
@@ -136,6 +137,10 @@ ACCEPT_TO_BE_PAID = (
     "pays the same."
 )
 NO_WORK = (
+    "There is no work in this study at the moment. Look again in a while, or give your place back on the site that "
+    "brought you here."
+)
+ALL_TAKEN = (
     "Every piece of work of this study is with somebody or done. Pieces that people return become free again: "
     "look again in a while, or give your place back on the site that brought you here."
 )

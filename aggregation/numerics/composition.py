@@ -1,8 +1,9 @@
 """What the cells of CONTAINS grids hold: questions, control images and padding.
 
 A grid asks about one class. Its positive controls are images that surely show the class, which here means: images to
-which the dataset gives this class as label. Its negative controls surely do not: images of the most similar other
-classes. Both are drawn at random by the generator that is passed in, so that the same seed gives the same grids.
+which the dataset gives this class as label. Its negative controls do not, as far as anybody has said: images of the
+most similar other classes about which this class is not asked. Both are drawn at random by the generator that is passed
+in, so that the same seed gives the same grids.
 
 Sources: Tsipras et al. 2020, section 3.1 (one class per grid, control images); Recht et al. 2019 (ImageNetV2), whose
 published grids have hard negatives and the padding followed here.
@@ -21,6 +22,8 @@ IntArray = NDArray[np.integer]
 Images = NDArray[np.int64]
 NONE = -1
 """In a place for a label: there is none."""
+NOTHING: Images = np.empty(0, np.int64)
+"""No images."""
 
 
 class CellRole(StrEnum):
@@ -128,23 +131,34 @@ def compose(
     negatives: Sequence[IntArray],
     profile: GridProfile,
     rng: np.random.Generator,
+    elsewhere: IntArray = NOTHING,
+    used: IntArray = NOTHING,
 ) -> list[Grid]:
     """Make the grids of one class.
 
     The questions are dealt at random onto as few grids as hold them, all full but the last; images that may serve as
-    controls are spread evenly, so that each grid finds enough of them outside itself. A grid's controls
-    are then drawn at random from the images that are not in it, those that are nowhere asked about this class first.
-    A short last grid is filled with questions of the grids before it, drawn at random. If it is the only grid, half of
-    the gap (rounded up) is filled with further positive and half with further negative controls. An image is in a grid
-    once. Where images run out the grid has fewer cells, and says so.
+    positive controls are spread evenly, so that each grid finds enough of them outside itself. A short last grid is
+    filled with questions of the grids before it, drawn at random. If it is the only grid, half of the gap (rounded up)
+    is filled with further images of the class and half with images of the classes of negative controls; they are
+    padding, of which nothing is expected. An image is in a grid once. Where images run out the grid has fewer cells,
+    and says so.
+
+    A grid's controls are drawn at random from the images that are not in it; of equals, those that were controls of the
+    fewest grids: who gets two grids of a class must not know the controls by seeing them again. Positive ones are
+    rather images that are nowhere asked about this class; but the class's own images often all are. Negative ones never
+    are: such an image may show the class, and who says so must not be held to be wrong. So a class whose images are all
+    asked about is passed over for the next one, and without a next one the grid has fewer negative controls. Nobody has
+    looked at the others: a "no" that is expected of them may still be wrong, as in the published grids.
 
     Args:
         questions: (Q,) images to be asked about, each once.
         positives: (A,) images that surely show the class: those with the class as dataset label. Some may be questions.
-        negatives: pools of images that surely do not, the one to be preferred first (the most similar class). A pool
+        negatives: pools of images of other classes, the one to be preferred first (the most similar class). A pool
             is used only when those before it are used up. An image in several counts for the first.
         profile: how a grid is made up.
         rng: source of all chance. The order of the arrays has no influence.
+        elsewhere: images that other grids ask about this class; questions among them count once.
+        used: controls of grids of this class that were made before, each as often as it was one.
 
     Returns:
         The grids; none without questions.
@@ -152,7 +166,7 @@ def compose(
     Raises:
         ValueError: a question comes twice, or an image is both a positive and a negative control.
 
-    Source: Recht et al. 2019, published grids; Tsipras et al. 2020, section 3.1.
+    Source: Recht et al. 2019, published grids; Tsipras et al. 2020, section 3.1; which controls come first is ours.
 
     >>> profile = GridProfile(cells=5, n_positive=1, n_negative=1)
     >>> images = np.arange(5)
@@ -164,45 +178,56 @@ def compose(
     repeated = asked[1:][asked[1:] == asked[:-1]]
     if repeated.size:
         raise ValueError(f"Image {repeated[0]} is asked about twice; pass each question once.")
-    showing, other = _pool([positives], asked, profile), _pool(negatives, asked, profile)
-    both = np.intersect1d(showing.images, other.images)
-    if both.size:
-        raise ValueError(f"Image {both[0]} is both a positive and a negative control; take it out of one pool.")
-    chunks = _deal(asked, showing.images, other.images, profile.n_questions, rng)
-    earlier = np.concatenate([np.empty(0, np.int64), *chunks[:-1]])
+    everywhere = np.union1d(asked, np.asarray(elsewhere).astype(np.int64))
+    _check_pools(positives, negatives)
+    showing, other = _pool([positives], profile, used), _pool(negatives, profile, used, barred=everywhere)
+    showing.turn += np.isin(showing.images, everywhere)
+    chunks = _deal(asked, showing.images, profile.n_questions, rng)
+    earlier = np.concatenate([NOTHING, *chunks[:-1]])
     return [_grid(chunk, earlier, showing, other, profile, rng) for chunk in chunks]
 
 
-@dataclass(frozen=True)
+def _check_pools(positives: IntArray, negatives: Sequence[IntArray]) -> None:
+    both = np.intersect1d(positives, np.concatenate([NOTHING, *negatives]))
+    if both.size:
+        raise ValueError(f"Image {both[0]} is both a positive and a negative control; take it out of one pool.")
+
+
+@dataclass
 class _Pool:
-    """Images that may be controls of one class; `turn` (A,) tells which of them are taken first."""
+    """Images that may be controls of one class: (A,) each, with the turn at which it is taken and how often it was."""
 
     images: Images
     turn: Images
+    times: Images
 
     def draw(self, n: int, barred: Images, rng: np.random.Generator) -> Images:
-        """Up to n images that are not barred, at random among those of the same turn."""
-        free = ~np.isin(self.images, barred)
-        images, turn = self.images[free], self.turn[free]
-        return images[np.lexsort((rng.random(images.size), turn))[:n]]
+        """Up to n images that are not barred: by turn, of those the least used, of those at random."""
+        free = np.flatnonzero(~np.isin(self.images, barred))
+        order = np.lexsort((rng.random(free.size), self.times[free], self.turn[free]))
+        drawn = free[order[:n]]
+        self.times[drawn] += 1
+        return self.images[drawn]
 
 
-def _pool(pools: Sequence[IntArray], asked: Images, profile: GridProfile) -> _Pool:
-    kept = [np.empty(0, np.int64)]
+def _pool(pools: Sequence[IntArray], profile: GridProfile, used: IntArray, barred: Images = NOTHING) -> _Pool:
+    kept = [NOTHING]
     for pool in pools:
-        kept.append(np.asarray(pool).astype(np.int64))
+        kept.append(np.setdiff1d(np.asarray(pool).astype(np.int64), barred))
         # A grid takes at most `cells` images and bars at most as many, so no later pool can be reached.
         if np.unique(np.concatenate(kept)).size >= 2 * profile.cells:
             break
     images, first = np.unique(np.concatenate(kept), return_index=True)
-    place = np.repeat(np.arange(len(kept)), [pool.size for pool in kept])[first]
-    return _Pool(images, 2 * place + np.isin(images, asked))
+    turn = 2 * np.repeat(np.arange(len(kept)), [pool.size for pool in kept])[first]
+    known, n_times = np.unique(np.asarray(used).astype(np.int64), return_counts=True)
+    times = np.zeros(images.size, np.int64)
+    times[np.isin(images, known)] = n_times[np.isin(known, images)]
+    return _Pool(images, turn, times)
 
 
-def _deal(asked: Images, showing: Images, other: Images, size: int, rng: np.random.Generator) -> list[Images]:
+def _deal(asked: Images, showing: Images, size: int, rng: np.random.Generator) -> list[Images]:
     """Chunks of `size` questions, the last maybe shorter, in each of which possible controls have an even share."""
-    kind = np.where(np.isin(asked, showing), 0, np.where(np.isin(asked, other), 1, 2))
-    hand = asked[np.lexsort((rng.random(asked.size), kind))]
+    hand = asked[np.lexsort((rng.random(asked.size), ~np.isin(asked, showing)))]
     chunk, place = np.divmod(np.arange(asked.size), size)
     evenly = np.argsort((place + 0.5) / np.bincount(chunk)[chunk], kind="stable")
     dealt = np.empty_like(hand)
@@ -215,26 +240,19 @@ def _grid(
 ) -> Grid:
     gap = profile.n_questions - chunk.size if profile.pad else 0
     more_positive, more_negative = (0, 0) if earlier.size else (gap - gap // 2, gap // 2)
-    positive = showing.draw(profile.n_positive + more_positive, chunk, rng)
-    negative = other.draw(profile.n_negative + more_negative, chunk, rng)
-    padding = np.empty(0, np.int64)
+    showing_it = showing.draw(profile.n_positive + more_positive, chunk, rng)
+    not_it = other.draw(profile.n_negative + more_negative, chunk, rng)
+    positive, negative = showing_it[: profile.n_positive], not_it[: profile.n_negative]
+    padding = np.concatenate([showing_it[profile.n_positive :], not_it[profile.n_negative :]])
     if gap and earlier.size:
         padding = rng.permutation(np.setdiff1d(earlier, np.concatenate([positive, negative])))[:gap]
     parts = dict(zip(CellRole, (chunk, positive, negative, padding), strict=True))
     sizes = [images.size for images in parts.values()]
     roles = np.repeat(np.array(list(CellRole), ROLE_TYPE), sizes)
-    return Grid(np.concatenate(list(parts.values())), roles, _shortfalls(profile, gap, *sizes[1:]))
-
-
-def _shortfalls(
-    profile: GridProfile, gap: int, n_positive: int, n_negative: int, n_padding: int
-) -> tuple[Shortfall, ...]:
-    """What is missing, from the cells that were found: the profile's controls come before the filling."""
-    controls = min(n_positive, profile.n_positive), min(n_negative, profile.n_negative)
-    filled = n_positive + n_negative + n_padding - sum(controls)
     wanted = (profile.n_positive, profile.n_negative, gap)
-    kinds = zip(tuple(CellRole)[1:], wanted, (*controls, filled), strict=True)
-    return tuple(Shortfall(role, want, found) for role, want, found in kinds if found < want)
+    kinds = zip(tuple(CellRole)[1:], wanted, sizes[1:], strict=True)
+    lacks = tuple(Shortfall(role, want, found) for role, want, found in kinds if found < want)
+    return Grid(np.concatenate(list(parts.values())), roles, lacks)
 
 
 @dataclass(frozen=True)
@@ -264,6 +282,7 @@ def compose_all(
     profile: GridProfile,
     seed: int,
     may_control: NDArray[np.bool_] | None = None,
+    elsewhere: tuple[IntArray, IntArray] = (NOTHING, NOTHING),
 ) -> Grids:
     """Make the grids of all image-label pairs.
 
@@ -278,6 +297,7 @@ def compose_all(
         seed: the same seed and pairs give the same grids. Each class has its own stream of chance, so that
             pairs of one class do not move the grids of another.
         may_control: (N,) which images may be controls; None for all.
+        elsewhere: (image, label) of pairs that other grids ask about, or that may be asked about: as in `compose`.
 
     Returns:
         The grids, in ascending order of label; what each class gets is described in `compose`.
@@ -301,19 +321,32 @@ def compose_all(
     _check_pairs(pairs, names, own, ranking)
     pool = _by_label(own if may_control is None else np.where(may_control, own, NONE), ranking.shape[0])
     labels: list[int] = []
-    grids: list[Grid] = []
+    images: list[Images] = []
+    of_roles: list[list[int]] = []
+    shortfalls: dict[int, tuple[Shortfall, ...]] = {}
+    others = dict(_questions(*map(np.asarray, elsewhere)))
     for one, questions in _questions(pairs, names):
         negatives = [pool[other] for other in ranking[one].tolist() if other != NONE]
-        made = compose(questions, pool[one], negatives, profile, np.random.default_rng([seed, one]))
+        rng = np.random.default_rng([seed, one])
+        made = compose(questions, pool[one], negatives, profile, rng, others.get(one, NOTHING))
+        shortfalls |= {len(labels) + at: grid.shortfalls for at, grid in enumerate(made) if grid.shortfalls}
         labels += [one] * len(made)
-        grids += made
-    sizes = [grid.images.size for grid in grids]
+        images += [grid.images for grid in made]
+        of_roles += [[int((grid.roles == role).sum()) for role in CellRole] for grid in made]
+    return _joined(labels, images, of_roles, shortfalls)
+
+
+def _joined(
+    labels: list[int], images: list[Images], of_roles: list[list[int]], shortfalls: dict[int, tuple[Shortfall, ...]]
+) -> Grids:
+    """The grids, from the cells of each and how many of them have each role: names of roles would take much room."""
+    sizes = np.array(of_roles, np.int64).reshape(-1, len(CellRole))
     return Grids(
         label=np.array(labels, np.int64),
-        grid=np.repeat(np.arange(len(grids)), sizes),
-        image=np.concatenate([np.empty(0, np.int64), *(grid.images for grid in grids)]),
-        role=np.concatenate([np.empty(0, ROLE_TYPE), *(grid.roles for grid in grids)]),
-        shortfalls={at: grid.shortfalls for at, grid in enumerate(grids) if grid.shortfalls},
+        grid=np.repeat(np.arange(len(labels)), sizes.sum(axis=1)),
+        image=np.concatenate([NOTHING, *images]),
+        role=np.repeat(np.tile(np.array(list(CellRole), ROLE_TYPE), len(labels)), sizes.ravel()),
+        shortfalls=shortfalls,
     )
 
 

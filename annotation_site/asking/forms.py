@@ -17,7 +17,7 @@ from candidates.ensemble import installed
 from candidates.models import PotentialLabel
 from catalog.models import Dataset
 
-# Each is loaded to look at its weights while the browser waits.
+# Each is loaded to look at its weights before any of them begins.
 MOST_CLASSIFIERS = 20
 LONGEST_ADDRESS = 500
 PLAIN = "plain"
@@ -64,6 +64,12 @@ class PredictForm(forms.Form):
         return [self._checked(line) for line in lines]
 
     def _checked(self, name: str) -> str:
+        network = name.partition("@")[0]
+        if ":" not in name and network not in installed():
+            raise ValidationError(
+                f"There is no network {network!r} here. Installed: {', '.join(installed()) or 'none'}. One of your own "
+                "is named onnx:FILE, with its file in the models folder."
+            )
         try:
             return checked_name(name)
         except Refused as error:
@@ -83,7 +89,9 @@ class PredictionsForm(forms.Form):
 
     file = SmallFile(
         label="File",
-        help_text="npz, csv or parquet of up to 20 MB: image, label_1 … label_k, and score_1 … score_k if known.",
+        help_text="Of up to 20 MiB. CSV or parquet: columns image, label_1 … label_k, and score_1 … score_k if known. "
+        "npz: arrays images (N,), labels (N, k), and scores (N, k) if known. Labels are class indexes, from 0; the "
+        "first is the best.",
         widget=forms.ClearableFileInput(attrs={"accept": ",".join(SUFFIXES)}),
     )
     classifier = forms.CharField(

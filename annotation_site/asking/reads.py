@@ -8,10 +8,22 @@ import numpy as np
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 
+from aggregation.numerics.composition import PROFILES
+from annotation_site.asking.words import in_page_words
+from annotation_site.composed_study import OWN
+from candidates.actions import STOPPED_BY
 from candidates.models import PotentialLabel, Run
-from candidates.reads import NoPredictions, distribution, ensemble_of, n_unpredicted, potential_labels_of, runs_of
+from candidates.reads import (
+    NoPredictions,
+    distribution,
+    ensemble_of,
+    n_unpredicted,
+    potential_labels_of,
+    runs_of,
+    startable,
+)
 from catalog.models import Classifier, Dataset, Image, Prediction, SettingsVersion
-from contains_task.models import Grid, GridCell
+from contains_task.models import Grid, GridCell, Role
 from workforce.models import Batch
 
 IMAGES_PER_PAGE = 24
@@ -36,6 +48,11 @@ class RunShown:
 
     run: Run
     reasons: list[Any]
+
+    @property
+    def stopped(self) -> bool:
+        """By somebody, not by a fault."""
+        return self.run.problem.startswith(STOPPED_BY)
 
     @property
     def percent(self) -> float:
@@ -68,14 +85,14 @@ def _reasons(run: Run) -> list[Any]:
 
 @dataclass(frozen=True)
 class PotentialSummary:
-    """`counts`: how many images have 0, 1, 2, ... labels. `missing`: how many images a classifier of the ensemble has
-    not predicted. `problem`: why there is no ensemble."""
+    """`counts`: how many images have 0, 1, 2, ... labels. `missing`: of the ensemble's classifiers that have not
+    predicted all images the name, how many, and whether it can be started. `problem`: why there is no ensemble."""
 
     counts: list[int]
     n_labels: int
     mean: float
     ensemble: list[Classifier]
-    missing: dict[str, int]
+    missing: list[tuple[str, int, bool]]
     problem: str = ""
 
 
@@ -86,8 +103,10 @@ def potential_summary(dataset: Dataset, settings: SettingsVersion) -> PotentialS
     try:
         ensemble = ensemble_of(dataset, settings)
     except NoPredictions as error:
-        return PotentialSummary(*found, [], {}, str(error))
-    return PotentialSummary(*found, ensemble, n_unpredicted(dataset, ensemble))
+        return PotentialSummary(*found, [], [], in_page_words(str(error)))
+    can_start = startable(ensemble)
+    missing = [(name, n, name in can_start) for name, n in n_unpredicted(dataset, ensemble).items()]
+    return PotentialSummary(*found, ensemble, missing)
 
 
 @dataclass(frozen=True)
@@ -129,6 +148,36 @@ def _surest_first(shown: LabelShown) -> tuple:
 
 
 # Grids
+
+
+@dataclass(frozen=True)
+class WouldOpen:
+    """What opening the grids of all potential labels would come to, under the control images of a profile."""
+
+    profile: str
+    n_grids: int
+    n_answers: int
+
+
+def would_open(dataset: Dataset, settings: SettingsVersion) -> tuple[int, list[WouldOpen]]:
+    """How many potential labels have not been asked about, and what each profile would make of them."""
+    asked = GridCell.objects.filter(
+        image=OuterRef("image"),
+        grid__label=OuterRef("label"),
+        role=Role.QUESTION,
+        grid__hit__batch__marketplace=Batch.Marketplace.LINK,
+    )
+    new = PotentialLabel.objects.filter(~Exists(asked), image__dataset=dataset).exclude(image__original="")
+    n_of_labels = list(new.values_list("label").annotate(n=Count("id")).values_list("n", flat=True).order_by())
+    n_controls = {name: made.n_positive + made.n_negative for name, made in PROFILES.items()}
+    n_controls[OWN] = settings.positive_controls + settings.negative_controls
+    found = []
+    for name, n in n_controls.items():
+        room = settings.images_per_grid - n
+        if room > 0:
+            n_grids = sum(-(-n_pairs // room) for n_pairs in n_of_labels)
+            found.append(WouldOpen(name, n_grids, n_grids * settings.contains_answers))
+    return sum(n_of_labels), found
 
 
 def page_of_grids(batch: Batch, number: str) -> tuple[Page, list[Grid]]:

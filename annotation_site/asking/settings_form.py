@@ -8,12 +8,30 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Exists, OuterRef
 from django.forms.models import fields_for_model
 
-from annotation_site.study import figure_text
+from annotation_site.study import doubts_about, figure_text
 from catalog.actions import FIGURES, RULES
 from catalog.models import Classifier, Dataset, Prediction, SettingsVersion
 from catalog.reads import current_settings
 
 VERSIONS_SHOWN = 8
+TITLES = {
+    "images_per_grid": "Cells of a grid",
+    "contains_answers": "Answers to a grid",
+    "classify_answers": "Answers to a form",
+    "min_shown": "People who saw a candidate label",
+    "ratio_numerator": "Least share of the dataset label’s frequency: numerator",
+    "ratio_denominator": "Least share of the dataset label’s frequency: denominator",
+    "max_other_labels": "Most other candidate labels",
+    "lease_seconds": "Seconds for a grid or form",
+    "classifiers": "Classifiers",
+    "top_k": "Labels of each classifier",
+    "always_dataset_label": "Always ask about the dataset’s label",
+    "positive_controls": "Positive controls in a grid",
+    "negative_controls": "Negative controls in a grid",
+    "negatives_from": "Where negative controls come from",
+    "control_pool": "Dataset of the control images",
+    "note": "Note",
+}
 HELP = {
     "images_per_grid": "Cells of a CONTAINS grid, controls included.",
     "contains_answers": "How many people answer each grid.",
@@ -21,7 +39,7 @@ HELP = {
     "min_shown": "A label becomes a candidate only if so many people or more were shown it.",
     "ratio_numerator": "A label becomes a candidate if its selection frequency is this over the next figure, or more, "
     "of the dataset label’s: 1 over 2 is half.",
-    "ratio_denominator": "See ratio_numerator.",
+    "ratio_denominator": "The lower figure of that fraction.",
     "max_other_labels": "The most candidate labels of an image beside the dataset’s own.",
     "lease_seconds": "How long a person may take for a grid or form before another gets it.",
     "classifiers": "Whose predictions become potential labels. None ticked: all that have predicted here.",
@@ -47,9 +65,9 @@ class SettingsForm(forms.Form):
     def __init__(self, *args: Any, dataset: Dataset, **options: Any) -> None:
         self.dataset, self.current = dataset, current_settings(dataset)
         super().__init__(*args, initial={name: getattr(self.current, name) for name in FIGURES}, **options)
-        self.fields.update(fields_for_model(SettingsVersion, [*FIGURES, "note"], labels={n: n for n in HELP}))
+        self.fields.update(fields_for_model(SettingsVersion, [*FIGURES, "note"], labels=TITLES))
         self.fields["classifiers"] = forms.MultipleChoiceField(
-            label="classifiers",
+            label=TITLES["classifiers"],
             required=False,
             widget=forms.CheckboxSelectMultiple,
             choices=[(name, name) for name in self._classifiers()],
@@ -62,6 +80,7 @@ class SettingsForm(forms.Form):
         )
         for name, text in HELP.items():
             self.fields[name].help_text = text
+            self.fields[name].code_name = name if name in FIGURES else ""
 
     def _classifiers(self) -> list[str]:
         """Those that have predicted here, and those that the settings name already. A browser may name no others:
@@ -99,7 +118,7 @@ class SettingsForm(forms.Form):
             if any(rule in message for message in messages):
                 changed = [name for name in FIGURES if name in words and name in self.changed_data]
                 for name in [name for name in changed if self._breaks(rule, name, changed)] or changed or [None]:
-                    self.add_error(name, f"This cannot be: {words}.")
+                    self.add_error(name, f"{words}.")
 
     def _breaks(self, rule: str, name: str, changed: list[str]) -> bool:
         others = {other: getattr(self.current, other) for other in changed if other != name}
@@ -112,6 +131,10 @@ class SettingsForm(forms.Form):
         changed = {name: text for name, text in texts.items() if text != figure_text(self.current, name)}
         return changed and changed | {"note": self.cleaned_data["note"]}
 
+    def doubts(self) -> list[str]:
+        """About the version that holds."""
+        return doubts_about(self.current)
+
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         return [(words, [self[name] for name in names]) for words, names in GROUPS]
 
@@ -121,6 +144,7 @@ class FigureHistory:
     """A figure through the versions, the newest first: (its text, whether it differs from the version before)."""
 
     name: str
+    title: str
     values: list[tuple[str, bool]]
 
 
@@ -132,5 +156,5 @@ def history_of(dataset: Dataset) -> tuple[list[SettingsVersion], list[FigureHist
         texts = [figure_text(version, name) for version in versions]
         before = [*texts[1:], texts[-1]]
         values = [(text, text != older) for text, older in zip(texts, before, strict=True)]
-        rows.append(FigureHistory(name, values[:VERSIONS_SHOWN]))
+        rows.append(FigureHistory(name, TITLES[name], values[:VERSIONS_SHOWN]))
     return versions[:VERSIONS_SHOWN], rows

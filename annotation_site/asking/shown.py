@@ -8,7 +8,9 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Exists, OuterRef, QuerySet
 
 from aggregation.models import ConfidenceTable
+from aggregation.numerics.composition import Shortfall
 from annotation_site.adaptive import FIGURE_7, adaptive_batches, probabilities_of, summary_of, tables_of
+from annotation_site.asking.forms import PROFILES
 from annotation_site.asking.plot import distribution_plot
 from annotation_site.asking.reads import (
     classifiers_of,
@@ -16,10 +18,15 @@ from annotation_site.asking.reads import (
     page_of_grids,
     page_of_potential_labels,
     potential_summary,
+    would_open,
 )
+from annotation_site.jobs.reads import latest_job
+from annotation_site.models import Job
+from annotation_site.study import doubts_about
 from catalog.models import Dataset
 from catalog.reads import current_settings
 from contains_task.models import Grid, GridCell, Role
+from contains_task.reads import controls_lacking, has_controls
 from dashboard.reads import Progress, hits_of_batches, progress_of_batches
 from dashboard.views import BatchShown, batch_shown
 from workforce.models import Batch
@@ -76,6 +83,22 @@ def _letters(number: int) -> str:
 # Grids
 
 
+def opening_shown(dataset: Dataset) -> dict[str, Any]:
+    """The figures a batch would be opened with, and how much work that would be; while grids are opened, none."""
+    settings = current_settings(dataset)
+    job = latest_job(dataset, Job.Kind.OPEN_CONTAINS)
+    under_way = job is not None and job.job.finished_at is None
+    n_pairs, would = (0, []) if under_way else would_open(dataset, settings)
+    words = {key: words for key, words, _ in PROFILES}
+    return {
+        "settings": settings,
+        "job": job,
+        "n_new_pairs": n_pairs,
+        "would_open": [(words[one.profile], one) for one in would],
+        "doubts": doubts_about(settings),
+    }
+
+
 def batches_shown(dataset: Dataset, reader: str) -> dict[str, list[BatchShown]]:
     """The batches with people's work that are open, and those that are over."""
     batches = dataset.batches.select_related("settings", "dataset").order_by("-id")
@@ -101,6 +124,7 @@ class GridShown:
     grid: Grid
     cells: list[CellShown]
     counts: list[tuple[str, int]]
+    lacks: list[Shortfall]
 
 
 @dataclass(frozen=True)
@@ -121,21 +145,23 @@ def preview_shown(dataset: Dataset, query: Mapping[str, str]) -> Preview | None:
     chosen = next((batch for batch in batches if str(batch.pk) == query.get("batch")), batches[0] if batches else None)
     if chosen is None:
         return None
+    controlled = has_controls(chosen)
     page, grids = page_of_grids(chosen, query.get("page", "1"))
-    return Preview(chosen, batches, page, [_grid_shown(grid) for grid in grids])
+    return Preview(chosen, batches, page, [_grid_shown(grid, chosen, controlled) for grid in grids])
 
 
 def _with_grids(dataset: Dataset) -> list[Batch]:
     grids = Grid.objects.filter(hit__batch=OuterRef("pk"))
     found = Batch.objects.filter(Exists(grids), dataset=dataset, marketplace=Batch.Marketplace.LINK)
-    return list(found.order_by("-id"))
+    return list(found.select_related("settings").order_by("-id"))
 
 
-def _grid_shown(grid: Grid) -> GridShown:
+def _grid_shown(grid: Grid, batch: Batch, controlled: bool) -> GridShown:
     cells = [CellShown(cell, *ROLES[Role(cell.role), cell.expected]) for cell in grid.cells.all()]
     words = list(dict.fromkeys(words for words, _, _ in ROLES.values()))
     counts = [(word, sum(cell.words == word for cell in cells)) for word in words]
-    return GridShown(grid, cells, [(word, n) for word, n in counts if n])
+    lacks = controls_lacking(batch.settings, grid.cells.all()) if controlled else []
+    return GridShown(grid, cells, [(word, n) for word, n in counts if n], lacks)
 
 
 # Confidence

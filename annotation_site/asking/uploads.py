@@ -13,22 +13,21 @@ from django.db import InterfaceError, OperationalError
 from annotation_site.asking.words import on_a_page
 from annotation_site.importing.uploads import tidy
 
-MOST_MEGABYTES = 20
+MOST_MEBIBYTES = 20
 # A packed file of that size may hold any number of zeros, and the web server is to stay up.
 MOST_BYTES_UNPACKED = 128 * 2**20
 # A form has up to two files, and a little beside them.
-MOST_BYTES_OF_A_FORM = (2 * MOST_MEGABYTES + 1) * 2**20
+MOST_BYTES_OF_A_FORM = (2 * MOST_MEBIBYTES + 1) * 2**20
 LONGEST_NAME = 80
 
 
 def too_large(upload: UploadedFile) -> str:
     """What to say of a file that is larger than pages take; empty if it is not."""
-    if upload.size <= MOST_MEGABYTES * 2**20:
+    if upload.size <= MOST_MEBIBYTES * 2**20:
         return ""
-    size = upload.size / 2**20
     return (
-        f"{upload.name} has {size:.0f} MB; this page takes {MOST_MEGABYTES}. The command on the server takes any size, "
-        "or split the file."
+        f"{upload.name} has {upload.size / 2**20:.1f} MiB, more than the {MOST_MEBIBYTES} that this page takes. The "
+        "command on the server takes any size, or split the file."
     )
 
 

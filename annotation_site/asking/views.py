@@ -17,6 +17,7 @@ from annotation_site.asking.shown import (
     batches_shown,
     classifiers_context,
     confidence_shown,
+    opening_shown,
     potential_labels_context,
     preview_shown,
 )
@@ -25,10 +26,11 @@ from annotation_site.jobs.actions import JobUnderWay, start_job
 from annotation_site.jobs.reads import latest_job
 from annotation_site.models import Job
 from annotation_site.pages import dataset_or_404, takes_bodies_up_to
-from annotation_site.prediction import hint, import_predictions, open_runs
+from annotation_site.prediction import import_predictions
 from annotation_site.study import Refused, new_settings
+from candidates.actions import stop_run
+from candidates.models import Run
 from catalog.models import Dataset
-from catalog.reads import current_settings
 from workforce.actions import close_batch
 from workforce.models import Batch
 
@@ -48,27 +50,12 @@ def classifiers(request: HttpRequest, name: str) -> HttpResponse:
     file = PredictionsForm(*((request.POST, request.FILES) if importing else ()), auto_id="file_%s")
     if importing and file.is_valid() and _import(request, dataset, file):
         return redirect("setup-classifiers", name)
-    if sent and predict.is_valid() and _predict(request, dataset, predict):
+    if sent and predict.is_valid():
+        _start(request, dataset, Job.Kind.PREDICT, {"names": predict.cleaned_data["names"]})
         return redirect("setup-classifiers", name)
     context = classifiers_context(dataset) | {"predict": predict, "file": file, "tab": "classifiers"}
+    context |= {"job": latest_job(dataset, Job.Kind.PREDICT)}
     return render(request, "setup/classifiers.html", context, status=_status(predict, file))
-
-
-def _predict(request: HttpRequest, dataset: Dataset, form: PredictForm) -> bool:
-    try:
-        with on_a_page():
-            opened = open_runs(dataset=dataset, names=form.cleaned_data["names"])
-    except Refused as error:
-        form.add_error(None, str(error))
-        return False
-    hint()
-    started = [name for name, run in opened.items() if run is not None]
-    done = [name for name, run in opened.items() if run is None]
-    if started:
-        messages.success(request, f"Under way: {', '.join(started)}. You may leave this page.")
-    if done:
-        messages.info(request, f"All images are predicted already by {', '.join(done)}.")
-    return True
 
 
 def _import(request: HttpRequest, dataset: Dataset, form: PredictionsForm) -> bool:
@@ -83,6 +70,15 @@ def _import(request: HttpRequest, dataset: Dataset, form: PredictionsForm) -> bo
         return False
     messages.success(request, f"{given['classifier']}: {n_added:,} predictions added, {n_known:,} were there already.")
     return True
+
+
+@never_cache
+@login_required
+@require_POST
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run.objects.select_related("dataset"), pk=pk)
+    stop_run(run=run, by=request.user.get_username())
+    return redirect("setup-classifiers", run.dataset.name)
 
 
 @never_cache
@@ -108,13 +104,11 @@ def grids(request: HttpRequest, name: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _start(request, dataset, Job.Kind.OPEN_CONTAINS, _wanted_grids(form.cleaned_data))
         return redirect("setup-grids", name)
-    context = {
+    context = opening_shown(dataset) | {
         "dataset": dataset,
         "tab": "grids",
         "form": form,
         "profiles": PROFILES,
-        "settings": current_settings(dataset),
-        "job": latest_job(dataset, Job.Kind.OPEN_CONTAINS),
         "batches": batches_shown(dataset, request.user.get_username()),
         "preview": preview_shown(dataset, request.GET),
         "confidence": confidence_shown(dataset, request.GET),

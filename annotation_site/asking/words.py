@@ -22,6 +22,7 @@ OF_PAGES = (
     (r"\./manage predict --dataset .+? makes them, \./manage import predictions takes a file of them\.",
      "the page Classifiers makes them, or takes a file of them."),
     (r" \(\./manage predict\) or imported", " or imported (the page Classifiers)"),
+    (r"onnx:PATH", "onnx:FILE in the models folder"),
     (r"; \./manage export grids tells every cell", "; the file of grids (the page Files) tells every cell"),
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What lies in the one folder of this machine from which pages may import (settings: IMPORT_ROOT)."""
 
 import os
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def path_on_server(text: str) -> Path:
     if not path.is_relative_to(root):
         raise OutsideImportRoot(f"{text!r} leads out of the import folder: move or copy it into that folder.")
     return path
+
+
+def there_is_a_folder() -> bool:
+    """Whether IMPORT_ROOT is there. It is made if it can be: only who deploys could otherwise."""
+    with suppress(OSError):
+        Path(settings.IMPORT_ROOT).mkdir(parents=True, exist_ok=True)
+    return Path(settings.IMPORT_ROOT).is_dir()
 
 
 def found_on_server() -> tuple[list[str], bool]:

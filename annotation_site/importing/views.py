@@ -19,7 +19,7 @@ from annotation_site.importing.downloads import (
     predictions_response,
     rows_response,
 )
-from annotation_site.importing.server_files import found_on_server
+from annotation_site.importing.server_files import found_on_server, there_is_a_folder
 from annotation_site.importing.sources import BadSource, source_asked_for
 from annotation_site.jobs.actions import JobUnderWay, start_job, stop_job
 from annotation_site.jobs.reads import latest_job
@@ -31,9 +31,11 @@ from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
 
 FORM_BYTES = 2**20
+SPOILT_SHOWN = 20
 # Where a job is watched.
 PAGES = {
     Job.Kind.IMPORT_IMAGES: "setup-images",
+    Job.Kind.PREDICT: "setup-classifiers",
     Job.Kind.POTENTIAL_LABELS: "setup-potential-labels",
     Job.Kind.OPEN_CONTAINS: "setup-grids",
 }
@@ -101,16 +103,20 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
         with_files=Count("pk", filter=~Q(original="")),
         without_pictures=Count("pk", filter=WITHOUT_PICTURES),
     )
-    counts["pictures"] = counts["with_files"] - counts["without_pictures"]
+    spoilt = dataset.images.exclude(pictures_problem="").order_by("pk")
+    counts["spoilt"] = spoilt.count()
+    counts["pictures"] = counts["with_files"] - counts["without_pictures"] - counts["spoilt"]
     on_server, more_on_server = found_on_server()
     return {
         "dataset": dataset,
         "tab": "images",
         "counts": counts,
+        "spoilt": spoilt[:SPOILT_SHOWN],
         "job": latest_job(dataset, Job.Kind.IMPORT_IMAGES),
         "largest_upload_mib": uploads.largest_upload_mib(),
         "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
         "import_root": settings.IMPORT_ROOT,
+        "there_is_a_folder": there_is_a_folder(),
         "on_server": on_server,
         "more_on_server": more_on_server,
     }

@@ -152,7 +152,7 @@ def _do(job: Job) -> None:
         raise
     except Exception as error:
         log.exception("Job %s failed.", job.pk)
-        _finish(job, problem=f"A fault of ours: {error or type(error).__name__}. What was done before it stays.")
+        _finish(job, problem=f"A fault of ours: {str(error) or type(error).__name__}. What was done before it stays.")
     else:
         _finish(job, report=report)
         if Job.Kind(job.kind) in AFTERWARDS:

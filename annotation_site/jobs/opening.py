@@ -1,4 +1,4 @@
-"""The jobs on the way to open grids: potential labels, and the grids themselves."""
+"""The jobs on the way to open grids: classifiers, potential labels, and the grids themselves."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,20 @@ from annotation_site.asking.uploads import removed_after
 from annotation_site.asking.words import on_a_page
 from annotation_site.composed_study import open_as_asked, told_opening
 from annotation_site.models import Job
+from annotation_site.prediction import hint, open_runs
 from annotation_site.study import Opened, Pay, address_of
 from candidates.actions import find_potential_labels
+
+
+def start_classifiers(job: Job, watch: object) -> list[str]:
+    """Loads each of its argument `names`, to see what it is; the predictions are made by other workers."""
+    with on_a_page():
+        opened = open_runs(dataset=job.dataset, names=job.arguments["names"])
+    hint()
+    started = [name for name, run in opened.items() if run is not None]
+    done = [name for name, run in opened.items() if run is None]
+    lines = [f"Started: {', '.join(started)}. Below stands how far they are."] if started else []
+    return lines + ([f"All images are predicted already by {', '.join(done)}."] if done else [])
 
 
 def find_labels(job: Job, watch: object) -> list[str]:
@@ -31,7 +43,8 @@ def open_contains_grids(job: Job, watch: object) -> list[str]:
 def _open_once(job: Job) -> list[str]:
     opened = _open(job, job.arguments)
     lines = told_opening(opened, again="“Open pairs again”")
-    lines.append(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
+    if opened.n_pairs:
+        lines.append(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
     note_outcome(job=job, lines=lines)
     return lines
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import BooleanField, F, QuerySet
+from django.db.models import BooleanField, F, Func, IntegerField, JSONField, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
@@ -23,6 +23,7 @@ AT_WORK = """
           AND (classid::bigint << 32 | objid::bigint) = hashtextextended('job', annotation_site_job.id)
     )
 """
+FIRST_LINES = f"jsonb_path_query_array(annotation_site_job.report, '$[0 to {LINES_SHOWN - 1}]')"
 
 
 def unfinished_jobs() -> QuerySet[Job]:
@@ -36,6 +37,8 @@ class JobShown:
     job: Job
     at_work: bool
     elapsed: timedelta
+    first_lines: list[str]
+    n_lines: int
 
     @property
     def state(self) -> str:
@@ -64,23 +67,24 @@ class JobShown:
         return in_words(self.elapsed)
 
     @property
-    def first_lines(self) -> list[str]:
-        return self.job.report[:LINES_SHOWN]
-
-    @property
     def n_more_lines(self) -> int:
-        return max(0, len(self.job.report) - LINES_SHOWN)
+        return max(0, self.n_lines - LINES_SHOWN)
 
 
 def latest_job(dataset: Dataset, kind: Job.Kind) -> JobShown | None:
     """The one whose progress or outcome a page shows."""
     jobs = Job.objects.filter(dataset=dataset, kind=kind).annotate(
-        at_work=RawSQL(AT_WORK, (), output_field=BooleanField()), since=Coalesce(F("started_at"), F("created_at"))
+        at_work=RawSQL(AT_WORK, (), output_field=BooleanField()),
+        since=Coalesce(F("started_at"), F("created_at")),
+        first_lines=RawSQL(FIRST_LINES, (), output_field=JSONField()),
+        n_lines=Func("report", function="jsonb_array_length", output_field=IntegerField()),
     )
-    found = jobs.order_by("-pk").first()
+    # Pages look every second or two, and a report may have hundreds of thousands of lines.
+    found = jobs.defer("report").order_by("-pk").first()
     if found is None:
         return None
-    return JobShown(found, found.at_work, (found.finished_at or now()) - found.since)
+    elapsed = (found.finished_at or now()) - found.since
+    return JobShown(found, found.at_work, elapsed, found.first_lines, found.n_lines)
 
 
 def in_words(elapsed: timedelta) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from annotation_site.importing import uploads
 from annotation_site.importing.sources import source_of_job, without_places
-from annotation_site.imports import find_images, import_images
+from annotation_site.imports import find_images, import_images, labelled_words
 from annotation_site.jobs import opening
 from annotation_site.models import Job
 from annotation_site.sources.wanted import NothingToImport
@@ -30,6 +30,8 @@ Work = Callable[[Job, Watch], list[str]]
 def images(job: Job, watch: Watch) -> list[str]:
     """Adds what is missing, so that an import that was stopped goes on where it was."""
     source = source_of_job(job.arguments)
+    # Only who has begun it before knows how much there is to do.
+    again = job.n_total is not None
     try:
         # Listing may take long as well: somebody may want it stopped.
         found = find_images(source, job.dataset, lambda n: watch.done(0))
@@ -38,7 +40,10 @@ def images(job: Job, watch: Watch) -> list[str]:
     except (NothingToImport, BadTable) as error:
         # A browser's file has no place that would mean anything to who sent it.
         raise NothingToImport(without_places(str(error), job.arguments)) from None
-    lines = [f"{outcome.added:,} images added, {outcome.known:,} there already.", *found.remarks]
+    before = ", counting those that it had added before its worker was ended" if again else ""
+    lines = [f"{outcome.added:,} images added, {outcome.known:,} there already{before}.", *found.remarks]
+    if outcome.labelled:
+        lines.append(labelled_words(outcome.labelled))
     if outcome.unlabelled:
         lines.append(without_dataset_label(outcome.unlabelled))
     if outcome.refused:
@@ -52,6 +57,7 @@ def remove_upload(job: Job) -> None:
 
 WORK: Mapping[Job.Kind, Work] = {
     Job.Kind.IMPORT_IMAGES: images,
+    Job.Kind.PREDICT: opening.start_classifiers,
     Job.Kind.POTENTIAL_LABELS: opening.find_labels,
     Job.Kind.OPEN_CONTAINS: opening.open_contains_grids,
 }

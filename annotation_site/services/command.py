@@ -17,7 +17,8 @@ def main(arguments: list[str]) -> int:
         return run(words)
     try:
         with services(state):
-            return run(words, os.environ | origins_of_site(state))
+            # A command says itself what it does; lines of a log between would say it twice.
+            return run(words, {"LOG_LEVEL": "WARNING"} | os.environ | origins_of_site(state))
     except PlaceError as error:
         report(error)
 

@@ -63,14 +63,19 @@ def main(arguments: list[str]) -> None:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("./run", description="Set up and start the whole site on this machine.")
     parser.add_argument(
-        "--port", type=port_number, default=8000, help="port of the site on this machine (8000)"
+        "--port",
+        type=port_number,
+        default=os.environ.get("PORT", "").strip() or "8000",
+        help="port of the site on this machine (that of the variable PORT, or 8000)",
     )
     return parser.parse_args(arguments)
 
 
 def port_number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: write a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}, given so or by the variable PORT, is not a port: write a number from 1 to 65535"
+        )
     return int(text)
 
 
@@ -155,7 +160,7 @@ def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) ->
     child = subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), "prepare"],
         cwd=ROOT,
-        env=os.environ | environment | {MARK: mark_of(state)},
+        env={"LOG_LEVEL": "WARNING"} | os.environ | environment | {MARK: mark_of(state)},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -10,8 +10,8 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,9 @@ def images_of_archive(archive: Archive, dataset: Dataset, seen: Seen) -> Found:
     remarks: list[str] = []
     with _readable(archive.name):
         stamp = _stamp(archive.path)
-        entries = _counted(_zip_entries(archive.path) if is_zip else _tar_entries(archive.path, remarks), seen)
+    listed = _listed(archive.name, _zip_entries(archive.path) if is_zip else _tar_entries(archive.path, remarks))
+    with closing(listed):
+        entries = _counted(listed, seen)
     wanted, more = wanted_entries(entries, dataset)
     if not wanted:
         raise NothingToImport(f"There are no files in {archive.name}.")
@@ -118,12 +120,19 @@ def _readable(name: str) -> Iterator[None]:
         ) from None
 
 
+def _listed(name: str, entries: Iterator[Entry | None]) -> Generator[Entry | None]:
+    """The same, where what goes wrong in reading them, and only that, is said of the archive."""
+    with _readable(name):
+        for n, entry in enumerate(entries):
+            if n >= MOST_ENTRIES:
+                raise NothingToImport(f"it has over {MOST_ENTRIES:,} entries: split it")
+            yield entry
+
+
 def _counted(entries: Iterator[Entry | None], seen: Seen) -> list[Entry]:
-    """The entries but the folders (None), which count, too."""
+    """The entries but the folders (None), which count, too. `seen` may raise what ends the import."""
     files = []
-    for n, entry in enumerate(entries):
-        if n >= MOST_ENTRIES:
-            raise NothingToImport(f"it has over {MOST_ENTRIES:,} entries: split it")
+    for entry in entries:
         if entry is not None:
             files.append(entry)
         seen(1)
@@ -259,4 +268,4 @@ def _zipped(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | BadPhotog
             return file.read(info.file_size + 1)
     except Exception as error:
         # As with a damaged image, there is no list of what a damaged entry makes the reader raise.
-        return BadPhotograph(f"it is damaged in the archive ({error or type(error).__name__}): pack it again")
+        return BadPhotograph(f"it is damaged in the archive ({str(error) or type(error).__name__}): pack it again")

@@ -41,6 +41,9 @@ TRIES = 3
 BYTES_AT_ONCE = 4 * 2**20
 FREE_BYTES_LEFT = 2**30
 ABSENT = ("404", "NoSuchKey", "NotFound")
+# What is wrong with one object: it is gone, may not be read, or lies in an archive. Anything else that a server says
+# (keys that ran out, too many requests) would be said of every other object as well.
+OF_ONE_OBJECT = (*ABSENT, "403", "AccessDenied", "InvalidObjectState")
 CHECK = "check the name, and AWS_ENDPOINT_URL and the keys of this site"
 
 Seen = Callable[[int], object]
@@ -205,14 +208,21 @@ def _contents(client: Any, bucket: str, wanted: Sequence[Wanted]) -> Iterator[Co
 
 
 def _fetch(client: Any, bucket: str, key: str) -> bytes | BadPhotograph:
-    """Raises NothingToImport when the server cannot be reached: every other object would fail as well."""
+    """Raises NothingToImport when the server cannot be reached or serves nobody: every other object would fail, too."""
     lost = ""
     for _ in range(TRIES):
         try:
             # One byte more than is taken: whatever the listing said, nothing larger comes into memory.
             return client.get_object(Bucket=bucket, Key=key)["Body"].read(LARGEST_FILE_BYTES + 1)
         except ClientError as error:
-            return BadPhotograph(f"it cannot be fetched ({_words(error)}): check that it is there and may be read")
+            reason = _words(error)
+            if reason in OF_ONE_OBJECT:
+                return BadPhotograph(f"it cannot be fetched ({reason}): check that it is there and may be read")
+            # What is worth a second try has had it (client's retries).
+            raise NothingToImport(
+                f"The bucket {bucket} gives nothing more ({reason}): {CHECK}. "
+                "What is in stays; the same command goes on from there."
+            ) from None
         except BotoCoreError as error:
             # The client tries again by itself, but not when the connection ends within an object.
             lost = str(error)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from annotation_site.sources.wanted import Found, NothingToImport, Wanted, first_folder, labels_of_folders, printable
+from annotation_site.sources.wanted import Found, NothingToImport, Wanted, labelled_by_folder, printable
 from annotation_site.tables import Refusal
 from catalog.decoding import Content
 from catalog.models import Dataset, Label
@@ -16,8 +16,8 @@ def images_of_folder(folder: Path, dataset: Dataset) -> Found:
     names = sorted(_names_under(root))
     if not names:
         raise NothingToImport(f"There are no files in {folder}. Name a folder of images, or a CSV manifest.")
-    labels, remarks = labels_of_folders(names, dataset)
-    wanted = [file_in(root, printable(name), name, name, labels.get(first_folder(name))) for name in names]
+    requests = [file_in(root, printable(name), name, name, None) for name in names]
+    wanted, remarks = labelled_by_folder(requests, dataset)
     return Found(wanted, contents_of_files, remarks)
 
 

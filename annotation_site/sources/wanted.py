@@ -1,7 +1,9 @@
 """What a source offers to the import, and the rules on names that all sources share."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -13,6 +15,7 @@ from catalog.reads import UnknownLabel, label_lookup
 
 # Four times the largest import this is made for. What is beyond costs memory before a single image is looked at.
 MOST_ENTRIES = 200_000
+FOLDERS_SHOWN = 5
 PACKED = (".tar", ".tgz", ".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
@@ -58,18 +61,15 @@ class Entry:
 def wanted_entries(entries: Iterable[Entry], dataset: Dataset) -> tuple[list[Wanted | Refusal], list[str]]:
     """The requests for all entries but hidden ones, labelled by their top folders; and remarks."""
     shown = [entry for entry in entries if leads_out(entry.name) or not _hidden(entry.name)]
-    names = [entry.name if leads_out(entry.name) else plain_name(entry.name) for entry in shown]
-    labels, remarks = labels_of_folders(names, dataset)
     met: set[str] = set()
     wanted: list[Wanted | Refusal] = []
-    for entry, name in zip(shown, names, strict=True):
+    for entry in shown:
+        name = entry.name if leads_out(entry.name) else plain_name(entry.name)
         reason = _reason_against(entry) or ("the name stands there twice: give one another" if name in met else "")
         met.add(name)
         where = printable(name)
-        wanted.append(
-            Refusal(where, reason) if reason else Wanted(where, name, labels.get(first_folder(name)), entry.place)
-        )
-    return wanted, remarks
+        wanted.append(Refusal(where, reason) if reason else Wanted(where, name, None, entry.place))
+    return labelled_by_folder(wanted, dataset)
 
 
 def _reason_against(entry: Entry) -> str:
@@ -110,25 +110,41 @@ def first_folder(name: str) -> str:
     return name.partition("/")[0] if "/" in name else ""
 
 
-def labels_of_folders(names: Iterable[str], dataset: Dataset) -> tuple[dict[str, Label], list[str]]:
-    """The labels of the top sub-folders, if all of them are classes; else none, and a remark if some are."""
-    folders = {first_folder(name) for name in names} - {""}
+def labelled_by_folder(
+    wanted: Sequence[Wanted | Refusal], dataset: Dataset
+) -> tuple[list[Wanted | Refusal], list[str]]:
+    """The requests with the labels of those top sub-folders that are named by a class, and remarks on all of them.
+
+    What is refused says nothing of how a dataset is laid out. Where no sub-folder is a class there is no remark.
+    """
+    n_files = Counter(first_folder(item.name) for item in wanted if isinstance(item, Wanted))
+    del n_files[""]
     find = label_lookup(dataset.label_set)
-    labels = {}
-    others = []
-    for folder in sorted(folders):
-        try:
+    labels: dict[str, Label] = {}
+    for folder in n_files:
+        with suppress(UnknownLabel):
             labels[folder] = find(folder)
-        except UnknownLabel:
-            others.append(folder)
-    if others and labels:
-        remark = (
-            f"{len(labels)} of {len(folders)} sub-folders are named by a class of {dataset.label_set}, others, such as "
-            f"{others[0]!r}, are not: no dataset labels are taken from folders. A manifest can give them."
-        )
-        return {}, [remark]
-    taken = f"The names of {len(labels):,} sub-folders give the dataset labels of the images in them."
-    return labels, [taken] if labels else []
+    if not labels:
+        return list(wanted), []
+    remarks = [f"The names of {len(labels):,} sub-folders give the dataset labels of the images in them."]
+    others = {folder: n for folder, n in sorted(n_files.items()) if folder not in labels}
+    if others:
+        remarks.append(_unlabelled_words(others, dataset))
+    return [_with_label(item, labels) for item in wanted], remarks
+
+
+def _with_label(item: Wanted | Refusal, labels: dict[str, Label]) -> Wanted | Refusal:
+    return replace(item, label=labels.get(first_folder(item.name))) if isinstance(item, Wanted) else item
+
+
+def _unlabelled_words(n_files: dict[str, int], dataset: Dataset) -> str:
+    shown = [f"{printable(folder)} ({n:,})" for folder, n in list(n_files.items())[:FOLDERS_SHOWN]]
+    more = [f"{len(n_files) - FOLDERS_SHOWN:,} more sub-folders"] if len(n_files) > FOLDERS_SHOWN else []
+    return (
+        f"{sum(n_files.values()):,} files come without a dataset label, as the name of their sub-folder is not that of "
+        f"one class of {dataset.label_set}: {', '.join(shown + more)}. A manifest, or the folder under a class's name, "
+        "gives it later."
+    )
 
 
 def printable(text: str) -> str:

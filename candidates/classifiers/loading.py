@@ -77,17 +77,18 @@ def predictions(
     read: Read[Id],
     *,
     k: int = 5,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     workers: int | None = None,
 ) -> Iterator[TopK[Id]]:
     """The k best labels of every picture, a batch at a time and in order.
 
-    The arguments are those of `batches`; while the network computes one batch, the next is put together here.
+    The arguments are those of `batches`, but that a batch has the size that suits the classifier unless one is given;
+    while the network computes one batch, the next is put together here.
     """
     waiting: deque[tuple[Batch[Id], Future[Scores]]] = deque()
     with _threads(1) as device:
         size = (classifier.input_size, classifier.input_size)
-        for batch in batches(ids, read, classifier.prepare, size, batch_size, workers):
+        for batch in batches(ids, read, classifier.prepare, size, batch_size or classifier.batch_size, workers):
             waiting.append((batch, device.submit(classifier.predict, batch.pictures)))
             if len(waiting) > 1:
                 yield _answer(*waiting.popleft(), k)
@@ -210,7 +211,7 @@ def _pixels(content: bytes, prepare: Callable[[Pillow.Image], Pictures]) -> Pict
         raise
     except Exception as error:
         # Pixels are decoded only now, and the decoders fail in more ways than can be listed.
-        raise BadPicture(f"it is damaged ({error or type(error).__name__}): get a complete copy of it") from None
+        raise BadPicture(f"it is damaged ({str(error) or type(error).__name__}): get a complete copy of it") from None
 
 
 def _content(path: Path) -> bytes:
@@ -237,7 +238,7 @@ def decoded(content: bytes) -> Pillow.Image:
         raise BadPicture(f"it has far more than {MOST_PIXELS / 1e6:.0f} million pixels: make it smaller") from None
     except Exception as error:
         # As above: what a damaged header makes the decoders raise cannot be listed.
-        raise BadPicture(f"it is damaged ({error or type(error).__name__}): get a complete copy of it") from None
+        raise BadPicture(f"it is damaged ({str(error) or type(error).__name__}): get a complete copy of it") from None
     _check_pixels(*picture.size)
     return picture
 

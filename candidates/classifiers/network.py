@@ -13,6 +13,10 @@ from PIL import Image as Pillow
 from candidates.classifiers.interface import ClassifierError, Pictures, Scores
 from candidates.classifiers.preprocessing import Preprocessing, view_between
 
+# Pictures at a time. A CPU gains nothing from more (onnx_runtime), and progress is told batch by batch.
+CPU_BATCH = 32
+GPU_BATCH = 128
+
 
 @dataclass(frozen=True)
 class NetworkClassifier:
@@ -35,6 +39,10 @@ class NetworkClassifier:
     seen: Preprocessing
     run: Callable[[Pictures], Scores]
     device: str = "cpu"
+
+    @property
+    def batch_size(self) -> int:
+        return GPU_BATCH if self.device == "cuda" else CPU_BATCH
 
     @property
     def name(self) -> str:

@@ -108,6 +108,8 @@ def load(path: Path, *, threads: int = 0, **options: Any) -> NetworkClassifier:
         BadDescription: no description, or an impossible one.
         BadNetwork: the file is no ONNX model, or not one that takes pictures and gives scores.
     """
+    if not path.is_file():
+        raise BadNetwork(f"There is no file {path}: write the path of an ONNX network.")
     description = Description.of(*_said(path, options))
     weights = _identity(path)
     session = open_session(path, str(path), threads=threads)

@@ -4,7 +4,7 @@
     csv      columns image, label_1 ... label_k and, if known, score_1 ... score_k; one header line, UTF-8
     parquet  the columns of the csv file; needs pyarrow
 
-Rank 1 is the best. `image` is the image's name in the dataset.
+Labels are class indexes, counted from 0. Rank 1 is the best. `image` is the image's name in the dataset.
 """
 
 import csv
@@ -25,6 +25,8 @@ from candidates.classifiers.interface import ClassifierError, Labels, Scores
 # What one array of an npz file may take in memory; a zip of a few bytes may hold any number of zeros.
 MOST_ARRAY_BYTES = 2**30
 LABEL, SCORE = "label_", "score_"
+A_LABEL = "label: labels are class indexes, whole numbers from 0"
+FAULTS_SHOWN = 5
 SUFFIXES = (".npz", ".csv", ".parquet")
 
 
@@ -103,8 +105,10 @@ def _check(path: Path, found: Predictions, places: _Places, n_classes: int | Non
             f"{path}: {len(found.images)} images, labels {found.labels.shape}{of_scores}; "
             f"wanted are labels, and scores if any, of shape (images, k)."
         )
-    for row, reason in _complaints(found, n_classes):
-        raise BadPredictions(f"{path}, {places.of(row)}: {reason}.")
+    wrong = [f"{places.of(row)}: {reason}" for row, reason in _complaints(found, n_classes)]
+    if wrong:
+        more = f"; and {len(wrong) - FAULTS_SHOWN:,} more" if len(wrong) > FAULTS_SHOWN else ""
+        raise BadPredictions(f"{path}, {'; '.join(wrong[:FAULTS_SHOWN])}{more}.")
 
 
 def _complaints(found: Predictions, n_classes: int | None) -> Iterator[tuple[int, str]]:
@@ -214,7 +218,7 @@ def _row(where: str, cells: list[str], k: int, with_scores: bool) -> tuple[str, 
     n_cells = 1 + k * (1 + with_scores)
     if len(cells) != n_cells:
         raise BadPredictions(f"{where}: it has {len(cells)} cells where the first line has {n_cells}.")
-    labels = [_number(where, cell, int, "label, a whole number") for cell in cells[1 : 1 + k]]
+    labels = [_number(where, cell, int, A_LABEL) for cell in cells[1 : 1 + k]]
     scores = [_number(where, cell, float, "score, a number") for cell in cells[1 + k :]]
     if max(labels) >= 2**31:
         raise BadPredictions(f"{where}: {max(labels)} is not a label.")

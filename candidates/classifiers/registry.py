@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from candidates.classifiers import efficientnet_lite, onnx_file
+from candidates.classifiers import efficientnet_lite, onnx_file, packages
 from candidates.classifiers.interface import ClassifierError
 from candidates.classifiers.network import NetworkClassifier
 from candidates.classifiers.preprocessing import VIEWS
@@ -33,7 +33,7 @@ def available() -> list[str]:
     """What `named` takes here: networks by name, then forms such as "onnx:PATH". Any of them with @ and a view."""
     torch = importlib.util.find_spec("torch") is not None
     families = [family for family, needs in TORCH_FAMILIES.items() if torch and importlib.util.find_spec(needs)]
-    return [*efficientnet_lite.installed(), *(FORMS[family] for family in ["onnx", *families])]
+    return [*packages.installed(), *(FORMS[family] for family in ["onnx", *families])]
 
 
 def named(name: str, **options: Any) -> NetworkClassifier:
@@ -85,7 +85,7 @@ def _load(network: str, options: dict[str, Any]) -> NetworkClassifier:
 
 
 def _loader(network: str, family: str, rest: str) -> Callable[..., NetworkClassifier]:
-    if network in efficientnet_lite.PACKAGES:
+    if network in packages.PACKAGES:
         return lambda **options: efficientnet_lite.load(network, **options)
     if family == "onnx" and rest:
         return lambda **options: onnx_file.load(Path(rest), **options)

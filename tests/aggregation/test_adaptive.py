@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from aggregation.actions import aggregate, aggregate_new_submissions, forget
 from aggregation.adaptive import FEWEST_IMAGES_OF_A_TABLE
 from aggregation.models import CandidateSet, ConfidenceTable, StoppedPair
-from catalog.models import Image
+from catalog.models import Image, SettingsVersion
 from contains_task.actions import open_grids, record_votes
 from contains_task.models import ContainsVote, GridCell, Role
 from tests.factories import make_batch, make_dataset, make_images, make_worker, unique
@@ -264,11 +264,13 @@ def test_a_class_with_enough_images_has_a_table_of_its_own_and_harder_ones_take_
     assert sum(tables[1].seen[yes][2 - yes] for yes in range(3)) == pytest.approx(enough)
 
 
-def test_grids_of_later_rounds_carry_the_controls_of_the_first(db):
+def test_grids_of_later_rounds_carry_controls_of_which_none_is_asked_about_there(db):
     batch = adaptive_batch(8)
-    control, *_ = make_images(batch.dataset, 1)
+    SettingsVersion.objects.filter(pk=batch.settings_id).update(positive_controls=2)
+    (spare,) = make_images(batch.dataset, 1)
+    batch.dataset.images.filter(original="").update(original="originals/x.jpg")
     first = batch.hits.filter(initial=False).get().grid
-    GridCell.objects.create(grid=first, image=control, position=40, role=Role.CONTROL, expected=True)
+    GridCell.objects.create(grid=first, image=spare, position=40, role=Role.CONTROL, expected=True)
     says = torn(batch)
     for _ in range(2):
         answer_round(batch, says)
@@ -277,7 +279,11 @@ def test_grids_of_later_rounds_carry_the_controls_of_the_first(db):
     assert later.count() == 2
     for hit in later:
         cells = hit.grid.cells
-        assert list(cells.filter(role=Role.CONTROL).values_list("image", "expected")) == [(control.pk, True)]
+        controls = cells.filter(role=Role.CONTROL, expected=True, image__dataset_label=hit.grid.label)
+        # One is the image that nobody is asked about, the other one of the initial subset.
+        assert controls.count() == cells.filter(role=Role.CONTROL).count() == 2
+        assert {cell.image_id for cell in controls} - {spare.pk} <= initial_images(batch)
+        assert controls.filter(image=spare).exists()
         assert cells.filter(role=Role.QUESTION).exists()
 
 

@@ -137,11 +137,12 @@ def test_pairs_of_a_file_without_controls_are_opened_and_the_file_is_removed(cli
 def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, dataset, settings):
     text = opened(
         client, dataset, profile="imagenetv2", pairs=csv("image,label", "00000.jpg,0", name="pairs.csv"),
-        similar=csv("label,similar", "0,3", name="similar.csv"),
+        similar=csv("label,similar", "0,3", "0,2", name="similar.csv"),
     )  # fmt: skip
     assert "1 pairs opened, in 1 grids." in text
     negatives = GridCell.objects.filter(role="control", expected=False)
-    assert {cell.image.dataset_label.index for cell in negatives} == {3}
+    # Class 3 is left out: its images have label 0 among their potential ones.
+    assert {cell.image.dataset_label.index for cell in negatives} == {2}
     assert not uploads_left(settings)
 
 
@@ -158,7 +159,8 @@ def test_a_bad_file_opens_nothing_and_is_named_as_it_was_sent(client, dataset, s
 def test_what_was_opened_before_is_left_out_unless_it_is_asked_for_again(client, dataset):
     opened(client, dataset)
     text = opened(client, dataset)
-    assert "72 pairs were opened before; “Open pairs again” opens them once more." in text
+    assert "Nothing was opened: 72 pairs were opened before" in text
+    assert f"in batch {Batch.objects.get().pk}; “Open pairs again” opens them once more." in text
     assert Batch.objects.count() == 1
     opened(client, dataset, again="on")
     assert Batch.objects.count() == 2
@@ -283,6 +285,16 @@ def test_the_grids_of_a_batch_are_shown_with_the_role_of_every_cell(client, data
     assert f"Grids of batch {first.pk}" in text
     assert f'href="?batch={first.pk}&page=1#preview"' in text
     assert f"Grids of batch {last.pk}" in page(client, dataset, batch="x")
+
+
+def test_what_a_grid_lacks_is_said_as_long_as_there_is_the_grid(client, dataset):
+    opened(client, dataset, profile="imagenetv2", similar=opposite())
+    assert ">only " not in page(client, dataset)
+    for grid in Grid.objects.all():
+        grid.cells.filter(pk__in=grid.cells.filter(expected=False)[:2]).delete()
+    text = page(client, dataset)
+    assert text.count(">only 1 of 3 negative controls</span>") == 3
+    assert "positive controls</span>" not in text
 
 
 def test_the_page_takes_no_more_queries_with_more_grids(client, django_assert_max_num_queries):

@@ -1,7 +1,10 @@
 """The researcher's pages of classifiers and potential labels: what they show, start, refuse, and never reach for."""
 
 import html
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow
@@ -14,8 +17,9 @@ from annotation_site.asking.classifier_names import checked_name, onnx_files
 from annotation_site.asking.plot import distribution_plot
 from annotation_site.jobs.actions import do_next_job
 from annotation_site.models import Job
+from annotation_site.services.places import ROOT
 from annotation_site.study import Refused
-from candidates.actions import find_potential_labels, predict_next_portion
+from candidates.actions import find_potential_labels, predict_next_portions
 from candidates.classifiers import predictions_file
 from candidates.ensemble import loaded
 from candidates.models import PotentialLabel, Run
@@ -74,8 +78,15 @@ def shown(client: Client, which: str, dataset: Dataset, **query: str) -> str:
     return text_of(response)
 
 
+def ask_for(client: Client, dataset: Dataset, **fields: str) -> None:
+    """Classifiers, by the form, and the job done that it starts."""
+    response = client.post(address("classifiers", dataset), fields)
+    assert (response.status_code, response.url) == (302, address("classifiers", dataset))
+    assert do_next_job()
+
+
 def predict_all() -> None:
-    while predict_next_portion():
+    while predict_next_portions():
         pass
 
 
@@ -118,13 +129,13 @@ def test_a_forged_request_is_refused(page, dataset):
 
 
 def test_classifiers_are_started_worked_at_and_listed(client, dataset, network, hints):
-    response = client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx"})
-    assert (response.status_code, response.url) == (302, address("classifiers", dataset))
+    ask_for(client, dataset, chosen="onnx:small.onnx")
     assert len(hints) == 3, "a worker for each portion"
     text = shown(client, "classifiers", dataset)
+    assert f"Started: {network}." in text
     assert "waits for a worker" in text
     assert f'<progress max="{N_IMAGES}" value="0"' in text
-    predict_next_portion()
+    predict_next_portions()
     assert f"8 of {N_IMAGES} images (40 %)" in shown(client, "classifiers", dataset)
     predict_all()
     text = shown(client, "classifiers", dataset)
@@ -132,7 +143,7 @@ def test_classifiers_are_started_worked_at_and_listed(client, dataset, network, 
     assert "Nothing is being predicted" in text
     assert Classifier.objects.get().weights[:12] in text
     assert "8 px" in text
-    client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx"})
+    ask_for(client, dataset, chosen="onnx:small.onnx")
     assert "predicted already by" in shown(client, "classifiers", dataset)
 
 
@@ -140,8 +151,8 @@ def test_a_run_that_stands_still_says_why_and_what_could_not_be_predicted_is_lis
     client, dataset, network, hints, settings
 ):
     spoil(dataset.images.get(name="00000.jpg"))
-    client.post(address("classifiers", dataset), {"others": "onnx:small.onnx@flip"})
-    predict_next_portion()
+    ask_for(client, dataset, others="onnx:small.onnx@flip")
+    predict_next_portions()
     text = shown(client, "classifiers", dataset)
     assert "1 image it could not predict" in text
     assert "00000.jpg</a>: it is not an image that is taken" in text
@@ -149,12 +160,12 @@ def test_a_run_that_stands_still_says_why_and_what_could_not_be_predicted_is_lis
     kept = description.read_text()
     description.write_text("{}")
     loaded.cache_clear()
-    predict_next_portion()
+    predict_next_portions()
     text = shown(client, "classifiers", dataset)
     assert "stands still" in text
     assert "A description is like" in text
     description.write_text(kept)
-    client.post(address("classifiers", dataset), {"others": "onnx:small.onnx@flip"})
+    ask_for(client, dataset, others="onnx:small.onnx@flip")
     predict_all()
     assert Run.objects.get().finished_at
     assert Prediction.objects.count() == N_IMAGES - 1
@@ -176,7 +187,7 @@ def test_a_page_reaches_for_no_file_or_code_outside_and_keeps_what_was_typed(
     assert response.status_code == 422
     text = html.unescape(response.content.decode())
     assert re.search(r"<textarea[^>]*>\s*onnx:small.onnx\s+" + re.escape(name), text)
-    assert not Run.objects.exists(), "all or none"
+    assert not Run.objects.exists() and not Job.objects.exists(), "all or none"
     assert onnx_files() == ["onnx:small.onnx"]
 
 
@@ -197,9 +208,40 @@ def test_nothing_chosen_and_other_classes_are_told_beside_the_form(client, datas
     response = client.post(address("classifiers", dataset), {"others": " "})
     assert "Choose 1 to 20 classifiers" in text_of(response)
     colour_network(settings.MODELS_ROOT, "wide", n_classes=13)
-    response = client.post(address("classifiers", dataset), {"chosen": "onnx:wide.onnx"})
-    assert "gives scores for 13 classes" in text_of(response)
-    assert re.search(r'value="onnx:wide.onnx"[^>]*checked', response.content.decode())
+    ask_for(client, dataset, chosen="onnx:wide.onnx")
+    assert "gives scores for 13 classes" in shown(client, "classifiers", dataset)
+
+
+def test_what_turns_out_to_be_no_classifier_starts_none_of_those_asked_for(client, dataset, network, settings):
+    (settings.MODELS_ROOT / "damaged.onnx").write_bytes(b"no network")
+    ask_for(client, dataset, others="onnx:small.onnx\nonnx:damaged.onnx")
+    text = shown(client, "classifiers", dataset)
+    assert "came to nothing" in text
+    assert "damaged.onnx" in text
+    assert not Run.objects.exists()
+
+
+def test_classifiers_are_started_once_at_a_time(client, dataset, network):
+    for _ in range(2):
+        client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx"})
+    assert "Starting classifiers is under way for" in shown(client, "classifiers", dataset)
+    assert Job.objects.count() == 1
+
+
+def test_the_page_of_classifiers_loads_no_network_and_no_runtime():
+    """In a process of its own: this one has them long since."""
+    code = """
+import django, sys
+django.setup()
+import annotation_site.urls, annotation_site.asking.views
+from annotation_site.asking.forms import PredictForm
+PredictForm({"chosen": "efficientnet-lite0"}).is_valid()
+print([name for name in ("onnx", "onnxruntime", "torch") if name in sys.modules])
+"""
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings"}
+    words = [sys.executable, "-c", code]
+    found = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert found.stdout == "[]\n"
 
 
 # Predictions from a file
@@ -244,7 +286,7 @@ def test_a_file_may_not_be_called_what_the_command_would_run(client, dataset):
 def test_a_large_file_is_refused_in_words_at_the_page_and_at_the_door(client, dataset):
     response = import_file(client, dataset, "mine.csv", b"x" * (20 * 2**20 + 1))
     assert response.status_code == 422
-    assert "mine.csv has 20 MB; this page takes 20" in text_of(response)
+    assert "mine.csv has 20.0 MiB, more than the 20 that this page takes" in text_of(response)
     response = import_file(client, dataset, "mine.csv", b"x" * (42 * 2**20))
     assert response.status_code == 413
     assert "at most 41 MiB are taken" in text_of(response)
@@ -272,7 +314,7 @@ def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_unpacked(suff
 
 @pytest.fixture
 def predicted(dataset, network, client, hints) -> Dataset:
-    client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx", "others": "onnx:small.onnx@flip"})
+    ask_for(client, dataset, chosen="onnx:small.onnx", others="onnx:small.onnx@flip")
     predict_all()
     return dataset
 
@@ -311,13 +353,14 @@ def counts_of(dataset: Dataset) -> list[int]:
 
 
 def test_what_is_missing_is_told_before_potential_labels_can_be_worked_out(client, dataset, network, hints):
-    assert "start one or bring a file in" in shown(client, "potential_labels", dataset)
+    missing = "has no predictions of any classifier: the page Classifiers makes them"
+    assert missing in shown(client, "potential_labels", dataset)
     client.post(address("potential_labels", dataset))
     do_next_job()
     text = shown(client, "potential_labels", dataset)
-    assert "has no predictions of any classifier: the page Classifiers makes them" in text
+    assert missing in text
     spoil(dataset.images.first())
-    client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx"})
+    ask_for(client, dataset, chosen="onnx:small.onnx")
     predict_all()
     assert "small.onnx has not predicted 1 of the images" in shown(client, "potential_labels", dataset)
 
@@ -325,13 +368,13 @@ def test_what_is_missing_is_told_before_potential_labels_can_be_worked_out(clien
 def test_asking_twice_does_it_once_and_says_so(client, predicted):
     for _ in range(2):
         client.post(address("potential_labels", predicted))
-    assert Job.objects.count() == 1
+    assert Job.objects.filter(kind=Job.Kind.POTENTIAL_LABELS).count() == 1
     assert "under way" in shown(client, "potential_labels", predicted)
 
 
 def test_many_images_come_in_pages(client, hints, network):
     large = coloured_dataset(30)
-    client.post(address("classifiers", large), {"chosen": "onnx:small.onnx"})
+    ask_for(client, large, chosen="onnx:small.onnx")
     predict_all()
     find_potential_labels(dataset=large)
     assert "Page 1 of 2" in shown(client, "potential_labels", large)

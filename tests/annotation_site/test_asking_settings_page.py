@@ -86,7 +86,7 @@ def test_the_form_sent_as_it_stands_changes_nothing(client, dataset):
 @pytest.mark.parametrize(
     ("changes", "wrong"),
     [
-        ({"contains_answers": 0}, {"contains_answers": "are 1 or more"}),
+        ({"contains_answers": 0}, {"contains_answers": "must be 1 or more"}),
         ({"images_per_grid": 501}, {"images_per_grid": "at most 500"}),
         ({"images_per_grid": "many"}, {"images_per_grid": "whole number"}),
         ({"top_k": ""}, {"top_k": "required"}),
@@ -141,7 +141,7 @@ def test_the_history_has_the_latest_versions_the_newest_first(client, dataset):
     for answers in range(10, 20):
         change_settings(dataset=dataset, contains_answers=answers)
     text = client.get(address(dataset)).content.decode()
-    row = re.search(r'<th scope="row">contains_answers</th>(.*?)</tr>', text)[1]
+    row = re.search(r'<th scope="row">Answers to a grid <code[^>]*>contains_answers</code></th>(.*?)</tr>', text)[1]
     assert re.findall(r"<td>(?:<mark>)?(\d+)", row) == [str(n) for n in range(19, 11, -1)]
     assert row.count("<mark>") == 8
     assert SettingsVersion.objects.filter(dataset=dataset).count() == 11

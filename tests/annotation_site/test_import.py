@@ -43,15 +43,31 @@ def test_sub_folders_named_by_class_give_the_dataset_labels(folder, named):
     assert sorted(labels_by_name(dataset).values()) == [1, 3]
 
 
-def test_if_a_sub_folder_is_no_class_no_folder_is_and_that_is_said(folder):
-    for name in ("n00000001/a.jpg", "misc/b.jpg"):
+def test_a_sub_folder_that_is_no_class_costs_the_others_nothing_and_is_named(folder):
+    for name in ("n00000001/a.jpg", "misc/b.jpg", "misc/c.jpg", "odd/d.jpg", "e.jpg"):
         write(folder / name)
     dataset = make_dataset()
     result = import_into(dataset, folder)
-    assert set(labels_by_name(dataset).values()) == {None}
-    assert "1 of 2 sub-folders are named by a class" in result.refused[0]
-    assert "'misc'" in result.refused[0]
+    others = dict.fromkeys(("misc/b.jpg", "misc/c.jpg", "odd/d.jpg", "e.jpg"))
+    assert labels_by_name(dataset) == {"n00000001/a.jpg": 1} | others
+    assert "3 files come without a dataset label" in result.refused[0]
+    assert "misc (2), odd (1)" in result.refused[0]
     assert result.error == ""
+
+
+def test_what_is_refused_is_no_sub_folder(folder, tmp_path):
+    write(folder / "1" / "a.jpg")
+    (folder / "misc").mkdir()
+    (folder / "misc" / "b.jpg").symlink_to(write(tmp_path / "elsewhere" / "b.jpg"))
+    result = import_into(make_dataset(), folder)
+    assert result.notes == ["The names of 1 sub-folders give the dataset labels of the images in them."]
+    assert [line.partition(":")[0] for line in result.refused] == ["misc/b.jpg"]
+
+
+def test_where_no_sub_folder_is_a_class_folders_are_no_matter(folder):
+    write(folder / "train" / "a.jpg")
+    result = import_into(make_dataset(), folder)
+    assert result.refused == []
 
 
 def test_a_new_name_makes_a_dataset_on_imagenet(folder):

@@ -9,8 +9,10 @@ import zipfile
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from annotation_site import imports
+from annotation_site.jobs.actions import Stopped
 from annotation_site.sources import archive, wanted
 from tests.archives import LINK_MODE, PIPE_MODE, member, packed_zeros, tar, tar_of, zip_of
 from tests.factories import make_dataset
@@ -289,3 +291,15 @@ def test_progress_tells_of_every_entry_while_listing(tmp_path):
     seen = []
     imports.find_images(str(tar_of(tmp_path / "a.tar", {f"{n}": JPEG for n in range(4)})), make_dataset(), seen.append)
     assert sum(seen) == 4
+
+
+@pytest.mark.parametrize("kind", ["a.tar", "a.tar.gz", "a.zip"])
+@pytest.mark.parametrize("error", [Stopped, OperationalError])
+def test_what_ends_an_import_while_it_lists_is_not_laid_on_the_archive(kind, error, tmp_path):
+    path = pack(tmp_path / kind, {f"{n}.jpg": JPEG for n in range(4)})
+
+    def seen(n: int) -> None:
+        raise error
+
+    with pytest.raises(error):
+        imports.find_images(str(path), make_dataset(), seen)

@@ -190,6 +190,44 @@ def test_a_server_that_is_gone_half_way_stops_the_import_and_what_is_in_stays(mo
 ORIGINAL_FETCH = sources._fetch
 
 
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId", "SlowDown", "InternalError", "500"])
+def test_what_is_wrong_with_the_bucket_ends_the_import_and_refuses_no_image(code, filled, monkeypatch):
+    name, _ = filled({f"{n:02}.jpg": JPEG for n in range(6)})
+    dataset = make_dataset()
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "_client", partial(client_that_fails, sources._client(), code))
+        found = imports.find_images(f"s3://{name}", dataset)
+        with pytest.raises(NothingToImport, match=rf"gives nothing more \({code}\): check .* What is in stays"):
+            imports.import_images(dataset=dataset, found=found, progress=lambda n: None)
+    n_left = 6 - dataset.images.count()
+    assert f"{n_left} images added" in import_into(dataset, f"s3://{name}")[0]
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied", "InvalidObjectState"])
+def test_what_is_wrong_with_an_object_refuses_its_image_alone(code, filled, monkeypatch):
+    name, _ = filled({f"{n:02}.jpg": JPEG for n in range(6)})
+    monkeypatch.setattr(sources, "_client", partial(client_that_fails, sources._client(), code))
+    found = imports.find_images(f"s3://{name}", make_dataset())
+    outcome = imports.import_images(dataset=make_dataset(), found=found, progress=lambda n: None)
+    assert outcome.added == 5
+    assert [str(one) for one in outcome.refused] == [
+        f"03.jpg: it cannot be fetched ({code}): check that it is there and may be read"
+    ]
+
+
+def client_that_fails(client, code: str):
+    """It gives all objects but 03.jpg."""
+    get = client.get_object
+
+    def refuse(**words):
+        if words["Key"].endswith("03.jpg"):
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "GetObject")
+        return get(**words)
+
+    client.get_object = refuse
+    return client
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

@@ -5,7 +5,8 @@ import pytest
 
 from catalog.actions import create_dataset
 from catalog.models import Dataset, Image, LabelSet
-from tests.factories import make_dataset
+from contains_task.actions import record_votes
+from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease
 from tests.importing import import_into, import_labels, labels_by_name, manifest
 from tests.pictures import write
 
@@ -139,6 +140,36 @@ def test_another_label_for_an_image_that_is_there_is_refused_not_lost(folder):
     assert "'a.jpg' is there already with the dataset label 1: thing 1" in result.refused[0]
     assert labels_by_name(dataset) == {"a.jpg": 1}
     assert import_into(dataset, manifest(folder, "file,label\na.jpg,\n")).error == ""
+
+
+def test_an_image_without_a_dataset_label_gets_it_later_and_keeps_it(folder):
+    for name in ("a.jpg", "b.jpg"):
+        write(folder / name)
+    dataset = make_dataset()
+    import_into(dataset, folder)
+    later = import_into(dataset, manifest(folder, "file,label\na.jpg,1\nb.jpg,\n"))
+    assert "0 images added, 2 there already" in later.out
+    assert later.notes[0].startswith("1 images that were there got their dataset label")
+    assert labels_by_name(dataset) == {"a.jpg": 1, "b.jpg": None}
+    again = import_into(dataset, manifest(folder, "file,label\na.jpg,2\nb.jpg,3\n"))
+    assert "a.jpg" in again.refused[0]
+    assert labels_by_name(dataset) == {"a.jpg": 1, "b.jpg": 3}
+
+
+def test_an_image_that_somebody_has_answered_about_gets_no_dataset_label_any_more(folder):
+    dataset = make_dataset()
+    asked, held, other = make_images(dataset, 3, label=None)
+    for image in (asked, held):
+        grid = make_grid(batch=make_batch(dataset), label=1, images=[image])
+        lease = make_lease(grid.hit.batch)
+        if image == asked:
+            record_votes(lease=lease, selected=[], idempotency_key="key")
+    rows = "".join(f"{image.name},{image.name},1\n" for image in (asked, held, other))
+    for image in (asked, held, other):
+        write(folder / image.name)
+    result = import_into(dataset, manifest(folder, f"file,name,label\n{rows}"))
+    assert "people have answered about it" in result.refused[0]
+    assert labels_by_name(dataset) == {asked.name: None, held.name: 1, other.name: 1}
 
 
 def test_an_image_known_only_by_its_answers_gets_its_file(folder):

@@ -131,7 +131,11 @@ def test_imagenet_is_what_a_dataset_is_labelled_with_unless_another_is_chosen(st
     assert Dataset.objects.get(name="photos").label_set.labels.count() == 1000
 
 
-@pytest.mark.parametrize("name, words", [("taken", "already"), ("", "1 to 100 printable"), ("x" * 101, "1 to 100")])
+@pytest.mark.parametrize("name, words", [
+    ("taken", "already"), ("", "1 to 100 printable"), ("x" * 101, "1 to 100"), ("..", "break the addresses"),
+    ("my pets/../x", "break the addresses"), (".", "break the"), ("/a", "break the"), ("a/", "break the"),
+    ("a//b", "break the"), ("a/./b", "break the"),
+])  # fmt: skip
 def test_a_name_that_cannot_be_is_refused_beside_the_field_and_kept_in_it(staff, name, words):
     labels = make_label_set()
     make_dataset(name="taken")
@@ -365,6 +369,15 @@ def test_a_link_that_leads_out_by_the_time_of_the_import_is_refused_too(staff, d
     assert "leads out of the import folder" in Job.objects.get().problem and not dataset.images.exists()
 
 
+def test_an_import_folder_that_is_not_there_is_made(staff, dataset, settings, tmp_path):
+    settings.IMPORT_ROOT = str(tmp_path / "deep" / "import")
+    assert "There is nothing in it yet" in text_of(staff.get(address(dataset)))
+    assert (tmp_path / "deep" / "import").is_dir()
+    write(tmp_path / "file")
+    settings.IMPORT_ROOT = str(tmp_path / "file" / "import")
+    assert "This folder does not exist and cannot be made" in text_of(staff.get(address(dataset)))
+
+
 @pytest.mark.parametrize("typed", ["", "nothing", "a" * 5000, "a\0b"])
 def test_a_path_that_is_none_is_refused(staff, dataset, typed):
     response = staff.post(address(dataset), {"from": "server", "server": typed})
@@ -389,3 +402,18 @@ def test_the_page_counts_images_labels_and_pictures(staff, dataset, tmp_path):
     make_pictures()
     page = " ".join(text_of(staff.get(address(dataset))).split())
     assert "<dt>Pictures for grids and forms</dt><dd>2<small>all made</small>" in page and "data-unfinished" not in page
+
+
+def test_images_of_which_no_picture_can_be_made_are_named_and_waited_for_no_longer(staff, dataset, tmp_path):
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG, "0/b.jpg": JPEG}))
+    do_next_job()
+    Path(dataset.images.get(name="0/a.jpg").original.path).unlink()
+    make_pictures()
+    page = " ".join(text_of(staff.get(address(dataset))).split())
+    assert "<dd>1<small>1 cannot be made</small>" in page and "data-unfinished" not in page
+    assert "1 image without pictures" in page and "<li>0/a.jpg: No such file or directory</li>" in page
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG}))
+    do_next_job()
+    make_pictures()
+    page = " ".join(text_of(staff.get(address(dataset))).split())
+    assert "<dd>2<small>all made</small>" in page and "without pictures" not in page

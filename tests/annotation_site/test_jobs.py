@@ -392,3 +392,13 @@ def test_an_unknown_path_of_the_server_is_a_problem_and_no_fault(tmp_path, setti
     job = job_for(kind=Job.Kind.IMPORT_IMAGES, server=unique("gone"), words="gone")
     assert do_next_job()
     assert "cannot be opened below the import folder" in fresh(job).problem
+
+
+def test_a_page_that_looks_at_a_job_reads_the_first_lines_of_its_report_only(does):
+    does(lambda job, watch: [f"line {n}" for n in range(1000)])
+    job = job_for()
+    assert do_next_job()
+    found = shown(job)
+    assert (found.first_lines[0], found.first_lines[-1], len(found.first_lines)) == ("line 0", "line 39", 40)
+    assert (found.n_lines, found.n_more_lines) == (1000, 960)
+    assert "report" in found.job.get_deferred_fields()

@@ -17,7 +17,7 @@ from annotation_site.demo_study import FIGURES, NOTE, open_batches, open_demo, s
 from annotation_site.study import Pay, open_pairs
 from candidates import actions as candidates_actions
 from candidates.actions import ensure_classifier, store_predictions
-from candidates.classifiers import efficientnet_lite
+from candidates.classifiers import packages
 from candidates.classifiers.interface import ClassifierError
 from candidates.classifiers.loading import predictions
 from candidates.classifiers.registry import named
@@ -35,7 +35,7 @@ from workforce.models import Batch, Lease, Slot
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(len(efficientnet_lite.installed()) < 3, reason="the weights of the networks are not installed"),
+    pytest.mark.skipif(len(packages.installed()) < 3, reason="the weights of the networks are not installed"),
 ]
 K = 5
 
@@ -52,7 +52,7 @@ def top_labels() -> dict:
     """What each network says of the photographs where they lie installed: (name, weights) to labels, best first."""
     paths = {photo.name: photo.path for photo in demo_photos()}
     found = {}
-    for name in efficientnet_lite.installed():
+    for name in packages.installed():
         network = named(name)
         answers = predictions(network, list(paths), paths.get, k=K)
         said = {photo: labels for one in answers for photo, labels in zip(one.ids, one.labels.tolist(), strict=True)}

@@ -70,12 +70,12 @@ def test_open_contains_keeps_how_the_batch_pays(dataset, images, pairs_file):
 def test_running_open_contains_twice_opens_nothing_twice(dataset, images, pairs_file):
     file = pairs_file([(image, 1) for image in images])
     first, _ = opened(dataset, file)
-    again, err = opened(dataset, file)
-    assert again == first
-    assert err.splitlines() == [
-        "5 pairs were opened before; --again opens them once more.",
-        "0 pairs opened, in 0 grids.",
-    ]
+    out, err = said("open", "contains", "--dataset", dataset, "--pairs", file)
+    assert out == "", "the address of another batch is no result"
+    assert err == (
+        f"Nothing was opened: 5 pairs were opened before, the last of them in batch {first.pk}; --again opens them "
+        "once more.\n"
+    )
     assert (Batch.objects.count(), GridCell.objects.count()) == (1, 5)
 
 
@@ -95,9 +95,8 @@ def test_pairs_of_a_closed_batch_stay_opened_and_that_is_said(dataset, images, p
     first, _ = opened(dataset, file)
     opened(dataset, pairs_file([(images[0], 2)]))
     said("close", first.pk)
-    again, err = opened(dataset, pairs_file([(images[0], 1)]))
-    assert again == first
-    assert err.endswith("Their batch is closed.\n")
+    _, err = said("open", "contains", "--dataset", dataset, "--pairs", pairs_file([(images[0], 1)]))
+    assert f"in batch {first.pk}, which is closed" in err
 
 
 def test_pairs_answered_elsewhere_can_be_opened_here(dataset, images, pairs_file):

@@ -17,10 +17,11 @@ from django.db import connection
 from kombu import Connection
 
 from annotation_site.management.commands import predict as command
-from annotation_site.prediction import wanted_classifiers
+from annotation_site.prediction import import_predictions, wanted_classifiers
+from annotation_site.study import Refused
 from candidates import actions
-from candidates.actions import predict_next_portion
-from candidates.classifiers import efficientnet_lite, predictions_file
+from candidates.actions import predict_next_portions
+from candidates.classifiers import packages, predictions_file
 from candidates.ensemble import loaded
 from candidates.models import PotentialLabel, Run
 from candidates.tasks import predict_portion
@@ -94,7 +95,7 @@ def test_predict_waits_for_the_workers_and_says_so_when_none_comes(dataset, netw
         if len(seen := looks) < 3:
             seen.append(seconds)
         else:
-            predict_next_portion()
+            predict_next_portions()
 
     looks: list = []
     with patch.object(command.time, "sleep", a_worker_at_last):
@@ -129,7 +130,7 @@ def test_a_database_that_lets_go_is_waited_for_while_workers_predict(dataset, ne
         if next(ends, False):
             let_go_of_the_database()
         else:
-            predict_next_portion()
+            predict_next_portions()
 
     with patch.object(command.time, "sleep", a_look):
         out, err = said("predict", "--dataset", dataset.name, "--classifier", network)
@@ -188,7 +189,7 @@ def test_images_that_cannot_be_predicted_are_listed_with_the_reason(dataset, net
 def test_a_run_that_stands_still_is_an_error_with_its_reason(dataset, network, hints, tmp_path):
     said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
     (tmp_path / "networks" / "small.json").write_text("{}")
-    predict_next_portion()
+    predict_next_portions()
     (tmp_path / "networks" / "small.json").unlink()
     assert Run.objects.get().problem
     message = refusal("predict", "--dataset", dataset.name, "--classifier", network)
@@ -199,7 +200,7 @@ def test_a_run_that_stands_still_is_an_error_with_its_reason(dataset, network, h
     "name, reason",
     [
         ("resnet", "There is no classifier 'resnet'. There are: "),
-        ("onnx:/none.onnx", "is not there"),
+        ("onnx:/none.onnx", "There is no file /none.onnx"),
         ("efficientnet-lite0@upside-down", "There is no view"),
     ],
 )
@@ -209,7 +210,7 @@ def test_a_classifier_that_is_none_is_refused_with_the_way_out(dataset, name, re
 
 
 def test_without_a_name_the_settings_choose_or_else_everything_installed(dataset):
-    assert wanted_classifiers(dataset, []) == efficientnet_lite.installed()
+    assert wanted_classifiers(dataset, []) == packages.installed()
     change_settings(dataset=dataset, classifiers="a b@flip")
     assert wanted_classifiers(dataset, []) == ["a", "b@flip"]
     assert wanted_classifiers(dataset, ["c", "c"]) == ["c"]
@@ -222,7 +223,7 @@ def test_classifiers_are_a_figure_like_the_others(dataset):
     assert "nothing was changed" in err
     assert re.search(r"classifiers +a 'onnx:/my models/b.onnx'", out)
     assert "No closing quotation" in refusal("settings", "--dataset", dataset.name, "--set", "classifiers='a")
-    assert "top_k is 1 or more" in refusal("settings", "--dataset", dataset.name, "--set", "top_k=0")
+    assert "top_k must be 1 or more" in refusal("settings", "--dataset", dataset.name, "--set", "top_k=0")
     assert "leave room" in refusal("settings", "--dataset", dataset.name, "--set", "positive_controls=48")
 
 
@@ -350,7 +351,7 @@ def test_a_table_of_predictions_needs_its_classifier_and_a_file(dataset, words, 
 # The real networks, the whole way
 
 
-@pytest.mark.skipif(len(efficientnet_lite.installed()) < 3, reason="the weights of the networks are not installed")
+@pytest.mark.skipif(len(packages.installed()) < 3, reason="the weights of the networks are not installed")
 def test_the_three_networks_know_what_is_in_twenty_photographs(tmp_path):
     for path, label in labelled():
         folder = tmp_path / "photographs" / str(label)
@@ -359,8 +360,8 @@ def test_the_three_networks_know_what_is_in_twenty_photographs(tmp_path):
     said("import", "images", tmp_path / "photographs", "--dataset", "photographs")
     dataset = Dataset.objects.get(name="photographs")
     out, _ = said("predict", "--dataset", dataset.name, "--here")
-    assert [line.split(":")[0] for line in out.splitlines()] == list(efficientnet_lite.PACKAGES)
-    for name in efficientnet_lite.PACKAGES:
+    assert [line.split(":")[0] for line in out.splitlines()] == list(packages.PACKAGES)
+    for name in packages.PACKAGES:
         found = predictions_in(dataset).filter(classifier__name=name).select_related("image__dataset_label")
         assert len(found) == 20
         assert sum(p.labels[0] == p.image.dataset_label.index for p in found) >= 17, name
@@ -373,3 +374,16 @@ def test_the_three_networks_know_what_is_in_twenty_photographs(tmp_path):
 
 def test_the_photographs_are_where_this_file_thinks_they_are():
     assert len(labelled()) == len(list(folder_of("foolbox").glob("imagenet_*.jpg"))) == 20
+
+
+def test_labels_in_the_gaps_of_a_label_set_are_refused_when_they_come_in(tmp_path):
+    dataset = coloured_dataset(2)
+    dataset.images.update(dataset_label=None)
+    dataset.label_set.labels.filter(index__in=(3, 7)).delete()
+    file = tmp_path / "mine.csv"
+    file.write_text("image,label_1,label_2,label_3\n00000.jpg,1,3,2\n00001.jpg,7,0,3\n")
+    with pytest.raises(Refused, match=r"mine.csv: 2 of its labels are no class indexes of .* \(3, 7\)"):
+        import_predictions(dataset=dataset, file=file, classifier="elsewhere")
+    assert not Classifier.objects.exists()
+    file.write_text("image,label_1,label_2\n00000.jpg,1,2\n00001.jpg,11,0\n")
+    assert import_predictions(dataset=dataset, file=file, classifier="elsewhere") == (2, 0)

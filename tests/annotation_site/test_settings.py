@@ -146,7 +146,8 @@ def test_celery_takes_json_only_and_ends_a_task_before_it_is_handed_out_again():
     assert app.conf.worker_prefetch_multiplier == 1
     assert app.conf.task_ignore_result and app.conf.result_backend is None
     visibility = app.conf.broker_transport_options["visibility_timeout"]
-    assert app.conf.task_soft_time_limit < app.conf.task_time_limit < visibility
+    for limits in app.conf.task_annotations.values():
+        assert limits["soft_time_limit"] < limits["time_limit"] < visibility
 
 
 def test_every_task_of_the_beat_exists():

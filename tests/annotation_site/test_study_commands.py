@@ -57,7 +57,7 @@ def test_create_dataset_is_on_imagenet_unless_told_otherwise():
         (["new", "--set", "min_shown=1", "--set", "min_shown=2"], "given twice"),
         (["new", "--set", "min_shown=few"], "min_shown: .*integer"),
         (["new", "--set", "min_shown="], "min_shown: "),
-        (["new", "--set", "max_other_labels=12"], "max_other_labels is from 1 to 11"),
+        (["new", "--set", "max_other_labels=12"], "max_other_labels must be from 1 to 11"),
     ],
 )
 def test_create_dataset_says_what_is_wrong_and_makes_nothing(words, reason):
@@ -89,7 +89,7 @@ def test_settings_makes_a_version_only_if_a_figure_changes():
 def test_settings_refuses_what_cannot_be():
     dataset = make_dataset()
     assert "There is no dataset named 'dogs'" in refusal("settings", "--dataset", "dogs")
-    assert "lease_seconds is 30 or more" in refusal("settings", "--dataset", dataset, "--set", "lease_seconds=1")
+    assert "lease_seconds must be 30 or more" in refusal("settings", "--dataset", dataset, "--set", "lease_seconds=1")
     assert current_settings(dataset).version == 1
 
 

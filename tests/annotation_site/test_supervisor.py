@@ -18,6 +18,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from annotation_site.services import run
 from annotation_site.services.addresses import marketplace_port
 from annotation_site.services.places import ROOT, PlaceError, places_of
 from annotation_site.services.postgres import DATABASE, connect
@@ -215,6 +216,19 @@ def test_a_taken_port_is_named_with_the_way_out():
             assert "Traceback" not in text
         finally:
             late.forget()
+
+
+def test_the_port_is_that_of_the_environment_unless_one_is_named(monkeypatch, capsys):
+    monkeypatch.delenv("PORT", raising=False)
+    assert run.parse([]).port == 8000
+    monkeypatch.setenv("PORT", " 8121 ")
+    assert run.parse([]).port == 8121
+    assert run.parse(["--port", "9000"]).port == 9000
+    for bad in ("eighty", "70000", "0"):
+        monkeypatch.setenv("PORT", bad)
+        with pytest.raises(SystemExit):
+            run.parse([])
+        assert f"'{bad}', given so or by the variable PORT, is not a port" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["0", "65536", "eighty"])

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
 from annotation_site.jobs.actions import do_next_job
-from candidates.actions import predict_next_portion
+from candidates.actions import predict_next_portions
 from candidates.ensemble import loaded
 from candidates.models import PotentialLabel
 from contains_task.models import ContainsVote
@@ -54,15 +54,19 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     page.get_by_label("onnx:small.onnx").check()
     page.get_by_label("Others, one a line").fill("onnx:small.onnx@flip")
     page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_role("status")).to_contain_text("Under way")
+    expect(page.get_by_role("heading", name="Starting classifiers")).to_be_visible()
+    assert do_next_job()
+    page.reload()
+    expect(page.get_by_text("Started: ")).to_be_visible()
     runs = page.get_by_role("region", name="Runs")
     expect(runs.get_by_role("progressbar")).to_have_count(2)
-    while predict_next_portion():
+    while predict_next_portions():
         pass
     if not with_script:
         page.reload()
     expect(runs).to_contain_text("Nothing is being predicted")
-    expect(page.get_by_role("region", name="Classifiers").first).to_contain_text(f"{N_IMAGES} of {N_IMAGES}")
+    classifiers = page.get_by_role("region", name="Classifiers", exact=True).first
+    expect(classifiers).to_contain_text(f"{N_IMAGES} of {N_IMAGES}")
 
     tab(page, "Potential labels")
     page.get_by_role("button", name="Work them out").click()

@@ -136,16 +136,22 @@ def check_cells(batch: Batch, cells: list[GridCell]) -> None:
         if cell.role == Role.CONTROL:
             assert cell.image.dataset_id == pool.pk and cell.image.dataset_label_id is not None
         else:
-            assert cell.image.dataset_id == batch.dataset_id
+            places = {batch.dataset_id, pool.pk} if cell.role == Role.PADDING else {batch.dataset_id}
+            assert cell.image.dataset_id in places
     assert all(found == list(range(len(found))) for found in positions.values())
     assert all(len(found) <= batch.settings.images_per_grid for found in positions.values())
     assert max(Counter((cell.grid_id, cell.image_id) for cell in cells).values(), default=1) == 1
 
 
 def check_controls(batch: Batch, result: OpenedGrids, cells: list[GridCell]) -> None:
-    """What the grids lack of their profile is what was said, label by label; and then no image was left to take."""
+    """What the grids lack of their profile is what was said, label by label; and then no image was left to take.
+
+    Nobody says that an image does not show a label that is a potential one of it.
+    """
     pool = batch.settings.control_pool or batch.dataset
+    potential = set(PotentialLabel.objects.values_list("image", "label"))
     lacking, said = Counter(), Counter()
+    assert not potential & {(cell.image_id, cell.grid.label_id) for cell in cells if cell.expected is False}
     for label, lack in result.shortfalls:
         if lack.role != CellRole.PADDING:
             said[label.pk, lack.role] += lack.wanted - lack.found
@@ -153,6 +159,7 @@ def check_controls(batch: Batch, result: OpenedGrids, cells: list[GridCell]) -> 
         own = [cell for cell in cells if cell.grid_id == grid.pk]
         for expected, figure, role in KINDS:
             n_missing = getattr(batch.settings, figure) - sum(cell.expected is expected for cell in own)
+            assert n_missing >= 0
             if n_missing > 0:
                 lacking[grid.label_id, role] += n_missing
             if n_missing > 0 and expected:

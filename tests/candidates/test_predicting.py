@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from annotation_site.prediction import open_runs
 from annotation_site.study import Refused
 from candidates import actions
-from candidates.actions import OtherWeights, ensure_classifier, open_run, predict_next_portion, store_predictions
+from candidates.actions import OtherWeights, ensure_classifier, open_run, predict_next_portions, store_predictions
 from candidates.classifiers.interface import ClassifierError, top_k
 from candidates.ensemble import loaded, named
 from candidates.models import Portion, Run, Unpredicted
@@ -41,8 +41,8 @@ def run_of(dataset, network) -> Run:
 
 def work(run: Run | None = None) -> int:
     n_portions = 0
-    while predict_next_portion(run=run):
-        n_portions += 1
+    while n_now := predict_next_portions(run=run):
+        n_portions += n_now
     return n_portions
 
 
@@ -78,7 +78,7 @@ def test_a_finished_run_says_so_and_a_second_call_finds_nothing_to_do(network):
 def test_a_second_call_goes_on_with_an_unfinished_run_and_takes_new_images_in(network):
     dataset = coloured_dataset(16)
     run = run_of(dataset, network)
-    predict_next_portion()
+    predict_next_portions()
     first = set(Prediction.objects.values_list("pk", flat=True))
     late = Image.objects.create(dataset=dataset, name="late.jpg", original=dataset.images.first().original.name)
     again = run_of(dataset, network)
@@ -94,10 +94,10 @@ def test_a_worker_killed_between_its_last_portion_and_the_end_of_the_run_is_made
     run = run_of(dataset, network)
     with monkeypatch.context() as patch:
         patch.setattr(actions, "finish_run", lambda run: None)
-        predict_next_portion()
+        predict_next_portions()
     assert Run.objects.get().finished_at is None
     assert runs_to_do().exists()
-    assert not predict_next_portion()
+    assert not predict_next_portions()
     run.refresh_from_db()
     assert run.finished_at is not None
     Run.objects.update(finished_at=None)
@@ -228,7 +228,7 @@ def test_a_portion_is_half_done_never(network, monkeypatch):
     keep = actions._keep
     monkeypatch.setattr(actions, "_keep", killed)
     with pytest.raises(SystemExit):
-        predict_next_portion()
+        predict_next_portions()
     assert n_kept == [8]
     assert not Prediction.objects.exists()
     assert portions_to_do().count() == 2
@@ -255,6 +255,7 @@ def test_the_task_sends_itself_again_while_there_is_more(network, monkeypatch):
     monkeypatch.setattr(predict_portion, "delay", lambda: sent.append(1))
     hint_at_unfinished_runs()
     assert len(sent) == 1
+    # The second time it takes the rest: it has seen how fast this network is.
     for n_sent in (2, 3, 3):
         predict_portion()
         assert len(sent) == n_sent
@@ -265,7 +266,7 @@ def test_the_task_sends_itself_again_while_there_is_more(network, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_portion_somebody_is_at_is_left_to_them_and_no_worker_waits(network):
     run = run_of(coloured_dataset(16), network)
-    with while_another_has_done(lambda: actions._claimed(None)) as other:
+    with while_another_has_done(lambda: actions._claimed(actions._begin(None))) as other:
         assert work() == 1
         assert progress_of([run]) == (8, 16)
         other.end(commit=False)

@@ -14,7 +14,7 @@ from catalog.photographs import pictures_of, read_photograph
 from catalog.tasks import make_pictures as task
 from tests.factories import make_dataset, make_images, staff_client
 from tests.pictures import corners, decoded, encoded
-from tests.threads import in_threads, while_another_has_done
+from tests.threads import in_threads, started, waits, while_another_has_done
 
 pytestmark = pytest.mark.django_db
 
@@ -106,8 +106,50 @@ def test_files_that_are_gone_or_damaged_are_logged_and_do_not_stand_in_the_way(m
     assert make_pictures() == 4
     assert Image.objects.filter(display="").count() == 2
     assert [f"image {image.pk}" in caplog.text for image in images] == [True, True, False, False, False, False]
+    assert [bool(image.pictures_problem) for image in Image.objects.order_by("pk")] == [True] * 2 + [False] * 4
+    assert "No such file" in Image.objects.get(pk=images[0].pk).pictures_problem
+    assert "not an image that is taken" in Image.objects.get(pk=images[1].pk).pictures_problem
+    caplog.clear()
     (media / images[1].original.name).write_bytes(encoded())
+    assert make_pictures() == 0
+    assert not ensure_pictures(image=images[1]).display
+    assert not caplog.text, "nobody tries for ever"
+
+
+def test_an_image_whose_file_was_of_no_use_gets_another_by_the_next_import(media):
+    dataset = make_dataset()
+    image = add(dataset, a=encoded())["a"]
+    (media / image.original.name).write_bytes(b"no image any more")
+    make_pictures()
+    assert Image.objects.get().pictures_problem
+    assert add_images(dataset=dataset, images=[NewImage("a", None, read_photograph(encoded()))]) == 1
     assert make_pictures() == 1
+    assert Image.objects.get().pictures_problem == ""
+
+
+def test_a_host_that_fails_for_a_moment_spoils_no_image(media, monkeypatch, caplog):
+    (image,) = make_images(make_dataset(), 1)
+
+    def too_many(self, name, mode="rb"):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystemStorage, "_open", too_many)
+        assert make_pictures() == 0
+    assert "for now" in caplog.text
+    assert make_pictures() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_looks_at_large_images_one_decodes(media, monkeypatch):
+    images = make_images(make_dataset(), 3)
+    Image.objects.filter(pk__in=[image.pk for image in images[:2]]).update(width=3000, height=2000)
+    with while_another_has_done(lambda: ensure_pictures(image=images[0])) as other:
+        assert ensure_pictures(image=images[2]).display, "a small one waits for nobody"
+        with started(lambda: ensure_pictures(image=images[1])) as second:
+            assert waits(second)
+            other.end(commit=True)
+            assert second.result(30).display
 
 
 def test_a_full_disk_leaves_neither_half_a_file_nor_a_row_that_names_one(media, monkeypatch):

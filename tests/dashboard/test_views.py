@@ -160,7 +160,7 @@ def test_two_batches_of_a_kind_can_be_told_apart():
         assert f"Batch {batch.pk}: CONTAINS" in shown
         assert f"settings version {batch.settings.version}" in shown
         assert f"{batch.created_at:%b %Y}" in shown
-        assert f"./manage close {batch.pk}<" in shown
+        assert f'/setup/grids/{batch.dataset.name}/#batch-{batch.pk}"' in shown
     assert "1 HIT ·" in of_first
     assert "at most 5 per person" in of_first
     assert "completion code <code>C0DE<7></code>" in of_first

@@ -100,6 +100,8 @@ def test_without_work_a_newcomer_reads_a_friendly_page():
     response = visit(make_batch(), "worker=ann")
     assert response.status_code == 200
     assert "No work for you at the moment" in text(response)
+    assert "There is no work in this study at the moment" in text(response)
+    assert "with somebody or done" not in text(response)
 
 
 def test_when_the_work_is_done_the_completion_code_is_shown():

