@@ -14,7 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from html import unescape
 from urllib.parse import urlencode, urlsplit
 
-PATIENCE_SECONDS = 120
+# A HIT whose creation was not answered is asked about again after pauses of up to a minute.
+PATIENCE_SECONDS = 300
 # Before somebody who found no HIT looks again.
 LOOK_AGAIN_SECONDS = 1
 TICKED = 0.3
@@ -81,6 +82,7 @@ class Person:
         self.marketplace, self.name, self.password = marketplace, name, password
         self.browser = Browser()
         self.chance = random.Random(name)
+        self.longest_wait = 0.0
 
     def work(self, stop: threading.Event) -> Counter:
         """Until told to stop. Returns how many HITs were handed in, and how often there was none."""
@@ -134,9 +136,10 @@ class Person:
 
     def open(self, address: str) -> str:
         """The task's page, which loads itself anew for as long as the requester does not know the HIT's id."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until:
+        begun = time.monotonic()
+        while time.monotonic() < begun + PATIENCE_SECONDS:
             status, _, page = self.browser.ask("GET", address)
+            self.longest_wait = max(self.longest_wait, time.monotonic() - begun)
             if status != 503:
                 break
             time.sleep(int(found_in(page, REFRESH)))

@@ -88,6 +88,7 @@ def main() -> int:
         theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
         found = complaints(batch, theirs, options, n_bonuses)
         report(batch, handed_in, n_bonuses, seconds)
+        print(f"longest wait for a task's page {max(person.longest_wait for person in people):.0f} s")
     print("\n".join(found) or "Every HIT is there once, every answer counts and is paid once, both ledgers are equal.")
     return bool(found)
 
