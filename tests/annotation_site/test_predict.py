@@ -173,6 +173,8 @@ def test_a_database_that_stays_away_ends_the_command_with_a_sentence(dataset, ne
 
 
 def test_a_queue_that_is_away_is_named(dataset, network, monkeypatch):
+    # A pool that was made meanwhile would keep its connections for the tests that follow.
+    monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
     monkeypatch.setattr(current_app, "connection_for_write", lambda: Connection("redis://127.0.0.1:9/0"))
     out, err = said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
     assert "The queue does not answer" in err
