@@ -315,7 +315,11 @@ CELERY_TASK_ANNOTATIONS = dict.fromkeys(
         "annotation_site.tasks.hint_at_unfinished_jobs",
         "candidates.tasks.hint_at_unfinished_runs",
         "catalog.tasks.make_pictures",
+        "classify_task.tasks.take_in_recovered",
+        "contains_task.tasks.take_in_recovered",
         "workforce.tasks.expire_leases",
+        "workforce.tasks.poll_assignments",
+        "workforce.tasks.send_outbox",
     ],
     {"soft_time_limit": 540, "time_limit": 600},
 )

@@ -26,6 +26,7 @@ from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image
 from catalog.photographs import read_photograph
 from contains_task import views as grid_views
+from contains_task.models import GridCell
 from tests.factories import make_batch, worker_client
 from tests.leak_scan import (
     OF_PICTURE,
@@ -338,7 +339,7 @@ def test_each_leak_of_a_picture_is_found(study):
     assert not unnoticed(study, PICTURES_THAT_LEAK, lambda batch: check_pictures(batch, 2))
 
 
-def by_role(handles: dict[str, str], lease: Lease) -> list[str]:
+def by_role(handles: dict[str, GridCell], lease: Lease) -> list[str]:
     roles = dict(zip(handles, roles_in_order(lease, list(handles)), strict=True))
     return sorted(handles, key=roles.get)
 
@@ -348,14 +349,14 @@ def turned(handles: list[str]) -> list[str]:
     return handles[start:] + handles[:start]
 
 
-def in_the_order(order: Callable[[dict[str, str], Lease], list[str]]) -> Spoil:
+def in_the_order(order: Callable[[dict[str, GridCell], Lease], list[str]]) -> Spoil:
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
-        def handles_of(lease: Lease) -> dict[str, str]:
+        def handles_of(lease: Lease) -> dict[str, GridCell]:
             handles = real(lease)
             return {handle: handles[handle] for handle in order(handles, lease)}
 
-        real = grid_views._handles
-        patch.setattr(grid_views, "_handles", handles_of)
+        real = grid_views.cells_by_handle
+        patch.setattr(grid_views, "cells_by_handle", handles_of)
 
     return spoil
 

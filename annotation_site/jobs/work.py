@@ -40,7 +40,7 @@ def images(job: Job, watch: Watch) -> list[str]:
     except (NothingToImport, BadTable) as error:
         # A browser's file has no place that would mean anything to who sent it.
         raise NothingToImport(without_places(str(error), job.arguments)) from None
-    before = ", counting those that it had added before its worker was ended" if again else ""
+    before = ", counting those that it had added before its worker was ended" if again and outcome.known else ""
     lines = [f"{outcome.added:,} images added, {outcome.known:,} there already{before}.", *found.remarks]
     if outcome.labelled:
         lines.append(labelled_words(outcome.labelled))
