@@ -136,13 +136,16 @@ def requester() -> dict:
 MTURK = requester()
 
 
+ENGINE = "annotation_site.postgres"
+
+
 def database() -> dict:
     """DATABASE_URL, or the embedded cluster; never a server that happens to listen on this machine."""
     url = env_str("DATABASE_URL")
     if not url:
         host = str(places_of(STATE_DIR).postgres_sockets)
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": ENGINE,
             "NAME": DATABASE,
             "USER": SUPERUSER,
             "HOST": host,
@@ -153,7 +156,7 @@ def database() -> dict:
             "DATABASE_URL does not name a Postgres server. Write postgres://user:password@host:5432/name, "
             "or remove it to use the embedded one."
         )
-    return dj_database_url.parse(url)
+    return dj_database_url.parse(url, engine=ENGINE)
 
 
 def redis_url() -> str:
@@ -205,8 +208,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation_site.middleware.separate_origins",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -15,6 +15,8 @@ from catalog.prepared import Prepared as Prepared
 
 # Tests put a time here; everywhere else the database's clock is the only one, so that no two hosts disagree.
 fixed_now: datetime | None = None
+# The same within a statement of SQL, which takes `now_given()` among its values.
+NOW = "coalesce(%(now)s::timestamptz, clock_timestamp())"
 
 
 class UnknownDataset(LookupError):
@@ -35,6 +37,10 @@ def now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         return cursor.fetchone()[0]
+
+
+def now_given() -> dict[str, datetime | None]:
+    return {"now": fixed_now}
 
 
 class Turn(StrEnum):

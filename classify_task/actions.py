@@ -11,7 +11,7 @@ from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
 from classify_task.reads import standing_forms
 from classify_task.staged import ADD_FORMS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import open_batch, publish_hits, settle_recovered, submit, withdraw_hits
+from workforce.actions import hand_in, open_batch, publish_hits, settle_recovered, withdraw_hits
 from workforce.models import Batch, Lease, Submission, Worker
 from workforce.reads import unread_recovered
 
@@ -105,7 +105,7 @@ def record_vote(*, lease: Lease, selected: Sequence[int], main: int | None, idem
     """
     check_answer(lease.hit.form, selected, main)
     answer = {"selected": list(selected), "main": main}
-    submission, _ = submit(lease=lease, answer=answer, idempotency_key=idempotency_key)
+    submission, _ = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     cast_vote(submission=submission)
     return submission
 

@@ -18,7 +18,7 @@ from contains_task.further import Earlier, compose_further, earlier_grids
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from contains_task.reads import cells_by_handle, cells_of, cells_to_show, has_controls, profile_of
 from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import keep_from_former_workers, publish_hits, settle_recovered, submit
+from workforce.actions import hand_in, keep_from_former_workers, publish_hits, settle_recovered
 from workforce.models import Batch, Lease, Submission, Worker
 from workforce.reads import unread_recovered
 
@@ -48,9 +48,20 @@ WRONG = UNSETTLED + """, verdict AS (
     SELECT id, counts FROM verdict WHERE counted <> counts
 """
 
-COUNTED_BEFORE = """
-    SELECT image_id FROM contains_task_containsvote
-    WHERE worker_id = %s AND label_id = %s AND image_id = ANY(%s) AND counted
+# Of every cell of a grid a vote. A question is a repeated one if this person has been counted on its pair already.
+CAST = """
+    INSERT INTO contains_task_containsvote (submission_id, worker_id, image_id, label_id, selected, role, counted)
+    SELECT %(submission)s, %(worker)s, cell.image_id, %(label)s, cell.image_id = ANY(%(selected)s::bigint[]),
+           CASE WHEN repeated THEN 'repeat' ELSE cell.role END,
+           cell.role = 'question' AND NOT repeated AND %(confirmed)s
+    FROM contains_task_gridcell cell, LATERAL (
+        SELECT cell.role = 'question' AND EXISTS (
+            SELECT FROM contains_task_containsvote earlier
+            WHERE earlier.worker_id = %(worker)s AND earlier.image_id = cell.image_id
+              AND earlier.label_id = %(label)s AND earlier.counted
+        ) AS repeated
+    ) known
+    WHERE cell.grid_id = %(grid)s ORDER BY cell.position
 """
 COPY_CELLS = "COPY contains_task_gridcell (grid_id, image_id, position, role, expected) FROM STDIN"
 LINES_AT_ONCE = 2000
@@ -204,12 +215,12 @@ def record_votes(*, lease: Lease, selected: Collection[str], idempotency_key: st
     The raw answer keeps the order in which the cells were shown, too.
     Raises ForeignCell, naming the id, if one of them is not in the grid; then nothing is stored.
     """
-    shown = [cell.image.public_id for cell in cells_to_show(lease)]
+    shown = [cell.public_id for cell in cells_to_show(lease)]
     foreign = sorted(set(selected).difference(shown))
     if foreign:
         raise ForeignCell(f"{foreign[0]!r} is not an image of this grid. Nothing was stored; reload and try again.")
     answer = {"shown": shown, "selected": sorted(set(selected))}
-    submission, is_new = submit(lease=lease, answer=answer, idempotency_key=idempotency_key)
+    submission, is_new = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if is_new:
         _cast(submission)
     else:
@@ -227,9 +238,16 @@ def cast_votes(*, submission: Submission) -> None:
 def _cast(submission: Submission) -> None:
     grid = submission.hit.grid
     selected = set(submission.answer["selected"])
-    cells = cells_of(grid)
-    counted_before = _counted_before(submission.worker_id, grid.label_id, cells)
-    ContainsVote.objects.bulk_create([_vote(submission, grid, cell, selected, counted_before) for cell in cells])
+    values = {
+        "grid": grid.pk,
+        "label": grid.label_id,
+        "submission": submission.pk,
+        "worker": submission.worker_id,
+        "confirmed": submission.state == Submission.State.CONFIRMED,
+        "selected": [cell.image_id for cell in cells_of(grid) if cell.public_id in selected],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(CAST, values)
 
 
 def take_in_recovered() -> int:
@@ -253,34 +271,11 @@ def _recovered_answer(submission: Submission) -> dict | None:
     copy = submission.answer["copy"]
     # The page may have been another lease's than the one on record: a restored database does not know it.
     page = Lease(hit=submission.hit, public_id=copy["lease"])
-    image_of = {handle: cell.image.public_id for handle, cell in cells_by_handle(page).items()}
+    image_of = {handle: cell.public_id for handle, cell in cells_by_handle(page).items()}
     ticked = copy["selected"]
     if not image_of.keys() >= set(ticked):
         return None
     return {"shown": list(image_of.values()), "selected": sorted(image_of[handle] for handle in ticked)}
-
-
-def _counted_before(worker_id: int, label_id: int, cells: list[GridCell]) -> set[int]:
-    """The images on which this person has been counted for this label already."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTED_BEFORE, [worker_id, label_id, [cell.image_id for cell in cells]])
-        return {image_id for (image_id,) in cursor.fetchall()}
-
-
-def _vote(
-    submission: Submission, grid: Grid, cell: GridCell, selected: set[str], counted_before: set[int]
-) -> ContainsVote:
-    repeated = cell.role == Role.QUESTION and cell.image_id in counted_before
-    role = Role.REPEAT if repeated else cell.role
-    return ContainsVote(
-        submission=submission,
-        worker_id=submission.worker_id,
-        image_id=cell.image_id,
-        label_id=grid.label_id,
-        selected=cell.image.public_id in selected,
-        role=role,
-        counted=role == Role.QUESTION and submission.state == Submission.State.CONFIRMED,
-    )
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ class Grid(models.Model):
     hit = models.OneToOneField(HIT, on_delete=models.PROTECT, related_name="grid")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
     # For as long as a page is made or its answer taken, which need them several times; no column.
-    known_cells: "list[GridCell] | None" = None
+    known_cells: list[tuple] | None = None
 
     def __str__(self) -> str:
         return f"grid for {self.label}"

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from aggregation.numerics.composition import CellRole, GridProfile, Shortfall
 from catalog.models import Dataset, Image, Label, SettingsVersion
-from catalog.reads import Given, Prepared, name_cells
+from catalog.reads import name_cells
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from workforce.models import Batch, Lease
 from workforce.reads import (
@@ -36,13 +37,19 @@ VOTE_COLUMNS = (
     *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
 )
-# Of the images the public id alone: the rest of 48 takes longer to read than all else.
-CELLS = Prepared(
-    lambda: GridCell.objects.filter(grid=Given("grid"))
-    .select_related("image")
-    .only("grid_id", "position", "role", "image__public_id")
-    .order_by("position")
-)
+CELLS = """
+    SELECT cell.image_id, image.public_id, cell.position
+    FROM contains_task_gridcell cell JOIN catalog_image image ON image.id = cell.image_id
+    WHERE cell.grid_id = %s ORDER BY cell.position
+"""
+
+
+class Shown(NamedTuple):
+    """What a page, and an answer to it, need of a cell. Of 48 of them objects would take longer than all else."""
+
+    image_id: int
+    public_id: str
+    position: int
 
 
 def profile_of(settings: SettingsVersion, *, pad: bool = True) -> GridProfile:
@@ -64,7 +71,7 @@ def controls_lacking(settings: SettingsVersion, cells: Iterable[GridCell]) -> li
     return [Shortfall(role, n, n_found) for role, n, n_found in wanted if n_found < n]
 
 
-def cells_to_show(lease: Lease) -> list[GridCell]:
+def cells_to_show(lease: Lease) -> list[Shown]:
     """The cells of a lease's grid, in an order of this hand-out's own, which a reload keeps.
 
     A list that was sorted by class would otherwise give the classes away, and tire everybody at the same cells.
@@ -72,16 +79,18 @@ def cells_to_show(lease: Lease) -> list[GridCell]:
     return list(cells_by_handle(lease).values())
 
 
-def cells_by_handle(lease: Lease) -> dict[str, GridCell]:
+def cells_by_handle(lease: Lease) -> dict[str, Shown]:
     """What the page of a lease says for an image, to the image's cell, in the order of the page."""
     # The handle depends on a key of the site's: who knows the lease's id can still not put the cells back.
-    return dict(sorted((image_handle(lease, cell.image.public_id), cell) for cell in cells_of(lease.hit.grid)))
+    return dict(sorted((image_handle(lease, cell.public_id), cell) for cell in cells_of(lease.hit.grid)))
 
 
-def cells_of(grid: Grid) -> list[GridCell]:
-    """The cells of a grid by position, of their images the public id alone; asked for again, they are at hand."""
+def cells_of(grid: Grid) -> list[Shown]:
+    """The cells of a grid by position; asked for again, they are at hand."""
     if grid.known_cells is None:
-        grid.known_cells = CELLS.all(grid=grid.pk)
+        with connection.cursor() as cursor:
+            cursor.execute(CELLS, [grid.pk])
+            grid.known_cells = [Shown(*row) for row in cursor.fetchall()]
     return grid.known_cells
 
 

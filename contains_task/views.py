@@ -49,5 +49,5 @@ def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> None:
     answer = GridAnswer(sent, shown=cells)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
-    ticked = [cells[handle].image.public_id for handle in answer.cleaned_data["selected"]]
+    ticked = [cells[handle].public_id for handle in answer.cleaned_data["selected"]]
     record_votes(lease=lease, selected=ticked, idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}")

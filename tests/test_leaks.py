@@ -26,7 +26,7 @@ from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image
 from catalog.photographs import read_photograph
 from contains_task import views as grid_views
-from contains_task.models import GridCell
+from contains_task.reads import Shown
 from tests.factories import make_batch, worker_client
 from tests.leak_scan import (
     OF_PICTURE,
@@ -339,7 +339,7 @@ def test_each_leak_of_a_picture_is_found(study):
     assert not unnoticed(study, PICTURES_THAT_LEAK, lambda batch: check_pictures(batch, 2))
 
 
-def by_role(handles: dict[str, GridCell], lease: Lease) -> list[str]:
+def by_role(handles: dict[str, Shown], lease: Lease) -> list[str]:
     roles = dict(zip(handles, roles_in_order(lease, list(handles)), strict=True))
     return sorted(handles, key=roles.get)
 
@@ -349,9 +349,9 @@ def turned(handles: list[str]) -> list[str]:
     return handles[start:] + handles[:start]
 
 
-def in_the_order(order: Callable[[dict[str, GridCell], Lease], list[str]]) -> Spoil:
+def in_the_order(order: Callable[[dict[str, Shown], Lease], list[str]]) -> Spoil:
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
-        def handles_of(lease: Lease) -> dict[str, GridCell]:
+        def handles_of(lease: Lease) -> dict[str, Shown]:
             handles = real(lease)
             return {handle: handles[handle] for handle in order(handles, lease)}
 

@@ -12,10 +12,11 @@ from itertools import islice
 from django.db import connection, transaction
 
 from catalog.models import Dataset, SettingsVersion
-from catalog.reads import Given, Prepared, current_settings, now
+from catalog.reads import Given, Prepared, current_settings, now, now_given
 from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
+from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ OPEN_LEASES_TO_LOCK = Prepared(
     .order_by("id")
     .select_for_update()
 )
-SUBMISSION_OF_KEY = Prepared(lambda: Submission.objects.filter(idempotency_key=Given("key")).only("id"))
 
 
 class BatchClosed(Exception):
@@ -198,16 +198,13 @@ def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
 
 
 def _lease(slot: Slot, worker: Worker) -> Lease:
-    begin = now()
-    Slot.objects.filter(pk=slot.pk).update(state=Slot.State.LEASED)
-    return Lease.objects.create(
-        hit=slot.hit,
-        batch_id=slot.batch_id,
-        worker=worker,
-        slot=slot,
-        created_at=begin,
-        expires_at=begin + _duration(slot.hit),
-    )
+    lease = Lease(hit=slot.hit, batch_id=slot.batch_id, worker=worker, slot=slot)
+    values = lease_values(lease, seconds=slot.hit.batch.settings.lease_seconds) | now_given()
+    with connection.cursor() as cursor:
+        cursor.execute(LEASE_SLOT, values)
+        lease.pk, lease.created_at, lease.expires_at = cursor.fetchone()
+    lease._state.adding = False
+    return lease
 
 
 def _renew(lease: Lease, slot: Slot) -> Lease:
@@ -272,18 +269,21 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
     paid, kept, not counted. Under a lease that takes no slot it is provisional, until `workforce.assignments` confirms
     it. Raises AlreadySubmitted for a second answer under another key, and for the key of an answer to something else.
     """
+    return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
+
+
+def hand_in(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submission, bool]:
+    """`submit`, within the transaction of a task room, which makes votes of the answer."""
     # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
     WORKER_TO_LOCK.get(pk=lease.worker_id)
     locked = LEASE_TO_LOCK.get(pk=lease.pk)
     locked.hit = lease.hit
     if locked.state == Lease.State.SUBMITTED:
         return _stored(locked, idempotency_key), False
-    if SUBMISSION_OF_KEY.first(key=idempotency_key) is not None:
-        raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
     slot = locked.slot_id
     if slot is None and locked.takes_slot:
         slot = _pk(claim(FREE_OF_HIT, {"hit": locked.hit_id}))
-    submission = Submission.objects.create(
+    submission = Submission(
         hit=locked.hit,
         worker_id=locked.worker_id,
         lease=locked,
@@ -292,12 +292,19 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
         state=_first_state(locked, slot),
         answer=answer,
         idempotency_key=idempotency_key,
-        submitted_at=now(),
     )
-    Lease.objects.filter(pk=locked.pk).update(state=Lease.State.SUBMITTED, slot=None)
-    if slot is not None:
-        Slot.objects.filter(pk=slot).update(state=Slot.State.FILLED)
-    return submission, True
+    return _store(submission), True
+
+
+def _store(submission: Submission) -> Submission:
+    with connection.cursor() as cursor:
+        cursor.execute(HAND_IN, submission_values(submission) | now_given())
+        row = cursor.fetchone()
+    if row is None:
+        raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
+    submission.pk, submission.submitted_at = row
+    submission._state.adding = False
+    return submission
 
 
 def _pk(slot: Slot | None) -> int | None:

@@ -1,11 +1,11 @@
 """Finding the next free slot, and locking it for one person alone while many look."""
 
 import time
+from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import connection
 
-from catalog.reads import Given, Prepared
-from workforce.models import Slot
+from workforce.models import HIT, Slot
 
 # How long a hand-out may wait for others' hand-outs before it says that there is no work.
 LONGEST_WAIT_SECONDS = 5
@@ -37,30 +37,40 @@ FREE_FOR_STRANGER = """
     )
     ORDER BY slot.hit_id, slot.number LIMIT 1
 """
-SLOT = Prepared(lambda: Slot.objects.select_related("hit").filter(pk=Given("pk")))
+# One statement to the server, since all who work wait for this one. The savepoint is for a try that finds nothing: it
+# lets go of the slots it locked on the way, which others had taken meanwhile.
+LOCKED = """
+    SAVEPOINT before_a_slot;
+    WITH free AS ({query} FOR UPDATE OF slot {waiting})
+    SELECT slot.id, slot.number, hit.id, hit.public_id, hit.batch_id, hit.closed_at, hit.initial
+    FROM free JOIN workforce_slot slot USING (id) JOIN workforce_hit hit ON hit.id = slot.hit_id
+"""
 
 
 def claim(query: str, key: dict[str, int]) -> Slot | None:
     """Lock a free slot. SKIP LOCKED alone would say "none" while others merely look at the last ones, so a second,
-    blocking try follows, until a plain read finds nothing."""
-    slot_id = _attempt(query + " FOR UPDATE OF slot SKIP LOCKED", key)
+    blocking try follows, until a plain read finds nothing. Within a transaction."""
+    row = _attempt(query, "SKIP LOCKED", key)
     give_up = time.monotonic() + LONGEST_WAIT_SECONDS
-    while slot_id is None and _first(query, key) is not None and time.monotonic() < give_up:
-        slot_id = _attempt(query + " FOR UPDATE OF slot", key)
-    return None if slot_id is None else SLOT.get(pk=slot_id)
+    while row is None and _first(query, key) is not None and time.monotonic() < give_up:
+        row = _attempt(query, "", key)
+    return None if row is None else _slot(*row)
 
 
-def _attempt(query: str, key: dict[str, int]) -> int | None:
-    """A try that finds nothing lets go of the slots it locked on the way, which others had taken meanwhile."""
-    savepoint = transaction.savepoint()
-    slot_id = _first(query, key)
-    if slot_id is None:
-        transaction.savepoint_rollback(savepoint)
-    return slot_id
+def _attempt(query: str, waiting: str, key: dict[str, int]) -> tuple | None:
+    row = _first(LOCKED.format(query=query, waiting=waiting), key)
+    if row is None:
+        with connection.cursor() as cursor:
+            cursor.execute("ROLLBACK TO SAVEPOINT before_a_slot")
+    return row
 
 
-def _first(query: str, key: dict[str, int]) -> int | None:
+def _first(query: str, key: dict[str, int]) -> tuple | None:
     with connection.cursor() as cursor:
         cursor.execute(query, key)
-        row = cursor.fetchone()
-    return None if row is None else row[0]
+        return cursor.fetchone()
+
+
+def _slot(pk: int, number: int, hit_id: int, public_id: str, batch_id: int, closed_at: datetime, initial: bool) -> Slot:
+    hit = HIT(pk=hit_id, public_id=public_id, batch_id=batch_id, closed_at=closed_at, initial=initial)
+    return Slot(pk=pk, number=number, hit=hit, batch_id=batch_id, state=Slot.State.FREE)

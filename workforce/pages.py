@@ -18,7 +18,7 @@ from workforce.assignments.ids import BadAddress
 from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
 from workforce.marketplaces.link import PROLIFIC_QUERY, NoParticipant, external_id
 from workforce.models import HIT, Assignment, Batch, Lease
-from workforce.reads import known_worker, n_done, running_lease
+from workforce.reads import known_worker, progress, running_lease
 
 TOKEN_SALT = "workforce.work_token"
 # What a page's idempotency key looks like. Made once per load; bound to the lease before it is stored.
@@ -152,9 +152,10 @@ def page_of_lease(request: HttpRequest, lease: Lease) -> dict[str, object]:
     if lease.assignment is not None:
         return proof | framed.page_of_assignment(request, lease)
     participant = lease.worker.identity.external_id
+    done, moment = progress(batch, lease.worker_id)
     return proof | {
-        "n_done": n_done(batch, lease.worker_id),
-        "minutes_left": max(0, (lease.expires_at - now()) // timedelta(minutes=1)),
+        "n_done": done,
+        "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
         "finish_address": _address("finish", batch, urlencode({"worker": participant})),
     }
 

@@ -3,15 +3,15 @@
 import base64
 import hashlib
 import hmac
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils.crypto import salted_hmac
 
 from catalog.models import Dataset
-from catalog.reads import Given, Prepared, now
+from catalog.reads import NOW, Given, Prepared, now, now_given
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
 
 HANDLE_SALT = "workforce.image_handle"
@@ -39,6 +39,10 @@ RUNNING_LEASE = Prepared(
     ).select_related("worker__identity")
 )
 N_DONE = "SELECT count(*) FROM workforce_lease WHERE batch_id = %s AND worker_id = %s AND state = 'submitted'"
+PROGRESS = f"""
+    SELECT count(*), {NOW} FROM workforce_lease
+    WHERE batch_id = %(batch)s AND worker_id = %(worker)s AND state = 'submitted'
+"""
 
 
 def image_handle(lease: Lease, image_public_id: str) -> str:
@@ -46,9 +50,14 @@ def image_handle(lease: Lease, image_public_id: str) -> str:
 
     Keyed, so that nobody can tell which image it is, or whether two people have the same one; a reload keeps it.
     """
-    text = f"{lease.public_id}/{image_public_id}"
-    digest = salted_hmac(HANDLE_SALT, text, algorithm="sha256").digest()
+    text = f"{lease.public_id}/{image_public_id}".encode()
+    digest = hmac.digest(_handle_key(settings.SECRET_KEY), text, "sha256")
     return base64.urlsafe_b64encode(digest[:HANDLE_BYTES]).decode()
+
+
+@lru_cache(maxsize=1)
+def _handle_key(secret: str) -> bytes:
+    return hmac.digest(secret.encode(), HANDLE_SALT.encode(), "sha256")
 
 
 def seconds_of_pictures(lease: Lease) -> float:
@@ -100,6 +109,13 @@ def n_done(batch: Batch, worker_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(N_DONE, [batch.pk, worker_id])
         return cursor.fetchone()[0]
+
+
+def progress(batch: Batch, worker_id: int) -> tuple[int, datetime]:
+    """How many HITs of the batch this person has handed in by now, and when that is."""
+    with connection.cursor() as cursor:
+        cursor.execute(PROGRESS, {"batch": batch.pk, "worker": worker_id} | now_given())
+        return cursor.fetchone()
 
 
 def share_is_done(batch: Batch, worker: Worker) -> bool:

@@ -1,0 +1,59 @@
+"""What `workforce.actions` writes when a piece of work is given out and handed in, each as one statement.
+
+Everybody who works waits for these two, over and over: what would be three or four statements is one, with the time
+in it, so that a hand-out holds its locks as shortly as can be.
+"""
+
+import json
+
+from catalog.reads import NOW
+from workforce.models import Lease, Submission
+
+LEASE_SLOT = f"""
+    WITH leased AS (UPDATE workforce_slot SET state = 'leased' WHERE id = %(slot)s)
+    INSERT INTO workforce_lease
+        (hit_id, batch_id, worker_id, takes_slot, slot_id, public_id, state, created_at, expires_at)
+    SELECT %(hit)s, %(batch)s, %(worker)s, true, %(slot)s, %(public_id)s, 'active', clock.now,
+           clock.now + make_interval(secs => %(seconds)s)
+    FROM (SELECT {NOW} AS now) clock
+    RETURNING id, created_at, expires_at
+"""
+# Nothing at all if the key is another answer's.
+HAND_IN = f"""
+    WITH stored AS (
+        INSERT INTO workforce_submission
+            (hit_id, worker_id, lease_id, slot_id, settings_id, state, answer, idempotency_key, submitted_at)
+        VALUES (%(hit)s, %(worker)s, %(lease)s, %(slot)s, %(settings)s, %(state)s, %(answer)s, %(key)s, {NOW})
+        ON CONFLICT (idempotency_key) DO NOTHING
+        RETURNING id, submitted_at
+    ), over AS (
+        UPDATE workforce_lease SET state = 'submitted', slot_id = NULL FROM stored WHERE workforce_lease.id = %(lease)s
+    ), filled AS (
+        UPDATE workforce_slot SET state = 'filled' FROM stored WHERE workforce_slot.id = %(slot)s
+    )
+    SELECT id, submitted_at FROM stored
+"""
+
+
+def lease_values(lease: Lease, *, seconds: int) -> dict[str, object]:
+    return {
+        "hit": lease.hit_id,
+        "batch": lease.batch_id,
+        "worker": lease.worker_id,
+        "slot": lease.slot_id,
+        "public_id": lease.public_id,
+        "seconds": seconds,
+    }
+
+
+def submission_values(submission: Submission) -> dict[str, object]:
+    return {
+        "hit": submission.hit_id,
+        "worker": submission.worker_id,
+        "lease": submission.lease_id,
+        "slot": submission.slot_id,
+        "settings": submission.settings_id,
+        "state": submission.state,
+        "answer": json.dumps(submission.answer),
+        "key": submission.idempotency_key,
+    }
