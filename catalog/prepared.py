@@ -28,6 +28,13 @@ class Given(Expression):
         return "%s", [self]
 
 
+class Clock(Expression):
+    """Stands in a query for what `catalog.reads.now` says; the query is then asked with `**now_given()`."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list]:
+        return "coalesce(%s::timestamptz, clock_timestamp())", [Given("now")]
+
+
 @dataclass(frozen=True)
 class Made:
     """A query's SQL, and how a row of its answer becomes an object with what select_related brought along."""

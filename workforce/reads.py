@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Dataset
-from catalog.reads import NOW, Given, Prepared, now, now_given
+from catalog.reads import NOW, Clock, Given, Prepared, now, now_given
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
 
 HANDLE_SALT = "workforce.image_handle"
@@ -35,7 +35,7 @@ RUNNING_LEASE = Prepared(
         worker__identity__external_id=Given("participant"),
         hit=Given("hit"),
         state=Lease.State.ACTIVE,
-        expires_at__gt=Given("now"),
+        expires_at__gt=Clock(),
     ).select_related("worker__identity")
 )
 N_DONE = "SELECT count(*) FROM workforce_lease WHERE batch_id = %s AND worker_id = %s AND state = 'submitted'"
@@ -97,7 +97,7 @@ def running_lease(hit: HIT, participant: str) -> Lease | None:
     """The lease under which this person works on this HIT, if it has not run out. Locks nothing: it is only looked at.
     """
     lease = RUNNING_LEASE.first(
-        marketplace=hit.batch.marketplace, participant=participant, hit=hit.pk, now=now()
+        marketplace=hit.batch.marketplace, participant=participant, hit=hit.pk, **now_given()
     )
     if lease is not None:
         lease.hit = hit
