@@ -16,6 +16,12 @@ def create_requester(*, name: str, contact: str = "", is_linked: bool = True) ->
 
 
 @transaction.atomic
+def change_contact(*, requester: Requester, contact: str) -> None:
+    """Whom workers turn to; every HIT of theirs shows it."""
+    Requester.objects.filter(pk=requester.pk).update(contact=contact)
+
+
+@transaction.atomic
 def create_access_key(*, requester: Requester) -> AccessKey:
     """A new key of theirs; `endpoint.signatures.secret_of(key_id)` is the secret that belongs to it."""
     return AccessKey.objects.create(requester=requester, created_at=now())

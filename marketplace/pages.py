@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 
 from marketplace.account.reads import n_unread
@@ -49,11 +50,12 @@ def refused(request: HttpRequest, message: str, *, title: str = "That did not wo
 
 
 def signed_in_worker(request: HttpRequest) -> dict[str, object]:
-    """For all templates: who reads this, and what waits for them."""
+    """For all templates: who reads this, and what waits for them, which is counted where it is shown."""
     worker = getattr(request, "worker", None)
     if worker is None:
         return {"worker": None}
-    return {"worker": worker, "n_unread": n_unread(worker), "n_held": held_by(worker, now()).count()}
+    n_held = SimpleLazyObject(lambda: held_by(worker, now()).count())
+    return {"worker": worker, "n_unread": SimpleLazyObject(lambda: n_unread(worker)), "n_held": n_held}
 
 
 def rows_of(request: HttpRequest, rows: QuerySet) -> Page:

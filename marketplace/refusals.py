@@ -55,8 +55,8 @@ class DoesNotExist(Refusal):
 
 class WrongStatus(Refusal):
     def __init__(self, kind_of: str, wanted: str, found: str = "") -> None:
-        state = f" It is currently in the state '{found}'." if found else ""
-        super().__init__(f"Invalid{kind_of}State", f"This operation can be called with a status of: {wanted}.{state}")
+        state = f". It is currently in the state '{found}'." if found else ""
+        super().__init__(f"Invalid{kind_of}State", f"This operation can be called with a status of: {wanted}{state}")
 
 
 class WorkRefused(Exception):

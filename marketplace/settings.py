@@ -96,6 +96,11 @@ FAULTS = env_bool("MARKETPLACE_FAULTS")
 
 DEBUG = False
 SECRET_KEY = secret_key()
+# Whom workers turn to about the HITs of the requesters that are made here.
+CONTACT = env("MARKETPLACE_CONTACT")
+LONGEST_CONTACT = 200
+if len(CONTACT) > LONGEST_CONTACT:
+    raise ImproperlyConfigured(f"MARKETPLACE_CONTACT has {len(CONTACT)} characters; {LONGEST_CONTACT} are taken.")
 DATABASES = {"default": database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 INSTALLED_APPS = [
     "django.contrib.sessions",
@@ -106,8 +111,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "marketplace.headers.say_who_may_frame",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "marketplace.headers.lead_to_the_origin",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -8,6 +8,7 @@ import json
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from marketplace.clock import now
 from marketplace.faults.reads import fault_settings
@@ -133,9 +134,14 @@ def delete_hit(*, hit: HIT) -> HIT:
 
 
 def lock_hit(pk: int) -> HIT:
+    return lockable_hits(HIT.objects).get(pk=pk)
+
+
+def lockable_hits(hits: QuerySet[HIT], **options: bool) -> QuerySet[HIT]:
+    """These HITs, locked as they are read, with their types."""
     # The question may be long and is read by nobody who locks.
-    hits = HIT.objects.select_related("hit_type").defer("question")
-    return hits.select_for_update(of=("self",), no_key=True).get(pk=pk)
+    hits = hits.select_related("hit_type").defer("question")
+    return hits.select_for_update(of=("self",), no_key=True, **options)
 
 
 def refuse_disposed(hit: HIT) -> None:

@@ -34,7 +34,12 @@ def catch_up(at: datetime, requester: Requester | None = None, seconds: float = 
 @transaction.atomic(savepoint=False)
 def catch_up_hit(*, hit_id: int, at: datetime) -> HIT:
     """Lock a HIT and do what is due: abandoned work, automatic approval, expiration, disposal. Returns it locked."""
-    hit = lock_hit(hit_id)
+    return caught_up(hit=lock_hit(hit_id), at=at)
+
+
+@transaction.atomic(savepoint=False)
+def caught_up(*, hit: HIT, at: datetime) -> HIT:
+    """A locked HIT, after what was due."""
     if hit.due_at is None or hit.due_at > at:
         return hit
     give_up_abandoned(hit=hit, at=at)

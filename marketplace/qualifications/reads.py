@@ -1,6 +1,7 @@
 """What a worker's qualifications are worth, now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from django.db.models import Count, Q, QuerySet
 
@@ -17,14 +18,26 @@ from marketplace.qualifications import system
 from marketplace.qualifications.requirements import guards, meets
 from marketplace.refusals import DoesNotExist
 
+Value = int | tuple[str, str] | None
 
-def unmet_requirements(worker: Worker, requirements: Iterable[Mapping], action: str) -> list[Mapping]:
-    """Those that keep this worker from that action: accept, preview or discover."""
+
+def unmet_requirements(
+    worker: Worker, requirements: Iterable[Mapping], action: str, values: Callable[[str], Value] | None = None
+) -> list[Mapping]:
+    """Those that keep this worker from that action: accept, preview or discover. `values`: see `values_of`."""
+    value = values or (lambda type_id: value_of(worker, type_id))
     guarding = [requirement for requirement in requirements if guards(requirement, action)]
-    return [r for r in guarding if not meets(r, value_of(worker, r["QualificationTypeId"]))]
+    return [r for r in guarding if not meets(r, value(r["QualificationTypeId"]))]
 
 
-def value_of(worker: Worker, type_id: str) -> int | tuple[str, str] | None:
+def values_of(worker: Worker) -> Callable[[str], Value]:
+    """`value_of` for one worker and many types: what was granted is asked for once, each record at most once."""
+    granted = Qualification.objects.filter(worker=worker, revoked_at=None)
+    scores = dict(granted.values_list("qualification_type__public_id", "value"))
+    return cache(lambda type_id: value_of(worker, type_id) if type_id in system.NAMES else scores.get(type_id))
+
+
+def value_of(worker: Worker, type_id: str) -> Value:
     """Score, or place for the locale; None if the worker does not have the qualification."""
     if type_id == system.LOCALE:
         return worker.country, worker.subdivision

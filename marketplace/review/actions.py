@@ -16,6 +16,8 @@ from marketplace.tokens.actions import spend_token
 Status = Assignment.Status
 # So long after it was handed in, a rejection can be taken back.
 OVERRIDE_WITHIN = timedelta(days=30)
+# Of what the requester does not see.
+NO_STATUS = "null"
 
 
 @transaction.atomic
@@ -29,7 +31,7 @@ def approve_assignment(*, assignment: Assignment, feedback: str | None = None, o
         pay_rejected(hit=hit, assignment=assignment, at=at, feedback=feedback)
     else:
         wanted = "Submitted,Rejected" if override else "Submitted"
-        raise WrongStatus("Assignment", wanted, status_shown(assignment, at))
+        raise wrong_status(assignment, wanted, at)
     settle(hit=hit, at=at)
     return assignment
 
@@ -40,7 +42,7 @@ def reject_assignment(*, assignment: Assignment, feedback: str) -> Assignment:
     at = now()
     hit, assignment = lock_assignment(assignment)
     if assignment.status != Status.SUBMITTED:
-        raise WrongStatus("Assignment", "Submitted", status_shown(assignment, at))
+        raise wrong_status(assignment, "Submitted", at)
     assignment.status, assignment.rejected_at, assignment.feedback = Status.REJECTED, at, feedback
     assignment.save()
     hit.n_submitted -= 1
@@ -60,7 +62,7 @@ def send_bonus(
     if token:
         spend_token(requester_id=hit.requester_id, purpose="bonus", token=token, request_id=request_id, at=at)
     if assignment.status not in HANDED_IN:
-        raise WrongStatus("Assignment", "Submitted,Approved,Rejected", status_shown(assignment, at))
+        raise wrong_status(assignment, "Submitted,Approved,Rejected", at)
     if assignment.worker.public_id != worker_id:
         raise BadParameter(f"Worker {worker_id} did not hand in assignment {assignment.public_id}.")
     bonus = BonusPayment.objects.create(
@@ -80,7 +82,17 @@ def lock_assignment(assignment: Assignment) -> tuple[HIT, Assignment]:
 def status_shown(assignment: Assignment, at: datetime) -> str:
     """As the requester sees it: nothing before it is handed in, and for a while after."""
     shown = assignment.status in HANDED_IN and assignment.visible_at <= at
-    return assignment.status if shown else "null"
+    return assignment.status if shown else NO_STATUS
+
+
+def wrong_status(assignment: Assignment, wanted: str, at: datetime) -> WrongStatus:
+    found = status_shown(assignment, at)
+    return no_status() if found == NO_STATUS else WrongStatus("Assignment", wanted, found)
+
+
+def no_status() -> WrongStatus:
+    """MTurk's words for an assignment that it does not hold yet: clients wait when they read them."""
+    return WrongStatus("Assignment", NO_STATUS)
 
 
 @transaction.atomic(savepoint=False)

@@ -7,9 +7,9 @@ from django.db import transaction
 
 from marketplace.clock import now
 from marketplace.faults.reads import fault_settings
-from marketplace.hits.actions import earliest, fee_of, settle
+from marketplace.hits.actions import earliest, fee_of, lockable_hits, settle
 from marketplace.models import HIT, Assignment, HITType, Worker, WorkerBlock
-from marketplace.overdue.actions import catch_up_hit, free_assignment
+from marketplace.overdue.actions import catch_up_hit, caught_up, free_assignment
 from marketplace.qualifications.reads import unmet_requirements
 from marketplace.reads import HANDED_IN, open_places
 from marketplace.refusals import WorkRefused
@@ -40,7 +40,10 @@ class NotInWork(WorkRefused):
 def accept_hit(*, worker: Worker, hit: HIT) -> Assignment:
     """Give a worker the HIT. Who has it in the queue already gets the same assignment again."""
     at = now()
-    hit = catch_up_hit(hit_id=hit.pk, at=at)
+    return _accept_locked(worker, catch_up_hit(hit_id=hit.pk, at=at), at)
+
+
+def _accept_locked(worker: Worker, hit: HIT, at: datetime) -> Assignment:
     had = hit.assignments.filter(worker=worker).first()
     if had and had.status == Status.PENDING:
         return had
@@ -60,9 +63,9 @@ def accept_next(*, worker: Worker, hit_type: HITType) -> Assignment:
     at = now()
     wanted = open_places(hit_type.pk, at).filter(visible_at__lte=at).exclude(assignments__worker=worker).order_by("pk")
     for options in ({"skip_locked": True}, {}):
-        found = wanted.select_for_update(of=("self",), no_key=True, **options).first()
+        found = lockable_hits(wanted, **options).first()
         if found:
-            return accept_hit(worker=worker, hit=found)
+            return _accept_locked(worker, caught_up(hit=found, at=at), at)
     raise NotAvailable("There are no more HITs in this group for you. Choose another group.")
 
 

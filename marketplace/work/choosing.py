@@ -46,6 +46,7 @@ def cents(text: str) -> int:
 
 
 def chosen(groups: list[Group], choice: Choice) -> list[Group]:
+    """Those that fit, in the order that was asked for."""
     wanted = [group for group in groups if fits(group, choice)]
     return sorted(wanted, key=ORDERS[choice.order][1], reverse=True)
 

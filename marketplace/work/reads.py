@@ -1,5 +1,6 @@
 """What workers see: groups of HITs, their queue, their earnings, and the address of a task."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -8,10 +9,9 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from marketplace.endpoint.questions import external_url
 from marketplace.models import HIT, Assignment, HITType, LedgerEntry, Worker
-from marketplace.qualifications.reads import unmet_requirements
+from marketplace.qualifications.reads import Value, unmet_requirements, values_of
 
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
-MOST_GROUPS = 100
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,24 @@ def hits_for(worker: Worker, at: datetime) -> QuerySet[HIT]:
 
 
 def groups_for(worker: Worker, at: datetime) -> list[Group]:
-    """The groups that this worker may discover, the newest first."""
-    counted = hits_for(worker, at).values("hit_type").annotate(n_hits=Count("pk"), newest=Max("created_at"))
-    rows = list(counted.order_by("-newest")[:MOST_GROUPS])
-    types = HITType.objects.select_related("requester").in_bulk([row["hit_type"] for row in rows])
-    groups = [group_of(worker, types[row["hit_type"]], row["n_hits"], row["newest"]) for row in rows]
-    return [group for group in groups if not unmet_requirements(worker, group.hit_type.requirements, "discover")]
+    """All the groups that this worker may discover, the newest first.
+
+    What others alone may see, such as HITs made for one person, is left out before anything is cut off.
+    """
+    counted = hits_for(worker, at).values_list("hit_type").annotate(n_hits=Count("pk"), newest=Max("created_at"))
+    rows = {hit_type: (n_hits, newest) for hit_type, n_hits, newest in counted.order_by("-newest", "-hit_type")}
+    values = values_of(worker)
+    needs = HITType.objects.filter(pk__in=rows).values_list("pk", "requirements")
+    hidden = {pk for pk, requirements in needs if unmet_requirements(worker, requirements, "discover", values)}
+    types = HITType.objects.select_related("requester").in_bulk(rows.keys() - hidden)
+    return [group_of(worker, types[pk], *rows[pk], values) for pk in rows if pk in types]
 
 
-def group_of(worker: Worker, hit_type: HITType, n_hits: int, newest: datetime | None) -> Group:
-    unmet = unmet_requirements(worker, hit_type.requirements, "accept")
-    can_preview = not unmet_requirements(worker, hit_type.requirements, "preview")
+def group_of(
+    worker: Worker, hit_type: HITType, n_hits: int, newest: datetime | None, values: Callable[[str], Value]
+) -> Group:
+    unmet = unmet_requirements(worker, hit_type.requirements, "accept", values)
+    can_preview = not unmet_requirements(worker, hit_type.requirements, "preview", values)
     return Group(hit_type, n_hits, newest, unmet, can_preview)
 
 
@@ -80,13 +87,26 @@ def hit_to_preview(worker: Worker, hit_type: HITType, at: datetime) -> HIT | Non
     return hits_for(worker, at).filter(hit_type=hit_type).order_by("pk").first()
 
 
+def type_shown(worker: Worker, group_id: str) -> HITType | None:
+    """The type of a group's HITs, if they may discover it."""
+    return _discovered(worker, group_id, values_of(worker))
+
+
+def _discovered(worker: Worker, group_id: str, values: Callable[[str], Value]) -> HITType | None:
+    hit_type = HITType.objects.filter(group_id=group_id).select_related("requester").first()
+    if hit_type is None or unmet_requirements(worker, hit_type.requirements, "discover", values):
+        return None
+    return hit_type
+
+
 def group_shown(worker: Worker, group_id: str, at: datetime) -> Group | None:
     """A group that they may discover, also when no HIT of it is left for them."""
-    hit_type = HITType.objects.filter(group_id=group_id).select_related("requester").first()
-    if hit_type is None or unmet_requirements(worker, hit_type.requirements, "discover"):
+    values = values_of(worker)
+    hit_type = _discovered(worker, group_id, values)
+    if hit_type is None:
         return None
     counted = hits_for(worker, at).filter(hit_type=hit_type).aggregate(n_hits=Count("pk"), newest=Max("created_at"))
-    return group_of(worker, hit_type, counted["n_hits"], counted["newest"])
+    return group_of(worker, hit_type, counted["n_hits"], counted["newest"], values)
 
 
 def handed_in_by(worker: Worker) -> QuerySet[Assignment]:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.clock import now
 from marketplace.headers import HEADER, frames_of, policy
-from marketplace.models import HIT, Assignment, Worker
+from marketplace.models import HIT, Assignment, HITType, Worker
 from marketplace.pages import for_workers
 from marketplace.qualifications.words import needs_of
 from marketplace.reads import HANDED_IN
@@ -23,7 +23,10 @@ from marketplace.work.reads import (
     held_by,
     hit_to_preview,
     task_address,
+    type_shown,
 )
+
+MOST_SHOWN = 100
 
 
 @require_safe
@@ -31,7 +34,8 @@ from marketplace.work.reads import (
 def groups(request: HttpRequest) -> HttpResponse:
     choice = Choice.of(request.GET)
     found = groups_for(request.worker, now())
-    context = {"groups": chosen(found, choice), "choice": choice, "n_all": len(found)}
+    fitting = chosen(found, choice)
+    context = {"groups": fitting[:MOST_SHOWN], "choice": choice, "n_fitting": len(fitting), "n_all": len(found)}
     return render(request, "marketplace/groups.html", context)
 
 
@@ -50,8 +54,11 @@ def group(request: HttpRequest, group_id: str) -> HttpResponse:
 @for_workers
 def accept(request: HttpRequest, group_id: str) -> HttpResponse:
     """The HIT that was previewed, or if it is gone by now, any other one of its group."""
-    found = group_or_404(request.worker, group_id)
-    assignment = accepted(request.worker, found, request.POST.get("hit", ""))
+    # How many HITs the group has is of no interest here, and the longest to find out.
+    hit_type = type_shown(request.worker, group_id)
+    if hit_type is None:
+        raise Http404
+    assignment = accepted(request.worker, hit_type, request.POST.get("hit", ""))
     way = reverse("task", kwargs={"assignment_id": assignment.public_id})
     return redirect(f"{way}?auto=1" if request.POST.get("auto") else way)
 
@@ -98,14 +105,14 @@ def group_or_404(worker: Worker, group_id: str) -> Group:
     return found
 
 
-def accepted(worker: Worker, found: Group, hit_id: str) -> Assignment:
-    previewed = found.hit_type.hits.filter(public_id=hit_id).first() if hit_id.isalnum() else None
+def accepted(worker: Worker, hit_type: HITType, hit_id: str) -> Assignment:
+    previewed = hit_type.hits.filter(public_id=hit_id).first() if hit_id.isalnum() else None
     if previewed:
         try:
             return accept_hit(worker=worker, hit=previewed)
         except NotAvailable:
             pass
-    return accept_next(worker=worker, hit_type=found.hit_type)
+    return accept_next(worker=worker, hit_type=hit_type)
 
 
 def with_frame(

@@ -93,6 +93,21 @@ def test_what_a_demo_needs_is_made_once_and_its_secrets_are_kept(settings, tmp_p
     assert client.get_account_balance()["AvailableBalance"] == "10000.00"
 
 
+@pytest.mark.django_db
+def test_workers_are_told_whom_to_turn_to_and_who_runs_it_says_so(settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    said("make_demo")
+    assert Requester.objects.get().contact == "whoever gave you your login here"
+    settings.CONTACT = "lab@example.org"
+    for _ in range(2):
+        said("make_demo")
+        assert Requester.objects.get().contact == "lab@example.org"
+    said("create_requester", "another lab", cents=0)
+    assert Requester.objects.get(name="another lab").contact == "lab@example.org"
+    with pytest.raises(CommandError, match="200 characters"):
+        said("create_requester", "a third lab", contact="x" * 201)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_demo_that_lost_its_files_or_its_database_gets_new_keys(settings, tmp_path):
     settings.STATE_DIR = tmp_path

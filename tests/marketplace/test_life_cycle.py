@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+
 from marketplace.clock import now
 from marketplace.models import HIT, Worker
-from marketplace.work.actions import accept_hit, return_assignment
+from marketplace.work.actions import NotAvailable, accept_hit, return_assignment
 from tests.marketplace.browsing import accept_on_page, at_work, hand_in_form
-from tests.marketplace.parties import HIT_VALUES, TYPE, Lab, check_ledger, hand_in, make_workers
+from tests.marketplace.parties import HIT_VALUES, TYPE, Lab, check_ledger, hand_in, make_worker, make_workers
 
 DAY = 24 * 3600
 N_WORKERS, N_HITS, N_ANSWERS = 20, 4, 5
@@ -114,6 +116,8 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
     listed = {hit: study.listed(hit) for hit in study.hits}
     assert [len(found) for found in listed.values()] == [N_ANSWERS] * N_HITS
     assert len({one["WorkerId"] for found in listed.values() for one in found}) == N_WORKERS
+    # Abandoned ones were given to the next under the same ids, too.
+    assert {one["AssignmentId"] for one in listed[first]} == {one.public_id for one in in_work}
     study.check_money()
 
     # Reviewed: approved, rejected, one of these approved after all, bonuses to both kinds.
@@ -141,11 +145,23 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
     held = accept_hit(worker=slow, hit=second)
     study.expire(second)
     assert study.state(second) == "Unassignable"
+    with pytest.raises(NotAvailable):
+        accept_hit(worker=make_worker(), hit=second)
     assert hand_in_form(held.public_id, label="dog").status_code == 303
     assert study.state(second) == "Reviewable"
     for one in study.listed(second)[-2:]:
         study.approve(one)
     study.check_money()
+
+    # What nobody took is over with its time, and open again with more of it.
+    idle = lab.publish(max_assignments=2)
+    assert study.state(idle) == "Assignable"
+    study.expire(idle)
+    assert study.state(idle) == "Reviewable"
+    study.client.update_expiration_for_hit(HITId=idle.public_id, ExpireAt=later)
+    assert study.state(idle) == "Assignable"
+    study.check_money()
+    study.expire(idle)
 
     # Nobody looks at the third: it is approved by itself, in time. The fourth is approved and reopened for nobody.
     endpoint.later(seconds=TYPE["AutoApprovalDelayInSeconds"] + 1)
@@ -154,7 +170,7 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
     study.spent += 2 * N_ANSWERS * (REWARD + FEE)
     study.check_money()
 
-    for hit in (first, second, third):
+    for hit in (first, second, third, idle):
         study.client.delete_hit(HITId=hit.public_id)
         assert study.state(hit) == "Disposed"
     # What nobody deletes goes by itself, 120 days after its end.

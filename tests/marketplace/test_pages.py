@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
 
 from marketplace.actions import block_worker, create_requester, notify_workers
@@ -23,6 +25,8 @@ from tests.marketplace.browsing import HOST, accept_on_page, at_work, directives
 from tests.marketplace.parties import hand_in, later, make_hit, make_hit_type, make_requester, make_worker
 
 pytestmark = pytest.mark.django_db
+# Session, worker and time are three of them.
+MOST_QUERIES_OF_ACCEPTING, MOST_QUERIES_OF_A_TASK = 16, 4
 
 
 @pytest.fixture
@@ -310,21 +314,6 @@ def addresses() -> list[str]:
     return ["/" + re.sub(r"<slug:\w+>", "3NOBODYSIDNOBODYSID", text) for text in plain]
 
 
-def test_every_page_has_its_headers_signed_in_or_not(client):
-    for browser in (client, stranger()):
-        for address in addresses():
-            page = browser.get(address)
-            rules = directives(page)
-            framed = address.startswith("/mturk/")
-            assert rules["frame-ancestors"] == ("'self'" if framed else "'none'"), address
-            assert rules["default-src"] == rules["base-uri"] == "'none'"
-            assert rules["script-src"] == rules["style-src"] == rules["form-action"] == "'self'"
-            assert rules["frame-src"] == "'none'"
-            assert page.headers["Referrer-Policy"] == "strict-origin"
-            assert page.headers["X-Content-Type-Options"] == "nosniff"
-            assert page.status_code < 500
-
-
 def test_no_page_but_the_sign_in_is_for_strangers():
     for address in addresses():
         if address in ("/sign-in/", "/livez") or address.startswith("/mturk/"):
@@ -391,3 +380,21 @@ def test_whoever_looks_at_the_endpoint_finds_the_work(client):
     answer = stranger(enforce_csrf_checks=True).post("/", b"{}", content_type="application/x-amz-json-1.1")
     assert json.loads(answer.content)["__type"] == "UnknownOperationException"
     assert client.put("/").status_code == 405
+
+
+def queries_of(client, method: str, address: str) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        getattr(client, method)(address)
+    return len(asked)
+
+
+def test_accepting_and_opening_a_task_asks_as_little_as_it_can(client, worker):
+    """Everybody does both over and over: neither counts the HITs of the group or what else waits for the worker."""
+    kind = make_hit_type(make_requester())
+    for _ in range(4):
+        make_hit(kind)
+    address = f"/groups/{kind.group_id}/accept/"
+    client.post(address)
+    assert queries_of(client, "post", address) <= MOST_QUERIES_OF_ACCEPTING
+    task = worker.assignments.latest("pk")
+    assert queries_of(client, "get", f"/tasks/{task.public_id}/") <= MOST_QUERIES_OF_A_TASK

@@ -45,6 +45,19 @@ def test_a_group_says_who_may_preview_and_accept_it_and_hides_from_others():
     assert master == dict.fromkeys("ABC", (True, True))
 
 
+def test_what_is_made_for_one_person_alone_hides_nothing_from_the_others(django_assert_max_num_queries):
+    requester, worker = make_requester(), make_worker()
+    make_hit(make_hit_type(requester, title="Cats"))
+    for number in range(105):
+        need = {
+            "QualificationTypeId": f"3FORONE{number}", "Comparator": "Exists",
+            "ActionsGuarded": "DiscoverPreviewAndAccept",
+        }  # fmt: skip
+        make_hit(make_hit_type(requester, title=f"For your work {number}", requirements=[need]))
+    with django_assert_max_num_queries(5):
+        assert shown(worker) == {"Cats": 1}
+
+
 def test_a_blocked_worker_sees_nothing_of_that_requester():
     requester, worker = make_requester(), make_worker()
     make_hit(make_hit_type(requester, title="Cats"))

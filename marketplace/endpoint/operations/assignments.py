@@ -12,11 +12,12 @@ from marketplace.prices import dollars
 from marketplace.reads import HANDED_IN, assignment_of, balances, shown_assignments
 from marketplace.refusals import BadParameter, NotOffered, WrongStatus
 from marketplace.review import actions
+from marketplace.review.actions import NO_STATUS
 
 
 def get_assignment(call: Call) -> dict:
     assignment = named_assignment(call)
-    if actions.status_shown(assignment, call.at) == "null":
+    if actions.status_shown(assignment, call.at) == NO_STATUS:
         raise WrongStatus("Assignment", "Reviewable,Approved,Rejected")
     return {"Assignment": assignment_shape(assignment), "HIT": hit_shape(assignment.hit)}
 
@@ -47,7 +48,7 @@ def reject_assignment(call: Call) -> dict:
 def send_bonus(call: Call) -> dict:
     given = call.parameters
     actions.send_bonus(
-        assignment=reviewable_assignment(call, "Submitted,Approved,Rejected"),
+        assignment=reviewable_assignment(call),
         worker_id=given["WorkerId"],
         cents=amount("BonusAmount", given["BonusAmount"], lowest=1),
         reason=given["Reason"],
@@ -89,9 +90,9 @@ def named_assignment(call: Call) -> Assignment:
     return assignment_of(call.requester, call.parameters["AssignmentId"])
 
 
-def reviewable_assignment(call: Call, wanted: str = "Submitted") -> Assignment:
+def reviewable_assignment(call: Call) -> Assignment:
     """An assignment that the requester sees; one that does not show yet has no status for them."""
     assignment = named_assignment(call)
-    if actions.status_shown(assignment, call.at) == "null":
-        raise WrongStatus("Assignment", wanted, "null")
+    if actions.status_shown(assignment, call.at) == NO_STATUS:
+        raise actions.no_status()
     return assignment

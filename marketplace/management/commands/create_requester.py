@@ -16,7 +16,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("name")
-        parser.add_argument("--contact", default="", help="shown to workers")
+        parser.add_argument(
+            "--contact", default=settings.CONTACT, help="an address of mail or a page, or words; shown to workers"
+        )
         parser.add_argument(
             "--cents", type=int, default=SANDBOX_CENTS, help=f"balance (default {dollars(SANDBOX_CENTS)} dollars)"
         )
@@ -27,6 +29,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is a requester {name!r} already. Choose another name.")
         if cents < 0:
             raise CommandError("A balance cannot be less than nothing.")
+        if len(contact) > Requester._meta.get_field("contact").max_length:
+            raise CommandError("A contact has at most 200 characters.")
         requester = create_requester(name=name, contact=contact)
         if cents:
             deposit(requester=requester, cents=cents)
