@@ -18,12 +18,13 @@ from catalog.reads import UnknownDataset, UnknownLabelSet
 from workforce.actions import BatchClosed
 from workforce.offers.actions import CannotPublish
 from workforce.offers.publishing import NoKeys
-from workforce.pay.actions import CannotPay, CannotReject
+from workforce.pay.actions import CannotNotify, CannotPay, CannotReject
 
 EXPECTED = (
     BadName,
     BadTable,
     BatchClosed,
+    CannotNotify,
     CannotPay,
     CannotPublish,
     CannotReject,

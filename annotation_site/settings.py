@@ -20,6 +20,7 @@ from annotation_site.environment import (
     env_str,
     host_of,
 )
+from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.services.places import BROKER_NAME, places_of, state_dir
 from annotation_site.services.postgres import DATABASE, SUPERUSER
 from annotation_site.services.secrets import kept_pair, kept_secret
@@ -93,16 +94,13 @@ if WORKER_ORIGIN.startswith("https://") != IS_HTTPS:
     )
 ALLOWED_HOSTS = sorted({host_of(WORKER_ORIGIN), host_of(STAFF_ORIGIN)})
 CSRF_TRUSTED_ORIGINS = [STAFF_ORIGIN]
-# Where people accept work and hand it over. The first is meant when an address does not say which.
-MARKETPLACE_SITES = [MARKETPLACE_ORIGIN]
-if env_bool("MTURK_LIVE", False):
-    MARKETPLACE_SITES += ["https://worker.mturk.com", "https://workersandbox.mturk.com", "https://www.mturk.com"]
-# Who may show worker pages in a frame: none, or the origins of marketplaces' worker sites. CSP wants the two
-# keywords in quotes, which an env file would strip.
-WORKER_FRAME_ANCESTORS = [
-    f"'{word}'" if word in ("none", "self") else word
-    for word in env_list("WORKER_FRAME_ANCESTORS", tuple(MARKETPLACE_SITES))
-]
+# Where workers of Mechanical Turk are, of its production site and of its sandbox.
+PRODUCTION_SITE, SANDBOX_SITE = "https://www.mturk.com", "https://workersandbox.mturk.com"
+AMAZON_SITES = (PRODUCTION_SITE, "https://worker.mturk.com", SANDBOX_SITE)
+
+
+def is_of_amazon(endpoint: str) -> bool:
+    return "amazonaws" in (urlsplit(endpoint).hostname or "").split(".")
 
 
 def requester() -> dict:
@@ -112,7 +110,10 @@ def requester() -> dict:
     takes MTURK_LIVE as well.
     """
     endpoint = env_origin("MTURK_ENDPOINT_URL", MARKETPLACE_ORIGIN)
-    is_ours = endpoint == MARKETPLACE_ORIGIN or urlsplit(endpoint).hostname in LOOPBACK
+    # Amazon's is never ours, also if MARKETPLACE_ORIGIN says so.
+    is_ours = not is_of_amazon(endpoint) and (
+        endpoint == MARKETPLACE_ORIGIN or urlsplit(endpoint).hostname in LOOPBACK
+    )
     if not is_ours and not env_bool("MTURK_LIVE", False):
         raise ImproperlyConfigured(
             f"MTURK_ENDPOINT_URL={endpoint} is not our own marketplace: HITs would be offered to its workers, and paid "
@@ -133,7 +134,26 @@ def requester() -> dict:
     }
 
 
+def marketplace_sites() -> list[str]:
+    """Where people accept work and hand it over. The first is meant when an address does not say which.
+
+    Handed over to another than the one it was accepted on, work is lost: so the first is that of the endpoint.
+    """
+    endpoint = MTURK["endpoint_url"]
+    if not is_of_amazon(endpoint):
+        return list(dict.fromkeys([endpoint, MARKETPLACE_ORIGIN]))
+    first = SANDBOX_SITE if "sandbox" in endpoint else PRODUCTION_SITE
+    return list(dict.fromkeys([first, *AMAZON_SITES]))
+
+
 MTURK = requester()
+MARKETPLACE_SITES = marketplace_sites()
+# Who may show worker pages in a frame: none, or the origins of marketplaces' worker sites. CSP wants the two
+# keywords in quotes, which an env file would strip.
+WORKER_FRAME_ANCESTORS = [
+    f"'{word}'" if word in ("none", "self") else word
+    for word in env_list("WORKER_FRAME_ANCESTORS", tuple(MARKETPLACE_SITES))
+]
 
 
 ENGINE = "annotation_site.postgres"
@@ -285,7 +305,15 @@ SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 # Health checks come from inside, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 # Only behind a proxy that sets this header itself and drops what a client sent.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY", False) else None
+BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+# Pages opened and answers sent in a marketplace's frame: from one network address, and in one worker's name from there
+# and from anywhere. The people of a lab, or of a whole university, may share an address.
+FRAME_REQUESTS_A_MINUTE = {
+    "address": env_int("FRAME_REQUESTS_PER_ADDRESS", 3000, lowest=1),
+    "worker": env_int("FRAME_REQUESTS_PER_WORKER", 240, lowest=1),
+    "worker_anywhere": env_int("FRAME_REQUESTS_PER_WORKER_ANYWHERE", 2400, lowest=1),
+}
 
 SILENCED_SYSTEM_CHECKS = [
     "files.E001",  # the folder of uploads that come in is made with the first of them
@@ -331,34 +359,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900, "client_name": os.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = {
-    "make-pictures": {"task": "catalog.tasks.make_pictures", "schedule": 3.0, "options": {"expires": 3}},
-    "aggregate-new-submissions": {
-        "task": "aggregation.tasks.aggregate_new_submissions",
-        "schedule": 3.0,
-        # Ticks that found no worker are worth nothing once the next one is there.
-        "options": {"expires": 3},
-    },
-    "hint-at-unfinished-runs": {
-        "task": "candidates.tasks.hint_at_unfinished_runs",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "take-in-recovered-grids": {
-        "task": "contains_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
-    },
-    "take-in-recovered-forms": {
-        "task": "classify_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
-    },
-    "hint-at-unfinished-jobs": {
-        "task": "annotation_site.tasks.hint_at_unfinished_jobs",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
-    "send-outbox": {"task": "workforce.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},
-    "poll-assignments": {"task": "workforce.tasks.poll_assignments", "schedule": 5.0, "options": {"expires": 5}},
-}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["annotation_site.authentication.BearerTokenAuthentication"],
@@ -380,6 +380,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
+WIRE_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3")
 LOG_LEVEL = env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 # To stderr, where a supervisor collects it. Request lines are left to the server, whose access log is off:
 # a query string may carry a worker's id.
@@ -390,6 +391,8 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        # In detail they log what is sent, and with it the ids of workers.
+        **{name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL} for name in WIRE_LOGGERS},
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
     },

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("annotation_site.importing.urls")),
     path("", include("annotation_site.asking.urls")),
     path("", include("annotation_site.paying.urls")),
+    path("", include("annotation_site.telling.urls")),
     path("", include("dashboard.urls")),
 ]
 handler400 = "annotation_site.views.bad_request"

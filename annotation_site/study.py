@@ -4,6 +4,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -338,6 +339,8 @@ def figure_text(version: SettingsVersion, name: str) -> str:
     value = getattr(version, name)
     if isinstance(value, list):
         return shlex.join(value)
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
     return "" if value is None else str(value)
 
 

@@ -16,8 +16,8 @@ from urllib.parse import urlencode, urlsplit
 
 # A HIT whose creation was not answered is asked about again after pauses of up to a minute.
 PATIENCE_SECONDS = 300
-# Before somebody who found no HIT looks again.
-LOOK_AGAIN_SECONDS = 1
+# Before somebody who found no HIT looks again: ever longer, up to so long.
+LOOK_AGAIN_SECONDS, LONGEST_PAUSE_SECONDS = 1, 10
 TICKED = 0.3
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 GROUP = re.compile(r'href="(/groups/[A-Z0-9]+/)"')
@@ -87,13 +87,16 @@ class Person:
     def work(self, stop: threading.Event) -> Counter:
         """Until told to stop. Returns how many HITs were handed in, and how often there was none."""
         did: Counter = Counter()
+        pause = LOOK_AGAIN_SECONDS
         self.sign_in()
         while not stop.is_set():
             task = self.accept()
             if task:
                 self.do(task)
+                pause = LOOK_AGAIN_SECONDS
             else:
-                stop.wait(LOOK_AGAIN_SECONDS)
+                stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             did["handed in" if task else "no HIT"] += 1
         return did
 

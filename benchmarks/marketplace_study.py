@@ -61,6 +61,7 @@ FAULTS = {"throttle_rate": 0.2, "error_rate": 0.1, "drop_after_rate": 0.1}
 # Of so many assignments one gets a bonus.
 BONUS_EVERY = 20
 LOOK_SECONDS, STUCK_SECONDS = 5, 120
+SHOWN_CALLS = 20
 PASSWORD = "a password of the benchmark"
 
 
@@ -152,7 +153,7 @@ def watch(batch: Batch, begun: float, working: list[Future], reached: Callable[[
         if now != last:
             changed, last = time.monotonic(), now
         if time.monotonic() - changed > STUCK_SECONDS:
-            raise RuntimeError(f"Nothing has changed for {STUCK_SECONDS} seconds: {now}")
+            raise RuntimeError(f"Nothing has changed for {STUCK_SECONDS} seconds: {now}\n{waiting_calls()}")
         words = ", ".join(f"{n:,} {name}" for name, n in now.items())
         print(f"{time.monotonic() - begun:6.0f} s  {words}", flush=True)
         for work in working:
@@ -174,6 +175,13 @@ def counts(batch: Batch) -> dict[str, int]:
         "calls tried": calls["tries"] or 0,
         "to be sent": Call.objects.filter(state__in=["waiting", "unsure"]).count(),
     }
+
+
+def waiting_calls() -> str:
+    """What is still to be sent, those that were tried most often first."""
+    calls = Call.objects.exclude(state="done").order_by("-attempts", "pk")
+    shown = calls.values_list("op", "purpose", "state", "attempts", "next_try", "last_error")[:SHOWN_CALLS]
+    return "\n".join(" ".join(map(str, row)) for row in shown)
 
 
 def give_bonuses(batch: Batch) -> int:

@@ -54,6 +54,7 @@ RULES = {
     "settings_grid_has_room_for_questions": "positive_controls and negative_controls must leave room in "
     "images_per_grid",
     "settings_negatives_are_known": "negatives_from must be hierarchy, confusion or list",
+    "settings_wage_is_above_0_and_at_most_1000": "target_wage must be above 0 and at most 1000 dollars an hour",
 }
 LONGEST_NAME = 100
 LONGEST_IMAGE_NAME = 500

@@ -1,6 +1,7 @@
 """Datasets, images, labels and the versioned settings of a study."""
 
 import secrets
+from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -137,6 +138,9 @@ class SettingsVersion(models.Model):
     negative_controls = models.PositiveSmallIntegerField(default=0)
     negatives_from = models.CharField(max_length=10, choices=NegativesFrom, default=NegativesFrom.HIERARCHY)
     control_pool = models.ForeignKey(Dataset, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # Dollars an hour that pay on a marketplace is reckoned from: the upper end of what workers' own guidelines ask
+    # for, $0.15 to $0.20 a minute (Dynamo, Guidelines for Academic Requesters).
+    target_wage = models.DecimalField(max_digits=6, decimal_places=2, default=Decimal("12.00"))
     note = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -165,6 +169,9 @@ class SettingsVersion(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(negatives_from__in=["hierarchy", "confusion", "list"]), name="settings_negatives_are_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(target_wage__gt=0, target_wage__lte=1000), name="settings_wage_is_above_0_and_at_most_1000"
             ),
         ]
 

@@ -13,7 +13,7 @@ from catalog.models import Label
 from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
 from classify_task.reads import labels_to_offer
-from workforce.models import HIT, Lease
+from workforce.models import HIT, Lease, Submission
 from workforce.pages import page_of_lease, serve
 from workforce.reads import image_handle
 
@@ -24,24 +24,28 @@ from workforce.reads import image_handle
 @require_http_methods(["GET", "POST"])
 def form(request: HttpRequest, hit_id: str) -> HttpResponse:
     hit = get_object_or_404(HIT.objects.select_related("batch"), public_id=hit_id, form__isnull=False)
-    return serve(request, hit, show=_page, take=_take)
+    return serve(request, hit, show=_show, take=_take)
 
 
-def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> HttpResponse | None:
+def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
+    """With what was chosen, on a page that comes again: a problem was reported from it."""
+    return _page(request, lease, frozenset(request.POST.getlist("selected")), request.POST.get("main", ""))
+
+
+def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> HttpResponse | Submission:
     answer = FormAnswer(sent, labels=lease.hit.form.labels)
     try:
-        _record(lease, answer)
+        return _record(lease, answer)
     except InvalidAnswer as error:
         return _ask_again(request, lease, answer, str(error))
-    return None
 
 
-def _record(lease: Lease, answer: FormAnswer) -> None:
+def _record(lease: Lease, answer: FormAnswer) -> Submission:
     if not answer.is_valid():
         raise InvalidAnswer(answer.problem())
     chosen = answer.cleaned_data
     key = f"{lease.public_id}.{chosen['key']}"
-    record_vote(lease=lease, selected=sorted(chosen["selected"]), main=chosen["main"], idempotency_key=key)
+    return record_vote(lease=lease, selected=sorted(chosen["selected"]), main=chosen["main"], idempotency_key=key)
 
 
 def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: str) -> HttpResponse:

@@ -223,7 +223,7 @@ def record_votes(*, lease: Lease, selected: Collection[str], idempotency_key: st
     submission, is_new = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if is_new:
         _cast(submission)
-    else:
+    elif submission.pk is not None:
         cast_votes(submission=submission)
     return submission
 

@@ -12,7 +12,7 @@ from catalog.reads import Given, Prepared
 from contains_task.actions import record_votes
 from contains_task.forms import GridAnswer
 from contains_task.reads import cells_by_handle
-from workforce.models import HIT, Lease
+from workforce.models import HIT, Lease, Submission
 from workforce.pages import UnfitAnswer, page_of_lease, serve
 
 HIT_OF_PAGE = Prepared(
@@ -40,14 +40,17 @@ def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
         "also_called": label.words.partition(",")[2].strip(),
         "lease": lease,
         "handles": cells_by_handle(lease),
+        # Of a page that comes again: a problem was reported from it.
+        "ticked": frozenset(request.POST.getlist("selected")),
     }
     return render(request, "contains_task/grid.html", page_of_lease(request, lease) | own)
 
 
-def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> None:
+def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> Submission:
     cells = cells_by_handle(lease)
     answer = GridAnswer(sent, shown=cells)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
     ticked = [cells[handle].public_id for handle in answer.cleaned_data["selected"]]
-    record_votes(lease=lease, selected=ticked, idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}")
+    key = f"{lease.public_id}.{answer.cleaned_data['key']}"
+    return record_votes(lease=lease, selected=ticked, idempotency_key=key)

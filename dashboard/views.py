@@ -39,11 +39,19 @@ class BatchShown:
     people: str = ""
     own: str = ""
 
+    @property
+    def is_published(self) -> bool:
+        """Whether the marketplace hands it out."""
+        return self.batch.marketplace == Batch.Marketplace.MTURK and self.batch.closed_at is None
+
 
 @dataclass(frozen=True)
 class DatasetShown:
+    """`published` are open as well, on the marketplace; what is over hands out no more, or never did."""
+
     dataset: Dataset
     open: list[BatchShown]
+    published: list[BatchShown]
     over: list[BatchShown]
 
 
@@ -59,7 +67,9 @@ def datasets(request: HttpRequest) -> HttpResponse:
             for batch in dataset.batches.all()
         ]
         takes_people = [item for item in batches if item.own]
-        shown.append(DatasetShown(dataset, takes_people, [item for item in batches if not item.own]))
+        published = [item for item in batches if item.is_published]
+        over = [item for item in batches if not item.own and not item.is_published]
+        shown.append(DatasetShown(dataset, takes_people, published, over))
     return render(request, "dashboard/datasets.html", {"datasets": shown})
 
 

@@ -4,6 +4,8 @@
 const LONGEST_WAIT_SECONDS = 30;
 // On a page in a marketplace's frame: then the marketplace takes the answer instead, and the person is paid.
 const MOST_TRIES = 4;
+// A site that takes a request and never answers is as good as away.
+const LONGEST_ANSWER_SECONDS = 20;
 
 export function handInByScript(form) {
   const button = form.querySelector("button[type=submit]");
@@ -32,6 +34,7 @@ export function handInByScript(form) {
     button.textContent = label;
     explain(form, event.detail);
   });
+  reportByScript(form);
   // A page that the browser kept from before and shows again has an answer of the past in it.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
@@ -79,18 +82,57 @@ function attempt(step) {
 
 async function send(form, tries) {
   try {
-    const response = await fetch(location.href, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(fields(form)),
-    });
+    const response = await ask(fields(form));
     if (response.status >= 500 || response.status === 429) throw new Error(`status ${response.status}`);
-    const body = await response.json().catch(() => ({ message: `The answer was refused (${response.status}).` }));
+    const body = await response.json().catch((error) => {
+      if (error.name !== "SyntaxError") throw error; // the answer was cut off: as good as none
+      return { message: `The answer was refused (${response.status}).` };
+    });
     form.dispatchEvent(new CustomEvent(response.ok ? "handed-in" : "refused", { detail: body }));
   } catch {
     if (form.dataset.handOver && tries + 1 >= MOST_TRIES && navigator.onLine) return handOverUnsaved(form);
     await wait(form, tries);
     send(form, tries + 1);
+  }
+}
+
+// What stops a request that is not answered in time also stops a body that never ends.
+function ask(content) {
+  return fetch(location.href, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(content),
+    signal: AbortSignal.timeout(LONGEST_ANSWER_SECONDS * 1000),
+  });
+}
+
+// A problem is told of beside the work: nothing on the page changes by it.
+function reportByScript(form) {
+  const place = form.querySelector("#report");
+  const button = place.querySelector("[data-report]");
+  const told = place.querySelector("[data-reported]");
+  document.querySelector("[data-to-report]")?.addEventListener("click", () => (place.open = true));
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    told.hidden = false;
+    told.textContent = "Sending…";
+    told.textContent = await report(form);
+    button.disabled = false;
+  });
+}
+
+// What to say of it.
+async function report(form) {
+  const data = new FormData(form);
+  const [token, kind, words] = ["token", "report_kind", "report_words"].map((name) => data.get(name));
+  try {
+    const response = await ask({ token, report: "yes", report_kind: kind ?? "", report_words: words });
+    const { reported, message } = await response.json();
+    document.querySelector("[data-unfinished]")?.toggleAttribute("hidden", !reported);
+    return reported ?? message;
+  } catch {
+    return "The site does not answer, so nobody was told yet. What you ticked is kept on this page.";
   }
 }
 

@@ -6,6 +6,7 @@ Each `check_...` fetches what a browser would and raises AssertionError for what
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from urllib.parse import urljoin
 
 from django.http import HttpResponse
 from django.test import Client
@@ -19,6 +20,8 @@ from workforce.reads import image_handle
 
 TILE = re.compile(r'<div class="tile.*?</div>', re.DOTALL)
 ADDRESS = re.compile(r'(?:src|href|action)="([^"]*)"')
+SCRIPT = re.compile(r'<script [^>]*src="([^"]*)"')
+IMPORTED = re.compile(r'from "([^"]*)"')
 OF_PICTURE = re.compile(r"/i/[\w-]{22}/(cell/)?[\w-]{24}\.jpg")
 VALUE = re.compile(r'name="selected" value="([^"]*)"')
 LAZY = ' loading="lazy"'
@@ -79,10 +82,12 @@ def pages(batch: Batch, n_pages: int) -> Iterator[tuple[Client, Lease, str, Http
 def check_pages(batch: Batch, n_pages: int) -> None:
     """Words in HTML, headers and addresses, also of the answer's response; tiles and frames that are not all alike."""
     hidden: dict[int, set[str]] = {}
-    frames, lazy = set(), set()
+    frames, lazy, scripts, others = set(), set(), set(), set()
     for n, (client, lease, address, response) in enumerate(pages(batch, n_pages)):
         label = lease.hit.grid.label
-        own = hidden.setdefault(label.pk, secrets_of(batch, label))
+        # Their own id came with their address, and is in the addresses that lead on.
+        own = hidden.setdefault(label.pk, secrets_of(batch, label)) | others
+        others.add(lease.worker.identity.external_id)
         page = response.content.decode()
         assert label.words in page, "this is not the page of the question"
         assert not (found := told(response.content + headers_of(response), own)), f"the page tells {found}"
@@ -90,11 +95,28 @@ def check_pages(batch: Batch, n_pages: int) -> None:
         assert len(set(skeletons(page))) == 1, f"tiles differ: {Counter(skeletons(page))}"
         lazy.add(tuple(LAZY in tile for tile in TILE.findall(page)))
         frames.add(frame_of(page, lease))
+        scripts |= set(SCRIPT.findall(page))
         if n % 10 == 0:
             check_the_answer(client, address, page, own)
     assert len(lazy) == 1, "which cells are loaded late says more than their place"
     assert len(frames) == 1, "pages differ in more than their question and cells"
     assert not (found := FLAGS.findall(frames.pop())), f"words of the trade: {found}"
+    check_scripts(scripts, secrets_of(batch, None) | others)
+
+
+def check_scripts(addresses: set[str], hidden: set[str]) -> None:
+    """Words in scripts, those they import, and their headers."""
+    seen: set[str] = set()
+    waiting = list(addresses)
+    assert waiting, "the pages have no script"
+    while waiting:
+        seen.add(address := waiting.pop())
+        response = worker_client().get(address)
+        content = b"".join(response)
+        assert response.status_code == 200
+        assert not (found := told(content + headers_of(response), hidden)), f"a script tells {found}"
+        assert not (found := FLAGS.findall(content.decode())), f"words of the trade in {address}: {found}"
+        waiting += {urljoin(address, other) for other in IMPORTED.findall(content.decode())} - seen
 
 
 def skeletons(page: str) -> list[str]:
@@ -162,6 +184,19 @@ def check_pictures(batch: Batch, n_pages: int) -> int:
     assert {kind: len(found) for kind, found in headers.items()} == {None: 1, "cell/": 1}, f"headers differ: {headers}"
     assert len(bare) == 1, "pictures differ in more than their size and pixels"
     return n_requests
+
+
+def check_contents(addresses: set[str], hidden: set[str], seen: set[bytes]) -> None:
+    """Words in addresses, headers and bytes, of pictures at these addresses; `seen` are bytes looked through before."""
+    client = worker_client()
+    for address in addresses:
+        picture = client.get(address)
+        content = b"".join(picture)
+        assert picture.status_code == 200
+        assert not (found := told(headers_of(picture) + address.encode(), hidden)), f"a header tells {found}"
+        if content not in seen:
+            seen.add(content)
+            assert not (found := told(content, hidden)), f"the bytes tell {found}"
 
 
 def without_pixels(jpeg: bytes) -> tuple:

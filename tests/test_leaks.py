@@ -31,6 +31,7 @@ from tests.factories import make_batch, worker_client
 from tests.leak_scan import (
     OF_PICTURE,
     VALUE,
+    check_contents,
     check_pages,
     check_pictures,
     check_places,
@@ -185,7 +186,8 @@ def pictures_on(page: str) -> set[str]:
 
 def test_the_pages_in_a_marketplaces_frame_tell_nothing_but_the_question(offered):
     hidden: dict[int, set[str]] = {}
-    for grid, worker, *found in framed_pages(offered, N_GRIDS):
+    seen: set[bytes] = set()
+    for n, (grid, worker, *found) in enumerate(framed_pages(offered, N_GRIDS)):
         own = hidden.setdefault(grid.label_id, secrets_of(offered, grid.label))
         assert [response.status_code for response in found] == [200, 200, 200]
         for response in found:
@@ -198,6 +200,10 @@ def test_the_pages_in_a_marketplaces_frame_tell_nothing_but_the_question(offered
         assert all(OF_PICTURE.fullmatch(address) for address in pictures_on(page))
         assert {address.split("/")[2] for address in pictures_on(preview)} == {f"preview-{grid.hit.public_id}"}
         assert not set(VALUE.findall(preview)) & set(VALUE.findall(page))
+        if n < (50 if SOAK else 4):
+            addresses = pictures_on(preview) | pictures_on(page)
+            assert len(addresses) == 4 * CELLS
+            check_contents(addresses, own | {worker, grid.label.words}, seen)
 
 
 # The same over a site that leaks

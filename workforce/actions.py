@@ -17,6 +17,7 @@ from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HEL
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
+from workforce.unproven.actions import AlreadySubmitted, keep_unproven
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,6 @@ class BatchClosed(Exception):
 
 class NotHandedOut(Exception):
     """This person was not given this HIT."""
-
-
-class AlreadySubmitted(Exception):
-    """The answer to this HIT is on record; another one for it is refused."""
 
 
 class AlreadyExcluded(ValueError):
@@ -266,8 +263,8 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
     """Store an answer raw. Returns the submission and whether this call made it.
 
     The same key again returns what is stored. Late work fills a slot if its HIT has a free one, else it is surplus:
-    paid, kept, not counted. Under a lease that takes no slot it is provisional, until `workforce.assignments` confirms
-    it. Raises AlreadySubmitted for a second answer under another key, and for the key of an answer to something else.
+    paid, kept, not counted. Under a lease that takes no slot it waits for proof, one of many (`keep_unproven`).
+    Raises AlreadySubmitted for a second answer under another key, and for the key of an answer to something else.
     """
     return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
 
@@ -276,20 +273,20 @@ def hand_in(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submis
     """`submit`, within the transaction of a task room, which makes votes of the answer."""
     # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
     WORKER_TO_LOCK.get(pk=lease.worker_id)
+    if not lease.takes_slot:
+        return keep_unproven(lease=lease, answer=answer, idempotency_key=idempotency_key)
     locked = LEASE_TO_LOCK.get(pk=lease.pk)
     locked.hit = lease.hit
     if locked.state == Lease.State.SUBMITTED:
         return _stored(locked, idempotency_key), False
-    slot = locked.slot_id
-    if slot is None and locked.takes_slot:
-        slot = _pk(claim(FREE_OF_HIT, {"hit": locked.hit_id}))
+    slot = locked.slot_id or _pk(claim(FREE_OF_HIT, {"hit": locked.hit_id}))
     submission = Submission(
         hit=locked.hit,
         worker_id=locked.worker_id,
         lease=locked,
         slot_id=slot,
         settings_id=locked.hit.batch.settings_id,
-        state=_first_state(locked, slot),
+        state=Submission.State.SURPLUS if slot is None else Submission.State.CONFIRMED,
         answer=answer,
         idempotency_key=idempotency_key,
     )
@@ -309,12 +306,6 @@ def _store(submission: Submission) -> Submission:
 
 def _pk(slot: Slot | None) -> int | None:
     return None if slot is None else slot.pk
-
-
-def _first_state(lease: Lease, slot: int | None) -> str:
-    if not lease.takes_slot:
-        return Submission.State.PROVISIONAL  # until the marketplace confirms it
-    return Submission.State.SURPLUS if slot is None else Submission.State.CONFIRMED
 
 
 def fill_free_slot(submission: Submission, **changed: object) -> None:
@@ -348,9 +339,10 @@ def settle_recovered(*, submission: Submission, answer: dict | None) -> Submissi
 
 
 def _stored(lease: Lease, idempotency_key: str) -> Submission:
-    if lease.submission.idempotency_key != idempotency_key:
+    stored = Submission.objects.get(lease=lease, assignment=None)
+    if stored.idempotency_key != idempotency_key:
         raise AlreadySubmitted("Your answer to this piece of work is already recorded. Go on to the next.")
-    return lease.submission
+    return stored
 
 
 @transaction.atomic

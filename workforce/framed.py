@@ -10,12 +10,14 @@ from django.shortcuts import render
 from catalog.reads import now
 from workforce.assignments.actions import HITClosed, accept
 from workforce.assignments.ids import submit_address, turn_in
+from workforce.assignments.reads import answers_under
 from workforce.assignments.receipts import fields_to_hand_over
+from workforce.limits import check_pace
 from workforce.models import HIT, Assignment, Lease, Submission
 from workforce.reads import preview_lease
 
-# The marketplace has not listed it, so sending it once more does no harm.
-MAY_BE_SENT = ("", Assignment.Outcome.ORPHANED)
+# Sent by who wants to answer although an answer is stored. Not in an address: those name the worker.
+AGAIN = "again"
 HANDED_IN = "Your answer to this HIT has arrived. There is nothing more to do here. Thank you."
 
 
@@ -29,35 +31,56 @@ def look(request: HttpRequest, hit: HIT) -> Lease | HttpResponse:
         if hit.closed_at is not None:
             raise HITClosed("This HIT takes no more answers.")
         return preview_lease(hit)
+    check_pace(request, turn.worker_id)
     assignment = accept(hit=hit, turn=turn)
-    if assignment.lease.state == Lease.State.SUBMITTED:
-        return _handed_in(request, assignment)
-    assignment.lease.assignment = assignment
-    return assignment.lease
+    if not assignment.is_waited_for:
+        return arrived(request)
+    answers = [] if AGAIN in request.POST else _answers_to_hand_over(assignment)
+    return _hand_over(request, assignment, answers, may_be_others=True) if answers else assignment.lease
 
 
-def _handed_in(request: HttpRequest, assignment: Assignment) -> HttpResponse:
+def _answers_to_hand_over(assignment: Assignment) -> list[Submission]:
     """The answer is stored; whether the marketplace has it too, nobody here can know before it says so."""
-    if assignment.outcome not in MAY_BE_SENT:
-        return render(request, "error.html", {"title": "Handed in", "message": HANDED_IN})
+    return answers_under(assignment) if assignment.lease.state == Lease.State.SUBMITTED else []
+
+
+def _hand_over(
+    request: HttpRequest, assignment: Assignment, answers: list[Submission], *, may_be_others: bool
+) -> HttpResponse:
+    """Whoever knows which assignment somebody holds may have sent some of them: then the person may still answer."""
+    moment = now()
+    shown = [
+        {
+            "fields": fields_to_hand_over(assignment, one.answer),
+            "n_ticked": len(one.answer["selected"]),
+            "minutes": (moment - one.submitted_at).seconds // 60 if one.submitted_at else 0,
+        }
+        for one in answers
+    ]
     context = {
         "action": _submit_address(request),
-        "fields": fields_to_hand_over(assignment),
+        "answers": shown,
         "is_missed": assignment.outcome == Assignment.Outcome.ORPHANED,
+        "may_be_others": may_be_others,
     }
     return render(request, "workforce/hand_over.html", context)
 
 
-def answer_to_hand_in(request: HttpRequest, assignment: Assignment) -> HttpResponse:
-    """What follows a stored answer: the script is told what to send to the marketplace, others are shown a button."""
+def arrived(request: HttpRequest) -> HttpResponse:
+    """The marketplace has listed the assignment: whatever is sent of it now changes nothing."""
     if request.content_type == "application/json":
-        fields = fields_to_hand_over(assignment)
+        return JsonResponse({"title": "Handed in", "message": HANDED_IN}, status=409)
+    return render(request, "error.html", {"title": "Handed in", "message": HANDED_IN})
+
+
+def answer_to_hand_in(request: HttpRequest, lease: Lease, answer: Submission) -> HttpResponse:
+    """What follows an answer: the script is told what to send to the marketplace, others are shown a button."""
+    if "selected" not in answer.answer:
+        return arrived(request)
+    if request.content_type == "application/json":
+        fields = fields_to_hand_over(lease.assignment, answer.answer)
         return JsonResponse({"hand_over": {"action": _submit_address(request), "fields": fields}})
-    return HttpResponse(status=303, headers={"Location": request.get_full_path()})
-
-
-def is_answered(lease: Lease) -> bool:
-    return Submission.objects.filter(lease=lease).exists()
+    return _hand_over(request, lease.assignment, [answer], may_be_others=False)
 
 
 def page_of_assignment(request: HttpRequest, lease: Lease) -> dict[str, object]:

@@ -16,9 +16,12 @@ from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
 from workforce.assignments.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
 from workforce.assignments.ids import BadAddress
 from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
+from workforce.limits import TooMany, check_pace
 from workforce.marketplaces.link import PROLIFIC_QUERY, NoParticipant, external_id
-from workforce.models import HIT, Assignment, Batch, Lease
+from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.reads import known_worker, progress, running_lease
+from workforce.reporting import is_report, take_report
+from workforce.telling.reads import introduction_of
 
 TOKEN_SALT = "workforce.work_token"
 # What a page's idempotency key looks like. Made once per load; bound to the lease before it is stored.
@@ -46,6 +49,7 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
     AlreadyAnswered: (409, "Not for you this time"),
     HITClosed: (410, "This HIT is closed"),
     NotYetPublished: (503, "One moment"),
+    TooMany: (429, "One moment"),
 }
 RETRY_SECONDS = 3
 LEASE_OF_TOKEN = Prepared(
@@ -53,18 +57,19 @@ LEASE_OF_TOKEN = Prepared(
 )
 
 Show = Callable[[HttpRequest, Lease], HttpResponse]
-Take = Callable[[HttpRequest, Lease, Mapping], HttpResponse | None]
+Take = Callable[[HttpRequest, Lease, Mapping], HttpResponse | Submission]
 
 
 def serve(request: HttpRequest, hit: HIT, *, show: Show, take: Take) -> HttpResponse:
     """Answer for a HIT's page: GET shows it to who holds it, POST hands in and leads on to the next one.
 
-    `show` renders the page of a lease. `take` stores what was sent, as `sent_fields` has it, or returns the page that
-    asks again. What either refuses (see REFUSALS) becomes a page that says why, or JSON for the page's script.
+    `show` renders the page of a lease. `take` stores what was sent, as `sent_fields` has it, or makes the page that
+    asks again; it returns what it stored or made. What either refuses (see REFUSALS) becomes a page that says why, or
+    JSON for the page's script.
     """
     try:
         if request.method == "POST":
-            return _hand_in(request, hit, take)
+            return _hand_in(request, hit, show, take)
         return _look_from_a_frame(request, hit, show) if _is_framed(hit) else _look(request, hit, show)
     except tuple(REFUSALS) as error:
         return _refuse(request, hit, error)
@@ -94,38 +99,57 @@ def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
     return show(request, lease)
 
 
-def _hand_in(request: HttpRequest, hit: HIT, take: Take) -> HttpResponse:
+def _hand_in(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpResponse:
     sent = sent_fields(request)
+    if _is_framed(hit) and framed.AGAIN in sent:
+        return _look_from_a_frame(request, hit, show)
     lease = lease_of_token(str(sent.get("token", "")), hit)
-    try:
-        asked_again = take(request, lease, sent)
-    except AlreadySubmitted:
-        # What is stored is what counts, and the marketplace waits for it.
-        if lease.assignment is None or not framed.is_answered(lease):
-            raise
-        asked_again = None
-    if asked_again is not None:
-        return asked_again
     if lease.assignment is not None:
-        return framed.answer_to_hand_in(request, Assignment.objects.get(pk=lease.assignment.pk))
+        check_pace(request, lease.worker.identity.external_id)
+    if is_report(sent):
+        return take_report(request, lease, sent, show)
+    if lease.assignment is not None:
+        return _hand_in_from_a_frame(request, lease, sent, take)
+    taken = take(request, lease, sent)
+    if isinstance(taken, HttpResponse):
+        return taken
     address = join_address(lease.hit.batch, lease.worker.identity.external_id)
     if request.content_type == "application/json":
         return JsonResponse({"next": address})
     return HttpResponse(status=303, headers={"Location": address})
 
 
+def _hand_in_from_a_frame(request: HttpRequest, lease: Lease, sent: Mapping, take: Take) -> HttpResponse:
+    try:
+        taken = take(request, lease, sent)
+    except AlreadySubmitted:
+        if lease.assignment.is_waited_for:
+            raise
+        return framed.arrived(request)
+    return taken if isinstance(taken, HttpResponse) else framed.answer_to_hand_in(request, lease, taken)
+
+
 def _refuse(request: HttpRequest, hit: HIT, error: Exception) -> HttpResponse:
     status, title = REFUSALS[type(error)]
+    seconds = {NotYetPublished: RETRY_SECONDS, TooMany: getattr(error, "seconds", 0)}.get(type(error), 0)
     context = {
         "title": title,
         "message": str(error),
         "next_url": _way_on(request, hit),
         "next_text": "Go on with the study",
-        "retry_seconds": RETRY_SECONDS if isinstance(error, NotYetPublished) else 0,
+        "retry_seconds": seconds,
     }
     if request.content_type == "application/json":
-        return JsonResponse(context, status=status)
-    return render(request, "error.html", context, status=status)
+        page = JsonResponse(context, status=status)
+    elif seconds and request.method == "POST":
+        # Reloading by itself would lose the answer.
+        sent = [(name, value) for name, values in request.POST.lists() for value in values]
+        page = render(request, "workforce/send_again.html", context | {"sent": sent}, status=status)
+    else:
+        page = render(request, "error.html", context, status=status)
+    if seconds:
+        page.headers["Retry-After"] = str(seconds)
+    return page
 
 
 def _way_on(request: HttpRequest, hit: HIT) -> str:
@@ -147,8 +171,12 @@ def page_of_lease(request: HttpRequest, lease: Lease) -> dict[str, object]:
     """
     batch = lease.hit.batch
     if lease.pk is None:
-        return {"preview": True, "terms": getattr(batch, "terms", None)}
-    proof = {"batch": batch, "token": work_token(lease), "key": secrets.token_urlsafe(16)}
+        told = {"terms": getattr(batch, "terms", None), "introduction": introduction_of(batch.dataset_id)}
+        return told | {"preview": True}
+    proof = {
+        "batch": batch, "token": work_token(lease), "key": secrets.token_urlsafe(16),
+        "reported": getattr(request, "reported", ""),
+    }  # fmt: skip
     if lease.assignment is not None:
         return proof | framed.page_of_assignment(request, lease)
     participant = lease.worker.identity.external_id
@@ -162,7 +190,8 @@ def page_of_lease(request: HttpRequest, lease: Lease) -> dict[str, object]:
 
 def work_token(lease: Lease) -> str:
     """What the page of a lease must send back with the answer. Signed, so nothing has to be stored to check it."""
-    bound_to = [lease.public_id, *([lease.assignment.external_id] if lease.assignment else [])]
+    turn = lease.assignment
+    bound_to = [lease.public_id, *([turn.external_id, turn.external_hit_id] if turn else [])]
     return signing.Signer(salt=TOKEN_SALT).sign("/".join(bound_to))
 
 
@@ -172,15 +201,16 @@ def lease_of_token(token: str, hit: HIT) -> Lease:
     Raises ForeignToken for a token that is forged, or of another HIT, or of an assignment that is long over.
     """
     try:
-        lease_id, _, assignment_id = signing.Signer(salt=TOKEN_SALT).unsign(token).partition("/")
+        lease_id, *turn = signing.Signer(salt=TOKEN_SALT).unsign(token).split("/")
         lease = LEASE_OF_TOKEN.get(public_id=lease_id, hit=hit.pk)
         lease.hit = hit
         if not lease.takes_slot:
-            lease.assignment = lease.assignments.get(external_id=assignment_id)
+            assignment_id, external_hit_id = turn
+            lease.assignment = lease.assignments.get(external_id=assignment_id, external_hit_id=external_hit_id)
             if lease.expires_at + LISTED_WITHIN < now():
                 raise signing.BadSignature("too old")
         return lease
-    except (signing.BadSignature, UnicodeError, Lease.DoesNotExist, Assignment.DoesNotExist):
+    except (signing.BadSignature, ValueError, Lease.DoesNotExist, Assignment.DoesNotExist):
         raise ForeignToken(
             "This page's work token is not valid for this piece of work. Nothing was stored. "
             "Open the study again from the address you were given."

@@ -1,8 +1,6 @@
 from celery import shared_task
 
-from workforce import actions
-from workforce.outbox import sending
-from workforce.pay import polling
+from workforce import actions, speaking
 
 
 @shared_task(ignore_result=True)
@@ -12,9 +10,9 @@ def expire_leases() -> None:
 
 @shared_task(ignore_result=True)
 def send_outbox() -> None:
-    sending.send_waiting()
+    speaking.speak()
 
 
 @shared_task(ignore_result=True)
 def poll_assignments() -> None:
-    polling.poll_assignments()
+    speaking.speak()

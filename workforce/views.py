@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from catalog.reads import Given, Prepared
 from workforce.actions import BatchClosed, identify_worker, take_lease
@@ -17,6 +17,7 @@ from workforce.marketplaces.link import NoParticipant, external_id
 from workforce.models import Batch, Lease, MarketplaceHIT, Worker
 from workforce.pages import join_address
 from workforce.reads import TASK_PAGES, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
+from workforce.telling.reads import introduction_of
 
 BATCH = Prepared(
     lambda: Batch.objects.select_related("settings").filter(
@@ -70,6 +71,17 @@ def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
     if batch.completion_code:
         message += " The completion code comes after that."
     return _message(request, "Not done yet", message, 200, "Go on with the work", join_address(batch, participant))
+
+
+@csrf_exempt
+@never_cache
+@require_safe
+def about(request: HttpRequest, batch_id: str) -> HttpResponse:
+    """Who asks, for what, and on which terms; the same for everybody who has the address."""
+    live = Batch.objects.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("terms")
+    batch = get_object_or_404(live, public_id=batch_id)
+    context = {"terms": getattr(batch, "terms", None), "introduction": introduction_of(batch.dataset_id)}
+    return render(request, "workforce/about_batch.html", context)
 
 
 # In the marketplace's frame, like the pages of HITs there.

@@ -30,6 +30,7 @@ TITLES = {
     "negative_controls": "Negative controls in a grid",
     "negatives_from": "Where negative controls come from",
     "control_pool": "Dataset of the control images",
+    "target_wage": "Target wage, dollars an hour",
     "note": "Note",
 }
 HELP = {
@@ -50,6 +51,8 @@ HELP = {
     "negatives_from": "What says which class is most similar: the WordNet hierarchy, what classifiers confuse, or a "
     "list that is given when grids are opened.",
     "control_pool": "Another dataset, with the same labels, whose images are the controls. None: this one’s own.",
+    "target_wage": "What an hour on the marketplace is to earn. Rewards are proposed from it, pay is compared with it, "
+    "and bonuses bring it up. At least the minimum wage where you are.",
     "note": "Why, for whoever reads the history.",
 }
 GROUPS = (
@@ -57,6 +60,7 @@ GROUPS = (
     ("Candidate labels", ("min_shown", "ratio_numerator", "ratio_denominator", "max_other_labels")),
     ("Potential labels", ("classifiers", "top_k", "always_dataset_label")),
     ("Control images", ("positive_controls", "negative_controls", "negatives_from", "control_pool")),
+    ("Pay", ("target_wage",)),
     ("About this change", ("note",)),
 )
 

@@ -1,16 +1,39 @@
-"""Bonuses to many at once."""
+"""Publishing what keeps out who answered before, closing what is published, and bonuses to many at once."""
 
 from decimal import Decimal
 
 from django.db import transaction
 
-from annotation_site.paying.reads import TARGET_WAGE, below
-from workforce.models import Terms
+from annotation_site.paying.repeats import repeats_of
+from annotation_site.paying.wages import below, target_wage
+from catalog.reads import now
+from workforce.actions import close_batch
+from workforce.keeping_out.actions import note_repeats
+from workforce.models import Batch, Terms
+from workforce.offers.actions import move_end
+from workforce.offers.publishing import publish_paid
 from workforce.pay.actions import give_bonus
 
 # The rest is proposed again: a page is to answer within seconds.
 MOST_AT_ONCE = 200
 REASON = "The work took longer than we reckoned. By the time that half of all needed, this makes it ${wage} an hour."
+
+
+def publish_batch(*, batch: Batch, **terms: object) -> Terms:
+    """Publish a batch that the balance covers, with what its HITs ask again noted: nobody is to answer that twice.
+
+    Raises what publish_paid raises.
+    """
+    note_repeats(repeats=repeats_of(batch))
+    return publish_paid(batch=batch, **terms)
+
+
+@transaction.atomic
+def close_published(*, terms: Terms) -> int:
+    """Close a batch and take its HITs off the marketplace. What is in people's hands still comes in, counts and is
+    paid. Returns how many HITs are taken off."""
+    close_batch(batch=terms.batch)
+    return move_end(terms=terms, expires_at=now())
 
 
 @transaction.atomic
@@ -22,6 +45,7 @@ def top_up(*, terms: Terms, level: Decimal) -> int:
     """
     Terms.objects.select_for_update().get(pk=terms.pk)
     lacking = below(terms, level)[:MOST_AT_ONCE]
+    reason = REASON.format(wage=target_wage(terms.batch.dataset))
     for listed, amount in lacking:
-        give_bonus(listed=listed, amount=amount, reason=REASON.format(wage=TARGET_WAGE))
+        give_bonus(listed=listed, amount=amount, reason=reason)
     return len(lacking)

@@ -12,24 +12,35 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
 from django.core import signing
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from annotation_site.paying.actions import MOST_AT_ONCE, top_up
-from annotation_site.paying.forms import BonusForm, ConfirmForm, ExtendForm, ReasonForm, TopUpForm
-from annotation_site.paying.reads import top_up_of
+from annotation_site.paying.actions import MOST_AT_ONCE, close_published, top_up
+from annotation_site.paying.forms import (
+    BlockForm,
+    BonusForm,
+    ConfirmForm,
+    ExtendForm,
+    MessageForm,
+    ReasonForm,
+    TopUpForm,
+)
 from annotation_site.paying.views import decide_only_as_staff, terms_or_404, wake_outbox
+from annotation_site.paying.wages import top_up_of
 from annotation_site.refusals import EXPECTED
-from annotation_site.study import Refused
+from annotation_site.study import Refused, exclude_person
 from catalog.reads import now
+from workforce.compensation.actions import compensate
+from workforce.keeping_out.actions import block_softly, let_in_again
 from workforce.models import ListedAssignment, Terms, Worker
-from workforce.offers.actions import block_softly, compensate, move_end, raise_cap
+from workforce.offers.actions import allow_losses, move_end, raise_cap
 from workforce.offers.reads import committed
-from workforce.pay.actions import REJECTIONS_ALONE, give_bonus, override_rejection, reject
-from workforce.pay.reads import n_more_rejections, n_rejected
+from workforce.pay.actions import REJECTIONS_ALONE, give_bonus, notify, override_rejection, reject
+from workforce.pay.reads import n_more_rejections, n_rejected, reviewed_workers
 from workforce.reads import pseudonym
 
 READ_OR_POST = ["GET", "HEAD", "POST"]
@@ -65,6 +76,9 @@ def _extend(request: HttpRequest, terms: Terms, given: Given) -> str:
     if given["cap"]:
         raise_cap(terms=terms, spending_cap=given["cap"])
         said.append(f"The spending cap is ${given['cap']}.")
+    if given["losses"]:
+        allow_losses(terms=terms, per_hit=given["losses"])
+        said.append(f"A HIT is offered again until {given['losses']} of its assignments came to nothing.")
     if given["days"]:
         end = max(terms.expires_at, now()) + timedelta(days=given["days"])
         move_end(terms=terms, expires_at=end)
@@ -75,6 +89,18 @@ def _extend(request: HttpRequest, terms: Terms, given: Given) -> str:
 def _expire(request: HttpRequest, terms: Terms, given: Given) -> str:
     n = move_end(terms=terms, expires_at=now())
     return f"Batch {terms.batch_id} is being taken off the marketplace ({n:,} HITs)."
+
+
+def _close(request: HttpRequest, terms: Terms, given: Given) -> str:
+    if terms.batch.closed_at is not None:
+        raise Refused(f"Batch {terms.batch_id} is closed already.")
+    n = close_published(terms=terms)
+    return f"Batch {terms.batch_id} is closed, and being taken off the marketplace ({n:,} HITs)."
+
+
+def _notify(request: HttpRequest, terms: Terms, given: Given) -> str:
+    n = notify(terms=terms, **given)
+    return f"{n:,} {'worker is' if n == 1 else 'workers are'} being written to."
 
 
 def _top_up(request: HttpRequest, terms: Terms, given: Given) -> str:
@@ -98,6 +124,24 @@ OF_BATCH = {
         "Take it off the marketplace",
         ConfirmForm,
         _expire,
+    ),
+    "close": Act(
+        "Close it for good",
+        "Nobody new can accept its HITs, and it asks for no further answers, whatever was lost. What people hold now "
+        "may still be handed in, counts, and is paid; images are settled with the answers they got. A closed batch "
+        "cannot be opened or extended again: to pause it, take it off the marketplace instead.",
+        "Close it",
+        ConfirmForm,
+        _close,
+    ),
+    "notify": Act(
+        "Write to its workers",
+        "All whose work on this batch was approved or rejected get the message, in parcels of a hundred. The "
+        "marketplace delivers to nobody else. What becomes of it stands on the page of the batch, with those whom it "
+        "did not reach.",
+        "Send it",
+        MessageForm,
+        _notify,
     ),
     "top_up": Act(
         "Bring the pay up to the target",
@@ -144,9 +188,21 @@ def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
     return f"A bonus of ${given['amount']} for {listed.external_id} is on its way."
 
 
+@transaction.atomic
 def _block(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
     block_softly(workers=[listed.worker])
-    return f"{name_of(listed)} is offered no more HITs. What they did stays paid."
+    said = f"{name_of(listed)} is offered no more HITs. What they did stays paid"
+    if not given["reason"].strip():
+        return f"{said} and counts."
+    dataset = listed.marketplace_hit.terms.batch.dataset
+    n_all, _ = exclude_person(dataset=dataset, worker=name_of(listed), reason=given["reason"])
+    return f"{said}; {n_all:,} answer{'' if n_all == 1 else 's'} of theirs do not count."
+
+
+def _let_in(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+    if not let_in_again(worker=listed.worker):
+        raise Refused(f"{name_of(listed)} is offered HITs already.")
+    return f"{name_of(listed)} is offered HITs again."
 
 
 def name_of(listed: ListedAssignment) -> str:
@@ -174,10 +230,18 @@ OF_ASSIGNMENT = {
     "bonus": Act("Give a bonus", "The worker reads the reason.", "Give the bonus", BonusForm, _bonus),
     "block": Act(
         "Offer them no more HITs",
-        "They no longer see HITs of this site. Their account is not touched, and what they did stays paid.",
+        "They no longer see HITs of this site, by a qualification that all our HITs ask people not to have. Their "
+        "account is not touched, as it would be by a block or a rejection, and what they did stays paid.",
         "Offer them no more HITs",
-        ConfirmForm,
+        BlockForm,
         _block,
+    ),
+    "let_in": Act(
+        "Offer them HITs again",
+        "The qualification that kept them out is taken away. Answers that were excluded stay so.",
+        "Offer them HITs again",
+        ConfirmForm,
+        _let_in,
     ),
 }
 
@@ -234,7 +298,9 @@ def _done(request: HttpRequest, act: Act, subject: Any, form: forms.Form) -> str
 @require_http_methods(READ_OR_POST)
 def about_batch(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     terms = terms_or_404(pk)
-    shown = {"proposed": top_up_of(terms)} if act == "top_up" else {}
+    shown: dict[str, Any] = {"proposed": top_up_of(terms)} if act == "top_up" else {}
+    if act == "notify":
+        shown["n_workers"] = len(reviewed_workers(terms))
     return decided(request, _act_or_404(OF_BATCH, act), terms, terms, shown)
 
 

@@ -7,16 +7,29 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from annotation_site.management.commands.publish import DAY, HOUR, KEYWORDS, MINUTE, WORDS
-from annotation_site.paying.reads import proposed_reward
-from workforce.marketplaces.costs import CENT, Preview, fee_of
+from annotation_site.paying.repeats import Repeated
+from annotation_site.paying.requirements import (
+    NUMBER_APPROVED,
+    PERCENT_APPROVED,
+    BadRequirement,
+    Requirement,
+    at_least,
+    check_together,
+    custom,
+    in_places,
+)
+from annotation_site.paying.wages import proposed_reward
+from workforce.marketplaces.costs import CENT, Preview, asks_for_masters, fee_of
 from workforce.models import Batch, Terms
-from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS
+from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, new_token
+from workforce.offers.actions import MOST_LOSSES
 from workforce.offers.publishing import preview_of
-from workforce.pay.actions import LONGEST_REASON
+from workforce.pay.actions import LONGEST_MESSAGE, LONGEST_REASON, LONGEST_SUBJECT
 
 CAP_OVER_COST = Decimal("1.1")
 MOST_DAYS, MOST_MINUTES = 365, 7 * 24 * 60
 MOST_DOLLARS = Decimal("10000")
+MOST_APPROVED = 1_000_000
 MOST_REVIEW_HOURS = LONGEST_AUTO_APPROVAL_SECONDS // HOUR - 1
 
 
@@ -56,14 +69,37 @@ class PublishForm(forms.Form):
         help_text="Before each is approved by itself. 0: at once, and nothing can be rejected.",
     )  # fmt: skip
     cap = dollars("Spending cap in dollars", Decimal("1000000"), required=False)
+    percent_approved = forms.IntegerField(
+        label="Percent of work approved, at least", min_value=0, max_value=100, required=False,
+        help_text="By all requesters. 95 is usual. Empty: anybody.",
+    )  # fmt: skip
+    number_approved = forms.IntegerField(
+        label="Number of HITs approved, at least", min_value=0, max_value=MOST_APPROVED, required=False,
+        help_text="Keeps newcomers out. Empty: anybody.",
+    )  # fmt: skip
+    places = forms.CharField(
+        label="Countries", max_length=400, required=False,
+        help_text="Where workers live, by two letters, parts like US-NY: US, CA. Empty: anywhere.",
+    )  # fmt: skip
+    qualifications = forms.CharField(
+        label="Other qualifications", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One a line, ours by name, others by id: “Ticking test” for who has it, “not Ticking test” for who "
+        "does not, “Ticking test >= 80” by score.",
+    )  # fmt: skip
+    keeps_out_former = forms.BooleanField(
+        label="Do not offer HITs again to people who answered their questions before", required=False, initial=True
+    )
     agreed = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, batch: Batch, **options: Any) -> None:
+    def __init__(self, *args: Any, batch: Batch, repeated: Repeated | None = None, **options: Any) -> None:
         title, description = WORDS[batch.kind]
         proposed = proposed_reward(batch)
         initial = {"title": title, "description": description, "keywords": KEYWORDS, "reward": proposed.reward}
         super().__init__(*args, initial=initial, **options)
         self.batch = batch
+        self.requirements: list[Requirement] = []
+        if repeated is None:
+            del self.fields["keeps_out_former"]
         self.fields["reward"].help_text = f"For one HIT. {proposed.why}"
         self.fields["cap"].help_text = "No more is spent on the batch. Empty: its cost and a tenth more."
 
@@ -71,12 +107,13 @@ class PublishForm(forms.Form):
     def cost(self) -> Preview | None:
         """What these terms cost; None while the reward is none."""
         reward = self.cleaned_data.get("reward") if self.is_bound else self.initial["reward"]
-        return reward and preview_of(self.batch, reward)
+        return reward and preview_of(self.batch, reward, self.requirements)
 
     @property
     def fee(self) -> Decimal:
         """On one reward; HITs of ours have nine assignments at most."""
-        return fee_of(self.cleaned_data["reward"] if self.is_bound else self.initial["reward"])
+        reward = self.cleaned_data["reward"] if self.is_bound else self.initial["reward"]
+        return fee_of(reward, masters=asks_for_masters(self.requirements))
 
     @property
     def spending_cap(self) -> Decimal:
@@ -92,13 +129,31 @@ class PublishForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        self._read_requirements(cleaned)
         cost = self.cost
         if cost and cleaned.get("cap") and cleaned["cap"] < cost.total:
             self.add_error("cap", f"The batch costs ${cost.total}: a cap below that would offer only a part of it.")
         return cleaned
 
+    def _read_requirements(self, cleaned: dict[str, Any]) -> None:
+        read = (
+            ("percent_approved", lambda least: [at_least(PERCENT_APPROVED, least)]),
+            ("number_approved", lambda least: [at_least(NUMBER_APPROVED, least)]),
+            ("places", lambda text: [in_places(text)]),
+            ("qualifications", custom),
+        )
+        for name, requirements_of in read:
+            if cleaned.get(name) in (None, ""):
+                continue
+            try:
+                found = requirements_of(cleaned[name])
+                check_together(self.requirements + found)
+                self.requirements += found
+            except BadRequirement as error:
+                self.add_error(name, str(error))
+
     def terms(self) -> dict[str, Any]:
-        """As publish_paid takes them."""
+        """As publish_batch takes them."""
         asked = self.cleaned_data
         return {name: asked[name] for name in ("title", "description", "keywords", "reward")} | {
             "assignment_seconds": asked["minutes"] * MINUTE,
@@ -106,6 +161,8 @@ class PublishForm(forms.Form):
             "auto_approval_seconds": LONGEST_AUTO_APPROVAL_SECONDS,
             "review_seconds": asked["review_hours"] * HOUR,
             "spending_cap": self.spending_cap,
+            "requirements": self.requirements,
+            "keeps_out_former": asked.get("keeps_out_former", True),
         }
 
 
@@ -117,6 +174,25 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label="Reason", max_length=LONGEST_REASON, help_text="One line of plain words; the worker reads it."
     )
+
+
+class BlockForm(forms.Form):
+    reason = forms.CharField(
+        label="Why their answers do not count either", max_length=500, required=False,
+        help_text="Takes what they answered for this dataset out of all numbers; it stays paid, and can be taken back "
+        "with ./manage exclude --lift. Kept with the answers; the worker does not read it. Empty: their answers count.",
+    )  # fmt: skip
+
+
+class MessageForm(forms.Form):
+    """`token` is made with the page: sent twice, it is one message."""
+
+    subject = forms.CharField(label="Subject", max_length=LONGEST_SUBJECT)
+    text = forms.CharField(label="Text", max_length=LONGEST_MESSAGE, widget=forms.Textarea(attrs={"rows": 8}))
+    token = forms.RegexField(r"^[\w-]{20,64}\Z", widget=forms.HiddenInput, initial=new_token)
+
+    def clean_text(self) -> str:
+        return self.cleaned_data["text"].replace("\r\n", "\n")
 
 
 class BonusForm(ReasonForm):
@@ -132,10 +208,14 @@ class ExtendForm(forms.Form):
     cap = dollars(
         "New spending cap in dollars", Decimal("1000000"), required=False, help_text="Empty: it stays what it is."
     )
+    losses = forms.IntegerField(
+        label="Assignments a HIT may lose", min_value=1, max_value=MOST_LOSSES, required=False,
+        help_text="A HIT of which so many were paid and came to nothing is not offered again. Empty: as before.",
+    )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if not self.errors and not cleaned["days"] and not cleaned["cap"]:
+        if not self.errors and not any(cleaned[name] for name in ("days", "cap", "losses")):
             raise ValidationError("Write for how many days longer, or a new cap.")
         return cleaned
 

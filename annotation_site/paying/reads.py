@@ -3,15 +3,16 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import ROUND_UP, Decimal
-from statistics import median
+from decimal import Decimal
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Sum
 
+from annotation_site.paying.wages import proposed_reward
 from catalog.models import Dataset
 from catalog.reads import now
-from workforce.marketplaces.costs import CENT, Preview, fee_of
+from workforce.keeping_out.reads import blocked_workers, decided_for, repeating_hits
+from workforce.marketplaces.costs import Preview
 from workforce.models import (
     Assignment,
     Batch,
@@ -19,74 +20,26 @@ from workforce.models import (
     Lease,
     ListedAssignment,
     MarketplaceHIT,
-    Qualification,
     Rejection,
     Submission,
     Terms,
 )
-from workforce.offers.actions import SOFT_BLOCK, CannotPublish, check_can_publish
+from workforce.offers.checks import CannotPublish, check_can_publish
 from workforce.offers.publishing import preview_of
+from workforce.offers.reads import given_up
+from workforce.outbox.reads import calls_for
 from workforce.pay.actions import OVERRIDE_WITHIN
-from workforce.pay.reads import SECONDS_PER_HOUR, active_seconds
+from workforce.pay.reads import active_seconds_of
 from workforce.reads import pseudonym
 
-# Dollars an hour that pay is reckoned from: the upper end of what workers' own guidelines ask for, $0.15 to $0.20 a
-# minute (Dynamo, Guidelines for Academic Requesters).
-TARGET_WAGE = Decimal("12.00")
-# Of work that nobody did yet: to read the question, and for each photograph or label.
-SECONDS_TO_READ, SECONDS_EACH = 10, 2
-LABELS_OF_A_FORM = 5
-# The latest answers that tell how long the work takes.
-ANSWERS_LOOKED_AT, FEWEST_ANSWERS = 200, 5
 ASSIGNMENTS_PER_PAGE = 50
-ACTS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block"}
-CALLS_SHOWN, TURNS_SHOWN = 10, 20
+ACTS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
+CALLS_SHOWN, TURNS_SHOWN, MESSAGES_SHOWN = 10, 20, 10
 # Tasks look every two seconds for what is to be sent.
 SENT_WITHIN = timedelta(minutes=1)
 
 
 # Before it is published
-
-
-@dataclass(frozen=True)
-class Proposed:
-    reward: Decimal
-    why: str
-
-
-def proposed_reward(batch: Batch) -> Proposed:
-    """The reward that pays the target wage, by how long the work took so far, or by how much there is to look at."""
-    took = _seconds_taken(batch)
-    if len(took) >= FEWEST_ANSWERS:
-        seconds = median(took)
-        basis = f"{len(took)} answers like these took {seconds:.0f} seconds (median)"
-    else:
-        seconds = _seconds_expected(batch)
-        basis = f"Nobody did work like this here yet; {seconds:.0f} seconds are assumed"
-    reward = pay_for(seconds)
-    return Proposed(reward, f"{basis}; at ${TARGET_WAGE} an hour that is ${reward}, rounded up.")
-
-
-def pay_for(seconds: float) -> Decimal:
-    """At the target wage, rounded up to the cent.
-
-    >>> str(pay_for(30)), str(pay_for(0.5))
-    ('0.10', '0.01')
-    """
-    return (TARGET_WAGE * Decimal(seconds) / SECONDS_PER_HOUR).quantize(CENT, ROUND_UP)
-
-
-def _seconds_taken(batch: Batch) -> list[float]:
-    # What nobody confirmed, a forger may have sent.
-    sure = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
-    alike = Submission.objects.filter(hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure)
-    found = alike.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at")
-    return [max(1.0, (end - begin).total_seconds()) for end, begin in found[:ANSWERS_LOOKED_AT]]
-
-
-def _seconds_expected(batch: Batch) -> float:
-    n_shown = batch.settings.images_per_grid if batch.kind == Batch.Kind.CONTAINS else LABELS_OF_A_FORM
-    return SECONDS_TO_READ + SECONDS_EACH * n_shown
 
 
 @dataclass(frozen=True)
@@ -133,6 +86,8 @@ class Progress:
     orphaned: int
     findings: Counter
     statuses: Counter
+    # HITs that lost too many assignments to be offered again.
+    n_given_up: int
 
     @property
     def handed_in(self) -> int:
@@ -172,6 +127,7 @@ def progress_of(terms: Terms) -> Progress:
         orphaned=Assignment.objects.filter(lease__batch=terms.batch_id, outcome="orphaned").count(),
         findings=_counts(listed, "finding"),
         statuses=_counts(listed, "status"),
+        n_given_up=len(given_up(terms)),
     )
 
 
@@ -201,8 +157,8 @@ class Calls:
 
 
 def calls_of(terms: Terms) -> Calls:
-    """Of the batch, and of the qualifications that all batches share."""
-    of_batch = Call.objects.filter(Q(batch=terms.batch_id) | Q(batch=None))
+    """Of the batch, and those that make the qualifications which all batches share."""
+    of_batch = calls_for(terms.batch)
     states = _counts(of_batch, "state")
     open_calls = of_batch.filter(state__in=["waiting", "unsure"])
     oldest = open_calls.order_by("next_try").values_list("next_try", flat=True).first()
@@ -218,7 +174,43 @@ def calls_of(terms: Terms) -> Calls:
     )
 
 
+@dataclass(frozen=True)
+class Message:
+    """What was written to people of the batch, in one call or several; `unreached`: (pseudonym, why)."""
+
+    call: Call
+    n_workers: int
+    unreached: list[tuple[str, str]]
+
+
+def messages_of(terms: Terms) -> list[Message]:
+    """The latest first; a message to more than a hundred people is several."""
+    found = Call.objects.filter(batch=terms.batch_id, op="NotifyWorkers").order_by("-pk")[:MESSAGES_SHOWN]
+    return [_message(call, terms.batch.dataset) for call in found]
+
+
+def _message(call: Call, dataset: Dataset) -> Message:
+    failures = call.payload.get("unreached", [])
+    unreached = [(pseudonym(dataset, one["worker"]), one["words"] or one["code"]) for one in failures]
+    return Message(call, len(call.payload["workers"]), unreached)
+
+
 # Its assignments and people
+
+
+@dataclass(frozen=True)
+class KeptOut:
+    """People who answered before what `n_hits` of the batch ask again, and are not offered those."""
+
+    n_hits: int
+    n_workers: int
+
+
+def kept_out(terms: Terms) -> KeptOut | None:
+    if terms.former_workers is None:
+        return None
+    calls = decided_for(terms.former_workers).values()
+    return KeptOut(len(repeating_hits(terms.batch)), sum(call.state == Call.State.DONE for call in calls))
 
 
 @dataclass(frozen=True)
@@ -235,24 +227,30 @@ class AssignmentShown:
 def page_of_assignments(terms: Terms, number: str) -> tuple[Page, list[AssignmentShown]]:
     """The latest first, under pseudonyms: the ids of workers stay in their own table."""
     page = Paginator(_assignments(terms), ASSIGNMENTS_PER_PAGE).get_page(number)
-    blocked = blocked_workers([listed.worker_id for listed in page])
-    return page, [_shown(listed, terms.batch.dataset, listed.worker_id in blocked) for listed in page]
+    blocked = blocked_workers({listed.worker_id for listed in page})
+    seconds = active_seconds_of(listed for listed in page if listed.submission is not None and listed.submission.lease)
+    shown = [
+        _shown(listed, terms.batch.dataset, seconds.get(listed.pk), listed.worker_id in blocked) for listed in page
+    ]
+    return page, shown
 
 
 def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
     standing = Prefetch("rejections", Rejection.objects.order_by("-pk"), to_attr="decided")
     found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(paid=Sum("ledger__amount"))
-    found = found.select_related("submission__lease", "marketplace_hit").prefetch_related(standing)
+    found = found.select_related("submission__lease", "submission__assignment", "marketplace_hit")
+    found = found.prefetch_related(standing)
     return found.order_by("-submitted_at", "-pk")
 
 
-def _shown(listed: ListedAssignment, dataset: Dataset, is_blocked: bool) -> AssignmentShown:
+def _shown(
+    listed: ListedAssignment, dataset: Dataset, seconds: float | None, is_blocked: bool
+) -> AssignmentShown:
     rejection = listed.decided[0] if listed.decided else None
-    has_lease = listed.submission is not None and listed.submission.lease is not None
     return AssignmentShown(
         listed=listed,
         worker=pseudonym(dataset, listed.worker_id),
-        seconds=active_seconds(listed) if has_lease else None,
+        seconds=seconds,
         rejection=rejection,
         acts=_acts(listed, rejection, is_blocked),
     )
@@ -265,17 +263,9 @@ def _acts(listed: ListedAssignment, rejection: Rejection | None, is_blocked: boo
         "reject": listed.status == ListedAssignment.Status.SUBMITTED and not stands,
         "bonus": True,
         "block": not is_blocked,
+        "let_in": is_blocked,
     }
     return {act: ACTS[act] for act in possible if possible[act]}
-
-
-def blocked_workers(workers: list[int]) -> set[int]:
-    """Who of them is offered no more HITs."""
-    kind = Qualification.objects.filter(name=SOFT_BLOCK).first()
-    if kind is None:
-        return set()
-    purposes = [f"qualify:{kind.pk}:{worker}:1" for worker in workers]
-    return set(Call.objects.filter(purpose__in=purposes).values_list("worker", flat=True))
 
 
 @dataclass(frozen=True)
@@ -298,51 +288,3 @@ def not_handed_in(terms: Terms) -> list[Turn]:
     latest = turns.order_by("worker", "-id").distinct("worker").values("pk")
     found = Lease.objects.filter(pk__in=latest).order_by("-id")[:TURNS_SHOWN]
     return [Turn(pseudonym(terms.batch.dataset, one.worker_id), one, one.expires_at <= now()) for one in found]
-
-
-# Pay below the target
-
-
-@dataclass(frozen=True)
-class TopUp:
-    """What raises every paid assignment to `level` dollars; of `n` assignments, `total` with fees."""
-
-    level: Decimal
-    n: int
-    bonuses: Decimal
-    fees: Decimal
-
-    @property
-    def total(self) -> Decimal:
-        return self.bonuses + self.fees
-
-
-def level_of(terms: Terms) -> Decimal | None:
-    """The pay with which half of the assignments earn the target wage; None while none is paid."""
-    paid = ListedAssignment.objects.filter(
-        marketplace_hit__terms=terms, status="approved", submission__lease__isnull=False
-    )
-    seconds = [active_seconds(listed) for listed in paid.select_related("submission__lease")]
-    return pay_for(median(seconds)) if seconds else None
-
-
-def below(terms: Terms, level: Decimal) -> list[tuple[ListedAssignment, Decimal]]:
-    """The approved assignments that earned less than `level`, bonuses on their way included, and how much less."""
-    coming: Counter = Counter()
-    for call in Call.objects.filter(batch=terms.batch_id, op="SendBonus", state__in=["waiting", "unsure"]):
-        coming[call.payload["AssignmentId"]] += Decimal(call.payload["BonusAmount"])
-    paid = ListedAssignment.objects.filter(marketplace_hit__terms=terms, status="approved")
-    paid = paid.filter(marketplace_hit__compensates=None).annotate(
-        earned=Sum("ledger__amount", filter=Q(ledger__kind__in=["reward", "bonus"]))
-    )
-    found = ((one, level - (one.earned or 0) - coming[one.external_id]) for one in paid.order_by("pk"))
-    return [(one, lacking) for one, lacking in found if lacking >= CENT]
-
-
-def top_up_of(terms: Terms) -> TopUp | None:
-    """What is proposed where half of the assignments earn less than the target wage."""
-    level = level_of(terms)
-    lacking = [amount for _, amount in below(terms, level)] if level else []
-    if not lacking:
-        return None
-    return TopUp(level, len(lacking), sum(lacking, Decimal(0)), sum(map(fee_of, lacking), Decimal(0)))

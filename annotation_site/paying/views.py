@@ -15,23 +15,26 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from annotation_site.pages import dataset_or_404
 from annotation_site.paying import comparing
 from annotation_site.paying.account import account
+from annotation_site.paying.actions import publish_batch
 from annotation_site.paying.forms import PublishForm
 from annotation_site.paying.reads import (
-    TARGET_WAGE,
     calls_of,
+    kept_out,
+    messages_of,
     not_handed_in,
     not_published,
     page_of_assignments,
     progress_of,
     publishable,
     terms_of_dataset,
-    top_up_of,
 )
+from annotation_site.paying.repeats import repeated_by
+from annotation_site.paying.requirements import in_words
+from annotation_site.paying.wages import target_wage, top_up_of
 from annotation_site.refusals import EXPECTED
 from catalog.reads import now
 from workforce.marketplaces import mturk
 from workforce.models import Batch, Terms
-from workforce.offers.publishing import publish_paid
 from workforce.offers.reads import committed
 from workforce.outbox.actions import try_failed_again
 from workforce.pay.reads import n_more_rejections, n_rejected, sums_of, wage_of
@@ -75,14 +78,16 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     if Terms.objects.filter(batch=batch).exists():
         return redirect("setup-published", pk)
     decide_only_as_staff(request)
-    form = PublishForm(request.POST or None, batch=batch)
+    repeated = repeated_by(batch)
+    form = PublishForm(request.POST or None, batch=batch, repeated=repeated)
     found = publishable(batch)
     wants_to = request.POST.get("do") == PUBLISH and not found.problem
     if form.is_bound and form.is_valid() and wants_to and form.is_agreed and _publish(request, batch, form):
         return redirect("setup-published", pk)
     context = {
         "dataset": batch.dataset, "tab": "marketplace", "account": account(), "batch": batch, "form": form,
-        "cost": form.cost, "found": found, "changed": wants_to and not form.errors and not form.is_agreed,
+        "cost": form.cost, "found": found, "repeated": repeated,
+        "changed": wants_to and not form.errors and not form.is_agreed,
     }  # fmt: skip
     return render(request, "setup/marketplace_publish.html", context, status=422 if form.errors else 200)
 
@@ -95,7 +100,7 @@ def decide_only_as_staff(request: HttpRequest) -> None:
 
 def _publish(request: HttpRequest, batch: Batch, form: PublishForm) -> bool:
     try:
-        terms = publish_paid(batch=batch, **form.terms())
+        terms = publish_batch(batch=batch, **form.terms())
     except EXPECTED as error:
         form.add_error(None, str(error))
         return False
@@ -122,8 +127,8 @@ def terms_or_404(pk: int) -> Terms:
 def published(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     page, assignments = page_of_assignments(terms, request.GET.get("page", "1"))
-    wage = wage_of(terms.batch)
-    proposed = top_up_of(terms) if wage and wage.median < TARGET_WAGE else None
+    wage, target = wage_of(terms.batch), target_wage(terms.batch.dataset)
+    proposed = top_up_of(terms) if wage and wage.median < target else None
     summary = summary_of(terms)
     context = summary | {
         "here": summary,
@@ -132,11 +137,14 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
         "account": account(),
         "calls": calls_of(terms),
         "wage": wage,
-        "target": TARGET_WAGE,
+        "target": target,
         "top_up": proposed,
         "page": page,
         "assignments": assignments,
         "turns": not_handed_in(terms),
+        "messages_sent": messages_of(terms),
+        "requirements": in_words(terms.requirements),
+        "kept_out": kept_out(terms),
         "rejected": n_rejected(terms),
         "more_rejections": max(0, n_more_rejections(terms)),
     }
@@ -170,7 +178,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
 def resend(request: HttpRequest, pk: int) -> HttpResponse:
     decide_only_as_staff(request)
     terms = terms_or_404(pk)
-    n = try_failed_again()
+    n = try_failed_again(batch=terms.batch)
     wake_outbox()
-    messages.success(request, f"{n:,} refused call{'' if n == 1 else 's'} of all batches will be sent again.")
+    messages.success(request, f"{n:,} refused call{'' if n == 1 else 's'} of batch {pk} will be sent again.")
     return redirect("setup-published", terms.batch_id)

@@ -3,6 +3,7 @@
 import catalog.models
 import django.db.models.deletion
 import secrets
+from decimal import Decimal
 from django.db import migrations, models
 
 
@@ -57,6 +58,7 @@ class Migration(migrations.Migration):
                 ('ratio_denominator', models.PositiveSmallIntegerField(default=2)),
                 ('max_other_labels', models.PositiveSmallIntegerField(default=5)),
                 ('lease_seconds', models.PositiveIntegerField(default=3600)),
+                ('target_wage', models.DecimalField(decimal_places=2, default=Decimal('12.00'), max_digits=6)),
                 ('note', models.CharField(blank=True, max_length=500)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='settings_versions', to='catalog.dataset')),
@@ -116,5 +118,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='settingsversion',
             constraint=models.CheckConstraint(condition=models.Q(('lease_seconds__gte', 30)), name='settings_lease_of_30_seconds_or_more'),
+        ),
+        migrations.AddConstraint(
+            model_name='settingsversion',
+            constraint=models.CheckConstraint(condition=models.Q(('target_wage__gt', 0), ('target_wage__lte', 1000)), name='settings_wage_is_above_0_and_at_most_1000'),
         ),
     ]

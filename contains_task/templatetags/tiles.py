@@ -4,7 +4,7 @@ The template language goes through the parts of a loop one by one, and through t
 48 cells that took two thirds of the time of a whole hand-in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from django import template
 from django.urls import reverse
@@ -20,7 +20,7 @@ AT_ONCE = 12
 ANY = "handle"
 TILE = """  <div class="tile">
     <label>
-      <input type="checkbox" name="selected" value="{handle}">
+      <input type="checkbox" name="selected" value="{handle}"{checked}>
       <img src="{small}" alt="photograph {number}"{later} decoding="async">
     </label>
     <a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="Enlarge photograph {number}" """ \
@@ -29,10 +29,12 @@ TILE = """  <div class="tile">
   </div>
 """
 LATER = ' loading="lazy"'
+CHECKED = SafeString(" checked")
+NOT_CHECKED = SafeString("")
 
 
 @register.simple_tag
-def tiles(lease: Lease, handles: Iterable[str]) -> SafeString:
+def tiles(lease: Lease, handles: Iterable[str], ticked: Container[str] = ()) -> SafeString:
     """A checkbox with its photograph for every handle, in this order. In handles there is nothing to escape."""
     small, large = (_around_handle(name, lease) for name in ("cell-photograph", "work-photograph"))
     cells = (
@@ -42,6 +44,7 @@ def tiles(lease: Lease, handles: Iterable[str]) -> SafeString:
             "small": SafeString(handle.join(small)),
             "large": SafeString(handle.join(large)),
             "later": SafeString(LATER if number > AT_ONCE else ""),
+            "checked": CHECKED if handle in ticked else NOT_CHECKED,
         }
         for number, handle in enumerate(handles, start=1)
     )

@@ -10,7 +10,7 @@ from annotation_site.services.places import ROOT
 
 READ_BY_CALL = re.compile(r"""env_(?:str|bool|int|list|origin|choice)\(\s*"([A-Z_]+)\"""")
 READ_DIRECTLY = re.compile(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)"[\])]""")
-ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER", "MARKETPLACE_SECRET_KEY"}
+ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER", "MARKETPLACE_SECRET_KEY", "MARKETPLACE_CONTACT"}
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 

@@ -5,8 +5,11 @@ An address is called as it stands in the URL tables; whether it finds something 
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -49,6 +52,8 @@ def marketplaces(settings):
 
 def assert_told(client: Client, address: str, policy: str, method: str) -> None:
     response = getattr(client, method)(address)
+    if response.streaming:
+        assert b"".join(response)
     assert response.headers["Content-Security-Policy"] == policy
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Referrer-Policy"] == "strict-origin"
@@ -63,10 +68,25 @@ def test_a_page_for_workers_may_be_framed_by_marketplaces_alone_and_sets_no_cook
     assert not client.cookies
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("signed_in", [False, True])
 @pytest.mark.parametrize("address", [*STAFF, "/nowhere/"])
-def test_a_page_for_staff_may_not_be_framed(address, signed_in):
-    assert_told(staff_client(signed_in=signed_in), address, STAFF_POLICY, "get")
+def test_a_page_for_staff_may_not_be_framed(address, signed_in, method):
+    assert_told(staff_client(signed_in=signed_in), address, STAFF_POLICY, method)
+
+
+@pytest.mark.parametrize("address", STAFF)
+def test_a_page_for_staff_that_another_site_posts_to_may_not_be_framed_either(address):
+    client = Client(enforce_csrf_checks=True, headers={"host": urlsplit(settings.STAFF_ORIGIN).netloc})
+    assert_told(client, address, STAFF_POLICY, "post")
+
+
+def test_files_have_the_headers_of_their_side():
+    files = [f"/static/{path}" for finder in finders.get_finders() for path, _ in finder.list([])]
+    assert "/static/submit.js" in files
+    for address in files:
+        assert_told(worker_client(), address, WORKER_POLICY, "get")
+        assert_told(staff_client(signed_in=False), address, STAFF_POLICY, "get")
 
 
 def test_the_page_of_a_hit_is_among_them():

@@ -10,7 +10,8 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.test import Client
 
-from annotation_site.paying import actions, reads
+from annotation_site.paying import actions, wages
+from catalog.actions import change_settings
 from catalog.reads import now
 from tests.factories import make_form, make_lease, staff_client, unique, worker_client
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
@@ -26,9 +27,9 @@ from tests.workforce.mturk_study import (
 from tests.workforce.test_rejections import listed_assignments
 from workforce.marketplaces import mturk
 from workforce.models import (
+    Assignment,
     Batch,
     Call,
-    Lease,
     LedgerEntry,
     ListedAssignment,
     MarketplaceHIT,
@@ -99,7 +100,7 @@ def test_the_proposed_terms_and_their_cost_are_shown_before_anything_is_sent(mar
     page = client.get(f"/setup/publish/{batch.pk}/")
     said = text_of(page)
     assert "20 assignments in 4 HITs" in said
-    reward = reads.proposed_reward(batch).reward
+    reward = wages.proposed_reward(batch).reward
     assert f"Rewards ${20 * reward}" in said
     assert "From ten assignments on a HIT costs the double fee" in said
     assert "Available $10,000.00" in said
@@ -219,8 +220,8 @@ def test_a_batch_that_people_work_on_elsewhere_or_that_is_empty_says_why_it_cann
 
 def test_the_reward_is_proposed_from_how_long_the_work_took(paid):
     batch = paid.marketplace_hit.terms.batch
-    assert "are assumed" in reads.proposed_reward(batch).why
-    assert reads.pay_for(45) == Decimal("0.15")
+    assert "are assumed" in wages.proposed_reward(batch).why
+    assert wages.pay_for(45, Decimal(12)) == Decimal("0.15")
 
 
 # How far it is
@@ -233,7 +234,7 @@ def test_the_page_of_a_batch_tells_progress_money_wage_and_people_by_pseudonym(p
     assert "HITs there 1 of 1, 1 over" in said
     assert "Confirmed 1" in said
     assert "Spent $0.12 and promised: $0.12 of at most $5.00" in said
-    assert "median of 1;" in said
+    assert "median of 1, half earned less" in said
     assert pseudonym(terms.batch.dataset, paid.worker_id) in said
     raw = WorkerIdentity.objects.get(worker=paid.worker_id).external_id
     assert raw not in page.content.decode()
@@ -251,7 +252,7 @@ def test_what_waits_and_what_was_refused_is_shown_and_can_be_sent_again(marketpl
     assert client.post(f"/setup/published/{batch.pk}/resend/").status_code == 302
     Call.objects.update(next_try=now() - timedelta(minutes=5))
     said = text_of(client.get(f"/setup/published/{batch.pk}/"))
-    assert "1 refused call of all batches will be sent again" in said
+    assert f"1 refused call of batch {batch.pk} will be sent again" in said
     assert "A call has been due for 0:05:" in said
 
 
@@ -299,9 +300,9 @@ def test_a_bonus_is_paid_and_one_over_the_cap_is_refused(paid, client):
     assert "Bonuses $0.25" in said
 
 
-def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(paid, client, monkeypatch):
+def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(paid, client):
     terms = paid.marketplace_hit.terms
-    Lease.objects.update(created_at=paid.submission.submitted_at - timedelta(minutes=2))
+    Assignment.objects.update(created_at=paid.submission.submitted_at - timedelta(minutes=2))
     ListedAssignment.objects.update(accepted_at=paid.submitted_at - timedelta(minutes=2))
     at = f"/setup/published/{terms.batch_id}/"
     said = text_of(client.get(at))
@@ -314,8 +315,11 @@ def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(p
     send_until_quiet()
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.30")
     assert "The pay reaches the target" in text_of(client.get(at))
-    monkeypatch.setattr(actions, "TARGET_WAGE", Decimal("13.00"))
+    change_settings(dataset=terms.batch.dataset, target_wage="13.00")
     assert actions.top_up(terms=terms, level=Decimal("0.40")) == 0
+    said = text_of(client.get(at))
+    assert "Target $13.00" in said
+    assert "brings 1 of them to $0.44 costs $0.05 with fees" in said
 
 
 def test_a_rejection_needs_a_reason_and_room_under_the_limit(handed_in, client):
@@ -396,8 +400,8 @@ def test_who_could_not_hand_in_is_listed_by_pseudonym_and_compensated_once(marke
 
 def addresses(listed: ListedAssignment) -> list[str]:
     at = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"
-    of_batch = [f"{at}{act}/" for act in ("extend", "expire", "top_up")]
-    return of_batch + [about(listed, act) for act in ("reject", "override", "bonus", "block")]
+    of_batch = [f"{at}{act}/" for act in ("extend", "expire", "close", "notify", "top_up")]
+    return of_batch + [about(listed, act) for act in ("reject", "override", "bonus", "block", "let_in")]
 
 
 def test_looking_at_a_decision_changes_nothing(paid, client):

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from annotation_site import settings as source
 from annotation_site.services.secrets import kept_pair
 from annotation_site.staff_urls import urlpatterns
+from workforce.assignments.ids import submit_address
 
 LIVE = "https://mturk-requester.us-east-1.amazonaws.com"
 VARIABLES = ("MTURK_ENDPOINT_URL", "MTURK_LIVE", "MTURK_ACCESS_KEY_ID", "MTURK_SECRET_ACCESS_KEY")
@@ -59,6 +60,37 @@ def test_keys_from_the_environment_go_before_kept_ones(monkeypatch, tmp_path):
     monkeypatch.setenv("MTURK_SECRET_ACCESS_KEY", "given")
     found = source.requester()
     assert (found["access_key_id"], found["secret_access_key"]) == ("AKIAGIVEN", "given")
+
+
+SANDBOX = "https://mturk-requester-sandbox.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "first"),
+    [
+        ("", source.MARKETPLACE_ORIGIN),
+        ("http://127.0.0.1:9999", "http://127.0.0.1:9999"),
+        (LIVE, "https://www.mturk.com"),
+        (SANDBOX, "https://workersandbox.mturk.com"),
+        ("https://hits.example.org", "https://hits.example.org"),
+    ],
+)
+def test_work_is_handed_over_where_the_endpoint_had_it_accepted(monkeypatch, endpoint, first):
+    monkeypatch.setenv("MTURK_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("MTURK_LIVE", "yes")
+    monkeypatch.setattr(source, "MTURK", source.requester())
+    sites = source.marketplace_sites()
+    assert submit_address("", sites) == f"{first}/mturk/externalSubmit"
+    assert len(sites) == len(set(sites))
+
+
+@pytest.mark.parametrize("address", [LIVE, SANDBOX, "https://mturk-requester.us-east-1.amazonaws.com.cn"])
+def test_an_endpoint_of_amazon_is_not_ours_whatever_is_said_of_our_marketplace(monkeypatch, address):
+    monkeypatch.setattr(source, "MARKETPLACE_ORIGIN", address)
+    with pytest.raises(ImproperlyConfigured, match="real money"):
+        source.requester()
+    monkeypatch.setenv("MTURK_LIVE", "yes")
+    assert (source.requester()["is_live"], source.requester()["calls_per_second"]) == (True, 3)
 
 
 def test_a_file_without_keys_gives_none(tmp_path):

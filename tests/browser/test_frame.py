@@ -4,7 +4,7 @@ To the browser these are two sites, and it is told to refuse cookies of the one 
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -23,10 +23,15 @@ from workforce.reads import image_handle
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
 ARRIVED = "The HIT has been submitted"
+COOKIES = ("plain=1", "lax=1; SameSite=Lax", "none=1; SameSite=None; Secure")
+OFFLINE_MS = 10_000
 
 
 class Parent(ThreadingHTTPServer):
-    """As much of a marketplace's worker site as a frame meets: the page around it, and where it hands over."""
+    """As much of a marketplace's worker site as a frame meets: the page around it, and where it hands over.
+
+    Its /cookies sets a cookie of each kind, and shows which of them came back.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Site)
@@ -40,6 +45,9 @@ class Parent(ThreadingHTTPServer):
 
 class _Site(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path == "/cookies":
+            self.answer(f"<!doctype html><link rel=icon href=data:,><p>{self.headers['Cookie']}", COOKIES)
+            return
         frame = dict(parse_qsl(urlsplit(self.path).query)).get("frame", "")
         content = f'<iframe src="{escape(frame)}" width="1000" height="700"></iframe>' if frame else ""
         self.answer("<!doctype html><title>Work</title><link rel=icon href=data:,>" + content)
@@ -50,9 +58,11 @@ class _Site(BaseHTTPRequestHandler):
         self.server.origins.append(self.headers["Origin"])
         self.answer(f"<!doctype html><p>{ARRIVED}</p>")
 
-    def answer(self, content: str) -> None:
+    def answer(self, content: str, cookies: Sequence[str] = ()) -> None:
         body = content.encode()
         self.send_response(200)
+        for cookie in cookies:
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -135,7 +145,20 @@ def work(open_page, parent, settings, hit) -> Work:
     return Work(open_page(), parent, settings, *hit)
 
 
-def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_reload_and_back(work):
+def test_the_browser_refuses_cookies_of_the_site_in_a_frame(open_page, parent):
+    """Or the other tests would prove nothing about people whose browsers do."""
+    page = open_page()
+    framed = parent.origin.replace("127.0.0.1", "localhost") + "/cookies"
+    for _ in range(2):
+        page.goto(parent.page_around(framed))
+        expect(page.frame_locator("iframe").get_by_text("None", exact=True)).to_be_visible()
+    for _ in range(2):
+        page.goto(framed)
+    expect(page.get_by_text("plain=1; lax=1; none=1")).to_be_visible()
+
+
+def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reload_and_back(work):
+    """T12. Whatever the browser says of a policy that was violated is an error on its console, and fails this."""
     work.open(assignmentId="ASSIGNMENT_ID_NOT_AVAILABLE", workerId="")
     expect(work.frame.get_by_text("Accept the HIT on the marketplace")).to_be_visible()
     expect(work.frame.get_by_role("button", name="Hand in")).to_have_count(0)
@@ -145,8 +168,14 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_reload_and_ba
     work.open()
     handle = work.tick_first()
     expect(work.frame.get_by_role("status")).to_have_text("1 of 3 ticked")
+    work.page.context.set_offline(True)
+    work.page.wait_for_timeout(OFFLINE_MS)
+    expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
+    work.page.context.set_offline(False)
     work.page.reload()
+    expect(work.frame.locator(f"input[value='{handle}']")).to_be_visible()
     work.page.go_back()
+    expect(work.frame.get_by_text("Accept the HIT on the marketplace")).to_be_visible()
     work.page.go_forward()
     box = work.frame.locator(f"input[value='{handle}']")
     expect(box).to_be_visible()
@@ -156,7 +185,8 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_reload_and_ba
     fields = work.expect_arrived()
     assert (fields["selected"], len(fields["receipt"])) == (handle, 64)
     assert work.parent.origins == [work.place.rpartition("/contains")[0]]
-    assert Submission.objects.get().state == "provisional"
+    # One lease, one answer: neither the reload nor the way back and forth began anything anew.
+    assert (Lease.objects.count(), Submission.objects.get().state) == (1, "provisional")
     assert work.listed() == "confirmed"
     assert work.page.context.cookies() == []
 
@@ -205,7 +235,7 @@ def test_who_is_offline_for_a_while_keeps_the_answer_and_hands_in_once(work, ope
     work.hand_in()
     expect(work.frame.get_by_role("status")).to_contain_text("You are offline")
     # Longer than all tries together would take if the browser did not know.
-    work.page.wait_for_timeout(10_000)
+    work.page.wait_for_timeout(OFFLINE_MS)
     assert work.parent.submitted == []
     work.page.context.set_offline(False)
     assert work.expect_arrived()["selected"] == handle

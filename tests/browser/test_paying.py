@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.factories import unique
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
-from tests.workforce.mturk_study import ask, grids_to_publish, hits_of, send_until_quiet, settle, work
+from tests.workforce.mturk_study import ask, grids_to_publish, hits_of, published, send_until_quiet, settle, work
 from workforce.models import LedgerEntry, Terms
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,3 +90,30 @@ def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketpla
     page.get_by_role("button", name="Publish for $6.00").click()
     expect(page.get_by_role("alert")).to_contain_text("another than the one you agreed to")
     assert not Terms.objects.exists()
+
+
+def test_workers_are_written_to_and_the_batch_is_closed_without_a_script_on_a_phone(
+    site, marketplace, open_page,  # noqa: F811
+):  # fmt: skip
+    batch = grids_to_publish(2, n_slots=1)
+    [made, _] = published(batch, cap="5")
+    work(marketplace, made)
+    settle()
+    ask()
+    page = open_page(java_script_enabled=False, viewport={"width": 390, "height": 800}, color_scheme="dark")
+    sign_in(page, f"{site}/setup/published/{batch.pk}/")
+    page.get_by_role("link", name="Write to its workers").click()
+    check_fits(page)
+    page.get_by_label("Subject").fill("Thank you")
+    page.get_by_label("Text").fill("The study goes on.")
+    page.get_by_role("button", name="Send it").click()
+    expect(page.get_by_role("status")).to_contain_text("1 worker is being written to")
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("Thank you on its way")
+    page.get_by_role("link", name="Close it").click()
+    check_fits(page)
+    page.get_by_role("button", name="Close it").click()
+    expect(page.get_by_role("region", name="Batch")).to_contain_text("closed")
+    send_until_quiet()
+    page.reload()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("Thank you sent")
+    check_fits(page)

@@ -175,9 +175,11 @@ def test_what_is_over_is_folded_and_what_was_replayed_is_not_counted():
     replayed = make_batch(dataset, marketplace="replay")
     make_hits(7, 3, batch=replayed)
     current = make_batch(dataset)
+    published = make_batch(dataset, marketplace="mturk")
     before, folded = page("/").split("<details")
     assert "2 closed or replayed batches" in folded
     assert f"Batch {current.pk}:" in before
+    assert f"Batch {published.pk}:" in before
     assert f"Batch {closed.pk}:" in folded
     assert f"Batch {replayed.pk}:" in folded
     assert closed.pk in progress_of_batches()

@@ -147,7 +147,12 @@ def _() -> None:
 
 @breaks("only_a_tried_call_has_an_outcome")
 def _() -> None:
-    call_row(state="unsure")
+    call_row(state="unsure", doubtful_at=now())
+
+
+@breaks("what_may_be_carried_out_is_not_withdrawn")
+def _() -> None:
+    call_row(state="withdrawn", doubtful_at=now())
 
 
 @breaks("what_was_read_is_a_submission")

@@ -58,6 +58,7 @@ def send_until_quiet() -> None:
 def ask() -> None:
     """Ask the marketplace for everything, also what was asked for a moment ago."""
     MarketplaceHIT.objects.exclude(polled_at=None).update(polled_at=PAST)
+    MarketplaceHIT.objects.exclude(not_before=None).update(not_before=PAST)
     poll_assignments()
 
 

@@ -1,7 +1,8 @@
 """Any history of browsers and lists of a marketplace against a model of it in plain Python.
 
-Browsers open and send what they like, under any ids; the marketplace lists an assignment once, of one worker, and keeps
-a worker to one assignment of a HIT of its own. Only what it lists with our receipt, or with the answer, may count.
+Browsers open and send what they like, under any ids, in anybody's name; the marketplace lists an assignment once, of
+one worker, and keeps a worker to one assignment of a HIT of its own. Only what it lists with our receipt, or with the
+answer, may count; and what was sent of that, whatever else was sent in the same name.
 """
 
 import os
@@ -10,21 +11,21 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from aggregation.actions import aggregate
 from contains_task.actions import record_votes, take_in_recovered
 from contains_task.models import ContainsVote
 from tests.factories import unique
+from tests.histories import run_histories
 from tests.workforce.assignments_by_hand import make_offered_grid, make_turn, offer
 from workforce.actions import AlreadySubmitted
-from workforce.assignments.actions import AlreadyAnswered, WrongHIT, accept, confirm, orphan_unlisted
+from workforce.assignments.actions import AlreadyAnswered, accept, confirm, orphan_unlisted
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, Slot, Submission
+from workforce.unproven.actions import MOST_UNPROVEN
 
 N_RUNS = 2000 if os.environ.get("SOAK") else 50
 N_SLOTS, N_IMAGES = 2, 2
@@ -46,13 +47,15 @@ class Turns(RuleBasedStateMachine):
     def begin(self, turns):
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
+        self.seen["histories"] += 1
         self.grid, *self.hits = self.offered
         self.images = [cell.image.public_id for cell in self.grid.cells.select_related("image")]
-        self.opened: dict[tuple[int, int], int] = {}
-        self.answers: dict[int, int] = {}  # what is on record, by worker
+        self.opened: set[tuple[int, int, int]] = set()  # with the HIT that the browser told
+        self.answers: dict[tuple[int, int, int], dict[int, dict]] = {}  # by what was ticked: what is handed over
         self.unread: list[int] = []  # workers whose answer was recovered, in the order in which it was
         self.settled: dict[int, str] = {}
         self.listed: dict[int, tuple] = {}
+        self.decided: set[tuple[int, int, int]] = set()  # that were open when they were listed
         for assignment, worker in turns:
             self.open_page(assignment, worker, honest=True)
 
@@ -71,17 +74,19 @@ class Turns(RuleBasedStateMachine):
         taken = {(found[0], hit_of(known)) for known, found in self.listed.items()}
         return assignment not in self.listed and (worker, hit_of(assignment)) not in taken
 
-    def is_honest(self, assignment: int, worker: int) -> bool:
-        """Whether the browser told us what the marketplace knows."""
-        return self.opened.get((assignment, worker)) == hit_of(assignment)
-
     def to_list(self) -> list[tuple[int, int]]:
         """Turns of honest browsers that the marketplace may list yet."""
-        return [turn for turn in sorted(self.opened) if self.is_honest(*turn) and self.may_list(*turn)]
+        honest = [turn[:2] for turn in sorted(self.opened) if turn[2] == hit_of(turn[0])]
+        return [turn for turn in honest if self.may_list(*turn)]
+
+    def sent(self, assignment: int, worker: int) -> dict[int, dict]:
+        return self.answers.get((assignment, worker, hit_of(assignment)), {})
 
     def with_receipt(self) -> list[tuple[int, int]]:
-        stored = self.answers.keys() - set(self.unread)
-        return [turn for turn in self.to_list() if turn[1] in stored]
+        return [turn for turn in self.to_list() if self.sent(*turn)]
+
+    def is_done(self, worker: int) -> bool:
+        return worker in self.settled or worker in self.unread
 
     def settle(self, worker: int) -> str:
         self.settled[worker] = "confirmed" if self.n_free else "surplus"
@@ -89,9 +94,12 @@ class Turns(RuleBasedStateMachine):
 
     # Steps
 
-    def row(self, assignment: int, worker: int) -> Assignment:
+    def row(self, assignment: int, worker: int, hit: int) -> Assignment:
         rows = Assignment.objects.select_related("lease__hit__batch__settings", "lease__hit__grid")
-        return rows.get(external_id=f"3ASG{assignment}", worker__identity__external_id=f"A{worker}")
+        ids = {"external_id": f"3ASG{assignment}", "external_hit_id": self.hits[hit]}
+        found = rows.get(worker__identity__external_id=f"A{worker}", **ids)
+        found.lease.assignment = found
+        return found
 
     def ask(self, assignment: int, worker: int, fields: dict[str, str]) -> str:
         outcome, submission = confirm(
@@ -108,6 +116,7 @@ class Turns(RuleBasedStateMachine):
         self.seen[expected] += 1
         assert self.ask(assignment, worker, fields) == expected
         self.listed[assignment] = (worker, fields, expected)
+        self.decided |= self.opened & {(assignment, worker, hit_of(assignment))}
 
     @rule(assignment=ASSIGNMENTS, worker=WORKERS, honest=st.booleans())
     def open_another_page(self, assignment, worker, honest):
@@ -116,52 +125,58 @@ class Turns(RuleBasedStateMachine):
     def open_page(self, assignment: int, worker: int, honest: bool) -> None:
         hit = hit_of(assignment) if honest else 1 - hit_of(assignment)
         turn = make_turn(self.hits[hit], assignment=f"3ASG{assignment}", worker=f"A{worker}")
-        known = self.opened.get((assignment, worker))
+        known = (assignment, worker, hit) in self.opened
         try:
             found = accept(hit=self.grid.hit, turn=turn)
-        except WrongHIT:
-            assert known not in (None, hit)
         except AlreadyAnswered:
-            assert worker in self.answers
+            assert self.is_done(worker) and not known
         else:
             assert found.lease.slot is None
-            assert known in (None, hit)
-            self.opened[assignment, worker] = hit
+            assert known or not self.is_done(worker)
+            self.opened.add((assignment, worker, hit))
 
     @precondition(lambda self: getattr(self, "opened", None))
     @rule(data=st.data(), n_ticked=ANSWERS)
     def hand_in(self, data, n_ticked):
-        assignment, worker = data.draw(st.sampled_from(sorted(self.opened)))
-        lease = self.row(assignment, worker).lease
+        turn = data.draw(st.sampled_from(sorted(self.opened)))
+        row = self.row(*turn)
         try:
-            stored = record_votes(lease=lease, selected=self.images[:n_ticked], idempotency_key=unique("key"))
+            stored = record_votes(lease=row.lease, selected=self.images[:n_ticked], idempotency_key=unique("key"))
         except AlreadySubmitted:
-            assert worker in self.answers
+            assert turn in self.decided
         else:
-            assert worker not in self.answers
+            assert turn not in self.decided
             assert stored.state == "provisional"
-            self.answers[worker] = n_ticked
+            if stored.pk is None:
+                assert Submission.objects.filter(lease=row.lease, state="provisional").count() == MOST_UNPROVEN
+            else:
+                self.answers.setdefault(turn, {})[n_ticked] = fields_to_hand_over(row, stored.answer)
 
     @precondition(lambda self: hasattr(self, "opened") and self.with_receipt())
     @rule(data=st.data())
     def list_with_our_receipt(self, data):
         assignment, worker = data.draw(st.sampled_from(self.with_receipt()))
-        expected = "repeated" if worker in self.settled else self.settle(worker)
-        self.list_(assignment, worker, fields_to_hand_over(self.row(assignment, worker)), expected)
+        sent = self.sent(assignment, worker)
+        n_ticked = data.draw(st.sampled_from(sorted(sent)))
+        expected = "repeated" if self.is_done(worker) else self.settle(worker)
+        self.list_(assignment, worker, sent[n_ticked], expected)
+        if expected != "repeated":
+            sure = Submission.objects.filter(state__in=["confirmed", "surplus"])
+            assert len(sure.get(worker__identity__external_id=f"A{worker}").answer["selected"]) == n_ticked
 
     @precondition(lambda self: hasattr(self, "opened") and self.to_list())
     @rule(data=st.data(), n_ticked=ANSWERS)
     def list_with_the_answer_alone(self, data, n_ticked):
         assignment, worker = data.draw(st.sampled_from(self.to_list()))
-        fields = encode(copy_of(self.row(assignment, worker).lease, {"selected": self.images[:n_ticked]}))
-        if worker not in self.answers:
-            self.answers[worker] = n_ticked
+        lease = self.row(assignment, worker, hit_of(assignment)).lease
+        fields = encode(copy_of(lease, {"selected": self.images[:n_ticked]}))
+        if self.is_done(worker):
+            expected = "repeated"
+        elif n_ticked in self.sent(assignment, worker):
+            expected = self.settle(worker)
+        else:
             self.unread.append(worker)
             expected = "recovered"
-        elif worker in self.settled or worker in self.unread:
-            expected = "repeated"
-        else:
-            expected = self.settle(worker) if self.answers[worker] == n_ticked else "unreadable"
         self.list_(assignment, worker, fields, expected)
 
     @rule(assignment=ASSIGNMENTS, worker=WORKERS, stolen=st.booleans())
@@ -170,9 +185,7 @@ class Turns(RuleBasedStateMachine):
             return  # or it would leave nothing for the others to list
         others = [fields for other, fields, _ in self.listed.values() if other != worker and stolen]
         receipts = [fields["receipt"] for fields in others if "receipt" in fields]
-        dishonest = (assignment, worker) in self.opened and not self.is_honest(assignment, worker)
-        is_done = worker in self.settled or worker in self.unread
-        expected = "repeated" if is_done and not dishonest else "unreadable"
+        expected = "repeated" if self.is_done(worker) else "unreadable"
         fields = {"receipt": (receipts or ["0" * 64])[0], "selected": "none", "lease": "no lease"}
         self.list_(assignment, worker, fields, expected)
 
@@ -181,7 +194,7 @@ class Turns(RuleBasedStateMachine):
     def list_again(self, data):
         assignment = data.draw(st.sampled_from(sorted(self.listed)))
         worker, fields, outcome = self.listed[assignment]
-        if (assignment, worker) in self.opened:
+        if (assignment, worker, hit_of(assignment)) in self.decided:
             assert self.ask(assignment, worker, fields) == outcome
 
     @rule()
@@ -207,7 +220,8 @@ class Turns(RuleBasedStateMachine):
         if not hasattr(self, "settled"):
             return
         rows = Submission.objects.values_list("worker__identity__external_id", "state")
-        assert {worker for worker, _ in rows} == {f"A{worker}" for worker in self.answers}
+        asked = {turn[1] for turn in self.answers} | self.settled.keys() | set(self.unread)
+        assert {worker for worker, _ in rows} == {f"A{worker}" for worker in asked}
         done = {worker: state for worker, state in rows if state in ("confirmed", "surplus")}
         assert done == {f"A{worker}": state for worker, state in self.settled.items()}
         assert Slot.objects.filter(state="filled").count() == N_SLOTS - self.n_free
@@ -215,21 +229,11 @@ class Turns(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_no_history_makes_an_unproven_answer_count_or_a_proven_one_be_lost():
+def test_no_history_makes_an_unproven_answer_count_or_a_proven_one_be_lost(capsys):
     grid, first = make_offered_grid(n_images=N_IMAGES, n_slots=N_SLOTS)
     Turns.offered = (grid, first, offer(grid.hit))
-    run_machine(
-        Turns,
-        settings=settings(
-            max_examples=N_RUNS,
-            stateful_step_count=30,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-            # Finding the shortest history takes minutes: the one that was met says enough.
-            phases=[Phase.explicit, Phase.generate],
-        ),
-    )
+    run_histories(Turns, N_RUNS, capsys)
+    assert Turns.seen["histories"] >= N_RUNS
     # The histories went everywhere; of few that are drawn at random, some ends may have been met by none.
     not_met = {"confirmed", "surplus", "recovered", "repeated", "unreadable"} - Turns.seen.keys()
     assert len(not_met) <= (0 if N_RUNS >= 2_000 else 2), Turns.seen

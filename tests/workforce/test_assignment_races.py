@@ -1,6 +1,7 @@
 """Turns of a marketplace opened, handed in and listed at the same moment."""
 
 import json
+import os
 from collections import Counter
 from functools import partial
 
@@ -20,6 +21,7 @@ from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, Slot, Submission, Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
+SOAK = bool(os.environ.get("SOAK"))
 
 
 def hand_in(assignment: Assignment) -> Submission:
@@ -47,7 +49,7 @@ def test_an_address_opened_many_times_at_once_is_one_assignment_of_one_worker():
 
 def test_an_answer_that_a_frame_sends_three_times_at_once_is_stored_once_and_answered_equally():
     """T6, on the marketplace's path and over HTTP; the double click is in tests/browser/test_frame.py."""
-    for _ in range(5):
+    for _ in range(100 if SOAK else 5):
         grid, external_hit_id = make_offered_grid()
         turn = make_turn(external_hit_id)
         ids = {"assignmentId": turn.assignment_id, "hitId": turn.hit_id, "workerId": turn.worker_id}

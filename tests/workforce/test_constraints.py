@@ -32,7 +32,18 @@ from tests.factories import (
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid
 from tests.workforce.marketplace_breakers import BREAKERS as MARKETPLACE_BREAKERS
 from workforce.actions import exclude_submission, submit
-from workforce.models import HIT, Assignment, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
+from workforce.models import (
+    HIT,
+    Assignment,
+    Batch,
+    Exclusion,
+    Lease,
+    Report,
+    Slot,
+    Submission,
+    Worker,
+    WorkerIdentity,
+)
 
 ROOMS = ("catalog", "workforce", "contains_task", "classify_task", "candidates", "annotation_site")
 BREAKERS: dict[str, Callable[[], object]] = dict(MARKETPLACE_BREAKERS)
@@ -215,7 +226,7 @@ def _() -> None:
     Lease.objects.filter(pk=make_lease(make_hits()[0].batch).pk).update(state="expired")
 
 
-@breaks("assignment_once_per_worker")
+@breaks("assignment_once_per_worker_and_hit_there")
 def _() -> None:
     twice(make_assignment(*on_the_marketplace()))
 
@@ -244,9 +255,39 @@ def _() -> None:
     twice(stored)
 
 
+@breaks("one_submission_per_lease")
+def _() -> None:
+    stored = submission_of(make_lease(make_hits(1, 1)[0].batch), slot=None, state="orphaned")
+    stored.worker, stored.idempotency_key = make_worker(), unique("key")
+    twice(stored)
+
+
+@breaks("what_waits_for_proof_names_its_assignment")
+def _() -> None:
+    submission_of(make_lease(make_hits()[0].batch), slot=None, state="provisional").save()
+
+
+@breaks("under_an_assignment_there_is_a_lease")
+def _() -> None:
+    assignment = make_assignment(*on_the_marketplace())
+    submission_of(assignment.lease, lease=None).save()
+
+
 @breaks("a_submission_is_confirmed_iff_it_fills_a_slot")
 def _() -> None:
     submission_of(make_lease(make_hits()[0].batch), state="surplus").save()
+
+
+@breaks("reported_once_per_lease_and_kind")
+def _() -> None:
+    lease = make_lease(make_hits()[0].batch)
+    for _ in range(2):
+        Report.objects.create(lease=lease, kind="other")
+
+
+@breaks("report_kind_is_known")
+def _() -> None:
+    Report.objects.create(lease=make_lease(make_hits()[0].batch), kind="joy")
 
 
 @breaks("submission_state_is_known")
@@ -400,6 +441,11 @@ def _() -> None:
     settings_row(images_per_grid=8, positive_controls=5, negative_controls=3).save()
 
 
+@breaks("settings_wage_is_above_0_and_at_most_1000")
+def _() -> None:
+    settings_row(target_wage="0.00").save()
+
+
 @breaks("settings_negatives_are_known")
 def _() -> None:
     settings_row(negatives_from="chance").save()
@@ -518,12 +564,22 @@ def test_no_named_constraint_goes_unbroken():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("column", ["slot", "lease"])
-def test_no_two_submissions_share_a_slot_or_a_lease(column):
+def test_no_two_submissions_share_a_slot():
     first = submission_of(make_lease(make_hits(1, 1)[0].batch))
-    changed = {"slot": first.slot} if column == "slot" else {"lease": first.lease}
-    with pytest.raises(IntegrityError, match=f"{column}_id"), transaction.atomic():
-        submission_of(make_lease(make_hits(1, 1)[0].batch), **changed).save()
+    with pytest.raises(IntegrityError, match="slot_id"), transaction.atomic():
+        submission_of(make_lease(make_hits(1, 1)[0].batch), slot=first.slot).save()
+
+
+@pytest.mark.django_db
+def test_of_many_answers_that_wait_for_proof_one_is_proven():
+    assignment = make_assignment(*on_the_marketplace())
+    first, second = (submission_of(assignment.lease) for _ in range(2))
+    slots = assignment.lease.hit.slots.order_by("number")
+    first.slot, first.state = slots[0], "confirmed"
+    first.save()
+    second.slot, second.state = slots[1], "confirmed"
+    with pytest.raises(IntegrityError, match="one_submission_per_worker_and_hit"), transaction.atomic():
+        second.save()
 
 
 @pytest.mark.django_db

@@ -65,6 +65,8 @@ def test_a_preview_counts_every_answer_once_and_never_crosses_the_cliff(wanted, 
 def test_masters_cost_more():
     assert asks_for_masters([{"QualificationTypeId": "2F1QJWKUDD8XADTFD2Q0G6UTO95ALH"}])
     assert not asks_for_masters([{"QualificationTypeId": "000000000000000000L0"}])
+    not_them = {"QualificationTypeId": "2F1QJWKUDD8XADTFD2Q0G6UTO95ALH", "Comparator": "DoesNotExist"}
+    assert not asks_for_masters([not_them])
     assert preview([1], Decimal("1.00"), masters=True).fees == Decimal("0.25")
 
 

@@ -25,6 +25,7 @@ from tests.workforce.mturk_study import (
     settle,
     work,
 )
+from workforce.keeping_out.actions import block_softly
 from workforce.marketplaces import mturk
 from workforce.models import (
     Call,
@@ -37,7 +38,7 @@ from workforce.models import (
     Terms,
     Worker,
 )
-from workforce.offers.actions import CannotPublish, OverCap, advance, block_softly, move_end
+from workforce.offers.actions import CannotPublish, OverCap, advance, move_end, raise_cap
 from workforce.offers.publishing import NoKeys
 from workforce.outbox.actions import claim_call, decide
 from workforce.outbox.sending import send, send_waiting
@@ -267,7 +268,11 @@ def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
         ({"lifetime_seconds": 31_536_001}, "time for the batch"),
         ({"auto_approval_seconds": 3 * 86_400 + 1}, "three days at the latest"),
         ({"review_seconds": 3 * 86_400}, "three days at the latest"),
-        ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes 9 requirements"),
+        ({"cap": "0.09"}, r"spending cap, \$0.09, is less than one reward, \$0.10"),
+        ({"reward": "0.105"}, r"reward is \$0.105; a whole number of cents"),
+        ({"reward": "0"}, r"reward is \$0; a whole number of cents"),
+        ({"cap": "1e11"}, r"spending cap is \$1E\+11; a whole number of cents"),
+        ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes 8 requirements"),
     ],
 )
 def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is_kept(marketplace, changed, message):
@@ -276,6 +281,16 @@ def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is
         publish(batch, **changed)
     assert not Terms.objects.exists()
     assert not Call.objects.exists()
+
+
+def test_a_cap_is_never_set_below_what_is_spent_or_promised(marketplace):
+    terms = publish(grids_to_publish(2), cap="1.00")
+    for cap, words in (("0.47", r"\$0.48 are spent or promised"), ("0.05", "less than one reward"), ("0.485", "cents")):
+        with pytest.raises(CannotPublish, match=words):
+            raise_cap(terms=terms, spending_cap=Decimal(cap))
+    terms.refresh_from_db()
+    assert terms.spending_cap == Decimal("1.00")
+    raise_cap(terms=terms, spending_cap=Decimal("0.48"))
 
 
 def test_what_the_marketplace_does_not_know_yet_is_tried_again_for_half_an_hour(marketplace):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from catalog.reads import now
+from tests.factories import worker_client
 from tests.workforce.marketplaces import ROOT, answer_in_frame
 from tests.workforce.mturk_study import (
     ask,
@@ -84,7 +85,8 @@ def until(reached, most: int = 30) -> None:
 
 def test_a_marketplace_that_is_away_stops_nobody_from_working_and_gets_everything_afterwards(marketplace):
     """T9: for ten minutes with SOAK=1. The tasks run as beat runs them, and nobody hurries a call that waits."""
-    terms = publish(grids_to_publish(N_AT_WORK + 1, n_slots=1))
+    # The marketplace ends work that takes longer than it gives, whether it can be reached or not.
+    terms = publish(grids_to_publish(N_AT_WORK + 1, n_slots=1), assignment_seconds=3600)
     send_until_quiet()
     done, *unfinished = [begin_work(marketplace, made) for made in hits_of(terms)]
     hand_over(marketplace, done[2], answer_of(done))
@@ -125,6 +127,10 @@ def work_during_an_outage(turns: list) -> list[dict[str, str]]:
     fields = []
     for turn in turns:
         fields.append(answer_of(turn))
+        # Whom the marketplace did not answer reloads the page, and is offered to hand over once more.
+        again = worker_client().get(page_of(turn[0], turn[2], turn[1]))
+        assert again.status_code == 200
+        assert fields[-1]["receipt"] in again.content.decode()
         until_next = time.monotonic() + OUTAGE_SECONDS / len(turns)
         while time.monotonic() < until_next:
             begin = time.monotonic()
@@ -185,7 +191,8 @@ def send_until(op: str) -> None:
 
 def a_day_passes(marketplace) -> None:
     marketplace.later(24 * 3600 + 60)
-    Call.objects.filter(state="unsure").update(first_tried_at=now() - timedelta(hours=24, minutes=1))
+    before = now() - timedelta(hours=24, minutes=1)
+    Call.objects.filter(state="unsure").update(first_tried_at=before, doubtful_at=before)
 
 
 def test_a_worker_without_an_answer_after_a_lost_approval_is_still_paid_once(marketplace):

@@ -5,18 +5,25 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from catalog.reads import now
+from tests.factories import make_batch
 from tests.threads import in_threads
 from tests.workforce.marketplace_breakers import entry
 from workforce.models import Call, LedgerEntry, RateLimit
 from workforce.outbox.actions import (
     claim_call,
+    claim_calls,
     complete,
+    complete_all,
     decide,
+    decide_later,
     give_up,
     is_due,
+    must_be_looked_up,
     put_off,
+    put_off_due,
     renew_token,
     take_turn,
     token_is_forgotten,
@@ -74,6 +81,47 @@ def test_what_may_have_been_carried_out_is_sent_before_what_was_never_tried():
     assert claim_call().pk == first.pk
 
 
+def test_what_was_decided_first_is_sent_first_however_often_it_was_put_off():
+    """A HIT whose creation was throttled must not wait behind the pay for all the others."""
+    creation = decided("hit:1", "CreateHITWithHITType")
+    put_off(call=claim_call(), error="Rate exceeded", unsure=False, seconds=0)
+    for number in range(3):
+        decided(f"approve:{number}", "ApproveAssignment")
+    Call.objects.exclude(pk=creation.pk).update(next_try=now() - timedelta(minutes=5))
+    assert claim_call().pk == creation.pk
+
+
+def test_several_calls_are_claimed_at_once_each_as_if_alone():
+    first, second = decided("bonus:1"), decided("bonus:2")
+    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    decided("bonus:3")
+    claimed = claim_calls(most=2)
+    assert [(call.pk, call.was_unsure, call.attempts) for call in claimed] == [
+        (first.pk, True, 2), (second.pk, False, 1)
+    ]  # fmt: skip
+    assert [call.purpose for call in claim_calls(most=5)] == ["bonus:3"]
+    assert claim_calls(most=5) == []
+
+
+def test_of_calls_that_are_completed_together_those_done_before_are_left_out():
+    first, second = decided("bonus:1"), decided("bonus:2")
+    calls = claim_calls(most=2)
+    complete(call=calls[0])
+    assert [call.pk for call in complete_all(calls=calls)] == [second.pk]
+    assert set(Call.objects.values_list("pk", "state")) == {(first.pk, "done"), (second.pk, "done")}
+
+
+def test_a_call_that_is_decided_for_later_is_the_one_call_of_its_purpose():
+    batch = make_batch()
+    at = now() + timedelta(hours=1)
+    for when in (at, None):
+        decide_later(op="ApproveAssignment", purpose="approve:1", payload={}, batch=batch, at=when)
+    assert Call.objects.get().next_try == at
+    assert claim_call() is None
+    decide_later(op="ApproveAssignment", purpose="approve:2", payload={}, batch=batch)
+    assert claim_call().purpose == "approve:2"
+
+
 def test_pauses_between_tries_grow_and_stay_below_a_limit():
     decided()
     pauses = []
@@ -81,7 +129,7 @@ def test_pauses_between_tries_grow_and_stay_below_a_limit():
         Call.objects.update(next_try=now())
         put_off(call=claim_call(), error="", unsure=True)
         pauses.append((Call.objects.get().next_try - now()).total_seconds())
-    assert [round(pause) for pause in pauses] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert [round(pause) for pause in pauses] == [1, 2, 4, 8, 16, 30, 30, 30, 30]
 
 
 def test_a_call_is_completed_once_however_often_that_is_noted():
@@ -119,6 +167,44 @@ def test_what_was_refused_can_be_sent_again_under_a_new_token_and_what_was_withd
     assert claim_call() is None
 
 
+def test_what_may_have_been_carried_out_keeps_its_token_through_a_refusal_and_is_never_withdrawn():
+    call = decided("bonus:1")
+    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    give_up(call=claim_call(), error="InvalidParameterValue")
+    assert not withdraw(purpose="bonus:1", reason="A person decided otherwise.")
+    assert try_failed_again() == 1
+    again = claim_call()
+    assert (again.was_unsure, again.unique_token) == (True, call.unique_token)
+
+
+def test_a_letter_that_may_have_been_sent_is_not_sent_again():
+    decided("notify:1", "NotifyWorkers")
+    give_up(call=claim_call(), error="The answer was lost.", unsure=True)
+    assert try_failed_again() == 0
+    assert Call.objects.get().state == "failed"
+
+
+def test_a_try_that_was_surely_not_carried_out_does_not_let_the_token_grow_old():
+    decided()
+    put_off(call=claim_call(), error="Rate exceeded", unsure=False, seconds=0)
+    stored = Call.objects.get()
+    assert (stored.first_tried_at, stored.doubtful_at) == (None, None)
+    Call.objects.update(created_at=now() - timedelta(hours=30))
+    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    assert not must_be_looked_up(claim_call())
+
+
+def test_a_throttled_repetition_leaves_the_doubt_about_the_try_before_as_it_was():
+    decided()
+    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    before = Call.objects.get()
+    put_off(call=claim_call(), error="Rate exceeded", unsure=False, seconds=0)
+    after = Call.objects.get()
+    assert (after.state, after.first_tried_at, after.doubtful_at) == (
+        "unsure", before.first_tried_at, before.doubtful_at,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("state", ["unsure", "done"])
 def test_what_was_sent_or_may_have_been_is_not_withdrawn(state):
     decided("bonus:1")
@@ -145,6 +231,11 @@ def test_calls_beyond_the_rate_wait_for_their_turn_one_after_the_other():
     waits = [take_turn(name="test", per_second=4) for _ in range(8)]
     assert waits[:4] == [0, 0, 0, 0]
     assert waits[4:] == pytest.approx([0.25, 0.5, 0.75, 1.0], abs=0.2)
+
+
+def test_turns_for_several_calls_are_as_many_single_turns():
+    assert take_turn(name="test", per_second=4, n_calls=4) == 0
+    assert take_turn(name="test", per_second=4, n_calls=4) == pytest.approx(1.0, abs=0.2)
 
 
 def test_a_quiet_time_is_not_saved_up():
@@ -179,6 +270,16 @@ def test_what_is_done_every_so_often_is_due_once_in_that_time():
     assert is_due(name="counters", every_seconds=60)
     assert not is_due(name="counters", every_seconds=60)
     RateLimit.objects.update(filled_at=now() - timedelta(seconds=61))
+    assert is_due(name="counters", every_seconds=60)
+
+
+def test_what_took_long_is_due_later():
+    assert is_due(name="counters", every_seconds=60)
+    put_off_due(name="counters", seconds=-10)
+    put_off_due(name="counters", seconds=30)
+    RateLimit.objects.update(filled_at=F("filled_at") - timedelta(seconds=61))
+    assert not is_due(name="counters", every_seconds=60)
+    RateLimit.objects.update(filled_at=F("filled_at") - timedelta(seconds=30))
     assert is_due(name="counters", every_seconds=60)
 
 

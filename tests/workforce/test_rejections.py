@@ -19,6 +19,7 @@ from tests.workforce.mturk_study import (
     work,
 )
 from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Slot, Submission, Terms
+from workforce.outbox.actions import claim_call
 from workforce.pay.actions import CannotReject, override_rejection, reject
 
 pytestmark = pytest.mark.django_db
@@ -69,8 +70,12 @@ def test_a_script_that_rejects_a_tenth_of_a_batch_is_stopped_at_the_cap():
     assert Rejection.objects.count() == Call.objects.filter(op="RejectAssignment").count() == allowed
     assert len(refused) == N_HANDED_IN // 10 - allowed
     assert all("over the limit of 2 %" in message for message in refused)
-    audit = Rejection.objects.values_list("decided_by", "seconded_by", "reason").distinct()
-    assert list(audit) == [(first.pk, second.pk, "All cells were left empty.")]
+    audit = Rejection.objects.order_by("pk").values_list("listed", "decided_by", "seconded_by", "reason")
+    decided = (first.pk, second.pk, "All cells were left empty.")
+    assert list(audit) == [(one.pk, *decided) for one in listed[:allowed]]
+    # Whoever was not rejected is paid: their approvals wait to be sent as before.
+    waiting = Call.objects.filter(op="ApproveAssignment", state="waiting")
+    assert waiting.count() == N_HANDED_IN - allowed
 
 
 def test_from_the_sixth_rejection_of_a_batch_on_a_second_person_has_to_agree():
@@ -99,7 +104,7 @@ def test_in_a_small_batch_nothing_is_rejected_and_the_message_says_what_to_do_in
 
 def test_what_is_just_being_approved_is_not_rejected():
     listed = listed_assignments(50)
-    Call.objects.filter(purpose=f"approve:{listed[0].pk}").update(state="unsure", attempts=1, first_tried_at=now())
+    assert claim_call().purpose == f"approve:{listed[0].pk}"
     with pytest.raises(CannotReject, match="just being approved"):
         reject(listed=listed[0], reason="It is empty.", decided_by=researcher())
     assert not Rejection.objects.exists()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 CENT = Decimal("0.01")
 FEE = Decimal("0.20")
@@ -40,6 +40,21 @@ def fee_of(amount: Decimal, n_assignments: int = 1, *, masters: bool = False) ->
     return max(CENT, (amount * share).quantize(CENT, ROUND_HALF_UP))
 
 
+def in_cents(amount: Decimal) -> Decimal | None:
+    """A sum of money in its one spelling; None for what is not a whole number of cents, or less than one.
+
+    >>> str(in_cents(Decimal("1E+1"))), str(in_cents(Decimal("0.100")))
+    ('10.00', '0.10')
+    >>> [in_cents(Decimal(text)) for text in ("0.105", "0", "NaN", "1E+40")]
+    [None, None, None, None]
+    """
+    try:
+        exact = amount.quantize(CENT)
+        return exact if amount == exact and exact >= CENT else None
+    except InvalidOperation:
+        return None
+
+
 def divided(n_wanted: int, most: int = MANY - 1) -> list[int]:
     """So many answers as HITs of at most `most` assignments each, as even as can be.
 
@@ -69,4 +84,7 @@ def preview(wanted: Iterable[int], reward: Decimal, *, masters: bool = False) ->
 
 
 def asks_for_masters(requirements: Iterable[dict]) -> bool:
-    return any(requirement.get("QualificationTypeId") in MASTERS for requirement in requirements)
+    return any(
+        requirement.get("QualificationTypeId") in MASTERS and requirement.get("Comparator") != "DoesNotExist"
+        for requirement in requirements
+    )

@@ -31,15 +31,28 @@ PAGE = 100
 REGION = "us-east-1"
 BUCKET = "mturk"
 CONNECT_SECONDS, READ_SECONDS = 5, 15
-# What changes something is tried once at a time: the outbox repeats it, and knows that it does. So are the lists of
-# what was handed in, which are asked for again anyway. Nobody else repeats the other questions.
+# Where somebody waits for a page.
+QUICK_SECONDS = 2
+# What changes something is tried once at a time: the outbox repeats it, and knows that it does. So is what was handed
+# in and what became of it, which is asked for again anyway. Nobody else repeats the other questions.
 TRIES_OF_READS = 3
-READS, ASKED_AGAIN = ("Get", "List"), "ListAssignmentsForHIT"
+READS, ASKED_AGAIN = ("Get", "List"), ("ListAssignmentsForHIT", "GetAssignment")
 # As messages end: the time, in sandboxes with a blank and an s.
 STAMP = re.compile(r"\s*\(\d{10,}( s)?\)$")
 # Of a worker. Messages may quote it, logs and tables of ours must not.
 WORKER_ID = re.compile(r"\bA[A-Z0-9]{10,}\b")
 NAMED_HIT = re.compile(r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20,64}\b")
+# Who answers otherwise has not looked at what was asked: the keys, the clock or the way there are wrong. That passes.
+ABOUT_THE_CALL = {
+    "RequestError",
+    "ParameterValidationError",
+    "ValidationException",
+    "SerializationException",
+    "UnknownOperationException",
+}
+ABOUT_US = {"BadCredentialSupplied", "NotAuthorized", "BadClaimsSupplied"}
+# A request that took too long, and too many of them.
+TRY_LATER = (408, 429)
 NOT_YET = ("status of: null", "does not exist")
 
 
@@ -68,6 +81,10 @@ class Unreachable(EndpointError):
     """No connection came about; the call was not carried out."""
 
 
+class TurnedAway(Unreachable):
+    """Somebody answered who did not look at the call: it is not signed as they want it, or they stand in between."""
+
+
 class Ambiguous(EndpointError):
     """The answer was lost, or says that something broke: the call may have been carried out or not."""
 
@@ -86,10 +103,18 @@ class Handed:
 
 
 def call(op: str, **parameters: Any) -> dict[str, Any]:
-    """Carry out an operation. Raises Refused, Throttled, Unreachable or Ambiguous; no message names a worker."""
+    """Carry out an operation. Raises Refused, Throttled, Unreachable (or TurnedAway) or Ambiguous; no message names a
+    worker."""
+    tries = TRIES_OF_READS if op.startswith(READS) and op not in ASKED_AGAIN else 1
+    if tries == 1:
+        wait_for_turn()
+    return ask(op, parameters, tries)
+
+
+def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, quick: bool = False) -> dict[str, Any]:
+    """As `call`. Once, and by somebody whose turn it is, no database is asked: threads may do it."""
     try:
-        tries = TRIES_OF_READS if op.startswith(READS) and op != ASKED_AGAIN else 1
-        return getattr(client(tries), xform_name(op))(**parameters)
+        return getattr(client(tries, quick), xform_name(op))(**parameters)
     except ClientError as error:
         raise _of_client_error(error) from None
     except (EndpointConnectionError, ConnectTimeoutError) as error:
@@ -104,11 +129,13 @@ def _of_client_error(error: ClientError) -> EndpointError:
     kind = error.response["Error"]["Code"]
     message = scrubbed(STAMP.sub("", error.response["Error"].get("Message", "")))
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if "Throttl" in kind or "TooManyRequests" in kind or "Rate exceeded" in message:
+    code = error.response.get("TurkErrorCode", "").removeprefix("AWS.").removeprefix("MechanicalTurk.")
+    if "Throttl" in kind or "TooManyRequests" in kind or "Rate exceeded" in message or status in TRY_LATER:
         return Throttled(message)
     if status >= 500 or kind == "ServiceFault":
         return Ambiguous(f"{kind}: {message}")
-    code = error.response.get("TurkErrorCode", "").removeprefix("AWS.").removeprefix("MechanicalTurk.")
+    if kind not in ABOUT_THE_CALL or code in ABOUT_US:
+        return TurnedAway(f"{code or kind}: {message}")
     return Refused(code or kind, message)
 
 
@@ -189,6 +216,15 @@ def balance() -> Decimal:
     return Decimal(call("GetAccountBalance")["AvailableBalance"])
 
 
+def balance_soon() -> Decimal:
+    """For a page that somebody waits for: one try of a few seconds, or not at all."""
+    seconds = take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"])
+    if seconds > QUICK_SECONDS:
+        raise Throttled("Many other calls wait for their turn.")
+    time.sleep(seconds)
+    return Decimal(ask("GetAccountBalance", {}, quick=True)["AvailableBalance"])
+
+
 def named_hit(message: str) -> str | None:
     """The id of a HIT in the words of HitAlreadyExists."""
     found = NAMED_HIT.search(message)
@@ -196,7 +232,7 @@ def named_hit(message: str) -> str | None:
 
 
 @lru_cache
-def client(tries: int) -> Any:
+def client(tries: int, quick: bool = False) -> Any:
     """One per process. The address comes from the settings alone: whoever chose it could send us anywhere."""
     made = boto3.session.Session().client(
         "mturk",
@@ -206,14 +242,20 @@ def client(tries: int) -> Any:
         aws_secret_access_key=settings.MTURK["secret_access_key"],
         config=Config(
             retries={"mode": settings.MTURK["retry_mode"], "total_max_attempts": tries},
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            connect_timeout=QUICK_SECONDS if quick else CONNECT_SECONDS,
+            read_timeout=QUICK_SECONDS if quick else READ_SECONDS,
         ),
     )
-    # Before every try, also those that botocore adds by itself.
-    made.meta.events.register("before-send.mturk", _wait)
+    if tries > 1:
+        # Before every try, also those that botocore adds by itself.
+        made.meta.events.register("before-send.mturk", _wait)
     return made
 
 
 def _wait(**event: Any) -> None:
-    time.sleep(take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"]))
+    wait_for_turn()
+
+
+def wait_for_turn(n_calls: int = 1) -> None:
+    """Wait until so many calls may be made."""
+    time.sleep(take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"], n_calls=n_calls))

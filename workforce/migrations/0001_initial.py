@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
                 ('submitted_at', models.DateTimeField()),
                 ('aggregated_at', models.DateTimeField(null=True)),
                 ('hit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='workforce.hit')),
-                ('lease', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='submission', to='workforce.lease')),
+                ('lease', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='workforce.lease')),
                 ('settings', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.settingsversion')),
                 ('slot', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='submission', to='workforce.slot')),
                 ('worker', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='workforce.worker')),
@@ -150,10 +150,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='submission',
             index=models.Index(condition=models.Q(('aggregated_at', None)), fields=['id'], name='submissions_to_aggregate'),
-        ),
-        migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(fields=('worker', 'hit'), name='one_submission_per_worker_and_hit'),
         ),
         migrations.AddConstraint(
             model_name='submission',

@@ -40,6 +40,10 @@ class Migration(migrations.Migration):
             index=models.Index(condition=models.Q(('state', 'active'), ('takes_slot', False)), fields=['hit'], name='slotless_leases_of_a_hit'),
         ),
         migrations.AddIndex(
+            model_name='lease',
+            index=models.Index(condition=models.Q(('state', 'active'), ('takes_slot', False)), fields=['worker'], name='slotless_leases_of_a_worker'),
+        ),
+        migrations.AddIndex(
             model_name='submission',
             index=models.Index(condition=models.Q(('state', 'provisional')), fields=['hit'], name='provisional_submissions'),
         ),
@@ -63,7 +67,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='assignment',
-            constraint=models.UniqueConstraint(fields=('external_id', 'worker'), name='assignment_once_per_worker'),
+            constraint=models.UniqueConstraint(fields=('external_id', 'worker', 'external_hit_id'), name='assignment_once_per_worker_and_hit_there'),
         ),
         migrations.AddConstraint(
             model_name='assignment',
@@ -72,5 +76,30 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='assignment',
             constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['', 'confirmed', 'surplus', 'recovered', 'repeated', 'unreadable', 'orphaned'])), name='assignment_outcome_is_known'),
+        ),
+        migrations.AddField(
+            model_name='submission',
+            name='assignment',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='workforce.assignment'),
+        ),
+        migrations.AddIndex(
+            model_name='submission',
+            index=models.Index(condition=models.Q(('assignment__isnull', False)), fields=['lease'], name='submissions_of_assignments'),
+        ),
+        migrations.AddConstraint(
+            model_name='submission',
+            constraint=models.UniqueConstraint(condition=models.Q(('assignment', None), ('state__in', ['confirmed', 'surplus']), _connector='OR'), fields=('worker', 'hit'), name='one_submission_per_worker_and_hit'),
+        ),
+        migrations.AddConstraint(
+            model_name='submission',
+            constraint=models.UniqueConstraint(condition=models.Q(('assignment', None)), fields=('lease',), name='one_submission_per_lease'),
+        ),
+        migrations.AddConstraint(
+            model_name='submission',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'provisional'), _negated=True), ('assignment__isnull', False), _connector='OR'), name='what_waits_for_proof_names_its_assignment'),
+        ),
+        migrations.AddConstraint(
+            model_name='submission',
+            constraint=models.CheckConstraint(condition=models.Q(('assignment', None), ('lease__isnull', False), _connector='OR'), name='under_an_assignment_there_is_a_lease'),
         ),
     ]

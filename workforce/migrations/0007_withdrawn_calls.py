@@ -23,4 +23,8 @@ class Migration(migrations.Migration):
             model_name='call',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'unsure', 'done', 'failed', 'withdrawn'])), name='call_state_is_known'),
         ),
+        migrations.AddConstraint(
+            model_name='call',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['done', 'failed']), models.Q(('doubtful_at__isnull', False), ('state', 'unsure')), models.Q(('doubtful_at', None), ('state__in', ['waiting', 'withdrawn'])), models.Q(('op', 'UpdateExpirationForHIT'), ('state', 'withdrawn')), _connector='OR'), name='what_may_be_carried_out_is_not_withdrawn'),
+        ),
     ]

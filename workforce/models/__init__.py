@@ -4,6 +4,7 @@ from workforce.models.answers import Assignment, Exclusion, Lease, Submission
 from workforce.models.money import LedgerEntry, ListedAssignment, Rejection
 from workforce.models.people_and_work import HIT, Batch, Slot, Worker, WorkerIdentity
 from workforce.models.publishing import Call, MarketplaceHIT, Qualification, RateLimit, Terms
+from workforce.models.telling import Introduction, Report
 
 __all__ = [
     "HIT",
@@ -11,6 +12,7 @@ __all__ = [
     "Batch",
     "Call",
     "Exclusion",
+    "Introduction",
     "Lease",
     "LedgerEntry",
     "ListedAssignment",
@@ -18,6 +20,7 @@ __all__ = [
     "Qualification",
     "RateLimit",
     "Rejection",
+    "Report",
     "Slot",
     "Submission",
     "Terms",

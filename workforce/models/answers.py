@@ -56,6 +56,9 @@ class Lease(models.Model):
             models.Index(
                 fields=["hit"], condition=Q(state="active", takes_slot=False), name="slotless_leases_of_a_hit"
             ),
+            models.Index(
+                fields=["worker"], condition=Q(state="active", takes_slot=False), name="slotless_leases_of_a_worker"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -66,7 +69,8 @@ class Assignment(models.Model):
     """What a marketplace calls one person's turn at one of its HITs, as a browser told us: proof of nothing.
 
     A marketplace gives the id of a returned assignment to the next worker, so it names a turn together with the
-    worker only. `outcome` stays empty until the marketplace lists the assignment, or nobody waits for that any more.
+    worker only; and whoever tells us both with another HIT than the marketplace's makes a row of its own, which is in
+    nobody's way. `outcome` stays empty until the marketplace lists the assignment, or nobody waits for that any more.
     """
 
     class Outcome(models.TextChoices):
@@ -86,7 +90,9 @@ class Assignment(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["external_id", "worker"], name="assignment_once_per_worker"),
+            models.UniqueConstraint(
+                fields=["external_id", "worker", "external_hit_id"], name="assignment_once_per_worker_and_hit_there"
+            ),
             models.CheckConstraint(condition=~Q(external_id=""), name="assignment_has_an_id"),
             models.CheckConstraint(
                 condition=Q(
@@ -99,11 +105,18 @@ class Assignment(models.Model):
     def __str__(self) -> str:
         return f"assignment of {self.lease}"
 
+    @property
+    def is_waited_for(self) -> bool:
+        """The marketplace has not listed it, so that an answer to it may still be sent and handed over."""
+        return self.outcome in ("", self.Outcome.ORPHANED)
+
 
 class Submission(models.Model):
     """What a person sent, raw. Its id is the order of submission; ties in the aggregation go by it.
 
-    A replayed submission has no lease: it was handed out elsewhere.
+    A replayed submission has no lease: it was handed out elsewhere. What came from a marketplace's frame belongs to the
+    assignment that it was sent under: whoever knows a worker's id can write in that worker's name, so there may be
+    several that wait for proof. At most one of them is ever proven.
     """
 
     class State(models.TextChoices):
@@ -114,7 +127,12 @@ class Submission(models.Model):
 
     hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="submissions")
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="submissions")
-    lease = models.OneToOneField(Lease, on_delete=models.PROTECT, null=True, related_name="submission")
+    lease = models.ForeignKey(
+        Lease, on_delete=models.PROTECT, null=True, related_name="submissions", db_index=False
+    )
+    assignment = models.ForeignKey(
+        Assignment, on_delete=models.PROTECT, null=True, related_name="submissions", db_index=False
+    )
     slot = models.OneToOneField(Slot, on_delete=models.PROTECT, null=True, related_name="submission")
     settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(max_length=12, choices=State)
@@ -126,7 +144,19 @@ class Submission(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["worker", "hit"], name="one_submission_per_worker_and_hit"),
+            models.UniqueConstraint(
+                fields=["worker", "hit"],
+                condition=Q(assignment=None) | Q(state__in=["confirmed", "surplus"]),
+                name="one_submission_per_worker_and_hit",
+            ),
+            models.UniqueConstraint(fields=["lease"], condition=Q(assignment=None), name="one_submission_per_lease"),
+            models.CheckConstraint(
+                condition=~Q(state="provisional") | Q(assignment__isnull=False),
+                name="what_waits_for_proof_names_its_assignment",
+            ),
+            models.CheckConstraint(
+                condition=Q(assignment=None) | Q(lease__isnull=False), name="under_an_assignment_there_is_a_lease"
+            ),
             # With slot being unique: never more counted answers than slots.
             models.CheckConstraint(
                 condition=Q(state="confirmed", slot__isnull=False) | (~Q(state="confirmed") & Q(slot__isnull=True)),
@@ -140,6 +170,7 @@ class Submission(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(aggregated_at=None), name="submissions_to_aggregate"),
             models.Index(fields=["hit"], condition=Q(state="provisional"), name="provisional_submissions"),
+            models.Index(fields=["lease"], condition=Q(assignment__isnull=False), name="submissions_of_assignments"),
         ]
 
     def __str__(self) -> str:

@@ -52,7 +52,14 @@ class Terms(models.Model):
     requirements = models.JSONField(default=list)
     # The most that rewards, bonuses and fees of the batch may come to.
     spending_cap = models.DecimalField(max_digits=12, decimal_places=2)
+    # A HIT of which so many assignments were paid and came to nothing is not offered again.
+    losses_per_hit = models.PositiveSmallIntegerField(default=5, db_default=5)
     hit_type_id = models.CharField(max_length=64, blank=True)
+    # Whether those who answered before what a HIT asks again are not offered it; by a qualification that they are
+    # given, which its HIT type asks them not to have. Made when the first such HIT is offered.
+    keeps_out_former = models.BooleanField(default=True, db_default=True)
+    former_workers = models.OneToOneField(Qualification, on_delete=models.PROTECT, null=True, related_name="terms")
+    guarded_type_id = models.CharField(max_length=64, blank=True)
     published_at = models.DateTimeField(db_default=Now())
     # When its HITs are to leave the marketplace; in the past: they left.
     expires_at = models.DateTimeField()
@@ -99,6 +106,9 @@ class MarketplaceHIT(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     polled_at = models.DateTimeField(null=True)
+    # How often in a row it could not be asked about or taken in, and until when others go first.
+    n_failed_polls = models.PositiveSmallIntegerField(default=0, db_default=0)
+    not_before = models.DateTimeField(null=True)
     # Nothing more will come in, and all that came in is paid or refused.
     finished_at = models.DateTimeField(null=True)
 
@@ -131,7 +141,7 @@ class Call(models.Model):
 
     Unsure: a try was begun, and how it ended is unknown. Its token was stored before, so it may be tried again; once
     the marketplace has forgotten the token, it is looked up first whether the call was carried out. Failed: the
-    marketplace refused it. Withdrawn: it was decided otherwise before it was sent.
+    marketplace refused it, this time. Withdrawn: it was decided otherwise before it was sent.
     """
 
     class State(models.TextChoices):
@@ -153,7 +163,10 @@ class Call(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
     next_try = models.DateTimeField(db_default=Now())
+    # Of the tries that may have been carried out, the first under this token. Of those that were surely not, none is.
     first_tried_at = models.DateTimeField(null=True)
+    # The last of them; null: every try was surely not carried out. A refusal says nothing of the tries before it.
+    doubtful_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=1000, blank=True)
 
@@ -170,6 +183,14 @@ class Call(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=["unsure", "done"]) | Q(attempts__gte=1, first_tried_at__isnull=False),
                 name="only_a_tried_call_has_an_outcome",
+            ),
+            # A move of the end is made up for by the next one; nothing else that may have been carried out is.
+            models.CheckConstraint(
+                condition=Q(state__in=["done", "failed"])
+                | Q(state="unsure", doubtful_at__isnull=False)
+                | Q(state__in=["waiting", "withdrawn"], doubtful_at=None)
+                | Q(state="withdrawn", op="UpdateExpirationForHIT"),
+                name="what_may_be_carried_out_is_not_withdrawn",
             ),
         ]
         indexes = [

@@ -1,22 +1,25 @@
 """Offering a batch on the marketplace: its terms, its HITs there, further ones when answers are lost, their end."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
-from catalog.models import new_public_id
 from catalog.reads import now
+from workforce.ends.actions import decide_end, withdraw_creations
+from workforce.keeping_out.actions import guard_of, soft_block
+from workforce.keeping_out.reads import repeating_hits
 from workforce.marketplaces.costs import divided
 from workforce.marketplaces.documents import external_question
-from workforce.models import Batch, Call, Lease, MarketplaceHIT, Qualification, Terms, Worker
-from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
+from workforce.models import Batch, Call, MarketplaceHIT, Qualification, Terms
+from workforce.models.publishing import LONGEST_SECONDS, SHORTEST_SECONDS
+from workforce.offers.checks import CannotPublish, OverCap, check_can_publish, check_money, check_terms
 from workforce.offers.reads import (
     committed,
-    compensation_address,
     cost_of,
     missing_answers,
     question_address,
@@ -26,23 +29,10 @@ from workforce.outbox.actions import decide
 
 log = logging.getLogger(__name__)
 
-SOFT_BLOCK = "Not for these studies"
-SOFT_BLOCK_WORDS = "Workers who have this are not offered certain studies. It has no effect on anything else."
 # An end that differs by less is not worth a call.
 CLOSE_ENOUGH = timedelta(minutes=5)
-COMPENSATION_TITLE = "For your work on a HIT that could not be handed in"
-COMPENSATION_WORDS = "You worked on a HIT of ours and could not hand it in; accept this one to be paid."
-COMPENSATION_LIVES = timedelta(days=30)
-# The marketplace takes ten; the exclusion of soft-blocked workers is one of them.
-MOST_REQUIREMENTS = 9
-
-
-class CannotPublish(ValueError):
-    """The batch cannot be offered like this; the message says why and what can be done."""
-
-
-class OverCap(CannotPublish):
-    """It would cost more than may be spent."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MOST_COUNTED = 10, 600, 10
+MOST_LOSSES = 1000
 
 
 @transaction.atomic
@@ -61,46 +51,6 @@ def publish(*, batch: Batch, lifetime_seconds: int, **terms: Any) -> Terms:
     offer_missing(terms=made)
     advance(terms=made)
     return made
-
-
-def check_terms(
-    *,
-    title: str,
-    description: str,
-    assignment_seconds: int,
-    lifetime_seconds: int,
-    auto_approval_seconds: int,
-    keywords: str = "",
-    review_seconds: int = 0,
-    requirements: Sequence[dict] = (),
-    **money: Decimal,
-) -> None:
-    """Raise CannotPublish, naming it, for the first of these that the marketplace would refuse, or W3 does."""
-    for name, text, least in (("title", title, 1), ("description", description, 1), ("keywords", keywords, 0)):
-        most = Terms._meta.get_field(name).max_length
-        if not least <= len(text.strip()) <= most or not text.replace("\n", "").isprintable():
-            raise CannotPublish(f"The {name} has {len(text)} characters; {least} to {most:,} printable ones are taken.")
-    for name, seconds in (("a HIT", assignment_seconds), ("the batch", lifetime_seconds)):
-        if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-            raise CannotPublish(f"The time for {name} is {seconds:,} seconds; half a minute to a year is taken.")
-    if not 0 <= review_seconds < auto_approval_seconds <= LONGEST_AUTO_APPROVAL_SECONDS:
-        raise CannotPublish("Answers are approved after three days at the latest, and looked at before that.")
-    if len(requirements) > MOST_REQUIREMENTS:
-        raise CannotPublish(f"A HIT takes {MOST_REQUIREMENTS} requirements beside our own, not {len(requirements)}.")
-
-
-def check_can_publish(batch: Batch) -> None:
-    """Raise CannotPublish for a batch that is closed, published, or begun elsewhere."""
-    if batch.closed_at is not None:
-        raise CannotPublish(f"Batch {batch.pk} is closed. Open a new one for further HITs.")
-    if Terms.objects.filter(batch=batch).exists():
-        raise CannotPublish(f"Batch {batch.pk} is published already. Its end can be moved: extend it.")
-    if batch.marketplace not in (Batch.Marketplace.LINK, Batch.Marketplace.MTURK):
-        raise CannotPublish(f"Batch {batch.pk} holds answers given elsewhere: there is nothing to ask.")
-    if Lease.objects.filter(batch=batch).exists():
-        raise CannotPublish(
-            f"Batch {batch.pk} was given to people at its own address already. Close it and open a new one to publish."
-        )
 
 
 @transaction.atomic
@@ -144,32 +94,66 @@ def top_up(*, terms: Terms) -> int:
 @transaction.atomic
 def advance(*, terms: Terms) -> None:
     """Decide the next calls on a batch's way to the marketplace: qualification, HIT type, HITs. Twice adds nothing."""
-    terms = Terms.objects.select_related("batch").get(pk=terms.pk)
+    terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     if terms.expires_at <= now():
         return
     block = soft_block()
     if not block.type_id:
         return
-    if not terms.hit_type_id:
-        decide(op="CreateHITType", purpose=f"hit-type:{terms.pk}", payload=_hit_type(terms, block), batch=terms.batch)
+    plain, guarded = _waiting(terms)
+    if plain and not terms.hit_type_id:
+        _decide_type(terms, f"hit-type:{terms.pk}", block)
+    elif plain:
+        _decide_hits(terms, plain, terms.hit_type_id)
+    if not guarded:
         return
+    guard = guard_of(terms=terms)
+    if guard.type_id and not terms.guarded_type_id:
+        _decide_type(terms, f"hit-type:{terms.pk}:guarded", block, guard)
+    elif guard.type_id:
+        _decide_hits(terms, guarded, terms.guarded_type_id)
+
+
+def _waiting(terms: Terms) -> tuple[list[MarketplaceHIT], list[MarketplaceHIT]]:
+    """HITs that nothing was decided about yet; those apart that ask again what was asked in other batches."""
     waiting = MarketplaceHIT.objects.filter(terms=terms, external_id=None, finished_at=None, compensates=None)
+    waiting = waiting.filter(hit__closed_at=None)
     decided = Call.objects.filter(batch=terms.batch_id, op="CreateHITWithHITType").values_list("purpose", flat=True)
     known = set(decided)
-    calls = [
-        Call(op="CreateHITWithHITType", purpose=f"hit:{made.pk}", batch=terms.batch, payload=_hit(made, terms))
+    found = [
+        made
         for made in waiting.select_related("hit__batch").order_by("pk")
         if f"hit:{made.pk}" not in known
     ]
+    repeating = repeating_hits(terms.batch) if found and terms.keeps_out_former else set()
+    plain = [made for made in found if made.hit_id not in repeating]
+    return plain, [made for made in found if made.hit_id in repeating]
+
+
+def _decide_type(terms: Terms, purpose: str, *not_for: Qualification) -> None:
+    decide(op="CreateHITType", purpose=purpose, payload=hit_type_of(terms, *not_for), batch=terms.batch)
+
+
+def _decide_hits(terms: Terms, hits: Iterable[MarketplaceHIT], hit_type_id: str) -> None:
+    calls = [
+        Call(
+            op="CreateHITWithHITType", purpose=f"hit:{made.pk}", batch=terms.batch,
+            payload=_hit(made, terms, hit_type_id),
+        )
+        for made in hits
+    ]  # fmt: skip
     Call.objects.bulk_create(calls, batch_size=1000, ignore_conflicts=True)
 
 
-def _hit_type(terms: Terms, block: Qualification) -> dict[str, Any]:
-    guard = {
-        "QualificationTypeId": block.type_id,
-        "Comparator": "DoesNotExist",
-        "ActionsGuarded": "DiscoverPreviewAndAccept",
-    }
+def hit_type_of(terms: Terms, *not_for: Qualification) -> dict[str, Any]:
+    guards = [
+        {
+            "QualificationTypeId": kind.type_id,
+            "Comparator": "DoesNotExist",
+            "ActionsGuarded": "DiscoverPreviewAndAccept",
+        }
+        for kind in not_for
+    ]
     return {
         "Title": terms.title,
         "Description": terms.description,
@@ -177,141 +161,59 @@ def _hit_type(terms: Terms, block: Qualification) -> dict[str, Any]:
         "Reward": str(terms.reward),
         "AssignmentDurationInSeconds": terms.assignment_seconds,
         "AutoApprovalDelayInSeconds": terms.auto_approval_seconds,
-        "QualificationRequirements": [*terms.requirements, guard],
+        "QualificationRequirements": [*terms.requirements, *guards],
     }
 
 
-def _hit(made: MarketplaceHIT, terms: Terms) -> dict[str, Any]:
+def _hit(made: MarketplaceHIT, terms: Terms, hit_type_id: str) -> dict[str, Any]:
     left = (terms.expires_at - now()).total_seconds()
     return {
-        "HITTypeId": terms.hit_type_id,
+        "HITTypeId": hit_type_id,
         "MaxAssignments": made.n_assignments,
-        "LifetimeInSeconds": max(30, int(left)),
+        "LifetimeInSeconds": min(max(SHORTEST_SECONDS, int(left)), LONGEST_SECONDS),
         "Question": external_question(question_address(made.hit)),
         "RequesterAnnotation": made.public_id,
     }
 
 
 @transaction.atomic
-def soft_block() -> Qualification:
-    """The qualification that keeps its holders from our HITs; blocking their accounts would hurt them elsewhere."""
-    kind, _ = Qualification.objects.get_or_create(name=SOFT_BLOCK, defaults={"description": SOFT_BLOCK_WORDS})
-    if not kind.type_id:
-        payload = {"Name": kind.name, "Description": kind.description, "QualificationTypeStatus": "Active"}
-        decide(op="CreateQualificationType", purpose=f"qualification:{kind.pk}", payload=payload)
-    return kind
-
-
-@transaction.atomic
 def move_end(*, terms: Terms, expires_at: datetime) -> int:
     """Have all HITs of a batch end then; in the past: at once. What people hold may still be handed in.
 
-    Returns how many calls that takes.
+    Those that are closed stay off. Returns how many calls that takes. Raises CannotPublish for more than a year.
     """
-    terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
+    if expires_at > now() + timedelta(seconds=LONGEST_SECONDS):
+        raise CannotPublish(f"{expires_at:%Y-%m-%d} is more than a year away; the marketplace keeps no HIT so long.")
+    terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     Terms.objects.filter(pk=terms.pk).update(expires_at=expires_at)
-    made = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None)
-    for hit in made.exclude(external_id=None):
-        _move_end(hit, terms.batch, expires_at)
+    made = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
     if expires_at <= now():
-        # What was not created yet need not be. One whose creation is on its way is ended as soon as it is known.
-        calls = Call.objects.filter(batch=terms.batch, op="CreateHITWithHITType", state=Call.State.WAITING)
-        purposes = list(calls.select_for_update(skip_locked=True).values_list("pk", "purpose"))
-        unmade = [int(purpose.partition(":")[2]) for _, purpose in purposes]
-        Call.objects.filter(pk__in=[pk for pk, _ in purposes]).update(
-            state=Call.State.WITHDRAWN, last_error="The batch was ended before this HIT was created."
-        )
-        MarketplaceHIT.objects.filter(pk__in=unmade).update(finished_at=now())
+        withdraw_creations(terms=terms, hits=list(made.filter(external_id=None).values_list("pk", flat=True)))
+    else:
+        made = made.filter(hit__closed_at=None)
+    moved = list(made.exclude(external_id=None))
+    for hit in moved:
+        decide_end(made=hit, batch=terms.batch, expires_at=expires_at)
     advance(terms=terms)
-    return made.exclude(external_id=None).count()
-
-
-def _move_end(made: MarketplaceHIT, batch: Batch, expires_at: datetime) -> None:
-    second = int(expires_at.timestamp())
-    payload = {"HITId": made.external_id, "ExpireAt": second}
-    # The end may be moved there and back: each move is a decision of its own.
-    moves = Call.objects.filter(purpose__startswith=f"end:{made.pk}:").count()
-    decide(op="UpdateExpirationForHIT", purpose=f"end:{made.pk}:{moves}", payload=payload, batch=batch)
+    return len(moved)
 
 
 @transaction.atomic
 def raise_cap(*, terms: Terms, spending_cap: Decimal) -> None:
+    """Set the most that may be spent. Raises CannotPublish below what is spent or promised already."""
+    terms = Terms.objects.select_for_update().get(pk=terms.pk)
+    check_money(terms.reward, spending_cap)
+    if spending_cap < (promised := committed(terms)):
+        raise CannotPublish(f"${promised} are spent or promised already: the cap cannot be ${spending_cap}.")
     Terms.objects.filter(pk=terms.pk).update(spending_cap=spending_cap)
 
 
-# Who may and may not work
-
-
 @transaction.atomic
-def block_softly(*, workers: Iterable[Worker]) -> int:
-    """Offer these people no more HITs of ours; their accounts are not touched. Returns how many that is new for."""
-    kind = soft_block()
-    return sum(qualify(worker=worker, kind=kind) for worker in workers)
-
-
-@transaction.atomic
-def qualify(*, worker: Worker, kind: Qualification, value: int = 1) -> bool:
-    """Give a qualification without a message to the person. Returns whether that was not decided before."""
-    purpose = f"qualify:{kind.pk}:{worker.pk}:{value}"
-    payload = {"qualification": kind.pk, "IntegerValue": value, "SendNotification": False}
-    return decide(op="AssociateQualificationWithWorker", purpose=purpose, payload=payload, worker=worker)[1]
-
-
-# For who worked and could not hand in
-
-
-@transaction.atomic
-def compensate(*, terms: Terms, worker: Worker) -> MarketplaceHIT:
-    """Offer this person alone a HIT that asks nothing and pays as much as the one they could not hand in.
-
-    The marketplace gives bonuses only to who handed something in. Raises CannotPublish for who was given no HIT of the
-    batch, or all of whose HITs are paid or compensated; OverCap.
-    """
-    terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
-    given = Lease.objects.filter(batch=terms.batch, worker=worker).exclude(hit__submissions__listed__worker=worker)
-    lease = given.exclude(hit__marketplace_hits__compensates=worker).order_by("-id").first()
-    if lease is None:
-        raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")
-    if committed(terms) + cost_of([1], terms).total > terms.spending_cap:
-        raise OverCap(f"The spending cap of batch {terms.batch_id} is ${terms.spending_cap}. Raise it first.")
-    kind = Qualification.objects.create(name=f"Compensation {new_public_id()}", description=COMPENSATION_WORDS)
-    made = MarketplaceHIT.objects.create(
-        hit=lease.hit, terms=terms, n_assignments=1, expires_at=now() + COMPENSATION_LIVES, compensates=worker,
-        qualification=kind,
-    )  # fmt: skip
-    advance_compensation(made=made)
-    return made
-
-
-@transaction.atomic
-def advance_compensation(*, made: MarketplaceHIT) -> None:
-    """Decide the next calls on its way: a qualification of its own, given to one person, and a HIT type for that."""
-    kind = made.qualification
-    if not kind.type_id:
-        payload = {"Name": kind.name, "Description": kind.description, "QualificationTypeStatus": "Active"}
-        decide(op="CreateQualificationType", purpose=f"qualification:{kind.pk}", payload=payload)
-        return
-    qualify(worker=made.compensates, kind=kind)
-    only_them = {
-        "QualificationTypeId": kind.type_id,
-        "Comparator": "Exists",
-        "ActionsGuarded": "DiscoverPreviewAndAccept",
-    }
-    words = {"Title": COMPENSATION_TITLE, "Description": COMPENSATION_WORDS, "Keywords": "compensation"}
-    payload = _hit_type(made.terms, kind) | words | {"QualificationRequirements": [only_them]}
-    decide(op="CreateHITType", purpose=f"compensation:{made.pk}", payload=payload, batch=made.terms.batch)
-
-
-@transaction.atomic
-def note_compensation_type(*, made: MarketplaceHIT, hit_type_id: str) -> None:
-    payload = {
-        "HITTypeId": hit_type_id,
-        "MaxAssignments": 1,
-        "LifetimeInSeconds": max(SHORTEST_SECONDS, int((made.expires_at - now()).total_seconds())),
-        "Question": external_question(compensation_address(made)),
-        "RequesterAnnotation": made.public_id,
-    }
-    decide(op="CreateHITWithHITType", purpose=f"hit:{made.pk}", payload=payload, batch=made.terms.batch)
+def allow_losses(*, terms: Terms, per_hit: int) -> None:
+    """Offer HITs again that lost too many assignments, until they lost so many. The next run does it."""
+    if not 1 <= per_hit <= MOST_LOSSES:
+        raise CannotPublish(f"A HIT may lose 1 to {MOST_LOSSES:,} assignments, not {per_hit}.")
+    Terms.objects.filter(pk=terms.pk).update(losses_per_hit=per_hit)
 
 
 # What follows from a call that was carried out
@@ -320,35 +222,30 @@ def note_compensation_type(*, made: MarketplaceHIT, hit_type_id: str) -> None:
 @transaction.atomic
 def note_qualification(*, kind: Qualification, type_id: str) -> None:
     Qualification.objects.filter(pk=kind.pk).update(type_id=type_id)
-    for terms in Terms.objects.filter(hit_type_id=""):
+    for terms in Terms.objects.filter(Q(hit_type_id="") | Q(former_workers=kind)):
         advance(terms=terms)
-    for made in MarketplaceHIT.objects.filter(qualification=kind, external_id=None):
-        advance_compensation(made=made)
 
 
 @transaction.atomic
-def note_hit_type(*, terms: Terms, hit_type_id: str) -> None:
-    Terms.objects.filter(pk=terms.pk).update(hit_type_id=hit_type_id)
+def note_hit_type(*, terms: Terms, hit_type_id: str, guarded: bool = False) -> None:
+    """`guarded`: of the HITs that ask again what was asked before."""
+    changed = {"guarded_type_id" if guarded else "hit_type_id": hit_type_id}
+    Terms.objects.filter(pk=terms.pk).update(**changed)
     advance(terms=terms)
 
 
 @transaction.atomic
 def note_hit(*, made: MarketplaceHIT, created: Mapping[str, Any]) -> None:
     """A HIT is on the marketplace: keep its id there, and move its end if that was moved meanwhile."""
-    made = MarketplaceHIT.objects.select_related("terms__batch").get(pk=made.pk)
-    expires_at = created.get("Expiration", made.terms.expires_at)
+    # An end that is just being moved reaches this HIT either there or here.
+    terms = Terms.objects.select_for_update(no_key=True, of=("self",)).select_related("batch").get(pk=made.terms_id)
+    expires_at = created.get("Expiration", terms.expires_at)
     MarketplaceHIT.objects.filter(pk=made.pk).update(external_id=created["HITId"], expires_at=expires_at)
     made.external_id = created["HITId"]
     if made.compensates_id is not None:
         return
-    if made.terms.expires_at <= now() or abs(expires_at - made.terms.expires_at) > CLOSE_ENOUGH:
-        _move_end(made, made.terms.batch, made.terms.expires_at)
-
-
-@transaction.atomic
-def note_end(*, external_id: str, second: int) -> None:
-    expires_at = datetime.fromtimestamp(second, UTC)
-    MarketplaceHIT.objects.filter(external_id=external_id).update(expires_at=expires_at)
+    if terms.expires_at <= now() or abs(expires_at - terms.expires_at) > CLOSE_ENOUGH:
+        decide_end(made=made, batch=terms.batch, expires_at=terms.expires_at)
 
 
 # What is heard from the marketplace
@@ -374,7 +271,16 @@ def note_poll(*, made: MarketplaceHIT, begun_at: datetime, n_handed_in: int, is_
     changed: dict[str, Any] = {"polled_at": begun_at, "n_handed_in": max(made.n_handed_in, n_handed_in)}
     if is_over:
         changed["finished_at"] = now()
-    MarketplaceHIT.objects.filter(pk=made.pk).update(**changed)
+    MarketplaceHIT.objects.filter(pk=made.pk).update(**changed, n_failed_polls=0, not_before=None)
+
+
+@transaction.atomic
+def note_failed_poll(*, made: MarketplaceHIT) -> None:
+    """It could not be asked about, or not all of it taken in: others go first, for longer each time."""
+    pause = min(2.0**made.n_failed_polls * FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+    n_failed = min(made.n_failed_polls + 1, MOST_COUNTED)
+    until = now() + timedelta(seconds=pause)
+    MarketplaceHIT.objects.filter(pk=made.pk).update(n_failed_polls=n_failed, not_before=until)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.urls import reverse
 
+from workforce.losses.reads import lost_too_many
 from workforce.marketplaces.costs import Preview, asks_for_masters, fee_of, preview
 from workforce.models import HIT, Batch, Call, LedgerEntry, MarketplaceHIT, Terms
 from workforce.reads import TASK_PAGES
@@ -16,6 +17,14 @@ from workforce.reads import TASK_PAGES
 # A HIT is not asked for twice within this time, and no longer than this after its end.
 SHORTEST_PAUSE = timedelta(seconds=10)
 LISTED_WITHIN = timedelta(hours=24)
+POLLING = {
+    "pause": SHORTEST_PAUSE,
+    "grace": LISTED_WITHIN,
+    # What a HIT was asked about so long after it came in, and that was not listed, came to nothing.
+    "lag": timedelta(seconds=30),
+    # An hour, in shortest pauses.
+    "most_idle": 360,
+}
 
 # Free slots of a HIT that no answer can fill which is still to come in through the marketplace.
 MISSING = """
@@ -57,11 +66,17 @@ TO_POLL = """
         FROM workforce_listedassignment listed WHERE listed.marketplace_hit_id = made.id
     ) listed
     CROSS JOIN LATERAL (
-        SELECT max(submitted_at) AS at FROM workforce_submission submission
+        SELECT count(*) AS n, max(submitted_at) AS at,
+               least(count(*) FILTER (WHERE submitted_at < made.polled_at - %(lag)s), %(most_idle)s) AS n_idle
+        FROM workforce_submission submission
         WHERE submission.hit_id = made.hit_id AND submission.state = 'provisional'
     ) hint
     WHERE made.finished_at IS NULL AND made.external_id IS NOT NULL
       AND (made.polled_at IS NULL OR made.polled_at < now() - %(pause)s)
+      AND (made.not_before IS NULL OR made.not_before < now())
+      -- Anybody can hint. Each hint that came to nothing makes the next ones wait longer, unless the counters agree.
+      AND (made.n_handed_in > listed.n OR made.polled_at < now() - %(pause)s * (1 + hint.n_idle) OR hint.n_idle = 0
+           OR made.polled_at IS NULL)
       AND (
         made.n_handed_in > listed.n
         OR (hint.at IS NOT NULL AND (made.polled_at IS NULL OR made.polled_at < hint.at
@@ -71,12 +86,27 @@ TO_POLL = """
             AND (made.polled_at < made.expires_at + terms.assignment_seconds * interval '1 second'
                  OR made.expires_at + terms.assignment_seconds * interval '1 second' + %(grace)s < now()))
       )
-    ORDER BY made.polled_at NULLS FIRST LIMIT %(limit)s
+    -- What is complete first: one question then tells everything of a HIT.
+    ORDER BY (hint.n_idle = 0 AND hint.n + listed.n >= made.n_assignments) DESC, made.polled_at NULLS FIRST, made.id
+    LIMIT %(limit)s
 """
 
 
 def missing_answers(terms: Terms) -> dict[int, int]:
-    """Per HIT (id): how many answers are wanted beyond those that may still come in."""
+    """Per HIT (id): how many answers are wanted beyond those that may still come in, and are to be asked for."""
+    wanted = _wanted(terms)
+    too_many = lost_too_many(terms) if wanted else set()
+    return {hit: wanted[hit] for hit in wanted if hit not in too_many}
+
+
+def given_up(terms: Terms) -> dict[int, int]:
+    """Per HIT (id) that lost too many assignments to be offered again: how many answers it still wants."""
+    wanted = _wanted(terms)
+    too_many = lost_too_many(terms) if wanted else set()
+    return {hit: wanted[hit] for hit in wanted if hit in too_many}
+
+
+def _wanted(terms: Terms) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(MISSING, {"batch": terms.batch_id, "terms": terms.pk})
         return {hit: int(n) for hit, n in cursor.fetchall()}
@@ -131,12 +161,14 @@ def compensation_address(made: MarketplaceHIT) -> str:
 
 
 def to_poll(limit: int) -> list[MarketplaceHIT]:
-    """HITs that the marketplace may have something new of, those that wait the longest first.
+    """HITs that the marketplace may have something new of: those that are complete first, then who waits the longest.
 
     Something new: it counted more answers than it listed to us; somebody handed in here, which is a hint (asked for
-    ever more rarely while it stays one); or the end has passed, and with it the time in which answers may come.
+    ever more rarely while it stays one, and if others before it came to nothing); or the end has passed, and with it
+    the time in which answers may come.
     """
     with connection.cursor() as cursor:
-        cursor.execute(TO_POLL, {"limit": limit, "pause": SHORTEST_PAUSE, "grace": LISTED_WITHIN})
+        cursor.execute(TO_POLL, POLLING | {"limit": limit})
         ids = [pk for (pk,) in cursor.fetchall()]
-    return list(MarketplaceHIT.objects.filter(pk__in=ids).select_related("terms", "hit__batch").order_by("polled_at"))
+    found = MarketplaceHIT.objects.select_related("terms", "hit__batch").in_bulk(ids)
+    return [found[pk] for pk in ids]

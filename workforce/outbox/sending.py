@@ -2,32 +2,60 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import transaction
 
 from catalog.reads import now
+from workforce.compensation.actions import advance_compensations, note_compensation_type, note_stranger
+from workforce.ends.actions import drop_overtaken, note_end
+from workforce.ends.reads import is_overtaken
 from workforce.locks import SPEAKING, only_one
 from workforce.marketplaces import mturk
 from workforce.models import Call, ListedAssignment, MarketplaceHIT, Qualification, Terms, Worker
-from workforce.offers.actions import note_compensation_type, note_end, note_hit, note_hit_type, note_qualification
-from workforce.outbox.actions import claim_call, complete, give_up, put_off, renew_token, token_is_forgotten
-from workforce.pay.actions import book_bonus, note_status
+from workforce.offers.actions import note_hit, note_hit_type, note_qualification
+from workforce.outbox.actions import (
+    WITHOUT_TRACE,
+    claim_calls,
+    complete,
+    complete_all,
+    give_up,
+    must_be_looked_up,
+    put_off,
+    renew_token,
+)
+from workforce.pay.actions import book_bonus, note_approvals, note_status, note_unreached
 
 log = logging.getLogger(__name__)
 
 # A task that sends for longer keeps others from their turn.
 SECONDS_A_RUN = 10
+# So many calls are on their way at a time, of those that are many and that may come in any order.
+AT_ONCE = 8
+IN_ANY_ORDER = ("CreateHITWithHITType", "ApproveAssignment", "SendBonus")
 # Parts of the marketplace may not know for so long what was just handed in.
 SETTLES_WITHIN = timedelta(minutes=30)
 SECONDS_TO_SETTLE, SECONDS_TO_REFILL = 30, 600
 WITH_TOKEN = ("CreateHITWithHITType", "SendBonus")
-WITH_WORKER = ("SendBonus", "AssociateQualificationWithWorker")
+WITH_QUALIFICATION = ("AssociateQualificationWithWorker", "DisassociateQualificationFromWorker")
+WITH_WORKER = ("SendBonus", *WITH_QUALIFICATION)
+
+# Better a letter lost than one twice.
+MAYBE_SENT = "It may have been sent or not, and cannot be looked up: it is not sent again."
 
 Response = dict[str, Any]
+Ask = Callable[[], Response]
+
+
+class _TooSoon(Exception):
+    """Whether it was carried out cannot be told yet."""
 
 
 def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
@@ -36,61 +64,150 @@ def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
     One process at a time speaks to the marketplace, asking or sending: the others have other work to do.
     """
     done = 0
-    with only_one(SPEAKING) as mine:
+    most = max(1, min(AT_ONCE, settings.MTURK["calls_per_second"]))
+    with only_one(SPEAKING) as mine, ThreadPoolExecutor(most) as threads:
         end = time.monotonic() + seconds
-        while mine and time.monotonic() < end and (call := claim_call()) is not None:
+        while mine and time.monotonic() < end and (calls := claim_calls(most=most)):
             try:
-                done += send(call)
+                done += send_together(calls, threads)
             except mturk.Unreachable as error:
                 log.warning("The marketplace cannot be reached; what is to be sent waits: %s", error)
                 break
-            except SoftTimeLimitExceeded:
-                raise
-            except Exception as error:
-                # It stays as tried, and is tried again when its sender must be dead: the others do not wait for it.
-                log.exception("Call %s (%s) could not be sent: %s", call.pk, call.op, error)
     return done
+
+
+def send_together(calls: list[Call], threads: Executor) -> int:
+    """Carry claimed calls out, the marketplace working on several while it answers one. Returns how many are done.
+
+    Raises Unreachable once all that were begun have come to an end.
+    """
+    answered, away = [], None
+    begun = _begin([call for call in calls if call.op in IN_ANY_ORDER], threads)
+    for call in calls:
+        try:
+            with _tolerated(call):
+                answered.append((call, answer_to(call, begun.get(call.pk) or partial(_ask, call))))
+        except mturk.Unreachable as error:
+            away = error
+    done = finish_all([(call, response) for call, response in answered if response is not None])
+    if away is not None:
+        raise away
+    return done
+
+
+@contextmanager
+def _tolerated(call: Call) -> Iterator[None]:
+    """It stays as tried, and is tried again when its sender must be dead: the others do not wait for it."""
+    try:
+        yield
+    except (mturk.Unreachable, SoftTimeLimitExceeded):
+        raise
+    except Exception as error:
+        log.exception("Call %s (%s) could not be sent: %s", call.pk, call.op, error)
+
+
+def _begin(calls: list[Call], threads: Executor) -> dict[int, Ask]:
+    """Have threads ask. What has to be looked up before, or cannot be written, is asked when its turn comes."""
+    parameters = {}
+    for call in calls:
+        if not must_be_looked_up(call):
+            with _tolerated(call):
+                parameters[call.pk] = (call.op, parameters_of(call))
+    # Made now, or each thread would make one.
+    mturk.client(1)
+    mturk.wait_for_turn(len(parameters))
+    return {pk: threads.submit(mturk.ask, *parts).result for pk, parts in parameters.items()}
+
+
+def _ask(call: Call) -> Response:
+    return mturk.call(call.op, **parameters_of(call))
 
 
 def send(call: Call) -> bool:
     """Carry a claimed call out, or find out that it was. Returns whether it is done. Raises Unreachable."""
+    response = answer_to(call, partial(_ask, call))
+    return response is not None and finish(call, response)
+
+
+def answer_to(call: Call, ask: Ask) -> Response | None:
+    """What the marketplace answers, or answered before. None: it is put off or given up. Raises Unreachable."""
+    if call.op in WITH_QUALIFICATION and not Qualification.objects.get(pk=call.payload["qualification"]).type_id:
+        put_off(call=call, error="The qualification is not made yet.", unsure=False)
+        return None
+    if is_overtaken(call):
+        drop_overtaken(call=call)
+        return None
+    if call.op == WITHOUT_TRACE and call.was_unsure:
+        give_up(call=call, error=MAYBE_SENT)
+        return None
     try:
-        response = _found(call) if call.was_unsure and token_is_forgotten(call) else None
-        if response is None:
-            response = mturk.call(call.op, **parameters_of(call))
+        response = _found(call) if must_be_looked_up(call) else None
+        return ask() if response is None else response
+    except _TooSoon as error:
+        put_off(call=call, error=str(error), unsure=False, seconds=SECONDS_TO_SETTLE)
     except mturk.Refused as refusal:
         return _refused(call, refusal)
     except mturk.Ambiguous as error:
-        if call.op == "NotifyWorkers":
-            # No token, no way to look: better a letter lost than one twice.
-            give_up(call=call, error=f"It may have been sent or not: {error}")
-            return False
-        put_off(call=call, error=str(error), unsure=True)
-        return False
+        if call.op == WITHOUT_TRACE:
+            give_up(call=call, error=f"{MAYBE_SENT} {error}", unsure=True)
+        else:
+            put_off(call=call, error=str(error), unsure=True)
     except (mturk.Throttled, mturk.Unreachable) as error:
-        # Not carried out this time; an earlier try may have been.
-        put_off(call=call, error=str(error), unsure=call.was_unsure)
+        put_off(call=call, error=str(error), unsure=False)
         if isinstance(error, mturk.Unreachable):
             raise
-        return False
-    return finish(call, response)
+    return None
 
 
-def _refused(call: Call, refusal: mturk.Refused) -> bool:
+def _refused(call: Call, refusal: mturk.Refused) -> Response | None:
     try:
         response = _done_before(call, refusal)
     except mturk.EndpointError as error:
         put_off(call=call, error=str(error), unsure=True)
-        return False
+        return None
     if response is not None:
-        return finish(call, response)
+        return response
     if refusal.code == "InsufficientFunds":
-        put_off(call=call, error=str(refusal), unsure=call.was_unsure, seconds=SECONDS_TO_REFILL)
+        put_off(call=call, error=str(refusal), unsure=False, seconds=SECONDS_TO_REFILL)
     elif refusal.may_come_to_be and now() - call.created_at < SETTLES_WITHIN:
-        put_off(call=call, error=str(refusal), unsure=call.was_unsure, seconds=SECONDS_TO_SETTLE)
+        put_off(call=call, error=str(refusal), unsure=False, seconds=SECONDS_TO_SETTLE)
     else:
-        give_up(call=call, error=str(refusal))
-    return False
+        _give_up(call, refusal)
+    return None
+
+
+@transaction.atomic
+def _give_up(call: Call, refusal: mturk.Refused) -> None:
+    give_up(call=call, error=str(refusal))
+    if call.op == "AssociateQualificationWithWorker":
+        note_stranger(kind=Qualification.objects.get(pk=call.payload["qualification"]))
+
+
+def finish_all(answered: list[tuple[Call, Response]]) -> int:
+    """Note what was carried out: together, or if that fails, each for itself. Returns how many calls that are."""
+    try:
+        with transaction.atomic():
+            return _finish_together(answered)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        log.exception("What followed from several calls could not be noted together: %s", error)
+    done = 0
+    for call, response in answered:
+        with _tolerated(call):
+            done += finish(call, response)
+    return done
+
+
+def _finish_together(answered: list[tuple[Call, Response]]) -> int:
+    new = {call.pk for call in complete_all(calls=[call for call, _ in answered])} if answered else set()
+    approved = [call for call, _ in answered if call.pk in new and call.op == "ApproveAssignment"]
+    if approved:
+        note_approvals(external_ids=[call.payload["AssignmentId"] for call in approved])
+    for call, response in answered:
+        if call.pk in new and call not in approved:
+            FOLLOWS.get(call.op, _nothing)(call, response)
+    return len(answered)
 
 
 @transaction.atomic
@@ -113,7 +230,7 @@ def parameters_of(call: Call) -> dict[str, Any]:
         parameters["WorkerId"] = call.worker.identity.external_id
     if call.op == "UpdateExpirationForHIT":
         parameters["ExpireAt"] = datetime.fromtimestamp(parameters["ExpireAt"], UTC)
-    if call.op == "AssociateQualificationWithWorker":
+    if call.op in WITH_QUALIFICATION:
         parameters["QualificationTypeId"] = Qualification.objects.get(pk=parameters.pop("qualification")).type_id
     if call.op == "NotifyWorkers":
         workers = Worker.objects.filter(pk__in=parameters.pop("workers")).select_related("identity").order_by("pk")
@@ -134,6 +251,8 @@ def _done_before(call: Call, refusal: mturk.Refused) -> Response | None:
     if call.op == "CreateQualificationType":
         found = mturk.own_qualification_type(call.payload["Name"])
         return found and {"QualificationType": {"QualificationTypeId": found}}
+    if call.op == "DisassociateQualificationFromWorker" and refusal.code == "InvalidQualificationState":
+        return {}
     if call.op in ("ApproveAssignment", "RejectAssignment") and refusal.code == "InvalidAssignmentState":
         return _reached_status(call)
     return None
@@ -148,13 +267,18 @@ def _reached_status(call: Call) -> Response | None:
 
 
 def _found(call: Call) -> Response | None:
-    """After the marketplace forgot the token: look first. What is not there is sent under a new one."""
+    """After the marketplace forgot the token: look first. What is not there is sent under a new one.
+
+    Raises _TooSoon where what was carried out might not be listed yet.
+    """
     found = None
     if call.op == "CreateHITWithHITType":
         found = _found_hit(call)
     elif call.op == "SendBonus":
         found = {} if _has_bonus(call) else None
     if found is None:
+        if call.op in WITH_TOKEN and now() - call.doubted_before < SETTLES_WITHIN:
+            raise _TooSoon("The marketplace may not list yet what the last try came to; it is looked up again.")
         renew_token(call=call)
     return found
 
@@ -178,6 +302,11 @@ def _subject(call: Call) -> int:
 def _qualification_made(call: Call, response: Response) -> None:
     kind = Qualification.objects.get(pk=_subject(call))
     note_qualification(kind=kind, type_id=response["QualificationType"]["QualificationTypeId"])
+    advance_compensations(kind=kind)
+
+
+def _qualified(call: Call, response: Response) -> None:
+    advance_compensations(kind=Qualification.objects.get(pk=call.payload["qualification"]))
 
 
 def _hit_type_made(call: Call, response: Response) -> None:
@@ -185,7 +314,8 @@ def _hit_type_made(call: Call, response: Response) -> None:
         made = MarketplaceHIT.objects.get(pk=_subject(call))
         note_compensation_type(made=made, hit_type_id=response["HITTypeId"])
         return
-    note_hit_type(terms=Terms.objects.get(pk=_subject(call)), hit_type_id=response["HITTypeId"])
+    guarded = call.purpose.endswith(":guarded")
+    note_hit_type(terms=Terms.objects.get(pk=_subject(call)), hit_type_id=response["HITTypeId"], guarded=guarded)
 
 
 def _hit_made(call: Call, response: Response) -> None:
@@ -211,7 +341,7 @@ def _bonus_paid(call: Call, response: Response) -> None:
 def _notified(call: Call, response: Response) -> None:
     failed = response.get("NotifyWorkersFailureStatuses", [])
     if failed:
-        log.warning("%d of the workers of call %s could not be notified.", len(failed), call.pk)
+        note_unreached(call=call, failures=failed)
 
 
 def _nothing(call: Call, response: Response) -> None:
@@ -220,6 +350,7 @@ def _nothing(call: Call, response: Response) -> None:
 
 FOLLOWS: dict[str, Callable[[Call, Response], None]] = {
     "CreateQualificationType": _qualification_made,
+    "AssociateQualificationWithWorker": _qualified,
     "CreateHITType": _hit_type_made,
     "CreateHITWithHITType": _hit_made,
     "UpdateExpirationForHIT": _end_moved,

@@ -3,38 +3,57 @@ refuses, with a reason, within a narrow limit."""
 
 import hashlib
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from catalog.reads import now
+from catalog.reads import Given, Prepared, now
 from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
 from workforce.assignments.actions import confirm
-from workforce.marketplaces.costs import CENT, asks_for_masters, fee_of
+from workforce.losses.actions import keep_out_if_lost_again
+from workforce.marketplaces.costs import asks_for_masters, fee_of, in_cents
 from workforce.marketplaces.documents import UnreadableAnswers, answers_in
-from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Slot, Terms
+from workforce.marketplaces.mturk import scrubbed
+from workforce.models import (
+    Call,
+    LedgerEntry,
+    ListedAssignment,
+    MarketplaceHIT,
+    Rejection,
+    Slot,
+    Terms,
+    WorkerIdentity,
+)
 from workforce.models.publishing import new_token
 from workforce.offers.actions import OverCap
 from workforce.offers.reads import committed, missing_answers
-from workforce.outbox.actions import decide, withdraw
-from workforce.pay.reads import n_more_rejections, n_rejected
+from workforce.outbox.actions import decide, decide_later, withdraw
+from workforce.pay.reads import n_more_rejections, n_rejected, reviewed_workers
+from workforce.telling.reads import contact_of
 
 log = logging.getLogger(__name__)
 
 Finding, Status, Kind = ListedAssignment.Finding, ListedAssignment.Status, LedgerEntry.Kind
 # Findings that stand for the submission itself.
 READ = (Finding.CONFIRMED, Finding.SURPLUS, Finding.RECOVERED)
-LONGEST_REASON = 1024
+# What the marketplace passes on has 1,024 characters; the way to object takes some of them.
+LONGEST_REASON = 640
 WORKERS_PER_MESSAGE, LONGEST_SUBJECT, LONGEST_MESSAGE = 100, 200, 4096
 # Above this many in a batch, a second person has to agree to each further rejection.
 REJECTIONS_ALONE = 5
 OVERRIDE_WITHIN = timedelta(days=30)
+LISTED = Prepared(lambda: ListedAssignment.objects.filter(external_id=Given("external_id")))
 
 
 class CannotPay(ValueError):
     """This payment cannot be made; the message says why."""
+
+
+class CannotNotify(ValueError):
+    """This message cannot be sent; the message says why."""
 
 
 class CannotReject(ValueError):
@@ -56,9 +75,9 @@ def take_in(
     answer: str,
 ) -> ListedAssignment:
     """Take in an assignment that the marketplace lists: does it count, and have it paid. Twice changes nothing."""
-    listed = ListedAssignment.objects.filter(external_id=external_id).first()
-    if listed is not None:
-        return note_status(listed=listed, status=status)
+    known = LISTED.first(external_id=external_id)
+    if known is not None:
+        return note_status(listed=known, status=status)
     try:
         fields = answers_in(answer)
     except UnreadableAnswers as error:
@@ -86,6 +105,8 @@ def take_in(
     )
     if outcome not in READ:
         log.warning("Assignment %s is paid and does not count (%s).", external_id, outcome)
+    if outcome not in (Finding.CONFIRMED, Finding.SURPLUS, Finding.COMPENSATION):
+        keep_out_if_lost_again(worker=listed.worker)
     if status == Status.SUBMITTED:
         _approve_soon(listed)
         return listed
@@ -93,15 +114,14 @@ def take_in(
 
 
 def _approve_soon(listed: ListedAssignment) -> None:
-    call, is_new = decide(
+    review = listed.marketplace_hit.terms.review_seconds
+    decide_later(
         op="ApproveAssignment",
         purpose=f"approve:{listed.pk}",
         payload={"AssignmentId": listed.external_id},
         batch=listed.marketplace_hit.hit.batch,
+        at=listed.submitted_at + timedelta(seconds=review) if review else None,
     )
-    review = listed.marketplace_hit.terms.review_seconds
-    if is_new and review:
-        Call.objects.filter(pk=call.pk).update(next_try=listed.submitted_at + timedelta(seconds=review))
 
 
 @transaction.atomic
@@ -117,19 +137,31 @@ def note_status(*, listed: ListedAssignment, status: str) -> ListedAssignment:
     ListedAssignment.objects.filter(pk=listed.pk).update(status=status)
     listed.status = status
     if status == Status.APPROVED:
-        _book_reward(listed)
+        _book_rewards([listed])
     return listed
 
 
-def _book_reward(listed: ListedAssignment) -> None:
+@transaction.atomic
+def note_approvals(*, external_ids: Iterable[str]) -> None:
+    """As `note_status` with an approval, for many: each is booked once."""
+    new = ListedAssignment.objects.filter(external_id__in=external_ids).exclude(status=Status.APPROVED).order_by("pk")
+    listed = list(new.select_for_update(of=("self",)).select_related("marketplace_hit__terms"))
+    ListedAssignment.objects.filter(pk__in=[one.pk for one in listed]).update(status=Status.APPROVED)
+    _book_rewards(listed)
+
+
+def _book_rewards(listed: Iterable[ListedAssignment]) -> None:
+    # Of an override the reward may be booked already: one per assignment.
+    LedgerEntry.objects.bulk_create([row for one in listed for row in _rows_of(one)], ignore_conflicts=True)
+
+
+def _rows_of(listed: ListedAssignment) -> list[LedgerEntry]:
     terms, n = listed.marketplace_hit.terms, listed.marketplace_hit.n_assignments
     amounts = {
         Kind.REWARD: terms.reward,
         Kind.REWARD_FEE: fee_of(terms.reward, n, masters=asks_for_masters(terms.requirements)),
     }
-    rows = [LedgerEntry(batch_id=terms.batch_id, listed=listed, kind=kind, amount=amounts[kind]) for kind in amounts]
-    # Of an override the reward may be booked already: one per assignment.
-    LedgerEntry.objects.bulk_create(rows, ignore_conflicts=True)
+    return [LedgerEntry(batch_id=terms.batch_id, listed=listed, kind=kind, amount=amounts[kind]) for kind in amounts]
 
 
 # Bonuses
@@ -138,16 +170,17 @@ def _book_reward(listed: ListedAssignment) -> None:
 @transaction.atomic
 def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Call:
     """Pay a bonus for an assignment: the same amount for the same reason only once. Raises CannotPay, OverCap."""
-    if amount < CENT or amount != amount.quantize(CENT):
+    exact, reason = in_cents(amount), reason.strip()
+    if exact is None:
         raise CannotPay(f"A bonus is a whole number of cents, at least one; ${amount} is not.")
-    if not reason.strip():
+    if not reason:
         raise CannotPay("A bonus needs a reason: the worker reads it.")
     terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
     digest = hashlib.sha256(reason.encode()).hexdigest()[:16]
-    payload = {"AssignmentId": listed.external_id, "BonusAmount": str(amount), "Reason": reason}
+    payload = {"AssignmentId": listed.external_id, "BonusAmount": str(exact), "Reason": reason}
     call, is_new = decide(
         op="SendBonus",
-        purpose=f"bonus:{listed.pk}:{amount}:{digest}",
+        purpose=f"bonus:{listed.pk}:{exact}:{digest}",
         payload=payload,
         batch=terms.batch,
         worker=listed.worker,
@@ -174,18 +207,40 @@ def book_bonus(*, call: Call) -> None:
 
 
 @transaction.atomic
-def notify(*, terms: Terms, subject: str, text: str) -> int:
-    """Write to all whose work on the batch was approved or rejected. Returns to how many."""
-    reviewed = ListedAssignment.objects.filter(marketplace_hit__terms=terms).exclude(status=Status.SUBMITTED)
-    workers = sorted(set(reviewed.values_list("worker_id", flat=True)))
+def notify(*, terms: Terms, subject: str, text: str, token: str = "") -> int:
+    """Write to all whose work on the batch was approved or rejected: the marketplace takes a message to nobody else.
+
+    Returns to how many that is. The same `token` again sends nothing again. Raises CannotNotify.
+    """
+    for what, words, most in (("subject", subject, LONGEST_SUBJECT), ("text", text, LONGEST_MESSAGE)):
+        if not 1 <= len(words.strip()) <= most:
+            raise CannotNotify(f"The {what} of a message has 1 to {most:,} characters; this one {len(words)}.")
+    workers = reviewed_workers(terms)
+    if not workers:
+        raise CannotNotify("No work on this batch was approved or rejected yet: there is nobody to write to.")
+    token = token or new_token()
     for begin in range(0, len(workers), WORKERS_PER_MESSAGE):
-        payload = {
-            "Subject": subject[:LONGEST_SUBJECT],
-            "MessageText": text[:LONGEST_MESSAGE],
-            "workers": workers[begin : begin + WORKERS_PER_MESSAGE],
-        }
-        decide(op="NotifyWorkers", purpose=f"notify:{new_token()}", payload=payload, batch=terms.batch)
+        some = workers[begin : begin + WORKERS_PER_MESSAGE]
+        payload = {"Subject": subject.strip(), "MessageText": text.strip(), "workers": some}
+        decide(op="NotifyWorkers", purpose=f"notify:{token}:{begin}", payload=payload, batch=terms.batch)
     return len(workers)
+
+
+@transaction.atomic
+def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None:
+    """Keep to whom a message did not get, and why; ids of workers stay in their own table."""
+    ids = {failure.get("WorkerId", ""): failure for failure in failures}
+    known = WorkerIdentity.objects.filter(marketplace=call.batch.marketplace, external_id__in=ids)
+    unreached = [
+        {
+            "worker": identity.worker_id,
+            "code": ids[identity.external_id].get("NotifyWorkersFailureCode", ""),
+            "words": scrubbed(ids[identity.external_id].get("NotifyWorkersFailureMessage", "")),
+        }
+        for identity in known.order_by("worker_id")
+    ]
+    Call.objects.filter(pk=call.pk).update(payload=call.payload | {"unreached": unreached})
+    log.warning("%d of the workers of call %s could not be notified.", len(ids), call.pk)
 
 
 # Refusing to pay: a person does it, never a program
@@ -207,10 +262,11 @@ def reject(
     rejection = Rejection.objects.create(
         listed=listed, reason=reason, decided_by=decided_by, seconded_by=seconded_by
     )
+    feedback = f"{reason.strip()} {way_to_object(listed, terms)}"
     decide(
         op="RejectAssignment",
         purpose=f"reject:{rejection.pk}",
-        payload={"AssignmentId": listed.external_id, "RequesterFeedback": reason},
+        payload={"AssignmentId": listed.external_id, "RequesterFeedback": feedback},
         batch=terms.batch,
     )
     log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
@@ -236,6 +292,14 @@ def _check_can_reject(
         raise CannotReject(
             f"From the {REJECTIONS_ALONE + 1}th rejection of a batch on, a second person has to agree. {instead}"
         )
+
+
+def way_to_object(listed: ListedAssignment, terms: Terms) -> str:
+    """Where and until when who did the work can ask to be paid after all: as long as a rejection can be taken back."""
+    contact = contact_of(terms.batch)
+    where = f"to {contact}" if contact else "by the marketplace's contact to the requester"
+    until = f"{listed.submitted_at + OVERRIDE_WITHIN - timedelta(days=1):%d %B %Y}"
+    return f"If you think this is wrong, write {where} until {until} (UTC): a person looks at it again."
 
 
 def _stop_approval(listed: ListedAssignment) -> None:

@@ -1,13 +1,16 @@
 """What was paid, what is rejected, and what people earned by the hour."""
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from statistics import median, quantiles
 
 from django.db.models import Sum
 
-from workforce.models import Batch, LedgerEntry, ListedAssignment, Rejection, Terms
+from workforce.models import Batch, LedgerEntry, ListedAssignment, Rejection, Submission, Terms
 
 # The most of what was handed in that may be rejected in a batch.
 MOST_REJECTED_PERCENT = 2
@@ -35,6 +38,12 @@ def n_more_rejections(terms: Terms) -> int:
     return handed_in * MOST_REJECTED_PERCENT // 100 - n_rejected(terms)
 
 
+def reviewed_workers(terms: Terms) -> list[int]:
+    """Those (ids) of whom something of the batch was approved or rejected."""
+    reviewed = ListedAssignment.objects.filter(marketplace_hit__terms=terms).exclude(status="submitted")
+    return sorted(set(reviewed.values_list("worker_id", flat=True)))
+
+
 def sums_of(batch: Batch) -> dict[str, Decimal]:
     """The ledger of a batch, by kind, and their `total`."""
     rows = LedgerEntry.objects.filter(batch=batch).order_by().values_list("kind").annotate(Sum("amount"))
@@ -46,19 +55,38 @@ def wage_of(batch: Batch) -> Wage | None:
     """What an hour of active work earned: reward and bonuses of the paid assignments by the time on their pages."""
     paid = ListedAssignment.objects.filter(
         marketplace_hit__terms__batch=batch, status="approved", submission__lease__isnull=False
-    ).select_related("submission__lease")
+    ).select_related("submission__lease", "submission__assignment")
     earned = dict(
         LedgerEntry.objects.filter(batch=batch, kind__in=["reward", "bonus"])
         .order_by()
         .values_list("listed")
         .annotate(Sum("amount"))
     )
-    return hourly((earned.get(one.pk, Decimal(0)), active_seconds(one)) for one in paid)
+    seconds = active_seconds_of(paid)
+    return hourly((earned.get(pk, Decimal(0)), seconds[pk]) for pk in seconds)
 
 
-def active_seconds(listed: ListedAssignment) -> float:
-    """From the first look at the page to handing in, and no longer than the assignment was held."""
-    on_page = (listed.submission.submitted_at - listed.submission.lease.created_at).total_seconds()
+def active_seconds_of(listed: Iterable[ListedAssignment]) -> dict[int, float]:
+    """Per assignment (id): from the first look at its page to handing in, and no longer than it was held.
+
+    Of several pages that somebody opened before, only the time since they handed in the one before: they work on one
+    at a time. A pause in between leaves no trace here, so those who paused seem to earn less than they did.
+    """
+    listed = list(listed)
+    ends: dict[int, list[datetime]] = defaultdict(list)
+    # Whoever knows a worker's id can send answers in that name: only what the marketplace listed tells of their time.
+    proven = Submission.objects.filter(state__in=[Submission.State.CONFIRMED, Submission.State.SURPLUS])
+    handed_in = proven.filter(worker__in={one.worker_id for one in listed}).order_by("submitted_at")
+    for worker, end in handed_in.values_list("worker_id", "submitted_at"):
+        ends[worker].append(end)
+    return {one.pk: _active_seconds(one, ends[one.worker_id]) for one in listed}
+
+
+def _active_seconds(listed: ListedAssignment, ends: list[datetime]) -> float:
+    opened = listed.submission.assignment or listed.submission.lease
+    end, begin = listed.submission.submitted_at, opened.created_at
+    before = ends[bisect_left(ends, end) - 1] if ends and ends[0] < end else begin
+    on_page = (end - max(begin, before)).total_seconds()
     held = (listed.submitted_at - listed.accepted_at).total_seconds()
     return max(1.0, min(on_page, held) if held > 0 else on_page)
 

@@ -4,13 +4,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from annotation_site.paying.actions import close_published
 from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
 from workforce.actions import close_batch
+from workforce.models import Terms
 
 
 class Command(BaseCommand):
-    help = "Hand out no more of a batch. What people hold may still come in, and what came in is aggregated."
+    help = (
+        "Hand out no more of a batch, and take its HITs off the marketplace. What people hold may still come in, and "
+        "what came in is aggregated."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("batch", help="its number, or its address")
@@ -19,5 +24,9 @@ class Command(BaseCommand):
         with as_command_errors():
             found = batch_named(batch)
             was_closed = found.closed_at is not None
-            close_batch(batch=found)
+            terms = Terms.objects.filter(batch=found).first()
+            if terms is None or was_closed:
+                close_batch(batch=found)
+            else:
+                close_published(terms=terms)
         self.stdout.write(f"Batch {found.pk} ({found}) {'was closed already' if was_closed else 'is closed'}.")

@@ -13,10 +13,12 @@ from annotation_site.management.commands.publish import dollars
 from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
 from catalog.reads import dataset_named, now
+from workforce.compensation.actions import compensate
+from workforce.keeping_out.actions import block_softly, let_in_again
 from workforce.models import Batch, Call, LedgerEntry, ListedAssignment, Rejection, Submission, Terms, Worker
-from workforce.offers.actions import block_softly, compensate, move_end, raise_cap
+from workforce.offers.actions import allow_losses, move_end, raise_cap
 from workforce.offers.publishing import check_keys
-from workforce.offers.reads import committed
+from workforce.offers.reads import committed, given_up
 from workforce.outbox.actions import try_failed_again
 from workforce.outbox.sending import send_waiting
 from workforce.pay.actions import give_bonus, notify, override_rejection, reject
@@ -40,7 +42,7 @@ class Command(BaseCommand):
             ("compensate", "pay who worked and could not hand in, by a HIT that asks nothing", compensation),
             ("reject", "refuse to pay for work that was none", rejection),
             ("override", "take a rejection back and pay", override),
-            ("block", "offer a worker no more HITs, without touching their account", blocking),
+            ("block", "offer a worker no more HITs, without touching their account; --lift: again", blocking),
             ("notify", "write to the workers of a batch", notice),
         ):
             add(parts.add_parser(name, help=words))
@@ -64,6 +66,9 @@ class Command(BaseCommand):
         wage = wage_of(terms.batch)
         if wage is not None:
             self.stdout.write(f"  wage          ${wage.median} an hour (median of {wage.n:,}), p25 ${wage.p25}")
+        if lost := given_up(terms):
+            self.stdout.write(f"  not offered   {len(lost):,} HITs: {terms.losses_per_hit} or more assignments of each "
+                              "were paid and came to nothing. marketplace extend --losses N")  # fmt: skip
         self.calls(Q(batch=terms.batch) | Q(batch=None))
 
     def calls(self, which: Q) -> None:
@@ -81,6 +86,9 @@ class Command(BaseCommand):
         if options["cap"] is not None:
             raise_cap(terms=terms, spending_cap=options["cap"])
             self.stdout.write(f"The spending cap is ${options['cap']}.")
+        if options["losses"] is not None:
+            allow_losses(terms=terms, per_hit=options["losses"])
+            self.stdout.write(f"A HIT is offered again until {options['losses']:,} of its assignments came to nothing.")
         if options["days"]:
             end = max(terms.expires_at, now()) + timedelta(days=options["days"])
             n = move_end(terms=terms, expires_at=end)
@@ -147,9 +155,13 @@ class Command(BaseCommand):
         found = submissions_of(dataset, options["worker"]).select_related("worker").first()
         if found is None:
             raise CommandError(f"Nobody called {options['worker']!r} handed in anything for {dataset}.")
-        block_softly(workers=[found.worker])
+        if options["lift"]:
+            let_in_again(worker=found.worker)
+        else:
+            block_softly(workers=[found.worker])
         send_waiting()
-        self.stdout.write(f"{options['worker']} is offered no more HITs. What they did stays paid.")
+        again = "HITs again." if options["lift"] else "no more HITs. What they did stays paid."
+        self.stdout.write(f"{options['worker']} is offered {again}")
 
     def notify(self, options: dict[str, Any]) -> None:
         terms = terms_named(options["batch"])
@@ -212,6 +224,9 @@ def extension(parser: CommandParser) -> None:
     one_batch(parser)
     parser.add_argument("--days", type=int, default=0, metavar="N", help="for so many days more")
     parser.add_argument("--cap", type=dollars, metavar="DOLLARS", help="the new spending cap")
+    parser.add_argument(
+        "--losses", type=int, metavar="N", help="offer a HIT again until so many of its assignments came to nothing"
+    )
 
 
 def reconciling(parser: CommandParser) -> None:
@@ -247,6 +262,7 @@ def override(parser: CommandParser) -> None:
 def blocking(parser: CommandParser) -> None:
     parser.add_argument("worker", help="the worker's pseudonym in the dataset")
     parser.add_argument("--dataset", required=True, metavar="NAME")
+    parser.add_argument("--lift", action="store_true", help="offer them HITs again")
 
 
 def notice(parser: CommandParser) -> None:

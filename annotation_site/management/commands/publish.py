@@ -8,11 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from annotation_site.paying.actions import publish_batch
+from annotation_site.paying.repeats import repeated_by
 from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
 from workforce.marketplaces.costs import Preview
 from workforce.models import Batch
-from workforce.offers.publishing import preview_of, publish_paid
+from workforce.offers.publishing import preview_of
 from workforce.outbox.sending import send_waiting
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
@@ -42,6 +44,9 @@ class Command(BaseCommand):
                             help="after which the marketplace approves by itself (3, at most)")  # fmt: skip
         parser.add_argument("--cap", type=dollars, metavar="DOLLARS", help="spend no more on it (its cost and 10 %%)")
         parser.add_argument("--requirements", type=Path, metavar="FILE", help="JSON: QualificationRequirements")
+        parser.add_argument("--offer-former", action="store_true",
+                            help="offer HITs also to people who answered some of their questions before: they are "
+                            "refused at those that they had, once they accepted one")  # fmt: skip
         parser.add_argument("--yes", action="store_true", help="agree to the cost beforehand")
 
     def handle(self, *args: Any, batch: str, reward: Decimal, **options: Any) -> None:
@@ -50,10 +55,11 @@ class Command(BaseCommand):
             requirements = requirements_in(options["requirements"])
             cost = preview_of(found, reward, requirements)
             self.show(found, cost, reward)
+            self.tell_repeats(found, options["offer_former"])
             if not options["yes"] and input("Publish? Write yes: ").strip().lower() != "yes":
                 raise CommandError("Nothing was published.")
             cap = options["cap"] or (cost.total * Decimal("1.1")).quantize(Decimal("0.01"))
-            terms = publish_paid(
+            terms = publish_batch(
                 batch=found, reward=reward, requirements=requirements, spending_cap=cap, **terms_of(found, options)
             )
             send_waiting()
@@ -71,6 +77,17 @@ class Command(BaseCommand):
                 f"  HITs of 10 assignments or more cost twice the fee; divided into HITs of at most 9 this saves "
                 f"${cost.fees_as_tens - cost.fees:,}."
             )
+
+    def tell_repeats(self, batch: Batch, offers_former: bool) -> None:
+        repeated = repeated_by(batch)
+        if repeated is None:
+            return
+        numbers = ", ".join(map(str, repeated.batches))
+        people = f"{repeated.n_workers:,} {'person' if repeated.n_workers == 1 else 'people'}"
+        self.stderr.write(
+            f"  {repeated.n_hits:,} HITs ask again what batch {numbers} asked: {people} answered that before and "
+            f"{'may accept them all the same' if offers_former else 'will not be offered them'}."
+        )
 
 
 def dollars(text: str) -> Decimal:
@@ -109,4 +126,5 @@ def terms_of(batch: Batch, options: dict[str, Any]) -> dict[str, Any]:
         "lifetime_seconds": int(timedelta(days=options["days"]).total_seconds()),
         "auto_approval_seconds": options["approve_days"] * DAY,
         "review_seconds": options["review_hours"] * HOUR,
+        "keeps_out_former": not options["offer_former"],
     }

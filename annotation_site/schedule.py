@@ -1,0 +1,30 @@
+"""What is done again and again, and how often. A message wakes a worker and no more: what is to do lies in Postgres."""
+
+CELERY_BEAT_SCHEDULE = {
+    "make-pictures": {"task": "catalog.tasks.make_pictures", "schedule": 3.0, "options": {"expires": 3}},
+    "aggregate-new-submissions": {
+        "task": "aggregation.tasks.aggregate_new_submissions",
+        "schedule": 3.0,
+        # Ticks that found no worker are worth nothing once the next one is there.
+        "options": {"expires": 3},
+    },
+    "hint-at-unfinished-runs": {
+        "task": "candidates.tasks.hint_at_unfinished_runs",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "take-in-recovered-grids": {
+        "task": "contains_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
+    },
+    "take-in-recovered-forms": {
+        "task": "classify_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
+    },
+    "hint-at-unfinished-jobs": {
+        "task": "annotation_site.tasks.hint_at_unfinished_jobs",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
+    "send-outbox": {"task": "workforce.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},
+    "poll-assignments": {"task": "workforce.tasks.poll_assignments", "schedule": 5.0, "options": {"expires": 5}},
+}

@@ -1,0 +1,81 @@
+"""Telling of a problem from a HIT in a marketplace's frame, in a real browser; and a site that never answers."""
+
+import pytest
+from playwright.sync_api import expect
+
+from contains_task.models import ContainsVote
+from tests.browser.test_frame import (  # noqa: F401
+    Work,
+    browser_flags,
+    forget_failed_requests,
+    hit,
+    parent,
+    work,
+)
+from workforce.models import Report, Submission
+
+pytestmark = pytest.mark.django_db(transaction=True)
+THANKS = "Thank you: the people who ask are told of it."
+
+
+def tell(work: Work, kind: str = "Pictures do not load") -> None:  # noqa: F811
+    work.frame.get_by_role("radio", name=kind).check()
+    work.frame.get_by_label("In your words, if you like").fill("Three are grey.")
+    work.frame.get_by_role("button", name="Send the report").click()
+
+
+def test_a_problem_is_told_of_in_place_and_the_answer_is_handed_in_all_the_same(work):  # noqa: F811
+    work.open()
+    handle = work.tick_first()
+    work.frame.get_by_role("link", name="Report a problem").click()
+    tell(work)
+    expect(work.frame.get_by_text(THANKS)).to_be_visible()
+    expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
+    expect(work.frame.get_by_role("button", name="Finish without an answer")).to_be_visible()
+    assert (Report.objects.get().kind, Report.objects.get().words) == ("pictures", "Three are grey.")
+    assert not Submission.objects.exists()
+    work.hand_in()
+    assert work.expect_arrived()["selected"] == handle
+    assert work.listed() == "confirmed"
+
+
+def test_without_a_script_the_page_comes_back_with_its_ticks(open_page, parent, settings, hit):  # noqa: F811
+    work = Work(open_page(java_script_enabled=False), parent, settings, *hit)  # noqa: F811
+    work.open()
+    handle = work.tick_first()
+    work.frame.get_by_text("Report a problem").last.click()
+    tell(work, "I cannot hand in")
+    expect(work.frame.get_by_text(THANKS)).to_be_visible()
+    expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
+    assert Report.objects.get().kind == "handing in"
+    work.frame.get_by_role("button", name="Finish without an answer").click()
+    fields = work.expect_arrived()
+    assert (fields["problem"], "selected" in fields) == ("reported", False)
+    assert work.listed() == "unreadable", "paid, and somebody else is asked"
+    assert not ContainsVote.objects.exists()
+
+
+def test_while_the_site_is_away_nothing_is_lost_by_telling(work, open_page):  # noqa: F811
+    work.open()
+    handle = work.tick_first()
+    work.page.route(work.place + "**", lambda route: route.abort())
+    work.frame.get_by_role("link", name="Report a problem").click()
+    tell(work)
+    expect(work.frame.get_by_text("nobody was told yet")).to_be_visible()
+    expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
+    work.page.unroute(work.place + "**")
+    work.frame.get_by_role("button", name="Send the report").click()
+    expect(work.frame.get_by_text(THANKS)).to_be_visible()
+    forget_failed_requests(open_page)
+
+
+def test_a_site_that_takes_an_answer_and_says_nothing_is_asked_again(work, open_page):  # noqa: F811
+    work.open()
+    handle = work.tick_first()
+    held = []
+    work.page.route(work.place + "**", lambda route: route.continue_() if held else held.append(route))
+    work.hand_in()
+    expect(work.frame.get_by_role("status")).to_contain_text("The site does not answer", timeout=30_000)
+    assert work.expect_arrived()["selected"] == handle
+    assert (len(held), work.listed()) == (1, "confirmed")
+    forget_failed_requests(open_page)

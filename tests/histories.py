@@ -1,0 +1,33 @@
+"""Running a state machine over many histories, from a seed that is told and can be given again."""
+
+import os
+import secrets
+import time
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+N_STEPS = 30
+
+
+def run_histories(machine: type[RuleBasedStateMachine], n_runs: int, capsys) -> None:
+    """So many histories; prints their seed, with which SEED=... ./test ... runs the same ones again."""
+    given = int(os.environ.get("SEED") or secrets.randbelow(2**32))
+    chosen = settings(
+        max_examples=n_runs,
+        stateful_step_count=N_STEPS,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+        # Finding the shortest history takes minutes: the one that was met says enough.
+        phases=[Phase.explicit, Phase.generate],
+    )
+    begin = time.monotonic()
+    _tell(capsys, f"{machine.__name__}: {n_runs} histories of up to {N_STEPS} steps, SEED={given}")
+    run_state_machine_as_test(seed(given)(machine), settings=chosen)
+    _tell(capsys, f"{machine.__name__}: no counter-example in {time.monotonic() - begin:.0f} s")
+
+
+def _tell(capsys, words: str) -> None:
+    with capsys.disabled():
+        print(f"\n{words}", flush=True)

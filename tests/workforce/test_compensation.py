@@ -1,0 +1,130 @@
+"""Pay for who worked and could not hand in, and for nobody who was invented."""
+
+import io
+import logging
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from catalog.reads import now
+from tests.factories import worker_client
+from tests.workforce.mturk_study import (
+    ask,
+    assert_ledgers_are_equal,
+    grids_to_publish,
+    page_of,
+    published,
+    send_until_quiet,
+    settle,
+    work,
+)
+from workforce.compensation.actions import compensate
+from workforce.models import Call, ListedAssignment, MarketplaceHIT, Worker, WorkerIdentity
+from workforce.offers.checks import CannotPublish
+from workforce.offers.reads import committed
+from workforce.outbox.actions import claim_call, try_failed_again
+from workforce.outbox.sending import send
+from workforce.pay.actions import give_bonus
+
+pytestmark = pytest.mark.django_db
+
+
+def who_opened(made: MarketplaceHIT, assignment: str, worker: str) -> Worker:
+    assert worker_client().get(page_of(made, assignment, worker)).status_code == 200
+    return WorkerIdentity.objects.get(external_id=worker).worker
+
+
+def send_all_but_what_is_refused() -> None:
+    """As time goes by: what the marketplace does not know for half an hour is given up."""
+    before = now() - timedelta(minutes=31)
+    for _ in range(30):
+        Call.objects.filter(state__in=["waiting", "unsure"]).update(next_try=before, created_at=before)
+        if (call := claim_call()) is None:
+            return
+        send(call)
+    raise AssertionError(list(Call.objects.exclude(state="done").values_list("op", "state", "last_error")))
+
+
+def test_who_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
+    compensate(terms=made.terms, worker=person)
+    send_until_quiet()
+    offered = MarketplaceHIT.objects.get(compensates=person)
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=offered.external_id)
+    marketplace.submit(marketplace.accept(worker, offered.external_id), done="yes")
+    settle()
+    listed = ListedAssignment.objects.get()
+    assert (listed.finding, listed.status) == ("compensation", "approved")
+    with pytest.raises(CannotPublish, match="paid or compensated"):
+        compensate(terms=made.terms, worker=person)
+
+
+def test_for_an_invented_worker_nothing_is_made_nothing_promised_and_nothing_paid(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    person = who_opened(made, "3" + "Z" * 29, "A" + "9" * 13)
+    before = committed(made.terms)
+    held = marketplace.ask("ledger", key_id=marketplace.key_id)["held"]
+    compensate(terms=made.terms, worker=person)
+    send_all_but_what_is_refused()
+    ops = set(Call.objects.filter(purpose__startswith="compensation:").values_list("op", flat=True))
+    assert ops == set()
+    assert Call.objects.get(op="AssociateQualificationWithWorker").state == "failed"
+    offered = MarketplaceHIT.objects.get(compensates=person)
+    assert offered.external_id is None and offered.finished_at is not None
+    assert committed(made.terms) == before
+    theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
+    assert (len(theirs["hits"]), theirs["held"]) == (1, held)
+
+
+def test_a_compensation_whose_first_call_was_refused_by_mistake_is_offered_when_it_is_sent_again(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
+    right = WorkerIdentity.objects.get(worker=person).external_id
+    WorkerIdentity.objects.filter(worker=person).update(external_id="A" + "8" * 13)
+    compensate(terms=made.terms, worker=person)
+    send_all_but_what_is_refused()
+    WorkerIdentity.objects.filter(worker=person).update(external_id=right)
+    assert try_failed_again() == 1
+    send_until_quiet()
+    offered = MarketplaceHIT.objects.get(compensates=person)
+    assert offered.finished_at is None
+    assert "refused" not in marketplace.ask("accept", worker=worker, hit=offered.external_id)
+
+
+# Ids of workers, and fees
+
+
+def test_not_even_the_most_talkative_log_names_a_worker(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    work(marketplace, made, worker)
+    written, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(written), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        ask()
+        give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("0.01"), reason="Thank you.")
+        send_until_quiet()
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    assert "SendBonus" in Call.objects.filter(state="done").values_list("op", flat=True)
+    assert worker not in written.getvalue()
+
+
+def test_who_has_the_masters_qualification_is_kept_out_for_the_usual_fee(marketplace):
+    not_masters = {
+        "QualificationTypeId": "2F1QJWKUDD8XADTFD2Q0G6UTO95ALH",
+        "Comparator": "DoesNotExist",
+        "ActionsGuarded": "Accept",
+    }
+    (made,) = published(grids_to_publish(n_slots=1), reward="1.00", requirements=[not_masters])
+    work(marketplace, made)
+    settle()
+    assert ListedAssignment.objects.get().ledger.get(kind="reward_fee").amount == Decimal("0.20")
+    assert_ledgers_are_equal(marketplace)

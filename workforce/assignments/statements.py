@@ -1,0 +1,72 @@
+"""What is asked and written when somebody opens a HIT in the marketplace's frame, each as one statement.
+
+Everybody who works waits for these two: what would be ten questions is one, and so are the rows that follow.
+"""
+
+from typing import NamedTuple
+
+from catalog.reads import NOW
+
+# Through the marketplace: what browsers alone have told may be somebody else's word.
+ANSWERED = """
+    SELECT FROM workforce_lease lease
+    JOIN workforce_submission submission ON submission.lease_id = lease.id AND submission.assignment_id IS NOT NULL
+    WHERE lease.worker_id = %(worker)s AND (
+        submission.state IN ('confirmed', 'surplus')
+        OR submission.state = 'provisional' AND NOT submission.answer ? 'selected'
+    )
+"""
+STANDING = f"""
+    SELECT
+        EXISTS (SELECT FROM workforce_marketplacehit WHERE hit_id = %(hit)s AND external_id = %(external_hit)s),
+        EXISTS ({ANSWERED} AND lease.hit_id = %(hit)s),
+        EXISTS (SELECT FROM workforce_lease WHERE hit_id = %(hit)s AND worker_id = %(worker)s),
+        EXISTS ({ANSWERED} AND lease.hit_id IN (
+            SELECT to_hit_id FROM workforce_hit_asked_before WHERE from_hit_id = %(hit)s
+        )),
+        (SELECT assignment_seconds FROM workforce_terms WHERE batch_id = %(batch)s),
+        (SELECT count(*) FROM workforce_slot WHERE hit_id = %(hit)s AND state <> 'withdrawn'),
+        (SELECT count(*) FROM workforce_lease WHERE hit_id = %(hit)s AND state = 'active' AND NOT takes_slot),
+        (SELECT count(*) FROM workforce_lease WHERE worker_id = %(worker)s AND state = 'active' AND NOT takes_slot)
+"""
+ACCEPT = f"""
+    WITH lease AS (
+        INSERT INTO workforce_lease
+            (hit_id, batch_id, worker_id, takes_slot, public_id, state, created_at, expires_at)
+        SELECT %(hit)s, %(batch)s, %(worker)s, false, %(public_id)s, 'active', clock.now,
+               clock.now + make_interval(secs => %(seconds)s)
+        FROM (SELECT {NOW} AS now) clock
+        RETURNING id, created_at, expires_at
+    )
+    INSERT INTO workforce_assignment (external_id, external_hit_id, worker_id, lease_id, outcome, created_at)
+    SELECT %(assignment)s, %(external_hit)s, %(worker)s, id, '', created_at FROM lease
+    RETURNING id, lease_id, created_at, (SELECT expires_at FROM lease)
+"""
+
+
+RENEW = f"""
+    UPDATE workforce_lease lease
+    SET state = CASE lease.state WHEN 'expired' THEN 'active' ELSE lease.state END,
+        expires_at = clock.now + make_interval(secs => clock.seconds + %(grace)s)
+    FROM (
+        SELECT {NOW} AS now, coalesce(
+            (SELECT assignment_seconds FROM workforce_terms WHERE batch_id = %(batch)s),
+            (SELECT lease_seconds FROM catalog_settingsversion WHERE id = %(settings)s)
+        ) AS seconds
+    ) clock
+    WHERE lease.id = %(lease)s AND lease.expires_at < clock.now + make_interval(secs => clock.seconds + %(slack)s)
+    RETURNING lease.state, lease.expires_at
+"""
+
+
+class Standing(NamedTuple):
+    """How a person and a HIT stand to each other. `seconds` are those that the batch's terms give, if it has any."""
+
+    is_known_hit: bool
+    has_answered: bool
+    has_lease: bool
+    answered_former: bool
+    seconds: int | None
+    n_wanted: int
+    n_open_of_hit: int
+    n_open_of_worker: int

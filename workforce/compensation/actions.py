@@ -1,0 +1,96 @@
+"""A HIT that asks nothing, for one person alone: offered once the marketplace knows that person."""
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+
+from catalog.models import new_public_id
+from catalog.reads import now
+from workforce.keeping_out.actions import have_made, qualify
+from workforce.keeping_out.reads import decided_for
+from workforce.marketplaces.documents import external_question
+from workforce.models import Call, Lease, MarketplaceHIT, Qualification, Terms, Worker
+from workforce.models.publishing import SHORTEST_SECONDS
+from workforce.offers.actions import hit_type_of
+from workforce.offers.checks import CannotPublish, OverCap
+from workforce.offers.reads import committed, compensation_address, cost_of
+from workforce.outbox.actions import decide
+
+log = logging.getLogger(__name__)
+
+TITLE = "For your work on a HIT that could not be handed in"
+WORDS = "You worked on a HIT of ours and could not hand it in; accept this one to be paid."
+LIVES = timedelta(days=30)
+
+
+@transaction.atomic
+def compensate(*, terms: Terms, worker: Worker) -> MarketplaceHIT:
+    """Offer this person alone a HIT that asks nothing and pays as much as the one they could not hand in.
+
+    Raises CannotPublish for who was given no HIT of the batch, or all of whose HITs are paid or compensated; OverCap.
+    """
+    terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
+    given = Lease.objects.filter(batch=terms.batch, worker=worker).exclude(hit__submissions__listed__worker=worker)
+    lease = given.exclude(hit__marketplace_hits__compensates=worker).order_by("-id").first()
+    if lease is None:
+        raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")
+    if committed(terms) + cost_of([1], terms).total > terms.spending_cap:
+        raise OverCap(f"The spending cap of batch {terms.batch_id} is ${terms.spending_cap}. Raise it first.")
+    kind = Qualification.objects.create(name=f"Compensation {new_public_id()}", description=WORDS)
+    made = MarketplaceHIT.objects.create(
+        hit=lease.hit, terms=terms, n_assignments=1, expires_at=now() + LIVES, compensates=worker, qualification=kind
+    )
+    advance_compensations(kind=kind)
+    return made
+
+
+@transaction.atomic
+def advance_compensations(*, kind: Qualification) -> None:
+    """Decide the next call on the way: a qualification of its own, given to one person, and a HIT type for that."""
+    kind = Qualification.objects.get(pk=kind.pk)
+    for made in _waiting(kind).select_related("terms__batch", "compensates"):
+        if kind.type_id:
+            _advance(made, kind)
+        else:
+            have_made(kind=kind, batch=made.terms.batch)
+
+
+def _waiting(kind: Qualification):
+    return MarketplaceHIT.objects.filter(qualification=kind, external_id=None)
+
+
+def _advance(made: MarketplaceHIT, kind: Qualification) -> None:
+    batch = made.terms.batch
+    qualify(worker=made.compensates, kind=kind, batch=batch)
+    if decided_for(kind, [made.compensates_id])[made.compensates_id].state != Call.State.DONE:
+        return
+    # It may have been refused before, and sent again by a person.
+    MarketplaceHIT.objects.filter(pk=made.pk).update(finished_at=None)
+    only_them = {
+        "QualificationTypeId": kind.type_id,
+        "Comparator": "Exists",
+        "ActionsGuarded": "DiscoverPreviewAndAccept",
+    }
+    words = {"Title": TITLE, "Description": WORDS, "Keywords": "compensation"}
+    payload = hit_type_of(made.terms, kind) | words | {"QualificationRequirements": [only_them]}
+    decide(op="CreateHITType", purpose=f"compensation:{made.pk}", payload=payload, batch=batch)
+
+
+@transaction.atomic
+def note_stranger(*, kind: Qualification) -> None:
+    """The marketplace does not give the qualification: it knows nobody of that id. So nothing is made or promised."""
+    if _waiting(kind).update(finished_at=now()):
+        log.warning("A compensation is not offered: the marketplace does not know its worker.")
+
+
+@transaction.atomic
+def note_compensation_type(*, made: MarketplaceHIT, hit_type_id: str) -> None:
+    payload = {
+        "HITTypeId": hit_type_id,
+        "MaxAssignments": 1,
+        "LifetimeInSeconds": max(SHORTEST_SECONDS, int((made.expires_at - now()).total_seconds())),
+        "Question": external_question(compensation_address(made)),
+        "RequesterAnnotation": made.public_id,
+    }
+    decide(op="CreateHITWithHITType", purpose=f"hit:{made.pk}", payload=payload, batch=made.terms.batch)

@@ -1,0 +1,1 @@
+"""When HITs leave the marketplace: moves of their end, and the end of those that were closed here."""

@@ -1,0 +1,27 @@
+"""Telling of a problem from a page of work: whatever is ticked stays, and the page can be handed in all the same."""
+
+from collections.abc import Callable, Mapping
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from workforce.models import Lease
+from workforce.telling.actions import report_problem
+
+# The name of the button that sends a report instead of the answer, on the same form.
+REPORT = "report"
+THANKS = "Thank you: the people who ask are told of it. You can go on, and hand in all the same."
+
+
+def is_report(sent: Mapping) -> bool:
+    return bool(sent.get(REPORT))
+
+
+def take_report(
+    request: HttpRequest, lease: Lease, sent: Mapping, show: Callable[[HttpRequest, Lease], HttpResponse]
+) -> HttpResponse:
+    """Keep the report, and show the page again as it was. To a page's script: what to say in its place."""
+    report_problem(lease=lease, kind=str(sent.get("report_kind", "")), words=str(sent.get("report_words", "")))
+    if request.content_type == "application/json":
+        return JsonResponse({"reported": THANKS})
+    request.reported = THANKS
+    return show(request, lease)
