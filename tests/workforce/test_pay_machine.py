@@ -337,7 +337,7 @@ def test_no_history_loses_or_doubles_an_answer_a_hit_or_a_payment(capsys, monkey
     run_histories(Study, N_RUNS, capsys)
     assert Study.seen["histories"] >= N_RUNS
     met = {"accepted", "returned", "ran out", "submitted", "sent again", "rejected", "restored", "extended", "ended",
-           "put back", "confirmed", "recovered", "repeated", "surplus", "orphaned in the end"}  # fmt: skip
+           "put back", "confirmed", "recovered", "repeated", "orphaned in the end"}  # fmt: skip
     assert N_RUNS < 2_000 or met <= Study.seen.keys(), Study.seen
     with capsys.disabled():
         print(dict(Study.seen))

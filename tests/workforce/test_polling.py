@@ -7,6 +7,7 @@ import pytest
 
 from catalog.reads import now
 from tests.workforce.mturk_study import PAST, ask, grids_to_publish, published, work
+from workforce.marketplaces import mturk
 from workforce.models import ListedAssignment, MarketplaceHIT, Submission
 from workforce.pay import polling
 
@@ -31,19 +32,37 @@ def test_a_hundred_hits_that_are_gone_hold_up_nobody_elses_pay(marketplace):
     assert gone.filter(polled_at=PAST).count() == 120, "what was not taken in is not to count as asked"
 
 
-def test_pauses_of_a_hit_that_cannot_be_asked_about_grow_and_end_with_its_first_answer(marketplace):
+def pauses_while(monkeypatch, fault: Exception, times: int) -> list[int]:
+    """Seconds that a HIT is left alone after each question that ends in this fault."""
+
+    def handed_in(*_: object) -> None:
+        raise fault
+
+    pauses = []
+    with monkeypatch.context() as patch:
+        patch.setattr(mturk, "handed_in", handed_in)
+        for _ in range(times):
+            ask()
+            pauses.append(round((MarketplaceHIT.objects.get().not_before - now()).total_seconds()))
+    return pauses
+
+
+def test_pauses_of_a_hit_that_cannot_be_asked_about_grow_and_end_with_its_first_answer(marketplace, monkeypatch):
     (made,) = published(grids_to_publish(n_slots=1))
     work(marketplace, made)
-    pauses = []
-    for _ in range(9):
-        marketplace.post("/faults/plan/", kind="error", operation="ListAssignmentsForHIT")
-        ask()
-        pauses.append((MarketplaceHIT.objects.get().not_before - now()).total_seconds())
-    assert [round(pause) for pause in pauses] == [10, 20, 40, 80, 160, 320, 600, 600, 600]
+    gone = mturk.Refused("HITDoesNotExist", "It is gone.")
+    assert pauses_while(monkeypatch, gone, 9) == [10, 20, 40, 80, 160, 320, 600, 600, 600]
     ask()
     found = MarketplaceHIT.objects.get()
     assert (found.n_failed_polls, found.not_before) == (0, None)
     assert ListedAssignment.objects.count() == 1
+
+
+@pytest.mark.parametrize("fault", [mturk.Throttled("Rate exceeded"), mturk.Ambiguous("ServiceFault")])
+def test_what_is_nothing_of_the_hit_makes_it_wait_a_moment_however_often(marketplace, monkeypatch, fault):
+    (made,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, made)
+    assert pauses_while(monkeypatch, fault, 4) == [10, 10, 10, 10]
 
 
 def test_counters_that_take_long_leave_the_hits_their_time(marketplace, monkeypatch):

@@ -275,10 +275,12 @@ def note_poll(*, made: MarketplaceHIT, begun_at: datetime, n_handed_in: int, is_
 
 
 @transaction.atomic
-def note_failed_poll(*, made: MarketplaceHIT) -> None:
-    """It could not be asked about, or not all of it taken in: others go first, for longer each time."""
-    pause = min(2.0**made.n_failed_polls * FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-    n_failed = min(made.n_failed_polls + 1, MOST_COUNTED)
+def note_failed_poll(*, made: MarketplaceHIT, is_of_the_hit: bool = True) -> None:
+    """It could not be asked about, or not all of it taken in: others go first, and if that is because of this HIT, for
+    longer each time."""
+    doubled = made.n_failed_polls if is_of_the_hit else 0
+    pause = min(2.0**doubled * FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+    n_failed = min(made.n_failed_polls + is_of_the_hit, MOST_COUNTED)
     until = now() + timedelta(seconds=pause)
     MarketplaceHIT.objects.filter(pk=made.pk).update(n_failed_polls=n_failed, not_before=until)
 

@@ -75,7 +75,7 @@ def ask_about_hits(seconds: float) -> int:
 
 
 @contextmanager
-def tolerated(what: str, then: Callable[[], object] = lambda: None) -> Iterator[None]:
+def tolerated(what: str, then: Callable[..., object] = lambda is_of_the_hit: None) -> Iterator[None]:
     """What one question ran into concerns that one; a marketplace that is away concerns all."""
     try:
         yield
@@ -83,10 +83,11 @@ def tolerated(what: str, then: Callable[[], object] = lambda: None) -> Iterator[
         raise
     except mturk.EndpointError as error:
         log.warning("The marketplace did not tell about %s; it is asked again: %s", what, error)
-        then()
+        # Everybody is throttled now and then, and an error of the server passes.
+        then(is_of_the_hit=not isinstance(error, mturk.Throttled | mturk.Ambiguous))
     except Exception as error:
         log.exception("What the marketplace told about %s could not be taken in; it is asked again: %s", what, error)
-        then()
+        then(is_of_the_hit=True)
 
 
 def count_handed_in() -> None:
