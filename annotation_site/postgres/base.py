@@ -7,11 +7,16 @@ and that can be seen without asking.
 import select
 
 from django.db.backends.postgresql import base
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
-        """Nothing to read: nobody hung up. Otherwise it is the end, or a notice, so the server is asked after all."""
+        """Nothing to read: nobody hung up. Otherwise it is the end or a notice, and the server is asked after all, as
+        where a statement failed and the transaction takes no more."""
+        if self.connection.closed:
+            return False
         line = select.poll()
         line.register(self.connection.fileno(), select.POLLIN)
-        return not line.poll(0) or super().is_usable()
+        has_failed = self.connection.info.transaction_status == TRANSACTION_STATUS_INERROR
+        return not (has_failed or line.poll(0)) or super().is_usable()
