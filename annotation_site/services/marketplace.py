@@ -93,5 +93,6 @@ def announcement(environment: dict[str, str], logins: list[str]) -> str:
         f"  marketplace  {environment['MARKETPLACE_ORIGIN']}/  (worker pages; also the endpoint for boto3)\n"
         f"    worker     {login}\n"
         f"    requester  {keys}  (access key / secret; this site uses them)\n"
-        "    offer the demo there: ./manage publish BATCH --reward 0.05\n"
+        "    the demo   is offered there by the tab Marketplace of its dataset, or by\n"
+        "               ./manage publish ADDRESS_OF_ITS_GRIDS --reward 0.08\n"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import redis
 from django.conf import settings
 
+from annotation_site.services.addresses import MARKETPLACE_STEP, marketplace_port
 from annotation_site.services.places import BROKER_NAME, ROOT, PlaceError
 from annotation_site.services.processes import Part
 
@@ -129,20 +130,34 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def check_port_free(port: int, another: int | None = None) -> None:
-    """`another` is the port of the site to be proposed instead; the one after this, unless said."""
+def check_port_free(port: int, of_site: int | None = None) -> None:
+    """Raises PlaceError, which proposes another. `of_site`: the port is the marketplace's, of a site on this one."""
+    try:
+        _bind(port)
+    except PermissionError:
+        raise PlaceError(f"Port {port} is reserved for root. Choose one above 1023: ./run --port 8001") from None
+    except OSError:
+        whose = f"Port {port}, which the marketplace would get," if of_site else f"Port {port}"
+        proposed = _next_free(of_site or port)
+        raise PlaceError(f"{whose} is taken by another program. Choose another: ./run --port {proposed}") from None
+
+
+def _bind(port: int) -> None:
     for host in loopback_hosts():
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except PermissionError:
-                raise PlaceError(
-                    f"Port {port} is reserved for root. Choose one above 1023: ./run --port 8001"
-                ) from None
-            except OSError:
-                free = another or port + 1
-                free = free if free < 65536 else 8001
-                raise PlaceError(
-                    f"Port {port} on {host} is taken by another program. Choose another: ./run --port {free}"
-                ) from None
+            probe.bind((host, port))
+
+
+def _next_free(port: int) -> int:
+    """The next port that is free for a site, and whose marketplace's is free as well."""
+    return next((n for n in range(port + 1, 65_536 - MARKETPLACE_STEP) if _is_free(n)), 8001)
+
+
+def _is_free(port: int) -> bool:
+    try:
+        _bind(port)
+        _bind(marketplace_port(port))
+    except OSError:
+        return False
+    return True

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
                 supervisor.say(f"ended a {name} process that an earlier run had left behind")
             check_port_free(port)
             if not reason_for_none():
-                check_port_free(marketplace_port(port), port + 1)
+                check_port_free(marketplace_port(port), of_site=port)
             remember_port(state, port)
             try:
                 serve(supervisor, state, port, started)
@@ -66,7 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--port",
         type=port_number,
         default=os.environ.get("PORT", "").strip() or "8000",
-        help="port of the site on this machine (that of the variable PORT, or 8000)",
+        help="port of the site on this machine (that of the variable PORT, or 8000); the marketplace's is 100 above",
     )
     return parser.parse_args(arguments)
 

@@ -41,6 +41,8 @@ class IntroductionForm(forms.Form):
         contact = self.cleaned_data["contact"]
         if not contact.isprintable():
             raise ValidationError("Write the contact in one line, without special characters.")
+        if contact and not Introduction(contact=contact).contact_link:
+            raise ValidationError("Write a mail address, or a web address that begins with https://.")
         return contact
 
     def told(self) -> dict[str, Any]:

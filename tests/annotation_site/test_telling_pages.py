@@ -89,7 +89,8 @@ def test_what_people_are_told_is_filled_in_shown_again_and_taken_back(client, fr
     stored = Introduction.objects.get(dataset=dataset)
     assert (stored.requester_name, stored.minutes_needed, stored.consent) == ("The Vision Lab", 4, "a\nb")
     assert 'value="The Vision Lab"' in client.get(place).content.decode()
-    for wrong in ({"contact": "a\tb"}, {"minutes_needed": "0"}, {"warning": "x" * 1001}):
+    contacts = [{"contact": wrong} for wrong in ("a\tb", "javascript:alert(1)", "not an address")]
+    for wrong in (*contacts, {"minutes_needed": "0"}, {"warning": "x" * 1001}):
         assert client.post(place, told | wrong).status_code == 422
     assert client.post(place, {}).status_code in (200, 302)
     client.post(place, {"requester_name": ""})
