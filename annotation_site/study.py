@@ -28,6 +28,8 @@ from workforce.reads import submissions_of
 MOST_REFUSALS_SHOWN = 20
 LONGEST_CODE = 60
 LONGEST_REASON = 500
+# Before the reason for which all that a person sent is out, so that only that is taken back with it.
+OF_THE_PERSON = "Of this worker nothing counts: "
 
 
 class Refused(ValueError):
@@ -245,22 +247,29 @@ def lift_exclusion(*, number: int) -> None:
 def exclude_person(*, dataset: Dataset, worker: str, reason: str) -> tuple[int, int]:
     """Exclude what a person, named by pseudonym, sent for a dataset so far. Returns of how many submissions, and how
     many stand excluded by it now."""
-    _check_reason(reason)
+    _check_reason(reason, LONGEST_REASON - len(OF_THE_PERSON))
     submissions = _submissions_by(dataset, worker)
     counting = [one for one in submissions if _standing_exclusion(one) is None]
     for submission in counting:
-        exclude_submission(submission=submission, reason=reason.strip())
+        exclude_submission(submission=submission, reason=OF_THE_PERSON + reason.strip())
     return len(submissions), len(counting)
 
 
 @transaction.atomic
 def lift_exclusions(*, dataset: Dataset, worker: str) -> tuple[int, int]:
-    """Let all that a person sent for a dataset count again. Returns of how many submissions, and how many now do."""
+    """End what `exclude_person` did; what was excluded by itself, or rejected, stays so.
+
+    Returns of how many submissions, and how many count again.
+    """
     submissions = _submissions_by(dataset, worker)
-    excluded = [one for one in submissions if _standing_exclusion(one) is not None]
+    excluded = [one for one in submissions if (found := _standing_exclusion(one)) and _is_of_the_person(found)]
     for submission in excluded:
         readmit_submission(submission=submission)
     return len(submissions), len(excluded)
+
+
+def _is_of_the_person(exclusion: Exclusion) -> bool:
+    return exclusion.reason.startswith(OF_THE_PERSON)
 
 
 def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
@@ -274,9 +283,9 @@ def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
     return list(found)
 
 
-def _check_reason(reason: str) -> None:
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise Refused(f"An exclusion needs a reason of at most {LONGEST_REASON} characters: --reason '…'.")
+def _check_reason(reason: str, longest: int = LONGEST_REASON) -> None:
+    if not reason.strip() or len(reason) > longest:
+        raise Refused(f"An exclusion needs a reason of at most {longest} characters: --reason '…'.")
 
 
 def _standing_exclusion(submission: Submission) -> Exclusion | None:

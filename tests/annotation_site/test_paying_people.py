@@ -225,7 +225,7 @@ def test_who_is_kept_out_can_be_excluded_with_it_and_is_let_in_again(marketplace
     [listed] = worked_on(marketplace)
     answered = client.post(about(listed, "block"), {"reason": "Ticked everything."}, follow=True)
     assert "1 answer of theirs do not count" in text_of(answered)
-    assert Exclusion.objects.get().reason == "Ticked everything."
+    assert Exclusion.objects.get().reason.endswith(": Ticked everything.")
     send_until_quiet()
     page = client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/").content.decode()
     assert about(listed, "let_in") in page

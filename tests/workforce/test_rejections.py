@@ -18,6 +18,7 @@ from tests.workforce.mturk_study import (
     settle,
     work,
 )
+from workforce.marketplaces import mturk
 from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Slot, Submission, Terms
 from workforce.outbox.actions import claim_call
 from workforce.pay.actions import CannotReject, override_rejection, reject
@@ -135,6 +136,8 @@ def test_a_rejected_answer_is_replaced_and_after_an_override_paid_and_counted_ag
     assert [one.n_assignments for one in hits_of(made.terms)] == [1, 1]
     override_rejection(rejection=rejection, reason="The page was broken.", overridden_by=researcher())
     send_until_quiet()
+    there = mturk.client(1).get_assignment(AssignmentId=listed.external_id)["Assignment"]
+    assert there["RequesterFeedback"] == "The page was broken.", "the worker no longer reads why it was rejected"
     assert ListedAssignment.objects.get().status == "approved"
     assert LedgerEntry.objects.count() == 2
     assert not Submission.objects.get().exclusions.filter(lifted_at=None).exists()

@@ -338,7 +338,9 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: Abst
         overridden_at=now(), overridden_by=overridden_by, override_reason=reason[:LONGEST_REASON]
     )
     never_sent = withdraw(purpose=f"reject:{rejection.pk}", reason="It was taken back before it was sent.")
-    payload = {"AssignmentId": listed.external_id} | ({} if never_sent else {"OverrideRejection": True})
+    # In the place of the words with which it was rejected, which the person read.
+    payload = {"AssignmentId": listed.external_id, "RequesterFeedback": reason.strip()[:LONGEST_REASON]}
+    payload |= {} if never_sent else {"OverrideRejection": True}
     decide(
         op="ApproveAssignment",
         purpose=f"override:{rejection.pk}",

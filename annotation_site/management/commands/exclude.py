@@ -46,4 +46,4 @@ class Command(BaseCommand):
         else:
             n_all, n_changed = exclude_person(dataset=found, worker=worker, reason=reason or "")
         what = "count again" if lift else "count no more"
-        self.stdout.write(f"{n_changed:,} of {n_all:,} submissions of {worker} {what}; the others did so before.")
+        self.stdout.write(f"{n_changed:,} of {n_all:,} submissions of {worker} {what}.")
