@@ -5,12 +5,11 @@ takes the place of another, and each is answered with the receipt of its own: th
 lists is the worker's (`workforce.assignments.actions.confirm`).
 """
 
-import json
-
 from django.db import connection, transaction
 
 from catalog.reads import now_given
 from workforce.models import Lease, Submission
+from workforce.statements import submission_values
 from workforce.unproven.statements import HAND_IN_UNPROVEN
 
 # Of one person on one HIT. What comes beyond is not kept here; its copy goes through the marketplace all the same, and
@@ -42,27 +41,15 @@ def keep_unproven(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[
         answer=answer,
         idempotency_key=idempotency_key,
     )
+    under = {"assignment": submission.assignment_id, "most": MOST_UNPROVEN}
     with connection.cursor() as cursor:
-        cursor.execute(HAND_IN_UNPROVEN, _values(submission) | now_given())
+        cursor.execute(HAND_IN_UNPROVEN, submission_values(submission) | under | now_given())
         row = cursor.fetchone()
     if row is None:
         return _known(submission), False
     submission.pk, submission.submitted_at = row
     submission._state.adding = False
     return submission, True
-
-
-def _values(submission: Submission) -> dict[str, object]:
-    return {
-        "hit": submission.hit_id,
-        "worker": submission.worker_id,
-        "lease": submission.lease_id,
-        "assignment": submission.assignment_id,
-        "settings": submission.settings_id,
-        "answer": json.dumps(submission.answer),
-        "key": submission.idempotency_key,
-        "most": MOST_UNPROVEN,
-    }
 
 
 def _known(submission: Submission) -> Submission:
