@@ -6,6 +6,8 @@ from catalog.reads import now
 from tests.factories import make_batch, make_dataset, make_grid, unique
 from workforce.assignments.actions import accept
 from workforce.assignments.ids import Turn
+from workforce.assignments.reads import answers_under
+from workforce.assignments.receipts import fields_to_hand_over
 from workforce.models import HIT, Assignment, Batch, MarketplaceHIT, Terms
 
 HOUR = 3600
@@ -55,3 +57,8 @@ def make_turn(external_hit_id: str, *, assignment: str | None = None, worker: st
 
 def make_assignment(hit: HIT, external_hit_id: str, **ids: str) -> Assignment:
     return accept(hit=hit, turn=make_turn(external_hit_id, **ids))
+
+
+def fields_of_the_last(assignment: Assignment) -> dict[str, str]:
+    """What the frame sends to the marketplace for what was sent last under an assignment."""
+    return fields_to_hand_over(assignment, answers_under(assignment)[0].answer)

@@ -12,11 +12,11 @@ from contains_task.actions import record_votes, take_in_recovered
 from contains_task.models import ContainsVote
 from tests.factories import unique, worker_client
 from tests.threads import in_threads
-from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, make_turn
+from tests.workforce.assignments_by_hand import fields_of_the_last, make_assignment, make_offered_grid, make_turn
 from tests.workforce.marketplaces import BOX, KEY, TOKEN, address_of
 from workforce.actions import AlreadySubmitted
 from workforce.assignments.actions import accept, confirm
-from workforce.assignments.receipts import copy_of, fields_to_hand_over
+from workforce.assignments.receipts import copy_of
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, Slot, Submission, Worker
 
@@ -76,7 +76,7 @@ def test_of_many_listed_at_once_as_many_count_as_there_are_slots():
     for turn in turns:
         hand_in(turn)
         turn.refresh_from_db()
-        fields.append(fields_to_hand_over(turn))
+        fields.append(fields_of_the_last(turn))
     outcomes = in_threads(12, lambda number: list_(turns[number], fields[number])[0])
     assert Counter(outcomes) == {"confirmed": 3, "surplus": 9}
     assert Slot.objects.filter(state="filled").count() == Submission.objects.filter(state="confirmed").count() == 3
@@ -87,7 +87,7 @@ def test_an_assignment_listed_many_times_at_once_fills_one_slot():
     turn = make_assignment(grid.hit, external_hit_id)
     submission = hand_in(turn)
     turn.refresh_from_db()
-    fields = fields_to_hand_over(turn)
+    fields = fields_of_the_last(turn)
     assert set(in_threads(8, lambda number: list_(turn, fields))) == {("confirmed", submission.pk)}
     assert Slot.objects.filter(state="filled").count() == 1
 
@@ -117,7 +117,7 @@ def test_answers_are_confirmed_while_others_are_aggregated_and_all_of_them_count
     for turn in turns:
         hand_in(turn)
         turn.refresh_from_db()
-        fields.append(fields_to_hand_over(turn))
+        fields.append(fields_of_the_last(turn))
 
     def step(number: int) -> object:
         return aggregate() if number % 4 == 0 else [list_(turns[at], fields[at]) for at in range(number, 12, 4)]

@@ -9,7 +9,14 @@ from catalog.reads import now
 from contains_task.actions import record_votes, take_in_recovered
 from contains_task.models import ContainsVote
 from tests.factories import unique
-from tests.workforce.assignments_by_hand import external, make_assignment, make_offered_grid, make_turn, offer
+from tests.workforce.assignments_by_hand import (
+    external,
+    fields_of_the_last,
+    make_assignment,
+    make_offered_grid,
+    make_turn,
+    offer,
+)
 from workforce.actions import AlreadySubmitted, close_batch, expire_leases, identify_worker, settle_recovered
 from workforce.assignments import actions
 from workforce.assignments.actions import (
@@ -21,7 +28,7 @@ from workforce.assignments.actions import (
     confirm,
     orphan_unlisted,
 )
-from workforce.assignments.receipts import copy_of, fields_to_hand_over
+from workforce.assignments.receipts import copy_of
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, MarketplaceHIT, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import image_handle
@@ -44,7 +51,7 @@ def list_(assignment: Assignment, fields: dict | None = None, **changed: object)
         "external_hit_id": assignment.external_hit_id,
         "assignment_id": assignment.external_id,
         "worker_id": assignment.worker.identity.external_id,
-        "fields": fields_to_hand_over(assignment) if fields is None else fields,
+        "fields": fields_of_the_last(assignment) if fields is None else fields,
     }
     return confirm(**(named | changed))
 
@@ -272,7 +279,7 @@ def test_a_wrong_receipt_without_a_copy_proves_nothing(offered, assignment):
     hand_in(assignment)
     other = make_assignment(grid.hit, external_hit_id)
     hand_in(other)
-    replayed = {"receipt": fields_to_hand_over(other)["receipt"]}
+    replayed = {"receipt": fields_of_the_last(other)["receipt"]}
     assert list_(assignment, replayed) == ("unreadable", None)
     assert Submission.objects.get(worker=assignment.worker).state == "orphaned"
     assert free_slots(grid.hit) == 2
@@ -307,7 +314,7 @@ def test_of_two_who_held_an_assignment_only_the_listed_one_is_confirmed(offered,
 
 def test_an_answer_that_was_sent_under_another_hit_than_the_listed_one_is_not_confirmed_by_it(assignment):
     stored = hand_in(assignment)
-    receipt = {"receipt": fields_to_hand_over(assignment)["receipt"]}
+    receipt = {"receipt": fields_of_the_last(assignment)["receipt"]}
     assert list_(assignment, receipt, external_hit_id=external("3OTHER")) == ("unreadable", None)
     stored.refresh_from_db()
     assert stored.state == "provisional"
@@ -324,7 +331,7 @@ def test_an_assignment_nobody_opened_here_with_nothing_in_it_is_unreadable(offer
 def test_a_second_assignment_of_the_same_person_for_the_same_hit_is_repeated(offered, assignment):
     grid, _ = offered
     hand_in(assignment)
-    fields = fields_to_hand_over(assignment)
+    fields = fields_of_the_last(assignment)
     list_(assignment)
     second = {"assignment_id": external("3ASG"), "external_hit_id": offer(grid.hit)}
     assert list_(assignment, fields, **second) == ("repeated", None)

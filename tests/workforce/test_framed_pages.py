@@ -12,10 +12,9 @@ import pytest
 from contains_task.actions import take_in_recovered
 from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_form, make_images, worker_client
-from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
+from tests.workforce.assignments_by_hand import external, fields_of_the_last, make_offered_grid, offer
 from workforce.actions import close_batch
 from workforce.assignments.actions import confirm
-from workforce.assignments.receipts import fields_to_hand_over
 from workforce.models import Assignment, Batch, Lease, MarketplaceHIT, Submission, Worker
 from workforce.reads import image_handle
 from workforce.unproven.actions import MOST_UNPROVEN
@@ -387,7 +386,7 @@ def test_the_receipt_of_one_is_worthless_to_another(frame, grid_and_id):
     frame.send(frame.open())
     other = Frame(grid_and_id[0].hit, grid_and_id[1])
     other.send(other.open())
-    fields = fields_to_hand_over(Assignment.objects.get(external_id=frame.ids["assignmentId"]))
+    fields = fields_of_the_last(Assignment.objects.get(external_id=frame.ids["assignmentId"]))
     assert listed(other, {"receipt": fields["receipt"]})[0] == "unreadable"
 
 

@@ -30,10 +30,7 @@ def copy_of(lease: Lease, answer: dict) -> AnswerCopy:
     return AnswerCopy(lease.public_id, tuple(values), "" if main is None else str(main))
 
 
-def fields_to_hand_over(assignment: Assignment, answer: dict | None = None) -> dict[str, str]:
-    """What the frame sends to the marketplace for an answer under an assignment: if none is given, the last stored."""
-    if answer is None:
-        sent = assignment.submissions.filter(lease=assignment.lease_id, assignment__isnull=False)
-        answer = sent.filter(answer__has_key="selected").latest("id").answer
+def fields_to_hand_over(assignment: Assignment, answer: dict) -> dict[str, str]:
+    """What the frame sends to the marketplace for an answer that was sent under an assignment."""
     copy = encode(copy_of(assignment.lease, answer))
     return {"assignmentId": assignment.external_id, RECEIPT: receipt_of(assignment, answer)} | copy
