@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from django.db import connection
-from django.db.models import QuerySet
 
-from workforce.models import Batch, Call, Qualification, Submission, Worker
+from workforce.models import Batch, Call, Qualification, Submission
 from workforce.outbox.reads import latest_of_workers
 
 SOFT_BLOCK = "Not for these studies"
@@ -74,7 +73,3 @@ def blocked_workers(workers: Iterable[int] | None = None) -> set[int]:
     if kind is None:
         return set()
     return {worker for worker, call in decided_for(kind, workers).items() if has_it(call)}
-
-
-def blocked_people() -> QuerySet[Worker]:
-    return Worker.objects.filter(pk__in=blocked_workers()).order_by("pk")
