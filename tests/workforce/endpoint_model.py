@@ -136,7 +136,8 @@ class EndpointModel:
             "AcceptTime": one.submitted_at, "SubmitTime": one.submitted_at, "Answer": one.answer,
         }  # fmt: skip
 
-    def ApproveAssignment(self, AssignmentId: str, OverrideRejection: bool = False) -> dict[str, Any]:
+    def ApproveAssignment(self, AssignmentId: str, OverrideRejection: bool = False, **_: Any) -> dict[str, Any]:
+        """Words to the worker (`RequesterFeedback`) come with it when a rejection is taken back."""
         one = self.assignments[AssignmentId]
         self.check_status(one, {"Submitted", "Rejected"} if OverrideRejection else {"Submitted"})
         one.status, one.n_paid = "Approved", one.n_paid + 1

@@ -109,26 +109,28 @@ class Study(RuleBasedStateMachine):
     def accept_there(self, worker: str, hit: str) -> str:
         """The assignment, if its page opens."""
         name = self.model.accept(worker, hit)
-        try:
-            page = self.page_of(name)
-        except AlreadyAnswered:
-            # Of another HIT there that asks the same; nobody else is sent away.
-            assert worker in self.answered_by()
-            self.model.give_back(name)
-            return ""
+        page = self.page_of(name)
         assert page is None or page.lease.slot is None
         self.seen["accepted"] += 1
         return name if page else ""
 
     def page_of(self, name: str) -> Assignment | None:
-        """What opens in the frame; None as long as nobody answered us that the HIT was created."""
+        """What opens in the frame.
+
+        None as long as nobody answered us that the HIT was created; and for who answered in another HIT there that
+        asks the same, perhaps listed only since this one was accepted: they give it back.
+        """
         one = self.model.assignments[name]
         try:
             return accept(hit=self.grid.hit, turn=Turn(name, one.hit, one.worker))
         except NotYetPublished:
             assert not MarketplaceHIT.objects.filter(external_id=one.hit).exists()
             self.seen["opened too early"] += 1
-            return None
+        except AlreadyAnswered:
+            assert one.worker in self.answered_by(), "nobody else is sent away"
+            self.model.give_back(name)
+            self.seen["sent away"] += 1
+        return None
 
     def held(self, *states: str) -> list[str]:
         return sorted(name for name, one in self.model.assignments.items() if one.status in states)
