@@ -26,20 +26,24 @@ VOTES = """
     JOIN workforce_batch batch ON batch.id = hit.batch_id
     WHERE batch.public_id = %(batch)s
 """
-# Frequencies that a plain count of the votes does not confirm, in both directions: of the votes taken in so far, which
-# must hold at every moment (a killed pass leaves all of it or nothing), and with them of all votes in the end.
+# Frequencies that a plain count of the votes does not confirm, in both directions. What is taken in so far must be in
+# them at every moment (a killed pass leaves all of it or nothing); what is handed in while a pass runs may be in them
+# already, on pairs that this pass counts. In the end, when all is taken in, that leaves one figure only.
 WRONG_FREQUENCIES = """
     WITH counted AS (
-        SELECT vote.image_id, vote.label_id, count(*) FILTER (WHERE vote.selected) AS n_selected, count(*) AS n_shown
+        SELECT vote.image_id, vote.label_id, count(*) AS most, count(*) FILTER (WHERE vote.selected) AS most_selected,
+               count(submission.aggregated_at) AS least,
+               count(submission.aggregated_at) FILTER (WHERE vote.selected) AS least_selected
         FROM contains_task_containsvote vote JOIN catalog_image image ON image.id = vote.image_id
         JOIN workforce_submission submission ON submission.id = vote.submission_id
-        WHERE vote.counted AND image.dataset_id = %(dataset)s AND submission.aggregated_at IS NOT NULL GROUP BY 1, 2
+        WHERE vote.counted AND image.dataset_id = %(dataset)s GROUP BY 1, 2
     ), published AS (
         SELECT image_id, label_id, n_selected, n_shown FROM aggregation_selectionfrequency frequency
         JOIN catalog_image image ON image.id = frequency.image_id WHERE image.dataset_id = %(dataset)s
     )
-    (SELECT * FROM counted EXCEPT SELECT * FROM published) UNION ALL
-    (SELECT * FROM published EXCEPT SELECT * FROM counted)
+    SELECT * FROM counted FULL JOIN published USING (image_id, label_id)
+    WHERE NOT coalesce(n_shown, 0) BETWEEN coalesce(least, 0) AND coalesce(most, 0)
+       OR NOT coalesce(n_selected, 0) BETWEEN coalesce(least_selected, 0) AND coalesce(most_selected, 0)
 """
 NOT_AGGREGATED = """
     SELECT submission.id FROM workforce_submission submission
