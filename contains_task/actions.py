@@ -59,7 +59,7 @@ CAST = """
             SELECT FROM contains_task_containsvote earlier
             WHERE earlier.worker_id = %(worker)s AND earlier.image_id = cell.image_id
               AND earlier.label_id = %(label)s AND earlier.counted
-        ) AS repeated
+        ) AS repeated OFFSET 0  -- asked once for a cell, not once for each of the two that use it
     ) known
     WHERE cell.grid_id = %(grid)s ORDER BY cell.position
 """
@@ -244,7 +244,7 @@ def _cast(submission: Submission) -> None:
         "submission": submission.pk,
         "worker": submission.worker_id,
         "confirmed": submission.state == Submission.State.CONFIRMED,
-        "selected": [cell.image_id for cell in cells_of(grid) if cell.public_id in selected],
+        "selected": [cell.image_id for cell in cells_of(submission.hit) if cell.public_id in selected],
     }
     with connection.cursor() as cursor:
         cursor.execute(CAST, values)

@@ -17,8 +17,9 @@ class Role(models.TextChoices):
 class Grid(models.Model):
     hit = models.OneToOneField(HIT, on_delete=models.PROTECT, related_name="grid")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
-    # For as long as a page is made or its answer taken, which need them several times; no column.
-    known_cells: list[tuple] | None = None
+    # What a page says for the images, of one lease: while it is made or its answer taken, that is needed several times.
+    # No column.
+    known_handles: tuple[str, dict[str, tuple]] | None = None
 
     def __str__(self) -> str:
         return f"grid for {self.label}"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -11,7 +12,7 @@ from aggregation.numerics.composition import CellRole, GridProfile, Shortfall
 from catalog.models import Dataset, Image, Label, SettingsVersion
 from catalog.reads import name_cells
 from contains_task.models import ContainsVote, Grid, GridCell, Role
-from workforce.models import Batch, Lease
+from workforce.models import HIT, Batch, Lease
 from workforce.reads import (
     hits_with_open_slots,
     image_handle,
@@ -40,7 +41,8 @@ VOTE_COLUMNS = (
 CELLS = """
     SELECT cell.image_id, image.public_id, cell.position
     FROM contains_task_gridcell cell JOIN catalog_image image ON image.id = cell.image_id
-    WHERE cell.grid_id = %s ORDER BY cell.position
+    JOIN contains_task_grid grid ON grid.id = cell.grid_id JOIN workforce_hit hit ON hit.id = grid.hit_id
+    WHERE hit.public_id = %s ORDER BY cell.position
 """
 
 
@@ -81,17 +83,26 @@ def cells_to_show(lease: Lease) -> list[Shown]:
 
 def cells_by_handle(lease: Lease) -> dict[str, Shown]:
     """What the page of a lease says for an image, to the image's cell, in the order of the page."""
-    # The handle depends on a key of the site's: who knows the lease's id can still not put the cells back.
-    return dict(sorted((image_handle(lease, cell.public_id), cell) for cell in cells_of(lease.hit.grid)))
+    grid = lease.hit.grid
+    if grid.known_handles is None or grid.known_handles[0] != lease.public_id:
+        # The handle depends on a key of the site's: who knows the lease's id can still not put the cells back.
+        pages = sorted((image_handle(lease, cell.public_id), cell) for cell in cells_of(lease.hit))
+        grid.known_handles = (lease.public_id, dict(pages))
+    return grid.known_handles[1]
 
 
-def cells_of(grid: Grid) -> list[Shown]:
-    """The cells of a grid by position; asked for again, they are at hand."""
-    if grid.known_cells is None:
-        with connection.cursor() as cursor:
-            cursor.execute(CELLS, [grid.pk])
-            grid.known_cells = [Shown(*row) for row in cursor.fetchall()]
-    return grid.known_cells
+def cells_of(hit: HIT) -> tuple[Shown, ...]:
+    """The cells of a HIT's grid by position."""
+    return _cells(hit.public_id)
+
+
+# A grid stays as it was opened, and several people look at it within minutes. By the HIT's public id, which is random:
+# a database that was put back may give the other ids anew. 48 cells take 10 kB.
+@lru_cache(maxsize=1000)
+def _cells(hit_public_id: str) -> tuple[Shown, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(CELLS, [hit_public_id])
+        return tuple(Shown(*row) for row in cursor.fetchall())
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:
