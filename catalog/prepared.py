@@ -1,11 +1,11 @@
-"""Queries whose SQL is made once.
+"""Queries whose SQL is made once, and planned once for a connection.
 
 Django makes the SQL of a query anew each time it is asked, which takes several times as long as Postgres takes to find
 a row by its key. That is nothing to a page that is opened now and then, and most of the time of one that all workers
 open all the time. (The SQL alone is kept; nothing that a query found is.)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.query import RelatedPopulator, get_related_populators
+
+from catalog.planned import Planned
 
 Row = TypeVar("Row", bound=Model)
 
@@ -37,10 +39,9 @@ class Clock(Expression):
 
 @dataclass(frozen=True)
 class Made:
-    """A query's SQL, and how a row of its answer becomes an object with what select_related brought along."""
+    """A query's statement, and how a row of its answer becomes an object with what select_related brought along."""
 
-    sql: str
-    parameters: list[Any]
+    statement: Planned
     model: type[Model]
     columns: slice
     names: list[str]
@@ -53,8 +54,9 @@ class Prepared(Generic[Row]):
         LABEL = Prepared(lambda: Label.objects.filter(label_set=Given("label_set"), index=Given("index")))
         LABEL.get(label_set=3, index=7)
 
-    Values that are given are written into the statement by the database driver, like those of any query; rows are
-    given by their keys. Columns that Django converts (JSON) cannot be asked for.
+    Values that are given are written out by the database driver, like those of any query; rows are given by their
+    keys. Columns that Django converts (JSON) cannot be asked for. The values that the query itself says are part of the
+    statement: whether an index on some rows only can serve is known when it is planned.
     """
 
     def __init__(self, query: Callable[[], QuerySet[Row]]) -> None:
@@ -63,10 +65,7 @@ class Prepared(Generic[Row]):
 
     def all(self, **given: object) -> list[Row]:
         made = self._made
-        values = [given[each.name] if isinstance(each, Given) else each for each in made.parameters]
-        with connection.cursor() as cursor:
-            cursor.execute(made.sql, values)
-            return [_object(made, row) for row in cursor.fetchall()]
+        return [_object(made, row) for row in made.statement.rows(given)]
 
     def first(self, **given: object) -> Row | None:
         return next(iter(self.all(**given)), None)
@@ -88,7 +87,18 @@ class Prepared(Generic[Row]):
         columns = slice(fields[0], fields[-1] + 1)
         names = [column.target.attname for column, _, _ in compiler.select[columns]]
         related = get_related_populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
-        return Made(sql, list(parameters), model, columns, names, related)
+        return Made(_statement(sql, parameters), model, columns, names, related)
+
+
+def _statement(sql: str, parameters: Iterable[object]) -> Planned:
+    """With what is given by its name, and all else written out."""
+    with connection.cursor() as cursor:
+        said = [
+            f"%({each.name})s" if isinstance(each, Given) else cursor.mogrify("%s", [each]).decode().replace("%", "%%")
+            for each in parameters
+        ]
+    # A per cent sign stays doubled: `Planned` puts names in once more.
+    return Planned(sql.replace("%%", "%%%%") % tuple(said))
 
 
 def _object(made: Made, row: tuple) -> Any:

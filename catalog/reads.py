@@ -10,6 +10,7 @@ from django.db import connection
 from catalog.models import Dataset, Label, LabelSet, SettingsVersion
 
 # The other rooms have them from here.
+from catalog.planned import Planned as Planned
 from catalog.prepared import Clock as Clock
 from catalog.prepared import Given as Given
 from catalog.prepared import Prepared as Prepared

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from aggregation.numerics.composition import CellRole, GridProfile, Shortfall
 from catalog.models import Dataset, Image, Label, SettingsVersion
-from catalog.reads import name_cells
-from contains_task.models import ContainsVote, Grid, GridCell, Role
+from catalog.reads import Planned, name_cells
+from contains_task.models import ContainsVote, GridCell, Role
 from workforce.models import HIT, Batch, Lease
 from workforce.reads import (
     hits_with_open_slots,
@@ -38,12 +37,12 @@ VOTE_COLUMNS = (
     *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
 )
-CELLS = """
+CELLS = Planned("""
     SELECT cell.image_id, image.public_id, cell.position
     FROM contains_task_gridcell cell JOIN catalog_image image ON image.id = cell.image_id
     JOIN contains_task_grid grid ON grid.id = cell.grid_id JOIN workforce_hit hit ON hit.id = grid.hit_id
-    WHERE hit.public_id = %s ORDER BY cell.position
-"""
+    WHERE hit.public_id = %(hit)s ORDER BY cell.position
+""")
 
 
 class Shown(NamedTuple):
@@ -100,9 +99,7 @@ def cells_of(hit: HIT) -> tuple[Shown, ...]:
 # a database that was put back may give the other ids anew. 48 cells take 10 kB.
 @lru_cache(maxsize=1000)
 def _cells(hit_public_id: str) -> tuple[Shown, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(CELLS, [hit_public_id])
-        return tuple(Shown(*row) for row in cursor.fetchall())
+    return tuple(Shown(*row) for row in CELLS.rows({"hit": hit_public_id}))
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:

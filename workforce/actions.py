@@ -197,9 +197,7 @@ def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
 def _lease(slot: Slot, worker: Worker) -> Lease:
     lease = Lease(hit=slot.hit, batch_id=slot.batch_id, worker=worker, slot=slot)
     values = lease_values(lease, seconds=slot.hit.batch.settings.lease_seconds) | now_given()
-    with connection.cursor() as cursor:
-        cursor.execute(LEASE_SLOT, values)
-        lease.pk, lease.created_at, lease.expires_at = cursor.fetchone()
+    lease.pk, lease.created_at, lease.expires_at = LEASE_SLOT.row(values)
     lease._state.adding = False
     return lease
 
@@ -294,9 +292,7 @@ def hand_in(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submis
 
 
 def _store(submission: Submission) -> Submission:
-    with connection.cursor() as cursor:
-        cursor.execute(HAND_IN, submission_values(submission) | now_given())
-        row = cursor.fetchone()
+    row = HAND_IN.row(submission_values(submission) | now_given())
     if row is None:
         raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
     submission.pk, submission.submitted_at = row

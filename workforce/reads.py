@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import Dataset
-from catalog.reads import NOW, Clock, Given, Prepared, now, now_given
+from catalog.reads import NOW, Clock, Given, Planned, Prepared, now, now_given
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
 
 HANDLE_SALT = "workforce.image_handle"
@@ -38,11 +37,9 @@ RUNNING_LEASE = Prepared(
         expires_at__gt=Clock(),
     ).select_related("worker__identity")
 )
-N_DONE = "SELECT count(*) FROM workforce_lease WHERE batch_id = %s AND worker_id = %s AND state = 'submitted'"
-PROGRESS = f"""
-    SELECT count(*), {NOW} FROM workforce_lease
-    WHERE batch_id = %(batch)s AND worker_id = %(worker)s AND state = 'submitted'
-"""
+DONE = "FROM workforce_lease WHERE batch_id = %(batch)s AND worker_id = %(worker)s AND state = 'submitted'"
+N_DONE = Planned(f"SELECT count(*) {DONE}")
+PROGRESS = Planned(f"SELECT count(*), {NOW} {DONE}")
 
 
 def image_handle(lease: Lease, image_public_id: str) -> str:
@@ -106,16 +103,12 @@ def running_lease(hit: HIT, participant: str) -> Lease | None:
 
 def n_done(batch: Batch, worker_id: int) -> int:
     """How many HITs of the batch this person has handed in."""
-    with connection.cursor() as cursor:
-        cursor.execute(N_DONE, [batch.pk, worker_id])
-        return cursor.fetchone()[0]
+    return N_DONE.row({"batch": batch.pk, "worker": worker_id})[0]
 
 
 def progress(batch: Batch, worker_id: int) -> tuple[int, datetime]:
     """How many HITs of the batch this person has handed in by now, and when that is."""
-    with connection.cursor() as cursor:
-        cursor.execute(PROGRESS, {"batch": batch.pk, "worker": worker_id} | now_given())
-        return cursor.fetchone()
+    return PROGRESS.row({"batch": batch.pk, "worker": worker_id} | now_given())
 
 
 def share_is_done(batch: Batch, worker: Worker) -> bool:

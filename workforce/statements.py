@@ -6,10 +6,10 @@ in it, so that a hand-out holds its locks as shortly as can be.
 
 import json
 
-from catalog.reads import NOW
+from catalog.reads import NOW, Planned
 from workforce.models import Lease, Submission
 
-LEASE_SLOT = f"""
+LEASE_SLOT = Planned(f"""
     WITH leased AS (UPDATE workforce_slot SET state = 'leased' WHERE id = %(slot)s)
     INSERT INTO workforce_lease
         (hit_id, batch_id, worker_id, takes_slot, slot_id, public_id, state, created_at, expires_at)
@@ -17,9 +17,9 @@ LEASE_SLOT = f"""
            clock.now + make_interval(secs => %(seconds)s)
     FROM (SELECT {NOW} AS now) clock
     RETURNING id, created_at, expires_at
-"""
+""")
 # Nothing at all if the key is another answer's.
-HAND_IN = f"""
+HAND_IN = Planned(f"""
     WITH stored AS (
         INSERT INTO workforce_submission
             (hit_id, worker_id, lease_id, slot_id, settings_id, state, answer, idempotency_key, submitted_at)
@@ -32,7 +32,7 @@ HAND_IN = f"""
         UPDATE workforce_slot SET state = 'filled' FROM stored WHERE workforce_slot.id = %(slot)s
     )
     SELECT id, submitted_at FROM stored
-"""
+""")
 
 
 def lease_values(lease: Lease, *, seconds: int) -> dict[str, object]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from catalog.reads import Given, Prepared, now, now_given
 from workforce.actions import WORKER_TO_LOCK, fill_free_slot, identify_worker
@@ -108,16 +108,12 @@ def _renew(lease: Lease, hit: HIT) -> None:
     """A marketplace gives the same id to who comes back after a return or a deadline: with all the time again."""
     seconds = {"grace": GRACE.total_seconds(), "slack": RENEWED_AFTER.total_seconds()}
     key = {"lease": lease.pk, "batch": hit.batch_id, "settings": hit.batch.settings_id}
-    with connection.cursor() as cursor:
-        cursor.execute(RENEW, key | seconds | now_given())
-        lease.state, lease.expires_at = cursor.fetchone() or (lease.state, lease.expires_at)
+    lease.state, lease.expires_at = RENEW.row(key | seconds | now_given()) or (lease.state, lease.expires_at)
 
 
 def _standing(hit: HIT, turn: Turn, worker: Worker) -> Standing:
     key = {"hit": hit.pk, "batch": hit.batch_id, "worker": worker.pk, "external_hit": turn.hit_id}
-    with connection.cursor() as cursor:
-        cursor.execute(STANDING, key)
-        return Standing(*cursor.fetchone())
+    return Standing(*STANDING.row(key))
 
 
 def _check_may_accept(hit: HIT, turn: Turn, worker: Worker, standing: Standing) -> None:
@@ -149,9 +145,7 @@ def _accept_first(hit: HIT, turn: Turn, worker: Worker, standing: Standing) -> A
         "assignment": turn.assignment_id,
         "external_hit": turn.hit_id,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(ACCEPT, values | now_given())
-        assignment.pk, lease.pk, assignment.created_at, lease.expires_at = cursor.fetchone()
+    assignment.pk, lease.pk, assignment.created_at, lease.expires_at = ACCEPT.row(values | now_given())
     lease.created_at = assignment.created_at
     lease._state.adding = assignment._state.adding = False
     return _shown(assignment, lease, hit)

@@ -5,7 +5,7 @@ Everybody who works waits for these two: what would be ten questions is one, and
 
 from typing import NamedTuple
 
-from catalog.reads import NOW
+from catalog.reads import NOW, Planned
 
 # Through the marketplace: what browsers alone have told may be somebody else's word.
 ANSWERED = """
@@ -16,7 +16,7 @@ ANSWERED = """
         OR submission.state = 'provisional' AND NOT submission.answer ? 'selected'
     )
 """
-STANDING = f"""
+STANDING = Planned(f"""
     SELECT
         EXISTS (SELECT FROM workforce_marketplacehit WHERE hit_id = %(hit)s AND external_id = %(external_hit)s),
         EXISTS ({ANSWERED} AND lease.hit_id = %(hit)s),
@@ -28,8 +28,8 @@ STANDING = f"""
         (SELECT count(*) FROM workforce_slot WHERE hit_id = %(hit)s AND state <> 'withdrawn'),
         (SELECT count(*) FROM workforce_lease WHERE hit_id = %(hit)s AND state = 'active' AND NOT takes_slot),
         (SELECT count(*) FROM workforce_lease WHERE worker_id = %(worker)s AND state = 'active' AND NOT takes_slot)
-"""
-ACCEPT = f"""
+""")
+ACCEPT = Planned(f"""
     WITH lease AS (
         INSERT INTO workforce_lease
             (hit_id, batch_id, worker_id, takes_slot, public_id, state, created_at, expires_at)
@@ -41,10 +41,8 @@ ACCEPT = f"""
     INSERT INTO workforce_assignment (external_id, external_hit_id, worker_id, lease_id, outcome, created_at)
     SELECT %(assignment)s, %(external_hit)s, %(worker)s, id, '', created_at FROM lease
     RETURNING id, lease_id, created_at, (SELECT expires_at FROM lease)
-"""
-
-
-RENEW = f"""
+""")
+RENEW = Planned(f"""
     UPDATE workforce_lease lease
     SET state = CASE lease.state WHEN 'expired' THEN 'active' ELSE lease.state END,
         expires_at = clock.now + make_interval(secs => clock.seconds + %(grace)s)
@@ -56,7 +54,7 @@ RENEW = f"""
     ) clock
     WHERE lease.id = %(lease)s AND lease.expires_at < clock.now + make_interval(secs => clock.seconds + %(slack)s)
     RETURNING lease.state, lease.expires_at
-"""
+""")
 
 
 class Standing(NamedTuple):

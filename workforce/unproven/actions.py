@@ -5,7 +5,7 @@ takes the place of another, and each is answered with the receipt of its own: th
 lists is the worker's (`workforce.assignments.actions.confirm`).
 """
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from catalog.reads import now_given
 from workforce.models import Lease, Submission
@@ -42,9 +42,7 @@ def keep_unproven(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[
         idempotency_key=idempotency_key,
     )
     under = {"assignment": submission.assignment_id, "most": MOST_UNPROVEN}
-    with connection.cursor() as cursor:
-        cursor.execute(HAND_IN_UNPROVEN, submission_values(submission) | under | now_given())
-        row = cursor.fetchone()
+    row = HAND_IN_UNPROVEN.row(submission_values(submission) | under | now_given())
     if row is None:
         return _known(submission), False
     submission.pk, submission.submitted_at = row

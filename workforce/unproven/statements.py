@@ -1,9 +1,9 @@
 """What is written when an answer comes from a marketplace's frame, as one statement: everybody there waits for it."""
 
-from catalog.reads import NOW
+from catalog.reads import NOW, Planned
 
 # Nothing at all if the key is another answer's, the assignment is decided, or too many wait already.
-HAND_IN_UNPROVEN = f"""
+HAND_IN_UNPROVEN = Planned(f"""
     WITH stored AS (
         INSERT INTO workforce_submission
             (hit_id, worker_id, lease_id, assignment_id, settings_id, state, answer, idempotency_key, submitted_at)
@@ -19,4 +19,4 @@ HAND_IN_UNPROVEN = f"""
         UPDATE workforce_lease SET state = 'submitted' FROM stored WHERE workforce_lease.id = %(lease)s
     )
     SELECT id, submitted_at FROM stored
-"""
+""")
