@@ -36,7 +36,7 @@ from annotation_site.study import Refused, exclude_person
 from catalog.reads import now
 from workforce.compensation.actions import compensate
 from workforce.keeping_out.actions import block_softly, let_in_again
-from workforce.models import ListedAssignment, Terms, Worker
+from workforce.models import Call, ListedAssignment, Terms, Worker
 from workforce.offers.actions import allow_losses, move_end, raise_cap
 from workforce.offers.reads import committed
 from workforce.pay.actions import REJECTIONS_ALONE, give_bonus, notify, override_rejection, reject
@@ -48,6 +48,11 @@ SECOND_SALT = "paying.second"
 SECONDED_WITHIN = timedelta(days=3)
 # Servers take so long an address.
 LONGEST_TOKEN = 3000
+# Of a bonus, by the state of its call.
+SO_FAR = {
+    "waiting": "is on its way", "unsure": "is on its way", "done": "is paid", "withdrawn": "was taken back",
+    "failed": "was refused by the marketplace: see the refused calls below",
+}  # fmt: skip
 
 Given = dict[str, Any]
 
@@ -183,9 +188,18 @@ def _override(request: HttpRequest, listed: ListedAssignment, given: Given) -> s
     return f"The rejection of {listed.external_id} is taken back: it is paid, and its answer counts."
 
 
-def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
-    give_bonus(listed=listed, amount=given["amount"], reason=given["reason"])
-    return f"A bonus of ${given['amount']} for {listed.external_id} is on its way."
+@transaction.atomic
+def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str | HttpResponse:
+    # Locked as giving one does: of two at once, the second finds what the first decided.
+    terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
+    before = set(Call.objects.filter(op="SendBonus", batch=terms.batch_id).values_list("pk", flat=True))
+    call = give_bonus(listed=listed, amount=given["amount"], reason=given["reason"])
+    bonus = f"bonus of ${given['amount']} for {listed.external_id}"
+    if call.pk not in before:
+        return f"A {bonus} is on its way."
+    words = f"This {bonus} was decided already, for the same reason, and {SO_FAR[call.state]}. Nothing more is sent: a "
+    messages.warning(request, f"{words}further bonus needs another amount, or a reason of its own.")
+    return redirect("setup-published", terms.batch_id)
 
 
 @transaction.atomic

@@ -30,6 +30,8 @@ CAP_OVER_COST = Decimal("1.1")
 MOST_DAYS, MOST_MINUTES = 365, 7 * 24 * 60
 MOST_DOLLARS = Decimal("10000")
 MOST_APPROVED = 1_000_000
+# A reward that is so many times the proposed one, or less or more, is asked about: a digit may be missing.
+LEAST_TIMES, MOST_TIMES = Decimal("0.5"), 5
 MOST_REVIEW_HOURS = LONGEST_AUTO_APPROVAL_SECONDS // HOUR - 1
 
 
@@ -41,7 +43,8 @@ def dollars(label: str, most: Decimal = MOST_DOLLARS, **options: Any) -> forms.D
 
 
 class PublishForm(forms.Form):
-    """On what terms a batch is offered. `agreed` is the cost that was on the page when it was agreed to."""
+    """On what terms a batch is offered. `agreed` is the cost that was on the page when it was agreed to, `means_reward`
+    the reward that somebody was asked about and does mean; `doubted` is the one to ask about, if it is far off."""
 
     title = forms.CharField(
         label="Title", max_length=Terms._meta.get_field("title").max_length, help_text="In the list of HITs."
@@ -57,6 +60,7 @@ class PublishForm(forms.Form):
         help_text="With commas between.",
     )  # fmt: skip
     reward = dollars("Reward in dollars", Decimal("1000"))
+    means_reward = forms.CharField(label="Reward in dollars", required=False, max_length=20)
     minutes = forms.IntegerField(
         label="Minutes for one HIT", min_value=1, max_value=MOST_MINUTES, initial=60,
         help_text="Generous: who runs out of time was not paid for it.",
@@ -97,6 +101,8 @@ class PublishForm(forms.Form):
         initial = {"title": title, "description": description, "keywords": KEYWORDS, "reward": proposed.reward}
         super().__init__(*args, initial=initial, **options)
         self.batch = batch
+        self.proposed = proposed.reward
+        self.doubted: Decimal | None = None
         self.requirements: list[Requirement] = []
         if repeated is None:
             del self.fields["keeps_out_former"]
@@ -124,16 +130,32 @@ class PublishForm(forms.Form):
     def is_agreed(self) -> bool:
         return self.cleaned_data["agreed"] == str(self.cost.total)
 
+    @property
+    def only_asks(self) -> bool:
+        """Whether nothing is wrong but a reward that is still to be confirmed."""
+        return set(self.errors) == {"means_reward"}
+
     def clean_description(self) -> str:
         return self.cleaned_data["description"].replace("\r\n", "\n")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         self._read_requirements(cleaned)
+        self._ask_about_reward(cleaned)
         cost = self.cost
         if cost and cleaned.get("cap") and cleaned["cap"] < cost.total:
             self.add_error("cap", f"The batch costs ${cost.total}: a cap below that would offer only a part of it.")
         return cleaned
+
+    def _ask_about_reward(self, cleaned: dict[str, Any]) -> None:
+        reward = cleaned.get("reward")
+        if reward is None or LEAST_TIMES * self.proposed <= reward <= MOST_TIMES * self.proposed:
+            return
+        self.doubted = reward.quantize(CENT)
+        if cleaned.get("means_reward") != str(self.doubted):
+            far = "less than half of" if reward < self.proposed else f"more than {MOST_TIMES} times"
+            words = f"${self.doubted} is {far} the ${self.proposed} that the target wage comes to. Is that meant?"
+            self.add_error("means_reward", f"{words} Tick that it is, or correct the reward.")
 
     def _read_requirements(self, cleaned: dict[str, Any]) -> None:
         read = (

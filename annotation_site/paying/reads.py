@@ -1,16 +1,18 @@
 """What the pages of the marketplace show of a batch: its progress, its calls, its people by pseudonym."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Sum
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
 
 from annotation_site.paying.wages import proposed_reward
 from catalog.models import Dataset
 from catalog.reads import now
+from workforce.assignments.actions import GRACE
 from workforce.keeping_out.reads import blocked_workers, decided_for, repeating_hits
 from workforce.marketplaces.costs import Preview
 from workforce.models import (
@@ -29,7 +31,7 @@ from workforce.offers.publishing import preview_of
 from workforce.offers.reads import given_up
 from workforce.outbox.reads import calls_for
 from workforce.pay.actions import OVERRIDE_WITHIN
-from workforce.pay.reads import active_seconds_of
+from workforce.pay.reads import active_seconds_of, n_more_rejections
 from workforce.reads import pseudonym
 
 ASSIGNMENTS_PER_PAGE = 50
@@ -122,13 +124,36 @@ def progress_of(terms: Terms) -> Progress:
         n_there=made["there"],
         n_over=made["over"],
         offered=made["offered"] or 0,
-        in_hands=Lease.objects.filter(batch=terms.batch_id, state=Lease.State.ACTIVE, expires_at__gt=now()).count(),
+        in_hands=_in_hands(terms),
         unconfirmed=of_batch.filter(state=Submission.State.PROVISIONAL, listed=None).count(),
         orphaned=Assignment.objects.filter(lease__batch=terms.batch_id, outcome="orphaned").count(),
         findings=_counts(listed, "finding"),
         statuses=_counts(listed, "status"),
         n_given_up=len(given_up(terms)),
     )
+
+
+def _running(terms: Terms) -> QuerySet[Lease]:
+    """Turns whose time is not over, that are not listed, and whose assignment nobody else was given since: who gives
+    one back does that on the marketplace, and it shows here when the next person opens it."""
+    listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
+    later = Assignment.objects.filter(
+        external_id=OuterRef("external_id"), external_hit_id=OuterRef("external_hit_id"), pk__gt=OuterRef("pk")
+    ).exclude(worker=OuterRef("worker"))
+    held = Assignment.objects.filter(~Exists(later), lease=OuterRef("pk"), outcome="")
+    # A lease outlives its assignment by the grace in which an answer may still arrive.
+    within = {"state": Lease.State.ACTIVE, "expires_at__gt": now() + GRACE}
+    return Lease.objects.filter(~Exists(listed), Exists(held), batch=terms.batch_id, takes_slot=False, **within)
+
+
+def _in_hands(terms: Terms) -> int:
+    """At most as many of a HIT as it has assignments that are not handed in: anybody can open a page in any name."""
+    held = Counter(_running(terms).values_list("hit", flat=True))
+    made = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=held)
+    open_ones: Counter = Counter()
+    for hit, n_open in made.annotate(n_open=F("n_assignments") - Count("listed")).values_list("hit", "n_open"):
+        open_ones[hit] += n_open
+    return (held & open_ones).total()
 
 
 def _counts(rows: QuerySet, field: str) -> Counter:
@@ -229,10 +254,27 @@ def page_of_assignments(terms: Terms, number: str) -> tuple[Page, list[Assignmen
     page = Paginator(_assignments(terms), ASSIGNMENTS_PER_PAGE).get_page(number)
     blocked = blocked_workers({listed.worker_id for listed in page})
     seconds = active_seconds_of(listed for listed in page if listed.submission is not None and listed.submission.lease)
+    rejectable = _rejectable(terms, {listed.pk for listed in page})
     shown = [
-        _shown(listed, terms.batch.dataset, seconds.get(listed.pk), listed.worker_id in blocked) for listed in page
+        AssignmentShown(
+            listed=listed,
+            worker=pseudonym(terms.batch.dataset, listed.worker_id),
+            seconds=seconds.get(listed.pk),
+            rejection=listed.decided[0] if listed.decided else None,
+            acts=_acts(listed, listed.pk in rejectable, listed.worker_id in blocked),
+        )
+        for listed in page
     ]
     return page, shown
+
+
+def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
+    """Those of these assignments (ids) whose approval can still be stopped; none once the limit is reached."""
+    if n_more_rejections(terms) < 1:
+        return set()
+    purposes = {f"approve:{pk}": pk for pk in ids}
+    unsent = Call.objects.filter(purpose__in=purposes, state__in=["waiting", "failed"], doubtful_at=None)
+    return {purposes[purpose] for purpose in unsent.values_list("purpose", flat=True)}
 
 
 def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
@@ -243,24 +285,11 @@ def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
     return found.order_by("-submitted_at", "-pk")
 
 
-def _shown(
-    listed: ListedAssignment, dataset: Dataset, seconds: float | None, is_blocked: bool
-) -> AssignmentShown:
-    rejection = listed.decided[0] if listed.decided else None
-    return AssignmentShown(
-        listed=listed,
-        worker=pseudonym(dataset, listed.worker_id),
-        seconds=seconds,
-        rejection=rejection,
-        acts=_acts(listed, rejection, is_blocked),
-    )
-
-
-def _acts(listed: ListedAssignment, rejection: Rejection | None, is_blocked: bool) -> dict[str, str]:
-    stands = rejection is not None and rejection.overridden_at is None
+def _acts(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
+    stands = bool(listed.decided) and listed.decided[0].overridden_at is None
     possible = {
         "override": stands and now() - listed.submitted_at <= OVERRIDE_WITHIN,
-        "reject": listed.status == ListedAssignment.Status.SUBMITTED and not stands,
+        "reject": is_rejectable and listed.status == ListedAssignment.Status.SUBMITTED and not stands,
         "bonus": True,
         "block": not is_blocked,
         "let_in": is_blocked,
@@ -270,11 +299,12 @@ def _acts(listed: ListedAssignment, rejection: Rejection | None, is_blocked: boo
 
 @dataclass(frozen=True)
 class Turn:
-    """Of somebody who was given a HIT and has not handed it in."""
+    """Of somebody who was given a HIT and has not handed it in. `until`: when their time ends; None where it is over,
+    or somebody else was given the assignment since."""
 
     worker: str
     lease: Lease
-    is_over: bool
+    until: datetime | None
 
 
 def not_handed_in(terms: Terms) -> list[Turn]:
@@ -286,5 +316,13 @@ def not_handed_in(terms: Terms) -> list[Turn]:
     compensated = MarketplaceHIT.objects.filter(compensates=OuterRef("worker"), hit=OuterRef("hit"))
     turns = Lease.objects.filter(~Exists(listed), ~Exists(compensated), batch=terms.batch_id, takes_slot=False)
     latest = turns.order_by("worker", "-id").distinct("worker").values("pk")
-    found = Lease.objects.filter(pk__in=latest).order_by("-id")[:TURNS_SHOWN]
-    return [Turn(pseudonym(terms.batch.dataset, one.worker_id), one, one.expires_at <= now()) for one in found]
+    found = list(Lease.objects.filter(pk__in=latest).order_by("-id")[:TURNS_SHOWN])
+    running = set(_running(terms).filter(pk__in=[one.pk for one in found]).values_list("pk", flat=True))
+    return [
+        Turn(
+            worker=pseudonym(terms.batch.dataset, one.worker_id),
+            lease=one,
+            until=one.expires_at - GRACE if one.pk in running else None,
+        )
+        for one in found
+    ]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from annotation_site.paying.countries import COUNTRIES, USUAL_SLIPS
 from workforce.marketplaces import mturk
 from workforce.marketplaces.costs import MASTERS
 from workforce.models import Qualification
@@ -62,8 +63,20 @@ def in_places(text: str) -> Requirement:
     if len(written) > MOST_PLACES:
         raise BadRequirement(f"These are {len(written)} places; the marketplace takes {MOST_PLACES}.")
     parts = [place.partition("-") for place in dict.fromkeys(written)]
+    _check_countries(dict.fromkeys(country for country, _, _ in parts))
     places = [{"Country": country} | ({"Subdivision": part} if part else {}) for country, _, part in parts]
     return _requirement(LOCALE, "In") | {"LocaleValues": places}
+
+
+def _check_countries(written: Iterable[str]) -> None:
+    """Raise BadRequirement for codes of no country: a HIT that asks for one of those alone is offered to nobody."""
+    unknown = [country for country in written if country not in COUNTRIES]
+    if not unknown:
+        return
+    meant = [f"for {country} write {USUAL_SLIPS[country]}" for country in unknown if country in USUAL_SLIPS]
+    way_out = "; ".join(meant) or "correct or leave out, and look codes up under ISO 3166-1: DE is Germany, US the USA"
+    named = f"{', '.join(unknown)} {'is the code of no country' if len(unknown) == 1 else 'are codes of no country'}"
+    raise BadRequirement(f"{named}: {way_out}.")
 
 
 def custom(text: str, find: Callable[[str], str] | None = None) -> list[Requirement]:

@@ -35,7 +35,7 @@ from annotation_site.refusals import EXPECTED
 from catalog.reads import now
 from workforce.marketplaces import mturk
 from workforce.models import Batch, Terms
-from workforce.offers.reads import committed
+from workforce.offers.reads import committed, outstanding
 from workforce.outbox.actions import try_failed_again
 from workforce.pay.reads import n_more_rejections, n_rejected, sums_of, wage_of
 
@@ -128,7 +128,6 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     page, assignments = page_of_assignments(terms, request.GET.get("page", "1"))
     wage, target = wage_of(terms.batch), target_wage(terms.batch.dataset)
-    proposed = top_up_of(terms) if wage and wage.median < target else None
     summary = summary_of(terms)
     context = summary | {
         "here": summary,
@@ -136,9 +135,10 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
         "tab": "marketplace",
         "account": account(),
         "calls": calls_of(terms),
+        "outstanding": outstanding(terms),
         "wage": wage,
         "target": target,
-        "top_up": proposed,
+        "top_up": top_up_of(terms) if wage and wage.median < target else None,
         "page": page,
         "assignments": assignments,
         "turns": not_handed_in(terms),

@@ -70,7 +70,9 @@ def text_of(response) -> str:
 
 
 def publish(client: Client, batch: Batch, **changed: str):
-    return client.post(f"/setup/publish/{batch.pk}/", TERMS | {"do": "publish"} | changed)
+    sent = TERMS | {"do": "publish"} | changed
+    # Far from what is proposed, and meant.
+    return client.post(f"/setup/publish/{batch.pk}/", {"means_reward": sent["reward"]} | sent)
 
 
 @pytest.fixture
@@ -181,7 +183,7 @@ def test_terms_that_cannot_be_are_refused_with_what_was_written_kept(marketplace
 def test_more_than_the_balance_is_not_published(marketplace, client):  # noqa: F811
     batch = grids_to_publish(1, n_slots=20)
     total = "24000.00"
-    answered = publish(client, batch, reward="1000", agreed=total)
+    answered = publish(client, batch, reward="1000.00", agreed=total)
     assert "the balance on the marketplace is $10000.00" in text_of(answered)
     assert "not enough" in text_of(answered)
     assert not Terms.objects.exists()
@@ -198,7 +200,8 @@ def test_without_keys_the_pages_say_so_and_nothing_can_be_published(client, sett
     assert not Terms.objects.exists()
 
 
-def test_an_endpoint_that_is_away_is_named_and_no_page_breaks(client, settings, marketplace):  # noqa: F811
+def test_an_endpoint_that_is_away_is_named_and_no_page_breaks(client, settings, marketplace, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(mturk, "PATIENT_SECONDS", 3)
     batch = grids_to_publish(1)
     settings.MTURK = settings.MTURK | {"endpoint_url": "http://127.0.0.1:9"}
     mturk.client.cache_clear()

@@ -121,6 +121,8 @@ def test_qualifications_are_asked_for_by_figures_places_names_and_ids(marketplac
         ({"percent_approved": "101"}, "less than or equal to 100"),
         ({"number_approved": "-1"}, "greater than or equal to 0"),
         ({"places": "US, Germany"}, "GERMANY is no place: write countries by two letters"),
+        ({"places": "US, ZZ"}, "ZZ is the code of no country: correct or leave out"),
+        ({"places": "uk, XX-AB, EL"}, "UK, XX, EL are codes of no country: for UK write GB; for EL write GR."),
         ({"qualifications": "Never made"}, "We have no qualification called “Never made” there"),
         ({"qualifications": "3ABCDEFGHIJKLMNOPQRSTUVWXYZ012"}, "knows no qualification with the id 3ABCDEFGHIJKLMNOP"),
         ({"qualifications": "Ticking >= many"}, "“Ticking >= many”: write a name or id alone"),

@@ -61,6 +61,8 @@ def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
     expect(page.get_by_role("region", name="Money")).to_contain_text(f"Spent${spent}")
     expect(page.get_by_role("region", name="Batch")).to_contain_text("1 approved")
     check_fits(page)
+    table = page.get_by_role("region", name="Assignments", exact=True).last
+    assert table.evaluate("element => element.scrollWidth <= element.clientWidth"), "nothing is to be scrolled to"
     page.get_by_role("link", name=re.compile("^Bonus")).click()
     check_fits(page)
     page.get_by_label("Bonus in dollars").fill("0.05")
@@ -81,7 +83,15 @@ def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketpla
     reward.fill("0.001")
     page.get_by_role("button", name="Work out the cost").click()
     expect(reward).to_have_attribute("aria-invalid", "true")
-    open_page.problems.clear()  # the browser reports the refusal's status as an error
+    page.get_by_role("alert").get_by_role("link", name="Reward in dollars").click()
+    expect(reward).to_be_focused()
+    reward.fill("5.00")
+    page.get_by_role("button", name="Work out the cost").click()
+    expect(page.get_by_role("alert")).to_contain_text("Is that meant?")
+    page.get_by_label("Yes, $5.00 is the reward I mean").check()
+    open_page.problems.clear()  # the browser reports the refusals' status as an error
+    page.get_by_role("button", name="Work out the cost").click()
+    expect(page.get_by_role("button", name="Publish for $60.00")).to_be_visible()
     reward.fill("0.50")
     page.get_by_role("button", name="Work out the cost").click()
     expect(page.get_by_role("button", name="Publish for $6.00")).to_be_visible()

@@ -62,6 +62,19 @@ def test_who_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(marketplace):
         compensate(terms=made.terms, worker=person)
 
 
+def test_who_finished_without_an_answer_is_paid_by_that_and_not_compensated(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    assignment = marketplace.accept(worker, made.external_id)
+    person = who_opened(made, assignment, worker)
+    marketplace.submit(assignment, nothing="here")
+    settle()
+    listed = ListedAssignment.objects.get()
+    assert (listed.finding, listed.submission) == ("unreadable", None)
+    with pytest.raises(CannotPublish, match="paid or compensated"):
+        compensate(terms=made.terms, worker=person)
+
+
 def test_for_an_invented_worker_nothing_is_made_nothing_promised_and_nothing_paid(marketplace):
     (made,) = published(grids_to_publish(n_slots=1))
     person = who_opened(made, "3" + "Z" * 29, "A" + "9" * 13)

@@ -31,7 +31,9 @@ def compensate(*, terms: Terms, worker: Worker) -> MarketplaceHIT:
     Raises CannotPublish for who was given no HIT of the batch, or all of whose HITs are paid or compensated; OverCap.
     """
     terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
-    given = Lease.objects.filter(batch=terms.batch, worker=worker).exclude(hit__submissions__listed__worker=worker)
+    # What is listed is paid, whether or not an answer came with it.
+    given = Lease.objects.filter(batch=terms.batch, worker=worker)
+    given = given.exclude(hit__marketplace_hits__listed__worker=worker)
     lease = given.exclude(hit__marketplace_hits__compensates=worker).order_by("-id").first()
     if lease is None:
         raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")

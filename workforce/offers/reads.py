@@ -1,7 +1,8 @@
 """What a batch on the marketplace has cost and still wants."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.urls import reverse
 
+from catalog.reads import now
 from workforce.losses.reads import lost_too_many
 from workforce.marketplaces.costs import Preview, asks_for_masters, fee_of, preview
 from workforce.models import HIT, Batch, Call, LedgerEntry, MarketplaceHIT, Terms
@@ -133,6 +135,40 @@ def committed(terms: Terms) -> Decimal:
         Decimal(0),
     )  # fmt: skip
     return spent(terms) + rewards + _bonuses_on_their_way(terms)
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """Assignments that nobody can accept any more and that may still come in: until `held_until` from who holds one,
+    and until `over_at` the marketplace may list it late. So long they have to stay promised: `amount` dollars, with
+    fees."""
+
+    n: int
+    amount: Decimal
+    held_until: datetime
+    over_at: datetime
+
+    @property
+    def may_be_held(self) -> bool:
+        return self.held_until > now()
+
+
+def outstanding(terms: Terms) -> Outstanding | None:
+    """What `committed` promises for HITs that have left the marketplace; None where nothing can come of those.
+
+    Who holds one, the marketplace alone knows, so all of them stay promised: a cap that counted on less could be
+    overrun by work that was handed in in time.
+    """
+    ended = terms.marketplace_hits.filter(finished_at=None, external_id__isnull=False, expires_at__lte=now())
+    ended = ended.annotate(n_open=F("n_assignments") - Count("listed")).filter(n_open__gt=0)
+    found = ended.values_list("n_open", "n_assignments", "expires_at")
+    if not found:
+        return None
+    masters = asks_for_masters(terms.requirements)
+    amounts = [n_open * (terms.reward + fee_of(terms.reward, n, masters=masters)) for n_open, n, _ in found]
+    held_until = max(end for *_, end in found) + timedelta(seconds=terms.assignment_seconds)
+    total = sum(amounts, Decimal(0))
+    return Outstanding(sum(n_open for n_open, *_ in found), total, held_until, held_until + LISTED_WITHIN)
 
 
 def _bonuses_on_their_way(terms: Terms) -> Decimal:
