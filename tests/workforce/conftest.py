@@ -14,7 +14,7 @@ def running_endpoint(django_db_setup):
 
 
 @pytest.fixture
-def marketplace(running_endpoint, settings):
+def marketplace(running_endpoint, settings, monkeypatch):
     """The marketplace without faults, and the site as a requester of its own there."""
     running_endpoint.post("/faults/clear/")
     # Tests before this one may have moved it; nothing of theirs is looked at again.
@@ -29,6 +29,8 @@ def marketplace(running_endpoint, settings):
         "calls_per_second": 1000,
         "counters_every": 0,
     }
+    # A page waits no longer for a slow marketplace; a test does.
+    monkeypatch.setattr(mturk, "PATIENT_SECONDS", 60)
     mturk.client.cache_clear()
     yield running_endpoint
     mturk.client.cache_clear()

@@ -64,13 +64,8 @@ def test_throttling_faults_lost_answers_and_lag_change_nothing_in_the_end(market
 
 
 def publish_through_faults(batch):
-    """The balance is looked at before anything is decided; who publishes tries again until it is told."""
-    for _ in range(50):
-        try:
-            terms = publish(batch)
-            break
-        except ValueError:
-            continue
+    """The balance is looked at before anything is decided: with patience, so nobody has to publish twice."""
+    terms = publish(batch)
     send_until_quiet()
     return terms
 
@@ -103,7 +98,7 @@ def test_a_marketplace_that_is_away_stops_nobody_from_working_and_gets_everythin
         hand_over(marketplace, assignment, answered)
     begin = time.monotonic()
     while ListedAssignment.objects.filter(status="approved").count() < N_AT_WORK + 1:
-        assert time.monotonic() - begin < 180, "what waited is not sent by itself"
+        assert time.monotonic() - begin < 600, "what waited is not sent by itself"
         send_waiting()
         poll_assignments()
         time.sleep(1)
@@ -135,7 +130,7 @@ def work_during_an_outage(turns: list) -> list[dict[str, str]]:
         while time.monotonic() < until_next:
             begin = time.monotonic()
             assert send_waiting() == poll_assignments() == 0
-            assert time.monotonic() - begin < 10, "tasks wait for a marketplace that is away"
+            assert time.monotonic() - begin < 60, "tasks wait for a marketplace that is away"
             time.sleep(2)
     return fields
 
@@ -240,5 +235,7 @@ def start_sender(settings) -> subprocess.Popen:
         "SENDER_ENDPOINT": settings.MTURK["endpoint_url"],
         "SENDER_KEY": settings.MTURK["access_key_id"],
         "SENDER_SECRET": settings.MTURK["secret_access_key"],
+        # So slow that whoever looks on sees it half way.
+        "SENDER_RATE": "10",
     }
     return subprocess.Popen([sys.executable, "-m", "tests.workforce.sender"], cwd=ROOT, env=environment)

@@ -73,13 +73,7 @@ class Study:
         return Person(self.marketplace.url, self.marketplace.worker(PASSWORD), PASSWORD)
 
     def publish(self) -> None:
-        # The balance is asked for before anything is decided. Whoever publishes is told so, and presses again.
-        for _ in range(20):
-            try:
-                self.terms: Terms = publish(self.batch)
-                break
-            except ValueError as error:
-                assert "could not be asked for" in str(error)
+        self.terms: Terms = publish(self.batch)
         self.send()
         self.look()
 

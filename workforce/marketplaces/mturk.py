@@ -4,6 +4,7 @@ What was measured of boto3: it fills no UniqueRequestToken, and sends a call up 
 So what changes something comes from the outbox with a stored token, and is sent once.
 """
 
+import random
 import re
 import time
 from collections.abc import Iterator
@@ -31,8 +32,12 @@ PAGE = 100
 REGION = "us-east-1"
 BUCKET = "mturk"
 CONNECT_SECONDS, READ_SECONDS = 5, 15
-# Where somebody waits for a page.
-QUICK_SECONDS = 2
+# Where somebody waits for a page that does without the answer, and for one that does not, all tries together.
+QUICK_SECONDS, PATIENT_SECONDS = 2, 10
+# Between these tries. With 20 % throttled, 10 % broken and 10 % lost, and a fifth of a second for each, hardly one page
+# in ten thousand gets no answer.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 0.6
+SHORTEST_TRY_SECONDS = 1
 # What changes something is tried once at a time: the outbox repeats it, and knows that it does. So is what was handed
 # in and what became of it, which is asked for again anyway. Nobody else repeats the other questions.
 TRIES_OF_READS = 3
@@ -111,10 +116,11 @@ def call(op: str, **parameters: Any) -> dict[str, Any]:
     return ask(op, parameters, tries)
 
 
-def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, quick: bool = False) -> dict[str, Any]:
-    """As `call`. Once, and by somebody whose turn it is, no database is asked: threads may do it."""
+def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, seconds: int | None = None) -> dict[str, Any]:
+    """As `call`. Once, and by somebody whose turn it is, no database is asked: threads may do it. `seconds`: so long
+    at most to be connected, and again to be answered."""
     try:
-        return getattr(client(tries, quick), xform_name(op))(**parameters)
+        return getattr(client(tries, seconds), xform_name(op))(**parameters)
     except ClientError as error:
         raise _of_client_error(error) from None
     except (EndpointConnectionError, ConnectTimeoutError) as error:
@@ -123,6 +129,33 @@ def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, quick: bool = Fa
         raise Refused("ParamValidationError", scrubbed(str(error))) from None
     except BotoCoreError as error:
         raise Ambiguous(scrubbed(str(error))) from None
+
+
+def read_patiently(op: str, **parameters: Any) -> dict[str, Any]:
+    """As `call`, for a page that can do nothing without the answer: asked again while what fails may pass, with growing
+    pauses, for PATIENT_SECONDS at most. Of what changes nothing only."""
+    if not op.startswith(READS):
+        raise ValueError(f"{op} changes something: it is sent once at a time, from the outbox.")
+    end = time.monotonic() + PATIENT_SECONDS
+    longest = FIRST_PAUSE_SECONDS
+    while True:
+        _wait_for_turn_until(end - 2 * SHORTEST_TRY_SECONDS)
+        try:
+            return ask(op, parameters, seconds=max(SHORTEST_TRY_SECONDS, _seconds_of_a_try(end)))
+        except (Refused, TurnedAway):
+            raise
+        except EndpointError:
+            # Not all pages at the same moment.
+            pause = random.uniform(longest / 2, longest)
+            if _seconds_of_a_try(end - pause) < SHORTEST_TRY_SECONDS:
+                raise
+        time.sleep(pause)
+        longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
+
+
+def _seconds_of_a_try(end: float) -> int:
+    """One begun now may take so long to be connected, and again to be answered."""
+    return int((end - time.monotonic()) / 2)
 
 
 def _of_client_error(error: ClientError) -> EndpointError:
@@ -213,16 +246,13 @@ def own_qualification_type(name: str) -> str | None:
 
 def balance() -> Decimal:
     """What is available, in dollars."""
-    return Decimal(call("GetAccountBalance")["AvailableBalance"])
+    return Decimal(read_patiently("GetAccountBalance")["AvailableBalance"])
 
 
 def balance_soon() -> Decimal:
-    """For a page that somebody waits for: one try of a few seconds, or not at all."""
-    seconds = take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"])
-    if seconds > QUICK_SECONDS:
-        raise Throttled("Many other calls wait for their turn.")
-    time.sleep(seconds)
-    return Decimal(ask("GetAccountBalance", {}, quick=True)["AvailableBalance"])
+    """For a page that does without: one try of a few seconds, or not at all."""
+    _wait_for_turn_until(time.monotonic() + QUICK_SECONDS)
+    return Decimal(ask("GetAccountBalance", {}, seconds=QUICK_SECONDS)["AvailableBalance"])
 
 
 def named_hit(message: str) -> str | None:
@@ -232,8 +262,11 @@ def named_hit(message: str) -> str | None:
 
 
 @lru_cache
-def client(tries: int, quick: bool = False) -> Any:
-    """One per process. The address comes from the settings alone: whoever chose it could send us anywhere."""
+def client(tries: int, seconds: int | None = None) -> Any:
+    """One per process. The address comes from the settings alone: whoever chose it could send us anywhere.
+
+    `seconds`: as in `ask`. Who counts them cannot do with a client that waits by itself, as one that adapts does.
+    """
     made = boto3.session.Session().client(
         "mturk",
         endpoint_url=settings.MTURK["endpoint_url"],
@@ -241,9 +274,9 @@ def client(tries: int, quick: bool = False) -> Any:
         aws_access_key_id=settings.MTURK["access_key_id"],
         aws_secret_access_key=settings.MTURK["secret_access_key"],
         config=Config(
-            retries={"mode": settings.MTURK["retry_mode"], "total_max_attempts": tries},
-            connect_timeout=QUICK_SECONDS if quick else CONNECT_SECONDS,
-            read_timeout=QUICK_SECONDS if quick else READ_SECONDS,
+            retries={"mode": "standard" if seconds else settings.MTURK["retry_mode"], "total_max_attempts": tries},
+            connect_timeout=seconds or CONNECT_SECONDS,
+            read_timeout=seconds or READ_SECONDS,
         ),
     )
     if tries > 1:
@@ -254,6 +287,14 @@ def client(tries: int, quick: bool = False) -> Any:
 
 def _wait(**event: Any) -> None:
     wait_for_turn()
+
+
+def _wait_for_turn_until(end: float) -> None:
+    """Raises Throttled, without waiting, if our turn comes later than that."""
+    seconds = take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"])
+    if time.monotonic() + seconds > end:
+        raise Throttled("Many other calls wait for their turn.")
+    time.sleep(seconds)
 
 
 def wait_for_turn(n_calls: int = 1) -> None:

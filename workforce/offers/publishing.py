@@ -35,8 +35,12 @@ def check_balance(cost: Decimal) -> Decimal:
     check_keys()
     try:
         available = mturk.balance()
-    except mturk.EndpointError as error:
+    except (mturk.Refused, mturk.TurnedAway) as error:
         raise CannotPublish(f"The balance could not be asked for, so nothing was published: {error}") from None
+    except mturk.EndpointError as error:
+        raise CannotPublish(
+            f"The balance could not be asked for, so nothing was published. This may pass: publish again. {error}"
+        ) from None
     if available < cost:
         raise CannotPublish(
             f"This costs ${cost} with fees, and the balance on the marketplace is ${available}. Nothing was published."
