@@ -76,6 +76,7 @@ class Study(RuleBasedStateMachine):
         self.acknowledged: dict[str, tuple[int, list[str]]] = {}  # by key
         self.handed_in: dict[str, tuple[str, list[str]]] = {}  # there, by assignment
         self.decided_bonuses: set[tuple[str, str]] = set()
+        self.pages: dict[str, Assignment] = {}  # that are open, by assignment
         self.seen["histories"] += 1
         self.quieten()
         for worker, n_ticked in done:
@@ -112,7 +113,10 @@ class Study(RuleBasedStateMachine):
         page = self.page_of(name)
         assert page is None or page.lease.slot is None
         self.seen["accepted"] += 1
-        return name if page else ""
+        if page is None:
+            return ""
+        self.pages[name] = page
+        return name
 
     def page_of(self, name: str) -> Assignment | None:
         """What opens in the frame.
@@ -140,6 +144,7 @@ class Study(RuleBasedStateMachine):
     def return_or_let_run_out(self, data, ran_out):
         name = data.draw(st.sampled_from(self.held("Pending")))
         worker = self.model.assignments[name].worker
+        self.pages.pop(name, None)
         self.model.give_back(name)
         self.seen["ran out" if ran_out else "returned"] += 1
         if ran_out:
@@ -154,7 +159,8 @@ class Study(RuleBasedStateMachine):
         self.hand_in(data.draw(st.sampled_from(self.held("Pending"))), n_ticked, here, there, again)
 
     def hand_in(self, name: str, n_ticked: int, here: bool, there: bool, again: bool = False) -> None:
-        if (mine := self.page_of(name)) is None:
+        # Who opened it when they accepted it does not open it anew.
+        if (mine := self.pages.pop(name, None) or self.page_of(name)) is None:
             return
         mine.lease.assignment = mine
         ticked = sorted(self.images[:n_ticked])
