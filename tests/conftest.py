@@ -1,9 +1,19 @@
-"""Every test runs with the network closed: loopback and unix sockets only."""
+"""Every test runs with the network closed: loopback and unix sockets only. And how hypothesis looks for examples."""
 
 import ipaddress
+import os
 import socket
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# What a merge has to pass must not turn on luck, nor on how slow the machine is: the short form always tries the same
+# examples, and nothing is measured in seconds. New examples are met with `--soak`. (Histories have a rule of their own
+# for their seed: tests/histories.py.)
+STEADY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+settings.register_profile("short", derandomize=True, database=None, **STEADY)
+settings.register_profile("soak", derandomize=False, **STEADY)
+settings.load_profile("soak" if os.environ.get("SOAK") else "short")
 
 NETWORK = (socket.AF_INET, socket.AF_INET6)
 

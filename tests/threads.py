@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
+# Where something is waited for that comes soon, on any machine and beside any load.
+PATIENCE_SECONDS = 120
+
 
 def in_threads(n_threads: int, work: Callable[[int], object]) -> list:
     """work(0), work(1), ... each in a thread of its own, all set off together; raises what any of them raises."""
@@ -16,7 +19,7 @@ def in_threads(n_threads: int, work: Callable[[int], object]) -> list:
     def run(number: int) -> object:
         try:
             connection.ensure_connection()
-            barrier.wait(30)
+            barrier.wait(PATIENCE_SECONDS)
             return work(number)
         finally:
             connection.close()
@@ -32,14 +35,14 @@ class Other:
         self.done, self.go, self.commit = threading.Event(), threading.Event(), False
         self.pool = ThreadPoolExecutor(1)
         self.running = self.pool.submit(self.run, work)
-        self.done.wait(30)
+        self.done.wait(PATIENCE_SECONDS)
 
     def run(self, work: Callable[[], object]) -> None:
         try:
             with transaction.atomic():
                 work()
                 self.done.set()
-                self.go.wait(30)
+                self.go.wait(PATIENCE_SECONDS)
                 transaction.set_rollback(not self.commit)
         finally:
             self.done.set()
@@ -49,7 +52,7 @@ class Other:
         """Let it commit or roll back; raises what its work raised."""
         self.commit = commit
         self.go.set()
-        self.running.result(30)
+        self.running.result(PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -240,7 +240,7 @@ print([name for name in ("onnx", "onnxruntime", "torch") if name in sys.modules]
 """
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings"}
     words = [sys.executable, "-c", code]
-    found = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    found = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=True)
     assert found.stdout == "[]\n"
 
 

@@ -193,7 +193,7 @@ def test_what_is_shown_of_a_polyglot_is_the_picture_alone(tmp_path, media):
 
 
 def test_the_scales_weigh_children_too():
-    block = "import time; b = bytearray(10**8); time.sleep(0.2)"
+    block = "import time; b = bytearray(10**8); time.sleep(1)"
     both = f"import subprocess, sys; b = bytearray(10**8); subprocess.run([sys.executable, '-c', {block!r}])"
     _, n_bytes = run_and_weigh([sys.executable, "-c", both])
     assert n_bytes > 1.9e8

@@ -17,6 +17,7 @@ import pytest
 from django.db import connection
 
 from annotation_site.services.places import ROOT
+from annotation_site.services.processes import start_ticks
 from catalog.models import Dataset
 from tests.archives import tar_of, zip_of
 from tests.factories import make_dataset
@@ -85,14 +86,14 @@ def kill_when_busy(process: subprocess.Popen, media: Path, chance: random.Random
     time.sleep(chance.random() / 100)
     children = tree(process.pid)[1:]
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(FINISH_SECONDS)
     wait_for_the_end_of(children)
     return process.returncode == -signal.SIGKILL
 
 
 def wait_for_the_end_of(children: list[int]) -> None:
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}").exists() for pid in children):
+    deadline = time.monotonic() + FINISH_SECONDS
+    while any(start_ticks(pid) is not None for pid in children):
         assert time.monotonic() < deadline, f"the import is dead and its processes {children} live on"
         time.sleep(0.01)
 

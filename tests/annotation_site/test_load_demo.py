@@ -218,19 +218,19 @@ def test_who_sees_the_dataset_labels_alone_leaves_nothing_for_the_forms(batches)
 # Again, and after a stop
 
 
-def test_a_second_call_changes_nothing_and_takes_no_time(batches, media):
+def test_a_second_call_changes_nothing_and_takes_no_time_of_the_processor(batches, media):
     before, files = contents(), sorted(media.rglob("*"))
-    begin = time.monotonic()
+    begin = time.process_time()
     lines, _ = said()
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1
     assert len(lines) == 2
     assert (contents(), sorted(media.rglob("*"))) == (before, files)
 
 
-def test_storing_the_photographs_takes_less_than_5_seconds_and_says_nothing():
-    begin = time.monotonic()
+def test_storing_the_photographs_takes_less_than_5_seconds_of_the_processor_and_says_nothing():
+    begin = time.process_time()
     assert said(store=True) == ([], "")
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
     assert Image.objects.count() == len(demo_photos())
     assert not Batch.objects.exists()
 

@@ -8,9 +8,10 @@ import pytest
 from annotation_site.services.addresses import MARKETPLACE_STEP
 from annotation_site.services.parts import check_port_free
 from annotation_site.services.places import PlaceError
+from tests.ports import free_port
 
 
-def taken(stack: ExitStack, port: int = 0) -> int:
+def taken(stack: ExitStack, port: int) -> int:
     held = stack.enter_context(closing(socket.socket()))
     held.bind(("127.0.0.1", port))
     held.listen()
@@ -24,9 +25,7 @@ def stack():
 
 
 def test_what_is_proposed_has_room_for_the_marketplace_too(stack):
-    port = taken(stack)
-    while port > 65_000 - MARKETPLACE_STEP:
-        port = taken(stack)
+    port = taken(stack, free_port())
     taken(stack, port + MARKETPLACE_STEP + 1)  # so the port after it is of no use
     with pytest.raises(PlaceError, match=rf"Port {port} is taken .* --port (\d+)") as refused:
         check_port_free(port)
@@ -37,6 +36,6 @@ def test_what_is_proposed_has_room_for_the_marketplace_too(stack):
 
 
 def test_the_marketplaces_port_is_named_as_such(stack):
-    port = taken(stack)
+    port = taken(stack, free_port())
     with pytest.raises(PlaceError, match=f"Port {port}, which the marketplace would get, is taken"):
         check_port_free(port, of_site=port - MARKETPLACE_STEP)

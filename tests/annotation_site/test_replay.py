@@ -268,12 +268,12 @@ def test_two_replays_at_once_store_every_answer_once(file):
 
     def one() -> int:
         try:
-            together.wait(10)
+            together.wait(120)
             return load("classify", path, dataset).n_new_answers
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        added = [future.result(60) for future in [pool.submit(one) for _ in range(2)]]
+        added = [future.result(120) for future in [pool.submit(one) for _ in range(2)]]
     assert sorted(added) == [0, 3]
     assert (ClassifyVote.objects.count(), Batch.objects.count()) == (3, 1)

@@ -269,11 +269,11 @@ def test_a_second_command_uses_the_running_services_and_the_first_waits_for_it(s
         with services(state, durable=False):
             pids.append(postmaster(places_of(state)))
             first_ready.set()
-            second_ready.wait(20)
+            second_ready.wait(120)
         order.append("first stopped the services")
 
     def second():
-        first_ready.wait(20)
+        first_ready.wait(120)
         with services(state, durable=False):
             pids.append(postmaster(places_of(state)))
             second_ready.set()
@@ -285,7 +285,7 @@ def test_a_second_command_uses_the_running_services_and_the_first_waits_for_it(s
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(40)
+        thread.join(240)
     assert order == ["second was done", "first stopped the services"]
     assert len(set(pids)) == 1
 

@@ -22,7 +22,8 @@ FLAGS = [
 ]
 
 # A page of results renews itself every few seconds, more seldom the longer nothing changes.
-expect.set_options(timeout=20_000)
+# What takes so long on no machine is not there at all.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def open_page(browser) -> Iterator[Callable[..., Page]]:
 
     def opened(**options: object) -> Page:
         page = browser.new_context(**options).new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: message.type == "error" and problems.append(message.text))
         return page

@@ -34,6 +34,7 @@ def new_dataset(browser: Browser, site: str, *, scripts: bool = True) -> Page:
     name = unique("researcher")
     get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
     page = browser.new_context(java_script_enabled=scripts).new_page()
+    page.set_default_timeout(60_000)
     page.goto(f"{site}/setup/new/")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
@@ -51,7 +52,7 @@ def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(s
     assert page.get_by_role("progressbar", name="Importing images").get_attribute("value") is None
     Job.objects.update(n_total=4, n_done=1)
     bar = page.get_by_role("progressbar", name="Importing images")
-    expect(bar).to_have_attribute("value", "1", timeout=5000)
+    expect(bar).to_have_attribute("value", "1")
     expect(bar).to_have_attribute("max", "4")
     # What the reader is about to send stays chosen while the page renews itself.
     page.get_by_label("Address").fill("s3://birds")

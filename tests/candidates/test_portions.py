@@ -13,7 +13,7 @@ from candidates.reads import portions_to_do, progress_of
 from catalog.actions import change_settings
 from catalog.models import Image, Prediction
 from tests.candidates.small_ensemble import colour_network, coloured_dataset, picture, spoil
-from tests.threads import started, waits, while_another_has_done
+from tests.threads import PATIENCE_SECONDS, started, waits, while_another_has_done
 
 pytestmark = pytest.mark.django_db
 
@@ -119,7 +119,7 @@ def test_who_is_at_a_portion_while_more_labels_are_wanted_is_waited_for(network)
     with while_another_has_done(old) as other, started(lambda: run_of(dataset, network)) as opening:
         assert waits(opening)
         other.end(commit=True)
-        assert opening.result(30).top_k == 7
+        assert opening.result(PATIENCE_SECONDS).top_k == 7
     work()
     assert {len(one.labels) for one in Prediction.objects.all()} == {7}
     assert Prediction.objects.count() == 16

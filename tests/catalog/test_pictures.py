@@ -14,7 +14,7 @@ from catalog.photographs import pictures_of, read_photograph
 from catalog.tasks import make_pictures as task
 from tests.factories import make_dataset, make_images, staff_client
 from tests.pictures import corners, decoded, encoded
-from tests.threads import in_threads, started, waits, while_another_has_done
+from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 
 pytestmark = pytest.mark.django_db
 
@@ -149,7 +149,7 @@ def test_of_many_looks_at_large_images_one_decodes(media, monkeypatch):
         with started(lambda: ensure_pictures(image=images[1])) as second:
             assert waits(second)
             other.end(commit=True)
-            assert second.result(30).display
+            assert second.result(PATIENCE_SECONDS).display
 
 
 def test_a_full_disk_leaves_neither_half_a_file_nor_a_row_that_names_one(media, monkeypatch):

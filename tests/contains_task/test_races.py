@@ -9,7 +9,7 @@ from aggregation.models import SelectionFrequency
 from contains_task.actions import record_votes, settle_votes
 from contains_task.models import ContainsVote
 from tests.factories import make_dataset, make_grid, make_images, make_lease, make_worker, unique
-from tests.threads import in_threads, started, waits, while_another_has_done
+from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 from workforce.actions import exclude_submission, readmit_submission
 from workforce.models import Submission
 from workforce.reads import not_aggregated
@@ -32,7 +32,8 @@ def test_an_exclusion_made_during_a_pass_is_taken_in_by_the_next():
         with started(exclude) as excluded:
             assert waits(excluded)
             other.end(commit=False)
-            assert (aggregated.result(10), excluded.result(10).submission_id) == (1, submission.pk)
+            assert aggregated.result(PATIENCE_SECONDS) == 1
+            assert excluded.result(PATIENCE_SECONDS).submission_id == submission.pk
     assert list(not_aggregated()) == [submission]
     assert SelectionFrequency.objects.get().n_shown == 1
     aggregate()
@@ -53,7 +54,7 @@ def test_an_answer_that_meets_the_readmission_of_an_earlier_one_is_stored_and_on
     with while_another_has_done(settle) as other, started(answer) as answered:
         assert waits(answered)
         other.end(commit=True)
-        answered.result(10)
+        answered.result(PATIENCE_SECONDS)
     assert list(ContainsVote.objects.order_by("id").values_list("role", "counted")) == [
         ("question", True),
         ("repeat", False),

@@ -21,6 +21,8 @@ KEY = re.compile(r'name="key" value="([\w-]+)"')
 NO_ANSWER = (OSError, http.client.HTTPException)
 PAUSE_SECONDS = 0.1
 ONE_TRY_SECONDS = 10
+# Longer than a site needs to come back, also on a slow machine that has other work.
+PATIENCE_SECONDS = 180
 
 
 class GivenUp(Exception):
@@ -46,14 +48,16 @@ class OperationsLog:
 class Person:
     """Works through a batch: asks for the next HIT, ticks at random, hands in `copies` times at once."""
 
-    def __init__(self, port: int, batch: str, name: str, log: OperationsLog, *, copies: int = 1, patience: float = 60):
+    def __init__(self, port: int, batch: str, name: str, log: OperationsLog, *, copies: int = 1):
         self.port, self.batch, self.name, self.log = port, batch, name, log
-        self.copies, self.patience = copies, patience
+        self.copies = copies
         self.chance = random.Random(name)
         self.n_acknowledged = 0
 
-    def work(self, until: float) -> None:
-        while time.monotonic() < until and (page := self.next_page()):
+    def work(self, until: float, at_least: int) -> None:
+        """Until then, and until so many of one's own answers were acknowledged, unless that takes far too long."""
+        give_up = until + PATIENCE_SECONDS
+        while time.monotonic() < (until if self.n_acknowledged >= at_least else give_up) and (page := self.next_page()):
             self.hand_in(*page)
 
     def next_page(self) -> tuple[str, str] | None:
@@ -93,7 +97,7 @@ class Person:
             return [future.result() for future in sent]
 
     def patiently(self, method: str, path: str, body: str | None = None) -> tuple[int, dict, str]:
-        give_up = time.monotonic() + self.patience
+        give_up = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < give_up:
             try:
                 answer = self.once(method, path, body)
@@ -115,11 +119,12 @@ class Person:
             connection.close()
 
 
-def people_at_work(people: list[Person], seconds: float, meanwhile) -> None:
-    """Have all of them work for so long and call `meanwhile(until)` beside it; raises what any of them raises."""
+def people_at_work(people: list[Person], seconds: float, meanwhile, *, each: int = 4) -> None:
+    """Have all of them work for so long, and until `each` has handed that many in, and call `meanwhile(until)` beside
+    it; raises what any of them raises."""
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(len(people)) as pool:
-        working = [pool.submit(person.work, until) for person in people]
+        working = [pool.submit(person.work, until, each) for person in people]
         meanwhile(until)
         for future in working:
             future.result()

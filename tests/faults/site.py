@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,10 @@ import redis
 
 from annotation_site.services.places import ROOT, places_of
 from annotation_site.services.postgres import DATABASE, connect
+from tests.ports import free_port
 
-START_SECONDS = 90
+START_SECONDS = 240
+RUNNING = "The site is running"
 # What would point the site at other servers or addresses than its own.
 NOT_PASSED_ON = ("DATABASE_URL", "REDIS_URL", "WORKER_ORIGIN", "STAFF_ORIGIN", "PORT", "SECRET_KEY", "MEDIA_ROOT")
 
@@ -36,23 +37,30 @@ class Site:
 
     def start(self) -> None:
         words = [sys.executable, "-m", "annotation_site.services.run", "--port", str(self.port)]
+        before = self.said().count(RUNNING)
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(words, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
-        wait_until(lambda: "The site is running" in self.said() or self.process.poll() is not None, START_SECONDS)
-        assert self.process.poll() is None, self.said()
+        up = wait_until(lambda: self.said().count(RUNNING) > before or self.process.poll() is not None, START_SECONDS)
+        assert up and self.process.poll() is None, self.said()
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(START_SECONDS)
         for folder in (self.places.outside, self.places.postgres_sockets, self.places.valkey_sockets):
             if folder:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def said(self) -> str:
-        return self.output.read_text(errors="replace")
+        return self.output.read_text(errors="replace") if self.output.exists() else ""
 
     def pid_of(self, part: str) -> int:
         return json.loads((self.state / "parts" / f"{part}.json").read_text())["pid"]
+
+    def is_replaced(self, part: str, before: int) -> bool:
+        """Whether another process runs as this part; for a moment there may be none."""
+        with contextlib.suppress(OSError, ValueError):
+            return self.pid_of(part) != before
+        return False
 
     def children_of(self, part: str) -> list[int]:
         pid = self.pid_of(part)
@@ -94,16 +102,11 @@ class Site:
         code = f"import django; django.setup(); from tests.faults import publish; {call}"
         environment = self.environment | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings", "LOG_LEVEL": "WARNING"}
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, timeout=60
-        )
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+            timeout=START_SECONDS,
+        )  # fmt: skip
         assert done.returncode == 0
         return json.loads(done.stdout)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(condition, seconds: float) -> bool:

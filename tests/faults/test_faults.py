@@ -5,6 +5,7 @@ down against the database: all that was acknowledged is stored, nothing twice, n
 catch up with the votes.
 """
 
+import contextlib
 import itertools
 import os
 import random
@@ -46,8 +47,10 @@ HALF_WAY = """
     SELECT pid FROM pg_locks WHERE relation = 'aggregation_selectionfrequency'::regclass AND NOT granted
 """
 PASSES_KILLED = 20 if SOAK else 3
-CATCH_UP_SECONDS = 180 if SOAK else 45
-RECOVERY_SECONDS = 5
+# Bounds of the short form are for a slow machine that has other work: it tells what never comes back, and the long form
+# how soon it does.
+CATCH_UP_SECONDS = 180
+RECOVERY_SECONDS = 5 if SOAK else 60
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +100,13 @@ def as_on_the_pages(site: Site, submissions: list[dict], votes: list[dict]) -> t
 
 
 def check(site: Site, study: dict, log: OperationsLog, *, at_least: int) -> None:
-    """The books balance: at once for the submissions, within bounds for the frequencies."""
+    """The books balance: at once for the submissions, after a while for the frequencies."""
     events = log.events()
     acknowledged = outcomes(events, "ok")
     print(f"{len(acknowledged)} acknowledged, the slowest after {slowest(events)[0]:.1f} s")
     assert len(acknowledged) >= at_least, f"only {len(acknowledged)} submits were acknowledged"
     assert not outcomes(events, "fail"), [event for event in events if event["event"] == "fail"][:3]
-    assert wait_until(lambda: site.rows("SELECT 1"), 60)
+    assert wait_until(lambda: site.rows("SELECT 1"), CATCH_UP_SECONDS)
     found = complaints(events, *as_on_the_pages(site, site.rows(SUBMISSIONS, **study), site.rows(VOTES, **study)))
     assert not found, "\n".join(found[:20])
     assert wait_until(lambda: not site.rows(NOT_AGGREGATED, **study), CATCH_UP_SECONDS), "the aggregation lags behind"
@@ -129,7 +132,9 @@ def test_each_answer_sent_three_times_at_once_is_one_submission_with_three_equal
 
 def test_killing_web_processes_loses_and_doubles_nothing_and_the_wait_is_short(site, study, log):
     def one_worker() -> None:
-        os.kill(random.choice(site.children_of("web")), signal.SIGKILL)
+        assert wait_until(lambda: site.children_of("web"), CATCH_UP_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(random.choice(site.children_of("web")), signal.SIGKILL)
 
     people_at_work(people(site, study, log), WORK_SECONDS, every(2, one_worker))
     check(site, study, log, at_least=20)
@@ -141,7 +146,7 @@ def test_killing_the_web_server_as_a_whole_loses_and_doubles_nothing(site, study
     before = site.pid_of("web")
     people_at_work(people(site, study, log), WORK_SECONDS, every(15 if SOAK else 3, lambda: site.kill("web")))
     check(site, study, log, at_least=10)
-    assert site.pid_of("web") != before
+    assert wait_until(lambda: site.is_replaced("web", before), CATCH_UP_SECONDS)
     assert says(site, "web was killed by SIGKILL; starting it again")
 
 
@@ -150,12 +155,12 @@ def test_stopping_postgres_short_or_killing_it_loses_and_doubles_nothing(site, s
     immediate, kill = (lambda: site.kill("postgres", signal.SIGQUIT)), (lambda: site.kill("postgres"))
     people_at_work(people(site, study, log), WORK_SECONDS, every(6 if SOAK else 2, immediate, kill))
     check(site, study, log, at_least=10)
-    assert site.pid_of("postgres") != before
+    assert wait_until(lambda: site.is_replaced("postgres", before), CATCH_UP_SECONDS)
     assert says(site, "postgres is back")
 
 
 def test_an_emptied_and_killed_valkey_and_killed_task_workers_make_work_late_and_never_wrong(site, study, log):
-    """What is published is at every moment what the passes that ended had counted, however many were killed."""
+    """What the passes that ended had counted is published at every moment, however many were killed."""
     faults = [site.flush_valkey, lambda: site.kill_children("worker"), lambda: site.kill("worker")]
     faults += [lambda: site.kill("beat"), lambda: site.kill("valkey")]
     n_published = []
@@ -175,7 +180,7 @@ def test_a_pass_of_the_aggregation_killed_half_way_publishes_nothing_and_a_later
     with site.obstacle("LOCK TABLE aggregation_selectionfrequency IN SHARE MODE"):
         people_at_work(people(site, study, log), WORK_SECONDS / 3, lambda until: None)
         killed: set[int] = set()
-        assert wait_until(lambda: kill_passes(site, killed) >= PASSES_KILLED, 60 if SOAK else 30)
+        assert wait_until(lambda: kill_passes(site, killed) >= PASSES_KILLED, CATCH_UP_SECONDS)
         assert not site.rows(PUBLISHED, **study)
         assert site.rows(NOT_AGGREGATED, **study)
     check(site, study, log, at_least=20)

@@ -117,7 +117,7 @@ def raw(url: str, key_id: str, secret: str, operation: str, body: bytes, **heade
     SigV4Auth(Credentials(key_id, secret), "mturk-requester", "us-east-1").add_auth(request)
     prepared = urllib.request.Request(url + "/", body, dict(request.headers.items()), method="POST")
     try:
-        with urllib.request.urlopen(prepared, timeout=30) as answer:
+        with urllib.request.urlopen(prepared, timeout=120) as answer:
             return answer.status, dict(answer.headers), json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

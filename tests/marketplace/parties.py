@@ -29,9 +29,10 @@ from marketplace.models import HIT, Assignment, HITType, Requester, Worker
 from marketplace.overdue.actions import catch_up
 from marketplace.reads import balances
 from marketplace.work.actions import accept_hit, submit_assignment
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30
+START_SECONDS = 180
 QUESTION = (
     '<ExternalQuestion xmlns="http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/'
     'ExternalQuestion.xsd"><ExternalURL>https://lab.example/grid?a=1&amp;b=2</ExternalURL>'
@@ -133,7 +134,7 @@ class Endpoint:
         key_id = create_access_key(requester=requester).key_id
         retries = {"mode": "standard", "total_max_attempts": options.pop("attempts", 1)}
         given = {"aws_access_key_id": key_id, "aws_secret_access_key": secret_of(key_id), "region_name": "us-east-1"}
-        config = Config(retries=retries, connect_timeout=5, read_timeout=30)
+        config = Config(retries=retries, connect_timeout=5, read_timeout=60)
         return boto3.client("mturk", endpoint_url=self.url, config=config, **(given | options))
 
     def lab(self, cents: int = 100_000, **options) -> Lab:
@@ -144,7 +145,7 @@ class Endpoint:
         request = urllib.request.Request(
             self.url + path, json.dumps(values).encode(), {"Content-Type": "application/json"}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def later(self, **delta: float) -> None:
@@ -155,14 +156,8 @@ class Endpoint:
 def marketplace(*words: str, **environment: str) -> subprocess.CompletedProcess:
     given = os.environ | {"MARKETPLACE_SECRET_KEY": settings.SECRET_KEY} | environment
     return subprocess.run(
-        [sys.executable, "-m", "marketplace", *words], cwd=ROOT, env=given, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "marketplace", *words], cwd=ROOT, env=given, capture_output=True, text=True, timeout=180
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def url_of(database: dict) -> str:
@@ -192,7 +187,7 @@ def running_endpoint(database: dict, sweep_every: float = 0, **environment: str)
         yield url
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def wait_for(port: int, process: subprocess.Popen) -> None:

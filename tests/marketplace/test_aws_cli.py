@@ -24,7 +24,7 @@ def aws(endpoint, lab, tmp_path):
 
     def run(*words: str) -> subprocess.CompletedProcess:
         command = [AWS, "mturk", *words, "--endpoint-url", endpoint.url, "--output", "json"]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
     return run
 

@@ -83,7 +83,7 @@ def test_each_kind_gets_its_share():
     kinds = [next_fault(settings, "GetHIT") for _ in range(2000)]
     shares = {kind: kinds.count(kind) / 2000 for kind in set(kinds)}
     expected = {"throttle": 0.2, "error": 0.1, "drop_before": 0.1, "drop_after": 0.1, None: 0.5}
-    assert shares == pytest.approx(expected, abs=0.05)
+    assert shares == pytest.approx(expected, abs=0.07)
 
 
 def test_the_endpoint_can_be_slow(endpoint, lab):
@@ -158,7 +158,7 @@ def test_pages_of_a_browser_cannot_set_faults(endpoint):
     text = {"Content-Type": "text/plain"}
     request = urllib.request.Request(endpoint.url + "/faults/clear/", b"{}", text, method="POST")
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_without_the_setting_there_are_no_faults_and_nobody_can_set_any(lab, set
         assert client.get_account_balance()["OnHoldBalance"] == "0.00"
         request = urllib.request.Request(url + "/faults/", b"{}", {"Content-Type": "application/json"}, method="POST")
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(request, timeout=10)
+            urllib.request.urlopen(request, timeout=60)
     assert PlannedFault.objects.count() == 5
     settings.FAULTS = False
     assert fault_settings().throttle_rate == 0

@@ -44,7 +44,7 @@ def open_page(endpoint, monkeypatch):
 
         def opened(**options: object) -> Page:
             page = chromium.new_context(base_url=endpoint.url, **options).new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(60_000)
             page.on("pageerror", lambda error: problems.append(str(error)))
             page.on("console", lambda message: message.type == "error" and problems.append(message.text))
             return page

@@ -16,7 +16,7 @@ from marketplace.work.actions import accept_hit
 from tests.marketplace.browsing import at_work
 from tests.marketplace.parties import hand_in, make_hit, make_hit_type, make_requester, make_worker, running_endpoint
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 120
 
 
 def soon(check) -> bool:

@@ -16,9 +16,10 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 
 from tests.factories import unique, worker_client
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30
+START_SECONDS = 180
 TOKEN = re.compile(r'name="token" value="([^"]+)"')
 KEY = re.compile(r'name="key" value="([^"]+)"')
 BOX = re.compile(r'name="selected" value="([^"]+)"')
@@ -49,7 +50,7 @@ class Marketplace:
 
     def stop(self) -> None:
         self.server.terminate()
-        self.server.wait(30)
+        self.server.wait(120)
 
     def ask(self, do: str, **values: object) -> dict:
         self.desk.stdin.write(json.dumps({"do": do} | values) + "\n")
@@ -71,17 +72,11 @@ class Marketplace:
         request = urllib.request.Request(
             self.url + path, json.dumps(values).encode(), {"Content-Type": "application/json"}, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def later(self, seconds: float) -> None:
         self.post("/faults/clock/", seconds=int(seconds))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -105,7 +100,7 @@ def running_marketplace(name: str, port: int | None = None, n_processes: int = 1
     finally:
         made.stop()
         made.desk.stdin.close()
-        made.desk.wait(30)
+        made.desk.wait(120)
         made.desk.stdout.close()
 
 

@@ -16,7 +16,7 @@ if __name__ == "__main__":
         "endpoint_url": os.environ["SENDER_ENDPOINT"],
         "access_key_id": os.environ["SENDER_KEY"],
         "secret_access_key": os.environ["SENDER_SECRET"],
-        "calls_per_second": 1000,
+        "calls_per_second": int(os.environ["SENDER_RATE"]),
     }
     while Call.objects.filter(state__in=["waiting", "unsure"]).exists():
         with connection.cursor() as cursor:

@@ -1,17 +1,19 @@
 """When HITs leave the marketplace, whatever the marketplace does meanwhile."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from catalog.reads import now
 from tests.factories import make_worker, worker_client
 from tests.workforce.marketplace_breakers import marketplace_hit
-from tests.workforce.marketplaces import Marketplace
+from tests.workforce.marketplaces import Marketplace, answer_in_frame
 from tests.workforce.mturk_study import (
     PAST,
     ask,
     grids_to_publish,
+    hand_over,
     hits_of,
     page_of,
     publish,
@@ -25,6 +27,7 @@ from workforce.compensation.actions import compensate
 from workforce.models import Call, MarketplaceHIT, Submission, Terms, Worker, WorkerIdentity
 from workforce.offers.actions import move_end, top_up
 from workforce.offers.checks import CannotPublish
+from workforce.offers.reads import committed, outstanding
 from workforce.outbox.actions import claim_call, try_failed_again
 from workforce.outbox.sending import send, send_waiting
 
@@ -159,6 +162,43 @@ def test_extending_a_batch_leaves_its_closed_hits_off(marketplace):
     assert (is_offered(marketplace, closed), is_offered(marketplace, other)) == (False, True)
 
 
+# What may still come in, and is promised so long
+
+
+def test_what_has_ended_is_promised_until_who_holds_it_can_hand_in_no_more(marketplace):
+    held, free = published(grids_to_publish(2, n_slots=1))
+    worker = marketplace.worker()
+    assignment = marketplace.accept(worker, held.external_id)
+    fields = answer_in_frame(page_of(held, assignment, worker))
+    assert outstanding(held.terms) is None
+    move(held.terms, days=0)
+    send_until_quiet()
+    found = outstanding(held.terms)
+    held.refresh_from_db()
+    assert (found.n, found.amount) == (2, committed(held.terms)) == (2, Decimal("0.24"))
+    assert found.held_until == held.expires_at + timedelta(seconds=held.terms.assignment_seconds)
+    assert found.may_be_held
+    hand_over(marketplace, assignment, fields)
+    settle()
+    settle()
+    # What came in late is paid, and within what was promised.
+    assert (outstanding(held.terms).n, committed(held.terms)) == (1, Decimal("0.24"))
+    later(free, found.held_until - now() + timedelta(hours=1))
+    ask()
+    assert not outstanding(free.terms).may_be_held
+    assert committed(free.terms) == Decimal("0.24"), "the marketplace may list it late"
+    later(free, timedelta(days=1))
+    ask()
+    assert outstanding(free.terms) is None
+    assert committed(free.terms) == Decimal("0.12")
+
+
+def later(made: MarketplaceHIT, passed: timedelta) -> None:
+    """As if so much time had passed since its end."""
+    made.refresh_from_db()
+    MarketplaceHIT.objects.filter(pk=made.pk).update(expires_at=made.expires_at - passed)
+
+
 # What an end does not touch, and how far it goes
 
 
@@ -186,7 +226,7 @@ def test_nothing_is_kept_for_more_than_a_year(marketplace):
     (made,) = published(grids_to_publish(1))
     before = made.terms.expires_at
     with pytest.raises(CannotPublish, match="more than a year"):
-        move(made.terms, days=365, minutes=1)
+        move(made.terms, days=365, hours=1)
     made.terms.refresh_from_db()
     assert made.terms.expires_at == before
     assert not ends()
@@ -199,7 +239,7 @@ def test_a_hit_of_a_batch_that_was_extended_by_a_year_is_made(marketplace):
     batch = grids_to_publish(1)
     terms = publish(batch)
     move(terms, days=365)
-    Terms.objects.update(expires_at=now() + timedelta(days=365, seconds=30))
+    Terms.objects.update(expires_at=now() + timedelta(days=365, hours=1))
     top_up(terms=terms)
     send_until_type(terms)
     assert Call.objects.get(op="CreateHITWithHITType").payload["LifetimeInSeconds"] == 31_536_000

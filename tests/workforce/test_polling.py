@@ -1,10 +1,11 @@
 """What is asked of the marketplace when some of it goes wrong, or takes long."""
 
-import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from catalog import reads as clock
 from catalog.reads import now
 from tests.workforce.mturk_study import PAST, ask, grids_to_publish, published, work
 from workforce.marketplaces import mturk
@@ -33,7 +34,7 @@ def test_a_hundred_hits_that_are_gone_hold_up_nobody_elses_pay(marketplace):
 
 
 def pauses_while(monkeypatch, fault: Exception, times: int) -> list[int]:
-    """Seconds that a HIT is left alone after each question that ends in this fault."""
+    """Seconds that a HIT is left alone after each question that ends in this fault; the clock stands meanwhile."""
 
     def handed_in(*_: object) -> None:
         raise fault
@@ -41,9 +42,10 @@ def pauses_while(monkeypatch, fault: Exception, times: int) -> list[int]:
     pauses = []
     with monkeypatch.context() as patch:
         patch.setattr(mturk, "handed_in", handed_in)
+        patch.setattr(clock, "fixed_now", now())
         for _ in range(times):
             ask()
-            pauses.append(round((MarketplaceHIT.objects.get().not_before - now()).total_seconds()))
+            pauses.append((MarketplaceHIT.objects.get().not_before - now()).total_seconds())
     return pauses
 
 
@@ -68,8 +70,10 @@ def test_what_is_nothing_of_the_hit_makes_it_wait_a_moment_however_often(marketp
 def test_counters_that_take_long_leave_the_hits_their_time(marketplace, monkeypatch):
     (made,) = published(grids_to_publish(n_slots=1))
     work(marketplace, made)
-    monkeypatch.setattr(polling, "count_handed_in", lambda: time.sleep(0.6))
-    polling.poll_assignments(seconds=0.5)
+    passed = []
+    monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: sum(passed)))
+    monkeypatch.setattr(polling, "count_handed_in", lambda: passed.append(6.0))
+    polling.poll_assignments(seconds=5)
     assert ListedAssignment.objects.count() == 1
 
 

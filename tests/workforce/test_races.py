@@ -35,7 +35,7 @@ from tests.factories import (
     make_worker,
     unique,
 )
-from tests.threads import in_threads, started, waits, while_another_has_done
+from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 from workforce.actions import (
     AlreadySubmitted,
     BatchClosed,
@@ -236,7 +236,7 @@ def test_a_slot_that_another_only_looked_at_is_waited_for_and_got():
     with while_another_has_done(lambda: slot.get(hit=hit)) as other, started(ask) as asked:
         assert waits(asked)
         other.end(commit=False)
-        assert asked.result(10).hit_id == hit.pk
+        assert asked.result(PATIENCE_SECONDS).hit_id == hit.pk
 
 
 def test_a_slot_that_another_takes_meanwhile_is_waited_for_and_then_there_is_none():
@@ -246,7 +246,7 @@ def test_a_slot_that_another_takes_meanwhile_is_waited_for_and_then_there_is_non
     with while_another_has_done(take) as other, started(ask) as asked:
         assert waits(asked)
         other.end(commit=True)
-        assert asked.result(10) is None
+        assert asked.result(PATIENCE_SECONDS) is None
 
 
 def test_slots_that_another_is_just_giving_back_are_waited_for():
@@ -258,7 +258,7 @@ def test_slots_that_another_is_just_giving_back_are_waited_for():
     with while_another_has_done(expire_leases) as other, started(ask) as asked:
         assert waits(asked)
         other.end(commit=True)
-        assert asked.result(10).hit_id == hit.pk
+        assert asked.result(PATIENCE_SECONDS).hit_id == hit.pk
 
 
 def test_an_answer_that_meets_the_sweep_of_its_own_lease_fills_the_slot_that_became_free():
@@ -268,7 +268,7 @@ def test_an_answer_that_meets_the_sweep_of_its_own_lease_fills_the_slot_that_bec
     with while_another_has_done(expire_leases) as other, started(lambda: hand_in(lease)) as sent:
         assert waits(sent)
         other.end(commit=True)
-        assert sent.result(10).state == Submission.State.CONFIRMED
+        assert sent.result(PATIENCE_SECONDS).state == Submission.State.CONFIRMED
     check_books(hit.batch)
 
 
@@ -327,7 +327,7 @@ def test_a_batch_that_is_being_closed_takes_no_further_hits():
     with while_another_has_done(close) as other, started(publish) as published:
         assert waits(published)
         other.end(commit=True)
-        assert isinstance(published.exception(10), BatchClosed)
+        assert isinstance(published.exception(PATIENCE_SECONDS), BatchClosed)
     assert not HIT.objects.exists()
 
 
@@ -337,7 +337,7 @@ def test_hits_that_are_being_added_are_closed_with_their_batch():
     with while_another_has_done(publish) as other, started(close) as closed:
         assert waits(closed)
         other.end(commit=True)
-        closed.result(10)
+        closed.result(PATIENCE_SECONDS)
     assert HIT.objects.exclude(closed_at=None).count() == 2
 
 
@@ -367,7 +367,7 @@ def test_a_batch_closed_during_a_pass_that_adds_forms_to_it_is_closed_with_them_
 
     with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(close_meanwhile):
         assert aggregate_new_submissions(dataset=image.dataset) == 3
-        closing[0].result(10)
+        closing[0].result(PATIENCE_SECONDS)
     assert image.forms.get().hit.closed_at is not None
     aggregate()
     assert [form.hit.batch_id == batch.pk for form in image.forms.order_by("id")] == [True, False]
@@ -392,7 +392,7 @@ def test_a_pass_that_waits_for_a_batch_that_is_being_closed_puts_its_forms_into_
         with started(partial(aggregate, dataset=dataset)) as aggregated:
             assert waits(aggregated)
             other.end(commit=True)
-            assert aggregated.result(10) == 2
+            assert aggregated.result(PATIENCE_SECONDS) == 2
     form = image.forms.get()
     assert (form.hit.batch_id == batch.pk, form.hit.closed_at) == (False, None)
 
@@ -422,7 +422,7 @@ def test_a_form_that_is_just_being_handed_out_is_not_withdrawn():
     ):
         assert waits(opened)
         other.end(commit=True)
-        assert opened.result(10) == []
+        assert opened.result(PATIENCE_SECONDS) == []
     form.hit.refresh_from_db()
     assert form.hit.closed_at is None
 
@@ -435,7 +435,7 @@ def test_whoever_meets_the_withdrawal_of_a_form_is_given_the_one_that_replaces_i
     with while_another_has_done(replace) as other, started(ask) as asked:
         assert waits(asked)
         other.end(commit=True)
-        assert asked.result(10).hit.form.labels == [0, 1, 2]
+        assert asked.result(PATIENCE_SECONDS).hit.form.labels == [0, 1, 2]
 
 
 def test_the_sweep_waits_for_nobody_and_leaves_an_answer_that_is_just_coming_in_alone():
@@ -443,7 +443,7 @@ def test_the_sweep_waits_for_nobody_and_leaves_an_answer_that_is_just_coming_in_
     lease = make_lease(hit.batch)
     Lease.objects.update(expires_at=LONG_AGO)
     with while_another_has_done(partial(hand_in, lease)) as other, started(expire_leases) as swept:
-        assert swept.result(5) == 0
+        assert swept.result(PATIENCE_SECONDS / 4) == 0
         other.end(commit=True)
     assert Submission.objects.get().state == Submission.State.CONFIRMED
     check_books(hit.batch)

@@ -116,9 +116,9 @@ def test_fifty_thousand_images_and_ten_classifiers_take_seconds():
     rng = np.random.default_rng(0)
     start = rng.integers(0, 1000, (10, 50_000, 1))
     predictions = (start + np.array([0, 7, 31, 2, 99])) % 1000
-    began = time.perf_counter()
+    began = time.process_time()
     union = potential_labels(predictions, start[0, :, 0])
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     assert np.count_nonzero(union.ranks) == 10 * 50_000 * 5
     assert union.best_rank.max() <= 5
     assert distribution(union.n_labels).sum() == 50_000

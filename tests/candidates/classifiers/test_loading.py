@@ -195,7 +195,7 @@ def test_while_the_network_computes_the_next_pictures_are_prepared(tmp_path):
 
         def predict(self, batch):
             before = len(n_read)
-            time.sleep(0.1)
+            time.sleep(0.3)
             read_during.append(len(n_read) - before)
             return network.predict(batch)
 
