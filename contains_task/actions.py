@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from aggregation.numerics.composition import GridProfile
 from catalog.actions import StagedConflict
 from catalog.models import Image, Label
-from catalog.reads import Planned
 from contains_task.further import Earlier, compose_further, earlier_grids
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from contains_task.reads import cells_by_handle, cells_of, cells_to_show, has_controls, profile_of
@@ -50,7 +49,8 @@ WRONG = UNSETTLED + """, verdict AS (
 """
 
 # Of every cell of a grid a vote. A question is a repeated one if this person has been counted on its pair already.
-CAST = Planned("""
+# Planned each time: a plan from when there were few votes would read them all for every cell a minute later.
+CAST = """
     INSERT INTO contains_task_containsvote (submission_id, worker_id, image_id, label_id, selected, role, counted)
     SELECT %(submission)s, %(worker)s, cell.image_id, %(label)s, cell.image_id = ANY(%(selected)s::bigint[]),
            CASE WHEN repeated THEN 'repeat' ELSE cell.role END,
@@ -63,7 +63,7 @@ CAST = Planned("""
         ) AS repeated OFFSET 0  -- asked once for a cell, not once for each of the two that use it
     ) known
     WHERE cell.grid_id = %(grid)s ORDER BY cell.position
-""")
+"""
 COPY_CELLS = "COPY contains_task_gridcell (grid_id, image_id, position, role, expected) FROM STDIN"
 LINES_AT_ONCE = 2000
 EXPECTED = {True: "t", False: "f", None: r"\N"}
@@ -247,7 +247,8 @@ def _cast(submission: Submission) -> None:
         "confirmed": submission.state == Submission.State.CONFIRMED,
         "selected": [cell.image_id for cell in cells_of(submission.hit) if cell.public_id in selected],
     }
-    CAST.rows(values)
+    with connection.cursor() as cursor:
+        cursor.execute(CAST, values)
 
 
 def take_in_recovered() -> int:
