@@ -13,7 +13,7 @@ from classify_task.reads import standing_forms
 from classify_task.staged import ADD_FORMS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from workforce.actions import hand_in, open_batch, publish_hits, settle_recovered, withdraw_hits
 from workforce.models import Batch, Lease, Submission, Worker
-from workforce.reads import unread_recovered
+from workforce.reads import pause_kept, unread_recovered
 
 log = logging.getLogger(__name__)
 
@@ -97,14 +97,17 @@ def classify_batch(*, dataset: Dataset) -> Batch:
 
 
 @transaction.atomic
-def record_vote(*, lease: Lease, selected: Sequence[int], main: int | None, idempotency_key: str) -> Submission:
-    """Store one person's answer: the labels of the distinct objects, and the main one among them.
+def record_vote(
+    *, lease: Lease, selected: Sequence[int], main: int | None, idempotency_key: str, paused_seconds: int = 0
+) -> Submission:
+    """Store one person's answer: the labels of the distinct objects, and the main one among them; raw, and with how
+    long the page says that it was left.
 
     Raises InvalidAnswer, saying what is wrong, for an empty answer, a label that is not on the form or chosen twice,
     or a main label that is missing or not among the chosen; then nothing is stored.
     """
     check_answer(lease.hit.form, selected, main)
-    answer = {"selected": list(selected), "main": main}
+    answer = {"selected": list(selected), "main": main} | pause_kept(paused_seconds)
     submission, _ = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if submission.pk is not None:
         cast_vote(submission=submission)

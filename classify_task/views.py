@@ -14,7 +14,7 @@ from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
 from classify_task.reads import labels_to_offer
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import page_of_lease, serve
+from workforce.pages import page_of_lease, pause_told, serve
 from workforce.reads import image_handle
 
 
@@ -35,17 +35,17 @@ def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
 def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> HttpResponse | Submission:
     answer = FormAnswer(sent, labels=lease.hit.form.labels)
     try:
-        return _record(lease, answer)
+        return _record(lease, answer, pause_told(sent))
     except InvalidAnswer as error:
         return _ask_again(request, lease, answer, str(error))
 
 
-def _record(lease: Lease, answer: FormAnswer) -> Submission:
+def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:
     if not answer.is_valid():
         raise InvalidAnswer(answer.problem())
     chosen = answer.cleaned_data
-    key = f"{lease.public_id}.{chosen['key']}"
-    return record_vote(lease=lease, selected=sorted(chosen["selected"]), main=chosen["main"], idempotency_key=key)
+    found = {"selected": sorted(chosen["selected"]), "main": chosen["main"], "paused_seconds": paused}
+    return record_vote(lease=lease, idempotency_key=f"{lease.public_id}.{chosen['key']}", **found)
 
 
 def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: str) -> HttpResponse:

@@ -20,7 +20,7 @@ from contains_task.reads import cells_by_handle, cells_of, cells_to_show, has_co
 from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits, settle_recovered
 from workforce.models import Batch, Lease, Submission, Worker
-from workforce.reads import unread_recovered
+from workforce.reads import pause_kept, unread_recovered
 
 log = logging.getLogger(__name__)
 
@@ -210,17 +210,19 @@ def open_composed_grids(
 
 
 @transaction.atomic
-def record_votes(*, lease: Lease, selected: Collection[str], idempotency_key: str) -> Submission:
+def record_votes(
+    *, lease: Lease, selected: Collection[str], idempotency_key: str, paused_seconds: int = 0
+) -> Submission:
     """Store what a person ticked (public ids of images): the raw submission, and a vote for every cell shown.
 
-    The raw answer keeps the order in which the cells were shown, too.
+    The raw answer keeps the order in which the cells were shown, too, and how long the page says that it was left.
     Raises ForeignCell, naming the id, if one of them is not in the grid; then nothing is stored.
     """
     shown = [cell.public_id for cell in cells_to_show(lease)]
     foreign = sorted(set(selected).difference(shown))
     if foreign:
         raise ForeignCell(f"{foreign[0]!r} is not an image of this grid. Nothing was stored; reload and try again.")
-    answer = {"shown": shown, "selected": sorted(set(selected))}
+    answer = {"shown": shown, "selected": sorted(set(selected))} | pause_kept(paused_seconds)
     submission, is_new = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if is_new:
         _cast(submission)

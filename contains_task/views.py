@@ -13,7 +13,7 @@ from contains_task.actions import record_votes
 from contains_task.forms import GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import UnfitAnswer, page_of_lease, serve
+from workforce.pages import UnfitAnswer, page_of_lease, pause_told, serve
 
 HIT_OF_PAGE = Prepared(
     lambda: HIT.objects.select_related("batch", "grid__label").filter(
@@ -53,4 +53,4 @@ def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> Submission:
         raise UnfitAnswer(answer.problem())
     ticked = [cells[handle].public_id for handle in answer.cleaned_data["selected"]]
     key = f"{lease.public_id}.{answer.cleaned_data['key']}"
-    return record_votes(lease=lease, selected=ticked, idempotency_key=key)
+    return record_votes(lease=lease, selected=ticked, idempotency_key=key, paused_seconds=pause_told(sent))

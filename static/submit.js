@@ -6,6 +6,9 @@ const LONGEST_WAIT_SECONDS = 30;
 const MOST_TRIES = 4;
 // A site that takes a request and never answers is as good as away.
 const LONGEST_ANSWER_SECONDS = 20;
+// So long people look at photographs without moving.
+const LONGEST_LOOK_SECONDS = 60;
+const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
 
 export function handInByScript(form) {
   const button = form.querySelector("button[type=submit]");
@@ -38,6 +41,24 @@ export function handInByScript(form) {
   // A page that the browser kept from before and shows again has an answer of the past in it.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
+
+// How long the page was out of sight, or nobody touched it: that is not counted as work. After a reload, what was before
+// is not known any more and counts as work: an error in favour of the worker.
+let pausedMs = 0;
+let lastSign = performance.now();
+
+function noteSign() {
+  const since = performance.now() - lastSign;
+  if (since > LONGEST_LOOK_SECONDS * 1000) pausedMs += since - LONGEST_LOOK_SECONDS * 1000;
+  lastSign += since;
+}
+
+for (const sign of SIGNS_OF_LIFE) addEventListener(sign, noteSign, { passive: true, capture: true });
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return noteSign();
+  pausedMs += performance.now() - lastSign;
+  lastSign = performance.now();
+});
 
 export function say(form, words) {
   form.querySelector("[data-note]").textContent = words;
@@ -159,7 +180,8 @@ function post(action, fields) {
 
 function fields(form) {
   const data = new FormData(form);
-  return { token: data.get("token"), key: data.get("key"), selected: data.getAll("selected"), main: data.get("main") };
+  const [token, key, main] = ["token", "key", "main"].map((name) => data.get(name));
+  return { token, key, selected: data.getAll("selected"), main, paused_seconds: Math.round(pausedMs / 1000) };
 }
 
 // Doubling waits, cut short when the browser says that it is online again.

@@ -7,6 +7,8 @@ from django.http import HttpRequest
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 JSON_TYPE = "application/json"
+# No lease is longer.
+LONGEST_PAUSE_SECONDS = 7 * 24 * 3600
 
 
 class CrossSite(PermissionError):
@@ -30,6 +32,16 @@ def sent_fields(request: HttpRequest) -> Mapping:
             "The answer is neither a form nor JSON. Nothing was stored; reload the page and try again."
         )
     return request.POST
+
+
+def pause_told(sent: Mapping) -> int:
+    """Seconds in which a page was out of sight or untouched, as its script tells; 0 for what cannot be meant.
+
+    Nothing hangs on it but how long the work is said to have taken, and it can only make that shorter: so no answer is
+    refused for it.
+    """
+    seconds = sent.get("paused_seconds")
+    return seconds if type(seconds) is int and 0 < seconds <= LONGEST_PAUSE_SECONDS else 0
 
 
 def _object(body: bytes) -> dict:

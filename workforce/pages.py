@@ -16,6 +16,9 @@ from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
 from workforce.assignments.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
 from workforce.assignments.ids import BadAddress
 from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
+
+# The task rooms have it from here.
+from workforce.forms import pause_told as pause_told
 from workforce.limits import TooMany, check_pace
 from workforce.marketplaces.link import PROLIFIC_QUERY, NoParticipant, external_id
 from workforce.models import HIT, Assignment, Batch, Lease, Submission

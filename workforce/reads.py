@@ -15,6 +15,7 @@ from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Wor
 
 HANDLE_SALT = "workforce.image_handle"
 HANDLE_BYTES = 18
+PAUSED = "paused_seconds"
 # A page that is still open when its lease has run out may be handed in, and so be looked at, a while longer.
 PICTURE_GRACE = timedelta(hours=1)
 # An id and this are longer than an id, so no lease is taken for a preview.
@@ -151,6 +152,16 @@ def hits_with_open_slots() -> QuerySet[HIT]:
 def not_aggregated(dataset: Dataset | None = None) -> QuerySet[Submission]:
     found = Submission.objects.filter(aggregated_at=None)
     return found if dataset is None else found.filter(hit__batch__dataset=dataset)
+
+
+def pause_kept(seconds: int) -> dict[str, int]:
+    """What a raw answer says beside itself of how long its page was left; nothing of no pause."""
+    return {PAUSED: seconds} if seconds else {}
+
+
+def pause_of(answer: dict) -> int:
+    """Seconds that an answer's page was out of sight or untouched; a page without a script does not tell."""
+    return answer.get(PAUSED, 0)
 
 
 def is_recovered(submission: Submission) -> bool:

@@ -12,6 +12,7 @@ from catalog.reads import current_settings
 from workforce.marketplaces.costs import CENT, fee_of
 from workforce.models import Batch, Call, ListedAssignment, Submission, Terms
 from workforce.pay.reads import SECONDS_PER_HOUR, active_seconds_of
+from workforce.reads import pause_of
 
 # Of work that nobody did yet: to read the question, and for each photograph or label.
 SECONDS_TO_READ, SECONDS_EACH = 10, 2
@@ -61,8 +62,10 @@ def _seconds_taken(batch: Batch) -> list[float]:
     # What nobody confirmed, a forger may have sent.
     sure = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
     alike = Submission.objects.filter(hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure)
-    found = alike.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at")
-    return [max(1.0, (end - begin).total_seconds()) for end, begin in found[:ANSWERS_LOOKED_AT]]
+    found = alike.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at", "answer")
+    return [
+        max(1.0, (end - begin).total_seconds() - pause_of(answer)) for end, begin, answer in found[:ANSWERS_LOOKED_AT]
+    ]
 
 
 def _seconds_expected(batch: Batch) -> float:

@@ -395,7 +395,7 @@ def test_the_page_says_what_is_known_of_the_time_and_the_wage_beside_its_target(
     [listed] = worked_on(marketplace)
     said = text_of(client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"))
     assert "Target $12.00" in said
-    assert "Pauses in between are not recorded" in said
+    assert "Without the time in which the page was out of sight" in said
 
 
 def test_a_top_up_over_the_cap_pays_nobody(marketplace, client):  # noqa: F811

@@ -11,6 +11,7 @@ from statistics import median, quantiles
 from django.db.models import Sum
 
 from workforce.models import Batch, LedgerEntry, ListedAssignment, Rejection, Submission, Terms
+from workforce.reads import pause_of
 
 # The most of what was handed in that may be rejected in a batch.
 MOST_REJECTED_PERCENT = 2
@@ -69,8 +70,8 @@ def wage_of(batch: Batch) -> Wage | None:
 def active_seconds_of(listed: Iterable[ListedAssignment]) -> dict[int, float]:
     """Per assignment (id): from the first look at its page to handing in, and no longer than it was held.
 
-    Of several pages that somebody opened before, only the time since they handed in the one before: they work on one
-    at a time. A pause in between leaves no trace here, so those who paused seem to earn less than they did.
+    Without the pauses that the page told of. Of several pages that somebody opened before, only the time since they
+    handed in the one before: they work on one at a time.
     """
     listed = list(listed)
     ends: dict[int, list[datetime]] = defaultdict(list)
@@ -85,10 +86,11 @@ def active_seconds_of(listed: Iterable[ListedAssignment]) -> dict[int, float]:
 def _active_seconds(listed: ListedAssignment, ends: list[datetime]) -> float:
     opened = listed.submission.assignment or listed.submission.lease
     end, begin = listed.submission.submitted_at, opened.created_at
-    before = ends[bisect_left(ends, end) - 1] if ends and ends[0] < end else begin
-    on_page = (end - max(begin, before)).total_seconds()
+    before = max(begin, ends[bisect_left(ends, end) - 1] if ends and ends[0] < end else begin)
     held = (listed.submitted_at - listed.accepted_at).total_seconds()
-    return max(1.0, min(on_page, held) if held > 0 else on_page)
+    # A pause may have been the work on the page before: the one or the other is left out, not both.
+    found = [(end - before).total_seconds(), (end - begin).total_seconds() - pause_of(listed.submission.answer)]
+    return max(1.0, min([*found, held] if held > 0 else found))
 
 
 def hourly(earned: Iterable[tuple[Decimal, float]]) -> Wage | None:
