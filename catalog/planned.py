@@ -6,14 +6,22 @@ for all values, so this is not for a statement whose best plan hangs on them, as
 A connection is kept for a minute (CONN_MAX_AGE): so no plan that was made for an empty table is used for long.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
 NAME = re.compile(r"%\((\w+)\)s")
+# What Postgres says when a table was altered since, and when it does not know the name (any more).
+PLAN_IS_STALE, NO_SUCH_PLAN = "0A000", "26000"
+
+# By connection of the driver: its statements' names. A name is never given twice, so one that was perhaps given, as
+# the connection was interrupted in between, is in nobody's way.
+_named: WeakKeyDictionary[Any, dict["Planned", str]] = WeakKeyDictionary()
+_numbers = count(1)
 
 
 class Planned:
@@ -22,30 +30,36 @@ class Planned:
         DONE = Planned("SELECT count(*) FROM workforce_lease WHERE batch_id = %(batch)s")
         ((n_done,),) = DONE.rows({"batch": 3})
 
-    Postgres finds the types of the values out from where they stand; where it cannot, the statement says them.
+    Postgres finds the types of the values out from where they stand; where it cannot, the statement says them. A
+    value beyond its type is an error, not one that is found nowhere.
     """
 
     def __init__(self, sql: str) -> None:
         names = list(dict.fromkeys(NAME.findall(sql)))
         self._text = sql % {name: f"${number}" for number, name in enumerate(names, start=1)}
-        # By what it says: two statements never share a name, also not those of two versions of the site.
-        self._name = f"planned_{hashlib.sha256(sql.encode()).hexdigest()[:24]}"
-        values = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
-        self._call = f"EXECUTE {self._name}{values}"
+        self._values = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
 
     def rows(self, values: Mapping[str, Any]) -> list[tuple]:
         """What it finds or returns; nothing, if it does neither."""
         with connection.cursor() as cursor:
-            if self._name not in connection.planned:
-                self._plan()
-            cursor.execute(self._call, values)
+            named = _named.setdefault(connection.connection, {})
+            name = named.get(self) or self._plan(named)
+            try:
+                cursor.execute(f"EXECUTE {name}{self._values}", values)
+            except DatabaseError as error:
+                if getattr(error.__cause__, "pgcode", None) in (PLAN_IS_STALE, NO_SUCH_PLAN):
+                    # This transaction has failed; the next one plans anew.
+                    named.pop(self, None)
+                raise
             return cursor.fetchall() if cursor.description else []
 
     def row(self, values: Mapping[str, Any]) -> tuple | None:
         return next(iter(self.rows(values)), None)
 
-    def _plan(self) -> None:
+    def _plan(self, named: dict["Planned", str]) -> str:
+        name = f"planned_{next(_numbers)}"
         # Not a query of the page's: on the driver's own cursor.
         with connection.wrap_database_errors, connection.connection.cursor() as cursor:
-            cursor.execute(f"PREPARE {self._name} AS {self._text}")
-        connection.planned.add(self._name)
+            cursor.execute(f"PREPARE {name} AS {self._text}")
+        named[self] = name
+        return name

@@ -37,7 +37,7 @@ def let_go(server: socket.socket) -> None:
 
 def test_a_marketplace_that_hangs_keeps_one_page_and_the_others_not_at_all(hanging, monkeypatch):
     # Whoever waits for it would wait until it hangs up, at the end of the test.
-    monkeypatch.setattr(mturk, "QUICK_SECONDS", 600)
+    monkeypatch.setattr(mturk, "QUICK_SECONDS", 120)
     monkeypatch.setattr(paying_account, "BALANCE_KEPT_SECONDS", 600)
     mturk.client.cache_clear()
     with started(account) as one:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from catalog import reads as clock
 from contains_task.actions import ForeignCell, cast_votes, open_grids, record_votes, settle_votes
 from contains_task.models import ContainsVote, Grid, GridCell
-from contains_task.reads import cells_to_show, images_waiting
+from contains_task.reads import cells_by_handle, cells_to_show, images_waiting
 from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease, make_worker, unique
 from workforce.actions import (
     AlreadySubmitted,
@@ -317,3 +317,18 @@ def test_settling_one_person_leaves_the_votes_of_others_alone():
     assert counted(first, second, other) == [True, False, False]
     settle(other)
     assert counted(other) == [True]
+
+
+def test_two_people_at_one_grid_have_handles_of_their_own_and_ticks_go_to_the_right_images():
+    grid = make_grid(n_images=3, n_slots=2)
+    first, second = make_lease(grid.hit.batch), make_lease(grid.hit.batch)
+    second.hit = first.hit
+    pages = [cells_by_handle(lease) for lease in (first, second, first)]
+    assert pages[0] == pages[2] and not pages[0].keys() & pages[1].keys()
+    images = {cell.public_id for cell in pages[0].values()}
+    assert images == {cell.public_id for cell in pages[1].values()} and len(images) == 3
+    for lease, (handle, cell) in ((first, next(iter(pages[0].items()))), (second, next(iter(pages[1].items())))):
+        submission = record_votes(lease=lease, selected=[cell.public_id], idempotency_key=unique("key"))
+        assert cells_by_handle(lease)[handle].public_id == submission.answer["selected"][0]
+        assert submission.answer["shown"] == [cell.public_id for cell in cells_by_handle(lease).values()]
+        assert submission.contains_votes.get(selected=True).image_id == cell.image_id
