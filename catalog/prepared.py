@@ -55,8 +55,9 @@ class Prepared(Generic[Row]):
         LABEL.get(label_set=3, index=7)
 
     Values that are given are written out by the database driver, like those of any query; rows are given by their
-    keys, and a key that no column can hold is an error. Columns that Django converts (JSON) cannot be asked for. The values that the query itself says are part of the
-    statement: whether an index on some rows only can serve is known when it is planned.
+    keys, and a key that no column can hold is an error. Columns that Django converts (JSON) cannot be asked for. The
+    values that the query itself says are part of the statement: whether an index on some rows only can serve is known
+    when it is planned.
     """
 
     def __init__(self, query: Callable[[], QuerySet[Row]]) -> None:

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from aggregation.numerics.composition import CellRole, GridProfile, Shortfall
 from catalog.models import Dataset, Image, Label, SettingsVersion
 from catalog.reads import Planned, name_cells
-from contains_task.models import ContainsVote, GridCell, Role
-from workforce.models import HIT, Batch, Lease
+from contains_task.models import ContainsVote, Grid, GridCell, Role
+from workforce.models import HIT, Batch, Lease, Submission
 from workforce.reads import (
     hits_with_open_slots,
     image_handle,
@@ -100,6 +100,13 @@ def cells_of(hit: HIT) -> tuple[Shown, ...]:
 @lru_cache(maxsize=1000)
 def _cells(hit_public_id: str) -> tuple[Shown, ...]:
     return tuple(Shown(*row) for row in CELLS.rows({"hit": hit_public_id}))
+
+
+def answered_cells(grid: Grid, submission: Submission | None) -> list[tuple[GridCell, bool | None]]:
+    """The grid's cells by position, each with whether this submission ticked it; None where it says nothing of it."""
+    votes = dict(ContainsVote.objects.filter(submission=submission).values_list("image_id", "selected"))
+    cells = grid.cells.select_related("image").order_by("position")
+    return [(cell, votes.get(cell.image_id)) for cell in cells]
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:

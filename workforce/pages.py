@@ -178,7 +178,7 @@ def page_of_lease(request: HttpRequest, lease: Lease) -> dict[str, object]:
         return told | {"preview": True}
     proof = {
         "batch": batch, "token": work_token(lease), "key": secrets.token_urlsafe(16),
-        "reported": getattr(request, "reported", ""),
+        "reported": getattr(request, "reported", ""), "unreported": getattr(request, "unreported", ""),
     }  # fmt: skip
     if lease.assignment is not None:
         return proof | framed.page_of_assignment(request, lease)

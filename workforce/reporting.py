@@ -9,6 +9,7 @@ from workforce.telling.actions import report_problem
 
 # The name of the button that sends a report instead of the answer, on the same form.
 REPORT = "report"
+NOTHING = "Choose what went wrong, or say it in your words; nothing was sent yet."
 THANKS = "Thank you: the people who ask are told of it. You can go on, and hand in all the same."
 
 
@@ -20,7 +21,13 @@ def take_report(
     request: HttpRequest, lease: Lease, sent: Mapping, show: Callable[[HttpRequest, Lease], HttpResponse]
 ) -> HttpResponse:
     """Keep the report, and show the page again as it was. To a page's script: what to say in its place."""
-    report_problem(lease=lease, kind=str(sent.get("report_kind", "")), words=str(sent.get("report_words", "")))
+    kind, words = str(sent.get("report_kind", "")), str(sent.get("report_words", ""))
+    if not kind and not words.strip():
+        if request.content_type == "application/json":
+            return JsonResponse({"message": NOTHING})
+        request.unreported = NOTHING
+        return show(request, lease)
+    report_problem(lease=lease, kind=kind, words=words)
     if request.content_type == "application/json":
         return JsonResponse({"reported": THANKS})
     request.reported = THANKS

@@ -20,9 +20,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from annotation_site.paying.actions import MOST_AT_ONCE, close_published, top_up
+from annotation_site.paying.answers import answer_of
 from annotation_site.paying.forms import (
     BlockForm,
     BonusForm,
+    CompensationForm,
     ConfirmForm,
     ExtendForm,
     MessageForm,
@@ -35,8 +37,9 @@ from annotation_site.refusals import EXPECTED
 from annotation_site.study import Refused, exclude_person
 from catalog.reads import now
 from workforce.compensation.actions import compensate
+from workforce.compensation.reads import unpaid_turns
 from workforce.keeping_out.actions import block_softly, let_in_again
-from workforce.models import Call, ListedAssignment, Terms, Worker
+from workforce.models import HIT, Call, ListedAssignment, Terms, Worker
 from workforce.offers.actions import allow_losses, move_end, raise_cap
 from workforce.offers.reads import committed
 from workforce.pay.actions import REJECTIONS_ALONE, give_bonus, notify, override_rejection, reject
@@ -51,8 +54,11 @@ LONGEST_TOKEN = 3000
 # Of a bonus, by the state of its call.
 SO_FAR = {
     "waiting": "is on its way", "unsure": "is on its way", "done": "is paid", "withdrawn": "was taken back",
-    "failed": "was refused by the marketplace: see the refused calls below",
+    "failed": "was refused by the marketplace",
 }  # fmt: skip
+FURTHER = "Nothing more is sent: a further bonus needs another amount, or a reason of its own."
+# With another amount or reason it would be paid twice, once the refused call is sent again.
+REFUSED = "Nothing is sent now. When the reason is gone, pay it by “Send refused calls again” below."
 
 Given = dict[str, Any]
 
@@ -197,8 +203,8 @@ def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str 
     bonus = f"bonus of ${given['amount']} for {listed.external_id}"
     if call.pk not in before:
         return f"A {bonus} is on its way."
-    words = f"This {bonus} was decided already, for the same reason, and {SO_FAR[call.state]}. Nothing more is sent: a "
-    messages.warning(request, f"{words}further bonus needs another amount, or a reason of its own.")
+    words = f"This {bonus} was decided already, for the same reason, and {SO_FAR[call.state]}."
+    messages.warning(request, f"{words} {REFUSED if call.state == 'failed' else FURTHER}")
     return redirect("setup-published", terms.batch_id)
 
 
@@ -264,13 +270,13 @@ COMPENSATE = Act(
     "A HIT is made that only this person sees, that asks nothing, and that pays the reward of the batch. That they "
     "worked is what a browser said; if the marketplace knows nobody of that id, nothing is made and nothing paid.",
     "Offer the compensation",
-    ConfirmForm,
-    lambda request, pair, given: _compensate(*pair),
+    CompensationForm,
+    lambda request, turn, given: _compensate(*turn, **given),
 )  # fmt: skip
 
 
-def _compensate(terms: Terms, worker: Worker) -> str:
-    compensate(terms=terms, worker=worker)
+def _compensate(terms: Terms, worker: Worker, hit: HIT | None, returned: bool) -> str:
+    compensate(terms=terms, worker=worker, hit=hit, returned=returned)
     return f"A HIT that only {pseudonym(terms.batch.dataset, worker.pk)} sees pays ${terms.reward}."
 
 
@@ -323,7 +329,9 @@ def about_batch(request: HttpRequest, pk: int, act: str) -> HttpResponse:
 @require_http_methods(READ_OR_POST)
 def about_assignment(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     listed = assignment_or_404(pk)
-    shown = {"listed": listed, "worker": name_of(listed)}
+    shown: Given = {"listed": listed, "worker": name_of(listed)}
+    if act in ("reject", "override"):
+        shown["answer"] = answer_of(listed)
     return decided(request, _act_or_404(OF_ASSIGNMENT, act), listed, listed.marketplace_hit.terms, shown)
 
 
@@ -336,13 +344,17 @@ def assignment_or_404(pk: int) -> ListedAssignment:
 @login_required
 @require_http_methods(READ_OR_POST)
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
-    """`worker` is a pseudonym in the batch's dataset."""
+    """`worker` is a pseudonym in the batch's dataset; `?hit=` names one of their HITs, by its public id."""
     terms = terms_or_404(pk)
     given = Worker.objects.filter(leases__batch=terms.batch_id, leases__takes_slot=False).distinct()
     person = next((one for one in given if pseudonym(terms.batch.dataset, one.pk) == worker), None)
-    if person is None:
+    named = request.GET.get("hit")
+    hits = HIT.objects.filter(batch=terms.batch_id, leases__worker=person) if named else []
+    hit = next((one for one in hits if one.public_id == named), None)
+    if person is None or (named and hit is None):
         raise Http404
-    return decided(request, COMPENSATE, (terms, person), terms, {"worker": worker})
+    turns = [turn for turn in unpaid_turns(terms.batch, person.pk) if hit is None or turn.lease.hit_id == hit.pk]
+    return decided(request, COMPENSATE, (terms, person, hit), terms, {"worker": worker, "turns": turns})
 
 
 @never_cache
@@ -358,6 +370,7 @@ def second(request: HttpRequest, token: str) -> HttpResponse:
     listed = assignment_or_404(asked["listed"])
     first = get_object_or_404(get_user_model(), pk=asked["by"], is_active=True, is_staff=True)
     shown = {"listed": listed, "worker": name_of(listed), "first": first, "reason": asked["reason"]}
+    shown |= {"answer": answer_of(listed)}
     if first == request.user:
         shown |= {"address": settings.STAFF_ORIGIN + reverse("setup-second", args=[token])}
     act = seconding(first, asked["reason"])

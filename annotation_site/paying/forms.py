@@ -192,6 +192,14 @@ class ConfirmForm(forms.Form):
     """Nothing to fill in: the button says it all."""
 
 
+class CompensationForm(forms.Form):
+    returned = forms.BooleanField(
+        label="This person returned the HIT on the marketplace, or cannot hand it in any more", required=False,
+        help_text="Needed while their time runs, and while what was handed in in time may still be listed: until then "
+        "they may be paid as usual. If their assignment is listed after all, it is paid too, beside the compensation.",
+    )  # fmt: skip
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(
         label="Reason", max_length=LONGEST_REASON, help_text="One line of plain words; the worker reads it."

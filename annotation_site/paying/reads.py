@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
@@ -12,7 +13,9 @@ from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
 from annotation_site.paying.wages import proposed_reward
 from catalog.models import Dataset
 from catalog.reads import now
-from workforce.assignments.actions import GRACE
+from workforce.assignments.actions import GRACE, RENEWED_AFTER
+from workforce.compensation.reads import not_handed_in as without_answer
+from workforce.compensation.reads import unpaid_leases
 from workforce.keeping_out.reads import blocked_workers, decided_for, repeating_hits
 from workforce.marketplaces.costs import Preview
 from workforce.models import (
@@ -21,7 +24,6 @@ from workforce.models import (
     Call,
     Lease,
     ListedAssignment,
-    MarketplaceHIT,
     Rejection,
     Submission,
     Terms,
@@ -31,14 +33,16 @@ from workforce.offers.publishing import preview_of
 from workforce.offers.reads import given_up
 from workforce.outbox.reads import calls_for
 from workforce.pay.actions import OVERRIDE_WITHIN
-from workforce.pay.reads import active_seconds_of, n_more_rejections
-from workforce.reads import pseudonym
+from workforce.pay.reads import ToLookAt, active_seconds_of, n_more_rejections, to_look_at, waiting_approvals
+from workforce.reads import is_excluded, pseudonym
 
 ASSIGNMENTS_PER_PAGE = 50
 ACTS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
 CALLS_SHOWN, TURNS_SHOWN, MESSAGES_SHOWN = 10, 20, 10
 # Tasks look every two seconds for what is to be sent.
 SENT_WITHIN = timedelta(minutes=1)
+# Opening a page renews its lease only when so much of it is used up: so exactly the last opening is known by its end.
+OPENED_WITHIN = GRACE - RENEWED_AFTER
 
 
 # Before it is published
@@ -88,6 +92,7 @@ class Progress:
     orphaned: int
     findings: Counter
     statuses: Counter
+    n_excluded: int
     # HITs that lost too many assignments to be offered again.
     n_given_up: int
 
@@ -97,7 +102,7 @@ class Progress:
 
     @property
     def confirmed(self) -> int:
-        return self.findings["confirmed"]
+        return self.findings["confirmed"] - self.n_excluded
 
     @property
     def surplus(self) -> int:
@@ -129,21 +134,35 @@ def progress_of(terms: Terms) -> Progress:
         orphaned=Assignment.objects.filter(lease__batch=terms.batch_id, outcome="orphaned").count(),
         findings=_counts(listed, "finding"),
         statuses=_counts(listed, "status"),
+        n_excluded=listed.filter(is_excluded(), finding="confirmed").count(),
         n_given_up=len(given_up(terms)),
     )
 
 
+def _rivals(**more: Any) -> QuerySet[Assignment]:
+    """What others opened under the id of an assignment: who gives one back does that on the marketplace, and it shows
+    here when the next person opens it. It may come back to the first, whose row is older all the same."""
+    same = {"external_id": OuterRef("external_id"), "external_hit_id": OuterRef("external_hit_id")}
+    return Assignment.objects.filter(**same, **more).exclude(worker=OuterRef("worker"))
+
+
 def _running(terms: Terms) -> QuerySet[Lease]:
-    """Turns whose time is not over, that are not listed, and whose assignment nobody else was given since: who gives
-    one back does that on the marketplace, and it shows here when the next person opens it."""
+    """Turns whose time is not over, that are not listed, and whose assignment nobody else surely opened since.
+
+    `is_sure` where nobody else can have opened it since.
+    """
     listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
-    later = Assignment.objects.filter(
-        external_id=OuterRef("external_id"), external_hit_id=OuterRef("external_hit_id"), pk__gt=OuterRef("pk")
-    ).exclude(worker=OuterRef("worker"))
-    held = Assignment.objects.filter(~Exists(later), lease=OuterRef("pk"), outcome="")
+    # The time of a person who accepted the HIT again under another id says nothing of this one.
+    another = Assignment.objects.filter(lease=OuterRef("lease")).exclude(pk=OuterRef("pk"))
+    ends = OuterRef("lease__expires_at")
+    surely_later = _rivals(lease__expires_at__gt=ends + OPENED_WITHIN).filter(~Exists(another))
+    held = Assignment.objects.filter(~Exists(surely_later), lease=OuterRef("pk"), outcome="")
+    maybe_later = _rivals(lease__expires_at__gte=ends - OPENED_WITHIN)
+    sure = held.filter(~Exists(_rivals()) | (~Exists(another) & ~Exists(maybe_later)))
     # A lease outlives its assignment by the grace in which an answer may still arrive.
     within = {"state": Lease.State.ACTIVE, "expires_at__gt": now() + GRACE}
-    return Lease.objects.filter(~Exists(listed), Exists(held), batch=terms.batch_id, takes_slot=False, **within)
+    found = Lease.objects.filter(~Exists(listed), Exists(held), batch=terms.batch_id, takes_slot=False, **within)
+    return found.annotate(is_sure=Exists(sure))
 
 
 def _in_hands(terms: Terms) -> int:
@@ -179,6 +198,7 @@ class Calls:
     refused: list[Call]
     tried: list[Call]
     late: timedelta | None
+    to_look_at: ToLookAt | None
 
 
 def calls_of(terms: Terms) -> Calls:
@@ -196,6 +216,7 @@ def calls_of(terms: Terms) -> Calls:
         refused=list(of_batch.filter(state="failed").order_by("pk")[:CALLS_SHOWN]),
         tried=list(open_calls.exclude(last_error="").order_by("-attempts")[:CALLS_SHOWN]),
         late=late,
+        to_look_at=to_look_at(terms),
     )
 
 
@@ -247,25 +268,39 @@ class AssignmentShown:
     seconds: float | None
     rejection: Rejection | None
     acts: dict[str, str]
+    # Until when its approval waits for somebody to look.
+    waits_until: datetime | None
 
 
 def page_of_assignments(terms: Terms, number: str) -> tuple[Page, list[AssignmentShown]]:
     """The latest first, under pseudonyms: the ids of workers stay in their own table."""
     page = Paginator(_assignments(terms), ASSIGNMENTS_PER_PAGE).get_page(number)
+    return page, _shown(terms, list(page))
+
+
+def assignment_shown(listed: ListedAssignment) -> AssignmentShown:
+    terms = listed.marketplace_hit.terms
+    return _shown(terms, list(_assignments(terms).filter(pk=listed.pk)))[0]
+
+
+def _shown(terms: Terms, page: list[ListedAssignment]) -> list[AssignmentShown]:
+    ids = {listed.pk for listed in page}
     blocked = blocked_workers({listed.worker_id for listed in page})
     seconds = active_seconds_of(listed for listed in page if listed.submission is not None and listed.submission.lease)
-    rejectable = _rejectable(terms, {listed.pk for listed in page})
-    shown = [
+    rejectable = _rejectable(terms, ids)
+    waiting = waiting_approvals(ListedAssignment.objects.filter(pk__in=ids))
+    until = dict(waiting.values_list("purpose", "next_try"))
+    return [
         AssignmentShown(
             listed=listed,
             worker=pseudonym(terms.batch.dataset, listed.worker_id),
             seconds=seconds.get(listed.pk),
             rejection=listed.decided[0] if listed.decided else None,
             acts=_acts(listed, listed.pk in rejectable, listed.worker_id in blocked),
+            waits_until=until.get(f"approve:{listed.pk}"),
         )
         for listed in page
     ]
-    return page, shown
 
 
 def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
@@ -279,7 +314,9 @@ def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
 
 def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
     standing = Prefetch("rejections", Rejection.objects.order_by("-pk"), to_attr="decided")
-    found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(paid=Sum("ledger__amount"))
+    found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
+        paid=Sum("ledger__amount"), excluded=is_excluded()
+    )
     found = found.select_related("submission__lease", "submission__assignment", "marketplace_hit")
     found = found.prefetch_related(standing)
     return found.order_by("-submitted_at", "-pk")
@@ -300,29 +337,29 @@ def _acts(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> di
 @dataclass(frozen=True)
 class Turn:
     """Of somebody who was given a HIT and has not handed it in. `until`: when their time ends; None where it is over,
-    or somebody else was given the assignment since."""
+    or somebody else was given the assignment since. If that cannot be told, it is not `is_sure`."""
 
     worker: str
     lease: Lease
     until: datetime | None
+    is_sure: bool = True
 
 
 def not_handed_in(terms: Terms) -> list[Turn]:
     """Who looked at a HIT of the batch as its worker, by what browsers say, and never handed it in; the latest of each.
 
-    Those whose turn is compensated are left out.
+    Those whose turn is compensated are left out, and those whose answer the marketplace may still list.
     """
-    listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
-    compensated = MarketplaceHIT.objects.filter(compensates=OuterRef("worker"), hit=OuterRef("hit"))
-    turns = Lease.objects.filter(~Exists(listed), ~Exists(compensated), batch=terms.batch_id, takes_slot=False)
+    turns = without_answer(unpaid_leases(terms.batch))
     latest = turns.order_by("worker", "-id").distinct("worker").values("pk")
-    found = list(Lease.objects.filter(pk__in=latest).order_by("-id")[:TURNS_SHOWN])
-    running = set(_running(terms).filter(pk__in=[one.pk for one in found]).values_list("pk", flat=True))
+    found = list(Lease.objects.filter(pk__in=latest).select_related("hit").order_by("-id")[:TURNS_SHOWN])
+    running = dict(_running(terms).filter(pk__in=[one.pk for one in found]).values_list("pk", "is_sure"))
     return [
         Turn(
             worker=pseudonym(terms.batch.dataset, one.worker_id),
             lease=one,
             until=one.expires_at - GRACE if one.pk in running else None,
+            is_sure=running.get(one.pk, True),
         )
         for one in found
     ]

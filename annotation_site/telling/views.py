@@ -46,7 +46,7 @@ def introduction(request: HttpRequest, name: str) -> HttpResponse:
 def reports(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     told = reports_of(dataset)
-    pages = Paginator(told.select_related("lease__batch__terms"), REPORTS_PER_PAGE)
+    pages = Paginator(told.select_related("lease__batch__terms", "lease__hit"), REPORTS_PER_PAGE)
     page = pages.get_page(request.GET.get("page", "1"))
     context = {
         "dataset": dataset, "tab": "marketplace", "kinds": kinds_of(told), "page": page,

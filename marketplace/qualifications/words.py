@@ -17,8 +17,8 @@ WORDS = {
     "NotEqualTo": "not {}",
     "In": "one of {}",
     "NotIn": "none of {}",
-    "Exists": "you have it",
-    "DoesNotExist": "you do not have it",
+    "Exists": "to have it",
+    "DoesNotExist": "not to have it",
 }
 
 

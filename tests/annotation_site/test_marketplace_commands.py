@@ -1,6 +1,7 @@
 """`./manage publish` and `./manage marketplace …`, against a marketplace that runs."""
 
 import builtins
+import io
 import json
 from decimal import Decimal
 
@@ -37,7 +38,7 @@ def paid(marketplace) -> ListedAssignment:  # noqa: F811
 def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkeypatch):  # noqa: F811
     batch = grids_to_publish(2, n_slots=10)
     monkeypatch.setattr(builtins, "input", lambda words: "no")
-    assert refusal("publish", batch.pk, "--reward", "0.10") == "Nothing was published."
+    assert refusal("publish", batch.pk, "--reward", "0.10").startswith("Nothing was published.")
     assert not Call.objects.exists()
     monkeypatch.setattr(builtins, "input", lambda words: "yes")
     out, err = said("publish", batch.pk, "--reward", "0.10")
@@ -46,6 +47,14 @@ def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkey
     assert all(amount in err for amount in ("2.00", "0.40", "2.40", "saves $0.40"))
     assert "cap $2.64" in out
     assert Batch.objects.get(pk=batch.pk).marketplace == "mturk"
+
+
+def test_without_a_terminal_nothing_is_published_and_nobody_is_asked_twice(marketplace, monkeypatch):  # noqa: F811
+    batch = grids_to_publish(1, n_slots=1)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert "agree beforehand with --yes" in refusal("publish", batch.pk, "--reward", "0.10")
+    said("publish", batch.pk, "--reward", "0.10", "--yes")
+    assert "is published already" in refusal("publish", batch.pk, "--reward", "0.10")
 
 
 @pytest.mark.parametrize("reward", ["0", "-1", "0.081", "eight"])
@@ -115,7 +124,8 @@ def test_who_worked_and_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(ma
     worker_client().get(page_of(hits_of(terms)[0], assignment, worker))
     marketplace.ask("return", worker=worker, assignment=assignment)
     name = pseudonym(terms.batch.dataset, Worker.objects.get().pk)
-    said("marketplace", "compensate", terms.batch_id, name)
+    assert "--returned" in refusal("marketplace", "compensate", terms.batch_id, name), "they may still hand it in"
+    said("marketplace", "compensate", terms.batch_id, name, "--returned")
     assert "paid or compensated" in refusal("marketplace", "compensate", terms.batch_id, name)
     send_until_quiet()
     made = MarketplaceHIT.objects.exclude(compensates=None).get()

@@ -7,6 +7,7 @@ from decimal import ROUND_UP, Decimal
 
 import pytest
 from django.core.cache import cache
+from django.db.models import F
 from django.test import Client
 
 from annotation_site.paying.countries import COUNTRIES
@@ -17,11 +18,33 @@ from tests.annotation_site.test_paying_pages import REASON, REVIEW, TERMS, about
 from tests.factories import staff_client, worker_client
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.workforce.marketplace_breakers import researcher
-from tests.workforce.mturk_study import ask, grids_to_publish, page_of, published, send_until_quiet, settle, work
+from tests.workforce.marketplaces import answer_in_frame
+from tests.workforce.mturk_study import (
+    ask,
+    grids_to_publish,
+    hand_over,
+    page_of,
+    published,
+    send_until_quiet,
+    settle,
+    work,
+)
 from tests.workforce.test_rejections import listed_assignments
+from workforce.actions import exclude_submission
 from workforce.assignments.actions import GRACE
 from workforce.marketplaces.costs import CENT
-from workforce.models import Batch, Call, Lease, ListedAssignment, MarketplaceHIT, Rejection, Submission, Terms
+from workforce.models import (
+    Assignment,
+    Batch,
+    Call,
+    Lease,
+    LedgerEntry,
+    ListedAssignment,
+    MarketplaceHIT,
+    Rejection,
+    Submission,
+    Terms,
+)
 from workforce.outbox.actions import claim_calls
 from workforce.pay.actions import reject
 from workforce.telling.actions import report_problem
@@ -146,6 +169,34 @@ def test_pages_opened_in_invented_names_are_not_more_in_hands_than_there_are_ass
     assert progress_of(made.terms).in_hands == 1
 
 
+def opened_in_turns(marketplace, passed: timedelta) -> MarketplaceHIT:  # noqa: F811
+    """One opens and gives back, a second as well, and the first accepts again: so much after the second."""
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5", assignment_seconds=7200)
+    first, second = marketplace.worker(), marketplace.worker()
+    for worker in (first, second, first):
+        Lease.objects.update(expires_at=F("expires_at") - passed)
+        _, assignment = opened(marketplace, made, worker)
+        marketplace.ask("return", worker=worker, assignment=assignment)
+    assert Assignment.objects.values("external_id").distinct().count() == 1
+    return made
+
+
+def test_who_opened_an_assignment_last_holds_it_though_they_had_it_before_as_well(marketplace, client):  # noqa: F811
+    made = opened_in_turns(marketplace, timedelta(minutes=40))
+    first, second = Lease.objects.order_by("pk")
+    turns = {turn.lease: turn for turn in not_handed_in(made.terms)}
+    assert (turns[first].until, turns[first].is_sure) == (first.expires_at - GRACE, True)
+    assert (turns[second].until, turns[second].is_sure) == (None, True)
+    assert progress_of(made.terms).in_hands == 1
+
+
+def test_who_holds_an_assignment_is_not_known_where_it_was_opened_in_quick_turns(marketplace, client):  # noqa: F811
+    made = opened_in_turns(marketplace, timedelta(minutes=1))
+    assert [turn.is_sure for turn in not_handed_in(made.terms)] == [False, False]
+    assert progress_of(made.terms).in_hands == 1
+    assert "not known Somebody else opened the same" in text_of(client.get(f"/setup/published/{made.terms.batch_id}/"))
+
+
 def test_what_is_handed_in_is_in_nobodys_hands(marketplace):  # noqa: F811
     [made] = published(grids_to_publish(1, n_slots=2), cap="5")
     work(marketplace, made)
@@ -194,10 +245,49 @@ def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client): 
     assert page.content.decode().count(compensate) == 1
     assert "it was paid" in text_of(page)
     address = re.search(rf'href="({compensate}[^"]+)"', page.content.decode())[1]
-    assert client.post(address).status_code == 302
+    assert "They may hand it in until" in text_of(page)
+    held = client.post(address)
+    assert held.status_code == 422
+    assert "time for the HIT ends at" in text_of(held) and "If their assignment is listed after all" in text_of(held)
+    assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
+    assert client.post(address, {"returned": "on"}).status_code == 302
     page = client.get(reports)
-    assert "A compensation was decided" in text_of(page)
+    assert "A compensation was decided compensated" in text_of(page)
     assert compensate not in page.content.decode()
+
+
+def test_a_compensation_stands_beside_the_pay_of_an_assignment_that_was_listed_after_all(
+    marketplace, client,  # noqa: F811
+):  # fmt: skip
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    worker, assignment = opened(marketplace, made)
+    lease = Lease.objects.get()
+    report_problem(lease=lease, kind="other", words="It does not open.")
+    address = re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', reports_of(client, made).content.decode())[1]
+    assert client.post(address, {"returned": "on"}).status_code == 302
+    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+    settle()
+    ask()
+    said = text_of(reports_of(client, made))
+    assert "it was paid." in said and "compensated" in said
+
+
+def reports_of(client: Client, made: MarketplaceHIT):
+    return client.get(f"/setup/reports/{made.terms.batch.dataset.name}/")
+
+
+def test_who_handed_in_and_is_not_listed_yet_is_not_offered_a_compensation(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    at = f"/setup/published/{made.terms.batch_id}/"
+    worker, assignment = opened(marketplace, made)
+    address = re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', client.get(at).content.decode())[1]
+    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+    assert "/compensate/" not in client.get(at).content.decode()
+    answered = client.post(address, {"returned": "on"})
+    assert answered.status_code == 422 and "has sent an answer to this HIT" in text_of(answered)
+    settle()
+    assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
+    assert LedgerEntry.objects.filter(kind="reward").count() == 1
 
 
 # What may be rejected
@@ -248,3 +338,36 @@ def test_the_same_bonus_again_is_said_to_be_decided_already_and_not_sent(marketp
     other = text_of(client.post(about(listed, "bonus"), bonus | {"reason": "For your patience."}, follow=True))
     assert "decided already" not in other
     assert Call.objects.filter(op="SendBonus").count() == 2
+
+
+def test_a_refused_bonus_is_paid_by_sending_it_again_and_not_by_another(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, made)
+    settle()
+    ask()
+    [listed] = ListedAssignment.objects.all()
+    bonus = {"amount": "0.25", "reason": "For your care."}
+    client.post(about(listed, "bonus"), bonus)
+    Call.objects.filter(op="SendBonus").update(state="failed", last_error="InsufficientFunds")
+    said = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "was refused by the marketplace. Nothing is sent now." in said
+    assert "pay it by “Send refused calls again”" in said
+    assert "another amount" not in said and "reason of its own" not in said
+    client.post(f"/setup/published/{made.terms.batch_id}/resend/")
+    send_until_quiet()
+    assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.25")
+
+
+def test_an_answer_that_was_excluded_does_not_stand_among_those_that_count(marketplace, client):  # noqa: F811
+    made = published(grids_to_publish(1, n_slots=2), cap="50")
+    for one in made:
+        for _ in range(2):
+            work(marketplace, one)
+    settle()
+    ask()
+    address = f"/setup/published/{made[0].terms.batch_id}/"
+    assert "Confirmed 2 answers that count" in text_of(client.get(address))
+    exclude_submission(submission=ListedAssignment.objects.first().submission, reason="Ticked at random.")
+    said = text_of(client.get(address))
+    assert "Confirmed 1 answers that count; 1 excluded" in said
+    assert said.count("confirmed, excluded") == 1

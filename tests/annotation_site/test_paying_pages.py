@@ -236,7 +236,7 @@ def test_the_page_of_a_batch_tells_progress_money_wage_and_people_by_pseudonym(p
     said = text_of(page)
     assert "HITs there 1 of 1, 1 over" in said
     assert "Confirmed 1" in said
-    assert "Spent $0.12 and promised: $0.12 of at most $5.00" in said
+    assert "Spent $0.12 with what is promised: $0.12 of at most $5.00" in said
     assert "median of 1, half earned less" in said
     assert pseudonym(terms.batch.dataset, paid.worker_id) in said
     raw = WorkerIdentity.objects.get(worker=paid.worker_id).external_id
@@ -389,7 +389,7 @@ def test_who_could_not_hand_in_is_listed_by_pseudonym_and_compensated_once(marke
     page = client.get(at).content.decode()
     assert address in page
     assert worker not in page
-    assert client.post(address).status_code == 302
+    assert client.post(address, {"returned": "on"}).status_code == 302
     assert address not in client.get(at).content.decode()
     assert "paid or compensated" in text_of(client.post(address))
     send_until_quiet()

@@ -63,7 +63,7 @@ def test_who_told_and_could_not_hand_in_can_be_compensated(client, frame):
     dataset = frame.hit.batch.dataset
     page = client.get(f"/setup/reports/{dataset.name}/").content.decode()
     way = f"/setup/published/{frame.hit.batch_id}/compensate/{pseudonym(dataset, report.lease.worker_id)}/"
-    assert f'href="{way}"' in page
+    assert f'href="{way}?hit={report.lease.hit.public_id}"' in page
     assert client.get(way).status_code == 200
     assert client.get(f"/setup/report/{report.pk}/exclude/").status_code == 404, "there is no answer to take out"
 

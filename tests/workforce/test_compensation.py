@@ -6,21 +6,34 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models import F
 
 from catalog.reads import now
 from tests.factories import worker_client
+from tests.workforce.marketplaces import answer_in_frame
 from tests.workforce.mturk_study import (
     ask,
     assert_ledgers_are_equal,
     grids_to_publish,
+    hand_over,
     page_of,
     published,
     send_until_quiet,
     settle,
     work,
 )
+from workforce.assignments.actions import GRACE, LISTED_WITHIN
 from workforce.compensation.actions import compensate
-from workforce.models import Call, ListedAssignment, MarketplaceHIT, Worker, WorkerIdentity
+from workforce.models import (
+    Call,
+    Lease,
+    LedgerEntry,
+    ListedAssignment,
+    MarketplaceHIT,
+    Submission,
+    Worker,
+    WorkerIdentity,
+)
 from workforce.offers.checks import CannotPublish
 from workforce.offers.reads import committed
 from workforce.outbox.actions import claim_call, try_failed_again
@@ -50,7 +63,7 @@ def test_who_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(marketplace):
     (made,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
     person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
-    compensate(terms=made.terms, worker=person)
+    compensate(terms=made.terms, worker=person, returned=True)
     send_until_quiet()
     offered = MarketplaceHIT.objects.get(compensates=person)
     assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=offered.external_id)
@@ -80,7 +93,7 @@ def test_for_an_invented_worker_nothing_is_made_nothing_promised_and_nothing_pai
     person = who_opened(made, "3" + "Z" * 29, "A" + "9" * 13)
     before = committed(made.terms)
     held = marketplace.ask("ledger", key_id=marketplace.key_id)["held"]
-    compensate(terms=made.terms, worker=person)
+    compensate(terms=made.terms, worker=person, returned=True)
     send_all_but_what_is_refused()
     ops = set(Call.objects.filter(purpose__startswith="compensation:").values_list("op", flat=True))
     assert ops == set()
@@ -98,7 +111,7 @@ def test_a_compensation_whose_first_call_was_refused_by_mistake_is_offered_when_
     person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
     right = WorkerIdentity.objects.get(worker=person).external_id
     WorkerIdentity.objects.filter(worker=person).update(external_id="A" + "8" * 13)
-    compensate(terms=made.terms, worker=person)
+    compensate(terms=made.terms, worker=person, returned=True)
     send_all_but_what_is_refused()
     WorkerIdentity.objects.filter(worker=person).update(external_id=right)
     assert try_failed_again() == 1
@@ -106,6 +119,79 @@ def test_a_compensation_whose_first_call_was_refused_by_mistake_is_offered_when_
     offered = MarketplaceHIT.objects.get(compensates=person)
     assert offered.finished_at is None
     assert "refused" not in marketplace.ask("accept", worker=worker, hit=offered.external_id)
+
+
+# Nobody is paid twice for one HIT
+
+
+def as_if_passed(passed: timedelta) -> None:
+    """As if so much time had passed since people opened their pages and sent their answers."""
+    Lease.objects.update(expires_at=F("expires_at") - passed)
+    Submission.objects.update(submitted_at=F("submitted_at") - passed)
+
+
+def rewards(marketplace) -> list[str]:
+    assert_ledgers_are_equal(marketplace)
+    return [str(entry.amount) for entry in LedgerEntry.objects.filter(kind="reward")]
+
+
+def test_who_sent_an_answer_that_is_not_listed_yet_is_paid_once(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    work(marketplace, made, worker)
+    person = WorkerIdentity.objects.get(external_id=worker).worker
+    as_if_passed(timedelta(hours=23))
+    for returned in (False, True):
+        with pytest.raises(CannotPublish, match=r"sent an answer .* may list until 20\d\d-.* paid as usual"):
+            compensate(terms=made.terms, worker=person, returned=returned)
+    settle()
+    assert not MarketplaceHIT.objects.filter(compensates=person).exists()
+    assert rewards(marketplace) == ["0.10"]
+
+
+def test_who_sent_an_answer_that_was_never_listed_is_compensated_after_that(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    answer_in_frame(page_of(made, marketplace.accept(worker, made.external_id), worker))
+    person = WorkerIdentity.objects.get(external_id=worker).worker
+    with pytest.raises(CannotPublish, match="sent an answer"):
+        compensate(terms=made.terms, worker=person, returned=True)
+    as_if_passed(timedelta(seconds=600) + GRACE + LISTED_WITHIN)
+    compensate(terms=made.terms, worker=person)
+
+
+def test_who_may_still_hand_in_is_paid_once(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    assignment = marketplace.accept(worker, made.external_id)
+    person = who_opened(made, assignment, worker)
+    for passed in (timedelta(0), timedelta(seconds=570), timedelta(hours=23)):
+        as_if_passed(passed)
+        with pytest.raises(CannotPublish, match="time for the HIT ends at .* both would be paid"):
+            compensate(terms=made.terms, worker=person)
+    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+    settle()
+    assert rewards(marketplace) == ["0.10"]
+
+
+def test_who_never_handed_in_is_compensated_when_nothing_can_be_listed_any_more(marketplace):
+    (made,) = published(grids_to_publish(n_slots=1))
+    worker = marketplace.worker()
+    person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
+    as_if_passed(timedelta(seconds=600) + LISTED_WITHIN)
+    compensate(terms=made.terms, worker=person)
+
+
+def test_who_returned_one_hit_and_works_on_another_is_compensated_for_the_returned_one(marketplace):
+    returned, held = published(grids_to_publish(2, n_slots=1))
+    worker = marketplace.worker()
+    for made in (returned, held):
+        person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
+    with pytest.raises(CannotPublish, match="opened 2 HITs of the batch that are not paid. Say which"):
+        compensate(terms=held.terms, worker=person, returned=True)
+    assert compensate(terms=held.terms, worker=person, hit=returned.hit, returned=True).hit == returned.hit
+    as_if_passed(timedelta(seconds=600) + LISTED_WITHIN)
+    assert compensate(terms=held.terms, worker=person).hit == held.hit
 
 
 # Ids of workers, and fees

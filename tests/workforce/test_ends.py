@@ -206,7 +206,7 @@ def test_ending_a_batch_leaves_the_pay_for_who_could_not_hand_in(marketplace):
     (made,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
     assignment = marketplace.accept(worker, made.external_id)
-    compensated = compensate(terms=made.terms, worker=open_page(made, assignment, worker))
+    compensated = compensate(terms=made.terms, worker=open_page(made, assignment, worker), returned=True)
     while not Call.objects.filter(purpose=f"hit:{compensated.pk}").exists():
         send(claim_call())
     move(made.terms, days=0)

@@ -15,7 +15,8 @@ from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.workforce.assignments_by_hand import make_offered_grid, offer
 from tests.workforce.test_framed_pages import Frame, handed_over, hidden, listed
-from workforce.models import HIT, Assignment, Batch, Lease, MarketplaceHIT, Submission
+from workforce.assignments.actions import GRACE
+from workforce.models import HIT, Assignment, Batch, Lease, MarketplaceHIT, Submission, Terms
 from workforce.offers.reads import to_poll
 from workforce.reads import image_handle
 from workforce.unproven.actions import MOST_UNPROVEN
@@ -263,6 +264,21 @@ def test_a_reload_soon_after_renews_nothing(victim):
     before = victim.lease.expires_at
     victim.open()
     assert victim.lease.expires_at == before
+
+
+def test_who_accepts_a_short_hit_again_has_its_time_again(victim):
+    """The hour in which a late answer may arrive is not the time that somebody has."""
+    victim.open()
+    terms = Terms.objects.get()
+    Terms.objects.update(assignment_seconds=120)
+    for since, is_renewed in ((100, False), (130, True)):
+        before = now() + timedelta(seconds=120 - since) + GRACE
+        Lease.objects.update(expires_at=before)
+        victim.open()
+        renewed = victim.lease.expires_at
+        assert (renewed > before) == is_renewed, since
+    assert (renewed - GRACE - now()).total_seconds() == pytest.approx(120, abs=60)
+    assert terms.assignment_seconds != 120
 
 
 def test_answers_that_are_never_listed_have_the_marketplace_asked_ever_more_rarely(victim):

@@ -56,12 +56,22 @@ def test_the_pages_script_is_told_and_hands_in_afterwards(frame):
     assert Report.objects.count() == 2
 
 
+def test_who_told_of_nothing_is_asked_what_it_is(frame):
+    page = frame.open()
+    chosen = frame.handles()[1:3]
+    again = tell(frame, page, kind="", words=" ", as_json=False, selected=chosen)
+    assert "Choose what went wrong" in again.content.decode() and "Thank you" not in again.content.decode()
+    assert sorted(ticked(again)) == sorted(chosen)
+    told = tell(frame, page, kind="", words="").json()
+    assert "Choose what went wrong" in told["message"] and "reported" not in told
+    assert not Report.objects.exists()
+
+
 def test_nothing_that_is_told_is_refused_and_each_kind_is_kept_once(frame):
     page = frame.open()
     for _ in range(3):
         tell(frame, page, words="first" if not Report.objects.exists() else "again")
     tell(frame, page, kind="<script>", words="\0" + "long " * 1000)
-    tell(frame, page, kind="", words="")
     assert list(Report.objects.order_by("pk").values_list("kind", flat=True)) == ["pictures", "other"]
     first, other = Report.objects.order_by("pk")
     assert (first.words, len(other.words)) == ("first", 1000)

@@ -52,7 +52,10 @@ RENEW = Planned(f"""
             (SELECT lease_seconds FROM catalog_settingsversion WHERE id = %(settings)s)
         ) AS seconds
     ) clock
-    WHERE lease.id = %(lease)s AND lease.expires_at < clock.now + make_interval(secs => clock.seconds + %(slack)s)
+    WHERE lease.id = %(lease)s AND lease.expires_at < clock.now + make_interval(
+        -- Whose own time is over has accepted it anew, however short that time was.
+        secs => greatest(%(grace)s, clock.seconds + %(slack)s)
+    )
     RETURNING lease.state, lease.expires_at
 """)
 

@@ -7,10 +7,11 @@ from django.db import transaction
 
 from catalog.models import new_public_id
 from catalog.reads import now
+from workforce.compensation.reads import UnpaidTurn, unpaid_turns
 from workforce.keeping_out.actions import have_made, qualify
 from workforce.keeping_out.reads import decided_for
 from workforce.marketplaces.documents import external_question
-from workforce.models import Call, Lease, MarketplaceHIT, Qualification, Terms, Worker
+from workforce.models import HIT, Call, MarketplaceHIT, Qualification, Terms, Worker
 from workforce.models.publishing import SHORTEST_SECONDS
 from workforce.offers.actions import hit_type_of
 from workforce.offers.checks import CannotPublish, OverCap
@@ -25,18 +26,17 @@ LIVES = timedelta(days=30)
 
 
 @transaction.atomic
-def compensate(*, terms: Terms, worker: Worker) -> MarketplaceHIT:
+def compensate(*, terms: Terms, worker: Worker, hit: HIT | None = None, returned: bool = False) -> MarketplaceHIT:
     """Offer this person alone a HIT that asks nothing and pays as much as the one they could not hand in.
 
-    Raises CannotPublish for who was given no HIT of the batch, or all of whose HITs are paid or compensated; OverCap.
+    Of several, the latest that nothing can come of any more, unless it is said which. `returned`: somebody knows that
+    they gave it back, or cannot hand it in any more; otherwise it is waited until nothing of it can be listed. Raises
+    CannotPublish for who was given no HIT of the batch, all of whose HITs are paid or compensated, or who may still be
+    paid as usual; OverCap.
     """
     terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
-    # What is listed is paid, whether or not an answer came with it.
-    given = Lease.objects.filter(batch=terms.batch, worker=worker)
-    given = given.exclude(hit__marketplace_hits__listed__worker=worker)
-    lease = given.exclude(hit__marketplace_hits__compensates=worker).order_by("-id").first()
-    if lease is None:
-        raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")
+    turns = [turn for turn in unpaid_turns(terms.batch, worker.pk) if hit is None or turn.lease.hit_id == hit.pk]
+    lease = _to_compensate(turns, returned).lease
     if committed(terms) + cost_of([1], terms).total > terms.spending_cap:
         raise OverCap(f"The spending cap of batch {terms.batch_id} is ${terms.spending_cap}. Raise it first.")
     kind = Qualification.objects.create(name=f"Compensation {new_public_id()}", description=WORDS)
@@ -45,6 +45,34 @@ def compensate(*, terms: Terms, worker: Worker) -> MarketplaceHIT:
     )
     advance_compensations(kind=kind)
     return made
+
+
+def _to_compensate(turns: list[UnpaidTurn], returned: bool) -> UnpaidTurn:
+    if not turns:
+        raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")
+    possible = [turn for turn in turns if not (turn.is_handed_in if returned else turn.may_be_paid)]
+    if not possible:
+        raise CannotPublish(_why_wait(turns[0]))
+    if returned and len(possible) > 1:
+        raise CannotPublish(
+            f"This worker opened {len(possible)} HITs of the batch that are not paid. Say which was returned, by the "
+            "link beside their report or on the page of the batch."
+        )
+    return possible[0]
+
+
+def _why_wait(turn: UnpaidTurn) -> str:
+    held, listed = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (turn.held_until, turn.listed_until))
+    if turn.is_handed_in:
+        return (
+            f"This worker has sent an answer to this HIT that the marketplace may list until {listed}: then it is paid "
+            "as usual, and a compensation would be paid beside it. If it is not listed by then, compensate them then."
+        )
+    return (
+        f"This worker's time for the HIT ends at {held}, and until {listed} the marketplace may list what was handed "
+        "in by then: then both would be paid. Compensate them after that; or now, if they returned the HIT or cannot "
+        "hand it in any more: tick so on the page of the compensation, or add --returned to the command."
+    )
 
 
 @transaction.atomic

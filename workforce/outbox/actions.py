@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
 from catalog.reads import now
@@ -166,6 +166,13 @@ def withdraw(*, purpose: str, reason: str) -> bool:
     """Do not send this call after all. False if it was sent, or may have been."""
     unsent = Call.objects.filter(purpose=purpose, state__in=[Call.State.WAITING, Call.State.FAILED], doubtful_at=None)
     return bool(unsent.update(state=Call.State.WITHDRAWN, last_error=reason))
+
+
+@transaction.atomic
+def bring_forward(*, calls: QuerySet[Call]) -> int:
+    """Send now those of these calls that wait for a later time. Returns how many that are."""
+    begin = now()
+    return calls.filter(state=Call.State.WAITING, next_try__gt=begin).update(next_try=begin)
 
 
 @transaction.atomic

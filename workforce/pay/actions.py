@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.db.models import QuerySet
 
 from catalog.reads import Given, Prepared, now
 from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
@@ -30,8 +31,8 @@ from workforce.models import (
 from workforce.models.publishing import new_token
 from workforce.offers.actions import OverCap
 from workforce.offers.reads import committed, missing_answers
-from workforce.outbox.actions import decide, decide_later, withdraw
-from workforce.pay.reads import n_more_rejections, n_rejected, reviewed_workers
+from workforce.outbox.actions import bring_forward, decide, decide_later, withdraw
+from workforce.pay.reads import n_more_rejections, n_rejected, reviewed_workers, waiting_approvals
 from workforce.telling.reads import contact_of
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,12 @@ def _approve_soon(listed: ListedAssignment) -> None:
         batch=listed.marketplace_hit.hit.batch,
         at=listed.submitted_at + timedelta(seconds=review) if review else None,
     )
+
+
+@transaction.atomic
+def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
+    """Send the approvals of these that wait for somebody to look. Returns how many that are: pressed twice, none."""
+    return bring_forward(calls=waiting_approvals(listed))
 
 
 @transaction.atomic

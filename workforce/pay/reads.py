@@ -8,9 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from statistics import median, quantiles
 
-from django.db.models import Sum
+from django.db.models import Count, Max, Min, QuerySet, Sum, TextField, Value
+from django.db.models.functions import Cast, Concat
 
-from workforce.models import Batch, LedgerEntry, ListedAssignment, Rejection, Submission, Terms
+from catalog.reads import now
+from workforce.models import Batch, Call, LedgerEntry, ListedAssignment, Rejection, Submission, Terms
 from workforce.reads import pause_of
 
 # The most of what was handed in that may be rejected in a batch.
@@ -28,6 +30,17 @@ class Wage:
     p25: Decimal
 
 
+@dataclass(frozen=True)
+class ToLookAt:
+    """Approvals that wait for somebody to look: the `first` and the `last` go by themselves then. `newest` assignment
+    (id) that was listed."""
+
+    n: int
+    first: datetime
+    last: datetime
+    newest: int
+
+
 def n_rejected(terms: Terms) -> int:
     """Rejections of the batch that stand."""
     return Rejection.objects.filter(listed__marketplace_hit__terms=terms, overridden_at=None).count()
@@ -43,6 +56,19 @@ def reviewed_workers(terms: Terms) -> list[int]:
     """Those (ids) of whom something of the batch was approved or rejected."""
     reviewed = ListedAssignment.objects.filter(marketplace_hit__terms=terms).exclude(status="submitted")
     return sorted(set(reviewed.values_list("worker_id", flat=True)))
+
+
+def waiting_approvals(listed: QuerySet[ListedAssignment]) -> QuerySet[Call]:
+    """The approvals of these assignments that wait for somebody to look: due later, and not begun yet."""
+    named = Concat(Value("approve:"), Cast("pk", TextField()), output_field=TextField())
+    purposes = listed.filter(status=ListedAssignment.Status.SUBMITTED).order_by().values_list(named)
+    return Call.objects.filter(purpose__in=purposes, state=Call.State.WAITING, attempts=0, next_try__gt=now())
+
+
+def to_look_at(terms: Terms) -> ToLookAt | None:
+    listed = ListedAssignment.objects.filter(marketplace_hit__terms=terms)
+    found = waiting_approvals(listed).aggregate(n=Count("pk"), first=Min("next_try"), last=Max("next_try"))
+    return ToLookAt(**found, newest=listed.aggregate(newest=Max("pk"))["newest"]) if found["n"] else None
 
 
 def sums_of(batch: Batch) -> dict[str, Decimal]:

@@ -21,9 +21,9 @@ from workforce.offers.publishing import check_keys
 from workforce.offers.reads import committed, given_up
 from workforce.outbox.actions import try_failed_again
 from workforce.outbox.sending import send_waiting
-from workforce.pay.actions import give_bonus, notify, override_rejection, reject
+from workforce.pay.actions import approve_now, give_bonus, notify, override_rejection, reject
 from workforce.pay.polling import poll_assignments
-from workforce.pay.reads import sums_of, wage_of
+from workforce.pay.reads import sums_of, to_look_at, wage_of
 from workforce.reads import pseudonym, submissions_of
 
 
@@ -38,6 +38,7 @@ class Command(BaseCommand):
             ("expire", "take a batch off the marketplace; what people hold may still come in", one_batch),
             ("reconcile", "ask the marketplace now, and send what waits; --failed: also what it refused", reconciling),
             ("ledger", "what the marketplace took, row by row", one_batch),
+            ("approve", "approve now what waits for somebody to look: assignments, or all of a batch", approval),
             ("bonus", "pay a bonus for an assignment", bonus),
             ("compensate", "pay who worked and could not hand in, by a HIT that asks nothing", compensation),
             ("reject", "refuse to pay for work that was none", rejection),
@@ -61,8 +62,8 @@ class Command(BaseCommand):
         self.stdout.write(f"  assignments   {made['wanted'] or 0:,} offered, {told(found) or 'none handed in'}")
         states = Counter(Submission.objects.filter(hit__batch=terms.batch).values_list("state", flat=True))
         self.stdout.write(f"  answers       {told(states) or 'none'}")
-        spent = sums_of(terms.batch)["total"]
-        self.stdout.write(f"  spent         ${spent}; and promised: ${committed(terms)} of ${terms.spending_cap}")
+        spent, all_of_it = sums_of(terms.batch)["total"], committed(terms)
+        self.stdout.write(f"  spent         ${spent}; with what is promised: ${all_of_it} of ${terms.spending_cap}")
         wage = wage_of(terms.batch)
         if wage is not None:
             self.stdout.write(f"  wage          ${wage.median} an hour (median of {wage.n:,}), p25 ${wage.p25}")
@@ -70,6 +71,9 @@ class Command(BaseCommand):
             self.stdout.write(f"  not offered   {len(lost):,} HITs: {terms.losses_per_hit} or more assignments of each "
                               "were paid and came to nothing. marketplace extend --losses N")  # fmt: skip
         self.calls(Q(batch=terms.batch) | Q(batch=None))
+        if look := to_look_at(terms):
+            self.stdout.write(f"  to look at    {look.n:,} of them are approvals that wait for somebody to look, "
+                              f"the last until {look.last:%Y-%m-%d %H:%M} UTC. marketplace approve")  # fmt: skip
 
     def calls(self, which: Q) -> None:
         waiting = Call.objects.filter(which, state__in=["waiting", "unsure"])
@@ -118,6 +122,17 @@ class Command(BaseCommand):
         for kind, amount in sums_of(terms.batch).items():
             self.stderr.write(f"{kind:10}  ${amount}")
 
+    def approve(self, options: dict[str, Any]) -> None:
+        if bool(options["assignments"]) == bool(options["batch"]):
+            raise CommandError("Name assignments, or a batch with --batch: one or the other.")
+        if options["batch"]:
+            which = ListedAssignment.objects.filter(marketplace_hit__terms=terms_named(options["batch"]))
+        else:
+            which = ListedAssignment.objects.filter(pk__in=[assignment_named(one).pk for one in options["assignments"]])
+        n = approve_now(listed=which)
+        send_waiting()
+        self.stdout.write(f"{n:,} approval{' that' if n == 1 else 's that'} waited for somebody to look: sent now.")
+
     def bonus(self, options: dict[str, Any]) -> None:
         listed = assignment_named(options["assignment"])
         give_bonus(listed=listed, amount=options["amount"], reason=options["reason"])
@@ -127,7 +142,7 @@ class Command(BaseCommand):
     def compensate(self, options: dict[str, Any]) -> None:
         terms = terms_named(options["batch"])
         worker = worker_named(terms.batch, options["worker"])
-        compensate(terms=terms, worker=worker)
+        compensate(terms=terms, worker=worker, returned=options["returned"])
         send_waiting()
         self.stdout.write(f"A HIT that only {options['worker']} sees and that asks nothing pays ${terms.reward}.")
 
@@ -233,6 +248,11 @@ def reconciling(parser: CommandParser) -> None:
     parser.add_argument("--failed", action="store_true", help="send once more what the marketplace refused")
 
 
+def approval(parser: CommandParser) -> None:
+    parser.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="the marketplace's AssignmentId")
+    parser.add_argument("--batch", metavar="BATCH", help="all of this batch that wait: its number, or its address")
+
+
 def one_assignment(parser: CommandParser) -> None:
     parser.add_argument("assignment", help="the marketplace's AssignmentId")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="the worker reads it")
@@ -246,6 +266,11 @@ def bonus(parser: CommandParser) -> None:
 def compensation(parser: CommandParser) -> None:
     one_batch(parser)
     parser.add_argument("worker", help="the worker's pseudonym in the batch's dataset")
+    parser.add_argument(
+        "--returned",
+        action="store_true",
+        help="they returned the HIT, or cannot hand it in any more; if it is listed after all, it is paid as well",
+    )
 
 
 def rejection(parser: CommandParser) -> None:

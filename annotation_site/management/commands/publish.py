@@ -1,6 +1,7 @@
 """`./manage publish BATCH`: offer a batch on the marketplace, once its cost was seen and agreed to."""
 
 import json
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -14,6 +15,7 @@ from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
 from workforce.marketplaces.costs import Preview
 from workforce.models import Batch
+from workforce.offers.checks import check_can_publish
 from workforce.offers.publishing import preview_of
 from workforce.outbox.sending import send_waiting
 
@@ -52,12 +54,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, batch: str, reward: Decimal, **options: Any) -> None:
         with as_command_errors():
             found = batch_named(batch)
+            check_can_publish(found)
             requirements = requirements_in(options["requirements"])
             cost = preview_of(found, reward, requirements)
             self.show(found, cost, reward)
             self.tell_repeats(found, options["offer_former"])
-            if not options["yes"] and input("Publish? Write yes: ").strip().lower() != "yes":
-                raise CommandError("Nothing was published.")
+            if not options["yes"] and not is_agreed():
+                raise CommandError("Nothing was published. Write yes when asked, or agree beforehand with --yes.")
             cap = options["cap"] or (cost.total * Decimal("1.1")).quantize(Decimal("0.01"))
             terms = publish_batch(
                 batch=found, reward=reward, requirements=requirements, spending_cap=cap, **terms_of(found, options)
@@ -90,6 +93,13 @@ class Command(BaseCommand):
         )
 
 
+def is_agreed() -> bool:
+    try:
+        return input("Publish? Write yes: ").strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
 def dollars(text: str) -> Decimal:
     """
     >>> dollars("0.08"), dollars("$2")
@@ -101,7 +111,7 @@ def dollars(text: str) -> Decimal:
             return amount.quantize(Decimal("0.01"))
     except InvalidOperation:
         pass
-    raise CommandError(f"{text!r} is no amount in dollars and cents. Write one such as 0.08.")
+    raise ArgumentTypeError(f"{text!r} is no amount in dollars and cents. Write one such as 0.08.")
 
 
 def requirements_in(path: Path | None) -> list[dict]:

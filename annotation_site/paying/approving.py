@@ -1,0 +1,91 @@
+"""Looking at an answer, and approving it before its time to be looked at is over."""
+
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from annotation_site.paying.answers import answer_of
+from annotation_site.paying.deciding import assignment_or_404
+from annotation_site.paying.reads import assignment_shown
+from annotation_site.paying.views import decide_only_as_staff, terms_or_404, wake_outbox
+from workforce.models import ListedAssignment
+from workforce.pay.actions import approve_now
+
+
+class PlaceForm(forms.Form):
+    """The page of the assignments on which the button stood."""
+
+    page = forms.IntegerField(min_value=2, max_value=1_000_000)
+
+
+class NewestForm(forms.Form):
+    """The newest assignment (id) that was waiting when the page was made: what came in since, nobody may have seen."""
+
+    newest = forms.IntegerField(min_value=0, max_value=2**63 - 1)
+
+
+@never_cache
+@login_required
+@require_safe
+def assignment(request: HttpRequest, pk: int) -> HttpResponse:
+    decide_only_as_staff(request)
+    listed = assignment_or_404(pk)
+    terms = listed.marketplace_hit.terms
+    context = {
+        "dataset": terms.batch.dataset,
+        "tab": "marketplace",
+        "terms": terms,
+        "item": assignment_shown(listed),
+        "answer": answer_of(listed),
+    }
+    return render(request, "setup/marketplace_answer.html", context)
+
+
+@never_cache
+@login_required
+@require_POST
+def approve(request: HttpRequest, pk: int) -> HttpResponse:
+    decide_only_as_staff(request)
+    listed = assignment_or_404(pk)
+    if approve_now(listed=ListedAssignment.objects.filter(pk=pk)):
+        wake_outbox()
+        messages.success(request, f"{listed.external_id} is being approved and paid.")
+    else:
+        messages.warning(request, f"Nothing was done: {why_not(listed)}")
+    place = PlaceForm(request.GET)
+    query = f"?{urlencode(place.cleaned_data)}" if place.is_valid() else ""
+    return redirect(reverse("setup-published", args=[listed.marketplace_hit.terms.batch_id]) + query)
+
+
+def why_not(listed: ListedAssignment) -> str:
+    """Why no approval of it waits."""
+    if listed.status != ListedAssignment.Status.SUBMITTED:
+        return f"{listed.external_id} is {listed.status} already."
+    if listed.rejections.filter(overridden_at=None).exists():
+        return f"{listed.external_id} is being rejected."
+    return f"the approval of {listed.external_id} is on its way already, or was refused by the marketplace."
+
+
+@never_cache
+@login_required
+@require_POST
+def approve_all(request: HttpRequest, pk: int) -> HttpResponse:
+    decide_only_as_staff(request)
+    terms, form = terms_or_404(pk), NewestForm(request.POST)
+    if not form.is_valid():
+        return HttpResponseBadRequest("Approve from the page of the batch: it says up to which assignment.")
+    seen = ListedAssignment.objects.filter(marketplace_hit__terms=terms, pk__lte=form.cleaned_data["newest"])
+    n = approve_now(listed=seen)
+    wake_outbox()
+    if n:
+        messages.success(request, f"{n:,} assignment{' is' if n == 1 else 's are'} being approved and paid.")
+    else:
+        messages.warning(request, "Nothing was done: no approval waits any more.")
+    return redirect("setup-published", terms.batch_id)
