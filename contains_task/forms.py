@@ -1,10 +1,19 @@
 """What a grid page may send."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 
 from django import forms
 
 from workforce.pages import KEY
+
+
+class Ticks(forms.MultipleChoiceField):
+    """Of what is shown, which is looked up: choices would be gone through one by one for every tick."""
+
+    shown: Container[str] = ()
+
+    def valid_value(self, value: str) -> bool:
+        return value in self.shown
 
 
 class GridAnswer(forms.Form):
@@ -13,13 +22,13 @@ class GridAnswer(forms.Form):
     key = forms.RegexField(
         KEY, error_messages={"required": "The page's key is missing.", "invalid": "The page's key is broken."}
     )
-    selected = forms.MultipleChoiceField(
+    selected = Ticks(
         required=False, error_messages={"invalid_choice": "%(value)s is not an image of this grid."}
     )
 
-    def __init__(self, sent: Mapping, shown: Iterable[str]) -> None:
+    def __init__(self, sent: Mapping, shown: Container[str]) -> None:
         super().__init__(sent)
-        self.fields["selected"].choices = [(public_id, public_id) for public_id in shown]
+        self.fields["selected"].shown = shown
 
     def problem(self) -> str:
         first = next(iter(self.errors.values()))[0]

@@ -48,14 +48,15 @@ def image_handle(lease: Lease, image_public_id: str) -> str:
 
     Keyed, so that nobody can tell which image it is, or whether two people have the same one; a reload keeps it.
     """
-    text = f"{lease.public_id}/{image_public_id}".encode()
-    digest = hmac.digest(_handle_key(settings.SECRET_KEY), text, "sha256")
-    return base64.urlsafe_b64encode(digest[:HANDLE_BYTES]).decode()
+    key = _handle_key(settings.SECRET_KEY, lease.public_id)
+    digest = hashlib.blake2b(image_public_id.encode(), key=key, digest_size=HANDLE_BYTES).digest()
+    return base64.urlsafe_b64encode(digest).decode()
 
 
-@lru_cache(maxsize=1)
-def _handle_key(secret: str) -> bytes:
-    return hmac.digest(secret.encode(), HANDLE_SALT.encode(), "sha256")
+# A page asks for all its images, one after the other.
+@lru_cache(maxsize=100)
+def _handle_key(secret: str, lease_public_id: str) -> bytes:
+    return hmac.digest(secret.encode(), f"{HANDLE_SALT}/{lease_public_id}".encode(), "sha256")
 
 
 def seconds_of_pictures(lease: Lease) -> float:
