@@ -353,8 +353,8 @@ def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     hit = next((one for one in hits if one.public_id == named), None)
     if person is None or (named and hit is None):
         raise Http404
-    turns = [turn for turn in unpaid_turns(terms.batch, person.pk) if hit is None or turn.lease.hit_id == hit.pk]
-    return decided(request, COMPENSATE, (terms, person, hit), terms, {"worker": worker, "turns": turns})
+    shown = {"worker": worker, "turns": unpaid_turns(terms.batch, person, hit)}
+    return decided(request, COMPENSATE, (terms, person, hit), terms, shown)
 
 
 @never_cache

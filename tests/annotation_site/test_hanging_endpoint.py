@@ -3,27 +3,16 @@
 import select
 import socket
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from annotation_site.paying import account as paying_account
 from annotation_site.paying.account import account
 from tests.threads import PATIENCE_SECONDS, in_threads, started
+from tests.workforce.conftest import hanging  # noqa: F401
 from workforce.marketplaces import mturk
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def hanging(settings) -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}"
-        keys = {"endpoint_url": address, "access_key_id": "AKIAHANGS", "secret_access_key": "secret"}
-        settings.MTURK = settings.MTURK | keys | {"calls_per_second": 1000}
-        mturk.client.cache_clear()
-        yield server
-    mturk.client.cache_clear()
 
 
 def let_go(server: socket.socket) -> None:
@@ -35,7 +24,7 @@ def let_go(server: socket.socket) -> None:
         server.accept()
 
 
-def test_a_marketplace_that_hangs_keeps_one_page_and_the_others_not_at_all(hanging, monkeypatch):
+def test_a_marketplace_that_hangs_keeps_one_page_and_the_others_not_at_all(hanging, monkeypatch):  # noqa: F811
     # Whoever waits for it would wait until it hangs up, at the end of the test.
     monkeypatch.setattr(mturk, "QUICK_SECONDS", 120)
     monkeypatch.setattr(paying_account, "BALANCE_KEPT_SECONDS", 600)
@@ -56,7 +45,7 @@ def hanging_up_can_wait(server: socket.socket) -> bool:
     return bool(select.select([server], [], [], 60)[0])
 
 
-def test_a_page_waits_for_two_seconds(hanging):
+def test_a_page_waits_for_two_seconds(hanging):  # noqa: F811
     begun = time.monotonic()
     assert "timeout" in account().why_unknown.lower()
     # Less than the client has for other questions, and far less than it takes to try thrice.

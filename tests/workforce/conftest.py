@@ -1,4 +1,6 @@
 import os
+import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -33,4 +35,16 @@ def marketplace(running_endpoint, settings, monkeypatch):
     monkeypatch.setattr(mturk, "PATIENT_SECONDS", 60)
     mturk.client.cache_clear()
     yield running_endpoint
+    mturk.client.cache_clear()
+
+
+@pytest.fixture
+def hanging(settings) -> Iterator[socket.socket]:
+    """A marketplace that takes calls and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        keys = {"endpoint_url": address, "access_key_id": "AKIAHANGS", "secret_access_key": "secret"}
+        settings.MTURK = settings.MTURK | keys | {"calls_per_second": 1000}
+        mturk.client.cache_clear()
+        yield server
     mturk.client.cache_clear()

@@ -1,9 +1,8 @@
 """The balance is asked for with patience, since nothing is published without it; and no longer than a page may take."""
 
 import os
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -138,18 +137,6 @@ def test_what_changes_something_is_never_sent_like_this(asked):
         with pytest.raises(ValueError, match="changes something"):
             mturk.read_patiently(op)
     assert not asked
-
-
-@pytest.fixture
-def hanging(settings) -> Iterator[socket.socket]:
-    """A marketplace that takes calls and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"http://127.0.0.1:{server.getsockname()[1]}"
-        keys = {"endpoint_url": address, "access_key_id": "AKIAHANGS", "secret_access_key": "secret"}
-        settings.MTURK = settings.MTURK | keys | {"calls_per_second": 1000}
-        mturk.client.cache_clear()
-        yield server
-    mturk.client.cache_clear()
 
 
 def test_a_marketplace_that_hangs_does_not_hold_a_page_for_longer_than_its_bound(hanging, asked):

@@ -35,8 +35,7 @@ def compensate(*, terms: Terms, worker: Worker, hit: HIT | None = None, returned
     paid as usual; OverCap.
     """
     terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
-    turns = [turn for turn in unpaid_turns(terms.batch, worker.pk) if hit is None or turn.lease.hit_id == hit.pk]
-    lease = _to_compensate(turns, returned).lease
+    lease = _to_compensate(unpaid_turns(terms.batch, worker, hit), returned).lease
     if committed(terms) + cost_of([1], terms).total > terms.spending_cap:
         raise OverCap(f"The spending cap of batch {terms.batch_id} is ${terms.spending_cap}. Raise it first.")
     kind = Qualification.objects.create(name=f"Compensation {new_public_id()}", description=WORDS)

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from catalog.reads import now
 from workforce.assignments.actions import GRACE, LISTED_WITHIN
-from workforce.models import Batch, Lease, ListedAssignment, MarketplaceHIT, Submission
+from workforce.models import HIT, Batch, Lease, ListedAssignment, MarketplaceHIT, Submission, Worker
 
 
 def unpaid_leases(batch: Batch) -> QuerySet[Lease]:
@@ -52,6 +52,9 @@ class UnpaidTurn:
         return self.sent_at is not None and self.may_be_paid
 
 
-def unpaid_turns(batch: Batch, worker: int) -> list[UnpaidTurn]:
-    """A worker's (id), the latest first."""
-    return [UnpaidTurn(lease, lease.sent_at) for lease in unpaid_leases(batch).filter(worker=worker).order_by("-id")]
+def unpaid_turns(batch: Batch, worker: Worker, hit: HIT | None = None) -> list[UnpaidTurn]:
+    """A worker's, the latest first; at one of their HITs, or at all."""
+    leases = unpaid_leases(batch).filter(worker=worker).order_by("-id")
+    if hit is not None:
+        leases = leases.filter(hit=hit)
+    return [UnpaidTurn(lease, lease.sent_at) for lease in leases]
