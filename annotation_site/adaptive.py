@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from aggregation.adaptive import FEWEST_IMAGES_OF_A_TABLE
 from aggregation.models import ConfidenceTable
 from aggregation.numerics.confidence import StoppingRule
-from annotation_site.study import Refused
+from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import current_settings
 from workforce.models import Batch
@@ -27,19 +27,29 @@ def adaptive_figures(
     initial_images: int = INITIAL_IMAGES,
     min_votes: int | None = None,
 ) -> dict[str, float]:
-    """The figures of a batch that asks as often as its votes make necessary. Raises Refused, with the way out."""
+    """The figures of a batch that asks as often as its votes make necessary. Raises UserError, with the way out."""
     min_shown = current_settings(dataset).min_shown
     min_votes = min_shown if min_votes is None else min_votes
     try:
         StoppingRule(accept=accept, reject=reject, min_votes=min_votes, cap=max_votes)
     except ValueError as error:
-        raise Refused(f"The batch cannot be adaptive so: {error} The cap is --max-votes.") from None
+        raise UserError(
+            f"The batch cannot be adaptive so: {error}",
+            shell="The cap is --max-votes.",
+            page="The cap is “Most votes for a pair”.",
+        ) from None
     if initial_images < 1:
-        raise Refused("--initial is 1 image of each class or more: without any there is nothing to learn from.")
+        raise UserError(
+            "Without images of each class that are asked in full first there is nothing to learn from.",
+            shell="--initial is 1 image or more.",
+            page="“Images of each class to learn from” is 1 image or more.",
+        )
     if min_votes < min_shown:
-        raise Refused(
-            f"--min-votes {min_votes} would settle pairs that pruning then leaves out, for it looks only at those "
-            f"shown {min_shown} times or more: ask for {min_shown}, or lower that: ./manage settings --set min_shown=…"
+        raise UserError(
+            f"{min_votes} votes at the fewest would settle pairs that pruning then leaves out, for it looks only at "
+            f"those shown {min_shown} times or more.",
+            shell=f"Ask for --min-votes {min_shown}, or lower that: ./manage settings --set min_shown=…",
+            page=f"Ask for {min_shown}, or lower min_shown on the page Settings.",
         )
     return {
         "initial_images": initial_images,
@@ -60,10 +70,14 @@ def tables_of(batch: Batch) -> QuerySet[ConfidenceTable]:
 
 
 def confidence_report(dataset: Dataset) -> Iterator[str]:
-    """A line for every table of every adaptive batch, the hardest classes first. Raises Refused if there is none."""
+    """A line for every table of every adaptive batch, the hardest classes first. Raises UserError if there is none."""
     batches = list(adaptive_batches(dataset))
     if not batches:
-        raise Refused(f"{dataset} has no adaptive batch: ./manage open contains --adaptive opens one.")
+        raise UserError(
+            f"{dataset} has no adaptive batch.",
+            shell="./manage open contains --adaptive opens one.",
+            page="The page Grids opens one.",
+        )
     for batch in batches:
         yield f"Batch {batch.pk}: {summary_of(batch)}"
         tables = list(tables_of(batch))

@@ -8,7 +8,7 @@ from annotation_site.actions import note_use
 from annotation_site.models import ApiToken
 from annotation_site.reads import token_of_key
 
-HOW = "Send the header Authorization: Bearer KEY. Staff make a key with ./manage create_token."
+HOW = "Send the header Authorization: Bearer KEY. The site administrator can make a key."
 
 
 class BearerTokenAuthentication(BaseAuthentication):

@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from django.db import transaction
@@ -13,15 +12,15 @@ from annotation_site.study import (
     MOST_REFUSALS_SHOWN,
     Opened,
     Pay,
-    Refused,
-    listed,
+    all_refused,
     open_contains,
     pairs_of,
     without_dataset_label,
 )
-from annotation_site.tables import BadTable, Refusal, read_table
-from candidates.grids import NoList, OpenedGrids, OtherLabels, Pair, Pairs, open_grids_with_controls, potential_pairs
+from annotation_site.tables import BadTable, InputFile, Refusal, read_table
+from candidates.grids import OpenedGrids, Pair, Pairs, open_grids_with_controls, potential_pairs
 from catalog.actions import change_settings
+from catalog.errors import Remark, UserError
 from catalog.models import Dataset, Label, LabelSet, NegativesFrom
 from catalog.reads import Turn, UnknownLabel, current_settings, label_lookup, take_turn
 from contains_task.reads import pairs_asked
@@ -29,7 +28,12 @@ from workforce.actions import open_batch
 from workforce.models import Batch
 
 OWN = "own"
+OPENS_AGAIN = {"shell": "--again opens them once more.", "page": "“Open pairs again” opens them once more."}
 PROFILE_NAMES = (*PROFILES, OWN)
+TELLS_EVERY_CELL = {
+    "shell": "./manage export grids tells every cell.",
+    "page": "The file of grids (the page Files) tells every cell.",
+}
 Chosen = dict[int, list[int]]
 
 
@@ -46,8 +50,8 @@ def open_composed(
     dataset: Dataset,
     profile: str,
     pay: Pay,
-    pairs: Path | None = None,
-    similar: Path | None = None,
+    pairs: InputFile | None = None,
+    similar: InputFile | None = None,
     again: bool = False,
     seed: int | None = None,
     adaptive: Mapping[str, float] | None = None,
@@ -55,7 +59,7 @@ def open_composed(
     """Open grids with the controls of a profile: for the potential labels, or for the pairs of a CSV file.
 
     The profile's figures become those of the study (a new settings version if they differ); "own" leaves them as
-    they are. Pairs opened before are left out unless `again`. Raises Refused, and then nothing is changed.
+    they are. Pairs opened before are left out unless `again`. Raises UserError, and then nothing is changed.
     """
     pay.check()
     # Two commands at once must not open the same pairs.
@@ -79,8 +83,8 @@ def open_as_asked(
     *,
     dataset: Dataset,
     profile: str | None,
-    pairs: Path | None,
-    similar: Path | None,
+    pairs: InputFile | None,
+    similar: InputFile | None,
     pay: Pay,
     again: bool,
     adaptive: Mapping[str, float] | None,
@@ -90,34 +94,40 @@ def open_as_asked(
     if profile:
         return open_composed(**given, profile=profile, similar=similar)
     if similar:
-        raise Refused("--similar tells where negative controls come from: say how many with --profile.")
+        raise UserError(
+            "A file of similar labels tells where negative controls come from, and none are asked for.",
+            shell="Say how many with --profile.",
+            page="Choose control images, or leave the file out.",
+        )
     if not pairs:
-        raise Refused(
-            f"Say which grids to open: --profile {'|'.join(PROFILE_NAMES)} for the potential labels, with controls, or "
-            "--pairs FILE for these pairs as they are."
+        raise UserError(
+            "Say which grids to open.",
+            shell=f"--profile {'|'.join(PROFILE_NAMES)} opens them for the potential labels, with controls; "
+            "--pairs FILE for these pairs as they are.",
+            page="Choose control images for the potential labels, or a file for its pairs as they are.",
         )
     return open_contains(**given)
 
 
-def told_opening(opened: Opened, again: str = "--again") -> list[str]:
-    """For people: what was opened and what it lacks. `again` is how the reader asks for pairs once more."""
+def told_opening(opened: Opened) -> list[Remark]:
+    """Return what was opened and what it lacks, for people."""
     if not opened.n_pairs:
-        return [_nothing_opened(opened, again)]
-    known = f"{opened.n_known:,} pairs were opened before; {again} opens them once more."
-    lines = [known] if opened.n_known else []
+        return [_nothing_opened(opened)]
+    lines = [Remark(f"{opened.n_known:,} pairs were opened before.", **OPENS_AGAIN)] if opened.n_known else []
     if opened.n_unlabelled:
-        lines.append(without_dataset_label(opened.n_unlabelled))
-    lines.append(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids.")
+        lines.append(Remark(without_dataset_label(opened.n_unlabelled)))
+    lines.append(Remark(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids."))
     if isinstance(opened, OpenedComposed):
         lines += told_shortfalls(opened.shortfalls)
     return lines
 
 
-def _nothing_opened(opened: Opened, again: str) -> str:
+def _nothing_opened(opened: Opened) -> Remark:
     closed = ", which is closed" if opened.batch.closed_at else ""
-    return (
+    return Remark(
         f"Nothing was opened: {opened.n_known:,} pairs were opened before, the last of them in batch "
-        f"{opened.batch.pk}{closed}; {again} opens them once more."
+        f"{opened.batch.pk}{closed}.",
+        **OPENS_AGAIN,
     )
 
 
@@ -131,23 +141,19 @@ def _n_unlabelled(dataset: Dataset, pairs: Pairs) -> int:
 
 
 def _opened(batch: Batch, pairs: Pairs, chosen: Chosen | None, seed: int | None) -> OpenedGrids:
-    try:
-        return open_grids_with_controls(batch, pairs, chosen=chosen, seed=seed)
-    except NoList as error:
-        way_out = "Give one: --similar FILE; or ./manage settings --set negatives_from=hierarchy."
-        raise Refused(f"{error} {way_out}") from None
-    except OtherLabels as error:
-        raise Refused(str(error)) from None
+    return open_grids_with_controls(batch, pairs, chosen=chosen, seed=seed)
 
 
-def _wanted(dataset: Dataset, pairs: Path | None) -> Pairs:
+def _wanted(dataset: Dataset, pairs: InputFile | None) -> Pairs:
     if pairs is not None:
         return np.array([(image.pk, label.pk) for image, label in pairs_of(pairs, dataset)], np.int64).reshape(-1, 2)
     found = potential_pairs(dataset)
     if not len(found):
-        raise Refused(
-            f"{dataset} has no potential labels yet. Compute them first (./manage potential_labels --dataset "
-            f"{dataset}), or name the pairs: --pairs FILE."
+        raise UserError(
+            f"{dataset} has no potential labels yet.",
+            shell=f"Compute them first (./manage potential_labels --dataset {dataset}), or name the pairs: "
+            "--pairs FILE.",
+            page="Work them out first (the page Potential labels), or choose a file of pairs.",
         )
     return found
 
@@ -164,10 +170,10 @@ def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
         change_settings(dataset=dataset, **figures, note=f"Profile {profile}.")
 
 
-def similar_of(file: Path, label_set: LabelSet) -> Chosen:
+def similar_of(file: InputFile, label_set: LabelSet) -> Chosen:
     """Label id to ids of similar labels, of a CSV file with a line label,similar for each, the most similar first.
 
-    Raises Refused, naming the lines, if a label is unknown, its own, or stands twice.
+    Raises UserError, naming the lines, if a label is unknown, its own, or stands twice.
     """
     find = label_lookup(label_set)
     chosen: Chosen = defaultdict(list)
@@ -185,14 +191,14 @@ def similar_of(file: Path, label_set: LabelSet) -> Chosen:
             refused.append(Refusal(row.where, f"{other.name} is the label itself or stands there already: remove it"))
         chosen[label.pk].append(other.pk)
     if refused:
-        raise Refused(f"{file}: nothing was opened.\n{listed(refused)}")
+        raise all_refused(f"{file}: nothing was opened.", refused)
     if not chosen:
         raise BadTable(f"{file} holds no labels: write a line label,similar for each.")
     return dict(chosen)
 
 
-def told_shortfalls(shortfalls: tuple[tuple[Label, Shortfall], ...]) -> list[str]:
-    """For people: of how many labels grids lack something, and what grids of the first of them lack."""
+def told_shortfalls(shortfalls: tuple[tuple[Label, Shortfall], ...]) -> list[Remark]:
+    """Return of how many labels grids lack something, and what grids of the first of them lack, for people."""
     if not shortfalls:
         return []
     lacking: dict[Label, Counter[str]] = defaultdict(Counter)
@@ -201,8 +207,8 @@ def told_shortfalls(shortfalls: tuple[tuple[Label, Shortfall], ...]) -> list[str
     lines = [f"{label.index} {label.name}: {_counted(found)}" for label, found in lacking.items()]
     head = f"For want of images, grids of {len(lines):,} labels have fewer cells than the profile says:"
     rest = len(lines) - MOST_REFUSALS_SHOWN
-    more = [f"and {rest:,} more; ./manage export grids tells every cell"] if rest > 0 else []
-    return [head, *lines[:MOST_REFUSALS_SHOWN], *more]
+    more = [Remark(f"and {rest:,} more.", **TELLS_EVERY_CELL)] if rest > 0 else []
+    return [*map(Remark, [head, *lines[:MOST_REFUSALS_SHOWN]]), *more]
 
 
 def _counted(found: Counter[str]) -> str:

@@ -10,11 +10,13 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.errors import UserError
+
 FOOLBOX, SKIMAGE = "foolbox", "skimage"
 DISTRIBUTIONS = {FOOLBOX: "foolbox", SKIMAGE: "scikit-image"}
 
 
-class DemoPhotoMissing(Exception):
+class DemoPhotoMissing(UserError):
     """A photograph of the demo study is not installed; the message says how to get it."""
 
 
@@ -92,13 +94,15 @@ def installed_path(package: str, file: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise DemoPhotoMissing(
-            f"The demo study's photographs come with the package {distribution}, which is not installed. "
-            "./run installs it (requirements/demo.txt)."
+            f"The demo study's photographs come with the package {distribution}, which is not installed.",
+            shell="./run installs it (requirements/demo.txt).",
+            page="The site administrator can install it.",
         )
     path = Path(spec.submodule_search_locations[0], file)
     if not path.is_file():
         raise DemoPhotoMissing(
-            f"The installed {distribution} has no {file}, so it is not the version in requirements/demo.txt. "
-            "./run installs that one."
+            f"The installed {distribution} has no {file}, so it is not the version in requirements/demo.txt.",
+            shell="./run installs that one.",
+            page="The site administrator can install that one.",
         )
     return path

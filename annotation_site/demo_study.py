@@ -9,9 +9,10 @@ from django.db import transaction
 
 from annotation_site.composed_study import OWN, OpenedComposed, open_composed
 from annotation_site.demo import demo_photos
-from annotation_site.study import Pay, Refused, open_classify
+from annotation_site.study import Pay, open_classify
 from candidates.actions import find_potential_labels
 from catalog.actions import add_image, create_dataset
+from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.photographs import read_file
 from catalog.reads import Turn, labels_by_index, take_turn
@@ -36,7 +37,7 @@ FIGURES = {
 PAY = Pay(completion_code="THANK-YOU")
 
 
-class NameInUse(Refused):
+class NameInUse(UserError):
     """There is a dataset named "demo" that is not the demo study."""
 
 

@@ -15,7 +15,7 @@ from annotation_site.sources.bucket import SCHEME, images_of_bucket
 from annotation_site.sources.folder import images_of_folder
 from annotation_site.sources.manifest import images_of_manifest
 from annotation_site.sources.wanted import Found, NothingToImport, Wanted
-from annotation_site.tables import Refusal
+from annotation_site.tables import NamedFile, Refusal
 from catalog.actions import BadName, NewImage, add_images, check_image_name, give_dataset_labels
 from catalog.decoding import read_files
 from catalog.models import Dataset, Label
@@ -48,21 +48,25 @@ def labelled_words(n_images: int) -> str:
     )
 
 
-def find_images(source: str, dataset: Dataset, seen: Callable[[int], object] = lambda n: None) -> Found:
+def find_images(
+    source: str, dataset: Dataset, seen: Callable[[int], object] = lambda n: None, *, name: str = ""
+) -> Found:
     """What a folder, manifest, archive or s3:// address asks for; `seen` is told of entries while they are listed.
 
-    Raises NothingToImport or BadTable when it is none of them.
+    `name` is what messages call a source of this machine, if not by its path. Raises NothingToImport or BadTable when
+    it is none of them.
     """
     if source.startswith(SCHEME):
         return images_of_bucket(source, dataset, seen)
     path = Path(source)
+    file = NamedFile(path, name or str(path))
     if path.is_dir():
-        return images_of_folder(path, dataset)
+        return images_of_folder(file, dataset)
     if not path.exists():
-        raise NothingToImport(f"There is no {path}. {SOURCES}")
-    if is_archive(str(path)):
-        return images_of_archive(Archive(path, str(path)), dataset, seen)
-    return images_of_manifest(path, dataset)
+        raise NothingToImport(f"There is no {file}. {SOURCES}")
+    if is_archive(file.name):
+        return images_of_archive(Archive(path, file.name), dataset, seen)
+    return images_of_manifest(file, dataset)
 
 
 def import_images(*, dataset: Dataset, found: Found, progress: Callable[[int], object]) -> Outcome:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from django.core.exceptions import ValidationError
 
-from annotation_site.study import Refused, listed
+from annotation_site.study import all_refused
 from annotation_site.tables import BadTable, Refusal, TableRow, read_table
 from catalog.actions import IMAGENET, add_label_set
+from catalog.errors import UserError
 from catalog.label_data import LabelRecord
 from catalog.models import Label, LabelSet
 
@@ -17,16 +18,16 @@ def import_labels(*, file: Path, name: str) -> tuple[LabelSet, bool]:
     """The label set of that name with the classes of a CSV (index, words and, optional, wnid, gloss, superclass,
     wikipedia_url). Returns it and whether it is new: the same file again changes nothing.
 
-    Raises BadTable, or Refused with the lines, for a file that cannot be taken or differs from what is there.
+    Raises BadTable, or UserError with the lines, for a file that cannot be taken or differs from what is there.
     """
     if name == IMAGENET:
-        raise Refused(f"{IMAGENET} is the name of the built-in label set. Give this one another name.")
+        raise UserError(f"{IMAGENET} is the name of the built-in label set. Give this one another name.")
     records = _records(file)
     standing = LabelSet.objects.filter(name=name).first()
     if standing is None:
         return add_label_set(name=name, labels=records), True
     if sorted(records, key=_index) != [_record(label) for label in standing.labels.order_by("index")]:
-        raise Refused(f"There is a label set named {name!r} with other labels. Give this one another name.")
+        raise UserError(f"There is a label set named {name!r} with other labels. Give this one another name.")
     return standing, False
 
 
@@ -51,7 +52,7 @@ def _records(file: Path) -> list[LabelRecord]:
         if not reasons:
             records.append(LabelRecord(int(row.cells["index"]), *(row.cells.get(c, "") for c in COLUMNS)))
     if refused:
-        raise Refused(f"{file}: nothing was imported.\n{listed(refused)}")
+        raise all_refused(f"{file}: nothing was imported.", refused)
     if not records:
         raise BadTable(f"{file} holds no labels: write a line index,words for each.")
     return records

@@ -8,10 +8,12 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from catalog.errors import UserError
+
 LARGEST_KEY = 2**63 - 1
 
 
-class InvalidCursor(ValueError):
+class InvalidCursor(UserError):
     """A cursor that this list did not give out."""
 
 

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from numpy.typing import NDArray
 
 from annotation_site.csv_cells import unguarded
-from annotation_site.study import Refused
+from annotation_site.tables import InputFile
 from candidates.actions import ensure_classifier, open_run, store_predictions
 from candidates.classifiers import predictions_file
 from candidates.classifiers.interface import Classifier as Network
@@ -21,6 +21,7 @@ from candidates.ensemble import installed, named
 from candidates.models import Run
 from candidates.reads import portions_to_do
 from candidates.tasks import predict_portion
+from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, LabelSet, Prediction
 from catalog.reads import current_settings
 
@@ -33,14 +34,18 @@ def wanted_classifiers(dataset: Dataset, names: Iterable[str]) -> list[str]:
     """These; if there are none those of the dataset's settings, or else all networks that are installed."""
     wanted = list(dict.fromkeys(names)) or current_settings(dataset).classifiers or installed()
     if not wanted:
-        raise Refused("No network is installed: name a classifier, such as --classifier onnx:/models/mine.onnx.")
+        raise UserError(
+            "No network is installed.",
+            shell="Name a classifier, such as --classifier onnx:/models/mine.onnx.",
+            page="Name a classifier, such as onnx:FILE in the models folder.",
+        )
     return wanted
 
 
 def open_runs(*, dataset: Dataset, names: Iterable[str]) -> dict[str, Run | None]:
     """A run for each classifier, None where every image is predicted already; all or, on an error, none.
 
-    Raises ClassifierError, OtherWeights, or Refused when a classifier's classes are not the dataset's.
+    Raises ClassifierError, OtherWeights, or UserError when a classifier's classes are not the dataset's.
     """
     found = [_Found.of(named(_absolute(name))) for name in names]
     with transaction.atomic():
@@ -92,7 +97,7 @@ def _open(dataset: Dataset, network: _Found) -> Run | None:
 def _check_classes(label_set: LabelSet, name: str, n_classes: int) -> None:
     indexes = set(label_set.labels.values_list("index", flat=True))
     if indexes != set(range(n_classes)):
-        raise Refused(
+        raise UserError(
             f"{name} gives scores for {n_classes:,} classes, but the label set {label_set} has {len(indexes):,}: "
             f"choose a classifier that was trained on these classes."
         )
@@ -104,7 +109,7 @@ def _check_classes(label_set: LabelSet, name: str, n_classes: int) -> None:
 def import_predictions(
     *,
     dataset: Dataset,
-    file: Path,
+    file: InputFile,
     classifier: str,
     network: str = "",
     view: str = "",
@@ -113,7 +118,7 @@ def import_predictions(
 ) -> tuple[int, int]:
     """Predictions computed elsewhere. Returns how many were added and how many were there already.
 
-    All of a file or nothing. Raises BadPredictions, OtherWeights, or Refused: an image or label that is not the
+    All of a file or nothing. Raises BadPredictions, OtherWeights, or UserError: an image or label that is not the
     dataset's.
     """
     indexes = set(dataset.label_set.labels.values_list("index", flat=True))
@@ -131,10 +136,10 @@ def import_predictions(
     return n_added, len(ids) - n_added
 
 
-def _check_labels(dataset: Dataset, file: Path, others: NDArray[np.integer]) -> None:
+def _check_labels(dataset: Dataset, file: InputFile, others: NDArray[np.integer]) -> None:
     if len(others):
         shown = ", ".join(map(str, others[:NAMES_SHOWN].tolist()))
-        raise Refused(
+        raise UserError(
             f"{file}: {len(others):,} of its labels are no class indexes of {dataset.label_set} ({shown}), whose "
             "indexes have gaps: write its own. Nothing was imported."
         )
@@ -144,14 +149,14 @@ def _n_predictions(dataset: Dataset, classifier: Classifier) -> int:
     return Prediction.objects.filter(image__dataset=dataset, classifier=classifier).count()
 
 
-def _ids_of(dataset: Dataset, file: Path, names: list[str]) -> list[int]:
+def _ids_of(dataset: Dataset, file: InputFile, names: list[str]) -> list[int]:
     known = dict(dataset.images.values_list("name", "pk"))
     # A file made from an export has the export's apostrophe before a name that a spreadsheet would compute.
     found = [known.get(name) or known.get(unguarded(name)) for name in names]
     missing = [name for name, pk in zip(names, found, strict=True) if pk is None]
     if missing:
         shown = ", ".join(map(repr, islice(missing, NAMES_SHOWN)))
-        raise Refused(
+        raise UserError(
             f"{file}: {len(missing):,} of its images are not in dataset {dataset} ({shown}): write the names they were "
             f"imported under. Nothing was imported."
         )
@@ -161,13 +166,13 @@ def _ids_of(dataset: Dataset, file: Path, names: list[str]) -> list[int]:
 def export_predictions(*, dataset: Dataset, classifier: str, file: Path) -> int:
     """Write one classifier's predictions as import_predictions reads them (.npz, .csv or .parquet). Returns how many.
 
-    Raises Refused when there are none, BadPredictions when the file has another suffix.
+    Raises UserError when there are none, BadPredictions when the file has another suffix.
     """
     rows = Prediction.objects.filter(image__dataset=dataset, classifier__name=classifier).order_by("image__name")
     found = list(rows.values_list("image__name", "labels", "scores"))
     if not found:
         names = Classifier.objects.filter(predictions__image__dataset=dataset).distinct().values_list("name", flat=True)
-        raise Refused(
+        raise UserError(
             f"Dataset {dataset} has no predictions of {classifier!r}. It has those of: {', '.join(names) or 'none'}."
         )
     # A table has one width: that of the shortest list.

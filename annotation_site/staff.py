@@ -9,20 +9,20 @@ from django.core.exceptions import ValidationError
 
 from annotation_site.actions import make_staff
 from annotation_site.services.secrets import kept_secret
-from annotation_site.study import Refused
+from catalog.errors import UserError
 
 
 def set_up_staff(*, username: str, password_file: Path | None) -> str:
     """Make a staff user or give one a new password: the file's, or a random one. Returns the password.
 
-    Raises Refused for a name or password that Django does not take, or a file that cannot be read or made.
+    Raises UserError for a name or password that Django does not take, or a file that cannot be read or made.
     """
     password = _password_in(password_file) if password_file else secrets.token_urlsafe(12)
     try:
         User.username_validator(username)
         validate_password(password, User(username=username))
     except ValidationError as error:
-        raise Refused(" ".join(error.messages)) from None
+        raise UserError(" ".join(error.messages)) from None
     make_staff(username=username, password=password)
     return password
 
@@ -31,7 +31,7 @@ def _password_in(file: Path) -> str:
     try:
         password = kept_secret(file, n_bytes=12).strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{file} cannot be read as a password file: {error}.") from None
+        raise UserError(f"{file} cannot be read as a password file: {error}.") from None
     if not password.strip():
-        raise Refused(f"{file} is empty: write the password into it, or remove it to have one made.")
+        raise UserError(f"{file} is empty: write the password into it, or remove it to have one made.")
     return password

@@ -2,10 +2,9 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings as site
@@ -14,10 +13,11 @@ from django.core.validators import URLValidator
 from django.db import transaction
 
 from annotation_site.csv_cells import unguarded
-from annotation_site.tables import BadTable, Refusal, TableRow, read_table
+from annotation_site.tables import BadTable, InputFile, Refusal, TableRow, read_table
 from catalog.actions import FIELDS, FIGURES, IMAGENET, change_settings, create_dataset, ensure_imagenet
+from catalog.errors import Remark, UserError, joined
 from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion
-from catalog.reads import Turn, UnknownLabel, current_settings, label_lookup, label_set_named, take_turn
+from catalog.reads import Turn, current_settings, label_lookup, label_set_named, take_turn
 from classify_task.actions import classify_batch
 from contains_task.actions import open_grids
 from contains_task.reads import pairs_asked
@@ -32,10 +32,6 @@ LONGEST_REASON = 500
 OF_THE_PERSON = "Of this worker nothing counts: "
 
 
-class Refused(ValueError):
-    """What was asked for cannot be done; the message says why and what can."""
-
-
 @dataclass(frozen=True)
 class Pay:
     """How people on a link marketplace prove that they worked, and how much they may do."""
@@ -46,14 +42,24 @@ class Pay:
 
     def check(self) -> None:
         if self.hits_per_worker is not None and self.hits_per_worker < 1:
-            raise Refused("--hits-per-worker is 1 or more; leave it out for no limit.")
+            raise UserError(
+                "One person may do 1 HIT or more.",
+                shell="Leave --hits-per-worker out for no limit.",
+                page="Leave the field empty for no limit.",
+            )
         if len(self.completion_code) > LONGEST_CODE or not self.completion_code.isprintable():
-            raise Refused(f"--completion-code has at most {LONGEST_CODE} printable characters.")
+            raise UserError(
+                f"The completion code has at most {LONGEST_CODE} printable characters.",
+                shell="Give another --completion-code.",
+            )
         try:
             if self.completion_url:
                 URLValidator(schemes=["http", "https"])(self.completion_url)
         except ValidationError:
-            raise Refused(f"--completion-url {self.completion_url!r} is no http or https address.") from None
+            raise UserError(
+                f"The completion address {self.completion_url!r} is no http or https address.",
+                shell="Give another --completion-url.",
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,12 @@ def address_of(batch: Batch) -> str:
 
 @transaction.atomic
 def open_contains(
-    *, dataset: Dataset, pairs: Path, pay: Pay, again: bool = False, adaptive: Mapping[str, float] | None = None
+    *, dataset: Dataset, pairs: InputFile, pay: Pay, again: bool = False, adaptive: Mapping[str, float] | None = None
 ) -> Opened:
     """Open grids for the (image, label) pairs of a CSV file; pairs opened before are left out unless `again`.
 
     With `adaptive` figures (annotation_site.adaptive) the batch asks as often as its votes make necessary.
-    All pairs or none: raises Refused, naming the lines, if one is unknown or stands twice.
+    All pairs or none: raises UserError, naming the lines, if one is unknown or stands twice.
     """
     # Two commands at once must not open the same pairs.
     take_turn(Turn.ASKING, dataset)
@@ -122,7 +128,7 @@ def open_pairs(
     return Opened(batch, n_pairs, len(grids), len(pairs) - n_pairs, n_unlabelled)
 
 
-def pairs_of(file: Path, dataset: Dataset) -> list[tuple[Image, Label]]:
+def pairs_of(file: InputFile, dataset: Dataset) -> list[tuple[Image, Label]]:
     images = {image.name: image for image in dataset.images.all()}
     find = label_lookup(dataset.label_set)
     line_of_pair: dict[tuple[Image, Label], str] = {}
@@ -133,11 +139,12 @@ def pairs_of(file: Path, dataset: Dataset) -> list[tuple[Image, Label]]:
             continue
         image, label, faults = _pair_of(row, images, find)
         if not faults and (first := line_of_pair.setdefault((image, label), row.where)) != row.where:
-            faults = [f"the pair stands in {first} already: remove one of them"]
+            faults = [Remark(f"the pair stands in {first} already: remove one of them")]
         if faults:
-            refused.append(Refusal(row.where, "; ".join(faults)))
+            fault = joined(faults, "; ")
+            refused.append(Refusal(row.where, fault.message, shell=fault.shell, page=fault.page))
     if refused:
-        raise Refused(f"{file}: nothing was opened.\n{listed(refused)}")
+        raise all_refused(f"{file}: nothing was opened.", refused)
     if not line_of_pair:
         raise BadTable(f"{file} holds no pairs: write a line image,label for each.")
     return list(line_of_pair)
@@ -145,16 +152,16 @@ def pairs_of(file: Path, dataset: Dataset) -> list[tuple[Image, Label]]:
 
 def _pair_of(
     row: TableRow, images: dict[str, Image], find: Callable[[str], Label]
-) -> tuple[Image | None, Label | None, list[str]]:
+) -> tuple[Image | None, Label | None, list[Remark | UserError]]:
     """The image and the label of a row as far as they are known, and all that is wrong with it."""
     found: list = []
-    faults: list[str] = []
+    faults: list[Remark | UserError] = []
     for look_up in (lambda: _known_image(row, images), lambda: find(row.cells["label"])):
         try:
             found.append(look_up())
-        except (Refused, UnknownLabel) as error:
+        except UserError as error:
             found.append(None)
-            faults.append(str(error))
+            faults.append(error)
     return found[0], found[1], faults
 
 
@@ -163,16 +170,23 @@ def _known_image(row: TableRow, images: dict[str, Image]) -> Image:
     # A file made from an export has the export's apostrophe before a name that a spreadsheet would compute.
     name = name if name in images else unguarded(name)
     if name not in images:
-        raise Refused(f"there is no image {name!r} in this dataset: write the name it was imported under")
+        raise UserError(f"there is no image {name!r} in this dataset: write the name it was imported under")
     if not images[name].original:
-        raise Refused(f"{name!r} has no file to show: import its file first, ./manage import images")
+        raise UserError(
+            f"{name!r} has no file to show: import its file first",
+            shell="./manage import images brings files.",
+            page="The page Images brings files.",
+        )
     return images[name]
 
 
-def listed(refusals: Iterable[Refusal]) -> str:
-    lines = [str(refusal) for refusal in refusals]
-    rest = len(lines) - MOST_REFUSALS_SHOWN
-    return "\n".join(lines[:MOST_REFUSALS_SHOWN] + ([f"and {rest} more"] if rest > 0 else []))
+def all_refused(head: str, refusals: Sequence[Refusal]) -> UserError:
+    """Return the error of a file of which nothing is taken: the first of its refusals, and each way out once."""
+    rest = len(refusals) - MOST_REFUSALS_SHOWN
+    more = [Remark(f"and {rest} more")] if rest > 0 else []
+    texts = [Remark(str(refusal), refusal.shell, refusal.page) for refusal in refusals[:MOST_REFUSALS_SHOWN]]
+    remark = joined([Remark(head), *texts, *more])
+    return UserError(remark.message, shell=remark.shell, page=remark.page)
 
 
 # CLASSIFY
@@ -193,9 +207,11 @@ def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
         return open_batch(dataset=dataset, kind=Batch.Kind.CLASSIFY, **vars(pay))
     batch = classify_batch(dataset=dataset)
     if pay != Pay() and pay != Pay(batch.hits_per_worker, batch.completion_code, batch.completion_url):
-        raise Refused(
+        raise UserError(
             f"Batch {batch.pk} takes the forms of {dataset} already, with other completion settings, which people "
-            f"may have been told. Close it first (./manage close {batch.pk}): new forms then go to a new batch."
+            "may have been told. Once it is closed, new forms go to a new batch.",
+            shell=f"Close it first: ./manage close {batch.pk}.",
+            page="Close it first on the page Grids.",
         )
     return batch
 
@@ -204,22 +220,23 @@ def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
 
 
 def batch_named(text: str) -> Batch:
-    """The batch of this number, public id or address. Raises Refused, listing the open ones."""
+    """The batch of this number, public id or address. Raises UserError, listing the open ones."""
     key = urlsplit(text).path.rstrip("/").rpartition("/")[2]
     by = {"pk": int(key)} if key.isascii() and key.isdecimal() and len(key) < 10 else {"public_id": key}
     found = Batch.objects.select_related("dataset").filter(**by).first()
     if found is None:
         open_ones = ", ".join(f"{b.pk} ({b})" for b in Batch.objects.select_related("dataset").filter(closed_at=None))
-        raise Refused(f"There is no batch {text!r}. Open batches: {open_ones or 'none'}.")
+        raise UserError(f"There is no batch {text!r}. Open batches: {open_ones or 'none'}.")
     return found
 
 
 def submission_numbered(number: int) -> Submission:
     found = Submission.objects.filter(pk=number).first()
     if found is None:
-        raise Refused(
-            f"There is no submission {number}. ./manage export contains_votes or classify_votes has the numbers in its "
-            "column submission."
+        raise UserError(
+            f"There is no submission {number}.",
+            shell="./manage export contains_votes or classify_votes has the numbers in its column submission.",
+            page="The files of votes (the page Files) have the numbers in their column submission.",
         )
     return found
 
@@ -231,7 +248,11 @@ def exclude(*, number: int, reason: str) -> Exclusion:
     Submission.objects.select_for_update().get(pk=submission.pk)
     standing = _standing_exclusion(submission)
     if standing is not None:
-        raise Refused(f"Submission {number} is excluded already: {standing.reason}. --lift ends that.")
+        raise UserError(
+            f"Submission {number} is excluded already: {standing.reason}.",
+            shell="--lift ends that.",
+            page="It can be counted again.",
+        )
     return exclude_submission(submission=submission, reason=reason.strip())
 
 
@@ -239,7 +260,7 @@ def exclude(*, number: int, reason: str) -> Exclusion:
 def lift_exclusion(*, number: int) -> None:
     submission = submission_numbered(number)
     if _standing_exclusion(submission) is None:
-        raise Refused(f"Submission {number} is not excluded: there is nothing to lift.")
+        raise UserError(f"Submission {number} is not excluded: there is nothing to lift.")
     readmit_submission(submission=submission)
 
 
@@ -273,19 +294,20 @@ def _is_of_the_person(exclusion: Exclusion) -> bool:
 
 
 def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
-    """Locked, in one order, what the person of this pseudonym sent for the dataset. Raises Refused if there is none."""
+    """Return, locked in one order, what the person of this pseudonym sent. Raises UserError if there is nothing."""
     found = submissions_of(dataset, worker).select_for_update(of=("self",)).order_by("pk")
     if not found:
-        raise Refused(
-            f"Nobody named {worker!r} handed anything in for {dataset}. ./manage export contains_votes or "
-            "classify_votes has the pseudonyms in its column worker."
+        raise UserError(
+            f"Nobody named {worker!r} handed anything in for {dataset}.",
+            shell="./manage export contains_votes or classify_votes has the pseudonyms in its column worker.",
+            page="The files of votes (the page Files) have the pseudonyms in their column worker.",
         )
     return list(found)
 
 
 def _check_reason(reason: str, longest: int = LONGEST_REASON) -> None:
     if not reason.strip() or len(reason) > longest:
-        raise Refused(f"An exclusion needs a reason of at most {longest} characters: --reason '…'.")
+        raise UserError(f"An exclusion needs a reason of at most {longest} characters.", shell="Give --reason '…'.")
 
 
 def _standing_exclusion(submission: Submission) -> Exclusion | None:
@@ -300,12 +322,12 @@ def label_set_or_imagenet(name: str | None) -> LabelSet:
 
 
 def dataset_for_import(name: str, label_set: str | None) -> Dataset:
-    """The dataset of that name; made on that label set if there is none. Raises Refused if it has another one."""
+    """The dataset of that name; made on that label set if there is none. Raises UserError if it has another one."""
     known = Dataset.objects.filter(name=name).select_related("label_set").first()
     if known is None:
         return create_dataset(name=name, label_set=label_set_or_imagenet(label_set))
     if label_set not in (None, known.label_set.name):
-        raise Refused(f"The dataset {name!r} is labelled with {known.label_set}, not with {label_set!r}.")
+        raise UserError(f"The dataset {name!r} is labelled with {known.label_set}, not with {label_set!r}.")
     return known
 
 
@@ -315,9 +337,9 @@ def figures_of(assignments: Iterable[str]) -> dict[str, str]:
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals:
-            raise Refused(f"--set {text!r} lacks a value: write --set figure=value.")
+            raise UserError(f"The setting {text!r} lacks a value.", shell="Write --set figure=value.")
         if name in figures:
-            raise Refused(f"--set {name} is given twice.")
+            raise UserError(f"The setting {name} is given twice.", shell="Leave one --set out.")
         figures[name.strip()] = value.strip()
     return figures
 

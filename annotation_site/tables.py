@@ -4,19 +4,41 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
+from catalog.errors import UserError
 
-class BadTable(ValueError):
+
+@dataclass(frozen=True)
+class NamedFile(PathLike[str]):
+    """A file to read, and what the person who sent it calls it: messages show the name, functions open the path."""
+
+    path: Path
+    name: str
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+InputFile = Path | NamedFile
+
+
+class BadTable(UserError):
     """A file that is no table of the wanted columns; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One row or file that was not taken: where it is, why, and the way out."""
+    """One row or file that was not taken: where it is, why, and the way out as a UserError has it."""
 
     where: str
     reason: str
+    shell: str = ""
+    page: str = ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}"
@@ -34,13 +56,15 @@ class TableRow:
         return f"line {self.line}"
 
 
-def read_table(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> Iterator[TableRow | Refusal]:
+def read_table(
+    path: InputFile, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Iterator[TableRow | Refusal]:
     """The rows of a CSV file (UTF-8, one header line); a row of the wrong length is a Refusal.
 
     Raises BadTable when the file cannot be read, or its header has other columns.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             yield from _rows(path, csv.reader(file, strict=True), required, optional)
     except OSError as error:
         raise BadTable(f"{path} cannot be read: {error.strerror}. Check the path and its permissions.") from error
@@ -60,7 +84,7 @@ def table_rows(
 
 
 def _rows(
-    path: Path | str, reader: Iterator[list[str]], required: tuple[str, ...], optional: tuple[str, ...]
+    path: InputFile | str, reader: Iterator[list[str]], required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Iterator[TableRow | Refusal]:
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -75,7 +99,9 @@ def _rows(
         raise BadTable(f"{path}, line {reader.line_num}: {error}. Correct the quotes in that line.") from error
 
 
-def _check_header(path: Path | str, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+def _check_header(
+    path: InputFile | str, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]
+) -> None:
     wanted = f"columns: {', '.join(required)}" + (f", and if you like {', '.join(optional)}" if optional else "")
     missing = [name for name in required if name not in header]
     # A column nobody reads may be a misspelt one: taking the file without it would lose what it says.

@@ -18,6 +18,7 @@ from candidates.ensemble import content_of, loaded
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from candidates.pace import Pace
 from candidates.reads import ensemble_of, images_without, portions_to_do, runs_at_their_end
+from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image, LabelSet, Prediction, SettingsVersion
 from catalog.reads import Turn, current_settings, now, take_turn
 
@@ -50,11 +51,11 @@ def _unseen(n_images: int) -> None:
     """Progress that nobody watches."""
 
 
-class ShortPredictions(ValueError):
+class ShortPredictions(UserError):
     """A classifier's predictions have fewer labels than the settings want; the message says what to do."""
 
 
-class OtherWeights(ValueError):
+class OtherWeights(UserError):
     """There is a classifier of that name with other weights; the message says what to do."""
 
 
@@ -161,12 +162,16 @@ def predict_next_portions(*, run: Run | None = None, progress: Progress = _unsee
         except Exception as error:
             # A classifier, a library or a store of files: whatever it is, a next try at once would end the same way.
             log.exception("Run %s stands still.", chosen[0].run_id)
-            _stop(chosen[0].run_id, str(error) or type(error).__name__)
+            _stop(chosen[0].run_id, error.for_page if isinstance(error, UserError) else _fault(error))
             return len(chosen)
     # All that are at their end, as somebody may have been killed right before saying so.
     for ended in runs_at_their_end():
         finish_run(run=ended)
     return len(portions)
+
+
+def _fault(error: Exception) -> str:
+    return str(error) or "A fault of ours, of which the log of the part predictor says more."
 
 
 def _begin(run: Run | None) -> list[Portion]:
@@ -305,8 +310,9 @@ class _Union:
         for pk, labels in found.values_list("image_id", "labels"):
             if len(labels) < wanted:
                 raise ShortPredictions(
-                    f"{classifier} gives only {len(labels)} labels for an image, and top_k is {top_k}: lower top_k, "
-                    f"or have more of them predicted (./manage predict) or imported."
+                    f"{classifier} gives only {len(labels)} labels for an image, and top_k is {top_k}.",
+                    shell="Lower top_k, or have more of them predicted (./manage predict) or imported.",
+                    page="Lower top_k, or have more of them predicted or imported (the page Classifiers).",
                 )
             top[rows[pk], : min(top_k, len(labels))] = labels[:top_k]
         return top

@@ -38,6 +38,6 @@ def loaded(name: str, weights: str) -> Classifier:
 def content_of(image: Image) -> bytes:
     """The bytes of an image as it came, from wherever files are kept. Raises BadPicture when there is no file."""
     if not image.original:
-        raise BadPicture("it has no file: ./manage import images brings it")
+        raise BadPicture("it has no file: import it first")
     with image.original.open("rb") as file:
         return file.read(MOST_BYTES + 1)

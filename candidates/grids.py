@@ -24,6 +24,7 @@ from aggregation.numerics.controls import (
     rank_others,
 )
 from candidates.models import PotentialLabel
+from catalog.errors import UserError
 from catalog.models import Dataset, Image, Label, NegativesFrom, Prediction, SettingsVersion, Synset
 from contains_task.actions import ComposedCell, Opening, open_composed_grids, openings
 from contains_task.reads import ROLES, profile_of
@@ -39,11 +40,11 @@ Places = tuple[NDArray[np.int64], NDArray[np.int64]]
 """(P,) and (P,): the images and the labels of pairs, each by its place in the arrays of the numerics."""
 
 
-class NoList(ValueError):
+class NoList(UserError):
     """The settings take negative controls from a chosen list, and none was given."""
 
 
-class OtherLabels(ValueError):
+class OtherLabels(UserError):
     """The control pool is labelled with other labels than the dataset."""
 
 
@@ -150,8 +151,9 @@ def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
     pool = settings.control_pool or dataset
     if pool.label_set_id != dataset.label_set_id:
         raise OtherLabels(
-            f"The control pool {pool} is labelled with {pool.label_set} and {dataset} with {dataset.label_set}: "
-            "choose a pool with the same labels (./manage settings --set control_pool=NAME)."
+            f"The control pool {pool} is labelled with {pool.label_set} and {dataset} with {dataset.label_set}.",
+            shell="Choose a pool with the same labels: ./manage settings --set control_pool=NAME.",
+            page="Choose a pool with the same labels (control_pool on the page Settings).",
         )
     labels = list(dataset.label_set.labels.order_by("index"))
     place = {label.pk: at for at, label in enumerate(labels)}
@@ -218,7 +220,11 @@ def similar_labels(
     """
     if settings.negatives_from == NegativesFrom.LIST:
         if chosen is None:
-            raise NoList("The negative controls come from a list of similar labels, but none was given.")
+            raise NoList(
+                "The negative controls come from a list of similar labels, but none was given.",
+                shell="Give one: --similar FILE; or ./manage settings --set negatives_from=hierarchy.",
+                page="Choose a file of similar labels, or set negatives_from to hierarchy on the page Settings.",
+            )
         place = {label.pk: at for at, label in enumerate(labels)}
         return rank_chosen({place[one]: [place[pk] for pk in others] for one, others in chosen.items()}, len(labels))
     # A label without a synset is a node of its own.

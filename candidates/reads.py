@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from aggregation.numerics import potential
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
+from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
 from catalog.reads import name_cells
 
 
-class NoPredictions(LookupError):
+class NoPredictions(UserError):
     """A classifier that the settings name has predicted nothing here; the message says what to do."""
 
 
@@ -108,8 +109,9 @@ def ensemble_of(dataset: Dataset, settings: SettingsVersion) -> list[Classifier]
     missing = [name for name in names if name not in found]
     if missing or not names:
         raise NoPredictions(
-            f"Dataset {dataset} has no predictions of {', '.join(missing) or 'any classifier'}: "
-            f"./manage predict --dataset {dataset} makes them, ./manage import predictions takes a file of them."
+            f"Dataset {dataset} has no predictions of {', '.join(missing) or 'any classifier'}.",
+            shell=f"./manage predict --dataset {dataset} makes them, ./manage import predictions takes a file of them.",
+            page="The page Classifiers makes them, or takes a file of them.",
         )
     return [found[name] for name in dict.fromkeys(names)]
 

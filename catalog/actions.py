@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
+from catalog.errors import UserError
 from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
@@ -33,7 +34,7 @@ FIGURES = tuple(
 )
 
 
-class StagedConflict(ValueError):
+class StagedConflict(UserError):
     """A row of a file contradicts what is stored. `line` is its number in the file."""
 
     def __init__(self, line: int, reason: str) -> None:
@@ -65,19 +66,19 @@ PICTURES_AT_ONCE = 20
 SECONDS_OF_PICTURES = 3.0
 
 
-class UnknownFigure(ValueError):
+class UnknownFigure(UserError):
     """A setting of that name does not exist."""
 
 
-class InvalidFigure(ValueError):
+class InvalidFigure(UserError):
     """A setting has a value that it cannot have."""
 
 
-class NameTaken(ValueError):
+class NameTaken(UserError):
     """There is a dataset or label set of that name."""
 
 
-class BadName(ValueError):
+class BadName(UserError):
     """A dataset, label set or image cannot be called that."""
 
 

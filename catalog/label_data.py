@@ -2,7 +2,7 @@
 
 `imagenet_classes.json` holds wnids and superclasses; words and glosses are WordNet's own and come from
 `wordnet_hierarchy.json.gz`, which `./manage build_hierarchy` makes. Sources and licences: data/NOTICE.md.
-Needs no Django.
+Needs no database.
 """
 
 import gzip
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from catalog.errors import UserError
 from catalog.wordnet import Synset
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -23,12 +24,13 @@ HIERARCHY_FILE = DATA / "wordnet_hierarchy.json.gz"
 WIKIPEDIA_SEARCH = "https://en.wikipedia.org/wiki/Special:Search"
 FETCH = "Fetch the file from the repository again."
 MAKE_AGAIN = "Fetch the file from the repository, or make it again: ./manage build_hierarchy DATA_NOUN"
+OF_A_SITE = "The site administrator can mend the installation."
 HIERARCHY_LICENCE = (
     "WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved. Full terms: WORDNET_LICENSE"
 )
 
 
-class LabelDataError(ValueError):
+class LabelDataError(UserError):
     """A data file is missing, damaged, or does not fit the other; the message names it and the way out."""
 
 
@@ -61,7 +63,8 @@ def imagenet_classes(path: Path = CLASSES_FILE) -> list[tuple[str, str]]:
         names = content["superclasses"]
         return [(wnid, names[superclass]) for wnid, superclass in content["classes"]]
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise LabelDataError(f"{path}: 'classes' is no list of (wnid, superclass index). {FETCH}") from error
+        wrong = f"{path}: 'classes' is no list of (wnid, superclass index)."
+        raise LabelDataError(wrong, shell=FETCH, page=OF_A_SITE) from error
 
 
 def hierarchy(path: Path = HIERARCHY_FILE) -> list[SynsetRecord]:
@@ -73,7 +76,8 @@ def hierarchy(path: Path = HIERARCHY_FILE) -> list[SynsetRecord]:
             for row in content["synsets"]
         ]
     except (KeyError, TypeError) as error:
-        raise LabelDataError(f"{path}: not a list of synsets under 'synsets'. {MAKE_AGAIN}") from error
+        wrong = f"{path}: not a list of synsets under 'synsets'."
+        raise LabelDataError(wrong, shell=MAKE_AGAIN, page=OF_A_SITE) from error
 
 
 def imagenet_labels() -> list[LabelRecord]:
@@ -87,7 +91,8 @@ def label_records(classes: Iterable[tuple[str, str]], synsets: Iterable[SynsetRe
     records = []
     for index, (wnid, superclass) in enumerate(classes):
         if wnid not in by_wnid:
-            raise LabelDataError(f"class {index} is {wnid}, which the hierarchy lacks. {MAKE_AGAIN}")
+            wrong = f"Class {index} is {wnid}, which the hierarchy lacks."
+            raise LabelDataError(wrong, shell=MAKE_AGAIN, page=OF_A_SITE)
         synset = by_wnid[wnid]
         records.append(
             LabelRecord(index, wnid, synset.words, synset.gloss, superclass, wikipedia_url(synset.words))
@@ -125,6 +130,6 @@ def _content(path: Path, read: Callable[[], bytes], way_out: str) -> Any:
     try:
         return json.loads(read())
     except FileNotFoundError as error:
-        raise LabelDataError(f"{path} is missing. {way_out}") from error
+        raise LabelDataError(f"{path} is missing.", shell=way_out, page=OF_A_SITE) from error
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise LabelDataError(f"{path} is damaged ({error}). {way_out}") from error
+        raise LabelDataError(f"{path} is damaged ({error}).", shell=way_out, page=OF_A_SITE) from error

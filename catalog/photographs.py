@@ -12,6 +12,8 @@ from pathlib import Path
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageMath, UnidentifiedImageError
 
+from catalog.errors import UserError, reason_in
+
 # The suffix follows from what the file is, never from its name. MPO: a JPEG with further pictures behind the first,
 # as many telephones write them.
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp"}
@@ -42,7 +44,7 @@ TURNS = {
 LYING = (5, 6, 7, 8)
 
 
-class BadPhotograph(ValueError):
+class BadPhotograph(UserError):
     """A file that is not an image we take; the message says why."""
 
 
@@ -131,7 +133,7 @@ def _refusals() -> Iterator[None]:
         raise BadPhotograph(_too_many_pixels("far more")) from None
     except Exception as error:
         # Pillow's parsers let through whatever they stumble over in a damaged file: there is no list to name here.
-        reason = str(error) or type(error).__name__
+        reason = reason_in(error)
         raise BadPhotograph(f"it is damaged ({reason}): get a complete copy of it") from None
 
 

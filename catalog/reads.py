@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from django.db import connection
 
+from catalog.errors import UserError
 from catalog.models import Dataset, Label, LabelSet, SettingsVersion
 
 # The other rooms have them from here.
@@ -21,15 +22,15 @@ fixed_now: datetime | None = None
 NOW = "coalesce(%(now)s::timestamptz, clock_timestamp())"
 
 
-class UnknownDataset(LookupError):
+class UnknownDataset(UserError):
     """There is no dataset of that name; the message lists those there are."""
 
 
-class UnknownLabelSet(LookupError):
+class UnknownLabelSet(UserError):
     """There is no label set of that name; the message lists those there are."""
 
 
-class UnknownLabel(LookupError):
+class UnknownLabel(UserError):
     """A label set has no such class index, wnid or word, or the word is one of several classes."""
 
 
@@ -77,7 +78,9 @@ def label_set_named(name: str) -> LabelSet:
     except LabelSet.DoesNotExist:
         known = ", ".join(LabelSet.objects.order_by("name").values_list("name", flat=True)) or "none yet"
         raise UnknownLabelSet(
-            f"There is no label set named {name!r}. Label sets: {known}. ./manage import labels makes one."
+            f"There is no label set named {name!r}. Label sets: {known}.",
+            shell="./manage import labels makes one.",
+            page="The site administrator can import one.",
         ) from None
 
 

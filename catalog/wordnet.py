@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from catalog.errors import UserError
+
 VERSION_NOTICE = re.compile(r"\bWordNet (\d+\.\d+) Copyright\b")
 WANTED_VERSION = "3.0"
 HYPERNYM_POINTERS = ("@", "@i")
 FIRST_EXAMPLE = re.compile(r';\s*"')
 
 
-class WordNetError(ValueError):
+class WordNetError(UserError):
     """The text is not WordNet 3.0's data.noun, or lacks a synset that was asked for."""
 
 

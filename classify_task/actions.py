@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from django.db import connection, transaction
 
 from catalog.actions import StagedConflict
+from catalog.errors import UserError
 from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
@@ -42,7 +43,7 @@ WRONG = UNSETTLED + """, verdict AS (
 """
 
 
-class InvalidAnswer(ValueError):
+class InvalidAnswer(UserError):
     """An answer a CLASSIFY form cannot have; the message is for the person who gave it."""
 
 

@@ -37,7 +37,7 @@ def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> HttpResponse | S
     try:
         return _record(lease, answer, pause_told(sent))
     except InvalidAnswer as error:
-        return _ask_again(request, lease, answer, str(error))
+        return _ask_again(request, lease, answer, error.for_page)
 
 
 def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:

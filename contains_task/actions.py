@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aggregation.numerics.composition import GridProfile
 from catalog.actions import StagedConflict
+from catalog.errors import UserError
 from catalog.models import Image, Label
 from contains_task.further import Earlier, compose_further, earlier_grids
 from contains_task.models import ContainsVote, Grid, GridCell, Role
@@ -98,7 +99,7 @@ class Lines(io.TextIOBase):
         return "".join(islice(self._lines, None if size is None or size < 0 else LINES_AT_ONCE))
 
 
-class ForeignCell(ValueError):
+class ForeignCell(UserError):
     """An image was ticked that is not in the grid."""
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 
 from django.db import connection, transaction
 
+from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import Given, Prepared, current_settings, now, now_given
 from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
@@ -32,15 +33,15 @@ OPEN_LEASES_TO_LOCK = Prepared(
 )
 
 
-class BatchClosed(Exception):
+class BatchClosed(UserError):
     """Nobody is given work from a closed batch any more."""
 
 
-class NotHandedOut(Exception):
+class NotHandedOut(UserError):
     """This person was not given this HIT."""
 
 
-class AlreadyExcluded(ValueError):
+class AlreadyExcluded(UserError):
     """An exclusion stands against this submission; the message gives its reason."""
 
 

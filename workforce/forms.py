@@ -5,17 +5,19 @@ from collections.abc import Mapping
 
 from django.http import HttpRequest
 
+from catalog.errors import UserError
+
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 JSON_TYPE = "application/json"
 # No lease is longer.
 LONGEST_PAUSE_SECONDS = 7 * 24 * 3600
 
 
-class CrossSite(PermissionError):
+class CrossSite(UserError):
     """Another site made the browser send this."""
 
 
-class UnreadableAnswer(ValueError):
+class UnreadableAnswer(UserError):
     """The body is no form and no JSON object."""
 
 

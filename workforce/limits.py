@@ -20,6 +20,8 @@ from django.http import HttpRequest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from catalog.errors import UserError
+
 log = logging.getLogger(__name__)
 
 SECONDS = 60
@@ -32,7 +34,7 @@ IPV6_PREFIX = 64
 _silent_until = 0.0
 
 
-class TooMany(Exception):
+class TooMany(UserError):
     """So much came from one place or in one name within a minute; after so many `seconds` it may go on."""
 
     def __init__(self, seconds: int) -> None:

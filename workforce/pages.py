@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from catalog.errors import UserError
 from catalog.reads import Given, Prepared, now
 from workforce import framed
 from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
@@ -31,15 +32,15 @@ TOKEN_SALT = "workforce.work_token"
 KEY = r"^[A-Za-z0-9_-]{16,64}$"
 
 
-class ForeignToken(PermissionError):
+class ForeignToken(UserError):
     """The work token was not made by us, or for another piece of work."""
 
 
-class UnfitAnswer(ValueError):
+class UnfitAnswer(UserError):
     """The answer is to something else than the page shows. The message is for the person who gave it."""
 
 
-REFUSALS: dict[type[Exception], tuple[int, str]] = {
+REFUSALS: dict[type[UserError], tuple[int, str]] = {
     NoParticipant: (400, "Who are you?"),
     UnreadableAnswer: (400, "This answer cannot be read"),
     CrossSite: (403, "Not from this page"),
@@ -132,12 +133,12 @@ def _hand_in_from_a_frame(request: HttpRequest, lease: Lease, sent: Mapping, tak
     return taken if isinstance(taken, HttpResponse) else framed.answer_to_hand_in(request, lease, taken)
 
 
-def _refuse(request: HttpRequest, hit: HIT, error: Exception) -> HttpResponse:
+def _refuse(request: HttpRequest, hit: HIT, error: UserError) -> HttpResponse:
     status, title = REFUSALS[type(error)]
     seconds = {NotYetPublished: RETRY_SECONDS, TooMany: getattr(error, "seconds", 0)}.get(type(error), 0)
     context = {
         "title": title,
-        "message": str(error),
+        "message": error.for_page,
         "next_url": _way_on(request, hit),
         "next_text": "Go on with the study",
         "retry_seconds": seconds,

@@ -94,7 +94,7 @@ def compensation(request: HttpRequest, made_id: str) -> HttpResponse:
     try:
         turn = turn_in(request.GET)
     except BadAddress as error:
-        return _message(request, "This is no assignment", str(error), 400)
+        return _message(request, "This is no assignment", error.for_page, 400)
     if turn is None:
         return _message(request, "For your work", ACCEPT_TO_BE_PAID, 200)
     fields = {"assignmentId": turn.assignment_id, "compensation": made.public_id}
@@ -134,7 +134,7 @@ def _completed(request: HttpRequest, batch: Batch, worker: Worker, participant: 
 
 
 def _nobody(request: HttpRequest, error: NoParticipant) -> HttpResponse:
-    return _message(request, "Who are you?", str(error), 400)
+    return _message(request, "Who are you?", error.for_page, 400)
 
 
 def _message(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from annotation_site.study import Refused
+from catalog.errors import UserError
 
 VIEW = r"(@[A-Za-z0-9_.,=]+)?"
 # Weights of torchvision's own have names in capitals; those of a file would have a dot or a slash.
@@ -23,20 +23,20 @@ ONNX = "onnx:"
 
 
 def checked_name(name: str) -> str:
-    """The name as registry.named takes it, an ONNX file by its whole path. Raises Refused for any other reach."""
+    """The name as registry.named takes it, an ONNX file by its whole path. Raises UserError for any other reach."""
     family, colon, rest = name.partition(":")
     if len(name) > LONGEST_NAME or not name.isprintable():
-        raise Refused(f"A classifier's name has at most {LONGEST_NAME} printable characters.")
+        raise UserError(f"A classifier's name has at most {LONGEST_NAME} printable characters.")
     if not colon:
         return name
     if family == "onnx" and rest:
         return _onnx(rest)
     if TORCHVISION.fullmatch(name) or TIMM.fullmatch(name):
         return name
-    raise Refused(
+    raise UserError(
         f"{name!r} cannot be named on a page, because it could read any file or run any code on the server. Here: "
-        "installed networks, onnx:FILE in the models folder, torchvision:NAME and timm:NAME with a plain name. For "
-        "anything else: ./manage predict --classifier on the server."
+        "installed networks, onnx:FILE in the models folder, torchvision:NAME and timm:NAME with a plain name. The "
+        "site administrator can run any other."
     )
 
 
@@ -58,9 +58,9 @@ def _onnx(rest: str) -> str:
         if found.is_relative_to(_root()) and found.is_file():
             return f"{ONNX}{found}{view}"
     there = ", ".join(onnx_files()) or "none yet"
-    raise Refused(
-        f"There is no network {ONNX}{rest} in the models folder. Those there: {there}. Who runs the site puts files "
-        "into it (MODELS_ROOT)."
+    raise UserError(
+        f"There is no network {ONNX}{rest} in the models folder. Those there: {there}. The site administrator can put "
+        "files into it (MODELS_ROOT)."
     )
 
 

@@ -9,12 +9,12 @@ from django.core.files.uploadedfile import UploadedFile
 from annotation_site.adaptive import INITIAL_IMAGES, adaptive_figures
 from annotation_site.asking.classifier_names import LONGEST_NAME, checked_name, onnx_files
 from annotation_site.asking.uploads import too_large
-from annotation_site.asking.words import in_page_words
 from annotation_site.composed_study import OWN
-from annotation_site.study import LONGEST_CODE, Refused
+from annotation_site.study import LONGEST_CODE
 from candidates.classifiers.predictions_file import SUFFIXES
 from candidates.ensemble import installed
 from candidates.models import PotentialLabel
+from catalog.errors import UserError
 from catalog.models import Dataset
 
 # Each is loaded to look at its weights before any of them begins.
@@ -72,8 +72,8 @@ class PredictForm(forms.Form):
             )
         try:
             return checked_name(name)
-        except Refused as error:
-            raise ValidationError(str(error)) from None
+        except UserError as error:
+            raise ValidationError(error.for_page) from None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -113,8 +113,8 @@ class PredictionsForm(forms.Form):
         try:
             # Settings may name it, and `./manage predict` would then load what its name says.
             return checked_name(self.cleaned_data["classifier"])
-        except Refused as error:
-            raise ValidationError(str(error)) from None
+        except UserError as error:
+            raise ValidationError(error.for_page) from None
 
 
 class GridsForm(forms.Form):
@@ -215,6 +215,6 @@ class GridsForm(forms.Form):
                 figures[name] = self.fields[name].initial
         try:
             return adaptive_figures(dataset=self.dataset, **figures)
-        except Refused as error:
-            self.add_error("adaptive", in_page_words(str(error)))
+        except UserError as error:
+            self.add_error("adaptive", error.for_page)
             return None

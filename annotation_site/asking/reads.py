@@ -9,7 +9,6 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 
 from aggregation.numerics.composition import PROFILES
-from annotation_site.asking.words import in_page_words
 from annotation_site.composed_study import OWN
 from candidates.actions import STOPPED_BY
 from candidates.models import PotentialLabel, Run
@@ -103,7 +102,7 @@ def potential_summary(dataset: Dataset, settings: SettingsVersion) -> PotentialS
     try:
         ensemble = ensemble_of(dataset, settings)
     except NoPredictions as error:
-        return PotentialSummary(*found, [], [], in_page_words(str(error)))
+        return PotentialSummary(*found, [], [], error.for_page)
     can_start = startable(ensemble)
     missing = [(name, n, name in can_start) for name, n in n_unpredicted(dataset, ensemble).items()]
     return PotentialSummary(*found, ensemble, missing)

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import InterfaceError, OperationalError
 
-from annotation_site.asking.words import on_a_page
 from annotation_site.importing.uploads import tidy
+from annotation_site.tables import NamedFile
 
 MOST_MEBIBYTES = 20
 # A packed file of that size may hold any number of zeros, and the web server is to stay up.
@@ -48,13 +48,17 @@ def remove_uploads(paths: Iterable[Path]) -> None:
         shutil.rmtree(path.parent, ignore_errors=True)
 
 
+def named_upload(path: Path) -> NamedFile:
+    """Return an upload that is kept at this path, called as it was sent: messages do not tell where we keep it."""
+    return NamedFile(path, path.name)
+
+
 @contextmanager
-def kept_for_now(upload: UploadedFile) -> Iterator[Path]:
-    """The upload as a file while the block lasts. What is refused in it is said with the file's own name."""
+def kept_for_now(upload: UploadedFile) -> Iterator[NamedFile]:
+    """Keep the upload as a file while the block lasts, under the file's own name."""
     path = keep_upload(upload)
     try:
-        with on_a_page([path]):
-            yield path
+        yield named_upload(path)
     finally:
         remove_uploads([path])
 

@@ -21,15 +21,15 @@ from annotation_site.asking.shown import (
     potential_labels_context,
     preview_shown,
 )
-from annotation_site.asking.words import in_page_words, on_a_page
 from annotation_site.jobs.actions import JobUnderWay, start_job
 from annotation_site.jobs.reads import latest_job
 from annotation_site.models import Job
 from annotation_site.pages import dataset_or_404, takes_bodies_up_to
 from annotation_site.prediction import import_predictions
-from annotation_site.study import Refused, new_settings
+from annotation_site.study import new_settings
 from candidates.actions import stop_run
 from candidates.models import Run
+from catalog.errors import UserError
 from catalog.models import Dataset
 from workforce.actions import close_batch
 from workforce.models import Batch
@@ -65,8 +65,8 @@ def _import(request: HttpRequest, dataset: Dataset, form: PredictionsForm) -> bo
             n_added, n_known = import_predictions(
                 dataset=dataset, file=file, most_bytes=uploads.MOST_BYTES_UNPACKED, **given
             )
-    except Refused as error:
-        form.add_error("file", str(error))
+    except UserError as error:
+        form.add_error("file", error.for_page)
         return False
     messages.success(request, f"{given['classifier']}: {n_added:,} predictions added, {n_known:,} were there already.")
     return True
@@ -133,7 +133,7 @@ def _start(request: HttpRequest, dataset: Dataset, kind: Job.Kind, arguments: di
         start_job(dataset=dataset, kind=kind, arguments=arguments, asked_by=request.user.get_username())
     except JobUnderWay as error:
         uploads.remove_uploads(Path(arguments[name]) for name in ("pairs", "similar") if arguments.get(name))
-        messages.error(request, str(error))
+        messages.error(request, error.for_page)
 
 
 @never_cache
@@ -162,10 +162,9 @@ def settings(request: HttpRequest, name: str) -> HttpResponse:
 
 def _change(request: HttpRequest, dataset: Dataset, form: SettingsForm) -> bool:
     try:
-        with on_a_page():
-            messages.success(request, in_page_words(new_settings(dataset=dataset, figures=form.figures())))
-    except Refused as error:
-        form.add_error(None, str(error))
+        messages.success(request, new_settings(dataset=dataset, figures=form.figures()))
+    except UserError as error:
+        form.add_error(None, error.for_page)
         return False
     return True
 

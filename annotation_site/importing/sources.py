@@ -13,6 +13,7 @@ from annotation_site.importing.server_files import OutsideImportRoot, path_on_se
 from annotation_site.jobs.reads import latest_job
 from annotation_site.models import Job
 from annotation_site.sources.bucket import SCHEME
+from catalog.errors import UserError
 from catalog.models import Dataset
 
 Arguments = dict[str, str]
@@ -20,7 +21,7 @@ Files = MultiValueDict[str, UploadedFile]
 LONGEST_ADDRESS = 1000
 
 
-class BadSource(ValueError):
+class BadSource(UserError):
     """Nothing can be imported from what a form says; `field` is the one that is wrong."""
 
     def __init__(self, field: str, reason: str) -> None:
@@ -43,7 +44,7 @@ def _upload(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
     try:
         return uploads.keep(sent)
     except uploads.BadUpload as error:
-        raise BadSource("files", str(error)) from None
+        raise BadSource("files", error.for_page) from None
 
 
 def _bucket(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
@@ -61,7 +62,7 @@ def _server(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
     try:
         path_on_server(path)
     except OutsideImportRoot as error:
-        raise BadSource("server", str(error)) from None
+        raise BadSource("server", error.for_page) from None
     return {"server": path, "words": path}
 
 
@@ -82,17 +83,14 @@ READERS: Mapping[str, Callable[[Dataset, QueryDict, Files], Arguments]] = {
 }
 
 
-def source_of_job(arguments: Arguments) -> str:
-    """What imports.find_images takes. Looked up anew each time: links on the server may have changed meanwhile."""
-    if "upload" in arguments:
-        return str(uploads.folder_of(arguments) / arguments["file"])
-    return arguments["bucket"] if "bucket" in arguments else str(path_on_server(arguments["server"]))
+def source_of_job(arguments: Arguments) -> tuple[str, str]:
+    """Return the source as imports.find_images takes it, and what messages call it: where we keep it is our affair.
 
-
-def without_places(message: str, arguments: Arguments) -> str:
-    """A message of the import with what the researcher calls the source in it, in the place of where we keep it."""
+    It is looked up anew each time, because links on the server may have changed meanwhile.
+    """
     if "upload" in arguments:
-        folder = uploads.folder_of(arguments)
-        return message.replace(f"{folder}/", "").replace(str(folder), "the upload")
-    root = Path(settings.IMPORT_ROOT).resolve()
-    return message.replace(f"{root}/", "").replace(str(root), "the import folder")
+        return str(uploads.folder_of(arguments) / arguments["file"]), arguments["file"] or "the upload"
+    if "bucket" in arguments:
+        return arguments["bucket"], arguments["bucket"]
+    path, root = path_on_server(arguments["server"]), Path(settings.IMPORT_ROOT).resolve()
+    return str(path), "the import folder" if path == root else path.relative_to(root).as_posix()

@@ -15,6 +15,7 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 
 from annotation_site.models import Job
 from annotation_site.sources.archive import SUFFIXES, UNREAD_SUFFIXES
+from catalog.errors import UserError
 
 MANIFEST = ".csv"
 # What nothing refers to after so long was left by a stop.
@@ -25,7 +26,7 @@ SECONDS_KEPT = 24 * 3600
 BYTES_LEFT_FREE = 2**30
 
 
-class BadUpload(ValueError):
+class BadUpload(UserError):
     """These files cannot be imported together; the message says what to send instead."""
 
 

@@ -57,9 +57,9 @@ def new_dataset(request: HttpRequest) -> HttpResponse:
             made = create_dataset(name=typed["name"], label_set=label_set_or_imagenet(typed["label_set"]))
             return redirect("setup-images", made.name)
         except (BadName, NameTaken) as error:
-            problems["name"] = str(error)
+            problems["name"] = error.for_page
         except UnknownLabelSet as error:
-            problems["label_set"] = str(error)
+            problems["label_set"] = error.for_page
     others = LabelSet.objects.exclude(name=IMAGENET).annotate(n_labels=Count("labels")).order_by("name")
     context = {"typed": typed, "problems": problems, "imagenet": IMAGENET, "label_sets": others}
     return render(request, "setup/new_dataset.html", context, status=400 if problems else 200)
@@ -77,9 +77,9 @@ def images(request: HttpRequest, name: str) -> HttpResponse:
             _start_import(dataset, request)
             return redirect("setup-images", dataset.name)
         except BadSource as error:
-            problems[error.field] = str(error)
+            problems[error.field] = error.for_page
         except JobUnderWay as error:
-            problems["job"] = str(error)
+            problems["job"] = error.for_page
     context = _images_context(dataset) | {"typed": request.POST, "problems": problems}
     return render(request, "setup/images.html", context, status=400 if problems else 200)
 

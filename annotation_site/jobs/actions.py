@@ -14,7 +14,7 @@ from django.db.models.functions import Least
 
 from annotation_site.jobs.work import AFTERWARDS, WORK
 from annotation_site.models import Job
-from annotation_site.refusals import EXPECTED
+from catalog.errors import UserError, reason_in
 from catalog.models import Dataset
 from catalog.reads import now
 
@@ -28,7 +28,7 @@ LONGEST_PROBLEM = 4000
 MOST_LINES_OF_REPORT = 250_000
 
 
-class JobUnderWay(ValueError):
+class JobUnderWay(UserError):
     """The same kind of work is being done for the dataset already; the message says so."""
 
 
@@ -145,14 +145,14 @@ def _do(job: Job) -> None:
         watched.note()
     except Stopped:
         _finish(job, problem=_stopped(job))
-    except EXPECTED as error:
-        _finish(job, problem=str(error))
+    except UserError as error:
+        _finish(job, problem=error.for_page)
     except (OperationalError, InterfaceError):
         # The database is away for a moment: the next hint tries again.
         raise
     except Exception as error:
         log.exception("Job %s failed.", job.pk)
-        _finish(job, problem=f"A fault of ours: {str(error) or type(error).__name__}. What was done before it stays.")
+        _finish(job, problem=f"A fault of ours: {reason_in(error)}. What was done before it stays.")
     else:
         _finish(job, report=report)
         if Job.Kind(job.kind) in AFTERWARDS:

@@ -6,8 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from annotation_site.actions import note_outcome
-from annotation_site.asking.uploads import removed_after
-from annotation_site.asking.words import on_a_page
+from annotation_site.asking.uploads import named_upload, removed_after
 from annotation_site.composed_study import open_as_asked, told_opening
 from annotation_site.models import Job
 from annotation_site.prediction import hint, open_runs
@@ -17,8 +16,7 @@ from candidates.actions import find_potential_labels
 
 def start_classifiers(job: Job, watch: object) -> list[str]:
     """Loads each of its argument `names`, to see what it is; the predictions are made by other workers."""
-    with on_a_page():
-        opened = open_runs(dataset=job.dataset, names=job.arguments["names"])
+    opened = open_runs(dataset=job.dataset, names=job.arguments["names"])
     hint()
     started = [name for name, run in opened.items() if run is not None]
     done = [name for name, run in opened.items() if run is None]
@@ -27,22 +25,21 @@ def start_classifiers(job: Job, watch: object) -> list[str]:
 
 
 def find_labels(job: Job, watch: object) -> list[str]:
-    with on_a_page():
-        n_labels = find_potential_labels(dataset=job.dataset)
+    n_labels = find_potential_labels(dataset=job.dataset)
     return [f"{n_labels:,} potential labels of {job.dataset.images.count():,} images."]
 
 
 def open_contains_grids(job: Job, watch: object) -> list[str]:
     """Of its arguments, `pairs` and `similar` are paths of uploads, or null; they are removed at the end."""
     uploads = [Path(job.arguments[name]) for name in ("pairs", "similar") if job.arguments[name]]
-    with removed_after(uploads), on_a_page(uploads):
+    with removed_after(uploads):
         return job.arguments.get("outcome") or _open_once(job)
 
 
 @transaction.atomic
 def _open_once(job: Job) -> list[str]:
     opened = _open(job, job.arguments)
-    lines = told_opening(opened, again="“Open pairs again”")
+    lines = [remark.for_page for remark in told_opening(opened)]
     if opened.n_pairs:
         lines.append(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
     note_outcome(job=job, lines=lines)
@@ -50,7 +47,7 @@ def _open_once(job: Job) -> list[str]:
 
 
 def _open(job: Job, asked: dict[str, Any]) -> Opened:
-    pairs, similar = (Path(asked[name]) if asked[name] else None for name in ("pairs", "similar"))
+    pairs, similar = (named_upload(Path(asked[name])) if asked[name] else None for name in ("pairs", "similar"))
     return open_as_asked(
         dataset=job.dataset,
         profile=asked["profile"],

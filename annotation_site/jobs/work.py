@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from annotation_site.importing import uploads
-from annotation_site.importing.sources import source_of_job, without_places
+from annotation_site.importing.sources import source_of_job
 from annotation_site.imports import find_images, import_images, labelled_words
 from annotation_site.jobs import opening
 from annotation_site.models import Job
-from annotation_site.sources.wanted import NothingToImport
 from annotation_site.study import without_dataset_label
-from annotation_site.tables import BadTable
 
 
 class Watch(Protocol):
@@ -29,17 +27,13 @@ Work = Callable[[Job, Watch], list[str]]
 
 def images(job: Job, watch: Watch) -> list[str]:
     """Adds what is missing, so that an import that was stopped goes on where it was."""
-    source = source_of_job(job.arguments)
+    source, name = source_of_job(job.arguments)
     # Only who has begun it before knows how much there is to do.
     again = job.n_total is not None
-    try:
-        # Listing may take long as well: somebody may want it stopped.
-        found = find_images(source, job.dataset, lambda n: watch.done(0))
-        watch.total(len(found.wanted))
-        outcome = import_images(dataset=job.dataset, found=found, progress=watch.done)
-    except (NothingToImport, BadTable) as error:
-        # A browser's file has no place that would mean anything to who sent it.
-        raise NothingToImport(without_places(str(error), job.arguments)) from None
+    # Listing may take long as well: somebody may want it stopped.
+    found = find_images(source, job.dataset, lambda n: watch.done(0), name=name)
+    watch.total(len(found.wanted))
+    outcome = import_images(dataset=job.dataset, found=found, progress=watch.done)
     before = ", counting those that it had added before its worker was ended" if again and outcome.known else ""
     lines = [f"{outcome.added:,} images added, {outcome.known:,} there already{before}.", *found.remarks]
     if outcome.labelled:

@@ -33,8 +33,8 @@ from annotation_site.paying.forms import (
 )
 from annotation_site.paying.views import decide_only_as_staff, terms_or_404, wake_outbox
 from annotation_site.paying.wages import top_up_of
-from annotation_site.refusals import EXPECTED
-from annotation_site.study import Refused, exclude_person
+from annotation_site.study import exclude_person
+from catalog.errors import UserError
 from catalog.reads import now
 from workforce.compensation.actions import compensate
 from workforce.compensation.reads import unpaid_turns
@@ -80,10 +80,10 @@ class Act:
 
 def _extend(request: HttpRequest, terms: Terms, given: Given) -> str:
     if terms.batch.closed_at is not None:
-        raise Refused(f"Batch {terms.batch_id} is closed: it takes no more answers.")
+        raise UserError(f"Batch {terms.batch_id} is closed: it takes no more answers.")
     said = []
     if given["cap"] and given["cap"] < (promised := committed(terms)):
-        raise Refused(f"${promised} are spent or promised already: the cap cannot be below that.")
+        raise UserError(f"${promised} are spent or promised already: the cap cannot be below that.")
     if given["cap"]:
         raise_cap(terms=terms, spending_cap=given["cap"])
         said.append(f"The spending cap is ${given['cap']}.")
@@ -104,7 +104,7 @@ def _expire(request: HttpRequest, terms: Terms, given: Given) -> str:
 
 def _close(request: HttpRequest, terms: Terms, given: Given) -> str:
     if terms.batch.closed_at is not None:
-        raise Refused(f"Batch {terms.batch_id} is closed already.")
+        raise UserError(f"Batch {terms.batch_id} is closed already.")
     n = close_published(terms=terms)
     return f"Batch {terms.batch_id} is closed, and being taken off the marketplace ({n:,} HITs)."
 
@@ -173,7 +173,7 @@ def _reject(request: HttpRequest, listed: ListedAssignment, given: Given) -> str
             {"listed": listed.pk, "reason": given["reason"], "by": request.user.pk}, salt=SECOND_SALT, compress=True
         )
         if len(token) > LONGEST_TOKEN:
-            raise Refused("Make the reason shorter: it has to fit into the address that a second person opens.")
+            raise UserError("Make the reason shorter: it has to fit into the address that a second person opens.")
         return redirect("setup-second", token)
     reject(listed=listed, reason=given["reason"], decided_by=request.user)
     return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
@@ -189,7 +189,7 @@ def _takes_two(listed: ListedAssignment) -> bool:
 def _override(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
     standing = listed.rejections.filter(overridden_at=None).first()
     if standing is None:
-        raise Refused(f"No rejection of {listed.external_id} stands.")
+        raise UserError(f"No rejection of {listed.external_id} stands.")
     override_rejection(rejection=standing, reason=given["reason"], overridden_by=request.user)
     return f"The rejection of {listed.external_id} is taken back: it is paid, and its answer counts."
 
@@ -221,7 +221,7 @@ def _block(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
 
 def _let_in(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
     if not let_in_again(worker=listed.worker):
-        raise Refused(f"{name_of(listed)} is offered HITs already.")
+        raise UserError(f"{name_of(listed)} is offered HITs already.")
     return f"{name_of(listed)} is offered HITs again."
 
 
@@ -304,8 +304,8 @@ def decided(request: HttpRequest, act: Act, subject: Any, terms: Terms, shown: d
 def _done(request: HttpRequest, act: Act, subject: Any, form: forms.Form) -> str | HttpResponse | None:
     try:
         answer = act.do(request, subject, form.cleaned_data)
-    except EXPECTED as error:
-        form.add_error(None, str(error))
+    except UserError as error:
+        form.add_error(None, error.for_page)
         return None
     if isinstance(answer, str):
         wake_outbox()
@@ -380,7 +380,7 @@ def second(request: HttpRequest, token: str) -> HttpResponse:
 def seconding(first: AbstractUser, reason: str) -> Act:
     def do(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
         if request.user == first:
-            raise Refused("Somebody else has to agree: send them the address of this page.")
+            raise UserError("Somebody else has to agree: send them the address of this page.")
         reject(listed=listed, reason=reason, decided_by=first, seconded_by=request.user)
         return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
 

@@ -172,7 +172,7 @@ class PublishForm(forms.Form):
                 check_together(self.requirements + found)
                 self.requirements += found
             except BadRequirement as error:
-                self.add_error(name, str(error))
+                self.add_error(name, error.for_page)
 
     def terms(self) -> dict[str, Any]:
         """As publish_batch takes them."""
@@ -209,8 +209,9 @@ class ReasonForm(forms.Form):
 class BlockForm(forms.Form):
     reason = forms.CharField(
         label="Why their answers do not count either", max_length=500, required=False,
-        help_text="Takes what they answered for this dataset out of all numbers; it stays paid, and can be taken back "
-        "with ./manage exclude --lift. Kept with the answers; the worker does not read it. Empty: their answers count.",
+        help_text="Takes what they answered for this dataset out of all numbers; it stays paid, and the site "
+        "administrator can take that back. Kept with the answers; the worker does not read it. Empty: their answers "
+        "count.",
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def publishable(batch: Batch) -> Publishable:
     try:
         check_can_publish(batch)
     except CannotPublish as error:
-        return Publishable(batch, cost, reward, str(error))
+        return Publishable(batch, cost, reward, error.for_page)
     problem = "" if cost.n_assignments else "It wants no answers: there is nothing to publish yet."
     return Publishable(batch, cost, reward, problem)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from annotation_site.paying.countries import COUNTRIES, USUAL_SLIPS
+from catalog.errors import UserError
 from workforce.marketplaces import mturk
 from workforce.marketplaces.costs import MASTERS
 from workforce.models import Qualification
@@ -39,7 +40,7 @@ LINE = re.compile(r"(?P<no>not\s+)?(?P<name>.+?)(\s*(?P<sign>>=|<=|!=|=|>|<)\s*(
 Requirement = dict[str, Any]
 
 
-class BadRequirement(ValueError):
+class BadRequirement(UserError):
     """This cannot be asked of workers; the message says why and how it is written."""
 
 

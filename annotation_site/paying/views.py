@@ -31,7 +31,7 @@ from annotation_site.paying.reads import (
 from annotation_site.paying.repeats import repeated_by
 from annotation_site.paying.requirements import in_words
 from annotation_site.paying.wages import target_wage, top_up_of
-from annotation_site.refusals import EXPECTED
+from catalog.errors import UserError
 from catalog.reads import now
 from workforce.marketplaces import mturk
 from workforce.models import Batch, Terms
@@ -101,8 +101,8 @@ def decide_only_as_staff(request: HttpRequest) -> None:
 def _publish(request: HttpRequest, batch: Batch, form: PublishForm) -> bool:
     try:
         terms = publish_batch(batch=batch, **form.terms())
-    except EXPECTED as error:
-        form.add_error(None, str(error))
+    except UserError as error:
+        form.add_error(None, error.for_page)
         return False
     wake_outbox()
     words = f"Batch {batch.pk} is being published: {terms.marketplace_hits.count():,} HITs are made in the background."

@@ -70,7 +70,7 @@ def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str]
     try:
         return _replay(KINDS[kind], kind, path, dataset_name, progress or (lambda step: None))
     except StagedConflict as error:
-        raise BadFile(f"{path}, line {error.line}: {error}") from error
+        raise BadFile(f"{path}, line {error.line}: {error}", shell=error.shell, page=error.page) from error
 
 
 @transaction.atomic

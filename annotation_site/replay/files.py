@@ -18,6 +18,7 @@ from typing import NamedTuple, TextIO, TypeVar
 
 from annotation_site.csv_cells import unguarded
 from catalog.actions import BadName, check_image_name
+from catalog.errors import UserError
 from classify_task.models import Role as ClassifyRole
 from contains_task.models import Role as ContainsRole
 from workforce.models import Submission
@@ -30,16 +31,17 @@ ANSWERS = {"yes": True, "maybe": False, "no": False}
 STATES = frozenset({*Submission.State.values, "excluded"})
 MOST_LABELS = 12
 LONGEST_PERSON = 150
-JSON_LINES = "JSON lines are not read; export as csv: ./manage export … --format csv."
+JSON_LINES = "JSON lines are not read."
+AS_CSV = {"shell": "Export as csv: ./manage export … --format csv.", "page": "Take the file as csv (the page Files)."}
 WHOLE = re.compile(r"[0-9]{1,9}")
 NAME_ENDINGS = ("_wnid", "_words")
 
 
-class BadFile(ValueError):
+class BadFile(UserError):
     """A file of answers cannot be loaded; the message names the file, the line if there is one, and the reason."""
 
 
-class BadCell(ValueError):
+class BadCell(UserError):
     """Why a row is refused; whoever knows the line adds it."""
 
 
@@ -101,7 +103,7 @@ def _answers(
     path: Path, columns: Iterable[str], further: Iterable[str], parse: Callable[[int, Cells], Answer]
 ) -> Iterator[Answer]:
     if ".jsonl" in path.suffixes:
-        raise BadFile(f"{path}: {JSON_LINES}")
+        raise BadFile(f"{path}: {JSON_LINES}", **AS_CSV)
     line = 0
     try:
         with _opened(path) as file:
@@ -121,7 +123,7 @@ def _answers(
     except csv.Error as error:
         raise BadFile(f"{path}, after line {line}: not CSV: {error}.") from error
     except BadCell as error:
-        raise BadFile(f"{path}, line {max(line, 1)}: {error}") from error
+        raise BadFile(f"{path}, line {max(line, 1)}: {error}", shell=error.shell, page=error.page) from error
 
 
 def _opened(path: Path) -> TextIO:
@@ -134,7 +136,7 @@ def _check_header(header: list[str] | None, columns: Iterable[str], further: Ite
     if header is None:
         raise BadCell(f"the file is empty; its first line must name the columns {', '.join(columns)}.")
     if header and header[0].startswith("{"):
-        raise BadCell(JSON_LINES)
+        raise BadCell(JSON_LINES, **AS_CSV)
     missing = [column for column in columns if column not in header]
     if missing:
         raise BadCell(f"the header lacks {', '.join(missing)}; needed are {', '.join(columns)}.")

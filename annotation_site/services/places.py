@@ -26,7 +26,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 BROKER_NAME = "ANNOTATION_SITE_BROKER_NAME"
 
 
-class PlaceError(RuntimeError):
+class PlaceError(ValueError):
     """A folder or a package that the services need is missing or not ours."""
 
 

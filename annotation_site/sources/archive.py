@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from annotation_site.sources.wanted import MOST_ENTRIES, Entry, Found, NothingToImport, Wanted, wanted_entries
 from catalog.decoding import Content
+from catalog.errors import reason_in
 from catalog.models import Dataset
 from catalog.photographs import BadPhotograph
 
@@ -114,7 +115,7 @@ def _readable(name: str) -> Iterator[None]:
         raise NothingToImport(f"{name}: {error}. Nothing of it was imported.") from None
     except Exception as error:
         # The readers of archives let through whatever they stumble over in a damaged one.
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or reason_in(error)
         raise NothingToImport(
             f"{name} cannot be read ({reason}): get a complete copy of it. Nothing of it was imported."
         ) from None
@@ -153,7 +154,9 @@ def _unchanged(
     try:
         if _stamp(archive.path) != stamp:
             raise NothingToImport(
-                f"{archive.name} has changed since it was looked through: give the same command again."
+                f"{archive.name} has changed since it was looked through.",
+                shell="Give the same command again.",
+                page="Import it again.",
             )
         yield from contents(archive, wanted)
     except OSError as error:
@@ -268,4 +271,4 @@ def _zipped(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | BadPhotog
             return file.read(info.file_size + 1)
     except Exception as error:
         # As with a damaged image, there is no list of what a damaged entry makes the reader raise.
-        return BadPhotograph(f"it is damaged in the archive ({str(error) or type(error).__name__}): pack it again")
+        return BadPhotograph(f"it is damaged in the archive ({reason_in(error)}): pack it again")

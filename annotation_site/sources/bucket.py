@@ -44,6 +44,7 @@ ABSENT = ("404", "NoSuchKey", "NotFound")
 # What is wrong with one object: it is gone, may not be read, or lies in an archive. Anything else that a server says
 # (keys that ran out, too many requests) would be said of every other object as well.
 OF_ONE_OBJECT = (*ABSENT, "403", "AccessDenied", "InvalidObjectState")
+GOES_ON = {"shell": "The same command goes on from there.", "page": "The same import goes on from there."}
 CHECK = "check the name, and AWS_ENDPOINT_URL and the keys of this site"
 
 Seen = Callable[[int], object]
@@ -111,8 +112,10 @@ def _fetched(client: Any, bucket: str, key: str, n_bytes: int, source: str, seen
     free = shutil.disk_usage(settings.STATE_DIR).free
     if n_bytes > free - FREE_BYTES_LEFT:
         raise NothingToImport(
-            f"{source} has {n_bytes / 2**30:,.1f} GiB and {settings.STATE_DIR} has {free / 2**30:,.1f} GiB free, of "
-            f"which {FREE_BYTES_LEFT // 2**30} are left: make room, or unpack it in the bucket and name the prefix."
+            f"{source} has {n_bytes / 2**30:,.1f} GiB, and {free / 2**30:,.1f} GiB are free, of which "
+            f"{FREE_BYTES_LEFT // 2**30} are left.",
+            shell=f"Make room in {settings.STATE_DIR}, or unpack it in the bucket and name the prefix.",
+            page="Have room made on the server, or unpack it in the bucket and name the prefix.",
         )
     with ExitStack() as open_files:
         file = open_files.enter_context(TemporaryFile(dir=settings.STATE_DIR))
@@ -220,13 +223,11 @@ def _fetch(client: Any, bucket: str, key: str) -> bytes | BadPhotograph:
                 return BadPhotograph(f"it cannot be fetched ({reason}): check that it is there and may be read")
             # What is worth a second try has had it (client's retries).
             raise NothingToImport(
-                f"The bucket {bucket} gives nothing more ({reason}): {CHECK}. "
-                "What is in stays; the same command goes on from there."
+                f"The bucket {bucket} gives nothing more ({reason}): {CHECK}. What is in stays.", **GOES_ON
             ) from None
         except BotoCoreError as error:
             # The client tries again by itself, but not when the connection ends within an object.
             lost = str(error)
     raise NothingToImport(
-        f"The bucket {bucket} cannot be reached any more ({lost}). "
-        "What is in stays; the same command goes on from there."
+        f"The bucket {bucket} cannot be reached any more ({lost}). What is in stays.", **GOES_ON
     )

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from annotation_site.sources.wanted import Found, NothingToImport, Wanted, labelled_by_folder, printable
-from annotation_site.tables import Refusal
+from annotation_site.tables import InputFile, Refusal
 from catalog.decoding import Content
 from catalog.models import Dataset, Label
 
 
-def images_of_folder(folder: Path, dataset: Dataset) -> Found:
+def images_of_folder(folder: InputFile, dataset: Dataset) -> Found:
     """Every file under a folder, by name; sub-folders named by class, as ImageNet has them, give the dataset label."""
-    root = folder.resolve()
+    root = Path(folder).resolve()
     names = sorted(_names_under(root))
     if not names:
         raise NothingToImport(f"There are no files in {folder}. Name a folder of images, or a CSV manifest.")

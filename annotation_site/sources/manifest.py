@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from annotation_site.sources.folder import contents_of_files, file_in
 from annotation_site.sources.wanted import Found, Wanted, printable
-from annotation_site.tables import Refusal, TableRow, read_table
+from annotation_site.tables import InputFile, Refusal, TableRow, read_table
 from catalog.actions import BadName, check_image_name
 from catalog.models import Dataset, Label
 from catalog.reads import UnknownLabel, label_lookup
@@ -18,10 +18,10 @@ REQUIRED, OPTIONAL = ("file",), ("name", "label")
 Locate = Callable[[str, str, str, Label | None], Wanted | Refusal]
 
 
-def images_of_manifest(manifest: Path, dataset: Dataset) -> Found:
+def images_of_manifest(manifest: InputFile, dataset: Dataset) -> Found:
     """The rows of a CSV with the columns file, and optionally name and label. Raises BadTable."""
     rows = read_table(manifest, REQUIRED, OPTIONAL)
-    return Found(list(wanted_rows(rows, dataset, partial(file_in, manifest.resolve().parent))), contents_of_files)
+    return Found(list(wanted_rows(rows, dataset, partial(file_in, Path(manifest).resolve().parent))), contents_of_files)
 
 
 def wanted_rows(rows: Iterable[TableRow | Refusal], dataset: Dataset, locate: Locate) -> Iterator[Wanted | Refusal]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from annotation_site.tables import Refusal
 from catalog.decoding import Content
+from catalog.errors import UserError
 from catalog.models import Dataset, Label
 from catalog.photographs import LARGEST_FILE_BYTES
 from catalog.reads import UnknownLabel, label_lookup
@@ -19,7 +20,7 @@ FOLDERS_SHOWN = 5
 PACKED = (".tar", ".tgz", ".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
-class NothingToImport(ValueError):
+class NothingToImport(UserError):
     """The source holds nothing that could be imported, or cannot be read."""
 
 

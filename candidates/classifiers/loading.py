@@ -17,6 +17,7 @@ from PIL import UnidentifiedImageError
 
 from candidates.classifiers.cores import usable_cores
 from candidates.classifiers.interface import Classifier, ClassifierError, Labels, Pictures, Scores, top_k
+from catalog.errors import reason_in
 
 BATCH_SIZE = 32
 # Batches that lie ready or are being made while one is computed.
@@ -211,7 +212,7 @@ def _pixels(content: bytes, prepare: Callable[[Pillow.Image], Pictures]) -> Pict
         raise
     except Exception as error:
         # Pixels are decoded only now, and the decoders fail in more ways than can be listed.
-        raise BadPicture(f"it is damaged ({str(error) or type(error).__name__}): get a complete copy of it") from None
+        raise BadPicture(f"it is damaged ({reason_in(error)}): get a complete copy of it") from None
 
 
 def _content(path: Path) -> bytes:
@@ -238,7 +239,7 @@ def decoded(content: bytes) -> Pillow.Image:
         raise BadPicture(f"it has far more than {MOST_PIXELS / 1e6:.0f} million pixels: make it smaller") from None
     except Exception as error:
         # As above: what a damaged header makes the decoders raise cannot be listed.
-        raise BadPicture(f"it is damaged ({str(error) or type(error).__name__}): get a complete copy of it") from None
+        raise BadPicture(f"it is damaged ({reason_in(error)}): get a complete copy of it") from None
     _check_pixels(*picture.size)
     return picture
 

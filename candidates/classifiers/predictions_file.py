@@ -13,6 +13,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,11 +44,11 @@ class Predictions:
     scores: Scores | None = None
 
 
-def read(path: Path, n_classes: int | None = None, most_bytes: int = MOST_ARRAY_BYTES) -> Predictions:
+def read(path: PathLike[str], n_classes: int | None = None, most_bytes: int = MOST_ARRAY_BYTES) -> Predictions:
     """The predictions in a file, checked: each image once, no label twice for an image, best score first.
 
     Args:
-        path: its suffix says what it is: .npz, .csv or .parquet.
+        path: its suffix says what it is: .npz, .csv or .parquet. Messages call it what str() makes of it.
         n_classes: labels must be below it; None leaves them unchecked.
         most_bytes: what one array of an npz file, or the cells of a parquet file at 8 bytes each, may take in memory.
 
@@ -90,14 +91,14 @@ def _rows(images: list[str]) -> _Places:
     return _Places("row", range(1, len(images) + 1))
 
 
-def _by_suffix(path: Path, functions: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+def _by_suffix(path: PathLike[str], functions: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
     try:
-        return functions[path.suffix.lower()]
+        return functions[Path(path).suffix.lower()]
     except KeyError:
         raise BadPredictions(f"{path} is not a kind that is known: name it {', '.join(functions)}.") from None
 
 
-def _check(path: Path, found: Predictions, places: _Places, n_classes: int | None) -> None:
+def _check(path: PathLike[str], found: Predictions, places: _Places, n_classes: int | None) -> None:
     shape = (len(found.images), found.labels.shape[1] if found.labels.ndim == 2 else 0)
     if found.labels.shape != shape or shape[1] < 1 or (found.scores is not None and found.scores.shape != shape):
         of_scores = "" if found.scores is None else f", scores {found.scores.shape}"
@@ -138,7 +139,7 @@ def _first(wrong: Any, reason: str) -> Iterator[tuple[int, str]]:
 # npz
 
 
-def _read_npz(path: Path, most_bytes: int) -> tuple[Predictions, _Places]:
+def _read_npz(path: PathLike[str], most_bytes: int) -> tuple[Predictions, _Places]:
     try:
         with zipfile.ZipFile(path) as archive:
             large = [member.filename for member in archive.infolist() if member.file_size > most_bytes]
@@ -149,7 +150,7 @@ def _read_npz(path: Path, most_bytes: int) -> tuple[Predictions, _Places]:
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, BadPredictions):
             raise
-        raise BadPredictions(f"{path} is not a plain npz file ({error}): write it with numpy.savez().") from error
+        raise BadPredictions(f"{path} is not a plain npz file ({error}): write it with numpy's savez.") from error
     kinds = {name: array.dtype.kind for name, array in content.items()}
     if kinds.get("images") != "U" or content["images"].ndim != 1 or kinds.get("labels") not in ("i", "u"):
         raise BadPredictions(f"{path} needs an array images (N,) of text and an array labels (N, k) of whole numbers.")
@@ -172,10 +173,10 @@ def _write_npz(path: Path, predictions: Predictions) -> None:
 # csv
 
 
-def _read_csv(path: Path, most_bytes: int) -> tuple[Predictions, _Places]:
+def _read_csv(path: PathLike[str], most_bytes: int) -> tuple[Predictions, _Places]:
     images, labels, scores, lines = [], [], [], []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             k, with_scores = _header(path, [name.strip() for name in next(reader, [])])
             start = reader.line_num + 1
@@ -247,16 +248,18 @@ def _write_csv(path: Path, predictions: Predictions) -> None:
 # parquet
 
 
-def _pyarrow(path: Path) -> tuple[ModuleType, ModuleType]:
+def _pyarrow(path: PathLike[str]) -> tuple[ModuleType, ModuleType]:
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         raise BadPredictions(
-            f"{path}: parquet needs pyarrow, which is not installed: ./run installs it; or use npz or csv."
+            f"{path}: parquet needs pyarrow, which is not installed. Use npz or csv.",
+            shell="Or install it: ./run does.",
+            page="Or have the site administrator install it.",
         ) from error
 
 
-def _read_parquet(path: Path, most_bytes: int) -> tuple[Predictions, _Places]:
+def _read_parquet(path: PathLike[str], most_bytes: int) -> tuple[Predictions, _Places]:
     pyarrow, parquet = _pyarrow(path)
     try:
         file = parquet.ParquetFile(path)

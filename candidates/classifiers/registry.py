@@ -36,6 +36,12 @@ def available() -> list[str]:
     return [*packages.installed(), *(FORMS[family] for family in ["onnx", *families])]
 
 
+def _there_for_pages() -> str:
+    """Return the same list as pages take the names: a network in a file only from the models folder."""
+    forms = {FORMS["onnx"]: "onnx:FILE in the models folder"}
+    return ", ".join(forms.get(form, form) for form in available() if form != FORMS["torch"])
+
+
 def named(name: str, **options: Any) -> NetworkClassifier:
     """The classifier of a name, ready to predict in this process.
 
@@ -94,7 +100,11 @@ def _loader(network: str, family: str, rest: str) -> Callable[..., NetworkClassi
         load = {"torchvision": models.load_torchvision, "timm": models.load_timm, "torch": models.load_own}[family]
         model, weights = _model_and_weights(family, rest)
         return lambda **options: load(model, **({"weights": weights} if weights else {}) | options)
-    raise UnknownClassifier(f"There is no classifier {network!r}. There are: {', '.join(available())}.")
+    raise UnknownClassifier(
+        f"There is no classifier {network!r}.",
+        shell=f"There are: {', '.join(available())}.",
+        page=f"There are: {_there_for_pages()}.",
+    )
 
 
 def _model_and_weights(family: str, rest: str) -> tuple[str, str]:
@@ -117,7 +127,9 @@ def _torch_models(network: str) -> ModuleType:
         if error.name != "torch":
             raise
         raise UnknownClassifier(
-            f"{network} runs on torch, which is not installed (several GB): "
-            f"python3 annotation_site/services/install.py torch, or where the site was installed without ./run "
-            f"pip install -r requirements/torch.txt; or choose one of: {', '.join(available())}."
+            f"{network} runs on torch, which is not installed (several GB).",
+            shell="Install it: python3 annotation_site/services/install.py torch, or where the site was installed "
+            "without ./run pip install -r requirements/torch.txt; or choose one of: "
+            f"{', '.join(available())}.",
+            page=f"Have the site administrator install it, or choose one of: {_there_for_pages()}.",
         ) from error

@@ -61,8 +61,11 @@ def load_torchvision(
     try:
         offered = models.get_model_weights(name)
     except ValueError as error:
-        known = "torchvision.models.list_models() names those it knows"
-        raise BadModel(f"torchvision does not give a model {name!r} ({error}); {known}.") from error
+        raise BadModel(
+            f"torchvision does not give a model {name!r} ({error}).",
+            shell="torchvision.models.list_models() names those it knows.",
+            page="Its documentation names those it knows.",
+        ) from error
     recipe = offered[weights] if weights in offered.__members__ else None
     # Models are prepared for as their best weights are, unless the weights say otherwise.
     how = (recipe or offered[DEFAULT]).transforms()
@@ -89,10 +92,13 @@ def load_timm(
             model = timm.create_model(name, pretrained=weights == DEFAULT)
     except OSError as error:
         files = "copy the folder that HF_HOME names from a machine that has"
-        raise BadModel(_no_weights(full_name, error, files, f"timm:{name}")) from error
+        raise _no_weights(full_name, error, files, f"timm:{name}") from error
     except (RuntimeError, ValueError) as error:
-        known = "timm.list_models() names those it knows"
-        raise BadModel(f"timm does not give a model {name!r} ({error}); {known}.") from error
+        raise BadModel(
+            f"timm does not give a model {name!r} ({error}).",
+            shell="timm.list_models() names those it knows.",
+            page="Its documentation names those it knows.",
+        ) from error
     if weights != DEFAULT:
         _fill(model, weights, f"timm:{name}", [DEFAULT])
     how = data.resolve_model_data_config(model)
@@ -243,8 +249,12 @@ def _library(module: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        fits = f"pip install {package}, in a version for the torch that is there"
-        raise BadModel(f"{package} cannot be imported ({error}): {fits}.") from error
+        fits = "in a version for the torch that is there"
+        raise BadModel(
+            f"{package} cannot be imported ({error}).",
+            shell=f"Install it: pip install {package}, {fits}.",
+            page=f"Have the site administrator install it, {fits}.",
+        ) from error
 
 
 def _named(model: str, weights: str) -> str:
@@ -267,16 +277,17 @@ def _of_torchvision(
         if recipe is None:
             raise BadModel(f"torchvision cannot make {name!r}: {error}") from error
         files = f"put the file of {recipe.url} into {torch.hub.get_dir()}/checkpoints"
-        raise BadModel(_no_weights(full_name, error, files, f"torchvision:{name}")) from error
+        raise _no_weights(full_name, error, files, f"torchvision:{name}") from error
     if recipe is None:
         _fill(model, weights, f"torchvision:{name}", [*offered.__members__])
     return model
 
 
-def _no_weights(full_name: str, error: Exception, files: str, model: str) -> str:
-    return (
-        f"The weights of {full_name} cannot be fetched ({error}). Where there is no network: {files}, or name a file "
-        f"of weights: {model}:/path/of/weights.pth."
+def _no_weights(full_name: str, error: Exception, files: str, model: str) -> BadModel:
+    return BadModel(
+        f"The weights of {full_name} cannot be fetched ({error}).",
+        shell=f"Where there is no network: {files}, or name a file of weights: {model}:/path/of/weights.pth.",
+        page="Where there is no network the site administrator can bring them.",
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candidates.classifiers.interface import ClassifierError
+from catalog.errors import reason_in
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
@@ -32,7 +33,10 @@ STORAGES = {
     "ByteStorage": np.dtype("u1"),
     "BoolStorage": np.dtype("?"),
 }
-WAY_OUT = "Save the network's state_dict() anew, with torch.save(), from a version you trust."
+WAY_OUT = {
+    "shell": "Save the network's state_dict() anew, with torch.save(), from a version you trust.",
+    "page": "Have the weights saved anew, from a version you trust.",
+}
 
 
 class BadWeights(ClassifierError):
@@ -127,13 +131,12 @@ def read_weights(path: Path) -> dict[str, NDArray]:
             file.seek(0)
             return _read_zip(file) if zipped else _read_legacy(file)
     except BadWeights as error:
-        raise BadWeights(f"{path} is not taken as weights: {error}. {WAY_OUT}") from None
+        raise BadWeights(f"{path} is not taken as weights: {error}.", **WAY_OUT) from None
     except OSError as error:
         raise BadWeights(f"{path} cannot be read ({error.strerror}): check the path and its rights.") from error
     except Exception as error:
         # A pickle that is damaged fails in more ways than can be listed.
-        what = f"{type(error).__name__}: {error}"
-        raise BadWeights(f"{path} is damaged, or no file of weights ({what}). {WAY_OUT}") from error
+        raise BadWeights(f"{path} is damaged, or no file of weights ({reason_in(error)}).", **WAY_OUT) from error
 
 
 def _read_legacy(file: BinaryIO) -> dict[str, NDArray]:

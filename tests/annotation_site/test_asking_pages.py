@@ -18,12 +18,12 @@ from annotation_site.asking.plot import distribution_plot
 from annotation_site.jobs.actions import do_next_job
 from annotation_site.models import Job
 from annotation_site.services.places import ROOT
-from annotation_site.study import Refused
 from candidates.actions import find_potential_labels, predict_next_portions
 from candidates.classifiers import predictions_file
 from candidates.ensemble import loaded
 from candidates.models import PotentialLabel, Run
 from candidates.tasks import predict_portion
+from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Prediction
 from tests.candidates.small_ensemble import colour_network, coloured_dataset, spoil
 from tests.factories import make_dataset, staff_client, worker_client
@@ -200,7 +200,7 @@ def test_names_in_the_models_folder_become_whole_paths_and_keep_their_view(netwo
     assert checked_name("efficientnet-lite0@crop=1.0,flip") == "efficientnet-lite0@crop=1.0,flip"
     assert checked_name("timm:resnet50.a1_in1k@flip") == "timm:resnet50.a1_in1k@flip"
     assert checked_name("torchvision:resnet50:IMAGENET1K_V1@flip") == "torchvision:resnet50:IMAGENET1K_V1@flip"
-    with pytest.raises(Refused, match="printable"):
+    with pytest.raises(UserError, match="printable"):
         checked_name("a\nb")
 
 

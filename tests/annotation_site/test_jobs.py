@@ -23,8 +23,8 @@ from annotation_site.jobs.reads import JobShown, in_words, latest_job, unfinishe
 from annotation_site.jobs.work import WORK
 from annotation_site.models import Job
 from annotation_site.services.places import ROOT
-from annotation_site.study import Refused
 from annotation_site.tasks import hint_at_unfinished_jobs
+from catalog.errors import UserError
 from tests.factories import make_dataset, unique
 from tests.pictures import corners, encoded, write
 from tests.threads import PATIENCE_SECONDS, in_threads, started
@@ -120,7 +120,7 @@ def test_a_refusal_is_told_in_its_words_and_a_fault_with_its_log(does, caplog):
     refused, broken = job_for(), job_for(kind=OTHER_KIND)
 
     def refuse(job, watch):
-        raise Refused("There are no predictions yet.")
+        raise UserError("There are no predictions yet.")
 
     def break_down(job, watch):
         raise ZeroDivisionError("by nought")

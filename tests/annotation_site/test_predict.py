@@ -18,7 +18,6 @@ from kombu import Connection
 
 from annotation_site.management.commands import predict as command
 from annotation_site.prediction import import_predictions, wanted_classifiers
-from annotation_site.study import Refused
 from candidates import actions
 from candidates.actions import predict_next_portions
 from candidates.classifiers import packages, predictions_file
@@ -26,6 +25,7 @@ from candidates.ensemble import loaded
 from candidates.models import PotentialLabel, Run
 from candidates.tasks import predict_portion
 from catalog.actions import change_settings
+from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Prediction
 from tests.candidates.classifiers.photographs import folder_of, labelled
 from tests.candidates.small_ensemble import N_CLASSES, colour_network, coloured_dataset, spoil
@@ -384,7 +384,7 @@ def test_labels_in_the_gaps_of_a_label_set_are_refused_when_they_come_in(tmp_pat
     dataset.label_set.labels.filter(index__in=(3, 7)).delete()
     file = tmp_path / "mine.csv"
     file.write_text("image,label_1,label_2,label_3\n00000.jpg,1,3,2\n00001.jpg,7,0,3\n")
-    with pytest.raises(Refused, match=r"mine.csv: 2 of its labels are no class indexes of .* \(3, 7\)"):
+    with pytest.raises(UserError, match=r"mine.csv: 2 of its labels are no class indexes of .* \(3, 7\)"):
         import_predictions(dataset=dataset, file=file, classifier="elsewhere")
     assert not Classifier.objects.exists()
     file.write_text("image,label_1,label_2\n00000.jpg,1,2\n00001.jpg,11,0\n")

@@ -7,7 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from annotation_site.study import Refused, address_of, batch_named
+from annotation_site.study import address_of, batch_named
+from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import current_settings
 from contains_task.actions import record_votes
@@ -240,5 +241,5 @@ def test_a_folder_is_no_password_file(tmp_path):
 
 def test_a_batch_is_never_taken_for_another_by_half_its_name():
     batch = make_batch()
-    with pytest.raises(Refused):
+    with pytest.raises(UserError):
         batch_named(batch.public_id[:-1])

@@ -6,7 +6,6 @@ from django.db import connection
 from PIL import Image as Pillow
 
 from annotation_site.prediction import open_runs
-from annotation_site.study import Refused
 from candidates import actions
 from candidates.actions import OtherWeights, ensure_classifier, open_run, predict_next_portions, store_predictions
 from candidates.classifiers.interface import ClassifierError, top_k
@@ -15,6 +14,7 @@ from candidates.models import Portion, Run, Unpredicted
 from candidates.reads import images_without, portions_to_do, progress_of, runs_of, runs_to_do
 from candidates.tasks import hint_at_unfinished_runs, predict_portion
 from catalog.actions import change_settings
+from catalog.errors import UserError
 from catalog.models import Classifier, Image, Prediction
 from tests.candidates.small_ensemble import N_CLASSES, colour_network, coloured_dataset, picture, spoil
 from tests.factories import make_dataset
@@ -194,7 +194,7 @@ def test_weights_that_changed_are_other_predictions(tmp_path, network):
 
 
 def test_a_classifier_of_other_classes_is_refused(network):
-    with pytest.raises(Refused, match="scores for 12 classes, but the label set .* has 4"):
+    with pytest.raises(UserError, match="scores for 12 classes, but the label set .* has 4"):
         run_of(make_dataset(), network)
     assert not Classifier.objects.exists()
 

@@ -146,7 +146,7 @@ def test_of_many_labels_that_lack_something_the_first_are_listed_and_the_others_
     lines = err.splitlines()
     assert "grids of 23 labels have fewer cells" in lines[1]
     assert lines[2].startswith("0 thing 0: 0 of 5 positive controls in 1 grid; ")
-    assert (len(lines), lines[-1]) == (23, "and 3 more; ./manage export grids tells every cell")
+    assert (len(lines), lines[-1]) == (23, "and 3 more. ./manage export grids tells every cell.")
 
 
 def test_own_leaves_the_figures_of_the_settings_as_they_are(dataset, similar):

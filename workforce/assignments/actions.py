@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from django.db import transaction
 
+from catalog.errors import UserError
 from catalog.reads import Given, Prepared, now, now_given
 from workforce.actions import WORKER_TO_LOCK, fill_free_slot, identify_worker
 from workforce.assignments.ids import Turn
@@ -48,19 +49,19 @@ ASSIGNMENT = Prepared(
 )
 
 
-class WrongHIT(PermissionError):
+class WrongHIT(UserError):
     """The address names a HIT of the marketplace that is not this one."""
 
 
-class NotYetPublished(Exception):
+class NotYetPublished(UserError):
     """The marketplace offers the HIT already, and has not told us yet under which id."""
 
 
-class HITClosed(Exception):
+class HITClosed(UserError):
     """The HIT wants no more answers."""
 
 
-class AlreadyAnswered(Exception):
+class AlreadyAnswered(UserError):
     """This person answered the HIT in another assignment, or has done their share."""
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from catalog.errors import UserError
+
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 # EntityId and CustomerId of the API 2017-01-17.
 ENTITY = re.compile(r"[A-Z0-9]{1,64}")
@@ -11,7 +13,7 @@ WORKER = re.compile(r"A[A-Z0-9]{1,63}")
 SUBMIT_PATH = "/mturk/externalSubmit"
 
 
-class BadAddress(ValueError):
+class BadAddress(UserError):
     """The address names no assignment; the message is for the person who opened it."""
 
 

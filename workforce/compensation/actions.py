@@ -51,7 +51,7 @@ def _to_compensate(turns: list[UnpaidTurn], returned: bool) -> UnpaidTurn:
         raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")
     possible = [turn for turn in turns if not (turn.is_handed_in if returned else turn.may_be_paid)]
     if not possible:
-        raise CannotPublish(_why_wait(turns[0]))
+        raise _why_wait(turns[0])
     if returned and len(possible) > 1:
         raise CannotPublish(
             f"This worker opened {len(possible)} HITs of the batch that are not paid. Say which was returned, by the "
@@ -60,17 +60,19 @@ def _to_compensate(turns: list[UnpaidTurn], returned: bool) -> UnpaidTurn:
     return possible[0]
 
 
-def _why_wait(turn: UnpaidTurn) -> str:
+def _why_wait(turn: UnpaidTurn) -> CannotPublish:
     held, listed = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (turn.held_until, turn.listed_until))
     if turn.is_handed_in:
-        return (
+        return CannotPublish(
             f"This worker has sent an answer to this HIT that the marketplace may list until {listed}: then it is paid "
             "as usual, and a compensation would be paid beside it. If it is not listed by then, compensate them then."
         )
-    return (
+    return CannotPublish(
         f"This worker's time for the HIT ends at {held}, and until {listed} the marketplace may list what was handed "
         "in by then: then both would be paid. Compensate them after that; or now, if they returned the HIT or cannot "
-        "hand it in any more: tick so on the page of the compensation, or add --returned to the command."
+        "hand it in any more.",
+        shell="Say so: add --returned to the command.",
+        page="Say so: tick it on the page of the compensation.",
     )
 
 

@@ -6,6 +6,8 @@ They vouch for nobody: the id in the address is taken as it comes, and a batch p
 import re
 from collections.abc import Mapping
 
+from catalog.errors import UserError
+
 # The names under which these marketplaces put a participant's id into the address; the first present counts.
 PARTICIPANT_PARAMETERS = ("PROLIFIC_PID", "participantId", "survey_code", "worker", "workerId")
 LONGEST_ID = 200
@@ -15,7 +17,7 @@ PROLIFIC_QUERY = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSIO
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\$\{|%[^%]+%")
 
 
-class NoParticipant(ValueError):
+class NoParticipant(UserError):
     """The address names nobody, or somebody impossible."""
 
 

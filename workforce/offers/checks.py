@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from catalog.errors import UserError
 from workforce.marketplaces.costs import in_cents
 from workforce.models import Batch, Lease, Terms
 from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
@@ -11,7 +12,7 @@ from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_S
 MOST_REQUIREMENTS = 8
 
 
-class CannotPublish(ValueError):
+class CannotPublish(UserError):
     """The batch cannot be offered like this; the message says why and what can be done."""
 
 

@@ -5,13 +5,14 @@ from decimal import Decimal
 from django.conf import settings
 from django.db.models import Count
 
+from catalog.errors import UserError
 from workforce.marketplaces import mturk
 from workforce.marketplaces.costs import Preview, asks_for_masters, preview
 from workforce.models import Batch, Slot, Terms
 from workforce.offers.actions import CannotPublish, publish
 
 
-class NoKeys(ValueError):
+class NoKeys(UserError):
     """Nobody said as whom we are to call."""
 
 
@@ -25,8 +26,10 @@ def preview_of(batch: Batch, reward: Decimal, requirements: list[dict] | None = 
 def check_keys() -> None:
     if not settings.MTURK["access_key_id"] or not settings.MTURK["secret_access_key"]:
         raise NoKeys(
-            "There are no keys for the marketplace. Set MTURK_ACCESS_KEY_ID and MTURK_SECRET_ACCESS_KEY; for our own "
-            "marketplace ./run makes a pair and keeps it in the state folder."
+            "There are no keys for the marketplace.",
+            shell="Set MTURK_ACCESS_KEY_ID and MTURK_SECRET_ACCESS_KEY; for our own marketplace ./run makes a pair and "
+            "keeps it in the state folder.",
+            page="The site administrator can set MTURK_ACCESS_KEY_ID and MTURK_SECRET_ACCESS_KEY.",
         )
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import QuerySet
 
+from catalog.errors import UserError
 from catalog.reads import Given, Prepared, now
 from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
 from workforce.assignments.actions import confirm
@@ -49,15 +50,15 @@ OVERRIDE_WITHIN = timedelta(days=30)
 LISTED = Prepared(lambda: ListedAssignment.objects.filter(external_id=Given("external_id")))
 
 
-class CannotPay(ValueError):
+class CannotPay(UserError):
     """This payment cannot be made; the message says why."""
 
 
-class CannotNotify(ValueError):
+class CannotNotify(UserError):
     """This message cannot be sent; the message says why."""
 
 
-class CannotReject(ValueError):
+class CannotReject(UserError):
     """This assignment may not be refused; the message says why and what can be done instead."""
 
 

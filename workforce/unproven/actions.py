@@ -7,6 +7,7 @@ lists is the worker's (`workforce.assignments.actions.confirm`).
 
 from django.db import transaction
 
+from catalog.errors import UserError
 from catalog.reads import now_given
 from workforce.models import Lease, Submission
 from workforce.statements import submission_values
@@ -17,7 +18,7 @@ from workforce.unproven.statements import HAND_IN_UNPROVEN
 MOST_UNPROVEN = 8
 
 
-class AlreadySubmitted(Exception):
+class AlreadySubmitted(UserError):
     """The answer to this HIT is on record; another one for it is refused."""
 
 

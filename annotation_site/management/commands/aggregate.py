@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             found = dataset_named(dataset)
         except UnknownDataset as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(error.for_shell) from error
         taken = aggregate_all(found, again)
         for name, value in summary(found, taken):
             self.stdout.write(f"{name:<32}{value:>12}")

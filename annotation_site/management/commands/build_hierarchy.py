@@ -44,7 +44,7 @@ def closure_of_classes(data_noun: Path) -> list[Synset]:
     except WordNetError as error:
         raise CommandError(f"{data_noun}: {error}.") from error
     except LabelDataError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(error.for_shell) from error
 
 
 def write_whole(output: Path, content: bytes) -> None:

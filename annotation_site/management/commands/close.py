@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from annotation_site.paying.actions import close_published
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
+from catalog.errors import as_command_errors
 from workforce.actions import close_batch
 from workforce.models import Terms
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from annotation_site.adaptive import confidence_report
-from annotation_site.refusals import as_command_errors
+from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import doubts_about, figures_of, label_set_or_imagenet
 from catalog.actions import create_dataset
+from catalog.errors import as_command_errors
 from catalog.reads import current_settings
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from annotation_site.refusals import as_command_errors
 from annotation_site.staff import set_up_staff
+from catalog.errors import as_command_errors
 
 
 class Command(BaseCommand):

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             expires_at = now() + timedelta(days=days) if days else None
             _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at)
         except UnknownDataset as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(error.for_shell) from error
         except IntegrityError as error:
             raise CommandError(f"There is or was a token named {name!r}. Give another name.") from error
         self.stderr.write("Keep this key: it is not shown again.")

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import exclude, exclude_person, lift_exclusion, lift_exclusions
+from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotation_site.exports import FILES, one_moment, whole_file, write_rows
 from annotation_site.prediction import export_predictions
-from annotation_site.refusals import as_command_errors
+from catalog.errors import as_command_errors
 from catalog.reads import UnknownDataset, dataset_named
 
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 with whole_file(output) if output else standard_output(self.stdout) as out:
                     n_rows = write_rows(FILES[kind], found, format, names, out)
         except UnknownDataset as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(error.for_shell) from error
         except BrokenPipeError:
             # Whoever read our output has had enough; what is left in the buffer has nowhere to go.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,9 +10,9 @@ from tqdm import tqdm
 from annotation_site.imports import SOURCES, Outcome, find_images, import_images, labelled_words
 from annotation_site.label_import import import_labels
 from annotation_site.prediction import import_predictions
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import dataset_for_import, without_dataset_label
 from annotation_site.tables import Refusal
+from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 
 

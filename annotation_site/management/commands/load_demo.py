@@ -8,8 +8,8 @@ from django.db import DatabaseError
 
 from annotation_site.demo_study import DEMO, NameInUse, is_open, open_batches, open_demo, store_demo
 from annotation_site.prediction import wanted_classifiers
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import address_of
+from catalog.errors import as_command_errors
 from catalog.models import Dataset
 from workforce.models import Batch
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             except NameInUse as error:
                 # No reason for a site not to start.
                 if not store:
-                    self.stderr.write(str(error))
+                    self.stderr.write(error.for_shell)
                 return
         if store:
             return

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, Q, Sum
 
 from annotation_site.management.commands.publish import dollars
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
+from catalog.errors import as_command_errors
 from catalog.reads import dataset_named, now
 from workforce.compensation.actions import compensate
 from workforce.keeping_out.actions import block_softly, let_in_again

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from aggregation.numerics.composition import PROFILES
 from annotation_site.adaptive import INITIAL_IMAGES, adaptive_figures
 from annotation_site.composed_study import OWN, PROFILE_NAMES, open_as_asked, told_opening
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import Pay, address_of, open_classify
+from catalog.errors import as_command_errors
 from catalog.models import Dataset
 from catalog.reads import dataset_named
 
@@ -45,8 +45,8 @@ class Command(BaseCommand):
         wanted = {name: options[name] for name in ("profile", "pairs", "similar", "again")}
         adaptive = figures_given(dataset, options) if options["adaptive"] else None
         opened = open_as_asked(dataset=dataset, pay=pay, adaptive=adaptive, **wanted)
-        for line in told_opening(opened):
-            self.stderr.write(line)
+        for remark in told_opening(opened):
+            self.stderr.write(remark.for_shell)
         if opened.n_pairs:
             self.stdout.write(f"Batch {opened.batch.pk}: {address_of(opened.batch)}")
 

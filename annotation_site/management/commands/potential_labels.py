@@ -6,9 +6,9 @@ import numpy as np
 from django.core.management.base import BaseCommand, CommandParser
 from numpy.typing import NDArray
 
-from annotation_site.refusals import as_command_errors
 from candidates.actions import find_potential_labels
 from candidates.reads import distribution, ensemble_of, n_unpredicted, startable
+from catalog.errors import as_command_errors
 from catalog.models import Dataset
 from catalog.reads import current_settings, dataset_named
 

@@ -12,10 +12,10 @@ from kombu.exceptions import OperationalError as QueueError
 from tqdm import tqdm
 
 from annotation_site.prediction import hint, open_runs, wanted_classifiers
-from annotation_site.refusals import as_command_errors
 from candidates.actions import predict_next_portions
 from candidates.models import Run, Unpredicted
 from candidates.reads import progress_of
+from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 
 LOOK_SECONDS = 0.3

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotation_site.paying.actions import publish_batch
 from annotation_site.paying.repeats import repeated_by
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import batch_named
+from catalog.errors import as_command_errors
 from workforce.marketplaces.costs import Preview
 from workforce.models import Batch
 from workforce.offers.checks import check_can_publish

@@ -37,9 +37,9 @@ class Command(BaseCommand):
             with tqdm(total=len(STEPS), file=sys.stderr, disable=not sys.stderr.isatty(), leave=False) as bar:
                 done = replay(kind=kind, path=file, dataset_name=dataset, progress=lambda step: advance(bar, step))
         except BadName as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(error.for_shell) from error
         except BadFile as error:
-            raise CommandError(f"{error} Nothing was loaded.") from error
+            raise CommandError(f"{error} Nothing was loaded. {error.shell}".rstrip()) from error
         if kind == "contains" and done.n_unlabelled:
             self.stderr.write(without_dataset_label(done.n_unlabelled))
         if kind == "classify" and done.n_waiting:

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from annotation_site.refusals import as_command_errors
 from annotation_site.study import figures_of, new_settings, settings_table
+from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 
 
