@@ -44,7 +44,7 @@ class Pay:
         if self.hits_per_worker is not None and self.hits_per_worker < 1:
             raise UserError(
                 "One person may do 1 HIT or more.",
-                shell="Leave --hits-per-worker out for no limit.",
+                shell="--hits-per-worker is 1 or more; leave it out for no limit.",
                 page="Leave the field empty for no limit.",
             )
         if len(self.completion_code) > LONGEST_CODE or not self.completion_code.isprintable():

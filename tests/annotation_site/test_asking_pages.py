@@ -353,7 +353,7 @@ def counts_of(dataset: Dataset) -> list[int]:
 
 
 def test_what_is_missing_is_told_before_potential_labels_can_be_worked_out(client, dataset, network, hints):
-    missing = "has no predictions of any classifier: the page Classifiers makes them"
+    missing = "has no predictions of any classifier. The page Classifiers makes them"
     assert missing in shown(client, "potential_labels", dataset)
     client.post(address("potential_labels", dataset))
     do_next_job()

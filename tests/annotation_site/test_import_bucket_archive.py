@@ -92,7 +92,7 @@ def test_an_archive_that_does_not_fit_on_the_disk_is_not_begun(kept, tmp_path, m
     address = kept(zip_of(tmp_path / "set.zip", FILES))
     monkeypatch.setattr(sources, "FREE_BYTES_LEFT", 2**62)
     error = import_into(make_dataset(), address).error
-    assert error.startswith(f"{address} has 0.0 GiB and {settings.STATE_DIR} has ") and "make room" in error
+    assert error.startswith(f"{address} has 0.0 GiB, and ") and f"Make room in {settings.STATE_DIR}" in error
 
 
 def broken_after(n_parts: int, times: int):

@@ -73,7 +73,7 @@ def test_running_open_contains_twice_opens_nothing_twice(dataset, images, pairs_
     out, err = said("open", "contains", "--dataset", dataset, "--pairs", file)
     assert out == "", "the address of another batch is no result"
     assert err == (
-        f"Nothing was opened: 5 pairs were opened before, the last of them in batch {first.pk}; --again opens them "
+        f"Nothing was opened: 5 pairs were opened before, the last of them in batch {first.pk}. --again opens them "
         "once more.\n"
     )
     assert (Batch.objects.count(), GridCell.objects.count()) == (1, 5)
@@ -130,7 +130,8 @@ def test_open_contains_names_every_bad_line_and_opens_nothing(dataset, images, p
     absent = Image.objects.create(dataset=dataset, name="replayed")
     pairs = [(images[0], 1), ("nobody.jpg", "nonsense"), (images[1], 6), (other, 1), (absent, 1)]
     pairs.append((images[0], "n00000001"))
-    lines = refusal("open", "contains", "--dataset", dataset, "--pairs", pairs_file(pairs)).splitlines()
+    *lines, way_out = refusal("open", "contains", "--dataset", dataset, "--pairs", pairs_file(pairs)).splitlines()
+    assert way_out == "./manage import images brings files.", "once for all lines"
     assert lines[0].endswith("pairs.csv: nothing was opened.")
     assert [line.split(":")[0] for line in lines[1:]] == [f"line {n}" for n in (3, 4, 5, 6, 7)]
     for line, words in zip(

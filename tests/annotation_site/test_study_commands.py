@@ -54,7 +54,7 @@ def test_create_dataset_is_on_imagenet_unless_told_otherwise():
         (["taken"], "There is a dataset named 'taken' already"),
         (["new", "--label-set", "birds"], "There is no label set named 'birds'"),
         (["new", "--set", "grid=3"], "There is no setting grid. Settings: images_per_grid"),
-        (["new", "--set", "min_shown"], "write --set figure=value"),
+        (["new", "--set", "min_shown"], "Write --set figure=value"),
         (["new", "--set", "min_shown=1", "--set", "min_shown=2"], "given twice"),
         (["new", "--set", "min_shown=few"], "min_shown: .*integer"),
         (["new", "--set", "min_shown="], "min_shown: "),

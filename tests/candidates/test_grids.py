@@ -218,8 +218,10 @@ def test_controls_come_from_the_pool_alone_where_the_study_has_one():
 def test_a_pool_with_other_labels_is_refused():
     dataset = study(n_images=6)
     change_settings(dataset=dataset, control_pool=make_dataset(name="other things"))
-    with pytest.raises(OtherLabels, match="other things is labelled with .*: choose a pool with the same labels"):
+    with pytest.raises(OtherLabels, match="other things is labelled with .*") as refused:
         opened(dataset)
+    for words in (refused.value.for_shell, refused.value.for_page):
+        assert ". Choose a pool with the same labels" in words
     assert not Grid.objects.exists()
 
 

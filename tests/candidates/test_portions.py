@@ -45,7 +45,7 @@ def work() -> list[int]:
 # Faults
 
 
-def test_a_fault_without_words_stops_its_run_by_its_name(network, monkeypatch):
+def test_a_fault_without_words_stops_its_run_and_points_to_the_log(network, monkeypatch):
     run = run_of(coloured_dataset(9), network)
 
     def full(name, weights):
@@ -54,7 +54,7 @@ def test_a_fault_without_words_stops_its_run_by_its_name(network, monkeypatch):
     monkeypatch.setattr(actions, "loaded", full)
     assert predict_next_portions()
     run.refresh_from_db()
-    assert run.problem == "MemoryError"
+    assert run.problem == "A fault of ours, of which the log of the part predictor says more."
     assert not predict_next_portions(), "it would be begun again at once, for ever"
 
 

@@ -86,7 +86,7 @@ def test_a_profile_sets_the_controls_and_opens_all_potential_labels(dataset, sim
 def test_opening_twice_opens_nothing_twice_and_makes_no_further_settings(dataset, similar):
     open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
     out, err = open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
-    assert (out, f"the last of them in batch {Batch.objects.get().pk};" in err) == ("", True)
+    assert (out, f"the last of them in batch {Batch.objects.get().pk}. --again" in err) == ("", True)
     assert (Batch.objects.count(), dataset.settings_versions.count()) == (1, 2)
 
 
@@ -177,8 +177,8 @@ def test_a_list_of_similar_labels_with_a_fault_is_refused_and_nothing_changed(da
     ("options", "words"),
     [
         (["--profile", "imagenetv2"], "none was given. Give one: --similar FILE"),
-        ([], "Say which grids to open: --profile"),
-        (["--similar", "x.csv"], "say how many with --profile"),
+        ([], "Say which grids to open. --profile"),
+        (["--similar", "x.csv"], "Say how many with --profile"),
     ],
 )
 def test_what_is_missing_is_said_and_nothing_changed(dataset, options, words):

@@ -149,8 +149,9 @@ def test_a_small_file_that_unpacks_to_a_large_array_is_refused_unread(tmp_path):
 def test_without_pyarrow_parquet_is_refused_with_the_way_out(tmp_path, monkeypatch):
     # What an import finds where nothing is installed.
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(BadPredictions, match="is not installed: ./run installs it; or use npz or csv"):
+    with pytest.raises(BadPredictions, match=r"is not installed\. Use npz or csv\.$") as refused:
         write(tmp_path / "predictions.parquet", Predictions(IMAGES, LABELS))
+    assert refused.value.for_shell.endswith("Use npz or csv. Or install it: ./run does.")
 
 
 @pytest.mark.parametrize("call", [read, lambda path: write(path, Predictions(IMAGES, LABELS))])

@@ -1,6 +1,7 @@
 """Classifiers are had by name."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,8 +65,10 @@ def test_several_views_load_their_network_once(path):
 
 @pytest.mark.parametrize("name", ["", "resnet50", "efficientnet-lite7", "onnx:", "torch:", "timm", "keras:resnet50"])
 def test_an_unknown_name_is_refused_with_what_there_is(name):
-    with pytest.raises(UnknownClassifier, match="There are: .*onnx:PATH"):
+    with pytest.raises(UnknownClassifier, match=r"^There is no classifier .*\.$") as refused:
         named(name)
+    assert re.search(r"There are: .*onnx:PATH", refused.value.for_shell)
+    assert re.search(r"There are: .*onnx:FILE in the models folder", refused.value.for_page)
 
 
 @pytest.mark.parametrize("view", ["rotate", "crop=2x", ""])
@@ -87,8 +90,10 @@ def test_an_option_of_another_family_is_refused_by_name(path):
 def test_without_torch_the_error_says_how_to_get_it(name):
     if importlib.util.find_spec("torch"):
         pytest.skip("torch is installed")
-    with pytest.raises(UnknownClassifier, match=r"install\.py torch, .*; or choose one of: .*onnx:PATH"):
+    with pytest.raises(UnknownClassifier, match="runs on torch, which is not installed") as refused:
         named(name)
+    assert re.search(r"install\.py torch, .*; or choose one of: .*onnx:PATH", refused.value.for_shell)
+    assert "install.py" not in refused.value.for_page and "onnx:FILE in the models folder" in refused.value.for_page
 
 
 def test_torch_is_not_imported_until_a_name_asks_for_it():
