@@ -64,8 +64,8 @@ class NetworkClassifier:
         wanted = (self.input_size, self.input_size, 3)
         if batch.shape[1:] != wanted or batch.dtype != np.uint8:
             raise ClassifierError(
-                f"{self.name} takes bytes of shape (N, {self.input_size}, {self.input_size}, 3), as prepare() makes "
-                f"them; this batch is {batch.dtype} of shape {batch.shape}."
+                f"{self.name} takes bytes of shape (N, {self.input_size}, {self.input_size}, 3), as prepared "
+                f"pictures are; this batch is {batch.dtype} of shape {batch.shape}."
             )
         if not len(batch):
             return np.empty((0, self.n_classes), np.float32)

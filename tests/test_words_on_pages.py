@@ -1,0 +1,502 @@
+"""No page speaks to somebody at a shell: no command, no option, no name of Python's.
+
+Every address of both URL tables is opened on a small study; a new one enters by itself. And every place in the code
+that makes a refusal or a remark is read: what it says for a page, and the message that both readers get.
+"""
+
+import ast
+import html
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+
+import pytest
+from django.core import signing
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from annotation_site.actions import create_token
+from annotation_site.exports import FILES
+from annotation_site.jobs.actions import do_next_job, start_job
+from annotation_site.models import Job
+from annotation_site.paying.deciding import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
+from annotation_site.telling.views import FORMS
+from candidates.actions import ensure_classifier, open_run, store_predictions
+from candidates.models import PotentialLabel, Run, Unpredicted
+from catalog.errors import UserError
+from catalog.models import Classifier, Dataset, Image
+from catalog.reads import now
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, make_worker
+from tests.factories import staff_client as staff_browser
+from tests.factories import worker_client as worker_browser
+from tests.test_boundaries import APART, ROOT, Source, our_sources
+from tests.workforce.assignments_by_hand import make_assignment, offer
+from workforce.actions import exclude_submission
+from workforce.models import (
+    HIT,
+    Batch,
+    Call,
+    Lease,
+    ListedAssignment,
+    MarketplaceHIT,
+    Qualification,
+    Report,
+    Submission,
+)
+from workforce.reads import pseudonym
+
+STAFF, WORKER = "annotation_site.staff_urls", "annotation_site.worker_urls"
+ROOMS = "|".join(sorted({source.room for source in our_sources()}))
+FORBIDDEN = {
+    "a command": re.compile(r"\./[a-z]+\b(?![./])"),
+    "an option": re.compile(r"(?<![\w-])--[a-z][\w-]*"),
+    "a module": re.compile(rf"\b(?:{ROOMS})\.[a-z_]+"),
+    "a value of Python's": re.compile(r"^None$|[^.!?\s]\s+None\b|[=(\[,'\"]None\b|\b(?:True|False)\b|\bTraceback\b"),
+    "an object": re.compile(r"<class |<[A-Za-z_.]+ object|\bobject at 0x|<[A-Z]\w+: "),
+    "an exception": re.compile(r"\b[A-Z][a-z]+\w*(?:Error|Exception)\b|\b[A-Z][A-Za-z]+\.DoesNotExist\b"),
+    "a call": re.compile(r"\b[a-z][\w.]*\(\)"),
+}
+# Read by people; a file of rows or a picture has words of its own.
+READ = ("text/html", "text/plain", "application/json", "application/vnd.oai.openapi")
+SPOKEN_ATTRIBUTES = {"alt", "aria-label", "content", "placeholder", "title", "value"}
+SILENT_TAGS = {"script", "style"}
+
+
+def told_to_programmers(text: str) -> list[str]:
+    """Return what in a text is for somebody at a shell or in the code."""
+    return [f"{what}: {found[0]!r}" for what, pattern in FORBIDDEN.items() for found in pattern.finditer(text)]
+
+
+# The pages
+
+
+class Spoken(HTMLParser):
+    """Gathers the texts of a page that people see or hear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.silent = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.silent = self.silent or (tag if tag in SILENT_TAGS else "")
+        self.texts += [value for name, value in attrs if name in SPOKEN_ATTRIBUTES and value]
+
+    def handle_endtag(self, tag):
+        self.silent = "" if tag == self.silent else self.silent
+
+    def handle_data(self, data):
+        if not self.silent and data.strip():
+            self.texts.append(" ".join(data.split()))
+
+
+def texts_of(response) -> list[str]:
+    kind = response.headers.get("Content-Type", "").split(";")[0]
+    if not kind.startswith(READ):
+        return []
+    body = (b"".join(response) if response.streaming else response.content).decode()
+    if kind == "text/html":
+        page = Spoken()
+        page.feed(body)
+        return page.texts
+    return list(_strings(json.loads(body))) if "json" in kind else body.splitlines()
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _strings(part)
+    elif isinstance(value, str):
+        yield value
+
+
+@pytest.fixture(autouse=True)
+def places(settings, tmp_path):
+    settings.MEDIA_ROOT, settings.MODELS_ROOT = tmp_path / "media", tmp_path / "models"
+    settings.UPLOAD_ROOT, settings.IMPORT_ROOT = tmp_path / "uploads", tmp_path / "import"
+    settings.FILE_UPLOAD_TEMP_DIR = settings.UPLOAD_ROOT / "incoming"
+    # Nobody listens there: the pages that ask the marketplace say so.
+    keys = {"endpoint_url": "http://127.0.0.1:9", "access_key_id": "AKIANOBODY", "secret_access_key": "secret"}
+    settings.MTURK = settings.MTURK | keys
+
+
+@pytest.fixture
+def study(db) -> Dataset:
+    """A dataset with everything that pages show: each of it at least once, and what went wrong with it."""
+    dataset = make_dataset(name="a study", contains_answers=2, classify_answers=1, min_shown=5)
+    images = make_images(dataset, 4)
+    spoilt = Image.objects.filter(pk=images[3].pk)
+    spoilt.update(pictures_problem="it is damaged (no reason is told): get a complete copy of it")
+    label = dataset.label_set.labels.first()
+    for image in images:
+        sources = [{"classifier": "elsewhere", "rank": 1}]
+        PotentialLabel.objects.create(image=image, label=label, is_dataset_label=True, sources=sources)
+    make_form(image=images[0], labels=(0, 1))
+    batch = make_batch(dataset, min_votes=5, max_votes=9, accept=0.9, reject=0.1, initial_images=1)
+    make_grid(batch=batch, images=images[:3])
+    lease = make_lease(batch, make_worker("anna"))
+    Report.objects.create(lease=lease, kind="pictures", words="They are grey.")
+    run_that_stands_still(dataset, images[2])
+    published_batch(dataset, images)
+    jobs_with_problems(dataset)
+    return dataset
+
+
+def run_that_stands_still(dataset: Dataset, image: Image) -> None:
+    classifier = ensure_classifier(label_set=dataset.label_set, name="elsewhere")
+    store_predictions(classifier=classifier, predictions=[(image.pk, [0, 1], [])])
+    run = open_run(dataset=dataset, classifier=classifier, n_classes=4)
+    Run.objects.filter(pk=run.pk).update(problem="There is no file onnx:small.onnx: write the path of an ONNX network.")
+    Unpredicted.objects.create(run=run, image=image, reason="it has no file: import it first")
+
+
+def published_batch(dataset: Dataset, images: list[Image]) -> None:
+    """On the marketplace: an assignment to be paid, one that was excluded, a report, a compensation, a failed call."""
+    batch = make_batch(dataset, marketplace=Batch.Marketplace.MTURK)
+    hits = [make_grid(batch=batch, images=[image]).hit for image in images[:2]]
+    for hit in hits:
+        assignment = make_assignment(hit, offer(hit))
+        lease = Lease.objects.get(pk=assignment.lease.pk)
+        sent = Submission.objects.create(
+            lease=lease, hit=hit, worker=lease.worker, answer={"selected": [], "shown": []},
+            assignment=assignment, settings=batch.settings, state="provisional", submitted_at=now(),
+            idempotency_key=f"key-of-{lease.pk}-0123456789",
+        )  # fmt: skip
+        Report.objects.create(lease=lease, kind="question", words="What is a thing?")
+        ListedAssignment.objects.create(
+            marketplace_hit=MarketplaceHIT.objects.get(hit=hit), external_id=f"3ASSIGNMENT{hit.pk}",
+            worker=lease.worker, submission=sent, finding="recovered", status="submitted",
+            accepted_at=lease.created_at, submitted_at=lease.created_at, answer="<nothing/>",
+        )  # fmt: skip
+    exclude_submission(submission=sent, reason="It was sent without looking.")
+    offered = MarketplaceHIT.objects.filter(hit=hits[0]).get()
+    kind = Qualification.objects.create(name="Compensation", description="For your work.")
+    MarketplaceHIT.objects.create(
+        hit=hits[0], terms=offered.terms, n_assignments=1, expires_at=offered.expires_at, compensates=lease.worker,
+        qualification=kind, external_id="3COMPENSATION",
+    )  # fmt: skip
+    Call.objects.create(
+        op="CreateHIT", purpose="create:1", payload={}, batch=batch, state="failed", last_error="RequestError: no."
+    )
+
+
+def jobs_with_problems(dataset: Dataset) -> None:
+    """One job of each kind that comes to nothing, each for another reason."""
+    dataset.settings_versions.update(classifiers=["nowhere"])
+    bare = {"again": False, "adaptive": None, "pay": {"hits_per_worker": 0}, "pairs": None, "similar": None}
+    for kind, arguments in {
+        Job.Kind.IMPORT_IMAGES: {"server": "absent", "words": "absent"},
+        Job.Kind.PREDICT: {"names": ["resnet50"]},
+        Job.Kind.POTENTIAL_LABELS: {},
+        Job.Kind.OPEN_CONTAINS: bare | {"profile": None},
+    }.items():
+        start_job(dataset=dataset, kind=kind, arguments=arguments, asked_by="researcher")
+    while do_next_job():
+        pass
+    assert Job.objects.exclude(problem="").count() == len(Job.Kind)
+
+
+def routes(resolver: URLResolver, start: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield every address of a URL table, with the kinds of its parts by name."""
+    for pattern in resolver.url_patterns:
+        route = start + str(pattern.pattern).lstrip("^")
+        if isinstance(pattern, URLPattern):
+            yield route, {name: kind or "str" for kind, name in re.findall(r"<(?:(\w+):)?(\w+)>", route)}
+        else:
+            yield from routes(pattern, route)
+
+
+def values_of(dataset: Dataset) -> dict[str, list[str]]:
+    """Return what may stand in an address, by the name of the part, or else by its kind."""
+    rows = (Batch, Run, Job, ListedAssignment, Report, Dataset)
+    by_public_id = (Batch, HIT, Image, MarketplaceHIT, Lease)
+    ids = sorted({pk for model in rows for pk in model.objects.values_list("pk", flat=True)})
+    public_ids = [value for model in by_public_id for value in model.objects.values_list("public_id", flat=True)]
+    workers = Lease.objects.filter(takes_slot=False).values_list("worker", flat=True)
+    asked = {"listed": ListedAssignment.objects.first().pk, "reason": "It is empty.", "by": a_researcher().pk}
+    return {
+        "int": list(map(str, ids)),
+        "slug": public_ids,
+        "path": [dataset.name],
+        "token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)],
+        "act": sorted({*OF_BATCH, *OF_ASSIGNMENT, *FORMS}),
+        "kind": sorted(FILES),
+        "format": ["csv", "jsonl"],
+        "worker": [pseudonym(dataset, pk) for pk in workers],
+        "classifier": [str(Classifier.objects.get().pk)],
+        "address": ["nowhere"],
+    }
+
+
+def a_researcher():
+    client = staff_browser()
+    return client.get("/").wsgi_request.user
+
+
+def addresses_of(table: str, dataset: Dataset) -> dict[str, list[str]]:
+    """Return the addresses to open by their route: each with everything that may stand in it."""
+    values, found = values_of(dataset), {}
+    for route, parts in routes(get_resolver(table)):
+        choices = [values.get(name) or values[kind] for name, kind in parts.items()]
+        found[route] = []
+        for chosen in product(*choices):
+            address = route
+            for part in chosen:
+                address = re.sub(r"<[^>]+>", part.replace("\\", ""), address, count=1)
+            found[route].append("/" + address)
+    return found
+
+
+def complaints_about(client: Client, addresses: list[str], method: str, **sent: object) -> tuple[list[str], set[int]]:
+    complaints, statuses = [], set()
+    for address in addresses:
+        response = getattr(client, method)(address, **sent)
+        statuses.add(response.status_code)
+        complaints += [f"{address}: {fault} in {text[:200]!r}" for text in texts_of(response)
+                       for fault in told_to_programmers(text)]  # fmt: skip
+    return complaints, statuses
+
+
+def walk(client: Client, table: str, dataset: Dataset, method: str, **sent: object) -> dict[str, set[int]]:
+    """Open every address of a table. Return by route what was answered; fail on what is said to programmers."""
+    complaints, answered = [], {}
+    for route, addresses in addresses_of(table, dataset).items():
+        found, answered[route] = complaints_about(client, addresses, method, **sent)
+        complaints += found
+    assert not complaints, "\n".join(sorted(set(complaints)))
+    return answered
+
+
+# These are asked for what is not there: the REST interface's last address, and pictures that only a hold opens.
+EMPTY_ADDRESSES = {"api/v1/<path:address>/", "i/<slug:lease_id>/cell/<slug:handle>.jpg"}
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_no_staff_page_speaks_to_somebody_at_a_shell(study, method):
+    answered = walk(staff_browser(), STAFF, study, method, follow=True)
+    if method == "get":
+        silent = {route for route, statuses in answered.items() if statuses <= {404}}
+        assert silent <= EMPTY_ADDRESSES, "the study has nothing for these addresses to show"
+
+
+def test_the_rest_interface_speaks_to_readers_and_not_to_somebody_at_a_shell(study):
+    key = create_token(name="reader")[1]
+    answered = walk(staff_browser(), STAFF, study, "get", headers={"authorization": f"Bearer {key}"})
+    assert answered["api/v1/schema/"] == {200}
+
+
+@pytest.mark.parametrize("person", ["", "anna", "nobody"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_no_worker_page_speaks_to_somebody_at_a_shell(study, method, person):
+    query = {"QUERY_STRING": f"worker={person}"} if person else {}
+    answered = walk(worker_browser(), WORKER, study, method, **query)
+    if method == "get" and person == "anna":
+        silent = {route for route, statuses in answered.items() if statuses <= {404}}
+        assert silent <= EMPTY_ADDRESSES | {"i/<slug:lease_id>/<slug:handle>.jpg"}
+
+
+def test_a_worker_in_a_frame_is_not_spoken_to_as_at_a_shell(study):
+    ids = {"assignmentId": "3NEW", "hitId": "3COMPENSATION", "workerId": "ANOBODY1234"}
+    walk(worker_browser(), WORKER, study, "get", data=ids)
+    walk(worker_browser(), WORKER, study, "get", data=ids | {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"})
+
+
+# The code
+
+TEXT_CALLS = {"Remark", "ValidationError", "add_error", "success", "error", "warning"}
+NOT_SAID_ON_PAGES = {"shell", "code", "params"}
+# Only what an HTML page or a form says: `log.error(…)` and `self.stderr` are for others.
+SPEAKERS = {"messages", "form", "self"}
+Assigned = dict[str, list[ast.expr]]
+
+
+def refusal_names(trees: list[ast.Module]) -> set[str]:
+    """Return the names of UserError and of all classes below it, and of functions that make one."""
+    found = {"UserError"}
+    while True:
+        more = {
+            node.name
+            for tree in trees
+            for node in ast.walk(tree)
+            if (isinstance(node, ast.ClassDef) and {ast.unparse(base).split(".")[-1] for base in node.bases} & found)
+            or (isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) in found)
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+def assigned_in(trees: list[ast.AST]) -> Assigned:
+    """Return what is assigned to each name in there, and the texts that functions of that name return."""
+    found: Assigned = defaultdict(list)
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and node.value:
+                for target in node.targets:
+                    found[ast.unparse(target)].append(node.value)
+            elif isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "str":
+                returned = [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
+                found[f"{node.name}()"] += returned
+    return found
+
+
+def literals(node: ast.expr, local: Assigned, everywhere: Assigned, depth: int = 3) -> Iterator[str]:
+    """Yield the texts that a value is put together from, through the names and functions in it."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value
+        elif isinstance(part, ast.Name) and depth:
+            constants = everywhere if part.id.isupper() else local
+            for value in constants.get(part.id, []):
+                yield from literals(value, local, everywhere, depth - 1)
+        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and depth:
+            for value in local.get(f"{part.func.id}()", []):
+                yield from literals(value, local, everywhere, depth - 1)
+
+
+def said_on_pages(call: ast.Call, everywhere: Assigned) -> Iterator[ast.expr]:
+    """Yield the arguments of a refusal or remark that a page shows."""
+    yield from call.args
+    for keyword in call.keywords:
+        if keyword.arg is not None and keyword.arg not in NOT_SAID_ON_PAGES:
+            yield keyword.value
+        elif keyword.arg is None and isinstance(keyword.value, ast.Name):
+            for value in everywhere.get(keyword.value.id, []):
+                for key, way_out in zip(value.keys, value.values, strict=True) if isinstance(value, ast.Dict) else ():
+                    if isinstance(key, ast.Constant) and key.value == "page":
+                        yield way_out
+
+
+def makes_words(call: ast.Call, refusals: set[str]) -> bool:
+    if isinstance(call.func, ast.Name):
+        return call.func.id in refusals | TEXT_CALLS
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    speaker = ast.unparse(call.func.value).split(".")[-1]
+    return call.func.attr in refusals or (call.func.attr in TEXT_CALLS and speaker in SPEAKERS)
+
+
+def shell_words_for_pages(sources: list[Source], house: list[ast.Module]) -> Iterator[str]:
+    """Yield every literal for a page that a refusal, remark or form holds, with what in it is for a shell."""
+    refusals, everywhere = refusal_names(house), assigned_in(house)
+    for source in sources:
+        functions = {name: found for name, found in assigned_in([source.tree]).items() if name.endswith("()")}
+        for part in scopes(source.tree):
+            local = functions | assigned_in([part])
+            for node in ast.walk(part):
+                if isinstance(node, ast.Call) and makes_words(node, refusals):
+                    for argument in said_on_pages(node, everywhere):
+                        for text in literals(argument, local, everywhere):
+                            for fault in told_to_programmers(text):
+                                yield source.at(node, f"{fault} in {text!r}")
+
+
+def scopes(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the functions and methods of a module, and the statements between them."""
+    for node in tree.body:
+        yield from node.body if isinstance(node, ast.ClassDef) else [node]
+
+
+@lru_cache
+def house() -> list[Source]:
+    """Return the files whose refusals pages may show: commands and what starts the site speak to a shell alone."""
+    starts = ("launcher/", "annotation_site/services/")
+    return [
+        source
+        for source in our_sources()
+        if source.room != APART and "/management/" not in source.name and not source.name.startswith(starts)
+    ]
+
+
+def test_no_refusal_or_remark_speaks_to_a_page_in_words_of_the_shell():
+    complaints = list(shell_words_for_pages(house(), [source.tree for source in house()]))
+    assert not complaints, "\n".join(complaints)
+
+
+def test_the_refusals_that_are_read_are_those_that_there_are():
+    """The walk over the code sees every class that is there when the site runs."""
+    seen = refusal_names([source.tree for source in house()])
+
+    def below(kind: type) -> set[str]:
+        return {kind.__name__}.union(*(below(one) for one in kind.__subclasses__()))
+
+    assert {name for name in below(UserError) if not name.startswith("_")} <= seen
+    assert len(below(UserError)) > 40
+
+
+SEEDS = {
+    "a command": "raise UserError('Compute them first: ./manage predict.')",
+    "an option in an f-string": "raise UserError(f'{n} is too few: give --min-votes {n}.')",
+    "a way out of pages": "raise UserError('No.', page='Give --again.')",
+    "a subclass": "class Own(UserError):\n    pass\nraise Own('There is none. ./run installs it.')",
+    "a constant": "WAY = 'Use --set.'\nraise UserError(f'None. {WAY}')",
+    "both ways out": "WAYS = {'shell': 'x', 'page': './manage close ends it.'}\nraise UserError('No.', **WAYS)",
+    "a name in between": "def f():\n    words = 'Add --lift.'\n    raise UserError(words)",
+    "a function": "def why() -> str:\n    return 'Add --lift.'\nraise UserError(why())",
+    "a method": "class A:\n    def f(self):\n        raise UserError('Add --lift.')",
+    "a maker": "def lost() -> UserError:\n    return UserError('Call torch.save() first.')",
+    "a remark": "Remark('5 were opened; --again opens them once more.')",
+    "a form": "form.add_error(None, 'Use ./manage import.')",
+    "a class": "raise UserError('It is a catalog.models of ours.')",
+}
+HARMLESS = {
+    "the shell's own way out": "raise UserError('There is none.', shell='./manage predict --here makes them.')",
+    "both ways out": "WAYS = {'shell': './manage x', 'page': 'The page X.'}\nraise UserError('No.', **WAYS)",
+    "a name elsewhere": "def f():\n    words = '--x'\n\n\ndef g(words):\n    raise UserError(words)",
+    "a log": "log.error('%s: see --help', name)",
+    "a dash": "raise UserError('Grids - 5 -- are too few; e-mail us at the page a-b.')",
+    "an English none": "raise UserError('None of them fits. None: this one.')",
+}
+
+
+def complaints_of(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "catalog" / "reads.py"
+    path.parent.mkdir()
+    path.write_text(text)
+    source = Source(tmp_path, path)
+    return list(shell_words_for_pages([source], [source.tree]))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_refusal_in_words_of_the_shell_is_found(tmp_path, seed):
+    assert complaints_of(tmp_path, SEEDS[seed])
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_a_refusal_that_is_right_is_left_alone(tmp_path, text):
+    assert not complaints_of(tmp_path, HARMLESS[text])
+
+
+PAGES = {
+    "<p>Run <code>./manage export</code>.</p>": True,
+    '<input placeholder="--dataset NAME">': True,
+    "<td>None</td>": True,
+    "<p>A fault: ValueError('no')</p>": True,
+    "<p>&lt;Batch: 3&gt; is closed</p>": True,
+    "<p>call state_dict() first</p>": True,
+    "<p>see workforce.offers.actions</p>": True,
+    "<style>a { --gap: 1px }</style><script>f(); x--y; None</script><p>Fine.</p>": False,
+    '<p class="--tall">5 -- 6, well-known; the file is a.b</p><p>None ticked: all.</p>': False,
+}
+
+
+@pytest.mark.parametrize("body", PAGES)
+def test_what_a_page_should_not_say_is_found_in_its_texts_alone(body):
+    page = Spoken()
+    page.feed(body)
+    assert any(map(told_to_programmers, page.texts)) == PAGES[body]
+
+
+def test_no_template_holds_a_command_or_an_option():
+    written = re.compile(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", re.DOTALL)
+    complaints = []
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        page = Spoken()
+        page.feed(written.sub(" ", html.unescape(path.read_text(encoding="utf-8"))))
+        complaints += [f"{path.name}: {fault}" for text in page.texts for fault in told_to_programmers(text)]
+    assert not complaints, "\n".join(complaints)
