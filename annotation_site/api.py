@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.http.response import HttpResponseBase
@@ -67,9 +67,8 @@ class Table(ReadOnlyView):
     renderer_classes = (RowRenderer,)
     schema = TableSchema()
     query = Query
-    # Of each address its own, by `as_view`.
-    rows: ExportedRows | None = None
-    table: RestTable | None = None
+    rows: ClassVar[ExportedRows]
+    table: ClassVar[RestTable]
 
     def get(self, request: Request) -> Response:
         query, conditions = checked_query(request, self.query, self.table.conditions)
@@ -107,7 +106,11 @@ DERIVED_TABLES = {
 def table_views() -> dict[str, Callable[..., HttpResponseBase]]:
     """Return a view for each exported table, by name."""
     tables = DERIVED_TABLES | {kind.votes.rows.name: kind.votes.table for kind in task_kinds()}
-    return {name: Table.as_view(rows=rows, table=tables[name]) for name, rows in exported_tables().items()}
+    return {name: _view_of(rows, tables[name]) for name, rows in exported_tables().items()}
+
+
+def _view_of(rows: ExportedRows, table: RestTable) -> Callable[..., HttpResponseBase]:
+    return type("Table", (Table,), {"rows": rows, "table": table}).as_view()
 
 
 def checked_query(

@@ -16,7 +16,7 @@ from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
 from classify_task.models import Form
 from workforce.actions import mark_for_aggregation
-from workforce.kinds import TaskKind, kind_named, task_kinds
+from workforce.kinds import ReplayedVotes, StagedVotes, task_kinds
 from workforce.kinds.actions import check_staged_answers, fill_staged_answers, load_staged_votes
 from workforce.kinds.votes_files import Answer, Origin
 from workforce.reads import hits_with_open_slots, pseudonyms_of
@@ -44,9 +44,9 @@ class Replayed(NamedTuple):
     n_waiting: int
 
 
-def replayed_kinds() -> list[TaskKind]:
-    """Return the kinds of task whose files of votes can be loaded, by name."""
-    return sorted((kind for kind in task_kinds() if kind.replay), key=lambda kind: kind.name)
+def replayed_kinds() -> dict[str, ReplayedVotes]:
+    """Return how files of votes are read and loaded, by the name of their kind of task."""
+    return {kind.name: kind.replay for kind in task_kinds() if kind.replay}
 
 
 def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str], object] | None = None) -> Replayed:
@@ -56,13 +56,15 @@ def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str]
     begins. Raises BadFile, naming the line and the reason; nothing is loaded then.
     """
     try:
-        return _replay(kind_named(kind), path, dataset_name, progress or (lambda step: None))
+        return _replay(kind, replayed_kinds()[kind], path, dataset_name, progress or (lambda step: None))
     except StagedConflict as error:
         raise BadFile(f"{path}, line {error.line}: {error}") from error
 
 
 @transaction.atomic
-def _replay(kind: TaskKind, path: Path, dataset_name: str, progress: Callable[[str], object]) -> Replayed:
+def _replay(
+    kind: str, votes: ReplayedVotes, path: Path, dataset_name: str, progress: Callable[[str], object]
+) -> Replayed:
     with connection.cursor() as cursor:
         # The second of two replays at once finds what the first has stored.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('replay', 0))")
@@ -71,17 +73,17 @@ def _replay(kind: TaskKind, path: Path, dataset_name: str, progress: Callable[[s
     progress("reading")
     dataset = ensure_dataset(name=dataset_name)
     labels = labels_by_index(dataset)
-    answers = read_votes(kind.replay, path, labels)
+    answers = read_votes(votes, path, labels)
     _refuse_own_answers(path, dataset, answers)
     progress("staging")
-    _stage(kind.replay.staged.columns, _rows(dataset, kind, answers, labels))
+    _stage(votes.staged.columns, _rows(f"replay:{dataset.pk}:{kind}", votes.staged, answers, labels))
     progress("images")
     images = {answer.origin.image for answer in answers}
     n_new_images, n_labelled = load_staged_images(dataset=dataset, staged=STAGED)
     n_stored = find_stored_answers(staged=STAGED)
-    check_staged_answers(votes=kind.replay.staged, staged=STAGED)
+    check_staged_answers(votes=votes.staged, staged=STAGED)
     if n_stored < len(answers):
-        _load_new(kind, dataset, progress)
+        _load_new(kind, votes.staged, dataset, progress)
     if n_labelled:
         # Votes that came in before their image had a dataset label could not be pruned.
         mark_for_aggregation(dataset=dataset)
@@ -92,14 +94,14 @@ def _replay(kind: TaskKind, path: Path, dataset_name: str, progress: Callable[[s
     return Replayed(dataset, len(images), n_new_images, len(answers), n_new, len(unlabelled), len(waiting))
 
 
-def _load_new(kind: TaskKind, dataset: Dataset, progress: Callable[[str], object]) -> None:
+def _load_new(kind: str, votes: StagedVotes, dataset: Dataset, progress: Callable[[str], object]) -> None:
     progress("people")
     load_staged_people(dataset=dataset, staged=STAGED)
     progress("submissions")
-    fill_staged_answers(votes=kind.replay.staged, staged=STAGED)
-    load_staged_answers(dataset=dataset, kind=kind.name, staged=STAGED)
+    fill_staged_answers(votes=votes, staged=STAGED)
+    load_staged_answers(dataset=dataset, kind=kind, staged=STAGED)
     progress("votes")
-    load_staged_votes(votes=kind.replay.staged, staged=STAGED)
+    load_staged_votes(votes=votes, staged=STAGED)
 
 
 def _refuse_own_answers(path: Path, dataset: Dataset, answers: Iterable[Answer]) -> None:
@@ -127,9 +129,9 @@ def _stage(columns: str, rows: Iterable[tuple]) -> None:
         cursor.execute(f"ANALYZE {STAGED}")
 
 
-def _rows(dataset: Dataset, kind: TaskKind, answers: list, labels: dict[int, Label]) -> Iterator[tuple]:
-    numbers = _Numbers(f"replay:{dataset.pk}:{kind.name}")
-    values = kind.replay.staged.values(answers, labels)
+def _rows(prefix: str, votes: StagedVotes, answers: list, labels: dict[int, Label]) -> Iterator[tuple]:
+    numbers = _Numbers(prefix)
+    values = votes.values(answers, labels)
     for position, (answer, of_kind) in enumerate(zip(answers, values, strict=True)):
         yield (
             *_common(position, answer.origin, answer.dataset_label),

@@ -110,9 +110,10 @@ class ReplayedVotes:
 
 @dataclass(frozen=True)
 class Recovery:
-    """How an answer is read that came through a marketplace alone; the raw answer has the key `selected`.
+    """How an answer is read that came through a marketplace alone: its values stand in `copy` of the raw answer.
 
-    `answer` returns what the page would have stored, or None if the copy is no answer to its HIT.
+    `answer` returns what the page would have stored, or None if the copy is no answer to its HIT; `cast_votes` takes a
+    stored `submission`, and adds nothing the second time.
     """
 
     answer: "Callable[[Submission], dict | None]"
@@ -145,7 +146,9 @@ class AnswerShown:
 class TaskKind:
     """A kind of task. `name` is what Batch.kind holds, `title` what pages say, `hits` what its HITs are called there.
 
-    Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument).
+    Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument). A raw
+    answer has `selected`, a list of images' public ids or of whole numbers, and may have `main`, one of them: that much
+    travels through a marketplace.
     """
 
     name: str

@@ -17,9 +17,9 @@ from catalog.actions import BadName
 class Command(BaseCommand):
     @property
     def help(self) -> str:
-        kinds = replayed_kinds()
-        needed = "; ".join(f"{kind.name}: {kind.replay.columns_described}" for kind in kinds)
-        further = [f", for {kind.name} {', '.join(kind.replay.further)}" for kind in kinds if kind.replay.further]
+        kinds = sorted(replayed_kinds().items())
+        needed = "; ".join(f"{name}: {votes.columns_described}" for name, votes in kinds)
+        further = [f", for {name} {', '.join(votes.further)}" for name, votes in kinds if votes.further]
         return (
             "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or "
             f"per worker where the file has that column. Columns: {needed}. Optional, as exported: worker, role, "
@@ -30,8 +30,7 @@ class Command(BaseCommand):
         )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        names = [kind.name for kind in replayed_kinds()]
-        parser.add_argument("kind", choices=names, help="the kind of question the answers are to")
+        parser.add_argument("kind", choices=sorted(replayed_kinds()), help="the kind of question the answers are to")
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument("--dataset", required=True, metavar="NAME", help="where to load them; made if need be")
 
