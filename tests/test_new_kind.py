@@ -70,7 +70,9 @@ def answered(batch: Batch, name: str, n_objects: int) -> Submission:
     (address, _) = page.redirect_chain[-1]
     assert address.startswith("/count/")
     carried = page.json()
-    assert client.get(carried["photograph"]).status_code == 200
+    photograph = client.get(carried["photograph"])
+    assert b"".join(photograph.streaming_content).startswith(b"\xff\xd8")
+    photograph.close()
     sent = client.post(address, {"token": carried["token"], "key": carried["key"], "n_objects": n_objects})
     assert sent.status_code == 303
     return Submission.objects.get(idempotency_key=carried["key"])
