@@ -21,6 +21,8 @@ from classify_task import reads as classify_reads
 from contains_task import actions as contains_actions
 from contains_task import reads as contains_reads
 from workforce.actions import add_slots, mark_aggregated, mark_for_aggregation
+from workforce.kinds import task_kinds
+from workforce.kinds.actions import settle_votes
 from workforce.models import Batch, Submission
 from workforce.reads import not_aggregated
 
@@ -92,8 +94,8 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
     submissions = [submission.pk for submission in new.only("id")[:limit]]
     if not submissions:
         return 0
-    contains_actions.settle_votes(submission_ids=submissions)
-    classify_actions.settle_votes(submission_ids=submissions)
+    for kind in task_kinds():
+        settle_votes(kind=kind, submission_ids=submissions)
     recount_frequencies(submission_ids=submissions)
     decided = ask_further(submission_ids=submissions)
     # Marked before it is asked which images wait: those wait that have answers which were left out of the counts.

@@ -1,12 +1,13 @@
 """The REST interface: who may read which dataset, page by page. What a row holds is said in the rooms' api.py."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.http.response import HttpResponseBase
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -17,14 +18,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aggregation.api import AnnotationFilter, AnnotationRow, FrequencyFilter, FrequencyRow
-from annotation_site.api_schema import TableSchema
-from annotation_site.exports import KINDS
+from annotation_site.api_schema import IndexSchema, TableSchema
+from annotation_site.exports import exported_tables
 from annotation_site.models import ApiToken
 from annotation_site.paging import page_of
 from catalog.models import Dataset
 from catalog.reads import dataset_named, labels_by_index
-from classify_task.api import ClassifyVoteFilter, ClassifyVoteRow
-from contains_task.api import ContainsVoteFilter, ContainsVoteRow
+from workforce.kinds import ExportedRows, RestTable, task_kinds
 
 LARGEST_PAGE = 1000
 
@@ -61,70 +61,56 @@ class Table(ReadOnlyView):
     """One of the exported tables, page by page: derived rows by image, in the order in which the images came; votes in
     the order in which they came.
 
-    The rows go out as they are made for the file; `row` describes them in the schema.
+    The rows go out as they are made for the file; `table.row` describes them in the schema.
     """
 
     renderer_classes = (RowRenderer,)
     schema = TableSchema()
-    listing: ClassVar[str]
-    # Columns that order the rows and together name one of them for ever: not the id of a derived row, which is
-    # another one when the row is computed anew.
-    key: ClassVar[tuple[str, ...]]
-    parameters: ClassVar[tuple[type[serializers.Serializer], type[serializers.Serializer]]]
-    row: ClassVar[type[serializers.Serializer]]
+    query = Query
+    rows: ClassVar[ExportedRows]
+    table: ClassVar[RestTable]
 
     def get(self, request: Request) -> Response:
-        query, conditions = checked_query(request, *self.parameters)
+        query, conditions = checked_query(request, self.query, self.table.conditions)
         dataset = readable_dataset(request.auth, query.get("dataset"))
-        kind = KINDS[self.listing]
         found, cursor = page_of(
-            kind.rows_of(dataset).filter(**conditions),
-            listing=self.listing,
-            key=self.key,
+            self.rows.rows_of(dataset).filter(**conditions),
+            listing=self.rows.name,
+            key=self.table.key,
             cursor=query.get("cursor"),
             limit=query["limit"],
         )
         labels = labels_by_index(dataset) if query["names"] else None
-        rows = [kind.row(row, labels) for row in found]
+        rows = [self.rows.row(row, labels) for row in found]
         # Raw votes belong in no cache between here and the reader.
         headers = {"Cache-Control": "private, no-store"}
         return Response({"next": address_of(request, cursor), "results": rows}, headers=headers)
 
 
-class AnnotationTable(Table):
-    """Objects, main label and number of objects of every annotated image."""
-
-    listing = "annotations"
-    key = ("image_id",)
-    parameters = (Query, AnnotationFilter)
-    row = AnnotationRow
-
-
-class FrequencyTable(Table):
-    """How often each label was selected for each image, of the times it was shown."""
-
-    listing = "selection_frequencies"
-    key = ("image_id", "label_id")
-    parameters = (Query, FrequencyFilter)
-    row = FrequencyRow
+DERIVED_TABLES = {
+    "annotations": RestTable(
+        key=("image_id",),
+        description="Objects, main label and number of objects of every annotated image.",
+        row=AnnotationRow,
+        conditions=AnnotationFilter,
+    ),
+    "selection_frequencies": RestTable(
+        key=("image_id", "label_id"),
+        description="How often each label was selected for each image, of the times it was shown.",
+        row=FrequencyRow,
+        conditions=FrequencyFilter,
+    ),
+}
 
 
-class ContainsVoteTable(Table):
-    """All CONTAINS votes, those that do not count included: role and state tell."""
-
-    listing = "contains_votes"
-    key = ("id",)
-    parameters = (Query, ContainsVoteFilter)
-    row = ContainsVoteRow
+def table_views() -> dict[str, Callable[..., HttpResponseBase]]:
+    """Return a view for each exported table, by name."""
+    tables = DERIVED_TABLES | {kind.votes.rows.name: kind.votes.table for kind in task_kinds()}
+    return {name: _view_of(rows, tables[name]) for name, rows in exported_tables().items()}
 
 
-class ClassifyVoteTable(Table):
-    """All CLASSIFY votes, image by image, those that do not count included: role and state tell."""
-
-    listing = "classify_votes"
-    key = ("image_id", "submission_id")
-    parameters = (Query, ClassifyVoteFilter)
-    row = ClassifyVoteRow
+def _view_of(rows: ExportedRows, table: RestTable) -> Callable[..., HttpResponseBase]:
+    return type("Table", (Table,), {"rows": rows, "table": table}).as_view()
 
 
 def checked_query(
@@ -166,24 +152,16 @@ def address_of(request: Request, cursor: str | None) -> str | None:
     return request.build_absolute_uri(f"{request.path}?{urlencode(following)}")
 
 
-class IndexEntry(serializers.Serializer):
-    annotations = serializers.URLField()
-    selection_frequencies = serializers.URLField()
-    contains_votes = serializers.URLField()
-    classify_votes = serializers.URLField()
-    schema = serializers.URLField(help_text="This interface as an OpenAPI document.")
-
-
 class Index(ReadOnlyView):
     """The addresses there are. It needs no token."""
 
+    schema = IndexSchema()
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(operation_id="index", tags=["index"], responses=IndexEntry)
     def get(self, request: Request) -> Response:
-        addresses = {name: request.build_absolute_uri(reverse(f"api-{name}")) for name in (*KINDS, "schema")}
-        return Response(IndexEntry(addresses).data)
+        names = (*exported_tables(), "schema")
+        return Response({name: request.build_absolute_uri(reverse(f"api-{name}")) for name in names})
 
 
 class OpenAPISchema(SpectacularJSONAPIView):

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
 from annotation_site.authentication import HOW
+from annotation_site.exports import exported_tables
 
 
 class Problem(serializers.Serializer):
@@ -37,22 +38,45 @@ class BearerToken(OpenApiAuthenticationExtension):
 
 
 class TableSchema(AutoSchema):
-    """The description of a view that names its `listing`, its `row` and its `parameters`."""
+    """The description of a view that has `rows` and their `table`."""
 
     def get_operation_id(self) -> str:
-        return self.view.listing
+        return self.view.rows.name
+
+    def get_description(self) -> str:
+        return self.view.table.description
 
     def get_tags(self) -> list[str]:
         return ["tables"]
 
     def get_override_parameters(self) -> list[type[serializers.Serializer]]:
-        return list(self.view.parameters)
+        return [self.view.query, self.view.table.conditions]
 
     def get_response_serializers(self) -> dict:
-        return {200: page_of_rows(self.view.row)} | PROBLEMS
+        return {200: page_of_rows(self.view.table.row)} | PROBLEMS
+
+
+class IndexSchema(AutoSchema):
+    """The description of the list of addresses."""
+
+    def get_operation_id(self) -> str:
+        return "index"
+
+    def get_tags(self) -> list[str]:
+        return ["index"]
+
+    def get_response_serializers(self) -> serializers.Serializer:
+        return index_of(tuple(exported_tables()))
 
 
 @cache
 def page_of_rows(row: type[serializers.Serializer]) -> serializers.Serializer:
     following = serializers.URLField(allow_null=True, help_text="Address of the next page; null on the last.")
     return inline_serializer(row.__name__.removesuffix("Row") + "Page", {"next": following, "results": row(many=True)})
+
+
+@cache
+def index_of(tables: tuple[str, ...]) -> serializers.Serializer:
+    addresses = {name: serializers.URLField() for name in tables}
+    schema = serializers.URLField(help_text="This interface as an OpenAPI document.")
+    return inline_serializer("IndexEntry", addresses | {"schema": schema})

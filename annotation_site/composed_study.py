@@ -73,7 +73,7 @@ def open_composed(
         last = max(known[image, label] for image, label in wanted.tolist())
         return OpenedComposed(Batch.objects.get(pk=last), 0, 0, len(wanted), n_unlabelled)
     _set_figures(dataset, profile, chosen)
-    batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay), **(adaptive or {}))
+    batch = open_batch(dataset=dataset, kind="contains", **vars(pay), **(adaptive or {}))
     opened = _opened(batch, new, chosen, seed)
     n_known = len(wanted) - len(new)
     return OpenedComposed(batch, len(new), opened.n_grids, n_known, n_unlabelled, tuple(opened.shortfalls))

@@ -68,7 +68,7 @@ def _dataset() -> Dataset:
 
 
 def is_open(dataset: Dataset) -> bool:
-    return dataset.batches.filter(kind=Batch.Kind.CONTAINS).exists()
+    return dataset.batches.filter(kind="contains").exists()
 
 
 @transaction.atomic

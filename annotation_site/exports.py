@@ -5,44 +5,30 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
 from annotation_site.csv_cells import guarded
 from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
-from catalog.models import Dataset, Label
+from catalog.models import Dataset
 from catalog.reads import labels_by_index
-from classify_task.reads import classify_vote_row
-from classify_task.reads import votes_of as classify_votes_of
-from contains_task.reads import contains_vote_row, grid_cell_row, grid_cells_of
-from contains_task.reads import votes_of as contains_votes_of
+from workforce.kinds import ExportedRows, task_kinds
 
 ROWS_AT_ONCE = 2000
-VOTE_COLUMNS = ("worker", "role", "state", "submitted_at", "settings_version")
 # What the released files separate by spaces; every other list is JSON.
 SPACED = frozenset({"selected", "selected_wnid"})
 
-
-class Kind(NamedTuple):
-    """What can be exported: `columns`, and `named`, those whose label gets a name."""
-
-    rows_of: Callable[[Dataset], QuerySet]
-    order: tuple[str, ...]
-    row: Callable[[Any, Mapping[int, Label] | None], dict[str, Any]]
-    columns: tuple[str, ...]
-    named: tuple[str, ...]
-
-
-KINDS = {
-    "annotations": Kind(
+DERIVED = (
+    ExportedRows(
+        "annotations",
+        "An image's objects with their labels, how many there are, and its main label: what a study is for.",
         annotations_of,
         ("image__name",),
         annotation_row,
@@ -50,55 +36,50 @@ KINDS = {
         + ("unplaced", "main_object", "dataset_label_object"),
         ("dataset_label", "main_label"),
     ),
-    "selection_frequencies": Kind(
+    ExportedRows(
+        "selection_frequencies",
+        "How often each (image, label) pair was selected, and how often it was shown.",
         frequencies_of,
         ("image__name", "label__index"),
         frequency_row,
         ("image", "label", "n_selected", "n_shown"),
         ("label",),
     ),
-    "contains_votes": Kind(
-        contains_votes_of,
-        ("image__name", "label__index", "id"),
-        contains_vote_row,
-        ("image", "label", "rater", "answer", *VOTE_COLUMNS, "dataset_label", "submission"),
-        ("label", "dataset_label"),
-    ),
-    "classify_votes": Kind(
-        classify_votes_of,
-        ("image__name", "submission_id"),
-        classify_vote_row,
-        ("image", "dataset_label", "annotator", "main", "selected", *VOTE_COLUMNS, "submission"),
-        ("dataset_label", "main", "selected"),
-    ),
-}
-# What can be written as a file: besides what REST serves too, how the work was made up.
-FILES = KINDS | {
-    "grids": Kind(
-        grid_cells_of,
-        ("grid__hit_id", "position"),
-        grid_cell_row,
-        ("grid", "batch", "settings_version", "label", "position", "image", "image_dataset", "role", "expected"),
-        ("label",),
-    ),
-    "predictions": Kind(
-        predictions_of,
-        ("image__name", "classifier__name"),
-        prediction_row,
-        ("image", "classifier", "network", "view", "weights", "labels", "scores"),
-        ("labels",),
-    ),
-    "potential_labels": Kind(
+)
+PREDICTED = (
+    ExportedRows(
+        "potential_labels",
+        "The labels to ask about for each image, and which classifiers named each at which rank.",
         potential_labels_of,
         ("image__name", "label__index"),
         potential_label_row,
         ("image", "label", "is_dataset_label", "sources"),
         ("label",),
     ),
-}
+    ExportedRows(
+        "predictions",
+        "What each classifier ranks highest for each image, best first, with its scores.",
+        predictions_of,
+        ("image__name", "classifier__name"),
+        prediction_row,
+        ("image", "classifier", "network", "view", "weights", "labels", "scores"),
+        ("labels",),
+    ),
+)
 
 
-def write_rows(kind: Kind, dataset: Dataset, format: str, names: bool, out: TextIO) -> int:
+def exported_tables() -> dict[str, ExportedRows]:
+    """Return what REST serves, by name: what was derived, and the votes of every kind of task."""
+    return {rows.name: rows for rows in (*DERIVED, *(kind.votes.rows for kind in task_kinds()))}
+
+
+def exported_files() -> dict[str, ExportedRows]:
+    """Return what can be written as a file: besides what REST serves, how the work was made up."""
+    further = (rows for kind in task_kinds() for rows in kind.files)
+    return exported_tables() | {rows.name: rows for rows in (*further, *PREDICTED)}
+
+
+def write_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool, out: TextIO) -> int:
     """Write all rows of a kind as "csv" or "jsonl"; returns how many. Call it in one transaction."""
     labels = labels_by_index(dataset) if names else None
     # Closed here: when writing fails, the cursor must go before the transaction that it belongs to.
@@ -107,7 +88,7 @@ def write_rows(kind: Kind, dataset: Dataset, format: str, names: bool, out: Text
         return write_csv(columns_of(kind, names), rows, out) if format == "csv" else write_jsonl(rows, out)
 
 
-def streamed_rows(kind: Kind, dataset: Dataset, format: str, names: bool) -> Iterator[bytes]:
+def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool) -> Iterator[bytes]:
     """The same bytes, portion by portion, all as they are at the first."""
     labels = labels_by_index(dataset) if names else None
     columns = columns_of(kind, names)
@@ -133,7 +114,7 @@ def one_moment() -> Iterator[None]:
         yield
 
 
-def columns_of(kind: Kind, names: bool) -> list[str]:
+def columns_of(kind: ExportedRows, names: bool) -> list[str]:
     added = [f"{column}_{ending}" for column in kind.named for ending in ("wnid", "words")]
     return [*kind.columns, *(added if names else ())]
 

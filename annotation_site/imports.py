@@ -21,9 +21,7 @@ from catalog.decoding import read_files
 from catalog.models import Dataset, Label
 from catalog.photographs import BadPhotograph, Photograph
 from catalog.reads import Turn, take_turn
-from classify_task.models import ClassifyVote
-from contains_task.models import ContainsVote
-from contains_task.models import Role as CellRole
+from workforce.kinds import task_kinds
 
 SOURCES = "Name a folder of images, a CSV manifest, a .tar, .tar.gz or .zip archive, or s3://bucket/prefix or /archive."
 MOST_IN_PORTION = 50
@@ -178,6 +176,6 @@ def _label_known(dataset: Dataset, wanted: Iterable[Wanted | Refusal]) -> int:
 def _answered(dataset: Dataset) -> set[int]:
     """The images without a dataset label about which there are answers, or what was made of answers."""
     unlabelled = {"image__dataset": dataset, "image__dataset_label": None}
-    votes = ContainsVote.objects.filter(role=CellRole.QUESTION)
-    found = [rows.filter(**unlabelled) for rows in (votes, ClassifyVote.objects, CandidateSet.objects)]
+    votes = [kind.votes.model._default_manager.filter(role="question") for kind in task_kinds()]
+    found = [rows.filter(**unlabelled) for rows in (*votes, CandidateSet.objects)]
     return {pk for rows in found for pk in rows.values_list("image_id", flat=True).distinct()}

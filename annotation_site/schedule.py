@@ -13,12 +13,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
-    "take-in-recovered-grids": {
-        "task": "contains_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
-    },
-    "take-in-recovered-forms": {
-        "task": "classify_task.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}
-    },
+    "take-in-recovered": {"task": "workforce.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}},
     "hint-at-unfinished-jobs": {
         "task": "annotation_site.tasks.hint_at_unfinished_jobs",
         "schedule": 5.0,

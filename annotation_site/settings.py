@@ -225,6 +225,8 @@ INSTALLED_APPS = [
     "candidates",
     "dashboard",
 ]
+# A record of each kind of question: all that means "every kind" goes by this list.
+TASK_KINDS = ["contains_task.kind.CONTAINS", "classify_task.kind.CLASSIFY"]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -346,11 +348,10 @@ CELERY_TASK_ANNOTATIONS = dict.fromkeys(
         "annotation_site.tasks.hint_at_unfinished_jobs",
         "candidates.tasks.hint_at_unfinished_runs",
         "catalog.tasks.make_pictures",
-        "classify_task.tasks.take_in_recovered",
-        "contains_task.tasks.take_in_recovered",
         "workforce.tasks.expire_leases",
         "workforce.tasks.poll_assignments",
         "workforce.tasks.send_outbox",
+        "workforce.tasks.take_in_recovered",
     ],
     {"soft_time_limit": 540, "time_limit": 600},
 )

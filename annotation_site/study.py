@@ -123,7 +123,7 @@ def open_pairs(
     if not n_pairs:
         last = max(known[image.pk, label.pk] for image, label in pairs)
         return Opened(Batch.objects.get(pk=last), 0, 0, len(pairs), n_unlabelled)
-    batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS, **vars(pay), **(adaptive or {}))
+    batch = open_batch(dataset=dataset, kind="contains", **vars(pay), **(adaptive or {}))
     grids = open_grids(batch=batch, images_by_label=images_by_label)
     return Opened(batch, n_pairs, len(grids), len(pairs) - n_pairs, n_unlabelled)
 
@@ -198,13 +198,13 @@ def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
     pay.check()
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     standing = dataset.batches.filter(
-        kind=Batch.Kind.CLASSIFY,
+        kind="classify",
         marketplace=Batch.Marketplace.LINK,
         settings=current_settings(dataset),
         closed_at=None,
     ).first()
     if standing is None and pay != Pay():
-        return open_batch(dataset=dataset, kind=Batch.Kind.CLASSIFY, **vars(pay))
+        return open_batch(dataset=dataset, kind="classify", **vars(pay))
     batch = classify_batch(dataset=dataset)
     if pay != Pay() and pay != Pay(batch.hits_per_worker, batch.completion_code, batch.completion_url):
         raise UserError(

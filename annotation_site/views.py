@@ -13,17 +13,11 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Image
 from catalog.views import picture_response
-from classify_task import reads as classify_reads
-from contains_task import reads as contains_reads
-from workforce.models import Batch
+from workforce.kinds import kind_named
 from workforce.reads import image_handle, lease_of_page, seconds_of_pictures
 
 WORKER_URLS, STAFF_URLS = "annotation_site.worker_urls", "annotation_site.staff_urls"
 RETRY_SECONDS = 10
-IMAGES_OF_A_HIT = {
-    Batch.Kind.CONTAINS: contains_reads.images_of_hit,
-    Batch.Kind.CLASSIFY: classify_reads.images_of_hit,
-}
 
 
 @require_safe
@@ -65,7 +59,7 @@ def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
     seconds = seconds_of_pictures(lease)
     if seconds <= 0:
         raise Http404
-    images = IMAGES_OF_A_HIT[Batch.Kind(lease.batch.kind)](lease.hit_id)
+    images = kind_named(lease.batch.kind).images_of_hit(lease.hit_id)
     found = (image for image in images if constant_time_compare(image_handle(lease, image.public_id), handle))
     if (image := next(found, None)) is None:
         raise Http404

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from annotation_site import views
+from workforce.kinds import task_kinds
 
 urlpatterns = [
     path("livez", views.livez, name="livez"),
@@ -11,8 +12,7 @@ urlpatterns = [
     path("i/<slug:lease_id>/<slug:handle>.jpg", views.work_photograph, name="work-photograph"),
     path("i/<slug:lease_id>/cell/<slug:handle>.jpg", views.cell_photograph, name="cell-photograph"),
     path("", include("workforce.urls")),
-    path("contains/", include("contains_task.urls")),
-    path("classify/", include("classify_task.urls")),
+    *[path(kind.path, include(kind.urls)) for kind in task_kinds()],
 ]
 handler400 = "annotation_site.views.bad_request"
 handler403 = "annotation_site.views.forbidden"

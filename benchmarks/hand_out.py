@@ -57,7 +57,7 @@ def compare(n_slots: int, n_threads: int) -> None:
 def new_batch(n_slots: int) -> Batch:
     name = secrets.token_hex(8)
     dataset = create_dataset(name=name, label_set=add_label_set(name=name, labels=[]))
-    batch = open_batch(dataset=dataset, kind=Batch.Kind.CONTAINS)
+    batch = open_batch(dataset=dataset, kind="contains")
     publish_hits(batch=batch, n_hits=n_slots // SLOTS_PER_HIT, n_slots=SLOTS_PER_HIT)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE workforce_slot")

@@ -3,44 +3,18 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from catalog.actions import StagedConflict
 from catalog.errors import UserError
 from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
 from classify_task.reads import standing_forms
-from classify_task.staged import ADD_FORMS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import hand_in, open_batch, publish_hits, settle_recovered, withdraw_hits
-from workforce.models import Batch, Lease, Submission, Worker
-from workforce.reads import pause_kept, unread_recovered
+from workforce.actions import hand_in, open_batch, publish_hits, withdraw_hits
+from workforce.models import Batch, Lease, Submission
+from workforce.reads import pause_kept
 
 log = logging.getLogger(__name__)
-
-# Votes that may count, but for others of the same person on the same image: confirmed, a question, not excluded.
-# A vote of these submissions that stands the other way unsettles all that its person said on its image.
-UNSETTLED = """
-    WITH vote AS NOT MATERIALIZED (
-        SELECT vote.*, vote.role = 'question' AND submission.state = 'confirmed' AND NOT EXISTS (
-            SELECT FROM workforce_exclusion exclusion
-            WHERE exclusion.submission_id = vote.submission_id AND exclusion.lifted_at IS NULL
-        ) AS may_count
-        FROM classify_task_classifyvote vote JOIN workforce_submission submission ON submission.id = vote.submission_id
-    ), unsettled AS (
-        SELECT DISTINCT image_id, worker_id FROM vote
-        WHERE submission_id = ANY(%(submissions)s) AND counted <> may_count
-    )
-"""
-UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
-# Of several that may count, the first does: whatever was excluded and readmitted in between, and in which order.
-WRONG = UNSETTLED + """, verdict AS (
-        SELECT id, counted, may_count AND id = min(id) FILTER (WHERE may_count) OVER person AS counts
-        FROM vote JOIN unsettled USING (image_id, worker_id)
-        WINDOW person AS (PARTITION BY image_id, worker_id)
-    )
-    SELECT id, counts FROM verdict WHERE counted <> counts
-"""
 
 
 class InvalidAnswer(UserError):
@@ -94,7 +68,7 @@ def classify_batch(*, dataset: Dataset) -> Batch:
         dataset=dataset, settings=settings, kind="classify", marketplace__in=live, closed_at=None
     )
     standing = batches.select_for_update(no_key=True).first()
-    return standing or open_batch(dataset=dataset, kind=Batch.Kind.CLASSIFY, settings=settings)
+    return standing or open_batch(dataset=dataset, kind="classify", settings=settings)
 
 
 @transaction.atomic
@@ -146,24 +120,8 @@ def cast_vote(*, submission: Submission) -> None:
     )
 
 
-def take_in_recovered() -> int:
-    """Read the answers to forms that came through a marketplace alone; returns how many there were."""
-    waiting = list(unread_recovered(Batch.Kind.CLASSIFY))
-    for submission in waiting:
-        _record_recovered(submission=submission)
-    return len(waiting)
-
-
-@transaction.atomic
-def _record_recovered(*, submission: Submission) -> Submission:
-    """Turn a recovered answer into its vote, if it is an answer that the form allows. Twice adds nothing."""
-    settled = settle_recovered(submission=submission, answer=_recovered_answer(submission))
-    if "selected" in settled.answer:
-        cast_vote(submission=settled)
-    return settled
-
-
-def _recovered_answer(submission: Submission) -> dict | None:
+def recovered_answer(submission: Submission) -> dict | None:
+    """Return what the page would have stored, or None if the copy is no answer that the form allows."""
     copy = submission.answer["copy"]
     try:
         answer = {"selected": sorted(map(int, copy["selected"])), "main": int(copy["main"])}
@@ -172,54 +130,3 @@ def _recovered_answer(submission: Submission) -> dict | None:
         log.info("A recovered answer of HIT %s is none: %s", submission.hit_id, error)
         return None
     return answer
-
-
-@transaction.atomic
-def settle_votes(*, submission_ids: list[int]) -> None:
-    """Bring `counted` in line with the state, roles and exclusions of these submissions. Twice changes nothing."""
-    workers = [worker for (worker,) in _rows(UNSETTLED_WORKERS, submission_ids)]
-    if not workers:
-        return
-    # The person first, as in a submission: no answer of theirs comes in while it is decided which one counts.
-    list(Worker.objects.select_for_update().filter(pk__in=workers).order_by("pk"))
-    wrong = dict(_rows(WRONG, submission_ids))
-    # First those that lose, then those that win: at no moment do two of a person's votes count on one image.
-    ClassifyVote.objects.filter(pk__in=[pk for pk, counts in wrong.items() if not counts]).update(counted=False)
-    ClassifyVote.objects.filter(pk__in=[pk for pk, counts in wrong.items() if counts]).update(counted=True)
-
-
-def _rows(query: str, submission_ids: list[int]) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, {"submissions": submission_ids})
-        return cursor.fetchall()
-
-
-# Answers given elsewhere; classify_task.staged tells the columns of the staging table
-
-
-@transaction.atomic
-def check_staged_answers(*, staged: str) -> None:
-    """Raise StagedConflict if a row whose answer is stored already says something else."""
-    with connection.cursor() as cursor:
-        cursor.execute(OTHER_ANSWER.format(staged=staged))
-        if other := cursor.fetchone():
-            line, image = other
-            raise StagedConflict(line, f"this person's answer on {image} is stored already, and it is another one.")
-
-
-@transaction.atomic
-def fill_staged_answers(*, staged: str) -> None:
-    """Write the raw answers, in the shape of live ones, for the submissions to come."""
-    with connection.cursor() as cursor:
-        cursor.execute(FILL_ANSWERS.format(staged=staged))
-
-
-@transaction.atomic
-def load_staged_votes(*, staged: str) -> int:
-    """Open forms for staged answers that are submitted, and cast their votes; returns how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(ADD_FORMS.format(staged=staged))
-        cursor.execute(ADD_VOTES.format(staged=staged))
-        n_votes = cursor.rowcount
-        cursor.execute("ANALYZE classify_task_form, classify_task_classifyvote")
-    return n_votes

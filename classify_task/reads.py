@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
 from classify_task.models import ClassifyVote, Form
-from workforce.models import Batch
+from workforce.models import Batch, Submission
 from workforce.reads import hits_with_open_slots, is_excluded, not_aggregated, pseudonym_under, published_state
 
 # What a row of the votes file is made of, and nothing more (see contains_task).
@@ -23,6 +23,20 @@ VOTE_COLUMNS = (
 def labels_to_offer(form: Form) -> list[Label]:
     label_set = form.image.dataset.label_set_id
     return list(Label.objects.filter(label_set=label_set, index__in=form.labels).order_by("index"))
+
+
+def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
+    """Return what the template of an answer shows: the form's image, and its labels with what was chosen."""
+    form = Form.objects.filter(hit=hit_id).select_related("image__dataset").first()
+    if form is None:
+        return {}
+    vote = ClassifyVote.objects.filter(submission=submission).first() if submission else None
+    chosen, main = (set(vote.selected), vote.main) if vote else (set(), None)
+    labels = [
+        {"label": label, "is_chosen": label.index in chosen, "is_main": label.index == main}
+        for label in labels_to_offer(form)
+    ]
+    return {"image": form.image, "labels": labels}
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:

@@ -12,42 +12,16 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from aggregation.numerics.composition import GridProfile
-from catalog.actions import StagedConflict
 from catalog.errors import UserError
 from catalog.models import Image, Label
 from contains_task.further import Earlier, compose_further, earlier_grids
-from contains_task.models import ContainsVote, Grid, GridCell, Role
+from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import cells_by_handle, cells_of, cells_to_show, has_controls, profile_of
-from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
-from workforce.actions import hand_in, keep_from_former_workers, publish_hits, settle_recovered
-from workforce.models import Batch, Lease, Submission, Worker
-from workforce.reads import pause_kept, unread_recovered
+from workforce.actions import hand_in, keep_from_former_workers, publish_hits
+from workforce.models import Batch, Lease, Submission
+from workforce.reads import pause_kept
 
 log = logging.getLogger(__name__)
-
-# Votes that may count, but for others of the same person on the same pair: confirmed, a question, not excluded.
-# A vote of these submissions that stands the other way unsettles all that its person said on its pair.
-UNSETTLED = """
-    WITH vote AS NOT MATERIALIZED (
-        SELECT vote.*, vote.role = 'question' AND submission.state = 'confirmed' AND NOT EXISTS (
-            SELECT FROM workforce_exclusion exclusion
-            WHERE exclusion.submission_id = vote.submission_id AND exclusion.lifted_at IS NULL
-        ) AS may_count
-        FROM contains_task_containsvote vote JOIN workforce_submission submission ON submission.id = vote.submission_id
-    ), unsettled AS (
-        SELECT DISTINCT image_id, label_id, worker_id FROM vote
-        WHERE submission_id = ANY(%(submissions)s) AND counted <> may_count
-    )
-"""
-UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
-# Of several that may count, the first does: whatever was excluded and readmitted in between, and in which order.
-WRONG = UNSETTLED + """, verdict AS (
-        SELECT id, counted, may_count AND id = min(id) FILTER (WHERE may_count) OVER person AS counts
-        FROM vote JOIN unsettled USING (image_id, label_id, worker_id)
-        WINDOW person AS (PARTITION BY image_id, label_id, worker_id)
-    )
-    SELECT id, counts FROM verdict WHERE counted <> counts
-"""
 
 # Of every cell of a grid a vote. A question is a repeated one if this person has been counted on its pair already.
 # Planned each time: a plan from when there were few votes would read them all for every cell a minute later.
@@ -254,24 +228,8 @@ def _cast(submission: Submission) -> None:
         cursor.execute(CAST, values)
 
 
-def take_in_recovered() -> int:
-    """Read the answers to grids that came through a marketplace alone; returns how many there were."""
-    waiting = list(unread_recovered(Batch.Kind.CONTAINS))
-    for submission in waiting:
-        _record_recovered(submission=submission)
-    return len(waiting)
-
-
-@transaction.atomic
-def _record_recovered(*, submission: Submission) -> Submission:
-    """Turn a recovered answer into votes, if its values are handles of the grid's images. Twice adds nothing."""
-    settled = settle_recovered(submission=submission, answer=_recovered_answer(submission))
-    if "selected" in settled.answer:
-        cast_votes(submission=settled)
-    return settled
-
-
-def _recovered_answer(submission: Submission) -> dict | None:
+def recovered_answer(submission: Submission) -> dict | None:
+    """Return what the page would have stored, or None if the copy names other images than the grid's."""
     copy = submission.answer["copy"]
     # The page may have been another lease's than the one on record: a restored database does not know it.
     page = Lease(hit=submission.hit, public_id=copy["lease"])
@@ -280,54 +238,3 @@ def _recovered_answer(submission: Submission) -> dict | None:
     if not image_of.keys() >= set(ticked):
         return None
     return {"shown": list(image_of.values()), "selected": sorted(image_of[handle] for handle in ticked)}
-
-
-@transaction.atomic
-def settle_votes(*, submission_ids: list[int]) -> None:
-    """Bring `counted` in line with the state, roles and exclusions of these submissions. Twice changes nothing."""
-    workers = [worker for (worker,) in _rows(UNSETTLED_WORKERS, submission_ids)]
-    if not workers:
-        return
-    # The person first, as in a submission: no answer of theirs comes in while it is decided which one counts.
-    list(Worker.objects.select_for_update().filter(pk__in=workers).order_by("pk"))
-    wrong = dict(_rows(WRONG, submission_ids))
-    # First those that lose, then those that win: at no moment do two of a person's votes count on one pair.
-    ContainsVote.objects.filter(pk__in=[pk for pk, counts in wrong.items() if not counts]).update(counted=False)
-    ContainsVote.objects.filter(pk__in=[pk for pk, counts in wrong.items() if counts]).update(counted=True)
-
-
-def _rows(query: str, submission_ids: list[int]) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, {"submissions": submission_ids})
-        return cursor.fetchall()
-
-
-# Answers given elsewhere; contains_task.staged tells the columns of the staging table
-
-
-@transaction.atomic
-def check_staged_answers(*, staged: str) -> None:
-    """Raise StagedConflict if a row whose answer is stored already says something else."""
-    with connection.cursor() as cursor:
-        cursor.execute(OTHER_ANSWER.format(staged=staged))
-        if other := cursor.fetchone():
-            line, image = other
-            raise StagedConflict(line, f"this person's answer on {image} is stored already, and it is another one.")
-
-
-@transaction.atomic
-def fill_staged_answers(*, staged: str) -> None:
-    """Write the raw answers, in the shape of live ones, for the submissions to come."""
-    with connection.cursor() as cursor:
-        cursor.execute(FILL_ANSWERS.format(staged=staged))
-
-
-@transaction.atomic
-def load_staged_votes(*, staged: str) -> int:
-    """Open grids of one cell for staged answers that are submitted, and cast their votes; returns how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(ADD_GRIDS.format(staged=staged))
-        cursor.execute(ADD_VOTES.format(staged=staged))
-        n_votes = cursor.rowcount
-        cursor.execute("ANALYZE contains_task_grid, contains_task_gridcell, contains_task_containsvote")
-    return n_votes

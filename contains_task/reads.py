@@ -109,6 +109,15 @@ def answered_cells(grid: Grid, submission: Submission | None) -> list[tuple[Grid
     return [(cell, votes.get(cell.image_id)) for cell in cells]
 
 
+def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
+    """Return what the template of an answer shows: the grid's label, and its cells with what was ticked."""
+    grid = Grid.objects.filter(hit=hit_id).select_related("label").first()
+    if grid is None:
+        return {}
+    cells = [{"image": cell.image, "is_ticked": ticked} for cell, ticked in answered_cells(grid, submission)]
+    return {"label": grid.label, "cells": cells, "n_ticked": sum(bool(cell["is_ticked"]) for cell in cells)}
+
+
 def images_of_hit(hit_id: int) -> QuerySet[Image]:
     return Image.objects.filter(pk__in=GridCell.objects.filter(grid__hit=hit_id).values("image"))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.test import Client
 
 from aggregation.actions import aggregate
-from annotation_site.exports import KINDS, write_rows
+from annotation_site.exports import exported_tables, write_rows
 from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
 from contains_task.actions import record_votes
@@ -79,7 +79,7 @@ def make_lease_of(form) -> Lease:
 def rows_of_file(table: str, dataset: Dataset, *, names: bool = False) -> list[dict[str, Any]]:
     """What `./manage export` writes."""
     out = StringIO()
-    write_rows(KINDS[table], dataset, "jsonl", names, out)
+    write_rows(exported_tables()[table], dataset, "jsonl", names, out)
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 

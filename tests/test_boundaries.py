@@ -38,7 +38,7 @@ APART = "marketplace"
 ROOF = "annotation_site"
 LEAF = "aggregation.numerics"
 # What a room shows to the rooms above it. The roof puts the rooms together and may look into all of them.
-FRONT_DOORS = {"models", "reads", "actions", "errors"}
+FRONT_DOORS = {"models", "reads", "actions", "errors", "kinds"}
 # And to the pages above it: what its own and theirs have in common.
 PAGE_DOOR, PAGES = "pages", {"views.py", "forms.py"}
 BANNED_NAMES = {"common", "core", "utils", "helpers", "util", "helper", "misc"}

@@ -15,6 +15,7 @@ from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import Given, Prepared, current_settings, now, now_given
 from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
+from workforce.kinds import kind_named
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
@@ -60,11 +61,14 @@ def open_batch(
     completion_url: str = "",
     **adaptive: float,
 ) -> Batch:
-    """Open a batch; `adaptive` are the figures of one that asks as often as its votes make necessary: all or none."""
+    """Open a batch; `adaptive` are the figures of one that asks as often as its votes make necessary: all or none.
+
+    Raises UnknownKind if TASK_KINDS lists no such kind: the database does not know them.
+    """
     return Batch.objects.create(
         dataset=dataset,
         settings=settings or current_settings(dataset),
-        kind=kind,
+        kind=kind_named(kind).name,
         marketplace=marketplace,
         hits_per_worker=hits_per_worker,
         completion_code=completion_code,

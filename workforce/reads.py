@@ -21,8 +21,6 @@ PICTURE_GRACE = timedelta(hours=1)
 # An id and this are longer than an id, so no lease is taken for a preview.
 PREVIEW_PREFIX = "preview-"
 TIME_OF_A_PREVIEW = timedelta(hours=1)
-# The pages of the task rooms, by the kind of batch: they stand a floor above and are known here by name only.
-TASK_PAGES = {Batch.Kind.CONTAINS: "contains-grid", Batch.Kind.CLASSIFY: "classify-form"}
 
 KNOWN_WORKER = Prepared(
     lambda: Worker.objects.filter(

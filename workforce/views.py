@@ -13,10 +13,11 @@ from django.views.decorators.http import require_GET, require_safe
 from catalog.reads import Given, Prepared
 from workforce.actions import BatchClosed, identify_worker, take_lease
 from workforce.assignments.ids import BadAddress, submit_address, turn_in
+from workforce.kinds import kind_named
 from workforce.marketplaces.link import NoParticipant, external_id
 from workforce.models import Batch, Lease, MarketplaceHIT, Worker
 from workforce.pages import join_address
-from workforce.reads import TASK_PAGES, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
+from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 from workforce.telling.reads import introduction_of
 
 BATCH = Prepared(
@@ -110,7 +111,7 @@ def _batch(batch_id: str) -> Batch:
 
 
 def _task_page(batch: Batch, lease: Lease, participant: str) -> str:
-    address = reverse(TASK_PAGES[Batch.Kind(batch.kind)], args=[lease.hit.public_id])
+    address = reverse(kind_named(batch.kind).page, args=[lease.hit.public_id])
     return f"{address}?{urlencode({'worker': participant})}"
 
 

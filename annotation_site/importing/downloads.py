@@ -10,20 +10,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import FileResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-from annotation_site.exports import FILES, KINDS, streamed_rows
+from annotation_site.exports import exported_files, exported_tables, streamed_rows
 from annotation_site.prediction import export_predictions
 from catalog.models import Classifier, Dataset, Prediction
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
-SAYS = {
-    "annotations": "An image's objects with their labels, how many there are, and its main label: what a study is for.",
-    "selection_frequencies": "How often each (image, label) pair was selected, and how often it was shown.",
-    "contains_votes": "Every answer to every cell of a grid, ticked or not, under the pseudonym of who gave it.",
-    "classify_votes": "Every answer to a form: all labels ticked and the main one, under a pseudonym.",
-    "grids": "Every cell of every grid with its place, its role (question, control, padding) and the expected answer.",
-    "potential_labels": "The labels to ask about for each image, and which classifiers named each at which rank.",
-    "predictions": "What each classifier ranks highest for each image, best first, with its scores.",
-}
 
 
 @dataclass(frozen=True)
@@ -39,8 +30,9 @@ class FileShown:
 
 
 def files_of(dataset: Dataset) -> Iterator[FileShown]:
-    for kind, says in SAYS.items():
-        yield FileShown(kind, says, not FILES[kind].rows_of(dataset).exists(), kind in KINDS)
+    tables = exported_tables()
+    for name, rows in exported_files().items():
+        yield FileShown(name, rows.says, not rows.rows_of(dataset).exists(), name in tables)
 
 
 def classifiers_of(dataset: Dataset) -> QuerySet[Classifier]:
@@ -51,7 +43,8 @@ def classifiers_of(dataset: Dataset) -> QuerySet[Classifier]:
 
 def rows_response(dataset: Dataset, kind: str, format: str, names: bool) -> StreamingHttpResponse:
     """All rows as they are at one moment, row by row. A fault on the way ends it early, which browsers notice."""
-    response = StreamingHttpResponse(streamed_rows(FILES[kind], dataset, format, names), content_type=FORMATS[format])
+    content = streamed_rows(exported_files()[kind], dataset, format, names)
+    response = StreamingHttpResponse(content, content_type=FORMATS[format])
     response.headers["Content-Disposition"] = _attachment(dataset, kind, format)
     return response
 

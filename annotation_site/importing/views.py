@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation_site.exports import FILES
+from annotation_site.exports import exported_files
 from annotation_site.importing import uploads
 from annotation_site.importing.downloads import (
     FORMATS,
@@ -162,7 +162,7 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHttpResponse:
     dataset = dataset_or_404(name)
-    if kind not in FILES or format not in FORMATS:
+    if kind not in exported_files() or format not in FORMATS:
         raise Http404
     return rows_response(dataset, kind, format, names=bool(request.GET.get("names")))
 

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from annotation_site.management.commands.publish import DAY, HOUR, KEYWORDS, MINUTE, WORDS
+from annotation_site.management.commands.publish import DAY, HOUR, KEYWORDS, MINUTE
 from annotation_site.paying.repeats import Repeated
 from annotation_site.paying.requirements import (
     NUMBER_APPROVED,
@@ -19,6 +19,7 @@ from annotation_site.paying.requirements import (
     in_places,
 )
 from annotation_site.paying.wages import proposed_reward
+from workforce.kinds import offer_of
 from workforce.marketplaces.costs import CENT, Preview, asks_for_masters, fee_of
 from workforce.models import Batch, Terms
 from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, new_token
@@ -96,9 +97,10 @@ class PublishForm(forms.Form):
     agreed = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, batch: Batch, repeated: Repeated | None = None, **options: Any) -> None:
-        title, description = WORDS[batch.kind]
+        offer = offer_of(batch.kind)
         proposed = proposed_reward(batch)
-        initial = {"title": title, "description": description, "keywords": KEYWORDS, "reward": proposed.reward}
+        words = {"title": offer.title, "description": offer.description, "keywords": KEYWORDS}
+        initial = words | {"reward": proposed.reward}
         super().__init__(*args, initial=initial, **options)
         self.batch = batch
         self.proposed = proposed.reward

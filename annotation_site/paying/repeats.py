@@ -10,31 +10,20 @@ from dataclasses import dataclass
 from django.db import connection
 
 from workforce.keeping_out.reads import n_who_answered
+from workforce.kinds import offer_of
 from workforce.models import Batch
 
 ROWS_AT_ONCE = 10_000
-EARLIER = """
-    JOIN workforce_hit former ON former.id = {earlier}.hit_id
+# The joins from `hit` to `earlier`, whose HIT asked the same, are the kind's own.
+ASKED_AGAIN = """
+    SELECT DISTINCT hit.id, former.id
+    FROM workforce_hit hit
+    {same_question}
+    JOIN workforce_hit former ON former.id = earlier.hit_id
     JOIN workforce_batch batch ON batch.id = former.batch_id
     WHERE hit.batch_id = %(batch)s AND batch.id <> %(batch)s AND batch.dataset_id = %(dataset)s
       AND batch.marketplace = 'mturk' AND batch.kind = %(kind)s
 """
-REPEATS = {
-    Batch.Kind.CONTAINS: """
-    SELECT DISTINCT hit.id, former.id
-    FROM workforce_hit hit
-    JOIN contains_task_grid grid ON grid.hit_id = hit.id
-    JOIN contains_task_gridcell cell ON cell.grid_id = grid.id AND cell.role = 'question'
-    JOIN contains_task_gridcell seen ON seen.image_id = cell.image_id AND seen.role = 'question'
-    JOIN contains_task_grid earlier ON earlier.id = seen.grid_id AND earlier.label_id = grid.label_id
-    """ + EARLIER.format(earlier="earlier"),
-    Batch.Kind.CLASSIFY: """
-    SELECT DISTINCT hit.id, former.id
-    FROM workforce_hit hit
-    JOIN classify_task_form form ON form.hit_id = hit.id
-    JOIN classify_task_form earlier ON earlier.image_id = form.image_id
-    """ + EARLIER.format(earlier="earlier"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ def repeats_of(batch: Batch) -> Iterator[tuple[int, int]]:
         return
     asked = {"batch": batch.pk, "dataset": batch.dataset_id, "kind": batch.kind}
     with connection.cursor() as cursor:
-        cursor.execute(REPEATS[Batch.Kind(batch.kind)], asked)
+        cursor.execute(ASKED_AGAIN.format(same_question=offer_of(batch.kind).same_question), asked)
         while some := cursor.fetchmany(ROWS_AT_ONCE):
             yield from some
 

@@ -9,6 +9,7 @@ from django.db.models import Q, Sum
 
 from catalog.models import Dataset
 from catalog.reads import current_settings
+from workforce.kinds import offer_of
 from workforce.marketplaces.costs import CENT, fee_of
 from workforce.models import Batch, Call, ListedAssignment, Submission, Terms
 from workforce.pay.reads import SECONDS_PER_HOUR, active_seconds_of
@@ -16,7 +17,6 @@ from workforce.reads import pause_of
 
 # Of work that nobody did yet: to read the question, and for each photograph or label.
 SECONDS_TO_READ, SECONDS_EACH = 10, 2
-LABELS_OF_A_FORM = 5
 # The latest answers that tell how long the work takes.
 ANSWERS_LOOKED_AT, FEWEST_ANSWERS = 200, 5
 
@@ -69,8 +69,8 @@ def _seconds_taken(batch: Batch) -> list[float]:
 
 
 def _seconds_expected(batch: Batch) -> float:
-    n_shown = batch.settings.images_per_grid if batch.kind == Batch.Kind.CONTAINS else LABELS_OF_A_FORM
-    return SECONDS_TO_READ + SECONDS_EACH * n_shown
+    offer = offer_of(batch.kind)
+    return SECONDS_TO_READ + SECONDS_EACH * offer.n_items(batch.settings)
 
 
 # Pay below the target

@@ -3,28 +3,22 @@
 import csv
 import hashlib
 import io
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from annotation_site.replay.files import (
-    BadFile,
-    ClassifyAnswer,
-    ContainsAnswer,
-    Origin,
-    read_classify,
-    read_contains,
-)
+from annotation_site.replay.files import BadFile, read_votes
 from catalog.actions import StagedConflict, ensure_dataset, load_staged_images
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
-from classify_task import actions as classify_actions
 from classify_task.models import Form
-from contains_task import actions as contains_actions
 from workforce.actions import mark_for_aggregation
+from workforce.kinds import ReplayedVotes, StagedVotes, task_kinds
+from workforce.kinds.actions import check_staged_answers, fill_staged_answers, load_staged_votes
+from workforce.kinds.votes_files import Answer, Origin
 from workforce.reads import hits_with_open_slots, pseudonyms_of
 from workforce.replays.actions import find_stored_answers, load_staged_answers, load_staged_people
 
@@ -34,8 +28,6 @@ COMMON_COLUMNS = """
     position integer, line integer, image text, dataset_label integer, person text, role text, state text,
     excluded boolean, submitted_at timestamptz, turn integer, hit_number integer, idempotency_key text
 """
-CLASSIFY_COLUMNS = "selected integer[], main integer, form_labels integer[]"
-CONTAINS_COLUMNS = "selected boolean, label_id bigint, cell_role text"
 FILLED_COLUMNS = "image_id bigint, worker_id bigint, hit_id bigint, submission_id bigint, answer jsonb"
 STEPS = ("reading", "staging", "images", "people", "submissions", "votes")
 
@@ -52,29 +44,27 @@ class Replayed(NamedTuple):
     n_waiting: int
 
 
-class Kind(NamedTuple):
-    """What is particular to one kind of question."""
-
-    read: Callable[[Path, dict[int, Label]], list]
-    columns: str
-    rows: Callable[[Dataset, list, dict[int, Label]], Iterator[tuple]]
-    room: Any
+def replayed_kinds() -> dict[str, ReplayedVotes]:
+    """Return how files of votes are read and loaded, by the name of their kind of task."""
+    return {kind.name: kind.replay for kind in task_kinds() if kind.replay}
 
 
 def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str], object] | None = None) -> Replayed:
-    """Load a file of answers to questions of a kind ("classify" or "contains") into a dataset, made if need be.
+    """Load a file of answers to questions of a kind (its name) into a dataset, made if need be.
 
     Answers that are stored already are left alone. `progress` is called with the name of each of STEPS as it
     begins. Raises BadFile, naming the line and the reason; nothing is loaded then.
     """
     try:
-        return _replay(KINDS[kind], kind, path, dataset_name, progress or (lambda step: None))
+        return _replay(kind, replayed_kinds()[kind], path, dataset_name, progress or (lambda step: None))
     except StagedConflict as error:
         raise BadFile(f"{path}, line {error.line}: {error}", shell=error.shell, page=error.page) from error
 
 
 @transaction.atomic
-def _replay(kind: Kind, name: str, path: Path, dataset_name: str, progress: Callable[[str], object]) -> Replayed:
+def _replay(
+    kind: str, votes: ReplayedVotes, path: Path, dataset_name: str, progress: Callable[[str], object]
+) -> Replayed:
     with connection.cursor() as cursor:
         # The second of two replays at once finds what the first has stored.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('replay', 0))")
@@ -83,17 +73,17 @@ def _replay(kind: Kind, name: str, path: Path, dataset_name: str, progress: Call
     progress("reading")
     dataset = ensure_dataset(name=dataset_name)
     labels = labels_by_index(dataset)
-    answers = kind.read(path, labels)
+    answers = read_votes(votes, path, labels)
     _refuse_own_answers(path, dataset, answers)
     progress("staging")
-    _stage(kind.columns, kind.rows(dataset, answers, labels))
+    _stage(votes.staged.columns, _rows(f"replay:{dataset.pk}:{kind}", votes.staged, answers, labels))
     progress("images")
     images = {answer.origin.image for answer in answers}
     n_new_images, n_labelled = load_staged_images(dataset=dataset, staged=STAGED)
     n_stored = find_stored_answers(staged=STAGED)
-    kind.room.check_staged_answers(staged=STAGED)
+    check_staged_answers(votes=votes.staged, staged=STAGED)
     if n_stored < len(answers):
-        _load_new(kind, name, dataset, progress)
+        _load_new(kind, votes.staged, dataset, progress)
     if n_labelled:
         # Votes that came in before their image had a dataset label could not be pruned.
         mark_for_aggregation(dataset=dataset)
@@ -104,17 +94,17 @@ def _replay(kind: Kind, name: str, path: Path, dataset_name: str, progress: Call
     return Replayed(dataset, len(images), n_new_images, len(answers), n_new, len(unlabelled), len(waiting))
 
 
-def _load_new(kind: Kind, name: str, dataset: Dataset, progress: Callable[[str], object]) -> None:
+def _load_new(kind: str, votes: StagedVotes, dataset: Dataset, progress: Callable[[str], object]) -> None:
     progress("people")
     load_staged_people(dataset=dataset, staged=STAGED)
     progress("submissions")
-    kind.room.fill_staged_answers(staged=STAGED)
-    load_staged_answers(dataset=dataset, kind=name, staged=STAGED)
+    fill_staged_answers(votes=votes, staged=STAGED)
+    load_staged_answers(dataset=dataset, kind=kind, staged=STAGED)
     progress("votes")
-    kind.room.load_staged_votes(staged=STAGED)
+    load_staged_votes(votes=votes, staged=STAGED)
 
 
-def _refuse_own_answers(path: Path, dataset: Dataset, answers: Iterable[ClassifyAnswer | ContainsAnswer]) -> None:
+def _refuse_own_answers(path: Path, dataset: Dataset, answers: Iterable[Answer]) -> None:
     """A dataset's own export would come back as the answers of other people, and count twice."""
     own = {f"worker:{name}" for name in pseudonyms_of(dataset)}
     for answer in answers:
@@ -139,34 +129,14 @@ def _stage(columns: str, rows: Iterable[tuple]) -> None:
         cursor.execute(f"ANALYZE {STAGED}")
 
 
-def _classify_rows(dataset: Dataset, answers: list[ClassifyAnswer], labels: dict[int, Label]) -> Iterator[tuple]:
-    offered: dict[str, set[int]] = defaultdict(set)
-    for answer in answers:
-        own = () if answer.dataset_label is None else (answer.dataset_label,)
-        offered[answer.origin.image].update(answer.selected, own)
-    numbers = _Numbers(f"replay:{dataset.pk}:classify")
-    for position, answer in enumerate(answers):
-        image = answer.origin.image
+def _rows(prefix: str, votes: StagedVotes, answers: list, labels: dict[int, Label]) -> Iterator[tuple]:
+    numbers = _Numbers(prefix)
+    values = votes.values(answers, labels)
+    for position, (answer, of_kind) in enumerate(zip(answers, values, strict=True)):
         yield (
             *_common(position, answer.origin, answer.dataset_label),
-            *numbers.of((image,), answer.origin.person, "question"),
-            _array(answer.selected),
-            answer.main,
-            _array(sorted(offered[image])),
-        )
-
-
-def _contains_rows(dataset: Dataset, answers: list[ContainsAnswer], labels: dict[int, Label]) -> Iterator[tuple]:
-    numbers = _Numbers(f"replay:{dataset.pk}:contains")
-    for position, answer in enumerate(answers):
-        # A repeat is an ordinary cell that its worker had answered before, in another grid.
-        cell_role = "question" if answer.origin.role == "repeat" else answer.origin.role
-        yield (
-            *_common(position, answer.origin, answer.dataset_label),
-            *numbers.of((answer.origin.image, answer.label), answer.origin.person, cell_role),
-            answer.selected,
-            labels[answer.label].pk,
-            cell_role,
+            *numbers.of(answer.question, answer.origin.person, answer.cell_role),
+            *of_kind,
         )
 
 
@@ -185,10 +155,6 @@ def _common(position: int, origin: Origin, dataset_label: int | None) -> tuple:
     )
 
 
-def _array(values: Iterable[int]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
-
-
 class _Numbers:
     """Numbers the answers of a person to one question (turn), and the HITs: a HIT has one answer of a person."""
 
@@ -205,9 +171,3 @@ class _Numbers:
         # Names have any length, a key has not; the parts are joined by what no name contains.
         digest = hashlib.sha256("\0".join(map(str, (*question, person, turn))).encode()).hexdigest()
         return turn, hit, f"{self.prefix}:{digest[:40]}"
-
-
-KINDS = {
-    "classify": Kind(read_classify, CLASSIFY_COLUMNS, _classify_rows, classify_actions),
-    "contains": Kind(read_contains, CONTAINS_COLUMNS, _contains_rows, contains_actions),
-}

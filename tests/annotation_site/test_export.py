@@ -11,7 +11,7 @@ from django.db import connection
 
 from aggregation.actions import aggregate
 from annotation_site.csv_cells import guarded, unguarded
-from annotation_site.exports import KINDS, csv_cell, whole_file, write_rows
+from annotation_site.exports import csv_cell, exported_tables, whole_file, write_rows
 from annotation_site.management.commands.export import one_moment
 from annotation_site.replay.actions import replay
 from catalog.models import Dataset, Image
@@ -58,7 +58,7 @@ def dataset(db) -> Dataset:
 
 def exported(kind: str, dataset: Dataset, names: bool = False) -> str:
     out = io.StringIO()
-    write_rows(KINDS[kind], dataset, "csv", names, out)
+    write_rows(exported_tables()[kind], dataset, "csv", names, out)
     return out.getvalue()
 
 
@@ -72,16 +72,16 @@ def without_people(text: str) -> list[dict]:
 
 def as_lines(kind: str, dataset: Dataset, names: bool = False) -> list[dict]:
     out = io.StringIO()
-    write_rows(KINDS[kind], dataset, "jsonl", names, out)
+    write_rows(exported_tables()[kind], dataset, "jsonl", names, out)
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", exported_tables())
 def test_the_columns_are_in_their_order(dataset, kind):
     assert exported(kind, dataset).splitlines()[0] == COLUMNS[kind]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", exported_tables())
 def test_csv_and_jsonl_say_the_same(dataset, kind):
     lines = as_lines(kind, dataset)
     cells = [{column: csv_cell(column, value) for column, value in line.items()} for line in lines]
@@ -147,7 +147,7 @@ def test_names_add_wordnet_ids_and_words_in_objects_too(dataset):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", exported_tables())
 @pytest.mark.parametrize("names", [False, True])
 def test_every_row_has_exactly_the_columns_of_the_header(dataset, kind, names):
     header = exported(kind, dataset, names).splitlines()[0].split(",")
@@ -174,7 +174,7 @@ def test_exported_votes_replayed_under_another_name_give_the_same_files(dataset,
         replay(kind=kind, path=path, dataset_name="again")
     again = Dataset.objects.get(name="again")
     aggregate(dataset=again)
-    for kind in KINDS:
+    for kind in exported_tables():
         assert without_people(exported(kind, again)) == without_people(exported(kind, dataset)), kind
 
 
@@ -284,5 +284,5 @@ class CursorWatch(io.StringIO):
 
 def test_rows_are_fetched_by_a_cursor_on_the_server(dataset):
     out = CursorWatch()
-    write_rows(KINDS["contains_votes"], dataset, "jsonl", False, out)
+    write_rows(exported_tables()["contains_votes"], dataset, "jsonl", False, out)
     assert out.open_cursors[0] == 1

@@ -10,7 +10,7 @@ from django.db import connection
 from django.urls import reverse
 
 from aggregation.actions import aggregate
-from annotation_site.exports import FILES, ROWS_AT_ONCE
+from annotation_site.exports import ROWS_AT_ONCE, exported_files
 from candidates.actions import ensure_classifier, find_potential_labels, store_predictions
 from candidates.classifiers import predictions_file
 from catalog.models import Dataset
@@ -51,7 +51,7 @@ def exported(tmp_path, dataset: Dataset, kind: str, format: str, names: bool) ->
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
 def test_each_file_is_what_the_command_writes(dataset, tmp_path, format):
     lengths = {}
-    for kind in FILES:
+    for kind in exported_files():
         for names in (False, True):
             response = rows(dataset, kind, format, names)
             content = response.getvalue()
@@ -112,7 +112,7 @@ def test_predictions_of_a_classifier_come_as_import_takes_them(dataset, tmp_path
 
 def test_the_page_says_what_each_file_holds_and_where_rest_has_it(dataset):
     page = staff_client().get(f"/setup/files/{quote(dataset.name)}/").content.decode()
-    for kind in FILES:
+    for kind in exported_files():
         for format in ("csv", "jsonl"):
             assert f'href="{reverse("file-of-rows", STAFF, (kind, format, dataset.name))}"' in page
     assert f"{site.STAFF_ORIGIN}/api/v1/contains_votes/?dataset={quote(dataset.name, safe='')}" in page

@@ -11,7 +11,6 @@ from django.db.models import Max
 from django.test import Client
 
 from catalog.reads import now
-from contains_task.actions import take_in_recovered
 from tests.annotation_site.test_paying_pages import REASON, REVIEW, about, text_of
 from tests.commands import refusal, said
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, staff_client, worker_client
@@ -28,6 +27,7 @@ from tests.workforce.mturk_study import (
     work,
 )
 from tests.workforce.test_rejections import listed_assignments
+from workforce.kinds.actions import take_in_recovered
 from workforce.models import Batch, Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, WorkerIdentity
 from workforce.outbox.actions import claim_calls
 from workforce.outbox.sending import send_waiting

@@ -1,11 +1,17 @@
 """Reading files of votes: what is taken, and the line and reason of what is not."""
 
 import gzip
+from functools import partial
 
 import pytest
 
-from annotation_site.replay.files import BadFile, read_classify, read_contains
+from annotation_site.replay.files import BadFile, read_votes
+from classify_task.kind import CLASSIFY as CLASSIFY_KIND
+from contains_task.kind import CONTAINS as CONTAINS_KIND
 from tests.votes_files import CLASSIFY, CONTAINS, FURTHER, LABELS, THREE_ANSWERS, with_label
+
+read_classify = partial(read_votes, CLASSIFY_KIND.replay)
+read_contains = partial(read_votes, CONTAINS_KIND.replay)
 
 
 @pytest.mark.parametrize(

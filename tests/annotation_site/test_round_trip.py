@@ -10,7 +10,7 @@ from django.core.management import call_command
 from aggregation.actions import aggregate
 from aggregation.models import CandidateSet
 from aggregation.reads import split_counts
-from annotation_site.exports import KINDS, write_rows
+from annotation_site.exports import exported_tables, write_rows
 from catalog.models import Dataset
 from classify_task.actions import record_vote
 from classify_task.models import Form
@@ -50,7 +50,7 @@ def live() -> Dataset:
     exclude_submission(submission=sent[0], reason="too fast")
     close_batch(batch=batch)
     aggregate(dataset=dataset)
-    batch = Batch.objects.get(dataset=dataset, kind=Batch.Kind.CLASSIFY)
+    batch = Batch.objects.get(dataset=dataset, kind="classify")
     for worker in people[: FIGURES["classify_answers"]]:
         while lease := take_lease(batch=batch, worker=worker):
             labels = lease.hit.form.labels
@@ -69,7 +69,7 @@ def tick(batch: Batch, worker: Worker, wanted: set[int]):
 
 def written(kind: str, dataset: Dataset) -> str:
     out = io.StringIO()
-    write_rows(KINDS[kind], dataset, "csv", False, out)
+    write_rows(exported_tables()[kind], dataset, "csv", False, out)
     return out.getvalue()
 
 
@@ -116,6 +116,6 @@ def test_the_same_once_forms_that_were_opened_meanwhile_are_closed(live, tmp_pat
     assert Form.objects.filter(image__dataset=again).count() == 3
     said = replay_votes("classify", live, again, tmp_path)
     assert "3 images have forms that still wait for people" in said
-    close_batch(batch=Batch.objects.get(dataset=again, kind=Batch.Kind.CLASSIFY, marketplace=Batch.Marketplace.LINK))
+    close_batch(batch=Batch.objects.get(dataset=again, kind="classify", marketplace=Batch.Marketplace.LINK))
     aggregate(dataset=again)
     assert_the_same(again, live)

@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
-from contains_task.tasks import take_in_recovered
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from workforce.assignments.actions import confirm
 from workforce.models import HIT, Lease, Submission
 from workforce.reads import image_handle
+from workforce.tasks import take_in_recovered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"

@@ -11,8 +11,8 @@ from classify_task.actions import (
     classify_batch,
     open_forms,
     record_vote,
-    settle_votes,
 )
+from classify_task.kind import CLASSIFY
 from classify_task.models import ClassifyVote, Form
 from classify_task.reads import counted_votes, form_labels, images_waiting
 from tests.factories import make_dataset, make_form, make_images, make_lease, make_worker, unique
@@ -25,6 +25,7 @@ from workforce.actions import (
     readmit_submission,
     take_lease,
 )
+from workforce.kinds.actions import settle_votes
 from workforce.models import Batch, Submission, Worker
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +38,7 @@ def answer(form: Form, selected: list[int], main: int | None, *, worker: Worker 
 
 
 def settle(*submissions: Submission) -> None:
-    settle_votes(submission_ids=[submission.pk for submission in submissions])
+    settle_votes(kind=CLASSIFY, submission_ids=[submission.pk for submission in submissions])
 
 
 def counted(*submissions: Submission) -> list[bool]:

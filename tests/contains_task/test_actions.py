@@ -7,7 +7,8 @@ import pytest
 from django.db.models import QuerySet
 
 from catalog import reads as clock
-from contains_task.actions import ForeignCell, cast_votes, open_grids, record_votes, settle_votes
+from contains_task.actions import ForeignCell, cast_votes, open_grids, record_votes
+from contains_task.kind import CONTAINS
 from contains_task.models import ContainsVote, Grid, GridCell
 from contains_task.reads import cells_by_handle, cells_to_show, images_waiting
 from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease, make_worker, unique
@@ -20,6 +21,7 @@ from workforce.actions import (
     mark_aggregated,
     readmit_submission,
 )
+from workforce.kinds.actions import settle_votes
 from workforce.models import Lease, Slot, Submission, Worker
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +54,7 @@ def same_question_three_times() -> tuple[Worker, list[Grid]]:
 
 
 def settle(*submissions: Submission) -> None:
-    settle_votes(submission_ids=[submission.pk for submission in submissions])
+    settle_votes(kind=CONTAINS, submission_ids=[submission.pk for submission in submissions])
 
 
 # Opening
@@ -258,7 +260,7 @@ def test_settling_twice_or_with_nothing_to_settle_writes_nothing(django_assert_n
     submission = answer(make_grid(n_images=3), 0)
     with django_assert_num_queries(3):  # savepoint, question, release
         settle(submission)
-    settle_votes(submission_ids=[])
+    settle_votes(kind=CONTAINS, submission_ids=[])
     assert votes(submission).filter(counted=True).count() == 3
 
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from aggregation.actions import aggregate
 from aggregation.models import CandidateSet
 from annotation_site.csv_cells import unguarded
-from annotation_site.exports import FILES, write_rows
+from annotation_site.exports import exported_files, write_rows
 from candidates.models import PotentialLabel
 from catalog.actions import change_settings
 from catalog.models import Dataset, Image
@@ -260,7 +260,7 @@ def test_the_grids_are_a_file_with_a_line_for_each_cell(dataset, similar, pool, 
 def test_a_line_tells_what_a_cell_is_for_and_where_its_image_comes_from(dataset, similar, pool):
     open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
     out = io.StringIO()
-    write_rows(FILES["grids"], dataset, "csv", True, out)
+    write_rows(exported_files()["grids"], dataset, "csv", True, out)
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
     cells = GridCell.objects.select_related("grid__hit", "grid__label", "image__dataset").order_by("grid", "position")
     columns = ("image", "image_dataset", "role", "label_words")

@@ -6,11 +6,13 @@ import pytest
 
 from aggregation.actions import aggregate, aggregate_new_submissions
 from aggregation.models import SelectionFrequency
-from contains_task.actions import record_votes, settle_votes
+from contains_task.actions import record_votes
+from contains_task.kind import CONTAINS
 from contains_task.models import ContainsVote
 from tests.factories import make_dataset, make_grid, make_images, make_lease, make_worker, unique
 from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 from workforce.actions import exclude_submission, readmit_submission
+from workforce.kinds.actions import settle_votes
 from workforce.models import Submission
 from workforce.reads import not_aggregated
 
@@ -46,11 +48,11 @@ def test_an_answer_that_meets_the_readmission_of_an_earlier_one_is_stored_and_on
     first_grid, second_grid = make_grid(images=images), make_grid(images=images)
     first = record_votes(lease=make_lease(first_grid.hit.batch, worker), selected=[], idempotency_key="first")
     exclude_submission(submission=first, reason="doubt")
-    settle_votes(submission_ids=[first.pk])
+    settle_votes(kind=CONTAINS, submission_ids=[first.pk])
     readmit_submission(submission=first)
     lease = make_lease(second_grid.hit.batch, worker)
     answer = partial(record_votes, lease=lease, selected=[], idempotency_key="second")
-    settle = partial(settle_votes, submission_ids=[first.pk])
+    settle = partial(settle_votes, kind=CONTAINS, submission_ids=[first.pk])
     with while_another_has_done(settle) as other, started(answer) as answered:
         assert waits(answered)
         other.end(commit=True)

@@ -4,15 +4,14 @@ import pytest
 
 from aggregation.actions import aggregate
 from classify_task.models import ClassifyVote
-from classify_task.tasks import take_in_recovered as take_in_recovered_forms
 from contains_task.models import ContainsVote
 from contains_task.reads import grid_cells_of, pairs_asked
-from contains_task.tasks import take_in_recovered as take_in_recovered_grids
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, offer
 from workforce.assignments.actions import confirm
 from workforce.models import Assignment, Slot, Submission
 from workforce.reads import image_handle
+from workforce.tasks import take_in_recovered
 
 pytestmark = pytest.mark.django_db
 
@@ -54,8 +53,8 @@ def test_a_recovered_grid_becomes_votes_that_count(grid_assignment):
     submission = listed_with(grid_assignment, handle)
     aggregate()
     assert not ContainsVote.objects.exists()
-    take_in_recovered_grids()
-    take_in_recovered_grids()
+    take_in_recovered()
+    take_in_recovered()
     submission.refresh_from_db()
     assert submission.state == "confirmed"
     assert len(submission.answer["shown"]) == 3
@@ -66,13 +65,13 @@ def test_a_recovered_grid_becomes_votes_that_count(grid_assignment):
 
 def test_a_recovered_grid_with_nothing_ticked_is_an_answer(grid_assignment):
     listed_with(grid_assignment, "none")
-    take_in_recovered_grids()
+    take_in_recovered()
     assert ContainsVote.objects.filter(counted=True, selected=False).count() == 3
 
 
 def test_values_that_are_no_handles_of_the_grid_are_no_answer(grid_assignment):
     submission = listed_with(grid_assignment, f"{next(iter(handles(grid_assignment)))} invented")
-    take_in_recovered_grids()
+    take_in_recovered()
     submission.refresh_from_db()
     assert submission.state == "orphaned"
     assert not ContainsVote.objects.exists()
@@ -81,8 +80,8 @@ def test_values_that_are_no_handles_of_the_grid_are_no_answer(grid_assignment):
 
 def test_a_recovered_form_becomes_a_vote_that_counts(form_assignment):
     submission = listed_with(form_assignment, "2 0", main="2")
-    take_in_recovered_forms()
-    take_in_recovered_forms()
+    take_in_recovered()
+    take_in_recovered()
     submission.refresh_from_db()
     vote = ClassifyVote.objects.get()
     assert (submission.state, vote.selected, vote.main, vote.counted) == ("confirmed", [0, 2], 2, True)
@@ -91,7 +90,7 @@ def test_a_recovered_form_becomes_a_vote_that_counts(form_assignment):
 @pytest.mark.parametrize(("selected", "main"), [("0 1", ""), ("0", "1"), ("0 7", "0"), ("x", "0"), ("none", "0")])
 def test_what_the_form_does_not_allow_is_no_answer(form_assignment, selected, main):
     submission = listed_with(form_assignment, selected, main=main)
-    take_in_recovered_forms()
+    take_in_recovered()
     submission.refresh_from_db()
     assert submission.state == "orphaned"
     assert not ClassifyVote.objects.exists()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aggregation.actions import aggregate
-from contains_task.actions import record_votes, take_in_recovered
+from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
 from tests.factories import unique
 from tests.histories import run_histories
@@ -23,6 +23,7 @@ from tests.workforce.assignments_by_hand import make_offered_grid, make_turn, of
 from workforce.actions import AlreadySubmitted
 from workforce.assignments.actions import AlreadyAnswered, accept, confirm, orphan_unlisted
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
+from workforce.kinds.actions import take_in_recovered
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, Slot, Submission
 from workforce.unproven.actions import MOST_UNPROVEN

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from aggregation.actions import aggregate
-from contains_task.actions import record_votes, take_in_recovered
+from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
 from tests.factories import unique, worker_client
 from tests.threads import in_threads
@@ -17,6 +17,7 @@ from tests.workforce.marketplaces import BOX, KEY, TOKEN, address_of
 from workforce.actions import AlreadySubmitted
 from workforce.assignments.actions import accept, confirm
 from workforce.assignments.receipts import copy_of
+from workforce.kinds.actions import take_in_recovered
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, Slot, Submission, Worker
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from catalog.reads import now
-from contains_task.actions import record_votes, take_in_recovered
+from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
 from tests.factories import unique
 from tests.workforce.assignments_by_hand import (
@@ -29,6 +29,7 @@ from workforce.assignments.actions import (
     orphan_unlisted,
 )
 from workforce.assignments.receipts import copy_of
+from workforce.kinds.actions import take_in_recovered
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import Assignment, Lease, MarketplaceHIT, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import image_handle

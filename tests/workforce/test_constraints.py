@@ -179,11 +179,6 @@ def _() -> None:
     make_batch(dataset, kind="classify"), make_batch(dataset, kind="classify")
 
 
-@breaks("batch_kind_is_known")
-def _() -> None:
-    make_batch(kind="guess")
-
-
 @breaks("batch_marketplace_is_known")
 def _() -> None:
     make_batch(marketplace="bazaar")

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from contains_task.actions import take_in_recovered
 from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_form, make_images, worker_client
 from tests.workforce.assignments_by_hand import external, fields_of_the_last, make_offered_grid, offer
 from workforce.actions import close_batch
 from workforce.assignments.actions import confirm
+from workforce.kinds.actions import take_in_recovered
 from workforce.models import Assignment, Batch, Lease, MarketplaceHIT, Submission, Worker
 from workforce.reads import image_handle
 from workforce.unproven.actions import MOST_UNPROVEN

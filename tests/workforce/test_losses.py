@@ -8,13 +8,13 @@ from django.core.management import call_command
 
 from annotation_site.paying.reads import progress_of
 from catalog.reads import now
-from contains_task.actions import take_in_recovered
 from tests.factories import worker_client
 from tests.workforce.marketplace_breakers import listed_assignment
 from tests.workforce.marketplaces import Marketplace
 from tests.workforce.mturk_study import grids_to_publish, hits_of, page_of, published, settle, work
 from workforce.keeping_out.actions import let_in_again
 from workforce.keeping_out.reads import blocked_workers
+from workforce.kinds.actions import take_in_recovered
 from workforce.models import Lease, ListedAssignment, MarketplaceHIT, Submission, Terms, Worker, WorkerIdentity
 from workforce.offers.actions import allow_losses, top_up
 from workforce.offers.checks import CannotPublish

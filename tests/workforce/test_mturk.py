@@ -9,7 +9,6 @@ import pytest
 from aggregation.actions import aggregate
 from aggregation.models import SelectionFrequency
 from catalog.reads import now
-from contains_task.actions import take_in_recovered
 from tests.factories import make_form, make_grid, make_images, make_lease
 from tests.workforce.marketplaces import answer_in_frame, fields_of_page
 from tests.workforce.mturk_study import (
@@ -26,6 +25,7 @@ from tests.workforce.mturk_study import (
     work,
 )
 from workforce.keeping_out.actions import block_softly
+from workforce.kinds.actions import take_in_recovered
 from workforce.marketplaces import mturk
 from workforce.models import (
     Call,

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from aggregation.actions import aggregate
 from catalog.reads import now
-from contains_task.actions import record_votes, take_in_recovered
+from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_grid, unique
 from tests.histories import run_histories
@@ -30,6 +30,7 @@ from workforce.actions import add_slots
 from workforce.assignments.actions import AlreadyAnswered, NotYetPublished, accept, orphan_unlisted
 from workforce.assignments.ids import Turn
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
+from workforce.kinds.actions import take_in_recovered
 from workforce.marketplaces import mturk
 from workforce.marketplaces.answer_copy import encode
 from workforce.models import (

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from catalog.models import Dataset, SettingsVersion, new_public_id
+from workforce.kinds import kind_named
 
 # Deng et al. 2009, section 3.2: an image of the initial subset gets so many votes or more.
 FEWEST_INITIAL_VOTES = 10
@@ -43,10 +44,6 @@ class Batch(models.Model):
     2009, section 3.2) and not a fixed number of times: all of them are set, or none.
     """
 
-    class Kind(models.TextChoices):
-        CONTAINS = "contains"
-        CLASSIFY = "classify"
-
     class Marketplace(models.TextChoices):
         LINK = "link"
         MTURK = "mturk"
@@ -55,7 +52,8 @@ class Batch(models.Model):
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="batches")
     settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="batches")
-    kind = models.CharField(max_length=20, choices=Kind)
+    # One that TASK_KINDS lists, which is checked when the batch is opened.
+    kind = models.CharField(max_length=20)
     marketplace = models.CharField(max_length=20, choices=Marketplace)
     hits_per_worker = models.PositiveIntegerField(null=True)
     completion_code = models.CharField(max_length=60, blank=True)
@@ -95,7 +93,6 @@ class Batch(models.Model):
                 condition=Q(closed_at=None, kind="classify", marketplace__in=["link", "mturk"]),
                 name="one_open_classify_batch_per_settings",
             ),
-            models.CheckConstraint(condition=Q(kind__in=["contains", "classify"]), name="batch_kind_is_known"),
             models.CheckConstraint(
                 condition=Q(marketplace__in=["link", "mturk", "replay"]), name="batch_marketplace_is_known"
             ),
@@ -103,6 +100,11 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.dataset} on {self.marketplace}"
+
+    @property
+    def kind_title(self) -> str:
+        """What pages call its kind."""
+        return kind_named(self.kind).title
 
     @property
     def is_adaptive(self) -> bool:

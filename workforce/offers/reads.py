@@ -11,10 +11,10 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.urls import reverse
 
 from catalog.reads import now
+from workforce.kinds import kind_named
 from workforce.losses.reads import lost_too_many
 from workforce.marketplaces.costs import Preview, asks_for_masters, fee_of, preview
-from workforce.models import HIT, Batch, Call, LedgerEntry, MarketplaceHIT, Terms
-from workforce.reads import TASK_PAGES
+from workforce.models import HIT, Call, LedgerEntry, MarketplaceHIT, Terms
 
 # A HIT is not asked for twice within this time, and no longer than this after its end.
 SHORTEST_PAUSE = timedelta(seconds=10)
@@ -188,7 +188,7 @@ def settled_hits() -> QuerySet[MarketplaceHIT]:
 def question_address(hit: HIT) -> str:
     """The page of a HIT, which the marketplace shows in a frame. Its id is random: nobody can guess another's."""
     # By the whole table: the staff side, where somebody may be publishing, has none of the worker pages.
-    page = reverse(TASK_PAGES[Batch.Kind(hit.batch.kind)], args=[hit.public_id], urlconf=settings.ROOT_URLCONF)
+    page = reverse(kind_named(hit.batch.kind).page, args=[hit.public_id], urlconf=settings.ROOT_URLCONF)
     return settings.WORKER_ORIGIN + page
 
 

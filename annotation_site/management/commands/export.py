@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation_site.exports import FILES, one_moment, whole_file, write_rows
+from annotation_site.exports import exported_files, one_moment, whole_file, write_rows
 from annotation_site.prediction import export_predictions
 from catalog.errors import as_command_errors
 from catalog.reads import UnknownDataset, dataset_named
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", choices=sorted(FILES), help="what to write")
+        parser.add_argument("kind", choices=sorted(exported_files()), help="what to write")
         parser.add_argument("--dataset", required=True, metavar="NAME")
         parser.add_argument("--format", required=True, choices=["csv", "jsonl", "npz", "parquet"])
         parser.add_argument(
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             with one_moment():
                 found = dataset_named(dataset)
                 with whole_file(output) if output else standard_output(self.stdout) as out:
-                    n_rows = write_rows(FILES[kind], found, format, names, out)
+                    n_rows = write_rows(exported_files()[kind], found, format, names, out)
         except UnknownDataset as error:
             raise CommandError(error.for_shell) from error
         except BrokenPipeError:

@@ -11,11 +11,10 @@ from annotation_site.prediction import wanted_classifiers
 from annotation_site.study import address_of
 from catalog.errors import as_command_errors
 from catalog.models import Dataset
-from workforce.models import Batch
+from workforce.kinds import kind_named
 
 # A network is loaded and looks at 25 photographs in about this time, on two cores.
 SECONDS_PER_NETWORK = 2
-CALLED = {Batch.Kind.CONTAINS: "demo grids", Batch.Kind.CLASSIFY: "demo forms"}
 WAY_OUT = (
     "The demo study is not open; all else works without it. ./run, started again, goes on from here, and installs "
     "networks that are missing; so does ./manage load_demo --here."
@@ -47,7 +46,8 @@ class Command(BaseCommand):
         if not is_open(dataset):
             self.open(dataset, here)
         for batch in open_batches(dataset):
-            self.stdout.write(f"  {CALLED[Batch.Kind(batch.kind)]:12} {address_of(batch)}?worker=you")
+            called = f"demo {kind_named(batch.kind).hits}"
+            self.stdout.write(f"  {called:12} {address_of(batch)}?worker=you")
 
     def open(self, dataset: Dataset, here: bool) -> None:
         try:

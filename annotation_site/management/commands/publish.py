@@ -13,6 +13,7 @@ from annotation_site.paying.actions import publish_batch
 from annotation_site.paying.repeats import repeated_by
 from annotation_site.study import batch_named
 from catalog.errors import as_command_errors
+from workforce.kinds import offer_of
 from workforce.marketplaces.costs import Preview
 from workforce.models import Batch
 from workforce.offers.checks import check_can_publish
@@ -20,10 +21,6 @@ from workforce.offers.publishing import preview_of
 from workforce.outbox.sending import send_waiting
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
-WORDS = {
-    "contains": ("Which photographs show it?", "Look at small photographs and tick those that show a given thing."),
-    "classify": ("What is in the photograph?", "Look at a photograph and choose the labels of the things in it."),
-}
 KEYWORDS = "image, photograph, labels, categorize, research"
 
 
@@ -127,10 +124,10 @@ def requirements_in(path: Path | None) -> list[dict]:
 
 
 def terms_of(batch: Batch, options: dict[str, Any]) -> dict[str, Any]:
-    title, description = WORDS[batch.kind]
+    offer = offer_of(batch.kind)
     return {
-        "title": options["title"] or title,
-        "description": options["description"] or description,
+        "title": options["title"] or offer.title,
+        "description": options["description"] or offer.description,
         "keywords": options["keywords"],
         "assignment_seconds": options["minutes"] * MINUTE,
         "lifetime_seconds": int(timedelta(days=options["days"]).total_seconds()),

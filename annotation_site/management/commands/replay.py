@@ -8,26 +8,29 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from annotation_site.replay.actions import KINDS, STEPS, Replayed, replay
+from annotation_site.replay.actions import STEPS, Replayed, replay, replayed_kinds
 from annotation_site.replay.files import BadFile
 from annotation_site.study import without_dataset_label
 from catalog.actions import BadName
 
 
 class Command(BaseCommand):
-    help = (
-        "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or per "
-        "worker where the file has that column. Columns: classify: image, dataset_label, annotator, main, selected "
-        "(labels with spaces between); contains: image, label, rater, answer (yes, maybe or no; yes is selected). "
-        "Optional, as exported: worker, role, state, submitted_at and, for contains, dataset_label; settings_version "
-        "and submission are not read, the answers are recorded under the dataset's current settings. A dataset that "
-        "does not exist is made, on the ImageNet classes. An apostrophe that the export put before = + - @ "
-        "tab or carriage return is taken off again. Answers that are stored already are left alone; a bad row stops it "
-        "and nothing is loaded."
-    )
+    @property
+    def help(self) -> str:
+        kinds = sorted(replayed_kinds().items())
+        needed = "; ".join(f"{name}: {votes.columns_described}" for name, votes in kinds)
+        further = [f", for {name} {', '.join(votes.further)}" for name, votes in kinds if votes.further]
+        return (
+            "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or "
+            f"per worker where the file has that column. Columns: {needed}. Optional, as exported: worker, role, "
+            f"state, submitted_at{''.join(further)}; settings_version and submission are not read, the answers are "
+            "recorded under the dataset's current settings. A dataset that does not exist is made, on the ImageNet "
+            "classes. An apostrophe that the export put before = + - @ tab or carriage return is taken off again. "
+            "Answers that are stored already are left alone; a bad row stops it and nothing is loaded."
+        )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", choices=sorted(KINDS), help="the kind of question the answers are to")
+        parser.add_argument("kind", choices=sorted(replayed_kinds()), help="the kind of question the answers are to")
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument("--dataset", required=True, metavar="NAME", help="where to load them; made if need be")
 

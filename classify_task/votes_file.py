@@ -1,0 +1,102 @@
+"""Reading a file of CLASSIFY votes: a row is one person's answer to one form."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from catalog.models import Label
+from classify_task.models import Role
+from workforce.kinds.votes_files import (
+    BadCell,
+    BadRow,
+    Cells,
+    Origin,
+    check_dataset_labels,
+    class_index,
+    dataset_label_in,
+    origin_of,
+    refuse_repeats,
+    sitting,
+    whole_number_in,
+)
+
+COLUMNS = ("image", "dataset_label", "annotator", "main", "selected")
+MOST_LABELS = 12
+
+
+class ClassifyAnswer(NamedTuple):
+    origin: Origin
+    dataset_label: int | None
+    annotator: int
+    main: int
+    selected: list[int]
+
+    @property
+    def question(self) -> tuple:
+        return (self.origin.image,)
+
+    @property
+    def cell_role(self) -> str:
+        return Role.QUESTION.value
+
+    @property
+    def labels(self) -> set[int]:
+        """The labels that its form must have offered."""
+        return {*self.selected, *(() if self.dataset_label is None else (self.dataset_label,))}
+
+
+def classify_answer(line: int, cells: Cells, labels: Container[int]) -> ClassifyAnswer:
+    annotator = whole_number_in(cells, "annotator")
+    main = class_index(cells["main"], "main", labels)
+    selected = [class_index(cell, "selected", labels) for cell in cells["selected"].split()]
+    if not selected:
+        raise BadCell("selected is empty; every answer names at least one label.")
+    if len(set(selected)) < len(selected):
+        raise BadCell(f"selected has a label twice: {cells['selected']}.")
+    if main not in selected:
+        raise BadCell(f"main is {main}, which is not among the selected {cells['selected']}.")
+    return ClassifyAnswer(
+        origin=origin_of(line, cells, f"classify:{annotator}", Role.values),
+        dataset_label=dataset_label_in(cells, labels),
+        annotator=annotator,
+        main=main,
+        selected=selected,
+    )
+
+
+def classify_answers(answers: list[ClassifyAnswer]) -> list[ClassifyAnswer]:
+    """Return the answers of a file: images in order of appearance, answers by annotator within each.
+
+    Raises BadRow if two of them do not go together.
+    """
+    refuse_repeats(answers, "image and annotator", lambda answer: (answer.origin.image, answer.annotator))
+    refuse_repeats(answers, "image and worker", sitting)
+    check_dataset_labels(answers)
+    _check_forms(answers)
+    first = {answer.origin.image: place for place, answer in reversed(list(enumerate(answers)))}
+    return sorted(answers, key=lambda answer: (first[answer.origin.image], answer.annotator))
+
+
+def _check_forms(answers: Sequence[ClassifyAnswer]) -> None:
+    """Raise BadRow if the labels of an image do not fit on a form."""
+    offered: dict[str, set[int]] = defaultdict(set)
+    for answer in answers:
+        image = answer.origin.image
+        offered[image] |= answer.labels
+        if len(offered[image]) > MOST_LABELS:
+            raise BadRow(
+                answer.origin.line,
+                f"{image} has more than {MOST_LABELS} labels by now, more than a form can offer.",
+            )
+
+
+def staged_values(answers: Sequence[ClassifyAnswer], labels: Mapping[int, Label]) -> Iterator[tuple]:
+    offered: dict[str, set[int]] = defaultdict(set)
+    for answer in answers:
+        offered[answer.origin.image] |= answer.labels
+    for answer in answers:
+        yield _array(answer.selected), answer.main, _array(sorted(offered[answer.origin.image]))
+
+
+def _array(values: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"

@@ -1,0 +1,106 @@
+"""CONTAINS as a kind of task."""
+
+from catalog.models import SettingsVersion
+from contains_task.actions import cast_votes, recovered_answer
+from contains_task.api import ContainsVoteFilter, ContainsVoteRow
+from contains_task.models import ContainsVote
+from contains_task.reads import (
+    answer_shown,
+    contains_vote_row,
+    grid_cell_row,
+    grid_cells_of,
+    images_of_hit,
+    votes_of,
+)
+from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
+from contains_task.votes_file import COLUMNS, contains_answer, contains_answers, staged_values
+from workforce.kinds import (
+    VOTE_COLUMNS,
+    AnswerShown,
+    ExportedRows,
+    Offer,
+    Recovery,
+    ReplayedVotes,
+    RestTable,
+    StagedVotes,
+    TaskKind,
+    Votes,
+)
+
+SAME_QUESTION = """
+    JOIN contains_task_grid grid ON grid.hit_id = hit.id
+    JOIN contains_task_gridcell cell ON cell.grid_id = grid.id AND cell.role = 'question'
+    JOIN contains_task_gridcell seen ON seen.image_id = cell.image_id AND seen.role = 'question'
+    JOIN contains_task_grid earlier ON earlier.id = seen.grid_id AND earlier.label_id = grid.label_id
+"""
+
+
+def n_images(settings: SettingsVersion) -> int:
+    return settings.images_per_grid
+
+
+CONTAINS = TaskKind(
+    name="contains",
+    title="CONTAINS",
+    hits="grids",
+    page="contains-grid",
+    path="contains/",
+    urls="contains_task.urls",
+    images_of_hit=images_of_hit,
+    votes=Votes(
+        model=ContainsVote,
+        question=("image_id", "label_id"),
+        rows=ExportedRows(
+            name="contains_votes",
+            says="Every answer to every cell of a grid, ticked or not, under the pseudonym of who gave it.",
+            rows_of=votes_of,
+            order=("image__name", "label__index", "id"),
+            row=contains_vote_row,
+            columns=("image", "label", "rater", "answer", *VOTE_COLUMNS, "dataset_label", "submission"),
+            named=("label", "dataset_label"),
+        ),
+        table=RestTable(
+            key=("id",),
+            description="All CONTAINS votes, those that do not count included: role and state tell.",
+            row=ContainsVoteRow,
+            conditions=ContainsVoteFilter,
+        ),
+    ),
+    offer=Offer(
+        title="Which photographs show it?",
+        description="Look at small photographs and tick those that show a given thing.",
+        n_items=n_images,
+        same_question=SAME_QUESTION,
+    ),
+    recovery=Recovery(answer=recovered_answer, cast_votes=cast_votes),
+    answer_shown=AnswerShown(template="contains_task/answer.html", context=answer_shown),
+    replay=ReplayedVotes(
+        columns=COLUMNS,
+        columns_described="image, label, rater, answer (yes, maybe or no; yes is selected)",
+        further=("dataset_label",),
+        answer=contains_answer,
+        in_order=contains_answers,
+        staged=StagedVotes(
+            columns="selected boolean, label_id bigint, cell_role text",
+            values=staged_values,
+            other_answer=OTHER_ANSWER,
+            fill_answers=FILL_ANSWERS,
+            add_content=ADD_GRIDS,
+            add_votes=ADD_VOTES,
+            tables=("contains_task_grid", "contains_task_gridcell", "contains_task_containsvote"),
+        ),
+    ),
+    files=(
+        ExportedRows(
+            name="grids",
+            says="Every cell of every grid with its place, its role (question, control, padding) and the expected "
+            "answer.",
+            rows_of=grid_cells_of,
+            order=("grid__hit_id", "position"),
+            row=grid_cell_row,
+            columns=("grid", "batch", "settings_version", "label", "position", "image", "image_dataset", "role")
+            + ("expected",),
+            named=("label",),
+        ),
+    ),
+)

@@ -1,0 +1,62 @@
+"""Reading a file of CONTAINS votes: a row is one image as one person saw it."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from catalog.models import Label
+from contains_task.models import Role
+from workforce.kinds.votes_files import (
+    BadCell,
+    Cells,
+    Origin,
+    check_dataset_labels,
+    class_index,
+    dataset_label_in,
+    origin_of,
+    person_in,
+    refuse_repeats,
+    sitting,
+)
+
+COLUMNS = ("image", "label", "rater", "answer")
+ANSWERS = {"yes": True, "maybe": False, "no": False}
+
+
+class ContainsAnswer(NamedTuple):
+    origin: Origin
+    dataset_label: int | None
+    label: int
+    selected: bool
+
+    @property
+    def question(self) -> tuple:
+        return self.origin.image, self.label
+
+    @property
+    def cell_role(self) -> str:
+        """A repeat is an ordinary cell that its worker had answered before, in another grid."""
+        return Role.QUESTION.value if self.origin.role == Role.REPEAT else self.origin.role
+
+
+def contains_answer(line: int, cells: Cells, labels: Container[int]) -> ContainsAnswer:
+    if cells["answer"] not in ANSWERS:
+        raise BadCell(f"answer is {cells['answer']!r}; it must be one of {', '.join(ANSWERS)}.")
+    rater = person_in(cells, "rater")
+    return ContainsAnswer(
+        origin=origin_of(line, cells, f"contains:{rater}", Role.values),
+        dataset_label=dataset_label_in(cells, labels),
+        label=class_index(cells["label"], "label", labels),
+        selected=ANSWERS[cells["answer"]],
+    )
+
+
+def contains_answers(answers: list[ContainsAnswer]) -> list[ContainsAnswer]:
+    """Return the answers of a file in the order of its lines. Raises BadRow if two of them do not go together."""
+    refuse_repeats(answers, "image, label and rater", lambda answer: (*sitting(answer), answer.label))
+    check_dataset_labels(answers)
+    return answers
+
+
+def staged_values(answers: Sequence[ContainsAnswer], labels: Mapping[int, Label]) -> Iterator[tuple]:
+    for answer in answers:
+        yield answer.selected, labels[answer.label].pk, answer.cell_role
