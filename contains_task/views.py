@@ -16,9 +16,7 @@ from workforce.models import HIT, Lease, Submission
 from workforce.pages import UnfitAnswer, page_of_lease, pause_told, serve
 
 HIT_OF_PAGE = Prepared(
-    lambda: HIT.objects.select_related("batch", "grid__label").filter(
-        public_id=Given("public_id"), grid__isnull=False
-    )
+    lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False), related=["batch", "grid__label"]
 )
 
 

@@ -56,7 +56,8 @@ REFUSALS: dict[type[Exception], tuple[int, str]] = {
 }
 RETRY_SECONDS = 3
 LEASE_OF_TOKEN = Prepared(
-    lambda: Lease.objects.filter(public_id=Given("public_id"), hit=Given("hit")).select_related("worker__identity")
+    lambda: Lease.objects.filter(public_id=Given("public_id"), hit=Given("hit")),
+    related=["worker__identity"],
 )
 
 Show = Callable[[HttpRequest, Lease], HttpResponse]
