@@ -49,6 +49,10 @@ def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> Submission:
     answer = GridAnswer(sent, shown=cells)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
-    ticked = [cells[handle].public_id for handle in answer.cleaned_data["selected"]]
-    key = f"{lease.public_id}.{answer.cleaned_data['key']}"
-    return record_votes(lease=lease, selected=ticked, idempotency_key=key, paused_seconds=pause_told(sent))
+    return record_votes(
+        lease=lease,
+        cells=cells,
+        ticked=answer.cleaned_data["selected"],
+        idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
+        paused_seconds=pause_told(sent),
+    )
