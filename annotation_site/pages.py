@@ -1,6 +1,7 @@
 """What the researcher's pages of the roof have in common."""
 
 from collections.abc import Callable
+from inspect import unwrap
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
@@ -9,6 +10,9 @@ from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
 
 View = Callable[..., HttpResponse]
+
+# Views whose POST may be larger than other requests, without what decorators put around them, and how large.
+_body_limits: dict[View, Callable[[], int]] = {}
 
 
 def dataset_or_404(name: str) -> Dataset:
@@ -21,14 +25,14 @@ def dataset_or_404(name: str) -> Dataset:
 def takes_bodies_up_to(n_bytes: Callable[[], int]) -> Callable[[View], View]:
     """Let a view's POST be larger than other requests, for those who are signed in (middleware.limit_body).
 
-    The outermost decorator of a view. `n_bytes` is asked at each request, as settings may change in tests.
+    `n_bytes` is asked at each request, as settings may change in tests.
     """
 
-    def decorate(view: View) -> View:
-        view.most_bytes = n_bytes
+    def register(view: View) -> View:
+        _body_limits[unwrap(view)] = n_bytes
         return view
 
-    return decorate
+    return register
 
 
 def most_bytes_of(request: HttpRequest) -> int:
@@ -37,4 +41,4 @@ def most_bytes_of(request: HttpRequest) -> int:
         match = resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:
         return 0
-    return getattr(match.func, "most_bytes", int)()
+    return _body_limits.get(unwrap(match.func), int)()

@@ -5,14 +5,13 @@ a row by its key. That is nothing to a page that is opened now and then, and mos
 open all the time. (The SQL alone is kept; nothing that a query found is.)
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Expression, Model, QuerySet
-from django.db.models.query import RelatedPopulator, get_related_populators
+from django.db.models import Expression, Field, Model, QuerySet
 
 from catalog.planned import Planned
 
@@ -26,33 +25,38 @@ class Given(Expression):
         super().__init__()
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list]:
-        return "%s", [self]
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple]:
+        return "%s", (self,)
 
 
 class Clock(Expression):
     """Stands in a query for what `catalog.reads.now` says; the query is then asked with `**now_given()`."""
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list]:
-        return "coalesce(%s::timestamptz, clock_timestamp())", [Given("now")]
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple]:
+        return "coalesce(%s::timestamptz, clock_timestamp())", (Given("now"),)
 
 
 @dataclass(frozen=True)
-class Made:
-    """A query's statement, and how a row of its answer becomes an object with what select_related brought along."""
+class Part:
+    """The columns of a row that make up one object, and the object that it belongs to, by its path."""
 
-    statement: Planned
+    path: str
+    parent: str
+    name: str
     model: type[Model]
     columns: slice
-    names: list[str]
-    related: list[RelatedPopulator]
+    attributes: list[str]
+    key: int
 
 
 class Prepared(Generic[Row]):
-    """A query for rows as objects: filtered, ordered, locked, with select_related and only, as any other.
+    """A query for rows as objects: filtered, ordered and locked as any other.
 
         LABEL = Prepared(lambda: Label.objects.filter(label_set=Given("label_set"), index=Given("index")))
         LABEL.get(label_set=3, index=7)
+
+    `related` are paths, as select_related takes them: the objects at them come along. `only` are the fields of the
+    model itself that are read; the others are looked up when they are asked for.
 
     Values that are given are written out by the database driver, like those of any query; rows are given by their
     keys, and a key that no column can hold is an error. Columns that Django converts (JSON) cannot be asked for. The
@@ -60,50 +64,89 @@ class Prepared(Generic[Row]):
     when it is planned.
     """
 
-    def __init__(self, query: Callable[[], QuerySet[Row]]) -> None:
+    def __init__(
+        self, query: Callable[[], QuerySet[Row]], *, related: Iterable[str] = (), only: Iterable[str] = ()
+    ) -> None:
         # A function, since a query may be made only when all models are there.
         self._query = query
+        self._related = tuple(related)
+        self._only = frozenset(only)
 
-    def all(self, **given: object) -> list[Row]:
-        made = self._made
-        return [_object(made, row) for row in made.statement.rows(given)]
+    def all(self, **values: object) -> list[Row]:
+        rows = self._statement.rows(values)
+        return [_object(self._parts, row) for row in rows]
 
-    def first(self, **given: object) -> Row | None:
-        return next(iter(self.all(**given)), None)
+    def first(self, **values: object) -> Row | None:
+        return next(iter(self.all(**values)), None)
 
-    def get(self, **given: object) -> Row:
-        """The row; raises the model's DoesNotExist."""
-        found = self.first(**given)
-        if found is None:
-            raise self._made.model.DoesNotExist(f"There is no {self._made.model._meta.verbose_name} of {given}.")
-        return found
+    def get(self, **values: object) -> Row:
+        """Return the row; raises the model's DoesNotExist."""
+        row = self.first(**values)
+        if row is None:
+            model = self._query().model
+            raise model.DoesNotExist(f"There is no {model._meta.verbose_name} of {values}.")
+        return row
 
     @cached_property
-    def _made(self) -> Made:
-        compiler = self._query().query.get_compiler(DEFAULT_DB_ALIAS)
-        sql, parameters = compiler.as_sql()
-        model, fields = compiler.klass_info["model"], compiler.klass_info["select_fields"]
-        if compiler.get_converters([column for column, _, _ in compiler.select]):
-            raise TypeError(f"A column of {model.__name__} would have to be converted: leave it out with only().")
-        columns = slice(fields[0], fields[-1] + 1)
-        names = [column.target.attname for column, _, _ in compiler.select[columns]]
-        related = get_related_populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
-        return Made(_statement(sql, parameters), model, columns, names, related)
+    def _parts(self) -> list[Part]:
+        return list(_parts(self._query().model, self._related, self._only))
+
+    @cached_property
+    def _statement(self) -> Planned:
+        columns = [_joined(part.path, attribute) for part in self._parts for attribute in part.attributes]
+        return _planned(*self._query().values_list(*columns).query.sql_with_params())
 
 
-def _statement(sql: str, parameters: Iterable[object]) -> Planned:
-    """With what is given by its name, and all else written out."""
+def _parts(model: type[Model], related: Iterable[str], only: Iterable[str]) -> Iterator[Part]:
+    """Yield the model's own part, then that of each related object, each after the one that it belongs to."""
+    begin = 0
+    for path, (parent, name, kind) in _models(model, related).items():
+        fields = [field for field in kind._meta.concrete_fields if _is_read(field, frozenset() if path else only)]
+        attributes = [field.attname for field in fields]
+        key = begin + fields.index(kind._meta.pk)
+        yield Part(path, parent, name, kind, slice(begin, begin + len(fields)), attributes, key)
+        begin += len(fields)
+
+
+def _models(model: type[Model], related: Iterable[str]) -> dict[str, tuple[str, str, type[Model]]]:
+    """Return the path of each object to the path of its parent, its name there, and its model."""
+    models = {"": ("", "", model)}
+    for names in (path.split("__") for path in related):
+        for depth, name in enumerate(names):
+            parent = "__".join(names[:depth])
+            kind = models[parent][2]._meta.get_field(name).related_model
+            models[_joined(parent, name)] = (parent, name, kind)
+    return models
+
+
+def _is_read(field: Field, only: Iterable[str]) -> bool:
+    read = not only or field.primary_key or field.name in only
+    if read and hasattr(field, "from_db_value"):
+        raise TypeError(f"{field} would have to be converted: leave it out with `only`.")
+    return read
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}__{name}" if path else name
+
+
+def _planned(sql: str, parameters: Iterable[object]) -> Planned:
+    """Return the statement with what is given by its name, and all else written out."""
     with connection.cursor() as cursor:
-        said = [
+        texts = [
             f"%({each.name})s" if isinstance(each, Given) else cursor.mogrify("%s", [each]).decode().replace("%", "%%")
             for each in parameters
         ]
     # A per cent sign stays doubled: `Planned` puts names in once more.
-    return Planned(sql.replace("%%", "%%%%") % tuple(said))
+    return Planned(sql.replace("%%", "%%%%") % tuple(texts))
 
 
-def _object(made: Made, row: tuple) -> Any:
-    found = made.model.from_db(DEFAULT_DB_ALIAS, made.names, row[made.columns])
-    for populator in made.related:
-        populator.populate(row, found)
-    return found
+def _object(parts: Iterable[Part], row: tuple) -> Any:
+    objects: dict[str, Model] = {}
+    for part in parts:
+        # Of a row that is not there an outer join has nothing but nulls.
+        if row[part.key] is not None:
+            objects[part.path] = part.model.from_db(DEFAULT_DB_ALIAS, part.attributes, row[part.columns])
+            if part.path:
+                setattr(objects[part.parent], part.name, objects[part.path])
+    return objects[""]

@@ -14,7 +14,7 @@ from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
 from classify_task.reads import labels_to_offer
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import page_of_lease, pause_told, serve
+from workforce.pages import NO_REPORT, ReportOutcome, page_of_lease, pause_told, serve
 from workforce.reads import image_handle
 
 
@@ -27,9 +27,10 @@ def form(request: HttpRequest, hit_id: str) -> HttpResponse:
     return serve(request, hit, show=_show, take=_take)
 
 
-def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
+def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
     """With what was chosen, on a page that comes again: a problem was reported from it."""
-    return _page(request, lease, frozenset(request.POST.getlist("selected")), request.POST.get("main", ""))
+    ticked = frozenset(request.POST.getlist("selected"))
+    return _page(request, lease, ticked, request.POST.get("main", ""), report=report)
 
 
 def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> HttpResponse | Submission:
@@ -56,7 +57,12 @@ def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: 
 
 
 def _page(
-    request: HttpRequest, lease: Lease, ticked: frozenset | set = frozenset(), main: str = "", problem: str = ""
+    request: HttpRequest,
+    lease: Lease,
+    ticked: frozenset | set,
+    main: str,
+    problem: str = "",
+    report: ReportOutcome = NO_REPORT,
 ) -> HttpResponse:
     choices = [
         {"label": label, "ticked": str(label.index) in ticked, "main": str(label.index) == main}
@@ -70,7 +76,7 @@ def _page(
         "choices": choices,
         "problem": problem,
     }
-    context = page_of_lease(request, lease) | own
+    context = page_of_lease(request, lease, report) | own
     return render(request, "classify_task/form.html", context, status=422 if problem else 200)
 
 

@@ -12,11 +12,10 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from aggregation.numerics.composition import GridProfile
-from catalog.errors import UserError
 from catalog.models import Image, Label
 from contains_task.further import Earlier, compose_further, earlier_grids
 from contains_task.models import Grid, GridCell, Role
-from contains_task.reads import cells_by_handle, cells_of, cells_to_show, has_controls, profile_of
+from contains_task.reads import Shown, cells_by_handle, cells_of, has_controls, profile_of
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits
 from workforce.models import Batch, Lease, Submission
 from workforce.reads import pause_kept
@@ -71,10 +70,6 @@ class Lines(io.TextIOBase):
     def read(self, size: int | None = -1) -> str:
         """The next few lines, in whole and maybe more than `size`; nothing at the end."""
         return "".join(islice(self._lines, None if size is None or size < 0 else LINES_AT_ONCE))
-
-
-class ForeignCell(UserError):
-    """An image was ticked that is not in the grid."""
 
 
 @transaction.atomic
@@ -186,34 +181,45 @@ def open_composed_grids(
 
 @transaction.atomic
 def record_votes(
-    *, lease: Lease, selected: Collection[str], idempotency_key: str, paused_seconds: int = 0
+    *,
+    lease: Lease,
+    cells: Mapping[str, Shown],
+    ticked: Collection[str],
+    idempotency_key: str,
+    paused_seconds: int = 0,
 ) -> Submission:
-    """Store what a person ticked (public ids of images): the raw submission, and a vote for every cell shown.
+    """Store what a person ticked: the raw submission, and a vote for every cell shown.
 
-    The raw answer keeps the order in which the cells were shown, too, and how long the page says that it was left.
-    Raises ForeignCell, naming the id, if one of them is not in the grid; then nothing is stored.
+    `cells` are those of the lease's page, as `cells_by_handle` has them; `ticked` are keys of it. The raw answer keeps
+    the order in which the cells were shown, too, and how long the page says that it was left. A KeyError names what was
+    ticked and is no cell of the page; then nothing is stored.
     """
-    shown = [cell.public_id for cell in cells_to_show(lease)]
-    foreign = sorted(set(selected).difference(shown))
-    if foreign:
-        raise ForeignCell(f"{foreign[0]!r} is not an image of this grid. Nothing was stored; reload and try again.")
-    answer = {"shown": shown, "selected": sorted(set(selected))} | pause_kept(paused_seconds)
+    answer = _answer(cells, ticked) | pause_kept(paused_seconds)
     submission, is_new = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if is_new:
-        _cast(submission)
+        _cast(submission, cells.values())
     elif submission.pk is not None:
-        cast_votes(submission=submission)
+        _cast_once(submission, cells.values())
     return submission
+
+
+def _answer(cells: Mapping[str, Shown], ticked: Collection[str]) -> dict[str, list[str]]:
+    selected = {cells[handle].public_id for handle in ticked}
+    return {"shown": [cell.public_id for cell in cells.values()], "selected": sorted(selected)}
 
 
 @transaction.atomic
 def cast_votes(*, submission: Submission) -> None:
     """Turn a stored submission into votes, selected and not selected: the denominator is data. Twice adds nothing."""
+    _cast_once(submission, cells_of(submission.hit))
+
+
+def _cast_once(submission: Submission, cells: Iterable[Shown]) -> None:
     if not submission.contains_votes.exists():
-        _cast(submission)
+        _cast(submission, cells)
 
 
-def _cast(submission: Submission) -> None:
+def _cast(submission: Submission, cells: Iterable[Shown]) -> None:
     grid = submission.hit.grid
     selected = set(submission.answer["selected"])
     values = {
@@ -222,7 +228,7 @@ def _cast(submission: Submission) -> None:
         "submission": submission.pk,
         "worker": submission.worker_id,
         "confirmed": submission.state == Submission.State.CONFIRMED,
-        "selected": [cell.image_id for cell in cells_of(submission.hit) if cell.public_id in selected],
+        "selected": [cell.image_id for cell in cells if cell.public_id in selected],
     }
     with connection.cursor() as cursor:
         cursor.execute(CAST, values)
@@ -232,9 +238,5 @@ def recovered_answer(submission: Submission) -> dict | None:
     """Return what the page would have stored, or None if the copy names other images than the grid's."""
     copy = submission.answer["copy"]
     # The page may have been another lease's than the one on record: a restored database does not know it.
-    page = Lease(hit=submission.hit, public_id=copy["lease"])
-    image_of = {handle: cell.public_id for handle, cell in cells_by_handle(page).items()}
-    ticked = copy["selected"]
-    if not image_of.keys() >= set(ticked):
-        return None
-    return {"shown": list(image_of.values()), "selected": sorted(image_of[handle] for handle in ticked)}
+    cells = cells_by_handle(Lease(hit=submission.hit, public_id=copy["lease"]))
+    return _answer(cells, copy["selected"]) if cells.keys() >= set(copy["selected"]) else None

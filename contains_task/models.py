@@ -17,9 +17,6 @@ class Role(models.TextChoices):
 class Grid(models.Model):
     hit = models.OneToOneField(HIT, on_delete=models.PROTECT, related_name="grid")
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
-    # What a page says for the images, of one lease: while it is made or its answer taken, that is needed several times.
-    # No column.
-    known_handles: tuple[str, dict[str, tuple]] | None = None
 
     def __str__(self) -> str:
         return f"grid for {self.label}"

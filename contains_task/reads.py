@@ -72,22 +72,14 @@ def controls_lacking(settings: SettingsVersion, cells: Iterable[GridCell]) -> li
     return [Shortfall(role, n, n_found) for role, n, n_found in wanted if n_found < n]
 
 
-def cells_to_show(lease: Lease) -> list[Shown]:
-    """The cells of a lease's grid, in an order of this hand-out's own, which a reload keeps.
-
-    A list that was sorted by class would otherwise give the classes away, and tire everybody at the same cells.
-    """
-    return list(cells_by_handle(lease).values())
-
-
 def cells_by_handle(lease: Lease) -> dict[str, Shown]:
-    """What the page of a lease says for an image, to the image's cell, in the order of the page."""
-    grid = lease.hit.grid
-    if grid.known_handles is None or grid.known_handles[0] != lease.public_id:
-        # The handle depends on a key of the site's: who knows the lease's id can still not put the cells back.
-        pages = sorted((image_handle(lease, cell.public_id), cell) for cell in cells_of(lease.hit))
-        grid.known_handles = (lease.public_id, dict(pages))
-    return grid.known_handles[1]
+    """Return the cells of a lease's grid by what its page says for their images, in the order of the page.
+
+    The order is this hand-out's own, and a reload keeps it. A list that was sorted by class would otherwise give the
+    classes away, and tire everybody at the same cells.
+    """
+    # The handle depends on a key of the site's: who knows the lease's id can still not put the cells back.
+    return dict(sorted((image_handle(lease, cell.public_id), cell) for cell in cells_of(lease.hit)))
 
 
 def cells_of(hit: HIT) -> tuple[Shown, ...]:

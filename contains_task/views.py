@@ -13,12 +13,10 @@ from contains_task.actions import record_votes
 from contains_task.forms import GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import UnfitAnswer, page_of_lease, pause_told, serve
+from workforce.pages import ReportOutcome, UnfitAnswer, page_of_lease, pause_told, serve
 
 HIT_OF_PAGE = Prepared(
-    lambda: HIT.objects.select_related("batch", "grid__label").filter(
-        public_id=Given("public_id"), grid__isnull=False
-    )
+    lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False), related=["batch", "grid__label"]
 )
 
 
@@ -33,7 +31,7 @@ def grid(request: HttpRequest, hit_id: str) -> HttpResponse:
     return serve(request, hit, show=_show, take=_take)
 
 
-def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
+def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
     label = lease.hit.grid.label
     own = {
         "label": label,
@@ -43,7 +41,7 @@ def _show(request: HttpRequest, lease: Lease) -> HttpResponse:
         # Of a page that comes again: a problem was reported from it.
         "ticked": frozenset(request.POST.getlist("selected")),
     }
-    return render(request, "contains_task/grid.html", page_of_lease(request, lease) | own)
+    return render(request, "contains_task/grid.html", page_of_lease(request, lease, report) | own)
 
 
 def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> Submission:
@@ -51,6 +49,10 @@ def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> Submission:
     answer = GridAnswer(sent, shown=cells)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
-    ticked = [cells[handle].public_id for handle in answer.cleaned_data["selected"]]
-    key = f"{lease.public_id}.{answer.cleaned_data['key']}"
-    return record_votes(lease=lease, selected=ticked, idempotency_key=key, paused_seconds=pause_told(sent))
+    return record_votes(
+        lease=lease,
+        cells=cells,
+        ticked=answer.cleaned_data["selected"],
+        idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
+        paused_seconds=pause_told(sent),
+    )

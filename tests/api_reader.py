@@ -10,9 +10,8 @@ from aggregation.actions import aggregate
 from annotation_site.exports import exported_tables, write_rows
 from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
-from contains_task.actions import record_votes
 from contains_task.models import Grid
-from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, unique
+from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
 from workforce.actions import exclude_submission
 from workforce.models import Lease, Submission, Worker
 
@@ -47,7 +46,7 @@ class Reader(NamedTuple):
 def tick(grid: Grid, selected: list[Image], worker: Worker | None = None) -> Submission:
     lease = make_lease(grid.hit.batch, worker)
     ticked = [image.public_id for image in selected]
-    return record_votes(lease=lease, selected=ticked, idempotency_key=unique("key"))
+    return tick_images(lease=lease, selected=ticked, idempotency_key=unique("key"))
 
 
 def choose(lease: Lease, selected: list[int], main: int) -> Submission:

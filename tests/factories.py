@@ -3,6 +3,7 @@
 import io
 import itertools
 import secrets
+from collections.abc import Collection
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -17,10 +18,11 @@ from catalog.models import Dataset, Image, LabelSet
 from catalog.photographs import Photograph, read_photograph
 from classify_task.actions import open_forms
 from classify_task.models import Form
-from contains_task.actions import open_grids
+from contains_task.actions import open_grids, record_votes
 from contains_task.models import Grid
+from contains_task.reads import cells_by_handle
 from workforce.actions import identify_worker, open_batch, publish_hits, take_lease
-from workforce.models import HIT, Batch, Lease, Worker
+from workforce.models import HIT, Batch, Lease, Submission, Worker
 
 _numbers = itertools.count(1)
 
@@ -95,6 +97,14 @@ def make_grid(
     images = images or make_images(batch.dataset, n_images)
     asked = batch.dataset.label_set.labels.get(index=label)
     return open_grids(batch=batch, images_by_label={asked: images})[0]
+
+
+def tick_images(*, lease: Lease, selected: Collection[str], idempotency_key: str) -> Submission:
+    """Have the person of a lease tick the images with these public ids on its grid, and hand in."""
+    cells = cells_by_handle(lease)
+    handles = {cell.public_id: handle for handle, cell in cells.items()}
+    ticked = [handles[public_id] for public_id in selected]
+    return record_votes(lease=lease, cells=cells, ticked=ticked, idempotency_key=idempotency_key)
 
 
 def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: Image | None = None) -> Form:

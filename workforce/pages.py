@@ -24,7 +24,9 @@ from workforce.limits import TooMany, check_pace
 from workforce.marketplaces.link import PROLIFIC_QUERY, NoParticipant, external_id
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.reads import known_worker, progress, running_lease
-from workforce.reporting import is_report, take_report
+from workforce.reporting import NO_REPORT as NO_REPORT
+from workforce.reporting import ReportOutcome as ReportOutcome
+from workforce.reporting import Show, is_report, take_report
 from workforce.telling.reads import introduction_of
 
 TOKEN_SALT = "workforce.work_token"
@@ -57,19 +59,19 @@ REFUSALS: dict[type[UserError], tuple[int, str]] = {
 }
 RETRY_SECONDS = 3
 LEASE_OF_TOKEN = Prepared(
-    lambda: Lease.objects.filter(public_id=Given("public_id"), hit=Given("hit")).select_related("worker__identity")
+    lambda: Lease.objects.filter(public_id=Given("public_id"), hit=Given("hit")),
+    related=["worker__identity"],
 )
 
-Show = Callable[[HttpRequest, Lease], HttpResponse]
 Take = Callable[[HttpRequest, Lease, Mapping], HttpResponse | Submission]
 
 
 def serve(request: HttpRequest, hit: HIT, *, show: Show, take: Take) -> HttpResponse:
     """Answer for a HIT's page: GET shows it to who holds it, POST hands in and leads on to the next one.
 
-    `show` renders the page of a lease. `take` stores what was sent, as `sent_fields` has it, or makes the page that
-    asks again; it returns what it stored or made. What either refuses (see REFUSALS) becomes a page that says why, or
-    JSON for the page's script.
+    `show` renders the page of a lease, with what it says of a report that was sent from it. `take` stores what was
+    sent, as `sent_fields` has it, or makes the page that asks again; it returns what it stored or made. What either
+    refuses (see REFUSALS) becomes a page that says why, or JSON for the page's script.
     """
     try:
         if request.method == "POST":
@@ -86,21 +88,21 @@ def _is_framed(hit: HIT) -> bool:
 
 def _look_from_a_frame(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
     found = framed.look(request, hit)
-    return show(request, found) if isinstance(found, Lease) else found
+    return show(request, found, NO_REPORT) if isinstance(found, Lease) else found
 
 
 def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
     participant = external_id(request.GET)
     running = running_lease(hit, participant)
     if running is not None:
-        return show(request, running)
+        return show(request, running, NO_REPORT)
     worker = known_worker(hit.batch.marketplace, participant)
     if worker is None:
         raise NotHandedOut("This piece of work was not given to you. Open the study's own address to get yours.")
     lease = resume_lease(hit_public_id=hit.public_id, worker=worker)
     if lease.state == Lease.State.SUBMITTED:
         return redirect(join_address(hit.batch, participant))
-    return show(request, lease)
+    return show(request, lease, NO_REPORT)
 
 
 def _hand_in(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpResponse:
@@ -168,7 +170,7 @@ def _way_on(request: HttpRequest, hit: HIT) -> str:
 # What a page of work carries
 
 
-def page_of_lease(request: HttpRequest, lease: Lease) -> dict[str, object]:
+def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> dict[str, object]:
     """What every page of work shows of the hold on it: token and key, progress, time left, the way to stop early.
 
     A preview has nothing that could be handed in.
@@ -179,7 +181,7 @@ def page_of_lease(request: HttpRequest, lease: Lease) -> dict[str, object]:
         return told | {"preview": True}
     proof = {
         "batch": batch, "token": work_token(lease), "key": secrets.token_urlsafe(16),
-        "reported": getattr(request, "reported", ""), "unreported": getattr(request, "unreported", ""),
+        "reported": report.reported, "unreported": report.unreported,
     }  # fmt: skip
     if lease.assignment is not None:
         return proof | framed.page_of_assignment(request, lease)

@@ -34,7 +34,8 @@ RUNNING_LEASE = Prepared(
         hit=Given("hit"),
         state=Lease.State.ACTIVE,
         expires_at__gt=Clock(),
-    ).select_related("worker__identity")
+    ),
+    related=["worker__identity"],
 )
 DONE = "FROM workforce_lease WHERE batch_id = %(batch)s AND worker_id = %(worker)s AND state = 'submitted'"
 N_DONE = Planned(f"SELECT count(*) {DONE}")

@@ -21,10 +21,11 @@ from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, s
 from workforce.telling.reads import introduction_of
 
 BATCH = Prepared(
-    lambda: Batch.objects.select_related("settings").filter(
+    lambda: Batch.objects.filter(
         # Replayed batches hold other people's work from elsewhere: nobody joins them.
         public_id=Given("public_id"), marketplace=Batch.Marketplace.LINK
-    )
+    ),
+    related=["settings"],
 )
 
 

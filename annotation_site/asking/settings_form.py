@@ -66,6 +66,9 @@ GROUPS = (
 
 
 class SettingsForm(forms.Form):
+    # Fields beside whose title stands what files and commands call them.
+    code_names = frozenset(FIGURES)
+
     def __init__(self, *args: Any, dataset: Dataset, **options: Any) -> None:
         self.dataset, self.current = dataset, current_settings(dataset)
         super().__init__(*args, initial={name: getattr(self.current, name) for name in FIGURES}, **options)
@@ -84,7 +87,6 @@ class SettingsForm(forms.Form):
         )
         for name, text in HELP.items():
             self.fields[name].help_text = text
-            self.fields[name].code_name = name if name in FIGURES else ""
 
     def _classifiers(self) -> list[str]:
         """Those that have predicted here, and those that the settings name already. A browser may name no others:

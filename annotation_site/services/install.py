@@ -1,5 +1,6 @@
 """Bring the locked requirements into .venv. Runs before anything is installed: standard library only."""
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -13,11 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
 # `./test --torch` names another, so that several GB stay out of the one that everything else uses; `./test` a second
-# one for the AWS command line client, which wants other versions than we do.
+# one for the AWS command line client, which wants other versions than we do, and a third for the newest Django.
 VENV = ROOT / os.environ.get("INSTALL_INTO", ".venv")
+# "newest": that environment is not for the Python that runs this, but for the newest of the machine.
+PYTHON = os.environ.get("INSTALL_PYTHON", "")
 STAMP = VENV / "installed.json"
 BOOTSTRAP = ROOT / "var" / "bootstrap"
 OLDEST_PYTHON = (3, 11)
+# Those that the packages are built for.
+NEWER_PYTHONS = ((3, 14), (3, 13), (3, 12))
+IDENTITY = "import sys, sysconfig; print(sys.version, sysconfig.get_platform())"
 # What a user may have told uv about certificates; then nothing of ours is added.
 UV_CERTIFICATES = {"SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"}
 CERTIFICATE_HINT = (
@@ -50,13 +56,14 @@ def install(wanted: set[str]) -> None:
     """
     stamp = read_stamp()
     sets = sorted(wanted | set(stamp.get("sets", [])))
-    state = {"sets": sets, "python": python_identity(), "locks": digest(sets)}
+    python, identity = newest_python() if PYTHON == "newest" else (sys.executable, python_identity())
+    state = {"sets": sets, "python": identity, "locks": digest(sets)}
     if stamp == state:
         return
     say(f"installing {', '.join(sets)} requirements into {os.path.relpath(VENV, ROOT)}")
     uv = bring_uv()
     if stamp.get("python") != state["python"] or not (VENV / "bin" / "python").exists():
-        command([uv, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, VENV])
+        command([uv, "venv", "--quiet", "--clear", "--no-project", "--python", python, VENV])
     locks = [REQUIREMENTS / f"{name}.txt" for name in sets]
     STAMP.unlink(missing_ok=True)
     command(
@@ -81,6 +88,26 @@ def digest(sets: list[str]) -> str:
 
 def python_identity() -> str:
     return f"{os.path.realpath(sys.executable)} {sys.version} {sysconfig.get_platform()}"
+
+
+def newest_python() -> tuple[str, str]:
+    """Return the newest Python on PATH or of pyenv, and its identity; without a newer one, the one of this run."""
+    newer = [version for version in NEWER_PYTHONS if version > sys.version_info[:2]]
+    for path in (path for version in newer for path in pythons_of(*version)):
+        # What stands on PATH may be pyenv's, and say no more than that this version was not chosen.
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            answer = subprocess.run([path, "-c", IDENTITY], capture_output=True, text=True, check=True).stdout
+            return path, f"{os.path.realpath(path)} {answer.strip()}"
+    return sys.executable, python_identity()
+
+
+def pythons_of(major: int, minor: int) -> list[str]:
+    """Return where a Python of this version may be."""
+    on_path = shutil.which(f"python{major}.{minor}")
+    pyenv = shutil.which("pyenv")
+    root = subprocess.run([pyenv, "root"], capture_output=True, text=True).stdout.strip() if pyenv else ""
+    of_pyenv = Path(root).glob(f"versions/{major}.{minor}.*/bin/python{major}.{minor}") if root else ()
+    return ([on_path] if on_path else []) + sorted(map(str, of_pyenv), reverse=True)
 
 
 def bring_uv() -> Path:

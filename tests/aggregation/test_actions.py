@@ -11,9 +11,8 @@ from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from classify_task.actions import record_vote
 from classify_task.models import Form
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
-from tests.factories import make_dataset, make_form, make_grid, make_images, make_worker
+from tests.factories import make_dataset, make_form, make_grid, make_images, make_worker, tick_images
 from workforce.actions import exclude_submission, readmit_submission, take_lease
 from workforce.models import Submission
 
@@ -97,7 +96,7 @@ def test_the_figures_of_the_settings_decide(db, tmp_path):
 
 def answer_grid(grid, keys: Iterable[str], selected: Iterable[Image] = ()) -> list[Submission]:
     return [
-        record_votes(
+        tick_images(
             lease=take_lease(batch=grid.hit.batch, worker=make_worker()),
             selected=[image.public_id for image in selected],
             idempotency_key=key,

@@ -11,9 +11,9 @@ from aggregation.actions import aggregate, aggregate_new_submissions, forget
 from aggregation.adaptive import FEWEST_IMAGES_OF_A_TABLE
 from aggregation.models import CandidateSet, ConfidenceTable, StoppedPair
 from catalog.models import Image, SettingsVersion
-from contains_task.actions import open_grids, record_votes
+from contains_task.actions import open_grids
 from contains_task.models import ContainsVote, GridCell, Role
-from tests.factories import make_batch, make_dataset, make_images, make_worker, unique
+from tests.factories import make_batch, make_dataset, make_images, make_worker, tick_images, unique
 from tests.threads import in_threads
 from workforce.actions import close_batch, exclude_submission, readmit_submission, take_lease
 from workforce.models import HIT, Batch, Submission, Worker
@@ -75,7 +75,7 @@ def answer(batch: Batch, says: Says, *, worker: Worker | None = None) -> Submiss
         return None
     shown = [cell.image for cell in lease.hit.grid.cells.select_related("image").order_by("position")]
     ticked = [image.public_id for image in shown if says(image)]
-    return record_votes(lease=lease, selected=ticked, idempotency_key=unique("key"))
+    return tick_images(lease=lease, selected=ticked, idempotency_key=unique("key"))
 
 
 def answer_round(batch: Batch, says: Says) -> int:
@@ -227,7 +227,7 @@ def test_pairs_wait_while_their_class_has_no_table_and_are_settled_when_it_has(d
     for lease in held:
         shown = [cell.image for cell in initial.grid.cells.select_related("image")]
         ticked = [image.public_id for image in shown if clear(image)]
-        record_votes(lease=lease, selected=ticked, idempotency_key=unique("key"))
+        tick_images(lease=lease, selected=ticked, idempotency_key=unique("key"))
     aggregate(per_pass=4)
     assert ConfidenceTable.objects.get().label is None
     assert decisions(batch) == {("accept", True), ("reject", False)}

@@ -16,9 +16,8 @@ from catalog.models import Dataset, Image, SettingsVersion
 from classify_task.actions import record_vote
 from classify_task.models import Form
 from classify_task.reads import form_labels
-from contains_task.actions import record_votes
 from contains_task.models import Grid
-from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, unique
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
 from tests.threads import in_threads
 from workforce.actions import close_batch, exclude_submission
 from workforce.models import Submission
@@ -29,7 +28,7 @@ def tick(grid: Grid, *, times: int = 1) -> list[Submission]:
     """Have as many people tick every image of a grid."""
     ticked = [cell.image.public_id for cell in grid.cells.select_related("image")]
     return [
-        record_votes(lease=make_lease(grid.hit.batch), selected=ticked, idempotency_key=unique("key"))
+        tick_images(lease=make_lease(grid.hit.batch), selected=ticked, idempotency_key=unique("key"))
         for _ in range(times)
     ]
 
@@ -127,7 +126,7 @@ def test_an_answer_that_comes_in_during_a_pass_leaves_the_image_to_the_next(befo
     tick(grids[0], times=5)
     tick(grids[1], times=4)
     lease = make_lease(grids[1].hit.batch)
-    last = partial(record_votes, lease=lease, selected=[image.public_id], idempotency_key="last")
+    last = partial(tick_images, lease=lease, selected=[image.public_id], idempotency_key="last")
     with on_statement("WITH touched AS", last, before=before):
         assert aggregate_new_submissions(dataset=image.dataset) == 9
     assert not CandidateSet.objects.exists()
@@ -141,7 +140,7 @@ def test_an_answer_to_a_pair_that_a_pass_has_not_touched_at_all_leaves_the_image
     image, grids = image_with_pairs(2, n_slots=1, min_shown=1)
     tick(grids[0])
     lease = make_lease(grids[1].hit.batch)
-    last = partial(record_votes, lease=lease, selected=[image.public_id], idempotency_key="last")
+    last = partial(tick_images, lease=lease, selected=[image.public_id], idempotency_key="last")
     with on_statement("WITH touched AS", last):
         aggregate_new_submissions(dataset=image.dataset)
     assert not Form.objects.exists()

@@ -15,8 +15,7 @@ from aggregation.actions import aggregate
 from annotation_site.actions import create_token
 from catalog.models import Dataset
 from classify_task.actions import record_vote
-from contains_task.actions import record_votes
-from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, unique
+from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +72,7 @@ def make_study() -> Dataset:
     dataset = make_dataset(contains_answers=1, classify_answers=1)
     images = [*make_images(dataset, 1, label=0), *make_images(dataset, 1, label=None)]
     grid = make_grid(images=images, n_slots=1)
-    record_votes(lease=make_lease(grid.hit.batch), selected=[images[0].public_id], idempotency_key=unique("key"))
+    tick_images(lease=make_lease(grid.hit.batch), selected=[images[0].public_id], idempotency_key=unique("key"))
     for image, selected in zip(images, ([1, 0], [3]), strict=True):
         lease = make_lease(make_form(image=image, labels=(0, 1, 2, 3)).hit.batch)
         record_vote(lease=lease, selected=selected, main=selected[0], idempotency_key=unique("key"))

@@ -16,8 +16,16 @@ from annotation_site.management.commands.export import one_moment
 from annotation_site.replay.actions import replay
 from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
-from contains_task.actions import record_votes
-from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, make_worker
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_form,
+    make_grid,
+    make_images,
+    make_lease,
+    make_worker,
+    tick_images,
+)
 from workforce.actions import close_batch, exclude_submission, take_lease
 from workforce.models import Submission
 from workforce.reads import pseudonym
@@ -45,7 +53,7 @@ def dataset(db) -> Dataset:
     people = [make_worker() for _ in range(3)]
     for at, worker in enumerate(people):
         lease = take_lease(batch=grid.hit.batch, worker=worker)
-        record_votes(lease=lease, selected=[image.public_id for image in images[: at + 1]], idempotency_key=f"c{at}")
+        tick_images(lease=lease, selected=[image.public_id for image in images[: at + 1]], idempotency_key=f"c{at}")
     form = make_form(labels=(1, 2, 3), image=images[0])
     for at, (worker, selected, main) in enumerate(zip(people, ([2, 1], [1, 2], [3]), (2, 1, 3), strict=True)):
         lease = take_lease(batch=form.hit.batch, worker=worker)
@@ -185,7 +193,7 @@ def test_a_repeated_question_survives_the_way_out_and_back(db, tmp_path):
     for selected, pair in ((1, images), (0, images[:1])):
         make_grid(images=pair, batch=batch)
         lease = make_lease(batch, worker)
-        record_votes(lease=lease, selected=[i.public_id for i in images[:selected]], idempotency_key=f"r{selected}")
+        tick_images(lease=lease, selected=[i.public_id for i in images[:selected]], idempotency_key=f"r{selected}")
     path = tmp_path / "votes.csv"
     path.write_text(exported("contains_votes", dataset), newline="")
     make_dataset(name="again")
@@ -217,7 +225,7 @@ def test_a_datasets_own_export_is_not_taken_for_other_peoples_answers(dataset, t
 def committed(transactional_db) -> Dataset:
     dataset = make_dataset(contains_answers=1)
     grid = make_grid(images=make_images(dataset, 1))
-    record_votes(lease=make_lease(grid.hit.batch), selected=[], idempotency_key="c")
+    tick_images(lease=make_lease(grid.hit.batch), selected=[], idempotency_key="c")
     close_batch(batch=grid.hit.batch)
     aggregate(dataset=dataset)
     return dataset

@@ -14,9 +14,8 @@ from annotation_site.exports import ROWS_AT_ONCE, exported_files
 from candidates.actions import ensure_classifier, find_potential_labels, store_predictions
 from candidates.classifiers import predictions_file
 from catalog.models import Dataset
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
-from tests.factories import make_dataset, make_grid, make_images, make_lease, staff_client, unique
+from tests.factories import make_dataset, make_grid, make_images, make_lease, staff_client, tick_images, unique
 
 STAFF = "annotation_site.staff_urls"
 # Rows are read in a transaction of their own, which a test's would hide.
@@ -33,7 +32,7 @@ def dataset(media) -> Dataset:
     )
     find_potential_labels(dataset=dataset)
     grid = make_grid(images=images, label=1)
-    record_votes(lease=make_lease(grid.hit.batch), selected=[images[0].public_id], idempotency_key=unique("key"))
+    tick_images(lease=make_lease(grid.hit.batch), selected=[images[0].public_id], idempotency_key=unique("key"))
     aggregate(dataset=dataset)
     return dataset
 

@@ -5,8 +5,7 @@ import pytest
 
 from catalog.actions import create_dataset
 from catalog.models import Dataset, Image, LabelSet
-from contains_task.actions import record_votes
-from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease
+from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease, tick_images
 from tests.importing import import_into, import_labels, labels_by_name, manifest
 from tests.pictures import write
 
@@ -163,7 +162,7 @@ def test_an_image_that_somebody_has_answered_about_gets_no_dataset_label_any_mor
         grid = make_grid(batch=make_batch(dataset), label=1, images=[image])
         lease = make_lease(grid.hit.batch)
         if image == asked:
-            record_votes(lease=lease, selected=[], idempotency_key="key")
+            tick_images(lease=lease, selected=[], idempotency_key="key")
     rows = "".join(f"{image.name},{image.name},1\n" for image in (asked, held, other))
     for image in (asked, held, other):
         write(folder / image.name)

@@ -42,6 +42,59 @@ def test_a_python_that_is_too_old_is_named(monkeypatch):
         install.main(["run"])
 
 
+def executable(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_newest_python_is_the_first_that_answers_on_path_or_of_pyenv(monkeypatch, tmp_path):
+    """What stands on PATH may be pyenv's, which then says that this version was not chosen."""
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setattr(install, "NEWER_PYTHONS", ((3, 96), (3, 95)))
+    assert install.newest_python() == (install.sys.executable, install.python_identity())
+    older = executable(tmp_path / "path" / "python3.95", "echo 3.95.2")
+    assert install.newest_python() == (str(older), f"{older} 3.95.2")
+    executable(tmp_path / "path" / "python3.96", "exit 127")
+    assert install.newest_python()[0] == str(older)
+    executable(tmp_path / "path" / "pyenv", f"echo {tmp_path}/pyenv")
+    assert install.newest_python()[0] == str(older)
+    newer = executable(tmp_path / "pyenv" / "versions" / "3.96.1" / "bin" / "python3.96", "echo 3.96.1")
+    assert install.newest_python() == (str(newer), f"{newer} 3.96.1")
+
+
+def test_an_environment_for_the_newest_python_is_made_anew_when_there_is_a_newer_one(monkeypatch, tmp_path):
+    called = []
+    monkeypatch.setattr(install, "command", lambda words, *rest, **named: called.append(words))
+    monkeypatch.setattr(install, "bring_uv", lambda: Path("uv"))
+    monkeypatch.setattr(install, "PYTHON", "newest")
+    monkeypatch.setattr(install, "VENV", tmp_path)
+    monkeypatch.setattr(install, "STAMP", tmp_path / "installed.json")
+    for python in ("python3.12", "python3.12", "python3.13"):
+        monkeypatch.setattr(install, "newest_python", lambda python=python: (python, f"the {python} of this machine"))
+        install.install({"newest_django"})
+    assert [words[-2] for words in called if "venv" in words] == ["python3.12", "python3.13"]
+
+
+@pytest.mark.parametrize(("words", "runs"), [([], 2), (["--soak"], 2), (["tests/test_design.py"], 1)])
+def test_everything_includes_the_newest_django_and_fails_with_it(tmp_path, words, runs):
+    script = tmp_path / "test"
+    script.write_bytes((install.ROOT / "test").read_bytes())
+    script.chmod(0o755)
+    (tmp_path / "annotation_site" / "services").mkdir(parents=True)
+    (tmp_path / "annotation_site" / "services" / "install.py").touch()
+    for venv in (".venv", "var/newest_django"):
+        executable(tmp_path / venv / "bin" / "python", f"[ $1 = -c ] || echo {venv} $*")
+    done = subprocess.run([script, *words], capture_output=True, text=True)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, runs), done.stderr
+    assert done.stdout.splitlines()[-1] == " ".join([".venv -m annotation_site.services.check", *words])
+    assert ("var/newest_django" in done.stdout) == (runs == 2)
+    executable(tmp_path / "var/newest_django" / "bin" / "python", "[ $1 = -c ] || exit 1")
+    done = subprocess.run([script, *words], capture_output=True, text=True)
+    assert (done.returncode, ".venv" in done.stdout) == ((1, False) if runs == 2 else (0, True))
+
+
 def test_without_chromium_a_normal_user_is_told_the_command(monkeypatch):
     monkeypatch.setattr(install.shutil, "which", lambda name: None)
     monkeypatch.setattr(install.os, "geteuid", lambda: 1000)

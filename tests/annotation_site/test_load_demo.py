@@ -27,9 +27,8 @@ from catalog.models import Dataset, Image, Label, Prediction
 from catalog.photographs import read_file
 from classify_task.actions import record_vote
 from classify_task.models import Form
-from contains_task.actions import record_votes
 from contains_task.models import Grid, GridCell, Role
-from tests.factories import make_label_set, make_worker
+from tests.factories import make_label_set, make_worker, tick_images
 from workforce.actions import close_batch, take_lease
 from workforce.models import Batch, Lease, Slot
 
@@ -121,7 +120,7 @@ def honest_answer(lease: Lease, seen: set[tuple[str, int]]) -> list[str]:
 
 
 def answer_grid(lease: Lease, seen: set[tuple[str, int]]) -> None:
-    record_votes(lease=lease, selected=honest_answer(lease, seen), idempotency_key=lease.public_id)
+    tick_images(lease=lease, selected=honest_answer(lease, seen), idempotency_key=lease.public_id)
 
 
 # What is opened

@@ -11,7 +11,6 @@ from annotation_site.study import address_of, batch_named
 from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import current_settings
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
 from tests.commands import refusal, said
 from tests.factories import (
@@ -22,6 +21,7 @@ from tests.factories import (
     make_label_set,
     make_lease,
     make_worker,
+    tick_images,
     unique,
 )
 from workforce.actions import exclude_submission
@@ -123,7 +123,7 @@ def test_an_unknown_batch_is_refused_with_those_that_are_open():
 @pytest.fixture
 def submission():
     lease = make_lease(make_grid(n_images=1, n_slots=1).hit.batch)
-    return record_votes(lease=lease, selected=[], idempotency_key="one")
+    return tick_images(lease=lease, selected=[], idempotency_key="one")
 
 
 def test_an_excluded_submission_counts_no_more_until_that_is_lifted(submission):
@@ -154,7 +154,7 @@ def test_all_of_a_person_in_a_dataset_is_excluded_by_their_pseudonym_and_readmit
 
 def send(dataset: Dataset, worker: Worker) -> Submission:
     lease = make_lease(make_grid(images=make_images(dataset, 1)).hit.batch, worker)
-    return record_votes(lease=lease, selected=[], idempotency_key=unique("key"))
+    return tick_images(lease=lease, selected=[], idempotency_key=unique("key"))
 
 
 def standing() -> dict[int, str]:

@@ -33,7 +33,7 @@ def test_every_column_has_the_value_that_django_gives_it():
 
 def test_related_rows_come_along_and_are_none_where_there_are_none(django_assert_num_queries):
     hit = make_grid().hit
-    query = Prepared(lambda: HIT.objects.filter(pk=Given("pk")).select_related("batch__settings__control_pool", "grid"))
+    query = Prepared(lambda: HIT.objects.filter(pk=Given("pk")), related=["batch__settings__control_pool", "grid"])
     found = query.get(pk=hit.pk)
     with django_assert_num_queries(0):
         assert found.batch.settings.control_pool is None
@@ -50,7 +50,7 @@ def test_an_object_is_a_row_of_the_database_that_can_be_changed():
 
 def test_what_is_left_out_is_looked_up_when_it_is_asked_for(django_assert_num_queries):
     label = make_label_set(1).labels.get()
-    found = Prepared(lambda: Label.objects.filter(pk=Given("pk")).only("index")).get(pk=label.pk)
+    found = Prepared(lambda: Label.objects.filter(pk=Given("pk")), only=["index"]).get(pk=label.pk)
     with django_assert_num_queries(1):
         assert found.words == label.words
 

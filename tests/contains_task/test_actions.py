@@ -7,11 +7,20 @@ import pytest
 from django.db.models import QuerySet
 
 from catalog import reads as clock
-from contains_task.actions import ForeignCell, cast_votes, open_grids, record_votes
+from contains_task.actions import cast_votes, open_grids, record_votes
 from contains_task.kind import CONTAINS
 from contains_task.models import ContainsVote, Grid, GridCell
-from contains_task.reads import cells_by_handle, cells_to_show, images_waiting
-from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease, make_worker, unique
+from contains_task.reads import cells_by_handle, images_waiting
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_grid,
+    make_images,
+    make_lease,
+    make_worker,
+    tick_images,
+    unique,
+)
 from workforce.actions import (
     AlreadySubmitted,
     BatchClosed,
@@ -36,7 +45,7 @@ def answer(grid: Grid, *ticked: int, worker: Worker | None = None, key: str | No
     lease = make_lease(grid.hit.batch, worker)
     assert lease.hit_id == grid.hit_id
     chosen = [ids(grid)[position] for position in ticked]
-    return record_votes(lease=lease, selected=chosen, idempotency_key=key or unique("key"))
+    return tick_images(lease=lease, selected=chosen, idempotency_key=key or unique("key"))
 
 
 def votes(submission: Submission) -> QuerySet[ContainsVote]:
@@ -111,16 +120,16 @@ def test_images_wait_until_all_answers_to_their_pairs_are_aggregated():
 def test_every_lease_shows_the_same_cells_in_an_order_of_its_own_that_a_reload_keeps():
     grid = make_grid(n_images=8, n_slots=5)
     leases = [make_lease(grid.hit.batch) for _ in range(5)]
-    orders = [[cell.public_id for cell in cells_to_show(lease)] for lease in leases]
+    orders = [[cell.public_id for cell in cells_by_handle(lease).values()] for lease in leases]
     assert all(sorted(order) == sorted(ids(grid)) for order in orders)
     assert len({tuple(order) for order in [ids(grid), *orders]}) == 6
     again = Lease.objects.get(pk=leases[0].pk)
-    assert [cell.public_id for cell in cells_to_show(again)] == orders[0]
+    assert [cell.public_id for cell in cells_by_handle(again).values()] == orders[0]
 
 
 def test_every_cell_comes_first_as_often_as_the_others():
     grid = make_grid(n_images=4, n_slots=200)
-    first = Counter(cells_to_show(make_lease(grid.hit.batch))[0].position for _ in range(200))
+    first = Counter(next(iter(cells_by_handle(make_lease(grid.hit.batch)).values())).position for _ in range(200))
     # 50 are expected of each; fewer than 25 or more than 75 would come once in 10,000 runs.
     assert len(first) == 4
     assert all(25 <= n <= 75 for n in first.values())
@@ -129,8 +138,8 @@ def test_every_cell_comes_first_as_often_as_the_others():
 def test_the_raw_answer_tells_in_which_order_the_cells_were_shown():
     grid = make_grid(n_images=5)
     lease = make_lease(grid.hit.batch)
-    shown = [cell.public_id for cell in cells_to_show(lease)]
-    submission = record_votes(lease=lease, selected=shown[:1], idempotency_key="k")
+    shown = [cell.public_id for cell in cells_by_handle(lease).values()]
+    submission = tick_images(lease=lease, selected=shown[:1], idempotency_key="k")
     assert submission.answer == {"selected": shown[:1], "shown": shown}
 
 
@@ -158,8 +167,10 @@ def test_an_image_of_another_grid_is_refused_by_name_and_nothing_is_stored():
     grid, other = make_grid(), make_grid()
     lease = make_lease(grid.hit.batch)
     foreign = ids(other)[0]
-    with pytest.raises(ForeignCell, match=foreign):
-        record_votes(lease=lease, selected=[ids(grid)[0], foreign], idempotency_key="k")
+    cells = cells_by_handle(lease)
+    for invented in (foreign, ids(grid)[0], next(iter(cells_by_handle(make_lease(other.hit.batch))))):
+        with pytest.raises(KeyError, match=invented):
+            record_votes(lease=lease, cells=cells, ticked=[next(iter(cells)), invented], idempotency_key="k")
     lease.refresh_from_db()
     assert (lease.state, Submission.objects.count(), ContainsVote.objects.count()) == ("active", 0, 0)
 
@@ -167,8 +178,8 @@ def test_an_image_of_another_grid_is_refused_by_name_and_nothing_is_stored():
 @pytest.mark.parametrize("forged", ["", "x" * 400, "'; DROP TABLE", "\u202e", "0"])
 def test_an_invented_image_is_refused_and_nothing_is_stored(forged):
     lease = make_lease(make_grid().hit.batch)
-    with pytest.raises(ForeignCell):
-        record_votes(lease=lease, selected=[forged], idempotency_key="k")
+    with pytest.raises(KeyError):
+        record_votes(lease=lease, cells=cells_by_handle(lease), ticked=[forged], idempotency_key="k")
     assert not Submission.objects.exists()
 
 
@@ -176,7 +187,7 @@ def test_the_same_key_again_gives_the_same_submission_and_no_further_votes():
     grid = make_grid(n_images=2)
     worker = make_worker()
     lease = make_lease(grid.hit.batch, worker)
-    sent = [record_votes(lease=lease, selected=ids(grid)[:1], idempotency_key="k") for _ in range(3)]
+    sent = [tick_images(lease=lease, selected=ids(grid)[:1], idempotency_key="k") for _ in range(3)]
     assert len({submission.pk for submission in sent}) == 1
     assert ContainsVote.objects.count() == 2
 
@@ -184,9 +195,9 @@ def test_the_same_key_again_gives_the_same_submission_and_no_further_votes():
 def test_another_answer_under_another_key_is_refused_and_the_votes_stay():
     grid = make_grid(n_images=2)
     lease = make_lease(grid.hit.batch)
-    record_votes(lease=lease, selected=ids(grid)[:1], idempotency_key="k")
+    tick_images(lease=lease, selected=ids(grid)[:1], idempotency_key="k")
     with pytest.raises(AlreadySubmitted):
-        record_votes(lease=lease, selected=ids(grid), idempotency_key="another")
+        tick_images(lease=lease, selected=ids(grid), idempotency_key="another")
     assert [vote.selected for vote in ContainsVote.objects.order_by("id")] == [True, False]
 
 
@@ -203,7 +214,7 @@ def test_late_work_without_a_free_slot_becomes_votes_that_do_not_count(monkeypat
     monkeypatch.setattr(clock, "fixed_now", late.expires_at)
     expire_leases()
     answer(grid, 0)
-    submission = record_votes(lease=late, selected=ids(grid), idempotency_key="late")
+    submission = tick_images(lease=late, selected=ids(grid), idempotency_key="late")
     assert submission.state == "surplus"
     assert [(vote.selected, vote.role, vote.counted) for vote in votes(submission)] == [(True, "question", False)] * 2
     settle(submission)
@@ -330,7 +341,8 @@ def test_two_people_at_one_grid_have_handles_of_their_own_and_ticks_go_to_the_ri
     images = {cell.public_id for cell in pages[0].values()}
     assert images == {cell.public_id for cell in pages[1].values()} and len(images) == 3
     for lease, (handle, cell) in ((first, next(iter(pages[0].items()))), (second, next(iter(pages[1].items())))):
-        submission = record_votes(lease=lease, selected=[cell.public_id], idempotency_key=unique("key"))
+        cells = cells_by_handle(lease)
+        submission = record_votes(lease=lease, cells=cells, ticked=[handle], idempotency_key=unique("key"))
         assert cells_by_handle(lease)[handle].public_id == submission.answer["selected"][0]
         assert submission.answer["shown"] == [cell.public_id for cell in cells_by_handle(lease).values()]
         assert submission.contains_votes.get(selected=True).image_id == cell.image_id

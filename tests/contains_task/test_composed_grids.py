@@ -15,10 +15,9 @@ from candidates.models import PotentialLabel
 from catalog.actions import change_settings
 from catalog.models import Dataset, Image
 from catalog.reads import current_settings
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote, Grid, GridCell, Role
-from contains_task.reads import cells_to_show, contains_vote_row, votes_of
-from tests.factories import make_dataset, make_images, make_lease, unique
+from contains_task.reads import cells_by_handle, contains_vote_row, votes_of
+from tests.factories import make_dataset, make_images, make_lease, tick_images, unique
 from workforce.models import Batch, Slot
 from workforce.reads import pseudonym
 
@@ -215,8 +214,8 @@ def pool(dataset) -> Dataset:
 
 def answer_one(dataset: Dataset) -> Grid:
     lease = make_lease(Batch.objects.get(dataset=dataset))
-    ticked = [cell.public_id for cell in cells_to_show(lease)][::2]
-    record_votes(lease=lease, selected=ticked, idempotency_key=unique("key"))
+    ticked = [cell.public_id for cell in cells_by_handle(lease).values()][::2]
+    tick_images(lease=lease, selected=ticked, idempotency_key=unique("key"))
     return lease.hit.grid
 
 

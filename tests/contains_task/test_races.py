@@ -6,10 +6,9 @@ import pytest
 
 from aggregation.actions import aggregate, aggregate_new_submissions
 from aggregation.models import SelectionFrequency
-from contains_task.actions import record_votes
 from contains_task.kind import CONTAINS
 from contains_task.models import ContainsVote
-from tests.factories import make_dataset, make_grid, make_images, make_lease, make_worker, unique
+from tests.factories import make_dataset, make_grid, make_images, make_lease, make_worker, tick_images, unique
 from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 from workforce.actions import exclude_submission, readmit_submission
 from workforce.kinds.actions import settle_votes
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_an_exclusion_made_during_a_pass_is_taken_in_by_the_next():
     grid = make_grid(n_images=1, n_slots=2)
-    submission = record_votes(lease=make_lease(grid.hit.batch), selected=[], idempotency_key="k")
+    submission = tick_images(lease=make_lease(grid.hit.batch), selected=[], idempotency_key="k")
     image = grid.cells.get().image
     # A row in its way holds the pass up between reading the votes and marking them as taken in.
     obstacle = partial(SelectionFrequency.objects.create, image=image, label=grid.label, n_selected=0, n_shown=9)
@@ -46,12 +45,12 @@ def test_an_answer_that_meets_the_readmission_of_an_earlier_one_is_stored_and_on
     images = make_images(make_dataset(contains_answers=1), 1)
     worker = make_worker()
     first_grid, second_grid = make_grid(images=images), make_grid(images=images)
-    first = record_votes(lease=make_lease(first_grid.hit.batch, worker), selected=[], idempotency_key="first")
+    first = tick_images(lease=make_lease(first_grid.hit.batch, worker), selected=[], idempotency_key="first")
     exclude_submission(submission=first, reason="doubt")
     settle_votes(kind=CONTAINS, submission_ids=[first.pk])
     readmit_submission(submission=first)
     lease = make_lease(second_grid.hit.batch, worker)
-    answer = partial(record_votes, lease=lease, selected=[], idempotency_key="second")
+    answer = partial(tick_images, lease=lease, selected=[], idempotency_key="second")
     settle = partial(settle_votes, kind=CONTAINS, submission_ids=[first.pk])
     with while_another_has_done(settle) as other, started(answer) as answered:
         assert waits(answered)
@@ -69,7 +68,7 @@ def test_passes_of_the_aggregation_at_once_count_everything_once():
 
     def answer_and_aggregate(number: int) -> None:
         lease = make_lease(grid.hit.batch)
-        record_votes(lease=lease, selected=shown[: number % 4], idempotency_key=unique("key"))
+        tick_images(lease=lease, selected=shown[: number % 4], idempotency_key=unique("key"))
         aggregate()
 
     in_threads(8, answer_and_aggregate)

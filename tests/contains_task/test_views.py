@@ -202,6 +202,15 @@ def test_what_stands_for_an_image_on_another_persons_page_is_refused():
     assert nothing_is_stored()
 
 
+@pytest.mark.parametrize("forged", ["", "x" * 400, "'; DROP TABLE", "\u202e", "0"])
+def test_what_stands_for_no_image_at_all_is_refused_with_all_that_is_ticked(forged):
+    grid = make_grid()
+    fields = hidden(joined(grid))
+    assert answer(grid, fields | {"selected": [cells(grid)[0], forged]}).status_code == 422
+    assert answer_as_json(grid, fields | {"selected": [cells(grid)[0], forged]}).status_code == 422
+    assert nothing_is_stored()
+
+
 @pytest.mark.parametrize("token", ["", "made-up", "made:up", "\N{SNOWMAN}", "x" * 5000])
 def test_a_forged_token_is_refused_and_nothing_stored(token):
     grid = make_grid()

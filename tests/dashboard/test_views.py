@@ -13,7 +13,6 @@ from aggregation.models import CandidateSet
 from catalog.actions import change_settings
 from catalog.models import Dataset, Image
 from classify_task.actions import classify_batch, record_vote
-from contains_task.actions import record_votes
 from contains_task.models import Grid
 from dashboard.reads import progress_of_batches
 from tests.factories import (
@@ -26,6 +25,7 @@ from tests.factories import (
     make_lease,
     make_worker,
     staff_client,
+    tick_images,
     unique,
     worker_client,
 )
@@ -47,7 +47,7 @@ def key() -> str:
 
 def answer_grid(grid: Grid, selected: list[Image]) -> None:
     lease = make_lease(grid.hit.batch, make_worker())
-    record_votes(lease=lease, selected=[image.public_id for image in selected], idempotency_key=key())
+    tick_images(lease=lease, selected=[image.public_id for image in selected], idempotency_key=key())
 
 
 def annotated_image(*, answers: list[tuple[list[int], int]], name: str | None = None) -> Image:

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from aggregation.actions import aggregate
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
-from tests.factories import unique
+from tests.factories import tick_images, unique
 from tests.histories import run_histories
 from tests.workforce.assignments_by_hand import make_offered_grid, make_turn, offer
 from workforce.actions import AlreadySubmitted
@@ -142,7 +141,7 @@ class Turns(RuleBasedStateMachine):
         turn = data.draw(st.sampled_from(sorted(self.opened)))
         row = self.row(*turn)
         try:
-            stored = record_votes(lease=row.lease, selected=self.images[:n_ticked], idempotency_key=unique("key"))
+            stored = tick_images(lease=row.lease, selected=self.images[:n_ticked], idempotency_key=unique("key"))
         except AlreadySubmitted:
             assert turn in self.decided
         else:

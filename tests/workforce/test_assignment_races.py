@@ -8,9 +8,8 @@ from functools import partial
 import pytest
 
 from aggregation.actions import aggregate
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
-from tests.factories import unique, worker_client
+from tests.factories import tick_images, unique, worker_client
 from tests.threads import in_threads
 from tests.workforce.assignments_by_hand import fields_of_the_last, make_assignment, make_offered_grid, make_turn
 from tests.workforce.marketplaces import BOX, KEY, TOKEN, address_of
@@ -26,7 +25,7 @@ SOAK = bool(os.environ.get("SOAK"))
 
 
 def hand_in(assignment: Assignment) -> Submission:
-    return record_votes(lease=assignment.lease, selected=[], idempotency_key=unique("key"))
+    return tick_images(lease=assignment.lease, selected=[], idempotency_key=unique("key"))
 
 
 def list_(assignment: Assignment, fields: dict[str, str]) -> tuple:

@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from catalog.reads import now
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
-from tests.factories import unique
+from tests.factories import tick_images, unique
 from tests.workforce.assignments_by_hand import (
     external,
     fields_of_the_last,
@@ -41,7 +40,7 @@ def hand_in(assignment: Assignment, n_ticked: int = 1) -> Submission:
     images = [cell.image.public_id for cell in assignment.lease.hit.grid.cells.all()]
     key = f"{assignment.lease.public_id}.{unique('key')}"
     assignment.lease.assignment = assignment
-    return record_votes(lease=assignment.lease, selected=images[:n_ticked], idempotency_key=key)
+    return tick_images(lease=assignment.lease, selected=images[:n_ticked], idempotency_key=key)
 
 
 def list_(assignment: Assignment, fields: dict | None = None, **changed: object):

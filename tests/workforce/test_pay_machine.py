@@ -19,9 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from aggregation.actions import aggregate
 from catalog.reads import now
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
-from tests.factories import make_batch, make_dataset, make_grid, unique
+from tests.factories import make_batch, make_dataset, make_grid, tick_images, unique
 from tests.histories import run_histories
 from tests.workforce.endpoint_model import EndpointModel
 from tests.workforce.marketplace_breakers import researcher
@@ -176,14 +175,14 @@ class Study(RuleBasedStateMachine):
     def send_to_us(self, mine: Assignment, ticked: list[str], again: bool) -> Submission:
         """Twice under one key, or once. Of many that wait for proof, only the marketplace keeps the latest."""
         key = unique("key")
-        stored = record_votes(lease=mine.lease, selected=ticked, idempotency_key=key)
+        stored = tick_images(lease=mine.lease, selected=ticked, idempotency_key=key)
         if stored.pk is None:
             assert Submission.objects.filter(lease=mine.lease, state="provisional").count() == MOST_UNPROVEN
             return stored
         self.acknowledged[key] = (stored.pk, ticked)
         self.seen["stored"] += 1
         if again:
-            assert record_votes(lease=mine.lease, selected=self.images, idempotency_key=key).pk == stored.pk
+            assert tick_images(lease=mine.lease, selected=self.images, idempotency_key=key).pk == stored.pk
             self.seen["sent again"] += 1
         return stored
 

@@ -22,7 +22,6 @@ from django.utils import timezone
 from aggregation.actions import aggregate, aggregate_new_submissions, forget
 from catalog.models import Image
 from classify_task.actions import classify_batch, open_forms, record_vote
-from contains_task.actions import record_votes
 from contains_task.models import ContainsVote
 from tests.factories import (
     make_batch,
@@ -33,6 +32,7 @@ from tests.factories import (
     make_images,
     make_lease,
     make_worker,
+    tick_images,
     unique,
 )
 from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
@@ -290,7 +290,7 @@ def test_a_new_person_with_many_tabs_is_one_worker():
 
 
 def tick(lease: Lease, ticked: list[str], _: int) -> Submission:
-    return record_votes(lease=lease, selected=ticked, idempotency_key="k" + lease.public_id)
+    return tick_images(lease=lease, selected=ticked, idempotency_key="k" + lease.public_id)
 
 
 def test_an_answer_sent_three_times_at_once_is_one_submission_and_three_equal_replies():
@@ -349,7 +349,7 @@ def image_waiting_for_its_form() -> Image:
     record_vote(lease=make_lease(form.hit.batch), selected=[0], main=0, idempotency_key=unique("key"))
     for label in (0, 1):
         lease = make_lease(make_grid(images=[image], label=label).hit.batch)
-        record_votes(lease=lease, selected=[image.public_id], idempotency_key=unique("key"))
+        tick_images(lease=lease, selected=[image.public_id], idempotency_key=unique("key"))
     return image
 
 
@@ -388,7 +388,7 @@ def test_a_pass_that_waits_for_a_batch_that_is_being_closed_puts_its_forms_into_
     # Closed by somebody whose transaction goes on; the answers come in behind it and are not locked by it.
     with while_another_has_done(partial(close_batch, batch=batch)) as other:
         for grid in grids:
-            record_votes(lease=make_lease(grid.hit.batch), selected=[image.public_id], idempotency_key=unique("key"))
+            tick_images(lease=make_lease(grid.hit.batch), selected=[image.public_id], idempotency_key=unique("key"))
         with started(partial(aggregate, dataset=dataset)) as aggregated:
             assert waits(aggregated)
             other.end(commit=True)

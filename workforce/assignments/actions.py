@@ -45,7 +45,8 @@ SETTLED = (Assignment.Outcome.CONFIRMED, Assignment.Outcome.SURPLUS, Assignment.
 ASSIGNMENT = Prepared(
     lambda: Assignment.objects.filter(
         external_id=Given("external_id"), worker=Given("worker"), external_hit_id=Given("external_hit")
-    ).select_related("lease")
+    ),
+    related=["lease"],
 )
 
 

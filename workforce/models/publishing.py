@@ -1,6 +1,7 @@
 """A batch on a marketplace that speaks the MTurk API: its terms, its HITs there, the calls that bring this about."""
 
 import secrets
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
@@ -169,6 +170,10 @@ class Call(models.Model):
     doubtful_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=1000, blank=True)
+    # Of a call that its sender has claimed, from the row as it was before: whether an earlier try may have been carried
+    # out, and when the last of those was. No columns.
+    was_unsure: bool = False
+    doubted_before: datetime | None = None
 
     class Meta:
         constraints = [
