@@ -7,7 +7,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from annotation_site.management.commands.publish import DAY, HOUR, KEYWORDS, MINUTE, WORDS
-from annotation_site.paying.repeats import Repeated
 from annotation_site.paying.requirements import (
     NUMBER_APPROVED,
     PERCENT_APPROVED,
@@ -22,8 +21,9 @@ from annotation_site.paying.wages import proposed_reward
 from workforce.marketplaces.costs import CENT, Preview, asks_for_masters, fee_of
 from workforce.models import Batch, Terms
 from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, new_token
-from workforce.offers.actions import MOST_LOSSES
+from workforce.offers.checks import MOST_LOSSES, OfferTerms
 from workforce.offers.publishing import preview_of
+from workforce.offers.repeats import Repeated
 from workforce.pay.actions import LONGEST_MESSAGE, LONGEST_REASON, LONGEST_SUBJECT
 
 CAP_OVER_COST = Decimal("1.1")
@@ -174,18 +174,21 @@ class PublishForm(forms.Form):
             except BadRequirement as error:
                 self.add_error(name, str(error))
 
-    def terms(self) -> dict[str, Any]:
-        """As publish_batch takes them."""
+    def offer(self) -> OfferTerms:
+        """Return the terms that were filled in."""
         asked = self.cleaned_data
-        return {name: asked[name] for name in ("title", "description", "keywords", "reward")} | {
-            "assignment_seconds": asked["minutes"] * MINUTE,
-            "lifetime_seconds": asked["days"] * DAY,
-            "auto_approval_seconds": LONGEST_AUTO_APPROVAL_SECONDS,
-            "review_seconds": asked["review_hours"] * HOUR,
-            "spending_cap": self.spending_cap,
-            "requirements": self.requirements,
-            "keeps_out_former": asked.get("keeps_out_former", True),
-        }
+        return OfferTerms(
+            title=asked["title"],
+            description=asked["description"],
+            keywords=asked["keywords"],
+            reward=asked["reward"],
+            spending_cap=self.spending_cap,
+            assignment_seconds=asked["minutes"] * MINUTE,
+            lifetime_seconds=asked["days"] * DAY,
+            review_seconds=asked["review_hours"] * HOUR,
+            requirements=self.requirements,
+            keeps_out_former=asked.get("keeps_out_former", True),
+        )
 
 
 class ConfirmForm(forms.Form):

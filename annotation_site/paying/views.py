@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from annotation_site.pages import dataset_or_404
 from annotation_site.paying import comparing
 from annotation_site.paying.account import account
-from annotation_site.paying.actions import publish_batch
 from annotation_site.paying.forms import PublishForm
 from annotation_site.paying.reads import (
     calls_of,
@@ -28,14 +27,15 @@ from annotation_site.paying.reads import (
     publishable,
     terms_of_dataset,
 )
-from annotation_site.paying.repeats import repeated_by
 from annotation_site.paying.requirements import in_words
 from annotation_site.paying.wages import target_wage, top_up_of
 from annotation_site.refusals import EXPECTED
 from catalog.reads import now
 from workforce.marketplaces import mturk
 from workforce.models import Batch, Terms
+from workforce.offers import actions as offers
 from workforce.offers.reads import committed, outstanding
+from workforce.offers.repeats import repeated_by
 from workforce.outbox.actions import try_failed_again
 from workforce.pay.reads import n_more_rejections, n_rejected, sums_of, wage_of
 
@@ -100,7 +100,7 @@ def decide_only_as_staff(request: HttpRequest) -> None:
 
 def _publish(request: HttpRequest, batch: Batch, form: PublishForm) -> bool:
     try:
-        terms = publish_batch(batch=batch, **form.terms())
+        terms = offers.publish(batch=batch, offer=form.offer())
     except EXPECTED as error:
         form.add_error(None, str(error))
         return False

@@ -25,7 +25,7 @@ from tests.factories import make_batch, make_dataset, make_grid, unique
 from tests.histories import run_histories
 from tests.workforce.endpoint_model import EndpointModel
 from tests.workforce.marketplace_breakers import researcher
-from tests.workforce.mturk_study import TERMS
+from tests.workforce.mturk_study import offer_of
 from workforce.actions import add_slots
 from workforce.assignments.actions import AlreadyAnswered, NotYetPublished, accept, orphan_unlisted
 from workforce.assignments.ids import Turn
@@ -336,7 +336,9 @@ class Study(RuleBasedStateMachine):
 def test_no_history_loses_or_doubles_an_answer_a_hit_or_a_payment(capsys, monkeypatch):
     dataset = make_dataset(contains_answers=N_SLOTS)
     Study.grid = make_grid(batch=make_batch(dataset), n_images=N_IMAGES)
-    Study.terms = publish(batch=Study.grid.hit.batch, reward=Decimal("0.10"), spending_cap=Decimal(1000), **TERMS)
+    # The model of the endpoint has no account.
+    monkeypatch.setattr("workforce.offers.actions.check_balance", lambda cost: cost)
+    Study.terms = publish(batch=Study.grid.hit.batch, offer=offer_of("0.10", cap="1000"))
     Study.grid.hit.batch.refresh_from_db()
     Study.people = [researcher(), researcher()]
     # The share is proven in test_rejections; of the few answers here it would allow none.
