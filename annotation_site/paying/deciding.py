@@ -9,15 +9,12 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
 from django.core import signing
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
 from annotation_site.paying.actions import MOST_AT_ONCE, close_published, top_up
 from annotation_site.paying.answers import answer_of
@@ -31,11 +28,12 @@ from annotation_site.paying.forms import (
     ReasonForm,
     TopUpForm,
 )
-from annotation_site.paying.views import decide_only_as_staff, terms_or_404, wake_outbox
+from annotation_site.paying.views import terms_or_404, wake_outbox
 from annotation_site.paying.wages import top_up_of
 from annotation_site.refusals import EXPECTED
 from annotation_site.study import Refused, exclude_person
 from catalog.reads import now
+from dashboard.pages import staff_page
 from workforce.compensation.actions import compensate
 from workforce.compensation.reads import unpaid_turns
 from workforce.keeping_out.actions import block_softly, let_in_again
@@ -46,7 +44,6 @@ from workforce.pay.actions import REJECTIONS_ALONE, give_bonus, notify, override
 from workforce.pay.reads import n_more_rejections, n_rejected, reviewed_workers
 from workforce.reads import pseudonym
 
-READ_OR_POST = ["GET", "HEAD", "POST"]
 SECOND_SALT = "paying.second"
 SECONDED_WITHIN = timedelta(days=3)
 # Servers take so long an address.
@@ -291,7 +288,6 @@ def _act_or_404(acts: dict[str, Act], name: str) -> Act:
 
 def decided(request: HttpRequest, act: Act, subject: Any, terms: Terms, shown: dict[str, Any]) -> HttpResponse:
     """Ask whether it is meant, and do it when the form of that page comes back."""
-    decide_only_as_staff(request)
     initial = {"level": shown["proposed"].level} if shown.get("proposed") else {}
     form = act.form(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_bound and form.is_valid() and (answer := _done(request, act, subject, form)):
@@ -313,9 +309,7 @@ def _done(request: HttpRequest, act: Act, subject: Any, form: forms.Form) -> str
     return answer
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def about_batch(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     terms = terms_or_404(pk)
     shown: dict[str, Any] = {"proposed": top_up_of(terms)} if act == "top_up" else {}
@@ -324,9 +318,7 @@ def about_batch(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     return decided(request, _act_or_404(OF_BATCH, act), terms, terms, shown)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def about_assignment(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     listed = assignment_or_404(pk)
     shown: Given = {"listed": listed, "worker": name_of(listed)}
@@ -340,9 +332,7 @@ def assignment_or_404(pk: int) -> ListedAssignment:
     return get_object_or_404(found, pk=pk)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     """`worker` is a pseudonym in the batch's dataset; `?hit=` names one of their HITs, by its public id."""
     terms = terms_or_404(pk)
@@ -357,12 +347,9 @@ def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     return decided(request, COMPENSATE, (terms, person, hit), terms, shown)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def second(request: HttpRequest, token: str) -> HttpResponse:
     """A rejection that a second researcher has to agree to. Who asked for it sees the address to send to somebody."""
-    decide_only_as_staff(request)
     try:
         asked = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
     except signing.BadSignature:

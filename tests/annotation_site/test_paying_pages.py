@@ -421,7 +421,7 @@ def test_looking_at_a_decision_changes_nothing(paid, client):
     assert Call.objects.count() == before
 
 
-def test_only_researchers_decide_and_only_who_is_signed_in_looks(paid):
+def test_only_researchers_look_and_decide_at_the_worker_side_nobody(paid):
     at = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"
     overview = f"/setup/marketplace/{paid.marketplace_hit.terms.batch.dataset.name}/"
     stranger, other = staff_client(signed_in=False), staff_client(signed_in=False)
@@ -431,7 +431,7 @@ def test_only_researchers_decide_and_only_who_is_signed_in_looks(paid):
     other.force_login(get_user_model().objects.create_user(unique("guest")))
     for address in (at, overview, f"{at}compare/"):
         page = other.get(address)
-        assert page.status_code == 200
+        assert page.status_code == 403
         assert about(paid, "bonus") not in page.content.decode()
     for address in (*addresses(paid), f"{at}resend/"):
         assert other.post(address, {"reason": REASON, "amount": "1", "days": "1", "level": "1"}).status_code == 403
