@@ -25,7 +25,7 @@ def close_published(*, terms: Terms) -> int:
 
 
 @transaction.atomic
-def top_up(*, terms: Terms, level: Decimal) -> int:
+def raise_pay(*, terms: Terms, level: Decimal) -> int:
     """Give every approved assignment that earned less than `level` dollars a bonus that brings it there.
 
     Returns how many that are: at most MOST_AT_ONCE. Two at the same time give it once. Raises OverCap, and then

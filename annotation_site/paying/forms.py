@@ -253,7 +253,7 @@ class ExtendForm(forms.Form):
         return cleaned
 
 
-class TopUpForm(forms.Form):
+class PayRaiseForm(forms.Form):
     """The level that a top-up raises every assignment to, as the page proposed it."""
 
     level = forms.DecimalField(min_value=CENT, max_value=MOST_DOLLARS, decimal_places=2, widget=forms.HiddenInput)

@@ -24,7 +24,7 @@ from annotation_site.paying.reads import (
     terms_of_dataset,
 )
 from annotation_site.paying.requirements import in_words
-from annotation_site.paying.wages import target_wage, top_up_of
+from annotation_site.paying.wages import pay_raise_of, target_wage
 from annotation_site.refusals import EXPECTED
 from catalog.reads import now
 from dashboard.pages import staff_page
@@ -122,7 +122,7 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
         "outstanding": outstanding(terms),
         "wage": wage,
         "target": target,
-        "top_up": top_up_of(terms) if wage and wage.median < target else None,
+        "pay_raise": pay_raise_of(terms) if wage and wage.median < target else None,
         "page": page,
         "assignments": assignments,
         "turns": not_handed_in(terms),

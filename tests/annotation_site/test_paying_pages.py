@@ -319,7 +319,7 @@ def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(p
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.30")
     assert "The pay reaches the target" in text_of(client.get(at))
     change_settings(dataset=terms.batch.dataset, target_wage="13.00")
-    assert actions.top_up(terms=terms, level=Decimal("0.40")) == 0
+    assert actions.raise_pay(terms=terms, level=Decimal("0.40")) == 0
     said = text_of(client.get(at))
     assert "Target $13.00" in said
     assert "brings 1 of them to $0.44 costs $0.05 with fees" in said

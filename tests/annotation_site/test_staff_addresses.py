@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
 from django.core import signing
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, clear_url_caches, path
 from django.views.decorators.cache import never_cache
@@ -114,10 +114,10 @@ class Study:
             "file-of-predictions": {"classifier": [classifier.pk]},
             "setup-publish": {"pk": [self.open_batch.pk, self.batch.pk]},
             "setup-compensate": of_batch | worker,
-            "setup-about-batch": of_batch | {"act": [*OF_BATCH]},
+            "setup-about-batch": of_batch | {"decision": [*OF_BATCH]},
             "setup-assignment": of_listed,
             "setup-approve": of_listed,
-            "setup-about-assignment": of_listed | {"act": [*OF_ASSIGNMENT]},
+            "setup-about-assignment": of_listed | {"decision": [*OF_ASSIGNMENT]},
             "setup-second": {"token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)]},
             "setup-about-report": {"pk": [report.pk], "act": [*FORMS]},
         } | {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
@@ -163,6 +163,8 @@ def asked(client: Client, method: str, path: str) -> tuple[HttpResponse, list[st
     with transaction.atomic():
         before = rows()
         answer = client.generic("GET", path) if method == "GET" else client.post(path, BODY)
+        if isinstance(answer, FileResponse):
+            assert list(answer.streaming_content), "read to its end, the file is closed"
         after = rows()
         transaction.set_rollback(True)
     return answer, [table for table in after if after[table] != before[table]]

@@ -28,7 +28,7 @@ from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.mturk_study import offer_of
 from workforce.actions import add_slots
 from workforce.assignments.actions import AlreadyAnswered, NotYetPublished, accept, orphan_unlisted
-from workforce.assignments.ids import Turn
+from workforce.assignments.ids import FrameVisit
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
 from workforce.marketplaces import mturk
 from workforce.marketplaces.answer_copy import encode
@@ -43,7 +43,7 @@ from workforce.models import (
     Slot,
     Submission,
 )
-from workforce.offers.actions import move_end, publish, top_up
+from workforce.offers.actions import move_end, offer_again, publish
 from workforce.offers.reads import missing_answers
 from workforce.outbox.actions import claim_call
 from workforce.outbox.sending import send
@@ -126,7 +126,7 @@ class Study(RuleBasedStateMachine):
         """
         one = self.model.assignments[name]
         try:
-            return accept(hit=self.grid.hit, turn=Turn(name, one.hit, one.worker))
+            return accept(hit=self.grid.hit, visit=FrameVisit(name, one.hit, one.worker))
         except NotYetPublished:
             assert not MarketplaceHIT.objects.filter(external_id=one.hit).exists()
             self.seen["opened too early"] += 1
@@ -207,7 +207,7 @@ class Study(RuleBasedStateMachine):
             poll(MarketplaceHIT.objects.select_related("terms", "hit__batch").get(pk=made.pk))
         take_in_recovered()
         self.terms.refresh_from_db()
-        top_up(terms=self.terms)
+        offer_again(terms=self.terms)
         if self.terms.expires_at > now():
             assert missing_answers(self.terms) == {}
 

@@ -90,7 +90,7 @@ def offer_missing(*, terms: Terms) -> list[MarketplaceHIT]:
 
 
 @transaction.atomic
-def top_up(*, terms: Terms) -> int:
+def offer_again(*, terms: Terms) -> int:
     """Offer what was lost once more: answers that could not be read, came twice, or were refused; and HITs that the
     batch got since. Returns how many HITs were made. Nothing happens over the cap, but for a line in the log."""
     terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
