@@ -22,7 +22,7 @@ from candidates.grids import OpenedGrids, Pair, Pairs, open_grids_with_controls,
 from catalog.actions import change_settings
 from catalog.errors import Remark, UserError
 from catalog.models import Dataset, Label, LabelSet, NegativesFrom
-from catalog.reads import Turn, UnknownLabel, current_settings, label_lookup, take_turn
+from catalog.reads import LockName, UnknownLabel, current_settings, label_lookup, wait_for_lock
 from contains_task.reads import pairs_asked
 from workforce.actions import open_batch
 from workforce.models import Batch
@@ -63,7 +63,7 @@ def open_composed(
     """
     pay.check()
     # Two commands at once must not open the same pairs.
-    take_turn(Turn.ASKING, dataset)
+    wait_for_lock(LockName.ASKING, dataset)
     chosen = None if similar is None else similar_of(similar, dataset.label_set)
     wanted = _wanted(dataset, pairs)
     known: Mapping[Pair, int] = {} if again else pairs_asked(dataset)

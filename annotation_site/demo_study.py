@@ -15,7 +15,7 @@ from catalog.actions import add_image, create_dataset
 from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.photographs import read_file
-from catalog.reads import Turn, labels_by_index, take_turn
+from catalog.reads import LockName, labels_by_index, wait_for_lock
 from workforce.models import Batch
 
 DEMO = "demo"
@@ -77,7 +77,7 @@ def open_demo(dataset: Dataset) -> OpenedComposed | None:
 
     All or nothing. Raises NoPredictions when nothing is predicted.
     """
-    take_turn(Turn.ASKING, dataset)
+    wait_for_lock(LockName.ASKING, dataset)
     if is_open(dataset):
         return None
     find_potential_labels(dataset=dataset)

@@ -20,7 +20,7 @@ from catalog.actions import BadName, NewImage, add_images, check_image_name, giv
 from catalog.decoding import read_files
 from catalog.models import Dataset, Label
 from catalog.photographs import BadPhotograph, Photograph
-from catalog.reads import Turn, take_turn
+from catalog.reads import LockName, wait_for_lock
 from workforce.kinds import task_kinds
 
 SOURCES = "Name a folder of images, a CSV manifest, a .tar, .tar.gz or .zip archive, or s3://bucket/prefix or /archive."
@@ -164,7 +164,7 @@ def _label_known(dataset: Dataset, wanted: Iterable[Wanted | Refusal]) -> int:
     """
     asked_for = {item.name: item.label for item in wanted if isinstance(item, Wanted) and item.label}
     # As add_images does: one import at a time decides.
-    take_turn(Turn.ASKING, dataset)
+    wait_for_lock(LockName.ASKING, dataset)
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     rows = dataset.images.filter(dataset_label=None).values_list("pk", "name")
     labels = {pk: asked_for[name] for pk, name in rows.iterator() if name in asked_for}

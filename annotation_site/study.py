@@ -17,7 +17,7 @@ from annotation_site.tables import BadTable, InputFile, Refusal, TableRow, read_
 from catalog.actions import FIELDS, FIGURES, IMAGENET, change_settings, create_dataset, ensure_imagenet
 from catalog.errors import Remark, UserError, joined
 from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion
-from catalog.reads import Turn, current_settings, label_lookup, label_set_named, take_turn
+from catalog.reads import LockName, current_settings, label_lookup, label_set_named, wait_for_lock
 from classify_task.actions import classify_batch
 from contains_task.actions import open_grids
 from contains_task.reads import pairs_asked
@@ -95,7 +95,7 @@ def open_contains(
     All pairs or none: raises UserError, naming the lines, if one is unknown or stands twice.
     """
     # Two commands at once must not open the same pairs.
-    take_turn(Turn.ASKING, dataset)
+    wait_for_lock(LockName.ASKING, dataset)
     return open_pairs(dataset=dataset, pairs=pairs_of(pairs, dataset), pay=pay, again=again, adaptive=adaptive)
 
 

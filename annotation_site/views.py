@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import is_valid_path
+from django.utils.cache import add_never_cache_headers
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
@@ -159,7 +160,10 @@ def _error(
     }
     # After a fault of ours nobody is looked up: that may be what is broken.
     template = "dashboard/error.html" if status < 500 and _is_signed_in(request) else "error.html"
-    return render(request, template, context, status=status)
+    page = render(request, template, context, status=status)
+    # What is missing or refused today may be there tomorrow, or for somebody else.
+    add_never_cache_headers(page)
+    return page
 
 
 def _is_signed_in(request: HttpRequest) -> bool:

@@ -20,7 +20,7 @@ from candidates.pace import Pace
 from candidates.reads import ensemble_of, images_without, portions_to_do, runs_at_their_end
 from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image, LabelSet, Prediction, SettingsVersion
-from catalog.reads import Turn, current_settings, now, take_turn
+from catalog.reads import LockName, current_settings, now, wait_for_lock
 
 log = logging.getLogger(__name__)
 
@@ -268,7 +268,7 @@ def find_potential_labels(*, dataset: Dataset) -> int:
 
     Returns how many there are. Raises reads.NoPredictions, or ShortPredictions; nothing is changed then.
     """
-    take_turn(Turn.ASKING, dataset)
+    wait_for_lock(LockName.ASKING, dataset)
     settings = current_settings(dataset)
     union = _Union(settings, ensemble_of(dataset, settings), dict(dataset.label_set.labels.values_list("index", "pk")))
     PotentialLabel.objects.filter(image__dataset=dataset).delete()

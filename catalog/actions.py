@@ -17,7 +17,7 @@ from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
 from catalog.photographs import MANY_PIXELS, BadPhotograph, Photograph, pictures_of
-from catalog.reads import Turn, current_settings, dataset_named, take_turn
+from catalog.reads import LockName, current_settings, dataset_named, wait_for_lock
 from catalog.staged import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def ensure_dataset(*, name: str) -> Dataset:
 def change_settings(*, dataset: Dataset, **changes: int | str) -> SettingsVersion:
     """A new settings version: the current figures with these changed. What was made under older ones keeps them."""
     _check_figures(changes)
-    take_turn(Turn.SETTINGS, dataset)
+    wait_for_lock(LockName.SETTINGS, dataset)
     current = current_settings(dataset)
     figures = {name: getattr(current, name) for name in FIGURES}
     return _add_settings(dataset, current.version + 1, {**figures, **changes})
@@ -322,7 +322,7 @@ def ensure_pictures(*, image: Image) -> Image:
     if found.original and not found.pictures_problem and not (found.display and found.thumbnail):
         if (found.width or 0) * (found.height or 0) > MANY_PIXELS:
             # Of many pages that look at once, one decodes: each such image may take hundreds of megabytes.
-            take_turn(Turn.LARGE_IMAGE)
+            wait_for_lock(LockName.LARGE_IMAGE)
         _make([found])
     return found
 

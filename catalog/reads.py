@@ -46,7 +46,7 @@ def now_given() -> dict[str, datetime | None]:
     return {"now": fixed_now}
 
 
-class Turn(StrEnum):
+class LockName(StrEnum):
     """What is done by one at a time, for a dataset or at all, beside whatever else is done."""
 
     ASKING = "asking"
@@ -54,14 +54,14 @@ class Turn(StrEnum):
     LARGE_IMAGE = "large image"
 
 
-def take_turn(at: Turn, dataset: Dataset | None = None) -> None:
-    """Wait until nobody else is at it, until the end of the transaction. ASKING is taken before SETTINGS.
+def wait_for_lock(name: LockName, dataset: Dataset | None = None) -> None:
+    """Hold a lock until the end of the transaction, once nobody else does. ASKING is taken before SETTINGS.
 
     Opening the grids of a large study takes most of a minute. A lock on the dataset's row for so long would keep
     images from coming in, forms from being opened, and with them the aggregation of all datasets.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [at, dataset.pk if dataset else 0])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [name, dataset.pk if dataset else 0])
 
 
 def dataset_named(name: str) -> Dataset:

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
 from aggregation.reads import annotation_summary, split_counts
 from catalog.models import Dataset, Image
 from catalog.reads import UnknownDataset, current_settings, dataset_named
+from dashboard.pages import staff_page
 from dashboard.reads import (
     FILTERS,
     Progress,
@@ -55,9 +53,7 @@ class DatasetShown:
     over: list[BatchShown]
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def datasets(request: HttpRequest) -> HttpResponse:
     progress, n_hits = progress_of_batches(), hits_of_batches()
     shown = []
@@ -81,9 +77,7 @@ def batch_shown(batch: Batch, n_hits: int, progress: Progress, reader: str) -> B
     return BatchShown(batch, n_hits, progress, *(f"{settings.WORKER_ORIGIN}{address}" for address in addresses))
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def dataset(request: HttpRequest, name: str) -> HttpResponse:
     try:
         found = dataset_named(name)
@@ -109,9 +103,7 @@ def dataset(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dashboard/dataset.html", context)
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def image(request: HttpRequest, public_id: str) -> HttpResponse:
     found = get_object_or_404(Image.objects.select_related("dataset"), public_id=public_id)
     [result] = results_of(found.dataset, [found.pk])

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from catalog.reads import now
 from workforce.assignments.actions import HITClosed, accept
-from workforce.assignments.ids import submit_address, turn_in
+from workforce.assignments.ids import submit_address, visit_in
 from workforce.assignments.reads import answers_under
 from workforce.assignments.receipts import fields_to_hand_over
 from workforce.limits import check_pace
@@ -24,15 +24,15 @@ HANDED_IN = "Your answer to this HIT has arrived. There is nothing more to do he
 def look(request: HttpRequest, hit: HIT) -> Lease | HttpResponse:
     """The lease whose page is to be shown, one without a row for a preview; or the page that leads on from it.
 
-    Raises what `accept` and `turn_in` raise.
+    Raises what `accept` and `visit_in` raise.
     """
-    turn = turn_in(request.GET)
-    if turn is None:
+    visit = visit_in(request.GET)
+    if visit is None:
         if hit.closed_at is not None:
             raise HITClosed("This HIT takes no more answers.")
         return preview_lease(hit)
-    check_pace(request, turn.worker_id)
-    assignment = accept(hit=hit, turn=turn)
+    check_pace(request, visit.worker_id)
+    assignment = accept(hit=hit, visit=visit)
     if not assignment.is_waited_for:
         return arrived(request)
     answers = [] if AGAIN in request.POST else _answers_to_hand_over(assignment)

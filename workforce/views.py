@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from catalog.reads import Given, Prepared
 from workforce.actions import BatchClosed, identify_worker, take_lease
-from workforce.assignments.ids import BadAddress, submit_address, turn_in
+from workforce.assignments.ids import BadAddress, submit_address, visit_in
 from workforce.kinds import kind_named
 from workforce.marketplaces.link import NoParticipant, external_id
 from workforce.models import Batch, Lease, MarketplaceHIT, Worker
@@ -94,12 +94,12 @@ def compensation(request: HttpRequest, made_id: str) -> HttpResponse:
     """The page of a HIT that asks nothing: a button that hands it in to the marketplace."""
     made = get_object_or_404(MarketplaceHIT, public_id=made_id, compensates__isnull=False)
     try:
-        turn = turn_in(request.GET)
+        visit = visit_in(request.GET)
     except BadAddress as error:
         return _message(request, "This is no assignment", error.for_page, 400)
-    if turn is None:
+    if visit is None:
         return _message(request, "For your work", ACCEPT_TO_BE_PAID, 200)
-    fields = {"assignmentId": turn.assignment_id, "compensation": made.public_id}
+    fields = {"assignmentId": visit.assignment_id, "compensation": made.public_id}
     action = submit_address(request.GET.get("turkSubmitTo", ""), settings.MARKETPLACE_SITES)
     return render(request, "workforce/compensation.html", {"action": action, "fields": fields})
 

@@ -4,11 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
 
 from annotation_site.asking import uploads
 from annotation_site.asking.forms import PLAIN, PROFILES, GridsForm, PredictForm, PredictionsForm
@@ -31,16 +28,13 @@ from candidates.actions import stop_run
 from candidates.models import Run
 from catalog.errors import UserError
 from catalog.models import Dataset
+from dashboard.pages import staff_page
 from workforce.actions import close_batch
 from workforce.models import Batch
 
-READ_OR_POST = ["GET", "HEAD", "POST"]
-
 
 @takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def classifiers(request: HttpRequest, name: str) -> HttpResponse:
     """Two forms: the one with the button `import` brings a file of predictions, the other starts runs."""
     dataset = dataset_or_404(name)
@@ -72,18 +66,14 @@ def _import(request: HttpRequest, dataset: Dataset, form: PredictionsForm) -> bo
     return True
 
 
-@never_cache
-@login_required
-@require_POST
+@staff_page("POST")
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("dataset"), pk=pk)
     stop_run(run=run, by=request.user.get_username())
     return redirect("setup-classifiers", run.dataset.name)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def potential_labels(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     if request.method == "POST":
@@ -95,9 +85,7 @@ def potential_labels(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def grids(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     form = GridsForm(request.POST or None, request.FILES or None, dataset=dataset)
@@ -136,9 +124,7 @@ def _start(request: HttpRequest, dataset: Dataset, kind: Job.Kind, arguments: di
         messages.error(request, error.for_page)
 
 
-@never_cache
-@login_required
-@require_POST
+@staff_page("POST")
 def close(request: HttpRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(Batch.objects.select_related("dataset"), pk=pk)
     was_closed = batch.closed_at is not None
@@ -147,9 +133,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("setup-grids", batch.dataset.name)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def settings(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     form = SettingsForm(request.POST or None, dataset=dataset)

@@ -3,12 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation_site.exports import exported_files
 from annotation_site.importing import uploads
@@ -29,6 +26,7 @@ from annotation_site.study import label_set_or_imagenet
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
+from dashboard.pages import staff_page
 
 FORM_BYTES = 2**20
 SPOILT_SHOWN = 20
@@ -46,9 +44,7 @@ def largest_upload() -> int:
     return uploads.largest_upload_mib() * 2**20 + FORM_BYTES
 
 
-@never_cache
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@staff_page("GET", "POST")
 def new_dataset(request: HttpRequest) -> HttpResponse:
     typed = {"name": request.POST.get("name", "").strip(), "label_set": request.POST.get("label_set", IMAGENET)}
     problems = {}
@@ -66,9 +62,7 @@ def new_dataset(request: HttpRequest) -> HttpResponse:
 
 
 @takes_bodies_up_to(largest_upload)
-@never_cache
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@staff_page("GET", "POST")
 def images(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     problems = {}
@@ -122,18 +116,14 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-@never_cache
-@login_required
-@require_POST
+@staff_page("POST")
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(Job.objects.select_related("dataset"), pk=pk)
     stop_job(job=job, by=request.user.get_username())
     return redirect(PAGES[Job.Kind(job.kind)], job.dataset.name)
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def job_report(request: HttpRequest, pk: int) -> HttpResponse:
     """Every line of it: a page shows the first."""
     job = get_object_or_404(Job, pk=pk)
@@ -142,9 +132,7 @@ def job_report(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def files(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     context = {
@@ -157,9 +145,7 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "setup/files.html", context)
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHttpResponse:
     dataset = dataset_or_404(name)
     if kind not in exported_files() or format not in FORMATS:
@@ -167,9 +153,7 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
     return rows_response(dataset, kind, format, names=bool(request.GET.get("names")))
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
     dataset = dataset_or_404(name)
     found = get_object_or_404(classifiers_of(dataset), pk=classifier)

@@ -1,31 +1,19 @@
-"""Publishing what keeps out who answered before, closing what is published, and bonuses to many at once."""
+"""Closing what is published, and bonuses to many at once."""
 
 from decimal import Decimal
 
 from django.db import transaction
 
-from annotation_site.paying.repeats import repeats_of
 from annotation_site.paying.wages import below, target_wage
 from catalog.reads import now
 from workforce.actions import close_batch
-from workforce.keeping_out.actions import note_repeats
-from workforce.models import Batch, Terms
+from workforce.models import Terms
 from workforce.offers.actions import move_end
-from workforce.offers.publishing import publish_paid
 from workforce.pay.actions import give_bonus
 
 # The rest is proposed again: a page is to answer within seconds.
 MOST_AT_ONCE = 200
 REASON = "The work took longer than we reckoned. By the time that half of all needed, this makes it ${wage} an hour."
-
-
-def publish_batch(*, batch: Batch, **terms: object) -> Terms:
-    """Publish a batch that the balance covers, with what its HITs ask again noted: nobody is to answer that twice.
-
-    Raises what publish_paid raises.
-    """
-    note_repeats(repeats=repeats_of(batch))
-    return publish_paid(batch=batch, **terms)
 
 
 @transaction.atomic
@@ -37,7 +25,7 @@ def close_published(*, terms: Terms) -> int:
 
 
 @transaction.atomic
-def top_up(*, terms: Terms, level: Decimal) -> int:
+def raise_pay(*, terms: Terms, level: Decimal) -> int:
     """Give every approved assignment that earned less than `level` dollars a bonus that brings it there.
 
     Returns how many that are: at most MOST_AT_ONCE. Two at the same time give it once. Raises OverCap, and then

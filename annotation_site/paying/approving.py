@@ -4,17 +4,15 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
 
 from annotation_site.paying.answers import answer_of
 from annotation_site.paying.deciding import assignment_or_404
 from annotation_site.paying.reads import assignment_shown
-from annotation_site.paying.views import decide_only_as_staff, terms_or_404, wake_outbox
+from annotation_site.paying.views import terms_or_404, wake_outbox
+from dashboard.pages import staff_page
 from workforce.models import ListedAssignment
 from workforce.pay.actions import approve_now
 
@@ -31,11 +29,8 @@ class NewestForm(forms.Form):
     newest = forms.IntegerField(min_value=0, max_value=2**63 - 1)
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def assignment(request: HttpRequest, pk: int) -> HttpResponse:
-    decide_only_as_staff(request)
     listed = assignment_or_404(pk)
     terms = listed.marketplace_hit.terms
     context = {
@@ -48,11 +43,8 @@ def assignment(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "setup/marketplace_answer.html", context)
 
 
-@never_cache
-@login_required
-@require_POST
+@staff_page("POST")
 def approve(request: HttpRequest, pk: int) -> HttpResponse:
-    decide_only_as_staff(request)
     listed = assignment_or_404(pk)
     if approve_now(listed=ListedAssignment.objects.filter(pk=pk)):
         wake_outbox()
@@ -73,11 +65,8 @@ def why_not(listed: ListedAssignment) -> str:
     return f"the approval of {listed.external_id} is on its way already, or was refused by the marketplace."
 
 
-@never_cache
-@login_required
-@require_POST
+@staff_page("POST")
 def approve_all(request: HttpRequest, pk: int) -> HttpResponse:
-    decide_only_as_staff(request)
     terms, form = terms_or_404(pk), NewestForm(request.POST)
     if not form.is_valid():
         return HttpResponseBadRequest("Approve from the page of the batch: it says up to which assignment.")

@@ -9,17 +9,14 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
 from django.core import signing
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
 
-from annotation_site.paying.actions import MOST_AT_ONCE, close_published, top_up
+from annotation_site.paying.actions import MOST_AT_ONCE, close_published, raise_pay
 from annotation_site.paying.answers import answer_of
 from annotation_site.paying.forms import (
     BlockForm,
@@ -28,14 +25,15 @@ from annotation_site.paying.forms import (
     ConfirmForm,
     ExtendForm,
     MessageForm,
+    PayRaiseForm,
     ReasonForm,
-    TopUpForm,
 )
-from annotation_site.paying.views import decide_only_as_staff, terms_or_404, wake_outbox
-from annotation_site.paying.wages import top_up_of
+from annotation_site.paying.views import terms_or_404, wake_outbox
+from annotation_site.paying.wages import pay_raise_of
 from annotation_site.study import exclude_person
 from catalog.errors import UserError
 from catalog.reads import now
+from dashboard.pages import staff_page
 from workforce.compensation.actions import compensate
 from workforce.compensation.reads import unpaid_turns
 from workforce.keeping_out.actions import block_softly, let_in_again
@@ -46,7 +44,6 @@ from workforce.pay.actions import REJECTIONS_ALONE, give_bonus, notify, override
 from workforce.pay.reads import n_more_rejections, n_rejected, reviewed_workers
 from workforce.reads import pseudonym
 
-READ_OR_POST = ["GET", "HEAD", "POST"]
 SECOND_SALT = "paying.second"
 SECONDED_WITHIN = timedelta(days=3)
 # Servers take so long an address.
@@ -64,7 +61,7 @@ Given = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Act:
+class Decision:
     """What may be decided: `do` takes the request, the subject and the form's answers, and returns what to say of it,
     or where to go on."""
 
@@ -114,21 +111,21 @@ def _notify(request: HttpRequest, terms: Terms, given: Given) -> str:
     return f"{n:,} {'worker is' if n == 1 else 'workers are'} being written to."
 
 
-def _top_up(request: HttpRequest, terms: Terms, given: Given) -> str:
-    n = top_up(terms=terms, level=given["level"])
+def _raise_pay(request: HttpRequest, terms: Terms, given: Given) -> str:
+    n = raise_pay(terms=terms, level=given["level"])
     more = " There are more: they are proposed again." if n == MOST_AT_ONCE else ""
     return f"{n:,} bonus{'' if n == 1 else 'es'} on the way.{more}"
 
 
 OF_BATCH = {
-    "extend": Act(
+    "extend": Decision(
         "Keep it longer, or raise its cap",
         "HITs that ended come back to the list. More answers than before are not asked for.",
         "Change it",
         ExtendForm,
         _extend,
     ),
-    "expire": Act(
+    "expire": Decision(
         "Take it off the marketplace",
         "Nobody new can accept its HITs. What people hold now may still be handed in, counts, and is paid. It can be "
         "extended again.",
@@ -136,7 +133,7 @@ OF_BATCH = {
         ConfirmForm,
         _expire,
     ),
-    "close": Act(
+    "close": Decision(
         "Close it for good",
         "Nobody new can accept its HITs, and it asks for no further answers, whatever was lost. What people hold now "
         "may still be handed in, counts, and is paid; images are settled with the answers they got. A closed batch "
@@ -145,7 +142,7 @@ OF_BATCH = {
         ConfirmForm,
         _close,
     ),
-    "notify": Act(
+    "notify": Decision(
         "Write to its workers",
         "All whose work on this batch was approved or rejected get the message, in parcels of a hundred. The "
         "marketplace delivers to nobody else. What becomes of it stands on the page of the batch, with those whom it "
@@ -154,12 +151,12 @@ OF_BATCH = {
         MessageForm,
         _notify,
     ),
-    "top_up": Act(
+    "top_up": Decision(
         "Bring the pay up to the target",
         "Every approved assignment that earned less is given a bonus of what is lacking.",
         "Pay the bonuses",
-        TopUpForm,
-        _top_up,
+        PayRaiseForm,
+        _raise_pay,
     ),
 }
 
@@ -230,7 +227,7 @@ def name_of(listed: ListedAssignment) -> str:
 
 
 OF_ASSIGNMENT = {
-    "reject": Act(
+    "reject": Decision(
         "Refuse to pay",
         "For work that was none, never for another opinion: nothing was done, or the work cannot have been done in the "
         "time it took. The worker reads the reason, and a rejection harms them on all of the marketplace. Its answer "
@@ -240,15 +237,15 @@ OF_ASSIGNMENT = {
         ReasonForm,
         _reject,
     ),
-    "override": Act(
+    "override": Decision(
         "Pay after all",
         "The rejection is taken back: the reward is paid, and the answer counts again. Possible for 30 days.",
         "Pay after all",
         ReasonForm,
         _override,
     ),
-    "bonus": Act("Give a bonus", "The worker reads the reason.", "Give the bonus", BonusForm, _bonus),
-    "block": Act(
+    "bonus": Decision("Give a bonus", "The worker reads the reason.", "Give the bonus", BonusForm, _bonus),
+    "block": Decision(
         "Offer them no more HITs",
         "They no longer see HITs of this site, by a qualification that all our HITs ask people not to have. Their "
         "account is not touched, as it would be by a block or a rejection, and what they did stays paid.",
@@ -256,7 +253,7 @@ OF_ASSIGNMENT = {
         BlockForm,
         _block,
     ),
-    "let_in": Act(
+    "let_in": Decision(
         "Offer them HITs again",
         "The qualification that kept them out is taken away. Answers that were excluded stay so.",
         "Offer them HITs again",
@@ -265,7 +262,7 @@ OF_ASSIGNMENT = {
     ),
 }
 
-COMPENSATE = Act(
+COMPENSATE = Decision(
     "Pay who could not hand in",
     "A HIT is made that only this person sees, that asks nothing, and that pays the reward of the batch. That they "
     "worked is what a browser said; if the marketplace knows nobody of that id, nothing is made and nothing paid.",
@@ -283,27 +280,28 @@ def _compensate(terms: Terms, worker: Worker, hit: HIT | None, returned: bool) -
 # The pages
 
 
-def _act_or_404(acts: dict[str, Act], name: str) -> Act:
-    if name not in acts:
+def _decision_or_404(decisions: dict[str, Decision], name: str) -> Decision:
+    if name not in decisions:
         raise Http404
-    return acts[name]
+    return decisions[name]
 
 
-def decided(request: HttpRequest, act: Act, subject: Any, terms: Terms, shown: dict[str, Any]) -> HttpResponse:
+def decided(
+    request: HttpRequest, decision: Decision, subject: Any, terms: Terms, shown: dict[str, Any]
+) -> HttpResponse:
     """Ask whether it is meant, and do it when the form of that page comes back."""
-    decide_only_as_staff(request)
     initial = {"level": shown["proposed"].level} if shown.get("proposed") else {}
-    form = act.form(request.POST if request.method == "POST" else None, initial=initial)
-    if form.is_bound and form.is_valid() and (answer := _done(request, act, subject, form)):
+    form = decision.form(request.POST if request.method == "POST" else None, initial=initial)
+    if form.is_bound and form.is_valid() and (answer := _done(request, decision, subject, form)):
         return answer if isinstance(answer, HttpResponse) else redirect("setup-published", terms.batch_id)
-    context = {"dataset": terms.batch.dataset, "tab": "marketplace", "terms": terms, "act": act, "form": form}
+    context = {"dataset": terms.batch.dataset, "tab": "marketplace", "terms": terms, "decision": decision, "form": form}
     status = 422 if form.errors else 200
     return render(request, "setup/marketplace_act.html", context | shown, status=status)
 
 
-def _done(request: HttpRequest, act: Act, subject: Any, form: forms.Form) -> str | HttpResponse | None:
+def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Form) -> str | HttpResponse | None:
     try:
-        answer = act.do(request, subject, form.cleaned_data)
+        answer = decision.do(request, subject, form.cleaned_data)
     except UserError as error:
         form.add_error(None, error.for_page)
         return None
@@ -313,26 +311,22 @@ def _done(request: HttpRequest, act: Act, subject: Any, form: forms.Form) -> str
     return answer
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
-def about_batch(request: HttpRequest, pk: int, act: str) -> HttpResponse:
+@staff_page("GET", "POST")
+def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     terms = terms_or_404(pk)
-    shown: dict[str, Any] = {"proposed": top_up_of(terms)} if act == "top_up" else {}
-    if act == "notify":
+    shown: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
+    if decision == "notify":
         shown["n_workers"] = len(reviewed_workers(terms))
-    return decided(request, _act_or_404(OF_BATCH, act), terms, terms, shown)
+    return decided(request, _decision_or_404(OF_BATCH, decision), terms, terms, shown)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
-def about_assignment(request: HttpRequest, pk: int, act: str) -> HttpResponse:
+@staff_page("GET", "POST")
+def about_assignment(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     listed = assignment_or_404(pk)
     shown: Given = {"listed": listed, "worker": name_of(listed)}
-    if act in ("reject", "override"):
+    if decision in ("reject", "override"):
         shown["answer"] = answer_of(listed)
-    return decided(request, _act_or_404(OF_ASSIGNMENT, act), listed, listed.marketplace_hit.terms, shown)
+    return decided(request, _decision_or_404(OF_ASSIGNMENT, decision), listed, listed.marketplace_hit.terms, shown)
 
 
 def assignment_or_404(pk: int) -> ListedAssignment:
@@ -340,9 +334,7 @@ def assignment_or_404(pk: int) -> ListedAssignment:
     return get_object_or_404(found, pk=pk)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     """`worker` is a pseudonym in the batch's dataset; `?hit=` names one of their HITs, by its public id."""
     terms = terms_or_404(pk)
@@ -357,12 +349,9 @@ def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     return decided(request, COMPENSATE, (terms, person, hit), terms, shown)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def second(request: HttpRequest, token: str) -> HttpResponse:
     """A rejection that a second researcher has to agree to. Who asked for it sees the address to send to somebody."""
-    decide_only_as_staff(request)
     try:
         asked = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
     except signing.BadSignature:
@@ -373,11 +362,11 @@ def second(request: HttpRequest, token: str) -> HttpResponse:
     shown |= {"answer": answer_of(listed)}
     if first == request.user:
         shown |= {"address": settings.STAFF_ORIGIN + reverse("setup-second", args=[token])}
-    act = seconding(first, asked["reason"])
-    return decided(request, act, listed, listed.marketplace_hit.terms, shown)
+    decision = seconding(first, asked["reason"])
+    return decided(request, decision, listed, listed.marketplace_hit.terms, shown)
 
 
-def seconding(first: AbstractUser, reason: str) -> Act:
+def seconding(first: AbstractUser, reason: str) -> Decision:
     def do(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
         if request.user == first:
             raise UserError("Somebody else has to agree: send them the address of this page.")
@@ -385,4 +374,4 @@ def seconding(first: AbstractUser, reason: str) -> Act:
         return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
 
     words = "More than five assignments of the batch are rejected, so two researchers decide. "
-    return Act("Refuse to pay: a second person", words + OF_ASSIGNMENT["reject"].words, "Agree", ConfirmForm, do)
+    return Decision("Refuse to pay: a second person", words + OF_ASSIGNMENT["reject"].words, "Agree", ConfirmForm, do)

@@ -7,7 +7,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from annotation_site.management.commands.publish import DAY, HOUR, KEYWORDS, MINUTE
-from annotation_site.paying.repeats import Repeated
 from annotation_site.paying.requirements import (
     NUMBER_APPROVED,
     PERCENT_APPROVED,
@@ -23,8 +22,9 @@ from workforce.kinds import offer_of
 from workforce.marketplaces.costs import CENT, Preview, asks_for_masters, fee_of
 from workforce.models import Batch, Terms
 from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, new_token
-from workforce.offers.actions import MOST_LOSSES
+from workforce.offers.checks import MOST_LOSSES, OfferTerms
 from workforce.offers.publishing import preview_of
+from workforce.offers.repeats import Repeated
 from workforce.pay.actions import LONGEST_MESSAGE, LONGEST_REASON, LONGEST_SUBJECT
 
 CAP_OVER_COST = Decimal("1.1")
@@ -176,18 +176,21 @@ class PublishForm(forms.Form):
             except BadRequirement as error:
                 self.add_error(name, error.for_page)
 
-    def terms(self) -> dict[str, Any]:
-        """As publish_batch takes them."""
+    def offer(self) -> OfferTerms:
+        """Return the terms that were filled in."""
         asked = self.cleaned_data
-        return {name: asked[name] for name in ("title", "description", "keywords", "reward")} | {
-            "assignment_seconds": asked["minutes"] * MINUTE,
-            "lifetime_seconds": asked["days"] * DAY,
-            "auto_approval_seconds": LONGEST_AUTO_APPROVAL_SECONDS,
-            "review_seconds": asked["review_hours"] * HOUR,
-            "spending_cap": self.spending_cap,
-            "requirements": self.requirements,
-            "keeps_out_former": asked.get("keeps_out_former", True),
-        }
+        return OfferTerms(
+            title=asked["title"],
+            description=asked["description"],
+            keywords=asked["keywords"],
+            reward=asked["reward"],
+            spending_cap=self.spending_cap,
+            assignment_seconds=asked["minutes"] * MINUTE,
+            lifetime_seconds=asked["days"] * DAY,
+            review_seconds=asked["review_hours"] * HOUR,
+            requirements=self.requirements,
+            keeps_out_former=asked.get("keeps_out_former", True),
+        )
 
 
 class ConfirmForm(forms.Form):
@@ -253,7 +256,7 @@ class ExtendForm(forms.Form):
         return cleaned
 
 
-class TopUpForm(forms.Form):
+class PayRaiseForm(forms.Form):
     """The level that a top-up raises every assignment to, as the page proposed it."""
 
     level = forms.DecimalField(min_value=CENT, max_value=MOST_DOLLARS, decimal_places=2, widget=forms.HiddenInput)

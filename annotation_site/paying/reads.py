@@ -37,7 +37,7 @@ from workforce.pay.reads import ToLookAt, active_seconds_of, n_more_rejections, 
 from workforce.reads import is_excluded, pseudonym
 
 ASSIGNMENTS_PER_PAGE = 50
-ACTS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
+DECISIONS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
 CALLS_SHOWN, TURNS_SHOWN, MESSAGES_SHOWN = 10, 20, 10
 # Tasks look every two seconds for what is to be sent.
 SENT_WITHIN = timedelta(minutes=1)
@@ -261,13 +261,13 @@ def kept_out(terms: Terms) -> KeptOut | None:
 
 @dataclass(frozen=True)
 class AssignmentShown:
-    """`seconds` of active work, where they are known. `acts` is what may be decided about it, by name, in words."""
+    """`seconds` of active work, where they are known. `decisions`: what may be decided about it, by name, in words."""
 
     listed: ListedAssignment
     worker: str
     seconds: float | None
     rejection: Rejection | None
-    acts: dict[str, str]
+    decisions: dict[str, str]
     # Until when its approval waits for somebody to look.
     waits_until: datetime | None
 
@@ -296,7 +296,7 @@ def _shown(terms: Terms, page: list[ListedAssignment]) -> list[AssignmentShown]:
             worker=pseudonym(terms.batch.dataset, listed.worker_id),
             seconds=seconds.get(listed.pk),
             rejection=listed.decided[0] if listed.decided else None,
-            acts=_acts(listed, listed.pk in rejectable, listed.worker_id in blocked),
+            decisions=_decisions(listed, listed.pk in rejectable, listed.worker_id in blocked),
             waits_until=until.get(f"approve:{listed.pk}"),
         )
         for listed in page
@@ -322,7 +322,7 @@ def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
     return found.order_by("-submitted_at", "-pk")
 
 
-def _acts(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
+def _decisions(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
     stands = bool(listed.decided) and listed.decided[0].overridden_at is None
     possible = {
         "override": stands and now() - listed.submitted_at <= OVERRIDE_WITHIN,
@@ -331,11 +331,11 @@ def _acts(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> di
         "block": not is_blocked,
         "let_in": is_blocked,
     }
-    return {act: ACTS[act] for act in possible if possible[act]}
+    return {name: DECISIONS[name] for name in possible if possible[name]}
 
 
 @dataclass(frozen=True)
-class Turn:
+class UnansweredLease:
     """Of somebody who was given a HIT and has not handed it in. `until`: when their time ends; None where it is over,
     or somebody else was given the assignment since. If that cannot be told, it is not `is_sure`."""
 
@@ -345,7 +345,7 @@ class Turn:
     is_sure: bool = True
 
 
-def not_handed_in(terms: Terms) -> list[Turn]:
+def not_handed_in(terms: Terms) -> list[UnansweredLease]:
     """Who looked at a HIT of the batch as its worker, by what browsers say, and never handed it in; the latest of each.
 
     Those whose turn is compensated are left out, and those whose answer the marketplace may still list.
@@ -355,7 +355,7 @@ def not_handed_in(terms: Terms) -> list[Turn]:
     found = list(Lease.objects.filter(pk__in=latest).select_related("hit").order_by("-id")[:TURNS_SHOWN])
     running = dict(_running(terms).filter(pk__in=[one.pk for one in found]).values_list("pk", "is_sure"))
     return [
-        Turn(
+        UnansweredLease(
             worker=pseudonym(terms.batch.dataset, one.worker_id),
             lease=one,
             until=one.expires_at - GRACE if one.pk in running else None,

@@ -10,9 +10,9 @@ urlpatterns = [
     path("setup/published/<int:pk>/resend/", views.resend, name="setup-resend"),
     path("setup/published/<int:pk>/compensate/<slug:worker>/", deciding.compensation, name="setup-compensate"),
     path("setup/published/<int:pk>/approve/", approving.approve_all, name="setup-approve-all"),
-    path("setup/published/<int:pk>/<slug:act>/", deciding.about_batch, name="setup-about-batch"),
+    path("setup/published/<int:pk>/<slug:decision>/", deciding.about_batch, name="setup-about-batch"),
     path("setup/assignment/<int:pk>/", approving.assignment, name="setup-assignment"),
     path("setup/assignment/<int:pk>/approve/", approving.approve, name="setup-approve"),
-    path("setup/assignment/<int:pk>/<slug:act>/", deciding.about_assignment, name="setup-about-assignment"),
+    path("setup/assignment/<int:pk>/<slug:decision>/", deciding.about_assignment, name="setup-about-assignment"),
     path("setup/second/<str:token>/", deciding.second, name="setup-second"),
 ]

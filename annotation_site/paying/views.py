@@ -4,18 +4,13 @@ from typing import Any
 
 from celery import current_app
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation_site.pages import dataset_or_404
 from annotation_site.paying import comparing
 from annotation_site.paying.account import account
-from annotation_site.paying.actions import publish_batch
 from annotation_site.paying.forms import PublishForm
 from annotation_site.paying.reads import (
     calls_of,
@@ -28,23 +23,23 @@ from annotation_site.paying.reads import (
     publishable,
     terms_of_dataset,
 )
-from annotation_site.paying.repeats import repeated_by
 from annotation_site.paying.requirements import in_words
-from annotation_site.paying.wages import target_wage, top_up_of
+from annotation_site.paying.wages import pay_raise_of, target_wage
 from catalog.errors import UserError
 from catalog.reads import now
+from dashboard.pages import staff_page
 from workforce.marketplaces import mturk
 from workforce.models import Batch, Terms
+from workforce.offers import actions as offers
 from workforce.offers.reads import committed, outstanding
+from workforce.offers.repeats import repeated_by
 from workforce.outbox.actions import try_failed_again
 from workforce.pay.reads import n_more_rejections, n_rejected, sums_of, wage_of
 
 PUBLISH = "publish"
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def marketplace(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     offered = [summary_of(terms) for terms in terms_of_dataset(dataset)]
@@ -69,15 +64,12 @@ def summary_of(terms: Terms) -> dict[str, Any]:
     }
 
 
-@never_cache
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@staff_page("GET", "POST")
 def publish(request: HttpRequest, pk: int) -> HttpResponse:
     """The terms and what they cost; published by the button that names the cost, if that is still the cost."""
     batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
     if Terms.objects.filter(batch=batch).exists():
         return redirect("setup-published", pk)
-    decide_only_as_staff(request)
     repeated = repeated_by(batch)
     form = PublishForm(request.POST or None, batch=batch, repeated=repeated)
     found = publishable(batch)
@@ -92,15 +84,9 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "setup/marketplace_publish.html", context, status=422 if form.errors else 200)
 
 
-def decide_only_as_staff(request: HttpRequest) -> None:
-    """Money is spent by researchers only; others who are signed in may look."""
-    if not request.user.is_staff:
-        raise PermissionDenied
-
-
 def _publish(request: HttpRequest, batch: Batch, form: PublishForm) -> bool:
     try:
-        terms = publish_batch(batch=batch, **form.terms())
+        terms = offers.publish(batch=batch, offer=form.offer())
     except UserError as error:
         form.add_error(None, error.for_page)
         return False
@@ -121,9 +107,7 @@ def terms_or_404(pk: int) -> Terms:
     return get_object_or_404(Terms.objects.select_related("batch__dataset", "batch__settings"), batch=pk)
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def published(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     page, assignments = page_of_assignments(terms, request.GET.get("page", "1"))
@@ -138,7 +122,7 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
         "outstanding": outstanding(terms),
         "wage": wage,
         "target": target,
-        "top_up": top_up_of(terms) if wage and wage.median < target else None,
+        "pay_raise": pay_raise_of(terms) if wage and wage.median < target else None,
         "page": page,
         "assignments": assignments,
         "turns": not_handed_in(terms),
@@ -151,9 +135,7 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "setup/marketplace_batch.html", context)
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks about each HIT of a page; nothing is changed by it, here or there."""
     terms = terms_or_404(pk)
@@ -172,11 +154,8 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "setup/marketplace_compare.html", context)
 
 
-@never_cache
-@login_required
-@require_POST
+@staff_page("POST")
 def resend(request: HttpRequest, pk: int) -> HttpResponse:
-    decide_only_as_staff(request)
     terms = terms_or_404(pk)
     n = try_failed_again(batch=terms.batch)
     wake_outbox()

@@ -77,7 +77,7 @@ def _seconds_expected(batch: Batch) -> float:
 
 
 @dataclass(frozen=True)
-class TopUp:
+class PayRaise:
     """What raises every paid assignment to `level` dollars; of `n` assignments, `total` with fees."""
 
     level: Decimal
@@ -112,10 +112,10 @@ def below(terms: Terms, level: Decimal) -> list[tuple[ListedAssignment, Decimal]
     return [(one, lacking) for one, lacking in found if lacking >= CENT]
 
 
-def top_up_of(terms: Terms) -> TopUp | None:
+def pay_raise_of(terms: Terms) -> PayRaise | None:
     """What is proposed where half of the assignments earn less than the target wage."""
     level = level_of(terms)
     lacking = [amount for _, amount in below(terms, level)] if level else []
     if not lacking:
         return None
-    return TopUp(level, len(lacking), sum(lacking, Decimal(0)), sum(map(fee_of, lacking), Decimal(0)))
+    return PayRaise(level, len(lacking), sum(lacking, Decimal(0)), sum(map(fee_of, lacking), Decimal(0)))

@@ -2,34 +2,27 @@
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.forms.models import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation_site.pages import dataset_or_404
 from annotation_site.study import exclude, lift_exclusion
 from annotation_site.telling.forms import ExclusionForm, IntroductionForm, ReadmissionForm
 from catalog.errors import UserError
+from dashboard.pages import staff_page
 from workforce.models import Report, Submission
 from workforce.telling.actions import introduce
 from workforce.telling.reads import introduction_of, kinds_of, reports_of, reports_shown
 
 REPORTS_PER_PAGE = 50
-READ_OR_POST = ["GET", "HEAD", "POST"]
 FORMS = {"exclude": ExclusionForm, "readmit": ReadmissionForm}
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def introduction(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
-    _only_staff(request)
     known = introduction_of(dataset.pk)
     form = IntroductionForm(request.POST or None, initial=model_to_dict(known) if known else None)
     if form.is_bound and form.is_valid():
@@ -40,9 +33,7 @@ def introduction(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "setup/introduction.html", context, status=422 if form.errors else 200)
 
 
-@never_cache
-@login_required
-@require_safe
+@staff_page("GET")
 def reports(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     told = reports_of(dataset)
@@ -55,12 +46,9 @@ def reports(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "setup/reports.html", context)
 
 
-@never_cache
-@login_required
-@require_http_methods(READ_OR_POST)
+@staff_page("GET", "POST")
 def about_report(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     """Whether the answer that goes with a report counts: a person decides it, and can take it back."""
-    _only_staff(request)
     report = get_object_or_404(Report.objects.select_related("lease__batch__dataset"), pk=pk)
     dataset = report.lease.batch.dataset
     (shown,) = reports_shown(dataset, [report])
@@ -85,8 +73,3 @@ def _decided(request: HttpRequest, act: str, submission: Submission, form: forms
     counts = "counts no more; it stays stored and paid" if act == "exclude" else "counts again"
     messages.success(request, f"Submission {submission.pk} {counts}.")
     return True
-
-
-def _only_staff(request: HttpRequest) -> None:
-    if not request.user.is_staff:
-        raise PermissionDenied

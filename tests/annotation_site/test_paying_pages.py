@@ -319,7 +319,7 @@ def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(p
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.30")
     assert "The pay reaches the target" in text_of(client.get(at))
     change_settings(dataset=terms.batch.dataset, target_wage="13.00")
-    assert actions.top_up(terms=terms, level=Decimal("0.40")) == 0
+    assert actions.raise_pay(terms=terms, level=Decimal("0.40")) == 0
     said = text_of(client.get(at))
     assert "Target $13.00" in said
     assert "brings 1 of them to $0.44 costs $0.05 with fees" in said
@@ -421,7 +421,7 @@ def test_looking_at_a_decision_changes_nothing(paid, client):
     assert Call.objects.count() == before
 
 
-def test_only_researchers_decide_and_only_who_is_signed_in_looks(paid):
+def test_only_researchers_look_and_decide_at_the_worker_side_nobody(paid):
     at = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"
     overview = f"/setup/marketplace/{paid.marketplace_hit.terms.batch.dataset.name}/"
     stranger, other = staff_client(signed_in=False), staff_client(signed_in=False)
@@ -431,7 +431,7 @@ def test_only_researchers_decide_and_only_who_is_signed_in_looks(paid):
     other.force_login(get_user_model().objects.create_user(unique("guest")))
     for address in (at, overview, f"{at}compare/"):
         page = other.get(address)
-        assert page.status_code == 200
+        assert page.status_code == 403
         assert about(paid, "bonus") not in page.content.decode()
     for address in (*addresses(paid), f"{at}resend/"):
         assert other.post(address, {"reason": REASON, "amount": "1", "days": "1", "level": "1"}).status_code == 403

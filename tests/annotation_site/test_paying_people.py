@@ -8,7 +8,6 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from annotation_site.paying.actions import publish_batch
 from annotation_site.paying.requirements import (
     LOCALE,
     NUMBER_APPROVED,
@@ -26,7 +25,6 @@ from tests.factories import make_batch, make_dataset, make_grid, make_images, ma
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.workforce.marketplaces import answer_in_frame
 from tests.workforce.mturk_study import (
-    TERMS,
     ask,
     grids_to_publish,
     hand_over,
@@ -37,6 +35,7 @@ from tests.workforce.mturk_study import (
     settle,
     work,
 )
+from tests.workforce.mturk_study import publish as publish_directly
 from workforce.marketplaces import mturk
 from workforce.models import (
     Assignment,
@@ -177,7 +176,7 @@ def asked_again(marketplace) -> Batch:  # noqa: F811
     make_grid(batch=first, images=images[:1], n_slots=1)
     for image in images:
         make_grid(batch=later, images=[image], n_slots=1)
-    publish_batch(batch=first, reward=Decimal("0.10"), spending_cap=Decimal("5"), **TERMS)
+    publish_directly(first, cap="5")
     send_until_quiet()
     [made] = hits_of(Terms.objects.get())
     work(marketplace, made)

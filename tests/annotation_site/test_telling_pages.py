@@ -68,7 +68,7 @@ def test_who_told_and_could_not_hand_in_can_be_compensated(client, frame):
     assert client.get(f"/setup/report/{report.pk}/exclude/").status_code == 404, "there is no answer to take out"
 
 
-def test_only_researchers_decide_and_only_who_is_signed_in_looks(frame):
+def test_only_researchers_look_and_decide(frame):
     report = told(frame)
     name = frame.hit.batch.dataset.name
     places = [f"/setup/reports/{name}/", f"/setup/introduction/{name}/", f"/setup/report/{report.pk}/exclude/"]
@@ -76,7 +76,7 @@ def test_only_researchers_decide_and_only_who_is_signed_in_looks(frame):
         assert staff_client(signed_in=False).get(place).status_code == 302
     guest = staff_client(signed_in=False)
     guest.force_login(get_user_model().objects.create_user("guest"))
-    assert [guest.get(place).status_code for place in places] == [200, 403, 403]
+    assert [guest.get(place).status_code for place in places] == [403, 403, 403]
     assert guest.post(places[2], {"reason": "x"}).status_code == 403
 
 

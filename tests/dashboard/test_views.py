@@ -96,7 +96,7 @@ def test_on_one_shared_origin_no_page_may_be_framed(settings):
 
 
 def test_a_researcher_signs_in_and_out():
-    get_user_model().objects.create_user("rosa", password="a long pass phrase")
+    get_user_model().objects.create_user("rosa", password="a long pass phrase", is_staff=True)
     client = staff_client(signed_in=False)
     response = client.post("/login/", {"username": "rosa", "password": "a long pass phrase", "next": "/"})
     assert (response.status_code, response.url) == (302, "/")

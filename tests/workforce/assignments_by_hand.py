@@ -5,7 +5,7 @@ from datetime import timedelta
 from catalog.reads import now
 from tests.factories import make_batch, make_dataset, make_grid, unique
 from workforce.assignments.actions import accept
-from workforce.assignments.ids import Turn
+from workforce.assignments.ids import FrameVisit
 from workforce.assignments.reads import answers_under
 from workforce.assignments.receipts import fields_to_hand_over
 from workforce.models import HIT, Assignment, Batch, MarketplaceHIT, Terms
@@ -51,12 +51,12 @@ def make_offered_grid(*, n_images: int = 3, n_slots: int = 2, **dataset: object)
     return grid, offer(grid.hit)
 
 
-def make_turn(external_hit_id: str, *, assignment: str | None = None, worker: str | None = None) -> Turn:
-    return Turn(assignment or external("3ASG"), external_hit_id, worker or external("AWORKER"))
+def make_visit(external_hit_id: str, *, assignment: str | None = None, worker: str | None = None) -> FrameVisit:
+    return FrameVisit(assignment or external("3ASG"), external_hit_id, worker or external("AWORKER"))
 
 
 def make_assignment(hit: HIT, external_hit_id: str, **ids: str) -> Assignment:
-    return accept(hit=hit, turn=make_turn(external_hit_id, **ids))
+    return accept(hit=hit, visit=make_visit(external_hit_id, **ids))
 
 
 def fields_of_the_last(assignment: Assignment) -> dict[str, str]:

@@ -6,7 +6,8 @@ from decimal import Decimal
 from tests.factories import make_batch, make_dataset, make_grid, make_images
 from tests.workforce.marketplaces import Marketplace, address_of, answer_in_frame
 from workforce.models import Batch, Call, LedgerEntry, MarketplaceHIT, Terms
-from workforce.offers.publishing import publish_paid
+from workforce.offers.actions import publish as publish_offer
+from workforce.offers.checks import OfferTerms
 from workforce.outbox.sending import send_waiting
 from workforce.pay.polling import poll_assignments
 
@@ -31,7 +32,11 @@ def grids_to_publish(n_grids: int = 1, n_slots: int = 2) -> Batch:
 
 def publish(batch: Batch, reward: str = "0.10", cap: str = "1000", **terms: object) -> Terms:
     """Decide it; nothing is sent yet."""
-    return publish_paid(batch=batch, reward=Decimal(reward), spending_cap=Decimal(cap), **(TERMS | terms))
+    return publish_offer(batch=batch, offer=offer_of(reward, cap, **terms))
+
+
+def offer_of(reward: str = "0.10", cap: str = "1000", **terms: object) -> OfferTerms:
+    return OfferTerms(reward=Decimal(reward), spending_cap=Decimal(cap), **(TERMS | terms))
 
 
 def published(batch: Batch, **terms: object) -> list[MarketplaceHIT]:

@@ -18,7 +18,7 @@ from aggregation.actions import aggregate
 from contains_task.models import ContainsVote
 from tests.factories import tick_images, unique
 from tests.histories import run_histories
-from tests.workforce.assignments_by_hand import make_offered_grid, make_turn, offer
+from tests.workforce.assignments_by_hand import make_offered_grid, make_visit, offer
 from workforce.actions import AlreadySubmitted
 from workforce.assignments.actions import AlreadyAnswered, accept, confirm, orphan_unlisted
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
@@ -124,10 +124,10 @@ class Turns(RuleBasedStateMachine):
 
     def open_page(self, assignment: int, worker: int, honest: bool) -> None:
         hit = hit_of(assignment) if honest else 1 - hit_of(assignment)
-        turn = make_turn(self.hits[hit], assignment=f"3ASG{assignment}", worker=f"A{worker}")
+        visit = make_visit(self.hits[hit], assignment=f"3ASG{assignment}", worker=f"A{worker}")
         known = (assignment, worker, hit) in self.opened
         try:
-            found = accept(hit=self.grid.hit, turn=turn)
+            found = accept(hit=self.grid.hit, visit=visit)
         except AlreadyAnswered:
             assert self.is_done(worker) and not known
         else:

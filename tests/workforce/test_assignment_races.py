@@ -11,7 +11,7 @@ from aggregation.actions import aggregate
 from contains_task.models import ContainsVote
 from tests.factories import tick_images, unique, worker_client
 from tests.threads import in_threads
-from tests.workforce.assignments_by_hand import fields_of_the_last, make_assignment, make_offered_grid, make_turn
+from tests.workforce.assignments_by_hand import fields_of_the_last, make_assignment, make_offered_grid, make_visit
 from tests.workforce.marketplaces import BOX, KEY, TOKEN, address_of
 from workforce.actions import AlreadySubmitted
 from workforce.assignments.actions import accept, confirm
@@ -41,8 +41,8 @@ def list_(assignment: Assignment, fields: dict[str, str]) -> tuple:
 
 def test_an_address_opened_many_times_at_once_is_one_assignment_of_one_worker():
     grid, external_hit_id = make_offered_grid()
-    turn = make_turn(external_hit_id)
-    found = in_threads(8, lambda number: accept(hit=grid.hit, turn=turn).pk)
+    visit = make_visit(external_hit_id)
+    found = in_threads(8, lambda number: accept(hit=grid.hit, visit=visit).pk)
     assert len(set(found)) == 1
     assert Assignment.objects.count() == Lease.objects.count() == Worker.objects.count() == 1
 
@@ -51,8 +51,8 @@ def test_an_answer_that_a_frame_sends_three_times_at_once_is_stored_once_and_ans
     """T6, on the marketplace's path and over HTTP; the double click is in tests/browser/test_frame.py."""
     for _ in range(100 if SOAK else 5):
         grid, external_hit_id = make_offered_grid()
-        turn = make_turn(external_hit_id)
-        ids = {"assignmentId": turn.assignment_id, "hitId": turn.hit_id, "workerId": turn.worker_id}
+        visit = make_visit(external_hit_id)
+        ids = {"assignmentId": visit.assignment_id, "hitId": visit.hit_id, "workerId": visit.worker_id}
         address = address_of(grid.hit.public_id, "contains", **ids)
         text = worker_client().get(address).content.decode()
         sent = {"token": TOKEN.search(text)[1], "key": KEY.search(text)[1], "selected": BOX.findall(text)[:1]}

@@ -13,7 +13,7 @@ from tests.workforce.assignments_by_hand import (
     fields_of_the_last,
     make_assignment,
     make_offered_grid,
-    make_turn,
+    make_visit,
     offer,
 )
 from workforce.actions import AlreadySubmitted, close_batch, expire_leases, identify_worker, settle_recovered
@@ -87,20 +87,20 @@ def test_the_lease_lasts_as_long_as_the_marketplace_gives_and_a_while_more(assig
 def test_opening_a_hit_takes_few_statements_also_when_it_is_opened_again(offered, django_assert_max_num_queries):
     grid, external_hit_id = offered
     make_assignment(grid.hit, external_hit_id)
-    turn = make_turn(external_hit_id)
-    identify_worker(marketplace="mturk", external_id=turn.worker_id)
-    # The person, their lock, whether the turn is known, how they stand to the HIT, what is stored; two of a savepoint.
+    visit = make_visit(external_hit_id)
+    identify_worker(marketplace="mturk", external_id=visit.worker_id)
+    # The person, their lock, whether the visit is known, how they stand to the HIT, what is stored; two of a savepoint.
     with django_assert_max_num_queries(7):
-        accept(hit=grid.hit, turn=turn)
+        accept(hit=grid.hit, visit=visit)
     # And whether its time is to begin anew.
     with django_assert_max_num_queries(6):
-        accept(hit=grid.hit, turn=turn)
+        accept(hit=grid.hit, visit=visit)
 
 
 def test_the_same_address_again_finds_the_same_assignment_and_lease(offered):
     grid, external_hit_id = offered
-    turn = make_turn(external_hit_id)
-    first, again = accept(hit=grid.hit, turn=turn), accept(hit=grid.hit, turn=turn)
+    visit = make_visit(external_hit_id)
+    first, again = accept(hit=grid.hit, visit=visit), accept(hit=grid.hit, visit=visit)
     assert first == again
     assert first.lease == again.lease
     assert Lease.objects.count() == Assignment.objects.count() == 1
@@ -108,13 +108,13 @@ def test_the_same_address_again_finds_the_same_assignment_and_lease(offered):
 
 def test_it_is_found_after_the_lease_ran_out_and_after_the_batch_closed(offered):
     grid, external_hit_id = offered
-    turn = make_turn(external_hit_id)
-    first = accept(hit=grid.hit, turn=turn)
+    visit = make_visit(external_hit_id)
+    first = accept(hit=grid.hit, visit=visit)
     Lease.objects.update(expires_at=now() - timedelta(minutes=1))
     assert expire_leases() == 1
     close_batch(batch=grid.hit.batch)
     grid.hit.refresh_from_db()
-    assert accept(hit=grid.hit, turn=turn) == first
+    assert accept(hit=grid.hit, visit=visit) == first
     assert hand_in(first).state == "provisional"
 
 
@@ -149,15 +149,15 @@ def test_an_id_of_another_hit_of_the_marketplace_is_refused(offered):
 def test_who_tells_an_assignment_with_another_hit_is_in_nobodys_way(offered):
     grid, external_hit_id = offered
     other, other_id = make_offered_grid()
-    turn = make_turn(external_hit_id)
-    forged = accept(hit=other.hit, turn=replace(turn, hit_id=other_id))
+    visit = make_visit(external_hit_id)
+    forged = accept(hit=other.hit, visit=replace(visit, hit_id=other_id))
     hand_in(forged)
-    honest = accept(hit=grid.hit, turn=turn)
+    honest = accept(hit=grid.hit, visit=visit)
     assert honest != forged
     stored = hand_in(honest)
     assert list_(honest) == ("confirmed", stored)
     with pytest.raises(WrongHIT):
-        accept(hit=other.hit, turn=turn)
+        accept(hit=other.hit, visit=visit)
 
 
 def test_a_hit_whose_id_we_were_not_told_yet_asks_for_a_moment(offered):

@@ -25,7 +25,7 @@ from tests.workforce.mturk_study import (
 from workforce.actions import close_batch, withdraw_hits
 from workforce.compensation.actions import compensate
 from workforce.models import Call, MarketplaceHIT, Submission, Terms, Worker, WorkerIdentity
-from workforce.offers.actions import move_end, top_up
+from workforce.offers.actions import move_end, offer_again
 from workforce.offers.checks import CannotPublish
 from workforce.offers.reads import committed, outstanding
 from workforce.outbox.actions import claim_call, try_failed_again
@@ -240,7 +240,7 @@ def test_a_hit_of_a_batch_that_was_extended_by_a_year_is_made(marketplace):
     terms = publish(batch)
     move(terms, days=365)
     Terms.objects.update(expires_at=now() + timedelta(days=365, hours=1))
-    top_up(terms=terms)
+    offer_again(terms=terms)
     send_until_type(terms)
     assert Call.objects.get(op="CreateHITWithHITType").payload["LifetimeInSeconds"] == 31_536_000
     send_until_quiet()

@@ -2,20 +2,18 @@
 
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 
-from annotation_site.paying.actions import publish_batch
-from annotation_site.paying.repeats import repeated_by, repeats_of
 from catalog.models import Image
 from contains_task.models import GridCell
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_hits, make_images, worker_client
-from tests.workforce.mturk_study import PAST, TERMS, ask, hits_of, page_of, send_until_quiet, settle, work
+from tests.workforce.mturk_study import PAST, ask, hits_of, page_of, publish, send_until_quiet, settle, work
 from workforce.actions import close_batch, keep_from_former_workers, publish_hits
 from workforce.keeping_out.actions import block_softly, keep_out_former_workers, let_in_again, note_repeats
 from workforce.keeping_out.reads import blocked_workers, former_workers, repeating_hits
 from workforce.models import HIT, Batch, Call, MarketplaceHIT, Qualification, RateLimit, Submission, Terms, Worker
+from workforce.offers.repeats import repeated_by, repeats_of
 from workforce.outbox.sending import send_waiting
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -32,7 +30,7 @@ def batch_asking(*images: Image, n_slots: int = 1, label: int = 0) -> Batch:
 
 
 def published(batch: Batch, **terms: object) -> list[MarketplaceHIT]:
-    made = publish_batch(batch=batch, reward=Decimal("0.10"), spending_cap=Decimal("50"), **(TERMS | terms))
+    made = publish(batch, cap="50", **terms)
     send_until_quiet()
     return hits_of(made)
 

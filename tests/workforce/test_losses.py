@@ -16,7 +16,7 @@ from workforce.keeping_out.actions import let_in_again
 from workforce.keeping_out.reads import blocked_workers
 from workforce.kinds.actions import take_in_recovered
 from workforce.models import Lease, ListedAssignment, MarketplaceHIT, Submission, Terms, Worker, WorkerIdentity
-from workforce.offers.actions import allow_losses, top_up
+from workforce.offers.actions import allow_losses, offer_again
 from workforce.offers.checks import CannotPublish
 from workforce.offers.reads import given_up, missing_answers
 from workforce.telling.actions import report_problem
@@ -133,7 +133,7 @@ def test_a_hit_that_many_hand_in_nothing_for_is_no_longer_offered_and_that_is_to
     settle()
     assert open_hits(terms) == []
     assert (missing_answers(terms), given_up(terms)) == ({}, {made.hit_id: 1})
-    assert top_up(terms=terms) == 0
+    assert offer_again(terms=terms) == 0
     allow_losses(terms=terms, per_hit=terms.losses_per_hit + 1)
     settle()
     [offered] = open_hits(terms)

@@ -1,6 +1,7 @@
 """A batch on the marketplace, over HTTP and through boto3: published, worked on, confirmed, paid."""
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from tests.workforce.mturk_study import (
     grids_to_publish,
     hand_over,
     hits_of,
+    offer_of,
     page_of,
     publish,
     published,
@@ -38,6 +40,7 @@ from workforce.models import (
     Terms,
     Worker,
 )
+from workforce.offers import actions as offers
 from workforce.offers.actions import CannotPublish, OverCap, advance, move_end, raise_cap
 from workforce.offers.publishing import NoKeys
 from workforce.outbox.actions import claim_call, decide
@@ -273,6 +276,7 @@ def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
         ({"reward": "0"}, r"reward is \$0; a whole number of cents"),
         ({"cap": "1e11"}, r"spending cap is \$1E\+11; a whole number of cents"),
         ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes 8 requirements"),
+        ({"losses_per_hit": 0}, "may lose 1 to 1,000 assignments, not 0"),
     ],
 )
 def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is_kept(marketplace, changed, message):
@@ -281,6 +285,24 @@ def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is
         publish(batch, **changed)
     assert not Terms.objects.exists()
     assert not Call.objects.exists()
+
+
+def test_every_term_of_an_offer_is_stored_as_it_was_offered(marketplace):
+    offer = offer_of(
+        "0.25", "12.50", auto_approval_seconds=86_400, review_seconds=3600, losses_per_hit=2, keeps_out_former=False,
+        requirements=[{"QualificationTypeId": "x", "Comparator": "Exists"}],
+    )  # fmt: skip
+    terms = offers.publish(batch=grids_to_publish(), offer=offer)
+    terms.refresh_from_db()
+    assert {name: getattr(terms, name) for name in asdict(offer)} == asdict(offer)
+    defaults = offer_of()
+    assert (defaults.losses_per_hit, defaults.keeps_out_former, defaults.requirements) == (5, True, [])
+
+
+def test_terms_that_are_refused_cost_no_question_about_the_balance(monkeypatch):
+    monkeypatch.setattr(mturk, "balance", lambda: pytest.fail("the marketplace was asked"))
+    with pytest.raises(CannotPublish, match="The title"):
+        publish(grids_to_publish(), title="")
 
 
 def test_a_cap_is_never_set_below_what_is_spent_or_promised(marketplace):

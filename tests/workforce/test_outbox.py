@@ -27,7 +27,7 @@ from workforce.outbox.actions import (
     put_off,
     put_off_due,
     renew_token,
-    take_turn,
+    take_tokens,
     token_is_forgotten,
     try_failed_again,
     withdraw,
@@ -233,31 +233,31 @@ def test_a_token_is_forgotten_after_a_day_and_then_renewed():
 
 
 def test_calls_beyond_the_rate_wait_for_their_turn_one_after_the_other():
-    waits = [take_turn(name="test", per_second=A_MINUTE) for _ in range(4)]
+    waits = [take_tokens(name="test", per_second=A_MINUTE) for _ in range(4)]
     # In a quiet second less than one call is saved up, and one there is at the least.
     assert waits == pytest.approx([0, 60, 120, 180], abs=30)
     begin = time.monotonic()
-    waits = [take_turn(name="burst", per_second=100) for _ in range(300)]
+    waits = [take_tokens(name="burst", per_second=100) for _ in range(300)]
     took = time.monotonic() - begin
     assert waits[:100] == [0] * 100
     assert 2 - took - 0.01 <= waits[-1] <= 2.01
 
 
 def test_turns_for_several_calls_are_as_many_single_turns():
-    assert take_turn(name="test", per_second=A_MINUTE, n_calls=4) == pytest.approx(180, abs=1)
-    assert take_turn(name="test", per_second=A_MINUTE, n_calls=4) == pytest.approx(420, abs=30)
+    assert take_tokens(name="test", per_second=A_MINUTE, n_calls=4) == pytest.approx(180, abs=1)
+    assert take_tokens(name="test", per_second=A_MINUTE, n_calls=4) == pytest.approx(420, abs=30)
 
 
 def test_a_quiet_time_is_not_saved_up():
-    take_turn(name="test", per_second=A_MINUTE)
+    take_tokens(name="test", per_second=A_MINUTE)
     RateLimit.objects.update(filled_at=now() - timedelta(hours=1))
-    waits = [take_turn(name="test", per_second=A_MINUTE) for _ in range(6)]
+    waits = [take_tokens(name="test", per_second=A_MINUTE) for _ in range(6)]
     assert waits == pytest.approx([0, 60, 120, 180, 240, 300], abs=30)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_all_processes_together_keep_the_rate():
-    waits = in_threads(30, lambda _: take_turn(name="test", per_second=A_MINUTE))
+    waits = in_threads(30, lambda _: take_tokens(name="test", per_second=A_MINUTE))
     assert sorted(waits) == pytest.approx([60 * number for number in range(30)], abs=30)
 
 

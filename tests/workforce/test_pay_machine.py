@@ -24,10 +24,10 @@ from tests.factories import make_batch, make_dataset, make_grid, tick_images, un
 from tests.histories import run_histories
 from tests.workforce.endpoint_model import EndpointModel
 from tests.workforce.marketplace_breakers import researcher
-from tests.workforce.mturk_study import TERMS
+from tests.workforce.mturk_study import offer_of
 from workforce.actions import add_slots
 from workforce.assignments.actions import AlreadyAnswered, NotYetPublished, accept, orphan_unlisted
-from workforce.assignments.ids import Turn
+from workforce.assignments.ids import FrameVisit
 from workforce.assignments.receipts import copy_of, fields_to_hand_over
 from workforce.kinds.actions import take_in_recovered
 from workforce.marketplaces import mturk
@@ -43,7 +43,7 @@ from workforce.models import (
     Slot,
     Submission,
 )
-from workforce.offers.actions import move_end, publish, top_up
+from workforce.offers.actions import move_end, offer_again, publish
 from workforce.offers.reads import missing_answers
 from workforce.outbox.actions import claim_call
 from workforce.outbox.sending import send
@@ -126,7 +126,7 @@ class Study(RuleBasedStateMachine):
         """
         one = self.model.assignments[name]
         try:
-            return accept(hit=self.grid.hit, turn=Turn(name, one.hit, one.worker))
+            return accept(hit=self.grid.hit, visit=FrameVisit(name, one.hit, one.worker))
         except NotYetPublished:
             assert not MarketplaceHIT.objects.filter(external_id=one.hit).exists()
             self.seen["opened too early"] += 1
@@ -207,7 +207,7 @@ class Study(RuleBasedStateMachine):
             poll(MarketplaceHIT.objects.select_related("terms", "hit__batch").get(pk=made.pk))
         take_in_recovered()
         self.terms.refresh_from_db()
-        top_up(terms=self.terms)
+        offer_again(terms=self.terms)
         if self.terms.expires_at > now():
             assert missing_answers(self.terms) == {}
 
@@ -336,7 +336,9 @@ class Study(RuleBasedStateMachine):
 def test_no_history_loses_or_doubles_an_answer_a_hit_or_a_payment(capsys, monkeypatch):
     dataset = make_dataset(contains_answers=N_SLOTS)
     Study.grid = make_grid(batch=make_batch(dataset), n_images=N_IMAGES)
-    Study.terms = publish(batch=Study.grid.hit.batch, reward=Decimal("0.10"), spending_cap=Decimal(1000), **TERMS)
+    # The model of the endpoint has no account.
+    monkeypatch.setattr("workforce.offers.actions.check_balance", lambda cost: cost)
+    Study.terms = publish(batch=Study.grid.hit.batch, offer=offer_of("0.10", cap="1000"))
     Study.grid.hit.batch.refresh_from_db()
     Study.people = [researcher(), researcher()]
     # The share is proven in test_rejections; of the few answers here it would allow none.

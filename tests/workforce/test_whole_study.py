@@ -23,7 +23,7 @@ from tests.workforce.mturk_study import PAST, ask, assert_ledgers_are_equal, gri
 from workforce.actions import add_slots
 from workforce.marketplaces import mturk
 from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Slot, Submission, Terms
-from workforce.offers.actions import move_end, top_up
+from workforce.offers.actions import move_end, offer_again
 from workforce.outbox.sending import send_waiting
 from workforce.pay.actions import give_bonus, override_rejection, reject
 
@@ -173,7 +173,7 @@ def live(marketplace: Marketplace, **faults: float) -> Study:
     review(study)
     # The answer that was refused is asked for again; one more is wanted of that grid; and there is more time.
     add_slots(hit=Rejection.objects.get(overridden_at=None).listed.submission.hit, n_slots=1)
-    top_up(terms=study.terms)
+    offer_again(terms=study.terms)
     study.send()
     move_end(terms=study.terms, expires_at=now() + timedelta(days=3))
     study.send()

@@ -17,7 +17,7 @@ from django.db import transaction
 from catalog.errors import UserError
 from catalog.reads import Given, Prepared, now, now_given
 from workforce.actions import WORKER_TO_LOCK, fill_free_slot, identify_worker
-from workforce.assignments.ids import Turn
+from workforce.assignments.ids import FrameVisit
 from workforce.assignments.reads import answers_of, is_proven_by, is_still_published, share_is_confirmed
 from workforce.assignments.statements import ACCEPT, RENEW, STANDING, Standing
 from workforce.marketplaces.answer_copy import AnswerCopy, BadCopy, decode
@@ -70,21 +70,21 @@ class AlreadyAnswered(UserError):
 
 
 @transaction.atomic
-def accept(*, hit: HIT, turn: Turn) -> Assignment:
+def accept(*, hit: HIT, visit: FrameVisit) -> Assignment:
     """The assignment of an address, with its lease on the HIT; the same address again finds the same.
 
     Raises WrongHIT, NotYetPublished, HITClosed and AlreadyAnswered, each with words for the person.
     """
-    worker = identify_worker(marketplace=hit.batch.marketplace, external_id=turn.worker_id)
+    worker = identify_worker(marketplace=hit.batch.marketplace, external_id=visit.worker_id)
     WORKER_TO_LOCK.get(pk=worker.pk)
-    assignment = ASSIGNMENT.first(external_id=turn.assignment_id, worker=worker.pk, external_hit=turn.hit_id)
+    assignment = ASSIGNMENT.first(external_id=visit.assignment_id, worker=worker.pk, external_hit=visit.hit_id)
     if assignment is not None:
         return _resume(assignment, hit)
-    standing = _standing(hit, turn, worker)
-    _check_may_accept(hit, turn, worker, standing)
+    standing = _standing(hit, visit, worker)
+    _check_may_accept(hit, visit, worker, standing)
     if standing.has_lease:
-        return _accept_again(hit, turn, worker, standing)
-    assignment = _accept_first(hit, turn, worker, standing)
+        return _accept_again(hit, visit, worker, standing)
+    assignment = _accept_first(hit, visit, worker, standing)
     if standing.n_open_of_hit >= OPEN_LEASES_PER_ANSWER * standing.n_wanted:
         _make_room(Lease.objects.filter(hit=hit), OPEN_LEASES_PER_ANSWER * standing.n_wanted)
     if standing.n_open_of_worker >= OPEN_LEASES_PER_WORKER:
@@ -113,12 +113,12 @@ def _renew(lease: Lease, hit: HIT) -> None:
     lease.state, lease.expires_at = RENEW.row(key | seconds | now_given()) or (lease.state, lease.expires_at)
 
 
-def _standing(hit: HIT, turn: Turn, worker: Worker) -> Standing:
-    key = {"hit": hit.pk, "batch": hit.batch_id, "worker": worker.pk, "external_hit": turn.hit_id}
+def _standing(hit: HIT, visit: FrameVisit, worker: Worker) -> Standing:
+    key = {"hit": hit.pk, "batch": hit.batch_id, "worker": worker.pk, "external_hit": visit.hit_id}
     return Standing(*STANDING.row(key))
 
 
-def _check_may_accept(hit: HIT, turn: Turn, worker: Worker, standing: Standing) -> None:
+def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> None:
     if not standing.is_known_hit:
         if is_still_published(hit):
             raise NotYetPublished("This HIT was put up only just now. The page tries again by itself.")
@@ -135,17 +135,17 @@ def _check_may_accept(hit: HIT, turn: Turn, worker: Worker, standing: Standing) 
         raise AlreadyAnswered(f"You have done as many of these HITs as one person may; thank you. {PLEASE_RETURN}")
 
 
-def _accept_first(hit: HIT, turn: Turn, worker: Worker, standing: Standing) -> Assignment:
+def _accept_first(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> Assignment:
     lease = Lease(hit=hit, batch_id=hit.batch_id, worker=worker, takes_slot=False)
-    assignment = Assignment(external_id=turn.assignment_id, external_hit_id=turn.hit_id, worker=worker)
+    assignment = Assignment(external_id=visit.assignment_id, external_hit_id=visit.hit_id, worker=worker)
     values = {
         "hit": hit.pk,
         "batch": hit.batch_id,
         "worker": worker.pk,
         "public_id": lease.public_id,
         "seconds": _time_held(hit, standing).total_seconds(),
-        "assignment": turn.assignment_id,
-        "external_hit": turn.hit_id,
+        "assignment": visit.assignment_id,
+        "external_hit": visit.hit_id,
     }
     assignment.pk, lease.pk, assignment.created_at, lease.expires_at = ACCEPT.row(values | now_given())
     lease.created_at = assignment.created_at
@@ -153,7 +153,7 @@ def _accept_first(hit: HIT, turn: Turn, worker: Worker, standing: Standing) -> A
     return _shown(assignment, lease, hit)
 
 
-def _accept_again(hit: HIT, turn: Turn, worker: Worker, standing: Standing) -> Assignment:
+def _accept_again(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> Assignment:
     """Under the lease of an earlier assignment of the same HIT."""
     lease = Lease.objects.get(hit=hit, worker=worker)
     lease.expires_at = now() + _time_held(hit, standing)
@@ -163,7 +163,7 @@ def _accept_again(hit: HIT, turn: Turn, worker: Worker, standing: Standing) -> A
     _make_room(Lease.objects.filter(hit=hit), OPEN_LEASES_PER_ANSWER * standing.n_wanted)
     _make_room(Lease.objects.filter(worker=worker), OPEN_LEASES_PER_WORKER)
     assignment = Assignment.objects.create(
-        external_id=turn.assignment_id, external_hit_id=turn.hit_id, worker=worker, lease=lease, created_at=now()
+        external_id=visit.assignment_id, external_hit_id=visit.hit_id, worker=worker, lease=lease, created_at=now()
     )
     return _shown(assignment, lease, hit)
 

@@ -18,19 +18,19 @@ class BadAddress(UserError):
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One person's turn at a HIT, in the marketplace's own ids."""
+class FrameVisit:
+    """One person's visit to a HIT, in the marketplace's own ids."""
 
     assignment_id: str
     hit_id: str
     worker_id: str
 
 
-def turn_in(parameters: Mapping[str, str]) -> Turn | None:
-    """The turn that an address names, None for a preview. Raises BadAddress.
+def visit_in(parameters: Mapping[str, str]) -> FrameVisit | None:
+    """Return the visit that an address names, None for a preview. Raises BadAddress.
 
-    >>> turn_in({"assignmentId": "3ABC", "hitId": "3DEF", "workerId": "A1B2"})
-    Turn(assignment_id='3ABC', hit_id='3DEF', worker_id='A1B2')
+    >>> visit_in({"assignmentId": "3ABC", "hitId": "3DEF", "workerId": "A1B2"})
+    FrameVisit(assignment_id='3ABC', hit_id='3DEF', worker_id='A1B2')
     """
     assignment, hit, worker = (parameters.get(name, "") for name in ("assignmentId", "hitId", "workerId"))
     if assignment in ("", PREVIEW):
@@ -40,7 +40,7 @@ def turn_in(parameters: Mapping[str, str]) -> Turn | None:
             "This address does not name an assignment, a HIT and a worker as the marketplace writes them. "
             "Open the HIT again from the marketplace. Nothing was stored."
         )
-    return Turn(assignment, hit, worker)
+    return FrameVisit(assignment, hit, worker)
 
 
 def submit_address(claimed: str, origins: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from botocore.exceptions import (
 )
 from django.conf import settings
 
-from workforce.outbox.actions import take_turn
+from workforce.outbox.actions import take_tokens
 
 PAGE = 100
 REGION = "us-east-1"
@@ -291,7 +291,7 @@ def _wait(**event: Any) -> None:
 
 def _wait_for_turn_until(end: float) -> None:
     """Raises Throttled, without waiting, if our turn comes later than that."""
-    seconds = take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"])
+    seconds = take_tokens(name=BUCKET, per_second=settings.MTURK["calls_per_second"])
     if time.monotonic() + seconds > end:
         raise Throttled("Many other calls wait for their turn.")
     time.sleep(seconds)
@@ -299,4 +299,4 @@ def _wait_for_turn_until(end: float) -> None:
 
 def wait_for_turn(n_calls: int = 1) -> None:
     """Wait until so many calls may be made."""
-    time.sleep(take_turn(name=BUCKET, per_second=settings.MTURK["calls_per_second"], n_calls=n_calls))
+    time.sleep(take_tokens(name=BUCKET, per_second=settings.MTURK["calls_per_second"], n_calls=n_calls))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,13 +12,21 @@ from django.db.models import Q
 
 from catalog.reads import now
 from workforce.ends.actions import decide_end, withdraw_creations
-from workforce.keeping_out.actions import guard_of, soft_block
+from workforce.keeping_out.actions import guard_of, note_repeats, soft_block
 from workforce.keeping_out.reads import repeating_hits
 from workforce.marketplaces.costs import divided
 from workforce.marketplaces.documents import external_question
 from workforce.models import Batch, Call, MarketplaceHIT, Qualification, Terms
 from workforce.models.publishing import LONGEST_SECONDS, SHORTEST_SECONDS
-from workforce.offers.checks import CannotPublish, OverCap, check_can_publish, check_money, check_terms
+from workforce.offers.checks import (
+    CannotPublish,
+    OfferTerms,
+    OverCap,
+    check_can_publish,
+    check_losses,
+    check_money,
+)
+from workforce.offers.publishing import check_balance, preview_of
 from workforce.offers.reads import (
     committed,
     cost_of,
@@ -25,6 +34,7 @@ from workforce.offers.reads import (
     question_address,
     settled_hits,
 )
+from workforce.offers.repeats import repeats_of
 from workforce.outbox.actions import decide
 
 log = logging.getLogger(__name__)
@@ -32,25 +42,31 @@ log = logging.getLogger(__name__)
 # An end that differs by less is not worth a call.
 CLOSE_ENOUGH = timedelta(minutes=5)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MOST_COUNTED = 10, 600, 10
-MOST_LOSSES = 1000
+
+
+def publish(*, batch: Batch, offer: OfferTerms) -> Terms:
+    """Offer all that a batch still wants to know on the marketplace, if the balance covers it.
+
+    What its HITs ask again is noted: nobody is to answer that twice. The calls are decided here and sent by a task.
+    Raises CannotPublish for terms that the marketplace would refuse, a batch that is closed, published or begun
+    elsewhere, and a balance that is too low or cannot be asked for; OverCap; NoKeys.
+    """
+    offer.check()
+    check_balance(preview_of(batch, offer.reward, offer.requirements).total)
+    return _publish(batch, offer)
 
 
 @transaction.atomic
-def publish(*, batch: Batch, lifetime_seconds: int, **terms: Any) -> Terms:
-    """Offer all that a batch still wants to know on the marketplace. The calls are decided here and sent by a task.
-
-    Raises CannotPublish for a batch that is closed, published or begun elsewhere, and OverCap.
-    """
-    check_terms(lifetime_seconds=lifetime_seconds, **terms)
+def _publish(batch: Batch, offer: OfferTerms) -> Terms:
     batch = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
     check_can_publish(batch)
+    note_repeats(repeats=repeats_of(batch))
     Batch.objects.filter(pk=batch.pk).update(marketplace=Batch.Marketplace.MTURK)
-    made = Terms.objects.create(
-        batch=batch, lifetime_seconds=lifetime_seconds, expires_at=now() + timedelta(seconds=lifetime_seconds), **terms
-    )
-    offer_missing(terms=made)
-    advance(terms=made)
-    return made
+    expires_at = now() + timedelta(seconds=offer.lifetime_seconds)
+    terms = Terms.objects.create(batch=batch, expires_at=expires_at, **asdict(offer))
+    offer_missing(terms=terms)
+    advance(terms=terms)
+    return terms
 
 
 @transaction.atomic
@@ -74,7 +90,7 @@ def offer_missing(*, terms: Terms) -> list[MarketplaceHIT]:
 
 
 @transaction.atomic
-def top_up(*, terms: Terms) -> int:
+def offer_again(*, terms: Terms) -> int:
     """Offer what was lost once more: answers that could not be read, came twice, or were refused; and HITs that the
     batch got since. Returns how many HITs were made. Nothing happens over the cap, but for a line in the log."""
     terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
@@ -211,8 +227,7 @@ def raise_cap(*, terms: Terms, spending_cap: Decimal) -> None:
 @transaction.atomic
 def allow_losses(*, terms: Terms, per_hit: int) -> None:
     """Offer HITs again that lost too many assignments, until they lost so many. The next run does it."""
-    if not 1 <= per_hit <= MOST_LOSSES:
-        raise CannotPublish(f"A HIT may lose 1 to {MOST_LOSSES:,} assignments, not {per_hit}.")
+    check_losses(per_hit)
     Terms.objects.filter(pk=terms.pk).update(losses_per_hit=per_hit)
 
 

@@ -1,7 +1,8 @@
 """What a batch and its terms must be to be offered on the marketplace."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from catalog.errors import UserError
 from workforce.marketplaces.costs import in_cents
@@ -10,6 +11,8 @@ from workforce.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_S
 
 # The marketplace takes ten; two are ours: who is offered no more HITs, and who answered before what is asked again.
 MOST_REQUIREMENTS = 8
+MOST_LOSSES = 1000
+DEFAULT_LOSSES = Terms._meta.get_field("losses_per_hit").default
 
 
 class CannotPublish(UserError):
@@ -20,32 +23,50 @@ class OverCap(CannotPublish):
     """It would cost more than may be spent."""
 
 
-def check_terms(
-    *,
-    title: str,
-    description: str,
-    assignment_seconds: int,
-    lifetime_seconds: int,
-    auto_approval_seconds: int,
-    keywords: str = "",
-    review_seconds: int = 0,
-    requirements: Sequence[dict] = (),
-    keeps_out_former: bool = True,
-    **money: Decimal,
-) -> None:
-    """Raise CannotPublish, naming it, for the first of these that the marketplace would refuse, or W3 does."""
-    for name, text, least in (("title", title, 1), ("description", description, 1), ("keywords", keywords, 0)):
-        most = Terms._meta.get_field(name).max_length
-        if not least <= len(text.strip()) <= most or not text.replace("\n", "").isprintable():
-            raise CannotPublish(f"The {name} has {len(text)} characters; {least} to {most:,} printable ones are taken.")
-    for name, seconds in (("a HIT", assignment_seconds), ("the batch", lifetime_seconds)):
-        if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-            raise CannotPublish(f"The time for {name} is {seconds:,} seconds; half a minute to a year is taken.")
-    if not 0 <= review_seconds < auto_approval_seconds <= LONGEST_AUTO_APPROVAL_SECONDS:
-        raise CannotPublish("Answers are approved after three days at the latest, and looked at before that.")
-    if len(requirements) > MOST_REQUIREMENTS:
-        raise CannotPublish(f"A HIT takes {MOST_REQUIREMENTS} requirements beside our own, not {len(requirements)}.")
-    check_money(**money)
+@dataclass(frozen=True)
+class OfferTerms:
+    """What a researcher sets when a batch is offered. The fields are those of the row in `Terms`."""
+
+    title: str
+    description: str
+    # In dollars.
+    reward: Decimal
+    spending_cap: Decimal
+    assignment_seconds: int
+    lifetime_seconds: int
+    auto_approval_seconds: int = LONGEST_AUTO_APPROVAL_SECONDS
+    keywords: str = ""
+    review_seconds: int = 0
+    # As the API has them.
+    requirements: list[dict[str, Any]] = field(default_factory=list)
+    losses_per_hit: int = DEFAULT_LOSSES
+    keeps_out_former: bool = True
+
+    def check(self) -> None:
+        """Raise CannotPublish, naming it, for the first of these that the marketplace would refuse, or W3 does."""
+        self._check_texts()
+        for name, seconds in (("a HIT", self.assignment_seconds), ("the batch", self.lifetime_seconds)):
+            if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+                raise CannotPublish(f"The time for {name} is {seconds:,} seconds; half a minute to a year is taken.")
+        if not 0 <= self.review_seconds < self.auto_approval_seconds <= LONGEST_AUTO_APPROVAL_SECONDS:
+            raise CannotPublish("Answers are approved after three days at the latest, and looked at before that.")
+        if (n := len(self.requirements)) > MOST_REQUIREMENTS:
+            raise CannotPublish(f"A HIT takes {MOST_REQUIREMENTS} requirements beside our own, not {n}.")
+        check_losses(self.losses_per_hit)
+        check_money(self.reward, self.spending_cap)
+
+    def _check_texts(self) -> None:
+        texts = (("title", self.title, 1), ("description", self.description, 1), ("keywords", self.keywords, 0))
+        for name, text, least in texts:
+            most = Terms._meta.get_field(name).max_length
+            if not least <= len(text.strip()) <= most or not text.replace("\n", "").isprintable():
+                words = f"{least} to {most:,} printable ones are taken"
+                raise CannotPublish(f"The {name} has {len(text)} characters; {words}.")
+
+
+def check_losses(per_hit: int) -> None:
+    if not 1 <= per_hit <= MOST_LOSSES:
+        raise CannotPublish(f"A HIT may lose 1 to {MOST_LOSSES:,} assignments, not {per_hit}.")
 
 
 def check_money(reward: Decimal, spending_cap: Decimal) -> None:

@@ -8,8 +8,8 @@ from django.db.models import Count
 from catalog.errors import UserError
 from workforce.marketplaces import mturk
 from workforce.marketplaces.costs import Preview, asks_for_masters, preview
-from workforce.models import Batch, Slot, Terms
-from workforce.offers.actions import CannotPublish, publish
+from workforce.models import Batch, Slot
+from workforce.offers.checks import CannotPublish
 
 
 class NoKeys(UserError):
@@ -49,9 +49,3 @@ def check_balance(cost: Decimal) -> Decimal:
             f"This costs ${cost} with fees, and the balance on the marketplace is ${available}. Nothing was published."
         )
     return available
-
-
-def publish_paid(*, batch: Batch, reward: Decimal, requirements: list[dict] | None = None, **terms: object) -> Terms:
-    """Publish a batch that the balance covers."""
-    check_balance(preview_of(batch, reward, requirements).total)
-    return publish(batch=batch, reward=reward, requirements=requirements or [], **terms)

@@ -26,7 +26,7 @@ WITHOUT_TRACE = "NotifyWorkers"
 # So many calls at once may follow a quiet second, in seconds' worth of the rate.
 BURST_SECONDS = 1.0
 
-TAKE_TURN = """
+TAKE_TOKENS = """
     INSERT INTO workforce_ratelimit AS bucket (name, tokens, filled_at)
     VALUES (%(name)s, %(burst)s - %(n)s, clock_timestamp())
     ON CONFLICT (name) DO UPDATE SET
@@ -40,11 +40,11 @@ TAKE_TURN = """
 
 
 @transaction.atomic
-def take_turn(*, name: str, per_second: float, n_calls: int = 1) -> float:
+def take_tokens(*, name: str, per_second: float, n_calls: int = 1) -> float:
     """Take tokens from the bucket that all processes share. Returns after how many seconds it is our turn."""
     key = {"name": name, "rate": float(per_second), "burst": max(1.0, per_second * BURST_SECONDS), "n": n_calls}
     with connection.cursor() as cursor:
-        cursor.execute(TAKE_TURN, key)
+        cursor.execute(TAKE_TOKENS, key)
         return float(cursor.fetchone()[0])
 
 

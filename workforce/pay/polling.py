@@ -17,7 +17,7 @@ from workforce.keeping_out.actions import keep_out_former_workers
 from workforce.locks import SPEAKING, only_one
 from workforce.marketplaces import mturk
 from workforce.models import MarketplaceHIT, Terms
-from workforce.offers.actions import finish_settled, note_counters, note_failed_poll, note_poll, top_up
+from workforce.offers.actions import finish_settled, note_counters, note_failed_poll, note_poll, offer_again
 from workforce.offers.reads import LISTED_WITHIN, to_poll
 from workforce.outbox.actions import is_due, put_off_due
 from workforce.pay.actions import take_in
@@ -51,7 +51,7 @@ def poll_assignments(seconds: float = SECONDS_A_RUN) -> int:
         if is_due(name=CLOSED, every_seconds=settings.MTURK["counters_every"]):
             end_closed()
         for terms in Terms.objects.filter(expires_at__gt=now(), batch__closed_at=None):
-            top_up(terms=terms)
+            offer_again(terms=terms)
             if terms.former_workers_id and is_due(name=f"former {terms.pk}", every_seconds=FORMER_EVERY_SECONDS):
                 keep_out_former_workers(terms=terms)
     return asked

@@ -9,15 +9,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from annotation_site.paying.actions import publish_batch
-from annotation_site.paying.repeats import repeated_by
 from annotation_site.study import batch_named
 from catalog.errors import as_command_errors
 from workforce.kinds import offer_of
 from workforce.marketplaces.costs import Preview
 from workforce.models import Batch
-from workforce.offers.checks import check_can_publish
+from workforce.offers.actions import publish
+from workforce.offers.checks import OfferTerms, check_can_publish
 from workforce.offers.publishing import preview_of
+from workforce.offers.repeats import repeated_by
 from workforce.outbox.sending import send_waiting
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
@@ -59,9 +59,7 @@ class Command(BaseCommand):
             if not options["yes"] and not is_agreed():
                 raise CommandError("Nothing was published. Write yes when asked, or agree beforehand with --yes.")
             cap = options["cap"] or (cost.total * Decimal("1.1")).quantize(Decimal("0.01"))
-            terms = publish_batch(
-                batch=found, reward=reward, requirements=requirements, spending_cap=cap, **terms_of(found, options)
-            )
+            terms = publish(batch=found, offer=offer_in(options, found, reward, cap, requirements))
             send_waiting()
         self.stdout.write(f"Batch {found.pk} is published until {terms.expires_at:%Y-%m-%d %H:%M} UTC; cap ${cap}.")
 
@@ -123,15 +121,20 @@ def requirements_in(path: Path | None) -> list[dict]:
     return read
 
 
-def terms_of(batch: Batch, options: dict[str, Any]) -> dict[str, Any]:
+def offer_in(
+    options: dict[str, Any], batch: Batch, reward: Decimal, cap: Decimal, requirements: list[dict]
+) -> OfferTerms:
     offer = offer_of(batch.kind)
-    return {
-        "title": options["title"] or offer.title,
-        "description": options["description"] or offer.description,
-        "keywords": options["keywords"],
-        "assignment_seconds": options["minutes"] * MINUTE,
-        "lifetime_seconds": int(timedelta(days=options["days"]).total_seconds()),
-        "auto_approval_seconds": options["approve_days"] * DAY,
-        "review_seconds": options["review_hours"] * HOUR,
-        "keeps_out_former": not options["offer_former"],
-    }
+    return OfferTerms(
+        title=options["title"] or offer.title,
+        description=options["description"] or offer.description,
+        keywords=options["keywords"],
+        reward=reward,
+        spending_cap=cap,
+        assignment_seconds=options["minutes"] * MINUTE,
+        lifetime_seconds=int(timedelta(days=options["days"]).total_seconds()),
+        auto_approval_seconds=options["approve_days"] * DAY,
+        review_seconds=options["review_hours"] * HOUR,
+        requirements=requirements,
+        keeps_out_former=not options["offer_former"],
+    )
