@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -50,7 +51,7 @@ def open_composed(
     similar: Path | None = None,
     again: bool = False,
     seed: int | None = None,
-    adaptive: Mapping[str, float] | None = None,
+    adaptive: Mapping[str, Any] | None = None,
 ) -> OpenedComposed:
     """Open grids with the controls of a profile: for the potential labels, or for the pairs of a CSV file.
 
@@ -83,12 +84,13 @@ def open_as_asked(
     similar: Path | None,
     pay: Pay,
     again: bool,
-    adaptive: Mapping[str, float] | None,
+    adaptive: Mapping[str, Any] | None,
 ) -> Opened:
     """Open grids as a command or a page asks: with the controls of a profile, or the pairs of a file as they are."""
-    given = {"dataset": dataset, "pairs": pairs, "pay": pay, "again": again, "adaptive": adaptive}
     if profile:
-        return open_composed(**given, profile=profile, similar=similar)
+        return open_composed(
+            dataset=dataset, profile=profile, pay=pay, pairs=pairs, similar=similar, again=again, adaptive=adaptive
+        )
     if similar:
         raise Refused("--similar tells where negative controls come from: say how many with --profile.")
     if not pairs:
@@ -96,7 +98,7 @@ def open_as_asked(
             f"Say which grids to open: --profile {'|'.join(PROFILE_NAMES)} for the potential labels, with controls, or "
             "--pairs FILE for these pairs as they are."
         )
-    return open_contains(**given)
+    return open_contains(dataset=dataset, pairs=pairs, pay=pay, again=again, adaptive=adaptive)
 
 
 def told_opening(opened: Opened, again: str = "--again") -> list[str]:

@@ -9,6 +9,8 @@ from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
 
 View = Callable[..., HttpResponse]
+# How a view is marked whose POST may be larger.
+MOST_BYTES = "most_bytes"
 
 
 def dataset_or_404(name: str) -> Dataset:
@@ -25,7 +27,7 @@ def takes_bodies_up_to(n_bytes: Callable[[], int]) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
-        view.most_bytes = n_bytes
+        setattr(view, MOST_BYTES, n_bytes)
         return view
 
     return decorate
@@ -37,4 +39,4 @@ def most_bytes_of(request: HttpRequest) -> int:
         match = resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:
         return 0
-    return getattr(match.func, "most_bytes", int)()
+    return getattr(match.func, MOST_BYTES, int)()

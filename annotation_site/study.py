@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as site
@@ -81,7 +82,7 @@ def address_of(batch: Batch) -> str:
 
 @transaction.atomic
 def open_contains(
-    *, dataset: Dataset, pairs: Path, pay: Pay, again: bool = False, adaptive: Mapping[str, float] | None = None
+    *, dataset: Dataset, pairs: Path, pay: Pay, again: bool = False, adaptive: Mapping[str, Any] | None = None
 ) -> Opened:
     """Open grids for the (image, label) pairs of a CSV file; pairs opened before are left out unless `again`.
 
@@ -100,7 +101,7 @@ def open_pairs(
     pairs: list[tuple[Image, Label]],
     pay: Pay,
     again: bool = False,
-    adaptive: Mapping[str, float] | None = None,
+    adaptive: Mapping[str, Any] | None = None,
 ) -> Opened:
     """Open grids for pairs (at least one), one label per grid: labels and their images in the order given.
 

@@ -5,6 +5,18 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+
+class Lines(Protocol):
+    """A CSV reader, whose class has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 class BadTable(ValueError):
@@ -60,7 +72,7 @@ def table_rows(
 
 
 def _rows(
-    path: Path | str, reader: Iterator[list[str]], required: tuple[str, ...], optional: tuple[str, ...]
+    path: Path | str, reader: Lines, required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Iterator[TableRow | Refusal]:
     try:
         header = [name.strip() for name in next(reader, [])]

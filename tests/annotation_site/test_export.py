@@ -18,6 +18,7 @@ from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
 from contains_task.actions import record_votes
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, make_worker
+from tests.required import require
 from workforce.actions import close_batch, exclude_submission, take_lease
 from workforce.models import Submission
 from workforce.reads import pseudonym
@@ -44,11 +45,11 @@ def dataset(db) -> Dataset:
     grid = make_grid(images=images, label=1)
     people = [make_worker() for _ in range(3)]
     for at, worker in enumerate(people):
-        lease = take_lease(batch=grid.hit.batch, worker=worker)
+        lease = require(take_lease(batch=grid.hit.batch, worker=worker))
         record_votes(lease=lease, selected=[image.public_id for image in images[: at + 1]], idempotency_key=f"c{at}")
     form = make_form(labels=(1, 2, 3), image=images[0])
     for at, (worker, selected, main) in enumerate(zip(people, ([2, 1], [1, 2], [3]), (2, 1, 3), strict=True)):
-        lease = take_lease(batch=form.hit.batch, worker=worker)
+        lease = require(take_lease(batch=form.hit.batch, worker=worker))
         record_vote(lease=lease, selected=selected, main=main, idempotency_key=f"f{at}")
     for key in ("c0", "f2"):
         exclude_submission(submission=Submission.objects.get(idempotency_key=key), reason="too fast")

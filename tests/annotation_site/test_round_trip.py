@@ -16,6 +16,7 @@ from classify_task.actions import record_vote
 from classify_task.models import Form
 from contains_task.actions import record_votes
 from tests.factories import make_dataset, make_grid, make_images, make_worker, unique
+from tests.required import require
 from workforce.actions import close_batch, exclude_submission, take_lease
 from workforce.models import Batch, Worker
 from workforce.reads import hits_with_open_slots
@@ -62,9 +63,9 @@ def live() -> Dataset:
 
 def tick(batch: Batch, worker: Worker, wanted: set[int]):
     lease = take_lease(batch=batch, worker=worker)
-    cells = lease.hit.grid.cells.select_related("image")
+    cells = require(lease).hit.grid.cells.select_related("image")
     selected = [cell.image.public_id for cell in cells if cell.image_id in wanted]
-    return record_votes(lease=lease, selected=selected, idempotency_key=unique("key"))
+    return record_votes(lease=require(lease), selected=selected, idempotency_key=unique("key"))
 
 
 def written(kind: str, dataset: Dataset) -> str:

@@ -11,6 +11,7 @@ from contains_task.actions import ForeignCell, cast_votes, open_grids, record_vo
 from contains_task.models import ContainsVote, Grid, GridCell
 from contains_task.reads import cells_by_handle, cells_to_show, images_waiting
 from tests.factories import make_batch, make_dataset, make_grid, make_images, make_lease, make_worker, unique
+from tests.required import require
 from workforce.actions import (
     AlreadySubmitted,
     BatchClosed,
@@ -74,7 +75,7 @@ def test_no_grids_are_opened_in_a_closed_batch():
     batch = make_batch(dataset)
     close_batch(batch=batch)
     with pytest.raises(BatchClosed):
-        open_grids(batch=batch, images_by_label={dataset.label_set.labels.first(): make_images(dataset, 1)})
+        open_grids(batch=batch, images_by_label={require(dataset.label_set.labels.first()): make_images(dataset, 1)})
     assert not Grid.objects.exists()
 
 
