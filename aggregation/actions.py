@@ -186,7 +186,11 @@ def _prune(dataset: Dataset, images: list[Image]) -> None:
     settings = current_settings(dataset)
     rule = pruning_rule(settings)
     counts = _counts([image.pk for image in images])
-    found = {image.pk: candidate_labels(*counts[image.pk], image.dataset_label.index, rule) for image in images}
+    found = {
+        image.pk: candidate_labels(*counts[image.pk], image.dataset_label.index, rule)
+        for image in images
+        if image.dataset_label
+    }
     CandidateSet.objects.bulk_create(
         [
             CandidateSet(image_id=pk, settings=settings, split=split, labels=labels)

@@ -77,6 +77,9 @@ def batches_of(submission_ids: Iterable[int]) -> QuerySet[Batch]:
 
 
 def stopping_rule(batch: Batch) -> StoppingRule:
+    # Of an adaptive batch all figures are set.
+    assert batch.accept is not None and batch.reject is not None
+    assert batch.min_votes is not None and batch.max_votes is not None
     return StoppingRule(accept=batch.accept, reject=batch.reject, min_votes=batch.min_votes, cap=batch.max_votes)
 
 
@@ -121,8 +124,9 @@ def learnt_tables(batch: Batch, label_ids: set[int], submission_ids: list[int]) 
 
 def _table(batch: Batch, label_id: int | None, votes: list[tuple[int, int]]) -> ConfidenceTable:
     yes, no = np.array(votes, dtype=np.int64).reshape(-1, 2).T
-    learnt = confidence_table(yes, no, max_votes=batch.max_votes, min_votes=batch.initial_votes)
-    took = expected_votes(yes / (yes + no), learnt.p_good, stopping_rule(batch)) if votes else [batch.max_votes]
+    rule = stopping_rule(batch)
+    learnt = confidence_table(yes, no, max_votes=rule.cap, min_votes=batch.initial_votes)
+    took = expected_votes(yes / (yes + no), learnt.p_good, rule) if votes else np.array([rule.cap], dtype=np.float64)
     return ConfidenceTable(
         batch=batch,
         label_id=label_id,
@@ -165,7 +169,7 @@ def images_waiting(image_ids: Iterable[int]) -> set[int]:
     return set(pairs.exclude(Exists(stopped)).values_list("image_id", flat=True))
 
 
-def _rows(query: str, batch: Batch, submission_ids: list[int], **values: object) -> list[tuple]:
+def _rows(query: str, batch: Batch, submission_ids: list[int], **values: bool) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(query, {"batch": batch.pk, "submissions": submission_ids, **values})
         return cursor.fetchall()

@@ -11,7 +11,7 @@ class FrequencyRow(serializers.Serializer):
     """How often people selected an image for a label, of the times it was shown to them. Never shown: no row."""
 
     image = serializers.CharField(help_text="Name under which the image was imported.")
-    label = serializers.IntegerField(help_text=CLASS_INDEX)
+    label = serializers.IntegerField(help_text=CLASS_INDEX)  # type: ignore[assignment]  # a column is called like that
     n_selected = serializers.IntegerField(help_text="Counted votes that selected the image.")
     n_shown = serializers.IntegerField(help_text="Counted votes, at least 1.")
     label_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)
@@ -20,7 +20,7 @@ class FrequencyRow(serializers.Serializer):
 
 class FrequencyFilter(serializers.Serializer):
     image = serializers.CharField(required=False, source="image__name", help_text="Only this image.")
-    label = serializers.IntegerField(
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
         required=False, min_value=0, source="label__index", help_text="Only this class index."
     )
 
@@ -28,7 +28,7 @@ class FrequencyFilter(serializers.Serializer):
 class LabelOfObject(serializers.Serializer):
     """One of the labels that name an object."""
 
-    label = serializers.IntegerField(help_text=CLASS_INDEX)
+    label = serializers.IntegerField(help_text=CLASS_INDEX)  # type: ignore[assignment]  # a column is called like that
     share = serializers.FloatField(help_text="Of the selections within the object, the part that chose this label.")
     frequency = serializers.FloatField(help_text="Of the annotators, the part that chose this label.")
     wnid = serializers.CharField(required=False, help_text=WITH_NAMES)
@@ -38,7 +38,9 @@ class LabelOfObject(serializers.Serializer):
 class ObjectOfImage(serializers.Serializer):
     """Labels that are names of one and the same object."""
 
-    label = serializers.IntegerField(help_text="Class index of the label selected most often.")
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
+        help_text="Class index of the label selected most often."
+    )
     labels = LabelOfObject(many=True)
     main_votes = serializers.IntegerField(help_text="Annotators whose main label is one of these.")
     wnid = serializers.CharField(required=False, help_text=WITH_NAMES)

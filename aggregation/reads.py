@@ -28,13 +28,14 @@ def frequency_row(
     frequency: SelectionFrequency, labels: Mapping[int, Label] | None = None
 ) -> dict[str, Any]:
     """A row of the file of selection frequencies; with `labels` (by index) their names are added."""
+    label = frequency.label.index
     row = {
         "image": frequency.image.name,
-        "label": frequency.label.index,
+        "label": label,
         "n_selected": frequency.n_selected,
         "n_shown": frequency.n_shown,
     }
-    return row if labels is None else row | name_cells("label", row["label"], labels)
+    return row if labels is None else row | name_cells("label", label, labels)
 
 
 def annotation_row(annotation: Annotation, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:

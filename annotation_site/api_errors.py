@@ -20,6 +20,7 @@ def error_response(exception: Exception, context: dict[str, Any]) -> Response:
     if response is None:
         log.error("A request to %s failed.", context["request"].path, exc_info=exception)
         response = exception_handler(APIException("This is our fault. Please try again later."), context)
+        assert response is not None, "an APIException is always answered"
     code, message = _told(response.data)
     response.data = {"error": {"code": code, "message": message}}
     return response

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -54,7 +55,7 @@ def open_composed(
     similar: InputFile | None = None,
     again: bool = False,
     seed: int | None = None,
-    adaptive: Mapping[str, float] | None = None,
+    adaptive: Mapping[str, Any] | None = None,
 ) -> OpenedComposed:
     """Open grids with the controls of a profile: for the potential labels, or for the pairs of a CSV file.
 
@@ -87,12 +88,13 @@ def open_as_asked(
     similar: InputFile | None,
     pay: Pay,
     again: bool,
-    adaptive: Mapping[str, float] | None,
+    adaptive: Mapping[str, Any] | None,
 ) -> Opened:
     """Open grids as a command or a page asks: with the controls of a profile, or the pairs of a file as they are."""
-    given = {"dataset": dataset, "pairs": pairs, "pay": pay, "again": again, "adaptive": adaptive}
     if profile:
-        return open_composed(**given, profile=profile, similar=similar)
+        return open_composed(
+            dataset=dataset, profile=profile, pay=pay, pairs=pairs, similar=similar, again=again, adaptive=adaptive
+        )
     if similar:
         raise UserError(
             "A file of similar labels tells where negative controls come from, and none are asked for.",
@@ -106,7 +108,7 @@ def open_as_asked(
             "--pairs FILE for these pairs as they are.",
             page="Choose control images for the potential labels, or a file for its pairs as they are.",
         )
-    return open_contains(**given)
+    return open_contains(dataset=dataset, pairs=pairs, pay=pay, again=again, adaptive=adaptive)
 
 
 def told_opening(opened: Opened) -> list[Remark]:

@@ -5,6 +5,8 @@ It comes in two steps, as the site starts between them: the photographs are stor
 study is opened. A stop at any moment leaves what the same steps complete.
 """
 
+from typing import Any
+
 from django.db import transaction
 
 from annotation_site.composed_study import OWN, OpenedComposed, open_composed
@@ -21,7 +23,7 @@ from workforce.models import Batch
 DEMO = "demo"
 # Also the mark by which a dataset named "demo" is known to be this one.
 NOTE = "The demo study: one answer to everything."
-FIGURES = {
+FIGURES: dict[str, Any] = {
     # Of 25 photographs a class has one or two, which are asked about: none is left to be a positive control. The
     # other cells show the most similar classes, so that there is something to tell apart.
     "images_per_grid": 6,

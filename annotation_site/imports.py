@@ -144,7 +144,7 @@ def _reason_against(item: Wanted, known: Known | None) -> str:
         return str(error)
     if known is None or item.label is None or item.label.pk == known.label_id:
         return ""
-    label = Label.objects.filter(pk=known.label_id).first()
+    label = None if known.label_id is None else Label.objects.filter(pk=known.label_id).first()
     if label is None:
         return (
             f"{item.name!r} is there already without a dataset label, and people have answered about it, so it gets "

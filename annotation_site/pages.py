@@ -10,6 +10,8 @@ from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
 
 View = Callable[..., HttpResponse]
+# How a view is marked whose POST may be larger.
+MOST_BYTES = "most_bytes"
 
 # Views whose POST may be larger than other requests, without what decorators put around them, and how large.
 _body_limits: dict[View, Callable[[], int]] = {}

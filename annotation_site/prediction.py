@@ -160,7 +160,7 @@ def _ids_of(dataset: Dataset, file: InputFile, names: list[str]) -> list[int]:
             f"{file}: {len(missing):,} of its images are not in dataset {dataset} ({shown}): write the names they were "
             f"imported under. Nothing was imported."
         )
-    return found
+    return [pk for pk in found if pk is not None]
 
 
 def export_predictions(*, dataset: Dataset, classifier: str, file: Path) -> int:

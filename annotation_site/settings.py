@@ -4,7 +4,9 @@ README.md and .env.example list every variable; a test holds the three together.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -21,9 +23,8 @@ from annotation_site.environment import (
     host_of,
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
-from annotation_site.services.places import BROKER_NAME, places_of, state_dir
-from annotation_site.services.postgres import DATABASE, SUPERUSER
-from annotation_site.services.secrets import kept_pair, kept_secret
+from annotation_site.services.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
+from annotation_site.services.secrets import SITE_KEY, kept_pair, read_secret
 
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
@@ -32,7 +33,7 @@ MEDIA_ROOT = env_str("MEDIA_ROOT", str(STATE_DIR / "media"))
 MODELS_ROOT = env_str("MODELS_ROOT", str(STATE_DIR / "models"))
 
 
-def object_store() -> dict:
+def object_store() -> dict[str, Any]:
     """How boto3 reaches S3 or a server that speaks like it. Only who deploys decides that, never a page or a command:
     an address of the user's choice would let them send requests from inside this network.
     """
@@ -51,7 +52,7 @@ def object_store() -> dict:
     }
 
 
-def media_storage() -> dict:
+def media_storage() -> dict[str, Any]:
     """Where images are kept: MEDIA_ROOT, or MEDIA_BUCKET. What a stop left half-way is overwritten in both.
 
     The bucket stays private: nobody is sent there, the site's own views read from it.
@@ -103,7 +104,7 @@ def is_of_amazon(endpoint: str) -> bool:
     return "amazonaws" in (urlsplit(endpoint).hostname or "").split(".")
 
 
-def requester() -> dict:
+def requester() -> dict[str, Any]:
     """How a marketplace with MTurk's API is reached. Only who deploys decides that, like the address of buckets.
 
     Our own marketplace, and any server on this machine, needs no more than keys. Elsewhere money is at stake: that
@@ -159,18 +160,12 @@ WORKER_FRAME_ANCESTORS = [
 ENGINE = "annotation_site.postgres"
 
 
-def database() -> dict:
+def database() -> Mapping[str, Any]:
     """DATABASE_URL, or the embedded cluster; never a server that happens to listen on this machine."""
     url = env_str("DATABASE_URL")
     if not url:
         host = str(places_of(STATE_DIR).postgres_sockets)
-        return {
-            "ENGINE": ENGINE,
-            "NAME": DATABASE,
-            "USER": SUPERUSER,
-            "HOST": host,
-            "PORT": "5432",
-        }
+        return {"ENGINE": ENGINE, "NAME": DATABASE, "USER": SUPERUSER, "HOST": host, "PORT": "5432"}
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(
             "DATABASE_URL does not name a Postgres server. Write postgres://user:password@host:5432/name, "
@@ -191,10 +186,10 @@ def redis_url() -> str:
 
 
 def secret_key() -> str:
-    """SECRET_KEY, or a generated one kept in the state folder while the database is the embedded one."""
+    """Return SECRET_KEY, or the key that the embedded database's start left. Blank before it: nothing can be signed."""
     key = env_str("SECRET_KEY")
     if not key and not env_str("DATABASE_URL"):
-        return kept_secret(STATE_DIR / "secret_key")
+        return read_secret(STATE_DIR / SITE_KEY)
     if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
         raise ImproperlyConfigured(
             "SECRET_KEY is missing or weak: with DATABASE_URL set it must be at least 50 random "
@@ -205,7 +200,7 @@ def secret_key() -> str:
 
 
 SECRET_KEY = secret_key()
-DATABASES = {"default": database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {"default": {**database(), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 REDIS_URL = redis_url()
 
 INSTALLED_APPS = [

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as site
@@ -106,7 +107,7 @@ def open_pairs(
     pairs: list[tuple[Image, Label]],
     pay: Pay,
     again: bool = False,
-    adaptive: Mapping[str, float] | None = None,
+    adaptive: Mapping[str, Any] | None = None,
 ) -> Opened:
     """Open grids for pairs (at least one), one label per grid: labels and their images in the order given.
 

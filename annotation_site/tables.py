@@ -6,8 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Protocol
 
 from catalog.errors import UserError
+
+
+class Lines(Protocol):
+    """A CSV reader, whose class has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ def table_rows(
 
 
 def _rows(
-    path: InputFile | str, reader: Iterator[list[str]], required: tuple[str, ...], optional: tuple[str, ...]
+    path: InputFile | str, reader: Lines, required: tuple[str, ...], optional: tuple[str, ...]
 ) -> Iterator[TableRow | Refusal]:
     try:
         header = [name.strip() for name in next(reader, [])]

@@ -79,7 +79,7 @@ def repetition(pairs: list[Votes], chance: np.random.Generator) -> list[tuple[st
     initial, others = order[:INITIAL_PAIRS], order[INITIAL_PAIRS:]
     yes = drawn[initial].sum(axis=1)
     p_good = confidence_table(yes, INITIAL_VOTES - yes, INITIAL_VOTES, INITIAL_VOTES).p_good
-    found = []
+    found: list[tuple[str, tuple[float, float, float]]] = []
     for n_votes in FIXED:
         good = 2 * drawn[others, :n_votes].sum(axis=1) > n_votes
         found.append((f"majority of {n_votes}", (n_votes, float(np.mean(good != truth[others])), 0.0)))

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psycopg2
 from django.conf import settings
@@ -81,7 +82,7 @@ def measure(
 def hand_out(batch: Batch, workers: list[Worker]) -> list[float]:
     batch = Batch.objects.get(pk=batch.pk)
     try:
-        return [timed(lambda worker=worker: take_lease(batch=batch, worker=worker)) for worker in workers]
+        return [timed(partial(take_lease, batch=batch, worker=worker)) for worker in workers]
     finally:
         connections.close_all()
 
@@ -96,7 +97,7 @@ def bare_claim(batch: Batch, workers: list[Worker]) -> list[float]:
         dbname=connection.settings_dict["NAME"],
     )
     try:
-        return [timed(lambda worker=worker: claim(plain, batch.pk, worker.pk)) for worker in workers]
+        return [timed(partial(claim, plain, batch.pk, worker.pk)) for worker in workers]
     finally:
         plain.close()
 
@@ -108,7 +109,7 @@ def claim(plain: "psycopg2.extensions.connection", batch: int, worker: int) -> i
         if found is None:
             return None
         cursor.execute(MARK, found)
-        (hit,) = cursor.fetchone()
+        ((hit,),) = cursor.fetchall()
         cursor.execute(LEASE, [secrets.token_urlsafe(16), hit, batch, worker, found[0]])
         return found[0]
 

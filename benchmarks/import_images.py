@@ -59,20 +59,25 @@ def make_source(folder: Path, kind: str, n_images: int) -> Path:
     folder.mkdir()
     names = [f"{n:06}.jpg" for n in range(n_images)]
     path = folder if kind == "folder" else folder / f"images.{kind}"
-    packed = {"tar": tarfile.open, "zip": zipfile.ZipFile}[kind](path, "w") if kind != "folder" else None
-    for n, name in enumerate(names):
-        content = pictures[n % N_DIFFERENT]
-        if kind == "folder":
+    contents = [(name, pictures[n % N_DIFFERENT]) for n, name in enumerate(names)]
+    if kind == "tar":
+        pack_tar(path, contents)
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            for name, content in contents:
+                packed.writestr(name, content)
+    else:
+        for name, content in contents:
             (folder / name).write_bytes(content)
-        elif kind == "zip":
-            packed.writestr(name, content)
-        else:
+    return path
+
+
+def pack_tar(path: Path, contents: list[tuple[str, bytes]]) -> None:
+    with tarfile.open(path, "w") as packed:
+        for name, content in contents:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             packed.addfile(info, io.BytesIO(content))
-    if packed:
-        packed.close()
-    return path
 
 
 def jpeg(chance: np.random.Generator) -> bytes:

@@ -67,7 +67,8 @@ def assignments(n, k):
 
 def plain_search(weights, strings):
     """The strings with the least weight inside blocks; weights: {(a, b): count} for a < b."""
-    least, best = None, []
+    least: int | None = None
+    best: list[tuple[int, ...]] = []
     for string in strings:
         inside = sum(count for (a, b), count in weights.items() if string[a] == string[b])
         if least is None or inside < least:
@@ -107,7 +108,7 @@ def timed(function, repeats=REPEATS):
 
 def canonical(string):
     """The growth string of an assignment."""
-    number = {}
+    number: dict[int, int] = {}
     return [number.setdefault(block, len(number)) for block in string]
 
 

@@ -92,7 +92,7 @@ def measure(asked, network):
 
 def in_turns(ways, n_turns):
     """Seconds of every turn; what else the machine does meets them alike."""
-    seconds = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(n_turns):
         for name, way in ways.items():
             begin = time.perf_counter()
@@ -156,6 +156,7 @@ def whole_way(network, dataset):
 
     Prediction.objects.filter(image__dataset=dataset).delete()
     (run,) = open_runs(dataset=dataset, names=[network.name]).values()
+    assert run is not None, "all its predictions were removed"
     predict_portion.delay()
     while not Run.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
         problem = Run.objects.get(pk=run.pk).problem

@@ -16,11 +16,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path[:0] = [str(ROOT)]
 
 import django  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from partition_search import (  # noqa: E402
+
+from annotation_site.services.check import scratch_state  # noqa: E402
+from annotation_site.services.embedded import services  # noqa: E402
+from benchmarks.partition_search import (  # noqa: E402
     VOTES,
     assignments,
     plain_search,
@@ -30,9 +33,6 @@ from partition_search import (  # noqa: E402
     read_votes,
     timed,
 )
-
-from annotation_site.services.check import scratch_state  # noqa: E402
-from annotation_site.services.embedded import services  # noqa: E402
 
 REPEATS = 3
 

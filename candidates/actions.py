@@ -272,7 +272,8 @@ def find_potential_labels(*, dataset: Dataset) -> int:
     settings = current_settings(dataset)
     union = _Union(settings, ensemble_of(dataset, settings), dict(dataset.label_set.labels.values_list("index", "pk")))
     PotentialLabel.objects.filter(image__dataset=dataset).delete()
-    images = iter(dataset.images.order_by("pk").values_list("pk", "dataset_label__index").iterator(IMAGES_AT_ONCE))
+    indexes = dataset.images.order_by("pk").values_list("pk", "dataset_label__index")
+    images: Iterator[tuple[int, int | None]] = iter(indexes.iterator(IMAGES_AT_ONCE))
     n_pairs = 0
     while part := list(islice(images, IMAGES_AT_ONCE)):
         rows = list(union.of(part))

@@ -1,7 +1,7 @@
 """What is known of runs, predictions and potential labels, for workers, commands, pages and files."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
@@ -13,6 +13,22 @@ from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
 from catalog.reads import name_cells
+
+
+class RunCounts(TypedDict):
+    """What `runs_of` counts of each run, in images."""
+
+    n_images: int
+    n_done: int
+    n_unpredicted: int
+
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    CountedRun = WithAnnotations[Run, RunCounts]
+else:
+    CountedRun = Run
 
 
 class NoPredictions(UserError):
@@ -52,7 +68,7 @@ def progress_of(runs: Collection[Run]) -> tuple[int, int]:
     return found["done"] or 0, found["total"] or 0
 
 
-def runs_of(dataset: Dataset) -> QuerySet[Run]:
+def runs_of(dataset: Dataset) -> QuerySet[CountedRun]:
     """The runs of a dataset, the latest first, with n_images, n_done and n_unpredicted."""
     # Beside the portions, a join with these would count each as often as there are portions.
     unpredicted = Unpredicted.objects.filter(run=OuterRef("pk")).order_by().values("run").annotate(n=Count("id"))

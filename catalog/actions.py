@@ -22,6 +22,8 @@ from catalog.staged import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
 
 log = logging.getLogger(__name__)
 
+# What a setting may be; names of classifiers and of a dataset also as a person writes them.
+Figure = int | str | list[str] | Dataset | None
 LONGEST_PROBLEM = 500
 # The file is gone or closed to us, which no second look changes.
 UNREADABLE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -129,7 +131,7 @@ def add_hierarchy(*, synsets: Iterable[SynsetRecord]) -> None:
 
 
 @transaction.atomic
-def create_dataset(*, name: str, label_set: LabelSet | None = None, **figures: int | str) -> Dataset:
+def create_dataset(*, name: str, label_set: LabelSet | None = None, **figures: Figure) -> Dataset:
     """A dataset with its first settings version; the ImageNet classes unless another label set is given."""
     _check_figures(figures)
     _check_dataset_name(name)
@@ -148,7 +150,7 @@ def ensure_dataset(*, name: str) -> Dataset:
 
 
 @transaction.atomic
-def change_settings(*, dataset: Dataset, **changes: int | str) -> SettingsVersion:
+def change_settings(*, dataset: Dataset, **changes: Figure) -> SettingsVersion:
     """A new settings version: the current figures with these changed. What was made under older ones keeps them."""
     _check_figures(changes)
     wait_for_lock(LockName.SETTINGS, dataset)
@@ -157,7 +159,7 @@ def change_settings(*, dataset: Dataset, **changes: int | str) -> SettingsVersio
     return _add_settings(dataset, current.version + 1, {**figures, **changes})
 
 
-def _add_settings(dataset: Dataset, version: int, figures: Mapping[str, int | str]) -> SettingsVersion:
+def _add_settings(dataset: Dataset, version: int, figures: Mapping[str, Figure]) -> SettingsVersion:
     read = {name: _read_figure(name, value) for name, value in figures.items()}
     added = SettingsVersion(dataset=dataset, version=version, **read)
     try:

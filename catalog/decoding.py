@@ -180,7 +180,9 @@ def _give_memory_back() -> None:
 
 
 def _end_with_parent() -> None:
-    wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is a child process"
+    wait([parent.sentinel])
     os._exit(1)
 
 

@@ -231,8 +231,10 @@ def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            changed = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
             # Damaged, or of another kind of picture (grey for colour): the plain conversion is the next best.
             return picture.convert("RGB")
+        assert changed is not None, "only a change in place returns nothing"
+        return changed
     return picture.convert("RGB")

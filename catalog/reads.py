@@ -91,7 +91,7 @@ def current_settings(dataset: Dataset) -> SettingsVersion:
 def name_cells(column: str, index: int | None, labels: Mapping[int, Label]) -> dict[str, str | None]:
     """The two columns that name the label of `column` for people; null where there is no label."""
     label = None if index is None else labels[index]
-    return {f"{column}_wnid": label and label.wnid, f"{column}_words": label and label.words}
+    return {f"{column}_wnid": label.wnid if label else None, f"{column}_words": label.words if label else None}
 
 
 def labels_by_index(dataset: Dataset) -> dict[int, Label]:

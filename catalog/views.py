@@ -1,5 +1,7 @@
 """The photographs as researchers see them, and how any of them is sent."""
 
+from typing import cast
+
 from django.core.exceptions import PermissionDenied
 from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpRequest
@@ -29,7 +31,8 @@ def photograph(request: HttpRequest, public_id: str) -> FileResponse:
 def picture_response(picture: FieldFile, max_age: int) -> FileResponse:
     """A derived picture, without a word on dataset, file or class. Raises Http404 when there is none."""
     # Before the task has been at the image, the first look makes its pictures.
-    picture = picture or getattr(ensure_pictures(image=picture.instance), picture.field.name)
+    image = cast(Image, picture.instance)
+    picture = picture or getattr(ensure_pictures(image=image), picture.field.name)
     if not picture:
         raise Http404
     try:

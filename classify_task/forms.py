@@ -27,11 +27,12 @@ class FormAnswer(forms.Form):
     def __init__(self, sent: Mapping, labels: Sequence[int]) -> None:
         super().__init__(sent)
         choices = [(index, index) for index in labels]
-        self.fields["selected"].choices = choices
-        self.fields["main"].choices = choices
+        for field in (self.fields["selected"], self.fields["main"]):
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = choices
 
     def problem(self) -> str:
-        return next(iter(self.errors.values()))[0]
+        return str(next(iter(self.errors.values()))[0])
 
     def ticked(self) -> set[str]:
         return {str(value) for value in self["selected"].value() or []}

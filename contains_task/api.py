@@ -13,7 +13,9 @@ class ContainsVoteRow(serializers.Serializer):
     """One image as one person saw it in a grid, selected or not."""
 
     image = serializers.CharField(help_text="Name under which the image was imported.")
-    label = serializers.IntegerField(help_text="Class index that was asked for.")
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
+        help_text="Class index that was asked for."
+    )
     rater = serializers.CharField(help_text="The same as worker: what the released files call it.")
     answer = serializers.ChoiceField(choices=["yes", "no"], help_text="yes: selected.")
     worker = serializers.CharField(help_text="Pseudonym of the person, another one in every dataset.")
@@ -31,6 +33,6 @@ class ContainsVoteRow(serializers.Serializer):
 
 class ContainsVoteFilter(serializers.Serializer):
     image = serializers.CharField(required=False, source="image__name", help_text="Only this image.")
-    label = serializers.IntegerField(
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
         required=False, min_value=0, source="label__index", help_text="Only this class index."
     )

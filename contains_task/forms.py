@@ -28,7 +28,9 @@ class GridAnswer(forms.Form):
 
     def __init__(self, sent: Mapping, shown: Container[str]) -> None:
         super().__init__(sent)
-        self.fields["selected"].shown = shown
+        ticks = self.fields["selected"]
+        assert isinstance(ticks, Ticks)
+        ticks.shown = shown
 
     def problem(self) -> str:
         first = next(iter(self.errors.values()))[0]

@@ -31,7 +31,8 @@ class Earlier:
 
 
 def earlier_grids(batch: Batch, label_id: int) -> Earlier:
-    earlier, classes = Earlier(), Counter()
+    earlier = Earlier()
+    classes: Counter[int] = Counter()
     cells = GridCell.objects.filter(grid__hit__batch=batch, grid__label=label_id).order_by("id")
     columns = ("image", "grid__hit", "role", "expected", "image__dataset_label")
     for image_id, hit_id, role, expected, own in cells.values_list(*columns):
@@ -54,7 +55,8 @@ def compose_further(
     """
     rng = np.random.default_rng()
     own, *others = _pools(batch, [label_id, *earlier.negative_classes])
-    found = compose(np.array(image_ids), own, others, profile, rng, _asked(label_id, earlier, others), earlier.used)
+    used = np.array(earlier.used, np.int64)
+    found = compose(np.array(image_ids), own, others, profile, rng, _asked(label_id, earlier, others), used)
     _tell(batch, label_id, found)
     return [_cells(grid, rng) for grid in found]
 

@@ -147,8 +147,8 @@ def filter_counts(dataset: Dataset) -> dict[str, int]:
 def page_of_results(dataset: Dataset, chosen: str, number: str) -> tuple[Page, list[Result]]:
     """One page of a dataset's images in the order of import; a page that is not there becomes the nearest."""
     images = Image.objects.filter(FILTERS[chosen][1], dataset=dataset).order_by("id")
-    page = Paginator(images, IMAGES_PER_PAGE).get_page(number)
-    ids = [image.pk for image in page.object_list.only("id")]
+    page = Paginator(images.only("id"), IMAGES_PER_PAGE).get_page(number)
+    ids = [image.pk for image in page.object_list]
     return page, results_of(dataset, ids)
 
 

@@ -199,6 +199,12 @@ class Assignment(models.Model):
     def __str__(self) -> str:
         return self.public_id
 
+    @property
+    def holder(self) -> Worker:
+        """Return the worker of an assignment that is not free."""
+        assert self.worker is not None, "a free assignment has no worker"
+        return self.worker
+
 
 class BonusPayment(models.Model):
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="bonuses")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import cast
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
@@ -14,6 +15,7 @@ from django.views.decorators.cache import never_cache
 
 from marketplace.account.reads import n_unread
 from marketplace.clock import now
+from marketplace.models import Worker
 from marketplace.refusals import WorkRefused
 from marketplace.sign_in.sessions import worker_of
 from marketplace.work.reads import held_by
@@ -22,17 +24,25 @@ View = Callable[..., HttpResponse]
 ROWS = 50
 
 
+class WorkerRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    worker: Worker
+
+
 def for_workers(view: View) -> View:
     """Only for who is signed in, as `request.worker`; what is refused to them is told on a page of its own."""
 
     @never_cache
     @wraps(view)
     def page(request: HttpRequest, **parts: str) -> HttpResponse:
-        request.worker = worker_of(request)
-        if request.worker is None:
+        worker = worker_of(request)
+        if worker is None:
             return to_sign_in(request)
+        of_worker = cast(WorkerRequest, request)
+        of_worker.worker = worker
         try:
-            return view(request, **parts)
+            return view(of_worker, **parts)
         except WorkRefused as refusal:
             return refused(request, str(refusal), status=409)
 

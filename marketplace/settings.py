@@ -1,15 +1,18 @@
 """Settings of the marketplace, from the environment alone. It has a process, a database and an origin of its own."""
 
 import os
-import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from marketplace.secret_files import read_key, state_dir
+
 BASE_DIR = Path(__file__).resolve().parents[1]
-STATE_DIR = Path(os.environ.get("STATE_DIR") or BASE_DIR / "var").absolute()
+STATE_DIR = state_dir()
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
@@ -36,7 +39,7 @@ def origin_of(name: str, text: str) -> str:
     return origin
 
 
-def database() -> dict:
+def database() -> Mapping[str, Any]:
     """MARKETPLACE_DATABASE_URL, or a database `marketplace` on the Postgres that lies in the state folder."""
     url = env("MARKETPLACE_DATABASE_URL")
     if not url:
@@ -51,7 +54,7 @@ def database() -> dict:
 
 
 def secret_key() -> str:
-    """MARKETPLACE_SECRET_KEY, or a key that is made once and kept in the state folder.
+    """MARKETPLACE_SECRET_KEY, or the key that `python -m marketplace` made and left in the state folder.
 
     Requesters' secret keys are derived from it: with another one, all of them are void.
     """
@@ -63,22 +66,7 @@ def secret_key() -> str:
                 "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
             )
         return key
-    return kept_secret(STATE_DIR / "marketplace_secret_key", 50)
-
-
-def kept_secret(file: Path, n_bytes: int) -> str:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    fresh.touch(mode=0o600)
-    fresh.write_text(secrets.token_urlsafe(n_bytes))
-    try:
-        # A link never replaces: of two processes that start at once, both read the same key.
-        os.link(fresh, file)
-    except FileExistsError:
-        pass
-    finally:
-        fresh.unlink()
-    return file.read_text()
+    return read_key()
 
 
 ORIGIN = origin_of("MARKETPLACE_ORIGIN", env("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100"))
@@ -101,7 +89,7 @@ CONTACT = env("MARKETPLACE_CONTACT")
 LONGEST_CONTACT = 200
 if len(CONTACT) > LONGEST_CONTACT:
     raise ImproperlyConfigured(f"MARKETPLACE_CONTACT has {len(CONTACT)} characters; {LONGEST_CONTACT} are taken.")
-DATABASES = {"default": database() | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {"default": {**database(), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",

@@ -24,16 +24,16 @@ class Reader(NamedTuple):
     key: str
     client: Client
 
-    def get(self, address: str, **query: object):
+    def get(self, address: str, **query: Any):
         address = address if "/" in address else f"/api/v1/{address}/"
         return self.client.get(address, query or None, headers={"authorization": f"Bearer {self.key}"})
 
-    def results(self, table: str, **query: object) -> list[dict[str, Any]]:
+    def results(self, table: str, **query: Any) -> list[dict[str, Any]]:
         response = self.get(table, **query)
         assert response.status_code == 200, response.content
         return response.json()["results"]
 
-    def pages(self, table: str, **query: object) -> list[list[dict[str, Any]]]:
+    def pages(self, table: str, **query: Any) -> list[list[dict[str, Any]]]:
         """Every page, by following `next`."""
         body = self.get(table, **query).json()
         found = [body["results"]]

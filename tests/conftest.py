@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, settings
 # What a merge has to pass must not turn on luck, nor on how slow the machine is: the short form always tries the same
 # examples, and nothing is measured in seconds. New examples are met with `--soak`. (Histories have a rule of their own
 # for their seed: tests/histories.py.)
-STEADY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+STEADY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
 settings.register_profile("short", derandomize=True, database=None, **STEADY)
 settings.register_profile("soak", derandomize=False, **STEADY)
 settings.load_profile("soak" if os.environ.get("SOAK") else "short")
@@ -60,6 +61,7 @@ def network_closed():
             raise NetworkBlocked(f"tests may look up loopback names only, not {name}")
         return real_lookup(host, *rest, **named)
 
-    socket.socket, socket.getaddrinfo = LoopbackSocket, lookup
+    opened: Any = socket
+    opened.socket, opened.getaddrinfo = LoopbackSocket, lookup
     yield
-    socket.socket, socket.getaddrinfo = real_socket, real_lookup
+    opened.socket, opened.getaddrinfo = real_socket, real_lookup

@@ -5,6 +5,7 @@ import itertools
 import secrets
 from collections.abc import Collection
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -40,7 +41,7 @@ def make_label_set(n_labels: int = 4) -> LabelSet:
     return add_label_set(name=unique("labels"), labels=records)
 
 
-def make_dataset(*, n_labels: int = 4, name: str | None = None, **figures: int) -> Dataset:
+def make_dataset(*, n_labels: int = 4, name: str | None = None, **figures: Any) -> Dataset:
     # Controls leave no room in the small grids of most tests; those that are about them say how many.
     figures = {"positive_controls": 0} | figures
     return create_dataset(name=name or unique("dataset"), label_set=make_label_set(n_labels), **figures)

@@ -6,14 +6,15 @@ Each `check_...` fetches what a browser would and raises AssertionError for what
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urljoin
 
-from django.http import HttpResponse
 from django.test import Client
 
 from catalog.models import Image
 from contains_task.models import Role
 from tests.factories import make_worker, worker_client
+from tests.required import Page, require
 from workforce.actions import take_lease
 from workforce.models import Batch, Lease
 from workforce.reads import image_handle
@@ -55,23 +56,23 @@ def secrets_of(batch: Batch, own_label) -> set[str]:
     dataset, pool = batch.dataset, batch.settings.control_pool
     labels = list(dataset.label_set.labels.all())
     images = Image.objects.filter(dataset__in=[dataset, pool])
-    words = {dataset.name, pool.name, dataset.label_set.name}
+    words = {dataset.name, require(pool).name, dataset.label_set.name}
     words |= {word for label in labels for word in (label.wnid, label.superclass)}
     words |= {word for label in labels if label != own_label for word in (label.words, label.gloss)}
     words |= {image.name for image in images} | {image.name.split("_")[2] for image in images}
     return words | {image.public_id for image in images}
 
 
-def headers_of(response: HttpResponse) -> bytes:
+def headers_of(response: Page) -> bytes:
     return "\n".join(f"{name}: {value}" for name, value in response.headers.items()).encode()
 
 
-def pages(batch: Batch, n_pages: int) -> Iterator[tuple[Client, Lease, str, HttpResponse]]:
+def pages(batch: Batch, n_pages: int) -> Iterator[tuple[Client, Lease, str, Page]]:
     """(client, lease, address, response) of so many hand-outs, each to somebody new, as grids come to more than one."""
     client = worker_client()
     for _ in range(n_pages):
         worker = make_worker()
-        lease = take_lease(batch=batch, worker=worker)
+        lease = require(take_lease(batch=batch, worker=worker))
         address = f"/contains/{lease.hit.public_id}/?worker={worker.identity.external_id}"
         yield client, lease, address, client.get(address)
 
@@ -82,7 +83,10 @@ def pages(batch: Batch, n_pages: int) -> Iterator[tuple[Client, Lease, str, Http
 def check_pages(batch: Batch, n_pages: int) -> None:
     """Words in HTML, headers and addresses, also of the answer's response; tiles and frames that are not all alike."""
     hidden: dict[int, set[str]] = {}
-    frames, lazy, scripts, others = set(), set(), set(), set()
+    frames: set[str] = set()
+    lazy: set[tuple[bool, ...]] = set()
+    scripts: set[str] = set()
+    others: set[str] = set()
     for n, (client, lease, address, response) in enumerate(pages(batch, n_pages)):
         label = lease.hit.grid.label
         # Their own id came with their address, and is in the addresses that lead on.
@@ -100,7 +104,7 @@ def check_pages(batch: Batch, n_pages: int) -> None:
             check_the_answer(client, address, page, own)
     assert len(lazy) == 1, "which cells are loaded late says more than their place"
     assert len(frames) == 1, "pages differ in more than their question and cells"
-    assert not (found := FLAGS.findall(frames.pop())), f"words of the trade: {found}"
+    assert not (flags := FLAGS.findall(frames.pop())), f"words of the trade: {flags}"
     check_scripts(scripts, secrets_of(batch, None) | others)
 
 
@@ -115,7 +119,7 @@ def check_scripts(addresses: set[str], hidden: set[str]) -> None:
         content = b"".join(response)
         assert response.status_code == 200
         assert not (found := told(content + headers_of(response), hidden)), f"a script tells {found}"
-        assert not (found := FLAGS.findall(content.decode())), f"words of the trade in {address}: {found}"
+        assert not (flags := FLAGS.findall(content.decode())), f"words of the trade in {address}: {flags}"
         waiting += {urljoin(address, other) for other in IMPORTED.findall(content.decode())} - seen
 
 
@@ -123,7 +127,7 @@ def skeletons(page: str) -> list[str]:
     """The markup of each tile with the number and the handle of its cell taken out."""
     found = []
     for tile in TILE.findall(page):
-        bare = tile.replace(VALUE.search(tile)[1], "HANDLE").replace(LAZY, "")
+        bare = tile.replace(require(VALUE.search(tile))[1], "HANDLE").replace(LAZY, "")
         assert not FLAGS.search(bare), f"words of the trade: {bare}"
         found.append(re.sub(r"photograph \d+", "photograph N", bare, flags=re.IGNORECASE))
     return found
@@ -148,7 +152,7 @@ def frame_of(page: str, lease: Lease) -> str:
 
 def check_the_answer(client: Client, address: str, page: str, hidden: set[str]) -> None:
     """What comes back when the grid is handed in."""
-    fields = {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("token", "key")}
+    fields = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
     response = client.post(address, fields | {"selected": VALUE.findall(page)[:2]})
     assert response.status_code == 303
     after = client.get(response["Location"])
@@ -201,7 +205,8 @@ def check_contents(addresses: set[str], hidden: set[str], seen: set[bytes]) -> N
 
 def without_pixels(jpeg: bytes) -> tuple:
     """(marker, content) of the parts of a JPEG file that are not about its pixels; all there are must be known ones."""
-    parts, at = [], len(START)
+    parts: list[Any] = []
+    at = len(START)
     assert jpeg.startswith(START)
     while not parts or parts[-1][0] != FIRST_SCAN:
         assert jpeg[at] == 0xFF
@@ -226,7 +231,8 @@ def check_places(batch: Batch, n_pages: int) -> None:
     """
     size = batch.settings.images_per_grid
     at_place: dict[str, Counter[int]] = defaultdict(Counter)
-    cells, beside, expected_beside = Counter(), 0, 0.0
+    cells: Counter[Any] = Counter()
+    beside, expected_beside = 0, 0.0
     for _, lease, _, response in pages(batch, n_pages):
         roles = roles_in_order(lease, VALUE.findall(response.content.decode()))
         for place, role in enumerate(roles):

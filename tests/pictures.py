@@ -32,7 +32,14 @@ def decoded(content: bytes) -> Pillow.Image:
 def corner_colours(picture: Pillow.Image) -> list[tuple[int, ...]]:
     """The colours in the middles of the four quarters, in the order of `corners`."""
     width, height = picture.size
-    return [picture.getpixel((width * x // 4, height * y // 4)) for y in (1, 3) for x in (1, 3)]
+    return [colour_at(picture, width * x // 4, height * y // 4) for y in (1, 3) for x in (1, 3)]
+
+
+def colour_at(picture: Pillow.Image, x: int, y: int) -> tuple[int, ...]:
+    """Return the colour of a pixel of a picture with several channels."""
+    colour = picture.getpixel((x, y))
+    assert isinstance(colour, tuple)
+    return colour
 
 
 def write(path: Path, content: bytes | None = None) -> Path:

@@ -4,6 +4,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 PAUSE_SECONDS = 0.005
 
@@ -34,7 +35,7 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def run_and_weigh(words: list[str], **options: object) -> tuple[subprocess.CompletedProcess, int]:
+def run_and_weigh(words: list[str], **options: Any) -> tuple[subprocess.CompletedProcess, int]:
     """Run a command to its end; also the most bytes that it and its children had at a time."""
     peak = 0
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)

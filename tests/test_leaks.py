@@ -10,11 +10,11 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.db.models import F
-from django.http import HttpResponse
 from PIL import Image as Pillow
 from PIL import ImageCms, PngImagePlugin
 
@@ -43,6 +43,7 @@ from tests.leak_scan import (
     told,
     without_pixels,
 )
+from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_terms, offer
 from workforce.models import Batch, Lease
 from workforce.reads import image_handle
@@ -87,7 +88,7 @@ def file_of(words: str, own_word: str, number: int) -> bytes:
     notes.add_text("Title", words)
     notes.add_text("Comment", words, zip=True)
     notes.add_itxt("XML:com.adobe.xmp", f"<x>{words}</x>")
-    special = {
+    special: dict[str, dict[str, Any]] = {
         "JPEG": {"comment": words.encode(), "xmp": f"<x>{words}</x>".encode()},
         "PNG": {"pnginfo": notes},
         "WEBP": {"xmp": f"<x>{words}</x>".encode()},
@@ -121,7 +122,8 @@ def study() -> Batch:
     labels = list(label_set.labels.order_by("index"))
     pool = create_dataset(name=f"pool{strange_word()}", label_set=label_set)
     labelled_images(pool, labels, N_LABELS * 4)
-    figures = {"images_per_grid": CELLS, "positive_controls": 3, "negative_controls": 3, "negatives_from": "list"}
+    figures: dict[str, Any] = {"images_per_grid": CELLS, "positive_controls": 3, "negative_controls": 3}
+    figures["negatives_from"] = "list"
     dataset = create_dataset(
         name=f"study{strange_word()}", label_set=label_set, contains_answers=1, control_pool=pool, **figures
     )
@@ -175,7 +177,7 @@ def framed_pages(batch: Batch, n_pages: int) -> Iterator[tuple]:
         preview = client.get(address + urlencode(ids | {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"}))
         page = client.get(address + urlencode(ids))
         text = page.content.decode()
-        hidden = {name: re.search(rf'name="{name}" value="([^"]+)"', text)[1] for name in ("token", "key")}
+        hidden = {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
         client.post(address + urlencode(ids), hidden | {"selected": VALUE.findall(text)[:2]})
         yield hit.grid, worker, preview, page, client.get(address + urlencode(ids))
 
@@ -251,8 +253,10 @@ PAGES_THAT_LEAK = {
     "it in capitals": (spoil_with(lambda batch, context: other_label(batch, context).words.upper()), "the page tells"),
     "its gloss": (spoil_with(lambda batch, context: other_label(batch, context).gloss), "the page tells"),
     "the question's synset": (spoil_with(lambda batch, context: context["label"].wnid), "the page tells"),
-    "a file": (spoil_with(lambda batch, context: batch.dataset.images.first().name), "the page tells"),
-    "an image's id": (spoil_with(lambda batch, context: batch.dataset.images.first().public_id), "the page tells"),
+    "a file": (spoil_with(lambda batch, context: require(batch.dataset.images.first()).name), "the page tells"),
+    "an image's id": (
+        spoil_with(lambda batch, context: require(batch.dataset.images.first()).public_id), "the page tells"
+    ),
     "the dataset": (spoil_with(lambda batch, context: batch.dataset.name), "the page tells"),
     "a key of the grid": (spoil_with(lambda batch, context: context["lease"].hit.grid.pk), "pages differ"),
     "that there are controls": (spoil_with(lambda batch, context: "6 gold cells"), "words of the trade: ..gold"),
@@ -288,7 +292,7 @@ def test_each_leak_of_a_page_is_found(study):
 def in_the_header(name: str, of_image: Callable[[Image], str]) -> Spoil:
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
         def respond(picture, max_age):
-            response: HttpResponse = real(picture, max_age)
+            response = real(picture, max_age)
             response[name] = of_image(picture.instance)
             return response
 
@@ -318,7 +322,7 @@ def show_originals(batch: Batch, patch: pytest.MonkeyPatch) -> None:
 
 PICTURES_THAT_LEAK = {
     "the file": (in_the_header("Content-Disposition", lambda image: image.name), "a header tells"),
-    "the synset": (in_the_header("X-Class", lambda image: image.dataset_label.wnid), "a header tells"),
+    "the synset": (in_the_header("X-Class", lambda image: require(image.dataset_label).wnid), "a header tells"),
     "the pool": (in_the_header("X-Dataset", lambda image: str(image.dataset_id)), "headers differ"),
     "a tag of the bytes": (in_the_header("ETag", lambda image: f'"{image.pk}"'), "headers differ"),
     "the day of the file": (in_the_header("Last-Modified", lambda image: str(image.pk % 7)), "headers differ"),
@@ -347,7 +351,7 @@ def test_each_leak_of_a_picture_is_found(study):
 
 def by_role(handles: dict[str, Shown], lease: Lease) -> list[str]:
     roles = dict(zip(handles, roles_in_order(lease, list(handles)), strict=True))
-    return sorted(handles, key=roles.get)
+    return sorted(handles, key=roles.__getitem__)
 
 
 def turned(handles: list[str]) -> list[str]:

@@ -355,8 +355,8 @@ def mark_aggregated(*, submission_ids: list[int]) -> None:
 def mark_for_aggregation(*, dataset: Dataset) -> None:
     """Have every submission of a dataset aggregated again."""
     # By id, as a pass takes them: two that lock the same rows in other orders would wait for each other.
-    locked = Submission.objects.filter(hit__batch__dataset=dataset).order_by("id")
-    locked = locked.select_for_update(of=("self",), no_key=True).values("id")
+    of_dataset = Submission.objects.filter(hit__batch__dataset=dataset).order_by("id")
+    locked = of_dataset.select_for_update(of=("self",), no_key=True).values("id")
     Submission.objects.filter(pk__in=locked).update(aggregated_at=None)
 
 

@@ -91,7 +91,8 @@ def _count(keys: list[str]) -> list[int]:
         return []
     steps = _valkey(settings.REDIS_URL).pipeline(transaction=False)
     for key in keys:
-        steps.incr(key).expire(key, 2 * SECONDS)
+        steps.incr(key)
+        steps.expire(key, 2 * SECONDS)
     try:
         return steps.execute()[::2]
     except redis.RedisError as error:

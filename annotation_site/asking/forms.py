@@ -56,8 +56,10 @@ class PredictForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         names = [*installed(), *onnx_files()]
-        self.fields["chosen"].choices = [(name, name) for name in names]
-        self.fields["chosen"].initial = installed()
+        chosen = self.fields["chosen"]
+        assert isinstance(chosen, forms.MultipleChoiceField)
+        chosen.choices = [(name, name) for name in names]
+        chosen.initial = installed()
 
     def clean_others(self) -> list[str]:
         lines = [line.strip() for line in self.cleaned_data["others"].splitlines() if line.strip()]
@@ -76,7 +78,8 @@ class PredictForm(forms.Form):
             raise ValidationError(error.for_page) from None
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         names = [self._checked(name) for name in cleaned.get("chosen", [])] + cleaned.get("others", [])
         if not self.errors and not 1 <= len(set(names)) <= MOST_CLASSIFIERS:
             raise ValidationError(f"Choose 1 to {MOST_CLASSIFIERS} classifiers.")
@@ -190,7 +193,8 @@ class GridsForm(forms.Form):
         return url
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         plain = cleaned.get("profile") == PLAIN
         if "pairs" not in self.errors and not cleaned.get("pairs"):
             self._check_pairs(plain)

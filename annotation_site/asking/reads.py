@@ -13,6 +13,7 @@ from annotation_site.composed_study import OWN
 from candidates.actions import STOPPED_BY
 from candidates.models import PotentialLabel, Run
 from candidates.reads import (
+    CountedRun,
     NoPredictions,
     distribution,
     ensemble_of,
@@ -45,7 +46,7 @@ class ClassifierShown:
 class RunShown:
     """`reasons` are the first of the images that it could not predict, each with why."""
 
-    run: Run
+    run: CountedRun
     reasons: list[Any]
 
     @property

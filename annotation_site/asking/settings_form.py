@@ -10,7 +10,7 @@ from django.forms.models import fields_for_model
 
 from annotation_site.study import doubts_about, figure_text
 from catalog.actions import FIGURES, RULES
-from catalog.models import Classifier, Dataset, Prediction, SettingsVersion
+from catalog.models import Classifier, Dataset, NegativesFrom, Prediction, SettingsVersion
 from catalog.reads import current_settings
 
 VERSIONS_SHOWN = 8
@@ -65,13 +65,18 @@ GROUPS = (
 )
 
 
+# Beside no figure, but at the head of the form.
+NOWHERE: list[str | None] = [None]
+
+
 class SettingsForm(forms.Form):
     # Fields beside whose title stands what files and commands call them.
     code_names = frozenset(FIGURES)
 
     def __init__(self, *args: Any, dataset: Dataset, **options: Any) -> None:
         self.dataset, self.current = dataset, current_settings(dataset)
-        super().__init__(*args, initial={name: getattr(self.current, name) for name in FIGURES}, **options)
+        options["initial"] = {name: getattr(self.current, name) for name in FIGURES}
+        super().__init__(*args, **options)
         self.fields.update(fields_for_model(SettingsVersion, [*FIGURES, "note"], labels=TITLES))
         self.fields["classifiers"] = forms.MultipleChoiceField(
             label=TITLES["classifiers"],
@@ -80,9 +85,11 @@ class SettingsForm(forms.Form):
             choices=[(name, name) for name in self._classifiers()],
         )
         # The widget of the model's field offers an empty choice, for which nothing may stand.
-        self.fields["negatives_from"].widget = forms.Select(choices=SettingsVersion.negatives_from.field.choices)
-        self.fields["control_pool"].empty_label = "none"
-        self.fields["control_pool"].queryset = Dataset.objects.filter(label_set=dataset.label_set_id).exclude(
+        self.fields["negatives_from"].widget = forms.Select(choices=NegativesFrom.choices)
+        pool = self.fields["control_pool"]
+        assert isinstance(pool, forms.ModelChoiceField)
+        pool.empty_label = "none"
+        pool.queryset = Dataset.objects.filter(label_set=dataset.label_set_id).exclude(
             pk=dataset.pk
         )
         for name, text in HELP.items():
@@ -96,7 +103,8 @@ class SettingsForm(forms.Form):
         return sorted({*found.values_list("name", flat=True), *self.current.classifiers})
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         # `add_error` takes figures out of the cleaned ones.
         self.sent = {name: cleaned.get(name) for name in FIGURES}
         if not self.errors:
@@ -123,7 +131,8 @@ class SettingsForm(forms.Form):
         for rule, words in RULES.items():
             if any(rule in message for message in messages):
                 changed = [name for name in FIGURES if name in words and name in self.changed_data]
-                for name in [name for name in changed if self._breaks(rule, name, changed)] or changed or [None]:
+                breaking = [name for name in changed if self._breaks(rule, name, changed)]
+                for name in breaking or changed or NOWHERE:
                     self.add_error(name, f"{words}.")
 
     def _breaks(self, rule: str, name: str, changed: list[str]) -> bool:

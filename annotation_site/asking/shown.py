@@ -194,6 +194,7 @@ def _confidence(batch: Batch, query: Mapping[str, str]) -> BatchConfidence:
     key = f"classes{batch.pk}"
     tables: QuerySet[ConfidenceTable] = tables_of(batch)
     page = Paginator(tables, CLASSES_PER_PAGE).get_page(query.get(key, "1"))
+    assert batch.max_votes is not None, "only adaptive batches have tables"
     rows = [
         ConfidenceRow(table, probabilities_of(table), 100 * min(1.0, table.expected_votes / batch.max_votes))
         for table in page

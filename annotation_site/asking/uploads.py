@@ -23,10 +23,11 @@ LONGEST_NAME = 80
 
 def too_large(upload: UploadedFile) -> str:
     """What to say of a file that is larger than pages take; empty if it is not."""
-    if upload.size <= MOST_MEBIBYTES * 2**20:
+    size = upload.size or 0
+    if size <= MOST_MEBIBYTES * 2**20:
         return ""
     return (
-        f"{upload.name} has {upload.size / 2**20:.1f} MiB, more than the {MOST_MEBIBYTES} that this page takes. The "
+        f"{upload.name} has {size / 2**20:.1f} MiB, more than the {MOST_MEBIBYTES} that this page takes. The "
         "command on the server takes any size, or split the file."
     )
 

@@ -41,7 +41,8 @@ def classifiers(request: HttpRequest, name: str) -> HttpResponse:
     importing = "import" in request.POST
     sent = None if importing else request.POST or None
     predict = PredictForm(sent)
-    file = PredictionsForm(*((request.POST, request.FILES) if importing else ()), auto_id="file_%s")
+    brought: dict[str, Any] = {"data": request.POST, "files": request.FILES} if importing else {}
+    file = PredictionsForm(**brought, auto_id="file_%s")
     if importing and file.is_valid() and _import(request, dataset, file):
         return redirect("setup-classifiers", name)
     if sent and predict.is_valid():

@@ -71,18 +71,24 @@ def source_of(names: Sequence[str]) -> str:
 
 def keep(files: Sequence[UploadedFile]) -> dict[str, str]:
     """Move what was sent to a folder of its own. Returns the arguments of its import. Raises BadUpload."""
-    source = source_of([file.name for file in files])
+    names = [name_of(file) for file in files]
+    source = source_of(names)
     tidy()
     folder = Path(settings.UPLOAD_ROOT) / secrets.token_hex(16)
     folder.mkdir(mode=0o700, parents=True)
     try:
-        for file in files:
-            _move(file, folder / file.name)
+        for file, name in zip(files, names, strict=True):
+            _move(file, folder / name)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise BadUpload(f"The files could not be kept ({error.strerror}): nothing was imported.") from None
-    words = source or (files[0].name if len(files) == 1 else f"{len(files)} files")
+    words = source or (names[0] if len(names) == 1 else f"{len(files)} files")
     return {"upload": folder.name, "file": source, "words": words}
+
+
+def name_of(file: UploadedFile) -> str:
+    assert file.name is not None, "a part of a form without a name is no file to Django"
+    return file.name
 
 
 def _move(file: UploadedFile, to: Path) -> None:

@@ -37,7 +37,7 @@ class CommandLine(ManagementUtility):
             parser.prog = f"{self.prog_name} {subcommand}"
             add_arguments(parser)
 
-        command.add_arguments = add_arguments_and_name
+        setattr(command, "add_arguments", add_arguments_and_name)  # noqa: B010 - of this one object, not of its class
         return command
 
 

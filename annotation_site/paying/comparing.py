@@ -47,6 +47,7 @@ def _listed() -> QuerySet[ListedAssignment]:
 def _paid_there(made: MarketplaceHIT) -> Decimal:
     masters = asks_for_masters(made.terms.requirements)
     reward = made.terms.reward + fee_of(made.terms.reward, made.n_assignments, masters=masters)
+    assert made.external_id is not None, "it was published"
     n_approved = sum(one.status == "approved" for one in mturk.handed_in(made.external_id, made.n_assignments))
     bonuses = [
         Decimal(paid["BonusAmount"])

@@ -118,6 +118,13 @@ class PublishForm(forms.Form):
         return reward and preview_of(self.batch, reward, self.requirements)
 
     @property
+    def _total(self) -> Decimal:
+        """Return the cost of terms that have a reward."""
+        cost = self.cost
+        assert cost is not None, "nobody asks before there is a reward"
+        return cost.total
+
+    @property
     def fee(self) -> Decimal:
         """On one reward; HITs of ours have nine assignments at most."""
         reward = self.cleaned_data["reward"] if self.is_bound else self.initial["reward"]
@@ -126,11 +133,11 @@ class PublishForm(forms.Form):
     @property
     def spending_cap(self) -> Decimal:
         cap = self.cleaned_data.get("cap") if self.is_bound else None
-        return cap or (self.cost.total * CAP_OVER_COST).quantize(CENT)
+        return cap or (self._total * CAP_OVER_COST).quantize(CENT)
 
     @property
     def is_agreed(self) -> bool:
-        return self.cleaned_data["agreed"] == str(self.cost.total)
+        return self.cleaned_data["agreed"] == str(self._total)
 
     @property
     def only_asks(self) -> bool:
@@ -141,7 +148,8 @@ class PublishForm(forms.Form):
         return self.cleaned_data["description"].replace("\r\n", "\n")
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         self._read_requirements(cleaned)
         self._ask_about_reward(cleaned)
         cost = self.cost
@@ -250,7 +258,8 @@ class ExtendForm(forms.Form):
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         if not self.errors and not any(cleaned[name] for name in ("days", "cap", "losses")):
             raise ValidationError("Write for how many days longer, or a new cap.")
         return cleaned

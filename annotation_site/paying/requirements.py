@@ -96,6 +96,7 @@ def custom(text: str, find: Callable[[str], str] | None = None) -> list[Requirem
 
 def _of_line(line: str, find: Callable[[str], str]) -> Requirement:
     read = LINE.fullmatch(line)
+    assert read is not None, "any line is a name at least"
     if read["sign"] is None:
         return _requirement(find(read["name"]), "DoesNotExist" if read["no"] else "Exists")
     if read["no"] or not re.fullmatch(r"\d+", read["score"]) or int(read["score"]) > MOST_SCORE:
@@ -163,4 +164,4 @@ def _told(requirement: Requirement) -> str:
         for place in requirement.get("LocaleValues", ())
     ]
     values = [str(value) for value in requirement.get("IntegerValues", ())]
-    return WORDS.get(requirement.get("Comparator"), "{}").format(", ".join(values + places))
+    return WORDS.get(requirement.get("Comparator", ""), "{}").format(", ".join(values + places))

@@ -1,6 +1,6 @@
 """What an hour on the marketplace is to earn, what it earned, and what is lacking."""
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from statistics import median
@@ -101,7 +101,7 @@ def level_of(terms: Terms) -> Decimal | None:
 
 def below(terms: Terms, level: Decimal) -> list[tuple[ListedAssignment, Decimal]]:
     """The approved assignments that earned less than `level`, bonuses on their way included, and how much less."""
-    coming: Counter = Counter()
+    coming: defaultdict[str, Decimal] = defaultdict(Decimal)
     for call in Call.objects.filter(batch=terms.batch_id, op="SendBonus", state__in=["waiting", "unsure"]):
         coming[call.payload["AssignmentId"]] += Decimal(call.payload["BonusAmount"])
     paid = ListedAssignment.objects.filter(marketplace_hit__terms=terms, status="approved")
@@ -116,6 +116,6 @@ def pay_raise_of(terms: Terms) -> PayRaise | None:
     """What is proposed where half of the assignments earn less than the target wage."""
     level = level_of(terms)
     lacking = [amount for _, amount in below(terms, level)] if level else []
-    if not lacking:
+    if level is None or not lacking:
         return None
     return PayRaise(level, len(lacking), sum(lacking, Decimal(0)), sum(map(fee_of, lacking), Decimal(0)))

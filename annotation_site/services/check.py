@@ -73,16 +73,20 @@ def remove(state: Path) -> None:
 
 
 def lint() -> None:
-    step([sys.executable, "-m", "ruff", "check", "."])
+    step("lint", ["-m", "ruff", "check", "."])
+    step("types", ["-m", "mypy", "."])
+    step("types of the marketplace", ["-m", "mypy", "--config-file", "marketplace/mypy.ini"])
 
 
 def migrations_complete() -> None:
-    step([sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"])
+    step("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"])
 
 
-def step(words: list[str]) -> None:
-    done = subprocess.run(words, cwd=ROOT)
+def step(name: str, words: list[str]) -> None:
+    """Run a check; exit with its status, and say which it was, if it fails."""
+    done = subprocess.run([sys.executable, *words], cwd=ROOT)
     if done.returncode:
+        print(f"-- {name}: failed; no test was run", file=sys.stderr, flush=True)
         sys.exit(done.returncode)
 
 

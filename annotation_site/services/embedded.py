@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from annotation_site.services.places import PlaceError, Places, places_of
 from annotation_site.services.postgres import accepts, make_database, postgres_part
 from annotation_site.services.processes import Part, end_leftovers
+from annotation_site.services.secrets import make_site_key
 from annotation_site.services.valkey import answers, valkey_part
 
 START_SECONDS = 30
@@ -31,6 +33,7 @@ def services(state: Path, durable: bool = True) -> Iterator[None]:
     """
     # Made before it is asked about: with a strict umask the new folder is closed to Postgres' user.
     state.mkdir(parents=True, exist_ok=True)
+    make_site_key(state)
     places = places_of(state)
     parts = wanted_parts(places, durable)
     if not parts:
@@ -51,6 +54,7 @@ def services(state: Path, durable: bool = True) -> Iterator[None]:
 @contextlib.contextmanager
 def running(places: Places, parts: list[Part]) -> Iterator[None]:
     end_leftovers(places.state)
+    make_site_key(places.state)
     try:
         for part in parts:
             begin(part, places)
@@ -91,5 +95,5 @@ def wait_for_others(places: Places, owner, parts: list[Part]) -> None:
         time.sleep(0.1)
 
 
-def report(error: PlaceError) -> None:
+def report(error: PlaceError) -> NoReturn:
     sys.exit(f"stopped: {error}")

@@ -199,7 +199,7 @@ def told_to_pip(option: str) -> str:
     pip = BOOTSTRAP / "bin" / "pip"
     for section in ("global", "install"):
         if not told and pip.exists():
-            words = [pip, "config", "get", f"{section}.{option}"]
+            words = [str(pip), "config", "get", f"{section}.{option}"]
             told = subprocess.run(words, capture_output=True, text=True).stdout.strip()
     return told
 

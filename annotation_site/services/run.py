@@ -32,6 +32,7 @@ from annotation_site.services.parts import (
 from annotation_site.services.places import ROOT, PlaceError, Places, places_of, state_dir
 from annotation_site.services.postgres import make_database
 from annotation_site.services.processes import MARK, end_leftovers, mark_of, start_ticks
+from annotation_site.services.secrets import make_site_key
 from annotation_site.services.supervisor import Supervisor
 
 PATIENCE_SECONDS = 60
@@ -42,6 +43,7 @@ def main(arguments: list[str]) -> None:
     port = parse(arguments).port
     state = state_dir()
     state.mkdir(parents=True, exist_ok=True)
+    make_site_key(state)
     supervisor = Supervisor()
     supervisor.catch_signals()
     try:
@@ -169,6 +171,7 @@ def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) ->
         if supervisor.stopping:
             child.terminate()
         time.sleep(0.05)
+    assert child.stdout is not None, "it is a pipe"
     output = child.stdout.read()
     child.stdout.close()
     if child.returncode and not supervisor.stopping:

@@ -6,6 +6,20 @@ import secrets
 import uuid
 from pathlib import Path
 
+# In the state folder: what the site on the embedded database signs with.
+SITE_KEY = "secret_key"
+
+
+def make_site_key(state: Path) -> None:
+    """Make the key that settings read but never write, unless the environment says that they need none."""
+    if not any(os.environ.get(name, "").strip() for name in ("SECRET_KEY", "DATABASE_URL")):
+        kept_secret(state / SITE_KEY)
+
+
+def read_secret(path: Path) -> str:
+    """Return the secret in `path`, blank if nobody has made one."""
+    return path.read_text() if path.exists() else ""
+
 
 def kept_secret(path: Path, n_bytes: int = 50) -> str:
     """The secret in `path`, made if there is none: `n_bytes` random bytes as url-safe text, mode 0600."""

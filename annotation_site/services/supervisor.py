@@ -64,7 +64,7 @@ class Supervisor:
                 self.try_again(watch, now)
         elif not watch.part.running():
             self.crashed(watch, now, ending(watch.part))
-        elif watch.ready_by is not None and watch.part.ready():
+        elif watch.ready_by is not None and watch.part.process and watch.part.ready():
             watch.ready_by = None
             self.say(f"{watch.part.name} is back (process {watch.part.process.pid})")
             self.restart_followers(watch.part)

@@ -10,12 +10,13 @@ import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from annotation_site.sources.wanted import MOST_ENTRIES, Entry, Found, NothingToImport, Wanted, wanted_entries
 from catalog.decoding import Content
@@ -181,7 +182,8 @@ def _opened_tar(archive: Path) -> Iterator[BinaryIO]:
             yield file
             return
         with gzip.GzipFile(fileobj=file) as unpacked:
-            yield unpacked
+            # It has all that is used of a file here, and is no BinaryIO by name only.
+            yield cast(BinaryIO, unpacked)
 
 
 def _tar_entries(archive: Path, remarks: list[str]) -> Iterator[Entry | None]:
@@ -190,8 +192,8 @@ def _tar_entries(archive: Path, remarks: list[str]) -> Iterator[Entry | None]:
         with tarfile.open(fileobj=limited, mode="r:") as tar:
             while (member := tar.next()) is not None:
                 # It keeps every member and every common header, and there may be very many.
-                tar.members.clear()
-                tar.pax_headers.clear()
+                tar.members.clear()  # type: ignore[attr-defined]  # no part of what tarfile promises
+                tar.pax_headers = {}
                 limited.allowance = TAR_HEADER_BYTES
                 place = member.offset_data, member.size
                 yield None if member.isdir() else Entry(member.name, place, member.size, _reason_against(member))
@@ -222,7 +224,7 @@ def _tar_contents(archive: Archive, wanted: Sequence[Wanted]) -> Iterator[Conten
             try:
                 file.seek(offset)
                 content = file.read(n_bytes)
-            except (EOFError, gzip.zlib.error) as error:
+            except (EOFError, zlib.error) as error:
                 reason = f"{archive.name} is damaged ({error}): get a complete copy of it. What is in stays."
                 raise NothingToImport(reason) from None
             yield content if len(content) == n_bytes else BadPhotograph("it is cut off: get a complete archive")

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import boto3
 from botocore.config import Config
@@ -82,7 +82,7 @@ def _parts(source: str) -> tuple[str, str, str]:
 
 
 def _client() -> Any:
-    style = "path" if settings.OBJECT_STORE["endpoint_url"] else "auto"
+    style: Literal["path", "auto"] = "path" if settings.OBJECT_STORE["endpoint_url"] else "auto"
     config = Config(
         connect_timeout=10,
         read_timeout=60,

@@ -47,7 +47,9 @@ def _image_of_row(
         faults.append(fault)
     if row.cells.get("name") or not faults:
         faults += _name_faults(name, where, line_of_name)
-    return Refusal(where, "; ".join(faults)) if faults else replace(found, label=label)
+    if faults or isinstance(found, Refusal):
+        return Refusal(where, "; ".join(faults))
+    return replace(found, label=label)
 
 
 def _label_of(text: str, find: Callable[[str], Label]) -> tuple[Label | None, str]:

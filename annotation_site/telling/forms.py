@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import CharField
 
 from annotation_site.study import LONGEST_REASON
 from workforce.models import Introduction
@@ -12,7 +13,9 @@ LINES = {"consent": 8, "purpose": 3, "warning": 2}
 
 
 def longest(name: str) -> int:
-    return Introduction._meta.get_field(name).max_length
+    field = Introduction._meta.get_field(name)
+    assert isinstance(field, CharField) and field.max_length is not None
+    return field.max_length
 
 
 def words(name: str, label: str, help_text: str) -> forms.CharField:

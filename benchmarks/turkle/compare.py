@@ -22,12 +22,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT), str(HERE)]
-
-from their_site import TheirSite  # noqa: E402
+sys.path[:0] = [str(ROOT)]
 
 from annotation_site.services.addresses import origins  # noqa: E402
 from annotation_site.services.embedded import running  # noqa: E402
@@ -36,6 +35,7 @@ from annotation_site.services.parts import WEB_PROCESSES, WEB_THREADS  # noqa: E
 from annotation_site.services.places import Places, places_of  # noqa: E402
 from annotation_site.services.postgres import DATABASE, SUPERUSER, connect, postgres_part  # noqa: E402
 from annotation_site.services.processes import Part, end_leftovers  # noqa: E402
+from benchmarks.turkle.their_site import TheirSite  # noqa: E402
 from catalog.label_data import imagenet_labels  # noqa: E402
 
 CLIENTS = 16
@@ -104,20 +104,22 @@ class Clients:
     def __init__(self, kind: str, about: dict) -> None:
         words = [sys.executable, "-I", str(HERE / "load.py"), kind]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdin and self.process.stdout, "both are pipes"
+        self.questions, self.answers = self.process.stdin, self.process.stdout
         self.ask(about)
 
     def ask(self, question: dict) -> dict:
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline() or ENDED)
+        self.questions.write(json.dumps(question) + "\n")
+        self.questions.flush()
+        answer = json.loads(self.answers.readline() or ENDED)
         if answer.get("failed"):
             raise SystemExit(f"It did not work: {answer['failed']}")
         return answer
 
     def leave(self) -> None:
-        self.process.stdin.close()
+        self.questions.close()
         self.process.wait()
-        self.process.stdout.close()
+        self.answers.close()
 
 
 def main() -> None:
@@ -228,7 +230,7 @@ def listens(port: int) -> bool:
 def sides_of(ours: dict, theirs: dict) -> list[Side]:
     there = {"host": "127.0.0.1", "port": THEIR_PORT, **theirs}
     here = {"host": "localhost", "port": OUR_PORT}
-    again = {"cycles": CYCLES_OF_FEW}
+    again: dict[str, Any] = {"cycles": CYCLES_OF_FEW}
     return [
         Side("Turkle, one question", "turkle", there, [theirs["batch"]], seconds=2),
         Side("ours, one question", "link", here, [ours["one"]]),

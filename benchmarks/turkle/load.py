@@ -25,6 +25,13 @@ class Unexpected(RuntimeError):
     """The site answered otherwise than somebody at work would be answered."""
 
 
+def more_of(connection: socket.socket) -> bytes:
+    received = connection.recv(65536)
+    if not received:
+        raise Unexpected("the connection ended within an answer")
+    return received
+
+
 class Reply:
     def __init__(self, status: int, head: bytes, body: bytes) -> None:
         self.status, self.head, self.body = status, head, body
@@ -70,10 +77,11 @@ class Browser:
         reply = None
         # Servers close connections that were quiet for a while: then once more, on a new one.
         while reply is None:
-            kept, self.socket = self.socket, self.socket or socket.create_connection(("127.0.0.1", self.port))
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.socket.settimeout(PATIENCE_SECONDS)
-            reply = self._exchange(request)
+            kept = self.socket
+            connection = self.socket = kept or socket.create_connection(("127.0.0.1", self.port))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(PATIENCE_SECONDS)
+            reply = self._exchange(connection, request)
             if reply is None and kept is None:
                 raise Unexpected("the server closed a new connection without an answer")
         for cookie in re.findall(rb"\r\nset-cookie: *([^;\r]+)", reply.head, re.IGNORECASE):
@@ -81,32 +89,30 @@ class Browser:
             self.cookies[name] = value
         return reply
 
-    def _exchange(self, request: bytes) -> Reply | None:
+    def _exchange(self, connection: socket.socket, request: bytes) -> Reply | None:
         try:
-            self.socket.sendall(request)
-            received = self.socket.recv(65536)
+            connection.sendall(request)
+            received = connection.recv(65536)
         except (BrokenPipeError, ConnectionResetError):
             received = b""
         if not received:
-            self.socket.close()
+            connection.close()
             self.socket = None
             return None
         while b"\r\n\r\n" not in received:
-            received += self._more()
+            received += more_of(connection)
         head, _, body = received.partition(b"\r\n\r\n")
-        length = int(re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)[1])
+        said = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+        if said is None:
+            raise Unexpected("an answer does not say how long it is")
+        length = int(said[1])
         while len(body) < length:
-            body += self._more()
+            body += more_of(connection)
         if re.search(rb"\r\nconnection: *close", head, re.IGNORECASE):
-            self.socket.close()
+            connection.close()
             self.socket = None
         return Reply(int(head[9:12]), head, body)
 
-    def _more(self) -> bytes:
-        received = self.socket.recv(65536)
-        if not received:
-            raise Unexpected("the connection ended within an answer")
-        return received
 
 
 def field(name: str, page: str) -> str:

@@ -76,10 +76,11 @@ class TheirSite:
         """Make the environment, unless it is there from an earlier run; returns what is in it."""
         if not self.python.exists():
             folder = self.python.parents[1]
-            subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+            subprocess.run([str(uv), "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
         shared = [f"{name}=={importlib.metadata.version(name)}" for name in SHARED]
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", self.python, TURKLE, *shared], check=True)
-        words = [uv, "pip", "list", "--quiet", "--format", "json", "--python", self.python]
+        install = [str(uv), "pip", "install", "--quiet", "--python", str(self.python)]
+        subprocess.run([*install, TURKLE, *shared], check=True)
+        words = [str(uv), "pip", "list", "--quiet", "--format", "json", "--python", str(self.python)]
         listed = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
         versions = {package["name"].lower(): package["version"] for package in listed}
         return ", ".join(f"{name} {versions[name]}" for name in ("turkle", "django", *SHARED))

@@ -60,7 +60,7 @@ class Classifier(Protocol):
         ...
 
 
-def top_k(scores: Scores, k: int) -> tuple[Labels, Scores]:
+def top_k(scores: NDArray[np.floating], k: int) -> tuple[Labels, Scores]:
     """The k classes with the highest scores, the highest first; ties: the lowest class index.
 
     Args:

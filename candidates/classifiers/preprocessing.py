@@ -106,7 +106,8 @@ class Preprocessing:
         if self.squash:
             return self.scaled, self.scaled
         # The longer side is rounded down.
-        return tuple(self.scaled * side // min(width, height) for side in (width, height))
+        shorter = min(width, height)
+        return self.scaled * width // shorter, self.scaled * height // shorter
 
     def viewed(self, view: str) -> Preprocessing:
         """The same with a view such as "flip" or "flip,crop=1.0". Raises UnknownView."""

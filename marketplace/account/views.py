@@ -4,7 +4,7 @@ from django.contrib import messages as notes
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from marketplace.account.actions import mark_messages_read
 from marketplace.account.reads import lost_of, messages_to, qualifications_of, work_of
 from marketplace.models import QualificationType
-from marketplace.pages import for_workers, rows_of
+from marketplace.pages import WorkerRequest, for_workers, rows_of
 from marketplace.qualifications.actions import request_qualification
 from marketplace.refusals import WorkRefused
 from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts, set_password
@@ -27,7 +27,7 @@ STATES = {
 
 @require_safe
 @for_workers
-def earnings(request: HttpRequest) -> HttpResponse:
+def earnings(request: WorkerRequest) -> HttpResponse:
     state = request.GET.get("show", "")
     context = {
         "earnings": earnings_of(request.worker),
@@ -41,13 +41,13 @@ def earnings(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @for_workers
-def messages(request: HttpRequest) -> HttpResponse:
+def messages(request: WorkerRequest) -> HttpResponse:
     return render(request, "marketplace/messages.html", {"rows": rows_of(request, messages_to(request.worker))})
 
 
 @require_POST
 @for_workers
-def read_messages(request: HttpRequest) -> HttpResponse:
+def read_messages(request: WorkerRequest) -> HttpResponse:
     newest = request.POST.get("newest", "")
     if newest.isascii() and newest.isdigit() and len(newest) < 19:
         mark_messages_read(worker=request.worker, up_to=int(newest))
@@ -56,13 +56,13 @@ def read_messages(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @for_workers
-def qualifications(request: HttpRequest) -> HttpResponse:
+def qualifications(request: WorkerRequest) -> HttpResponse:
     return render(request, "marketplace/qualifications.html", {"of_worker": qualifications_of(request.worker)})
 
 
 @require_POST
 @for_workers
-def ask_for_qualification(request: HttpRequest, type_id: str) -> HttpResponse:
+def ask_for_qualification(request: WorkerRequest, type_id: str) -> HttpResponse:
     wanted = get_object_or_404(QualificationType, public_id=type_id, requester__isnull=False)
     waits = request_qualification(qualification_type=wanted, worker=request.worker)
     told = "is asked for: the requester decides" if waits else "is yours now"
@@ -74,7 +74,7 @@ def ask_for_qualification(request: HttpRequest, type_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_workers
-def password(request: HttpRequest) -> HttpResponse:
+def password(request: WorkerRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "marketplace/password.html", {})
     try:
@@ -87,7 +87,7 @@ def password(request: HttpRequest) -> HttpResponse:
     return redirect("earnings")
 
 
-def change_password(request: HttpRequest) -> None:
+def change_password(request: WorkerRequest) -> None:
     old, new = (request.POST.get(name, "")[:1000] for name in ("old", "new"))
     attempt = begin_attempt(name=request.worker.name, address=address_of(request))
     if not check_password(old, request.worker.password):

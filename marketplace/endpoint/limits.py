@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from marketplace.refusals import BadParameter
 
@@ -44,7 +45,7 @@ def check_limits(request: Mapping) -> None:
                 check_limits(part)
 
 
-def check_member(name: str, value: object) -> None:
+def check_member(name: str, value: Any) -> None:
     if name in NUMBERS:
         check_range(name, value, NUMBERS[name])
     if name in LENGTHS:

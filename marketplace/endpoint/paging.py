@@ -5,6 +5,7 @@ Every page that is not empty has a token, the empty one has none: clients rely o
 
 import hashlib
 from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from django.core.signing import BadSignature, Signer
 from django.db.models import Model, QuerySet
@@ -13,17 +14,20 @@ from marketplace.endpoint.calls import Call
 from marketplace.refusals import BadParameter
 
 DEFAULT_SIZE = 10
+Row = TypeVar("Row", bound=Model)
 NOT_PART_OF_THE_LIST = ("NextToken", "MaxResults")
 
 
-def page(call: Call, name: str, rows: QuerySet, shape: Callable[[Model], Mapping], newest_first: bool = False) -> dict:
+def page(
+    call: Call, name: str, rows: QuerySet[Row], shape: Callable[[Row], Mapping], newest_first: bool = False
+) -> dict:
     """One page of `rows` under the member `name`."""
     signer = Signer(salt=f"marketplace.page.{list_name(call)}")
     if token := call.parameters.get("NextToken"):
         seen = last_seen(signer, token)
         rows = rows.filter(pk__lt=seen) if newest_first else rows.filter(pk__gt=seen)
     found = list(rows.order_by("-pk" if newest_first else "pk")[: call.parameters.get("MaxResults", DEFAULT_SIZE)])
-    answer = {"NumResults": len(found), name: [shape(row) for row in found]}
+    answer: dict[str, Any] = {"NumResults": len(found), name: [shape(row) for row in found]}
     return answer | ({"NextToken": signer.sign(str(found[-1].pk))} if found else {})
 
 

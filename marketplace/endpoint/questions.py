@@ -20,20 +20,23 @@ NO_XML = (
 def external_url(question: str) -> tuple[str, int]:
     """Address and frame height (0: as high as the window) of an ExternalQuestion; BadParameter says what is wrong."""
     root = parsed(question).documentElement
+    assert root is not None, "what could be parsed has an element"
     if root.localName in ("HTMLQuestion", "QuestionForm"):
         raise NotOffered(f"A Question of type {root.localName}: only ExternalQuestion can be shown.")
-    children = [node for node in root.childNodes if node.nodeType == node.ELEMENT_NODE]
+    children = [node for node in root.childNodes if isinstance(node, minidom.Element)]
     names = [node.localName for node in children]
     if (root.localName, root.namespaceURI, names) != ("ExternalQuestion", NAMESPACE, ["ExternalURL", "FrameHeight"]):
         raise bad_xml(f"expected ExternalQuestion of {NAMESPACE} with ExternalURL and FrameHeight.")
-    url, height = ("".join(part.data for part in node.childNodes if part.nodeType in TEXT).strip() for node in children)
+    url, height = (text_of(node).strip() for node in children)
     if not (height.isascii() and height.isdigit() and len(height) < 7):
         raise bad_xml(f"FrameHeight {height!r} is no number of pixels.")
     check_address(url)
     return url, int(height)
 
 
-TEXT = (minidom.Node.TEXT_NODE, minidom.Node.CDATA_SECTION_NODE)
+def text_of(element: minidom.Element) -> str:
+    # A CDATA section is a Text as well.
+    return "".join(part.data for part in element.childNodes if isinstance(part, minidom.Text))
 
 
 def parsed(question: str) -> minidom.Document:
@@ -49,10 +52,10 @@ def parsed(question: str) -> minidom.Document:
 def check_address(url: str) -> None:
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        scheme, host = parts.scheme, parts.hostname
     except ValueError:
-        parts, host = None, None
-    if not host or (parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK)):
+        scheme, host = "", None
+    if not host or (scheme != "https" and not (scheme == "http" and host in LOOPBACK)):
         raise bad_xml(f"ExternalURL {url!r:.200} must use the HTTPS protocol (http only on this machine).")
 
 

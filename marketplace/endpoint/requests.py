@@ -43,7 +43,7 @@ def requester_of(request: HttpRequest) -> Requester:
 
 def signed_part(request: HttpRequest) -> Request:
     return Request(
-        method=request.method,
+        method=request.method or "",
         path=request.path,
         query=request.META.get("QUERY_STRING", ""),
         headers={name.lower(): value for name, value in request.headers.items()},

@@ -43,7 +43,7 @@ def hit_shape(hit: HIT) -> dict:
 def assignment_shape(assignment: Assignment) -> dict:
     return known(
         AssignmentId=assignment.public_id,
-        WorkerId=assignment.worker.public_id,
+        WorkerId=assignment.holder.public_id,
         HITId=assignment.hit.public_id,
         AssignmentStatus=assignment.status,
         AutoApprovalTime=seconds(assignment.auto_approval_at),

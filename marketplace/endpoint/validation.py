@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from marketplace.endpoint.errors import ProtocolError
 from marketplace.endpoint.service_model import OPERATIONS, SHAPES
 
-TYPES = {"string": str, "integer": int, "long": int, "boolean": bool, "list": list, "structure": dict}
+TYPES: dict[str, Any] = {"string": str, "integer": int, "long": int, "boolean": bool, "list": list, "structure": dict}
 TYPE_NAMES = {"string": "String", "integer": "Integer", "long": "Long", "boolean": "Boolean", "list": "List"}
 JSON_TYPES = {
     str: "STRING_VALUE",
@@ -33,7 +34,7 @@ def read_request(operation: str, payload: object) -> dict:
     return request
 
 
-def converted(name: str, value: object, path: str, complaints: list[str]) -> object:
+def converted(name: str, value: Any, path: str, complaints: list[str]) -> Any:
     shape = SHAPES[name]
     if shape["type"] == "timestamp":
         return time_of(value)
@@ -63,7 +64,7 @@ def converted_structure(shape: Mapping, value: Mapping, path: str, complaints: l
     return result
 
 
-def broken_constraints(shape: Mapping, value: object) -> list[str]:
+def broken_constraints(shape: Mapping, value: Any) -> list[str]:
     size, noun = (len(value), "length") if isinstance(value, str) else (value, "value")
     broken = []
     if "min" in shape and size < shape["min"]:

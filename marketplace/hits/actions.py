@@ -134,7 +134,7 @@ def delete_hit(*, hit: HIT) -> HIT:
 
 
 def lock_hit(pk: int) -> HIT:
-    return lockable_hits(HIT.objects).get(pk=pk)
+    return lockable_hits(HIT.objects.all()).get(pk=pk)
 
 
 def lockable_hits(hits: QuerySet[HIT], **options: bool) -> QuerySet[HIT]:

@@ -1,5 +1,6 @@
 """Moving a requester's money. Every movement is a row; rows only follow one another."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -22,7 +23,7 @@ def deposit(*, requester: Requester, cents: int) -> LedgerEntry:
 def book(
     *,
     requester_id: int,
-    movements: list[tuple[str, int, int]],
+    movements: Sequence[tuple[str, int, int]],
     at: datetime,
     hit: HIT | None = None,
     assignment: Assignment | None = None,

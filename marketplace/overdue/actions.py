@@ -73,6 +73,7 @@ def free_assignment(*, hit: HIT, assignment: Assignment) -> None:
 def approve_automatically(*, hit: HIT, at: datetime) -> None:
     due = hit.assignments.filter(status=Status.SUBMITTED, auto_approval_at__lte=at).order_by("auto_approval_at", "pk")
     for assignment in due.select_for_update():
+        assert assignment.auto_approval_at is not None, "the filter asks for the time"
         pay_submitted(hit=hit, assignment=assignment, at=assignment.auto_approval_at)
 
 

@@ -111,9 +111,11 @@ def refuse_repeats(qualification_type: QualificationType, worker: Worker, at: da
         raise WorkRefused("You have this qualification already.")
     turned_down = qualification_type.requests.filter(worker=worker, rejected_at__isnull=False)
     asked = [request.submitted_at for request in turned_down] + ([had.granted_at] if had else [])
-    if asked and qualification_type.retry_seconds is None:
+    if not asked:
+        return
+    if qualification_type.retry_seconds is None:
         raise WorkRefused("This qualification can be asked for once, and you have. Write to the requester.")
-    if asked and max(asked) + timedelta(seconds=qualification_type.retry_seconds) > at:
+    if max(asked) + timedelta(seconds=qualification_type.retry_seconds) > at:
         raise WorkRefused("You have asked for this qualification before, and it is too early to ask again.")
 
 
@@ -142,6 +144,7 @@ def lock_request(request: QualificationRequest) -> QualificationRequest:
 
 
 def tell(qualification_type: QualificationType, worker: Worker, text: str, at: datetime) -> None:
+    assert qualification_type.requester is not None, "nobody grants the marketplace's own"
     Message.objects.create(
         requester=qualification_type.requester, worker=worker, subject=qualification_type.name, text=text, sent_at=at
     )

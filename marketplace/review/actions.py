@@ -63,10 +63,10 @@ def send_bonus(
         spend_token(requester_id=hit.requester_id, purpose="bonus", token=token, request_id=request_id, at=at)
     if assignment.status not in HANDED_IN:
         raise wrong_status(assignment, "Submitted,Approved,Rejected", at)
-    if assignment.worker.public_id != worker_id:
+    if assignment.holder.public_id != worker_id:
         raise BadParameter(f"Worker {worker_id} did not hand in assignment {assignment.public_id}.")
     bonus = BonusPayment.objects.create(
-        assignment=assignment, worker=assignment.worker, cents=cents, reason=reason, granted_at=at
+        assignment=assignment, worker=assignment.holder, cents=cents, reason=reason, granted_at=at
     )
     movements = [(Kind.BONUS, -cents, 0), (Kind.BONUS_FEE, -bonus_fee(cents), 0)]
     book(requester_id=hit.requester_id, movements=movements, at=at, assignment=assignment, bonus=bonus)
@@ -81,7 +81,8 @@ def lock_assignment(assignment: Assignment) -> tuple[HIT, Assignment]:
 
 def status_shown(assignment: Assignment, at: datetime) -> str:
     """As the requester sees it: nothing before it is handed in, and for a while after."""
-    shown = assignment.status in HANDED_IN and assignment.visible_at <= at
+    visible_at = assignment.visible_at if assignment.status in HANDED_IN else None
+    shown = visible_at is not None and visible_at <= at
     return assignment.status if shown else NO_STATUS
 
 
@@ -112,6 +113,7 @@ def pay_submitted(*, hit: HIT, assignment: Assignment, at: datetime, feedback: s
 def pay_rejected(*, hit: HIT, assignment: Assignment, at: datetime, feedback: str | None) -> None:
     if hit.status == HIT.Status.DISPOSED:
         raise WrongStatus("HIT", "Reviewable,Reviewing", hit.status)
+    assert assignment.submitted_at is not None, "what was rejected had been submitted"
     if assignment.submitted_at <= at - OVERRIDE_WITHIN:
         raise WrongStatus("Assignment", f"Rejected, within {OVERRIDE_WITHIN.days} days of its submission", "Rejected")
     _mark_approved(assignment, at, feedback)

@@ -22,7 +22,8 @@ def end_session(request: HttpRequest) -> None:
 
 def worker_of(request: HttpRequest) -> Worker | None:
     """A changed password ends all sessions that were begun with the one before."""
-    worker = Worker.objects.filter(pk=request.session.get(WORKER)).first()
+    pk = request.session.get(WORKER)
+    worker = Worker.objects.filter(pk=pk).first() if pk else None
     if worker and constant_time_compare(request.session.get(PASSWORD, ""), mark_of_password(worker)):
         return worker
     return None

@@ -138,7 +138,7 @@ def _hand_out(worker: Worker, hit: HIT, at: datetime) -> Assignment:
 
 
 def _in_work(assignment_id: str, worker: Worker | None) -> Assignment:
-    found = Assignment.objects.select_for_update(of=("self",)).filter(public_id=assignment_id).first()
+    found = Assignment.objects.select_for_update(of=("self",)).get(public_id=assignment_id)
     if found.status in HANDED_IN:
         raise NotInWork("This assignment was handed in already. It is on record and needs nothing more.")
     if found.status != Status.PENDING:

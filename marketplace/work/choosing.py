@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from marketplace.prices import cents_of
 from marketplace.work.reads import Group
 
-ORDERS: dict[str, tuple[str, Callable[[Group], object]]] = {
+ORDERS: dict[str, tuple[str, Callable[[Group], Any]]] = {
     "newest": ("newest first", lambda group: group.newest),
     "reward": ("highest reward first", lambda group: group.hit_type.reward_cents),
     "hits": ("most HITs first", lambda group: group.n_hits),

@@ -1,6 +1,6 @@
 """What workers see: groups of HITs, their queue, their earnings, and the address of a task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -21,7 +21,7 @@ class Group:
     hit_type: HITType
     n_hits: int
     newest: datetime | None
-    unmet: list[dict]
+    unmet: list[Mapping]
     can_preview: bool
 
     @property
@@ -135,7 +135,7 @@ def task_address(hit: HIT, submit_to: str, assignment: Assignment | None = None)
             "assignmentId": assignment.public_id,
             "hitId": hit.public_id,
             "turkSubmitTo": submit_to,
-            "workerId": assignment.worker.public_id,
+            "workerId": assignment.holder.public_id,
         }
     parts = urlsplit(url)
     query = "&".join(filter(None, [parts.query, urlencode(told)]))

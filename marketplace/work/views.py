@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 from marketplace.clock import now
 from marketplace.headers import HEADER, frames_of, policy
 from marketplace.models import HIT, Assignment, HITType, Worker
-from marketplace.pages import for_workers
+from marketplace.pages import WorkerRequest, for_workers
 from marketplace.qualifications.words import needs_of
 from marketplace.reads import HANDED_IN
 from marketplace.work.actions import NotAvailable, accept_hit, accept_next, return_assignment
@@ -31,7 +31,7 @@ MOST_SHOWN = 100
 
 @require_safe
 @for_workers
-def groups(request: HttpRequest) -> HttpResponse:
+def groups(request: WorkerRequest) -> HttpResponse:
     choice = Choice.of(request.GET)
     found = groups_for(request.worker, now())
     fitting = chosen(found, choice)
@@ -41,7 +41,7 @@ def groups(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @for_workers
-def group(request: HttpRequest, group_id: str) -> HttpResponse:
+def group(request: WorkerRequest, group_id: str) -> HttpResponse:
     found = group_or_404(request.worker, group_id)
     hit = hit_to_preview(request.worker, found.hit_type, now())
     context = {"group": found, "hit": hit, "needs": needs_of(request.worker, found.hit_type.requirements)}
@@ -52,7 +52,7 @@ def group(request: HttpRequest, group_id: str) -> HttpResponse:
 
 @require_POST
 @for_workers
-def accept(request: HttpRequest, group_id: str) -> HttpResponse:
+def accept(request: WorkerRequest, group_id: str) -> HttpResponse:
     """The HIT that was previewed, or if it is gone by now, any other one of its group."""
     # How many HITs the group has is of no interest here, and the longest to find out.
     hit_type = type_shown(request.worker, group_id)
@@ -65,7 +65,7 @@ def accept(request: HttpRequest, group_id: str) -> HttpResponse:
 
 @require_safe
 @for_workers
-def task(request: HttpRequest, assignment_id: str) -> HttpResponse:
+def task(request: WorkerRequest, assignment_id: str) -> HttpResponse:
     """The work itself; once it is handed in, what comes next."""
     at = now()
     assignment = assignment_shown(request.worker, assignment_id, at)
@@ -76,6 +76,7 @@ def task(request: HttpRequest, assignment_id: str) -> HttpResponse:
         context["group"] = group_shown(request.worker, assignment.hit.hit_type.group_id, at)
         context["held"] = held_by(request.worker, at)
         return render(request, "marketplace/handed_in.html", context)
+    assert assignment.accepted_at and assignment.deadline, "what is in work was accepted"
     context["elapsed"] = int((at - assignment.accepted_at).total_seconds())
     context["allowed"] = int((assignment.deadline - assignment.accepted_at).total_seconds())
     return with_frame(request, "marketplace/task.html", context, assignment.hit, assignment)
@@ -83,7 +84,7 @@ def task(request: HttpRequest, assignment_id: str) -> HttpResponse:
 
 @require_POST
 @for_workers
-def give_back(request: HttpRequest, assignment_id: str) -> HttpResponse:
+def give_back(request: WorkerRequest, assignment_id: str) -> HttpResponse:
     assignment = assignment_shown(request.worker, assignment_id, now())
     if assignment is None:
         raise Http404
@@ -94,7 +95,7 @@ def give_back(request: HttpRequest, assignment_id: str) -> HttpResponse:
 
 @require_safe
 @for_workers
-def queue(request: HttpRequest) -> HttpResponse:
+def queue(request: WorkerRequest) -> HttpResponse:
     return render(request, "marketplace/queue.html", {"held": held_by(request.worker, now()), "at": now()})
 
 
@@ -116,7 +117,7 @@ def accepted(worker: Worker, hit_type: HITType, hit_id: str) -> Assignment:
 
 
 def with_frame(
-    request: HttpRequest, template: str, context: dict, hit: HIT, assignment: Assignment | None = None
+    request: WorkerRequest, template: str, context: dict, hit: HIT, assignment: Assignment | None = None
 ) -> HttpResponse:
     address, height = task_address(hit, settings.ORIGIN, assignment)
     page = render(request, template, context | {"address": address, "height": height})

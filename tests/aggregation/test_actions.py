@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -13,6 +14,7 @@ from classify_task.actions import record_vote
 from classify_task.models import Form
 from contains_task.models import ContainsVote
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_worker, tick_images
+from tests.required import require
 from workforce.actions import exclude_submission, readmit_submission, take_lease
 from workforce.models import Submission
 
@@ -36,7 +38,7 @@ def votes_with(counts: dict[str, dict[int, tuple[int, int]]]) -> str:
 
 
 def prune(tmp_path, dataset: Dataset, own: int | None, counts: dict[int, tuple[int, int]]) -> Image:
-    label = own and dataset.label_set.labels.get(index=own)
+    label = None if own is None else dataset.label_set.labels.get(index=own)
     image = Image.objects.create(dataset=dataset, name="a.jpg", dataset_label=label)
     path = tmp_path / "votes.csv"
     path.write_text(votes_with({"a.jpg": counts}))
@@ -86,7 +88,7 @@ def test_an_image_without_dataset_label_is_counted_but_not_pruned(db, tmp_path):
 
 
 def test_the_figures_of_the_settings_decide(db, tmp_path):
-    figures = {"min_shown": 9, "ratio_numerator": 1, "ratio_denominator": 1, "max_other_labels": 1}
+    figures: dict[str, Any] = {"min_shown": 9, "ratio_numerator": 1, "ratio_denominator": 1, "max_other_labels": 1}
     image = prune(tmp_path, make_dataset(n_labels=1000, **figures), 1, {1: (6, 9), 2: (8, 9), 3: (9, 9), 4: (8, 8)})
     assert image.candidate_set.labels == [1, 3]
 
@@ -108,7 +110,7 @@ def answer_grid(grid, keys: Iterable[str], selected: Iterable[Image] = ()) -> li
 def answer_form(form, *answers: tuple[list[int], int]) -> list[Submission]:
     return [
         record_vote(
-            lease=take_lease(batch=form.hit.batch, worker=make_worker()),
+            lease=require(take_lease(batch=form.hit.batch, worker=make_worker())),
             selected=selected,
             main=main,
             idempotency_key=f"{form.pk}-{at}-{selected}",
@@ -152,7 +154,7 @@ def test_the_size_of_a_pass_changes_nothing(answered, per_pass):
     before = published()
     forget(dataset=answered.image.dataset)
     assert not Annotation.objects.exists()
-    taken = []
+    taken: list[Any] = []
     aggregate(dataset=answered.image.dataset, progress=taken.append, per_pass=per_pass)
     assert published() == before
     assert (sum(taken), max(taken)) == (3, min(3, per_pass))
@@ -161,11 +163,11 @@ def test_the_size_of_a_pass_changes_nothing(answered, per_pass):
 def test_an_excluded_answer_leaves_the_annotation_and_comes_back_when_readmitted(answered):
     before = published()
     first = Submission.objects.order_by("id").first()
-    exclude_submission(submission=first, reason="too fast")
+    exclude_submission(submission=require(first), reason="too fast")
     aggregate()
     annotation = Annotation.objects.get()
     assert (annotation.n_annotators, annotation.main_label, annotation.n_objects) == (2, 1, 2)
-    readmit_submission(submission=first)
+    readmit_submission(submission=require(first))
     aggregate()
     assert published() == before
 

@@ -1,6 +1,7 @@
 import random
 from collections.abc import Callable
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -14,6 +15,7 @@ from catalog.models import Image, SettingsVersion
 from contains_task.actions import open_grids
 from contains_task.models import ContainsVote, GridCell, Role
 from tests.factories import make_batch, make_dataset, make_images, make_worker, tick_images, unique
+from tests.required import require
 from tests.threads import in_threads
 from workforce.actions import close_batch, exclude_submission, readmit_submission, take_lease
 from workforce.models import HIT, Batch, Submission, Worker
@@ -33,7 +35,7 @@ def adaptive_batch(
         n_labels=2 * n_labels, images_per_grid=per_grid, min_shown=2, classify_answers=1,
         positive_controls=0, negative_controls=0,
     )  # fmt: skip
-    rule = {"accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 6} | figures
+    rule: dict[str, Any] = {"accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 6} | figures
     batch = make_batch(dataset, initial_images=initial, **rule)
     labels = list(dataset.label_set.labels.filter(index__lt=n_labels).order_by("index"))
     images_of = {label: images_for(dataset, n_images, label.index) for label in labels}
@@ -59,7 +61,8 @@ def clearly(batch: Batch) -> Says:
 
 def torn(batch: Batch) -> Says:
     """As `clearly`, but on the others every second person says yes."""
-    clear, initial, said = clearly(batch), initial_images(batch), {}
+    clear, initial = clearly(batch), initial_images(batch)
+    said: dict[Any, Any] = {}
 
     def says(image: Image) -> bool:
         said[image.pk] = not said.get(image.pk, False)
@@ -219,7 +222,7 @@ def test_pairs_wait_while_their_class_has_no_table_and_are_settled_when_it_has(d
     initial = batch.hits.get(initial=True)
     slots = initial.slots.order_by("number")
     held = [take_lease(batch=batch, worker=make_worker()) for _ in slots]
-    assert {lease.hit for lease in held} == {initial}
+    assert {require(lease).hit for lease in held} == {initial}
     clear = clearly(batch)
     answer_round(batch, clear)
     aggregate()
@@ -254,7 +257,7 @@ def test_a_class_with_enough_images_has_a_table_of_its_own_and_harder_ones_take_
     chance = random.Random(7)
 
     def says(image: Image) -> bool:
-        return truly(image) if image.dataset_label.index == 0 or chance.random() < 0.7 else not truly(image)
+        return truly(image) if require(image.dataset_label).index == 0 or chance.random() < 0.7 else not truly(image)
 
     answer_all(batch, says)
     tables = {table.label and table.label.index: table for table in ConfidenceTable.objects.select_related("label")}
@@ -361,12 +364,12 @@ def test_an_exclusion_reopens_what_it_left_open_and_a_readmission_settles_it(db)
     answer_all(batch, clearly(batch))
     before = state()
     submission = Submission.objects.filter(hit__initial=False).first()
-    exclude_submission(submission=submission, reason="too fast")
+    exclude_submission(submission=require(submission), reason="too fast")
     aggregate()
     assert not StoppedPair.objects.exists()
     further = batch.hits.latest("id")
     assert (further.grid.cells.count(), further.slots.count()) == (4, 1)
-    readmit_submission(submission=submission)
+    readmit_submission(submission=require(submission))
     aggregate()
     assert not StoppedPair.objects.exists()
     answer_all(batch, clearly(batch))
@@ -379,7 +382,7 @@ def test_an_excluded_answer_to_the_initial_subset_is_asked_for_again_before_anyt
     before = state()
     initial = batch.hits.get(initial=True)
     for _ in range(2):
-        exclude_submission(submission=initial.submissions.filter(exclusions=None).first(), reason="too fast")
+        exclude_submission(submission=require(initial.submissions.filter(exclusions=None).first()), reason="too fast")
         aggregate()
         aggregate()
     assert initial.slots.count() == 12
@@ -489,7 +492,7 @@ def test_a_batch_closed_during_a_pass_is_settled_by_the_next():
     ],
 )
 def test_the_database_refuses_figures_that_make_no_stopping_rule(db, figures):
-    rule = {"initial_images": 4, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 6}
+    rule: dict[str, Any] = {"initial_images": 4, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 6}
     with pytest.raises(IntegrityError, match="adaptive_figures_"), transaction.atomic():
         make_batch(**rule | figures)
     assert make_batch(**rule).is_adaptive
@@ -501,9 +504,9 @@ def test_the_database_keeps_one_table_per_class_one_for_all_and_one_decision_per
     answer_all(batch, clearly(batch))
     table, stopped = ConfidenceTable.objects.get(label=None), StoppedPair.objects.first()
     for row in (table, stopped):
-        row.pk = None
+        require(row).pk = None
         with pytest.raises(IntegrityError), transaction.atomic():
-            row.save()
+            require(row).save()
     with connection.cursor() as cursor, pytest.raises(IntegrityError, match="a_stopped_pair_has_a_decision"):
         cursor.execute("UPDATE aggregation_stoppedpair SET decision = 'more'")
 

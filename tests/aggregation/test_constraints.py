@@ -6,6 +6,7 @@ The other rooms' are broken in tests/workforce/test_constraints.py; the last tes
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg2
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -122,7 +123,8 @@ def _() -> None:
 def test_the_database_refuses_to_break(name):
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         BREAKERS[name]()
-    assert refusal.value.__cause__.diag.constraint_name == name
+    cause = refusal.value.__cause__
+    assert isinstance(cause, psycopg2.Error) and cause.diag.constraint_name == name
 
 
 @pytest.mark.parametrize("make", [candidate_set, annotation])

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -37,7 +38,7 @@ def choose(form: Form, label: int) -> Submission:
     return record_vote(lease=make_lease(form.hit.batch), selected=[label], main=label, idempotency_key=unique("key"))
 
 
-def image_with_pairs(n_pairs: int, *, n_slots: int = 5, **figures: int) -> tuple[Image, list[Grid]]:
+def image_with_pairs(n_pairs: int, *, n_slots: int = 5, **figures: Any) -> tuple[Image, list[Grid]]:
     """An image with dataset label 0, and a one-cell grid for it and each of the labels 0, 1, ... in its own batch."""
     dataset = make_dataset(contains_answers=n_slots, **figures)
     images = make_images(dataset, 1)

@@ -22,6 +22,7 @@ from tests.api_reader import (
     tick,
 )
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, make_worker
+from tests.required import require
 from workforce.actions import submit
 from workforce.models import Lease, Submission
 
@@ -146,7 +147,7 @@ def test_raw_votes_stay_out_of_caches(reader):
 @pytest.mark.parametrize("table", TABLES)
 def test_rows_of_one_image(reader, table):
     dataset = make_answered_study()
-    image = dataset.images.first().name
+    image = require(dataset.images.first()).name
     rows = reader.results(table, dataset=dataset.name)
     wanted = reader.results(table, dataset=dataset.name, image=image)
     assert 0 < len(wanted) < len(rows)

@@ -24,6 +24,7 @@ from tests.api_reader import (
     tick,
 )
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, make_worker
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -132,7 +133,7 @@ def test_a_last_page_that_is_full_has_no_next(reader):
 def test_going_on_behind_the_end_is_an_empty_page(reader):
     dataset = make_counted_study(n_images=4, n_labels=1)
     address = reader.get("contains_votes", dataset=dataset.name, limit=3).json()["next"]
-    ContainsVote.objects.filter(pk=contains_votes_of(dataset).last().id).delete()
+    ContainsVote.objects.filter(pk=require(contains_votes_of(dataset).last()).id).delete()
     response = reader.get(address)
     assert (response.status_code, response.json()) == (200, {"next": None, "results": []})
 

@@ -16,6 +16,7 @@ from annotation_site.actions import create_token
 from catalog.models import Dataset
 from classify_task.actions import record_vote
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -80,7 +81,7 @@ def make_study() -> Dataset:
     return dataset
 
 
-def answer_of(table: str, status: int = 200, **query: object) -> Any:
+def answer_of(table: str, status: int = 200, **query: Any) -> Any:
     key = create_token(name=unique("token"))[1]
     response = Client().get(f"/api/v1/{table}/", query, headers={"authorization": f"Bearer {key}"})
     assert response.status_code == status
@@ -145,7 +146,7 @@ def test_the_comparison_notices_a_wrong_type_and_a_foreign_member(document):
 def test_moments_are_told_in_utc(document):
     row = answer_of("classify_votes", dataset=make_study().name)["results"][0]
     moment = datetime.fromisoformat(row["submitted_at"])
-    assert moment.utcoffset().total_seconds() == 0
+    assert require(moment.utcoffset()).total_seconds() == 0
 
 
 def test_next_is_an_absolute_address_or_null(document):

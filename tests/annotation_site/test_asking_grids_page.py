@@ -3,6 +3,7 @@
 import html
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,6 +20,7 @@ from catalog.reads import current_settings
 from contains_task.models import Grid, GridCell
 from tests.candidates.small_ensemble import coloured_dataset
 from tests.factories import make_batch, make_dataset, make_grid, make_images, staff_client
+from tests.required import require
 from workforce.models import Batch
 
 pytestmark = pytest.mark.django_db
@@ -35,12 +37,12 @@ def client() -> Client:
     return staff_client()
 
 
-def with_potential_labels(n_images: int = 36, n_labels: int = 4, **figures: object) -> Dataset:
+def with_potential_labels(n_images: int = 36, n_labels: int = 4, **figures: Any) -> Dataset:
     """Every image has its own label and the next one; grids are small, so that images are left for controls."""
-    dataset = coloured_dataset(n_images, n_labels=n_labels, **{"images_per_grid": 12} | figures)
+    dataset = coloured_dataset(n_images, n_labels=n_labels, **({"images_per_grid": 12} | figures))
     labels = list(dataset.label_set.labels.order_by("index"))
     for image in dataset.images.select_related("dataset_label"):
-        own = image.dataset_label
+        own = require(image.dataset_label)
         for label in (own, labels[(own.index + 1) % n_labels]):
             sources = [{"classifier": "some", "rank": 1}]
             PotentialLabel.objects.create(
@@ -142,7 +144,7 @@ def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, datas
     assert "1 pairs opened, in 1 grids." in text
     negatives = GridCell.objects.filter(role="control", expected=False)
     # Class 3 is left out: its images have label 0 among their potential ones.
-    assert {cell.image.dataset_label.index for cell in negatives} == {2}
+    assert {require(cell.image.dataset_label).index for cell in negatives} == {2}
     assert not uploads_left(settings)
 
 

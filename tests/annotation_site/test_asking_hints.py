@@ -22,6 +22,7 @@ from catalog.reads import current_settings
 from contains_task.models import Grid
 from tests.candidates.small_ensemble import colour_network, coloured_dataset
 from tests.factories import make_dataset, make_grid, staff_client, worker_client
+from tests.required import require
 from workforce.models import Batch, Slot
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,7 @@ def run_over(dataset: Dataset, settings) -> Run:
     name = colour_network(settings.MODELS_ROOT)
     weights = "0" * 64
     classifier = ensure_classifier(label_set=dataset.label_set, name=name, weights=weights)
-    return open_run(dataset=dataset, classifier=classifier, n_classes=dataset.label_set.labels.count())
+    return require(open_run(dataset=dataset, classifier=classifier, n_classes=dataset.label_set.labels.count()))
 
 
 # Classifiers and potential labels
@@ -130,7 +131,7 @@ def test_only_researchers_stop_a_run_and_one_that_is_over_stays_as_it_is(dataset
 def with_potential_labels(dataset: Dataset) -> None:
     """Every image its own label alone."""
     for image in dataset.images.select_related("dataset_label"):
-        label, sources = image.dataset_label, [{"classifier": "some", "rank": 1}]
+        label, sources = require(image.dataset_label), [{"classifier": "some", "rank": 1}]
         PotentialLabel.objects.create(image=image, label=label, is_dataset_label=True, sources=sources)
 
 

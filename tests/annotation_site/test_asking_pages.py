@@ -27,6 +27,7 @@ from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Prediction
 from tests.candidates.small_ensemble import colour_network, coloured_dataset, spoil
 from tests.factories import make_dataset, staff_client, worker_client
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 N_IMAGES = 20
@@ -81,7 +82,7 @@ def shown(client: Client, which: str, dataset: Dataset, **query: str) -> str:
 def ask_for(client: Client, dataset: Dataset, **fields: str) -> None:
     """Classifiers, by the form, and the job done that it starts."""
     response = client.post(address("classifiers", dataset), fields)
-    assert (response.status_code, response.url) == (302, address("classifiers", dataset))
+    assert (response.status_code, response["Location"]) == (302, address("classifiers", dataset))
     assert do_next_job()
 
 
@@ -107,7 +108,7 @@ def import_file(client: Client, dataset: Dataset, name: str, content: bytes, **f
 @pytest.mark.parametrize("page", PAGES)
 def test_without_a_login_a_page_leads_to_the_sign_in_and_the_worker_origin_has_none(page, dataset):
     response = staff_client(signed_in=False).post(address(page, dataset))
-    assert (response.status_code, response.url.split("?")[0]) == (302, "/login/")
+    assert (response.status_code, response["Location"].split("?")[0]) == (302, "/login/")
     assert worker_client().get(address(page, dataset)).status_code == 404
     assert not Job.objects.exists()
 
@@ -331,7 +332,7 @@ def test_potential_labels_are_worked_out_by_a_job_and_shown_with_who_named_them(
     assert f"{n_labels} potential labels of {N_IMAGES} images." in text
     assert f"<dd>{n_labels / N_IMAGES:.1f}<" in text
     assert "≈ 14" in text
-    assert text.count('class="plot-bar"') == len(distribution_plot(counts_of(predicted), 0).bars)
+    assert text.count('class="plot-bar"') == len(require(distribution_plot(counts_of(predicted), 0)).bars)
     first = predicted.images.order_by("id").first()
     part = text[text.index(f">{first.name}</a></h3>") :].split("</table>")[0]
     for row in first.potential_labels.select_related("label"):
@@ -342,7 +343,7 @@ def test_potential_labels_are_worked_out_by_a_job_and_shown_with_who_named_them(
     ]
     rows = re.findall(r'<th scope="row">(thing \d+).*?</th><td class="rank">(.)</td><td class="rank">(.)</td>', part)
     ranks = {name: {rank_a, rank_b} for name, rank_a, rank_b in rows}
-    top = Prediction.objects.filter(image=first).first().labels
+    top = require(Prediction.objects.filter(image=first).first()).labels
     assert all(ranks[f"thing {label}"] == {str(rank)} for rank, label in enumerate(top, 1)), "of one colour: the same"
     assert "onclick" not in text and "style=" not in text
 
@@ -385,9 +386,9 @@ def test_many_images_come_in_pages(client, hints, network):
 
 def test_a_plot_of_many_numbers_has_few_ticks_and_of_none_nothing():
     plot = distribution_plot([0, 0, *range(1, 60)], 40.0)
-    assert sum(bar.has_tick for bar in plot.bars) <= 12
-    assert plot.bars[0].number == 2
-    assert all(bar.x >= 0 and bar.x + bar.width <= plot.width for bar in plot.bars)
-    assert all(abs(bar.y + bar.height - plot.floor) < 1e-9 for bar in plot.bars)
+    assert sum(bar.has_tick for bar in require(plot).bars) <= 12
+    assert require(plot).bars[0].number == 2
+    assert all(bar.x >= 0 and bar.x + bar.width <= require(plot).width for bar in require(plot).bars)
+    assert all(abs(bar.y + bar.height - require(plot).floor) < 1e-9 for bar in require(plot).bars)
     assert distribution_plot([], 0.0) is None
     assert distribution_plot([0, 0], 0.0) is None

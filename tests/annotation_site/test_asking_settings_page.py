@@ -12,6 +12,7 @@ from catalog.actions import FIGURES, change_settings, create_dataset
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import current_settings
 from tests.factories import make_dataset, make_images, staff_client
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def text_of(response) -> str:
 def change(client: Client, dataset: Dataset, **changes: object) -> str:
     """The page after a change that is taken."""
     response = client.post(address(dataset), as_sent(dataset, **changes))
-    assert (response.status_code, response.url) == (302, address(dataset)), text_of(response)
+    assert (response.status_code, response["Location"]) == (302, address(dataset)), text_of(response)
     return text_of(client.get(address(dataset)))
 
 
@@ -141,7 +142,8 @@ def test_the_history_has_the_latest_versions_the_newest_first(client, dataset):
     for answers in range(10, 20):
         change_settings(dataset=dataset, contains_answers=answers)
     text = client.get(address(dataset)).content.decode()
-    row = re.search(r'<th scope="row">Answers to a grid <code[^>]*>contains_answers</code></th>(.*?)</tr>', text)[1]
+    found = re.search(r'<th scope="row">Answers to a grid <code[^>]*>contains_answers</code></th>(.*?)</tr>', text)
+    row = require(found)[1]
     assert re.findall(r"<td>(?:<mark>)?(\d+)", row) == [str(n) for n in range(19, 11, -1)]
     assert row.count("<mark>") == 8
     assert SettingsVersion.objects.filter(dataset=dataset).count() == 11

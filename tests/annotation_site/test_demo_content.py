@@ -10,6 +10,7 @@ from PIL import Image, ImageStat
 from annotation_site import demo
 from annotation_site.demo import PHOTOS, DemoPhotoMissing, demo_photos
 from catalog.label_data import imagenet_labels
+from tests.required import require
 
 
 def test_there_are_at_least_24_different_photographs_with_names_that_tell_nothing():
@@ -40,7 +41,7 @@ def test_the_dataset_label_of_a_foolbox_photo_is_the_one_in_its_file_name():
     labelled = [photo for photo in PHOTOS if photo.package == demo.FOOLBOX]
     assert len(labelled) == 19
     for photo in labelled:
-        assert int(re.search(r"_(\d+)\.jpg$", photo.file)[1]) == photo.dataset_label
+        assert int(require(re.search(r"_(\d+)\.jpg$", photo.file))[1]) == photo.dataset_label
 
 
 @pytest.mark.parametrize(

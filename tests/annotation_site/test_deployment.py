@@ -2,11 +2,13 @@
 
 import re
 import tomllib
+from typing import Any
 
 import pytest
 import yaml
 
 from annotation_site.services.places import ROOT
+from tests.required import require
 
 READ_BY_CALL = re.compile(r"""env_(?:str|bool|int|list|origin|choice)\(\s*"([A-Z_]+)\"""")
 READ_DIRECTLY = re.compile(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)"[\])]""")
@@ -111,7 +113,7 @@ def test_the_image_installs_by_hash_and_does_not_run_as_root():
 
 def test_compose_and_dockerfile_start_the_web_server_the_same_way():
     words = re.search(r"^CMD \[(.*?)\]$", (ROOT / "Dockerfile").read_text(), re.MULTILINE | re.DOTALL)
-    image = re.findall(r'"([^"]+)"', words.group(1))
+    image = re.findall(r'"([^"]+)"', require(words).group(1))
     assert " ".join(image) in " ".join(compose()["services"]["web"]["command"][2].split())
 
 
@@ -141,7 +143,7 @@ def test_every_requirement_says_why_it_is_there_and_is_locked():
 
 def test_sets_that_are_installed_together_agree_on_versions():
     pins = [re.findall(r"^(\S+)==(\S+)( ;.*?)? \\$", lock.read_text(), re.MULTILINE) for lock in LOCKS]
-    versions = {}
+    versions: dict[Any, Any] = {}
     for name, version, marker in (pin for lock in pins for pin in lock):
         versions.setdefault((name, marker), set()).add(version)
     assert {key: found for key, found in versions.items() if len(found) > 1} == {}

@@ -26,6 +26,7 @@ from tests.factories import (
     make_worker,
     tick_images,
 )
+from tests.required import require
 from workforce.actions import close_batch, exclude_submission, take_lease
 from workforce.models import Submission
 from workforce.reads import pseudonym
@@ -56,7 +57,7 @@ def dataset(db) -> Dataset:
         tick_images(lease=lease, selected=[image.public_id for image in images[: at + 1]], idempotency_key=f"c{at}")
     form = make_form(labels=(1, 2, 3), image=images[0])
     for at, (worker, selected, main) in enumerate(zip(people, ([2, 1], [1, 2], [3]), (2, 1, 3), strict=True)):
-        lease = take_lease(batch=form.hit.batch, worker=worker)
+        lease = require(take_lease(batch=form.hit.batch, worker=worker))
         record_vote(lease=lease, selected=selected, main=main, idempotency_key=f"f{at}")
     for key in ("c0", "f2"):
         exclude_submission(submission=Submission.objects.get(idempotency_key=key), reason="too fast")

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,6 +16,7 @@ from catalog.models import Dataset, Image, LabelSet
 from tests.factories import make_dataset, small_photograph
 from tests.importing import import_into, import_labels, labels_by_name, manifest
 from tests.pictures import corners, encoded, write
+from tests.required import require
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
@@ -40,7 +42,7 @@ def test_sub_folders_named_by_class_give_the_dataset_labels(folder, named):
     result = import_into(dataset, folder)
     assert result.refused == []
     assert result.notes == ["The names of 2 sub-folders give the dataset labels of the images in them."]
-    assert sorted(labels_by_name(dataset).values()) == [1, 3]
+    assert sorted(map(require, labels_by_name(dataset).values())) == [1, 3]
 
 
 def test_a_sub_folder_that_is_no_class_costs_the_others_nothing_and_is_named(folder):
@@ -134,7 +136,7 @@ def test_each_bad_file_is_listed_with_its_reason_while_the_good_ones_are_in(fold
     assert result.error == "10 not imported, listed above. Correct them and give the same command again."
     reasons = dict(line.split(": ", 1) for line in result.refused)
     assert set(labels_by_name(dataset)) == {"good.jpg", "jpeg_named.png", "in.jpg"}
-    assert Image.objects.get(name="jpeg_named.png").original.name.endswith(".jpg")
+    assert require(Image.objects.get(name="jpeg_named.png").original.name).endswith(".jpg")
     words = {
         "away": "is a folder or a link to one|link out of the folder",
         "cut.jpg": "damaged",
@@ -179,7 +181,7 @@ def test_progress_reaches_every_row_once(folder):
     write(folder / "bad.jpg", b"x")
     dataset = make_dataset()
     found = imports.find_images(str(folder), dataset)
-    steps = []
+    steps: list[Any] = []
     outcome = imports.import_images(dataset=dataset, found=found, progress=steps.append)
     assert (sum(steps), outcome.added, outcome.known, len(outcome.refused)) == (8, 7, 0, 1)
 
@@ -220,7 +222,7 @@ def test_a_bar_is_shown_on_a_terminal_only(folder, monkeypatch, terminal):
     write(folder / "a.jpg")
     dataset = make_dataset()
     screen = io.StringIO()
-    screen.isatty = lambda: terminal
+    monkeypatch.setattr(screen, "isatty", lambda: terminal)
     monkeypatch.setattr(sys, "stderr", screen)
     import_into(dataset, folder)
     assert ("1/1" in screen.getvalue()) is terminal

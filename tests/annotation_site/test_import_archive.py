@@ -5,6 +5,7 @@ import re
 import struct
 import tarfile
 import zipfile
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -295,7 +296,7 @@ def test_an_empty_archive_is_an_error(tmp_path):
 
 
 def test_progress_tells_of_every_entry_while_listing(tmp_path):
-    seen = []
+    seen: list[Any] = []
     imports.find_images(str(tar_of(tmp_path / "a.tar", {f"{n}": JPEG for n in range(4)})), make_dataset(), seen.append)
     assert sum(seen) == 4
 

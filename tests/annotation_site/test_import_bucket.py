@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from typing import Any
 
 import boto3
 import pytest
@@ -26,6 +27,7 @@ from catalog.photographs import pictures_of
 from tests.buckets import bucket_of, s3_server
 from tests.factories import make_dataset, staff_client, unique
 from tests.pictures import corners, decoded, encoded
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +110,7 @@ def test_a_listing_of_several_pages_is_read_to_its_end(filled, monkeypatch):
         return client
 
     monkeypatch.setattr(sources, "_client", small_pages)
-    seen = []
+    seen: list[Any] = []
     found = imports.find_images(f"s3://{name}", make_dataset(), seen.append)
     assert (len(found.wanted), seen) == (25, [10, 10, 5])
 
@@ -132,9 +134,14 @@ def test_a_second_import_fetches_only_what_is_missing(filled, monkeypatch):
     dataset = make_dataset()
     assert "1 not imported" in import_into(dataset, f"s3://{name}")[2]
     client.put_object(Bucket=name, Key="bad.jpg", Body=JPEG)
-    fetched = []
+    fetched: list[str] = []
     real = sources._fetch
-    monkeypatch.setattr(sources, "_fetch", lambda client, bucket, key: fetched.append(key) or real(client, bucket, key))
+
+    def fetch_and_note(client, bucket, key):
+        fetched.append(key)
+        return real(client, bucket, key)
+
+    monkeypatch.setattr(sources, "_fetch", fetch_and_note)
     out, _, error = import_into(dataset, f"s3://{name}")
     assert (fetched, error) == (["bad.jpg"], "")
     assert "1 images added, 6 there already" in out
@@ -311,7 +318,7 @@ def test_the_bucket_is_not_open_to_others(media_bucket, filled, server):
         "s3", region_name="us-east-1", endpoint_url=server["endpoint_url"], config=Config(signature_version=UNSIGNED)
     )
     with pytest.raises(ClientError, match="403|AccessDenied"):
-        stranger.get_object(Bucket=name, Key=key)
+        stranger.get_object(Bucket=name, Key=require(key))
 
 
 def test_a_file_left_by_a_stop_half_way_is_overwritten_and_none_stays_when_rows_fail(media_bucket):

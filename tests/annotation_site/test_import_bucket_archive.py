@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -140,7 +141,8 @@ def test_the_file_is_there_for_as_long_as_what_was_found(kept, tmp_path, setting
     dataset = make_dataset()
     found = imports.find_images(kept(tar_of(tmp_path / "set.tar", FILES)), dataset)
     assert files_below(Path(settings.STATE_DIR)) == []
-    path = found.contents.args[0].path
+    contents: Any = found.contents
+    path = contents.args[0].path
     for _ in range(2):
         assert path.exists()
         imports.import_images(dataset=dataset, found=found, progress=lambda n: None)

@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -79,7 +80,7 @@ def pages_of(dataset: Dataset) -> list[str]:
 def test_who_is_not_signed_in_is_asked_to(dataset):
     for page in pages_of(dataset):
         response = staff_client(signed_in=False).get(page)
-        assert (response.status_code, response.url) == (302, f"/login/?next={page}")
+        assert (response.status_code, response["Location"]) == (302, f"/login/?next={page}")
 
 
 def test_the_workers_side_has_none_of_these_pages(dataset):
@@ -221,9 +222,14 @@ def test_no_more_is_taken_than_the_disk_has_room_for(staff, dataset, tmp_path, m
 
 
 def test_every_upload_goes_to_the_disk_whatever_its_size(staff, dataset, monkeypatch):
-    seen = []
+    seen: list[Any] = []
     keep = uploads.keep
-    monkeypatch.setattr(uploads, "keep", lambda files: seen.extend(map(type, files)) or keep(files))
+
+    def keep_and_note(files):
+        seen.extend(map(type, files))
+        return keep(files)
+
+    monkeypatch.setattr(uploads, "keep", keep_and_note)
     send(staff, dataset, SimpleUploadedFile("a.jpg", JPEG), SimpleUploadedFile("b.jpg", bytes(100_000)))
     assert seen == [uploads.TemporaryUploadedFile] * 2
 
@@ -287,7 +293,7 @@ def test_an_import_is_stopped_from_its_page_and_gone_on_with(staff, dataset, tmp
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     job = Job.objects.get()
     assert f'action="/setup/stop/{job.pk}/"' in text_of(staff.get(address(dataset)))
-    assert staff_client(signed_in=False).post(f"/setup/stop/{job.pk}/").url.startswith("/login/")
+    assert staff_client(signed_in=False).post(f"/setup/stop/{job.pk}/")["Location"].startswith("/login/")
     response = staff.post(f"/setup/stop/{job.pk}/")
     assert (response.status_code, response.url) == (302, address(dataset))
     assert "Stopped by researcher" in text_of(staff.get(address(dataset))) and not do_next_job()

@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings as site
 from django.db import InterfaceError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from annotation_site.jobs import actions
 from annotation_site.jobs.actions import MOST_BEGINNINGS, JobUnderWay, Watched, do_next_job, start_job, stop_job
 from annotation_site.jobs.reads import JobShown, in_words, latest_job, unfinished_jobs
 from annotation_site.jobs.work import WORK
@@ -25,8 +26,10 @@ from annotation_site.models import Job
 from annotation_site.services.places import ROOT
 from annotation_site.tasks import hint_at_unfinished_jobs
 from catalog.errors import UserError
+from catalog.models import Dataset
 from tests.factories import make_dataset, unique
 from tests.pictures import corners, encoded, write
+from tests.required import require
 from tests.threads import PATIENCE_SECONDS, in_threads, started
 
 KIND, OTHER_KIND = Job.Kind.POTENTIAL_LABELS, Job.Kind.OPEN_CONTAINS
@@ -52,7 +55,7 @@ def fresh(job: Job) -> Job:
 
 
 def shown(job: Job) -> JobShown:
-    return latest_job(job.dataset, Job.Kind(job.kind))
+    return require(latest_job(job.dataset, Job.Kind(job.kind)))
 
 
 # Asking
@@ -97,7 +100,7 @@ def test_a_job_is_kept_though_nobody_can_be_woken(django_capture_on_commit_callb
     def away(*words, **options):
         raise BrokerError("connection refused")
 
-    monkeypatch.setattr(actions.current_app, "send_task", away)
+    monkeypatch.setattr(current_app, "send_task", away)
     with django_capture_on_commit_callbacks(execute=True):
         job = job_for()
     assert unfinished_jobs().get() == job
@@ -107,8 +110,13 @@ def test_a_job_is_kept_though_nobody_can_be_woken(django_capture_on_commit_callb
 
 
 def test_jobs_are_done_one_after_the_other_the_oldest_first(does):
-    done = []
-    does(lambda job, watch: done.append(job.pk) or [f"job {job.pk}"])
+    done: list[int] = []
+
+    def note(job, watch) -> list[str]:
+        done.append(job.pk)
+        return [f"job {job.pk}"]
+
+    does(note)
     first, second = job_for(), job_for()
     assert (do_next_job(), do_next_job(), do_next_job()) == (True, True, False)
     assert done == [first.pk, second.pk]
@@ -233,8 +241,15 @@ def test_two_workers_do_two_jobs_and_none_twice(does):
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_do_each_job_once(does):
-    jobs, done = [job_for() for _ in range(12)], []
-    does(lambda job, watch: time.sleep(0.01) or done.append(job.pk) or [])
+    jobs = [job_for() for _ in range(12)]
+    done: list[int] = []
+
+    def note(job, watch) -> list[str]:
+        time.sleep(0.01)
+        done.append(job.pk)
+        return []
+
+    does(note)
     in_threads(6, lambda n: [do_next_job() for _ in range(12)])
     assert sorted(done) == [job.pk for job in jobs]
 
@@ -242,7 +257,12 @@ def test_many_workers_do_each_job_once(does):
 @pytest.mark.django_db(transaction=True)
 def test_a_page_knows_whether_somebody_is_at_a_job(does):
     begun, end = threading.Event(), threading.Event()
-    does(lambda job, watch: begun.set() or end.wait(PATIENCE_SECONDS) and ["done"])
+
+    def wait_for_end(job, watch) -> list[str]:
+        begun.set()
+        return ["done"] if end.wait(PATIENCE_SECONDS) else []
+
+    does(wait_for_end)
     job = job_for()
     assert (shown(job).state, shown(job).job.started_at) == ("waiting", None)
     with started(do_next_job) as worker:
@@ -370,7 +390,7 @@ def test_an_import_whose_worker_is_killed_again_and_again_ends_as_an_undisturbed
     job = job_for(disturbed, Job.Kind.IMPORT_IMAGES, server="pictures", words="pictures")
     for least in (1, 120, 250):
         with worker(media, tmp_path / "import") as process:
-            wait_until(lambda least=least: disturbed.images.count() >= least)
+            wait_until(partial(has_images, disturbed, least))
             process.send_signal(signal.SIGKILL)
             process.wait(FINISH_SECONDS)
         wait_until(lambda: shown(job).state == "waiting")
@@ -405,3 +425,7 @@ def test_a_page_that_looks_at_a_job_reads_the_first_lines_of_its_report_only(doe
     assert (found.first_lines[0], found.first_lines[-1], len(found.first_lines)) == ("line 0", "line 39", 40)
     assert (found.n_lines, found.n_more_lines) == (1000, 960)
     assert "report" in found.job.get_deferred_fields()
+
+
+def has_images(dataset: Dataset, least: int) -> bool:
+    return dataset.images.count() >= least

@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -29,6 +30,7 @@ from classify_task.actions import record_vote
 from classify_task.models import Form
 from contains_task.models import Grid, GridCell, Role
 from tests.factories import make_label_set, make_worker, tick_images
+from tests.required import require
 from workforce.actions import close_batch, take_lease
 from workforce.models import Batch, Lease, Slot
 
@@ -53,7 +55,7 @@ def top_labels() -> dict:
     found = {}
     for name in packages.installed():
         network = named(name)
-        answers = predictions(network, list(paths), paths.get, k=K)
+        answers = predictions(network, list(paths), paths.__getitem__, k=K)
         said = {photo: labels for one in answers for photo, labels in zip(one.ids, one.labels.tolist(), strict=True)}
         found[name, network.weights] = said
     return found
@@ -74,7 +76,7 @@ def predicted(top_labels) -> Dataset:
     ids = dict(dataset.images.values_list("name", "pk"))
     for (name, weights), said in top_labels.items():
         classifier = ensure_classifier(label_set=dataset.label_set, name=name, weights=weights)
-        rows = [(ids[photo], labels, []) for photo, labels in said.items()]
+        rows: list[Any] = [(ids[photo], labels, []) for photo, labels in said.items()]
         store_predictions(classifier=classifier, predictions=rows)
     return dataset
 
@@ -161,7 +163,7 @@ def test_every_grid_is_a_real_question_small_and_with_photographs_that_do_not_sh
 
 def test_its_photographs_have_files_and_their_dataset_labels():
     images = store_demo().images.select_related("dataset_label")
-    assert {image.name: image.dataset_label.index for image in images} == {
+    assert {image.name: require(image.dataset_label).index for image in images} == {
         photo.name: photo.dataset_label for photo in demo_photos()
     }
     assert all(image.original.size for image in images)
@@ -174,9 +176,10 @@ def test_the_first_forms_open_after_a_handful_of_grids(batches):
     contains, _ = batches
     # The cat may be any of three, and the coffee is in a cup.
     seen = {("photo-01", 285), ("photo-01", 282), ("photo-02", 968)}
-    you, pages_until = make_worker("you"), {}
+    you = make_worker("you")
+    pages_until: dict[Any, Any] = {}
     while len(pages_until) < 2:
-        answer_grid(take_lease(batch=contains, worker=you), seen)
+        answer_grid(require(take_lease(batch=contains, worker=you)), seen)
         aggregate()
         n_done = contains.hits.filter(submissions__isnull=False).count()
         for photo in Form.objects.values_list("image__name", flat=True):
@@ -271,7 +274,7 @@ def test_a_stop_while_photographs_are_stored_is_completed_by_the_next_call(monke
 
 
 def test_what_two_calls_at_once_open_is_opened_once(predicted):
-    assert open_demo(predicted).n_grids == Grid.objects.count()
+    assert require(open_demo(predicted)).n_grids == Grid.objects.count()
     before = contents()
     assert open_demo(predicted) is None
     assert contents() == before
@@ -286,12 +289,12 @@ def test_a_demo_of_an_earlier_version_is_left_as_it_is_and_goes_on():
     )
     batch = open_pairs(dataset=dataset, pairs=[(image, label) for label in labels], pay=Pay()).batch
     you = make_worker("you")
-    answer_grid(take_lease(batch=batch, worker=you), set())
+    answer_grid(require(take_lease(batch=batch, worker=you)), set())
     before = contents()
     (line,), _ = said()
     assert batch.public_id in line
     assert contents() == before
-    answer_grid(take_lease(batch=batch, worker=you), set())
+    answer_grid(require(take_lease(batch=batch, worker=you)), set())
     aggregate()
     assert CandidateSet.objects.get().split == "settled"
 

@@ -16,6 +16,7 @@ from catalog.models import Dataset, Image
 from contains_task.actions import open_further_grids
 from contains_task.models import Grid, GridCell, Role
 from tests.factories import make_label_set, unique
+from tests.required import require
 from workforce.models import Batch
 
 pytestmark = pytest.mark.django_db
@@ -70,10 +71,10 @@ def controls_of(grid: Grid, *, expected: bool = True) -> set[int]:
 def test_further_grids_look_like_the_others_whatever_filled_the_first_one_up():
     dataset = study()
     batch = opened(dataset, "tsipras")
-    label = dataset.label_set.labels.first().pk
+    label = require(dataset.label_set.labels.first()).pk
     first, *ordinary = batch.hits.filter(grid__label=label).order_by("-initial", "pk")
     assert made_of(first.grid)["question", None] == 20, "the first grid of a class is the one that is filled up"
-    whole = {("question", None): 43, ("control", True): 5}
+    whole = Counter({("question", None): 43, ("control", True): 5})
     assert [made_of(hit.grid) for hit in ordinary].count(whole) == 2
     for _ in range(3):
         further = next_round(batch, label)
@@ -83,7 +84,7 @@ def test_further_grids_look_like_the_others_whatever_filled_the_first_one_up():
 def test_no_two_further_grids_carry_the_same_controls_while_there_are_others():
     dataset = study(n_potential=6, n_images=1400)
     batch = opened(dataset, "imagenetv2")
-    label = dataset.label_set.labels.first().pk
+    label = require(dataset.label_set.labels.first()).pk
     grids = [grid for _ in range(2) for grid in next_round(batch, label, 200)]
     assert len(grids) == 10
     for expected in (True, False):
@@ -94,7 +95,7 @@ def test_no_two_further_grids_carry_the_same_controls_while_there_are_others():
 def test_the_controls_of_further_grids_are_what_they_are_said_to_be_and_nobody_is_asked_about_negative_ones():
     dataset = study(n_potential=6, n_images=700)
     batch = opened(dataset, "imagenetv2")
-    label = dataset.label_set.labels.first().pk
+    label = require(dataset.label_set.labels.first()).pk
     asked = set(GridCell.objects.filter(role="question", grid__label=label).values_list("image", flat=True))
     for grid in next_round(batch, label):
         cells = list(grid.cells.select_related("image").order_by("position"))
@@ -108,7 +109,7 @@ def test_the_controls_of_further_grids_are_what_they_are_said_to_be_and_nobody_i
 def test_no_position_of_further_grids_tells_a_control():
     dataset = study(n_potential=6, n_images=1400)
     batch = opened(dataset, "imagenetv2")
-    grids = next_round(batch, dataset.label_set.labels.first().pk)
+    grids = next_round(batch, require(dataset.label_set.labels.first()).pk)
     places = GridCell.objects.filter(grid__in=grids, role=Role.CONTROL).values_list("position", flat=True)
     assert min(places) < 12 and max(places) > 35
 
@@ -118,7 +119,7 @@ def test_further_grids_without_enough_images_have_fewer_controls_and_the_log_say
     batch = opened(dataset, "tsipras")
     label = dataset.label_set.labels.first()
     with caplog.at_level(logging.WARNING):
-        (grid,) = next_round(batch, label.pk)
+        (grid,) = next_round(batch, require(label).pk)
     # Three images show the class, and all of them may be asked about in this very grid.
     n_free = 3 - grid.cells.filter(role=Role.QUESTION, image__dataset_label=label).count()
     assert len(controls_of(grid)) == n_free
@@ -130,4 +131,4 @@ def test_a_batch_that_was_opened_without_controls_stays_without():
     assert dataset.settings_versions.latest("version").positive_controls == 5
     batch = opened(dataset, "tsipras")
     GridCell.objects.filter(role=Role.CONTROL).delete()
-    assert set(made_of(next_round(batch, dataset.label_set.labels.first().pk)[0])) == {("question", None)}
+    assert set(made_of(next_round(batch, require(dataset.label_set.labels.first()).pk)[0])) == {("question", None)}

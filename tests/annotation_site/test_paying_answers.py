@@ -14,6 +14,7 @@ from catalog.reads import now
 from tests.annotation_site.test_paying_pages import REASON, REVIEW, about, text_of
 from tests.commands import refusal, said
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, staff_client, worker_client
+from tests.required import require
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.marketplaces import KEY, TOKEN, fields_of_page
@@ -85,7 +86,7 @@ def answer_form(marketplace, made: MarketplaceHIT, **answer: object) -> None:  #
     assignment = marketplace.accept(worker, made.external_id)
     client, address = worker_client(), page_of(made, assignment, worker)
     page = client.get(address).content.decode()
-    sent = {"token": TOKEN.search(page)[1], "key": KEY.search(page)[1]} | answer
+    sent = {"token": require(TOKEN.search(page))[1], "key": require(KEY.search(page))[1]} | answer
     answered = client.post(address, json.dumps(sent), content_type="application/json")
     assert answered.status_code == 200, answered.content
     hand_over(marketplace, assignment, answered.json()["hand_over"]["fields"])
@@ -226,28 +227,28 @@ def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(mar
         work(marketplace, one)
     ask()
     listed = ListedAssignment.objects.first()
-    page = client.get(batch_page(listed))
+    page = client.get(batch_page(require(listed)))
     assert "2 of those that wait are approvals that wait for somebody to look" in text_of(page)
     assert "Approve all 2 that wait" in text_of(page)
-    sent = {"newest": re.search(r'name="newest" value="(\d+)"', page.content.decode())[1]}
+    sent = {"newest": require(re.search(r'name="newest" value="(\d+)"', page.content.decode()))[1]}
     work(marketplace, made[2])
     ask()
     for words in ("2 assignments are being approved", "Nothing was done: no approval waits any more"):
-        assert words in text_of(client.post(f"{batch_page(listed)}approve/", sent, follow=True))
+        assert words in text_of(client.post(f"{batch_page(require(listed))}approve/", sent, follow=True))
     send_waiting()
     ask()
     assert ListedAssignment.objects.filter(status="approved").count() == 2
     assert LedgerEntry.objects.filter(kind="reward").count() == 2
-    words = text_of(client.get(batch_page(listed)))
+    words = text_of(client.get(batch_page(require(listed))))
     until = Call.objects.get(purpose=f"approve:{ListedAssignment.objects.latest('pk').pk}").next_try
     assert "1 of those that wait is an approval that waits for somebody to look" in words
     assert f"to look, until {until:%-d %b, %H:%M} UTC" in words
     for nothing in ({}, {"newest": "all"}, {"newest": "9" * 5000}):
-        assert client.post(f"{batch_page(listed)}approve/", nothing).status_code == 400
-    assert client.post(f"{batch_page(listed)}approve/", {"newest": ListedAssignment.objects.latest("pk").pk})
+        assert client.post(f"{batch_page(require(listed))}approve/", nothing).status_code == 400
+    assert client.post(f"{batch_page(require(listed))}approve/", {"newest": ListedAssignment.objects.latest("pk").pk})
     send_waiting()
     ask()
-    assert "to-look-at" not in client.get(batch_page(listed)).content.decode()
+    assert "to-look-at" not in client.get(batch_page(require(listed))).content.decode()
     assert_ledgers_are_equal(marketplace)
 
 

@@ -16,6 +16,7 @@ from annotation_site.paying.wages import proposed_reward
 from catalog.reads import now
 from tests.annotation_site.test_paying_pages import REASON, REVIEW, TERMS, about, text_of
 from tests.factories import staff_client, worker_client
+from tests.required import require
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.marketplaces import answer_in_frame
@@ -90,8 +91,9 @@ def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_
     assert f"${reward:.2f} is {words} the ${proposed_reward(batch).reward}" in said
     assert "Yes, " in said and 'value="Ours &amp; theirs"' in source
     assert not Terms.objects.exists()
-    tick = re.search(r'<input type="checkbox" name="means_reward" id="id_means_reward" value="([\d.]+)"', source)[1]
-    agreed = re.search(r'name="agreed" value="([\d.]+)"', source)[1]
+    tick_box = r'<input type="checkbox" name="means_reward" id="id_means_reward" value="([\d.]+)"'
+    tick = require(re.search(tick_box, source))[1]
+    agreed = require(re.search(r'name="agreed" value="([\d.]+)"', source))[1]
     assert 'value="publish"' in source, "one tick and one press are enough"
     further = reward - CENT if times < 1 else reward + CENT
     other = publish_for(client, batch, further, means_reward=tick, agreed=agreed)
@@ -244,7 +246,7 @@ def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client): 
     page = client.get(reports)
     assert page.content.decode().count(compensate) == 1
     assert "it was paid" in text_of(page)
-    address = re.search(rf'href="({compensate}[^"]+)"', page.content.decode())[1]
+    address = require(re.search(rf'href="({compensate}[^"]+)"', page.content.decode()))[1]
     assert "They may hand it in until" in text_of(page)
     held = client.post(address)
     assert held.status_code == 422
@@ -263,7 +265,8 @@ def test_a_compensation_stands_beside_the_pay_of_an_assignment_that_was_listed_a
     worker, assignment = opened(marketplace, made)
     lease = Lease.objects.get()
     report_problem(lease=lease, kind="other", words="It does not open.")
-    address = re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', reports_of(client, made).content.decode())[1]
+    reports = reports_of(client, made).content.decode()
+    address = require(re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', reports))[1]
     assert client.post(address, {"returned": "on"}).status_code == 302
     hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
     settle()
@@ -280,7 +283,7 @@ def test_who_handed_in_and_is_not_listed_yet_is_not_offered_a_compensation(marke
     [made] = published(grids_to_publish(1, n_slots=1), cap="5")
     at = f"/setup/published/{made.terms.batch_id}/"
     worker, assignment = opened(marketplace, made)
-    address = re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', client.get(at).content.decode())[1]
+    address = require(re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', client.get(at).content.decode()))[1]
     hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
     assert "/compensate/" not in client.get(at).content.decode()
     answered = client.post(address, {"returned": "on"})
@@ -367,7 +370,8 @@ def test_an_answer_that_was_excluded_does_not_stand_among_those_that_count(marke
     ask()
     address = f"/setup/published/{made[0].terms.batch_id}/"
     assert "Confirmed 2 answers that count" in text_of(client.get(address))
-    exclude_submission(submission=ListedAssignment.objects.first().submission, reason="Ticked at random.")
+    listed = require(ListedAssignment.objects.first())
+    exclude_submission(submission=require(listed.submission), reason="Ticked at random.")
     said = text_of(client.get(address))
     assert "Confirmed 1 answers that count; 1 excluded" in said
     assert said.count("confirmed, excluded") == 1

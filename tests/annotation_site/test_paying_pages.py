@@ -14,6 +14,7 @@ from annotation_site.paying import actions, wages
 from catalog.actions import change_settings
 from catalog.reads import now
 from tests.factories import make_form, make_lease, staff_client, unique, worker_client
+from tests.required import require
 from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.workforce.mturk_study import (
     ask,
@@ -125,7 +126,7 @@ def test_one_click_on_the_page_as_it_comes_publishes_the_batch(marketplace, clie
     batch = grids_to_publish(2, n_slots=2)
     page = client.get(f"/setup/publish/{batch.pk}/").content.decode()
     sent = dict(re.findall(r'<input[^>]*? name="(\w+)"[^>]*? value="([^"]*)"', page))
-    sent["description"] = html.unescape(re.search(r"<textarea[^>]*>\s*(.*?)</textarea>", page, re.DOTALL)[1])
+    sent["description"] = html.unescape(require(re.search(r"<textarea[^>]*>\s*(.*?)</textarea>", page, re.DOTALL))[1])
     sent = {name: html.unescape(sent[name]) for name in sent}
     assert Decimal(sent["agreed"]) > 0
     answered = client.post(f"/setup/publish/{batch.pk}/", sent | {"do": "publish"})
@@ -311,7 +312,7 @@ def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(p
     said = text_of(client.get(at))
     assert "A bonus that brings 1 of them to $0.40 costs $0.36 with fees" in said
     page = client.get(f"{at}top_up/").content.decode()
-    level = re.search(r'name="level" value="([\d.]+)"', page)[1]
+    level = require(re.search(r'name="level" value="([\d.]+)"', page))[1]
     for _ in range(2):
         assert client.post(f"{at}top_up/", {"level": level}).status_code == 302
     assert "are on their way" in text_of(client.get(at))
@@ -363,7 +364,7 @@ def test_from_the_sixth_rejection_on_somebody_else_agrees_under_their_own_login(
     assert REASON in text_of(second.get(address))
     assert second.post(address).status_code == 302
     decided = Rejection.objects.get(listed=listed[5])
-    assert decided.seconded_by.pk == int(second.session["_auth_user_id"]) != decided.decided_by.pk
+    assert require(decided.seconded_by).pk == int(second.session["_auth_user_id"]) != decided.decided_by.pk
     assert "being rejected already" in text_of(second.post(address))
     assert second.get(address[:-2] + "x/").status_code == 404
 

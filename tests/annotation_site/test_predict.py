@@ -145,7 +145,12 @@ def test_a_database_that_lets_go_does_not_end_what_is_done_here(dataset, network
     progress = iter(range(100))
 
     def hurt(portion, say):
-        command_predicts(portion, lambda n: (say(n), next(progress) % 2 or let_go_of_the_database()))
+        def say_and_let_go(n) -> None:
+            say(n)
+            if not next(progress) % 2:
+                let_go_of_the_database()
+
+        command_predicts(portion, say_and_let_go)
 
     command_predicts = actions._predict
     with patch.object(actions, "_predict", hurt), patch.object(command, "LOOK_SECONDS", 0.01):
@@ -164,6 +169,7 @@ def test_a_database_that_stays_away_ends_the_command_with_a_sentence(dataset, ne
         looks.append(runs)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        raise AssertionError("the database let go, and nobody was told")
 
     monkeypatch.setattr(command, "all_ended", away)
     message = refusal("predict", "--dataset", dataset.name, "--classifier", network)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -21,6 +22,7 @@ from classify_task.models import ClassifyVote, Form
 from contains_task.actions import cast_votes
 from contains_task.models import ContainsVote, GridCell
 from tests.factories import make_dataset, make_form, make_images
+from tests.required import require
 from tests.votes_files import CLASSIFY, CONTAINS, FURTHER, THREE_ANSWERS, with_label
 from workforce.models import HIT, Batch, Exclusion, Slot, Submission, Worker, WorkerIdentity
 
@@ -141,7 +143,7 @@ def test_an_image_that_is_there_is_used_and_keeps_its_file(file, dataset):
     load("contains", file(CONTAINS + f"{image.name},1,r,yes\n"), dataset)
     load("classify", file(CLASSIFY + f"{image.name},1,0,1,1\n"), dataset)
     found = Image.objects.get()
-    assert (found.pk, found.original.name, found.dataset_label.index) == (image.pk, image.original.name, 1)
+    assert (found.pk, found.original.name, require(found.dataset_label).index) == (image.pk, image.original.name, 1)
 
 
 def test_contains_votes_are_pruned_once_their_image_gets_a_dataset_label(file, dataset):
@@ -223,7 +225,7 @@ def test_a_new_name_makes_a_dataset_on_the_imagenet_classes(file, db):
 
 
 def test_progress_names_every_step(file, dataset):
-    steps = []
+    steps: list[Any] = []
     replay(kind="classify", path=file(THREE_ANSWERS), dataset_name=dataset.name, progress=steps.append)
     assert tuple(steps) == STEPS
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_main_objects_are_the_published_ones_where_partition_and_main_votes_leav
 @needs_released
 def test_partitions_are_as_good_as_the_published_ones_where_several_are(annotated):
     rows, _ = annotated
-    weights = defaultdict(Counter)
+    weights: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
     for vote in rows_of("classify_votes.csv.gz"):
         weights[vote["image"]].update(combinations(sorted(map(int, vote["selected"].split())), 2))
 

@@ -1,5 +1,7 @@
 """Which marketplace is called, and as whom: decided by who deploys, and never by accident with real money."""
 
+from typing import Any
+
 import pytest
 from django.conf import settings as site
 from django.core.exceptions import ImproperlyConfigured
@@ -98,6 +100,7 @@ def test_a_file_without_keys_gives_none(tmp_path):
 
 
 def test_no_page_takes_an_address_of_an_endpoint():
-    names = " ".join(str(pattern.pattern) for pattern in urlpatterns)
+    patterns: list[Any] = urlpatterns
+    names = " ".join(str(pattern.pattern) for pattern in patterns)
     assert "endpoint" not in names
     assert site.MTURK["endpoint_url"]

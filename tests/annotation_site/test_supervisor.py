@@ -14,6 +14,7 @@ import time
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -34,6 +35,7 @@ from annotation_site.services.processes import (
 )
 from annotation_site.services.supervisor import Supervisor
 from tests.ports import free_port
+from tests.required import require
 
 PARTS = ("postgres", "valkey", "marketplace", "web", "worker", "predictor", "setup", "beat")
 # Bounds for a slow machine that has other work; what comes sooner is not waited for.
@@ -70,7 +72,7 @@ class Site:
     def wait_for(self, text: str, seconds: float = START_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.console.read_text()[self.read_to :]:
-            assert self.process.poll() is None, f"./run ended:\n{self.console.read_text()}"
+            assert require(self.process).poll() is None, f"./run ended:\n{self.console.read_text()}"
             assert time.monotonic() < deadline, f"no {text!r} in:\n{self.console.read_text()}"
             time.sleep(0.05)
 
@@ -92,8 +94,8 @@ class Site:
             return page.status
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(START_SECONDS)
+        require(self.process).send_signal(number)
+        return require(self.process).wait(START_SECONDS)
 
     def forget(self) -> None:
         if self.process and self.process.poll() is None:
@@ -133,7 +135,7 @@ def query(site: Site, sql: str):
 def test_the_first_start_prints_addresses_and_a_login_that_works(site):
     text = site.console.read_text()
     assert f"http://localhost:{site.port}/" in text and f"http://127.0.0.1:{site.port}/" in text
-    password = re.search(r"login +researcher / (\S+)", text).group(1)
+    password = require(re.search(r"login +researcher / (\S+)", text)).group(1)
     assert (site.state / "staff_password").read_text() == password
     for secret in ("staff_password", "secret_key"):
         assert (site.state / secret).stat().st_mode & 0o777 == 0o600
@@ -145,14 +147,15 @@ def test_the_first_start_prints_a_marketplace_whose_keys_and_worker_are_good_the
     text = site.console.read_text()
     address = f"http://127.0.0.1:{marketplace_port(site.port)}"
     assert f"marketplace  {address}/" in text
-    key_id, secret = re.search(r"requester +(\S+) / (\S+)", text).groups()
-    pair = {"aws_access_key_id": key_id, "aws_secret_access_key": secret, "region_name": "us-east-1"}
-    client = boto3.client("mturk", endpoint_url=address, **pair)
+    key_id, secret = require(re.search(r"requester +(\S+) / (\S+)", text)).groups()
+    client = boto3.client(
+        "mturk", "us-east-1", endpoint_url=address, aws_access_key_id=key_id, aws_secret_access_key=secret
+    )
     assert client.get_account_balance()["AvailableBalance"] == "10000.00"
-    name, password = re.search(r"worker +(\S+) / (\S+)", text).groups()
+    name, password = require(re.search(r"worker +(\S+) / (\S+)", text)).groups()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     form = browser.open(f"{address}/", timeout=SOON_SECONDS).read().decode()
-    token = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', form)[1]
+    token = require(re.search(r'csrfmiddlewaretoken" value="([^"]+)"', form))[1]
     sent = urllib.parse.urlencode({"name": name, "password": password, "csrfmiddlewaretoken": token}).encode()
     page = browser.open(f"{address}/sign-in/", sent, timeout=SOON_SECONDS)
     assert page.url == f"{address}/hits/" and "Sign out" in page.read().decode()
@@ -193,7 +196,7 @@ def test_rows_that_were_acknowledged_outlive_a_killed_postgres(site):
 def test_a_second_run_is_told_about_the_first(site):
     second = Site(site.state, free_port())
     second.console = site.state.parent / "second.txt"
-    assert second.start().process.wait(SOON_SECONDS) == 1
+    assert require(second.start().process).wait(SOON_SECONDS) == 1
     text = second.console.read_text()
     assert f"running already: http://127.0.0.1:{site.port}/ (process {site.process.pid})" in text
     assert site.fetch() == 200
@@ -206,7 +209,7 @@ def test_a_taken_port_is_named_with_the_way_out():
         port = other.getsockname()[1]
         late = Site(open_folder() / "var", port)
         try:
-            assert late.start().process.wait(SOON_SECONDS) == 1
+            assert require(late.start().process).wait(SOON_SECONDS) == 1
             text = late.console.read_text()
             assert f"Port {port} is taken" in text and "./run --port" in text
             assert "Traceback" not in text
@@ -245,8 +248,8 @@ def test_a_killed_run_does_not_block_the_next_which_keeps_the_data_and_stops_in_
         query(site, "CREATE TABLE kept AS SELECT 42 AS n")
         password = (site.state / "staff_password").read_text()
         before = {part: site.pid(part) for part in PARTS}
-        site.process.kill()
-        site.process.wait()
+        require(site.process).kill()
+        require(site.process).wait()
         site.start().wait_running()
         assert query(site, "SELECT n FROM kept") == [(42,)]
         assert f"researcher / {password}" in site.console.read_text()
@@ -282,7 +285,7 @@ def test_leftovers_are_ended_even_if_their_record_is_gone(state):
     assert len(marked(state)) == 3
     part.record.unlink()
     end_leftovers(state, seconds=0.5)
-    part.process.wait(SOON_SECONDS)
+    require(part.process).wait(SOON_SECONDS)
     assert marked(state) == {}
 
 
@@ -291,7 +294,7 @@ def test_a_process_that_only_has_a_recorded_number_is_left_alone(state):
         (state / "parts").mkdir()
         ticks = start_ticks(stranger.pid)
         record = state / "parts" / "web.json"
-        record.write_text(json.dumps({"pid": stranger.pid, "started": ticks - 1}))
+        record.write_text(json.dumps({"pid": stranger.pid, "started": require(ticks) - 1}))
         assert end_leftovers(state) == []
         assert alive(stranger.pid, ticks)
         assert not record.exists()
@@ -329,7 +332,7 @@ os.kill(os.getpid(), 9)
 
 
 def test_a_part_that_keeps_dying_is_tried_ever_more_rarely_and_its_log_is_shown(state):
-    said = []
+    said: list[Any] = []
     supervisor = Supervisor(said.append)
     part = sleeper(state, "flaky", ("sh", "-c", "sleep 0.3; echo the disk is full; exit 3"))
     supervisor.start(part)
@@ -351,7 +354,7 @@ def test_a_part_that_keeps_dying_is_tried_ever_more_rarely_and_its_log_is_shown(
 
 def test_a_part_that_lived_long_enough_is_started_again_at_once_however_often_it_ends(state, monkeypatch):
     monkeypatch.setattr("annotation_site.services.supervisor.SOON_SECONDS", 0.0)
-    said = []
+    said: list[Any] = []
     supervisor = Supervisor(said.append)
     supervisor.start(sleeper(state, "steady", ("sleep", "0.05")))
     deadline = time.monotonic() + SOON_SECONDS
@@ -387,7 +390,7 @@ def test_a_part_that_ignores_the_request_to_stop_is_killed_with_its_children(sta
 def test_the_mark_names_the_state_folder(state):
     part = sleeper(state)
     part.start()
-    assert f"{MARK}={mark_of(state)}" in Path(f"/proc/{part.process.pid}/environ").read_text().split("\0")
+    assert f"{MARK}={mark_of(state)}" in Path(f"/proc/{require(part.process).pid}/environ").read_text().split("\0")
     part.stop()
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -62,13 +63,13 @@ def open_page(browser) -> Iterator[Callable[..., Page]]:
     """Opens pages; whatever one of them says on the console as an error, or throws, fails the test."""
     problems: list[str] = []
 
-    def opened(**options: object) -> Page:
+    def opened(**options: Any) -> Page:
         page = browser.new_context(**options).new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+        page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
         return page
 
-    opened.problems = problems
+    setattr(opened, "problems", problems)  # noqa: B010 - a function has no such place for the types
     yield opened
     assert not problems

@@ -14,6 +14,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from workforce.assignments.actions import confirm
 from workforce.models import HIT, Lease, Submission
@@ -44,6 +45,8 @@ class Parent(ThreadingHTTPServer):
 
 
 class _Site(BaseHTTPRequestHandler):
+    server: "Parent"
+
     def do_GET(self) -> None:
         if self.path == "/cookies":
             self.answer(f"<!doctype html><link rel=icon href=data:,><p>{self.headers['Cookie']}", COOKIES)
@@ -115,7 +118,7 @@ class Work:
 
     def tick_first(self) -> str:
         lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
-        handle = image_handle(lease, self.hit.grid.cells.first().image.public_id)
+        handle = image_handle(lease, require(self.hit.grid.cells.first()).image.public_id)
         self.frame.locator(f"label:has(input[value='{handle}']) img").click()
         return handle
 

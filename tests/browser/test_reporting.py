@@ -1,5 +1,7 @@
 """Telling of a problem from a HIT in a marketplace's frame, in a real browser; and a site that never answers."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
 
@@ -72,7 +74,7 @@ def test_while_the_site_is_away_nothing_is_lost_by_telling(work, open_page):  # 
 def test_a_site_that_takes_an_answer_and_says_nothing_is_asked_again(work, open_page):  # noqa: F811
     work.open()
     handle = work.tick_first()
-    held = []
+    held: list[Any] = []
     work.page.route(work.place + "**", lambda route: route.continue_() if len(held) > 1 else held.append(route))
     work.hand_in()
     expect(work.frame.get_by_role("status")).to_contain_text("The site does not answer")

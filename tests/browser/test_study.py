@@ -1,6 +1,7 @@
 """The whole way in a browser: grids and a form are answered, and the researcher sees the annotation appear."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -139,7 +140,7 @@ def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings,
     _, _, batch = study
     page = open_page()
     page.goto(worker_address(batch, settings))
-    lost = []
+    lost: list[Any] = []
 
     def lose_the_first_receipt(route):
         if route.request.method == "POST" and not lost:

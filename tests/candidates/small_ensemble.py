@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import helper, numpy_helper
@@ -38,7 +39,7 @@ def picture(number: int, side: int = 12) -> bytes:
     return target.getvalue()
 
 
-def coloured_dataset(n_images: int, *, n_labels: int = N_CLASSES, side: int = 12, **figures: object) -> Dataset:
+def coloured_dataset(n_images: int, *, n_labels: int = N_CLASSES, side: int = 12, **figures: Any) -> Dataset:
     """Images 0.jpg, 1.jpg, ... with dataset labels 0, 1, ... in turn."""
     dataset = make_dataset(n_labels=n_labels, **figures)
     labels = list(dataset.label_set.labels.order_by("index"))

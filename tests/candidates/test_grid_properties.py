@@ -7,6 +7,7 @@ is held to the same in tests/aggregation/numerics/test_composition.py.
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -95,7 +96,7 @@ def opened(world: World, seed: int = 3) -> tuple[Batch, OpenedGrids]:
     if world.chosen is not None:
         change_settings(dataset=dataset, negatives_from="list")
         chosen = {labels[one].pk: [labels[n].pk for n in others] for one, others in enumerate(world.chosen)}
-    rule = {"initial_images": 2, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 4}
+    rule: dict[str, Any] = {"initial_images": 2, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 4}
     batch = make_batch(dataset, **(rule if world.adaptive else {}))
     return batch, open_grids_with_controls(batch, potential_pairs(dataset), chosen=chosen, seed=seed)
 
@@ -150,7 +151,8 @@ def check_controls(batch: Batch, result: OpenedGrids, cells: list[GridCell]) -> 
     """
     pool = batch.settings.control_pool or batch.dataset
     potential = set(PotentialLabel.objects.values_list("image", "label"))
-    lacking, said = Counter(), Counter()
+    lacking: Counter[Any] = Counter()
+    said: Counter[Any] = Counter()
     assert not potential & {(cell.image_id, cell.grid.label_id) for cell in cells if cell.expected is False}
     for label, lack in result.shortfalls:
         if lack.role != CellRole.PADDING:

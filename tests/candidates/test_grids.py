@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from django.db import IntegrityError
@@ -18,6 +19,7 @@ from contains_task.actions import ComposedCell, open_composed_grids
 from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import grid_cells_of, pairs_asked
 from tests.factories import make_batch, make_dataset, unique
+from tests.required import require
 from workforce.models import Batch, Slot
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +42,7 @@ def give_labels(images: list[Image], n_others: int, seed: int = 0) -> set[tuple[
     pairs = set()
     for image in images:
         others = chance.sample([label for label in labels if label != image.dataset_label], n_others)
-        pairs |= {(image.pk, label.pk) for label in (image.dataset_label, *others)}
+        pairs |= {(image.pk, require(label).pk) for label in (image.dataset_label, *others)}
     own = {(image.pk, image.dataset_label_id) for image in images}
     rows = [
         PotentialLabel(image_id=i, label_id=n, is_dataset_label=(i, n) in own, sources=[{"classifier": "a", "rank": 1}])
@@ -50,7 +52,7 @@ def give_labels(images: list[Image], n_others: int, seed: int = 0) -> set[tuple[
     return pairs
 
 
-def study(n_labels: int = 6, n_images: int = 60, n_others: int = 3, **figures: int) -> Dataset:
+def study(n_labels: int = 6, n_images: int = 60, n_others: int = 3, **figures: Any) -> Dataset:
     figures = {"images_per_grid": 12, "positive_controls": 2, "negative_controls": 2, "contains_answers": 2} | figures
     dataset = make_dataset(n_labels=n_labels, **figures)
     labels = list(dataset.label_set.labels.all())
@@ -121,7 +123,7 @@ def test_the_same_seed_gives_the_same_grids_and_another_one_others():
 
 def test_the_same_seed_draws_the_same_initial_subset_too():
     dataset = study()
-    rule = {"initial_images": 5, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 12}
+    rule: dict[str, Any] = {"initial_images": 5, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 12}
     drawn = []
     for seed in (7, 7, 8):
         batch = make_batch(dataset, **rule)
@@ -243,10 +245,11 @@ def test_a_pair_that_people_were_asked_about_is_known_by_its_batch():
 
 def test_the_database_refuses_an_image_twice_in_a_grid_and_then_nothing_is_there():
     dataset = study(n_images=6)
-    image = dataset.images.first()
+    image = require(dataset.images.first())
+    label_id = require(image.dataset_label_id)
     cells = [ComposedCell(0, image.pk, position, Role.QUESTION, None) for position in (0, 1)]
     with pytest.raises(IntegrityError, match="image_once_per_grid"):
-        open_composed_grids(batch=make_batch(dataset), label_ids=[image.dataset_label_id], cells=cells, n_slots=1)
+        open_composed_grids(batch=make_batch(dataset), label_ids=[label_id], cells=cells, n_slots=1)
 
 
 # Which labels are similar

@@ -1,5 +1,7 @@
 """How much of a run is taken at once, what a killed worker costs it, and what a change of settings does to it."""
 
+from typing import Any
+
 import pytest
 from django.db import OperationalError
 
@@ -13,6 +15,7 @@ from candidates.reads import portions_to_do, progress_of
 from catalog.actions import change_settings
 from catalog.models import Image, Prediction
 from tests.candidates.small_ensemble import colour_network, coloured_dataset, picture, spoil
+from tests.required import require
 from tests.threads import PATIENCE_SECONDS, started, waits, while_another_has_done
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +35,7 @@ def network(tmp_path):
 
 def run_of(dataset, network) -> Run:
     (run,) = open_runs(dataset=dataset, names=[network]).values()
-    return run
+    return require(run)
 
 
 def work() -> list[int]:
@@ -237,7 +240,8 @@ def test_about_five_seconds_are_taken_and_never_much_more_than_before(n, seconds
 @pytest.mark.django_db(transaction=True)
 def test_what_somebody_takes_up_between_choosing_and_claiming_is_left_to_them(network, monkeypatch):
     run_of(coloured_dataset(16), network)
-    claimed, others = actions._claimed, []
+    claimed = actions._claimed
+    others: list[Any] = []
 
     def too_late(chosen):
         if not others:

@@ -2,6 +2,8 @@
 
 import random
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,26 +12,26 @@ from candidates.actions import ShortPredictions, ensure_classifier, find_potenti
 from candidates.models import PotentialLabel
 from candidates.reads import NoPredictions, distribution, n_unpredicted
 from catalog.actions import change_settings
-from catalog.models import Dataset, Image
+from catalog.models import Dataset, Image, Label
 from tests.factories import make_dataset
 
 pytestmark = pytest.mark.django_db
 
 
-def dataset_of(labels: list[int | None], *, n_labels: int = 20, **figures: object) -> Dataset:
+def dataset_of(labels: list[int | None], *, n_labels: int = 20, **figures: Any) -> Dataset:
     """An image without a file per dataset label, named 0, 1, ..."""
     dataset = make_dataset(n_labels=n_labels, **figures)
-    known = {label.index: label for label in dataset.label_set.labels.all()}
+    known: dict[int | None, Label] = {label.index: label for label in dataset.label_set.labels.all()}
     images = [Image(dataset=dataset, name=str(n), dataset_label=known.get(label)) for n, label in enumerate(labels)]
     Image.objects.bulk_create(images)
     return dataset
 
 
-def predict(dataset: Dataset, name: str, tops: list[list[int] | None]):
+def predict(dataset: Dataset, name: str, tops: Sequence[list[int] | None]):
     """Predictions of a classifier for the images in order; None for none."""
     classifier = ensure_classifier(label_set=dataset.label_set, name=name)
     images = dataset.images.order_by("pk")
-    rows = [(image.pk, top, []) for image, top in zip(images, tops, strict=True) if top]
+    rows: list[Any] = [(image.pk, top, []) for image, top in zip(images, tops, strict=True) if top]
     store_predictions(classifier=classifier, predictions=rows)
     return classifier
 

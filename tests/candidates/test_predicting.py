@@ -18,6 +18,7 @@ from catalog.errors import UserError
 from catalog.models import Classifier, Image, Prediction
 from tests.candidates.small_ensemble import N_CLASSES, colour_network, coloured_dataset, picture, spoil
 from tests.factories import make_dataset
+from tests.required import require
 from tests.threads import in_threads, while_another_has_done
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +37,7 @@ def network(tmp_path):
 
 def run_of(dataset, network) -> Run:
     (run,) = open_runs(dataset=dataset, names=[network]).values()
-    return run
+    return require(run)
 
 
 def work(run: Run | None = None) -> int:
@@ -80,7 +81,8 @@ def test_a_second_call_goes_on_with_an_unfinished_run_and_takes_new_images_in(ne
     run = run_of(dataset, network)
     predict_next_portions()
     first = set(Prediction.objects.values_list("pk", flat=True))
-    late = Image.objects.create(dataset=dataset, name="late.jpg", original=dataset.images.first().original.name)
+    first_image = require(dataset.images.first())
+    late = Image.objects.create(dataset=dataset, name="late.jpg", original=first_image.original.name)
     again = run_of(dataset, network)
     assert (again, progress_of([again])) == (run, (8, 17))
     work()
@@ -131,7 +133,7 @@ def test_what_cannot_be_predicted_is_noted_and_tried_again_by_a_new_run(network)
     images = list(dataset.images.order_by("pk"))
     good = picture(1)
     spoil(images[1])
-    images[2].original.storage.delete(images[2].original.name)
+    images[2].original.storage.delete(require(images[2].original.name))
     Image.objects.filter(pk=images[3].pk).update(original="")
     work(run_of(dataset, network))
     reasons = {bad.image_id: bad.reason for bad in Unpredicted.objects.all()}
@@ -242,11 +244,11 @@ def test_portions_cover_every_image_once_and_are_of_a_fair_size():
     row = ensure_classifier(label_set=dataset.label_set, name="some")
     Image.objects.bulk_create([Image(dataset=dataset, name=f"{number}") for number in range(3000)])
     run = open_run(dataset=dataset, classifier=row, n_classes=4)
-    portions = list(run.portions.order_by("first"))
+    portions = list(require(run).portions.order_by("first"))
     assert {portion.n_images for portion in portions[:-1]} == {256}
     covered = [pk for p in portions for pk in dataset.images.filter(pk__range=(p.first, p.last)).values_list("pk")]
     assert len(covered) == len(set(covered)) == 3000
-    assert run.top_k == 4
+    assert require(run).top_k == 4
 
 
 def test_the_task_sends_itself_again_while_there_is_more(network, monkeypatch):

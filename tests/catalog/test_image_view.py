@@ -18,6 +18,7 @@ from tests.factories import (
     staff_client,
     worker_client,
 )
+from tests.required import require
 from workforce.actions import expire_leases
 from workforce.models import Lease
 from workforce.reads import image_handle
@@ -70,7 +71,7 @@ def test_the_photograph_of_a_form_is_seen_too():
 
 def test_an_address_works_for_one_lease_and_its_images_only(grid, lease, image):
     other_grid = make_grid()
-    other_lease, other_image = make_lease(other_grid.hit.batch), other_grid.cells.first().image
+    other_lease, other_image = make_lease(other_grid.hit.batch), require(other_grid.cells.first()).image
     assert at_work(lease, other_image).status_code == 404
     of_other_lease = f"/i/{lease.public_id}/{image_handle(other_lease, image.public_id)}.jpg"
     assert worker_client().get(of_other_lease).status_code == 404

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, DataError, IntegrityError, NotSupportedError, connection, transaction
@@ -10,6 +11,7 @@ from catalog import planned as catalog_planned
 from catalog.models import Label
 from catalog.reads import Given, Planned, Prepared
 from tests.factories import make_dataset, make_label_set
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +39,7 @@ def test_every_kind_of_value_that_the_site_asks_with_arrives_as_it_is():
     moment = datetime(2020, 5, 22, tzinfo=UTC)
     values = {"text": "O'Brien; \\ -- 100 %s", "none": None, "ids": [2**40], "empty": [], "moment": moment, "yes": True}
     found = everything.row(values | {"answer": '{"selected": []}'})
-    assert found[:6] == tuple(values.values())
+    assert require(found)[:6] == tuple(values.values())
 
 
 def test_it_is_planned_once_for_a_connection_and_again_for_another(django_assert_num_queries):
@@ -49,7 +51,7 @@ def test_it_is_planned_once_for_a_connection_and_again_for_another(django_assert
     assert planned() == before
     (name,) = [name for name, text in before.items() if "'50 %'" in text]
     assert before[name] == f"PREPARE {name} AS SELECT $1::int + $2::int, $1::int, '50 %'"
-    found = []
+    found: list[Any] = []
 
     def elsewhere() -> None:
         found.extend([planned(), SUM.row({"a": 3, "b": 4}), planned()])
@@ -58,15 +60,15 @@ def test_it_is_planned_once_for_a_connection_and_again_for_another(django_assert
     thread = Thread(target=elsewhere)
     thread.start()
     thread.join()
-    assert found[0] == {} and found[1][0] == 7 and len(found[2]) == 1
+    assert found[0] == {} and require(found[1])[0] == 7 and len(require(found[2])) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_was_lost_and_made_anew_plans_anew():
-    assert SUM.row({"a": 1, "b": 1})[0] == 2
+    assert require(SUM.row({"a": 1, "b": 1}))[0] == 2
     connection.close()
     assert planned() == {}
-    assert SUM.row({"a": 1, "b": 1})[0] == 2
+    assert require(SUM.row({"a": 1, "b": 1}))[0] == 2
 
 
 def test_what_was_planned_within_a_transaction_that_failed_stays():

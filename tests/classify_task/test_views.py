@@ -8,6 +8,7 @@ import pytest
 
 from classify_task.models import ClassifyVote, Form
 from tests.factories import make_form, make_grid, make_lease, make_worker, worker_client
+from tests.required import require
 from workforce.models import Lease, Submission, Worker
 from workforce.reads import image_handle
 
@@ -28,7 +29,7 @@ def joined(form: Form, name: str = "ann"):
 
 def hidden(response) -> dict[str, str]:
     page = response.content.decode()
-    return {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("token", "key")}
+    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
 
 
 def answer(form: Form, fields: dict, name: str = "ann", **headers: str):
@@ -169,7 +170,7 @@ def test_a_second_answer_from_another_tab_is_refused_with_a_way_on():
 def test_the_page_of_handed_in_work_leads_on():
     form = make_form()
     answer(form, hidden(joined(form)) | {"selected": ["1"], "main": "1"})
-    assert worker_client().get(address(form)).url == f"/join/{form.hit.batch.public_id}?worker=ann"
+    assert worker_client().get(address(form))["Location"] == f"/join/{form.hit.batch.public_id}?worker=ann"
 
 
 @pytest.mark.parametrize("token", ["", "made-up", "made:up"])

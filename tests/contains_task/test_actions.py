@@ -21,6 +21,7 @@ from tests.factories import (
     tick_images,
     unique,
 )
+from tests.required import require
 from workforce.actions import (
     AlreadySubmitted,
     BatchClosed,
@@ -85,7 +86,7 @@ def test_no_grids_are_opened_in_a_closed_batch():
     batch = make_batch(dataset)
     close_batch(batch=batch)
     with pytest.raises(BatchClosed):
-        open_grids(batch=batch, images_by_label={dataset.label_set.labels.first(): make_images(dataset, 1)})
+        open_grids(batch=batch, images_by_label={require(dataset.label_set.labels.first()): make_images(dataset, 1)})
     assert not Grid.objects.exists()
 
 

@@ -18,6 +18,7 @@ from catalog.reads import current_settings
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from contains_task.reads import cells_by_handle, contains_vote_row, votes_of
 from tests.factories import make_dataset, make_images, make_lease, tick_images, unique
+from tests.required import require
 from workforce.models import Batch, Slot
 from workforce.reads import pseudonym
 
@@ -245,7 +246,7 @@ def test_votes_on_pool_images_belong_to_the_study_that_showed_them(dataset, simi
     assert not votes_of(pool).exists()
     rows = [contains_vote_row(vote) for vote in votes_of(dataset)]
     assert len(rows) == 10
-    assert {row["worker"] for row in rows} == {pseudonym(dataset, ContainsVote.objects.first().worker_id)}
+    assert {row["worker"] for row in rows} == {pseudonym(dataset, require(ContainsVote.objects.first()).worker_id)}
 
 
 @pytest.mark.django_db(transaction=True)

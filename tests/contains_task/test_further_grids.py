@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from catalog.models import Image
 from contains_task.actions import open_further_grids, open_grids, openings
 from contains_task.models import GridCell, Role
 from tests.factories import make_batch, make_dataset, make_images
+from tests.required import require
 from workforce.models import HIT, Batch
 
-RULE = {"initial_images": 3, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 6}
+RULE: dict[str, Any] = {"initial_images": 3, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 6}
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_every_pair_is_opened_once_and_of_each_label_as_many_as_were_wished_to_l
     sizes = {label: sum(pair[1] == label for pair in pairs) for label in range(4)}
     initial = [label for opening in found if opening.initial for label in label_ids[opening.pairs]]
     assert {label: initial.count(label) for label in range(4)} == {
-        label: min(size, batch.initial_images) for label, size in sizes.items()
+        label: min(size, require(batch.initial_images)) for label, size in sizes.items()
     }
     assert [opening.n_slots for opening in found] == ([10, 2] if len(found) == 2 else [10] if initial else [])
     for opening in found:

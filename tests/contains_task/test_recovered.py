@@ -7,6 +7,7 @@ from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
 from contains_task.reads import grid_cells_of, pairs_asked
 from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.required import require
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, offer
 from workforce.assignments.actions import confirm
 from workforce.models import Assignment, Slot, Submission
@@ -26,7 +27,7 @@ def listed_with(assignment: Assignment, selected: str, **more: str) -> Submissio
         fields={"lease": assignment.lease.public_id, "selected": selected} | more,
     )
     assert outcome == "recovered"
-    return submission
+    return require(submission)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from catalog import reads as catalog_reads
 from catalog.reads import now
 from contains_task.models import ContainsVote, Grid
 from tests.factories import make_batch, make_dataset, make_grid, make_images, worker_client
+from tests.required import require
 from workforce.actions import close_batch, expire_leases
 from workforce.models import Lease, Submission, Worker
 from workforce.reads import image_handle
@@ -33,7 +34,7 @@ def joined(grid: Grid, name: str = "ann"):
 
 def hidden(response) -> dict[str, str]:
     page = response.content.decode()
-    return {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("token", "key")}
+    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
 
 
 def cells(grid: Grid, name: str = "ann") -> list[str]:
@@ -99,7 +100,7 @@ def test_a_wikipedia_link_opens_apart_and_tells_nothing():
     grid = make_grid()
     grid.label.wikipedia_url = "https://en.wikipedia.org/wiki/Thing"
     grid.label.save()
-    link = re.search(r'<a href="https://en.wikipedia.org/wiki/Thing"[^>]*>', joined(grid).content.decode())[0]
+    link = require(re.search(r'<a href="https://en.wikipedia.org/wiki/Thing"[^>]*>', joined(grid).content.decode()))[0]
     assert 'target="_blank"' in link
     assert "noopener" in link
 
@@ -179,7 +180,7 @@ def test_the_page_of_handed_in_work_leads_on():
     answer(grid, hidden(joined(grid)))
     response = worker_client().get(address(grid))
     assert response.status_code == 302
-    assert response.url == f"/join/{grid.hit.batch.public_id}?worker=ann"
+    assert response["Location"] == f"/join/{grid.hit.batch.public_id}?worker=ann"
 
 
 def test_a_forged_cell_is_refused_and_nothing_stored():

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from tests.required import require
+
 IMAGE = re.compile(r'name="selected" value="([\w-]+)"')
 TOKEN = re.compile(r'name="token" value="([^"]+)"')
 KEY = re.compile(r'name="key" value="([\w-]+)"')
@@ -74,8 +76,8 @@ class Person:
     def hand_in(self, path: str, page: str) -> None:
         shown = IMAGE.findall(page)
         selected = [image for image in shown if self.chance.random() < 0.5]
-        key = KEY.search(page)[1]
-        body = json.dumps({"token": TOKEN.search(page)[1], "key": key, "selected": selected})
+        key = require(KEY.search(page))[1]
+        body = json.dumps({"token": require(TOKEN.search(page))[1], "key": key, "selected": selected})
         hit = urlsplit(path).path.split("/")[2]
         what = {"key": key, "worker": self.name, "hit": hit}
         self.log.write("invoke", **what, selected=sorted(selected), n_shown=len(shown))

@@ -18,6 +18,7 @@ import redis
 from annotation_site.services.places import ROOT, places_of
 from annotation_site.services.postgres import DATABASE, connect
 from tests.ports import free_port
+from tests.required import require
 
 START_SECONDS = 240
 RUNNING = "The site is running"
@@ -44,8 +45,8 @@ class Site:
         assert up and self.process.poll() is None, self.said()
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(START_SECONDS)
+        require(self.process).terminate()
+        require(self.process).wait(START_SECONDS)
         for folder in (self.places.outside, self.places.postgres_sockets, self.places.valkey_sockets):
             if folder:
                 shutil.rmtree(folder, ignore_errors=True)

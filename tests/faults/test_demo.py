@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.faults.site import running_site, wait_until
+from tests.required import require
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")), reason="a new site has servers of its own"
@@ -27,8 +28,8 @@ def test_its_predictor_predicts_the_photographs_and_grids_open_although_it_was_s
 def is_completed_after_a_stop() -> bool:
     with running_site() as site:
         assert wait_until(lambda: "its grids open in about" in site.said(), SECONDS), site.said()
-        site.process.terminate()
-        site.process.wait(SECONDS)
+        require(site.process).terminate()
+        require(site.process).wait(SECONDS)
         if "demo grids" in site.said():
             return False
         site.start()

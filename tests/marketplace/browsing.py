@@ -2,43 +2,44 @@
 
 import re
 from html import unescape
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from marketplace.models import Assignment, Worker
 from marketplace.sign_in.sessions import PASSWORD, WORKER, mark_of_password
+from tests.required import Page, require
 
 HOST = settings.ORIGIN.partition("//")[2]
 FRAME = re.compile(r'<iframe[^>]* src="([^"]*)"')
 
 
-def stranger(**options: object) -> Client:
+def stranger(**options: Any) -> Client:
     return Client(**({"HTTP_HOST": HOST} | options))
 
 
-def at_work(worker: Worker, **options: object) -> Client:
+def at_work(worker: Worker, **options: Any) -> Client:
     """Signed in, without the slow check of a password."""
     client = stranger(**options)
     session = client.session
     session[WORKER], session[PASSWORD] = worker.pk, mark_of_password(worker)
     session.save()
-    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    client.cookies[settings.SESSION_COOKIE_NAME] = require(session.session_key)
     return client
 
 
-def text_of(page: HttpResponse) -> str:
+def text_of(page: Page) -> str:
     """What is read on a page, in one line."""
     words = re.sub(r"<[^>]*>", " ", page.content.decode())
     return re.sub(r"\s+", " ", unescape(words)).strip()
 
 
-def frame_of(page: HttpResponse) -> str:
-    return unescape(FRAME.search(page.content.decode())[1])
+def frame_of(page: Page) -> str:
+    return unescape(require(FRAME.search(page.content.decode()))[1])
 
 
-def directives(page: HttpResponse) -> dict[str, str]:
+def directives(page: Page) -> dict[str, str]:
     parts = page.headers["Content-Security-Policy"].split("; ")
     return {name: values for name, _, values in (part.partition(" ") for part in parts)}
 
@@ -50,6 +51,6 @@ def accept_on_page(client: Client, hit, **fields: str) -> Assignment:
     return Assignment.objects.get(public_id=answer.headers["Location"].split("/")[2])
 
 
-def hand_in_form(assignment_id: str, client: Client | None = None, **fields: str) -> HttpResponse:
+def hand_in_form(assignment_id: str, client: Client | None = None, **fields: Any) -> Page:
     """The form in the frame: no cookie comes with it."""
     return (client or stranger()).post("/mturk/externalSubmit", {"assignmentId": assignment_id} | fields)

@@ -5,6 +5,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -41,14 +42,15 @@ ALWAYS = {
 ONLY_SOMETIMES = {"NextToken"}
 
 
-def deviations(name: str, value: object, path: str = "answer") -> Iterator[str]:
+def deviations(name: str, value: Any, path: str = "answer") -> Iterator[str]:
     """Where a value differs from the shape of that name."""
     shape = SHAPES[name]
     if shape["type"] == "timestamp":
         if isinstance(value, bool) or not isinstance(value, int | float) or not EARLIEST < value < LATEST:
             yield f"{path}: {value!r} is no time in epoch seconds"
         return
-    if not isinstance(value, TYPES[shape["type"]]) or (isinstance(value, bool) and shape["type"] != "boolean"):
+    kind: Any = TYPES[shape["type"]]
+    if not isinstance(value, kind) or (isinstance(value, bool) and shape["type"] != "boolean"):
         yield f"{path}: {value!r} is no {shape['type']}"
     elif shape["type"] == "structure":
         yield from deviations_of_structure(name, value, path)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import boto3
@@ -38,7 +39,7 @@ QUESTION = (
     'ExternalQuestion.xsd"><ExternalURL>https://lab.example/grid?a=1&amp;b=2</ExternalURL>'
     "<FrameHeight>0</FrameHeight></ExternalQuestion>"
 )
-TYPE = {
+TYPE: dict[str, Any] = {
     "Title": "Which photographs contain a cat?",
     "Description": "Tick the photographs with a cat in them.",
     "Keywords": "images, cats",
@@ -79,8 +80,8 @@ def make_hit_type(requester: Requester, **values) -> HITType:
 
 
 def make_hit(hit_type: HITType | None = None, max_assignments: int = 1, **values) -> HIT:
-    values = {"question": QUESTION, "lifetime_seconds": 86_400} | values
-    return create_hit(hit_type=hit_type or make_hit_type(make_requester()), max_assignments=max_assignments, **values)
+    fields: dict[str, Any] = {"question": QUESTION, "lifetime_seconds": 86_400} | values
+    return create_hit(hit_type=hit_type or make_hit_type(make_requester()), max_assignments=max_assignments, **fields)
 
 
 def hand_in(hit: HIT, worker: Worker | None = None, **fields: str) -> Assignment:
@@ -132,9 +133,9 @@ class Endpoint:
     def client(self, requester: Requester, **options):
         """An unmodified client that tries once, so that a test sees every answer."""
         key_id = create_access_key(requester=requester).key_id
-        retries = {"mode": "standard", "total_max_attempts": options.pop("attempts", 1)}
+        tries = options.pop("attempts", 1)
         given = {"aws_access_key_id": key_id, "aws_secret_access_key": secret_of(key_id), "region_name": "us-east-1"}
-        config = Config(retries=retries, connect_timeout=5, read_timeout=60)
+        config = Config(retries={"mode": "standard", "total_max_attempts": tries}, connect_timeout=5, read_timeout=60)
         return boto3.client("mturk", endpoint_url=self.url, config=config, **(given | options))
 
     def lab(self, cents: int = 100_000, **options) -> Lab:

@@ -34,6 +34,8 @@ class TaskSite(ThreadingHTTPServer):
 
 
 class _Task(BaseHTTPRequestHandler):
+    server: "TaskSite"
+
     def do_GET(self) -> None:
         given = dict(parse_qsl(urlsplit(self.path).query))
         seen = {name: self.headers.get(name, "") for name in ("Referer", "Cookie")}

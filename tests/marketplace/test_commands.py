@@ -174,7 +174,7 @@ def test_it_starts_without_any_setting_and_keeps_its_key(tmp_path):
     names = ("MARKETPLACE_", "DATABASE_URL")
     bare = {name: value for name, value in os.environ.items() if not name.startswith(names)}
     code = "import marketplace.settings as s; print(s.SECRET_KEY, s.ORIGIN, s.FAULTS, s.DATABASES['default']['HOST'])"
-    words = [sys.executable, "-c", code]
+    words = [sys.executable, "-m", "marketplace", "shell", "--no-imports", "-c", code]
     runs = [
         subprocess.run(words, cwd=ROOT, env=bare | {"STATE_DIR": str(tmp_path)}, capture_output=True, text=True)
         for _ in range(2)
@@ -184,3 +184,13 @@ def test_it_starts_without_any_setting_and_keeps_its_key(tmp_path):
     assert rest == ["http://127.0.0.1:8100", "False", str(tmp_path / "postgres-sockets")]
     assert len(key) >= 50
     assert (tmp_path / "marketplace_secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_reading_the_settings_writes_nothing(tmp_path):
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_")}
+    words = [sys.executable, "-c", "import marketplace.settings as s; print(repr(s.SECRET_KEY))"]
+    done = subprocess.run(
+        words, cwd=ROOT, env=bare | {"STATE_DIR": str(tmp_path / "state")}, capture_output=True, text=True
+    )
+    assert done.stdout == "''\n", done.stderr
+    assert list(tmp_path.iterdir()) == []

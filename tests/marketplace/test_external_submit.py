@@ -1,6 +1,7 @@
 """/mturk/externalSubmit: forms out of the frame, good and bad."""
 
 import threading
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -10,6 +11,7 @@ from marketplace.models import Assignment
 from marketplace.work.actions import accept_hit, return_assignment
 from tests.marketplace.browsing import at_work, directives, hand_in_form, stranger, text_of
 from tests.marketplace.parties import hand_in, later, make_hit, make_worker
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +20,7 @@ def in_work() -> Assignment:
     return accept_hit(worker=make_worker(), hit=make_hit())
 
 
-def answers(assignment: Assignment) -> list[tuple[str, str]]:
+def answers(assignment: Assignment) -> list[tuple[str | None, str | None]]:
     assignment.refresh_from_db()
     space = "{http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/QuestionFormAnswers.xsd}"
     found = ElementTree.fromstring(assignment.answer).iter(f"{space}Answer")
@@ -36,7 +38,7 @@ def check_refused(answer, words: str) -> None:
 
 def test_a_form_is_stored_field_by_field_and_leads_on():
     assignment = in_work()
-    form = {"label": ["cat", "dog"], "note": "a < b & c\r\nü", "empty": ""}
+    form: dict[str, Any] = {"label": ["cat", "dog"], "note": "a < b & c\r\nü", "empty": ""}
     answer = hand_in_form(assignment.public_id, **form)
     assert answer.status_code == 303
     assert answer.headers["Location"] == f"http://127.0.0.1:8100/mturk/submitted/{assignment.public_id}/"
@@ -102,7 +104,7 @@ def test_a_second_submit_changes_nothing():
 
 def test_what_was_returned_or_ran_out_of_time_is_refused():
     returned, late = in_work(), in_work()
-    return_assignment(worker=returned.worker, assignment=returned)
+    return_assignment(worker=require(returned.worker), assignment=returned)
     later(minutes=11)
     for assignment in (returned, late):
         check_refused(hand_in_form(assignment.public_id, label="cat"), "no longer be handed in")
@@ -113,7 +115,7 @@ def test_what_was_returned_or_ran_out_of_time_is_refused():
 def test_after_a_return_the_id_counts_for_whoever_has_it_now():
     hit = make_hit()
     first = accept_hit(worker=make_worker(), hit=hit)
-    return_assignment(worker=first.worker, assignment=first)
+    return_assignment(worker=require(first.worker), assignment=first)
     second = accept_hit(worker=make_worker(), hit=hit)
     assert second.public_id == first.public_id
     assert hand_in_form(first.public_id, label="cat").status_code == 303
@@ -146,7 +148,7 @@ def test_what_is_no_form_is_refused(body, kind):
 def test_a_form_that_is_too_large_is_refused_in_words():
     assignment = in_work()
     check_refused(hand_in_form(assignment.public_id, label="x" * 600_000), "too large")
-    many = {f"field{number}": "x" for number in range(2100)}
+    many: dict[str, Any] = {f"field{number}": "x" for number in range(2100)}
     check_refused(hand_in_form(assignment.public_id, **many), "not submitted")
     assignment.refresh_from_db()
     assert assignment.status == "Pending"

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,8 @@ def values_of(name: str, depth: int = 0) -> st.SearchStrategy:
     if shape["type"] == "structure":
         # Parameters of policies may hold parameters: twice is deep enough.
         members = {} if depth > 4 else shape["members"]
-        good = st.fixed_dictionaries({}, optional={m: values_of(r["shape"], depth + 1) for m, r in members.items()})
+        optional = {m: values_of(r["shape"], depth + 1) for m, r in members.items()}
+        good: st.SearchStrategy[Any] = st.fixed_dictionaries({}, optional=optional)
     elif shape["type"] == "list":
         good = st.lists(values_of(shape["member"]["shape"], depth + 1), max_size=3)
     elif shape["type"] == "string":

@@ -1,12 +1,15 @@
 """HITs over HTTP: their life, their limits, their questions."""
 
 import datetime
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from marketplace.work.actions import accept_hit
 from tests.marketplace.parties import HIT_VALUES, QUESTION, TYPE, hand_in, make_worker, make_workers
+from tests.required import require
 
 NAMESPACE = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
 PAST = datetime.datetime(2015, 1, 1, tzinfo=datetime.UTC)
@@ -15,7 +18,7 @@ PAST = datetime.datetime(2015, 1, 1, tzinfo=datetime.UTC)
 def refused(call, **values) -> tuple[str, str, str]:
     with pytest.raises(ClientError) as error:
         call(**values)
-    answer = error.value.response
+    answer: Mapping[str, Any] = error.value.response
     return answer["Error"]["Code"], answer.get("TurkErrorCode", ""), answer["Error"]["Message"]
 
 
@@ -230,7 +233,7 @@ def test_an_endless_amount_is_refused_unread(lab, name):
         kind, _, message = refused(lab.client.create_hit, **values)
     else:
         done = hand_in(lab.publish())
-        paid = {"WorkerId": done.worker.public_id, "AssignmentId": done.public_id, "Reason": "Careful"}
+        paid = {"WorkerId": require(done.worker).public_id, "AssignmentId": done.public_id, "Reason": "Careful"}
         kind, _, message = refused(lab.client.send_bonus, BonusAmount="9" * 5000, **paid)
     assert (kind, name in message, len(message) < 200) == ("ParameterValidationError", True, True)
 

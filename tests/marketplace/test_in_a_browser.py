@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -42,14 +43,14 @@ def open_page(endpoint, monkeypatch):
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
 
-        def opened(**options: object) -> Page:
+        def opened(**options: Any) -> Page:
             page = chromium.new_context(base_url=endpoint.url, **options).new_page()
             page.set_default_timeout(60_000)
             page.on("pageerror", lambda error: problems.append(str(error)))
-            page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+            page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
             return page
 
-        opened.problems = problems
+        setattr(opened, "problems", problems)  # noqa: B010 - a function has no such place for the types
         yield opened
         chromium.close()
         connections.close_all()

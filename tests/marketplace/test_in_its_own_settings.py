@@ -17,7 +17,7 @@ WORDS = ["-m", "pytest", "--ds=marketplace.settings", "-q", "-p", "no:cacheprovi
 def test_the_marketplace_passes_its_tests_under_its_own_settings():
     server = settings.DATABASES["default"]
     url = f"postgres://{server['USER']}@{quote(server['HOST'], safe='')}/marketplace"
-    environment = os.environ | {"MARKETPLACE_DATABASE_URL": url}
+    environment = os.environ | {"MARKETPLACE_DATABASE_URL": url, "MARKETPLACE_SECRET_KEY": settings.SECRET_KEY}
     done = subprocess.run(
         [sys.executable, *WORDS, str(HERE), *(str(ROOT / "marketplace" / file) for file in DOCTESTS)],
         cwd=ROOT, env=environment, capture_output=True, text=True,

@@ -9,6 +9,7 @@ from marketplace.models import HIT
 from marketplace.qualifications.actions import create_qualification_type, grant_qualification, request_qualification
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from tests.marketplace.parties import hand_in, make_hit, make_hit_type, make_workers
+from tests.required import require
 
 N_ROWS = 7
 
@@ -134,7 +135,7 @@ def test_bonuses_are_listed_for_a_hit_or_for_an_assignment_and_not_without(lab):
     hit = lab.publish(2)
     first, second = (hand_in(hit, worker) for worker in make_workers(2))
     for assignment, cents in ((first, 5), (second, 7), (second, 9)):
-        send_bonus(assignment=assignment, worker_id=assignment.worker.public_id, cents=cents, reason="Careful")
+        send_bonus(assignment=assignment, worker_id=require(assignment.worker).public_id, cents=cents, reason="Careful")
     payments = lab.client.list_bonus_payments(AssignmentId=second.public_id)["BonusPayments"]
     assert [payment["BonusAmount"] for payment in payments] == ["0.07", "0.09"]
     assert lab.client.list_bonus_payments(HITId=hit.public_id)["NumResults"] == 3

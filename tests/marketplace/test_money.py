@@ -16,6 +16,7 @@ from marketplace.refusals import BadParameter, InsufficientFunds, WrongStatus
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
 from tests.marketplace.parties import check_ledger, hand_in, later, make_hit, make_hit_type, make_requester, make_worker
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -166,12 +167,12 @@ def test_who_has_accepted_is_paid_what_was_promised_then():
 def test_a_bonus_is_paid_with_its_fee_to_who_handed_in():
     requester = make_requester()
     assignment = hand_in(make_hit(make_hit_type(requester)))
-    send_bonus(assignment=assignment, worker_id=assignment.worker.public_id, cents=250, reason="Careful work")
+    send_bonus(assignment=assignment, worker_id=assignment.holder.public_id, cents=250, reason="Careful work")
     assert balances(requester) == (100_000 - 12 - 300, 12)
     with pytest.raises(BadParameter, match="did not hand in"):
         send_bonus(assignment=assignment, worker_id=make_worker().public_id, cents=1, reason="?")
     with pytest.raises(InsufficientFunds):
-        send_bonus(assignment=assignment, worker_id=assignment.worker.public_id, cents=90_000, reason="All of it")
+        send_bonus(assignment=assignment, worker_id=assignment.holder.public_id, cents=90_000, reason="All of it")
     assert assignment.bonuses.count() == 1
     check_ledger(requester)
 
@@ -235,12 +236,12 @@ def act(rng, requester, types, workers) -> None:
         lambda: make_hit(rng.choice(types), rng.choice((1, 3, 10))),
         lambda: accept_hit(worker=rng.choice(workers), hit=hit),
         lambda: hand_in(hit, rng.choice(workers)),
-        lambda: pending and return_assignment(worker=pending.worker, assignment=pending),
+        lambda: pending and return_assignment(worker=require(pending.worker), assignment=pending),
         lambda: submitted and approve_assignment(assignment=submitted),
         lambda: submitted and reject_assignment(assignment=submitted, feedback="Empty"),
         lambda: rejected and approve_assignment(assignment=rejected, override=True),
         lambda: submitted and send_bonus(
-            assignment=submitted, worker_id=submitted.worker.public_id, cents=rng.randrange(1, 99), reason="Good"
+            assignment=submitted, worker_id=submitted.holder.public_id, cents=rng.randrange(1, 99), reason="Good"
         ),
         lambda: add_assignments(hit=hit, n_assignments=rng.randrange(1, 4)),
         lambda: set_expiration(hit=hit, expires_at=now()),

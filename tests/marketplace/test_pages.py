@@ -23,6 +23,7 @@ from marketplace.review.actions import approve_assignment, reject_assignment, se
 from marketplace.work.actions import accept_hit
 from tests.marketplace.browsing import HOST, accept_on_page, at_work, directives, frame_of, stranger, text_of
 from tests.marketplace.parties import hand_in, later, make_hit, make_hit_type, make_requester, make_worker
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 # Session, worker and time are three of them.
@@ -165,11 +166,11 @@ def test_what_was_taken_away_or_turned_down_is_not_asked_for_again_at_once(worke
     with pytest.raises(WorkRefused, match="asked for once"):
         request_qualification(qualification_type=at_once, worker=worker)
     slow = create_qualification_type(requester=make_requester(), name="B", description="b", retry_seconds=3600)
-    reject_request(request=request_qualification(qualification_type=slow, worker=worker), reason="Not yet")
+    reject_request(request=require(request_qualification(qualification_type=slow, worker=worker)), reason="Not yet")
     with pytest.raises(WorkRefused, match="too early"):
         request_qualification(qualification_type=slow, worker=worker)
     later(hours=2)
-    assert request_qualification(qualification_type=slow, worker=worker).rejected_at is None
+    assert require(request_qualification(qualification_type=slow, worker=worker)).rejected_at is None
 
 
 # Accepting, working, returning
@@ -184,14 +185,14 @@ def test_accepting_leads_to_the_task_which_names_the_assignment(client, worker):
     assert f"assignmentId={assignment.public_id}" in address and f"workerId={worker.public_id}" in address
     assert "turkSubmitTo=http%3A%2F%2F127.0.0.1%3A8100" in address
     assert 'data-allowed="600"' in page.content.decode()
-    assert 0 <= int(re.search(r'data-elapsed="(\d+)"', page.content.decode())[1]) < 60
+    assert 0 <= int(require(re.search(r'data-elapsed="(\d+)"', page.content.decode()))[1]) < 60
 
 
 def test_the_frame_is_as_high_as_the_hit_says_or_fills_the_window(client):
     fills = make_hit()
     fixed = make_hit(question=fills.question.replace("<FrameHeight>0", "<FrameHeight>650"))
     pages = [client.get(f"/groups/{hit.hit_type.group_id}/").content.decode() for hit in (fills, fixed)]
-    assert 'class="task fills"' in pages[0] and "height=" not in re.search("<iframe[^>]*>", pages[0])[0]
+    assert 'class="task fills"' in pages[0] and "height=" not in require(re.search("<iframe[^>]*>", pages[0]))[0]
     assert 'class="task" ' in pages[1] and ' height="650"' in pages[1]
 
 

@@ -1,5 +1,8 @@
 """Qualification types, who has them, who asks for them; blocks and messages."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -11,6 +14,7 @@ from marketplace.qualifications.requirements import COMPARISONS, guards, meets
 from marketplace.refusals import WorkRefused
 from marketplace.work.actions import accept_hit
 from tests.marketplace.parties import TYPE, hand_in, make_worker, make_workers
+from tests.required import require
 
 KIND = {"Name": "Trained", "Description": "Has read the guide", "QualificationTypeStatus": "Active"}
 
@@ -18,7 +22,7 @@ KIND = {"Name": "Trained", "Description": "Has read the guide", "QualificationTy
 def refused(call, **values) -> tuple[str, str, str]:
     with pytest.raises(ClientError) as error:
         call(**values)
-    answer = error.value.response
+    answer: Mapping[str, Any] = error.value.response
     return answer["Error"]["Code"], answer.get("TurkErrorCode", "").rpartition(".")[2], answer["Error"]["Message"]
 
 
@@ -138,8 +142,8 @@ def test_deleting_a_type_turns_down_who_asked_for_it(lab):
         qualification_type=lab.requester.qualification_types.get(), worker=make_worker()
     )
     lab.client.delete_qualification_type(QualificationTypeId=kind)
-    request.refresh_from_db()
-    assert request.rejected_at
+    require(request).refresh_from_db()
+    assert require(request).rejected_at
 
 
 @given(value=st.integers(0, 5), others=st.lists(st.integers(0, 5), min_size=1, max_size=3))

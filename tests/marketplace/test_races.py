@@ -1,5 +1,8 @@
 """Many at once: nothing is given, paid or counted twice."""
 
+
+from functools import partial
+
 import pytest
 
 from marketplace.clock import now
@@ -21,6 +24,7 @@ from tests.marketplace.parties import (
     make_worker,
     make_workers,
 )
+from tests.required import require
 from tests.threads import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,11 +107,12 @@ def test_sixteen_approvals_and_rejections_decide_once_and_pay_at_most_once():
 def test_bonuses_at_once_never_overdraw_the_account():
     requester = make_requester(cents=12 + 5 * 12)
     assignment = hand_in(make_hit(make_hit_type(requester)))
-    worker_id = assignment.worker.public_id
+    worker_id = require(assignment.worker).public_id
 
     def pay(number: int) -> bool:
-        bonus = {"assignment": assignment, "worker_id": worker_id, "cents": 10, "reason": f"Careful {number}"}
-        return succeeds(lambda: send_bonus(**bonus), InsufficientFunds)
+        reason = f"Careful {number}"
+        bonus = partial(send_bonus, assignment=assignment, worker_id=worker_id, cents=10, reason=reason)
+        return succeeds(bonus, InsufficientFunds)
 
     assert sum(in_threads(N_THREADS, pay)) == 5
     assert balances(requester) == (0, 12)

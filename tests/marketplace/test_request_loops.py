@@ -3,6 +3,7 @@ here, run through an unmodified boto3. What a loop reads from an answer, the end
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,6 +12,7 @@ from marketplace.models import Assignment
 from marketplace.qualifications import system
 from marketplace.work.actions import NotQualified, accept_hit
 from tests.marketplace.parties import HIT_VALUES, QUESTION, TYPE, hand_in, make_worker, make_workers
+from tests.required import require
 
 LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
 
@@ -125,7 +127,7 @@ def test_hits_are_listed_by_status_expired_extended_and_deleted(lab):
 
 
 def test_a_psiturk_advertisement_asks_for_a_record_and_a_country(lab):
-    needs = [
+    needs: list[dict[str, Any]] = [
         {"QualificationTypeId": system.PERCENT_APPROVED, "Comparator": "GreaterThanOrEqualTo", "IntegerValues": [95]},
         {"QualificationTypeId": system.NUMBER_APPROVED, "Comparator": "GreaterThanOrEqualTo", "IntegerValues": [1]},
         {"QualificationTypeId": system.LOCALE, "Comparator": "EqualTo", "LocaleValues": [{"Country": "US"}]},
@@ -176,9 +178,9 @@ def test_a_qualification_is_made_once_and_found_by_its_name(endpoint, lab):
     assert type_named(lab.client, "Took part") is None
     values = {"Description": "Took part in a study", "QualificationTypeStatus": "Active"}
     made = lab.client.create_qualification_type(Name="Took part", **values)["QualificationType"]
-    assert type_named(lab.client, "Took part")["QualificationTypeId"] == made["QualificationTypeId"]
+    assert require(type_named(lab.client, "Took part"))["QualificationTypeId"] == made["QualificationTypeId"]
     lab.client.create_qualification_type(Name="Took part in May", **values)
-    assert type_named(lab.client, "took part")["QualificationTypeId"] == made["QualificationTypeId"]
+    assert require(type_named(lab.client, "took part"))["QualificationTypeId"] == made["QualificationTypeId"]
     again = words_of(lab.client.create_qualification_type, Name="Took part", **values)
     assert "already created a QualificationType with this name" in again
 

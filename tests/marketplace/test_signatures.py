@@ -1,6 +1,7 @@
 """Signature Version 4: botocore's own signer is the measure, and whoever signs otherwise is refused."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -36,7 +37,8 @@ def signed(
 
 
 def key_of(request: Request, at: datetime | None = None, **options) -> str:
-    wanted = {"region": "us-east-1", "service": "mturk-requester", "is_known": lambda key_id: key_id == KEY} | options
+    wanted: dict[str, Any] = {"region": "us-east-1", "service": "mturk-requester"}
+    wanted |= {"is_known": lambda key_id: key_id == KEY} | options
     return verified_key_id(request, at=at or datetime.now(UTC), **wanted)
 
 
@@ -47,7 +49,7 @@ def refusal_of(request: Request, **options) -> tuple[str, str]:
 
 
 def with_headers(request: Request, **changed: str | None) -> Request:
-    headers = request.headers | {name.replace("_", "-"): value for name, value in changed.items()}
+    headers = {**request.headers, **{name.replace("_", "-"): value for name, value in changed.items()}}
     kept = {name: value for name, value in headers.items() if value is not None}
     return Request(request.method, request.path, request.query, kept, request.body)
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from marketplace.models import HIT, Assignment, BonusPayment, LedgerEntry
 from tests.marketplace.parties import HIT_VALUES, TYPE, check_ledger, hand_in, make_workers
+from tests.required import require
 
 N_HITS = 200 if os.environ.get("SOAK") else 12
 TRANSIENT = {"ThrottlingException", "ServiceFault"}
@@ -45,7 +46,7 @@ def test_nothing_is_published_or_paid_twice_when_requests_and_replies_get_lost(e
         ours = {"AssignmentId": assignment.public_id}
         until_it_is_done(client.approve_assignment, done=("'Approved'",), **ours)
         if random.random() < 0.5:
-            bonus = {"WorkerId": assignment.worker.public_id, "BonusAmount": "0.05", "Reason": "Careful"}
+            bonus = {"WorkerId": require(assignment.worker).public_id, "BonusAmount": "0.05", "Reason": "Careful"}
             token = {"UniqueRequestToken": f"bonus-{assignment.public_id}"}
             until_it_is_done(client.send_bonus, done=("already been processed",), **ours, **bonus, **token)
     for hit in HIT.objects.all():

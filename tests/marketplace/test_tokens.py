@@ -1,6 +1,8 @@
 """UniqueRequestToken: what is sent again does not happen again."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -8,10 +10,11 @@ from botocore.exceptions import ClientError
 from marketplace.models import BonusPayment
 from marketplace.reads import balances
 from tests.marketplace.parties import HIT_VALUES, TYPE, hand_in
+from tests.required import require
 from tests.threads import in_threads
 
 
-def refusal(call, **values) -> dict:
+def refusal(call, **values) -> Mapping[str, Any]:
     with pytest.raises(ClientError) as refused:
         call(**values)
     return refused.value.response
@@ -85,7 +88,7 @@ def test_the_same_token_extends_once(lab):
 def test_the_same_token_pays_once(lab):
     assignment = hand_in(lab.publish())
     bonus = {
-        "WorkerId": assignment.worker.public_id, "AssignmentId": assignment.public_id, "BonusAmount": "2",
+        "WorkerId": require(assignment.worker).public_id, "AssignmentId": assignment.public_id, "BonusAmount": "2",
         "Reason": "Careful", "UniqueRequestToken": "bonus-1",
     }  # fmt: skip
     first = lab.client.send_bonus(**bonus)["ResponseMetadata"]["RequestId"]
@@ -109,7 +112,8 @@ def test_of_eight_threads_with_the_same_token_one_makes_a_hit(lab, round_number)
         try:
             answer = lab.client.create_hit(**TYPE, **HIT_VALUES, UniqueRequestToken=f"grid-{round_number}")
         except ClientError as error:
-            return error.response["TurkErrorCode"] + " " + error.response["Error"]["Message"]
+            answered: Mapping[str, Any] = error.response
+            return answered["TurkErrorCode"] + " " + answered["Error"]["Message"]
         return answer["HIT"]["HITId"]
 
     answers = in_threads(8, publish)
@@ -126,7 +130,7 @@ def test_of_eight_threads_with_the_same_token_one_pays_a_bonus(lab):
     def pay(number: int) -> bool:
         try:
             lab.client.send_bonus(
-                WorkerId=assignment.worker.public_id, AssignmentId=assignment.public_id, BonusAmount="1.00",
+                WorkerId=require(assignment.worker).public_id, AssignmentId=assignment.public_id, BonusAmount="1.00",
                 Reason="Careful", UniqueRequestToken="bonus",
             )  # fmt: skip
         except ClientError:

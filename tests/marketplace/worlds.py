@@ -11,6 +11,7 @@ from marketplace.qualifications.actions import create_qualification_type, grant_
 from marketplace.review.actions import approve_assignment, send_bonus
 from tests.marketplace.contract import raw
 from tests.marketplace.parties import HIT_VALUES, TYPE, hand_in, make_hit, make_hit_type, make_worker
+from tests.required import require
 
 NOTIFICATION = {
     "Destination": "https://queue.example/1", "Transport": "SQS", "Version": "2014-08-15",
@@ -49,7 +50,7 @@ def make_world(endpoint, lab) -> World:
     send_bonus(assignment=approved, worker_id=worker.public_id, cents=5, reason="Careful")
     request = request_qualification(qualification_type=kind, worker=make_worker())
     key_id = create_access_key(requester=requester).key_id
-    world = World(endpoint.url, key_id, worker, hit, done, submitted, approved, kind, request)
+    world = World(endpoint.url, key_id, worker, hit, done, submitted, approved, kind, require(request))
     world.ask("CreateWorkerBlock", {"WorkerId": make_worker().public_id, "Reason": "Blank answers"})
     return world
 

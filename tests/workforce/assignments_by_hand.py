@@ -1,9 +1,11 @@
 """A HIT on a marketplace without the marketplace: what its pages and its lists of assignments would tell us."""
 
 from datetime import timedelta
+from typing import Any
 
 from catalog.reads import now
 from tests.factories import make_batch, make_dataset, make_grid, unique
+from tests.required import require
 from workforce.assignments.actions import accept
 from workforce.assignments.ids import FrameVisit
 from workforce.assignments.reads import answers_under
@@ -35,16 +37,16 @@ def make_terms(batch: Batch) -> Terms:
 def offer(hit: HIT, n_assignments: int = 9, external_id: str | None = None) -> str:
     """Have a HIT of ours offered on the marketplace; returns its id there."""
     terms = Terms.objects.filter(batch=hit.batch).first() or make_terms(hit.batch)
-    return MarketplaceHIT.objects.create(
+    return require(MarketplaceHIT.objects.create(
         hit=hit,
         terms=terms,
         external_id=external_id or external("3HIT"),
         n_assignments=n_assignments,
         expires_at=terms.expires_at,
-    ).external_id
+    ).external_id)
 
 
-def make_offered_grid(*, n_images: int = 3, n_slots: int = 2, **dataset: object):
+def make_offered_grid(*, n_images: int = 3, n_slots: int = 2, **dataset: Any):
     """A grid on the marketplace, and the id of its HIT there."""
     batch = make_batch(make_dataset(contains_answers=n_slots, **dataset), marketplace=Batch.Marketplace.MTURK)
     grid = make_grid(batch=batch, n_images=n_images)

@@ -8,6 +8,8 @@ import sys
 
 import django
 
+from tests.required import require
+
 
 def answer(asked: dict) -> dict:
     from marketplace.actions import create_worker
@@ -21,9 +23,9 @@ def answer(asked: dict) -> dict:
         if asked["do"] == "worker":
             return {"id": create_worker(name=asked["name"], password=asked.get("password")).public_id}
         if asked["do"] == "accept":
-            return {"id": accept_hit(worker=worker, hit=HIT.objects.get(public_id=asked["hit"])).public_id}
+            return {"id": accept_hit(worker=require(worker), hit=HIT.objects.get(public_id=asked["hit"])).public_id}
         if asked["do"] == "return":
-            return_assignment(worker=worker, assignment=Assignment.objects.get(public_id=asked["assignment"]))
+            return_assignment(worker=require(worker), assignment=Assignment.objects.get(public_id=asked["assignment"]))
             return {}
         if asked["do"] == "submit":
             fields = asked["fields"].items()

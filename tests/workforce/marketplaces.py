@@ -17,6 +17,7 @@ from django.conf import settings
 
 from tests.factories import unique, worker_client
 from tests.ports import free_port
+from tests.required import require
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
@@ -32,6 +33,8 @@ class Marketplace:
     def __init__(self, url: str, environment: dict[str, str], n_processes: int) -> None:
         self.url, self.environment, self.n_processes = url, environment, n_processes
         self.server: subprocess.Popen | None = None
+        # Of the requester, once it has keys.
+        self.key_id = ""
         words = [sys.executable, "-m", "tests.workforce.desk"]
         self.desk = subprocess.Popen(
             words, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -49,13 +52,13 @@ class Marketplace:
         raise AssertionError("the marketplace did not start")
 
     def stop(self) -> None:
-        self.server.terminate()
-        self.server.wait(120)
+        require(self.server).terminate()
+        require(self.server).wait(120)
 
     def ask(self, do: str, **values: object) -> dict:
-        self.desk.stdin.write(json.dumps({"do": do} | values) + "\n")
-        self.desk.stdin.flush()
-        return json.loads(self.desk.stdout.readline())
+        require(self.desk.stdin).write(json.dumps({"do": do} | values) + "\n")
+        require(self.desk.stdin).flush()
+        return json.loads(require(self.desk.stdout).readline())
 
     def worker(self, password: str | None = None) -> str:
         """The id of a new one, who can sign in only with a password."""
@@ -99,9 +102,9 @@ def running_marketplace(name: str, port: int | None = None, n_processes: int = 1
         yield made
     finally:
         made.stop()
-        made.desk.stdin.close()
+        require(made.desk.stdin).close()
         made.desk.wait(120)
-        made.desk.stdout.close()
+        require(made.desk.stdout).close()
 
 
 def requester_keys(marketplace: Marketplace, cents: int = 1_000_000) -> tuple[str, str]:
@@ -125,7 +128,8 @@ def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
     page = client.get(address)
     assert page.status_code == 200, page.content
     text = page.content.decode()
-    sent = {"token": TOKEN.search(text)[1], "key": KEY.search(text)[1], "selected": BOX.findall(text)[:n_ticked]}
+    token, key = require(TOKEN.search(text))[1], require(KEY.search(text))[1]
+    sent = {"token": token, "key": key, "selected": BOX.findall(text)[:n_ticked]}
     answered = client.post(address, json.dumps(sent), content_type="application/json")
     assert answered.status_code == 200, answered.content
     return answered.json()["hand_over"]["fields"]
@@ -134,4 +138,4 @@ def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
 def fields_of_page(address: str, n_ticked: int = 1) -> dict[str, str]:
     """What the page's script sends to the marketplace when it cannot reach us: the answer's copy alone."""
     text = worker_client().get(address).content.decode()
-    return {"lease": LEASE.search(text)[1], "selected": " ".join(BOX.findall(text)[:n_ticked]) or "none"}
+    return {"lease": require(LEASE.search(text))[1], "selected": " ".join(BOX.findall(text)[:n_ticked]) or "none"}

@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from tests.factories import make_batch, make_dataset, make_grid, make_images
+from tests.required import require
 from tests.workforce.marketplaces import Marketplace, address_of, answer_in_frame
 from workforce.models import Batch, Call, LedgerEntry, MarketplaceHIT, Terms
 from workforce.offers.actions import publish as publish_offer
@@ -12,7 +14,7 @@ from workforce.outbox.sending import send_waiting
 from workforce.pay.polling import poll_assignments
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
-TERMS = {
+TERMS: dict[str, Any] = {
     "title": "Which photographs show it?",
     "description": "Tick photographs.",
     "keywords": "images",
@@ -30,7 +32,7 @@ def grids_to_publish(n_grids: int = 1, n_slots: int = 2) -> Batch:
     return batch
 
 
-def publish(batch: Batch, reward: str = "0.10", cap: str = "1000", **terms: object) -> Terms:
+def publish(batch: Batch, reward: str = "0.10", cap: str = "1000", **terms: Any) -> Terms:
     """Decide it; nothing is sent yet."""
     return publish_offer(batch=batch, offer=offer_of(reward, cap, **terms))
 
@@ -39,7 +41,7 @@ def offer_of(reward: str = "0.10", cap: str = "1000", **terms: object) -> OfferT
     return OfferTerms(reward=Decimal(reward), spending_cap=Decimal(cap), **(TERMS | terms))
 
 
-def published(batch: Batch, **terms: object) -> list[MarketplaceHIT]:
+def published(batch: Batch, **terms: Any) -> list[MarketplaceHIT]:
     """Decide it, and have all calls sent."""
     made = publish(batch, **terms)
     send_until_quiet()
@@ -73,14 +75,14 @@ def settle() -> None:
 
 
 def page_of(made: MarketplaceHIT, assignment: str, worker: str) -> str:
-    ids = {"assignmentId": assignment, "hitId": made.external_id, "workerId": worker}
+    ids = {"assignmentId": assignment, "hitId": require(made.external_id), "workerId": worker}
     return address_of(made.hit.public_id, made.hit.batch.kind, **ids)
 
 
 def work(marketplace: Marketplace, made: MarketplaceHIT, worker: str | None = None) -> str:
     """A person accepts, works in the frame and hands in, here and there. Returns the assignment's id."""
     worker = worker or marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
+    assignment = marketplace.accept(worker, require(made.external_id))
     hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
     return assignment
 

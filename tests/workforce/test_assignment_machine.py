@@ -135,7 +135,7 @@ class Turns(RuleBasedStateMachine):
             assert known or not self.is_done(worker)
             self.opened.add((assignment, worker, hit))
 
-    @precondition(lambda self: getattr(self, "opened", None))
+    @precondition(lambda self: bool(getattr(self, "opened", None)))
     @rule(data=st.data(), n_ticked=ANSWERS)
     def hand_in(self, data, n_ticked):
         turn = data.draw(st.sampled_from(sorted(self.opened)))
@@ -189,7 +189,7 @@ class Turns(RuleBasedStateMachine):
         fields = {"receipt": (receipts or ["0" * 64])[0], "selected": "none", "lease": "no lease"}
         self.list_(assignment, worker, fields, expected)
 
-    @precondition(lambda self: getattr(self, "listed", None))
+    @precondition(lambda self: bool(getattr(self, "listed", None)))
     @rule(data=st.data())
     def list_again(self, data):
         assignment = data.draw(st.sampled_from(sorted(self.listed)))

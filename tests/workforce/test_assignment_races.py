@@ -10,6 +10,7 @@ import pytest
 from aggregation.actions import aggregate
 from contains_task.models import ContainsVote
 from tests.factories import tick_images, unique, worker_client
+from tests.required import require
 from tests.threads import in_threads
 from tests.workforce.assignments_by_hand import fields_of_the_last, make_assignment, make_offered_grid, make_visit
 from tests.workforce.marketplaces import BOX, KEY, TOKEN, address_of
@@ -55,7 +56,8 @@ def test_an_answer_that_a_frame_sends_three_times_at_once_is_stored_once_and_ans
         ids = {"assignmentId": visit.assignment_id, "hitId": visit.hit_id, "workerId": visit.worker_id}
         address = address_of(grid.hit.public_id, "contains", **ids)
         text = worker_client().get(address).content.decode()
-        sent = {"token": TOKEN.search(text)[1], "key": KEY.search(text)[1], "selected": BOX.findall(text)[:1]}
+        token, key = require(TOKEN.search(text))[1], require(KEY.search(text))[1]
+        sent = {"token": token, "key": key, "selected": BOX.findall(text)[:1]}
         post = partial(post_once, address, json.dumps(sent))
         (status, said), *others = in_threads(3, post)
         assert (status, others) == (200, [(status, said)] * 2)

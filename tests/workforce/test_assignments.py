@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from catalog.reads import now
 from contains_task.models import ContainsVote
 from tests.factories import tick_images, unique
+from tests.required import require
 from tests.workforce.assignments_by_hand import (
     external,
     fields_of_the_last,
@@ -46,7 +48,7 @@ def hand_in(assignment: Assignment, n_ticked: int = 1) -> Submission:
 def list_(assignment: Assignment, fields: dict | None = None, **changed: object):
     """What the marketplace says of an assignment that came through its door."""
     assignment.refresh_from_db()
-    named = {
+    named: dict[str, Any] = {
         "hit": assignment.lease.hit,
         "external_hit_id": assignment.external_hit_id,
         "assignment_id": assignment.external_id,
@@ -253,7 +255,7 @@ def test_a_listed_assignment_with_our_receipt_confirms_the_answer(offered, assig
     Submission.objects.update(aggregated_at=now())
     assert list_(assignment) == ("confirmed", stored)
     stored.refresh_from_db()
-    assert (stored.state, stored.slot.state, stored.aggregated_at) == ("confirmed", "filled", None)
+    assert (stored.state, require(stored.slot).state, stored.aggregated_at) == ("confirmed", "filled", None)
     assert free_slots(grid.hit) == 1
 
 
@@ -355,7 +357,7 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_recovered(offered,
     with pytest.raises(AlreadySubmitted):
         hand_in(assignment)
     settled = settle_recovered(submission=submission, answer={"selected": [image], "shown": []})
-    assert (settled.state, settled.slot.hit) == ("confirmed", grid.hit)
+    assert (settled.state, require(settled.slot).hit) == ("confirmed", grid.hit)
     assert settle_recovered(submission=submission, answer=None).state == "confirmed"
     assert free_slots(grid.hit) == 1
 
@@ -366,7 +368,8 @@ def test_it_is_recovered_without_its_lease_as_after_a_restored_backup(offered):
     ids = {"assignment_id": external("3ASG"), "worker_id": external("AWORKER")}
     outcome, submission = confirm(hit=grid.hit, external_hit_id=external_hit_id, fields=fields, **ids)
     assert outcome == "recovered"
-    assert (submission.lease.public_id, submission.lease.takes_slot) == ("x" * 22, False)
+    lease = require(require(submission).lease)
+    assert (lease.public_id, lease.takes_slot) == ("x" * 22, False)
 
 
 def test_a_copy_of_another_persons_page_is_not_taken(offered, assignment):

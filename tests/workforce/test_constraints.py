@@ -6,7 +6,9 @@ constraint nobody breaks here makes it fail.
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
+import psycopg2
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
@@ -422,7 +424,7 @@ def run_of(dataset: Dataset, **changed: object) -> Run:
 
 def potential_label(**changed: object) -> PotentialLabel:
     image = make_images(make_dataset(), 1)[0]
-    fields = {"image": image, "label": image.dataset_label, "is_dataset_label": True, "sources": []}
+    fields: dict[str, Any] = {"image": image, "label": image.dataset_label, "is_dataset_label": True, "sources": []}
     return PotentialLabel.objects.create(**fields | changed)
 
 
@@ -549,7 +551,8 @@ def _() -> None:
 def test_the_database_refuses_to_break(name):
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         BREAKERS[name]()
-    assert refusal.value.__cause__.diag.constraint_name == name
+    cause = refusal.value.__cause__
+    assert isinstance(cause, psycopg2.Error) and cause.diag.constraint_name == name
 
 
 def test_no_named_constraint_goes_unbroken():

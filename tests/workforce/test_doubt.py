@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from catalog.reads import now
+from tests.required import require
 from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.mturk_study import (
     PAST,
@@ -34,8 +35,8 @@ pytestmark = pytest.mark.django_db
 def send_up_to(op: str) -> Call:
     """Send what comes before the calls of this operation; returns the first of them, claimed."""
     while not Call.objects.filter(op=op).exists():
-        send(claim_call())
-    return claim_call()
+        send(require(claim_call()))
+    return require(claim_call())
 
 
 def hurry() -> None:
@@ -50,7 +51,7 @@ def test_a_hit_that_was_made_and_then_refused_is_not_made_again_when_it_is_sent_
     # The second try is refused for a reason of its own.
     Call.objects.filter(pk=call.pk).update(payload=call.payload | {"MaxAssignments": 0})
     hurry()
-    assert not send(claim_call())
+    assert not send(require(claim_call()))
     assert Call.objects.get(pk=call.pk).state == "failed"
     Call.objects.filter(pk=call.pk).update(payload=call.payload)
     assert try_failed_again() == 1
@@ -68,7 +69,7 @@ def test_a_hit_that_waited_a_day_for_its_first_try_is_not_made_twice_where_lists
     Call.objects.exclude(first_tried_at=None).update(first_tried_at=now() - timedelta(hours=23, minutes=30))
     hurry()
     marketplace.post("/faults/plan/", kind="drop_after", operation="CreateHITWithHITType")
-    assert not send(claim_call())
+    assert not send(require(claim_call()))
     send_until_quiet()
     assert len(marketplace.ask("ledger", key_id=marketplace.key_id)["hits"]) == 1
 
@@ -83,7 +84,7 @@ def test_an_empty_list_is_believed_only_half_an_hour_after_the_last_try(marketpl
     Call.objects.filter(pk=call.pk).update(first_tried_at=now() - timedelta(hours=24))
     for _ in range(3):
         hurry()
-        assert not send(claim_call())
+        assert not send(require(claim_call()))
         assert Call.objects.get(pk=call.pk).unique_token == call.unique_token
     marketplace.later(301)
     send_until_quiet()
@@ -171,7 +172,7 @@ def test_too_slow_or_too_many_is_tried_again_later(somebody_between, status):
     decide(op="UpdateExpirationForHIT", purpose="end:1:0", payload={"HITId": "3ABC", "ExpireAt": 5})
     with pytest.raises(mturk.Throttled):
         mturk.call("GetAccountBalance")
-    assert not send(claim_call())
+    assert not send(require(claim_call()))
     assert Call.objects.get().state == "waiting"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from catalog.reads import now
 from tests.factories import make_worker, worker_client
+from tests.required import require
 from tests.workforce.marketplace_breakers import marketplace_hit
 from tests.workforce.marketplaces import Marketplace, answer_in_frame
 from tests.workforce.mturk_study import (
@@ -54,7 +55,7 @@ def test_a_move_that_comes_late_does_not_undo_the_next_one(marketplace, kind):
     (made,) = published(grids_to_publish(n_slots=3))
     move(made.terms, days=0)
     marketplace.post("/faults/plan/", kind=kind, operation="UpdateExpirationForHIT")
-    assert not send(claim_call())
+    assert not send(require(claim_call()))
     move(made.terms, days=2)
     # The later one is sent while the first one still waits for its next try.
     send_waiting()
@@ -150,7 +151,7 @@ def test_what_was_closed_before_it_was_created_is_never_created_nor_promised(mar
 
 def send_until_type(terms: Terms) -> None:
     while not Call.objects.filter(op="CreateHITWithHITType").exists():
-        send(claim_call())
+        send(require(claim_call()))
 
 
 def test_extending_a_batch_leaves_its_closed_hits_off(marketplace):
@@ -175,17 +176,17 @@ def test_what_has_ended_is_promised_until_who_holds_it_can_hand_in_no_more(marke
     send_until_quiet()
     found = outstanding(held.terms)
     held.refresh_from_db()
-    assert (found.n, found.amount) == (2, committed(held.terms)) == (2, Decimal("0.24"))
-    assert found.held_until == held.expires_at + timedelta(seconds=held.terms.assignment_seconds)
-    assert found.may_be_held
+    assert (require(found).n, require(found).amount) == (2, committed(held.terms)) == (2, Decimal("0.24"))
+    assert require(found).held_until == held.expires_at + timedelta(seconds=held.terms.assignment_seconds)
+    assert require(found).may_be_held
     hand_over(marketplace, assignment, fields)
     settle()
     settle()
     # What came in late is paid, and within what was promised.
-    assert (outstanding(held.terms).n, committed(held.terms)) == (1, Decimal("0.24"))
-    later(free, found.held_until - now() + timedelta(hours=1))
+    assert (require(outstanding(held.terms)).n, committed(held.terms)) == (1, Decimal("0.24"))
+    later(free, require(found).held_until - now() + timedelta(hours=1))
     ask()
-    assert not outstanding(free.terms).may_be_held
+    assert not require(outstanding(free.terms)).may_be_held
     assert committed(free.terms) == Decimal("0.24"), "the marketplace may list it late"
     later(free, timedelta(days=1))
     ask()
@@ -208,7 +209,7 @@ def test_ending_a_batch_leaves_the_pay_for_who_could_not_hand_in(marketplace):
     assignment = marketplace.accept(worker, made.external_id)
     compensated = compensate(terms=made.terms, worker=open_page(made, assignment, worker), returned=True)
     while not Call.objects.filter(purpose=f"hit:{compensated.pk}").exists():
-        send(claim_call())
+        send(require(claim_call()))
     move(made.terms, days=0)
     send_until_quiet()
     assert not is_offered(marketplace, made)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.factories import make_batch, make_hits, make_worker
+from tests.required import require
 from workforce.actions import expire_leases, keep_from_former_workers, publish_hits, submit, take_lease
 from workforce.models import Batch, Lease
 from workforce.reads import has_work_for
@@ -20,29 +21,29 @@ def hand_in(lease: Lease, key: str) -> None:
 def test_who_answered_what_a_hit_asks_is_not_given_it_and_others_are(batch):
     first, unrelated = make_hits(2, 1, batch=batch)
     former, stranger = make_worker(), make_worker()
-    hand_in(take_lease(batch=batch, worker=former), "a")
-    hand_in(take_lease(batch=batch, worker=stranger), "b")
+    hand_in(require(take_lease(batch=batch, worker=former)), "a")
+    hand_in(require(take_lease(batch=batch, worker=stranger)), "b")
     further = publish_hits(batch=batch, n_hits=1, n_slots=2)[0]
     keep_from_former_workers(asked_before={further: {first.pk}})
     assert take_lease(batch=batch, worker=former) is None
     assert (has_work_for(batch, former), has_work_for(batch, stranger)) == (False, True)
     lease = take_lease(batch=batch, worker=stranger)
-    assert lease.hit == further
+    assert require(lease).hit == further
     assert unrelated.submissions.get().worker == stranger
-    hand_in(lease, "c")
+    hand_in(require(lease), "c")
     assert take_lease(batch=batch, worker=stranger) is None
-    assert take_lease(batch=batch, worker=make_worker()).hit == further
+    assert require(take_lease(batch=batch, worker=make_worker())).hit == further
 
 
 def test_who_only_held_a_hit_and_let_it_go_is_not_given_the_one_that_asks_the_same(batch):
     (first,) = make_hits(1, 1, batch=batch)
     left = make_worker()
     held = take_lease(batch=batch, worker=left)
-    Lease.objects.filter(pk=held.pk).update(expires_at=held.created_at)
+    Lease.objects.filter(pk=require(held).pk).update(expires_at=require(held).created_at)
     expire_leases(batch=batch)
-    hand_in(take_lease(batch=batch, worker=make_worker()), "a")
+    hand_in(require(take_lease(batch=batch, worker=make_worker())), "a")
     further = publish_hits(batch=batch, n_hits=1, n_slots=1)[0]
     keep_from_former_workers(asked_before={further: {first.pk}})
     # What they hand in late may still come to count for the first HIT.
     assert take_lease(batch=batch, worker=left) is None
-    assert take_lease(batch=batch, worker=make_worker()).hit == further
+    assert require(take_lease(batch=batch, worker=make_worker())).hit == further

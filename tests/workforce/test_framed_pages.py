@@ -5,12 +5,14 @@ import re
 import time
 from collections import Counter
 from html import unescape
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_form, make_images, worker_client
+from tests.required import require
 from tests.workforce.assignments_by_hand import external, fields_of_the_last, make_offered_grid, offer
 from workforce.actions import close_batch
 from workforce.assignments.actions import confirm
@@ -60,20 +62,20 @@ class Frame:
         if "selected" not in changed:
             changed["selected"] = self.handles()[:1]
         sent = hidden(page) | changed
-        content = {"content_type": "application/json"} if as_json else {}
+        content: dict[str, Any] = {"content_type": "application/json"} if as_json else {}
         return self.client.post(self.address, sent, headers={"sec-fetch-site": "same-origin"}, **content)
 
 
 def hidden(page) -> dict[str, str]:
     text = page.content.decode()
-    return {name: re.search(rf'name="{name}" value="([^"]+)"', text)[1] for name in ("token", "key")}
+    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
 
 
 def handed_over(page) -> tuple[str, dict[str, str]]:
     """Action and fields of the page's form to the marketplace."""
     text = page.content.decode()
     fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', text)
-    return re.search(r'<form method="post" action="([^"]+)"', text)[1], {n: unescape(v) for n, v in fields}
+    return require(re.search(r'<form method="post" action="([^"]+)"', text))[1], {n: unescape(v) for n, v in fields}
 
 
 def listed(frame: Frame, fields: dict[str, str]):
@@ -130,7 +132,7 @@ def test_the_pictures_of_a_preview_can_be_seen_while_the_hit_is_open(grid_and_id
 def test_a_hit_that_is_not_on_the_marketplace_has_no_preview_of_its_pictures(grid_and_id):
     grid, external_hit_id = grid_and_id
     text = Frame(grid.hit, external_hit_id, assignmentId=PREVIEW).open().content.decode()
-    address = re.search(r'src="(/i/[^"]*)"', text)[1]
+    address = require(re.search(r'src="(/i/[^"]*)"', text))[1]
     Batch.objects.update(marketplace="link")
     assert worker_client().get(address).status_code == 404
 
@@ -281,7 +283,7 @@ def test_who_answered_before_is_told_to_return_the_hit(frame):
 
 def test_what_another_site_sends_or_without_a_token_is_refused(frame):
     page = frame.open()
-    sent = hidden(page) | {"selected": []}
+    sent: dict[str, Any] = {**hidden(page), "selected": []}
     foreign = frame.client.post(frame.address, sent, headers={"sec-fetch-site": "cross-site"})
     assert foreign.status_code == 403
     assert frame.client.post(frame.address, sent | {"token": ""}).status_code == 403
@@ -343,7 +345,8 @@ def test_a_forger_confirms_nothing_and_keeps_nobody_from_work(grid_and_id, capsy
     grid, external_hit_id = grid_and_id
     honest = Frame(grid.hit, external_hit_id)
     victim_page = honest.open()
-    posts, waits = Counter(), []
+    posts: Counter[Any] = Counter()
+    waits: list[Any] = []
     _, stolen = make_offered_grid()
     for number in range(N_FORGERS):
         posts += forge(grid, external_hit_id, stolen, honest.ids["workerId"], victim_page)

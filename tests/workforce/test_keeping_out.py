@@ -7,7 +7,16 @@ import pytest
 
 from catalog.models import Image
 from contains_task.models import GridCell
-from tests.factories import make_batch, make_dataset, make_form, make_grid, make_hits, make_images, worker_client
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_form,
+    make_grid,
+    make_hits,
+    make_images,
+    worker_client,
+)
+from tests.required import require
 from tests.workforce.mturk_study import PAST, ask, hits_of, page_of, publish, send_until_quiet, settle, work
 from workforce.actions import close_batch, keep_from_former_workers, publish_hits
 from workforce.keeping_out.actions import block_softly, keep_out_former_workers, let_in_again, note_repeats
@@ -58,7 +67,7 @@ def test_who_answered_a_question_is_not_offered_it_again_in_a_later_batch_and_ot
     former = worked(marketplace, first)
     again, new = published(batch_asking(images[0], images[2]))
     terms = again.terms
-    assert Terms.objects.get(pk=terms.pk).former_workers.type_id
+    assert require(Terms.objects.get(pk=terms.pk).former_workers).type_id
     assert "ualific" in refusal(marketplace, former, again)
     assert refusal(marketplace, former, new) == ""
     assert refusal(marketplace, marketplace.worker(), again) == ""
@@ -129,7 +138,7 @@ def test_a_form_for_the_same_image_is_a_repeat():
     later = make_form(image=form.image)
     assert list(repeats_of(later.hit.batch)) == [(later.hit_id, form.hit_id)]
     found = repeated_by(later.hit.batch)
-    assert (found.n_hits, found.n_workers, found.batches) == (1, 0, [earlier.pk])
+    assert (require(found).n_hits, require(found).n_workers, require(found).batches) == (1, 0, [earlier.pk])
 
 
 def test_a_further_hit_of_an_adaptive_batch_repeats_what_the_one_it_follows_repeats(db):

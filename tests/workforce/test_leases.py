@@ -6,6 +6,7 @@ import pytest
 
 from catalog import reads as clock
 from tests.factories import make_batch, make_dataset, make_hits, make_lease, make_worker, unique
+from tests.required import require
 from workforce.actions import expire_leases, resume_lease, submit, take_lease
 from workforce.models import Lease, Slot, Submission
 from workforce.tasks import expire_leases as expire_leases_task
@@ -163,7 +164,7 @@ def test_late_work_fills_a_free_slot_of_its_hit(later):
     submission = hand_in(lease)
     assert submission.state == Submission.State.CONFIRMED
     assert submission.slot_id != other.slot_id
-    assert Slot.objects.get(pk=submission.slot_id).state == Slot.State.FILLED
+    assert Slot.objects.get(pk=require(submission.slot_id)).state == Slot.State.FILLED
 
 
 def test_late_work_without_a_free_slot_is_kept_as_surplus_and_fills_none(later):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.required import require
 from workforce.marketplaces.costs import asks_for_masters, divided, fee_of, preview
 from workforce.marketplaces.documents import (
     ANSWERS,
@@ -127,4 +128,4 @@ def test_messages_name_hits_and_no_workers():
 def test_nobody_worked_means_no_wage_and_one_person_is_their_own_quartile():
     assert hourly([]) is None
     wage = hourly([(Decimal("0.15"), 60.0)])
-    assert (wage.n, wage.median, wage.p25) == (1, Decimal("9.00"), Decimal("9.00"))
+    assert (require(wage).n, require(wage).median, require(wage).p25) == (1, Decimal("9.00"), Decimal("9.00"))

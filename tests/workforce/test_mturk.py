@@ -11,6 +11,7 @@ from aggregation.actions import aggregate
 from aggregation.models import SelectionFrequency
 from catalog.reads import now
 from tests.factories import make_form, make_grid, make_images, make_lease
+from tests.required import require
 from tests.workforce.marketplaces import answer_in_frame, fields_of_page
 from tests.workforce.mturk_study import (
     ask,
@@ -317,12 +318,12 @@ def test_a_cap_is_never_set_below_what_is_spent_or_promised(marketplace):
 
 def test_what_the_marketplace_does_not_know_yet_is_tried_again_for_half_an_hour(marketplace):
     decide(op="ApproveAssignment", purpose="approve:0", payload={"AssignmentId": "3NOSUCHASSIGNMENT1234"})
-    assert not send(claim_call())
+    assert not send(require(claim_call()))
     call = Call.objects.get()
     assert (call.state, "does not exist" in call.last_error) == ("waiting", True)
     assert timedelta(seconds=20) < call.next_try - now() < timedelta(seconds=40)
     Call.objects.update(next_try=now(), created_at=now() - timedelta(minutes=31))
-    assert not send(claim_call())
+    assert not send(require(claim_call()))
     assert Call.objects.get().state == "failed"
 
 
@@ -331,7 +332,7 @@ def test_a_call_beyond_the_balance_waits_until_there_is_money_again(marketplace)
     work(marketplace, made[0])
     settle()
     give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("9999.99"), reason="A large one.")
-    assert not send(claim_call())
+    assert not send(require(claim_call()))
     call = Call.objects.get(op="SendBonus")
     assert (call.state, call.last_error.split(":")[0]) == ("waiting", "InsufficientFunds")
     assert call.next_try - now() > timedelta(minutes=5)

@@ -13,6 +13,7 @@ import pytest
 
 from catalog.reads import now
 from tests.factories import worker_client
+from tests.required import require
 from tests.workforce.marketplaces import ROOT, answer_in_frame
 from tests.workforce.mturk_study import (
     ask,
@@ -181,7 +182,7 @@ def test_a_bonus_whose_answer_was_lost_is_paid_once_also_after_its_token_was_for
 def send_until(op: str) -> None:
     """Send what comes before the calls of this operation."""
     while not Call.objects.filter(op=op).exists():
-        send(claim_call())
+        send(require(claim_call()))
 
 
 def a_day_passes(marketplace) -> None:

@@ -11,6 +11,7 @@ from django.db.models import F
 from catalog import reads as clock
 from catalog.reads import now
 from tests.factories import make_batch
+from tests.required import require
 from tests.threads import in_threads
 from tests.workforce.marketplace_breakers import entry
 from workforce.models import Call, LedgerEntry, RateLimit
@@ -52,7 +53,7 @@ def test_a_purpose_is_decided_once():
 def test_a_claimed_call_counts_as_tried_before_it_is_sent():
     call = decided()
     claimed = claim_call()
-    assert (claimed.pk, claimed.was_unsure) == (call.pk, False)
+    assert (require(claimed).pk, require(claimed).was_unsure) == (call.pk, False)
     stored = Call.objects.get()
     assert (stored.state, stored.attempts, stored.unique_token) == ("unsure", 1, call.unique_token)
     assert stored.next_try > now() + timedelta(minutes=1)
@@ -63,14 +64,14 @@ def test_nobody_else_gets_a_claimed_call_until_its_sender_must_be_dead():
     claim_call()
     assert claim_call() is None
     Call.objects.update(next_try=now() - timedelta(seconds=1))
-    assert claim_call().was_unsure
+    assert require(claim_call()).was_unsure
 
 
 def test_a_call_that_failed_for_sure_waits_and_an_ambiguous_one_stays_unsure_with_its_token():
     call = decided()
     for unsure, state in ((False, "waiting"), (True, "unsure")):
         Call.objects.update(next_try=now())
-        put_off(call=claim_call(), error="The connection broke.", unsure=unsure)
+        put_off(call=require(claim_call()), error="The connection broke.", unsure=unsure)
         stored = Call.objects.get()
         assert (stored.state, stored.unique_token) == (state, call.unique_token)
         assert stored.next_try > now()
@@ -78,26 +79,26 @@ def test_a_call_that_failed_for_sure_waits_and_an_ambiguous_one_stays_unsure_wit
 
 def test_what_may_have_been_carried_out_is_sent_before_what_was_never_tried():
     first = decided("hit:1", "CreateHITWithHITType")
-    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    put_off(call=require(claim_call()), error="The answer was lost.", unsure=True, seconds=0)
     for number in range(2, 5):
         decided(f"hit:{number}", "CreateHITWithHITType")
     Call.objects.exclude(pk=first.pk).update(next_try=now() - timedelta(minutes=5))
-    assert claim_call().pk == first.pk
+    assert require(claim_call()).pk == first.pk
 
 
 def test_what_was_decided_first_is_sent_first_however_often_it_was_put_off():
     """A HIT whose creation was throttled must not wait behind the pay for all the others."""
     creation = decided("hit:1", "CreateHITWithHITType")
-    put_off(call=claim_call(), error="Rate exceeded", unsure=False, seconds=0)
+    put_off(call=require(claim_call()), error="Rate exceeded", unsure=False, seconds=0)
     for number in range(3):
         decided(f"approve:{number}", "ApproveAssignment")
     Call.objects.exclude(pk=creation.pk).update(next_try=now() - timedelta(minutes=5))
-    assert claim_call().pk == creation.pk
+    assert require(claim_call()).pk == creation.pk
 
 
 def test_several_calls_are_claimed_at_once_each_as_if_alone():
     first, second = decided("bonus:1"), decided("bonus:2")
-    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    put_off(call=require(claim_call()), error="The answer was lost.", unsure=True, seconds=0)
     decided("bonus:3")
     claimed = claim_calls(most=2)
     assert [(call.pk, call.was_unsure, call.attempts) for call in claimed] == [
@@ -123,7 +124,7 @@ def test_a_call_that_is_decided_for_later_is_the_one_call_of_its_purpose():
     assert Call.objects.get().next_try == at
     assert claim_call() is None
     decide_later(op="ApproveAssignment", purpose="approve:2", payload={}, batch=batch)
-    assert claim_call().purpose == "approve:2"
+    assert require(claim_call()).purpose == "approve:2"
 
 
 def test_pauses_between_tries_grow_and_stay_below_a_limit(monkeypatch):
@@ -132,7 +133,7 @@ def test_pauses_between_tries_grow_and_stay_below_a_limit(monkeypatch):
     pauses = []
     for _ in range(9):
         Call.objects.update(next_try=now())
-        put_off(call=claim_call(), error="", unsure=True)
+        put_off(call=require(claim_call()), error="", unsure=True)
         pauses.append((Call.objects.get().next_try - now()).total_seconds())
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30, 30]
 
@@ -140,70 +141,70 @@ def test_pauses_between_tries_grow_and_stay_below_a_limit(monkeypatch):
 def test_a_call_is_completed_once_however_often_that_is_noted():
     decided()
     call = claim_call()
-    assert complete(call=call)
-    assert not complete(call=call)
+    assert complete(call=require(call))
+    assert not complete(call=require(call))
     assert Call.objects.get().state == "done"
 
 
 def test_what_is_done_is_not_put_off_again():
     decided()
     call = claim_call()
-    complete(call=call)
-    put_off(call=call, error="A slower answer.", unsure=True)
+    complete(call=require(call))
+    put_off(call=require(call), error="A slower answer.", unsure=True)
     assert Call.objects.get().state == "done"
 
 
 def test_a_refused_call_is_not_sent_again():
     decided()
-    give_up(call=claim_call(), error="InvalidParameterValue")
+    give_up(call=require(claim_call()), error="InvalidParameterValue")
     Call.objects.update(next_try=now())
     assert claim_call() is None
 
 
 def test_what_was_refused_can_be_sent_again_under_a_new_token_and_what_was_withdrawn_is_not():
     refused = decided("bonus:1")
-    give_up(call=claim_call(), error="InvalidParameterValue")
+    give_up(call=require(claim_call()), error="InvalidParameterValue")
     decided("bonus:2")
     assert withdraw(purpose="bonus:2", reason="A person decided otherwise.")
     assert try_failed_again() == 1
     again = claim_call()
-    assert (again.pk, again.was_unsure) == (refused.pk, False)
-    assert again.unique_token != refused.unique_token
+    assert (require(again).pk, require(again).was_unsure) == (refused.pk, False)
+    assert require(again).unique_token != refused.unique_token
     assert claim_call() is None
 
 
 def test_what_may_have_been_carried_out_keeps_its_token_through_a_refusal_and_is_never_withdrawn():
     call = decided("bonus:1")
-    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
-    give_up(call=claim_call(), error="InvalidParameterValue")
+    put_off(call=require(claim_call()), error="The answer was lost.", unsure=True, seconds=0)
+    give_up(call=require(claim_call()), error="InvalidParameterValue")
     assert not withdraw(purpose="bonus:1", reason="A person decided otherwise.")
     assert try_failed_again() == 1
     again = claim_call()
-    assert (again.was_unsure, again.unique_token) == (True, call.unique_token)
+    assert (require(again).was_unsure, require(again).unique_token) == (True, call.unique_token)
 
 
 def test_a_letter_that_may_have_been_sent_is_not_sent_again():
     decided("notify:1", "NotifyWorkers")
-    give_up(call=claim_call(), error="The answer was lost.", unsure=True)
+    give_up(call=require(claim_call()), error="The answer was lost.", unsure=True)
     assert try_failed_again() == 0
     assert Call.objects.get().state == "failed"
 
 
 def test_a_try_that_was_surely_not_carried_out_does_not_let_the_token_grow_old():
     decided()
-    put_off(call=claim_call(), error="Rate exceeded", unsure=False, seconds=0)
+    put_off(call=require(claim_call()), error="Rate exceeded", unsure=False, seconds=0)
     stored = Call.objects.get()
     assert (stored.first_tried_at, stored.doubtful_at) == (None, None)
     Call.objects.update(created_at=now() - timedelta(hours=30))
-    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
-    assert not must_be_looked_up(claim_call())
+    put_off(call=require(claim_call()), error="The answer was lost.", unsure=True, seconds=0)
+    assert not must_be_looked_up(require(claim_call()))
 
 
 def test_a_throttled_repetition_leaves_the_doubt_about_the_try_before_as_it_was():
     decided()
-    put_off(call=claim_call(), error="The answer was lost.", unsure=True, seconds=0)
+    put_off(call=require(claim_call()), error="The answer was lost.", unsure=True, seconds=0)
     before = Call.objects.get()
-    put_off(call=claim_call(), error="Rate exceeded", unsure=False, seconds=0)
+    put_off(call=require(claim_call()), error="Rate exceeded", unsure=False, seconds=0)
     after = Call.objects.get()
     assert (after.state, after.first_tried_at, after.doubtful_at) == (
         "unsure", before.first_tried_at, before.doubtful_at,
@@ -215,7 +216,7 @@ def test_what_was_sent_or_may_have_been_is_not_withdrawn(state):
     decided("bonus:1")
     call = claim_call()
     if state == "done":
-        complete(call=call)
+        complete(call=require(call))
     assert not withdraw(purpose="bonus:1", reason="A person decided otherwise.")
     assert Call.objects.get().state == state
 
@@ -223,13 +224,13 @@ def test_what_was_sent_or_may_have_been_is_not_withdrawn(state):
 def test_a_token_is_forgotten_after_a_day_and_then_renewed():
     decided()
     call = claim_call()
-    assert not token_is_forgotten(call)
-    call.first_tried_at = now() - timedelta(hours=23, minutes=1)
-    assert token_is_forgotten(call)
-    before = call.unique_token
-    renew_token(call=call)
-    assert call.unique_token != before
-    assert not token_is_forgotten(call)
+    assert not token_is_forgotten(require(call))
+    require(call).first_tried_at = now() - timedelta(hours=23, minutes=1)
+    assert token_is_forgotten(require(call))
+    before = require(call).unique_token
+    renew_token(call=require(call))
+    assert require(call).unique_token != before
+    assert not token_is_forgotten(require(call))
 
 
 def test_calls_beyond_the_rate_wait_for_their_turn_one_after_the_other():

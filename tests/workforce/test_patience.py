@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,10 @@ PASSING = ("throttle", "error", "drop_after", "drop_before", "error_after", "thr
 @pytest.fixture
 def asked(monkeypatch) -> list[str]:
     """What is asked of the marketplace, call by call."""
-    seen, ask = [], mturk.ask
+    seen: list[str] = []
+    ask = mturk.ask
 
-    def noted(op: str, *rest: object, **named: object) -> dict:
+    def noted(op: str, *rest: Any, **named: Any) -> dict:
         seen.append(op)
         return ask(op, *rest, **named)
 

@@ -11,6 +11,7 @@ from contains_task.models import ContainsVote
 from tests.classify_task import test_views as form_page
 from tests.contains_task import test_views as grid_page
 from tests.factories import make_form, make_grid
+from tests.required import require
 from tests.workforce.conftest import marketplace  # noqa: F401
 from tests.workforce.mturk_study import ask, grids_to_publish, published, settle, work
 from workforce.models import Assignment, Lease, ListedAssignment, Submission
@@ -69,15 +70,16 @@ def test_a_pause_makes_an_assignment_shorter_and_never_by_what_is_left_out_anywa
     end = now()
     begin = end - timedelta(seconds=100)
     Assignment.objects.update(created_at=begin)
-    answer = listed.submission.answer | {"paused_seconds": pause}
-    Submission.objects.filter(pk=listed.submission_id).update(submitted_at=end, answer=answer)
+    answer = require(listed.submission).answer | {"paused_seconds": pause}
+    Submission.objects.filter(pk=require(listed.submission_id)).update(submitted_at=end, answer=answer)
     ListedAssignment.objects.update(accepted_at=begin, submitted_at=end)
     for other in others:
         Submission.objects.filter(listed=other).update(submitted_at=end - timedelta(seconds=before))
     listed = ListedAssignment.objects.select_related("submission__lease", "submission__assignment").get(pk=listed.pk)
     assert active_seconds_of([listed]) == {listed.pk: pytest.approx(active)}
     if before is None:
-        assert float(wage_of(listed.submission.hit.batch).median) == pytest.approx(3600 / active * 0.10, rel=0.01)
+        wage = require(wage_of(require(listed.submission).hit.batch))
+        assert float(wage.median) == pytest.approx(3600 / active * 0.10, rel=0.01)
 
 
 def test_a_reward_is_proposed_by_the_time_that_was_worked():

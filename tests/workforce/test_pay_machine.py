@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Q
 from hypothesis import strategies as st
@@ -19,9 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from aggregation.actions import aggregate
 from catalog.reads import now
-from contains_task.models import ContainsVote
+from contains_task.models import ContainsVote, Grid
 from tests.factories import make_batch, make_dataset, make_grid, tick_images, unique
 from tests.histories import run_histories
+from tests.required import require
 from tests.workforce.endpoint_model import EndpointModel
 from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.mturk_study import offer_of
@@ -42,6 +44,7 @@ from workforce.models import (
     Rejection,
     Slot,
     Submission,
+    Terms,
 )
 from workforce.offers.actions import move_end, offer_again, publish
 from workforce.offers.reads import missing_answers
@@ -64,7 +67,11 @@ PROVEN = ("confirmed", "surplus")
 class Study(RuleBasedStateMachine):
     """`seen` counts what histories came to, all of them together."""
 
-    terms = grid = people = endpoint = None
+    # Set by the test before the first history.
+    terms: Terms
+    grid: Grid
+    people: list[User]
+    endpoint: EndpointModel | None = None
     seen: Counter = Counter()
 
     @initialize(done=st.lists(st.tuples(WORKERS, ANSWERS), max_size=3), listed=st.booleans())
@@ -168,7 +175,7 @@ class Study(RuleBasedStateMachine):
         if there:
             known = stored is not None and stored.pk is not None
             copy = encode(copy_of(mine.lease, {"selected": ticked}))
-            self.model.submit(name, fields_to_hand_over(mine, stored.answer) if known else copy)
+            self.model.submit(name, fields_to_hand_over(mine, require(stored).answer) if known else copy)
             self.handed_in[name] = (mine.worker.identity.external_id, ticked)
             self.seen["submitted"] += 1
 
@@ -290,7 +297,7 @@ class Study(RuleBasedStateMachine):
         assert Slot.objects.filter(state="filled").count() == len(confirmed) <= MOST_SLOTS
         for one in confirmed:
             ours = (one.worker.identity.external_id, one.answer["selected"])
-            assert self.handed_in[one.assignment.external_id] == ours
+            assert self.handed_in[require(one.assignment).external_id] == ours
 
     @invariant()
     def nothing_is_made_or_paid_twice(self):
@@ -343,7 +350,7 @@ def test_no_history_loses_or_doubles_an_answer_a_hit_or_a_payment(capsys, monkey
     Study.people = [researcher(), researcher()]
     # The share is proven in test_rejections; of the few answers here it would allow none.
     monkeypatch.setattr("workforce.pay.reads.MOST_REJECTED_PERCENT", 100)
-    monkeypatch.setattr(mturk, "call", lambda op, **parameters: Study.endpoint.call(op, **parameters))
+    monkeypatch.setattr(mturk, "call", lambda op, **parameters: require(Study.endpoint).call(op, **parameters))
     run_histories(Study, N_RUNS, capsys)
     assert Study.seen["histories"] >= N_RUNS
     met = {"accepted", "returned", "ran out", "submitted", "sent again", "rejected", "restored", "extended", "ended",

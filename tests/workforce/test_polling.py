@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from catalog import reads as clock
 from catalog.reads import now
+from tests.required import require
 from tests.workforce.mturk_study import PAST, ask, grids_to_publish, published, work
 from workforce.marketplaces import mturk
 from workforce.models import ListedAssignment, MarketplaceHIT, Submission
@@ -33,7 +35,7 @@ def test_a_hundred_hits_that_are_gone_hold_up_nobody_elses_pay(marketplace):
     assert gone.filter(polled_at=PAST).count() == 120, "what was not taken in is not to count as asked"
 
 
-def pauses_while(monkeypatch, fault: Exception, times: int) -> list[int]:
+def pauses_while(monkeypatch, fault: Exception, times: int) -> list[float]:
     """Seconds that a HIT is left alone after each question that ends in this fault; the clock stands meanwhile."""
 
     def handed_in(*_: object) -> None:
@@ -45,7 +47,7 @@ def pauses_while(monkeypatch, fault: Exception, times: int) -> list[int]:
         patch.setattr(clock, "fixed_now", now())
         for _ in range(times):
             ask()
-            pauses.append((MarketplaceHIT.objects.get().not_before - now()).total_seconds())
+            pauses.append((require(MarketplaceHIT.objects.get().not_before) - now()).total_seconds())
     return pauses
 
 
@@ -70,7 +72,7 @@ def test_what_is_nothing_of_the_hit_makes_it_wait_a_moment_however_often(marketp
 def test_counters_that_take_long_leave_the_hits_their_time(marketplace, monkeypatch):
     (made,) = published(grids_to_publish(n_slots=1))
     work(marketplace, made)
-    passed = []
+    passed: list[Any] = []
     monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: sum(passed)))
     monkeypatch.setattr(polling, "count_handed_in", lambda: passed.append(6.0))
     polling.poll_assignments(seconds=5)
@@ -82,7 +84,7 @@ def test_what_cannot_be_taken_in_holds_up_nothing_else_of_its_hit(marketplace, m
     names = [work(marketplace, made) for _ in range(3)]
     take_in = polling.take_in
 
-    def broken(**one: object) -> object:
+    def broken(**one: Any) -> object:
         if one["external_id"] == names[0]:
             raise KeyError("selected")
         return take_in(**one)

@@ -35,6 +35,7 @@ from tests.factories import (
     tick_images,
     unique,
 )
+from tests.required import require
 from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 from workforce.actions import (
     AlreadySubmitted,
@@ -75,7 +76,7 @@ class Record:
         if lease is None:
             self.no_work.append((worker.pk, begin, end))
         else:
-            self.leased[lease.slot_id].append((begin, end, worker.pk))
+            self.leased[require(lease.slot_id)].append((begin, end, worker.pk))
         return lease
 
 
@@ -203,8 +204,8 @@ def test_of_16_people_at_the_last_16_slots_nobody_goes_without():
         workers = [make_worker() for _ in range(16)]
         leases = all_ask(batch, workers)
         assert None not in leases
-        assert len({lease.slot_id for lease in leases}) == 16
-        assert set(Counter(lease.hit_id for lease in leases).values()) == {4}
+        assert len({require(lease).slot_id for lease in leases}) == 16
+        assert set(Counter(require(lease).hit_id for lease in leases).values()) == {4}
 
 
 def test_of_16_people_at_3_slots_three_get_one_and_thirteen_none():
@@ -277,7 +278,7 @@ def test_two_tabs_opened_at_once_get_the_same_hit():
         batch = make_hits(8, 2)[0].batch
         worker = make_worker()
         leases = all_ask(batch, [worker] * 8)
-        assert len({lease.pk for lease in leases}) == 1
+        assert len({require(lease).pk for lease in leases}) == 1
 
 
 def test_a_new_person_with_many_tabs_is_one_worker():
@@ -297,7 +298,7 @@ def test_an_answer_sent_three_times_at_once_is_one_submission_and_three_equal_re
     for _ in range(ROUNDS):
         grid = make_grid(n_images=3, n_slots=2)
         lease = make_lease(grid.hit.batch)
-        ticked = [grid.cells.first().image.public_id]
+        ticked = [require(grid.cells.first()).image.public_id]
         replies = in_threads(3, partial(tick, lease, ticked))
         assert len({(reply.pk, str(reply.answer), reply.state, reply.submitted_at) for reply in replies}) == 1
         assert Submission.objects.filter(lease=lease).count() == 1
@@ -403,7 +404,8 @@ def test_closing_a_batch_and_starting_its_dataset_anew_at_once_wait_for_each_oth
         for hit in make_hits(3, 2, batch=batch):
             for _ in range(2):
                 hand_in(make_lease(hit.batch))
-        acts = [partial(close_batch, batch=batch), partial(forget, dataset=batch.dataset)] * 2
+        close, start_anew = partial(close_batch, batch=batch), partial(forget, dataset=batch.dataset)
+        acts: list[Callable[[], object]] = [close, start_anew] * 2
         in_threads(4, partial(do_one, acts))
         assert not_aggregated(batch.dataset).count() == 6
 

@@ -7,6 +7,7 @@ import pytest
 
 from catalog.reads import now
 from tests.factories import make_worker
+from tests.required import require
 from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.mturk_study import (
     ask,
@@ -105,7 +106,7 @@ def test_in_a_small_batch_nothing_is_rejected_and_the_message_says_what_to_do_in
 
 def test_what_is_just_being_approved_is_not_rejected():
     listed = listed_assignments(50)
-    assert claim_call().purpose == f"approve:{listed[0].pk}"
+    assert require(claim_call()).purpose == f"approve:{listed[0].pk}"
     with pytest.raises(CannotReject, match="just being approved"):
         reject(listed=listed[0], reason="It is empty.", decided_by=researcher())
     assert not Rejection.objects.exists()

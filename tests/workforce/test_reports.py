@@ -1,6 +1,7 @@
 """Telling of a problem from a page of work, in a frame and on the link path, without a script and with one."""
 
 import re
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -22,7 +23,7 @@ def frame() -> Frame:
     return Frame(grid.hit, external_hit_id)
 
 
-def tell(frame: Frame, page, kind: str = "pictures", words: str = "Three of them are grey.", **more: object):
+def tell(frame: Frame, page, kind: str = "pictures", words: str = "Three of them are grey.", **more: Any):
     return frame.send(page, report="yes", report_kind=kind, report_words=words, **more)
 
 

@@ -1,8 +1,11 @@
 """Who speaks with the marketplace: several calls at once, and sending and asking in turns."""
 
+from typing import Any
+
 import pytest
 
 from catalog.reads import now
+from tests.required import require
 from tests.workforce.mturk_study import PAST, assert_ledgers_are_equal, grids_to_publish, hits_of, publish, work
 from workforce import speaking
 from workforce.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, RateLimit
@@ -74,7 +77,7 @@ def test_answers_are_taken_in_while_many_calls_wait_to_be_sent(marketplace, monk
 def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, monkeypatch, caplog):
     terms = publish(grids_to_publish(n_grids=3, n_slots=1))
     while not Call.objects.filter(op="CreateHITWithHITType").exists():
-        sending.send(claim_call())
+        sending.send(require(claim_call()))
     unlucky = hits_of(terms)[1]
     note_hit = sending.note_hit
 
@@ -94,11 +97,17 @@ def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, mon
 
 
 def test_calls_whose_order_may_matter_are_sent_one_after_the_other(marketplace, monkeypatch):
-    asked = []
-    monkeypatch.setattr(sending.mturk, "ask", lambda op, parameters, tries=1: asked.append(parameters["n"]) or {})
+    asked: list[int] = []
+
+    def ask(op, parameters, tries=1) -> dict:
+        asked.append(parameters["n"])
+        return {}
+
+    monkeypatch.setattr(sending.mturk, "ask", ask)
     Call.objects.bulk_create(
         Call(op="UpdateHITTypeOfHIT", purpose=f"type:{number}", payload={"n": number}) for number in range(4)
     )
     # None but this thread is there to ask.
-    assert sending.send_together(claim_calls(most=4), None) == 4
+    nobody: Any = None
+    assert sending.send_together(claim_calls(most=4), nobody) == 4
     assert asked == [0, 1, 2, 3]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.required import require
 from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.test_rejections import listed_assignments
 from workforce.models import Call, Introduction, ListedAssignment
@@ -32,7 +33,7 @@ def test_a_rejection_names_where_and_until_when_to_object():
 def test_the_longest_reason_and_contact_still_fit_what_the_marketplace_takes():
     listed = listed_assignments(50)
     longest = Introduction._meta.get_field("contact").max_length
-    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, told={"contact": "c" * longest})
+    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, told={"contact": "c" * require(longest)})
     assert len(feedback_on(listed[0], "x" * LONGEST_REASON)) <= MOST_ON_THE_MARKETPLACE
     with pytest.raises(CannotReject):
         reject(listed=listed[1], reason="x" * (LONGEST_REASON + 1), decided_by=researcher())

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,7 @@ from aggregation.actions import aggregate
 from benchmarks.marketplace_people import Person, field
 from catalog.reads import now
 from contains_task.models import ContainsVote
+from tests.required import require
 from tests.threads import in_threads
 from tests.workforce.marketplace_breakers import researcher
 from tests.workforce.marketplaces import Marketplace
@@ -100,13 +102,13 @@ class Study:
     def look(self) -> None:
         """In which states its HITs are to be seen."""
         for made in MarketplaceHIT.objects.exclude(external_id=None):
-            self.states.add(answered("GetHIT", HITId=made.external_id)["HIT"]["HITStatus"])
+            self.states.add(answered("GetHIT", HITId=require(made.external_id))["HIT"]["HITStatus"])
 
     # People
 
     def go_to_group(self, person: Person) -> None:
         hit = MarketplaceHIT.objects.exclude(external_id=None).latest("pk").external_id
-        group = answered("GetHIT", HITId=hit)["HIT"]["HITGroupId"]
+        group = answered("GetHIT", HITId=require(hit))["HIT"]["HITGroupId"]
         person.sign_in()
         person.group = f"{self.marketplace.url}/groups/{group}/"
         person.token = field("csrfmiddlewaretoken", person.browser.get(person.group))
@@ -139,7 +141,7 @@ class Study:
 
     # What is the case in the end
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         aggregate()
         theirs = self.marketplace.ask("ledger", key_id=self.marketplace.key_id)
         made = MarketplaceHIT.objects.filter(terms=self.terms)
@@ -205,7 +207,7 @@ def dispose(study: Study) -> None:
     """As its requester may; nothing on the site does."""
     for made in MarketplaceHIT.objects.exclude(external_id=None):
         try:
-            answered("DeleteHIT", HITId=made.external_id)
+            answered("DeleteHIT", HITId=require(made.external_id))
         except mturk.Refused as refusal:
             # Carried out before, and its answer was lost.
             assert "Disposed" in refusal.message

@@ -32,9 +32,10 @@ def is_proven_by(answer: Submission, fields: Mapping[str, str], copy: AnswerCopy
     """
     if "selected" not in answer.answer:
         return False  # recovered, and nobody could read it
+    assert answer.assignment is not None, "it came out of a frame"
     if is_receipt_of(answer.assignment, answer.answer, fields.get(RECEIPT, "")):
         return True
-    return copy is not None and copy.says_the_same_as(copy_of(answer.lease, answer.answer))
+    return copy is not None and answer.lease is not None and copy.says_the_same_as(copy_of(answer.lease, answer.answer))
 
 
 def share_is_confirmed(batch: Batch, worker: Worker) -> bool:

@@ -113,6 +113,7 @@ class Batch(models.Model):
     @property
     def initial_votes(self) -> int:
         """How many votes an image of the initial subset gets: enough for every cell of the table that is learnt."""
+        assert self.max_votes is not None, "only adaptive batches have an initial subset"
         return max(FEWEST_INITIAL_VOTES, self.max_votes)
 
 

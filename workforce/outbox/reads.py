@@ -17,4 +17,4 @@ def latest_of_workers(purpose: str, workers: Iterable[int] | None = None) -> dic
     found = Call.objects.filter(purpose__startswith=purpose).exclude(state=Call.State.WITHDRAWN)
     if workers is not None:
         found = found.filter(worker__in=list(workers))
-    return {call.worker_id: call for call in found.order_by("pk")}
+    return {call.worker_id: call for call in found.order_by("pk") if call.worker_id is not None}

@@ -227,6 +227,7 @@ def parameters_of(call: Call) -> dict[str, Any]:
     if call.op in WITH_TOKEN:
         parameters["UniqueRequestToken"] = call.unique_token
     if call.op in WITH_WORKER:
+        assert call.worker is not None, "such a call is about a person"
         parameters["WorkerId"] = call.worker.identity.external_id
     if call.op == "UpdateExpirationForHIT":
         parameters["ExpireAt"] = datetime.fromtimestamp(parameters["ExpireAt"], UTC)
@@ -250,7 +251,7 @@ def _done_before(call: Call, refusal: mturk.Refused) -> Response | None:
         return {}
     if call.op == "CreateQualificationType":
         found = mturk.own_qualification_type(call.payload["Name"])
-        return found and {"QualificationType": {"QualificationTypeId": found}}
+        return {"QualificationType": {"QualificationTypeId": found}} if found else None
     if call.op == "DisassociateQualificationFromWorker" and refusal.code == "InvalidQualificationState":
         return {}
     if call.op in ("ApproveAssignment", "RejectAssignment") and refusal.code == "InvalidAssignmentState":

@@ -110,12 +110,14 @@ def active_seconds_of(listed: Iterable[ListedAssignment]) -> dict[int, float]:
 
 
 def _active_seconds(listed: ListedAssignment, ends: list[datetime]) -> float:
-    opened = listed.submission.assignment or listed.submission.lease
-    end, begin = listed.submission.submitted_at, opened.created_at
+    submission = listed.submission
+    opened = submission and (submission.assignment or submission.lease)
+    assert submission and opened, "what was listed as proven came from a page that was opened"
+    end, begin = submission.submitted_at, opened.created_at
     before = max(begin, ends[bisect_left(ends, end) - 1] if ends and ends[0] < end else begin)
     held = (listed.submitted_at - listed.accepted_at).total_seconds()
     # A pause may have been the work on the page before: the one or the other is left out, not both.
-    found = [(end - before).total_seconds(), (end - begin).total_seconds() - pause_of(listed.submission.answer)]
+    found = [(end - before).total_seconds(), (end - begin).total_seconds() - pause_of(submission.answer)]
     return max(1.0, min([*found, held] if held > 0 else found))
 
 

@@ -1,5 +1,8 @@
 """Storing answers that were given elsewhere; workforce.staged tells the columns of the staging table."""
 
+from datetime import datetime
+from typing import Any
+
 from django.db import connection, transaction
 
 from catalog.models import Dataset
@@ -31,7 +34,7 @@ def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
     batch = open_batch(dataset=dataset, kind=kind, marketplace=Batch.Marketplace.REPLAY)
     closed_at = now()
     _run(ADD_HITS, staged, batch=batch.pk, closed_at=closed_at)
-    key = {"batch": batch.pk, "settings": batch.settings_id, "now": closed_at}
+    key: dict[str, Any] = {"batch": batch.pk, "settings": batch.settings_id, "now": closed_at}
     _run(ADD_ANSWERS, staged, **key, reason="Excluded in the file it was loaded from.")
     Batch.objects.filter(pk=batch.pk).update(closed_at=closed_at)
     # So many rows at once make the planner's picture of the tables wrong until autovacuum comes by.
@@ -39,7 +42,7 @@ def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
     return batch
 
 
-def _run(statement: str, staged: str, **values: object) -> int:
+def _run(statement: str, staged: str, **values: str | int | datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement.format(staged=staged), values)
         return cursor.rowcount

@@ -57,7 +57,9 @@ def _known(submission: Submission) -> Submission:
         return stored
     if stored is not None:
         raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
-    submission.assignment.refresh_from_db(fields=["outcome"])
-    if not submission.assignment.is_waited_for:
+    assignment = submission.assignment
+    assert assignment is not None, "it came out of a frame"
+    assignment.refresh_from_db(fields=["outcome"])
+    if not assignment.is_waited_for:
         raise AlreadySubmitted("Your answer to this HIT has arrived. There is nothing more to do here. Thank you.")
     return submission

@@ -32,9 +32,9 @@ class Command(BaseCommand):
         with as_command_errors():
             if worker is not None:
                 self.person(worker, dataset, reason, lift)
-            elif lift:
+            elif submission is not None and lift:
                 lift_exclusion(number=submission)
-            else:
+            elif submission is not None:
                 exclude(number=submission, reason=reason or "")
         if worker is None:
             self.stdout.write(f"Submission {submission} {'counts again' if lift else 'counts no more'}.")

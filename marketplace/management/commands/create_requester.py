@@ -29,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is a requester {name!r} already. Choose another name.")
         if cents < 0:
             raise CommandError("A balance cannot be less than nothing.")
-        if len(contact) > Requester._meta.get_field("contact").max_length:
+        if len(contact) > settings.LONGEST_CONTACT:
             raise CommandError("A contact has at most 200 characters.")
         requester = create_requester(name=name, contact=contact)
         if cents:

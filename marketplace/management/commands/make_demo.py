@@ -14,7 +14,7 @@ from marketplace.endpoint.signatures import secret_of
 from marketplace.ledger.actions import deposit
 from marketplace.management.commands.create_requester import SANDBOX_CENTS
 from marketplace.models import Requester, Worker
-from marketplace.settings import kept_secret
+from marketplace.secret_files import kept_secret
 
 REQUESTER, WORKER = "this lab", "worker"
 # Workers can always ask who let them in.

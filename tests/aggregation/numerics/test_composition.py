@@ -1,5 +1,6 @@
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,8 @@ def test_the_same_generator_gives_the_same_grids_whatever_the_order_of_the_image
 
 
 def test_every_image_of_a_pool_has_the_same_chance_to_be_a_control():
-    rng, times = generator(5), Counter()
+    times: Counter[Any] = Counter()
+    rng = generator(5)
     for _ in range(2000):
         grid = compose(np.arange(43), np.arange(100, 120), [], TSIPRAS, rng)[0]
         times.update(grid.having(CellRole.POSITIVE).tolist())
@@ -185,13 +187,13 @@ def worlds(draw):
     every = st.tuples(st.integers(0, n_images - 1), st.integers(0, n_classes - 1))
     pairs = np.array(draw(st.lists(every, unique=True, max_size=60)), np.int64).reshape(-1, 2)
     width = draw(st.integers(0, n_classes - 1))
-    ranking = [draw(st.permutations([c for c in range(n_classes) if c != one]))[:width] for one in range(n_classes)]
-    ranking = np.array(ranking, np.int64).reshape(n_classes, width)
+    orders = [draw(st.permutations([c for c in range(n_classes) if c != one]))[:width] for one in range(n_classes)]
+    ranking = np.array(orders, np.int64).reshape(n_classes, width)
     ranking[draw(st.lists(st.booleans(), min_size=n_classes, max_size=n_classes))] = -1
     positive, negative = draw(st.integers(0, 3)), draw(st.integers(0, 3))
     profile = GridProfile(positive + negative + draw(st.integers(1, 7)), positive, negative, draw(st.booleans()))
-    may_control = np.array(draw(st.lists(st.booleans(), min_size=n_images, max_size=n_images)))
-    may_control = may_control if draw(st.booleans()) else None
+    allowed = np.array(draw(st.lists(st.booleans(), min_size=n_images, max_size=n_images)))
+    may_control = allowed if draw(st.booleans()) else None
     elsewhere = np.array(draw(st.lists(every, max_size=20)), np.int64).reshape(-1, 2).T
     seed = draw(st.integers(0, 9))
     return *pairs.T, np.array(own, np.int64), ranking, profile, seed, may_control, tuple(elsewhere)
@@ -227,7 +229,7 @@ def test_every_grid_has_its_controls_and_is_full_or_says_what_it_lacks(world):
     _, _, own, similar, profile, _, may_control, _ = world
     grids = compose_all(*world)
     free = np.ones(own.size, bool) if may_control is None else may_control
-    earlier = {one: set() for one in range(similar.shape[0])}
+    earlier: dict[int, set[Any]] = {one: set() for one in range(similar.shape[0])}
     for at, label in enumerate(grids.label.tolist()):
         cells, lacks = by_role(grids, at), {short.role: short for short in grids.shortfalls.get(at, ())}
         showing = {*np.flatnonzero(free & (own == label)).tolist()}
@@ -316,7 +318,7 @@ def test_pairs_of_one_class_do_not_move_the_grids_of_another():
 )
 def test_pairs_that_do_not_fit_are_refused_with_the_reason(changes, message):
     fitting = {"image": [0, 1], "label": [1, 1], "dataset_labels": [0, 1, 2, -1], "similar": [[1], [0], [0]]}
-    arrays = {name: np.array(values) for name, values in (fitting | changes).items()}
+    arrays: dict[str, Any] = {name: np.array(values) for name, values in (fitting | changes).items()}
     with pytest.raises(ValueError, match=message):
         compose_all(**arrays, profile=TSIPRAS, seed=0)
 
@@ -325,7 +327,7 @@ def test_ten_thousand_images_with_fourteen_labels_become_complete_grids_in_secon
     own = np.repeat(np.arange(1000), 10)
     image = np.repeat(np.arange(own.size), 14)
     label = (own[:, None] + np.arange(14) * 17).reshape(-1) % 1000
-    similar = (np.arange(1000)[:, None] + [1, 2, 3]) % 1000
+    similar = (np.arange(1000)[:, None] + np.array([1, 2, 3])) % 1000
     for profile in PROFILES.values():
         began = time.process_time()
         grids = compose_all(image, label, own, similar, profile, seed=1)

@@ -183,11 +183,11 @@ def test_no_ranking_has_no_most_similar_class():
         (lambda: rank_others(np.ones((2, 2)), barred=np.ones((3, 3), bool)), r"barred has shape \(3, 3\)"),
         (lambda: rank_others(np.ones((2, 2)), n=0), "n is 0"),
         (lambda: in_turn(), "Pass one ranking or more"),
-        (lambda: in_turn(np.zeros((2, 1)), np.zeros((3, 1))), "all of the same classes"),
+        (lambda: in_turn(np.zeros((2, 1), np.int64), np.zeros((3, 1), np.int64)), "all of the same classes"),
         (lambda: confusion_counts(np.array([0]), np.array([0, 1]), 2), "pass a row a label"),
         (lambda: confusion_counts(np.array([2]), np.array([0]), 2), "A prediction is 2"),
         (lambda: confusion_counts(np.array([0]), np.array([-3]), 2), "A dataset label is -3"),
-        (lambda: confusion_similarity(np.ones((2, 3))), "must be square"),
+        (lambda: confusion_similarity(np.ones((2, 3), np.int64)), "must be square"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(call, message):

@@ -2,6 +2,7 @@ import itertools
 import json
 from collections import Counter
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,7 +176,8 @@ def test_no_dataset_label_means_no_object_of_it():
 
 
 def test_numpy_answers_give_plain_numbers_that_json_takes():
-    found = annotate([np.array([1, 2]), np.array([2, 3])], np.array([1, 2]), np.int64(2))
+    arrays: Any = ([np.array([1, 2]), np.array([2, 3])], np.array([1, 2]), np.int64(2))
+    found = annotate(*arrays)
     assert json.loads(json.dumps(asdict(found))) == asdict(annotate([[1, 2], [2, 3]], [1, 2], 2))
 
 
@@ -191,6 +193,7 @@ def test_one_image_with_too_many_labels_does_not_keep_the_others_waiting():
     before, large, after = annotate_many([([[1]], [1], None), too_many(), ([[2, 3]], [3], 2)])
     assert isinstance(large, PartitionTooLarge)
     assert "13 labels in 6 objects" in str(large)
+    assert not isinstance(before, PartitionTooLarge) and not isinstance(after, PartitionTooLarge)
     assert (before.main_label, after.main_label) == (1, 3)
 
 

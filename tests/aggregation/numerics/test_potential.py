@@ -1,4 +1,5 @@
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from aggregation.numerics.potential import distribution, potential_labels
 
 def plain_union(predictions, own, top_k, always):
     """(image, label) to the rank each classifier gives it, read one at a time."""
-    ranks = {}
+    ranks: dict[Any, Any] = {}
     for classifier, rows in enumerate(predictions):
         for image, row in enumerate(rows):
             for place, label in enumerate(row[:top_k]):

@@ -1,13 +1,14 @@
 """Small ONNX networks whose scores can be worked out by hand: the mean of each colour, in the order it comes in."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
 TYPES = {"float": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "uint8": TensorProto.UINT8}
-SAYS = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "output": "logits", "scale": 255}
+SAYS: dict[str, Any] = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "output": "logits", "scale": 255}
 
 
 def colour_means(path: Path, shape=("N", 3, 8, 8), kind="float", softmax=False, four_axes=False) -> Path:

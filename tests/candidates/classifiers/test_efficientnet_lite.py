@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from typing import Any
 
 import numpy as np
 import onnx
@@ -22,7 +23,7 @@ SUBJECTS = {
     "rocket.jpg": {657, 744, 812},  # missile, projectile, space shuttle
     "camera.png": {872},  # tripod
 }
-loaded = {}
+loaded: dict[Any, Any] = {}
 
 
 def network(name):

@@ -11,12 +11,16 @@ def test_the_best_come_first_and_ties_go_to_the_lowest_class():
     assert labels.tolist() == [[1, 3, 0], [3, 0, 1]]
     assert labels.dtype == np.int32
     assert scores.dtype == np.float32
-    assert np.allclose(scores, [[0.3, 0.3, 0.2], [1, 0, 0]])
+    assert np.allclose(scores, np.array([[0.3, 0.3, 0.2], [1, 0, 0]]))
+
+
+def best_first(row: list[float]) -> list[int]:
+    return sorted(range(len(row)), key=lambda label: (-row[label], label))
 
 
 def test_every_top_k_is_the_beginning_of_the_whole_order():
     scores = np.random.default_rng(3).integers(0, 6, (40, 12)) / 6
-    whole = [sorted(range(12), key=lambda label, row=row: (-row[label], label)) for row in scores.astype(np.float32)]
+    whole = [best_first(row.tolist()) for row in scores.astype(np.float32)]
     for k in range(1, 13):
         assert top_k(scores, k)[0].tolist() == [order[:k] for order in whole]
 

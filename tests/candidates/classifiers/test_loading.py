@@ -7,8 +7,11 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Generator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -148,9 +151,9 @@ def test_no_more_is_read_ahead_than_was_allowed():
         return content
 
     coming = batches(numbers, remembered, PREPARE, SIZE, batch_size=3, workers=2, look_ahead=2)
-    next(coming)
-    next(coming)
-    coming.close()
+    with closing(cast(Generator, coming)):
+        next(coming)
+        next(coming)
     # Two batches were given out, and at most two more were asked for.
     assert 6 <= len(read) <= 12
     assert next(numbers) == 9
@@ -159,9 +162,9 @@ def test_no_more_is_read_ahead_than_was_allowed():
 def test_threads_are_gone_when_nobody_wants_the_rest():
     before = threading.active_count()
     coming = batches(count(), lambda _: encoded(), PREPARE, SIZE, batch_size=2, workers=4)
-    next(coming)
-    assert threading.active_count() > before
-    coming.close()
+    with closing(cast(Generator, coming)):
+        next(coming)
+        assert threading.active_count() > before
     assert threading.active_count() == before
 
 
@@ -187,7 +190,9 @@ def test_predictions_are_those_of_each_picture_alone(tmp_path):
 
 def test_while_the_network_computes_the_next_pictures_are_prepared(tmp_path):
     network = load(colour_means(tmp_path / "small.onnx"), **SAYS)
-    content, n_read, read_during = encoded(), [], []
+    content = encoded()
+    n_read: list[Any] = []
+    read_during: list[Any] = []
 
     class Slow:
         input_size = network.input_size
@@ -203,7 +208,7 @@ def test_while_the_network_computes_the_next_pictures_are_prepared(tmp_path):
         n_read.append(number)
         return content
 
-    assert len(list(predictions(Slow(), range(12), read, k=1, batch_size=3, workers=1))) == 4
+    assert len(list(predictions(cast(Any, Slow()), range(12), read, k=1, batch_size=3, workers=1))) == 4
     assert sum(read_during) > 0
 
 

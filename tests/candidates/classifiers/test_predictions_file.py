@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from candidates.classifiers.predictions_file import BadPredictions, Predictions, read, write
+from tests.required import require
 
 LABELS = np.array([[3, 1, 2], [7, 0, 999], [5, 4, 3]], np.int32)
 SCORES = np.array([[0.7, 0.2, 0.1], [1 / 3, 1 / 3, 1e-9], [0.5, 0.5, 0]], np.float32)
@@ -27,7 +28,8 @@ def test_what_was_written_comes_back(tmp_path, suffix, scores):
     assert found.labels.dtype == np.int32
     assert np.array_equal(found.labels, LABELS)
     assert (found.scores is None) == (scores is None)
-    assert scores is None or (found.scores.dtype == np.float32 and np.array_equal(found.scores, scores))
+    if scores is not None:
+        assert require(found.scores).dtype == np.float32 and np.array_equal(require(found.scores), scores)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -35,7 +37,7 @@ def test_what_was_written_comes_back(tmp_path, suffix, scores):
 def test_a_file_of_no_images_keeps_its_k(tmp_path, suffix):
     path = tmp_path / f"predictions{suffix}"
     write(path, Predictions([], np.empty((0, 5), np.int32), np.empty((0, 5), np.float32)))
-    assert read(path).labels.shape == read(path).scores.shape == (0, 5)
+    assert read(path).labels.shape == require(read(path).scores).shape == (0, 5)
 
 
 @SUFFIXES

@@ -115,8 +115,8 @@ def test_views_of_a_torch_network_share_it_and_see_what_they_say():
     seen, mirrored, near = (network.prepare(picture) for network in (plain, flipped, closer))
     assert np.array_equal(seen[:, ::-1], mirrored)
     assert not np.array_equal(seen, near)
-    scores = [network.predict(network.prepare(picture)[None]) for network in (plain, flipped)]
-    assert not np.allclose(*scores, atol=1e-6)
+    straight, turned = (network.predict(network.prepare(picture)[None]) for network in (plain, flipped))
+    assert not np.allclose(straight, turned, atol=1e-6)
 
 
 def test_a_module_may_say_itself_how_pictures_are_prepared():
