@@ -271,14 +271,17 @@ def take_in_recovered() -> int:
 @transaction.atomic
 def _record_recovered(*, submission: Submission) -> Submission:
     """Turn a recovered answer into votes, if its values are handles of the grid's images. Twice adds nothing."""
+    settled = settle_recovered(submission=submission, answer=_recovered_answer(submission))
+    if "selected" in settled.answer:
+        cast_votes(submission=settled)
+    return settled
+
+
+def _recovered_answer(submission: Submission) -> dict | None:
     copy = submission.answer["copy"]
     # The page may have been another lease's than the one on record: a restored database does not know it.
     cells = cells_by_handle(Lease(hit=submission.hit, public_id=copy["lease"]))
-    answer = _answer(cells, copy["selected"]) if cells.keys() >= set(copy["selected"]) else None
-    settled = settle_recovered(submission=submission, answer=answer)
-    if "selected" in settled.answer:
-        _cast_once(settled, cells.values())
-    return settled
+    return _answer(cells, copy["selected"]) if cells.keys() >= set(copy["selected"]) else None
 
 
 @transaction.atomic
