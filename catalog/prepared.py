@@ -84,7 +84,8 @@ class Prepared(Generic[Row]):
         row = self.first(**values)
         if row is None:
             model = self._query().model
-            raise model.DoesNotExist(f"There is no {model._meta.verbose_name} of {values}.")
+            message = f"There is no {model._meta.verbose_name} of {values}."
+            raise model.DoesNotExist(message)  # type: ignore[attr-defined]  # every model has it
         return row
 
     @cached_property
@@ -115,6 +116,8 @@ def _models(model: type[Model], related: Iterable[str]) -> dict[str, tuple[str, 
         for depth, name in enumerate(names):
             parent = "__".join(names[:depth])
             kind = models[parent][2]._meta.get_field(name).related_model
+            if kind is None:
+                raise TypeError(f"{name} of {models[parent][2].__name__} is no other object.")
             models[_joined(parent, name)] = (parent, name, kind)
     return models
 

@@ -73,6 +73,18 @@ def test_a_column_that_django_converts_is_refused():
         Prepared(lambda: Submission.objects.filter(pk=Given("pk"))).first(pk=1)
 
 
+def test_a_path_that_leads_to_no_other_object_is_refused():
+    with pytest.raises(TypeError, match="index of Label is no other object"):
+        Prepared(lambda: Label.objects.filter(pk=Given("pk")), related=["label_set", "index"]).first(pk=1)
+
+
+def test_a_row_of_many_is_an_object_of_its_own_with_its_own_related_rows():
+    labels = [label for _ in range(2) for label in make_label_set(2).labels.all()]
+    query = Prepared(lambda: Label.objects.filter(index__lt=Given("below")).order_by("id"), related=["label_set"])
+    rows = query.all(below=2)
+    assert [(label.pk, label.label_set) for label in rows] == [(label.pk, label.label_set) for label in labels]
+
+
 def test_a_lock_that_was_asked_for_is_taken():
     hit = make_grid().hit
     query = Prepared(lambda: HIT.objects.filter(pk=Given("pk")).select_for_update())
