@@ -62,7 +62,7 @@ FORBIDDEN = {
     "a call": re.compile(r"\b[a-z][\w.]*\(\)"),
 }
 # Read by people; a file of rows or a picture has words of its own.
-READ = ("text/html", "text/plain", "application/json", "application/vnd.oai.openapi")
+READ = {"text/html", "text/plain", "application/json", "application/vnd.oai.openapi+json"}
 SPOKEN_ATTRIBUTES = {"alt", "aria-label", "content", "placeholder", "title", "value"}
 SILENT_TAGS = {"script", "style"}
 
@@ -97,7 +97,7 @@ class Spoken(HTMLParser):
 
 def texts_of(response) -> list[str]:
     kind = response.headers.get("Content-Type", "").split(";")[0]
-    if not kind.startswith(READ):
+    if kind not in READ:
         return []
     body = (b"".join(response) if response.streaming else response.content).decode()
     if kind == "text/html":
@@ -149,7 +149,7 @@ def study(db) -> Dataset:
 
 def run_that_stands_still(dataset: Dataset, image: Image) -> None:
     classifier = ensure_classifier(label_set=dataset.label_set, name="elsewhere")
-    store_predictions(classifier=classifier, predictions=[(image.pk, [0, 1], [])])
+    store_predictions(classifier=classifier, predictions=[(image.pk, [0, 1, 2, 3], [])])
     run = open_run(dataset=dataset, classifier=classifier, n_classes=4)
     Run.objects.filter(pk=run.pk).update(problem="There is no file onnx:small.onnx: write the path of an ONNX network.")
     Unpredicted.objects.create(run=run, image=image, reason="it has no file: import it first")
@@ -180,9 +180,8 @@ def published_batch(dataset: Dataset, images: list[Image]) -> None:
         hit=hits[0], terms=offered.terms, n_assignments=1, expires_at=offered.expires_at, compensates=lease.worker,
         qualification=kind, external_id="3COMPENSATION",
     )  # fmt: skip
-    Call.objects.create(
-        op="CreateHIT", purpose="create:1", payload={}, batch=batch, state="failed", last_error="RequestError: no."
-    )
+    refused = "HITDoesNotExist: It is gone."
+    Call.objects.create(op="CreateHIT", purpose="create:1", payload={}, batch=batch, state="failed", last_error=refused)
 
 
 def jobs_with_problems(dataset: Dataset) -> None:
@@ -259,6 +258,8 @@ def complaints_about(client: Client, addresses: list[str], method: str, **sent: 
         statuses.add(response.status_code)
         complaints += [f"{address}: {fault} in {text[:200]!r}" for text in texts_of(response)
                        for fault in told_to_programmers(text)]  # fmt: skip
+        if file := getattr(response, "file_to_stream", None):
+            file.close()
     return complaints, statuses
 
 
