@@ -163,12 +163,16 @@ class FigureHistory:
     values: list[tuple[str, bool]]
 
 
+def _in_words(text: str) -> str:
+    return {"True": "yes", "False": "no"}.get(text, text)
+
+
 def history_of(dataset: Dataset) -> tuple[list[SettingsVersion], list[FigureHistory]]:
     """The latest versions, the newest first, and every figure in each of them."""
     versions = list(dataset.settings_versions.order_by("-version")[: VERSIONS_SHOWN + 1])
     rows = []
     for name in FIGURES:
-        texts = [figure_text(version, name) for version in versions]
+        texts = [_in_words(figure_text(version, name)) for version in versions]
         before = [*texts[1:], texts[-1]]
         values = [(text, text != older) for text, older in zip(texts, before, strict=True)]
         rows.append(FigureHistory(name, TITLES[name], values[:VERSIONS_SHOWN]))

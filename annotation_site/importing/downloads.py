@@ -50,7 +50,7 @@ def rows_response(dataset: Dataset, kind: str, format: str, names: bool) -> Stre
 
 
 def predictions_response(dataset: Dataset, classifier: str) -> FileResponse:
-    """One classifier's predictions as `import predictions` reads them. Raises Refused when there are none."""
+    """One classifier's predictions as `import predictions` reads them. Raises UserError when there are none."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "predictions.npz"
         export_predictions(dataset=dataset, classifier=classifier, file=file)
