@@ -62,10 +62,11 @@ class Description:
             raise BadDescription(f"{where} has a key {unknown[0]!r} without a meaning; known are {', '.join(known)}.")
         if missing:
             raise BadDescription(f"{where} does not say {', '.join(missing)}. A description is like {EXAMPLE}.")
+        values: dict[str, Any] = {}
         for key, value in said.items():
             _check(key, value, where)
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
-        return cls(**values)  # type: ignore[arg-type]
+            values[key] = tuple(value) if isinstance(value, list) else value
+        return cls(**values)
 
 
 def _is_number(value: Any) -> bool:
