@@ -9,22 +9,22 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.db.models import Q
 
-from aggregation import adaptive
+from aggregation.adaptive import reads as adaptive
 from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
-from aggregation.numerics.candidates import PruningRule, Split, candidate_labels
-from aggregation.numerics.confidence import Decision
-from aggregation.numerics.objects import Objects, annotate_many
 from catalog.models import Dataset, Image, SettingsVersion
 from catalog.reads import current_settings
 from classify_task import actions as classify_actions
 from classify_task import reads as classify_reads
 from contains_task import actions as contains_actions
 from contains_task import reads as contains_reads
+from numerics.candidates import PruningRule, Split, candidate_labels
+from numerics.confidence import Decision
+from numerics.objects import Objects, annotate_many
 from workforce.actions import add_slots, mark_aggregated, mark_for_aggregation
 from workforce.kinds import task_kinds
-from workforce.kinds.actions import settle_votes
 from workforce.models import Batch, Submission
 from workforce.reads import not_aggregated
+from workforce.votes.actions import settle_votes
 
 log = logging.getLogger(__name__)
 

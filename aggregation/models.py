@@ -4,9 +4,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from aggregation.numerics.candidates import Split
-from aggregation.numerics.confidence import Decision
 from catalog.models import Image, Label, SettingsVersion
+from numerics.candidates import Split
+from numerics.confidence import Decision
 from workforce.models import Batch
 
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 
-from annotation_site.pages import most_bytes_of
 from annotation_site.views import STAFF_URLS, WORKER_URLS, method_not_allowed
+from dashboard.pages import most_bytes_of
 
 Handler = Callable[[HttpRequest], HttpResponse]
 

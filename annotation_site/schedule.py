@@ -15,11 +15,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "take-in-recovered": {"task": "workforce.tasks.take_in_recovered", "schedule": 5.0, "options": {"expires": 5}},
     "hint-at-unfinished-jobs": {
-        "task": "annotation_site.tasks.hint_at_unfinished_jobs",
+        "task": "jobs.tasks.hint_at_unfinished_jobs",
         "schedule": 5.0,
         "options": {"expires": 5},
     },
     "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
-    "send-outbox": {"task": "workforce.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},
-    "poll-assignments": {"task": "workforce.tasks.poll_assignments", "schedule": 5.0, "options": {"expires": 5}},
+    "send-outbox": {"task": "mturk.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},
+    "poll-assignments": {"task": "mturk.tasks.poll_assignments", "schedule": 5.0, "options": {"expires": 5}},
 }

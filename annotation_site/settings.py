@@ -23,8 +23,8 @@ from annotation_site.environment import (
     host_of,
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
-from annotation_site.services.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
-from annotation_site.services.secrets import SITE_KEY, kept_pair, read_secret
+from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
+from launcher.secrets import SITE_KEY, kept_pair, read_secret
 
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
@@ -211,14 +211,20 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
-    "annotation_site",
     "catalog",
+    "jobs",
     "workforce",
     "contains_task",
     "classify_task",
+    "mturk",
     "aggregation",
     "candidates",
+    "data_export",
+    "data_import",
+    "studies",
+    "api",
     "dashboard",
+    "annotation_site",
 ]
 # A record of each kind of question: all that means "every kind" goes by this list.
 TASK_KINDS = ["contains_task.kind.CONTAINS", "classify_task.kind.CLASSIFY"]
@@ -283,7 +289,7 @@ LARGEST_UPLOAD_MIB = env_int("LARGEST_UPLOAD_MIB", 2048, lowest=1)
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 UPLOAD_ROOT = STATE_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR = UPLOAD_ROOT / "incoming"
-FILE_UPLOAD_HANDLERS = ["annotation_site.importing.uploads.ToDisk"]
+FILE_UPLOAD_HANDLERS = ["data_import.uploads.actions.ToDisk"]
 # The only folder of this machine from which that page imports. Who deploys puts images there, or names another.
 IMPORT_ROOT = env_str("IMPORT_ROOT", str(STATE_DIR / "import"))
 
@@ -329,7 +335,7 @@ CELERY_TIMEZONE = TIME_ZONE
 # So have a researcher's long jobs: an import of an hour must not keep votes waiting.
 CELERY_TASK_ROUTES = {
     "candidates.tasks.predict_portion": {"queue": "predict"},
-    "annotation_site.tasks.do_job": {"queue": "setup"},
+    "jobs.tasks.do_job": {"queue": "setup"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -340,12 +346,12 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_ANNOTATIONS = dict.fromkeys(
     [
         "aggregation.tasks.aggregate_new_submissions",
-        "annotation_site.tasks.hint_at_unfinished_jobs",
+        "jobs.tasks.hint_at_unfinished_jobs",
         "candidates.tasks.hint_at_unfinished_runs",
         "catalog.tasks.make_pictures",
         "workforce.tasks.expire_leases",
-        "workforce.tasks.poll_assignments",
-        "workforce.tasks.send_outbox",
+        "mturk.tasks.poll_assignments",
+        "mturk.tasks.send_outbox",
         "workforce.tasks.take_in_recovered",
     ],
     {"soft_time_limit": 540, "time_limit": 600},
@@ -357,12 +363,12 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["annotation_site.authentication.BearerTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.authentication.BearerTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "annotation_site.api_errors.error_response",
+    "EXCEPTION_HANDLER": "api.errors.error_response",
     # There is one format: `format` in an address is a mistake to be told of, not a choice.
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,

@@ -7,13 +7,13 @@ from annotation_site import views
 urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
-    path("api/v1/", include("annotation_site.api_urls")),
+    path("api/v1/", include("api.urls")),
     path("", include("catalog.urls")),
-    path("", include("annotation_site.importing.urls")),
-    path("", include("annotation_site.asking.urls")),
-    path("", include("annotation_site.paying.urls")),
-    path("", include("annotation_site.telling.urls")),
-    path("", include("dashboard.urls")),
+    path("", include("dashboard.files.urls")),
+    path("", include("dashboard.setup.urls")),
+    path("", include("dashboard.payments.urls")),
+    path("", include("dashboard.participants.urls")),
+    path("", include("dashboard.overview.urls")),
 ]
 handler400 = "annotation_site.views.bad_request"
 handler403 = "annotation_site.views.forbidden"

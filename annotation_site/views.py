@@ -5,17 +5,11 @@ import sys
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
 from django.db import InterfaceError, OperationalError, connection
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import is_valid_path
 from django.utils.cache import add_never_cache_headers
-from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
-
-from catalog.models import Image
-from catalog.views import picture_response
-from workforce.kinds import kind_named
-from workforce.reads import image_handle, lease_of_page, seconds_of_pictures
 
 WORKER_URLS, STAFF_URLS = "annotation_site.worker_urls", "annotation_site.staff_urls"
 RETRY_SECONDS = 10
@@ -36,35 +30,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def worker_home(request: HttpRequest) -> HttpResponse:
     return render(request, "worker_home.html")
-
-
-@require_safe
-def work_photograph(request: HttpRequest, lease_id: str, handle: str) -> FileResponse:
-    """A photograph of the page of a lease, for as long as that page may be worked on."""
-    image, seconds = _image_on_page(lease_id, handle)
-    return picture_response(image.display, seconds)
-
-
-@require_safe
-def cell_photograph(request: HttpRequest, lease_id: str, handle: str) -> FileResponse:
-    """The same in the size of a cell."""
-    image, seconds = _image_on_page(lease_id, handle)
-    return picture_response(image.thumbnail, seconds)
-
-
-def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
-    """The image that a handle stands for, and for how many seconds. Raises Http404 if it does not, or no longer."""
-    lease = lease_of_page(lease_id)
-    if lease is None:
-        raise Http404
-    seconds = seconds_of_pictures(lease)
-    if seconds <= 0:
-        raise Http404
-    images = kind_named(lease.batch.kind).images_of_hit(lease.hit_id)
-    found = (image for image in images if constant_time_compare(image_handle(lease, image.public_id), handle))
-    if (image := next(found, None)) is None:
-        raise Http404
-    return image, int(seconds)
 
 
 # Error pages: each says what happened and has a way on

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregation.numerics.confidence import Decision, StoppingRule, confidence_table, decide
+from numerics.confidence import Decision, StoppingRule, confidence_table, decide
 
 VOTES = Path(__file__).resolve().parents[2] / "shared/released/real_golden_votes.csv.gz"
 FEWEST_VOTES = 30

@@ -25,8 +25,8 @@ import numpy as np  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from annotation_site.services.check import scratch_state  # noqa: E402
-from annotation_site.services.embedded import services  # noqa: E402
+from launcher.check import scratch_state  # noqa: E402
+from launcher.embedded import services  # noqa: E402
 from tests.process_memory import run_and_weigh  # noqa: E402
 
 GOAL = 50_000

@@ -45,16 +45,17 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from django.db.models import Count, Sum  # noqa: E402
 
-from annotation_site.services.check import scratch_state  # noqa: E402
-from annotation_site.services.embedded import begin, services  # noqa: E402
-from annotation_site.services.parts import beat_part, check_port_free, web_part, worker_part  # noqa: E402
-from annotation_site.services.places import places_of  # noqa: E402
 from benchmarks.marketplace_people import Person, at_work  # noqa: E402
 from contains_task.actions import open_grids  # noqa: E402
+from launcher.check import scratch_state  # noqa: E402
+from launcher.embedded import begin, services  # noqa: E402
+from launcher.parts import beat_part, check_port_free, web_part, worker_part  # noqa: E402
+from launcher.places import places_of  # noqa: E402
+from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT  # noqa: E402
+from mturk.payments.actions import give_bonus  # noqa: E402
 from tests.factories import make_batch, make_dataset, make_images  # noqa: E402
-from tests.workforce.marketplaces import Marketplace, requester_keys, running_marketplace  # noqa: E402
-from workforce.models import Batch, Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Slot, Submission  # noqa: E402
-from workforce.pay.actions import give_bonus  # noqa: E402
+from tests.mturk.marketplaces import Marketplace, requester_keys, running_marketplace  # noqa: E402
+from workforce.models import Batch, Slot, Submission  # noqa: E402
 
 REWARD, REWARD_FEE, BONUS, BONUS_FEE = Decimal("0.10"), Decimal("0.02"), Decimal("0.05"), Decimal("0.01")
 FAULTS = {"throttle_rate": 0.2, "error_rate": 0.1, "drop_after_rate": 0.1}

@@ -21,12 +21,12 @@ import numpy as np
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
-from annotation_site.composed_study import OpenedComposed, open_composed
-from annotation_site.study import Pay
 from candidates.models import PotentialLabel
 from catalog.actions import create_dataset
 from catalog.models import Dataset, Image, Label
 from contains_task.models import GridCell, Role
+from studies.composed_grids.actions import OpenedComposed, open_composed
+from studies.opening.actions import Pay
 
 N_IMAGES = 10_000
 N_LABELS = 14

@@ -24,15 +24,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from aggregation.numerics.consensus import number_of_objects  # noqa: E402
-from aggregation.numerics.objects import annotate_many  # noqa: E402
-from aggregation.numerics.partition import (  # noqa: E402
-    co_selection,
-    growth_strings,
-    optimal_partitions,
-    optimal_rows,
-    stirling,
-)
+from numerics.consensus import number_of_objects  # noqa: E402
+from numerics.objects import annotate_many  # noqa: E402
+from numerics.partition import co_selection, growth_strings, optimal_partitions, optimal_rows, stirling
 
 VOTES = ROOT.parent / "shared" / "released" / "classify_votes.csv.gz"
 REPEATS = 5

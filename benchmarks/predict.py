@@ -28,10 +28,10 @@ import numpy as np  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from PIL import Image as Pillow  # noqa: E402
 
-from annotation_site.services.check import scratch_state  # noqa: E402
-from annotation_site.services.embedded import services  # noqa: E402
 from candidates.classifiers.interface import ClassifierError  # noqa: E402
 from candidates.classifiers.registry import named  # noqa: E402
+from launcher.check import scratch_state  # noqa: E402
+from launcher.embedded import services  # noqa: E402
 
 WIDTH, HEIGHT = 500, 375
 BATCH = 32
@@ -115,7 +115,7 @@ def pictures(n_images):
 
 def stored(named_contents, name="benchmark"):
     from catalog.actions import NewImage, add_images, create_dataset
-    from catalog.photographs import read_photograph
+    from catalog.photographs.reads import read_photograph
 
     dataset = create_dataset(name=name)
     images = [NewImage(image, None, read_photograph(content)) for image, content in named_contents]
@@ -149,8 +149,8 @@ def bare_loop(network, contents):
 
 def whole_way(network, dataset):
     """Forget what is predicted, and have all of it predicted anew by the worker."""
-    from annotation_site.prediction import open_runs
     from candidates.models import Run
+    from candidates.runs.actions import open_runs
     from candidates.tasks import predict_portion
     from catalog.models import Prediction
 

@@ -21,8 +21,6 @@ sys.path[:0] = [str(ROOT)]
 import django  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
-from annotation_site.services.check import scratch_state  # noqa: E402
-from annotation_site.services.embedded import services  # noqa: E402
 from benchmarks.partition_search import (  # noqa: E402
     VOTES,
     assignments,
@@ -33,6 +31,8 @@ from benchmarks.partition_search import (  # noqa: E402
     read_votes,
     timed,
 )
+from launcher.check import scratch_state  # noqa: E402
+from launcher.embedded import services  # noqa: E402
 
 REPEATS = 3
 

@@ -12,15 +12,15 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from numpy.typing import NDArray
 
-from aggregation.numerics import potential
 from candidates.classifiers.loading import TopK, predictions
-from candidates.ensemble import content_of, loaded
+from candidates.ensemble.reads import content_of, loaded
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from candidates.pace import Pace
 from candidates.reads import ensemble_of, images_without, portions_to_do, runs_at_their_end
 from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image, LabelSet, Prediction, SettingsVersion
 from catalog.reads import LockName, current_settings, now, wait_for_lock
+from numerics import potential
 
 log = logging.getLogger(__name__)
 

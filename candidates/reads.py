@@ -8,11 +8,11 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
-from aggregation.numerics import potential
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
 from catalog.reads import name_cells
+from numerics import potential
 
 
 class RunCounts(TypedDict):

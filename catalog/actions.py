@@ -12,13 +12,13 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
+from catalog.bulk_load_sql import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
 from catalog.errors import UserError
 from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
-from catalog.photographs import MANY_PIXELS, BadPhotograph, Photograph, pictures_of
+from catalog.photographs.reads import MANY_PIXELS, BadPhotograph, Photograph, pictures_of
 from catalog.reads import LockName, current_settings, dataset_named, wait_for_lock
-from catalog.staged import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
 
 log = logging.getLogger(__name__)
 
@@ -366,7 +366,7 @@ def _pictures(image: Image) -> list[File]:
 
 @transaction.atomic
 def load_staged_images(*, dataset: Dataset, staged: str) -> tuple[int, int]:
-    """Bring the images of a staging table (catalog.staged tells its columns) into the dataset, without files.
+    """Bring the images of a staging table (catalog.bulk_load_sql tells its columns) into the dataset, without files.
 
     Images that are there are used, and get the table's dataset label if they have none. Returns how many images
     are new and how many old ones got a label. Raises StagedConflict where an image has another label.

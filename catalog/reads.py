@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from django.db import connection
 
+from catalog.cached_queries import Clock as Clock
+from catalog.cached_queries import Given as Given
+from catalog.cached_queries import Prepared as Prepared
 from catalog.errors import UserError
 from catalog.models import Dataset, Label, LabelSet, SettingsVersion
 
 # The other rooms have them from here.
-from catalog.planned import Planned as Planned
-from catalog.prepared import Clock as Clock
-from catalog.prepared import Given as Given
-from catalog.prepared import Prepared as Prepared
+from catalog.prepared_statements import Planned as Planned
 
 # Tests put a time here; everywhere else the database's clock is the only one, so that no two hosts disagree.
 fixed_now: datetime | None = None

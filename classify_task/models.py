@@ -28,7 +28,7 @@ class Form(models.Model):
 
     class Meta:
         constraints = [
-            # 12: what the partition search can place exactly (aggregation.numerics.partition).
+            # 12: what the partition search can place exactly (numerics.partition).
             models.CheckConstraint(
                 condition=Q(labels__len__gte=1, labels__len__lte=12), name="form_offers_1_to_12_labels"
             ),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from catalog.models import Label
 from classify_task.models import Role
-from workforce.kinds.votes_files import (
+from workforce.votes.reads import (
     BadCell,
     BadRow,
     Cells,

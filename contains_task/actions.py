@@ -11,11 +11,11 @@ import numpy as np
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
-from aggregation.numerics.composition import GridProfile
 from catalog.models import Image, Label
-from contains_task.further import Earlier, compose_further, earlier_grids
+from contains_task.adaptive_rounds import Earlier, compose_further, earlier_grids
 from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import Shown, cells_by_handle, cells_of, has_controls, profile_of
+from numerics.composition import GridProfile
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits
 from workforce.models import Batch, Lease, Submission
 from workforce.reads import pause_kept

@@ -3,6 +3,7 @@
 from catalog.models import SettingsVersion
 from contains_task.actions import cast_votes, recovered_answer
 from contains_task.api import ContainsVoteFilter, ContainsVoteRow
+from contains_task.bulk_load_sql import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from contains_task.models import ContainsVote
 from contains_task.reads import (
     answer_shown,
@@ -12,7 +13,6 @@ from contains_task.reads import (
     images_of_hit,
     votes_of,
 )
-from contains_task.staged import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from contains_task.votes_file import COLUMNS, contains_answer, contains_answers, staged_values
 from workforce.kinds import (
     VOTE_COLUMNS,

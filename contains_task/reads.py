@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
-from aggregation.numerics.composition import CellRole, GridProfile, Shortfall
 from catalog.models import Dataset, Image, Label, SettingsVersion
 from catalog.reads import Planned, name_cells
 from contains_task.models import ContainsVote, Grid, GridCell, Role
+from numerics.composition import CellRole, GridProfile, Shortfall
 from workforce.models import HIT, Batch, Lease, Submission
 from workforce.reads import (
     hits_with_open_slots,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from catalog.models import Label
 from contains_task.models import Role
-from workforce.kinds.votes_files import (
+from workforce.votes.reads import (
     BadCell,
     Cells,
     Origin,

@@ -4,8 +4,8 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from marketplace.clock import now
+from marketplace.errors import Refusal
 from marketplace.models import AccessKey, Assignment, Message, Requester, Worker, WorkerBlock
-from marketplace.refusals import Refusal
 
 MOST_BLOCKS = 100_000
 

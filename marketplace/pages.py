@@ -10,15 +10,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 
-from marketplace.account.reads import n_unread
-from marketplace.clock import now
+from marketplace.errors import WorkRefused
 from marketplace.models import Worker
-from marketplace.refusals import WorkRefused
-from marketplace.sign_in.sessions import worker_of
-from marketplace.work.reads import held_by
+from marketplace.sessions import worker_of
 
 View = Callable[..., HttpResponse]
 ROWS = 50
@@ -57,15 +53,6 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def refused(request: HttpRequest, message: str, *, title: str = "That did not work", status: int) -> HttpResponse:
     return render(request, "marketplace/refused.html", {"title": title, "message": message}, status=status)
-
-
-def signed_in_worker(request: HttpRequest) -> dict[str, object]:
-    """For all templates: who reads this, and what waits for them, which is counted where it is shown."""
-    worker = getattr(request, "worker", None)
-    if worker is None:
-        return {"worker": None}
-    n_held = SimpleLazyObject(lambda: held_by(worker, now()).count())
-    return {"worker": worker, "n_unread": SimpleLazyObject(lambda: n_unread(worker)), "n_held": n_held}
 
 
 def rows_of(request: HttpRequest, rows: QuerySet) -> Page:

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
+from marketplace.errors import BadParameter, DoesNotExist
 from marketplace.models import HIT, Assignment, LedgerEntry, QualificationType, Requester, Worker
-from marketplace.refusals import BadParameter, DoesNotExist
 
 HANDED_IN = (Assignment.Status.SUBMITTED, Assignment.Status.APPROVED, Assignment.Status.REJECTED)
 

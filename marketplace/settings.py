@@ -115,7 +115,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
-                "marketplace.pages.signed_in_worker",
+                "marketplace.context.signed_in_worker",
             ]
         },
     }

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from django.test import Client
 
 from aggregation.actions import aggregate
-from annotation_site.exports import exported_tables, write_rows
 from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
 from contains_task.models import Grid
+from data_export.reads import exported_tables, write_rows
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
 from workforce.actions import exclude_submission
 from workforce.models import Lease, Submission, Worker

@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image, LabelSet
-from catalog.photographs import Photograph, read_photograph
+from catalog.photographs.reads import Photograph, read_photograph
 from classify_task.actions import open_forms
 from classify_task.models import Form
 from contains_task.actions import open_grids, record_votes

@@ -5,7 +5,7 @@ import random
 import socket
 from pathlib import Path
 
-from annotation_site.services.addresses import MARKETPLACE_STEP
+from launcher.addresses import MARKETPLACE_STEP
 
 LOWEST, FIRST_OF_CONNECTIONS = 10_240, 32_768
 _handed_out: set[int] = set()

@@ -36,7 +36,7 @@ FLOORS = {
 # A project of its own: it imports none of ours, and the rest speaks to it over HTTP.
 APART = "marketplace"
 ROOF = "annotation_site"
-LEAF = "aggregation.numerics"
+LEAF = "numerics"
 # What a room shows to the rooms above it. The roof puts the rooms together and may look into all of them.
 FRONT_DOORS = {"models", "reads", "actions", "errors", "kinds"}
 # And to the pages above it: what its own and theirs have in common.
@@ -277,11 +277,11 @@ SEEDED: dict[Callable[[Source], Iterator[str]], list[tuple[str, str]]] = {
     imports_run_one_way: [
         ("catalog/reads.py", "from workforce.models import HIT"),
         ("contains_task/actions.py", "import classify_task.models"),
-        ("dashboard/views.py", "from annotation_site import settings"),
+        ("dashboard/overview/views.py", "from annotation_site import settings"),
         ("workforce/reads.py", "from . import models"),
         ("annotation_site/settings.py", "from marketplace import settings"),
         ("marketplace/reads.py", "from catalog.reads import now"),
-        ("marketplace/work/reads.py", "import aggregation.numerics.selection"),
+        ("marketplace/work/reads.py", "import numerics.selection"),
         ("workforce/reads.py", "from tests.factories import make_hits"),
         ("workforce/reads.py", "def f():\n    from aggregation.reads import frequencies_of"),
     ],
@@ -289,11 +289,11 @@ SEEDED: dict[Callable[[Source], Iterator[str]], list[tuple[str, str]]] = {
         ("contains_task/views.py", "from workforce.views import join"),
         ("contains_task/views.py", "from workforce import forms"),
         ("contains_task/actions.py", "from workforce.pages import work_token"),
-        ("dashboard/views.py", "import catalog.photographs"),
+        ("dashboard/overview/views.py", "import catalog.photographs.reads"),
     ],
     numerics_stand_alone: [
-        ("aggregation/numerics/selection.py", "from django.db import models"),
-        ("aggregation/numerics/selection.py", "from aggregation.models import Annotation"),
+        ("numerics/selection.py", "from django.db import models"),
+        ("numerics/selection.py", "from aggregation.models import Annotation"),
     ],
     imports_stand_at_the_top: [("catalog/reads.py", "def f():\n    if True:\n        import json")],
     there_are_no_signals: [
@@ -321,12 +321,12 @@ SEEDED: dict[Callable[[Source], Iterator[str]], list[tuple[str, str]]] = {
     actions_take_keywords_only: [("catalog/actions.py", "@transaction.atomic\ndef f(dataset):\n    pass")],
 }
 HARMLESS = [
-    ("catalog/photographs.py", "picture.save(target, 'JPEG')\ndigest.update(b'x')\nwords.update({'a': 1})"),
-    ("dashboard/views.py", "from aggregation.numerics.candidates import Split\nfrom aggregation import reads"),
+    ("catalog/photographs/reads.py", "picture.save(target, 'JPEG')\ndigest.update(b'x')\nwords.update({'a': 1})"),
+    ("dashboard/overview/views.py", "from numerics.candidates import Split\nfrom aggregation import reads"),
     ("contains_task/views.py", "from workforce.pages import serve"),
     ("contains_task/actions.py", "from workforce.actions import submit\nVote.objects.bulk_create([])"),
-    ("annotation_site/management/commands/load.py", "from catalog.photographs import read_photograph"),
-    ("catalog/staged.py", "STORE = 'INSERT INTO catalog_image SELECT * FROM staged'"),
+    ("annotation_site/management/commands/load.py", "from catalog.photographs.reads import read_photograph"),
+    ("catalog/bulk_load_sql.py", "STORE = 'INSERT INTO catalog_image SELECT * FROM staged'"),
     ("catalog/tasks.py", "def f():\n    '''What it does.'''\n    actions.expire()"),
 ]
 

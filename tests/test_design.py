@@ -95,7 +95,7 @@ def test_every_task_is_on_the_beat_so_that_a_lost_hint_only_makes_it_late():
     app.loader.import_default_modules()
     ours = {name for name in current_app.tasks if name.split(".")[0] in (*ROOMS, "annotation_site")}
     # The beat wakes those who predict and do jobs by other tasks, which look first whether there is anything to do.
-    woken = {"candidates.tasks.predict_portion", "annotation_site.tasks.do_job"}
+    woken = {"candidates.tasks.predict_portion", "jobs.tasks.do_job"}
     assert woken <= ours
     assert ours - woken == {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert {"aggregation.tasks.aggregate_new_submissions", "workforce.tasks.expire_leases"} <= ours
@@ -112,7 +112,7 @@ def test_tasks_may_run_again_after_a_crash_and_travel_as_json():
     limited = {name for name, task in ours.items() if task.time_limit}
     assert all(ours[name].time_limit < visibility for name in limited)
     # What may take longer is claimed in the database: a second one takes up something else, or nothing.
-    assert ours.keys() - limited <= {"candidates.tasks.predict_portion", "annotation_site.tasks.do_job"}
+    assert ours.keys() - limited <= {"candidates.tasks.predict_portion", "jobs.tasks.do_job"}
 
 
 def test_nothing_is_deleted_along_with_something_else():

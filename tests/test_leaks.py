@@ -19,12 +19,12 @@ from PIL import Image as Pillow
 from PIL import ImageCms, PngImagePlugin
 
 from annotation_site import views as site_views
-from candidates.grids import open_grids_with_controls
-from catalog import photographs
+from candidates.grids.actions import open_grids_with_controls
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image
-from catalog.photographs import read_photograph
+from catalog.photographs import reads as photographs
+from catalog.photographs.reads import read_photograph
 from contains_task import views as grid_views
 from contains_task.reads import Shown
 from tests.factories import make_batch, worker_client

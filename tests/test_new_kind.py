@@ -11,24 +11,24 @@ from django.db import connection
 from django.urls import clear_url_caches
 
 from aggregation.actions import aggregate
-from annotation_site.actions import create_token
-from annotation_site.importing.downloads import files_of
 from annotation_site.paying.repeats import repeats_of
+from api.actions import create_token
 from catalog.models import Dataset, Image
+from dashboard.files.downloads import files_of
 from tests.api_reader import Reader
 from tests.factories import make_batch, make_dataset, make_images, staff_client, worker_client
 from tests.made_up_task.actions import open_countings
 from tests.made_up_task.models import Counting, CountVote
 from tests.workforce.assignments_by_hand import make_assignment, offer
 from workforce.actions import exclude_submission, readmit_submission
-from workforce.assignments.actions import confirm
+from workforce.frame.actions import confirm
 from workforce.models import Batch, Submission
 from workforce.tasks import take_in_recovered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TABLES = (Counting, CountVote)
-ADDRESS_TABLES = ("annotation_site.api_urls", "annotation_site.staff_urls", "annotation_site.worker_urls")
+ADDRESS_TABLES = ("api.urls", "annotation_site.staff_urls", "annotation_site.worker_urls")
 
 
 def make_address_tables() -> None:

@@ -21,34 +21,25 @@ from django.http import FileResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from annotation_site.actions import create_token
-from annotation_site.exports import FILES
-from annotation_site.jobs.actions import do_next_job, start_job
-from annotation_site.models import Job
-from annotation_site.paying.deciding import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
-from annotation_site.telling.views import FORMS
+from api.actions import create_token
 from candidates.actions import ensure_classifier, open_run, store_predictions
 from candidates.models import PotentialLabel, Run, Unpredicted
 from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image
 from catalog.reads import now
+from dashboard.participants.views import FORMS
+from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
+from data_export.reads import FILES
+from jobs.actions import do_next_job, start_job
+from jobs.models import Job
+from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, make_worker
 from tests.factories import staff_client as staff_browser
 from tests.factories import worker_client as worker_browser
 from tests.test_boundaries import APART, ROOT, Source, our_sources
 from tests.workforce.assignments_by_hand import make_assignment, offer
 from workforce.actions import exclude_submission
-from workforce.models import (
-    HIT,
-    Batch,
-    Call,
-    Lease,
-    ListedAssignment,
-    MarketplaceHIT,
-    Qualification,
-    Report,
-    Submission,
-)
+from workforce.models import HIT, Batch, Lease, Report, Submission
 from workforce.reads import pseudonym
 
 STAFF, WORKER = "annotation_site.staff_urls", "annotation_site.worker_urls"
@@ -408,7 +399,7 @@ def scopes(tree: ast.Module) -> Iterator[ast.AST]:
 @lru_cache
 def house() -> list[Source]:
     """Return the files whose refusals pages may show: commands and what starts the site speak to a shell alone."""
-    starts = ("launcher/", "annotation_site/services/")
+    starts = ("launcher/", "launcher/")
     return [
         source
         for source in our_sources()
@@ -482,7 +473,7 @@ PAGES = {
     "<p>A fault: ValueError('no')</p>": True,
     "<p>&lt;Batch: 3&gt; is closed</p>": True,
     "<p>call state_dict() first</p>": True,
-    "<p>see workforce.offers.actions</p>": True,
+    "<p>see mturk.publishing.actions</p>": True,
     "<style>a { --gap: 1px }</style><script>f(); x--y; None</script><p>Fine.</p>": False,
     '<p class="--tall">5 -- 6, well-known; the file is a.b</p><p>None ticked: all.</p>': False,
 }

@@ -14,12 +14,12 @@ from django.db import connection, transaction
 from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import Given, Prepared, current_settings, now, now_given
-from workforce.free_slots import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.kinds import kind_named
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
+from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
-from workforce.unproven.actions import AlreadySubmitted, keep_unproven
+from workforce.unverified.actions import AlreadySubmitted, keep_unproven
 
 log = logging.getLogger(__name__)
 

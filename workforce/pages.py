@@ -12,22 +12,22 @@ from django.urls import reverse
 
 from catalog.errors import UserError
 from catalog.reads import Given, Prepared, now
-from workforce import framed
 from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
-from workforce.assignments.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
-from workforce.assignments.ids import BadAddress
 from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
 
 # The task rooms have it from here.
 from workforce.forms import pause_told as pause_told
+from workforce.frame import pages as framed
+from workforce.frame.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
+from workforce.frame.ids import BadAddress
 from workforce.limits import TooMany, check_pace
-from workforce.marketplaces.link import PROLIFIC_QUERY, NoParticipant, external_id
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
+from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
+from workforce.problem_reports.pages import ReportOutcome as ReportOutcome
+from workforce.problem_reports.pages import Show, is_report, take_report
+from workforce.problem_reports.reads import introduction_of
 from workforce.reads import known_worker, progress, running_lease
-from workforce.reporting import NO_REPORT as NO_REPORT
-from workforce.reporting import ReportOutcome as ReportOutcome
-from workforce.reporting import Show, is_report, take_report
-from workforce.telling.reads import introduction_of
+from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant, external_id
 
 TOKEN_SALT = "workforce.work_token"
 # What a page's idempotency key looks like. Made once per load; bound to the lease before it is stored.

@@ -5,12 +5,22 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from catalog.errors import UserError
 from catalog.models import Dataset
-from catalog.reads import NOW, Clock, Given, Planned, Prepared, now, now_given
+from catalog.reads import (
+    NOW,
+    Clock,
+    Given,
+    Planned,
+    Prepared,
+    now,
+    now_given,
+)
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
 
 HANDLE_SALT = "workforce.image_handle"
@@ -207,3 +217,17 @@ def pseudonyms_of(dataset: Dataset) -> set[str]:
     """The pseudonyms of all who handed something in for the dataset."""
     answered = Submission.objects.filter(hit__batch__dataset=dataset).values_list("worker_id", flat=True)
     return {pseudonym(dataset, worker_id) for worker_id in answered.order_by().distinct()}
+
+
+# Batches and submissions
+
+
+def batch_named(text: str) -> Batch:
+    """The batch of this number, public id or address. Raises UserError, listing the open ones."""
+    key = urlsplit(text).path.rstrip("/").rpartition("/")[2]
+    by = {"pk": int(key)} if key.isascii() and key.isdecimal() and len(key) < 10 else {"public_id": key}
+    found = Batch.objects.select_related("dataset").filter(**by).first()
+    if found is None:
+        open_ones = ", ".join(f"{b.pk} ({b})" for b in Batch.objects.select_related("dataset").filter(closed_at=None))
+        raise UserError(f"There is no batch {text!r}. Open batches: {open_ones or 'none'}.")
+    return found

@@ -11,14 +11,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
 from catalog.reads import Given, Prepared
+from mturk.models import MarketplaceHIT
 from workforce.actions import BatchClosed, identify_worker, take_lease
-from workforce.assignments.ids import BadAddress, submit_address, visit_in
+from workforce.frame.ids import BadAddress, submit_address, visit_in
 from workforce.kinds import kind_named
-from workforce.marketplaces.link import NoParticipant, external_id
-from workforce.models import Batch, Lease, MarketplaceHIT, Worker
+from workforce.models import Batch, Lease, Worker
 from workforce.pages import join_address
+from workforce.problem_reports.reads import introduction_of
 from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
-from workforce.telling.reads import introduction_of
+from workforce.recruitment_links import NoParticipant, external_id
 
 BATCH = Prepared(
     lambda: Batch.objects.filter(

@@ -28,15 +28,15 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from annotation_site.services.addresses import origins  # noqa: E402
-from annotation_site.services.embedded import running  # noqa: E402
-from annotation_site.services.install import bring_uv  # noqa: E402
-from annotation_site.services.parts import WEB_PROCESSES, WEB_THREADS  # noqa: E402
-from annotation_site.services.places import Places, places_of  # noqa: E402
-from annotation_site.services.postgres import DATABASE, SUPERUSER, connect, postgres_part  # noqa: E402
-from annotation_site.services.processes import Part, end_leftovers  # noqa: E402
 from benchmarks.turkle.their_site import TheirSite  # noqa: E402
 from catalog.label_data import imagenet_labels  # noqa: E402
+from launcher.addresses import origins  # noqa: E402
+from launcher.embedded import running  # noqa: E402
+from launcher.install import bring_uv  # noqa: E402
+from launcher.parts import WEB_PROCESSES, WEB_THREADS  # noqa: E402
+from launcher.places import Places, places_of  # noqa: E402
+from launcher.postgres import DATABASE, SUPERUSER, connect, postgres_part  # noqa: E402
+from launcher.processes import Part, end_leftovers  # noqa: E402
 
 CLIENTS = 16
 HITS, ANSWERS = 10_000, 3
@@ -201,7 +201,7 @@ def our_study(asked: dict) -> dict:
 
 
 def server(name: str, python: list[str], module: str, port: int, places: Places, environment: dict) -> Part:
-    """gunicorn as in ./run (see `annotation_site.services.parts.web_part`), the same for both."""
+    """gunicorn as in ./run (see `launcher.parts.web_part`), the same for both."""
     words = ["--worker-class", "gthread", "--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)]
     limits = ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket", "--bind", f"127.0.0.1:{port}"]
     return Part(

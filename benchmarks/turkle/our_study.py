@@ -19,8 +19,9 @@ from catalog.models import Image  # noqa: E402
 from catalog.reads import now  # noqa: E402
 from contains_task.actions import ComposedCell, open_composed_grids  # noqa: E402
 from contains_task.models import Role  # noqa: E402
+from mturk.models import MarketplaceHIT, Terms  # noqa: E402
 from workforce.actions import open_batch  # noqa: E402
-from workforce.models import HIT, Batch, MarketplaceHIT, Terms  # noqa: E402
+from workforce.models import HIT, Batch  # noqa: E402
 
 PHOTOGRAPHS_OF_A_GRID = 48
 PHOTOGRAPHS = 4_800

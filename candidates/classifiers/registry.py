@@ -128,7 +128,7 @@ def _torch_models(network: str) -> ModuleType:
             raise
         raise UnknownClassifier(
             f"{network} runs on torch, which is not installed (several GB).",
-            shell="Install it: python3 annotation_site/services/install.py torch, or where the site was installed "
+            shell="Install it: python3 launcher/install.py torch, or where the site was installed "
             "without ./run pip install -r requirements/torch.txt; or choose one of: "
             f"{', '.join(available())}.",
             page=f"Have the site administrator install it, or choose one of: {_there_for_pages()}.",

@@ -11,12 +11,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from marketplace.account.actions import mark_messages_read
 from marketplace.account.reads import lost_of, messages_to, qualifications_of, work_of
+from marketplace.errors import WorkRefused
 from marketplace.models import QualificationType
 from marketplace.pages import WorkerRequest, for_workers, rows_of
 from marketplace.qualifications.actions import request_qualification
-from marketplace.refusals import WorkRefused
+from marketplace.sessions import begin_session
 from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts, set_password
-from marketplace.sign_in.sessions import begin_session
 from marketplace.sign_in.views import address_of
 from marketplace.work.reads import earnings_of
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marketplace.refusals import BadParameter
+from marketplace.errors import BadParameter
 
 YEAR = 31_536_000
 # Lowest and highest number, or length in characters.

@@ -11,7 +11,7 @@ from django.core.signing import BadSignature, Signer
 from django.db.models import Model, QuerySet
 
 from marketplace.endpoint.calls import Call
-from marketplace.refusals import BadParameter
+from marketplace.errors import BadParameter
 
 DEFAULT_SIZE = 10
 Row = TypeVar("Row", bound=Model)

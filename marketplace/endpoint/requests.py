@@ -9,15 +9,14 @@ from django.http import HttpRequest
 
 from marketplace.clock import now
 from marketplace.endpoint.calls import Call
-from marketplace.endpoint.errors import ProtocolError
 from marketplace.endpoint.limits import check_limits
 from marketplace.endpoint.operations import OPERATIONS
 from marketplace.endpoint.service_model import TARGET_PREFIX
 from marketplace.endpoint.signatures import Request, verified_key_id
 from marketplace.endpoint.validation import read_request
+from marketplace.errors import NotLinked, ProtocolError
 from marketplace.models import AccessKey, Requester
 from marketplace.overdue.actions import catch_up
-from marketplace.refusals import NotLinked
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote
 
 from django.utils.crypto import salted_hmac
 
-from marketplace.endpoint.errors import ProtocolError
+from marketplace.errors import ProtocolError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW = timedelta(minutes=5)

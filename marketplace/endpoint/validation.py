@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from marketplace.endpoint.errors import ProtocolError
 from marketplace.endpoint.service_model import OPERATIONS, SHAPES
+from marketplace.errors import ProtocolError
 
 TYPES: dict[str, Any] = {"string": str, "integer": int, "long": int, "boolean": bool, "list": list, "structure": dict}
 TYPE_NAMES = {"string": "String", "integer": "Integer", "long": "Long", "boolean": "Boolean", "list": "List"}

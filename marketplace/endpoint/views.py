@@ -9,11 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from marketplace.clock import now
-from marketplace.endpoint.errors import ProtocolError
 from marketplace.endpoint.requests import operation_of, perform
 from marketplace.endpoint.service_model import CONTENT_TYPE
+from marketplace.errors import ProtocolError, Refusal
 from marketplace.faults.injection import Dropped, faults_of
-from marketplace.refusals import Refusal
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from marketplace.endpoint.errors import ProtocolError
+from marketplace.errors import ProtocolError
 from marketplace.faults.actions import take_planned
 from marketplace.faults.models import FaultSettings, PlannedFault
 from marketplace.faults.reads import fault_settings

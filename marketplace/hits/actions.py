@@ -11,12 +11,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from marketplace.clock import now
+from marketplace.errors import Refusal, WrongStatus
 from marketplace.faults.reads import fault_settings
 from marketplace.ledger.actions import Kind, book
 from marketplace.models import HIT, HITType, Requester
 from marketplace.prices import MANY_ASSIGNMENTS, reward_fee
 from marketplace.qualifications.system import asks_for_masters
-from marketplace.refusals import Refusal, WrongStatus
 from marketplace.states import next_status
 from marketplace.tokens.actions import spend_token
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from django.db import transaction
 
 from marketplace.clock import now
+from marketplace.errors import InsufficientFunds
 from marketplace.models import HIT, Assignment, BonusPayment, LedgerEntry, Requester
 from marketplace.reads import last_entry
-from marketplace.refusals import InsufficientFunds
 
 Kind = LedgerEntry.Kind
 

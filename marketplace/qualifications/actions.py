@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from marketplace.clock import now
+from marketplace.errors import BadParameter, Refusal, WorkRefused, WrongStatus
 from marketplace.models import Message, Qualification, QualificationRequest, QualificationType, Requester, Worker
-from marketplace.refusals import BadParameter, Refusal, WorkRefused, WrongStatus
 
 NAME_TAKEN = (
     "You have already created a QualificationType with this name. A QualificationType's name must be unique among "

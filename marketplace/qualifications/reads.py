@@ -5,6 +5,7 @@ from functools import cache
 
 from django.db.models import Count, Q, QuerySet
 
+from marketplace.errors import DoesNotExist
 from marketplace.models import (
     HIT,
     Assignment,
@@ -16,7 +17,6 @@ from marketplace.models import (
 )
 from marketplace.qualifications import system
 from marketplace.qualifications.requirements import guards, meets
-from marketplace.refusals import DoesNotExist
 
 Value = int | tuple[str, str] | None
 

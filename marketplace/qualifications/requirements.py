@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from marketplace.refusals import BadParameter
+from marketplace.errors import BadParameter
 
 # What one may do who does not meet it grows to the left: a requirement guards its own action and those after it.
 GUARDS = {

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from marketplace.clock import now
+from marketplace.errors import BadParameter, WrongStatus
 from marketplace.hits.actions import lock_hit, settle
 from marketplace.ledger.actions import Kind, book
 from marketplace.models import HIT, Assignment, BonusPayment
 from marketplace.prices import bonus_fee
 from marketplace.reads import HANDED_IN
-from marketplace.refusals import BadParameter, WrongStatus
 from marketplace.tokens.actions import spend_token
 
 Status = Assignment.Status

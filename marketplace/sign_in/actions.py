@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 
 from marketplace.clock import now
+from marketplace.errors import WorkRefused
 from marketplace.models import SignInAttempt, Worker
-from marketplace.refusals import WorkRefused
 
 # Any number that nothing else in this database locks.
 SIGN_IN_LOCK = 7_201_544

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.models import Worker
 from marketplace.pages import refused
+from marketplace.sessions import begin_session, end_session
 from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts
-from marketplace.sign_in.sessions import begin_session, end_session
 
 UNKNOWN = "This name and password do not belong together. Check both, or ask who runs this marketplace for new ones."
 STALE = "This form was opened before you signed in or out. Go back, open the page again and repeat what you did."

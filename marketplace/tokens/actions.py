@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from marketplace.errors import Refusal
 from marketplace.models import RequestToken
-from marketplace.refusals import Refusal
 
 REMEMBERED = timedelta(hours=24)
 

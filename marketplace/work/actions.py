@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from marketplace.clock import now
+from marketplace.errors import WorkRefused
 from marketplace.faults.reads import fault_settings
 from marketplace.hits.actions import earliest, fee_of, lockable_hits, settle
 from marketplace.models import HIT, Assignment, HITType, Worker, WorkerBlock
 from marketplace.overdue.actions import catch_up_hit, caught_up, free_assignment
 from marketplace.qualifications.reads import unmet_requirements
 from marketplace.reads import HANDED_IN, open_places
-from marketplace.refusals import WorkRefused
 from marketplace.work.answers import answers_xml
 
 Status = Assignment.Status

@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from marketplace.errors import WorkRefused
 from marketplace.headers import HEADER, IN_OUR_FRAME, policy
-from marketplace.refusals import WorkRefused
 from marketplace.work.actions import submit_assignment
 
 ID = re.compile(r"[A-Z0-9]{10,64}")

@@ -7,9 +7,9 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
-from marketplace.endpoint.questions import external_url
 from marketplace.models import HIT, Assignment, HITType, LedgerEntry, Worker
 from marketplace.qualifications.reads import Value, unmet_requirements, values_of
+from marketplace.questions import external_url
 
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 

@@ -7,12 +7,12 @@ from django.db import OperationalError, connection
 
 from aggregation.actions import aggregate, aggregate_new_submissions, forget
 from aggregation.models import Annotation, CandidateSet, SelectionFrequency
-from annotation_site.replay.actions import replay
 from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from classify_task.actions import record_vote
 from classify_task.models import Form
 from contains_task.models import ContainsVote
+from data_import.votes.actions import replay
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_worker, tick_images
 from tests.required import require
 from workforce.actions import exclude_submission, readmit_submission, take_lease

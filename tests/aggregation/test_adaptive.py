@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Q
 
 from aggregation.actions import aggregate, aggregate_new_submissions, forget
-from aggregation.adaptive import FEWEST_IMAGES_OF_A_TABLE
+from aggregation.adaptive.reads import FEWEST_IMAGES_OF_A_TABLE
 from aggregation.models import CandidateSet, ConfidenceTable, StoppedPair
 from catalog.models import Image, SettingsVersion
 from contains_task.actions import open_grids

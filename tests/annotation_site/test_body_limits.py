@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from annotation_site.pages import most_bytes_of, takes_bodies_up_to
+from dashboard.pages import most_bytes_of, takes_bodies_up_to
 
 
 @never_cache

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from annotation_site.services.check import step
-from annotation_site.services.places import ROOT
+from launcher.check import step
+from launcher.places import ROOT
 
 IGNORED = re.compile(r"# type: " + r"ignore(?P<code>\[[a-z-]+\])?(?P<reason>.*)")
 CONFIGURATIONS = ("pyproject.toml", "marketplace/mypy.ini")

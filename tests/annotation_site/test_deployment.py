@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from annotation_site.services.places import ROOT
+from launcher.places import ROOT
 from tests.required import require
 
 READ_BY_CALL = re.compile(r"""env_(?:str|bool|int|list|origin|choice)\(\s*"([A-Z_]+)\"""")
@@ -18,7 +18,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 def variables_read() -> set[str]:
     settings = (ROOT / "annotation_site/settings.py").read_text()
-    places = (ROOT / "annotation_site/services/places.py").read_text()
+    places = (ROOT / "launcher/places.py").read_text()
     return set(READ_BY_CALL.findall(settings)) | set(READ_DIRECTLY.findall(settings + places))
 
 

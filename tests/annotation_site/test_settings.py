@@ -11,8 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from annotation_site import environment
 from annotation_site import settings as source
 from annotation_site.celery import app
-from annotation_site.services.places import ROOT
-from annotation_site.services.secrets import make_site_key
+from launcher.places import ROOT
+from launcher.secrets import make_site_key
 
 STRONG = "kQ3v9-pX7sLm2Zt8RwYb4Nc6Hd1Jf5Gg0Aa_UeIoPqTxVzBnMs"
 DEPLOYED = {

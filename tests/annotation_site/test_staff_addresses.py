@@ -21,20 +21,21 @@ from django.urls import URLPattern, URLResolver, clear_url_caches, path
 from django.views.decorators.cache import never_cache
 
 from annotation_site import staff_urls
-from annotation_site.importing.downloads import FORMATS
-from annotation_site.models import Job
-from annotation_site.paying.deciding import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
-from annotation_site.telling.views import FORMS
 from candidates.models import Run
 from catalog.models import Classifier, Prediction
 from catalog.reads import now
+from dashboard.files.downloads import FORMATS
 from dashboard.pages import staff_page
-from tests.annotation_site.test_telling_pages import told
+from dashboard.participants.views import FORMS
+from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
+from jobs.models import Job
+from mturk.models import Call, ListedAssignment
+from tests.dashboard.participants.test_participants_pages import told
 from tests.factories import make_batch, make_grid, make_worker, staff_client, unique
 from tests.workforce.assignments_by_hand import make_offered_grid
-from tests.workforce.test_framed_pages import Frame
+from tests.workforce.test_frame_pages import Frame
 from workforce.actions import close_batch
-from workforce.models import Batch, Call, ListedAssignment
+from workforce.models import Batch
 from workforce.reads import pseudonym
 
 pytestmark = pytest.mark.django_db

@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
-from annotation_site.jobs.actions import do_next_job
 from candidates.actions import predict_next_portions
-from candidates.ensemble import loaded
+from candidates.ensemble.reads import loaded
 from candidates.models import PotentialLabel
 from contains_task.models import ContainsVote
+from jobs.actions import do_next_job
 from tests.candidates.small_ensemble import colour_network, coloured_dataset
 from tests.factories import unique
 from workforce.models import Batch

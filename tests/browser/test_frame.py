@@ -16,7 +16,7 @@ from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
-from workforce.assignments.actions import confirm
+from workforce.frame.actions import confirm
 from workforce.models import HIT, Lease, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered

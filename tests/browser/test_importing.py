@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Browser, Page, expect
 
-from annotation_site.jobs.actions import do_next_job
-from annotation_site.models import Job
 from catalog.models import Dataset
+from jobs.actions import do_next_job
+from jobs.models import Job
 from tests.archives import zip_of
 from tests.factories import unique
 from tests.pictures import encoded

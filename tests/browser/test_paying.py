@@ -7,10 +7,10 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
+from mturk.models import LedgerEntry, Terms
 from tests.factories import unique
-from tests.workforce.conftest import marketplace, running_endpoint  # noqa: F401
-from tests.workforce.mturk_study import ask, grids_to_publish, hits_of, published, send_until_quiet, settle, work
-from workforce.models import LedgerEntry, Terms
+from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
+from tests.mturk.mturk_study import ask, grids_to_publish, hits_of, published, send_until_quiet, settle, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "a long pass phrase"

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from catalog.actions import NewImage, add_images
 from catalog.models import Dataset, Image
-from catalog.photographs import read_photograph
+from catalog.photographs.reads import read_photograph
 from tests.candidates.classifiers.onnx_networks import SAYS, saved
 from tests.factories import make_dataset
 

@@ -1,7 +1,7 @@
 """Whatever the study looks like: no pair missing, none twice, every grid with its controls or a stated lack.
 
 Small worlds in the database, in which images run out in every way; SOAK=1 for many more of them. The composition alone
-is held to the same in tests/aggregation/numerics/test_composition.py.
+is held to the same in tests/numerics/test_composition.py.
 """
 
 import os
@@ -14,12 +14,12 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregation.numerics.composition import CellRole
-from candidates.grids import OpenedGrids, open_grids_with_controls, potential_pairs
+from candidates.grids.actions import OpenedGrids, open_grids_with_controls, potential_pairs
 from candidates.models import PotentialLabel
 from catalog.actions import change_settings, create_dataset
 from catalog.models import Dataset, Image
 from contains_task.models import Grid, GridCell, Role
+from numerics.composition import CellRole
 from tests.factories import make_batch, make_label_set, unique
 from workforce.models import Batch, Slot
 

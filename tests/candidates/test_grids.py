@@ -8,8 +8,7 @@ import pytest
 from django.db import IntegrityError
 from django.db.models import Min
 
-from aggregation.numerics.composition import CellRole
-from candidates.grids import NoList, OtherLabels, open_grids_with_controls, potential_pairs, similar_labels
+from candidates.grids.actions import NoList, OtherLabels, open_grids_with_controls, potential_pairs, similar_labels
 from candidates.models import PotentialLabel
 from catalog.actions import add_hierarchy, change_settings
 from catalog.label_data import SynsetRecord
@@ -18,6 +17,7 @@ from catalog.reads import current_settings
 from contains_task.actions import ComposedCell, open_composed_grids
 from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import grid_cells_of, pairs_asked
+from numerics.composition import CellRole
 from tests.factories import make_batch, make_dataset, unique
 from tests.required import require
 from workforce.models import Batch, Slot

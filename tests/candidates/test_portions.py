@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from annotation_site.prediction import open_runs
 from candidates import actions
 from candidates.actions import MOST_BEGINNINGS, open_run, predict_next_portions, store_predictions
-from candidates.ensemble import loaded
+from candidates.ensemble.reads import loaded
 from candidates.models import Portion, Run, Unpredicted
 from candidates.pace import MOST_PORTIONS, Pace
 from candidates.reads import portions_to_do, progress_of
+from candidates.runs.actions import open_runs
 from catalog.actions import change_settings
 from catalog.models import Image, Prediction
 from tests.candidates.small_ensemble import colour_network, coloured_dataset, picture, spoil

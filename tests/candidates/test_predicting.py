@@ -5,13 +5,13 @@ import pytest
 from django.db import connection
 from PIL import Image as Pillow
 
-from annotation_site.prediction import open_runs
 from candidates import actions
 from candidates.actions import OtherWeights, ensure_classifier, open_run, predict_next_portions, store_predictions
 from candidates.classifiers.interface import ClassifierError, top_k
-from candidates.ensemble import loaded, named
+from candidates.ensemble.reads import loaded, named
 from candidates.models import Portion, Run, Unpredicted
 from candidates.reads import images_without, portions_to_do, progress_of, runs_of, runs_to_do
+from candidates.runs.actions import open_runs
 from candidates.tasks import hint_at_unfinished_runs, predict_portion
 from catalog.actions import change_settings
 from catalog.errors import UserError

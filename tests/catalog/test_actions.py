@@ -23,7 +23,7 @@ from catalog.actions import (
 )
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image, SettingsVersion, Synset
-from catalog.photographs import read_photograph
+from catalog.photographs.reads import read_photograph
 from catalog.reads import UnknownLabel, UnknownLabelSet, current_settings, label_lookup, label_set_named
 from tests.factories import make_dataset, make_label_set, small_photograph
 from tests.pictures import corners, encoded

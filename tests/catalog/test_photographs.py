@@ -15,9 +15,9 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, PngImagePlugin
 
-from catalog import decoding
-from catalog.decoding import read_files
-from catalog.photographs import (
+from catalog.decoding import reads as decoding
+from catalog.decoding.reads import read_files
+from catalog.photographs.reads import (
     LARGEST_FILE_BYTES,
     BadPhotograph,
     Photograph,

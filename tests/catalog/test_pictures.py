@@ -10,7 +10,7 @@ from django.db import transaction
 from catalog import actions
 from catalog.actions import NewImage, add_images, ensure_pictures, make_pictures
 from catalog.models import Image
-from catalog.photographs import pictures_of, read_photograph
+from catalog.photographs.reads import pictures_of, read_photograph
 from catalog.tasks import make_pictures as task
 from tests.factories import make_dataset, make_images, staff_client
 from tests.pictures import corners, decoded, encoded

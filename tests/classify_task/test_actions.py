@@ -25,8 +25,8 @@ from workforce.actions import (
     readmit_submission,
     take_lease,
 )
-from workforce.kinds.actions import settle_votes
 from workforce.models import Batch, Submission, Worker
+from workforce.votes.actions import settle_votes
 
 pytestmark = pytest.mark.django_db
 

@@ -31,8 +31,8 @@ from workforce.actions import (
     mark_aggregated,
     readmit_submission,
 )
-from workforce.kinds.actions import settle_votes
 from workforce.models import Lease, Slot, Submission, Worker
+from workforce.votes.actions import settle_votes
 
 pytestmark = pytest.mark.django_db
 

@@ -9,14 +9,14 @@ from django.core.management import CommandError, call_command
 
 from aggregation.actions import aggregate
 from aggregation.models import CandidateSet
-from annotation_site.csv_cells import unguarded
-from annotation_site.exports import exported_files, write_rows
 from candidates.models import PotentialLabel
 from catalog.actions import change_settings
 from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from contains_task.reads import cells_by_handle, contains_vote_row, votes_of
+from csv_files.cells import unguarded
+from data_export.reads import exported_files, write_rows
 from tests.factories import make_dataset, make_images, make_lease, tick_images, unique
 from tests.required import require
 from workforce.models import Batch, Slot

@@ -11,9 +11,9 @@ from contains_task.models import ContainsVote
 from tests.factories import make_dataset, make_grid, make_images, make_lease, make_worker, tick_images, unique
 from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 from workforce.actions import exclude_submission, readmit_submission
-from workforce.kinds.actions import settle_votes
 from workforce.models import Submission
 from workforce.reads import not_aggregated
+from workforce.votes.actions import settle_votes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

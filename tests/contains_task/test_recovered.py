@@ -9,7 +9,7 @@ from contains_task.reads import grid_cells_of, pairs_asked
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, offer
-from workforce.assignments.actions import confirm
+from workforce.frame.actions import confirm
 from workforce.models import Assignment, Slot, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered

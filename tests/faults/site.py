@@ -15,8 +15,8 @@ from pathlib import Path
 import psycopg2.extras
 import redis
 
-from annotation_site.services.places import ROOT, places_of
-from annotation_site.services.postgres import DATABASE, connect
+from launcher.places import ROOT, places_of
+from launcher.postgres import DATABASE, connect
 from tests.ports import free_port
 from tests.required import require
 
@@ -37,7 +37,7 @@ class Site:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        words = [sys.executable, "-m", "annotation_site.services.run", "--port", str(self.port)]
+        words = [sys.executable, "-m", "launcher.run", "--port", str(self.port)]
         before = self.said().count(RUNNING)
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(words, cwd=ROOT, env=self.environment, stdout=output, stderr=output)

@@ -21,9 +21,9 @@ import pytest
 import redis
 from PIL import Image as Pillow
 
-from annotation_site.services.places import BROKER_NAME, ROOT
 from candidates.classifiers.interface import top_k
 from candidates.classifiers.registry import named
+from launcher.places import BROKER_NAME, ROOT
 from tests.candidates.small_ensemble import picture
 from tests.faults.site import Site, running_site, wait_until
 

@@ -2,7 +2,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from catalog.models import Label
-from workforce.kinds.votes_files import Cells, Origin, origin_of, person_in, refuse_repeats, sitting, whole_number_in
+from workforce.votes.reads import Cells, Origin, origin_of, person_in, refuse_repeats, sitting, whole_number_in
 
 
 class CountAnswer(NamedTuple):

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from marketplace.models import Assignment, Worker
-from marketplace.sign_in.sessions import PASSWORD, WORKER, mark_of_password
+from marketplace.sessions import PASSWORD, WORKER, mark_of_password
 from tests.required import Page, require
 
 HOST = settings.ORIGIN.partition("//")[2]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from marketplace.clock import now
+from marketplace.errors import Refusal, WorkRefused
 from marketplace.faults.actions import advance_clock
 from marketplace.hits.actions import add_assignments, delete_hit, set_expiration, set_reviewing
 from marketplace.overdue.actions import catch_up
 from marketplace.reads import balances
-from marketplace.refusals import Refusal, WorkRefused
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
 from tests.histories import run_histories

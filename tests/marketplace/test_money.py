@@ -6,13 +6,13 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from marketplace.clock import now
+from marketplace.errors import BadParameter, InsufficientFunds, WrongStatus
 from marketplace.hits.actions import add_assignments, delete_hit, set_expiration, set_hit_type
 from marketplace.ledger.actions import deposit
 from marketplace.models import HIT, LedgerEntry
 from marketplace.prices import bonus_fee, cents_of, dollars, reward_fee
 from marketplace.qualifications.system import MASTERS
 from marketplace.reads import balances
-from marketplace.refusals import BadParameter, InsufficientFunds, WrongStatus
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
 from tests.marketplace.parties import check_ledger, hand_in, later, make_hit, make_hit_type, make_requester, make_worker
@@ -252,7 +252,7 @@ def act(rng, requester, types, workers) -> None:
         with transaction.atomic():
             rng.choice(steps)()
     except Exception as refusal:
-        assert type(refusal).__module__ in ("marketplace.refusals", "marketplace.work.actions"), refusal
+        assert type(refusal).__module__ in ("marketplace.errors", "marketplace.work.actions"), refusal
 
 
 def test_the_same_values_are_the_same_type_of_one_requester():

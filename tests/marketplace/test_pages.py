@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
 
 from marketplace.actions import block_worker, create_requester, notify_workers
+from marketplace.errors import WorkRefused
 from marketplace.models import HIT, Assignment, Message
 from marketplace.qualifications import system
 from marketplace.qualifications.actions import (
@@ -18,7 +19,6 @@ from marketplace.qualifications.actions import (
     request_qualification,
     revoke_qualification,
 )
-from marketplace.refusals import WorkRefused
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit
 from tests.marketplace.browsing import HOST, accept_on_page, at_work, directives, frame_of, stranger, text_of

@@ -8,10 +8,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketplace.errors import WorkRefused
 from marketplace.models import Message, QualificationRequest
 from marketplace.qualifications.actions import request_qualification
 from marketplace.qualifications.requirements import COMPARISONS, guards, meets
-from marketplace.refusals import WorkRefused
 from marketplace.work.actions import accept_hit
 from tests.marketplace.parties import TYPE, hand_in, make_worker, make_workers
 from tests.required import require

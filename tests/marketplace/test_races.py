@@ -6,13 +6,13 @@ from functools import partial
 import pytest
 
 from marketplace.clock import now
+from marketplace.errors import InsufficientFunds, Refusal, WorkRefused
 from marketplace.faults.actions import advance_clock
 from marketplace.hits.actions import set_expiration
 from marketplace.ledger.actions import deposit
 from marketplace.models import HIT
 from marketplace.overdue.actions import catch_up
 from marketplace.reads import balances
-from marketplace.refusals import InsufficientFunds, Refusal, WorkRefused
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit, accept_next, return_assignment, submit_assignment
 from tests.marketplace.parties import (

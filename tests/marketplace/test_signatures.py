@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.actions import create_access_key, revoke_access_key
-from marketplace.endpoint.errors import ProtocolError
 from marketplace.endpoint.signatures import TIME_FORMAT, Request, secret_of, verified_key_id
+from marketplace.errors import ProtocolError
 
 KEY = "AKIAEXAMPLE"
 LETTERS = st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_characters="\x7f")

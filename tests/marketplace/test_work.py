@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from marketplace.actions import block_worker, unblock_worker
 from marketplace.clock import now
+from marketplace.errors import WorkRefused
 from marketplace.hits.actions import set_expiration
 from marketplace.models import HIT, Assignment
 from marketplace.qualifications import system
 from marketplace.qualifications.actions import create_qualification_type, grant_qualification, revoke_qualification
 from marketplace.reads import shown_assignments
-from marketplace.refusals import WorkRefused
 from marketplace.review.actions import approve_assignment, reject_assignment
 from marketplace.work.actions import (
     MOST_HELD,

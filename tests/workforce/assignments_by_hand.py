@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from catalog.reads import now
+from mturk.models import MarketplaceHIT, Terms
 from tests.factories import make_batch, make_dataset, make_grid, unique
 from tests.required import require
-from workforce.assignments.actions import accept
-from workforce.assignments.ids import FrameVisit
-from workforce.assignments.reads import answers_under
-from workforce.assignments.receipts import fields_to_hand_over
-from workforce.models import HIT, Assignment, Batch, MarketplaceHIT, Terms
+from workforce.frame.actions import accept
+from workforce.frame.ids import FrameVisit
+from workforce.frame.reads import answers_under
+from workforce.frame.receipts import fields_to_hand_over
+from workforce.models import HIT, Assignment, Batch
 
 HOUR = 3600
 

@@ -20,12 +20,12 @@ from tests.factories import tick_images, unique
 from tests.histories import run_histories
 from tests.workforce.assignments_by_hand import make_offered_grid, make_visit, offer
 from workforce.actions import AlreadySubmitted
-from workforce.assignments.actions import AlreadyAnswered, accept, confirm, orphan_unlisted
-from workforce.assignments.receipts import copy_of, fields_to_hand_over
-from workforce.kinds.actions import take_in_recovered
-from workforce.marketplaces.answer_copy import encode
+from workforce.frame.actions import AlreadyAnswered, accept, confirm, orphan_unlisted
+from workforce.frame.answer_copy import encode
+from workforce.frame.receipts import copy_of, fields_to_hand_over
 from workforce.models import Assignment, Lease, Slot, Submission
-from workforce.unproven.actions import MOST_UNPROVEN
+from workforce.unverified.actions import MOST_UNPROVEN
+from workforce.votes.actions import take_in_recovered
 
 N_RUNS = 2000 if os.environ.get("SOAK") else 50
 N_SLOTS, N_IMAGES = 2, 2

@@ -10,16 +10,16 @@ import pytest
 from aggregation.actions import aggregate
 from contains_task.models import ContainsVote
 from tests.factories import tick_images, unique, worker_client
+from tests.mturk.marketplaces import BOX, KEY, TOKEN, address_of
 from tests.required import require
 from tests.threads import in_threads
 from tests.workforce.assignments_by_hand import fields_of_the_last, make_assignment, make_offered_grid, make_visit
-from tests.workforce.marketplaces import BOX, KEY, TOKEN, address_of
 from workforce.actions import AlreadySubmitted
-from workforce.assignments.actions import accept, confirm
-from workforce.assignments.receipts import copy_of
-from workforce.kinds.actions import take_in_recovered
-from workforce.marketplaces.answer_copy import encode
+from workforce.frame.actions import accept, confirm
+from workforce.frame.answer_copy import encode
+from workforce.frame.receipts import copy_of
 from workforce.models import Assignment, Lease, Slot, Submission, Worker
+from workforce.votes.actions import take_in_recovered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SOAK = bool(os.environ.get("SOAK"))

@@ -8,6 +8,7 @@ import pytest
 
 from catalog.reads import now
 from contains_task.models import ContainsVote
+from mturk.models import MarketplaceHIT
 from tests.factories import tick_images, unique
 from tests.required import require
 from tests.workforce.assignments_by_hand import (
@@ -19,8 +20,8 @@ from tests.workforce.assignments_by_hand import (
     offer,
 )
 from workforce.actions import AlreadySubmitted, close_batch, expire_leases, identify_worker, settle_recovered
-from workforce.assignments import actions
-from workforce.assignments.actions import (
+from workforce.frame import actions
+from workforce.frame.actions import (
     AlreadyAnswered,
     HITClosed,
     NotYetPublished,
@@ -29,11 +30,11 @@ from workforce.assignments.actions import (
     confirm,
     orphan_unlisted,
 )
-from workforce.assignments.receipts import copy_of
-from workforce.kinds.actions import take_in_recovered
-from workforce.marketplaces.answer_copy import encode
-from workforce.models import Assignment, Lease, MarketplaceHIT, Slot, Submission, Worker, WorkerIdentity
+from workforce.frame.answer_copy import encode
+from workforce.frame.receipts import copy_of
+from workforce.models import Assignment, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import image_handle
+from workforce.votes.actions import take_in_recovered
 
 pytestmark = pytest.mark.django_db
 

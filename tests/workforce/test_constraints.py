@@ -13,13 +13,13 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 
-from annotation_site.models import Job
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
 from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
 from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
+from jobs.models import Job
 from tests.factories import (
     make_batch,
     make_dataset,
@@ -31,8 +31,8 @@ from tests.factories import (
     make_worker,
     unique,
 )
+from tests.mturk.marketplace_breakers import BREAKERS as MARKETPLACE_BREAKERS
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid
-from tests.workforce.marketplace_breakers import BREAKERS as MARKETPLACE_BREAKERS
 from workforce.actions import exclude_submission, submit
 from workforce.models import (
     HIT,

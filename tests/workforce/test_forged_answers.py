@@ -11,15 +11,16 @@ import pytest
 from aggregation.actions import aggregate
 from catalog.reads import now
 from contains_task.models import ContainsVote
+from mturk.models import MarketplaceHIT, Terms
+from mturk.publishing.reads import to_poll
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.workforce.assignments_by_hand import make_offered_grid, offer
-from tests.workforce.test_framed_pages import Frame, handed_over, hidden, listed
-from workforce.assignments.actions import GRACE
-from workforce.kinds.actions import take_in_recovered
-from workforce.models import HIT, Assignment, Batch, Lease, MarketplaceHIT, Submission, Terms
-from workforce.offers.reads import to_poll
+from tests.workforce.test_frame_pages import Frame, handed_over, hidden, listed
+from workforce.frame.actions import GRACE
+from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.reads import image_handle
-from workforce.unproven.actions import MOST_UNPROVEN
+from workforce.unverified.actions import MOST_UNPROVEN
+from workforce.votes.actions import take_in_recovered
 
 pytestmark = pytest.mark.django_db
 NOTHING_TICKED: list[str] = []

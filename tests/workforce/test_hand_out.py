@@ -21,9 +21,9 @@ from workforce.actions import (
     take_lease,
     withdraw_hits,
 )
-from workforce.free_slots import FREE_FOR_WORKER
 from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import has_work_for, hits_with_open_slots, n_done, not_aggregated
+from workforce.slot_search import FREE_FOR_WORKER
 
 pytestmark = pytest.mark.django_db
 

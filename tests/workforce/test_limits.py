@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from tests.workforce.assignments_by_hand import external, make_offered_grid
-from tests.workforce.test_framed_pages import Frame, handed_over, hidden
+from tests.workforce.test_frame_pages import Frame, handed_over, hidden
 from workforce import limits
 from workforce.models import Assignment, Submission
 

@@ -7,12 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from dashboard.participants.reports import kinds_of, reports_of, reports_shown
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, worker_client
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
-from tests.workforce.test_framed_pages import Frame, hidden, listed
+from tests.workforce.test_frame_pages import Frame, hidden, listed
 from workforce.models import Introduction, Lease, Report, Submission
-from workforce.telling.actions import introduce
-from workforce.telling.reads import kinds_of, reports_of, reports_shown
+from workforce.problem_reports.actions import introduce
 
 pytestmark = pytest.mark.django_db
 

@@ -1,4 +1,4 @@
-"""Storing answers that were given elsewhere; workforce.staged tells the columns of the staging table."""
+"""Storing answers that were given elsewhere; workforce.bulk_load_sql tells the columns of the staging table."""
 
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from catalog.models import Dataset
 from catalog.reads import now
 from workforce.actions import open_batch
+from workforce.bulk_load_sql import ADD_ANSWERS, ADD_HITS, ADD_WORKERS, DROP_STORED, FIND_STORED, FIND_WORKERS
 from workforce.models import Batch
-from workforce.staged import ADD_ANSWERS, ADD_HITS, ADD_WORKERS, DROP_STORED, FIND_STORED, FIND_WORKERS
 
 
 @transaction.atomic

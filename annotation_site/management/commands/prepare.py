@@ -7,8 +7,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from annotation_site.actions import make_staff
-from annotation_site.services.secrets import kept_secret
+from dashboard.accounts.actions import make_staff
+from launcher.secrets import kept_secret
 
 STAFF_NAME = "researcher"
 

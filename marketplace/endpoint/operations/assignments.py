@@ -6,11 +6,11 @@ from marketplace.endpoint.calls import Call
 from marketplace.endpoint.operations.hits import amount, named_hit
 from marketplace.endpoint.paging import page
 from marketplace.endpoint.shapes import assignment_shape, bonus_shape, hit_shape
+from marketplace.errors import BadParameter, NotOffered, WrongStatus
 from marketplace.models import Assignment, BonusPayment
 from marketplace.overdue.actions import catch_up_hit
 from marketplace.prices import dollars
 from marketplace.reads import HANDED_IN, assignment_of, balances, shown_assignments
-from marketplace.refusals import BadParameter, NotOffered, WrongStatus
 from marketplace.review import actions
 from marketplace.review.actions import NO_STATUS
 

@@ -7,8 +7,8 @@ from django.db import transaction
 from marketplace.endpoint.calls import Call
 from marketplace.endpoint.limits import MOST_CENTS, YEAR
 from marketplace.endpoint.paging import page
-from marketplace.endpoint.questions import external_url
 from marketplace.endpoint.shapes import hit_shape
+from marketplace.errors import BadParameter, DoesNotExist, NotOffered
 from marketplace.hits import actions
 from marketplace.models import HIT, HITType, QualificationType
 from marketplace.overdue.actions import catch_up_hit
@@ -16,8 +16,8 @@ from marketplace.prices import cents_of
 from marketplace.qualifications import system
 from marketplace.qualifications.reads import hits_asking_for
 from marketplace.qualifications.requirements import check_requirement
+from marketplace.questions import external_url
 from marketplace.reads import hit_of
-from marketplace.refusals import BadParameter, DoesNotExist, NotOffered
 
 AUTO_APPROVAL_SECONDS = 30 * 24 * 3600
 LONGEST = timedelta(seconds=YEAR)

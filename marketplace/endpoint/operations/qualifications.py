@@ -5,11 +5,11 @@ from django.db.models import Q
 from marketplace.endpoint.calls import Call
 from marketplace.endpoint.paging import page
 from marketplace.endpoint.shapes import qualification_request_shape, qualification_shape, qualification_type_shape
+from marketplace.errors import WrongStatus
 from marketplace.models import Qualification, QualificationRequest, QualificationType
 from marketplace.qualifications import actions
 from marketplace.qualifications.reads import qualification_of, request_of
 from marketplace.reads import qualification_type_of, worker_named
-from marketplace.refusals import WrongStatus
 
 FIELDS = {
     "Keywords": "keywords",

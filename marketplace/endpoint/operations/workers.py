@@ -4,9 +4,9 @@ from marketplace import actions
 from marketplace.endpoint.calls import Call
 from marketplace.endpoint.paging import page
 from marketplace.endpoint.shapes import block_shape
+from marketplace.errors import NotOffered
 from marketplace.models import Worker
 from marketplace.reads import worker_named
-from marketplace.refusals import NotOffered
 
 UNKNOWN = "The Worker does not exist."
 NEVER_REVIEWED = "You have neither approved nor rejected work of this Worker."

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from annotation_site.services.places import ROOT
 from candidates.classifiers.interface import top_k
 from candidates.classifiers.loading import predictions
 from candidates.classifiers.preprocessing import Preprocessing
 from candidates.classifiers.registry import named, several
+from launcher.places import ROOT
 from tests.candidates.classifiers.photographs import folder_of
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

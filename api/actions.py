@@ -1,0 +1,39 @@
+"""Keys to the REST interface."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from api.models import ApiToken
+from api.reads import digest_of
+from catalog.models import Dataset
+from catalog.reads import now
+
+# Writing down every use would make each read a write.
+NOTE_USE_EVERY = timedelta(minutes=1)
+
+
+@transaction.atomic
+def create_token(
+    *, name: str, dataset: Dataset | None = None, expires_at: datetime | None = None
+) -> tuple[ApiToken, str]:
+    """A new token and its key. The key is shown this once: only its hash is kept."""
+    key = f"ann_{secrets.token_urlsafe(32)}"
+    token = ApiToken.objects.create(
+        name=name, prefix=key[:8], digest=digest_of(key), dataset=dataset, expires_at=expires_at
+    )
+    return token, key
+
+
+@transaction.atomic
+def revoke_token(*, token: ApiToken) -> None:
+    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now())
+
+
+@transaction.atomic
+def note_use(*, token: ApiToken) -> None:
+    used = now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=used - NOTE_USE_EVERY)
+    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=used)

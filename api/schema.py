@@ -1,0 +1,82 @@
+"""How the OpenAPI schema describes the REST interface."""
+
+from functools import cache
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse, inline_serializer
+from rest_framework import serializers
+
+from api.authentication import HOW
+from data_export.reads import exported_tables
+
+
+class Problem(serializers.Serializer):
+    code = serializers.CharField(help_text="For programs: stays when the message is put differently.")
+    message = serializers.CharField(help_text="What was wrong, and the way out.")
+
+
+class Error(serializers.Serializer):
+    """Every answer that is not the one asked for."""
+
+    error = Problem()
+
+
+PROBLEMS = {
+    400: OpenApiResponse(Error, "A parameter is missing, unknown or has a value it cannot have."),
+    401: OpenApiResponse(Error, "No token, or one that is unknown, revoked or expired."),
+    404: OpenApiResponse(Error, "The token reads no dataset of this name."),
+}
+
+
+class BearerToken(OpenApiAuthenticationExtension):
+    target_class = "api.authentication.BearerTokenAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": HOW}
+
+
+class TableSchema(AutoSchema):
+    """The description of a view that has `rows` and their `table`."""
+
+    def get_operation_id(self) -> str:
+        return self.view.rows.name
+
+    def get_description(self) -> str:
+        return self.view.table.description
+
+    def get_tags(self) -> list[str]:
+        return ["tables"]
+
+    def get_override_parameters(self) -> list[type[serializers.Serializer]]:
+        return [self.view.query, self.view.table.conditions]
+
+    def get_response_serializers(self) -> dict:
+        return {200: page_of_rows(self.view.table.row)} | PROBLEMS
+
+
+class IndexSchema(AutoSchema):
+    """The description of the list of addresses."""
+
+    def get_operation_id(self) -> str:
+        return "index"
+
+    def get_tags(self) -> list[str]:
+        return ["index"]
+
+    def get_response_serializers(self) -> serializers.Serializer:
+        return index_of(tuple(exported_tables()))
+
+
+@cache
+def page_of_rows(row: type[serializers.Serializer]) -> serializers.Serializer:
+    following = serializers.URLField(allow_null=True, help_text="Address of the next page; null on the last.")
+    return inline_serializer(row.__name__.removesuffix("Row") + "Page", {"next": following, "results": row(many=True)})
+
+
+@cache
+def index_of(tables: tuple[str, ...]) -> serializers.Serializer:
+    addresses = {name: serializers.URLField() for name in tables}
+    schema = serializers.URLField(help_text="This interface as an OpenAPI document.")
+    return inline_serializer("IndexEntry", addresses | {"schema": schema})

@@ -1,0 +1,209 @@
+"""Many image files at once, decoded in processes of their own.
+
+A file may be made to crash its decoder or to eat the machine's memory. In a process with limits that costs this
+file, not the import.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from multiprocessing.connection import wait
+from multiprocessing.synchronize import Lock
+from pathlib import Path
+
+from catalog.photographs.reads import (
+    LARGEST_FILE_BYTES,
+    MANY_PIXELS,
+    BadPhotograph,
+    Photograph,
+    n_pixels,
+    read_content,
+    read_photograph,
+)
+
+# Twice what the largest image taken needs, and many times what it takes.
+MEMORY_BYTES = 2 * 2**30
+SECONDS_PER_FILE = 60
+CRASHED = f"reading it crashed, or took over {SECONDS_PER_FILE} s or {MEMORY_BYTES // 2**30} GiB: leave this file out"
+# More would not fit beside each other into 500 MB, and two decode some hundred photographs a second.
+MOST_PROCESSES = 2
+# What may lie decoded or waiting at a time, so that decoding goes on while a portion is stored.
+BYTES_AHEAD = LARGEST_FILE_BYTES
+FILES_AHEAD = 64
+
+# Of malloc.h. Unless they are set, what a large image took is kept for the next; with the values that glibc starts
+# with, the memory of every small one is asked for and given back, too, which takes as long as decoding it.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 8 * 2**20
+MAPPED_FROM_BYTES = 4 * 2**20
+
+# A file, the content of one, or why there is none.
+Content = Path | bytes | BadPhotograph
+Verdict = Photograph | BadPhotograph
+Waiting = deque[tuple[Content, Future]]
+
+# In a decoding process: one image of many pixels at a time.
+_alone: Lock | nullcontext = nullcontext()
+
+
+def read_files(contents: Iterable[Content], n_processes: int | None = None) -> Iterator[Verdict]:
+    """For each file or content, in this order, its photograph or why there is none."""
+    n_processes = n_processes or min(MOST_PROCESSES, os.cpu_count() or 1)
+    remaining = iter(contents)
+    running: Waiting = deque()
+    pool = _pool(n_processes)
+    try:
+        while True:
+            _fill(running, remaining, pool)
+            if not running:
+                return
+            content, future = running.popleft()
+            try:
+                found = future.result()
+            except BrokenProcessPool:
+                # Files are taken up in order, so what did it is among the first that are not done. Each of those gets
+                # a process that it can crash alone; the others go on in a new pool.
+                pool.shutdown()
+                yield _read_alone(content)
+                pool = _pool(n_processes)
+                running = _again(running, pool, n_processes - 1)
+            else:
+                yield _with_original(found, content)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _again(running: Waiting, pool: ProcessPoolExecutor, n_suspects: int) -> Waiting:
+    """The same after a crash: `n_suspects` of what is not done are read alone, the rest in this pool."""
+    kept: Waiting = deque()
+    for content, future in running:
+        if not isinstance(future.exception(), BrokenProcessPool):
+            kept.append((content, future))
+        elif n_suspects > 0:
+            n_suspects -= 1
+            kept.append((content, _settled(_read_alone(content))))
+        else:
+            kept.append((content, _submit(pool, content)))
+    return kept
+
+
+def _fill(running: Waiting, remaining: Iterator[Content], pool: ProcessPoolExecutor) -> None:
+    # No further ahead than this: what is decoded waits in memory.
+    while len(running) < FILES_AHEAD and sum(_n_bytes(content) for content, _ in running) < BYTES_AHEAD:
+        try:
+            content = next(remaining, None)
+        except Exception as error:
+            # The source broke off; what it gave before comes first.
+            running.append((b"", _failed(error)))
+            return
+        if content is None:
+            return
+        running.append((content, _submit(pool, content)))
+
+
+def _n_bytes(content: Content) -> int:
+    if isinstance(content, bytes):
+        return len(content)
+    try:
+        return min(content.stat().st_size, LARGEST_FILE_BYTES) if isinstance(content, Path) else 0
+    except OSError:
+        return 0
+
+
+def _with_original(found: Verdict, content: Content) -> Verdict:
+    """What was here already is not sent back by the process."""
+    return replace(found, original=content) if isinstance(content, bytes) and isinstance(found, Photograph) else found
+
+
+def _read_alone(content: Content) -> Verdict:
+    with _pool(1) as pool:
+        try:
+            return _with_original(_submit(pool, content).result(), content)
+        except BrokenProcessPool:
+            return BadPhotograph(CRASHED)
+
+
+def _pool(n_processes: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: a child must not share the parent's database connection.
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(n_processes, spawn, initializer=_set_limits, initargs=(spawn.Lock(),))
+
+
+def _submit(pool: ProcessPoolExecutor, content: Content) -> Future:
+    if isinstance(content, BadPhotograph):
+        return _settled(content)
+    try:
+        return pool.submit(_read, content)
+    except BrokenProcessPool as error:
+        return _failed(error)
+
+
+def _settled(verdict: Verdict) -> Future:
+    future: Future = Future()
+    future.set_result(verdict)
+    return future
+
+
+def _failed(error: Exception) -> Future:
+    future: Future = Future()
+    future.set_exception(error)
+    return future
+
+
+def _set_limits(alone: Lock) -> None:
+    global _alone
+    _alone = alone
+    _give_memory_back()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    # No core files of other people's pictures.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _give_memory_back() -> None:
+    """What a large image took goes back as soon as it is done with, where the C library is glibc."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is a child process"
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+def _read(source: Path | bytes) -> Verdict:
+    try:
+        content = read_content(source) if isinstance(source, Path) else source
+        with _time_limit():
+            many = n_pixels(content) > MANY_PIXELS
+        # Waiting for one's turn is not counted.
+        with _alone if many else nullcontext(), _time_limit():
+            found = read_photograph(content)
+        return found if isinstance(source, Path) else replace(found, original=b"")
+    except BadPhotograph as error:
+        return error
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    # The alarm ends the process: inside a decoder nothing else would be heard.
+    signal.alarm(SECONDS_PER_FILE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)

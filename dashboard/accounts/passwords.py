@@ -1,0 +1,37 @@
+"""Logins to the researcher's pages."""
+
+import secrets
+from pathlib import Path
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from catalog.errors import UserError
+from dashboard.accounts.actions import make_staff
+from launcher.secrets import kept_secret
+
+
+def set_up_staff(*, username: str, password_file: Path | None) -> str:
+    """Make a staff user or give one a new password: the file's, or a random one. Returns the password.
+
+    Raises UserError for a name or password that Django does not take, or a file that cannot be read or made.
+    """
+    password = _password_in(password_file) if password_file else secrets.token_urlsafe(12)
+    try:
+        User.username_validator(username)
+        validate_password(password, User(username=username))
+    except ValidationError as error:
+        raise UserError(" ".join(error.messages)) from None
+    make_staff(username=username, password=password)
+    return password
+
+
+def _password_in(file: Path) -> str:
+    try:
+        password = kept_secret(file, n_bytes=12).strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read as a password file: {error}.") from None
+    if not password.strip():
+        raise UserError(f"{file} is empty: write the password into it, or remove it to have one made.")
+    return password

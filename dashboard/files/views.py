@@ -1,0 +1,153 @@
+"""Bringing images in, and taking files out."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
+from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
+from catalog.reads import UnknownLabelSet
+from dashboard.files.downloads import FORMATS, classifiers_of, files_of, predictions_response, rows_response
+from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
+from data_export.reads import exported_files
+from data_import.actions import label_set_or_imagenet
+from data_import.job_sources.actions import BadSource, source_asked_for
+from data_import.server_files.reads import found_on_server, there_is_a_folder
+from data_import.uploads import actions as uploads
+from jobs.actions import JobUnderWay, start_job, stop_job
+from jobs.models import Job
+from jobs.reads import latest_job
+
+FORM_BYTES = 2**20
+SPOILT_SHOWN = 20
+# Where a job is watched.
+PAGES = {
+    Job.Kind.IMPORT_IMAGES: "setup-images",
+    Job.Kind.PREDICT: "setup-classifiers",
+    Job.Kind.POTENTIAL_LABELS: "setup-potential-labels",
+    Job.Kind.OPEN_CONTAINS: "setup-grids",
+}
+
+
+def largest_upload() -> int:
+    """The files, and what a form says around them."""
+    return uploads.largest_upload_mib() * 2**20 + FORM_BYTES
+
+
+@staff_page("GET", "POST")
+def new_dataset(request: HttpRequest) -> HttpResponse:
+    typed = {"name": request.POST.get("name", "").strip(), "label_set": request.POST.get("label_set", IMAGENET)}
+    problems = {}
+    if request.method == "POST":
+        try:
+            made = create_dataset(name=typed["name"], label_set=label_set_or_imagenet(typed["label_set"]))
+            return redirect("setup-images", made.name)
+        except (BadName, NameTaken) as error:
+            problems["name"] = error.for_page
+        except UnknownLabelSet as error:
+            problems["label_set"] = error.for_page
+    others = LabelSet.objects.exclude(name=IMAGENET).annotate(n_labels=Count("labels")).order_by("name")
+    context = {"typed": typed, "problems": problems, "imagenet": IMAGENET, "label_sets": others}
+    return render(request, "dashboard/files/new_dataset.html", context, status=400 if problems else 200)
+
+
+@takes_bodies_up_to(largest_upload)
+@staff_page("GET", "POST")
+def images(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    problems = {}
+    if request.method == "POST":
+        try:
+            _start_import(dataset, request)
+            return redirect("setup-images", dataset.name)
+        except BadSource as error:
+            problems[error.field] = error.for_page
+        except JobUnderWay as error:
+            problems["job"] = error.for_page
+    context = _images_context(dataset) | {"typed": request.POST, "problems": problems}
+    return render(request, "dashboard/files/images.html", context, status=400 if problems else 200)
+
+
+def _start_import(dataset: Dataset, request: HttpRequest) -> None:
+    arguments = source_asked_for(dataset, request.POST, request.FILES)
+    asked_by = request.user.get_username()
+    try:
+        start_job(dataset=dataset, kind=Job.Kind.IMPORT_IMAGES, arguments=arguments, asked_by=asked_by)
+    except JobUnderWay:
+        # Unless they are those of the very job that is under way.
+        if request.POST.get("from") != "again":
+            uploads.remove(arguments)
+        raise
+
+
+def _images_context(dataset: Dataset) -> dict[str, Any]:
+    counts = dataset.images.aggregate(
+        all=Count("pk"),
+        labelled=Count("dataset_label"),
+        with_files=Count("pk", filter=~Q(original="")),
+        without_pictures=Count("pk", filter=WITHOUT_PICTURES),
+    )
+    spoilt = dataset.images.exclude(pictures_problem="").order_by("pk")
+    counts["spoilt"] = spoilt.count()
+    counts["pictures"] = counts["with_files"] - counts["without_pictures"] - counts["spoilt"]
+    on_server, more_on_server = found_on_server()
+    return {
+        "dataset": dataset,
+        "tab": "images",
+        "counts": counts,
+        "spoilt": spoilt[:SPOILT_SHOWN],
+        "job": latest_job(dataset, Job.Kind.IMPORT_IMAGES),
+        "largest_upload_mib": uploads.largest_upload_mib(),
+        "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+        "import_root": settings.IMPORT_ROOT,
+        "there_is_a_folder": there_is_a_folder(),
+        "on_server": on_server,
+        "more_on_server": more_on_server,
+    }
+
+
+@staff_page("POST")
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    job = get_object_or_404(Job.objects.select_related("dataset"), pk=pk)
+    stop_job(job=job, by=request.user.get_username())
+    return redirect(PAGES[Job.Kind(job.kind)], job.dataset.name)
+
+
+@staff_page("GET")
+def job_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every line of it: a page shows the first."""
+    job = get_object_or_404(Job, pk=pk)
+    response = HttpResponse("".join(f"{line}\n" for line in job.report), content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="report-{job.pk}.txt"'
+    return response
+
+
+@staff_page("GET")
+def files(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    context = {
+        "dataset": dataset,
+        "tab": "files",
+        "files": list(files_of(dataset)),
+        "classifiers": classifiers_of(dataset),
+        "staff_origin": settings.STAFF_ORIGIN,
+    }
+    return render(request, "dashboard/files/files.html", context)
+
+
+@staff_page("GET")
+def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHttpResponse:
+    dataset = dataset_or_404(name)
+    if kind not in exported_files() or format not in FORMATS:
+        raise Http404
+    return rows_response(dataset, kind, format, names=bool(request.GET.get("names")))
+
+
+@staff_page("GET")
+def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
+    dataset = dataset_or_404(name)
+    found = get_object_or_404(classifiers_of(dataset), pk=classifier)
+    return predictions_response(dataset, found.name)

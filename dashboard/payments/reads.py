@@ -1,0 +1,357 @@
+"""What the pages of the marketplace show of a batch: its progress, its calls, its people by pseudonym."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
+
+from catalog.models import Dataset
+from catalog.reads import now
+from mturk.compensation.reads import not_handed_in as without_answer
+from mturk.compensation.reads import unpaid_leases
+from mturk.costs.reads import preview_of
+from mturk.models import Call, ListedAssignment, Rejection, Terms
+from mturk.outbox.reads import calls_for
+from mturk.payments.actions import OVERRIDE_WITHIN
+from mturk.payments.reads import ToLookAt, active_seconds_of, n_more_rejections, to_look_at, waiting_approvals
+from mturk.pricing.reads import Preview
+from mturk.publishing.reads import given_up
+from mturk.qualifications.reads import blocked_workers, decided_for, repeating_hits
+from mturk.terms.reads import CannotPublish, check_can_publish
+from mturk.wages.reads import proposed_reward
+from workforce.frame.actions import GRACE, RENEWED_AFTER
+from workforce.models import Assignment, Batch, Lease, Submission
+from workforce.reads import is_excluded, pseudonym
+
+ASSIGNMENTS_PER_PAGE = 50
+DECISIONS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
+CALLS_SHOWN, TURNS_SHOWN, MESSAGES_SHOWN = 10, 20, 10
+# Tasks look every two seconds for what is to be sent.
+SENT_WITHIN = timedelta(minutes=1)
+# Opening a page renews its lease only when so much of it is used up: so exactly the last opening is known by its end.
+OPENED_WITHIN = GRACE - RENEWED_AFTER
+
+
+# Before it is published
+
+
+@dataclass(frozen=True)
+class Publishable:
+    """A batch that could be published, what it costs at the proposed reward, or why it cannot be."""
+
+    batch: Batch
+    cost: Preview
+    reward: Decimal
+    problem: str = ""
+
+
+def not_published(dataset: Dataset) -> list[Publishable]:
+    """The open batches that are not on the marketplace, the newest first; empty ones say that they want nothing."""
+    batches = Batch.objects.filter(dataset=dataset, closed_at=None, terms=None)
+    found = batches.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("settings", "dataset").order_by("-id")
+    return [publishable(batch) for batch in found]
+
+
+def publishable(batch: Batch) -> Publishable:
+    reward = proposed_reward(batch).reward
+    cost = preview_of(batch, reward)
+    try:
+        check_can_publish(batch)
+    except CannotPublish as error:
+        return Publishable(batch, cost, reward, error.for_page)
+    problem = "" if cost.n_assignments else "It wants no answers: there is nothing to publish yet."
+    return Publishable(batch, cost, reward, problem)
+
+
+# How far it is
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of a batch on the marketplace. `findings` counts what the marketplace listed by what it did for us."""
+
+    n_hits: int
+    n_there: int
+    n_over: int
+    offered: int
+    in_hands: int
+    unconfirmed: int
+    orphaned: int
+    findings: Counter
+    statuses: Counter
+    n_excluded: int
+    # HITs that lost too many assignments to be offered again.
+    n_given_up: int
+
+    @property
+    def handed_in(self) -> int:
+        return self.statuses.total()
+
+    @property
+    def confirmed(self) -> int:
+        return self.findings["confirmed"] - self.n_excluded
+
+    @property
+    def surplus(self) -> int:
+        return self.findings["surplus"]
+
+    @property
+    def recovered(self) -> int:
+        return self.findings["recovered"]
+
+    @property
+    def lost(self) -> int:
+        """Paid and asked for again."""
+        return self.findings["repeated"] + self.findings["unreadable"]
+
+
+def progress_of(terms: Terms) -> Progress:
+    made = terms.marketplace_hits.filter(compensates=None).aggregate(
+        n=Count("pk"), there=Count("external_id"), over=Count("finished_at"), offered=Sum("n_assignments")
+    )
+    listed = ListedAssignment.objects.filter(marketplace_hit__terms=terms, marketplace_hit__compensates=None)
+    of_batch = Submission.objects.filter(hit__batch=terms.batch_id)
+    return Progress(
+        n_hits=made["n"],
+        n_there=made["there"],
+        n_over=made["over"],
+        offered=made["offered"] or 0,
+        in_hands=_in_hands(terms),
+        unconfirmed=of_batch.filter(state=Submission.State.PROVISIONAL, listed=None).count(),
+        orphaned=Assignment.objects.filter(lease__batch=terms.batch_id, outcome="orphaned").count(),
+        findings=_counts(listed, "finding"),
+        statuses=_counts(listed, "status"),
+        n_excluded=listed.filter(is_excluded(), finding="confirmed").count(),
+        n_given_up=len(given_up(terms)),
+    )
+
+
+def _rivals(**more: Any) -> QuerySet[Assignment]:
+    """What others opened under the id of an assignment: who gives one back does that on the marketplace, and it shows
+    here when the next person opens it. It may come back to the first, whose row is older all the same."""
+    same = {"external_id": OuterRef("external_id"), "external_hit_id": OuterRef("external_hit_id")}
+    return Assignment.objects.filter(**same, **more).exclude(worker=OuterRef("worker"))
+
+
+def _running(terms: Terms) -> QuerySet[Lease]:
+    """Turns whose time is not over, that are not listed, and whose assignment nobody else surely opened since.
+
+    `is_sure` where nobody else can have opened it since.
+    """
+    listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
+    # The time of a person who accepted the HIT again under another id says nothing of this one.
+    another = Assignment.objects.filter(lease=OuterRef("lease")).exclude(pk=OuterRef("pk"))
+    ends = OuterRef("lease__expires_at")
+    surely_later = _rivals(lease__expires_at__gt=ends + OPENED_WITHIN).filter(~Exists(another))
+    held = Assignment.objects.filter(~Exists(surely_later), lease=OuterRef("pk"), outcome="")
+    maybe_later = _rivals(lease__expires_at__gte=ends - OPENED_WITHIN)
+    sure = held.filter(~Exists(_rivals()) | (~Exists(another) & ~Exists(maybe_later)))
+    # A lease outlives its assignment by the grace in which an answer may still arrive.
+    within = {"state": Lease.State.ACTIVE, "expires_at__gt": now() + GRACE}
+    found = Lease.objects.filter(~Exists(listed), Exists(held), batch=terms.batch_id, takes_slot=False, **within)
+    return found.annotate(is_sure=Exists(sure))
+
+
+def _in_hands(terms: Terms) -> int:
+    """At most as many of a HIT as it has assignments that are not handed in: anybody can open a page in any name."""
+    held = Counter(_running(terms).values_list("hit", flat=True))
+    made = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=held)
+    open_ones: Counter = Counter()
+    for hit, n_open in made.annotate(n_open=F("n_assignments") - Count("listed")).values_list("hit", "n_open"):
+        open_ones[hit] += n_open
+    return (held & open_ones).total()
+
+
+def _counts(rows: QuerySet, field: str) -> Counter:
+    return Counter(dict(rows.order_by().values_list(field).annotate(n=Count("pk"))))
+
+
+def terms_of_dataset(dataset: Dataset) -> list[Terms]:
+    found = Terms.objects.filter(batch__dataset=dataset).select_related("batch__settings", "batch__dataset")
+    return list(found.order_by("-batch"))
+
+
+# What is to be sent
+
+
+@dataclass(frozen=True)
+class Calls:
+    """`late`: since when something that is due waits, if that is too long. `tried` failed so far and are repeated."""
+
+    waiting: int
+    unsure: int
+    done: int
+    failed: int
+    refused: list[Call]
+    tried: list[Call]
+    late: timedelta | None
+    to_look_at: ToLookAt | None
+
+
+def calls_of(terms: Terms) -> Calls:
+    """Of the batch, and those that make the qualifications which all batches share."""
+    of_batch = calls_for(terms.batch)
+    states = _counts(of_batch, "state")
+    open_calls = of_batch.filter(state__in=["waiting", "unsure"])
+    oldest = open_calls.order_by("next_try").values_list("next_try", flat=True).first()
+    late = None if oldest is None or now() - oldest < SENT_WITHIN else now() - oldest
+    return Calls(
+        waiting=states["waiting"],
+        unsure=states["unsure"],
+        done=states["done"],
+        failed=states["failed"],
+        refused=list(of_batch.filter(state="failed").order_by("pk")[:CALLS_SHOWN]),
+        tried=list(open_calls.exclude(last_error="").order_by("-attempts")[:CALLS_SHOWN]),
+        late=late,
+        to_look_at=to_look_at(terms),
+    )
+
+
+@dataclass(frozen=True)
+class Message:
+    """What was written to people of the batch, in one call or several; `unreached`: (pseudonym, why)."""
+
+    call: Call
+    n_workers: int
+    unreached: list[tuple[str, str]]
+
+
+def messages_of(terms: Terms) -> list[Message]:
+    """The latest first; a message to more than a hundred people is several."""
+    found = Call.objects.filter(batch=terms.batch_id, op="NotifyWorkers").order_by("-pk")[:MESSAGES_SHOWN]
+    return [_message(call, terms.batch.dataset) for call in found]
+
+
+def _message(call: Call, dataset: Dataset) -> Message:
+    failures = call.payload.get("unreached", [])
+    unreached = [(pseudonym(dataset, one["worker"]), one["words"] or one["code"]) for one in failures]
+    return Message(call, len(call.payload["workers"]), unreached)
+
+
+# Its assignments and people
+
+
+@dataclass(frozen=True)
+class KeptOut:
+    """People who answered before what `n_hits` of the batch ask again, and are not offered those."""
+
+    n_hits: int
+    n_workers: int
+
+
+def kept_out(terms: Terms) -> KeptOut | None:
+    if terms.former_workers is None:
+        return None
+    calls = decided_for(terms.former_workers).values()
+    return KeptOut(len(repeating_hits(terms.batch)), sum(call.state == Call.State.DONE for call in calls))
+
+
+@dataclass(frozen=True)
+class AssignmentShown:
+    """`seconds` of active work, where they are known. `decisions`: what may be decided about it, by name, in words."""
+
+    listed: ListedAssignment
+    worker: str
+    seconds: float | None
+    rejection: Rejection | None
+    decisions: dict[str, str]
+    # Until when its approval waits for somebody to look.
+    waits_until: datetime | None
+
+
+def page_of_assignments(terms: Terms, number: str) -> tuple[Page, list[AssignmentShown]]:
+    """The latest first, under pseudonyms: the ids of workers stay in their own table."""
+    page = Paginator(_assignments(terms), ASSIGNMENTS_PER_PAGE).get_page(number)
+    return page, _shown(terms, list(page))
+
+
+def assignment_shown(listed: ListedAssignment) -> AssignmentShown:
+    terms = listed.marketplace_hit.terms
+    return _shown(terms, list(_assignments(terms).filter(pk=listed.pk)))[0]
+
+
+def _shown(terms: Terms, page: list[ListedAssignment]) -> list[AssignmentShown]:
+    ids = {listed.pk for listed in page}
+    blocked = blocked_workers({listed.worker_id for listed in page})
+    seconds = active_seconds_of(listed for listed in page if listed.submission is not None and listed.submission.lease)
+    rejectable = _rejectable(terms, ids)
+    waiting = waiting_approvals(ListedAssignment.objects.filter(pk__in=ids))
+    until = dict(waiting.values_list("purpose", "next_try"))
+    return [
+        AssignmentShown(
+            listed=listed,
+            worker=pseudonym(terms.batch.dataset, listed.worker_id),
+            seconds=seconds.get(listed.pk),
+            rejection=listed.decided[0] if listed.decided else None,
+            decisions=_decisions(listed, listed.pk in rejectable, listed.worker_id in blocked),
+            waits_until=until.get(f"approve:{listed.pk}"),
+        )
+        for listed in page
+    ]
+
+
+def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
+    """Those of these assignments (ids) whose approval can still be stopped; none once the limit is reached."""
+    if n_more_rejections(terms) < 1:
+        return set()
+    purposes = {f"approve:{pk}": pk for pk in ids}
+    unsent = Call.objects.filter(purpose__in=purposes, state__in=["waiting", "failed"], doubtful_at=None)
+    return {purposes[purpose] for purpose in unsent.values_list("purpose", flat=True)}
+
+
+def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
+    standing = Prefetch("rejections", Rejection.objects.order_by("-pk"), to_attr="decided")
+    found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
+        paid=Sum("ledger__amount"), excluded=is_excluded()
+    )
+    found = found.select_related("submission__lease", "submission__assignment", "marketplace_hit")
+    found = found.prefetch_related(standing)
+    return found.order_by("-submitted_at", "-pk")
+
+
+def _decisions(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
+    stands = bool(listed.decided) and listed.decided[0].overridden_at is None
+    possible = {
+        "override": stands and now() - listed.submitted_at <= OVERRIDE_WITHIN,
+        "reject": is_rejectable and listed.status == ListedAssignment.Status.SUBMITTED and not stands,
+        "bonus": True,
+        "block": not is_blocked,
+        "let_in": is_blocked,
+    }
+    return {name: DECISIONS[name] for name in possible if possible[name]}
+
+
+@dataclass(frozen=True)
+class UnansweredLease:
+    """Of somebody who was given a HIT and has not handed it in. `until`: when their time ends; None where it is over,
+    or somebody else was given the assignment since. If that cannot be told, it is not `is_sure`."""
+
+    worker: str
+    lease: Lease
+    until: datetime | None
+    is_sure: bool = True
+
+
+def not_handed_in(terms: Terms) -> list[UnansweredLease]:
+    """Who looked at a HIT of the batch as its worker, by what browsers say, and never handed it in; the latest of each.
+
+    Those whose turn is compensated are left out, and those whose answer the marketplace may still list.
+    """
+    turns = without_answer(unpaid_leases(terms.batch))
+    latest = turns.order_by("worker", "-id").distinct("worker").values("pk")
+    found = list(Lease.objects.filter(pk__in=latest).select_related("hit").order_by("-id")[:TURNS_SHOWN])
+    running = dict(_running(terms).filter(pk__in=[one.pk for one in found]).values_list("pk", "is_sure"))
+    return [
+        UnansweredLease(
+            worker=pseudonym(terms.batch.dataset, one.worker_id),
+            lease=one,
+            until=one.expires_at - GRACE if one.pk in running else None,
+            is_sure=running.get(one.pk, True),
+        )
+        for one in found
+    ]

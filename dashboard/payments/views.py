@@ -1,0 +1,163 @@
+"""The marketplace's pages of a dataset: what can be published, what is, and how far that is."""
+
+from typing import Any
+
+from celery import current_app
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from catalog.errors import UserError
+from catalog.reads import now
+from dashboard.pages import dataset_or_404, staff_page
+from dashboard.payments.forms import PublishForm
+from dashboard.payments.reads import (
+    calls_of,
+    kept_out,
+    messages_of,
+    not_handed_in,
+    not_published,
+    page_of_assignments,
+    progress_of,
+    publishable,
+    terms_of_dataset,
+)
+from mturk import endpoint
+from mturk.account.reads import account
+from mturk.models import Terms
+from mturk.outbox.actions import try_failed_again
+from mturk.payments.reads import n_more_rejections, n_rejected, sums_of, wage_of
+from mturk.publishing import actions as offers
+from mturk.publishing.reads import committed, outstanding
+from mturk.reconciliation import reads as comparing
+from mturk.repeats.reads import repeated_by
+from mturk.requirements.reads import in_words
+from mturk.wages.reads import pay_raise_of, target_wage
+from workforce.models import Batch
+
+PUBLISH = "publish"
+
+
+@staff_page("GET")
+def marketplace(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    offered = [summary_of(terms) for terms in terms_of_dataset(dataset)]
+    context = {
+        "dataset": dataset,
+        "tab": "marketplace",
+        "account": account(),
+        "offered": offered,
+        "others": not_published(dataset),
+    }
+    return render(request, "dashboard/payments/marketplace.html", context)
+
+
+def summary_of(terms: Terms) -> dict[str, Any]:
+    return {
+        "terms": terms,
+        "batch": terms.batch,
+        "is_open": terms.expires_at > now() and terms.batch.closed_at is None,
+        "progress": progress_of(terms),
+        "sums": sums_of(terms.batch),
+        "committed": committed(terms),
+    }
+
+
+@staff_page("GET", "POST")
+def publish(request: HttpRequest, pk: int) -> HttpResponse:
+    """The terms and what they cost; published by the button that names the cost, if that is still the cost."""
+    batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
+    if Terms.objects.filter(batch=batch).exists():
+        return redirect("setup-published", pk)
+    repeated = repeated_by(batch)
+    form = PublishForm(request.POST or None, batch=batch, repeated=repeated)
+    found = publishable(batch)
+    wants_to = request.POST.get("do") == PUBLISH and not found.problem
+    if form.is_bound and form.is_valid() and wants_to and form.is_agreed and _publish(request, batch, form):
+        return redirect("setup-published", pk)
+    context = {
+        "dataset": batch.dataset, "tab": "marketplace", "account": account(), "batch": batch, "form": form,
+        "cost": form.cost, "found": found, "repeated": repeated,
+        "changed": wants_to and not form.errors and not form.is_agreed,
+    }  # fmt: skip
+    return render(request, "dashboard/payments/publish.html", context, status=422 if form.errors else 200)
+
+
+def _publish(request: HttpRequest, batch: Batch, form: PublishForm) -> bool:
+    try:
+        terms = offers.publish(batch=batch, offer=form.offer())
+    except UserError as error:
+        form.add_error(None, error.for_page)
+        return False
+    wake_outbox()
+    words = f"Batch {batch.pk} is being published: {terms.marketplace_hits.count():,} HITs are made in the background."
+    messages.success(request, words)
+    return True
+
+
+def wake_outbox() -> None:
+    """Have what was decided sent at once. Only to be quick: the beat hints as well."""
+    send = "mturk.tasks.send_outbox"
+    transaction.on_commit(lambda: current_app.send_task(send, expires=15), robust=True)
+
+
+def terms_or_404(pk: int) -> Terms:
+    """Of the batch of this number."""
+    return get_object_or_404(Terms.objects.select_related("batch__dataset", "batch__settings"), batch=pk)
+
+
+@staff_page("GET")
+def published(request: HttpRequest, pk: int) -> HttpResponse:
+    terms = terms_or_404(pk)
+    page, assignments = page_of_assignments(terms, request.GET.get("page", "1"))
+    wage, target = wage_of(terms.batch), target_wage(terms.batch.dataset)
+    summary = summary_of(terms)
+    context = summary | {
+        "here": summary,
+        "dataset": terms.batch.dataset,
+        "tab": "marketplace",
+        "account": account(),
+        "calls": calls_of(terms),
+        "outstanding": outstanding(terms),
+        "wage": wage,
+        "target": target,
+        "pay_raise": pay_raise_of(terms) if wage and wage.median < target else None,
+        "page": page,
+        "assignments": assignments,
+        "turns": not_handed_in(terms),
+        "messages_sent": messages_of(terms),
+        "requirements": in_words(terms.requirements),
+        "kept_out": kept_out(terms),
+        "rejected": n_rejected(terms),
+        "more_rejections": max(0, n_more_rejections(terms)),
+    }
+    return render(request, "dashboard/payments/batch.html", context)
+
+
+@staff_page("GET")
+def compare(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks about each HIT of a page; nothing is changed by it, here or there."""
+    terms = terms_or_404(pk)
+    context: dict[str, Any] = {"dataset": terms.batch.dataset, "tab": "marketplace", "batch": terms.batch}
+    try:
+        page, compared = comparing.compare(terms, request.GET.get("page", "1"))
+        context |= {
+            "page": page,
+            "compared": compared,
+            "differing": [one for one in compared if one.differs],
+            "ours": sum(one.ours for one in compared),
+            "theirs": sum(one.theirs for one in compared),
+        }
+    except endpoint.EndpointError as error:
+        context["problem"] = str(error)
+    return render(request, "dashboard/payments/comparison.html", context)
+
+
+@staff_page("POST")
+def resend(request: HttpRequest, pk: int) -> HttpResponse:
+    terms = terms_or_404(pk)
+    n = try_failed_again(batch=terms.batch)
+    wake_outbox()
+    messages.success(request, f"{n:,} refused call{'' if n == 1 else 's'} of batch {pk} will be sent again.")
+    return redirect("setup-published", terms.batch_id)

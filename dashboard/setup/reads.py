@@ -1,0 +1,188 @@
+"""What the pages about asking show: classifiers and their runs, potential labels, batches and their grids."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q
+
+from candidates.actions import STOPPED_BY
+from candidates.models import PotentialLabel, Run
+from candidates.reads import (
+    CountedRun,
+    NoPredictions,
+    distribution,
+    ensemble_of,
+    n_unpredicted,
+    potential_labels_of,
+    runs_of,
+    startable,
+)
+from catalog.models import Classifier, Dataset, Image, Prediction, SettingsVersion
+from contains_task.models import Grid, GridCell, Role
+from numerics.composition import PROFILES
+from studies.composed_grids.actions import OWN
+from workforce.models import Batch
+
+IMAGES_PER_PAGE = 24
+RUNS_SHOWN = 20
+REASONS_SHOWN = 20
+GRIDS_PER_PAGE = 3
+
+
+# Classifiers
+
+
+@dataclass(frozen=True)
+class ClassifierShown:
+    classifier: Classifier
+    n_predicted: int
+    counts: bool
+
+
+@dataclass(frozen=True)
+class RunShown:
+    """`reasons` are the first of the images that it could not predict, each with why."""
+
+    run: CountedRun
+    reasons: list[Any]
+
+    @property
+    def stopped(self) -> bool:
+        """By somebody, not by a fault."""
+        return self.run.problem.startswith(STOPPED_BY)
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.run.n_done / self.run.n_images if self.run.n_images else 0.0
+
+
+def classifiers_of(dataset: Dataset, settings: SettingsVersion) -> list[ClassifierShown]:
+    """Those that have predicted here or are about to, by name; `counts`: their predictions become potential labels."""
+    counts = Prediction.objects.filter(image__dataset=dataset).values_list("classifier").annotate(n=Count("id"))
+    n_predicted = dict(counts.order_by())
+    at_work = Run.objects.filter(dataset=dataset, classifier=OuterRef("pk"))
+    found = Classifier.objects.filter(Q(pk__in=n_predicted) | Exists(at_work), label_set=dataset.label_set_id)
+    return [
+        ClassifierShown(one, n_predicted.get(one.pk, 0), not settings.classifiers or one.name in settings.classifiers)
+        for one in found.order_by("name")
+    ]
+
+
+def latest_runs(dataset: Dataset) -> list[RunShown]:
+    runs = list(runs_of(dataset)[:RUNS_SHOWN])
+    return [RunShown(run, _reasons(run) if run.n_unpredicted else []) for run in runs]
+
+
+def _reasons(run: Run) -> list[Any]:
+    return list(run.unpredicted.select_related("image").order_by("id")[:REASONS_SHOWN])
+
+
+# Potential labels
+
+
+@dataclass(frozen=True)
+class PotentialSummary:
+    """`counts`: how many images have 0, 1, 2, ... labels. `missing`: of the ensemble's classifiers that have not
+    predicted all images the name, how many, and whether it can be started. `problem`: why there is no ensemble."""
+
+    counts: list[int]
+    n_labels: int
+    mean: float
+    ensemble: list[Classifier]
+    missing: list[tuple[str, int, bool]]
+    problem: str = ""
+
+
+def potential_summary(dataset: Dataset, settings: SettingsVersion) -> PotentialSummary:
+    counts = distribution(dataset)
+    n_labels = int((counts * np.arange(counts.size)).sum())
+    found = counts.tolist(), n_labels, n_labels / max(1, int(counts.sum()))
+    try:
+        ensemble = ensemble_of(dataset, settings)
+    except NoPredictions as error:
+        return PotentialSummary(*found, [], [], error.for_page)
+    can_start = startable(ensemble)
+    missing = [(name, n, name in can_start) for name, n in n_unpredicted(dataset, ensemble).items()]
+    return PotentialSummary(*found, ensemble, missing)
+
+
+@dataclass(frozen=True)
+class LabelShown:
+    """A potential label of an image; `ranks`: by each classifier of the page, None where it does not name it."""
+
+    found: PotentialLabel
+    ranks: list[int | None]
+
+
+@dataclass(frozen=True)
+class ImageShown:
+    image: Image
+    labels: list[LabelShown]
+
+
+def page_of_potential_labels(dataset: Dataset, number: str) -> tuple[Page, list[str], list[ImageShown]]:
+    """One page of a dataset's images in the order of import, and the classifiers that name labels of theirs.
+
+    A page that is not there becomes the nearest.
+    """
+    page = Paginator(dataset.images.order_by("id"), IMAGES_PER_PAGE).get_page(number)
+    found: dict[int, list[PotentialLabel]] = defaultdict(list)
+    for row in potential_labels_of(dataset).filter(image__in=[image.pk for image in page]):
+        found[row.image_id].append(row)
+    names = sorted({source["classifier"] for rows in found.values() for row in rows for source in row.sources})
+    return page, names, [ImageShown(image, _labels_shown(found[image.pk], names)) for image in page]
+
+
+def _labels_shown(rows: list[PotentialLabel], names: list[str]) -> list[LabelShown]:
+    ranks = [{source["classifier"]: source["rank"] for source in row.sources} for row in rows]
+    shown = [LabelShown(row, [rank.get(name) for name in names]) for row, rank in zip(rows, ranks, strict=True)]
+    return sorted(shown, key=_surest_first)
+
+
+def _surest_first(shown: LabelShown) -> tuple:
+    ranks = sorted(rank for rank in shown.ranks if rank)
+    return not shown.found.is_dataset_label, -len(ranks), ranks, shown.found.label.index
+
+
+# Grids
+
+
+@dataclass(frozen=True)
+class WouldOpen:
+    """What opening the grids of all potential labels would come to, under the control images of a profile."""
+
+    profile: str
+    n_grids: int
+    n_answers: int
+
+
+def would_open(dataset: Dataset, settings: SettingsVersion) -> tuple[int, list[WouldOpen]]:
+    """How many potential labels have not been asked about, and what each profile would make of them."""
+    asked = GridCell.objects.filter(
+        image=OuterRef("image"),
+        grid__label=OuterRef("label"),
+        role=Role.QUESTION,
+        grid__hit__batch__marketplace=Batch.Marketplace.LINK,
+    )
+    new = PotentialLabel.objects.filter(~Exists(asked), image__dataset=dataset).exclude(image__original="")
+    n_of_labels = list(new.values_list("label").annotate(n=Count("id")).values_list("n", flat=True).order_by())
+    n_controls = {name: made.n_positive + made.n_negative for name, made in PROFILES.items()}
+    n_controls[OWN] = settings.positive_controls + settings.negative_controls
+    found = []
+    for name, n in n_controls.items():
+        room = settings.images_per_grid - n
+        if room > 0:
+            n_grids = sum(-(-n_pairs // room) for n_pairs in n_of_labels)
+            found.append(WouldOpen(name, n_grids, n_grids * settings.contains_answers))
+    return sum(n_of_labels), found
+
+
+def page_of_grids(batch: Batch, number: str) -> tuple[Page, list[Grid]]:
+    """A few grids of a batch in the order they are handed out in, with their cells."""
+    cells = GridCell.objects.select_related("image__dataset").order_by("position")
+    grids = Grid.objects.filter(hit__batch=batch).select_related("label", "hit").order_by("hit_id")
+    page = Paginator(grids.prefetch_related(Prefetch("cells", cells)), GRIDS_PER_PAGE).get_page(number)
+    return page, list(page.object_list)

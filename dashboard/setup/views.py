@@ -1,0 +1,157 @@
+"""Classifiers, potential labels, grids and settings of a study."""
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from candidates.actions import stop_run
+from candidates.models import Run
+from candidates.prediction_files.actions import import_predictions
+from catalog.errors import UserError
+from catalog.models import Dataset
+from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
+from dashboard.setup.context import (
+    batches_shown,
+    classifiers_context,
+    confidence_shown,
+    opening_shown,
+    potential_labels_context,
+    preview_shown,
+)
+from dashboard.setup.forms import PLAIN, PROFILES, GridsForm, PredictForm, PredictionsForm
+from dashboard.setup.settings_form import SettingsForm, history_of
+from data_import.small_uploads import actions as uploads
+from jobs.actions import JobUnderWay, start_job
+from jobs.models import Job
+from jobs.reads import latest_job
+from studies.settings.actions import new_settings
+from workforce.actions import close_batch
+from workforce.models import Batch
+
+
+@takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
+@staff_page("GET", "POST")
+def classifiers(request: HttpRequest, name: str) -> HttpResponse:
+    """Two forms: the one with the button `import` brings a file of predictions, the other starts runs."""
+    dataset = dataset_or_404(name)
+    importing = "import" in request.POST
+    sent = None if importing else request.POST or None
+    predict = PredictForm(sent)
+    brought: dict[str, Any] = {"data": request.POST, "files": request.FILES} if importing else {}
+    file = PredictionsForm(**brought, auto_id="file_%s")
+    if importing and file.is_valid() and _import(request, dataset, file):
+        return redirect("setup-classifiers", name)
+    if sent and predict.is_valid():
+        _start(request, dataset, Job.Kind.PREDICT, {"names": predict.cleaned_data["names"]})
+        return redirect("setup-classifiers", name)
+    context = classifiers_context(dataset) | {"predict": predict, "file": file, "tab": "classifiers"}
+    context |= {"job": latest_job(dataset, Job.Kind.PREDICT)}
+    return render(request, "dashboard/setup/classifiers.html", context, status=_status(predict, file))
+
+
+def _import(request: HttpRequest, dataset: Dataset, form: PredictionsForm) -> bool:
+    given = {key: form.cleaned_data[key] for key in ("classifier", "network", "view", "weights")}
+    try:
+        with uploads.kept_for_now(form.cleaned_data["file"]) as file:
+            n_added, n_known = import_predictions(
+                dataset=dataset, file=file, most_bytes=uploads.MOST_BYTES_UNPACKED, **given
+            )
+    except UserError as error:
+        form.add_error("file", error.for_page)
+        return False
+    messages.success(request, f"{given['classifier']}: {n_added:,} predictions added, {n_known:,} were there already.")
+    return True
+
+
+@staff_page("POST")
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run.objects.select_related("dataset"), pk=pk)
+    stop_run(run=run, by=request.user.get_username())
+    return redirect("setup-classifiers", run.dataset.name)
+
+
+@staff_page("GET", "POST")
+def potential_labels(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    if request.method == "POST":
+        _start(request, dataset, Job.Kind.POTENTIAL_LABELS, {})
+        return redirect("setup-potential-labels", name)
+    context = potential_labels_context(dataset, request.GET.get("page", "1"))
+    context |= {"job": latest_job(dataset, Job.Kind.POTENTIAL_LABELS), "tab": "potential_labels"}
+    return render(request, "dashboard/setup/potential_labels.html", context)
+
+
+@takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
+@staff_page("GET", "POST")
+def grids(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    form = GridsForm(request.POST or None, request.FILES or None, dataset=dataset)
+    if request.method == "POST" and form.is_valid():
+        _start(request, dataset, Job.Kind.OPEN_CONTAINS, _wanted_grids(form.cleaned_data))
+        return redirect("setup-grids", name)
+    context = opening_shown(dataset) | {
+        "dataset": dataset,
+        "tab": "grids",
+        "form": form,
+        "profiles": PROFILES,
+        "batches": batches_shown(dataset, request.user.get_username()),
+        "preview": preview_shown(dataset, request.GET),
+        "confidence": confidence_shown(dataset, request.GET),
+    }
+    return render(request, "dashboard/setup/grids.html", context, status=_status(form))
+
+
+def _wanted_grids(asked: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the job."""
+    kept = {name: asked[name] and str(uploads.keep_upload(asked[name])) for name in ("pairs", "similar")}
+    profile = None if asked["profile"] == PLAIN else asked["profile"]
+    return kept | {
+        "profile": profile,
+        "again": asked["again"],
+        "adaptive": asked["figures"],
+        "pay": {name: asked[name] for name in ("hits_per_worker", "completion_code", "completion_url")},
+    }
+
+
+def _start(request: HttpRequest, dataset: Dataset, kind: Job.Kind, arguments: dict[str, Any]) -> None:
+    try:
+        start_job(dataset=dataset, kind=kind, arguments=arguments, asked_by=request.user.get_username())
+    except JobUnderWay as error:
+        uploads.remove_uploads(Path(arguments[name]) for name in ("pairs", "similar") if arguments.get(name))
+        messages.error(request, error.for_page)
+
+
+@staff_page("POST")
+def close(request: HttpRequest, pk: int) -> HttpResponse:
+    batch = get_object_or_404(Batch.objects.select_related("dataset"), pk=pk)
+    was_closed = batch.closed_at is not None
+    close_batch(batch=batch)
+    messages.success(request, f"Batch {batch.pk} {'was closed already' if was_closed else 'is closed'}.")
+    return redirect("setup-grids", batch.dataset.name)
+
+
+@staff_page("GET", "POST")
+def settings(request: HttpRequest, name: str) -> HttpResponse:
+    dataset = dataset_or_404(name)
+    form = SettingsForm(request.POST or None, dataset=dataset)
+    if request.method == "POST" and form.is_valid() and _change(request, dataset, form):
+        return redirect("setup-settings", name)
+    versions, history = history_of(dataset)
+    context = {"dataset": dataset, "tab": "settings", "form": form, "versions": versions, "history": history}
+    return render(request, "dashboard/setup/settings.html", context, status=_status(form))
+
+
+def _change(request: HttpRequest, dataset: Dataset, form: SettingsForm) -> bool:
+    try:
+        messages.success(request, new_settings(dataset=dataset, figures=form.figures()))
+    except UserError as error:
+        form.add_error(None, error.for_page)
+        return False
+    return True
+
+
+def _status(*forms: Any) -> int:
+    return 422 if any(form.is_bound and form.errors for form in forms) else 200

@@ -1,0 +1,142 @@
+"""Files of what a dataset has: row by row, in a fixed order, so that equal content makes equal files."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from itertools import islice
+from typing import Any, TextIO
+
+from django.db import connection, transaction
+
+from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
+from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
+from catalog.models import Dataset
+from catalog.reads import labels_by_index
+from csv_files.cells import guarded
+from workforce.kinds import ExportedRows, task_kinds
+
+ROWS_AT_ONCE = 2000
+# What the released files separate by spaces; every other list is JSON.
+SPACED = frozenset({"selected", "selected_wnid"})
+DERIVED = (
+    ExportedRows(
+        "annotations",
+        "An image's objects with their labels, how many there are, and its main label: what a study is for.",
+        annotations_of,
+        ("image__name",),
+        annotation_row,
+        ("image", "dataset_label", "main_label", "n_objects", "n_annotators", "n_optimal_partitions", "objects")
+        + ("unplaced", "main_object", "dataset_label_object"),
+        ("dataset_label", "main_label"),
+    ),
+    ExportedRows(
+        "selection_frequencies",
+        "How often each (image, label) pair was selected, and how often it was shown.",
+        frequencies_of,
+        ("image__name", "label__index"),
+        frequency_row,
+        ("image", "label", "n_selected", "n_shown"),
+        ("label",),
+    ),
+)
+PREDICTED = (
+    ExportedRows(
+        "potential_labels",
+        "The labels to ask about for each image, and which classifiers named each at which rank.",
+        potential_labels_of,
+        ("image__name", "label__index"),
+        potential_label_row,
+        ("image", "label", "is_dataset_label", "sources"),
+        ("label",),
+    ),
+    ExportedRows(
+        "predictions",
+        "What each classifier ranks highest for each image, best first, with its scores.",
+        predictions_of,
+        ("image__name", "classifier__name"),
+        prediction_row,
+        ("image", "classifier", "network", "view", "weights", "labels", "scores"),
+        ("labels",),
+    ),
+)
+
+
+def exported_tables() -> dict[str, ExportedRows]:
+    """Return what REST serves, by name: what was derived, and the votes of every kind of task."""
+    return {rows.name: rows for rows in (*DERIVED, *(kind.votes.rows for kind in task_kinds()))}
+
+
+def exported_files() -> dict[str, ExportedRows]:
+    """Return what can be written as a file: besides what REST serves, how the work was made up."""
+    further = (rows for kind in task_kinds() for rows in kind.files)
+    return exported_tables() | {rows.name: rows for rows in (*further, *PREDICTED)}
+
+
+def write_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool, out: TextIO) -> int:
+    """Write all rows of a kind as "csv" or "jsonl"; returns how many. Call it in one transaction."""
+    labels = labels_by_index(dataset) if names else None
+    # Closed here: when writing fails, the cursor must go before the transaction that it belongs to.
+    with closing(kind.rows_of(dataset).order_by(*kind.order).iterator(chunk_size=ROWS_AT_ONCE)) as found:
+        rows = (kind.row(row, labels) for row in found)
+        return write_csv(columns_of(kind, names), rows, out) if format == "csv" else write_jsonl(rows, out)
+
+
+def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool) -> Iterator[bytes]:
+    """The same bytes, portion by portion, all as they are at the first."""
+    labels = labels_by_index(dataset) if names else None
+    columns = columns_of(kind, names)
+    with one_moment(), closing(kind.rows_of(dataset).order_by(*kind.order).iterator(chunk_size=ROWS_AT_ONCE)) as found:
+        rows = (kind.row(row, labels) for row in found)
+        head = True
+        while (portion := list(islice(rows, ROWS_AT_ONCE))) or head:
+            out = io.StringIO(newline="")
+            if format == "csv":
+                write_csv(columns, iter(portion), out, head)
+            else:
+                write_jsonl(iter(portion), out)
+            head = False
+            yield out.getvalue().encode()
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Everything read in it is as it was at its beginning."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def columns_of(kind: ExportedRows, names: bool) -> list[str]:
+    added = [f"{column}_{ending}" for column in kind.named for ending in ("wnid", "words")]
+    return [*kind.columns, *(added if names else ())]
+
+
+def write_csv(columns: list[str], rows: Iterator[dict[str, Any]], out: TextIO, head: bool = True) -> int:
+    writer = csv.writer(out, lineterminator="\n")
+    if head:
+        writer.writerow(columns)
+    n_rows = 0
+    for row in rows:
+        writer.writerow([csv_cell(column, row[column]) for column in columns])
+        n_rows += 1
+    return n_rows
+
+
+def csv_cell(column: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return guarded(value)
+    if isinstance(value, list):
+        return " ".join(map(str, value)) if column in SPACED else json.dumps(value, ensure_ascii=False)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def write_jsonl(rows: Iterator[dict[str, Any]], out: TextIO) -> int:
+    n_rows = 0
+    for row in rows:
+        out.write(json.dumps(row, ensure_ascii=False, default=datetime.isoformat) + "\n")
+        n_rows += 1
+    return n_rows

@@ -1,0 +1,173 @@
+"""Loading files of answers: all of a file or, when anything is wrong with it, nothing."""
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from catalog.actions import StagedConflict, ensure_dataset, load_staged_images
+from catalog.models import Dataset, Label
+from catalog.reads import labels_by_index
+from classify_task.models import Form
+from data_import.votes.files import BadFile, read_votes
+from workforce.actions import mark_for_aggregation
+from workforce.kinds import ReplayedVotes, StagedVotes, task_kinds
+from workforce.reads import hits_with_open_slots, pseudonyms_of
+from workforce.replays.actions import find_stored_answers, load_staged_answers, load_staged_people
+from workforce.votes.actions import check_staged_answers, fill_staged_answers, load_staged_votes
+from workforce.votes.reads import Answer, Origin
+
+STAGED = "staged_answer"
+# What every room reads and fills in is told in its staged.py.
+COMMON_COLUMNS = """
+    position integer, line integer, image text, dataset_label integer, person text, role text, state text,
+    excluded boolean, submitted_at timestamptz, turn integer, hit_number integer, idempotency_key text
+"""
+FILLED_COLUMNS = "image_id bigint, worker_id bigint, hit_id bigint, submission_id bigint, answer jsonb"
+STEPS = ("reading", "staging", "images", "people", "submissions", "votes")
+
+
+class Replayed(NamedTuple):
+    dataset: Dataset
+    n_images: int
+    n_new_images: int
+    n_answers: int
+    n_new_answers: int
+    # Images of the file that are without one: nothing can be pruned there.
+    n_unlabelled: int
+    # Images of the file that are not annotated yet, because forms opened here wait for answers.
+    n_waiting: int
+
+
+def replayed_kinds() -> dict[str, ReplayedVotes]:
+    """Return how files of votes are read and loaded, by the name of their kind of task."""
+    return {kind.name: kind.replay for kind in task_kinds() if kind.replay}
+
+
+def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str], object] | None = None) -> Replayed:
+    """Load a file of answers to questions of a kind (its name) into a dataset, made if need be.
+
+    Answers that are stored already are left alone. `progress` is called with the name of each of STEPS as it
+    begins. Raises BadFile, naming the line and the reason; nothing is loaded then.
+    """
+    try:
+        return _replay(kind, replayed_kinds()[kind], path, dataset_name, progress or (lambda step: None))
+    except StagedConflict as error:
+        raise BadFile(f"{path}, line {error.line}: {error}", shell=error.shell, page=error.page) from error
+
+
+@transaction.atomic
+def _replay(
+    kind: str, votes: ReplayedVotes, path: Path, dataset_name: str, progress: Callable[[str], object]
+) -> Replayed:
+    with connection.cursor() as cursor:
+        # The second of two replays at once finds what the first has stored.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('replay', 0))")
+        # The statements sort whole files, which the usual few megabytes would send to disk.
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+    progress("reading")
+    dataset = ensure_dataset(name=dataset_name)
+    labels = labels_by_index(dataset)
+    answers = read_votes(votes, path, labels)
+    _refuse_own_answers(path, dataset, answers)
+    progress("staging")
+    _stage(votes.staged.columns, _rows(f"replay:{dataset.pk}:{kind}", votes.staged, answers, labels))
+    progress("images")
+    images = {answer.origin.image for answer in answers}
+    n_new_images, n_labelled = load_staged_images(dataset=dataset, staged=STAGED)
+    n_stored = find_stored_answers(staged=STAGED)
+    check_staged_answers(votes=votes.staged, staged=STAGED)
+    if n_stored < len(answers):
+        _load_new(kind, votes.staged, dataset, progress)
+    if n_labelled:
+        # Votes that came in before their image had a dataset label could not be pruned.
+        mark_for_aggregation(dataset=dataset)
+    unlabelled = images & set(dataset.images.filter(dataset_label=None).values_list("name", flat=True))
+    open_forms = Form.objects.filter(image__dataset=dataset, hit__in=hits_with_open_slots())
+    waiting = images & set(open_forms.values_list("image__name", flat=True))
+    n_new = len(answers) - n_stored
+    return Replayed(dataset, len(images), n_new_images, len(answers), n_new, len(unlabelled), len(waiting))
+
+
+def _load_new(kind: str, votes: StagedVotes, dataset: Dataset, progress: Callable[[str], object]) -> None:
+    progress("people")
+    load_staged_people(dataset=dataset, staged=STAGED)
+    progress("submissions")
+    fill_staged_answers(votes=votes, staged=STAGED)
+    load_staged_answers(dataset=dataset, kind=kind, staged=STAGED)
+    progress("votes")
+    load_staged_votes(votes=votes, staged=STAGED)
+
+
+def _refuse_own_answers(path: Path, dataset: Dataset, answers: Iterable[Answer]) -> None:
+    """A dataset's own export would come back as the answers of other people, and count twice."""
+    own = {f"worker:{name}" for name in pseudonyms_of(dataset)}
+    for answer in answers:
+        if answer.origin.person in own:
+            raise BadFile(
+                f"{path}, line {answer.origin.line}: these answers were exported from dataset {dataset.name}, where "
+                f"they are stored already. Replay them under another name."
+            )
+
+
+def _stage(columns: str, rows: Iterable[tuple]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    text.seek(0)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE {STAGED} ({COMMON_COLUMNS}, {columns}, {FILLED_COLUMNS}) ON COMMIT DROP"
+        )
+        names = [column.split()[0] for column in f"{COMMON_COLUMNS}, {columns}".split(",")]
+        cursor.copy_expert(f"COPY {STAGED} ({', '.join(names)}) FROM STDIN (FORMAT csv)", text)
+        cursor.execute(f"ANALYZE {STAGED}")
+
+
+def _rows(prefix: str, votes: StagedVotes, answers: list, labels: dict[int, Label]) -> Iterator[tuple]:
+    numbers = _Numbers(prefix)
+    values = votes.values(answers, labels)
+    for position, (answer, of_kind) in enumerate(zip(answers, values, strict=True)):
+        yield (
+            *_common(position, answer.origin, answer.dataset_label),
+            *numbers.of(answer.question, answer.origin.person, answer.cell_role),
+            *of_kind,
+        )
+
+
+def _common(position: int, origin: Origin, dataset_label: int | None) -> tuple:
+    excluded = origin.state == "excluded"
+    return (
+        position,
+        origin.line,
+        origin.image,
+        dataset_label,
+        origin.person,
+        origin.role,
+        "confirmed" if excluded else origin.state,
+        excluded,
+        origin.submitted_at and origin.submitted_at.isoformat(),
+    )
+
+
+class _Numbers:
+    """Numbers the answers of a person to one question (turn), and the HITs: a HIT has one answer of a person."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.turns: Counter[Hashable] = Counter()
+        self.hits: dict[Hashable, int] = {}
+
+    def of(self, question: tuple, person: str, cell_role: str) -> tuple[int, int, str]:
+        """Turn, HIT number and idempotency key of the next answer of a person to a question."""
+        turn = self.turns[question, person]
+        self.turns[question, person] += 1
+        hit = self.hits.setdefault((question, turn, cell_role), len(self.hits))
+        # Names have any length, a key has not; the parts are joined by what no name contains.
+        digest = hashlib.sha256("\0".join(map(str, (*question, person, turn))).encode()).hexdigest()
+        return turn, hit, f"{self.prefix}:{digest[:40]}"

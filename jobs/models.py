@@ -1,0 +1,55 @@
+"""Long work that a researcher asks for on a page."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from catalog.models import Dataset
+
+
+class Job(models.Model):
+    """Long work that a researcher asked for on a page. `problem` says why it came to nothing, `report` what came out.
+
+    `n_total` is null until it is known how much there is to do. `beginnings` counts those since it last got further.
+    """
+
+    class Kind(models.TextChoices):
+        IMPORT_IMAGES = "import_images", "Importing images"
+        PREDICT = "predict", "Starting classifiers"
+        POTENTIAL_LABELS = "potential_labels", "Working out the potential labels"
+        OPEN_CONTAINS = "open_contains", "Opening CONTAINS grids"
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="jobs")
+    kind = models.CharField(max_length=20, choices=Kind)
+    arguments = models.JSONField(default=dict)
+    asked_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    # Who wants it to end before it is done.
+    stopped_by = models.CharField(max_length=150, blank=True)
+    beginnings = models.PositiveSmallIntegerField(default=0)
+    n_done = models.PositiveBigIntegerField(default=0)
+    n_total = models.PositiveBigIntegerField(null=True)
+    problem = models.TextField(blank=True)
+    report = models.JSONField(default=list)
+
+    class Meta:
+        # Its name from before this room was.
+        db_table = "annotation_site_job"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset", "kind"], condition=Q(finished_at=None), name="one_unfinished_job_of_a_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(n_total=None) | Q(n_done__lte=F("n_total")), name="job_does_no_more_than_all"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at=None) | Q(started_at__isnull=False), name="job_is_begun_before_it_is_finished"
+            ),
+            models.CheckConstraint(
+                condition=Q(problem="") | Q(finished_at__isnull=False), name="job_with_a_problem_is_finished"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} for {self.dataset}"

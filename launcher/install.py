@@ -1,0 +1,220 @@
+"""Bring the locked requirements into .venv. Runs before anything is installed: standard library only."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENTS = ROOT / "requirements"
+# `./test --torch` names another, so that several GB stay out of the one that everything else uses; `./test` a second
+# one for the AWS command line client, which wants other versions than we do, and a third for the newest Django.
+VENV = ROOT / os.environ.get("INSTALL_INTO", ".venv")
+# "newest": that environment is not for the Python that runs this, but for the newest of the machine.
+PYTHON = os.environ.get("INSTALL_PYTHON", "")
+STAMP = VENV / "installed.json"
+BOOTSTRAP = ROOT / "var" / "bootstrap"
+OLDEST_PYTHON = (3, 11)
+# Those that the packages are built for.
+NEWER_PYTHONS = ((3, 14), (3, 13), (3, 12))
+IDENTITY = "import sys, sysconfig; print(sys.version, sysconfig.get_platform())"
+# What a user may have told uv about certificates; then nothing of ours is added.
+UV_CERTIFICATES = {"SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"}
+CERTIFICATE_HINT = (
+    "It did not trust the server's certificate. Where a proxy or a mirror has an authority of its own, name the file "
+    "that holds it: SSL_CERT_FILE=/path/to/ca-certificates.crt PIP_CERT=/path/to/ca-certificates.crt, and start again. "
+)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def main(arguments: list[str]) -> None:
+    """Install the named requirement sets; the extra word `chromium` asks for a browser too."""
+    if sys.version_info < OLDEST_PYTHON:
+        fail(
+            f"python3 is {sys.version.split()[0]} ({sys.executable}); this project needs 3.11 or newer. "
+            "Install one and put it first on PATH."
+        )
+    wanted = {name for name in arguments if name != "chromium"}
+    (ROOT / "var").mkdir(exist_ok=True)
+    with open(ROOT / "var" / "install.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install(wanted)
+        if "chromium" in arguments:
+            install_chromium()
+
+
+def install(wanted: set[str]) -> None:
+    """Sync .venv unless its stamp says that these very lock files are installed.
+
+    Sets only ever add up: ./run after ./test keeps the test packages, so neither undoes the other's work.
+    """
+    stamp = read_stamp()
+    sets = sorted(wanted | set(stamp.get("sets", [])))
+    python, identity = newest_python() if PYTHON == "newest" else (sys.executable, python_identity())
+    state = {"sets": sets, "python": identity, "locks": digest(sets)}
+    if stamp == state:
+        return
+    say(f"installing {', '.join(sets)} requirements into {os.path.relpath(VENV, ROOT)}")
+    uv = bring_uv()
+    if stamp.get("python") != state["python"] or not (VENV / "bin" / "python").exists():
+        command([uv, "venv", "--quiet", "--clear", "--no-project", "--python", python, VENV])
+    locks = [REQUIREMENTS / f"{name}.txt" for name in sets]
+    STAMP.unlink(missing_ok=True)
+    command(
+        [uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", VENV, *locks]
+    )
+    STAMP.write_text(json.dumps(state))
+
+
+def read_stamp() -> dict:
+    try:
+        return json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def digest(sets: list[str]) -> str:
+    total = hashlib.sha256()
+    for name in sets:
+        total.update((REQUIREMENTS / f"{name}.txt").read_bytes())
+    return total.hexdigest()
+
+
+def python_identity() -> str:
+    return f"{os.path.realpath(sys.executable)} {sys.version} {sysconfig.get_platform()}"
+
+
+def newest_python() -> tuple[str, str]:
+    """Return the newest Python on PATH or of pyenv, and its identity; without a newer one, the one of this run."""
+    newer = [version for version in NEWER_PYTHONS if version > sys.version_info[:2]]
+    for path in (path for version in newer for path in pythons_of(*version)):
+        # What stands on PATH may be pyenv's, and say no more than that this version was not chosen.
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            answer = subprocess.run([path, "-c", IDENTITY], capture_output=True, text=True, check=True).stdout
+            return path, f"{os.path.realpath(path)} {answer.strip()}"
+    return sys.executable, python_identity()
+
+
+def pythons_of(major: int, minor: int) -> list[str]:
+    """Return where a Python of this version may be."""
+    on_path = shutil.which(f"python{major}.{minor}")
+    pyenv = shutil.which("pyenv")
+    root = subprocess.run([pyenv, "root"], capture_output=True, text=True).stdout.strip() if pyenv else ""
+    of_pyenv = Path(root).glob(f"versions/{major}.{minor}.*/bin/python{major}.{minor}") if root else ()
+    return ([on_path] if on_path else []) + sorted(map(str, of_pyenv), reverse=True)
+
+
+def bring_uv() -> Path:
+    """uv from the package registry, by hash, in a virtual environment of its own under var/."""
+    uv = BOOTSTRAP / "bin" / "uv"
+    lock = REQUIREMENTS / "uv.txt"
+    stamp = BOOTSTRAP / "uv.sha256"
+    identity = hashlib.sha256(lock.read_bytes() + python_identity().encode()).hexdigest()
+    if uv.exists() and stamp.exists() and stamp.read_text() == identity:
+        return uv
+    make_bootstrap()
+    pip = [BOOTSTRAP / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+    command([*pip, "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock])
+    stamp.write_text(identity)
+    return uv
+
+
+def make_bootstrap() -> None:
+    shutil.rmtree(BOOTSTRAP, ignore_errors=True)
+    create = [sys.executable, "-m", "venv", str(BOOTSTRAP)]
+    if subprocess.run(create, capture_output=True).returncode == 0:
+        return
+    shutil.rmtree(BOOTSTRAP, ignore_errors=True)
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        say("python3 has no venv module: installing python3-venv")
+        apt_install("python3-venv")
+        command(create)
+        return
+    fail(
+        f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: "
+        "sudo apt-get install python3-venv; then start again."
+    )
+
+
+def install_chromium() -> None:
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    how = "apt-get install --no-install-recommends chromium"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        fail(f"The browser tests need Chromium, and none is on PATH. Install it, as root: {how}")
+    say("installing Chromium for the browser tests")
+    apt_install("chromium")
+
+
+def apt_install(package: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    command(["apt-get", "update", "-qq"], environment)
+    command(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package], environment, quiet=True)
+
+
+def command(words: list, environment: dict | None = None, quiet: bool = False) -> None:
+    """Run a step; what it wrote to standard output is shown unless it is `quiet`, its complaints in any case if it
+    fails."""
+    words = [str(word) for word in words]
+    # The caller's own virtual environment must not draw the packages to itself, and uv is to use the Python
+    # that is there.
+    environment = (environment or dict(os.environ)) | {"UV_PYTHON_DOWNLOADS": "never"} | index_for_uv()
+    environment |= certificates_for_uv()
+    environment.pop("VIRTUAL_ENV", None)
+    done = subprocess.run(
+        words, env=environment, stdout=subprocess.DEVNULL if quiet else None, stderr=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        hint = CERTIFICATE_HINT if "certificate" in done.stderr.lower() else ""
+        fail(f"{done.stderr}{hint}`{' '.join(words)}` failed with exit status {done.returncode}.")
+    if not quiet:
+        sys.stderr.write(done.stderr)
+
+
+def index_for_uv() -> dict[str, str]:
+    """uv does not read pip's configuration: hand over a mirror that only pip was told about."""
+    if {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & set(os.environ):
+        return {}
+    index = told_to_pip("index-url")
+    return {"UV_DEFAULT_INDEX": index} if index else {}
+
+
+def certificates_for_uv() -> dict[str, str]:
+    """uv trusts the authorities that it brings along; have it trust this machine's, and those that pip was told of."""
+    if any(os.environ.get(name) for name in UV_CERTIFICATES):
+        return {}
+    file = told_to_pip("cert")
+    return {"UV_SYSTEM_CERTS": "true"} | ({"SSL_CERT_FILE": file} if file else {})
+
+
+def told_to_pip(option: str) -> str:
+    """What pip's variable or, once there is a pip of ours, its configuration says; "" if nothing."""
+    told = os.environ.get(f"PIP_{option.upper().replace('-', '_')}", "")
+    pip = BOOTSTRAP / "bin" / "pip"
+    for section in ("global", "install"):
+        if not told and pip.exists():
+            words = [str(pip), "config", "get", f"{section}.{option}"]
+            told = subprocess.run(words, capture_output=True, text=True).stdout.strip()
+    return told
+
+
+def say(message: str) -> None:
+    print(f"-- {message}", file=sys.stderr, flush=True)
+
+
+def fail(message: str) -> None:
+    sys.exit(f"set-up stopped: {message}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        say("set-up stopped by Ctrl-C; the same command goes on from there")
+        sys.exit(130)

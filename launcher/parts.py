@@ -1,0 +1,163 @@
+"""The parts of the site that are ours: web server, three Celery workers, Celery beat."""
+
+import http.client
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import redis
+from django.conf import settings
+
+from launcher.addresses import MARKETPLACE_STEP, marketplace_port
+from launcher.places import BROKER_NAME, ROOT, PlaceError
+from launcher.processes import Part
+
+WEB_PROCESSES = 2
+WEB_THREADS = 8
+WORKER_PROCESSES = 2
+# One uses all processors, or the GPU, by itself.
+PREDICTOR_PROCESSES = 1
+# One job of a researcher after the other, in a thread: an import decodes in processes of its own, which the child
+# processes of Celery may not have. Threads know no time limit either, and an import of 50,000 images takes its time.
+SETUP_WORDS = ("--pool", "threads")
+
+
+def web_part(state: Path, port: int, environment: dict[str, str]) -> Part:
+    addresses = [word for host in loopback_hosts() for word in ("--bind", f"{bracketed(host)}:{port}")]
+    words = ["--worker-class", "gthread", "--workers", WEB_PROCESSES, "--threads", WEB_THREADS]
+    limits = ["--timeout", "60", "--graceful-timeout", "10", "--no-control-socket"]
+    return Part(
+        name="web",
+        command=[
+            *python("gunicorn"),
+            "annotation_site.wsgi:application",
+            *addresses,
+            *map(str, words),
+            *limits,
+        ],
+        state=state,
+        ready=lambda: serves(port),
+        environment=environment,
+        cwd=ROOT,
+        stop_seconds=15,
+    )
+
+
+def worker_part(state: Path, environment: dict[str, str]) -> Part:
+    return celery_part("worker", "celery", WORKER_PROCESSES, state, environment)
+
+
+def predictor_part(state: Path, environment: dict[str, str]) -> Part:
+    """A worker of its own for the classifiers: nothing short waits behind them, and memory is theirs alone."""
+    return celery_part("predictor", "predict", PREDICTOR_PROCESSES, state, environment)
+
+
+def setup_part(state: Path, environment: dict[str, str]) -> Part:
+    """A worker of its own for the long jobs that pages ask for: votes and predictions wait for no import."""
+    part = celery_part("setup", "setup", 1, state, environment)
+    part.command += SETUP_WORDS
+    # It would otherwise first finish a job of an hour. Ended, it leaves the job to be gone on with later.
+    part.stop_signal, part.stop_seconds = signal.SIGQUIT, 2
+    return part
+
+
+def celery_part(name: str, queue: str, n_processes: int, state: Path, environment: dict[str, str]) -> Part:
+    words = ["--queues", queue, "--concurrency", str(n_processes), "--hostname", f"{name}@%h", "--loglevel", "WARNING"]
+    return Part(
+        name=name,
+        command=[*python("celery"), "-A", "annotation_site", "worker", *words, "--without-gossip", "--without-mingle"],
+        state=state,
+        ready=lambda: consumes(name),
+        environment=environment | {BROKER_NAME: name},
+        cwd=ROOT,
+        # Celery workers have been seen to stay connected yet idle after their broker came back.
+        follows="valkey",
+    )
+
+
+def beat_part(state: Path, environment: dict[str, str]) -> Part:
+    # The plain scheduler keeps its clock in memory: no file that a crash could corrupt.
+    words = ["--scheduler", "celery.beat.Scheduler", "--pidfile=", "--loglevel", "WARNING"]
+    return Part(
+        name="beat",
+        command=[*python("celery"), "-A", "annotation_site", "beat", *words],
+        state=state,
+        ready=lambda: True,
+        environment=environment,
+        cwd=ROOT,
+    )
+
+
+def python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
+
+
+def serves(port: int) -> bool:
+    """Whether a page comes back, whatever it says: the process accepts, answers, and has its code loaded."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status < 600
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def consumes(name: str) -> bool:
+    """Whether the worker of that name waits at its queue."""
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
+    try:
+        return any((connection["cmd"], connection["name"]) == ("brpop", name) for connection in client.client_list())
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+    finally:
+        client.close()
+
+
+def loopback_hosts() -> list[str]:
+    """127.0.0.1, and ::1 where the machine has it: `localhost` may mean either."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"]
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def check_port_free(port: int, of_site: int | None = None) -> None:
+    """Raises PlaceError, which proposes another. `of_site`: the port is the marketplace's, of a site on this one."""
+    try:
+        _bind(port)
+    except PermissionError:
+        raise PlaceError(f"Port {port} is reserved for root. Choose one above 1023: ./run --port 8001") from None
+    except OSError:
+        whose = f"Port {port}, which the marketplace would get," if of_site else f"Port {port}"
+        proposed = _next_free(of_site or port)
+        raise PlaceError(f"{whose} is taken by another program. Choose another: ./run --port {proposed}") from None
+
+
+def _bind(port: int) -> None:
+    for host in loopback_hosts():
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+
+
+def _next_free(port: int) -> int:
+    """The next port that is free for a site, and whose marketplace's is free as well."""
+    return next((n for n in range(port + 1, 65_536 - MARKETPLACE_STEP) if _is_free(n)), 8001)
+
+
+def _is_free(port: int) -> bool:
+    try:
+        _bind(port)
+        _bind(marketplace_port(port))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,25 @@
+"""Which moves of an end still matter, and which HITs should have left the marketplace."""
+
+from django.db.models import Q, QuerySet
+
+from catalog.reads import now
+from mturk.models import Call, MarketplaceHIT
+
+MOVE = "UpdateExpirationForHIT"
+
+
+def moves_of(made_pk: int) -> QuerySet[Call]:
+    """All decisions about the end of a HIT; the last one holds."""
+    return Call.objects.filter(purpose__startswith=f"end:{made_pk}:").order_by("pk")
+
+
+def is_overtaken(call: Call) -> bool:
+    """Whether the end was moved again since: this move would undo that."""
+    return call.op == MOVE and moves_of(int(call.purpose.split(":")[1])).filter(pk__gt=call.pk).exists()
+
+
+def closed_and_offered() -> QuerySet[MarketplaceHIT]:
+    """HITs that the marketplace offers, or is to, although what they ask was closed here."""
+    closed = Q(hit__closed_at__isnull=False) | Q(hit__batch__closed_at__isnull=False)
+    offered = Q(external_id=None) | Q(expires_at__gt=now())
+    return MarketplaceHIT.objects.filter(closed, offered, finished_at=None, compensates=None).order_by("pk")

@@ -1,0 +1,170 @@
+"""The outbox: calls that were decided and are to be carried out, and whose turn it is to call."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
+
+from catalog.reads import now
+from mturk.models import Call
+from mturk.models.publishing import new_token
+from mturk.outbox.reads import calls_for
+from workforce.models import Batch, Worker
+
+log = logging.getLogger(__name__)
+# Longer than a call can take with all its tries: whose sender died is taken up by another after this.
+SENDING_SECONDS = 180
+# The marketplace forgets a token after 24 hours.
+TOKEN_LIVES = timedelta(hours=23)
+LONGEST_PAUSE_SECONDS = 30
+LONGEST_ERROR = 1000
+# No token makes a repetition known as one, and nothing lists what was sent.
+WITHOUT_TRACE = "NotifyWorkers"
+
+
+@transaction.atomic
+def decide(
+    *, op: str, purpose: str, payload: dict, batch: Batch | None = None, worker: Worker | None = None
+) -> tuple[Call, bool]:
+    """Store a call in the transaction of the decision. A purpose that was decided before stays the one call it is."""
+    decided = {"op": op, "payload": payload, "batch": batch, "worker": worker}
+    return Call.objects.get_or_create(purpose=purpose, defaults=decided)
+
+
+def claim_call(*, passed_over: frozenset[str] = frozenset()) -> Call | None:
+    """The next call to send, as `claim_calls` gives it."""
+    return next(iter(claim_calls(most=1, passed_over=passed_over)), None)
+
+
+@transaction.atomic(savepoint=False)
+def decide_later(*, op: str, purpose: str, payload: dict, batch: Batch, at: datetime | None = None) -> None:
+    """As `decide`, in one statement, for a call that nobody needs in hand. It is sent from then on, or at once."""
+    begin = {} if at is None else {"next_try": at}
+    call = Call(op=op, purpose=purpose, payload=payload, batch=batch, **begin)
+    Call.objects.bulk_create([call], ignore_conflicts=True)
+
+
+@transaction.atomic
+def claim_calls(*, most: int, passed_over: frozenset[str] = frozenset()) -> list[Call]:
+    """The next calls to send, marked as begun before they are: whatever happens to the sender, they count as tried.
+
+    `was_unsure`: an earlier try may have been carried out, the last of them `doubted_before`. Two senders never get the
+    same one. `passed_over` are operations that are not to be sent now. What may have been carried out comes first: a
+    HIT whose creation was not answered may be in somebody's hands already. Otherwise what was decided first does: a HIT
+    whose creation was throttled must not wait behind the pay for all the others.
+    """
+    due = Call.objects.filter(state__in=[Call.State.WAITING, Call.State.UNSURE], next_try__lte=now())
+    found = list(due.exclude(op__in=passed_over).order_by("state", "id").select_for_update(skip_locked=True)[:most])
+    if not found:
+        return found
+    begin = now()
+    Call.objects.filter(pk__in=[call.pk for call in found]).update(
+        state=Call.State.UNSURE,
+        attempts=F("attempts") + 1,
+        first_tried_at=Coalesce("first_tried_at", begin),
+        doubtful_at=begin,
+        next_try=begin + timedelta(seconds=SENDING_SECONDS),
+    )
+    for call in found:
+        call.was_unsure, call.doubted_before = call.state == Call.State.UNSURE, call.doubtful_at
+        call.state, call.doubtful_at = Call.State.UNSURE, begin
+        call.attempts += 1
+        call.first_tried_at = call.first_tried_at or begin
+        call.next_try = begin + timedelta(seconds=SENDING_SECONDS)
+    return found
+
+
+def must_be_looked_up(call: Call) -> bool:
+    """Whether an earlier try may have been carried out, and a repetition would no longer be recognised as one."""
+    return call.was_unsure and token_is_forgotten(call)
+
+
+def token_is_forgotten(call: Call) -> bool:
+    return now() - call.first_tried_at > TOKEN_LIVES
+
+
+@transaction.atomic
+def renew_token(*, call: Call) -> None:
+    """It was looked up that the call was not carried out: from here on it is a new one."""
+    call.unique_token, call.was_unsure, call.doubted_before = new_token(), False, None
+    call.first_tried_at = now()
+    call.save(update_fields=["unique_token", "first_tried_at"])
+
+
+@transaction.atomic
+def put_off(*, call: Call, error: str, unsure: bool, seconds: float | None = None) -> None:
+    """Try again later: after `seconds`, or after a pause that doubles with every try.
+
+    `unsure`: this try may have been carried out. If not, it leaves no trace; a doubt from an earlier one stays.
+    """
+    pause = min(2.0 ** min(call.attempts - 1, 10), LONGEST_PAUSE_SECONDS) if seconds is None else seconds
+    changed = {"next_try": now() + timedelta(seconds=pause), "last_error": error[:LONGEST_ERROR]}
+    Call.objects.filter(state=Call.State.UNSURE, pk=call.pk).update(**changed, **_after(call, unsure))
+
+
+def _after(call: Call, unsure: bool) -> dict[str, object]:
+    """What is kept of a try that did not succeed."""
+    if unsure:
+        return {"state": Call.State.UNSURE}
+    if call.was_unsure:
+        return {"state": Call.State.UNSURE, "doubtful_at": call.doubted_before}
+    return {"state": Call.State.WAITING, "doubtful_at": None, "first_tried_at": None}
+
+
+@transaction.atomic
+def give_up(*, call: Call, error: str, unsure: bool = False) -> None:
+    """Send it no more, unless a person wants that. `unsure` as in put_off."""
+    kept = _after(call, unsure) | {"state": Call.State.FAILED, "last_error": error[:LONGEST_ERROR]}
+    Call.objects.filter(state=Call.State.UNSURE, pk=call.pk).update(**kept)
+    log.error("Call %s (%s) was refused and is not repeated: %s", call.pk, call.op, error)
+
+
+@transaction.atomic
+def withdraw(*, purpose: str, reason: str) -> bool:
+    """Do not send this call after all. False if it was sent, or may have been."""
+    unsent = Call.objects.filter(purpose=purpose, state__in=[Call.State.WAITING, Call.State.FAILED], doubtful_at=None)
+    return bool(unsent.update(state=Call.State.WITHDRAWN, last_error=reason))
+
+
+@transaction.atomic
+def bring_forward(*, calls: QuerySet[Call]) -> int:
+    """Send now those of these calls that wait for a later time. Returns how many that are."""
+    begin = now()
+    return calls.filter(state=Call.State.WAITING, next_try__gt=begin).update(next_try=begin)
+
+
+@transaction.atomic
+def try_failed_again(*, batch: Batch | None = None) -> int:
+    """Send what was refused once more: the reason may be gone. Returns how many calls that are.
+
+    Under new tokens, but for what may have been carried out in an earlier try: a repetition of that is to be known as
+    one, or looked up. A message that may have been sent stays where it is: it has no token, and cannot be looked up.
+    Of a batch: its own, and those that make the qualifications which all batches share.
+    """
+    refused = (calls_for(batch) if batch else Call.objects.all()).filter(state=Call.State.FAILED)
+    refused = refused.exclude(op=WITHOUT_TRACE, doubtful_at__isnull=False)
+    failed = list(refused.order_by("pk").select_for_update(of=("self",)))
+    for call in failed:
+        call.next_try, call.state = now(), Call.State.UNSURE
+        if call.doubtful_at is None:
+            call.unique_token, call.state = new_token(), Call.State.WAITING
+    Call.objects.bulk_update(failed, ["unique_token", "state", "next_try"])
+    return len(failed)
+
+
+def complete(*, call: Call) -> bool:
+    """Mark a call as carried out. False: somebody did so before, and what follows from it is done."""
+    return bool(complete_all(calls=[call]))
+
+
+@transaction.atomic
+def complete_all(*, calls: Iterable[Call]) -> list[Call]:
+    """Mark calls as carried out. Returns those that nobody marked before: what follows from the others is done."""
+    calls = list(calls)
+    standing = Call.objects.filter(pk__in=[call.pk for call in calls]).exclude(state=Call.State.DONE).order_by("id")
+    ids = set(standing.select_for_update().values_list("id", flat=True))
+    Call.objects.filter(pk__in=ids).update(state=Call.State.DONE, done_at=now(), last_error="")
+    return [call for call in calls if call.pk in ids]

@@ -1,0 +1,363 @@
+"""Sending what was decided: each call until it is known to be carried out, once."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import transaction
+
+from catalog.reads import now
+from mturk import endpoint
+from mturk.compensation.actions import advance_compensations, note_compensation_type, note_stranger
+from mturk.expiry.actions import drop_overtaken, note_end
+from mturk.expiry.reads import is_overtaken
+from mturk.locks import SPEAKING, only_one
+from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification, Terms
+from mturk.outbox.actions import (
+    WITHOUT_TRACE,
+    claim_calls,
+    complete,
+    complete_all,
+    give_up,
+    must_be_looked_up,
+    put_off,
+    renew_token,
+)
+from mturk.payments.actions import book_bonus, note_approvals, note_status, note_unreached
+from mturk.publishing.actions import note_hit, note_hit_type, note_qualification
+from workforce.models import Worker
+
+log = logging.getLogger(__name__)
+
+# A task that sends for longer keeps others from their turn.
+SECONDS_A_RUN = 10
+# So many calls are on their way at a time, of those that are many and that may come in any order.
+AT_ONCE = 8
+IN_ANY_ORDER = ("CreateHITWithHITType", "ApproveAssignment", "SendBonus")
+# Parts of the marketplace may not know for so long what was just handed in.
+SETTLES_WITHIN = timedelta(minutes=30)
+SECONDS_TO_SETTLE, SECONDS_TO_REFILL = 30, 600
+WITH_TOKEN = ("CreateHITWithHITType", "SendBonus")
+WITH_QUALIFICATION = ("AssociateQualificationWithWorker", "DisassociateQualificationFromWorker")
+WITH_WORKER = ("SendBonus", *WITH_QUALIFICATION)
+
+# Better a letter lost than one twice.
+MAYBE_SENT = "It may have been sent or not, and cannot be looked up: it is not sent again."
+
+Response = dict[str, Any]
+Ask = Callable[[], Response]
+
+
+class _TooSoon(Exception):
+    """Whether it was carried out cannot be told yet."""
+
+
+def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
+    """Send what is due, for at most so long. Returns how many calls were carried out.
+
+    One process at a time speaks to the marketplace, asking or sending: the others have other work to do.
+    """
+    done = 0
+    most = max(1, min(AT_ONCE, settings.MTURK["calls_per_second"]))
+    with only_one(SPEAKING) as mine, ThreadPoolExecutor(most) as threads:
+        end = time.monotonic() + seconds
+        while mine and time.monotonic() < end and (calls := claim_calls(most=most)):
+            try:
+                done += send_together(calls, threads)
+            except endpoint.Unreachable as error:
+                log.warning("The marketplace cannot be reached; what is to be sent waits: %s", error)
+                break
+    return done
+
+
+def send_together(calls: list[Call], threads: Executor) -> int:
+    """Carry claimed calls out, the marketplace working on several while it answers one. Returns how many are done.
+
+    Raises Unreachable once all that were begun have come to an end.
+    """
+    answered, away = [], None
+    begun = _begin([call for call in calls if call.op in IN_ANY_ORDER], threads)
+    for call in calls:
+        try:
+            with _tolerated(call):
+                answered.append((call, answer_to(call, begun.get(call.pk) or partial(_ask, call))))
+        except endpoint.Unreachable as error:
+            away = error
+    done = finish_all([(call, response) for call, response in answered if response is not None])
+    if away is not None:
+        raise away
+    return done
+
+
+@contextmanager
+def _tolerated(call: Call) -> Iterator[None]:
+    """It stays as tried, and is tried again when its sender must be dead: the others do not wait for it."""
+    try:
+        yield
+    except (endpoint.Unreachable, SoftTimeLimitExceeded):
+        raise
+    except Exception as error:
+        log.exception("Call %s (%s) could not be sent: %s", call.pk, call.op, error)
+
+
+def _begin(calls: list[Call], threads: Executor) -> dict[int, Ask]:
+    """Have threads ask. What has to be looked up before, or cannot be written, is asked when its turn comes."""
+    parameters = {}
+    for call in calls:
+        if not must_be_looked_up(call):
+            with _tolerated(call):
+                parameters[call.pk] = (call.op, parameters_of(call))
+    # Made now, or each thread would make one.
+    endpoint.client(1)
+    endpoint.wait_for_turn(len(parameters))
+    return {pk: threads.submit(endpoint.ask, *parts).result for pk, parts in parameters.items()}
+
+
+def _ask(call: Call) -> Response:
+    return endpoint.call(call.op, **parameters_of(call))
+
+
+def send(call: Call) -> bool:
+    """Carry a claimed call out, or find out that it was. Returns whether it is done. Raises Unreachable."""
+    response = answer_to(call, partial(_ask, call))
+    return response is not None and finish(call, response)
+
+
+def answer_to(call: Call, ask: Ask) -> Response | None:
+    """What the marketplace answers, or answered before. None: it is put off or given up. Raises Unreachable."""
+    if call.op in WITH_QUALIFICATION and not Qualification.objects.get(pk=call.payload["qualification"]).type_id:
+        put_off(call=call, error="The qualification is not made yet.", unsure=False)
+        return None
+    if is_overtaken(call):
+        drop_overtaken(call=call)
+        return None
+    if call.op == WITHOUT_TRACE and call.was_unsure:
+        give_up(call=call, error=MAYBE_SENT)
+        return None
+    try:
+        response = _found(call) if must_be_looked_up(call) else None
+        return ask() if response is None else response
+    except _TooSoon as error:
+        put_off(call=call, error=str(error), unsure=False, seconds=SECONDS_TO_SETTLE)
+    except endpoint.Refused as refusal:
+        return _refused(call, refusal)
+    except endpoint.Ambiguous as error:
+        if call.op == WITHOUT_TRACE:
+            give_up(call=call, error=f"{MAYBE_SENT} {error}", unsure=True)
+        else:
+            put_off(call=call, error=str(error), unsure=True)
+    except (endpoint.Throttled, endpoint.Unreachable) as error:
+        put_off(call=call, error=str(error), unsure=False)
+        if isinstance(error, endpoint.Unreachable):
+            raise
+    return None
+
+
+def _refused(call: Call, refusal: endpoint.Refused) -> Response | None:
+    try:
+        response = _done_before(call, refusal)
+    except endpoint.EndpointError as error:
+        put_off(call=call, error=str(error), unsure=True)
+        return None
+    if response is not None:
+        return response
+    if refusal.code == "InsufficientFunds":
+        put_off(call=call, error=str(refusal), unsure=False, seconds=SECONDS_TO_REFILL)
+    elif refusal.may_come_to_be and now() - call.created_at < SETTLES_WITHIN:
+        put_off(call=call, error=str(refusal), unsure=False, seconds=SECONDS_TO_SETTLE)
+    else:
+        _give_up(call, refusal)
+    return None
+
+
+@transaction.atomic
+def _give_up(call: Call, refusal: endpoint.Refused) -> None:
+    give_up(call=call, error=str(refusal))
+    if call.op == "AssociateQualificationWithWorker":
+        note_stranger(kind=Qualification.objects.get(pk=call.payload["qualification"]))
+
+
+def finish_all(answered: list[tuple[Call, Response]]) -> int:
+    """Note what was carried out: together, or if that fails, each for itself. Returns how many calls that are."""
+    try:
+        with transaction.atomic():
+            return _finish_together(answered)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        log.exception("What followed from several calls could not be noted together: %s", error)
+    done = 0
+    for call, response in answered:
+        with _tolerated(call):
+            done += finish(call, response)
+    return done
+
+
+def _finish_together(answered: list[tuple[Call, Response]]) -> int:
+    new = {call.pk for call in complete_all(calls=[call for call, _ in answered])} if answered else set()
+    approved = [call for call, _ in answered if call.pk in new and call.op == "ApproveAssignment"]
+    if approved:
+        note_approvals(external_ids=[call.payload["AssignmentId"] for call in approved])
+    for call, response in answered:
+        if call.pk in new and call not in approved:
+            FOLLOWS.get(call.op, _nothing)(call, response)
+    return len(answered)
+
+
+@transaction.atomic
+def finish(call: Call, response: Response) -> bool:
+    """Note that a call was carried out, together with all that follows from it."""
+    if complete(call=call):
+        FOLLOWS.get(call.op, _nothing)(call, response)
+    return True
+
+
+# What is sent
+
+
+def parameters_of(call: Call) -> dict[str, Any]:
+    """The payload with what is kept elsewhere: the token, and the worker's id from its own table."""
+    parameters = dict(call.payload)
+    if call.op in WITH_TOKEN:
+        parameters["UniqueRequestToken"] = call.unique_token
+    if call.op in WITH_WORKER:
+        assert call.worker is not None, "such a call is about a person"
+        parameters["WorkerId"] = call.worker.identity.external_id
+    if call.op == "UpdateExpirationForHIT":
+        parameters["ExpireAt"] = datetime.fromtimestamp(parameters["ExpireAt"], UTC)
+    if call.op in WITH_QUALIFICATION:
+        parameters["QualificationTypeId"] = Qualification.objects.get(pk=parameters.pop("qualification")).type_id
+    if call.op == "NotifyWorkers":
+        workers = Worker.objects.filter(pk__in=parameters.pop("workers")).select_related("identity").order_by("pk")
+        parameters["WorkerIds"] = [worker.identity.external_id for worker in workers]
+    return parameters
+
+
+# Whether it was carried out before
+
+
+def _done_before(call: Call, refusal: endpoint.Refused) -> Response | None:
+    """What the call would have returned, if this refusal says or means that it was carried out already."""
+    if call.op == "CreateHITWithHITType" and "alreadyexists" in refusal.code.lower():
+        named = endpoint.named_hit(refusal.message)
+        return {"HIT": {"HITId": named}} if named else _found_hit(call)
+    if call.op == "SendBonus" and _has_bonus(call):
+        return {}
+    if call.op == "CreateQualificationType":
+        found = endpoint.own_qualification_type(call.payload["Name"])
+        return {"QualificationType": {"QualificationTypeId": found}} if found else None
+    if call.op == "DisassociateQualificationFromWorker" and refusal.code == "InvalidQualificationState":
+        return {}
+    if call.op in ("ApproveAssignment", "RejectAssignment") and refusal.code == "InvalidAssignmentState":
+        return _reached_status(call)
+    return None
+
+
+def _reached_status(call: Call) -> Response | None:
+    wanted = {"ApproveAssignment": "approved", "RejectAssignment": "rejected"}[call.op]
+    try:
+        return {} if endpoint.assignment(call.payload["AssignmentId"]).status == wanted else None
+    except endpoint.Refused:
+        return None
+
+
+def _found(call: Call) -> Response | None:
+    """After the marketplace forgot the token: look first. What is not there is sent under a new one.
+
+    Raises _TooSoon where what was carried out might not be listed yet.
+    """
+    found = None
+    if call.op == "CreateHITWithHITType":
+        found = _found_hit(call)
+    elif call.op == "SendBonus":
+        found = {} if _has_bonus(call) else None
+    if found is None:
+        if call.op in WITH_TOKEN and now() - call.doubted_before < SETTLES_WITHIN:
+            raise _TooSoon("The marketplace may not list yet what the last try came to; it is looked up again.")
+        renew_token(call=call)
+    return found
+
+
+def _found_hit(call: Call) -> Response | None:
+    hit = endpoint.hit_annotated(call.payload["RequesterAnnotation"])
+    return hit and {"HIT": hit}
+
+
+def _has_bonus(call: Call) -> bool:
+    return endpoint.has_bonus(call.payload["AssignmentId"], call.payload["BonusAmount"], call.payload["Reason"])
+
+
+# What follows
+
+
+def _subject(call: Call) -> int:
+    return int(call.purpose.split(":")[1])
+
+
+def _qualification_made(call: Call, response: Response) -> None:
+    kind = Qualification.objects.get(pk=_subject(call))
+    note_qualification(kind=kind, type_id=response["QualificationType"]["QualificationTypeId"])
+    advance_compensations(kind=kind)
+
+
+def _qualified(call: Call, response: Response) -> None:
+    advance_compensations(kind=Qualification.objects.get(pk=call.payload["qualification"]))
+
+
+def _hit_type_made(call: Call, response: Response) -> None:
+    if call.purpose.startswith("compensation:"):
+        made = MarketplaceHIT.objects.get(pk=_subject(call))
+        note_compensation_type(made=made, hit_type_id=response["HITTypeId"])
+        return
+    guarded = call.purpose.endswith(":guarded")
+    note_hit_type(terms=Terms.objects.get(pk=_subject(call)), hit_type_id=response["HITTypeId"], guarded=guarded)
+
+
+def _hit_made(call: Call, response: Response) -> None:
+    note_hit(made=MarketplaceHIT.objects.get(pk=_subject(call)), created=response["HIT"])
+
+
+def _end_moved(call: Call, response: Response) -> None:
+    note_end(external_id=call.payload["HITId"], second=call.payload["ExpireAt"])
+
+
+def _approved(call: Call, response: Response) -> None:
+    note_status(listed=ListedAssignment.objects.get(external_id=call.payload["AssignmentId"]), status="approved")
+
+
+def _rejected(call: Call, response: Response) -> None:
+    note_status(listed=ListedAssignment.objects.get(external_id=call.payload["AssignmentId"]), status="rejected")
+
+
+def _bonus_paid(call: Call, response: Response) -> None:
+    book_bonus(call=call)
+
+
+def _notified(call: Call, response: Response) -> None:
+    failed = response.get("NotifyWorkersFailureStatuses", [])
+    if failed:
+        note_unreached(call=call, failures=failed)
+
+
+def _nothing(call: Call, response: Response) -> None:
+    pass
+
+
+FOLLOWS: dict[str, Callable[[Call, Response], None]] = {
+    "CreateQualificationType": _qualification_made,
+    "AssociateQualificationWithWorker": _qualified,
+    "CreateHITType": _hit_type_made,
+    "CreateHITWithHITType": _hit_made,
+    "UpdateExpirationForHIT": _end_moved,
+    "ApproveAssignment": _approved,
+    "RejectAssignment": _rejected,
+    "SendBonus": _bonus_paid,
+    "NotifyWorkers": _notified,
+}

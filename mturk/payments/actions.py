@@ -1,0 +1,360 @@
+"""What came in on the marketplace: whether it counts, and what its person is paid. Everything is paid but what a person
+refuses, with a reason, within a narrow limit."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.db.models import QuerySet
+
+from catalog.errors import UserError
+from catalog.reads import Given, Prepared, now
+from mturk.endpoint import scrubbed
+from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
+from mturk.models.publishing import new_token
+from mturk.outbox.actions import bring_forward, decide, decide_later, withdraw
+from mturk.payments.reads import n_more_rejections, n_rejected, reviewed_workers, waiting_approvals
+from mturk.pricing.reads import asks_for_masters, fee_of, in_cents
+from mturk.publishing.actions import OverCap
+from mturk.publishing.reads import committed, missing_answers
+from mturk.wasted_assignments.actions import keep_out_if_lost_again
+from mturk.xml_documents import UnreadableAnswers, answers_in
+from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
+from workforce.frame.actions import confirm
+from workforce.models import Slot, WorkerIdentity
+from workforce.problem_reports.reads import contact_of
+
+log = logging.getLogger(__name__)
+
+Finding, Status, Kind = ListedAssignment.Finding, ListedAssignment.Status, LedgerEntry.Kind
+# Findings that stand for the submission itself.
+READ = (Finding.CONFIRMED, Finding.SURPLUS, Finding.RECOVERED)
+# What the marketplace passes on has 1,024 characters; the way to object takes some of them.
+LONGEST_REASON = 640
+WORKERS_PER_MESSAGE, LONGEST_SUBJECT, LONGEST_MESSAGE = 100, 200, 4096
+# Above this many in a batch, a second person has to agree to each further rejection.
+REJECTIONS_ALONE = 5
+OVERRIDE_WITHIN = timedelta(days=30)
+LISTED = Prepared(lambda: ListedAssignment.objects.filter(external_id=Given("external_id")))
+
+
+class CannotPay(UserError):
+    """This payment cannot be made; the message says why."""
+
+
+class CannotNotify(UserError):
+    """This message cannot be sent; the message says why."""
+
+
+class CannotReject(UserError):
+    """This assignment may not be refused; the message says why and what can be done instead."""
+
+
+# What comes in
+
+
+@transaction.atomic
+def take_in(
+    *,
+    made: MarketplaceHIT,
+    external_id: str,
+    worker_id: str,
+    status: str,
+    accepted_at: object,
+    submitted_at: object,
+    answer: str,
+) -> ListedAssignment:
+    """Take in an assignment that the marketplace lists: does it count, and have it paid. Twice changes nothing."""
+    known = LISTED.first(external_id=external_id)
+    if known is not None:
+        return note_status(listed=known, status=status)
+    try:
+        fields = answers_in(answer)
+    except UnreadableAnswers as error:
+        log.warning("Assignment %s is paid, and asked for again: %s", external_id, error)
+        fields = {}
+    outcome, submission = Finding.COMPENSATION, None
+    if made.compensates_id is None:
+        outcome, submission = confirm(
+            hit=made.hit,
+            external_hit_id=made.external_id,
+            assignment_id=external_id,
+            worker_id=worker_id,
+            fields=fields,
+        )
+    listed = ListedAssignment.objects.create(
+        marketplace_hit=made,
+        external_id=external_id,
+        worker=identify_worker(marketplace=made.hit.batch.marketplace, external_id=worker_id),
+        submission=submission if outcome in READ else None,
+        finding=outcome,
+        status=Status.SUBMITTED,
+        accepted_at=accepted_at,
+        submitted_at=submitted_at,
+        answer="" if outcome in (Finding.CONFIRMED, Finding.SURPLUS) else answer,
+    )
+    if outcome not in READ:
+        log.warning("Assignment %s is paid and does not count (%s).", external_id, outcome)
+    if outcome not in (Finding.CONFIRMED, Finding.SURPLUS, Finding.COMPENSATION):
+        keep_out_if_lost_again(worker=listed.worker)
+    if status == Status.SUBMITTED:
+        _approve_soon(listed)
+        return listed
+    return note_status(listed=listed, status=status)
+
+
+def _approve_soon(listed: ListedAssignment) -> None:
+    review = listed.marketplace_hit.terms.review_seconds
+    decide_later(
+        op="ApproveAssignment",
+        purpose=f"approve:{listed.pk}",
+        payload={"AssignmentId": listed.external_id},
+        batch=listed.marketplace_hit.hit.batch,
+        at=listed.submitted_at + timedelta(seconds=review) if review else None,
+    )
+
+
+@transaction.atomic
+def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
+    """Send the approvals of these that wait for somebody to look. Returns how many that are: pressed twice, none."""
+    return bring_forward(calls=waiting_approvals(listed))
+
+
+@transaction.atomic
+def note_status(*, listed: ListedAssignment, status: str) -> ListedAssignment:
+    """What the marketplace says of an assignment now; an approval, by whomever, is booked once."""
+    listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("marketplace_hit__terms").get(
+        pk=listed.pk
+    )
+    if listed.status == status or status == Status.SUBMITTED:
+        return listed
+    if status == Status.REJECTED and not listed.rejections.exists():
+        log.error("Assignment %s was rejected, and not by us. It can be approved with an override.", listed.external_id)
+    ListedAssignment.objects.filter(pk=listed.pk).update(status=status)
+    listed.status = status
+    if status == Status.APPROVED:
+        _book_rewards([listed])
+    return listed
+
+
+@transaction.atomic
+def note_approvals(*, external_ids: Iterable[str]) -> None:
+    """As `note_status` with an approval, for many: each is booked once."""
+    new = ListedAssignment.objects.filter(external_id__in=external_ids).exclude(status=Status.APPROVED).order_by("pk")
+    listed = list(new.select_for_update(of=("self",)).select_related("marketplace_hit__terms"))
+    ListedAssignment.objects.filter(pk__in=[one.pk for one in listed]).update(status=Status.APPROVED)
+    _book_rewards(listed)
+
+
+def _book_rewards(listed: Iterable[ListedAssignment]) -> None:
+    # Of an override the reward may be booked already: one per assignment.
+    LedgerEntry.objects.bulk_create([row for one in listed for row in _rows_of(one)], ignore_conflicts=True)
+
+
+def _rows_of(listed: ListedAssignment) -> list[LedgerEntry]:
+    terms, n = listed.marketplace_hit.terms, listed.marketplace_hit.n_assignments
+    amounts = {
+        Kind.REWARD: terms.reward,
+        Kind.REWARD_FEE: fee_of(terms.reward, n, masters=asks_for_masters(terms.requirements)),
+    }
+    return [LedgerEntry(batch_id=terms.batch_id, listed=listed, kind=kind, amount=amounts[kind]) for kind in amounts]
+
+
+# Bonuses
+
+
+@transaction.atomic
+def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Call:
+    """Pay a bonus for an assignment: the same amount for the same reason only once. Raises CannotPay, OverCap."""
+    exact, reason = in_cents(amount), reason.strip()
+    if exact is None:
+        raise CannotPay(f"A bonus is a whole number of cents, at least one; ${amount} is not.")
+    if not reason:
+        raise CannotPay("A bonus needs a reason: the worker reads it.")
+    terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
+    digest = hashlib.sha256(reason.encode()).hexdigest()[:16]
+    payload = {"AssignmentId": listed.external_id, "BonusAmount": str(exact), "Reason": reason}
+    call, is_new = decide(
+        op="SendBonus",
+        purpose=f"bonus:{listed.pk}:{exact}:{digest}",
+        payload=payload,
+        batch=terms.batch,
+        worker=listed.worker,
+    )
+    if is_new and committed(terms) > terms.spending_cap:
+        raise OverCap(
+            f"With this bonus and its fee ${committed(terms)} would be spent or promised; the spending cap of batch "
+            f"{terms.batch_id} is ${terms.spending_cap}. Raise it first."
+        )
+    return call
+
+
+@transaction.atomic
+def book_bonus(*, call: Call) -> None:
+    amount = Decimal(call.payload["BonusAmount"])
+    listed = ListedAssignment.objects.get(external_id=call.payload["AssignmentId"])
+    amounts = {Kind.BONUS: amount, Kind.BONUS_FEE: fee_of(amount)}
+    LedgerEntry.objects.bulk_create(
+        [
+            LedgerEntry(batch_id=call.batch_id, listed=listed, call=call, kind=kind, amount=amounts[kind])
+            for kind in amounts
+        ]
+    )
+
+
+@transaction.atomic
+def notify(*, terms: Terms, subject: str, text: str, token: str = "") -> int:
+    """Write to all whose work on the batch was approved or rejected: the marketplace takes a message to nobody else.
+
+    Returns to how many that is. The same `token` again sends nothing again. Raises CannotNotify.
+    """
+    for what, words, most in (("subject", subject, LONGEST_SUBJECT), ("text", text, LONGEST_MESSAGE)):
+        if not 1 <= len(words.strip()) <= most:
+            raise CannotNotify(f"The {what} of a message has 1 to {most:,} characters; this one {len(words)}.")
+    workers = reviewed_workers(terms)
+    if not workers:
+        raise CannotNotify("No work on this batch was approved or rejected yet: there is nobody to write to.")
+    token = token or new_token()
+    for begin in range(0, len(workers), WORKERS_PER_MESSAGE):
+        some = workers[begin : begin + WORKERS_PER_MESSAGE]
+        payload = {"Subject": subject.strip(), "MessageText": text.strip(), "workers": some}
+        decide(op="NotifyWorkers", purpose=f"notify:{token}:{begin}", payload=payload, batch=terms.batch)
+    return len(workers)
+
+
+@transaction.atomic
+def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None:
+    """Keep to whom a message did not get, and why; ids of workers stay in their own table."""
+    ids = {failure.get("WorkerId", ""): failure for failure in failures}
+    known = WorkerIdentity.objects.filter(marketplace=call.batch.marketplace, external_id__in=ids)
+    unreached = [
+        {
+            "worker": identity.worker_id,
+            "code": ids[identity.external_id].get("NotifyWorkersFailureCode", ""),
+            "words": scrubbed(ids[identity.external_id].get("NotifyWorkersFailureMessage", "")),
+        }
+        for identity in known.order_by("worker_id")
+    ]
+    Call.objects.filter(pk=call.pk).update(payload=call.payload | {"unreached": unreached})
+    log.warning("%d of the workers of call %s could not be notified.", len(ids), call.pk)
+
+
+# Refusing to pay: a person does it, never a program
+
+
+@transaction.atomic
+def reject(
+    *, listed: ListedAssignment, reason: str, decided_by: AbstractUser, seconded_by: AbstractUser | None = None
+) -> Rejection:
+    """Refuse to pay for work that was none. Its answer is excluded, and the HIT asks somebody else.
+
+    Raises CannotReject without a reason, for what is approved or rejected already, over the limit of the batch, and
+    without a second person from the sixth of a batch on.
+    """
+    terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
+    listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("submission").get(pk=listed.pk)
+    _check_can_reject(listed, terms, reason, seconded_by)
+    _stop_approval(listed)
+    rejection = Rejection.objects.create(
+        listed=listed, reason=reason, decided_by=decided_by, seconded_by=seconded_by
+    )
+    feedback = f"{reason.strip()} {way_to_object(listed, terms)}"
+    decide(
+        op="RejectAssignment",
+        purpose=f"reject:{rejection.pk}",
+        payload={"AssignmentId": listed.external_id, "RequesterFeedback": feedback},
+        batch=terms.batch,
+    )
+    log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
+    if listed.submission is not None:
+        _replace(listed, reason)
+    return rejection
+
+
+def _check_can_reject(
+    listed: ListedAssignment, terms: Terms, reason: str, seconded_by: AbstractUser | None
+) -> None:
+    instead = "Pay it, exclude its answer, and offer its worker no more HITs: that harms nobody."
+    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise CannotReject(f"A rejection needs a reason in words, of one line and at most {LONGEST_REASON} characters.")
+    if listed.status != Status.SUBMITTED or listed.rejections.filter(overridden_at=None).exists():
+        raise CannotReject(f"Assignment {listed.external_id} is {listed.status} or being rejected already. {instead}")
+    if n_more_rejections(terms) < 1:
+        raise CannotReject(
+            f"{n_rejected(terms)} assignments of batch {terms.batch_id} are rejected; one more would be over the limit "
+            f"of 2 % of what was handed in. {instead}"
+        )
+    if n_rejected(terms) >= REJECTIONS_ALONE and seconded_by is None:
+        raise CannotReject(
+            f"From the {REJECTIONS_ALONE + 1}th rejection of a batch on, a second person has to agree. {instead}"
+        )
+
+
+def way_to_object(listed: ListedAssignment, terms: Terms) -> str:
+    """Where and until when who did the work can ask to be paid after all: as long as a rejection can be taken back."""
+    contact = contact_of(terms.batch)
+    where = f"to {contact}" if contact else "by the marketplace's contact to the requester"
+    until = f"{listed.submitted_at + OVERRIDE_WITHIN - timedelta(days=1):%d %B %Y}"
+    return f"If you think this is wrong, write {where} until {until} (UTC): a person looks at it again."
+
+
+def _stop_approval(listed: ListedAssignment) -> None:
+    """Raises CannotReject if the approval may have been sent."""
+    if not withdraw(purpose=f"approve:{listed.pk}", reason="A person rejected the assignment."):
+        raise CannotReject(f"Assignment {listed.external_id} is just being approved: it is paid.")
+
+
+def _replace(listed: ListedAssignment, reason: str) -> None:
+    if not listed.submission.exclusions.filter(lifted_at=None).exists():
+        exclude_submission(submission=listed.submission, reason=f"Rejected: {reason}"[:500])
+    if listed.submission.slot_id is not None:
+        add_slots(hit=listed.submission.hit, n_slots=1)
+
+
+@transaction.atomic
+def override_rejection(*, rejection: Rejection, reason: str, overridden_by: AbstractUser) -> None:
+    """Pay after all. Possible for 30 days after the work was handed in; the answer counts again.
+
+    Raises CannotReject when that time is over, or the rejection was taken back before.
+    """
+    rejection = Rejection.objects.select_for_update(of=("self",)).select_related("listed__submission").get(
+        pk=rejection.pk
+    )
+    listed = rejection.listed
+    if rejection.overridden_at is not None:
+        raise CannotReject(f"The rejection of {listed.external_id} was taken back already.")
+    if now() - listed.submitted_at > OVERRIDE_WITHIN:
+        raise CannotReject(
+            f"{listed.external_id} was handed in more than 30 days ago; the marketplace pays it no more. "
+            "Its worker can be given a bonus."
+        )
+    if not reason.strip():
+        raise CannotReject("Say why the rejection is taken back.")
+    Rejection.objects.filter(pk=rejection.pk).update(
+        overridden_at=now(), overridden_by=overridden_by, override_reason=reason[:LONGEST_REASON]
+    )
+    never_sent = withdraw(purpose=f"reject:{rejection.pk}", reason="It was taken back before it was sent.")
+    # In the place of the words with which it was rejected, which the person read.
+    payload = {"AssignmentId": listed.external_id, "RequesterFeedback": reason.strip()[:LONGEST_REASON]}
+    payload |= {} if never_sent else {"OverrideRejection": True}
+    decide(
+        op="ApproveAssignment",
+        purpose=f"override:{rejection.pk}",
+        payload=payload,
+        batch=listed.marketplace_hit.hit.batch,
+    )
+    if listed.submission is not None:
+        readmit_submission(submission=listed.submission)
+        _ask_for_one_less(listed)
+
+
+def _ask_for_one_less(listed: ListedAssignment) -> None:
+    """Take back the slot that was to replace a rejected answer, unless somebody may be working on it already."""
+    hit = listed.submission.hit_id
+    if listed.submission.slot_id is not None and missing_answers(listed.marketplace_hit.terms).get(hit):
+        free = Slot.objects.filter(hit=hit, state=Slot.State.FREE).order_by("-number").select_for_update().first()
+        Slot.objects.filter(pk=free.pk).update(state=Slot.State.WITHDRAWN)

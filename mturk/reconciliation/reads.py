@@ -1,0 +1,56 @@
+"""Our ledger beside what the marketplace itself lists as paid."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+
+from mturk import endpoint
+from mturk.models import LedgerEntry, ListedAssignment, MarketplaceHIT, Terms
+from mturk.pricing.reads import asks_for_masters, fee_of
+
+MOST_HITS, SECONDS, CALLS_A_HIT = 100, 8, 2
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Dollars with fees that were paid for a HIT, as booked here and as listed there."""
+
+    made: MarketplaceHIT
+    ours: Decimal
+    theirs: Decimal
+
+    @property
+    def differs(self) -> bool:
+        return self.ours != self.theirs
+
+
+def compare(terms: Terms, number: str) -> tuple[Page, list[Compared]]:
+    """A page of the HITs that something was handed in of, as many as can be asked about in a few seconds.
+
+    Raises mturk.EndpointError.
+    """
+    per_page = min(MOST_HITS, max(1, settings.MTURK["calls_per_second"] * SECONDS // CALLS_A_HIT))
+    worked_on = terms.marketplace_hits.filter(Q(n_handed_in__gt=0) | Exists(_listed()), external_id__isnull=False)
+    page = Paginator(worked_on.select_related("terms").order_by("pk"), per_page).get_page(number)
+    booked = LedgerEntry.objects.filter(listed__marketplace_hit__in=[made.pk for made in page]).order_by()
+    ours = dict(booked.values_list("listed__marketplace_hit").annotate(Sum("amount")))
+    return page, [Compared(made, ours.get(made.pk, Decimal(0)), _paid_there(made)) for made in page]
+
+
+def _listed() -> QuerySet[ListedAssignment]:
+    return ListedAssignment.objects.filter(marketplace_hit=OuterRef("pk"))
+
+
+def _paid_there(made: MarketplaceHIT) -> Decimal:
+    masters = asks_for_masters(made.terms.requirements)
+    reward = made.terms.reward + fee_of(made.terms.reward, made.n_assignments, masters=masters)
+    assert made.external_id is not None, "it was published"
+    n_approved = sum(one.status == "approved" for one in endpoint.handed_in(made.external_id, made.n_assignments))
+    bonuses = [
+        Decimal(paid["BonusAmount"])
+        for paid in endpoint.pages("ListBonusPayments", "BonusPayments", HITId=made.external_id)
+    ]
+    return n_approved * reward + sum((amount + fee_of(amount) for amount in bonuses), Decimal(0))

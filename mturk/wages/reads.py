@@ -1,0 +1,122 @@
+"""What an hour on the marketplace is to earn, what it earned, and what is lacking."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+from statistics import median
+
+from django.db.models import Q, Sum
+
+from catalog.models import Dataset
+from catalog.reads import current_settings
+from mturk.models import Call, ListedAssignment, Terms
+from mturk.payments.reads import SECONDS_PER_HOUR, active_seconds_of
+from mturk.pricing.reads import CENT, fee_of
+from workforce.kinds import offer_of
+from workforce.models import Batch, Submission
+from workforce.reads import pause_of
+
+# Of work that nobody did yet: to read the question, and for each photograph or label.
+SECONDS_TO_READ, SECONDS_EACH = 10, 2
+# The latest answers that tell how long the work takes.
+ANSWERS_LOOKED_AT, FEWEST_ANSWERS = 200, 5
+
+
+def target_wage(dataset: Dataset) -> Decimal:
+    """Dollars an hour, by the study's current settings: also what was published before can be brought up to it."""
+    return current_settings(dataset).target_wage
+
+
+def pay_for(seconds: float, wage: Decimal) -> Decimal:
+    """At so many dollars an hour, rounded up to the cent.
+
+    >>> str(pay_for(30, Decimal(12))), str(pay_for(0.5, Decimal(12)))
+    ('0.10', '0.01')
+    """
+    return (wage * Decimal(seconds) / SECONDS_PER_HOUR).quantize(CENT, ROUND_UP)
+
+
+# Before a batch is published
+
+
+@dataclass(frozen=True)
+class Proposed:
+    reward: Decimal
+    why: str
+
+
+def proposed_reward(batch: Batch) -> Proposed:
+    """The reward that pays the target wage, by how long the work took so far, or by how much there is to look at."""
+    took = _seconds_taken(batch)
+    if len(took) >= FEWEST_ANSWERS:
+        seconds = median(took)
+        basis = f"{len(took)} answers like these took {seconds:.0f} seconds (median)"
+    else:
+        seconds = _seconds_expected(batch)
+        basis = f"Nobody did work like this here yet; {seconds:.0f} seconds are assumed"
+    wage = target_wage(batch.dataset)
+    reward = pay_for(seconds, wage)
+    return Proposed(reward, f"{basis}; at ${wage} an hour that is ${reward}, rounded up.")
+
+
+def _seconds_taken(batch: Batch) -> list[float]:
+    # What nobody confirmed, a forger may have sent.
+    sure = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
+    alike = Submission.objects.filter(hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure)
+    found = alike.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at", "answer")
+    return [
+        max(1.0, (end - begin).total_seconds() - pause_of(answer)) for end, begin, answer in found[:ANSWERS_LOOKED_AT]
+    ]
+
+
+def _seconds_expected(batch: Batch) -> float:
+    offer = offer_of(batch.kind)
+    return SECONDS_TO_READ + SECONDS_EACH * offer.n_items(batch.settings)
+
+
+# Pay below the target
+
+
+@dataclass(frozen=True)
+class PayRaise:
+    """What raises every paid assignment to `level` dollars; of `n` assignments, `total` with fees."""
+
+    level: Decimal
+    n: int
+    bonuses: Decimal
+    fees: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.bonuses + self.fees
+
+
+def level_of(terms: Terms) -> Decimal | None:
+    """The pay with which half of the assignments earn the target wage; None while none is paid."""
+    paid = ListedAssignment.objects.filter(
+        marketplace_hit__terms=terms, status="approved", submission__lease__isnull=False
+    )
+    seconds = active_seconds_of(paid.select_related("submission__lease", "submission__assignment")).values()
+    return pay_for(median(seconds), target_wage(terms.batch.dataset)) if seconds else None
+
+
+def below(terms: Terms, level: Decimal) -> list[tuple[ListedAssignment, Decimal]]:
+    """The approved assignments that earned less than `level`, bonuses on their way included, and how much less."""
+    coming: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for call in Call.objects.filter(batch=terms.batch_id, op="SendBonus", state__in=["waiting", "unsure"]):
+        coming[call.payload["AssignmentId"]] += Decimal(call.payload["BonusAmount"])
+    paid = ListedAssignment.objects.filter(marketplace_hit__terms=terms, status="approved")
+    paid = paid.filter(marketplace_hit__compensates=None).annotate(
+        earned=Sum("ledger__amount", filter=Q(ledger__kind__in=["reward", "bonus"]))
+    )
+    found = ((one, level - (one.earned or 0) - coming[one.external_id]) for one in paid.order_by("pk"))
+    return [(one, lacking) for one, lacking in found if lacking >= CENT]
+
+
+def pay_raise_of(terms: Terms) -> PayRaise | None:
+    """What is proposed where half of the assignments earn less than the target wage."""
+    level = level_of(terms)
+    lacking = [amount for _, amount in below(terms, level)] if level else []
+    if level is None or not lacking:
+        return None
+    return PayRaise(level, len(lacking), sum(lacking, Decimal(0)), sum(map(fee_of, lacking), Decimal(0)))

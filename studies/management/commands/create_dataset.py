@@ -1,0 +1,28 @@
+"""`./manage create_dataset NAME`: a dataset without images yet."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from catalog.actions import create_dataset
+from catalog.errors import as_command_errors
+from catalog.reads import current_settings
+from data_import.actions import label_set_or_imagenet
+from studies.settings.actions import doubts_about, figures_of
+
+
+class Command(BaseCommand):
+    help = "Make a dataset with its label set and settings. ./manage import images brings its images."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--label-set", metavar="NAME", help="its classes (ImageNet)")
+        parser.add_argument("--set", action="append", default=[], metavar="FIGURE=VALUE", help="see ./manage settings")
+
+    def handle(self, *args: Any, name: str, label_set: str | None, **options: Any) -> None:
+        with as_command_errors():
+            figures = figures_of(options["set"])
+            dataset = create_dataset(name=name, label_set=label_set_or_imagenet(label_set), **figures)
+        for doubt in doubts_about(current_settings(dataset)):
+            self.stderr.write(doubt)
+        self.stdout.write(f"Dataset {dataset}, labelled with {dataset.label_set}, settings version 1.")

@@ -1,0 +1,26 @@
+"""`./manage settings --dataset NAME`: the figures of a study, and new ones."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from catalog.errors import as_command_errors
+from catalog.reads import dataset_named
+from studies.settings.actions import figures_of, new_settings, settings_table
+
+
+class Command(BaseCommand):
+    help = "Print all settings versions of a dataset, or make a new one with --set."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dataset", required=True, metavar="NAME")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="FIGURE=VALUE", help="may be given several times"
+        )
+
+    def handle(self, *args: Any, dataset: str, **options: Any) -> None:
+        with as_command_errors():
+            found = dataset_named(dataset)
+            if options["set"]:
+                self.stderr.write(new_settings(dataset=found, figures=figures_of(options["set"])))
+            self.stdout.write(settings_table(found))

@@ -1,0 +1,425 @@
+"""The pages that bring a study's images in."""
+
+import gc
+import os
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings as site
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from catalog.actions import make_pictures
+from catalog.models import Dataset
+from data_import.uploads import actions as uploads
+from jobs.actions import do_next_job
+from jobs.models import Job
+from jobs.reads import LINES_SHOWN
+from tests.archives import zip_of
+from tests.buckets import bucket_of, s3_server
+from tests.factories import make_dataset, make_label_set, staff_client, unique, worker_client
+from tests.importing import labels_by_name
+from tests.pictures import corners, encoded, write
+
+pytestmark = pytest.mark.django_db
+JPEG = encoded()
+
+
+@pytest.fixture(autouse=True)
+def places(settings, tmp_path, media):
+    settings.UPLOAD_ROOT = tmp_path / "uploads"
+    settings.FILE_UPLOAD_TEMP_DIR = settings.UPLOAD_ROOT / "incoming"
+    settings.IMPORT_ROOT = str(tmp_path / "import")
+    (tmp_path / "import").mkdir()
+
+
+@pytest.fixture
+def staff() -> Client:
+    return staff_client()
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return make_dataset()
+
+
+def address(dataset: Dataset, page: str = "images") -> str:
+    return f"/setup/{page}/{dataset.name}/"
+
+
+def packed(tmp_path, files: dict[str, bytes], name: str = "pictures.zip") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, zip_of(tmp_path / "packed" / name, files).read_bytes(), "application/zip")
+
+
+def send(client: Client, dataset: Dataset, *files: SimpleUploadedFile):
+    return client.post(address(dataset), {"from": "upload", "files": list(files)})
+
+
+def text_of(response) -> str:
+    return response.content.decode()
+
+
+def kept(tmp_path) -> list[Path]:
+    """What uploads have left on the disk."""
+    return [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()]
+
+
+# Who may
+
+
+def pages_of(dataset: Dataset) -> list[str]:
+    job = Job.objects.create(dataset=dataset, kind=Job.Kind.IMPORT_IMAGES, asked_by="anna")
+    pages = [address(dataset), address(dataset, "files"), f"/setup/rows/annotations/csv/{dataset.name}/"]
+    return [*pages, "/setup/new/", f"/setup/report/{job.pk}.txt", f"/setup/predictions/1/{dataset.name}/"]
+
+
+def test_who_is_not_signed_in_is_asked_to(dataset):
+    for page in pages_of(dataset):
+        response = staff_client(signed_in=False).get(page)
+        assert (response.status_code, response["Location"]) == (302, f"/login/?next={page}")
+
+
+def test_the_workers_side_has_none_of_these_pages(dataset):
+    for page in pages_of(dataset):
+        response = worker_client().get(page)
+        assert response.status_code == 404 and f"{site.STAFF_ORIGIN}{page}" in text_of(response)
+        assert not response.cookies
+
+
+def test_a_form_from_elsewhere_changes_nothing(dataset):
+    client = Client(enforce_csrf_checks=True, headers={"host": urlsplit(site.STAFF_ORIGIN).netloc})
+    client.cookies = staff_client().cookies
+    for page, fields in ((address(dataset), {"from": "bucket", "bucket": "s3://a/b"}), ("/setup/new/", {"name": "a"})):
+        assert client.post(page, fields).status_code == 403
+    assert not Job.objects.exists() and not Dataset.objects.filter(name="a").exists()
+
+
+def large_file(n_kib: int = 400) -> SimpleUploadedFile:
+    return SimpleUploadedFile("a.jpg", bytes(n_kib * 1024))
+
+
+def test_a_large_body_is_read_from_researchers_alone_and_on_this_page_alone(dataset, staff, tmp_path, settings):
+    settings.LARGEST_UPLOAD_MIB = 1
+    response = send(staff_client(signed_in=False), dataset, large_file())
+    assert response.status_code == 413 and "at most 256 KiB are taken" in text_of(response)
+    assert send(worker_client(), dataset, large_file()).status_code == 413
+    assert staff.post("/setup/new/", {"name": "a", "files": [large_file()]}).status_code == 413
+    assert kept(tmp_path) == []
+    assert send(staff, dataset, large_file()).status_code == 302
+    beyond = send(staff, dataset, large_file(3072))
+    assert beyond.status_code == 413 and "at most 2 MiB are taken. Nothing was stored." in text_of(beyond)
+
+
+# A new dataset
+
+
+def test_a_dataset_is_made_and_its_images_come_next(staff):
+    labels = make_label_set(3)
+    response = staff.post("/setup/new/", {"name": " birds of 2026 ", "label_set": labels.name})
+    assert (response.status_code, response.url) == (302, "/setup/images/birds%20of%202026/")
+    assert Dataset.objects.get(name="birds of 2026").label_set == labels
+    assert "bring its images in" in text_of(staff.get("/"))
+
+
+def test_imagenet_is_what_a_dataset_is_labelled_with_unless_another_is_chosen(staff):
+    page = text_of(staff.get("/setup/new/"))
+    assert '<option value="ImageNet" selected>ImageNet (1,000 classes)</option>' in page
+    staff.post("/setup/new/", {"name": "photos", "label_set": "ImageNet"})
+    assert Dataset.objects.get(name="photos").label_set.labels.count() == 1000
+
+
+@pytest.mark.parametrize("name, words", [
+    ("taken", "already"), ("", "1 to 100 printable"), ("x" * 101, "1 to 100"), ("..", "break the addresses"),
+    ("my pets/../x", "break the addresses"), (".", "break the"), ("/a", "break the"), ("a/", "break the"),
+    ("a//b", "break the"), ("a/./b", "break the"),
+])  # fmt: skip
+def test_a_name_that_cannot_be_is_refused_beside_the_field_and_kept_in_it(staff, name, words):
+    labels = make_label_set()
+    make_dataset(name="taken")
+    response = staff.post("/setup/new/", {"name": name, "label_set": labels.name})
+    page = text_of(response)
+    assert response.status_code == 400 and words in page and 'aria-describedby="name-problem"' in page
+    assert f'value="{name}"' in page and f'<option value="{labels.name}" selected>' in page
+    assert Dataset.objects.count() == 1
+
+
+def test_a_label_set_that_is_none_is_refused(staff):
+    response = staff.post("/setup/new/", {"name": "a", "label_set": "none"})
+    assert response.status_code == 400 and "There is no label set named &#x27;none&#x27;" in text_of(response)
+
+
+# From the researcher's computer
+
+
+def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path):
+    files = {"0/a.jpg": JPEG, "1/b.jpg": JPEG, "1/<script>.jpg": b"no", "2/text.svg": b"<svg/>"}
+    response = send(staff, dataset, packed(tmp_path, files))
+    assert (response.status_code, response.url) == (302, address(dataset))
+    assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]
+    page = text_of(staff.get(address(dataset)))
+    assert "waiting for a worker" in page and "data-unfinished" in page and "<progress" in page
+    assert do_next_job()
+    assert labels_by_name(dataset) == {"0/a.jpg": 0, "1/b.jpg": 1}
+    assert kept(tmp_path) == []
+    page = text_of(staff.get(address(dataset)))
+    assert "2 images added, 0 there already." in page and "2 not imported." in page
+    assert "1/&lt;script&gt;.jpg: it is not an image" in page and "<script>.jpg" not in page
+    assert "The last import was from <code>pictures.zip</code>" in " ".join(page.split())
+    assert not list(tmp_path.rglob("*.upload*"))
+
+
+def test_images_and_their_manifest_are_imported_together(staff, dataset):
+    manifest = SimpleUploadedFile("labels.csv", b"file,name,label\nb.png,bird,3\na.jpg,,1\n")
+    pictures = SimpleUploadedFile("a.jpg", JPEG), SimpleUploadedFile("b.png", encoded(kind="PNG"))
+    send(staff, dataset, manifest, *pictures)
+    assert do_next_job()
+    assert labels_by_name(dataset) == {"bird": 3, "a.jpg": 1}
+
+
+def test_images_without_a_manifest_are_imported_without_labels(staff, dataset):
+    send(staff, dataset, SimpleUploadedFile("../../a.jpg", JPEG), SimpleUploadedFile("b.jpg", JPEG))
+    assert do_next_job()
+    assert labels_by_name(dataset) == {"a.jpg": None, "b.jpg": None}
+    assert "2 images have no dataset label" in text_of(staff.get(address(dataset)))
+
+
+@pytest.mark.parametrize(
+    "names, words",
+    [
+        ([], "Choose an archive or some images first"),
+        (["a.zip", "b.jpg"], "a.zip is an archive, and more files came with it"),
+        (["a.csv", "b.csv"], "both tables"),
+        (["a.csv"], "a.csv came without images"),
+        (["a.jpg", "a.jpg"], "Two files are called a.jpg"),
+        (["é" * 200 + ".jpg"], "The files could not be kept"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused_beside_the_field(staff, dataset, tmp_path, names, words):
+    response = send(staff, dataset, *(SimpleUploadedFile(name, JPEG) for name in names))
+    assert response.status_code == 400 and words in text_of(response)
+    assert kept(tmp_path) == [] and not Job.objects.exists()
+
+
+def test_more_files_than_are_taken_are_refused_in_words(staff, dataset, settings, tmp_path):
+    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 3
+    response = send(staff, dataset, *(SimpleUploadedFile(f"{n}.jpg", b"") for n in range(4)))
+    assert response.status_code == 400 and "At most 3 files are taken at a time" in text_of(response)
+    response.close()
+    gc.collect()
+    assert kept(tmp_path) == []
+
+
+def test_no_more_is_taken_than_the_disk_has_room_for(staff, dataset, tmp_path, monkeypatch):
+    free = uploads.BYTES_LEFT_FREE + 3 * 2**20
+    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    assert "At most 3 MiB and" in text_of(staff.get(address(dataset)))
+    response = send(staff, dataset, large_file(5 * 1024))
+    assert response.status_code == 413 and "at most 4 MiB are taken" in text_of(response) and kept(tmp_path) == []
+
+
+def test_every_upload_goes_to_the_disk_whatever_its_size(staff, dataset, monkeypatch):
+    seen: list[Any] = []
+    keep = uploads.keep
+
+    def keep_and_note(files):
+        seen.extend(map(type, files))
+        return keep(files)
+
+    monkeypatch.setattr(uploads, "keep", keep_and_note)
+    send(staff, dataset, SimpleUploadedFile("a.jpg", JPEG), SimpleUploadedFile("b.jpg", bytes(100_000)))
+    assert seen == [uploads.TemporaryUploadedFile] * 2
+
+
+def test_an_archive_that_cannot_be_read_is_named_as_its_owner_names_it_and_may_be_tried_again(
+    staff, dataset, tmp_path
+):
+    send(staff, dataset, SimpleUploadedFile("my pictures.zip", b"no archive"))
+    assert do_next_job()
+    page = text_of(staff.get(address(dataset)))
+    assert "my pictures.zip cannot be read" in page and str(tmp_path) not in page.replace(site.IMPORT_ROOT, "")
+    [path] = kept(tmp_path)
+    path.write_bytes(zip_of(tmp_path / "good.zip", {"a.jpg": JPEG}).read_bytes())
+    assert staff.post(address(dataset), {"from": "again"}).status_code == 302
+    assert do_next_job()
+    assert set(labels_by_name(dataset)) == {"a.jpg"} and kept(tmp_path) == []
+
+
+def test_nothing_is_tried_again_that_is_gone(staff, dataset, tmp_path):
+    assert "are kept no longer" in text_of(staff.post(address(dataset), {"from": "again"}))
+    send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
+    do_next_job()
+    assert "are kept no longer" in text_of(staff.post(address(dataset), {"from": "again"}))
+
+
+def test_a_second_import_waits_until_the_first_is_done_and_loses_its_files(staff, dataset, tmp_path):
+    send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
+    response = send(staff, dataset, packed(tmp_path, {"b.jpg": JPEG}, "other.zip"))
+    assert response.status_code == 400 and "is under way" in text_of(response)
+    assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]
+    assert staff.post(address(dataset), {"from": "again"}).status_code == 400
+    assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]
+
+
+def test_leftovers_of_stops_are_removed_after_a_day_and_nothing_else(staff, dataset, tmp_path):
+    other = make_dataset()
+    send(staff, other, packed(tmp_path, {"a.jpg": JPEG}, "wanted.zip"))
+    root = tmp_path / "uploads"
+    for path in (root / "incoming" / "half.upload", root / ("a" * 32) / "orphan.zip", root / ("b" * 32) / "new.zip"):
+        write(path)
+    before = time.time() - 2 * uploads.SECONDS_KEPT
+    for path in root.rglob("*"):
+        if "new" not in path.name and not path.name.startswith("b"):
+            os.utime(path, (before, before))
+    send(staff, dataset, packed(tmp_path, {"b.jpg": JPEG}, "next.zip"))
+    assert sorted(path.name for path in kept(tmp_path)) == ["new.zip", "next.zip", "wanted.zip"]
+
+
+def test_all_lines_of_a_long_report_are_a_file(staff, dataset, tmp_path):
+    send(staff, dataset, packed(tmp_path, {f"{n:03}.jpg": b"no" for n in range(LINES_SHOWN + 10)}))
+    do_next_job()
+    job = Job.objects.get()
+    page = text_of(staff.get(address(dataset)))
+    assert "049.jpg" not in page and f'href="/setup/report/{job.pk}.txt"' in page
+    report = staff.get(f"/setup/report/{job.pk}.txt")
+    assert report.headers["Content-Disposition"] == f'attachment; filename="report-{job.pk}.txt"'
+    assert text_of(report).splitlines() == job.report and "049.jpg: " in text_of(report)
+
+
+def test_an_import_is_stopped_from_its_page_and_gone_on_with(staff, dataset, tmp_path):
+    send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
+    job = Job.objects.get()
+    assert f'action="/setup/stop/{job.pk}/"' in text_of(staff.get(address(dataset)))
+    assert staff_client(signed_in=False).post(f"/setup/stop/{job.pk}/")["Location"].startswith("/login/")
+    response = staff.post(f"/setup/stop/{job.pk}/")
+    assert (response.status_code, response.url) == (302, address(dataset))
+    assert "Stopped by researcher" in text_of(staff.get(address(dataset))) and not do_next_job()
+    assert staff.post(address(dataset), {"from": "again"}).status_code == 302
+    assert do_next_job() and dataset.images.count() == 1
+
+
+# From a bucket
+
+
+def test_a_bucket_is_imported(staff, dataset, settings):
+    with s3_server() as store:
+        settings.OBJECT_STORE = store
+        name = unique("bucket")
+        bucket_of(store, name, {"set/2/a.jpg": JPEG, "set/3/b.jpg": b"no"})
+        assert staff.post(address(dataset), {"from": "bucket", "bucket": f" s3://{name}/set "}).status_code == 302
+        assert do_next_job()
+    assert labels_by_name(dataset) == {"2/a.jpg": 2}
+    assert f"<code>s3://{name}/set</code>" in text_of(staff.get(address(dataset)))
+
+
+@pytest.mark.parametrize("typed", ["", "bucket/prefix", "s3://", "http://127.0.0.1/", "/etc/passwd", "s3:///x"])
+def test_what_is_no_address_of_a_bucket_is_refused_and_kept_in_the_field(staff, dataset, typed):
+    response = staff.post(address(dataset), {"from": "bucket", "bucket": typed})
+    page = text_of(response)
+    assert response.status_code == 400 and "Write the address of a bucket" in page and f'value="{typed}"' in page
+    assert not Job.objects.exists()
+
+
+def test_a_bucket_that_is_not_there_is_told_by_the_job(staff, dataset, settings):
+    with s3_server() as store:
+        settings.OBJECT_STORE = store
+        staff.post(address(dataset), {"from": "bucket", "bucket": "s3://nowhere/set"})
+        assert do_next_job()
+    assert "s3://nowhere/set cannot be listed (NoSuchBucket)" in text_of(staff.get(address(dataset)))
+
+
+# From the server
+
+
+def test_what_lies_in_the_import_folder_is_offered_and_imported(staff, dataset, tmp_path):
+    root = tmp_path / "import"
+    write(root / "set" / "1" / "a.jpg")
+    write(root / "set" / "manifest.csv", b"file,label\n1/a.jpg,2\n")
+    zip_of(root / "pictures.zip", {"0/z.jpg": JPEG})
+    write(root / ".hidden" / "b.zip")
+    page = text_of(staff.get(address(dataset)))
+    for path in ("pictures.zip", "set/", "set/manifest.csv", "set/1/"):
+        assert f'<option value="{path}">' in page
+    assert "hidden/" not in page
+    for path in ("set/manifest.csv", "pictures.zip"):
+        assert staff.post(address(dataset), {"from": "server", "server": path}).status_code == 302
+        assert do_next_job()
+    assert labels_by_name(dataset) == {"1/a.jpg": 2, "0/z.jpg": 0}
+    assert (root / "pictures.zip").exists() and (root / "set" / "1" / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("typed", ["../secret", "/etc/passwd", "link", "link/b.jpg", "loop", "set/../../secret"])
+def test_nothing_outside_the_import_folder_is_opened(staff, dataset, tmp_path, typed):
+    root = tmp_path / "import"
+    write(tmp_path / "secret" / "b.jpg")
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "loop").symlink_to(root / "loop")
+    response = staff.post(address(dataset), {"from": "server", "server": typed})
+    page = text_of(response)
+    assert response.status_code == 400 and f'value="{typed}"' in page
+    assert "leads out of the import folder" in page or "cannot be opened below the import folder" in page
+    assert not Job.objects.exists()
+
+
+def test_a_link_that_leads_out_by_the_time_of_the_import_is_refused_too(staff, dataset, tmp_path):
+    root = tmp_path / "import"
+    write(root / "set" / "a.jpg")
+    staff.post(address(dataset), {"from": "server", "server": "set"})
+    write(tmp_path / "secret" / "b.jpg")
+    (root / "set").rename(root / "before")
+    (root / "set").symlink_to(tmp_path / "secret")
+    assert do_next_job()
+    assert "leads out of the import folder" in Job.objects.get().problem and not dataset.images.exists()
+
+
+def test_an_import_folder_that_is_not_there_is_made(staff, dataset, settings, tmp_path):
+    settings.IMPORT_ROOT = str(tmp_path / "deep" / "import")
+    assert "There is nothing in it yet" in text_of(staff.get(address(dataset)))
+    assert (tmp_path / "deep" / "import").is_dir()
+    write(tmp_path / "file")
+    settings.IMPORT_ROOT = str(tmp_path / "file" / "import")
+    assert "This folder does not exist and cannot be made" in text_of(staff.get(address(dataset)))
+
+
+@pytest.mark.parametrize("typed", ["", "nothing", "a" * 5000, "a\0b"])
+def test_a_path_that_is_none_is_refused(staff, dataset, typed):
+    response = staff.post(address(dataset), {"from": "server", "server": typed})
+    assert response.status_code == 400 and not Job.objects.exists()
+
+
+def test_a_form_that_names_no_source_is_refused(staff, dataset):
+    assert staff.post(address(dataset), {}).status_code == 400
+    assert staff.post("/setup/images/nothing/", {}).status_code == 404
+
+
+# What is there
+
+
+def test_the_page_counts_images_labels_and_pictures(staff, dataset, tmp_path):
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": encoded(corners(900, 700)), "1/b.jpg": JPEG}))
+    do_next_job()
+    dataset.images.filter(name="1/b.jpg").update(dataset_label=None)
+    page = " ".join(text_of(staff.get(address(dataset))).split())
+    assert "<dt>Images</dt><dd>2<" in page and "<dt>With a dataset label</dt><dd>1<" in page
+    assert "<dd>0<small>2 are being made</small>" in page
+    make_pictures()
+    page = " ".join(text_of(staff.get(address(dataset))).split())
+    assert "<dt>Pictures for grids and forms</dt><dd>2<small>all made</small>" in page and "data-unfinished" not in page
+
+
+def test_images_of_which_no_picture_can_be_made_are_named_and_waited_for_no_longer(staff, dataset, tmp_path):
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG, "0/b.jpg": JPEG}))
+    do_next_job()
+    Path(dataset.images.get(name="0/a.jpg").original.path).unlink()
+    make_pictures()
+    page = " ".join(text_of(staff.get(address(dataset))).split())
+    assert "<dd>1<small>1 cannot be made</small>" in page and "data-unfinished" not in page
+    assert "1 image without pictures" in page and "<li>0/a.jpg: No such file or directory</li>" in page
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG}))
+    do_next_job()
+    make_pictures()
+    page = " ".join(text_of(staff.get(address(dataset))).split())
+    assert "<dd>2<small>all made</small>" in page and "without pictures" not in page

@@ -1,0 +1,302 @@
+"""Seeing an answer before its pay is decided, and approving good work before its time to be looked at is over."""
+
+import html
+import json
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.db.models import Max
+from django.test import Client
+
+from catalog.reads import now
+from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection
+from mturk.outbox.actions import claim_calls
+from mturk.payments.actions import approve_now, reject
+from mturk.sync import send_waiting
+from tests.commands import refusal, said
+from tests.dashboard.payments.test_payments_pages import REASON, REVIEW, about, text_of
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, staff_client, worker_client
+from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
+from tests.mturk.marketplace_breakers import researcher
+from tests.mturk.marketplaces import KEY, TOKEN, fields_of_page
+from tests.mturk.mturk_study import ask, assert_ledgers_are_equal, grids_to_publish, hand_over, page_of, published, work
+from tests.mturk.test_rejections import listed_assignments
+from tests.required import require
+from workforce.models import Batch, WorkerIdentity
+from workforce.reads import pseudonym
+from workforce.votes.actions import take_in_recovered
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client() -> Client:
+    return staff_client()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    cache.clear()
+
+
+def page_about(listed: ListedAssignment) -> str:
+    return f"/setup/assignment/{listed.pk}/"
+
+
+def batch_page(listed: ListedAssignment) -> str:
+    return f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"
+
+
+def marks(page: str) -> dict[str, str]:
+    """By the name of its photograph what a cell of the page says of it."""
+    return dict(re.findall(r'alt="([^"]+)" loading="lazy"><span class="cell-role">([^<]+)<', page))
+
+
+@pytest.fixture
+def grid_answered(marketplace) -> ListedAssignment:  # noqa: F811
+    """A grid of five, of which one photograph was ticked; a person may look at it for an hour."""
+    dataset = make_dataset(contains_answers=1)
+    batch = make_batch(dataset)
+    make_grid(batch=batch, images=make_images(dataset, 5), label=2)
+    [made] = published(batch, cap="5", **REVIEW)
+    work(marketplace, made)
+    ask()
+    return ListedAssignment.objects.get()
+
+
+def waiting(marketplace, n: int) -> list[ListedAssignment]:  # noqa: F811
+    """So many assignments that a person may look at for an hour."""
+    for made in published(grids_to_publish(n, n_slots=1), cap="5", **REVIEW):
+        work(marketplace, made)
+    ask()
+    return list(ListedAssignment.objects.order_by("pk"))
+
+
+def answer_form(marketplace, made: MarketplaceHIT, **answer: object) -> None:  # noqa: F811
+    worker = marketplace.worker()
+    assignment = marketplace.accept(worker, made.external_id)
+    client, address = worker_client(), page_of(made, assignment, worker)
+    page = client.get(address).content.decode()
+    sent = {"token": require(TOKEN.search(page))[1], "key": require(KEY.search(page))[1]} | answer
+    answered = client.post(address, json.dumps(sent), content_type="application/json")
+    assert answered.status_code == 200, answered.content
+    hand_over(marketplace, assignment, answered.json()["hand_over"]["fields"])
+
+
+# Seeing it
+
+
+@pytest.mark.parametrize("act", ["", "reject/", "override/"])
+def test_the_pages_about_the_pay_of_a_grid_show_every_photograph_and_which_were_ticked(client, grid_answered, act):
+    page = client.get(page_about(grid_answered) + act)
+    source, words = page.content.decode(), text_of(page)
+    ticked = set(
+        grid_answered.submission.contains_votes.filter(selected=True).values_list("image__name", flat=True)
+    )
+    names = set(grid_answered.submission.hit.grid.cells.values_list("image__name", flat=True))
+    assert len(ticked) == 1 and len(names) == 5
+    assert marks(source) == {name: "✓ ticked" if name in ticked else "not ticked" for name in names}
+    assert "Which of these contain at least one thing 2? a thing numbered 2" in words
+    assert "1 of 5 photographs ticked." in words
+    assert re.search(r"Handed in \d+ \w+ \d{4}, \d\d:\d\d UTC after \d+ seconds? of active work\.", words)
+    photographs = re.findall(r'src="(/i/[^"]+)"', source)
+    assert len(photographs) == 5
+    sent = client.get(photographs[0])
+    assert sent.status_code == 200
+    assert b"".join(sent.streaming_content).startswith(b"\xff\xd8")
+    sent.close()
+
+
+def test_of_a_form_the_chosen_labels_and_the_main_one_are_shown(marketplace, client):  # noqa: F811
+    form = make_form(labels=(0, 1, 3), n_slots=1)
+    [made] = published(form.hit.batch, cap="5", **REVIEW)
+    answer_form(marketplace, made, selected=["0", "3"], main="3")
+    ask()
+    page = client.get(page_about(ListedAssignment.objects.get()))
+    offered = re.findall(r"<li>(.*?)</li>", page.content.decode()[page.content.decode().index("given-form"):])
+    words = [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", one))) for one in offered]
+    assert words == [
+        "✓ thing 0 chosen a thing numbered 0",
+        "thing 1 a thing numbered 1",
+        "✓ thing 3 main label a thing numbered 3",
+    ]
+    assert f'src="/i/{form.image.public_id}.jpg"' in page.content.decode()
+
+
+def test_an_answer_that_cannot_be_read_is_said_to_be_so_with_what_the_marketplace_keeps(
+    marketplace, client,  # noqa: F811
+):  # fmt: skip
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
+    worker = marketplace.worker()
+    marketplace.submit(marketplace.accept(worker, made.external_id), remark=f"It is <b>empty</b>, says {worker}")
+    ask()
+    page = client.get(page_about(ListedAssignment.objects.get()))
+    words = text_of(page)
+    assert "cannot be read as an answer to this HIT" in words
+    assert "remark It is <b>empty</b>, says (worker)" in words
+    assert worker not in page.content.decode()
+    assert "<b>empty" not in page.content.decode()
+    assert "1 photograph was asked about." in words and set(marks(page.content.decode()).values()) == {"no answer"}
+    assert "ticked" not in words
+
+
+def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_read(marketplace, client):  # noqa: F811
+    fine, wrong = published(grids_to_publish(2, n_slots=1), cap="5", **REVIEW)
+    for made in (fine, wrong):
+        worker = marketplace.worker()
+        assignment = marketplace.accept(worker, made.external_id)
+        fields = fields_of_page(page_of(made, assignment, worker))
+        marketplace.submit(assignment, **fields | ({} if made == fine else {"selected": "no such photograph"}))
+    ask()
+    good, bad = (ListedAssignment.objects.get(marketplace_hit=made) for made in (fine, wrong))
+    assert "is not read yet: look again" in text_of(client.get(page_about(good)))
+    take_in_recovered()
+    assert set(marks(client.get(page_about(good)).content.decode()).values()) == {"✓ ticked"}
+    words = text_of(client.get(page_about(bad)))
+    assert "is no answer to this HIT" in words and "selected no such photograph" in words
+
+
+def test_an_assignment_that_was_never_answered_here_still_has_its_page(client):
+    [listed] = listed_assignments(1)
+    page = client.get(page_about(listed))
+    assert "how long they worked is not known" in text_of(page)
+    assert "Approve now" not in text_of(page), "it is due already"
+
+
+def test_only_researchers_see_an_answer_and_under_a_pseudonym_only(client, grid_answered):
+    at, batch = page_about(grid_answered), grid_answered.marketplace_hit.terms.batch
+    page = client.get(at).content.decode()
+    assert pseudonym(batch.dataset, grid_answered.worker_id) in page
+    real = WorkerIdentity.objects.get(worker=grid_answered.worker, marketplace=batch.marketplace).external_id
+    assert real not in page and real not in client.get(f"{at}reject/").content.decode()
+    assert worker_client().get(at).status_code == 404, "the workers' origin has no such page"
+    assert staff_client(signed_in=False).get(at).status_code == 302
+    visitor = staff_client(signed_in=False)
+    visitor.force_login(get_user_model().objects.create_user("visitor"))
+    assert visitor.get(at).status_code == 403
+    for address in (f"{at}approve/", f"{batch_page(grid_answered)}approve/"):
+        assert visitor.post(address, {"newest": grid_answered.pk}).status_code == 403
+        assert client.get(address).status_code == 405
+    assert "Answer" in text_of(client.get(batch_page(grid_answered)))
+    page = visitor.get(batch_page(grid_answered))
+    assert (page.status_code, at in page.content.decode()) == (403, False)
+    assert not approved_calls()
+
+
+# Approving it
+
+
+def approved_calls() -> list[str]:
+    due = Call.objects.filter(op="ApproveAssignment", next_try__lte=now())
+    return list(due.order_by("pk").values_list("purpose", flat=True))
+
+
+def test_what_is_approved_now_is_paid_at_once_and_pressed_twice_only_once(marketplace, client):  # noqa: F811
+    first, second = waiting(marketplace, 2)
+    send_waiting()
+    assert not LedgerEntry.objects.exists(), "its time to be looked at is not over"
+    page = client.get(batch_page(first)).content.decode()
+    assert f'action="/setup/assignment/{first.pk}/approve/?page=1"' in page
+    answered = client.post(f"{page_about(first)}approve/", follow=True)
+    assert f"{first.external_id} is being approved and paid." in text_of(answered)
+    again = text_of(client.post(f"{page_about(first)}approve/?page=2", follow=True))
+    assert f"Nothing was done: the approval of {first.external_id} is on its way already" in again
+    send_waiting()
+    ask()
+    third = text_of(client.post(f"{page_about(first)}approve/", follow=True))
+    assert f"{first.external_id} is approved already." in third
+    send_waiting()
+    assert list(LedgerEntry.objects.filter(kind="reward").values_list("listed", flat=True)) == [first.pk]
+    assert dict(ListedAssignment.objects.values_list("pk", "status")) == {first.pk: "approved", second.pk: "submitted"}
+    shown = client.get(batch_page(first)).content.decode()
+    assert f"/assignment/{first.pk}/approve/" not in shown and f"/assignment/{second.pk}/approve/" in shown
+
+
+def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(marketplace, client):  # noqa: F811
+    made = published(grids_to_publish(3, n_slots=1), cap="5", **REVIEW)
+    for one in made[:2]:
+        work(marketplace, one)
+    ask()
+    listed = ListedAssignment.objects.first()
+    page = client.get(batch_page(require(listed)))
+    assert "2 of those that wait are approvals that wait for somebody to look" in text_of(page)
+    assert "Approve all 2 that wait" in text_of(page)
+    sent = {"newest": require(re.search(r'name="newest" value="(\d+)"', page.content.decode()))[1]}
+    work(marketplace, made[2])
+    ask()
+    for words in ("2 assignments are being approved", "Nothing was done: no approval waits any more"):
+        assert words in text_of(client.post(f"{batch_page(require(listed))}approve/", sent, follow=True))
+    send_waiting()
+    ask()
+    assert ListedAssignment.objects.filter(status="approved").count() == 2
+    assert LedgerEntry.objects.filter(kind="reward").count() == 2
+    words = text_of(client.get(batch_page(require(listed))))
+    until = Call.objects.get(purpose=f"approve:{ListedAssignment.objects.latest('pk').pk}").next_try
+    assert "1 of those that wait is an approval that waits for somebody to look" in words
+    assert f"to look, until {until:%-d %b, %H:%M} UTC" in words
+    for nothing in ({}, {"newest": "all"}, {"newest": "9" * 5000}):
+        assert client.post(f"{batch_page(require(listed))}approve/", nothing).status_code == 400
+    assert client.post(f"{batch_page(require(listed))}approve/", {"newest": ListedAssignment.objects.latest("pk").pk})
+    send_waiting()
+    ask()
+    assert "to-look-at" not in client.get(batch_page(require(listed))).content.decode()
+    assert_ledgers_are_equal(marketplace)
+
+
+def test_what_is_rejected_is_not_approved_by_any_button(client):
+    listed = listed_assignments(50)
+    Call.objects.update(next_try="2100-01-01T00:00Z")
+    reject(listed=listed[0], reason=REASON, decided_by=researcher())
+    words = text_of(client.post(f"{page_about(listed[0])}approve/", follow=True))
+    assert f"Nothing was done: {listed[0].external_id} is being rejected." in words
+    newest = ListedAssignment.objects.aggregate(newest=Max("pk"))
+    assert "49 assignments are being approved" in text_of(
+        client.post(f"{batch_page(listed[0])}approve/", newest, follow=True)
+    )
+    assert Call.objects.get(purpose=f"approve:{listed[0].pk}").state == "withdrawn"
+    assert f"approve:{listed[0].pk}" not in {call.purpose for call in claim_calls(most=100)}
+
+
+def test_what_was_approved_now_can_be_rejected_until_it_is_being_sent_and_then_not(client):
+    first, second = listed_assignments(100)[:2]
+    Call.objects.update(next_try="2100-01-01T00:00Z")
+    assert approve_now(listed=ListedAssignment.objects.filter(pk__in=[first.pk, second.pk])) == 2
+    assert client.post(about(first, "reject"), {"reason": REASON}).status_code == 302
+    sending = [call.purpose for call in claim_calls(most=5) if call.op == "ApproveAssignment"]
+    assert sending == [f"approve:{second.pk}"]
+    assert client.post(about(second, "reject"), {"reason": REASON}).status_code == 422
+    assert Rejection.objects.get().listed == first
+
+
+def test_a_call_that_is_repeated_after_a_failed_try_is_none_that_waits_for_somebody_to_look(client):
+    [listed] = listed_assignments(1)
+    Call.objects.update(next_try="2100-01-01T00:00Z", attempts=1, last_error="throttled")
+    assert approve_now(listed=ListedAssignment.objects.all()) == 0
+    assert "to-look-at" not in client.get(batch_page(listed)).content.decode()
+
+
+def test_batches_without_time_to_look_have_no_such_buttons(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, made)
+    ask()
+    page = client.get(batch_page(ListedAssignment.objects.get()))
+    assert "Approve" not in text_of(page)
+
+
+# By command
+
+
+def test_the_command_approves_assignments_or_all_of_a_batch(marketplace):  # noqa: F811
+    first, *others = waiting(marketplace, 3)
+    batch = Batch.objects.get()
+    assert "3 of them are approvals that wait for somebody to look" in said("marketplace", "status", batch.pk)[0]
+    assert said("marketplace", "approve", first.external_id)[0].startswith("1 approval that waited")
+    assert said("marketplace", "approve", first.external_id)[0].startswith("0 approvals that waited")
+    assert said("marketplace", "approve", "--batch", batch.pk)[0].startswith("2 approvals that waited")
+    ask()
+    assert LedgerEntry.objects.filter(kind="reward").count() == 3
+    assert "one or the other" in refusal("marketplace", "approve")
+    assert "one or the other" in refusal("marketplace", "approve", first.external_id, "--batch", batch.pk)
+    assert "has not listed 'nobody'" in refusal("marketplace", "approve", others[0].external_id, "nobody")

@@ -1,0 +1,358 @@
+"""What the researcher's pages of the marketplace ask and say, so that nobody spends or pays what they did not mean."""
+
+import html
+import re
+from datetime import timedelta
+from decimal import ROUND_UP, Decimal
+
+import pytest
+from django.core.cache import cache
+from django.db.models import F
+from django.test import Client
+
+from catalog.reads import now
+from dashboard.payments.reads import not_handed_in, progress_of
+from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
+from mturk.outbox.actions import claim_calls
+from mturk.payments.actions import reject
+from mturk.pricing.reads import CENT
+from mturk.requirements.countries import COUNTRIES
+from mturk.wages.reads import proposed_reward
+from tests.dashboard.payments.test_payments_pages import REASON, REVIEW, TERMS, about, text_of
+from tests.factories import staff_client, worker_client
+from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
+from tests.mturk.marketplace_breakers import researcher
+from tests.mturk.marketplaces import answer_in_frame
+from tests.mturk.mturk_study import ask, grids_to_publish, hand_over, page_of, published, send_until_quiet, settle, work
+from tests.mturk.test_rejections import listed_assignments
+from tests.required import require
+from workforce.actions import exclude_submission
+from workforce.frame.actions import GRACE
+from workforce.models import Assignment, Batch, Lease, Submission
+from workforce.problem_reports.actions import report_problem
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client() -> Client:
+    return staff_client()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    cache.clear()
+
+
+def opened(marketplace, made: MarketplaceHIT, worker: str | None = None) -> tuple[str, str]:  # noqa: F811
+    """Somebody accepts and looks at the page. Returns who, and the assignment."""
+    worker = worker or marketplace.worker()
+    assignment = marketplace.accept(worker, made.external_id)
+    assert worker_client().get(page_of(made, assignment, worker)).status_code == 200
+    return worker, assignment
+
+
+# A reward that is far from what is proposed
+
+
+def publish_for(client: Client, batch: Batch, reward: Decimal, **more: str):
+    sent = TERMS | {"do": "publish", "reward": str(reward), "agreed": str(reward * 2 * Decimal("1.2"))}
+    return client.post(f"/setup/publish/{batch.pk}/", sent | more)
+
+
+@pytest.mark.parametrize(("times", "words"), [(Decimal("0.25"), "less than half of"), (10, "more than 5 times")])
+def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_lost(
+    marketplace, client, times, words,  # noqa: F811
+):  # fmt: skip
+    batch = grids_to_publish(1, n_slots=2)
+    reward = (proposed_reward(batch).reward * times).quantize(CENT)
+    page = publish_for(client, batch, reward, title="Ours & theirs")
+    said, source = text_of(page), page.content.decode()
+    assert page.status_code == 422
+    assert f"${reward:.2f} is {words} the ${proposed_reward(batch).reward}" in said
+    assert "Yes, " in said and 'value="Ours &amp; theirs"' in source
+    assert not Terms.objects.exists()
+    tick_box = r'<input type="checkbox" name="means_reward" id="id_means_reward" value="([\d.]+)"'
+    tick = require(re.search(tick_box, source))[1]
+    agreed = require(re.search(r'name="agreed" value="([\d.]+)"', source))[1]
+    assert 'value="publish"' in source, "one tick and one press are enough"
+    further = reward - CENT if times < 1 else reward + CENT
+    other = publish_for(client, batch, further, means_reward=tick, agreed=agreed)
+    assert other.status_code == 422 and "Is that meant?" in text_of(other), "the tick was for another reward"
+    assert publish_for(client, batch, reward, means_reward=tick, agreed=agreed).status_code == 302
+    assert Terms.objects.get().reward == reward
+
+
+def test_a_reward_near_the_proposed_one_is_not_asked_about(marketplace, client):  # noqa: F811
+    batch = grids_to_publish(1, n_slots=2)
+    reward = proposed_reward(batch).reward
+    for near in ((reward / 2).quantize(CENT, ROUND_UP), reward, 5 * reward):
+        page = publish_for(client, batch, near, do="preview")
+        assert page.status_code == 200
+        assert "means_reward" not in page.content.decode()
+
+
+# What is wrong with a form
+
+
+def test_what_is_wrong_stands_above_the_form_with_ways_to_the_fields(marketplace, client):  # noqa: F811
+    batch = grids_to_publish(1)
+    source = client.post(f"/setup/publish/{batch.pk}/", TERMS | {"minutes": "0", "places": "ZZ"}).content.decode()
+    above = source[source.index('role="alert"') : source.index('name="title"')]
+    for name, label in (("minutes", "Minutes for one HIT"), ("places", "Countries"), ("means_reward", "Reward")):
+        assert f'<a href="#id_{name}">{label}' in above
+        assert f'id="id_{name}"' in source
+    assert "ZZ is the code of no country" in html.unescape(above)
+
+
+def test_other_forms_lead_to_their_fields_too(client):
+    name = grids_to_publish(1).dataset.name
+    for address, sent in (
+        (f"/setup/settings/{name}/", {"target_wage": "much"}),
+        (f"/setup/introduction/{name}/", {"minutes_needed": "-1"}),
+        (f"/setup/grids/{name}/", {"profile": "none"}),
+    ):
+        page = client.post(address, sent)
+        source = page.content.decode()
+        assert page.status_code == 422
+        linked = re.findall(r'<a href="#(id_\w+)">', source)
+        assert f"id_{next(iter(sent))}" in linked
+        assert all(f'id="{one}"' in source for one in linked)
+
+
+def test_only_codes_of_countries_are_known_as_such():
+    assert len(COUNTRIES) == 249
+    assert {"US", "GB", "DE", "XK", "ZZ", "EU", "UK"} & COUNTRIES == {"US", "GB", "DE"}
+
+
+# In people's hands
+
+
+def test_only_what_is_still_being_worked_on_is_in_hands(marketplace):  # noqa: F811
+    held, given_back, late = published(grids_to_publish(3, n_slots=1), cap="5")
+    terms = held.terms
+    opened(marketplace, held)
+    first, assignment = opened(marketplace, given_back)
+    opened(marketplace, late)
+    assert progress_of(terms).in_hands == 3
+    marketplace.ask("return", worker=first, assignment=assignment)
+    opened(marketplace, given_back)
+    assert progress_of(terms).in_hands == 3, "the one who gave it back does not hold it beside the next"
+    over = Lease.objects.filter(hit=late.hit)
+    over.update(expires_at=now() + GRACE - timedelta(minutes=1))
+    assert progress_of(terms).in_hands == 2
+    assert {turn.lease.hit_id: turn.until is None for turn in not_handed_in(terms)}[late.hit_id]
+
+
+def test_pages_opened_in_invented_names_are_not_more_in_hands_than_there_are_assignments(marketplace):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    for n in range(2):
+        worker_client().get(page_of(made, f"3FORGED{n:023}", f"AFORGED{n:06}"))
+    assert Lease.objects.filter(hit=made.hit, state="active").count() == 2
+    assert progress_of(made.terms).in_hands == 1
+
+
+def opened_in_turns(marketplace, passed: timedelta) -> MarketplaceHIT:  # noqa: F811
+    """One opens and gives back, a second as well, and the first accepts again: so much after the second."""
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5", assignment_seconds=7200)
+    first, second = marketplace.worker(), marketplace.worker()
+    for worker in (first, second, first):
+        Lease.objects.update(expires_at=F("expires_at") - passed)
+        _, assignment = opened(marketplace, made, worker)
+        marketplace.ask("return", worker=worker, assignment=assignment)
+    assert Assignment.objects.values("external_id").distinct().count() == 1
+    return made
+
+
+def test_who_opened_an_assignment_last_holds_it_though_they_had_it_before_as_well(marketplace, client):  # noqa: F811
+    made = opened_in_turns(marketplace, timedelta(minutes=40))
+    first, second = Lease.objects.order_by("pk")
+    turns = {turn.lease: turn for turn in not_handed_in(made.terms)}
+    assert (turns[first].until, turns[first].is_sure) == (first.expires_at - GRACE, True)
+    assert (turns[second].until, turns[second].is_sure) == (None, True)
+    assert progress_of(made.terms).in_hands == 1
+
+
+def test_who_holds_an_assignment_is_not_known_where_it_was_opened_in_quick_turns(marketplace, client):  # noqa: F811
+    made = opened_in_turns(marketplace, timedelta(minutes=1))
+    assert [turn.is_sure for turn in not_handed_in(made.terms)] == [False, False]
+    assert progress_of(made.terms).in_hands == 1
+    assert "not known Somebody else opened the same" in text_of(client.get(f"/setup/published/{made.terms.batch_id}/"))
+
+
+def test_what_is_handed_in_is_in_nobodys_hands(marketplace):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=2), cap="5")
+    work(marketplace, made)
+    settle()
+    # Whose answer came with the marketplace's copy alone never told us that they were done.
+    Lease.objects.update(state="active")
+    opened(marketplace, made)
+    assert progress_of(made.terms).in_hands == 1
+
+
+def test_what_an_ended_batch_still_promises_is_said_with_its_time(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=2), cap="5")
+    at = f"/setup/published/{made.terms.batch_id}/"
+    assert "nobody can accept any more" not in text_of(client.get(at))
+    client.post(f"{at}close/")
+    send_until_quiet()
+    said = text_of(client.get(at))
+    made.refresh_from_db()
+    until = made.expires_at + timedelta(seconds=made.terms.assignment_seconds)
+    assert "$0.24 of what is promised is for 2 assignments that nobody can accept any more." in said
+    assert f"Until {until:%-d %b, %H:%M} UTC people who hold one may still hand it in" in said
+    assert f"until {until + timedelta(days=1):%-d %b, %H:%M} UTC the marketplace may list it" in said
+
+
+# Pay of who told of a problem
+
+
+def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client):  # noqa: F811
+    done, undone = published(grids_to_publish(2, n_slots=1), cap="5")
+    dataset = done.terms.batch.dataset
+    for made in (done, undone):
+        worker, assignment = opened(marketplace, made)
+        lease = Lease.objects.get(hit=made.hit)
+        report_problem(lease=lease, kind="other", words="I finish without an answer.")
+        if made == done:
+            marketplace.submit(assignment, nothing="here")
+    reports = f"/setup/reports/{dataset.name}/"
+    compensate = f"/setup/published/{done.terms.batch_id}/compensate/"
+    assert client.get(reports).content.decode().count(compensate) == 2
+    ask()
+    assert "it is being paid" in text_of(client.get(reports))
+    settle()
+    ask()
+    assert not Submission.objects.exists()
+    page = client.get(reports)
+    assert page.content.decode().count(compensate) == 1
+    assert "it was paid" in text_of(page)
+    address = require(re.search(rf'href="({compensate}[^"]+)"', page.content.decode()))[1]
+    assert "They may hand it in until" in text_of(page)
+    held = client.post(address)
+    assert held.status_code == 422
+    assert "time for the HIT ends at" in text_of(held) and "If their assignment is listed after all" in text_of(held)
+    assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
+    assert client.post(address, {"returned": "on"}).status_code == 302
+    page = client.get(reports)
+    assert "A compensation was decided compensated" in text_of(page)
+    assert compensate not in page.content.decode()
+
+
+def test_a_compensation_stands_beside_the_pay_of_an_assignment_that_was_listed_after_all(
+    marketplace, client,  # noqa: F811
+):  # fmt: skip
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    worker, assignment = opened(marketplace, made)
+    lease = Lease.objects.get()
+    report_problem(lease=lease, kind="other", words="It does not open.")
+    reports = reports_of(client, made).content.decode()
+    address = require(re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', reports))[1]
+    assert client.post(address, {"returned": "on"}).status_code == 302
+    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+    settle()
+    ask()
+    said = text_of(reports_of(client, made))
+    assert "it was paid." in said and "compensated" in said
+
+
+def reports_of(client: Client, made: MarketplaceHIT):
+    return client.get(f"/setup/reports/{made.terms.batch.dataset.name}/")
+
+
+def test_who_handed_in_and_is_not_listed_yet_is_not_offered_a_compensation(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    at = f"/setup/published/{made.terms.batch_id}/"
+    worker, assignment = opened(marketplace, made)
+    address = require(re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', client.get(at).content.decode()))[1]
+    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+    assert "/compensate/" not in client.get(at).content.decode()
+    answered = client.post(address, {"returned": "on"})
+    assert answered.status_code == 422 and "has sent an answer to this HIT" in text_of(answered)
+    settle()
+    assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
+    assert LedgerEntry.objects.filter(kind="reward").count() == 1
+
+
+# What may be rejected
+
+
+def test_a_rejection_is_offered_only_where_it_could_be_carried_out(client):
+    listed = listed_assignments(50)
+    at = f"/setup/published/{listed[0].marketplace_hit.terms.batch_id}/"
+    shown = client.get(at).content.decode()
+    assert shown.count("/reject/") == 50
+    sending = claim_calls(most=1)[0]
+    assert shown.count("/reject/") - client.get(at).content.decode().count("/reject/") == 1
+    refused = ListedAssignment.objects.get(pk=int(sending.purpose.split(":")[1]))
+    assert "just being approved" in text_of(client.post(about(refused, "reject"), {"reason": REASON}))
+    reject(listed=listed[9], reason=REASON, decided_by=researcher())
+    page = client.get(at)
+    assert Rejection.objects.count() == 1
+    assert "/reject/" not in page.content.decode()
+    assert "“Reject” is not offered now: the limit is reached" in text_of(page)
+
+
+def test_in_a_small_batch_the_page_says_why_nothing_can_be_rejected(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
+    work(marketplace, made)
+    ask()
+    page = client.get(f"/setup/published/{made.terms.batch_id}/")
+    assert "/reject/" not in page.content.decode()
+    assert "with fewer than 50 handed in, 2 % are less than one" in text_of(page)
+
+
+# A bonus that was decided before
+
+
+def test_the_same_bonus_again_is_said_to_be_decided_already_and_not_sent(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, made)
+    settle()
+    ask()
+    [listed] = ListedAssignment.objects.all()
+    bonus = {"amount": "0.25", "reason": "For your care."}
+    assert "is on its way" in text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    said = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "was decided already, for the same reason, and is on its way. Nothing more is sent" in said
+    send_until_quiet()
+    said = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "was decided already, for the same reason, and is paid. Nothing more is sent" in said
+    assert Call.objects.filter(op="SendBonus").count() == 1
+    other = text_of(client.post(about(listed, "bonus"), bonus | {"reason": "For your patience."}, follow=True))
+    assert "decided already" not in other
+    assert Call.objects.filter(op="SendBonus").count() == 2
+
+
+def test_a_refused_bonus_is_paid_by_sending_it_again_and_not_by_another(marketplace, client):  # noqa: F811
+    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, made)
+    settle()
+    ask()
+    [listed] = ListedAssignment.objects.all()
+    bonus = {"amount": "0.25", "reason": "For your care."}
+    client.post(about(listed, "bonus"), bonus)
+    Call.objects.filter(op="SendBonus").update(state="failed", last_error="InsufficientFunds")
+    said = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "was refused by the marketplace. Nothing is sent now." in said
+    assert "pay it by “Send refused calls again”" in said
+    assert "another amount" not in said and "reason of its own" not in said
+    client.post(f"/setup/published/{made.terms.batch_id}/resend/")
+    send_until_quiet()
+    assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.25")
+
+
+def test_an_answer_that_was_excluded_does_not_stand_among_those_that_count(marketplace, client):  # noqa: F811
+    made = published(grids_to_publish(1, n_slots=2), cap="50")
+    for one in made:
+        for _ in range(2):
+            work(marketplace, one)
+    settle()
+    ask()
+    address = f"/setup/published/{made[0].terms.batch_id}/"
+    assert "Confirmed 2 answers that count" in text_of(client.get(address))
+    listed = require(ListedAssignment.objects.first())
+    exclude_submission(submission=require(listed.submission), reason="Ticked at random.")
+    said = text_of(client.get(address))
+    assert "Confirmed 1 answers that count; 1 excluded" in said
+    assert said.count("confirmed, excluded") == 1

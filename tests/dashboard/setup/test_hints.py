@@ -1,0 +1,214 @@
+"""What the researcher's pages say so that nobody goes wrong: what is missing, what would be opened, how it ends."""
+
+import html
+
+import pytest
+from django.test import Client
+
+from candidates.actions import (
+    ensure_classifier,
+    open_run,
+    predict_next_portions,
+    stop_run,
+    store_predictions,
+)
+from candidates.models import PotentialLabel, Run
+from candidates.reads import portions_to_do
+from catalog.actions import change_settings
+from catalog.models import Classifier, Dataset, Prediction
+from catalog.reads import current_settings
+from contains_task.models import Grid
+from jobs.actions import do_next_job
+from studies.settings.actions import doubts_about
+from tests.candidates.small_ensemble import colour_network, coloured_dataset
+from tests.factories import make_dataset, make_grid, staff_client, worker_client
+from tests.required import require
+from workforce.models import Batch, Slot
+
+pytestmark = pytest.mark.django_db
+N_IMAGES = 20
+
+
+@pytest.fixture(autouse=True)
+def places(settings, tmp_path):
+    settings.MEDIA_ROOT, settings.MODELS_ROOT = tmp_path / "media", tmp_path / "models"
+    settings.UPLOAD_ROOT = tmp_path / "uploads"
+    settings.FILE_UPLOAD_TEMP_DIR = settings.UPLOAD_ROOT / "incoming"
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return coloured_dataset(N_IMAGES, images_per_grid=8)
+
+
+@pytest.fixture
+def client() -> Client:
+    return staff_client()
+
+
+def text_of(response) -> str:
+    return " ".join(html.unescape(response.content.decode()).split())
+
+
+def page(client: Client, which: str, dataset: Dataset) -> str:
+    response = client.get(f"/setup/{which}/{dataset.name}/")
+    assert response.status_code == 200
+    return text_of(response)
+
+
+def predicted_elsewhere(dataset: Dataset, name: str, n_images: int) -> Classifier:
+    classifier = ensure_classifier(label_set=dataset.label_set, name=name)
+    ids = dataset.images.order_by("pk").values_list("pk", flat=True)[:n_images]
+    store_predictions(classifier=classifier, predictions=[(pk, [0, 1, 2, 3, 4], []) for pk in ids])
+    return classifier
+
+
+def run_over(dataset: Dataset, settings) -> Run:
+    name = colour_network(settings.MODELS_ROOT)
+    weights = "0" * 64
+    classifier = ensure_classifier(label_set=dataset.label_set, name=name, weights=weights)
+    return require(open_run(dataset=dataset, classifier=classifier, n_classes=dataset.label_set.labels.count()))
+
+
+# Classifiers and potential labels
+
+
+def test_the_classifiers_that_are_wanted_and_have_predicted_nothing_are_named(client, dataset):
+    predicted_elsewhere(dataset, "here", N_IMAGES)
+    change_settings(dataset=dataset, classifiers=["here", "nowhere", "never"])
+    text = page(client, "potential_labels", dataset)
+    assert "has no predictions of nowhere, never. The page Classifiers makes them" in text
+    assert "./manage" not in text
+
+
+def test_of_an_imported_classifier_a_further_file_is_wanted_and_of_a_run_a_start(client, dataset, settings):
+    predicted_elsewhere(dataset, "elsewhere", N_IMAGES - 4)
+    text = page(client, "potential_labels", dataset)
+    assert "elsewhere has not predicted 4 of the images:" in text
+    assert "bring in a further file of its predictions" in text and "start it again" not in text
+    run = run_over(dataset, settings)
+    store_predictions(classifier=run.classifier, predictions=[(dataset.images.first().pk, [0, 1, 2, 3, 4], [])])
+    assert "start it again" in page(client, "potential_labels", dataset)
+
+
+def test_a_network_that_is_none_is_told_beside_the_field_in_words_of_the_page(client, dataset):
+    response = client.post(f"/setup/classifiers/{dataset.name}/", {"others": "resnet50"})
+    text = text_of(response)
+    assert response.status_code == 422
+    assert "There is no network 'resnet50' here" in text and "onnx:FILE" in text
+    assert "onnx:PATH" not in text
+    assert 'aria-invalid="true"' in text and 'id="id_others_error"' in text
+
+
+def test_a_run_is_stopped_from_its_page_and_gone_on_with(client, dataset, settings):
+    run = run_over(dataset, settings)
+    assert f"Stop {run.classifier.name}" in page(client, "classifiers", dataset)
+    response = client.post(f"/setup/stop_run/{run.pk}/")
+    assert (response.status_code, response.url) == (302, f"/setup/classifiers/{dataset.name}/")
+    assert not portions_to_do().exists()
+    assert predict_next_portions() == 0
+    text = page(client, "classifiers", dataset)
+    assert "Stopped by researcher" in text and f"Stop {run.classifier.name}" not in text
+    assert '<span class="tag bad">' not in text
+    assert open_run(dataset=dataset, classifier=run.classifier, n_classes=100) == run
+    assert portions_to_do().exists()
+
+
+def test_only_researchers_stop_a_run_and_one_that_is_over_stays_as_it_is(dataset, settings):
+    run = run_over(dataset, settings)
+    assert staff_client(signed_in=False).post(f"/setup/stop_run/{run.pk}/").status_code == 302
+    assert worker_client().post(f"/setup/stop_run/{run.pk}/").status_code == 404
+    assert Run.objects.get().problem == ""
+    Run.objects.update(problem="A fault.")
+    stop_run(run=run, by="anna")
+    assert Run.objects.get().problem == "A fault."
+    assert not Prediction.objects.exists()
+
+
+# Grids
+
+
+def with_potential_labels(dataset: Dataset) -> None:
+    """Every image its own label alone."""
+    for image in dataset.images.select_related("dataset_label"):
+        label, sources = require(image.dataset_label), [{"classifier": "some", "rank": 1}]
+        PotentialLabel.objects.create(image=image, label=label, is_dataset_label=True, sources=sources)
+
+
+def test_before_grids_are_opened_the_page_says_how_many_and_how_much_work_that_is(client, dataset):
+    with_potential_labels(dataset)
+    change_settings(dataset=dataset, positive_controls=2, contains_answers=3, min_shown=3)
+    text = page(client, "grids", dataset)
+    assert f"{N_IMAGES} potential labels have not been asked about" in text
+    n_labels = PotentialLabel.objects.values("label").distinct().count()
+    per_label = [-(-n // 6) for n in (PotentialLabel.objects.filter(label=pk).count() for pk in
+                 PotentialLabel.objects.values_list("label", flat=True).distinct())]  # fmt: skip
+    assert len(per_label) == n_labels
+    assert f"{sum(per_label)} grids, {3 * sum(per_label)} answers: The figures of this study’s settings" in text
+    client.post(f"/setup/grids/{dataset.name}/", {"profile": "own"})
+    assert do_next_job()
+    assert (Grid.objects.count(), Slot.objects.count()) == (sum(per_label), 3 * sum(per_label)), "as was said"
+    assert "have not been asked about" not in page(client, "grids", dataset)
+
+
+def test_replayed_answers_leave_a_pair_to_be_asked_about(client, dataset):
+    with_potential_labels(dataset)
+    image = dataset.images.first()
+    batch = Batch.objects.create(
+        dataset=dataset, kind="contains", settings=current_settings(dataset), marketplace="replay"
+    )
+    make_grid(images=[image], label=image.dataset_label.index, batch=batch)
+    assert f"{N_IMAGES} potential labels have not" in page(client, "grids", dataset)
+
+
+def test_what_is_wrong_with_the_form_comes_before_the_report_of_the_batch_before(client, dataset):
+    with_potential_labels(dataset)
+    client.post(f"/setup/grids/{dataset.name}/", {"profile": "own"})
+    assert do_next_job()
+    text = page(client, "grids", dataset)
+    assert text.index('id="job-open_contains"') < text.index('enctype="multipart')
+    text = text_of(client.post(f"/setup/grids/{dataset.name}/", {"profile": "plain"}))
+    assert text.index('role="alert"') < text.index('id="job-open_contains"')
+
+
+# Settings
+
+
+def test_answers_too_few_for_any_candidate_label_are_warned_of(client, dataset):
+    change_settings(dataset=dataset, contains_answers=5, min_shown=5)
+    assert not doubts_about(current_settings(dataset))
+    assert "no pair is shown to so many people" not in page(client, "settings", dataset)
+    change_settings(dataset=dataset, contains_answers=3)
+    words = "contains_answers is 3, and min_shown 5: no pair is shown to so many people"
+    assert all(words in page(client, which, dataset) for which in ("settings", "grids"))
+
+
+def test_every_figure_has_a_heading_in_words_with_the_name_that_commands_take(client, dataset):
+    text = page(client, "settings", dataset)
+    assert 'Answers to a grid <code class="code-name">contains_answers</code></label>' in text
+    assert "See ratio_numerator" not in text
+
+
+# Any page
+
+
+@pytest.mark.parametrize("name", ["a/b", "100 % sure?", "#1", "ä;b", "a\\b", "x..y"])
+def test_a_name_that_can_be_has_all_its_pages(client, name):
+    dataset = make_dataset(name=name)
+    links = {part.partition('"')[0] for part in text_of(client.get("/")).split('href="')[1:]}
+    start = [link for link in links if link.startswith(("/setup/images/", "/datasets/", "/setup/files/"))]
+    assert len(start) == 3
+    for first in start:
+        text = text_of(client.get(first))
+        assert dataset.name in text
+        for part in text.split('href="')[1:]:
+            link = part.partition('"')[0]
+            if link.startswith(("/setup/", "/datasets/")):
+                assert client.get(link).status_code == 200, link
+
+
+def test_without_javascript_a_page_says_how_to_see_it_as_it_is(client, dataset):
+    address = f"/setup/classifiers/{dataset.name}/"
+    assert f'<noscript><p class="soft">Without JavaScript this page does not renew itself: <a href="{address}"' in page(
+        client, "classifiers", dataset
+    )

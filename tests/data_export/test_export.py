@@ -1,0 +1,298 @@
+import csv
+import io
+import json
+import stat
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+from aggregation.actions import aggregate
+from catalog.models import Dataset, Image
+from classify_task.actions import record_vote
+from csv_files.cells import guarded, unguarded
+from data_export.files import whole_file
+from data_export.management.commands.export import one_moment
+from data_export.reads import csv_cell, exported_tables, write_rows
+from data_import.votes.actions import replay
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_form,
+    make_grid,
+    make_images,
+    make_lease,
+    make_worker,
+    tick_images,
+)
+from tests.required import require
+from workforce.actions import close_batch, exclude_submission, take_lease
+from workforce.models import Submission
+from workforce.reads import pseudonym
+
+COLUMNS = {
+    "annotations": "image,dataset_label,main_label,n_objects,n_annotators,n_optimal_partitions,objects,unplaced,"
+    "main_object,dataset_label_object",
+    "selection_frequencies": "image,label,n_selected,n_shown",
+    "contains_votes": "image,label,rater,answer,worker,role,state,submitted_at,settings_version,"
+    "dataset_label,submission",
+    "classify_votes": "image,dataset_label,annotator,main,selected,worker,role,state,submitted_at,settings_version,"
+    "submission",
+}
+# What is another one in every dataset.
+PEOPLE = ("rater", "worker", "submission")
+
+
+@pytest.fixture
+def dataset(db) -> Dataset:
+    """Live answers to a grid of three images and to a form, one of each excluded, aggregated."""
+    dataset = make_dataset(contains_answers=3, classify_answers=3)
+    images = make_images(dataset, 3, label=1)
+    Image.objects.filter(pk=images[2].pk).update(name="=1+1.jpg", dataset_label=None)
+    grid = make_grid(images=images, label=1)
+    people = [make_worker() for _ in range(3)]
+    for at, worker in enumerate(people):
+        lease = take_lease(batch=grid.hit.batch, worker=worker)
+        tick_images(lease=lease, selected=[image.public_id for image in images[: at + 1]], idempotency_key=f"c{at}")
+    form = make_form(labels=(1, 2, 3), image=images[0])
+    for at, (worker, selected, main) in enumerate(zip(people, ([2, 1], [1, 2], [3]), (2, 1, 3), strict=True)):
+        lease = require(take_lease(batch=form.hit.batch, worker=worker))
+        record_vote(lease=lease, selected=selected, main=main, idempotency_key=f"f{at}")
+    for key in ("c0", "f2"):
+        exclude_submission(submission=Submission.objects.get(idempotency_key=key), reason="too fast")
+    aggregate(dataset=dataset)
+    return dataset
+
+
+def exported(kind: str, dataset: Dataset, names: bool = False) -> str:
+    out = io.StringIO()
+    write_rows(exported_tables()[kind], dataset, "csv", names, out)
+    return out.getvalue()
+
+
+def rows(text: str) -> Iterator[dict]:
+    return csv.DictReader(io.StringIO(text, newline=""))
+
+
+def without_people(text: str) -> list[dict]:
+    return [{column: cell for column, cell in row.items() if column not in PEOPLE} for row in rows(text)]
+
+
+def as_lines(kind: str, dataset: Dataset, names: bool = False) -> list[dict]:
+    out = io.StringIO()
+    write_rows(exported_tables()[kind], dataset, "jsonl", names, out)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("kind", exported_tables())
+def test_the_columns_are_in_their_order(dataset, kind):
+    assert exported(kind, dataset).splitlines()[0] == COLUMNS[kind]
+
+
+@pytest.mark.parametrize("kind", exported_tables())
+def test_csv_and_jsonl_say_the_same(dataset, kind):
+    lines = as_lines(kind, dataset)
+    cells = [{column: csv_cell(column, value) for column, value in line.items()} for line in lines]
+    assert [{c: "" if v is None else str(v) for c, v in row.items()} for row in cells] == list(
+        rows(exported(kind, dataset))
+    )
+    assert lines
+
+
+def test_an_annotation_row_tells_objects_and_indexes(dataset):
+    assert [line | {"image": ""} for line in as_lines("annotations", dataset)] == [
+        {
+            "image": "",
+            "dataset_label": 1,
+            "main_label": 2,
+            "n_objects": 2,
+            "n_annotators": 2,
+            "n_optimal_partitions": 1,
+            "objects": [
+                {"label": 1, "labels": [{"label": 1, "share": 1.0, "frequency": 1.0}], "main_votes": 1},
+                {"label": 2, "labels": [{"label": 2, "share": 1.0, "frequency": 1.0}], "main_votes": 1},
+            ],
+            "unplaced": [],
+            "main_object": 1,
+            "dataset_label_object": 0,
+        }
+    ]
+
+
+def test_frequencies_count_only_what_nobody_excluded(dataset):
+    counts = sorted((line["n_selected"], line["n_shown"]) for line in as_lines("selection_frequencies", dataset))
+    assert counts == [(1, 2), (2, 2), (2, 2)]
+
+
+def test_votes_name_their_worker_by_pseudonym_and_an_exclusion_by_its_state(dataset):
+    votes = as_lines("classify_votes", dataset)
+    workers = Submission.objects.filter(idempotency_key__startswith="f").order_by("id")
+    assert [(v["annotator"], v["selected"], v["state"], v["role"], v["settings_version"]) for v in votes] == [
+        (0, [2, 1], "confirmed", "question", 1),
+        (1, [1, 2], "confirmed", "question", 1),
+        (2, [3], "excluded", "question", 1),
+    ]
+    assert [v["worker"] for v in votes] == [pseudonym(dataset, s.worker_id) for s in workers]
+    assert [v["submission"] for v in votes] == [s.pk for s in workers]
+    contains = as_lines("contains_votes", dataset)
+    assert {v["submission"] for v in contains} == set(
+        Submission.objects.filter(idempotency_key__startswith="c").values_list("pk", flat=True)
+    )
+    assert sorted(str(v["dataset_label"]) for v in contains) == ["1"] * 6 + ["None"] * 3
+    assert sorted(v["state"] for v in contains) == ["confirmed"] * 6 + ["excluded"] * 3
+    assert {v["worker"] for v in contains} == {v["rater"] for v in contains} == {v["worker"] for v in votes}
+
+
+def test_names_add_wordnet_ids_and_words_in_objects_too(dataset):
+    (line,) = as_lines("annotations", dataset, names=True)
+    assert (line["dataset_label_wnid"], line["main_label_words"]) == ("n00000001", "thing 2")
+    found = line["objects"][1]
+    assert (found["wnid"], found["words"]) == ("n00000002", "thing 2")
+    assert (found["labels"][0]["wnid"], found["labels"][0]["words"]) == ("n00000002", "thing 2")
+    header = exported("classify_votes", dataset, names=True).splitlines()[0]
+    assert header == COLUMNS["classify_votes"] + "".join(
+        f",{column}_{ending}" for column in ("dataset_label", "main", "selected") for ending in ("wnid", "words")
+    )
+
+
+@pytest.mark.parametrize("kind", exported_tables())
+@pytest.mark.parametrize("names", [False, True])
+def test_every_row_has_exactly_the_columns_of_the_header(dataset, kind, names):
+    header = exported(kind, dataset, names).splitlines()[0].split(",")
+    assert all(list(line) == header for line in as_lines(kind, dataset, names))
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\ta", "\ra", "'=1", "''@", "'a", "a=1", "", "'", "it's"])
+def test_a_guarded_cell_is_no_formula_and_comes_back_as_it_was(text):
+    assert guarded(text)[:1] not in tuple("=+-@\t\r")
+    assert unguarded(guarded(text)) == text
+
+
+def test_a_formula_in_an_image_name_is_guarded_in_csv_only(dataset):
+    assert "\n'=1+1.jpg,1," in exported("selection_frequencies", dataset)
+    assert "=1+1.jpg" in {line["image"] for line in as_lines("selection_frequencies", dataset)}
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_exported_votes_replayed_under_another_name_give_the_same_files(dataset, tmp_path, names):
+    make_dataset(name="again", n_labels=4)
+    for kind in ("contains", "classify"):
+        path = tmp_path / f"{kind}.csv"
+        path.write_text(exported(f"{kind}_votes", dataset, names), newline="")
+        replay(kind=kind, path=path, dataset_name="again")
+    again = Dataset.objects.get(name="again")
+    aggregate(dataset=again)
+    for kind in exported_tables():
+        assert without_people(exported(kind, again)) == without_people(exported(kind, dataset)), kind
+
+
+def test_a_repeated_question_survives_the_way_out_and_back(db, tmp_path):
+    dataset = make_dataset(contains_answers=1)
+    batch, worker = make_batch(dataset), make_worker()
+    images = make_images(dataset, 2)
+    for selected, pair in ((1, images), (0, images[:1])):
+        make_grid(images=pair, batch=batch)
+        lease = make_lease(batch, worker)
+        tick_images(lease=lease, selected=[i.public_id for i in images[:selected]], idempotency_key=f"r{selected}")
+    path = tmp_path / "votes.csv"
+    path.write_text(exported("contains_votes", dataset), newline="")
+    make_dataset(name="again")
+    for _ in range(2):
+        replay(kind="contains", path=path, dataset_name="again")
+    again = Dataset.objects.get(name="again")
+    votes = without_people(exported("contains_votes", again))
+    assert votes == without_people(exported("contains_votes", dataset))
+    assert [(vote["answer"], vote["role"]) for vote in votes] == [
+        ("yes", "question"),
+        ("no", "repeat"),
+        ("no", "question"),
+    ]
+
+
+def test_a_datasets_own_export_is_not_taken_for_other_peoples_answers(dataset, tmp_path):
+    path = tmp_path / "votes.csv"
+    path.write_text(exported("classify_votes", dataset), newline="")
+    n_before = Submission.objects.count()
+    with pytest.raises(CommandError, match="line 2: these answers were exported from .* under another name"):
+        call_command("replay", "classify", str(path), dataset=dataset.name)
+    assert Submission.objects.count() == n_before
+
+
+# The command
+
+
+@pytest.fixture
+def committed(transactional_db) -> Dataset:
+    dataset = make_dataset(contains_answers=1)
+    grid = make_grid(images=make_images(dataset, 1))
+    tick_images(lease=make_lease(grid.hit.batch), selected=[], idempotency_key="c")
+    close_batch(batch=grid.hit.batch)
+    aggregate(dataset=dataset)
+    return dataset
+
+
+def test_the_command_writes_to_standard_output_or_a_file(committed, tmp_path, capfd):
+    path = tmp_path / "out.csv"
+    call_command("export", "selection_frequencies", dataset=committed.name, format="csv", output=path)
+    assert f"{path}: 1 rows" in capfd.readouterr().out
+    call_command("export", "selection_frequencies", dataset=committed.name, format="csv")
+    written = path.read_bytes().decode()
+    assert capfd.readouterr().out == written == exported("selection_frequencies", committed)
+    assert "\r" not in written
+    assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_an_unknown_dataset_is_answered_with_those_there_are(committed, tmp_path):
+    with pytest.raises(CommandError, match=f"no dataset named 'other'. Datasets: {committed.name}"):
+        call_command("export", "annotations", dataset="other", format="csv", output=tmp_path / "out.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_named(committed, tmp_path):
+    with pytest.raises(CommandError, match="Cannot write .*nowhere"):
+        call_command("export", "annotations", dataset=committed.name, format="csv", output=tmp_path / "nowhere" / "f")
+
+
+def test_a_stop_half_way_leaves_the_old_file(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as out:
+        out.write("new")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_what_is_exported_is_as_it_was_at_one_moment(committed):
+    """Rows read after somebody else's commit are still those of the beginning."""
+    with one_moment():
+        before = exported("contains_votes", committed)
+        elsewhere = connection.copy()
+        with elsewhere.cursor() as cursor:
+            cursor.execute("UPDATE contains_task_containsvote SET selected = true")
+        elsewhere.close()
+        assert exported("contains_votes", committed) == before
+    assert exported("contains_votes", committed) == before.replace(",no,", ",yes,")
+
+
+class CursorWatch(io.StringIO):
+    """Counts the cursors that are open on the server while rows are written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open_cursors: list[int] = []
+
+    def write(self, text: str) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_cursors WHERE name LIKE '_django_curs%%'")
+            self.open_cursors.append(cursor.fetchone()[0])
+        return super().write(text)
+
+
+def test_rows_are_fetched_by_a_cursor_on_the_server(dataset):
+    out = CursorWatch()
+    write_rows(exported_tables()["contains_votes"], dataset, "jsonl", False, out)
+    assert out.open_cursors[0] == 1

@@ -1,0 +1,137 @@
+"""The released votes of Tsipras et al. and of ReaL give what was published."""
+
+import csv
+import gzip
+import io
+import json
+from collections import Counter, defaultdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+
+from aggregation.actions import aggregate
+from aggregation.management.commands.aggregate import main_object_line
+from aggregation.reads import annotation_row, annotations_of, frequencies_of
+from catalog.models import Dataset, Image
+from classify_task.models import Form
+from contains_task.models import ContainsVote
+
+RELEASED = Path(__file__).resolve().parents[3] / "shared" / "released"
+needs_released = pytest.mark.skipif(not RELEASED.is_dir(), reason=f"the released votes are not in {RELEASED}")
+
+
+
+def rows_of(name: str) -> list[dict]:
+    with gzip.open(RELEASED / name, "rt", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def annotated(django_db_setup, django_db_blocker):
+    """Annotation rows by image and what `aggregate` says of the main objects, from the replayed CLASSIFY votes."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        call_command("replay", "classify", str(RELEASED / "classify_votes.csv.gz"), dataset="released")
+        dataset = Dataset.objects.get(name="released")
+        out = io.StringIO()
+        call_command("aggregate", dataset="released", stdout=out)
+        rows = {row["image"]: row for row in map(annotation_row, annotations_of(dataset))}
+        assert main_object_line(dataset) in out.getvalue()
+        transaction.set_rollback(True)
+    return rows, out.getvalue()
+
+
+def published() -> dict[str, dict]:
+    found = rows_of("classify_expected.csv.gz")
+    for row in found:
+        row["objects"] = [{int(label): pair for label, pair in part.items()} for part in json.loads(row["objects"])]
+    return {row["image"]: row for row in found}
+
+
+def blocks(objects) -> list[frozenset]:
+    return [frozenset(of["label"] for of in part["labels"]) for part in objects]
+
+
+@needs_released
+def test_main_labels_and_numbers_of_objects_are_the_published_ones(annotated):
+    rows, _ = annotated
+    theirs = {image: (int(row["main_label"]), int(row["n_objects"])) for image, row in published().items()}
+    assert {image: (row["main_label"], row["n_objects"]) for image, row in rows.items()} == theirs
+    assert len(rows) == 3313
+    assert sum(row["n_objects"] > 1 for row in rows.values()) == 1032
+
+
+@needs_released
+def test_unique_partitions_are_the_published_ones_with_shares_and_frequencies(annotated):
+    rows, _ = annotated
+    unique = [(rows[image], row) for image, row in published().items() if rows[image]["n_optimal_partitions"] == 1]
+    assert len(unique) == 3108
+    for ours, theirs in unique:
+        assert sorted(map(sorted, blocks(ours["objects"]))) == sorted(map(sorted, theirs["objects"]))
+        pairs = {of["label"]: [of["share"], of["frequency"]] for part in ours["objects"] for of in part["labels"]}
+        wanted = {label: pair for part in theirs["objects"] for label, pair in part.items()}
+        assert pairs == {label: pytest.approx(pair, abs=1e-6) for label, pair in wanted.items()}
+        at = ours["dataset_label_object"]
+        own = None if at is None else blocks(ours["objects"])[at]
+        theirs_own = theirs["dataset_label_object"]
+        assert own == (frozenset(theirs["objects"][int(theirs_own)]) if theirs_own else None)
+
+
+@needs_released
+def test_main_objects_are_the_published_ones_where_partition_and_main_votes_leave_no_choice(annotated):
+    rows, _ = annotated
+    compared = 0
+    for image, theirs in published().items():
+        ours = rows[image]
+        votes = [part["main_votes"] for part in ours["objects"]]
+        if ours["n_optimal_partitions"] == 1 and votes.count(max(votes)) == 1:
+            main = blocks(ours["objects"])[ours["main_object"]]
+            assert main == frozenset(theirs["objects"][int(theirs["main_object"])])
+            compared += 1
+    assert compared > 3000
+
+
+@needs_released
+def test_partitions_are_as_good_as_the_published_ones_where_several_are(annotated):
+    rows, _ = annotated
+    weights: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
+    for vote in rows_of("classify_votes.csv.gz"):
+        weights[vote["image"]].update(combinations(sorted(map(int, vote["selected"].split())), 2))
+
+    def inside(image, parts):
+        return sum(weights[image][pair] for part in parts for pair in combinations(sorted(part), 2))
+
+    tied = {image: row for image, row in published().items() if rows[image]["n_optimal_partitions"] > 1}
+    assert len(tied) == 205
+    for image, theirs in tied.items():
+        assert inside(image, blocks(rows[image]["objects"])) == inside(image, theirs["objects"])
+
+
+@needs_released
+def test_the_published_number_of_other_main_objects_lies_in_the_printed_range(annotated):
+    line = annotated[1].splitlines()[-1]
+    lowest, highest = (int(line.split(word)[1].split()[0]) for word in ("between", "and"))
+    summary = json.loads((RELEASED / "classify_summary.json").read_text())
+    assert lowest <= summary["main_is_not_dataset_object"] <= highest
+    assert highest - lowest < 60
+
+
+@needs_released
+def test_the_frequencies_of_the_released_contains_votes_are_what_numpy_counts(db):
+    call_command("replay", "contains", str(RELEASED / "real_votes.csv.gz"), dataset="real")
+    dataset = Dataset.objects.get(name="real")
+    assert ContainsVote.objects.filter(counted=True).count() == 226515
+    aggregate(dataset=dataset)
+    votes = rows_of("real_votes.csv.gz")
+    pairs, at = np.unique([f"{vote['image']} {vote['label']}" for vote in votes], return_inverse=True)
+    n_shown = np.bincount(at)
+    n_selected = np.bincount(at, weights=[vote["answer"] == "yes" for vote in votes])
+    found = frequencies_of(dataset).values_list("image__name", "label__index", "n_selected", "n_shown")
+    ours = {f"{image} {label}": counts for image, label, *counts in found}
+    assert ours == {pair: [s, n] for pair, s, n in zip(pairs, n_selected.tolist(), n_shown.tolist(), strict=True)}
+    assert Image.objects.filter(dataset_label=None).count() == 6182
+    assert not Form.objects.exists()

@@ -1,0 +1,62 @@
+"""The workers of a marketplace that runs: asked on standard input, a JSON object a line, answered the same way.
+
+Run in a process of its own, under the marketplace's settings: python -m tests.mturk.desk
+"""
+
+import json
+import sys
+
+import django
+
+from tests.required import require
+
+
+def answer(asked: dict) -> dict:
+    from marketplace.actions import create_worker
+    from marketplace.errors import WorkRefused
+    from marketplace.faults.models import FaultSettings
+    from marketplace.models import HIT, Assignment, Worker
+    from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
+
+    worker = Worker.objects.filter(public_id=asked.get("worker")).first()
+    try:
+        if asked["do"] == "worker":
+            return {"id": create_worker(name=asked["name"], password=asked.get("password")).public_id}
+        if asked["do"] == "accept":
+            return {"id": accept_hit(worker=require(worker), hit=HIT.objects.get(public_id=asked["hit"])).public_id}
+        if asked["do"] == "return":
+            return_assignment(worker=require(worker), assignment=Assignment.objects.get(public_id=asked["assignment"]))
+            return {}
+        if asked["do"] == "submit":
+            fields = asked["fields"].items()
+            return {"id": submit_assignment(assignment_id=asked["assignment"], fields=fields, worker=worker).public_id}
+        if asked["do"] == "reset clock":
+            FaultSettings.objects.update(clock_ahead_seconds=0)
+            return {}
+        if asked["do"] == "ledger":
+            return ledger(asked["key_id"])
+    except WorkRefused as refusal:
+        return {"refused": str(refusal)}
+    raise ValueError(asked)
+
+
+def ledger(key_id: str) -> dict:
+    """What the marketplace took from the requester of this key: its rows in cents, and what they are for."""
+    from marketplace.models import HIT, AccessKey, Assignment, BonusPayment, LedgerEntry
+
+    requester = AccessKey.objects.get(key_id=key_id).requester
+    entries = list(LedgerEntry.objects.filter(requester=requester).order_by("number"))
+    return {
+        "rows": [(entry.kind, entry.available, entry.held) for entry in entries],
+        "available": entries[-1].available_after,
+        "held": entries[-1].held_after,
+        "hits": list(HIT.objects.filter(requester=requester).values_list("annotation", flat=True)),
+        "bonuses": BonusPayment.objects.filter(assignment__hit__requester=requester).count(),
+        "assignments": list(Assignment.objects.filter(hit__requester=requester).values_list("public_id", "status")),
+    }
+
+
+if __name__ == "__main__":
+    django.setup()
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)

@@ -1,0 +1,40 @@
+"""What somebody reads whose work is refused: why, and where and until when they can object."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mturk.models import Call, ListedAssignment
+from mturk.payments.actions import LONGEST_REASON, CannotReject, reject
+from tests.mturk.marketplace_breakers import researcher
+from tests.mturk.test_rejections import listed_assignments
+from tests.required import require
+from workforce.models import Introduction
+from workforce.problem_reports.actions import introduce
+
+pytestmark = pytest.mark.django_db
+MOST_ON_THE_MARKETPLACE = 1024
+
+
+def feedback_on(listed: ListedAssignment, reason: str) -> str:
+    ListedAssignment.objects.filter(pk=listed.pk).update(submitted_at=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    rejection = reject(listed=listed, reason=reason, decided_by=researcher())
+    return Call.objects.get(purpose=f"reject:{rejection.pk}").payload["RequesterFeedback"]
+
+
+def test_a_rejection_names_where_and_until_when_to_object():
+    listed = listed_assignments(100)
+    words = feedback_on(listed[0], "Nothing was ticked.")
+    assert words.startswith("Nothing was ticked. If you think this is wrong, write by the marketplace's contact")
+    assert "until 30 March 2026 (UTC)" in words, "within the 30 days in which it can be taken back"
+    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, told={"contact": "lab@example.org"})
+    assert "write to lab@example.org until 30 March 2026" in feedback_on(listed[1], "Nothing was ticked.")
+
+
+def test_the_longest_reason_and_contact_still_fit_what_the_marketplace_takes():
+    listed = listed_assignments(50)
+    longest = Introduction._meta.get_field("contact").max_length
+    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, told={"contact": "c" * require(longest)})
+    assert len(feedback_on(listed[0], "x" * LONGEST_REASON)) <= MOST_ON_THE_MARKETPLACE
+    with pytest.raises(CannotReject):
+        reject(listed=listed[1], reason="x" * (LONGEST_REASON + 1), decided_by=researcher())

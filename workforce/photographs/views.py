@@ -1,0 +1,39 @@
+"""The photographs of a page of work, for as long as that page may be worked on."""
+
+from django.http import FileResponse, Http404, HttpRequest
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.http import require_safe
+
+from catalog.models import Image
+from catalog.pages import picture_response
+from workforce.kinds import kind_named
+from workforce.reads import image_handle, lease_of_page, seconds_of_pictures
+
+
+@require_safe
+def work_photograph(request: HttpRequest, lease_id: str, handle: str) -> FileResponse:
+    """A photograph of the page of a lease, for as long as that page may be worked on."""
+    image, seconds = _image_on_page(lease_id, handle)
+    return picture_response(image.display, seconds)
+
+
+@require_safe
+def cell_photograph(request: HttpRequest, lease_id: str, handle: str) -> FileResponse:
+    """The same in the size of a cell."""
+    image, seconds = _image_on_page(lease_id, handle)
+    return picture_response(image.thumbnail, seconds)
+
+
+def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
+    """The image that a handle stands for, and for how many seconds. Raises Http404 if it does not, or no longer."""
+    lease = lease_of_page(lease_id)
+    if lease is None:
+        raise Http404
+    seconds = seconds_of_pictures(lease)
+    if seconds <= 0:
+        raise Http404
+    images = kind_named(lease.batch.kind).images_of_hit(lease.hit_id)
+    found = (image for image in images if constant_time_compare(image_handle(lease, image.public_id), handle))
+    if (image := next(found, None)) is None:
+        raise Http404
+    return image, int(seconds)
