@@ -23,6 +23,7 @@ from annotation_site.environment import (
     host_of,
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
+from annotation_site.storage import media_storage, object_store
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
 from launcher.secrets import SITE_KEY, kept_pair, read_secret
 
@@ -33,50 +34,9 @@ MEDIA_ROOT = env_str("MEDIA_ROOT", str(STATE_DIR / "media"))
 MODELS_ROOT = env_str("MODELS_ROOT", str(STATE_DIR / "models"))
 
 
-def object_store() -> dict[str, Any]:
-    """How boto3 reaches S3 or a server that speaks like it. Only who deploys decides that, never a page or a command:
-    an address of the user's choice would let them send requests from inside this network.
-    """
-    endpoint = env_str("AWS_ENDPOINT_URL")
-    if endpoint and not endpoint.startswith(("http://", "https://")):
-        raise ImproperlyConfigured(
-            f"AWS_ENDPOINT_URL={endpoint!r} is no http address. Write one, such as https://s3.example.org, "
-            "or remove it to use Amazon's."
-        )
-    return {
-        "endpoint_url": endpoint or None,
-        "region_name": env_str("AWS_DEFAULT_REGION", "us-east-1"),
-        # Without a key boto3 looks where it always does: its own files, the role of the machine.
-        "aws_access_key_id": env_str("AWS_ACCESS_KEY_ID") or None,
-        "aws_secret_access_key": env_str("AWS_SECRET_ACCESS_KEY") or None,
-    }
-
-
-def media_storage() -> dict[str, Any]:
-    """Where images are kept: MEDIA_ROOT, or MEDIA_BUCKET. What a stop left half-way is overwritten in both.
-
-    The bucket stays private: nobody is sent there, the site's own views read from it.
-    """
-    bucket = env_str("MEDIA_BUCKET")
-    if not bucket:
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"allow_overwrite": True}}
-    options = {
-        "bucket_name": bucket,
-        "endpoint_url": OBJECT_STORE["endpoint_url"],
-        "region_name": OBJECT_STORE["region_name"],
-        "access_key": OBJECT_STORE["aws_access_key_id"],
-        "secret_key": OBJECT_STORE["aws_secret_access_key"],
-        "addressing_style": "path" if OBJECT_STORE["endpoint_url"] else None,
-        "default_acl": None,
-        "querystring_auth": True,
-        "file_overwrite": True,
-    }
-    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
-
-
 OBJECT_STORE = object_store()
 STORAGES = {
-    "default": media_storage(),
+    "default": media_storage(OBJECT_STORE),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
@@ -228,6 +188,17 @@ INSTALLED_APPS = [
 ]
 # A record of each kind of question: all that means "every kind" goes by this list.
 TASK_KINDS = ["contains_task.kind.CONTAINS", "classify_task.kind.CLASSIFY"]
+# A record of each kind of job that pages ask for, by its name.
+JOB_KINDS = {
+    "import_images": "data_import.jobs.IMPORT_IMAGES",
+    "predict": "candidates.jobs.PREDICT",
+    "potential_labels": "candidates.jobs.POTENTIAL_LABELS",
+    "open_contains": "studies.jobs.OPEN_CONTAINS",
+}
+# What the frame has to know of the offers on a marketplace.
+FRAME_OFFERS = "mturk.offers.OFFERS"
+# What follows from calls to the marketplace, by operation.
+CALL_RESULTS = "mturk.results.RESULTS"
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

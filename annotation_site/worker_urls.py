@@ -4,15 +4,14 @@ from django.urls import include, path
 
 from annotation_site import views
 from workforce.kinds import task_kinds
-from workforce.photographs import views as photographs
 
 urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("", views.worker_home, name="worker-home"),
-    path("i/<slug:lease_id>/<slug:handle>.jpg", photographs.work_photograph, name="work-photograph"),
-    path("i/<slug:lease_id>/cell/<slug:handle>.jpg", photographs.cell_photograph, name="cell-photograph"),
+    path("i/", include("workforce.photographs.urls")),
     path("", include("workforce.urls")),
+    path("", include("mturk.urls")),
     *[path(kind.path, include(kind.urls)) for kind in task_kinds()],
 ]
 handler400 = "annotation_site.views.bad_request"

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from numerics.consensus import number_of_objects  # noqa: E402
 from numerics.objects import annotate_many  # noqa: E402
-from numerics.partition import co_selection, growth_strings, optimal_partitions, optimal_rows, stirling
+from numerics.partition import co_selection, growth_strings, optimal_partitions, optimal_rows, stirling  # noqa: E402
 
 VOTES = ROOT.parent / "shared" / "released" / "classify_votes.csv.gz"
 REPEATS = 5

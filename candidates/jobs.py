@@ -2,11 +2,12 @@
 
 from candidates.actions import find_potential_labels
 from candidates.runs.actions import hint, open_runs
+from jobs.kinds import JobKind
 from jobs.models import Job
 
 
 def start_classifiers(job: Job, watch: object) -> list[str]:
-    """Loads each of its argument `names`, to see what it is; the predictions are made by other workers."""
+    """Load each of its argument `names`, to see what it is; the predictions are made by other workers."""
     opened = open_runs(dataset=job.dataset, names=job.arguments["names"])
     hint()
     started = [name for name, run in opened.items() if run is not None]
@@ -18,3 +19,7 @@ def start_classifiers(job: Job, watch: object) -> list[str]:
 def find_labels(job: Job, watch: object) -> list[str]:
     n_labels = find_potential_labels(dataset=job.dataset)
     return [f"{n_labels:,} potential labels of {job.dataset.images.count():,} images."]
+
+
+PREDICT = JobKind(work=start_classifiers)
+POTENTIAL_LABELS = JobKind(work=find_labels)

@@ -76,7 +76,8 @@ WITHOUT_PICTURES = ~Q(original="") & Q(pictures_problem="") & (Q(display="") | Q
 class Image(models.Model):
     """`name` is the researcher's (it may give the class away); workers meet `public_id` only.
 
-    `display` and `thumbnail` are made from `original` (catalog.photographs.reads.Pictures) by a task, or by the first look.
+    `display` and `thumbnail` are made from `original` (catalog.photographs.reads.Pictures) by a task, or by the first
+    look.
     `pictures_problem` says why they cannot be; importing the image again brings another file.
     """
 

@@ -3,12 +3,12 @@
 from data_import.images.actions import find_images, import_images, labelled_words, without_dataset_label
 from data_import.job_sources.actions import source_of_job
 from data_import.uploads import actions as uploads
-from jobs.kinds import Watch
+from jobs.kinds import JobKind, Watch
 from jobs.models import Job
 
 
 def images(job: Job, watch: Watch) -> list[str]:
-    """Adds what is missing, so that an import that was stopped goes on where it was."""
+    """Add what is missing, so that an import that was stopped goes on where it was."""
     source, name = source_of_job(job.arguments)
     # Only who has begun it before knows how much there is to do.
     again = job.n_total is not None
@@ -29,3 +29,7 @@ def images(job: Job, watch: Watch) -> list[str]:
 
 def remove_upload(job: Job) -> None:
     uploads.remove(job.arguments)
+
+
+# A stop right before the upload is removed leaves that to `uploads.tidy`.
+IMPORT_IMAGES = JobKind(work=images, afterwards=remove_upload)

@@ -15,7 +15,7 @@ from django.db.models.functions import Least
 from catalog.errors import UserError, reason_in
 from catalog.models import Dataset
 from catalog.reads import now
-from jobs.kinds import AFTERWARDS, WORK
+from jobs.kinds import kind_of
 from jobs.models import Job
 
 log = logging.getLogger(__name__)
@@ -138,10 +138,10 @@ def _do(job: Job) -> None:
         return
     job.started_at = job.started_at or now()
     Job.objects.filter(pk=job.pk).update(started_at=job.started_at, beginnings=job.beginnings + 1)
-    watched = Watched(job)
+    watched, kind = Watched(job), kind_of(job)
     try:
         watched.heed()
-        report = WORK[Job.Kind(job.kind)](job, watched)
+        report = kind.work(job, watched)
         watched.note()
     except Stopped:
         _finish(job, problem=_stopped(job))
@@ -155,8 +155,8 @@ def _do(job: Job) -> None:
         _finish(job, problem=f"A fault of ours: {reason_in(error)}. What was done before it stays.")
     else:
         _finish(job, report=report)
-        if Job.Kind(job.kind) in AFTERWARDS:
-            AFTERWARDS[Job.Kind(job.kind)](job)
+        if kind.afterwards is not None:
+            kind.afterwards(job)
 
 
 def _finish(job: Job, *, problem: str = "", report: list[str] | None = None) -> None:

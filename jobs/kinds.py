@@ -1,11 +1,16 @@
-"""The kinds of job, each with the function that does it."""
+"""Kinds of job: one record says what is done for a kind.
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+A record stands in the jobs.py of the room that does the work, above this one; the setting JOB_KINDS says where.
+"""
 
-from data_import.jobs import images, remove_upload
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
 from jobs.models import Job
-from studies import jobs
 
 
 class Watch(Protocol):
@@ -16,14 +21,17 @@ class Watch(Protocol):
     def done(self, n: int) -> None: ...
 
 
-Work = Callable[[Job, Watch], list[str]]
-WORK: Mapping[Job.Kind, Work] = {
-    Job.Kind.IMPORT_IMAGES: images,
-    Job.Kind.PREDICT: jobs.start_classifiers,
-    Job.Kind.POTENTIAL_LABELS: jobs.find_labels,
-    Job.Kind.OPEN_CONTAINS: jobs.open_contains_grids,
-}
-# What is done once a job has ended well. A stop right before it leaves work for uploads.tidy.
-AFTERWARDS: Mapping[Job.Kind, Callable[[Job], None]] = {
-    Job.Kind.IMPORT_IMAGES: remove_upload,
-}
+@dataclass(frozen=True)
+class JobKind:
+    """`work` does a job and returns its report, lines for people; UserError says why it cannot be done.
+
+    `afterwards` follows a job that ended well. A stop right before it leaves that undone.
+    """
+
+    work: Callable[[Job, Watch], list[str]]
+    afterwards: Callable[[Job], None] | None = None
+
+
+def kind_of(job: Job) -> JobKind:
+    """Return the record of the job's kind."""
+    return cast(JobKind, import_string(settings.JOB_KINDS[job.kind]))

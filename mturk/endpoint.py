@@ -26,6 +26,7 @@ from botocore.exceptions import (
 )
 from django.conf import settings
 
+from catalog.errors import UserError
 from mturk.rate_limits.actions import take_tokens
 
 PAGE = 100
@@ -61,7 +62,7 @@ TRY_LATER = (408, 429)
 NOT_YET = ("status of: null", "does not exist")
 
 
-class EndpointError(Exception):
+class EndpointError(UserError):
     """The endpoint did not do what it was asked, in its words."""
 
 

@@ -7,9 +7,9 @@ being taken in for minutes, and with them the pay of those who gave them.
 import time
 
 from mturk.locks import SPEAKING, only_one
+from mturk.outbox.sending import send_waiting as send_waiting
 from mturk.payments.polling import poll_assignments
 from mturk.rate_limits.actions import is_due
-from mturk.sync import send_waiting
 
 # A task that speaks for longer keeps others from their turn.
 SECONDS_A_RUN = 30

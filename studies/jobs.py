@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from data_import.small_uploads.actions import named_upload, removed_after
+from jobs.kinds import JobKind
 from jobs.models import Job
 from jobs.outcomes.actions import note_outcome
 from studies.composed_grids.actions import open_as_asked, told_opening
@@ -13,7 +14,7 @@ from studies.opening.actions import Opened, Pay, address_of
 
 
 def open_contains_grids(job: Job, watch: object) -> list[str]:
-    """Of its arguments, `pairs` and `similar` are paths of uploads, or null; they are removed at the end."""
+    """Open them. Of its arguments, `pairs` and `similar` are paths of uploads, or null; they are removed at the end."""
     uploads = [Path(job.arguments[name]) for name in ("pairs", "similar") if job.arguments[name]]
     with removed_after(uploads):
         return job.arguments.get("outcome") or _open_once(job)
@@ -40,3 +41,6 @@ def _open(job: Job, asked: dict[str, Any]) -> Opened:
         again=asked["again"],
         adaptive=asked["adaptive"],
     )
+
+
+OPEN_CONTAINS = JobKind(work=open_contains_grids)

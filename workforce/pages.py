@@ -19,7 +19,12 @@ from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
 from workforce.forms import pause_told as pause_told
 from workforce.frame import pages as framed
 from workforce.frame.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
-from workforce.frame.ids import BadAddress
+
+# The pages of mturk have these from here.
+from workforce.frame.ids import BadAddress as BadAddress
+from workforce.frame.ids import submit_address as submit_address
+from workforce.frame.ids import visit_in as visit_in
+from workforce.frame.reads import frame_offers
 from workforce.limits import TooMany, check_pace
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
@@ -167,6 +172,14 @@ def _way_on(request: HttpRequest, hit: HIT) -> str:
         return ""
 
 
+def message_page(
+    request: HttpRequest, title: str, message: str, status: int, next_text: str = "", next_url: str = ""
+) -> HttpResponse:
+    """Return a page that says one thing, with one way on."""
+    context = {"title": title, "message": message, "next_text": next_text, "next_url": next_url}
+    return render(request, "error.html", context, status=status)
+
+
 # What a page of work carries
 
 
@@ -177,7 +190,7 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
     """
     batch = lease.hit.batch
     if lease.pk is None:
-        told = {"terms": getattr(batch, "terms", None), "introduction": introduction_of(batch.dataset_id)}
+        told = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
         return told | {"preview": True}
     proof = {
         "batch": batch, "token": work_token(lease), "key": secrets.token_urlsafe(16),

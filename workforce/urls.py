@@ -6,7 +6,6 @@ urlpatterns = [
     path("join/<slug:batch_id>", views.join, name="join"),
     path("join/<slug:batch_id>/finish", views.finish, name="finish"),
     path("about/<slug:batch_id>/", views.about, name="about-batch"),
-    path("compensation/<slug:made_id>/", views.compensation, name="compensation"),
     # As people type and some sites rewrite them.
     path("join/<slug:batch_id>/", views.join),
     path("join/<slug:batch_id>/finish/", views.finish),

@@ -2,7 +2,6 @@
 
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -11,12 +10,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
 from catalog.reads import Given, Prepared
-from mturk.models import MarketplaceHIT
 from workforce.actions import BatchClosed, identify_worker, take_lease
-from workforce.frame.ids import BadAddress, submit_address, visit_in
+from workforce.frame.reads import frame_offers
 from workforce.kinds import kind_named
 from workforce.models import Batch, Lease, Worker
-from workforce.pages import join_address
+from workforce.pages import join_address, message_page
 from workforce.problem_reports.reads import introduction_of
 from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 from workforce.recruitment_links import NoParticipant, external_id
@@ -53,7 +51,7 @@ def join(request: HttpRequest, batch_id: str) -> HttpResponse:
         return _completed(request, batch, worker, participant)
     again = join_address(batch, participant)
     words = ALL_TAKEN if batch.hits.exists() else NO_WORK
-    return _message(request, "No work for you at the moment", words, 200, "Look again", again)
+    return message_page(request, "No work for you at the moment", words, 200, "Look again", again)
 
 
 @csrf_exempt
@@ -73,7 +71,7 @@ def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
     message = f"You have handed in {done} of {batch.hits_per_worker}." if done else "You have handed in nothing yet."
     if batch.completion_code:
         message += " The completion code comes after that."
-    return _message(request, "Not done yet", message, 200, "Go on with the work", join_address(batch, participant))
+    return message_page(request, "Not done yet", message, 200, "Go on with the work", join_address(batch, participant))
 
 
 @csrf_exempt
@@ -81,28 +79,10 @@ def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
 @require_safe
 def about(request: HttpRequest, batch_id: str) -> HttpResponse:
     """Who asks, for what, and on which terms; the same for everybody who has the address."""
-    live = Batch.objects.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("terms")
+    live = Batch.objects.exclude(marketplace=Batch.Marketplace.REPLAY)
     batch = get_object_or_404(live, public_id=batch_id)
-    context = {"terms": getattr(batch, "terms", None), "introduction": introduction_of(batch.dataset_id)}
+    context = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
     return render(request, "workforce/about_batch.html", context)
-
-
-# In the marketplace's frame, like the pages of HITs there.
-@csrf_exempt
-@never_cache
-@require_GET
-def compensation(request: HttpRequest, made_id: str) -> HttpResponse:
-    """The page of a HIT that asks nothing: a button that hands it in to the marketplace."""
-    made = get_object_or_404(MarketplaceHIT, public_id=made_id, compensates__isnull=False)
-    try:
-        visit = visit_in(request.GET)
-    except BadAddress as error:
-        return _message(request, "This is no assignment", error.for_page, 400)
-    if visit is None:
-        return _message(request, "For your work", ACCEPT_TO_BE_PAID, 200)
-    fields = {"assignmentId": visit.assignment_id, "compensation": made.public_id}
-    action = submit_address(request.GET.get("turkSubmitTo", ""), settings.MARKETPLACE_SITES)
-    return render(request, "workforce/compensation.html", {"action": action, "fields": fields})
 
 
 def _batch(batch_id: str) -> Batch:
@@ -126,7 +106,7 @@ def _closed(request: HttpRequest, batch: Batch, participant: str) -> HttpRespons
             return redirect(_task_page(batch, lease, participant))
         if n_done(batch, worker.pk):
             return _completed(request, batch, worker, participant)
-    return _message(request, "This study is closed", CLOSED, 410)
+    return message_page(request, "This study is closed", CLOSED, 410)
 
 
 def _completed(request: HttpRequest, batch: Batch, worker: Worker, participant: str) -> HttpResponse:
@@ -137,20 +117,9 @@ def _completed(request: HttpRequest, batch: Batch, worker: Worker, participant: 
 
 
 def _nobody(request: HttpRequest, error: NoParticipant) -> HttpResponse:
-    return _message(request, "Who are you?", error.for_page, 400)
+    return message_page(request, "Who are you?", error.for_page, 400)
 
 
-def _message(
-    request: HttpRequest, title: str, message: str, status: int, next_text: str = "", next_url: str = ""
-) -> HttpResponse:
-    context = {"title": title, "message": message, "next_text": next_text, "next_url": next_url}
-    return render(request, "error.html", context, status=status)
-
-
-ACCEPT_TO_BE_PAID = (
-    "You worked on a HIT of ours and could not hand it in. Accept this one and press its button: it asks nothing and "
-    "pays the same."
-)
 NO_WORK = (
     "There is no work in this study at the moment. Look again in a while, or give your place back on the site that "
     "brought you here."

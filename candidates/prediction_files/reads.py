@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from candidates.classifiers import predictions_file
+
+# The pages have it from here.
+from candidates.classifiers.predictions_file import SUFFIXES as SUFFIXES
 from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Prediction
 

@@ -23,7 +23,6 @@ from dashboard.payments.reads import (
     publishable,
     terms_of_dataset,
 )
-from mturk import endpoint
 from mturk.account.reads import account
 from mturk.models import Terms
 from mturk.outbox.actions import try_failed_again
@@ -149,8 +148,8 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
             "ours": sum(one.ours for one in compared),
             "theirs": sum(one.theirs for one in compared),
         }
-    except endpoint.EndpointError as error:
-        context["problem"] = str(error)
+    except UserError as error:
+        context["problem"] = error.for_page
     return render(request, "dashboard/payments/comparison.html", context)
 
 

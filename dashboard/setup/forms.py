@@ -6,9 +6,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 
-from candidates.classifiers.predictions_file import SUFFIXES
 from candidates.ensemble.reads import installed
 from candidates.models import PotentialLabel
+from candidates.prediction_files.reads import SUFFIXES
 from catalog.errors import UserError
 from catalog.models import Dataset
 from dashboard.setup.classifier_names import LONGEST_NAME, checked_name, onnx_files

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from django.core.exceptions import ValidationError
 
-from catalog.actions import IMAGENET, add_label_set
+from catalog.actions import IMAGENET, LabelRecord, add_label_set
 from catalog.errors import UserError
-from catalog.label_data import LabelRecord
 from catalog.models import Label, LabelSet
 from csv_files.tables import BadTable, Refusal, TableRow, all_refused, read_table
 

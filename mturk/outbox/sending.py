@@ -15,11 +15,8 @@ from django.db import transaction
 
 from catalog.reads import now
 from mturk import endpoint
-from mturk.compensation.actions import advance_compensations, note_compensation_type, note_stranger
-from mturk.expiry.actions import drop_overtaken, note_end
-from mturk.expiry.reads import is_overtaken
 from mturk.locks import SPEAKING, only_one
-from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification, Terms
+from mturk.models import Call, Qualification
 from mturk.outbox.actions import (
     WITHOUT_TRACE,
     claim_calls,
@@ -30,8 +27,7 @@ from mturk.outbox.actions import (
     put_off,
     renew_token,
 )
-from mturk.payments.actions import book_bonus, note_approvals, note_status, note_unreached
-from mturk.publishing.actions import note_hit, note_hit_type, note_qualification
+from mturk.outbox.results import NoteAll, Response, handlers_of
 from workforce.models import Worker
 
 log = logging.getLogger(__name__)
@@ -51,7 +47,6 @@ WITH_WORKER = ("SendBonus", *WITH_QUALIFICATION)
 # Better a letter lost than one twice.
 MAYBE_SENT = "It may have been sent or not, and cannot be looked up: it is not sent again."
 
-Response = dict[str, Any]
 Ask = Callable[[], Response]
 
 
@@ -135,8 +130,7 @@ def answer_to(call: Call, ask: Ask) -> Response | None:
     if call.op in WITH_QUALIFICATION and not Qualification.objects.get(pk=call.payload["qualification"]).type_id:
         put_off(call=call, error="The qualification is not made yet.", unsure=False)
         return None
-    if is_overtaken(call):
-        drop_overtaken(call=call)
+    if handlers_of(call).is_dropped(call):
         return None
     if call.op == WITHOUT_TRACE and call.was_unsure:
         give_up(call=call, error=MAYBE_SENT)
@@ -180,8 +174,7 @@ def _refused(call: Call, refusal: endpoint.Refused) -> Response | None:
 @transaction.atomic
 def _give_up(call: Call, refusal: endpoint.Refused) -> None:
     give_up(call=call, error=str(refusal))
-    if call.op == "AssociateQualificationWithWorker":
-        note_stranger(kind=Qualification.objects.get(pk=call.payload["qualification"]))
+    handlers_of(call).given_up(call)
 
 
 def finish_all(answered: list[tuple[Call, Response]]) -> int:
@@ -202,12 +195,15 @@ def finish_all(answered: list[tuple[Call, Response]]) -> int:
 
 def _finish_together(answered: list[tuple[Call, Response]]) -> int:
     new = {call.pk for call in complete_all(calls=[call for call, _ in answered])} if answered else set()
-    approved = [call for call, _ in answered if call.pk in new and call.op == "ApproveAssignment"]
-    if approved:
-        note_approvals(external_ids=[call.payload["AssignmentId"] for call in approved])
+    together: dict[NoteAll, list[Call]] = {}
     for call, response in answered:
-        if call.pk in new and call not in approved:
-            FOLLOWS.get(call.op, _nothing)(call, response)
+        handlers = handlers_of(call)
+        if call.pk in new and handlers.all_done is not None:
+            together.setdefault(handlers.all_done, []).append(call)
+        elif call.pk in new:
+            handlers.done(call, response)
+    for note_all, calls in together.items():
+        note_all(calls)
     return len(answered)
 
 
@@ -215,7 +211,7 @@ def _finish_together(answered: list[tuple[Call, Response]]) -> int:
 def finish(call: Call, response: Response) -> bool:
     """Note that a call was carried out, together with all that follows from it."""
     if complete(call=call):
-        FOLLOWS.get(call.op, _nothing)(call, response)
+        handlers_of(call).done(call, response)
     return True
 
 
@@ -292,72 +288,3 @@ def _found_hit(call: Call) -> Response | None:
 
 def _has_bonus(call: Call) -> bool:
     return endpoint.has_bonus(call.payload["AssignmentId"], call.payload["BonusAmount"], call.payload["Reason"])
-
-
-# What follows
-
-
-def _subject(call: Call) -> int:
-    return int(call.purpose.split(":")[1])
-
-
-def _qualification_made(call: Call, response: Response) -> None:
-    kind = Qualification.objects.get(pk=_subject(call))
-    note_qualification(kind=kind, type_id=response["QualificationType"]["QualificationTypeId"])
-    advance_compensations(kind=kind)
-
-
-def _qualified(call: Call, response: Response) -> None:
-    advance_compensations(kind=Qualification.objects.get(pk=call.payload["qualification"]))
-
-
-def _hit_type_made(call: Call, response: Response) -> None:
-    if call.purpose.startswith("compensation:"):
-        made = MarketplaceHIT.objects.get(pk=_subject(call))
-        note_compensation_type(made=made, hit_type_id=response["HITTypeId"])
-        return
-    guarded = call.purpose.endswith(":guarded")
-    note_hit_type(terms=Terms.objects.get(pk=_subject(call)), hit_type_id=response["HITTypeId"], guarded=guarded)
-
-
-def _hit_made(call: Call, response: Response) -> None:
-    note_hit(made=MarketplaceHIT.objects.get(pk=_subject(call)), created=response["HIT"])
-
-
-def _end_moved(call: Call, response: Response) -> None:
-    note_end(external_id=call.payload["HITId"], second=call.payload["ExpireAt"])
-
-
-def _approved(call: Call, response: Response) -> None:
-    note_status(listed=ListedAssignment.objects.get(external_id=call.payload["AssignmentId"]), status="approved")
-
-
-def _rejected(call: Call, response: Response) -> None:
-    note_status(listed=ListedAssignment.objects.get(external_id=call.payload["AssignmentId"]), status="rejected")
-
-
-def _bonus_paid(call: Call, response: Response) -> None:
-    book_bonus(call=call)
-
-
-def _notified(call: Call, response: Response) -> None:
-    failed = response.get("NotifyWorkersFailureStatuses", [])
-    if failed:
-        note_unreached(call=call, failures=failed)
-
-
-def _nothing(call: Call, response: Response) -> None:
-    pass
-
-
-FOLLOWS: dict[str, Callable[[Call, Response], None]] = {
-    "CreateQualificationType": _qualification_made,
-    "AssociateQualificationWithWorker": _qualified,
-    "CreateHITType": _hit_type_made,
-    "CreateHITWithHITType": _hit_made,
-    "UpdateExpirationForHIT": _end_moved,
-    "ApproveAssignment": _approved,
-    "RejectAssignment": _rejected,
-    "SendBonus": _bonus_paid,
-    "NotifyWorkers": _notified,
-}

@@ -21,8 +21,9 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from catalog.errors import UserError
 from catalog.models import Dataset
+from jobs import actions
 from jobs.actions import MOST_BEGINNINGS, JobUnderWay, Watched, do_next_job, start_job, stop_job
-from jobs.kinds import WORK
+from jobs.kinds import JobKind, kind_of
 from jobs.models import Job
 from jobs.reads import JobShown, in_words, latest_job, unfinished_jobs
 from jobs.tasks import hint_at_unfinished_jobs
@@ -44,8 +45,12 @@ def job_for(dataset=None, kind=KIND, **arguments) -> Job:
 def does(monkeypatch) -> Callable:
     """Give a kind of job this work to do."""
 
+    replaced: dict[str, JobKind] = {}
+
     def replace(work: Callable, kind=KIND) -> None:
-        monkeypatch.setitem(WORK, kind, work)
+        replaced[kind] = JobKind(work)
+
+    monkeypatch.setattr(actions, "kind_of", lambda job: replaced.get(job.kind) or kind_of(job))
 
     return replace
 
@@ -59,6 +64,11 @@ def shown(job: Job) -> JobShown:
 
 
 # Asking
+
+
+@pytest.mark.parametrize("kind", Job.Kind)
+def test_every_kind_of_job_has_a_record_that_says_what_is_done(kind):
+    assert callable(kind_of(Job(kind=kind)).work)
 
 
 def test_the_same_work_is_not_asked_for_twice_at_a_time(does):

@@ -150,7 +150,8 @@ class EndpointModel:
 
     def check_status(self, one: Assignment, allowed: set[str]) -> None:
         if one.status not in allowed:
-            raise endpoint.Refused("InvalidAssignmentState", f"This operation can be called with a status of: {allowed}")
+            words = f"This operation can be called with a status of: {allowed}"
+            raise endpoint.Refused("InvalidAssignmentState", words)
 
     def SendBonus(self, AssignmentId: str, BonusAmount: str, Reason: str, UniqueRequestToken: str, **_: Any):
         if UniqueRequestToken in self.bonuses:

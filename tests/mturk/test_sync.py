@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from catalog.reads import now
-from mturk import sync
+from mturk import results, sync
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, RateLimit
 from mturk.outbox import sending
 from mturk.outbox.actions import claim_call, claim_calls
@@ -79,14 +79,14 @@ def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, mon
     while not Call.objects.filter(op="CreateHITWithHITType").exists():
         sending.send(require(claim_call()))
     unlucky = hits_of(terms)[1]
-    note_hit = sending.note_hit
+    note_hit = results.note_hit
 
     def fails(*, made, created):
         if made.pk == unlucky.pk:
             raise RuntimeError("The disk is full.")
         note_hit(made=made, created=created)
 
-    monkeypatch.setattr(sending, "note_hit", fails)
+    monkeypatch.setattr(results, "note_hit", fails)
     sending.send_waiting()
     known = {one.pk for one in hits_of(terms) if one.external_id}
     assert known == {one.pk for one in hits_of(terms)} - {unlucky.pk}
@@ -103,7 +103,7 @@ def test_calls_whose_order_may_matter_are_sent_one_after_the_other(marketplace, 
         asked.append(parameters["n"])
         return {}
 
-    monkeypatch.setattr(sending.mturk, "ask", ask)
+    monkeypatch.setattr(sending.endpoint, "ask", ask)
     Call.objects.bulk_create(
         Call(op="UpdateHITTypeOfHIT", purpose=f"type:{number}", payload={"n": number}) for number in range(4)
     )

@@ -19,8 +19,8 @@ from catalog.reads import Given, Prepared, now, now_given
 from workforce.actions import WORKER_TO_LOCK, fill_free_slot, identify_worker
 from workforce.frame.answer_copy import AnswerCopy, BadCopy, decode
 from workforce.frame.ids import FrameVisit
-from workforce.frame.reads import answers_of, is_proven_by, is_still_published, share_is_confirmed
-from workforce.frame.statements import ACCEPT, RENEW, STANDING, Standing
+from workforce.frame.reads import answers_of, frame_offers, is_proven_by, share_is_confirmed
+from workforce.frame.statements import ACCEPT, Standing, renew_statement, standing_statement
 from workforce.models import HIT, Assignment, Lease, Submission, Worker
 from workforce.reads import is_recovered
 
@@ -110,17 +110,18 @@ def _renew(lease: Lease, hit: HIT) -> None:
     """A marketplace gives the same id to who comes back after a return or a deadline: with all the time again."""
     seconds = {"grace": GRACE.total_seconds(), "slack": RENEWED_AFTER.total_seconds()}
     key = {"lease": lease.pk, "batch": hit.batch_id, "settings": hit.batch.settings_id}
-    lease.state, lease.expires_at = RENEW.row(key | seconds | now_given()) or (lease.state, lease.expires_at)
+    row = renew_statement().row(key | seconds | now_given())
+    lease.state, lease.expires_at = row or (lease.state, lease.expires_at)
 
 
 def _standing(hit: HIT, visit: FrameVisit, worker: Worker) -> Standing:
     key = {"hit": hit.pk, "batch": hit.batch_id, "worker": worker.pk, "external_hit": visit.hit_id}
-    return Standing(*STANDING.row(key))
+    return Standing(*standing_statement().row(key))
 
 
 def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> None:
     if not standing.is_known_hit:
-        if is_still_published(hit):
+        if frame_offers().is_being_published(hit):
             raise NotYetPublished("This HIT was put up only just now. The page tries again by itself.")
         raise WrongHIT(WRONG_HIT)
     if hit.closed_at is not None or hit.batch.closed_at is not None:

@@ -1,18 +1,37 @@
-"""Queries on turns at HITs that a marketplace hands out."""
+"""Queries on turns at HITs that a marketplace hands out, and what the frame has to know of the offers there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.module_loading import import_string
 
-from mturk.models import MarketplaceHIT
 from workforce.frame.answer_copy import RECEIPT, AnswerCopy
 from workforce.frame.receipts import copy_of, is_receipt_of
 from workforce.models import HIT, Assignment, Batch, Submission, Worker
 
 
-def is_still_published(hit: HIT) -> bool:
-    """Whether the marketplace may offer the HIT under an id that it has not told us yet."""
-    return MarketplaceHIT.objects.filter(hit=hit, external_id=None).exists()
+@dataclass(frozen=True)
+class FrameOffers:
+    """How HITs are offered: filled in by the room above that makes the offers; the setting FRAME_OFFERS says where.
+
+    The first two are SQL, parts of statements that everybody waits for. `is_offered`: whether the HIT %(hit)s is
+    offered under the marketplace's id %(external_hit)s. `seconds`: the time that people have for a HIT of the batch
+    %(batch)s, null if it has no terms. `is_being_published`: whether a HIT may be offered under an id that is not known
+    here yet. `terms_of`: what pages show of a batch's terms, if it has any.
+    """
+
+    is_offered: str
+    seconds: str
+    is_being_published: Callable[[HIT], bool]
+    terms_of: Callable[[Batch], object | None]
+
+
+def frame_offers() -> FrameOffers:
+    """Return the record that FRAME_OFFERS names."""
+    return cast(FrameOffers, import_string(settings.FRAME_OFFERS))
 
 
 def answers_of(hit: HIT, worker: Worker) -> QuerySet[Submission]:

@@ -3,9 +3,11 @@
 Everybody who works waits for these two: what would be ten questions is one, and so are the rows that follow.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from catalog.reads import NOW, Planned
+from workforce.frame.reads import frame_offers
 
 # Through the marketplace: what browsers alone have told may be somebody else's word.
 ANSWERED = """
@@ -16,19 +18,19 @@ ANSWERED = """
         OR submission.state = 'provisional' AND NOT submission.answer ? 'selected'
     )
 """
-STANDING = Planned(f"""
+STANDING = f"""
     SELECT
-        EXISTS (SELECT FROM workforce_marketplacehit WHERE hit_id = %(hit)s AND external_id = %(external_hit)s),
+        {{is_offered}},
         EXISTS ({ANSWERED} AND lease.hit_id = %(hit)s),
         EXISTS (SELECT FROM workforce_lease WHERE hit_id = %(hit)s AND worker_id = %(worker)s),
         EXISTS ({ANSWERED} AND lease.hit_id IN (
             SELECT to_hit_id FROM workforce_hit_asked_before WHERE from_hit_id = %(hit)s
         )),
-        (SELECT assignment_seconds FROM workforce_terms WHERE batch_id = %(batch)s),
+        {{seconds}},
         (SELECT count(*) FROM workforce_slot WHERE hit_id = %(hit)s AND state <> 'withdrawn'),
         (SELECT count(*) FROM workforce_lease WHERE hit_id = %(hit)s AND state = 'active' AND NOT takes_slot),
         (SELECT count(*) FROM workforce_lease WHERE worker_id = %(worker)s AND state = 'active' AND NOT takes_slot)
-""")
+"""
 ACCEPT = Planned(f"""
     WITH lease AS (
         INSERT INTO workforce_lease
@@ -42,13 +44,13 @@ ACCEPT = Planned(f"""
     SELECT %(assignment)s, %(external_hit)s, %(worker)s, id, '', created_at FROM lease
     RETURNING id, lease_id, created_at, (SELECT expires_at FROM lease)
 """)
-RENEW = Planned(f"""
+RENEW = f"""
     UPDATE workforce_lease lease
     SET state = CASE lease.state WHEN 'expired' THEN 'active' ELSE lease.state END,
         expires_at = clock.now + make_interval(secs => clock.seconds + %(grace)s)
     FROM (
         SELECT {NOW} AS now, coalesce(
-            (SELECT assignment_seconds FROM workforce_terms WHERE batch_id = %(batch)s),
+            {{seconds}},
             (SELECT lease_seconds FROM catalog_settingsversion WHERE id = %(settings)s)
         ) AS seconds
     ) clock
@@ -57,7 +59,20 @@ RENEW = Planned(f"""
         secs => greatest(%(grace)s, clock.seconds + %(slack)s)
     )
     RETURNING lease.state, lease.expires_at
-""")
+"""
+
+
+@lru_cache
+def standing_statement() -> Planned:
+    """Return how a person and a HIT stand to each other, as `Standing`."""
+    offers = frame_offers()
+    return Planned(STANDING.format(is_offered=offers.is_offered, seconds=offers.seconds))
+
+
+@lru_cache
+def renew_statement() -> Planned:
+    """Return the statement that gives a lease all its time again, unless it has that already."""
+    return Planned(RENEW.format(seconds=frame_offers().seconds))
 
 
 class Standing(NamedTuple):

@@ -3,7 +3,7 @@
 import catalog.models
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import workforce.models.publishing
+import mturk.models.publishing
 from django.conf import settings
 from django.db import migrations, models
 
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('op', models.CharField(max_length=60)),
                 ('purpose', models.CharField(max_length=200, unique=True)),
                 ('payload', models.JSONField()),
-                ('unique_token', models.CharField(default=workforce.models.publishing.new_token, max_length=64, unique=True)),
+                ('unique_token', models.CharField(default=mturk.models.publishing.new_token, max_length=64, unique=True)),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('unsure', 'Unsure'), ('done', 'Done'), ('failed', 'Failed')], default='waiting', max_length=10)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

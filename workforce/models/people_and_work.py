@@ -4,7 +4,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from catalog.models import Dataset, SettingsVersion, new_public_id
-from workforce.kinds import kind_named
 
 # Deng et al. 2009, section 3.2: an image of the initial subset gets so many votes or more.
 FEWEST_INITIAL_VOTES = 10
@@ -101,10 +100,6 @@ class Batch(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} of {self.dataset} on {self.marketplace}"
 
-    @property
-    def kind_title(self) -> str:
-        """What pages call its kind."""
-        return kind_named(self.kind).title
 
     @property
     def is_adaptive(self) -> bool:

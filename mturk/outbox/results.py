@@ -1,0 +1,45 @@
+"""What follows from what became of a call: looked up in a table, since it is written by the parts above this one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from mturk.models import Call
+
+Response = dict[str, Any]
+NoteAll = Callable[[list[Call]], None]
+
+
+def nothing(call: Call, response: Response | None = None) -> None:
+    """Note nothing: no row of ours hangs on the call."""
+
+
+def never(call: Call) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """What is done for one operation, each within the transaction that marks its call.
+
+    `done` takes a call that was carried out and the marketplace's answer; `all_done` takes several such calls at once,
+    in its place. `given_up` takes a call that is not sent again. `is_dropped` is asked before a call is sent: whether
+    it was decided otherwise since, and so was dropped.
+    """
+
+    done: Callable[[Call, Response], None] = nothing
+    all_done: NoteAll | None = None
+    given_up: Callable[[Call], None] = nothing
+    is_dropped: Callable[[Call], bool] = never
+
+
+NO_HANDLERS = Handlers()
+
+
+def handlers_of(call: Call) -> Handlers:
+    """Return the handlers that the table of the setting CALL_RESULTS has for the call's operation."""
+    table = cast(Mapping[str, Handlers], import_string(settings.CALL_RESULTS))
+    return table.get(call.op, NO_HANDLERS)

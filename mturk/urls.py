@@ -1,0 +1,5 @@
+from django.urls import path
+
+from mturk import views
+
+urlpatterns = [path("compensation/<slug:made_id>/", views.compensation, name="compensation")]

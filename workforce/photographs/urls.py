@@ -1,0 +1,8 @@
+from django.urls import path
+
+from workforce.photographs import views
+
+urlpatterns = [
+    path("<slug:lease_id>/<slug:handle>.jpg", views.work_photograph, name="work-photograph"),
+    path("<slug:lease_id>/cell/<slug:handle>.jpg", views.cell_photograph, name="cell-photograph"),
+]
