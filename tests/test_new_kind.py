@@ -11,10 +11,10 @@ from django.db import connection
 from django.urls import clear_url_caches
 
 from aggregation.actions import aggregate
-from annotation_site.paying.repeats import repeats_of
 from api.actions import create_token
 from catalog.models import Dataset, Image
 from dashboard.files.downloads import files_of
+from mturk.repeats.reads import repeats_of
 from tests.api_reader import Reader
 from tests.factories import make_batch, make_dataset, make_images, staff_client, worker_client
 from tests.made_up_task.actions import open_countings

@@ -29,7 +29,7 @@ from catalog.models import Classifier, Dataset, Image
 from catalog.reads import now
 from dashboard.participants.views import FORMS
 from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
-from data_export.reads import FILES
+from data_export.reads import exported_files
 from jobs.actions import do_next_job, start_job
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
@@ -216,7 +216,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "path": [dataset.name],
         "token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)],
         "act": sorted({*OF_BATCH, *OF_ASSIGNMENT, *FORMS}),
-        "kind": sorted(FILES),
+        "kind": sorted(exported_files()),
         "format": ["csv", "jsonl"],
         "worker": [pseudonym(dataset, pk) for pk in workers],
         "classifier": [str(Classifier.objects.get().pk)],
@@ -399,11 +399,10 @@ def scopes(tree: ast.Module) -> Iterator[ast.AST]:
 @lru_cache
 def house() -> list[Source]:
     """Return the files whose refusals pages may show: commands and what starts the site speak to a shell alone."""
-    starts = ("launcher/", "launcher/")
     return [
         source
         for source in our_sources()
-        if source.room != APART and "/management/" not in source.name and not source.name.startswith(starts)
+        if source.room not in (APART, "launcher") and "/management/" not in source.name
     ]
 
 

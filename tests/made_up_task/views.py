@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from tests.made_up_task.actions import record_count
 from tests.made_up_task.models import Counting
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import page_of_lease, serve
+from workforce.pages import ReportOutcome, page_of_lease, serve
 from workforce.reads import image_handle
 
 
@@ -17,9 +17,9 @@ def counting(request: HttpRequest, hit_id: str) -> HttpResponse:
     return serve(request, hit, show=show, take=take)
 
 
-def show(request: HttpRequest, lease: Lease) -> HttpResponse:
+def show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
     """As JSON, which spares the test a form to read."""
-    carried = page_of_lease(request, lease)
+    carried = page_of_lease(request, lease, report)
     image = Counting.objects.get(hit=lease.hit).image
     photograph = f"/i/{lease.public_id}/{image_handle(lease, image.public_id)}.jpg"
     return JsonResponse({"token": carried["token"], "key": carried["key"], "photograph": photograph})

@@ -7,6 +7,7 @@ from contains_task.kind import CONTAINS
 from tests.factories import make_batch
 from tests.made_up_task.kind import COUNT
 from workforce.kinds import NotOffered, UnknownKind, kind_named, offer_of, task_kinds
+from workforce.templatetags.task_kinds import kind_title
 
 MADE_UP = "tests.made_up_task.kind.COUNT"
 
@@ -35,7 +36,7 @@ def test_a_batch_is_opened_of_listed_kinds_only(settings):
         make_batch(kind="count")
     settings.TASK_KINDS = [*settings.TASK_KINDS, MADE_UP]
     batch = make_batch(kind="count")
-    assert (batch.kind, batch.kind_title) == ("count", "COUNT")
+    assert (batch.kind, kind_title(batch.kind)) == ("count", "COUNT")
 
 
 def test_a_kind_without_an_offer_is_not_for_a_marketplace(settings):
