@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
@@ -27,6 +27,9 @@ from mturk.wages.reads import proposed_reward
 from workforce.frame.actions import GRACE, RENEWED_AFTER
 from workforce.models import Assignment, Batch, Lease, Submission
 from workforce.reads import is_excluded, pseudonym
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 ASSIGNMENTS_PER_PAGE = 50
 DECISIONS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
@@ -131,6 +134,12 @@ def progress_of(terms: Terms) -> Progress:
     )
 
 
+class Sureness(TypedDict):
+    """Whether nobody else can have opened the assignment since."""
+
+    is_sure: bool
+
+
 def _rivals(**more: Any) -> QuerySet[Assignment]:
     """What others opened under the id of an assignment: who gives one back does that on the marketplace, and it shows
     here when the next person opens it. It may come back to the first, whose row is older all the same."""
@@ -138,7 +147,7 @@ def _rivals(**more: Any) -> QuerySet[Assignment]:
     return Assignment.objects.filter(**same, **more).exclude(worker=OuterRef("worker"))
 
 
-def _running(terms: Terms) -> QuerySet[Lease]:
+def _running(terms: Terms) -> "QuerySet[WithAnnotations[Lease, Sureness]]":
     """Turns whose time is not over, that are not listed, and whose assignment nobody else surely opened since.
 
     `is_sure` where nobody else can have opened it since.
