@@ -31,6 +31,8 @@ from workforce.reads import is_excluded, pseudonym
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
+    DecidedAssignment = WithAnnotations[ListedAssignment, "Decisions"]
+
 ASSIGNMENTS_PER_PAGE = 50
 DECISIONS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
 CALLS_SHOWN, TURNS_SHOWN, MESSAGES_SHOWN = 10, 20, 10
@@ -284,7 +286,15 @@ def assignment_shown(listed: ListedAssignment) -> AssignmentShown:
     return _shown(terms, list(_assignments(terms).filter(pk=listed.pk)))[0]
 
 
-def _shown(terms: Terms, page: list[ListedAssignment]) -> list[AssignmentShown]:
+class Decisions(TypedDict):
+    """What was paid for an assignment, and its rejections, the latest first."""
+
+    paid: Decimal | None
+    excluded: bool
+    decided: list[Rejection]
+
+
+def _shown(terms: Terms, page: "list[DecidedAssignment]") -> list[AssignmentShown]:
     ids = {listed.pk for listed in page}
     blocked = blocked_workers({listed.worker_id for listed in page})
     seconds = active_seconds_of(listed for listed in page if listed.submission is not None and listed.submission.lease)
@@ -313,7 +323,7 @@ def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
     return {purposes[purpose] for purpose in unsent.values_list("purpose", flat=True)}
 
 
-def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
+def _assignments(terms: Terms) -> "QuerySet[DecidedAssignment]":
     standing = Prefetch("rejections", Rejection.objects.order_by("-pk"), to_attr="decided")
     found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
         paid=Sum("ledger__amount"), excluded=is_excluded()
@@ -323,7 +333,7 @@ def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
     return found.order_by("-submitted_at", "-pk")
 
 
-def _decisions(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
+def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
     stands = bool(listed.decided) and listed.decided[0].overridden_at is None
     possible = {
         "override": stands and now() - listed.submitted_at <= OVERRIDE_WITHIN,

@@ -42,8 +42,6 @@ class ListedAssignment(models.Model):
     listed_at = models.DateTimeField(db_default=Now())
     # What the marketplace keeps, where it is not what we have: an answer to be recovered, or one that cannot be read.
     answer = models.TextField(blank=True)
-    # Its rejections, the latest first, where a query has fetched them; no column.
-    decided: "list[Rejection]"
 
     class Meta:
         # Its name from before this room was.
