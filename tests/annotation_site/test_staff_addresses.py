@@ -124,7 +124,8 @@ class Study:
             "setup-about-assignment": of_listed | {"decision": [*OF_ASSIGNMENT]},
             "setup-second": {"token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)]},
             "setup-about-report": {"pk": [report.pk], "act": [*FORMS]},
-        } | {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
+        }
+        self.arguments |= {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
 
     def listed(self) -> ListedAssignment:
         """An assignment that waits to be looked at."""
