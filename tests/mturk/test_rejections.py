@@ -147,6 +147,26 @@ def test_a_rejected_answer_is_replaced_and_after_an_override_paid_and_counted_ag
     assert theirs["available"] + theirs["held"] == 1_000_000 - 12
 
 
+def test_an_override_is_done_although_an_answer_just_filled_the_slot_that_was_to_replace_its_own(monkeypatch):
+    monkeypatch.setattr("mturk.payments.reads.MOST_REJECTED_PERCENT", 100)
+    (listed,) = listed_assignments(1)
+    hit = listed.marketplace_hit.hit
+    slot = Slot.objects.get(hit=hit)
+    submission = Submission.objects.create(
+        hit=hit, worker=listed.worker, slot=slot, settings=hit.batch.settings, state="confirmed", answer={},
+        idempotency_key="key", submitted_at=now(),
+    )  # fmt: skip
+    Slot.objects.update(state="filled")
+    ListedAssignment.objects.update(submission=submission, finding="confirmed")
+    rejection = reject(listed=listed, reason="It is empty.", decided_by=researcher())
+    # Between the look for missing answers and the lock of a free slot.
+    monkeypatch.setattr("mturk.payments.actions.missing_answers", lambda terms: {hit.pk: 1})
+    Slot.objects.update(state="filled")
+    override_rejection(rejection=rejection, reason="It was not.", overridden_by=researcher())
+    assert Call.objects.filter(op="ApproveAssignment", purpose=f"override:{rejection.pk}").exists()
+    assert not Slot.objects.filter(state="withdrawn").exists()
+
+
 def test_a_rejection_that_was_not_sent_yet_is_taken_back_without_a_trace_at_the_marketplace(marketplace, monkeypatch):
     monkeypatch.setattr("mturk.payments.reads.MOST_REJECTED_PERCENT", 100)
     (made,) = published(grids_to_publish(n_slots=1), **REVIEW)
