@@ -50,7 +50,7 @@ class House:
 
     @cached_property
     def files(self) -> frozenset[str]:
-        """All files, and the folders that hold them with a slash at the end."""
+        """Return all files, and the folders that hold them with a slash at the end."""
         within = [path for name in FOLDERS for path in (self.root / name).rglob("*") if "__pycache__" not in path.parts]
         names = {path.relative_to(self.root).as_posix() for path in [*within, *self.root.glob("*")] if path.is_file()}
         parents = {f"{parent.as_posix()}/" for name in names for parent in Path(name).parents}
@@ -58,13 +58,13 @@ class House:
 
     @cached_property
     def endings(self) -> frozenset[str]:
-        """Every way to say a path from some folder on: `frame/pages.py`, and `frame/` as well as `frame`."""
+        """Return every way to say a path from some folder on: `frame/pages.py`, and `frame/` as well as `frame`."""
         parts = [name.rstrip("/").split("/") for name in self.files]
         return frozenset("/".join(words[n:]) for words in parts for n in range(len(words)))
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Every word of the code itself, without what documents say."""
+        """Return every word of the code itself, without what documents say."""
         endings = (".py", ".js", ".html", ".yml", ".example")
         code = [self.root / name for name in self.files if name.endswith(endings) and name != THIS]
         return frozenset(chain.from_iterable(re.findall(r"\w+", path.read_text(encoding="utf-8")) for path in code))
@@ -80,7 +80,7 @@ class House:
         return path in self.files or f"{path}/" in self.files
 
     def has_module(self, dotted: str) -> bool:
-        """Whether it is a module, or a name at the top of one, or something of a class or a value there."""
+        """Return whether it is a module, or a name at the top of one, or something of a class or a value there."""
         parts = dotted.split(".")
         for n in range(len(parts), 0, -1):
             path = "/".join(parts[:n])
@@ -232,7 +232,7 @@ def python_texts(name: str, source: str) -> Iterator[tuple[str, str]]:
 
 
 def names_a_module(text: str) -> bool:
-    """Whether a string is a place, as in settings. Of two parts it may as well be the salt of a signature."""
+    """Return whether a string is a place, as in settings. Of two parts it may as well be the salt of a signature."""
     return text.count(".") > 1 and bool(OUR_MODULE.fullmatch(text))
 
 
