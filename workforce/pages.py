@@ -25,12 +25,12 @@ from workforce.frame.ids import BadAddress as BadAddress
 from workforce.frame.ids import submit_address as submit_address
 from workforce.frame.ids import visit_in as visit_in
 from workforce.frame.reads import frame_offers
+from workforce.introductions.reads import introduction_of
 from workforce.limits import TooMany, check_pace
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
 from workforce.problem_reports.pages import ReportOutcome as ReportOutcome
 from workforce.problem_reports.pages import Show, is_report, take_report
-from workforce.problem_reports.reads import introduction_of
 from workforce.reads import known_worker, progress, running_lease
 from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant, external_id
 

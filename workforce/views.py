@@ -12,10 +12,10 @@ from django.views.decorators.http import require_GET, require_safe
 from catalog.reads import Given, Prepared
 from workforce.actions import BatchClosed, identify_worker, take_lease
 from workforce.frame.reads import frame_offers
+from workforce.introductions.reads import introduction_of
 from workforce.kinds import kind_named
 from workforce.models import Batch, Lease, Worker
 from workforce.pages import join_address, message_page
-from workforce.problem_reports.reads import introduction_of
 from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 from workforce.recruitment_links import NoParticipant, external_id
 

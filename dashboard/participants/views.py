@@ -12,9 +12,9 @@ from dashboard.pages import dataset_or_404, staff_page
 from dashboard.participants.forms import ExclusionForm, IntroductionForm, ReadmissionForm
 from dashboard.participants.reports import kinds_of, reports_of, reports_shown
 from studies.exclusions.actions import exclude, lift_exclusion
+from workforce.introductions.actions import introduce
+from workforce.introductions.reads import introduction_of
 from workforce.models import Report, Submission
-from workforce.problem_reports.actions import introduce
-from workforce.problem_reports.reads import introduction_of
 
 REPORTS_PER_PAGE = 50
 FORMS = {"exclude": ExclusionForm, "readmit": ReadmissionForm}

@@ -31,7 +31,7 @@ from dashboard.payments.forms import (
 )
 from dashboard.payments.views import terms_or_404, wake_outbox
 from mturk.answers.reads import answer_of
-from mturk.closing.actions import MOST_AT_ONCE, close_published, raise_pay
+from mturk.closing.actions import close_published
 from mturk.compensation.actions import compensate
 from mturk.compensation.reads import unpaid_turns
 from mturk.models import Call, ListedAssignment, Terms
@@ -40,6 +40,7 @@ from mturk.payments.reads import n_more_rejections, n_rejected, reviewed_workers
 from mturk.publishing.actions import allow_losses, move_end, raise_cap
 from mturk.publishing.reads import committed
 from mturk.qualifications.actions import block_softly, let_in_again
+from mturk.wages.actions import MOST_AT_ONCE, raise_pay
 from mturk.wages.reads import pay_raise_of
 from studies.exclusions.actions import exclude_person
 from workforce.models import HIT, Worker

@@ -25,8 +25,8 @@ from mturk.wasted_assignments.actions import keep_out_if_lost_again
 from mturk.xml_documents import UnreadableAnswers, answers_in
 from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
 from workforce.frame.actions import confirm
+from workforce.introductions.reads import contact_of
 from workforce.models import Slot, WorkerIdentity
-from workforce.problem_reports.reads import contact_of
 
 log = logging.getLogger(__name__)
 

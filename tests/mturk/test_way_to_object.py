@@ -9,8 +9,8 @@ from mturk.payments.actions import LONGEST_REASON, CannotReject, reject
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.test_rejections import listed_assignments
 from tests.required import require
+from workforce.introductions.actions import introduce
 from workforce.models import Introduction
-from workforce.problem_reports.actions import introduce
 
 pytestmark = pytest.mark.django_db
 MOST_ON_THE_MARKETPLACE = 1024

@@ -11,8 +11,8 @@ from dashboard.participants.reports import kinds_of, reports_of, reports_shown
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, worker_client
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from tests.workforce.test_frame_pages import Frame, hidden, listed
+from workforce.introductions.actions import introduce
 from workforce.models import Introduction, Lease, Report, Submission
-from workforce.problem_reports.actions import introduce
 
 pytestmark = pytest.mark.django_db
 

@@ -1,8 +1,9 @@
 """Who works, on what, and what they submitted."""
 
 from workforce.models.answers import Assignment, Exclusion, Lease, Submission
+from workforce.models.introductions import Introduction
 from workforce.models.people_and_work import HIT, Batch, Slot, Worker, WorkerIdentity
-from workforce.models.problem_reports import Introduction, Report
+from workforce.models.problem_reports import Report
 
 __all__ = [
     "HIT",

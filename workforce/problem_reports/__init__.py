@@ -1,1 +1,1 @@
-"""What researchers and workers tell each other beside the work: who asks and why, and what went wrong."""
+"""Problems that people report from the page they work on."""

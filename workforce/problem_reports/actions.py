@@ -1,11 +1,8 @@
-"""Keeping what people told of: problems with a page, and who a researcher says they are."""
-
-from collections.abc import Mapping
+"""Storing problems that people report from a page."""
 
 from django.db import transaction
 
-from catalog.models import Dataset
-from workforce.models import Introduction, Lease, Report
+from workforce.models import Lease, Report
 
 MOST_CHARACTERS = Report._meta.get_field("words").max_length
 
@@ -21,10 +18,3 @@ def report_problem(*, lease: Lease, kind: str, words: str) -> bool:
     before = Report.objects.filter(lease=lease).count()
     Report.objects.bulk_create([Report(lease=lease, kind=known, words=plain)], ignore_conflicts=True)
     return Report.objects.filter(lease=lease).count() > before
-
-
-@transaction.atomic
-def introduce(*, dataset: Dataset, told: Mapping[str, object]) -> Introduction:
-    """Say who asks for the answers on a dataset, from now on; `told` are the fields of an Introduction."""
-    introduction, _ = Introduction.objects.update_or_create(dataset=dataset, defaults=dict(told))
-    return introduction

@@ -13,7 +13,7 @@ from django.test import Client
 from catalog.actions import change_settings
 from catalog.reads import now
 from mturk import endpoint
-from mturk.closing import actions
+from mturk.wages.actions import raise_pay
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
 from mturk.wages import reads as wages
 from tests.factories import make_form, make_lease, staff_client, unique, worker_client
@@ -303,7 +303,7 @@ def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(p
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.30")
     assert "The pay reaches the target" in text_of(client.get(at))
     change_settings(dataset=terms.batch.dataset, target_wage="13.00")
-    assert actions.raise_pay(terms=terms, level=Decimal("0.40")) == 0
+    assert raise_pay(terms=terms, level=Decimal("0.40")) == 0
     said = text_of(client.get(at))
     assert "Target $13.00" in said
     assert "brings 1 of them to $0.44 costs $0.05 with fees" in said
