@@ -1,1 +1,1 @@
-"""What `./run`, `./test` and `./manage` do: installing, Postgres and Valkey from their packages, keeping parts running."""
+"""What `./run`, `./test` and `./manage` do: installing, Postgres and Valkey from their packages, supervision."""
