@@ -6,7 +6,7 @@ from inspect import unwrap
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.views.decorators.cache import never_cache
@@ -42,9 +42,6 @@ def staff_page(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-View = Callable[..., HttpResponse]
-# How a view is marked whose POST may be larger.
-MOST_BYTES = "most_bytes"
 # Views whose POST may be larger than other requests, without what decorators put around them, and how large.
 _body_limits: dict[View, Callable[[], int]] = {}
 

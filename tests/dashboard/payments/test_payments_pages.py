@@ -13,9 +13,9 @@ from django.test import Client
 from catalog.actions import change_settings
 from catalog.reads import now
 from mturk import endpoint
-from mturk.wages.actions import raise_pay
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
 from mturk.wages import reads as wages
+from mturk.wages.actions import raise_pay
 from tests.factories import make_form, make_lease, staff_client, unique, worker_client
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.mturk_study import ask, grids_to_publish, page_of, published, send_until_quiet, settle, work
