@@ -1,10 +1,10 @@
 """What is served on the staff origin: the researcher's pages and the REST interface."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from annotation_site import views
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/", include("api.urls")),

@@ -1,14 +1,16 @@
 """How the OpenAPI schema describes the REST interface."""
 
 from functools import cache
+from typing import Any, Protocol, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiResponse, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
 from api.authentication import HOW
 from data_export.reads import exported_tables
+from workforce.kinds import ExportedRows, RestTable
 
 
 class Problem(serializers.Serializer):
@@ -37,23 +39,37 @@ class BearerToken(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "description": HOW}
 
 
+class TableView(Protocol):
+    """What a view of a table has beside what every view has."""
+
+    rows: ExportedRows
+    table: RestTable
+    query: type[serializers.Serializer]
+
+
 class TableSchema(AutoSchema):
     """The description of a view that has `rows` and their `table`."""
 
-    def get_operation_id(self) -> str:
-        return self.view.rows.name
+    @property
+    def _table_view(self) -> TableView:
+        # No other view has this schema.
+        return cast(TableView, self.view)
 
-    def get_description(self) -> str:
-        return self.view.table.description
+    def get_operation_id(self) -> str:
+        return self._table_view.rows.name
+
+    def get_description(self) -> str:  # type: ignore[override]  # drf_spectacular calls it so, not as DRF does
+        return self._table_view.table.description
 
     def get_tags(self) -> list[str]:
         return ["tables"]
 
-    def get_override_parameters(self) -> list[type[serializers.Serializer]]:
-        return [self.view.query, self.view.table.conditions]
+    def get_override_parameters(self) -> list[OpenApiParameter | serializers.Serializer | type[serializers.Serializer]]:
+        return [self._table_view.query, self._table_view.table.conditions]
 
-    def get_response_serializers(self) -> dict:
-        return {200: page_of_rows(self.view.table.row)} | PROBLEMS
+    def get_response_serializers(self) -> Any:
+        # By status, which drf_spectacular reads too.
+        return {200: page_of_rows(self._table_view.table.row)} | PROBLEMS
 
 
 class IndexSchema(AutoSchema):
@@ -77,6 +93,6 @@ def page_of_rows(row: type[serializers.Serializer]) -> serializers.Serializer:
 
 @cache
 def index_of(tables: tuple[str, ...]) -> serializers.Serializer:
-    addresses = {name: serializers.URLField() for name in tables}
+    addresses: dict[str, serializers.Field] = {name: serializers.URLField() for name in tables}
     schema = serializers.URLField(help_text="This interface as an OpenAPI document.")
     return inline_serializer("IndexEntry", addresses | {"schema": schema})

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
 from django.http.response import HttpResponseBase
@@ -72,7 +72,7 @@ class Table(ReadOnlyView):
 
     def get(self, request: Request) -> Response:
         query, conditions = checked_query(request, self.query, self.table.conditions)
-        dataset = readable_dataset(request.auth, query.get("dataset"))
+        dataset = readable_dataset(cast(ApiToken, request.auth), query.get("dataset"))
         found, cursor = page_of(
             self.rows.rows_of(dataset).filter(**conditions),
             listing=self.rows.name,
@@ -110,7 +110,8 @@ def table_views() -> dict[str, Callable[..., HttpResponseBase]]:
 
 
 def _view_of(rows: ExportedRows, table: RestTable) -> Callable[..., HttpResponseBase]:
-    return type("Table", (Table,), {"rows": rows, "table": table}).as_view()
+    view = cast(type[Table], type("Table", (Table,), {"rows": rows, "table": table}))
+    return view.as_view()
 
 
 def checked_query(

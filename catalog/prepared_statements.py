@@ -39,7 +39,7 @@ class Planned:
         self._text = sql % {name: f"${number}" for number, name in enumerate(names, start=1)}
         self._values = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
 
-    def rows(self, values: Mapping[str, Any]) -> list[tuple]:
+    def rows(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """What it finds or returns; nothing, if it does neither."""
         with connection.cursor() as cursor:
             named = _named.setdefault(connection.connection, {})
@@ -53,8 +53,13 @@ class Planned:
                 raise
             return cursor.fetchall() if cursor.description else []
 
-    def row(self, values: Mapping[str, Any]) -> tuple | None:
+    def row(self, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         return next(iter(self.rows(values)), None)
+
+    def only_row(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the row of a statement that always has exactly one."""
+        (row,) = self.rows(values)
+        return row
 
     def _plan(self, named: dict["Planned", str]) -> str:
         name = f"planned_{next(_numbers)}"

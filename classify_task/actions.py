@@ -124,9 +124,9 @@ def recovered_answer(submission: Submission) -> dict | None:
     """Return what the page would have stored, or None if the copy is no answer that the form allows."""
     copy = submission.answer["copy"]
     try:
-        answer = {"selected": sorted(map(int, copy["selected"])), "main": int(copy["main"])}
-        check_answer(submission.hit.form, **answer)
+        selected, main = sorted(map(int, copy["selected"])), int(copy["main"])
+        check_answer(submission.hit.form, selected, main)
     except ValueError as error:  # no numbers, or InvalidAnswer
         log.info("A recovered answer of HIT %s is none: %s", submission.hit_id, error)
         return None
-    return answer
+    return {"selected": selected, "main": main}

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connection, transaction
@@ -90,6 +90,7 @@ def openings(batch: Batch, label_ids: NDArray[np.int64], rng: np.random.Generato
     together = np.argsort(first[label], kind="stable")
     if not batch.is_adaptive:
         return [Opening(together, batch.settings.contains_answers)]
+    assert batch.initial_images is not None and batch.min_votes is not None
     initial = _drawn(label, batch.initial_images, rng)[together]
     found = [
         Opening(together[initial], batch.initial_votes, initial=True),
@@ -222,7 +223,7 @@ def _cast_once(submission: Submission, cells: Iterable[Shown]) -> None:
 def _cast(submission: Submission, cells: Iterable[Shown]) -> None:
     grid = submission.hit.grid
     selected = set(submission.answer["selected"])
-    values = {
+    values: dict[str, Any] = {
         "grid": grid.pk,
         "label": grid.label_id,
         "submission": submission.pk,

@@ -147,7 +147,7 @@ def grid_cells_of(dataset: Dataset) -> QuerySet[GridCell]:
 
 def grid_cell_row(cell: GridCell, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
     """A row of the file of grids, from a cell of `grid_cells_of`; with `labels` (by index) their names are added."""
-    row = {
+    row: dict[str, Any] = {
         "grid": cell.grid.hit.public_id,
         "batch": cell.grid.hit.batch_id,
         "settings_version": cell.grid.hit.batch.settings.version,

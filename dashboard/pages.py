@@ -6,6 +6,7 @@ from inspect import unwrap
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
@@ -44,6 +45,12 @@ def staff_page(*methods: str) -> Callable[[View], View]:
 
 # Views whose POST may be larger than other requests, without what decorators put around them, and how large.
 _body_limits: dict[View, Callable[[], int]] = {}
+
+
+def researcher(request: HttpRequest) -> User:
+    """Return who asks for a staff page."""
+    assert isinstance(request.user, User), "`staff_page` lets nobody else in"
+    return request.user
 
 
 def dataset_or_404(name: str) -> Dataset:

@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import islice
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from django.db import connection, transaction
 
@@ -79,7 +79,7 @@ def write_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool, o
     """Write all rows of a kind as "csv" or "jsonl"; returns how many. Call it in one transaction."""
     labels = labels_by_index(dataset) if names else None
     # Closed here: when writing fails, the cursor must go before the transaction that it belongs to.
-    with closing(kind.rows_of(dataset).order_by(*kind.order).iterator(chunk_size=ROWS_AT_ONCE)) as found:
+    with _found(kind, dataset) as found:
         rows = (kind.row(row, labels) for row in found)
         return write_csv(columns_of(kind, names), rows, out) if format == "csv" else write_jsonl(rows, out)
 
@@ -88,7 +88,7 @@ def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool
     """The same bytes, portion by portion, all as they are at the first."""
     labels = labels_by_index(dataset) if names else None
     columns = columns_of(kind, names)
-    with one_moment(), closing(kind.rows_of(dataset).order_by(*kind.order).iterator(chunk_size=ROWS_AT_ONCE)) as found:
+    with one_moment(), _found(kind, dataset) as found:
         rows = (kind.row(row, labels) for row in found)
         head = True
         while (portion := list(islice(rows, ROWS_AT_ONCE))) or head:
@@ -99,6 +99,14 @@ def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool
                 write_jsonl(iter(portion), out)
             head = False
             yield out.getvalue().encode()
+
+
+@contextmanager
+def _found(kind: ExportedRows, dataset: Dataset) -> Iterator[Iterator[Any]]:
+    rows = kind.rows_of(dataset).order_by(*kind.order).iterator(chunk_size=ROWS_AT_ONCE)
+    # Django promises an iterator and returns a generator.
+    with closing(cast(Generator[Any, None, None], rows)):
+        yield rows
 
 
 @contextmanager

@@ -163,7 +163,7 @@ def _of_client_error(error: ClientError) -> EndpointError:
     kind = error.response["Error"]["Code"]
     message = scrubbed(STAMP.sub("", error.response["Error"].get("Message", "")))
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    code = error.response.get("TurkErrorCode", "").removeprefix("AWS.").removeprefix("MechanicalTurk.")
+    code = str(error.response.get("TurkErrorCode", "")).removeprefix("AWS.").removeprefix("MechanicalTurk.")
     if "Throttl" in kind or "TooManyRequests" in kind or "Rate exceeded" in message or status in TRY_LATER:
         return Throttled(message)
     if status >= 500 or kind == "ServiceFault":

@@ -64,7 +64,7 @@ def make_images(dataset: Dataset, n_images: int, *, label: int | None = 0) -> li
     ]
 
 
-def make_batch(dataset: Dataset | None = None, *, kind: str = "contains", **options: object) -> Batch:
+def make_batch(dataset: Dataset | None = None, *, kind: str = "contains", **options: Any) -> Batch:
     return open_batch(dataset=dataset or make_dataset(), kind=kind, **options)
 
 

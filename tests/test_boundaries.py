@@ -221,8 +221,8 @@ def there_are_no_signals(source: Source) -> Iterator[str]:
 
 
 def saving_has_no_logic(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
-        for part in node.body if isinstance(node, ast.ClassDef) else ():
+    for node in (node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)):
+        for part in node.body:
             if isinstance(part, Function) and part.name in ("save", "delete", "asave", "adelete"):
                 yield source.at(part, f"{node.name}.{part.name} is overridden: say it in the action instead")
 
@@ -237,7 +237,7 @@ def only_actions_write(source: Source) -> Iterator[str]:
     if source.path.name == "actions.py":
         return
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_model_write(node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_model_write(node, node.func):
             yield source.at(node, f".{node.func.attr}() outside actions.py")
         elif is_writing_sql(node) and runs_sql(source):
             yield source.at(node, "SQL that writes outside actions.py")
@@ -252,16 +252,16 @@ def runs_sql(source: Source) -> bool:
     return any(isinstance(node, ast.Attribute) and node.attr in RUNS_SQL for node in ast.walk(source.tree))
 
 
-def is_model_write(call: ast.Call) -> bool:
+def is_model_write(call: ast.Call, method: ast.Attribute) -> bool:
     """By its looks: a manager's or queryset's method, or save() and delete() as models have them, without positional
     arguments (pictures and files are saved *to* something)."""
-    words = {node.attr for node in ast.walk(call.func.value) if isinstance(node, ast.Attribute)}
-    words |= {node.id for node in ast.walk(call.func.value) if isinstance(node, ast.Name)}
-    if call.func.attr in ALWAYS_WRITES:
+    words = {node.attr for node in ast.walk(method.value) if isinstance(node, ast.Attribute)}
+    words |= {node.id for node in ast.walk(method.value) if isinstance(node, ast.Name)}
+    if method.attr in ALWAYS_WRITES:
         return True
-    if call.func.attr in WRITES_TO_QUERYSETS and words & QUERYSET_WORDS:
+    if method.attr in WRITES_TO_QUERYSETS and words & QUERYSET_WORDS:
         return True
-    return call.func.attr in ("save", "asave", "delete", "adelete") and not call.args
+    return method.attr in ("save", "asave", "delete", "adelete") and not call.args
 
 
 def files_stay_short(source: Source) -> Iterator[str]:
@@ -271,6 +271,7 @@ def files_stay_short(source: Source) -> Iterator[str]:
 
 
 def length(function: Function) -> int:
+    assert function.end_lineno is not None, "it was parsed, not put together"
     return function.end_lineno - function.lineno + 1
 
 
@@ -307,8 +308,9 @@ def actions_take_keywords_only(source: Source) -> Iterator[str]:
     if source.path.name != "actions.py":
         return
     for node in source.tree.body:
-        writes = isinstance(node, Function) and not node.name.startswith("_") and "atomic" in decorators(node)
-        if writes and (node.args.args or node.args.posonlyargs):
+        if not isinstance(node, Function) or node.name.startswith("_") or "atomic" not in decorators(node):
+            continue
+        if node.args.args or node.args.posonlyargs:
             yield source.at(node, f"{node.name} takes positional arguments: an action is called by keyword")
 
 

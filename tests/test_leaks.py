@@ -18,7 +18,6 @@ from django.db.models import F
 from PIL import Image as Pillow
 from PIL import ImageCms, PngImagePlugin
 
-from annotation_site import views as site_views
 from candidates.grids.actions import open_grids_with_controls
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
@@ -46,6 +45,7 @@ from tests.leak_scan import (
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_terms, offer
 from workforce.models import Batch, Lease
+from workforce.photographs import views as photograph_views
 from workforce.reads import image_handle
 
 # As on the site, each request is a transaction of its own. In one for all, thousands of savepoints lock the same rows,
@@ -296,8 +296,8 @@ def in_the_header(name: str, of_image: Callable[[Image], str]) -> Spoil:
             response[name] = of_image(picture.instance)
             return response
 
-        real = site_views.picture_response
-        patch.setattr(site_views, "picture_response", respond)
+        real = photograph_views.picture_response
+        patch.setattr(photograph_views, "picture_response", respond)
 
     return spoil
 

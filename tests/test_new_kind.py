@@ -19,6 +19,7 @@ from tests.api_reader import Reader
 from tests.factories import make_batch, make_dataset, make_images, staff_client, worker_client
 from tests.made_up_task.actions import open_countings
 from tests.made_up_task.models import Counting, CountVote
+from tests.required import require
 from tests.workforce.assignments_by_hand import make_assignment, offer
 from workforce.actions import exclude_submission, readmit_submission
 from workforce.frame.actions import confirm
@@ -71,7 +72,7 @@ def answered(batch: Batch, name: str, n_objects: int) -> Submission:
     assert address.startswith("/count/")
     carried = page.json()
     photograph = client.get(carried["photograph"])
-    assert b"".join(photograph.streaming_content).startswith(b"\xff\xd8")
+    assert b"".join(photograph).startswith(b"\xff\xd8")
     photograph.close()
     sent = client.post(address, {"token": carried["token"], "key": carried["key"], "n_objects": n_objects})
     assert sent.status_code == 303
@@ -189,8 +190,9 @@ def test_what_came_through_a_marketplace_alone_is_taken_in(selected, state, n_vo
     )
     assert outcome == "recovered"
     take_in_recovered()
-    submission.refresh_from_db()
-    assert submission.state == state
+    recovered = require(submission)
+    recovered.refresh_from_db()
+    assert recovered.state == state
     assert CountVote.objects.filter(n_objects=7, counted=True).count() == n_votes
 
 

@@ -9,11 +9,12 @@ import html
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core import signing
@@ -36,6 +37,7 @@ from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, make_worker
 from tests.factories import staff_client as staff_browser
 from tests.factories import worker_client as worker_browser
+from tests.required import require
 from tests.test_boundaries import APART, ROOT, Source, our_sources
 from tests.workforce.assignments_by_hand import make_assignment, offer
 from workforce.actions import exclude_submission
@@ -124,7 +126,7 @@ def study(db) -> Dataset:
     images = make_images(dataset, 4)
     spoilt = Image.objects.filter(pk=images[3].pk)
     spoilt.update(pictures_problem="it is damaged (no reason is told): get a complete copy of it")
-    label = dataset.label_set.labels.first()
+    label = dataset.label_set.labels.get(index=0)
     for image in images:
         sources = [{"classifier": "elsewhere", "rank": 1}]
         PotentialLabel.objects.create(image=image, label=label, is_dataset_label=True, sources=sources)
@@ -142,7 +144,7 @@ def study(db) -> Dataset:
 def run_that_stands_still(dataset: Dataset, image: Image) -> None:
     classifier = ensure_classifier(label_set=dataset.label_set, name="elsewhere")
     store_predictions(classifier=classifier, predictions=[(image.pk, [0, 1, 2, 3], [])])
-    run = open_run(dataset=dataset, classifier=classifier, n_classes=4)
+    run = require(open_run(dataset=dataset, classifier=classifier, n_classes=4))
     Run.objects.filter(pk=run.pk).update(problem="There is no file onnx:small.onnx: write the path of an ONNX network.")
     Unpredicted.objects.create(run=run, image=image, reason="it has no file: import it first")
 
@@ -180,12 +182,13 @@ def jobs_with_problems(dataset: Dataset) -> None:
     """One job of each kind that comes to nothing, each for another reason."""
     dataset.settings_versions.update(classifiers=["nowhere"])
     bare = {"again": False, "adaptive": None, "pay": {"hits_per_worker": 0}, "pairs": None, "similar": None}
-    for kind, arguments in {
+    arguments_of: dict[Job.Kind, dict[str, Any]] = {
         Job.Kind.IMPORT_IMAGES: {"server": "absent", "words": "absent"},
         Job.Kind.PREDICT: {"names": ["resnet50"]},
         Job.Kind.POTENTIAL_LABELS: {},
         Job.Kind.OPEN_CONTAINS: bare | {"profile": None},
-    }.items():
+    }
+    for kind, arguments in arguments_of.items():
         start_job(dataset=dataset, kind=kind, arguments=arguments, asked_by="researcher")
     while do_next_job():
         pass
@@ -209,7 +212,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
     ids = sorted({pk for model in rows for pk in model.objects.values_list("pk", flat=True)})
     public_ids = [value for model in by_public_id for value in model.objects.values_list("public_id", flat=True)]
     workers = Lease.objects.filter(takes_slot=False).values_list("worker", flat=True)
-    asked = {"listed": ListedAssignment.objects.first().pk, "reason": "It is empty.", "by": a_researcher().pk}
+    asked = {"listed": require(ListedAssignment.objects.first()).pk, "reason": "It is empty.", "by": a_researcher().pk}
     return {
         "int": list(map(str, ids)),
         "slug": public_ids,
@@ -231,7 +234,8 @@ def a_researcher():
 
 def addresses_of(table: str, dataset: Dataset) -> dict[str, list[str]]:
     """Return the addresses to open by their route: each with everything that may stand in it."""
-    values, found = values_of(dataset), {}
+    values = values_of(dataset)
+    found: dict[str, list[str]] = {}
     for route, parts in routes(get_resolver(table)):
         choices = [values.get(name) or values[kind] for name, kind in parts.items()]
         found[route] = []
@@ -325,7 +329,7 @@ def refusal_names(trees: list[ast.Module]) -> set[str]:
         found |= more
 
 
-def assigned_in(trees: list[ast.AST]) -> Assigned:
+def assigned_in(trees: Sequence[ast.AST]) -> Assigned:
     """Return what is assigned to each name in there, and the texts that functions of that name return."""
     found: Assigned = defaultdict(list)
     for tree in trees:
@@ -415,8 +419,8 @@ def test_the_refusals_that_are_read_are_those_that_there_are():
     """The walk over the code sees every class that is there when the site runs."""
     seen = refusal_names([source.tree for source in house()])
 
-    def below(kind: type) -> set[str]:
-        return {kind.__name__}.union(*(below(one) for one in kind.__subclasses__()))
+    def below(kind: type[Exception]) -> set[str]:
+        return {kind.__name__}.union(*(below(part) for part in kind.__subclasses__()))
 
     assert {name for name in below(UserError) if not name.startswith("_")} <= seen
     assert len(below(UserError)) > 40

@@ -181,7 +181,7 @@ def _hand_out(batch: Batch, worker: Worker) -> Lease | None:
     if batch.hits_per_worker is not None and n_done(batch, worker.pk) >= batch.hits_per_worker:
         return None
     if active is not None:
-        return _renew(active, active.slot)
+        return _renew(active, _slot_of(active))
     key = {"batch": batch.pk, "worker": worker.pk}
     free = FREE_FOR_STRANGER if batch.is_adaptive else FREE_FOR_WORKER
     slot = (claim(FREE_OF_HELD_HITS, key) if held else None) or claim(free, key)
@@ -202,9 +202,14 @@ def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
 def _lease(slot: Slot, worker: Worker) -> Lease:
     lease = Lease(hit=slot.hit, batch_id=slot.batch_id, worker=worker, slot=slot)
     values = lease_values(lease, seconds=slot.hit.batch.settings.lease_seconds) | now_given()
-    lease.pk, lease.created_at, lease.expires_at = LEASE_SLOT.row(values)
+    lease.pk, lease.created_at, lease.expires_at = LEASE_SLOT.only_row(values)
     lease._state.adding = False
     return lease
+
+
+def _slot_of(lease: Lease) -> Slot:
+    assert lease.slot is not None, "an active lease that takes a slot has one: a constraint says so"
+    return lease.slot
 
 
 def _renew(lease: Lease, slot: Slot) -> Lease:
@@ -235,7 +240,7 @@ def resume_lease(*, hit_public_id: str, worker: Worker) -> Lease:
         return lease
     lease = held[lease.pk]
     if lease.state == Lease.State.ACTIVE:
-        return lease if lease.expires_at > now() else _renew(lease, lease.slot)
+        return lease if lease.expires_at > now() else _renew(lease, _slot_of(lease))
     busy_elsewhere = any(other.state == Lease.State.ACTIVE for other in held.values())
     slot = None if busy_elsewhere else claim(FREE_OF_HIT, {"hit": lease.hit_id})
     return lease if slot is None else _renew(lease, slot)

@@ -59,8 +59,8 @@ class RestTable:
 
     key: tuple[str, ...]
     description: str
-    row: "type[Serializer]"
-    conditions: "type[Serializer]"
+    row: "type[Serializer[Any]]"
+    conditions: "type[Serializer[Any]]"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class StagedVotes:
     """
 
     columns: str
-    values: "Callable[[Sequence[Any], Mapping[int, Label]], Iterator[tuple]]"
+    values: "Callable[[Sequence[Any], Mapping[int, Label]], Iterator[tuple[Any, ...]]]"
     other_answer: str
     fill_answers: str
     add_content: str
@@ -105,7 +105,7 @@ class ReplayedVotes:
     columns: tuple[str, ...]
     columns_described: str
     answer: Callable[[int, dict[str, str], Container[int]], Any]
-    in_order: Callable[[list], list]
+    in_order: Callable[[list[Any]], list[Any]]
     staged: StagedVotes
     further: tuple[str, ...] = ()
 
@@ -118,7 +118,7 @@ class Recovery:
     stored `submission`, and adds nothing the second time.
     """
 
-    answer: "Callable[[Submission], dict | None]"
+    answer: "Callable[[Submission], dict[str, Any] | None]"
     cast_votes: "Callable[..., None]"
 
 

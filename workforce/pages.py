@@ -134,7 +134,7 @@ def _hand_in_from_a_frame(request: HttpRequest, lease: Lease, sent: Mapping, tak
     try:
         taken = take(request, lease, sent)
     except AlreadySubmitted:
-        if lease.assignment.is_waited_for:
+        if framed.assignment_of(lease).is_waited_for:
             raise
         return framed.arrived(request)
     return taken if isinstance(taken, HttpResponse) else framed.answer_to_hand_in(request, lease, taken)
@@ -151,7 +151,7 @@ def _refuse(request: HttpRequest, hit: HIT, error: UserError) -> HttpResponse:
         "retry_seconds": seconds,
     }
     if request.content_type == "application/json":
-        page = JsonResponse(context, status=status)
+        page: HttpResponse = JsonResponse(context, status=status)
     elif seconds and request.method == "POST":
         # Reloading by itself would lose the answer.
         sent = [(name, value) for name, values in request.POST.lists() for value in values]

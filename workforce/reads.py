@@ -114,12 +114,14 @@ def running_lease(hit: HIT, participant: str) -> Lease | None:
 
 def n_done(batch: Batch, worker_id: int) -> int:
     """How many HITs of the batch this person has handed in."""
-    return N_DONE.row({"batch": batch.pk, "worker": worker_id})[0]
+    (n_submitted,) = N_DONE.only_row({"batch": batch.pk, "worker": worker_id})
+    return n_submitted
 
 
 def progress(batch: Batch, worker_id: int) -> tuple[int, datetime]:
     """How many HITs of the batch this person has handed in by now, and when that is."""
-    return PROGRESS.row({"batch": batch.pk, "worker": worker_id} | now_given())
+    n_submitted, moment = PROGRESS.only_row({"batch": batch.pk, "worker": worker_id} | now_given())
+    return n_submitted, moment
 
 
 def share_is_done(batch: Batch, worker: Worker) -> bool:

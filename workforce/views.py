@@ -66,7 +66,7 @@ def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
         return _nobody(request, error)
     worker = known_worker(batch.marketplace, participant)
     done = 0 if worker is None else n_done(batch, worker.pk)
-    if done and done >= (batch.hits_per_worker or 1):
+    if worker is not None and done >= (batch.hits_per_worker or 1):
         return _completed(request, batch, worker, participant)
     message = f"You have handed in {done} of {batch.hits_per_worker}." if done else "You have handed in nothing yet."
     if batch.completion_code:

@@ -198,7 +198,7 @@ def _read_csv(path: PathLike[str], most_bytes: int) -> tuple[Predictions, _Place
     return Predictions(images, table, shares_table), _Places("line", lines)
 
 
-def _header(path: Path, header: list[str]) -> tuple[int, bool]:
+def _header(path: PathLike[str], header: list[str]) -> tuple[int, bool]:
     """k, and whether there are scores."""
     k = sum(name.startswith(LABEL) for name in header)
     for with_scores in (False, True):

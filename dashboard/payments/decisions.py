@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core import signing
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,7 +18,7 @@ from django.urls import reverse
 
 from catalog.errors import UserError
 from catalog.reads import now
-from dashboard.pages import staff_page
+from dashboard.pages import researcher, staff_page
 from dashboard.payments.forms import (
     BlockForm,
     BonusForm,
@@ -174,7 +174,7 @@ def _reject(request: HttpRequest, listed: ListedAssignment, given: Given) -> str
         if len(token) > LONGEST_TOKEN:
             raise UserError("Make the reason shorter: it has to fit into the address that a second person opens.")
         return redirect("setup-second", token)
-    reject(listed=listed, reason=given["reason"], decided_by=request.user)
+    reject(listed=listed, reason=given["reason"], decided_by=researcher(request))
     return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
 
 
@@ -189,7 +189,7 @@ def _override(request: HttpRequest, listed: ListedAssignment, given: Given) -> s
     standing = listed.rejections.filter(overridden_at=None).first()
     if standing is None:
         raise UserError(f"No rejection of {listed.external_id} stands.")
-    override_rejection(rejection=standing, reason=given["reason"], overridden_by=request.user)
+    override_rejection(rejection=standing, reason=given["reason"], overridden_by=researcher(request))
     return f"The rejection of {listed.external_id} is taken back: it is paid, and its answer counts."
 
 
@@ -368,11 +368,11 @@ def second(request: HttpRequest, token: str) -> HttpResponse:
     return decided(request, decision, listed, listed.marketplace_hit.terms, shown)
 
 
-def seconding(first: AbstractUser, reason: str) -> Decision:
+def seconding(first: User, reason: str) -> Decision:
     def do(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
         if request.user == first:
             raise UserError("Somebody else has to agree: send them the address of this page.")
-        reject(listed=listed, reason=reason, decided_by=first, seconded_by=request.user)
+        reject(listed=listed, reason=reason, decided_by=first, seconded_by=researcher(request))
         return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
 
     words = "More than five assignments of the batch are rejected, so two researchers decide. "

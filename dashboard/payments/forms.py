@@ -1,5 +1,6 @@
 """What a researcher may decide about a batch on the marketplace."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -96,12 +97,12 @@ class PublishForm(forms.Form):
     )
     agreed = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, batch: Batch, repeated: Repeated | None = None, **options: Any) -> None:
+    def __init__(self, data: Mapping[str, Any] | None, *, batch: Batch, repeated: Repeated | None = None) -> None:
         offer = offer_of(batch.kind)
         proposed = proposed_reward(batch)
         words = {"title": offer.title, "description": offer.description, "keywords": KEYWORDS}
         initial = words | {"reward": proposed.reward}
-        super().__init__(*args, initial=initial, **options)
+        super().__init__(data, initial=initial)
         self.batch = batch
         self.proposed = proposed.reward
         self.doubted: Decimal | None = None

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
@@ -27,6 +27,11 @@ from mturk.wages.reads import proposed_reward
 from workforce.frame.actions import GRACE, RENEWED_AFTER
 from workforce.models import Assignment, Batch, Lease, Submission
 from workforce.reads import is_excluded, pseudonym
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    DecidedAssignment = WithAnnotations[ListedAssignment, "Decisions"]
 
 ASSIGNMENTS_PER_PAGE = 50
 DECISIONS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
@@ -131,6 +136,12 @@ def progress_of(terms: Terms) -> Progress:
     )
 
 
+class Sureness(TypedDict):
+    """Whether nobody else can have opened the assignment since."""
+
+    is_sure: bool
+
+
 def _rivals(**more: Any) -> QuerySet[Assignment]:
     """What others opened under the id of an assignment: who gives one back does that on the marketplace, and it shows
     here when the next person opens it. It may come back to the first, whose row is older all the same."""
@@ -138,7 +149,7 @@ def _rivals(**more: Any) -> QuerySet[Assignment]:
     return Assignment.objects.filter(**same, **more).exclude(worker=OuterRef("worker"))
 
 
-def _running(terms: Terms) -> QuerySet[Lease]:
+def _running(terms: Terms) -> "QuerySet[WithAnnotations[Lease, Sureness]]":
     """Turns whose time is not over, that are not listed, and whose assignment nobody else surely opened since.
 
     `is_sure` where nobody else can have opened it since.
@@ -275,7 +286,15 @@ def assignment_shown(listed: ListedAssignment) -> AssignmentShown:
     return _shown(terms, list(_assignments(terms).filter(pk=listed.pk)))[0]
 
 
-def _shown(terms: Terms, page: list[ListedAssignment]) -> list[AssignmentShown]:
+class Decisions(TypedDict):
+    """What was paid for an assignment, and its rejections, the latest first."""
+
+    paid: Decimal | None
+    excluded: bool
+    decided: list[Rejection]
+
+
+def _shown(terms: Terms, page: "list[DecidedAssignment]") -> list[AssignmentShown]:
     ids = {listed.pk for listed in page}
     blocked = blocked_workers({listed.worker_id for listed in page})
     seconds = active_seconds_of(listed for listed in page if listed.submission is not None and listed.submission.lease)
@@ -304,7 +323,7 @@ def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
     return {purposes[purpose] for purpose in unsent.values_list("purpose", flat=True)}
 
 
-def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
+def _assignments(terms: Terms) -> "QuerySet[DecidedAssignment]":
     standing = Prefetch("rejections", Rejection.objects.order_by("-pk"), to_attr="decided")
     found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
         paid=Sum("ledger__amount"), excluded=is_excluded()
@@ -314,7 +333,7 @@ def _assignments(terms: Terms) -> QuerySet[ListedAssignment]:
     return found.order_by("-submitted_at", "-pk")
 
 
-def _decisions(listed: ListedAssignment, is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
+def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
     stands = bool(listed.decided) and listed.decided[0].overridden_at is None
     possible = {
         "override": stands and now() - listed.submitted_at <= OVERRIDE_WITHIN,

@@ -6,8 +6,10 @@ Every row or file stands for itself: a bad one is refused with its place and rea
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from aggregation.models import CandidateSet
 from catalog.actions import (
@@ -183,7 +185,8 @@ def _answered(dataset: Dataset) -> set[int]:
     """The images without a dataset label about which there are answers, or what was made of answers."""
     unlabelled = {"image__dataset": dataset, "image__dataset_label": None}
     votes = [kind.votes.model._default_manager.filter(role="question") for kind in task_kinds()]
-    found = [rows.filter(**unlabelled) for rows in (*votes, CandidateSet.objects)]
+    tables: list[QuerySet[Any]] = [*votes, CandidateSet.objects.all()]
+    found = [rows.filter(**unlabelled) for rows in tables]
     return {pk for rows in found for pk in rows.values_list("image_id", flat=True).distinct()}
 
 

@@ -46,8 +46,7 @@ def _answers(kind: ReplayedVotes, path: Path, labels: Container[int]) -> Iterato
     try:
         with _opened(path) as file:
             reader = csv.reader(file, strict=True)
-            header = next(reader, None)
-            _check_header(header, kind.columns, (*FURTHER_COLUMNS, *kind.further))
+            header = _checked_header(next(reader, None), kind.columns, (*FURTHER_COLUMNS, *kind.further))
             for row in reader:
                 line = reader.line_num
                 if row:
@@ -70,7 +69,7 @@ def _opened(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _check_header(header: list[str] | None, columns: Iterable[str], further: Iterable[str]) -> None:
+def _checked_header(header: list[str] | None, columns: Iterable[str], further: Iterable[str]) -> list[str]:
     if header is None:
         raise BadCell(f"the file is empty; its first line must name the columns {', '.join(columns)}.")
     if header and header[0].startswith("{"):
@@ -84,6 +83,7 @@ def _check_header(header: list[str] | None, columns: Iterable[str], further: Ite
         raise BadCell(f"unknown column {strange[0]!r}; beside the needed ones: {', '.join(further)}.")
     if len(set(header)) < len(header):
         raise BadCell("a column is named twice.")
+    return header
 
 
 def _cells(header: list[str], row: list[str]) -> Cells:

@@ -43,10 +43,12 @@ def answer_of(listed: ListedAssignment) -> Answer:
     submission = listed.submission
     seconds = None if submission is None or submission.lease is None else active_seconds_of([listed])[listed.pk]
     problem = NONE_KEPT.get(Finding(listed.finding), NO_ANSWER) if submission is None else problem_of(submission)
-    about = {"seconds": seconds, "problem": problem, "kept": kept_there(listed) if problem else []}
+    kept = kept_there(listed) if problem else []
     hit = listed.marketplace_hit.hit
     shown = kind_named(hit.batch.kind).answer_shown
-    return Answer(**about) if shown is None else Answer(shown.template, shown.context(hit.pk, submission), **about)
+    if shown is None:
+        return Answer(seconds=seconds, problem=problem, kept=kept)
+    return Answer(shown.template, shown.context(hit.pk, submission), seconds, problem, kept)
 
 
 def problem_of(submission: Submission) -> str:

@@ -94,8 +94,10 @@ def _waiting(kind: Qualification):
 
 def _advance(made: MarketplaceHIT, kind: Qualification) -> None:
     batch = made.terms.batch
-    qualify(worker=made.compensates, kind=kind, batch=batch)
-    if decided_for(kind, [made.compensates_id])[made.compensates_id].state != Call.State.DONE:
+    worker = made.compensates
+    assert worker is not None, "its qualification is for one person: a constraint says so"
+    qualify(worker=worker, kind=kind, batch=batch)
+    if decided_for(kind, [worker.pk])[worker.pk].state != Call.State.DONE:
         return
     # It may have been refused before, and sent again by a person.
     MarketplaceHIT.objects.filter(pk=made.pk).update(finished_at=None)

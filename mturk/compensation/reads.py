@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
@@ -10,8 +11,17 @@ from mturk.models import ListedAssignment, MarketplaceHIT
 from workforce.frame.actions import GRACE, LISTED_WITHIN
 from workforce.models import HIT, Batch, Lease, Submission, Worker
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
-def unpaid_leases(batch: Batch) -> QuerySet[Lease]:
+
+class SentAt(TypedDict):
+    """When the latest answer came that still waits for the marketplace's word."""
+
+    sent_at: datetime | None
+
+
+def unpaid_leases(batch: Batch) -> "QuerySet[WithAnnotations[Lease, SentAt]]":
     """Of turns of which nothing is listed and that are not compensated. What is listed is paid, with or without an
     answer. `sent_at`: when the latest answer came that still waits for the marketplace's word."""
     listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))

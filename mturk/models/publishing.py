@@ -142,6 +142,12 @@ class MarketplaceHIT(models.Model):
     def __str__(self) -> str:
         return f"{self.n_assignments} assignments of {self.hit}"
 
+    @property
+    def confirmed_id(self) -> str:
+        """Return the marketplace's own id of a HIT whose creation it has confirmed."""
+        assert self.external_id is not None, "the marketplace has not confirmed this HIT yet"
+        return self.external_id
+
 
 class Call(models.Model):
     """A call that changes something on the marketplace, stored with the decision and sent afterwards: the outbox.

@@ -83,6 +83,7 @@ def must_be_looked_up(call: Call) -> bool:
 
 
 def token_is_forgotten(call: Call) -> bool:
+    assert call.first_tried_at is not None, "its sender has claimed it"
     return now() - call.first_tried_at > TOKEN_LIVES
 
 

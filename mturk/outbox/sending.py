@@ -275,6 +275,7 @@ def _found(call: Call) -> Response | None:
     elif call.op == "SendBonus":
         found = {} if _has_bonus(call) else None
     if found is None:
+        assert call.doubted_before is not None, "an earlier try may have been carried out"
         if call.op in WITH_TOKEN and now() - call.doubted_before < SETTLES_WITHIN:
             raise _TooSoon("The marketplace may not list yet what the last try came to; it is looked up again.")
         renew_token(call=call)

@@ -4,10 +4,10 @@ refuses, with a reason, within a narrow limit."""
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -26,7 +26,7 @@ from mturk.xml_documents import UnreadableAnswers, answers_in
 from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
 from workforce.frame.actions import confirm
 from workforce.introductions.reads import contact_of
-from workforce.models import Slot, WorkerIdentity
+from workforce.models import Slot, Submission, WorkerIdentity
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ def take_in(
     external_id: str,
     worker_id: str,
     status: str,
-    accepted_at: object,
-    submitted_at: object,
+    accepted_at: datetime,
+    submitted_at: datetime,
     answer: str,
 ) -> ListedAssignment:
     """Take in an assignment that the marketplace lists: does it count, and have it paid. Twice changes nothing."""
@@ -77,29 +77,30 @@ def take_in(
     except UnreadableAnswers as error:
         log.warning("Assignment %s is paid, and asked for again: %s", external_id, error)
         fields = {}
-    outcome, submission = Finding.COMPENSATION, None
+    finding, submission = Finding.COMPENSATION, None
     if made.compensates_id is None:
         outcome, submission = confirm(
             hit=made.hit,
-            external_hit_id=made.external_id,
+            external_hit_id=made.confirmed_id,
             assignment_id=external_id,
             worker_id=worker_id,
             fields=fields,
         )
+        finding = Finding(outcome)
     listed = ListedAssignment.objects.create(
         marketplace_hit=made,
         external_id=external_id,
         worker=identify_worker(marketplace=made.hit.batch.marketplace, external_id=worker_id),
-        submission=submission if outcome in READ else None,
-        finding=outcome,
+        submission=submission if finding in READ else None,
+        finding=finding,
         status=Status.SUBMITTED,
         accepted_at=accepted_at,
         submitted_at=submitted_at,
-        answer="" if outcome in (Finding.CONFIRMED, Finding.SURPLUS) else answer,
+        answer="" if finding in (Finding.CONFIRMED, Finding.SURPLUS) else answer,
     )
-    if outcome not in READ:
-        log.warning("Assignment %s is paid and does not count (%s).", external_id, outcome)
-    if outcome not in (Finding.CONFIRMED, Finding.SURPLUS, Finding.COMPENSATION):
+    if finding not in READ:
+        log.warning("Assignment %s is paid and does not count (%s).", external_id, finding)
+    if finding not in (Finding.CONFIRMED, Finding.SURPLUS, Finding.COMPENSATION):
         keep_out_if_lost_again(worker=listed.worker)
     if status == Status.SUBMITTED:
         _approve_soon(listed)
@@ -195,6 +196,7 @@ def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Cal
 
 @transaction.atomic
 def book_bonus(*, call: Call) -> None:
+    assert call.batch_id is not None, "a bonus is paid for an answer of a batch"
     amount = Decimal(call.payload["BonusAmount"])
     listed = ListedAssignment.objects.get(external_id=call.payload["AssignmentId"])
     amounts = {Kind.BONUS: amount, Kind.BONUS_FEE: fee_of(amount)}
@@ -229,6 +231,7 @@ def notify(*, terms: Terms, subject: str, text: str, token: str = "") -> int:
 @transaction.atomic
 def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None:
     """Keep to whom a message did not get, and why; ids of workers stay in their own table."""
+    assert call.batch is not None, "a message is written to people of a batch"
     ids = {failure.get("WorkerId", ""): failure for failure in failures}
     known = WorkerIdentity.objects.filter(marketplace=call.batch.marketplace, external_id__in=ids)
     unreached = [
@@ -248,7 +251,7 @@ def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None
 
 @transaction.atomic
 def reject(
-    *, listed: ListedAssignment, reason: str, decided_by: AbstractUser, seconded_by: AbstractUser | None = None
+    *, listed: ListedAssignment, reason: str, decided_by: User, seconded_by: User | None = None
 ) -> Rejection:
     """Refuse to pay for work that was none. Its answer is excluded, and the HIT asks somebody else.
 
@@ -271,12 +274,12 @@ def reject(
     )
     log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
     if listed.submission is not None:
-        _replace(listed, reason)
+        _replace(listed.submission, reason)
     return rejection
 
 
 def _check_can_reject(
-    listed: ListedAssignment, terms: Terms, reason: str, seconded_by: AbstractUser | None
+    listed: ListedAssignment, terms: Terms, reason: str, seconded_by: User | None
 ) -> None:
     instead = "Pay it, exclude its answer, and offer its worker no more HITs: that harms nobody."
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
@@ -308,15 +311,15 @@ def _stop_approval(listed: ListedAssignment) -> None:
         raise CannotReject(f"Assignment {listed.external_id} is just being approved: it is paid.")
 
 
-def _replace(listed: ListedAssignment, reason: str) -> None:
-    if not listed.submission.exclusions.filter(lifted_at=None).exists():
-        exclude_submission(submission=listed.submission, reason=f"Rejected: {reason}"[:500])
-    if listed.submission.slot_id is not None:
-        add_slots(hit=listed.submission.hit, n_slots=1)
+def _replace(submission: Submission, reason: str) -> None:
+    if not submission.exclusions.filter(lifted_at=None).exists():
+        exclude_submission(submission=submission, reason=f"Rejected: {reason}"[:500])
+    if submission.slot_id is not None:
+        add_slots(hit=submission.hit, n_slots=1)
 
 
 @transaction.atomic
-def override_rejection(*, rejection: Rejection, reason: str, overridden_by: AbstractUser) -> None:
+def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User) -> None:
     """Pay after all. Possible for 30 days after the work was handed in; the answer counts again.
 
     Raises CannotReject when that time is over, or the rejection was taken back before.
@@ -339,7 +342,8 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: Abst
     )
     never_sent = withdraw(purpose=f"reject:{rejection.pk}", reason="It was taken back before it was sent.")
     # In the place of the words with which it was rejected, which the person read.
-    payload = {"AssignmentId": listed.external_id, "RequesterFeedback": reason.strip()[:LONGEST_REASON]}
+    payload: dict[str, str | bool] = {"AssignmentId": listed.external_id}
+    payload |= {"RequesterFeedback": reason.strip()[:LONGEST_REASON]}
     payload |= {} if never_sent else {"OverrideRejection": True}
     decide(
         op="ApproveAssignment",
@@ -349,12 +353,14 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: Abst
     )
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
-        _ask_for_one_less(listed)
+        _ask_for_one_less(listed.submission, listed.marketplace_hit.terms)
 
 
-def _ask_for_one_less(listed: ListedAssignment) -> None:
+def _ask_for_one_less(submission: Submission, terms: Terms) -> None:
     """Take back the slot that was to replace a rejected answer, unless somebody may be working on it already."""
-    hit = listed.submission.hit_id
-    if listed.submission.slot_id is not None and missing_answers(listed.marketplace_hit.terms).get(hit):
+    hit = submission.hit_id
+    if submission.slot_id is not None and missing_answers(terms).get(hit):
         free = Slot.objects.filter(hit=hit, state=Slot.State.FREE).order_by("-number").select_for_update().first()
-        Slot.objects.filter(pk=free.pk).update(state=Slot.State.WITHDRAWN)
+        # An answer that came in meanwhile may have filled the last one.
+        if free is not None:
+            Slot.objects.filter(pk=free.pk).update(state=Slot.State.WITHDRAWN)

@@ -68,7 +68,7 @@ def ask_about_hits(seconds: float) -> int:
         for made in found:
             if time.monotonic() > end:
                 break
-            with tolerated(made.external_id, then=partial(note_failed_poll, made=made)):
+            with tolerated(made.confirmed_id, then=partial(note_failed_poll, made=made)):
                 poll(made)
                 asked += 1
     return asked
@@ -114,7 +114,7 @@ def poll(made: MarketplaceHIT) -> None:
     Raises what the marketplace refuses with, or an ExceptionGroup: of what could not be taken in, after the others.
     """
     begin = now()
-    listed = endpoint.handed_in(made.external_id, made.n_assignments)
+    listed = endpoint.handed_in(made.confirmed_id, made.n_assignments)
     known = set(made.listed.values_list("external_id", "status"))
     errors: list[Exception] = []
     for one in listed:

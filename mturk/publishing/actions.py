@@ -261,10 +261,10 @@ def note_counters(*, handed_in: Mapping[str, int]) -> None:
     changed = [
         made
         for made in known.order_by("pk").select_for_update()
-        if made.n_handed_in < min(handed_in[made.external_id], made.n_assignments)
+        if made.n_handed_in < min(handed_in[made.confirmed_id], made.n_assignments)
     ]
     for made in changed:
-        made.n_handed_in = min(handed_in[made.external_id], made.n_assignments)
+        made.n_handed_in = min(handed_in[made.confirmed_id], made.n_assignments)
     MarketplaceHIT.objects.bulk_update(changed, ["n_handed_in"], batch_size=1000)
 
 

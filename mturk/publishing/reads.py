@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -20,7 +21,7 @@ from workforce.models import HIT
 # A HIT is not asked for twice within this time, and no longer than this after its end.
 SHORTEST_PAUSE = timedelta(seconds=10)
 LISTED_WITHIN = timedelta(hours=24)
-POLLING = {
+POLLING: dict[str, Any] = {
     "pause": SHORTEST_PAUSE,
     "grace": LISTED_WITHIN,
     # What a HIT was asked about so long after it came in, and that was not listed, came to nothing.

@@ -26,7 +26,8 @@ TAKE_TOKENS = """
 @transaction.atomic
 def take_tokens(*, name: str, per_second: float, n_calls: int = 1) -> float:
     """Take tokens from the bucket that all processes share. Returns after how many seconds it is our turn."""
-    key = {"name": name, "rate": float(per_second), "burst": max(1.0, per_second * BURST_SECONDS), "n": n_calls}
+    burst = max(1.0, per_second * BURST_SECONDS)
+    key: dict[str, str | float] = {"name": name, "rate": float(per_second), "burst": burst, "n": n_calls}
     with connection.cursor() as cursor:
         cursor.execute(TAKE_TOKENS, key)
         return float(cursor.fetchone()[0])

@@ -45,7 +45,7 @@ def repeats_of(batch: Batch) -> Iterator[tuple[int, int]]:
     """(HIT, former HIT), ids: the former asked one or more of the HIT's questions."""
     if not earlier_batches(batch):
         return
-    asked = {"batch": batch.pk, "dataset": batch.dataset_id, "kind": batch.kind}
+    asked: dict[str, int | str] = {"batch": batch.pk, "dataset": batch.dataset_id, "kind": batch.kind}
     with connection.cursor() as cursor:
         cursor.execute(ASKED_AGAIN.format(same_question=offer_of(batch.kind).same_question), asked)
         while some := cursor.fetchmany(ROWS_AT_ONCE):

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import CharField, DecimalField
+
 from catalog.errors import UserError
 from mturk.models import Terms
 from mturk.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
@@ -59,10 +61,22 @@ class OfferTerms:
     def _check_texts(self) -> None:
         texts = (("title", self.title, 1), ("description", self.description, 1), ("keywords", self.keywords, 0))
         for name, text, least in texts:
-            most = Terms._meta.get_field(name).max_length
+            most = _longest(name)
             if not least <= len(text.strip()) <= most or not text.replace("\n", "").isprintable():
                 words = f"{least} to {most:,} printable ones are taken"
                 raise CannotPublish(f"The {name} has {len(text)} characters; {words}.")
+
+
+def _longest(column: str) -> int:
+    field = Terms._meta.get_field(column)
+    assert isinstance(field, CharField) and field.max_length is not None
+    return field.max_length
+
+
+def _max_digits(column: str) -> int:
+    field = Terms._meta.get_field(column)
+    assert isinstance(field, DecimalField) and field.max_digits is not None
+    return field.max_digits
 
 
 def check_losses(per_hit: int) -> None:
@@ -72,7 +86,7 @@ def check_losses(per_hit: int) -> None:
 
 def check_money(reward: Decimal, spending_cap: Decimal) -> None:
     for name, amount in (("reward", reward), ("spending_cap", spending_cap)):
-        most = Decimal(10) ** (Terms._meta.get_field(name).max_digits - 2)
+        most = Decimal(10) ** (_max_digits(name) - 2)
         if in_cents(amount) is None or amount >= most:
             words = f"The {name.replace('_', ' ')} is ${amount}; a whole number of cents is taken, at least one"
             raise CannotPublish(f"{words}, and less than ${most:,}.")

@@ -126,8 +126,10 @@ def pairs_of(file: InputFile, dataset: Dataset) -> list[tuple[Image, Label]]:
             refused.append(row)
             continue
         image, label, faults = _pair_of(row, images, find)
-        if not faults and (first := line_of_pair.setdefault((image, label), row.where)) != row.where:
-            faults = [Remark(f"the pair stands in {first} already: remove one of them")]
+        if image is not None and label is not None:
+            first = line_of_pair.setdefault((image, label), row.where)
+            if first != row.where:
+                faults = [Remark(f"the pair stands in {first} already: remove one of them")]
         if faults:
             fault = joined(faults, "; ")
             refused.append(Refusal(row.where, fault.message, shell=fault.shell, page=fault.page))

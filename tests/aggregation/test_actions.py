@@ -99,7 +99,7 @@ def test_the_figures_of_the_settings_decide(db, tmp_path):
 def answer_grid(grid, keys: Iterable[str], selected: Iterable[Image] = ()) -> list[Submission]:
     return [
         tick_images(
-            lease=take_lease(batch=grid.hit.batch, worker=make_worker()),
+            lease=require(take_lease(batch=grid.hit.batch, worker=make_worker())),
             selected=[image.public_id for image in selected],
             idempotency_key=key,
         )

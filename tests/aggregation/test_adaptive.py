@@ -221,8 +221,8 @@ def test_pairs_wait_while_their_class_has_no_table_and_are_settled_when_it_has(d
     batch = adaptive_batch(10)
     initial = batch.hits.get(initial=True)
     slots = initial.slots.order_by("number")
-    held = [take_lease(batch=batch, worker=make_worker()) for _ in slots]
-    assert {require(lease).hit for lease in held} == {initial}
+    held = [require(take_lease(batch=batch, worker=make_worker())) for _ in slots]
+    assert {lease.hit for lease in held} == {initial}
     clear = clearly(batch)
     answer_round(batch, clear)
     aggregate()

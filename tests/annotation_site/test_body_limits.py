@@ -16,13 +16,12 @@ def larger(request):
     return HttpResponse()
 
 
-class Addresses:
-    urlpatterns = [path("larger/", larger), path("others/", never_cache(lambda request: HttpResponse()))]
+urlpatterns = [path("larger/", larger), path("others/", never_cache(lambda request: HttpResponse()))]
 
 
 def most_bytes(address: str) -> int:
     request = RequestFactory().post(address)
-    request.urlconf = Addresses
+    request.urlconf = __name__
     return most_bytes_of(request)
 
 

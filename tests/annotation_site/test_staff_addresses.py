@@ -5,9 +5,10 @@ that a view which lets somebody through would show something, or change somethin
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +16,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
 from django.core import signing
 from django.db import connection, transaction
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, clear_url_caches, path
 from django.views.decorators.cache import never_cache
@@ -32,6 +33,7 @@ from jobs.models import Job
 from mturk.models import Call, ListedAssignment
 from tests.dashboard.participants.test_participants_pages import told
 from tests.factories import make_batch, make_grid, make_worker, staff_client, unique
+from tests.required import Page
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
 from workforce.actions import close_batch
@@ -67,7 +69,7 @@ class Address:
         return self.route
 
 
-def addresses(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[Address]:
+def addresses(patterns: Iterable[URLPattern | URLResolver], before: str = "") -> Iterator[Address]:
     for pattern in patterns:
         route = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
@@ -104,9 +106,10 @@ class Study:
         first = get_user_model().objects.create_user(unique("first"), is_staff=True)
         asked = {"listed": listed.pk, "reason": BODY["reason"], "by": first.pk}
         # Per pattern, the arguments that name subjects; several to be tried one after the other.
-        of_batch, of_listed = {"pk": [self.batch.pk]}, {"pk": [listed.pk]}
-        worker = {"worker": [pseudonym(self.dataset, report.lease.worker_id)]}
-        self.arguments: dict[str, dict[str, list]] = {
+        of_batch: dict[str, list[Any]] = {"pk": [self.batch.pk]}
+        of_listed: dict[str, list[Any]] = {"pk": [listed.pk]}
+        worker: dict[str, list[Any]] = {"worker": [pseudonym(self.dataset, report.lease.worker_id)]}
+        self.arguments: dict[str, dict[str, list[Any]]] = {
             "setup-stop-run": {"pk": [run.pk]},
             "setup-close-batch": {"pk": [self.open_batch.pk]},
             "stop-job": {"pk": [job.pk]},
@@ -121,7 +124,8 @@ class Study:
             "setup-about-assignment": of_listed | {"decision": [*OF_ASSIGNMENT]},
             "setup-second": {"token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)]},
             "setup-about-report": {"pk": [report.pk], "act": [*FORMS]},
-        } | {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
+        }
+        self.arguments |= {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
 
     def listed(self) -> ListedAssignment:
         """An assignment that waits to be looked at."""
@@ -159,7 +163,7 @@ def rows() -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-def asked(client: Client, method: str, path: str) -> tuple[HttpResponse, list[str]]:
+def asked(client: Client, method: str, path: str) -> tuple[Page, list[str]]:
     """The answer, and the tables that changed; whatever changed is as before afterwards."""
     with transaction.atomic():
         before = rows()
@@ -171,7 +175,7 @@ def asked(client: Client, method: str, path: str) -> tuple[HttpResponse, list[st
     return answer, [table for table in after if after[table] != before[table]]
 
 
-def is_kept_by_nobody(answer: HttpResponse) -> bool:
+def is_kept_by_nobody(answer: Page) -> bool:
     return "no-store" in answer.headers.get("Cache-Control", "")
 
 
@@ -281,7 +285,7 @@ def only_refuses(request: HttpRequest, pk: int) -> HttpResponse:
     return HttpResponse("is not a staff account", status=403)
 
 
-def refuses_too_late(request: HttpRequest, pk: int) -> HttpResponse:
+def refuses_too_late(request: HttpRequest, pk: int) -> HttpResponseBase:
     closes(request, pk)
     return staff_page("POST")(closes)(request, pk)
 

@@ -54,7 +54,7 @@ def dataset(db) -> Dataset:
     grid = make_grid(images=images, label=1)
     people = [make_worker() for _ in range(3)]
     for at, worker in enumerate(people):
-        lease = take_lease(batch=grid.hit.batch, worker=worker)
+        lease = require(take_lease(batch=grid.hit.batch, worker=worker))
         tick_images(lease=lease, selected=[image.public_id for image in images[: at + 1]], idempotency_key=f"c{at}")
     form = make_form(labels=(1, 2, 3), image=images[0])
     for at, (worker, selected, main) in enumerate(zip(people, ([2, 1], [1, 2], [3]), (2, 1, 3), strict=True)):

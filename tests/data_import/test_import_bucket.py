@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 
-from annotation_site import settings as source
+from annotation_site.storage import media_storage
 from catalog.actions import add_images, make_pictures
 from catalog.models import Dataset, Image
 from catalog.photographs.reads import pictures_of
@@ -269,8 +269,7 @@ def media_bucket(server, settings, monkeypatch):
     name = unique("media")
     client = bucket_of(server, name, {})
     monkeypatch.setenv("MEDIA_BUCKET", name)
-    monkeypatch.setattr(source, "OBJECT_STORE", server)
-    settings.STORAGES = settings.STORAGES | {"default": source.media_storage()}
+    settings.STORAGES = settings.STORAGES | {"default": media_storage(server)}
     return name, client
 
 
@@ -334,7 +333,7 @@ def test_a_file_left_by_a_stop_half_way_is_overwritten_and_none_stays_when_rows_
 def test_the_storage_is_a_bucket_only_where_one_is_set(monkeypatch, settings):
     assert "S3" not in type(storages["default"]).__name__
     monkeypatch.delenv("MEDIA_BUCKET", raising=False)
-    assert source.media_storage()["BACKEND"].endswith("FileSystemStorage")
+    assert media_storage({})["BACKEND"].endswith("FileSystemStorage")
 
 
 def settings_with(**variables: str) -> str:

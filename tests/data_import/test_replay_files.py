@@ -9,10 +9,11 @@ import pytest
 from classify_task.kind import CLASSIFY as CLASSIFY_KIND
 from contains_task.kind import CONTAINS as CONTAINS_KIND
 from data_import.votes.files import BadFile, read_votes
+from tests.required import require
 from tests.votes_files import CLASSIFY, CONTAINS, FURTHER, LABELS, THREE_ANSWERS, with_label
 
-read_classify = partial(read_votes, CLASSIFY_KIND.replay)
-read_contains = partial(read_votes, CONTAINS_KIND.replay)
+read_classify = partial(read_votes, require(CLASSIFY_KIND.replay))
+read_contains = partial(read_votes, require(CONTAINS_KIND.replay))
 
 
 @pytest.mark.parametrize(

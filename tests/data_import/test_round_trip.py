@@ -61,8 +61,8 @@ def live() -> Dataset:
 
 
 def tick(batch: Batch, worker: Worker, wanted: set[int]):
-    lease = take_lease(batch=batch, worker=worker)
-    cells = require(lease).hit.grid.cells.select_related("image")
+    lease = require(take_lease(batch=batch, worker=worker))
+    cells = lease.hit.grid.cells.select_related("image")
     selected = [cell.image.public_id for cell in cells if cell.image_id in wanted]
     return tick_images(lease=lease, selected=selected, idempotency_key=unique("key"))
 

@@ -19,7 +19,7 @@ def votes_of(dataset: Dataset) -> QuerySet[CountVote]:
     return votes.select_related("image__dataset", "submission__settings").order_by("id")
 
 
-def count_vote_row(vote: CountVote, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
+def count_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
     return {
         "image": vote.image.name,
         "n_objects": vote.n_objects,

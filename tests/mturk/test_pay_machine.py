@@ -123,7 +123,7 @@ class Study(RuleBasedStateMachine):
         """
         one = self.model.assignments[name]
         try:
-            return accept(hit=self.grid.hit, visit=FrameVisit(name, one.hit, one.worker))
+            return accept(hit=self.grid.hit, visit=FrameVisit(name, one.hit, require(one.worker)))
         except NotYetPublished:
             assert not MarketplaceHIT.objects.filter(external_id=one.hit).exists()
             self.seen["opened too early"] += 1

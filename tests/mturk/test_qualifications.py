@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def batch_asking(*images: Image, n_slots: int = 1, label: int = 0) -> Batch:
     return batch
 
 
-def published(batch: Batch, **terms: object) -> list[MarketplaceHIT]:
+def published(batch: Batch, **terms: Any) -> list[MarketplaceHIT]:
     made = publish(batch, cap="50", **terms)
     send_until_quiet()
     return hits_of(made)

@@ -9,6 +9,7 @@ from mturk import results, sync
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, RateLimit
 from mturk.outbox import sending
 from mturk.outbox.actions import claim_call, claim_calls
+from mturk.publishing.actions import note_hit
 from mturk.sync import speak
 from tests.mturk.mturk_study import PAST, assert_ledgers_are_equal, grids_to_publish, hits_of, publish, work
 from tests.required import require
@@ -79,7 +80,6 @@ def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, mon
     while not Call.objects.filter(op="CreateHITWithHITType").exists():
         sending.send(require(claim_call()))
     unlucky = hits_of(terms)[1]
-    note_hit = results.note_hit
 
     def fails(*, made, created):
         if made.pk == unlucky.pk:

@@ -175,7 +175,8 @@ def live(marketplace: Marketplace, **faults: float) -> Study:
     study.settle(lambda: ListedAssignment.objects.count() == n_answers)
     review(study)
     # The answer that was refused is asked for again; one more is wanted of that grid; and there is more time.
-    add_slots(hit=Rejection.objects.get(overridden_at=None).listed.submission.hit, n_slots=1)
+    refused = require(Rejection.objects.get(overridden_at=None).listed.submission)
+    add_slots(hit=refused.hit, n_slots=1)
     offer_again(terms=study.terms)
     study.send()
     move_end(terms=study.terms, expires_at=now() + timedelta(days=3))

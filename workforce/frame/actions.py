@@ -116,7 +116,7 @@ def _renew(lease: Lease, hit: HIT) -> None:
 
 def _standing(hit: HIT, visit: FrameVisit, worker: Worker) -> Standing:
     key = {"hit": hit.pk, "batch": hit.batch_id, "worker": worker.pk, "external_hit": visit.hit_id}
-    return Standing(*standing_statement().row(key))
+    return Standing(*standing_statement().only_row(key))
 
 
 def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> None:
@@ -148,7 +148,7 @@ def _accept_first(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standin
         "assignment": visit.assignment_id,
         "external_hit": visit.hit_id,
     }
-    assignment.pk, lease.pk, assignment.created_at, lease.expires_at = ACCEPT.row(values | now_given())
+    assignment.pk, lease.pk, assignment.created_at, lease.expires_at = ACCEPT.only_row(values | now_given())
     lease.created_at = assignment.created_at
     lease._state.adding = assignment._state.adding = False
     return _shown(assignment, lease, hit)
@@ -212,12 +212,12 @@ def confirm(
     worker = identify_worker(marketplace=hit.batch.marketplace, external_id=worker_id)
     listed = Listed(hit, worker, assignment_id, external_hit_id, fields)
     known = _known(listed)
-    if known.proven is None and not known.is_decided:
+    if known.proven is None and known.decided is None:
         # Whoever is just handing in is waited for.
         WORKER_TO_LOCK.get(pk=worker.pk)
         known = _known(listed)
-    if known.is_decided:
-        return Assignment.Outcome(known.assignment.outcome), known.settled_by_it
+    if known.decided is not None:
+        return Assignment.Outcome(known.decided.outcome), known.settled_by(known.decided)
     _orphan_rivals(assignment_id, worker)
     outcome, submission = _verdict(listed, known)
     assignment = submission.assignment if submission is not None else known.assignment
@@ -236,14 +236,14 @@ class Known:
     proven: Submission | None
 
     @property
-    def is_decided(self) -> bool:
-        return self.assignment is not None and not self.assignment.is_waited_for
+    def decided(self) -> Assignment | None:
+        """Return the assignment if its outcome stands already."""
+        return None if self.assignment is None or self.assignment.is_waited_for else self.assignment
 
-    @property
-    def settled_by_it(self) -> Submission | None:
-        if self.assignment.outcome not in SETTLED:
+    def settled_by(self, assignment: Assignment) -> Submission | None:
+        if assignment.outcome not in SETTLED:
             return None
-        mine = [answer for answer in self.answers if answer.assignment_id == self.assignment.pk]
+        mine = [answer for answer in self.answers if answer.assignment_id == assignment.pk]
         # A recovered one may have turned out to be none.
         return next((answer for answer in mine if _is_settled(answer)), None) or next(
             (answer for answer in mine if "copy" in answer.answer), None

@@ -78,16 +78,23 @@ def answer_to_hand_in(request: HttpRequest, lease: Lease, answer: Submission) ->
     if "selected" not in answer.answer:
         return arrived(request)
     if request.content_type == "application/json":
-        fields = fields_to_hand_over(lease.assignment, answer.answer)
+        fields = fields_to_hand_over(assignment_of(lease), answer.answer)
         return JsonResponse({"hand_over": {"action": _submit_address(request), "fields": fields}})
-    return _hand_over(request, lease.assignment, [answer], may_be_others=False)
+    return _hand_over(request, assignment_of(lease), [answer], may_be_others=False)
+
+
+def assignment_of(lease: Lease) -> Assignment:
+    """Return the assignment under which a page in a frame is shown or sent."""
+    assert lease.assignment is not None, "`accept` and the work token set it"
+    return lease.assignment
 
 
 def page_of_assignment(request: HttpRequest, lease: Lease) -> dict[str, object]:
     """What a page of work needs to say where it is handed over, also when only the marketplace can be reached."""
+    assignment = assignment_of(lease)
     return {
-        "assignment": lease.assignment,
-        "minutes_since": (now() - lease.assignment.created_at).seconds // 60,
+        "assignment": assignment,
+        "minutes_since": (now() - assignment.created_at).seconds // 60,
         "hand_over_address": _submit_address(request),
     }
 

@@ -1,5 +1,7 @@
 """What is done with the votes of every kind: settling, taking in recovered answers, loading answers given elsewhere."""
 
+from typing import Any
+
 from django.db import connection, transaction
 
 from catalog.actions import StagedConflict
@@ -48,12 +50,13 @@ def settle_votes(*, kind: TaskKind, submission_ids: list[int]) -> None:
     votes.filter(pk__in=[pk for pk, counts in wrong.items() if counts]).update(counted=True)
 
 
-def _rows(query: str, votes: Votes, submission_ids: list[int]) -> list[tuple]:
+def _rows(query: str, votes: Votes, submission_ids: list[int]) -> list[tuple[Any, ...]]:
     quoted = connection.ops.quote_name
     table, question = quoted(votes.model._meta.db_table), ", ".join(map(quoted, votes.question))
     with connection.cursor() as cursor:
         cursor.execute(query.format(votes=table, question=question), {"submissions": submission_ids})
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def take_in_recovered() -> int:
@@ -102,6 +105,6 @@ def load_staged_votes(*, votes: StagedVotes, staged: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(votes.add_content.format(staged=staged))
         cursor.execute(votes.add_votes.format(staged=staged))
-        n_votes = cursor.rowcount
+        n_votes: int = cursor.rowcount
         cursor.execute(f"ANALYZE {', '.join(map(connection.ops.quote_name, votes.tables))}")
     return n_votes

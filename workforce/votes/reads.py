@@ -51,7 +51,7 @@ class Answer(Protocol):
     def dataset_label(self) -> int | None: ...
 
     @property
-    def question(self) -> tuple: ...
+    def question(self) -> tuple[Any, ...]: ...
 
     @property
     def cell_role(self) -> str: ...
@@ -119,14 +119,14 @@ def _moment(cell: str) -> datetime | None:
     return moment
 
 
-def sitting(answer: Answer) -> tuple:
+def sitting(answer: Answer) -> tuple[str, str, datetime | None]:
     """Return what sets a person's answers to one image apart: a repeated question is answered at another time."""
     return answer.origin.image, answer.origin.person, answer.origin.submitted_at
 
 
-def refuse_repeats(answers: Sequence[Any], what: str, key: Callable[[Any], tuple]) -> None:
+def refuse_repeats(answers: Sequence[Any], what: str, key: Callable[[Any], tuple[Any, ...]]) -> None:
     """Raise BadRow for the second of two answers with the same key; `what` names the key's columns."""
-    lines: dict[tuple, int] = {}
+    lines: dict[tuple[Any, ...], int] = {}
     for answer in answers:
         line = answer.origin.line
         first = lines.setdefault(key(answer), line)

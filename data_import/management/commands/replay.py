@@ -15,19 +15,10 @@ from data_import.votes.files import BadFile
 
 
 class Command(BaseCommand):
-    @property
-    def help(self) -> str:
-        kinds = sorted(replayed_kinds().items())
-        needed = "; ".join(f"{name}: {votes.columns_described}" for name, votes in kinds)
-        further = [f", for {name} {', '.join(votes.further)}" for name, votes in kinds if votes.further]
-        return (
-            "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or "
-            f"per worker where the file has that column. Columns: {needed}. Optional, as exported: worker, role, "
-            f"state, submitted_at{''.join(further)}; settings_version and submission are not read, the answers are "
-            "recorded under the dataset's current settings. A dataset that does not exist is made, on the ImageNet "
-            "classes. An apostrophe that the export put before = + - @ tab or carriage return is taken off again. "
-            "Answers that are stored already are left alone; a bad row stops it and nothing is loaded."
-        )
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Not in the class: which kinds there are is asked when the command runs.
+        self.help = described()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", choices=sorted(replayed_kinds()), help="the kind of question the answers are to")
@@ -51,6 +42,20 @@ class Command(BaseCommand):
                 "answered, or once ./manage close ends their batch."
             )
         self.stdout.write(summary(done, time.monotonic() - begin))
+
+
+def described() -> str:
+    kinds = sorted(replayed_kinds().items())
+    needed = "; ".join(f"{name}: {votes.columns_described}" for name, votes in kinds)
+    further = [f", for {name} {', '.join(votes.further)}" for name, votes in kinds if votes.further]
+    return (
+        "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or "
+        f"per worker where the file has that column. Columns: {needed}. Optional, as exported: worker, role, "
+        f"state, submitted_at{''.join(further)}; settings_version and submission are not read, the answers are "
+        "recorded under the dataset's current settings. A dataset that does not exist is made, on the ImageNet "
+        "classes. An apostrophe that the export put before = + - @ tab or carriage return is taken off again. "
+        "Answers that are stored already are left alone; a bad row stops it and nothing is loaded."
+    )
 
 
 def advance(bar: tqdm, step: str) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, Q, Sum
 
@@ -203,7 +203,7 @@ def assignment_named(external_id: str) -> ListedAssignment:
     return found
 
 
-def person_named(name: str) -> AbstractUser:
+def person_named(name: str) -> User:
     found = get_user_model().objects.filter(username=name, is_active=True, is_staff=True).first()
     if found is None:
         raise CommandError(f"Nobody called {name!r} has a researcher's login. ./manage create_staff makes one.")
