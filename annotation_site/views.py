@@ -1,4 +1,4 @@
-"""Health checks, error pages, the front door of the worker side, and the pictures of the work on its pages."""
+"""Health checks, error pages, and the front page of the worker side."""
 
 import sys
 

@@ -43,8 +43,6 @@ def staff_page(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-# How a view is marked whose POST may be larger.
-MOST_BYTES = "most_bytes"
 # Views whose POST may be larger than other requests, without what decorators put around them, and how large.
 _body_limits: dict[View, Callable[[], int]] = {}
 

@@ -3,7 +3,7 @@ from celery import shared_task
 from jobs import actions, reads
 
 
-# A job may take hours: its worker knows no time limit (services.parts), and a second one finds the job held.
+# A job may take hours: its worker knows no time limit (launcher.parts), and a second one finds the job held.
 @shared_task(ignore_result=True, expires=15)
 def do_job() -> None:
     if actions.do_next_job():

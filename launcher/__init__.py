@@ -1,1 +1,1 @@
-"""Postgres and Valkey from their Python packages, and the supervisor that keeps every part running."""
+"""What `./run`, `./test` and `./manage` do: installing, Postgres and Valkey from their packages, supervision."""

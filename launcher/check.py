@@ -1,4 +1,4 @@
-"""`./test`: lint, migrations and pytest against a cluster of their own, thrown away afterwards."""
+"""`./test`: lint, types, migrations and pytest against a cluster of their own, thrown away afterwards."""
 
 import contextlib
 import fcntl

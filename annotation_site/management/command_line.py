@@ -1,10 +1,12 @@
 """The command line: our own commands come first, and usage lines say ./manage."""
 
+from pathlib import Path
 from textwrap import shorten
 
+from django.apps import apps
+from django.conf import settings
 from django.core.management import BaseCommand, ManagementUtility, get_commands, load_command_class
 
-OURS = "annotation_site"
 LONGEST_LINE = 100
 
 
@@ -19,10 +21,11 @@ class CommandLine(ManagementUtility):
         commands = get_commands()
         if commands_only:
             return super().main_help_text(commands_only)
-        ours = sorted(name for name, app in commands.items() if app == OURS)
+        ours = {name: app for name, app in sorted(commands.items()) if app in rooms()}
         width = max(map(len, ours))
-        lines = [f"  {name:{width}}  {first_sentence(load_command_class(OURS, name).help)}" for name in ours]
-        others = ", ".join(sorted(commands.keys() - set(ours)))
+        helps = {name: load_command_class(app, name).help for name, app in ours.items()}
+        lines = [f"  {name:{width}}  {first_sentence(text)}" for name, text in helps.items()]
+        others = ", ".join(sorted(commands.keys() - ours.keys()))
         return "\n".join(
             [f"Usage: {self.prog_name} COMMAND; {self.prog_name} help COMMAND tells more.", "", *lines, ""]
             + [f"Django's own: {others}."]
@@ -39,6 +42,11 @@ class CommandLine(ManagementUtility):
 
         setattr(command, "add_arguments", add_arguments_and_name)  # noqa: B010 - of this one object, not of its class
         return command
+
+
+def rooms() -> set[str]:
+    """Return the names of the applications that belong to this project."""
+    return {config.name for config in apps.get_app_configs() if Path(config.path).parent == settings.BASE_DIR}
 
 
 def first_sentence(text: str) -> str:

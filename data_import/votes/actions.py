@@ -23,7 +23,7 @@ from workforce.votes.actions import check_staged_answers, fill_staged_answers, l
 from workforce.votes.reads import Answer, Origin
 
 STAGED = "staged_answer"
-# What every room reads and fills in is told in its staged.py.
+# What every room reads and fills in is told in its bulk_load_sql.py.
 COMMON_COLUMNS = """
     position integer, line integer, image text, dataset_label integer, person text, role text, state text,
     excluded boolean, submitted_at timestamptz, turn integer, hit_number integer, idempotency_key text

@@ -30,7 +30,7 @@ class Compared:
 def compare(terms: Terms, number: str) -> tuple[Page, list[Compared]]:
     """A page of the HITs that something was handed in of, as many as can be asked about in a few seconds.
 
-    Raises mturk.EndpointError.
+    Raises mturk.endpoint.EndpointError.
     """
     per_page = min(MOST_HITS, max(1, settings.MTURK["calls_per_second"] * SECONDS // CALLS_A_HIT))
     worked_on = terms.marketplace_hits.filter(Q(n_handed_in__gt=0) | Exists(_listed()), external_id__isnull=False)

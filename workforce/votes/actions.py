@@ -79,7 +79,7 @@ def _record_recovered(submission: Submission, recovery: Recovery) -> None:
         recovery.cast_votes(submission=settled)
 
 
-# Answers given elsewhere; the room's staged.py tells the columns of the staging table
+# Answers given elsewhere; the room's bulk_load_sql.py tells the columns of the staging table
 
 
 @transaction.atomic
