@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import groupby
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
@@ -249,7 +250,7 @@ def annotate_images(*, image_ids: Iterable[int]) -> None:
     )
 
 
-def _answers(image: Image, rows: list[tuple]) -> tuple[list[list[int]], list[int], int | None]:
+def _answers(image: Image, rows: list[tuple[Any, ...]]) -> tuple[list[list[int]], list[int], int | None]:
     label = image.dataset_label.index if image.dataset_label else None
     return [selected for _, selected, _ in rows], [main for _, _, main in rows], label
 

@@ -25,14 +25,14 @@ class Given(Expression):
         super().__init__()
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         return "%s", (self,)
 
 
 class Clock(Expression):
     """Stands in a query for what `catalog.reads.now` says; the query is then asked with `**now_given()`."""
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         return "coalesce(%s::timestamptz, clock_timestamp())", (Given("now"),)
 
 
@@ -122,7 +122,7 @@ def _models(model: type[Model], related: Iterable[str]) -> dict[str, tuple[str, 
     return models
 
 
-def _is_read(field: Field, only: Iterable[str]) -> bool:
+def _is_read(field: "Field[Any, Any]", only: Iterable[str]) -> bool:
     read = not only or field.primary_key or field.name in only
     if read and hasattr(field, "from_db_value"):
         raise TypeError(f"{field} would have to be converted: leave it out with `only`.")
@@ -144,7 +144,7 @@ def _planned(sql: str, parameters: Iterable[object]) -> Planned:
     return Planned(sql.replace("%%", "%%%%") % tuple(texts))
 
 
-def _object(parts: Iterable[Part], row: tuple) -> Any:
+def _object(parts: Iterable[Part], row: tuple[Any, ...]) -> Any:
     objects: dict[str, Model] = {}
     for part in parts:
         # Of a row that is not there an outer join has nothing but nulls.

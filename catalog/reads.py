@@ -39,7 +39,8 @@ def now() -> datetime:
         return fixed_now
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
+        moment: datetime = cursor.fetchone()[0]
+    return moment
 
 
 def now_given() -> dict[str, datetime | None]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 
@@ -120,7 +121,7 @@ def cast_vote(*, submission: Submission) -> None:
     )
 
 
-def recovered_answer(submission: Submission) -> dict | None:
+def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     """Return what the page would have stored, or None if the copy is no answer that the form allows."""
     copy = submission.answer["copy"]
     try:

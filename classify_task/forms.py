@@ -1,6 +1,7 @@
 """What a form page may send."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django import forms
 
@@ -24,7 +25,7 @@ class FormAnswer(forms.Form):
         coerce=int, empty_value=None, required=False, error_messages={"invalid_choice": FOREIGN}
     )
 
-    def __init__(self, sent: Mapping, labels: Sequence[int]) -> None:
+    def __init__(self, sent: Mapping[str, Any], labels: Sequence[int]) -> None:
         super().__init__(sent)
         choices = [(index, index) for index in labels]
         for field in (self.fields["selected"], self.fields["main"]):

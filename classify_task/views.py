@@ -1,7 +1,8 @@
 """The form page: which labels does this photograph show, one per object, and which is the main one?"""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
@@ -33,7 +34,7 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResp
     return _page(request, lease, ticked, request.POST.get("main", ""), report=report)
 
 
-def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> HttpResponse | Submission:
+def _take(request: HttpRequest, lease: Lease, sent: Mapping[str, Any]) -> HttpResponse | Submission:
     answer = FormAnswer(sent, labels=lease.hit.form.labels)
     try:
         return _record(lease, answer, pause_told(sent))
@@ -59,7 +60,7 @@ def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: 
 def _page(
     request: HttpRequest,
     lease: Lease,
-    ticked: frozenset | set,
+    ticked: Set[str],
     main: str,
     problem: str = "",
     report: ReportOutcome = NO_REPORT,

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from catalog.models import Label
 from classify_task.models import Role
@@ -32,7 +32,7 @@ class ClassifyAnswer(NamedTuple):
     selected: list[int]
 
     @property
-    def question(self) -> tuple:
+    def question(self) -> tuple[Any, ...]:
         return (self.origin.image,)
 
     @property
@@ -90,7 +90,7 @@ def _check_forms(answers: Sequence[ClassifyAnswer]) -> None:
             )
 
 
-def staged_values(answers: Sequence[ClassifyAnswer], labels: Mapping[int, Label]) -> Iterator[tuple]:
+def staged_values(answers: Sequence[ClassifyAnswer], labels: Mapping[int, Label]) -> Iterator[tuple[Any, ...]]:
     offered: dict[str, set[int]] = defaultdict(set)
     for answer in answers:
         offered[answer.origin.image] |= answer.labels

@@ -235,7 +235,7 @@ def _cast(submission: Submission, cells: Iterable[Shown]) -> None:
         cursor.execute(CAST, values)
 
 
-def recovered_answer(submission: Submission) -> dict | None:
+def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     """Return what the page would have stored, or None if the copy names other images than the grid's."""
     copy = submission.answer["copy"]
     # The page may have been another lease's than the one on record: a restored database does not know it.

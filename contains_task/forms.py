@@ -1,6 +1,7 @@
 """What a grid page may send."""
 
 from collections.abc import Container, Mapping
+from typing import Any
 
 from django import forms
 
@@ -26,7 +27,7 @@ class GridAnswer(forms.Form):
         required=False, error_messages={"invalid_choice": "%(value)s is not an image of this grid."}
     )
 
-    def __init__(self, sent: Mapping, shown: Container[str]) -> None:
+    def __init__(self, sent: Mapping[str, Any], shown: Container[str]) -> None:
         super().__init__(sent)
         ticks = self.fields["selected"]
         assert isinstance(ticks, Ticks)

@@ -1,6 +1,7 @@
 """The grid page: which of these photographs contain an X?"""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -44,7 +45,7 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResp
     return render(request, "contains_task/grid.html", page_of_lease(request, lease, report) | own)
 
 
-def _take(request: HttpRequest, lease: Lease, sent: Mapping) -> Submission:
+def _take(request: HttpRequest, lease: Lease, sent: Mapping[str, Any]) -> Submission:
     cells = cells_by_handle(lease)
     answer = GridAnswer(sent, shown=cells)
     if not answer.is_valid():

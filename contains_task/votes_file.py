@@ -1,7 +1,7 @@
 """Reading a file of CONTAINS votes: a row is one image as one person saw it."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from catalog.models import Label
 from contains_task.models import Role
@@ -29,7 +29,7 @@ class ContainsAnswer(NamedTuple):
     selected: bool
 
     @property
-    def question(self) -> tuple:
+    def question(self) -> tuple[Any, ...]:
         return self.origin.image, self.label
 
     @property
@@ -57,6 +57,6 @@ def contains_answers(answers: list[ContainsAnswer]) -> list[ContainsAnswer]:
     return answers
 
 
-def staged_values(answers: Sequence[ContainsAnswer], labels: Mapping[int, Label]) -> Iterator[tuple]:
+def staged_values(answers: Sequence[ContainsAnswer], labels: Mapping[int, Label]) -> Iterator[tuple[Any, ...]]:
     for answer in answers:
         yield answer.selected, labels[answer.label].pk, answer.cell_role

@@ -121,7 +121,8 @@ def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, seconds: int | N
     """As `call`. Once, and by somebody whose turn it is, no database is asked: threads may do it. `seconds`: so long
     at most to be connected, and again to be answered."""
     try:
-        return getattr(client(tries, seconds), xform_name(op))(**parameters)
+        response: dict[str, Any] = getattr(client(tries, seconds), xform_name(op))(**parameters)
+        return response
     except ClientError as error:
         raise _of_client_error(error) from None
     except (EndpointConnectionError, ConnectTimeoutError) as error:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from itertools import islice
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -267,7 +268,7 @@ def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
 
 
 @transaction.atomic
-def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submission, bool]:
+def submit(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
     """Store an answer raw. Returns the submission and whether this call made it.
 
     The same key again returns what is stored. Late work fills a slot if its HIT has a free one, else it is surplus:
@@ -277,7 +278,7 @@ def submit(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submiss
     return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
 
 
-def hand_in(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submission, bool]:
+def hand_in(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
     """`submit`, within the transaction of a task room, which makes votes of the answer."""
     # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
     WORKER_TO_LOCK.get(pk=lease.worker_id)
@@ -327,7 +328,7 @@ def fill_free_slot(submission: Submission, **changed: object) -> None:
 
 
 @transaction.atomic
-def settle_recovered(*, submission: Submission, answer: dict | None) -> Submission:
+def settle_recovered(*, submission: Submission, answer: dict[str, Any] | None) -> Submission:
     """Put what a task room read from a recovered copy in its place: it fills a slot, or is surplus.
 
     None: it could not be read. Then the submission is orphaned, and its slot is asked for again.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -21,7 +22,7 @@ class UnreadableAnswer(UserError):
     """The body is no form and no JSON object."""
 
 
-def sent_fields(request: HttpRequest) -> Mapping:
+def sent_fields(request: HttpRequest) -> Mapping[str, Any]:
     """The fields of a form, or of a JSON object from the page's script. Raises CrossSite, UnreadableAnswer."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise CrossSite(
@@ -36,7 +37,7 @@ def sent_fields(request: HttpRequest) -> Mapping:
     return request.POST
 
 
-def pause_told(sent: Mapping) -> int:
+def pause_told(sent: Mapping[str, Any]) -> int:
     """Seconds in which a page was out of sight or untouched, as its script tells; 0 for what cannot be meant.
 
     Nothing hangs on it but how long the work is said to have taken, and it can only make that shorter: so no answer is
@@ -46,7 +47,7 @@ def pause_told(sent: Mapping) -> int:
     return seconds if type(seconds) is int and 0 < seconds <= LONGEST_PAUSE_SECONDS else 0
 
 
-def _object(body: bytes) -> dict:
+def _object(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):

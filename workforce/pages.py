@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core import signing
@@ -68,7 +69,7 @@ LEASE_OF_TOKEN = Prepared(
     related=["worker__identity"],
 )
 
-Take = Callable[[HttpRequest, Lease, Mapping], HttpResponse | Submission]
+Take = Callable[[HttpRequest, Lease, Mapping[str, Any]], HttpResponse | Submission]
 
 
 def serve(request: HttpRequest, hit: HIT, *, show: Show, take: Take) -> HttpResponse:
@@ -130,7 +131,7 @@ def _hand_in(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpResp
     return HttpResponse(status=303, headers={"Location": address})
 
 
-def _hand_in_from_a_frame(request: HttpRequest, lease: Lease, sent: Mapping, take: Take) -> HttpResponse:
+def _hand_in_from_a_frame(request: HttpRequest, lease: Lease, sent: Mapping[str, Any], take: Take) -> HttpResponse:
     try:
         taken = take(request, lease, sent)
     except AlreadySubmitted:

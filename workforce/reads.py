@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -114,7 +115,7 @@ def running_lease(hit: HIT, participant: str) -> Lease | None:
 
 def n_done(batch: Batch, worker_id: int) -> int:
     """How many HITs of the batch this person has handed in."""
-    (n_submitted,) = N_DONE.only_row({"batch": batch.pk, "worker": worker_id})
+    n_submitted: int = N_DONE.only_row({"batch": batch.pk, "worker": worker_id})[0]
     return n_submitted
 
 
@@ -171,9 +172,10 @@ def pause_kept(seconds: int) -> dict[str, int]:
     return {PAUSED: seconds} if seconds else {}
 
 
-def pause_of(answer: dict) -> int:
+def pause_of(answer: dict[str, Any]) -> int:
     """Seconds that an answer's page was out of sight or untouched; a page without a script does not tell."""
-    return answer.get(PAUSED, 0)
+    seconds: int = answer.get(PAUSED, 0)
+    return seconds
 
 
 def is_recovered(submission: Submission) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -57,7 +58,7 @@ def claim(query: str, key: dict[str, int]) -> Slot | None:
     return None if row is None else _slot(*row)
 
 
-def _attempt(query: str, waiting: str, key: dict[str, int]) -> tuple | None:
+def _attempt(query: str, waiting: str, key: dict[str, int]) -> tuple[Any, ...] | None:
     row = _first(LOCKED.format(query=query, waiting=waiting), key)
     if row is None:
         with connection.cursor() as cursor:
@@ -65,10 +66,11 @@ def _attempt(query: str, waiting: str, key: dict[str, int]) -> tuple | None:
     return row
 
 
-def _first(query: str, key: dict[str, int]) -> tuple | None:
+def _first(query: str, key: dict[str, int]) -> tuple[Any, ...] | None:
     with connection.cursor() as cursor:
         cursor.execute(query, key)
-        return cursor.fetchone()
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
 
 
 def _slot(pk: int, number: int, hit_id: int, public_id: str, batch_id: int, closed_at: datetime, initial: bool) -> Slot:

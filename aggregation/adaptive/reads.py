@@ -9,6 +9,7 @@ is asked about a pair that is settled, which one more answer to a whole grid wou
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -169,7 +170,8 @@ def images_waiting(image_ids: Iterable[int]) -> set[int]:
     return set(pairs.exclude(Exists(stopped)).values_list("image_id", flat=True))
 
 
-def _rows(query: str, batch: Batch, submission_ids: list[int], **values: bool) -> list[tuple]:
+def _rows(query: str, batch: Batch, submission_ids: list[int], **values: bool) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, {"batch": batch.pk, "submissions": submission_ids, **values})
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

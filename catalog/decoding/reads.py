@@ -19,6 +19,7 @@ from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Lock
 from pathlib import Path
+from typing import Any
 
 from catalog.photographs.reads import (
     LARGEST_FILE_BYTES,
@@ -49,10 +50,10 @@ MAPPED_FROM_BYTES = 4 * 2**20
 # A file, the content of one, or why there is none.
 Content = Path | bytes | BadPhotograph
 Verdict = Photograph | BadPhotograph
-Waiting = deque[tuple[Content, Future]]
+Waiting = deque[tuple[Content, Future[Any]]]
 
 # In a decoding process: one image of many pixels at a time.
-_alone: Lock | nullcontext = nullcontext()
+_alone: Lock | nullcontext[None] = nullcontext()
 
 
 def read_files(contents: Iterable[Content], n_processes: int | None = None) -> Iterator[Verdict]:
@@ -138,7 +139,7 @@ def _pool(n_processes: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(n_processes, spawn, initializer=_set_limits, initargs=(spawn.Lock(),))
 
 
-def _submit(pool: ProcessPoolExecutor, content: Content) -> Future:
+def _submit(pool: ProcessPoolExecutor, content: Content) -> Future[Any]:
     if isinstance(content, BadPhotograph):
         return _settled(content)
     try:
@@ -147,14 +148,14 @@ def _submit(pool: ProcessPoolExecutor, content: Content) -> Future:
         return _failed(error)
 
 
-def _settled(verdict: Verdict) -> Future:
-    future: Future = Future()
+def _settled(verdict: Verdict) -> Future[Any]:
+    future: Future[Any] = Future()
     future.set_result(verdict)
     return future
 
 
-def _failed(error: Exception) -> Future:
-    future: Future = Future()
+def _failed(error: Exception) -> Future[Any]:
+    future: Future[Any] = Future()
     future.set_exception(error)
     return future
 

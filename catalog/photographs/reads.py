@@ -217,7 +217,9 @@ def _plain(picture: Pillow.Image) -> Pillow.Image:
 def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
     # Pillow clips 16-bit grey to white, so the scaling is ours. Not numpy's: each decoding process would load that.
     levels = picture.convert("I")
-    grey = ImageMath.lambda_eval(lambda given: given["convert"]((given["levels"] + 128) / 257, "L"), levels=levels)
+    grey: Pillow.Image = ImageMath.lambda_eval(
+        lambda given: given["convert"]((given["levels"] + 128) / 257, "L"), levels=levels
+    )
     if (transparent := picture.info.get("transparency")) is not None:
         is_white = ImageMath.lambda_eval(
             lambda given: given["convert"]((given["levels"] == transparent) * 255, "L"), levels=levels

@@ -144,7 +144,7 @@ def filter_counts(dataset: Dataset) -> dict[str, int]:
     return {key: found[key.replace("-", "_")] for key in FILTERS}
 
 
-def page_of_results(dataset: Dataset, chosen: str, number: str) -> tuple[Page, list[Result]]:
+def page_of_results(dataset: Dataset, chosen: str, number: str) -> "tuple[Page[Any], list[Result]]":
     """One page of a dataset's images in the order of import; a page that is not there becomes the nearest."""
     images = Image.objects.filter(FILTERS[chosen][1], dataset=dataset).order_by("id")
     page = Paginator(images.only("id"), IMAGES_PER_PAGE).get_page(number)

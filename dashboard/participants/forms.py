@@ -41,7 +41,7 @@ class IntroductionForm(forms.Form):
     consent = words("consent", "Consent", "What people agree to by taking part, as your review board has it.")
 
     def clean_contact(self) -> str:
-        contact = self.cleaned_data["contact"]
+        contact: str = self.cleaned_data["contact"]
         if not contact.isprintable():
             raise ValidationError("Write the contact in one line, without special characters.")
         if contact and not Introduction(contact=contact).contact_link:

@@ -138,7 +138,7 @@ class PublishForm(forms.Form):
 
     @property
     def is_agreed(self) -> bool:
-        return self.cleaned_data["agreed"] == str(self._total)
+        return bool(self.cleaned_data["agreed"] == str(self._total))
 
     @property
     def only_asks(self) -> bool:
@@ -146,7 +146,7 @@ class PublishForm(forms.Form):
         return set(self.errors) == {"means_reward"}
 
     def clean_description(self) -> str:
-        return self.cleaned_data["description"].replace("\r\n", "\n")
+        return str(self.cleaned_data["description"]).replace("\r\n", "\n")
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -237,7 +237,7 @@ class MessageForm(forms.Form):
     token = forms.RegexField(r"^[\w-]{20,64}\Z", widget=forms.HiddenInput, initial=new_token)
 
     def clean_text(self) -> str:
-        return self.cleaned_data["text"].replace("\r\n", "\n")
+        return str(self.cleaned_data["text"]).replace("\r\n", "\n")
 
 
 class BonusForm(ReasonForm):

@@ -87,8 +87,8 @@ class Progress:
     in_hands: int
     unconfirmed: int
     orphaned: int
-    findings: Counter
-    statuses: Counter
+    findings: Counter[str]
+    statuses: Counter[str]
     n_excluded: int
     # HITs that lost too many assignments to be offered again.
     n_given_up: int
@@ -172,13 +172,13 @@ def _in_hands(terms: Terms) -> int:
     """At most as many of a HIT as it has assignments that are not handed in: anybody can open a page in any name."""
     held = Counter(_running(terms).values_list("hit", flat=True))
     made = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=held)
-    open_ones: Counter = Counter()
+    open_ones: Counter[int] = Counter()
     for hit, n_open in made.annotate(n_open=F("n_assignments") - Count("listed")).values_list("hit", "n_open"):
         open_ones[hit] += n_open
     return (held & open_ones).total()
 
 
-def _counts(rows: QuerySet, field: str) -> Counter:
+def _counts(rows: QuerySet[Any], field: str) -> Counter[str]:
     return Counter(dict(rows.order_by().values_list(field).annotate(n=Count("pk"))))
 
 
@@ -275,7 +275,7 @@ class AssignmentShown:
     waits_until: datetime | None
 
 
-def page_of_assignments(terms: Terms, number: str) -> tuple[Page, list[AssignmentShown]]:
+def page_of_assignments(terms: Terms, number: str) -> "tuple[Page[DecidedAssignment], list[AssignmentShown]]":
     """The latest first, under pseudonyms: the ids of workers stay in their own table."""
     page = Paginator(_assignments(terms), ASSIGNMENTS_PER_PAGE).get_page(number)
     return page, _shown(terms, list(page))

@@ -131,7 +131,7 @@ class GridShown:
 class Preview:
     batch: Batch
     others: list[Batch]
-    page: Page
+    page: "Page[Any]"
     grids: list[GridShown]
 
     @property
@@ -180,7 +180,7 @@ class BatchConfidence:
     batch: Batch
     summary: str
     key: str
-    page: Page
+    page: "Page[Any]"
     rows: list[ConfidenceRow]
 
 

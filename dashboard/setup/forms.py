@@ -31,8 +31,8 @@ FIGURES_OF_ADAPTIVE = ("accept", "reject", "initial_images", "min_votes", "max_v
 
 
 class SmallFile(forms.FileField):
-    def clean(self, data: Any, initial: Any = None) -> UploadedFile | None:
-        upload = super().clean(data, initial)
+    def clean(self, data: Any, initial: Any = None) -> "UploadedFile[Any] | None":
+        upload: UploadedFile[Any] | None = super().clean(data, initial)
         if upload and (problem := too_large(upload)):
             raise ValidationError(problem)
         return upload
@@ -181,13 +181,13 @@ class GridsForm(forms.Form):
         self.dataset = dataset
 
     def clean_completion_code(self) -> str:
-        code = self.cleaned_data["completion_code"]
+        code: str = self.cleaned_data["completion_code"]
         if not code.isprintable():
             raise ValidationError("It has printable characters only.")
         return code
 
     def clean_completion_url(self) -> str:
-        url = self.cleaned_data["completion_url"]
+        url: str = self.cleaned_data["completion_url"]
         if url and not url.startswith(("http://", "https://")):
             raise ValidationError("Write an address that begins with http:// or https://.")
         return url

@@ -123,7 +123,7 @@ class ImageShown:
     labels: list[LabelShown]
 
 
-def page_of_potential_labels(dataset: Dataset, number: str) -> tuple[Page, list[str], list[ImageShown]]:
+def page_of_potential_labels(dataset: Dataset, number: str) -> "tuple[Page[Image], list[str], list[ImageShown]]":
     """One page of a dataset's images in the order of import, and the classifiers that name labels of theirs.
 
     A page that is not there becomes the nearest.
@@ -142,7 +142,7 @@ def _labels_shown(rows: list[PotentialLabel], names: list[str]) -> list[LabelSho
     return sorted(shown, key=_surest_first)
 
 
-def _surest_first(shown: LabelShown) -> tuple:
+def _surest_first(shown: LabelShown) -> tuple[Any, ...]:
     ranks = sorted(rank for rank in shown.ranks if rank)
     return not shown.found.is_dataset_label, -len(ranks), ranks, shown.found.label.index
 
@@ -180,7 +180,7 @@ def would_open(dataset: Dataset, settings: SettingsVersion) -> tuple[int, list[W
     return sum(n_of_labels), found
 
 
-def page_of_grids(batch: Batch, number: str) -> tuple[Page, list[Grid]]:
+def page_of_grids(batch: Batch, number: str) -> "tuple[Page[Grid], list[Grid]]":
     """A few grids of a batch in the order they are handed out in, with their cells."""
     cells = GridCell.objects.select_related("image__dataset").order_by("position")
     grids = Grid.objects.filter(hit__batch=batch).select_related("label", "hit").order_by("hit_id")

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -21,7 +22,7 @@ MOST_BYTES_OF_A_FORM = (2 * MOST_MEBIBYTES + 1) * 2**20
 LONGEST_NAME = 80
 
 
-def too_large(upload: UploadedFile) -> str:
+def too_large(upload: "UploadedFile[Any]") -> str:
     """What to say of a file that is larger than pages take; empty if it is not."""
     size = upload.size or 0
     if size <= MOST_MEBIBYTES * 2**20:
@@ -32,7 +33,7 @@ def too_large(upload: UploadedFile) -> str:
     )
 
 
-def keep_upload(upload: UploadedFile) -> Path:
+def keep_upload(upload: "UploadedFile[Any]") -> Path:
     """Store it in a folder of its own, under its own name as far as that is a plain one."""
     tidy()
     folder = Path(settings.UPLOAD_ROOT) / secrets.token_hex(16)
@@ -55,7 +56,7 @@ def named_upload(path: Path) -> NamedFile:
 
 
 @contextmanager
-def kept_for_now(upload: UploadedFile) -> Iterator[NamedFile]:
+def kept_for_now(upload: "UploadedFile[Any]") -> Iterator[NamedFile]:
     """Keep the upload as a file while the block lasts, under the file's own name."""
     path = keep_upload(upload)
     try:

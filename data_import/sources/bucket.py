@@ -195,7 +195,7 @@ def _locate(entries: dict[str, Entry], where: str, file: str, name: str, label: 
 def _contents(client: Any, bucket: str, wanted: Sequence[Wanted]) -> Iterator[Content]:
     """The objects in the order wanted, fetched side by side a little ahead."""
     remaining = iter(wanted)
-    running: deque[tuple[Wanted, Future]] = deque()
+    running: deque[tuple[Wanted, Future[Any]]] = deque()
     pool = ThreadPoolExecutor(FETCHES_AT_ONCE)
     try:
         while True:
@@ -216,7 +216,8 @@ def _fetch(client: Any, bucket: str, key: str) -> bytes | BadPhotograph:
     for _ in range(TRIES):
         try:
             # One byte more than is taken: whatever the listing said, nothing larger comes into memory.
-            return client.get_object(Bucket=bucket, Key=key)["Body"].read(LARGEST_FILE_BYTES + 1)
+            content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read(LARGEST_FILE_BYTES + 1)
+            return content
         except ClientError as error:
             reason = _words(error)
             if reason in OF_ONE_OBJECT:

@@ -69,7 +69,7 @@ def source_of(names: Sequence[str]) -> str:
     return (packed or tables or [""])[0]
 
 
-def keep(files: Sequence[UploadedFile]) -> dict[str, str]:
+def keep(files: "Sequence[UploadedFile[Any]]") -> dict[str, str]:
     """Move what was sent to a folder of its own. Returns the arguments of its import. Raises BadUpload."""
     names = [name_of(file) for file in files]
     source = source_of(names)
@@ -86,12 +86,12 @@ def keep(files: Sequence[UploadedFile]) -> dict[str, str]:
     return {"upload": folder.name, "file": source, "words": words}
 
 
-def name_of(file: UploadedFile) -> str:
+def name_of(file: "UploadedFile[Any]") -> str:
     assert file.name is not None, "a part of a form without a name is no file to Django"
     return file.name
 
 
-def _move(file: UploadedFile, to: Path) -> None:
+def _move(file: "UploadedFile[Any]", to: Path) -> None:
     if isinstance(file, TemporaryUploadedFile):
         # The same disk: no copy. Django looks for the file again when it closes it, and bears that it is gone.
         shutil.move(file.temporary_file_path(), to)

@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -115,7 +115,7 @@ def _refuse_own_answers(path: Path, dataset: Dataset, answers: Iterable[Answer])
             )
 
 
-def _stage(columns: str, rows: Iterable[tuple]) -> None:
+def _stage(columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     text.seek(0)
@@ -129,7 +129,7 @@ def _stage(columns: str, rows: Iterable[tuple]) -> None:
         cursor.execute(f"ANALYZE {STAGED}")
 
 
-def _rows(prefix: str, votes: StagedVotes, answers: list, labels: dict[int, Label]) -> Iterator[tuple]:
+def _rows(prefix: str, votes: StagedVotes, answers: list[Any], labels: dict[int, Label]) -> Iterator[tuple[Any, ...]]:
     numbers = _Numbers(prefix)
     values = votes.values(answers, labels)
     for position, (answer, of_kind) in enumerate(zip(answers, values, strict=True)):
@@ -140,7 +140,7 @@ def _rows(prefix: str, votes: StagedVotes, answers: list, labels: dict[int, Labe
         )
 
 
-def _common(position: int, origin: Origin, dataset_label: int | None) -> tuple:
+def _common(position: int, origin: Origin, dataset_label: int | None) -> tuple[Any, ...]:
     excluded = origin.state == "excluded"
     return (
         position,
@@ -163,7 +163,7 @@ class _Numbers:
         self.turns: Counter[Hashable] = Counter()
         self.hits: dict[Hashable, int] = {}
 
-    def of(self, question: tuple, person: str, cell_role: str) -> tuple[int, int, str]:
+    def of(self, question: tuple[Any, ...], person: str, cell_role: str) -> tuple[int, int, str]:
         """Turn, HIT number and idempotency key of the next answer of a person to a question."""
         turn = self.turns[question, person]
         self.turns[question, person] += 1

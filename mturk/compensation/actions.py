@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from catalog.models import new_public_id
 from catalog.reads import now
@@ -88,7 +89,7 @@ def advance_compensations(*, kind: Qualification) -> None:
             have_made(kind=kind, batch=made.terms.batch)
 
 
-def _waiting(kind: Qualification):
+def _waiting(kind: Qualification) -> QuerySet[MarketplaceHIT]:
     return MarketplaceHIT.objects.filter(qualification=kind, external_id=None)
 
 

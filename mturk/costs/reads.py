@@ -1,6 +1,7 @@
 """Before a batch is offered: what that costs, and whether it can be paid."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count
@@ -16,7 +17,7 @@ class NoKeys(UserError):
     """Nobody said as whom we are to call."""
 
 
-def preview_of(batch: Batch, reward: Decimal, requirements: list[dict] | None = None) -> Preview:
+def preview_of(batch: Batch, reward: Decimal, requirements: list[dict[str, Any]] | None = None) -> Preview:
     """What all free slots of a batch cost, to the cent."""
     free = Slot.objects.filter(batch=batch, state=Slot.State.FREE, hit__closed_at=None)
     wanted = free.order_by().values_list("hit").annotate(n=Count("pk")).values_list("n", flat=True)

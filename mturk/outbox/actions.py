@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -27,7 +28,7 @@ WITHOUT_TRACE = "NotifyWorkers"
 
 @transaction.atomic
 def decide(
-    *, op: str, purpose: str, payload: dict, batch: Batch | None = None, worker: Worker | None = None
+    *, op: str, purpose: str, payload: dict[str, Any], batch: Batch | None = None, worker: Worker | None = None
 ) -> tuple[Call, bool]:
     """Store a call in the transaction of the decision. A purpose that was decided before stays the one call it is."""
     decided = {"op": op, "payload": payload, "batch": batch, "worker": worker}
@@ -40,7 +41,7 @@ def claim_call(*, passed_over: frozenset[str] = frozenset()) -> Call | None:
 
 
 @transaction.atomic(savepoint=False)
-def decide_later(*, op: str, purpose: str, payload: dict, batch: Batch, at: datetime | None = None) -> None:
+def decide_later(*, op: str, purpose: str, payload: dict[str, Any], batch: Batch, at: datetime | None = None) -> None:
     """As `decide`, in one statement, for a call that nobody needs in hand. It is sent from then on, or at once."""
     begin = {} if at is None else {"next_try": at}
     call = Call(op=op, purpose=purpose, payload=payload, batch=batch, **begin)

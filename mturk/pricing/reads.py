@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
 
 CENT = Decimal("0.01")
 FEE = Decimal("0.20")
@@ -83,7 +84,7 @@ def preview(wanted: Iterable[int], reward: Decimal, *, masters: bool = False) ->
     )
 
 
-def asks_for_masters(requirements: Iterable[dict]) -> bool:
+def asks_for_masters(requirements: Iterable[dict[str, Any]]) -> bool:
     return any(
         requirement.get("QualificationTypeId") in MASTERS and requirement.get("Comparator") != "DoesNotExist"
         for requirement in requirements

@@ -27,7 +27,7 @@ class Compared:
         return self.ours != self.theirs
 
 
-def compare(terms: Terms, number: str) -> tuple[Page, list[Compared]]:
+def compare(terms: Terms, number: str) -> "tuple[Page[MarketplaceHIT], list[Compared]]":
     """A page of the HITs that something was handed in of, as many as can be asked about in a few seconds.
 
     Raises mturk.endpoint.EndpointError.
@@ -47,10 +47,9 @@ def _listed() -> QuerySet[ListedAssignment]:
 def _paid_there(made: MarketplaceHIT) -> Decimal:
     masters = asks_for_masters(made.terms.requirements)
     reward = made.terms.reward + fee_of(made.terms.reward, made.n_assignments, masters=masters)
-    assert made.external_id is not None, "it was published"
-    n_approved = sum(one.status == "approved" for one in endpoint.handed_in(made.external_id, made.n_assignments))
+    n_approved = sum(one.status == "approved" for one in endpoint.handed_in(made.confirmed_id, made.n_assignments))
     bonuses = [
         Decimal(paid["BonusAmount"])
-        for paid in endpoint.pages("ListBonusPayments", "BonusPayments", HITId=made.external_id)
+        for paid in endpoint.pages("ListBonusPayments", "BonusPayments", HITId=made.confirmed_id)
     ]
     return n_approved * reward + sum((amount + fee_of(amount) for amount in bonuses), Decimal(0))

@@ -144,7 +144,7 @@ def _pair_of(
     row: TableRow, images: dict[str, Image], find: Callable[[str], Label]
 ) -> tuple[Image | None, Label | None, list[Remark | UserError]]:
     """The image and the label of a row as far as they are known, and all that is wrong with it."""
-    found: list = []
+    found: list[Any] = []
     faults: list[Remark | UserError] = []
     for look_up in (lambda: _known_image(row, images), lambda: find(row.cells["label"])):
         try:

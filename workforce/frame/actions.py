@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from catalog.errors import UserError
 from catalog.reads import Given, Prepared, now, now_given
@@ -174,7 +175,7 @@ def _time_held(hit: HIT, standing: Standing) -> timedelta:
     return timedelta(seconds=seconds) + GRACE
 
 
-def _make_room(leases, most: int) -> None:
+def _make_room(leases: QuerySet[Lease], most: int) -> None:
     """Let the oldest of these open leases go that are more than so many; one that is locked just now stays."""
     open_leases = leases.filter(takes_slot=False, state=Lease.State.ACTIVE)
     beyond = list(open_leases.order_by("-id").values_list("id", flat=True)[most:])

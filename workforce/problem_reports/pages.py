@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -27,11 +28,11 @@ NO_REPORT = ReportOutcome()
 Show = Callable[[HttpRequest, Lease, ReportOutcome], HttpResponse]
 
 
-def is_report(sent: Mapping) -> bool:
+def is_report(sent: Mapping[str, Any]) -> bool:
     return bool(sent.get(REPORT))
 
 
-def take_report(request: HttpRequest, lease: Lease, sent: Mapping, show: Show) -> HttpResponse:
+def take_report(request: HttpRequest, lease: Lease, sent: Mapping[str, Any], show: Show) -> HttpResponse:
     """Keep the report, and show the page again as it was. To a page's script: what to say in its place."""
     kind, words = str(sent.get("report_kind", "")), str(sent.get("report_words", ""))
     if not kind and not words.strip():

@@ -45,4 +45,5 @@ def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
 def _run(statement: str, staged: str, **values: str | int | datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement.format(staged=staged), values)
-        return cursor.rowcount
+        n_rows: int = cursor.rowcount
+    return n_rows

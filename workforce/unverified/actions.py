@@ -5,6 +5,8 @@ takes the place of another, and each is answered with the receipt of its own: th
 lists is the worker's (`workforce.frame.actions.confirm`).
 """
 
+from typing import Any
+
 from django.db import transaction
 
 from catalog.errors import UserError
@@ -23,7 +25,7 @@ class AlreadySubmitted(UserError):
 
 
 @transaction.atomic
-def keep_unproven(*, lease: Lease, answer: dict, idempotency_key: str) -> tuple[Submission, bool]:
+def keep_unproven(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
     """Within a transaction that locked the person: store an answer under the assignment of `lease.assignment`.
 
     Returns the submission and whether this call made it. The same key again returns what is stored. One that was

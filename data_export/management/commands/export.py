@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -75,7 +76,7 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def standard_output(wrapped: Any):
+def standard_output(wrapped: Any) -> Iterator[TextIO]:
     """What the command was given to write to, as it is: no translation of line ends, UTF-8 wherever it runs."""
     out: TextIO = wrapped._out
     if out is sys.stdout and isinstance(out, TextIOWrapper):

@@ -58,7 +58,7 @@ def described() -> str:
     )
 
 
-def advance(bar: tqdm, step: str) -> None:
+def advance(bar: "tqdm[Any]", step: str) -> None:
     bar.set_description(step, refresh=False)
     bar.update(STEPS.index(step) - bar.n)
 

@@ -224,7 +224,7 @@ def state_of(terms: Terms) -> str:
     return f"${terms.reward} a HIT, {word} {terms.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
-def told(counts: Counter) -> str:
+def told(counts: Counter[str]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in sorted(counts.items()))
 
 

@@ -106,7 +106,7 @@ def dollars(text: str) -> Decimal:
     raise ArgumentTypeError(f"{text!r} is no amount in dollars and cents. Write one such as 0.08.")
 
 
-def requirements_in(path: Path | None) -> list[dict]:
+def requirements_in(path: Path | None) -> list[dict[str, Any]]:
     if path is None:
         return []
     try:
@@ -119,7 +119,7 @@ def requirements_in(path: Path | None) -> list[dict]:
 
 
 def offer_in(
-    options: dict[str, Any], batch: Batch, reward: Decimal, cap: Decimal, requirements: list[dict]
+    options: dict[str, Any], batch: Batch, reward: Decimal, cap: Decimal, requirements: list[dict[str, Any]]
 ) -> OfferTerms:
     offer = offer_of(batch.kind)
     return OfferTerms(
