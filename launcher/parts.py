@@ -1,16 +1,16 @@
 """The parts of the site that are ours: web server, three Celery workers, Celery beat."""
 
 import http.client
+import os
 import signal
 import socket
 import sys
 from pathlib import Path
 
 import redis
-from django.conf import settings
 
 from launcher.addresses import MARKETPLACE_STEP, marketplace_port
-from launcher.places import BROKER_NAME, ROOT, PlaceError
+from launcher.places import BROKER_NAME, ROOT, PlaceError, places_of
 from launcher.processes import Part
 
 WEB_PROCESSES = 2
@@ -68,7 +68,7 @@ def celery_part(name: str, queue: str, n_processes: int, state: Path, environmen
         name=name,
         command=[*python("celery"), "-A", "annotation_site", "worker", *words, "--without-gossip", "--without-mingle"],
         state=state,
-        ready=lambda: consumes(name),
+        ready=lambda: consumes(name, broker_address(state)),
         environment=environment | {BROKER_NAME: name},
         cwd=ROOT,
         # Celery workers have been seen to stay connected yet idle after their broker came back.
@@ -105,9 +105,14 @@ def serves(port: int) -> bool:
         connection.close()
 
 
-def consumes(name: str) -> bool:
+def broker_address(state: Path) -> str:
+    """Return where the workers wait for messages, as the settings have it."""
+    return os.environ.get("REDIS_URL") or f"unix://{places_of(state).valkey_socket}"
+
+
+def consumes(name: str, broker: str) -> bool:
     """Whether the worker of that name waits at its queue."""
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
+    client = redis.Redis.from_url(broker, socket_timeout=2)
     try:
         return any((connection["cmd"], connection["name"]) == ("brpop", name) for connection in client.client_list())
     except (redis.ConnectionError, redis.TimeoutError):

@@ -207,6 +207,16 @@ def numerics_stand_alone(source: Source) -> Iterator[str]:
             yield source.at(node, f"numerics import {module}: numpy and the standard library only")
 
 
+def the_launcher_starts_without_django(source: Source) -> Iterator[str]:
+    """It starts the site before there are settings, and when there can be none."""
+    if source.room != "launcher":
+        return
+    for node, module in imported(source):
+        top = module.split(".")[0]
+        if top in ("django", "celery", "kombu") or (top in FLOORS and top != source.room):
+            yield source.at(node, f"the launcher imports {module}")
+
+
 def imports_stand_at_the_top(source: Source) -> Iterator[str]:
     for function in source.functions:
         for node in ast.walk(function):
@@ -340,6 +350,10 @@ SEEDED: dict[Callable[[Source], Iterator[str]], list[tuple[str, str]]] = {
     numerics_stand_alone: [
         ("numerics/selection.py", "from django.db import models"),
         ("numerics/selection.py", "from aggregation.models import Annotation"),
+    ],
+    the_launcher_starts_without_django: [
+        ("launcher/parts.py", "from django.conf import settings"),
+        ("launcher/run.py", "from catalog.errors import UserError"),
     ],
     imports_stand_at_the_top: [("catalog/reads.py", "def f():\n    if True:\n        import json")],
     there_are_no_signals: [

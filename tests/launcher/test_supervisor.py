@@ -44,7 +44,8 @@ class Site:
 
     def start(self) -> "Site":
         self.read_to = 0
-        hidden = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_ORIGIN", "STAFF_ORIGIN", "MARKETPLACE_ORIGIN")
+        hidden = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_ORIGIN", "STAFF_ORIGIN", "MARKETPLACE_ORIGIN"}
+        hidden.add("DJANGO_SETTINGS_MODULE")
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
         with open(self.console, "w") as console:
             self.process = subprocess.Popen(
