@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from launcher.command import run
@@ -37,7 +38,7 @@ def environment_of(state: Path, soak: bool) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def scratch_state():
+def scratch_state() -> Iterator[Path]:
     """A state folder for this run alone: two runs never meet, a killed one is tidied up by the next."""
     base = ROOT / "var" / "test"
     base.mkdir(parents=True, exist_ok=True)

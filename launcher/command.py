@@ -28,7 +28,7 @@ def asks_for_help(arguments: list[str]) -> bool:
     return not arguments or arguments[0] == "help" or not {"-h", "--help"}.isdisjoint(arguments)
 
 
-def run(words: list[str], environment: dict | None = None) -> int:
+def run(words: list[str], environment: dict[str, str] | None = None) -> int:
     """Run to the end: Ctrl-C is the child's to handle, and a request to stop is handed on to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = subprocess.Popen(

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from launcher.places import PlaceError, Places, places_of
 from launcher.postgres import accepts, make_database, postgres_part
@@ -74,7 +74,7 @@ def begin(part: Part, places: Places) -> None:
         make_database(places)
 
 
-def try_lock(file) -> bool:
+def try_lock(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -82,7 +82,7 @@ def try_lock(file) -> bool:
     return True
 
 
-def wait_for_others(places: Places, owner, parts: list[Part]) -> None:
+def wait_for_others(places: Places, owner: TextIO, parts: list[Part]) -> None:
     """Somebody else is starting or running the services: wait until they serve."""
     checks = {"postgres": accepts, "valkey": answers}
     deadline = time.monotonic() + START_SECONDS

@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
@@ -72,9 +74,10 @@ def install(wanted: set[str]) -> None:
     STAMP.write_text(json.dumps(state))
 
 
-def read_stamp() -> dict:
+def read_stamp() -> dict[str, Any]:
     try:
-        return json.loads(STAMP.read_text())
+        state: dict[str, Any] = json.loads(STAMP.read_text())
+        return state
     except (OSError, ValueError):
         return {}
 
@@ -119,7 +122,7 @@ def bring_uv() -> Path:
     if uv.exists() and stamp.exists() and stamp.read_text() == identity:
         return uv
     make_bootstrap()
-    pip = [BOOTSTRAP / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
+    pip = [str(BOOTSTRAP / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     command([*pip, "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock])
     stamp.write_text(identity)
     return uv
@@ -158,21 +161,21 @@ def apt_install(package: str) -> None:
     command(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package], environment, quiet=True)
 
 
-def command(words: list, environment: dict | None = None, quiet: bool = False) -> None:
+def command(words: Sequence[str | Path], environment: dict[str, str] | None = None, quiet: bool = False) -> None:
     """Run a step; what it wrote to standard output is shown unless it is `quiet`, its complaints in any case if it
     fails."""
-    words = [str(word) for word in words]
+    texts = [str(word) for word in words]
     # The caller's own virtual environment must not draw the packages to itself, and uv is to use the Python
     # that is there.
     environment = (environment or dict(os.environ)) | {"UV_PYTHON_DOWNLOADS": "never"} | index_for_uv()
     environment |= certificates_for_uv()
     environment.pop("VIRTUAL_ENV", None)
     done = subprocess.run(
-        words, env=environment, stdout=subprocess.DEVNULL if quiet else None, stderr=subprocess.PIPE, text=True
+        texts, env=environment, stdout=subprocess.DEVNULL if quiet else None, stderr=subprocess.PIPE, text=True
     )
     if done.returncode:
         hint = CERTIFICATE_HINT if "certificate" in done.stderr.lower() else ""
-        fail(f"{done.stderr}{hint}`{' '.join(words)}` failed with exit status {done.returncode}.")
+        fail(f"{done.stderr}{hint}`{' '.join(texts)}` failed with exit status {done.returncode}.")
     if not quiet:
         sys.stderr.write(done.stderr)
 

@@ -50,7 +50,7 @@ def marketplace_part(state: Path, environment: dict[str, str]) -> Part:
 
 
 @contextlib.contextmanager
-def preparing(state: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen | None]:
+def preparing(state: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str] | None]:
     """Its tables, a requester and a worker are made beside what is done inside; if that fails, they are not needed."""
     if reason_for_none():
         yield None
@@ -72,7 +72,7 @@ def preparing(state: Path, environment: dict[str, str]) -> Iterator[subprocess.P
             child.stdout.close()
 
 
-def logins_when_prepared(supervisor: Supervisor, child: subprocess.Popen | None) -> list[str]:
+def logins_when_prepared(supervisor: Supervisor, child: subprocess.Popen[str] | None) -> list[str]:
     """The requester's keys and the worker's login, as they are printed."""
     if child is None:
         return []

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import psycopg2
+from psycopg2.extensions import connection as PostgresConnection
 
 from launcher.places import (
     DATABASE,
@@ -159,7 +160,7 @@ def server_processes(places: Places) -> list[int]:
     return found
 
 
-def connect(places: Places, database: str = "postgres"):
+def connect(places: Places, database: str = "postgres") -> PostgresConnection:
     return psycopg2.connect(
         host=str(places.postgres_sockets), user=SUPERUSER, dbname=database, connect_timeout=5
     )

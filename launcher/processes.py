@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 MARK = "ANNOTATION_SITE_PART"
 PR_SET_PDEATHSIG = 1
@@ -33,7 +34,7 @@ class Part:
     stop_seconds: float = 20
     before_start: Callable[[], None] | None = None
     follows: str | None = None
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
@@ -111,7 +112,7 @@ class Part:
         return "\n".join(f"    {line}" for line in lines[-count:])
 
 
-def drop_to(user: pwd.struct_passwd | None) -> dict:
+def drop_to(user: pwd.struct_passwd | None) -> dict[str, Any]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
 
 

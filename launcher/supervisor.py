@@ -4,6 +4,7 @@ import contextlib
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from launcher.places import PlaceError
@@ -27,7 +28,7 @@ class Watch:
 
 
 class Supervisor:
-    def __init__(self, say=None):
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
         self.say = say or say_aloud
         self.watches: list[Watch] = []
         self.stopping = False
@@ -37,7 +38,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.request_stop)
 
-    def request_stop(self, *_) -> None:
+    def request_stop(self, *_: object) -> None:
         self.stopping = True
 
     def start(self, part: Part, seconds: float = READY_SECONDS) -> None:

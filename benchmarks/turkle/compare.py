@@ -262,7 +262,7 @@ def check(places: Places, sides: list[Side]) -> None:
         database = connect(places, side.site)
         with closing(database), database.cursor() as cursor:
             cursor.execute(query, {"batches": list(dict.fromkeys(side.batches)), "answers": ANSWERS})
-            answers, cells, too_many = cursor.fetchone()
+            ((answers, cells, too_many),) = cursor.fetchall()
         if (answers, cells, too_many) != (side.done, side.done * side.cells, 0):
             raise SystemExit(
                 f"{side.name}: {side.done} cycles, yet {answers} answers with {cells} cells are stored, "

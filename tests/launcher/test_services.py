@@ -25,6 +25,7 @@ from launcher.places import LONGEST_SOCKET_PATH, ROOT, PlaceError, can_walk, pac
 from launcher.postgres import DATABASE, accepts, connect
 from launcher.secrets import kept_secret
 from launcher.valkey import answers, server_binary
+from tests.required import require
 
 IS_ROOT = os.geteuid() == 0
 embedded_only = pytest.mark.skipif(
@@ -60,7 +61,7 @@ def one(places, query: str):
     try:
         with with_connection.cursor() as cursor:
             cursor.execute(query)
-            return cursor.fetchone()[0]
+            return require(cursor.fetchone())[0]
     finally:
         with_connection.close()
 

@@ -1,6 +1,7 @@
 """What `./run` does between the start of the database and the first page."""
 
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -16,7 +17,7 @@ STAFF_NAME = "researcher"
 class Command(BaseCommand):
     help = "Migrate, make the researcher's login, store the demo's photographs, print the login. May run again."
 
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         password = ensure_staff(STAFF_NAME, settings.STATE_DIR / "staff_password")
         call_command("load_demo", store=True)
