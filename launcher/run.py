@@ -100,13 +100,16 @@ def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]
 
 
 def refuse_second_run(note: Path) -> None:
-    with contextlib.suppress(OSError, ValueError, KeyError):
+    try:
         other = json.loads(note.read_text())
-        if start_ticks(other["pid"]) == other["started"]:
-            raise PlaceError(
-                f"The site is running already: http://127.0.0.1:{other['port']}/ (process {other['pid']}). "
-                f"Stop it with Ctrl-C where it was started, or with: kill {other['pid']}"
-            )
+        is_running = start_ticks(other["pid"]) == other["started"]
+    except (OSError, ValueError, KeyError):
+        return
+    if is_running:
+        raise PlaceError(
+            f"The site is running already: http://127.0.0.1:{other['port']}/ (process {other['pid']}). "
+            f"Stop it with Ctrl-C where it was started, or with: kill {other['pid']}"
+        )
 
 
 def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> None:

@@ -92,8 +92,9 @@ def test_a_batch_that_the_balance_does_not_cover_is_not_published(marketplace):
 
 def test_without_keys_nothing_is_published(marketplace, settings):
     settings.MTURK = settings.MTURK | {"access_key_id": ""}
-    with pytest.raises(NoKeys, match="MTURK_ACCESS_KEY_ID"):
+    with pytest.raises(NoKeys) as refusal:
         publish(grids_to_publish())
+    assert "MTURK_ACCESS_KEY_ID" in refusal.value.for_shell
 
 
 def test_with_wrong_keys_nothing_is_published(marketplace, settings):

@@ -47,7 +47,7 @@ from workforce.models import (
     WorkerIdentity,
 )
 
-ROOMS = ("catalog", "workforce", "contains_task", "classify_task", "candidates", "annotation_site")
+ROOMS = ("catalog", "jobs", "workforce", "mturk", "contains_task", "classify_task", "candidates", "api")
 BREAKERS: dict[str, Callable[[], object]] = dict(MARKETPLACE_BREAKERS)
 
 
