@@ -128,7 +128,7 @@ def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, seconds: int | N
     except (EndpointConnectionError, ConnectTimeoutError) as error:
         raise Unreachable(scrubbed(str(error))) from None
     except ParamValidationError as error:
-        raise Refused("ParamValidationError", scrubbed(str(error))) from None
+        raise Refused("InvalidParameters", scrubbed(str(error))) from None
     except BotoCoreError as error:
         raise Ambiguous(scrubbed(str(error))) from None
 

@@ -36,8 +36,12 @@ def network(tmp_path):
 
 
 def run_of(dataset, network) -> Run:
+    return require(run_if_needed(dataset, network))
+
+
+def run_if_needed(dataset, network) -> Run | None:
     (run,) = open_runs(dataset=dataset, names=[network]).values()
-    return require(run)
+    return run
 
 
 def work(run: Run | None = None) -> int:
@@ -72,7 +76,7 @@ def test_a_finished_run_says_so_and_a_second_call_finds_nothing_to_do(network):
     run.refresh_from_db()
     assert run.finished_at is not None
     assert progress_of([run]) == (9, 9)
-    assert run_of(dataset, network) is None
+    assert run_if_needed(dataset, network) is None
     assert [(one.n_images, one.n_done) for one in runs_of(dataset)] == [(9, 9)]
 
 
@@ -103,7 +107,7 @@ def test_a_worker_killed_between_its_last_portion_and_the_end_of_the_run_is_made
     run.refresh_from_db()
     assert run.finished_at is not None
     Run.objects.update(finished_at=None)
-    assert run_of(dataset, network) is None
+    assert run_if_needed(dataset, network) is None
 
 
 def test_images_that_have_a_prediction_are_left_out(network):
@@ -160,7 +164,7 @@ def test_as_many_labels_are_kept_as_the_settings_want_and_fewer_are_made_anew(ne
     change_settings(dataset=dataset, top_k=100)
     work(run_of(dataset, network))
     assert {len(p.labels) for p in Prediction.objects.all()} == {N_CLASSES}
-    assert run_of(dataset, network) is None
+    assert run_if_needed(dataset, network) is None
 
 
 def test_a_fault_stops_its_run_with_the_reason_and_the_next_call_goes_on(tmp_path, network):

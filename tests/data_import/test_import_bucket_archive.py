@@ -147,5 +147,5 @@ def test_the_file_is_there_for_as_long_as_what_was_found(kept, tmp_path, setting
         assert path.exists()
         imports.import_images(dataset=dataset, found=found, progress=lambda n: None)
     assert dataset.images.count() == 2
-    del found
+    del found, contents
     assert not path.exists()

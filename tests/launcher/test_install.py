@@ -82,8 +82,8 @@ def test_everything_includes_the_newest_django_and_fails_with_it(tmp_path, words
     script = tmp_path / "test"
     script.write_bytes((install.ROOT / "test").read_bytes())
     script.chmod(0o755)
-    (tmp_path / "annotation_site" / "services").mkdir(parents=True)
-    (tmp_path / "annotation_site" / "services" / "install.py").touch()
+    (tmp_path / "launcher").mkdir(parents=True)
+    (tmp_path / "launcher" / "install.py").touch()
     for venv in (".venv", "var/newest_django"):
         executable(tmp_path / venv / "bin" / "python", f"[ $1 = -c ] || echo {venv} $*")
     done = subprocess.run([script, *words], capture_output=True, text=True)
@@ -163,7 +163,7 @@ def open_files(pid: int) -> list[str]:
 
 def test_ctrl_c_during_set_up_is_answered_in_a_line(tmp_path):
     """The script as it stands, in a checkout of its own, where it waits for the set-up of another one."""
-    script = tmp_path / "annotation_site" / "services" / "install.py"
+    script = tmp_path / "launcher" / "install.py"
     script.parent.mkdir(parents=True)
     script.write_bytes(Path(install.__file__).read_bytes())
     (tmp_path / "var").mkdir()
