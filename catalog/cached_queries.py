@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Expression, Field, Model, QuerySet
 
-from catalog.prepared_statements import Planned
+from catalog.prepared_statements import PreparedStatement
 
 Row = TypeVar("Row", bound=Model)
 
@@ -49,10 +49,10 @@ class Part:
     key: int
 
 
-class Prepared(Generic[Row]):
+class CachedQuery(Generic[Row]):
     """A query for rows as objects: filtered, ordered and locked as any other.
 
-        LABEL = Prepared(lambda: Label.objects.filter(label_set=Given("label_set"), index=Given("index")))
+        LABEL = CachedQuery(lambda: Label.objects.filter(label_set=Given("label_set"), index=Given("index")))
         LABEL.get(label_set=3, index=7)
 
     `related` are paths, as select_related takes them: the objects at them come along. `only` are the fields of the
@@ -93,7 +93,7 @@ class Prepared(Generic[Row]):
         return list(_parts(self._query().model, self._related, self._only))
 
     @cached_property
-    def _statement(self) -> Planned:
+    def _statement(self) -> PreparedStatement:
         columns = [_joined(part.path, attribute) for part in self._parts for attribute in part.attributes]
         return _planned(*self._query().values_list(*columns).query.sql_with_params())
 
@@ -133,15 +133,15 @@ def _joined(path: str, name: str) -> str:
     return f"{path}__{name}" if path else name
 
 
-def _planned(sql: str, parameters: Iterable[object]) -> Planned:
+def _planned(sql: str, parameters: Iterable[object]) -> PreparedStatement:
     """Return the statement with what is given by its name, and all else written out."""
     with connection.cursor() as cursor:
         texts = [
             f"%({each.name})s" if isinstance(each, Given) else cursor.mogrify("%s", [each]).decode().replace("%", "%%")
             for each in parameters
         ]
-    # A per cent sign stays doubled: `Planned` puts names in once more.
-    return Planned(sql.replace("%%", "%%%%") % tuple(texts))
+    # A per cent sign stays doubled: `PreparedStatement` puts names in once more.
+    return PreparedStatement(sql.replace("%%", "%%%%") % tuple(texts))
 
 
 def _object(parts: Iterable[Part], row: tuple[Any, ...]) -> Any:

@@ -20,14 +20,14 @@ PLAN_IS_STALE, NO_SUCH_PLAN = "0A000", "26000"
 
 # By connection of the driver: its statements' names. A name is never given twice, so one that was perhaps given, as
 # the connection was interrupted in between, is in nobody's way.
-_named: WeakKeyDictionary[Any, dict["Planned", str]] = WeakKeyDictionary()
+_named: WeakKeyDictionary[Any, dict["PreparedStatement", str]] = WeakKeyDictionary()
 _numbers = count(1)
 
 
-class Planned:
+class PreparedStatement:
     """A statement with values in it by name, `%(so)s`.
 
-        DONE = Planned("SELECT count(*) FROM workforce_lease WHERE batch_id = %(batch)s")
+        DONE = PreparedStatement("SELECT count(*) FROM workforce_lease WHERE batch_id = %(batch)s")
         ((n_done,),) = DONE.rows({"batch": 3})
 
     Postgres finds the types of the values out from where they stand; where it cannot, the statement says them. A
@@ -61,7 +61,7 @@ class Planned:
         (row,) = self.rows(values)
         return row
 
-    def _plan(self, named: dict["Planned", str]) -> str:
+    def _plan(self, named: dict["PreparedStatement", str]) -> str:
         name = f"planned_{next(_numbers)}"
         # Not a query of the page's: on the driver's own cursor.
         with connection.wrap_database_errors, connection.connection.cursor() as cursor:

@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from django.db import connection
 
+from catalog.cached_queries import CachedQuery as CachedQuery
 from catalog.cached_queries import Clock as Clock
 from catalog.cached_queries import Given as Given
-from catalog.cached_queries import Prepared as Prepared
 from catalog.errors import UserError
 from catalog.models import Dataset, Label, LabelSet, SettingsVersion
 
 # The other rooms have them from here.
-from catalog.prepared_statements import Planned as Planned
+from catalog.prepared_statements import PreparedStatement as PreparedStatement
 
 # Tests put a time here; everywhere else the database's clock is the only one, so that no two hosts disagree.
 fixed_now: datetime | None = None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from catalog.models import Dataset, Image, Label, SettingsVersion
-from catalog.reads import Planned, name_cells
+from catalog.reads import PreparedStatement, name_cells
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from numerics.composition import CellRole, GridProfile, Shortfall
 from workforce.models import HIT, Batch, Lease, Submission
@@ -37,7 +37,7 @@ VOTE_COLUMNS = (
     *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
 )
-CELLS = Planned("""
+CELLS = PreparedStatement("""
     SELECT cell.image_id, image.public_id, cell.position
     FROM contains_task_gridcell cell JOIN catalog_image image ON image.id = cell.image_id
     JOIN contains_task_grid grid ON grid.id = cell.grid_id JOIN workforce_hit hit ON hit.id = grid.hit_id

@@ -9,14 +9,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from catalog.reads import Given, Prepared
+from catalog.reads import CachedQuery, Given
 from contains_task.actions import record_votes
 from contains_task.forms import GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
 from workforce.pages import ReportOutcome, UnfitAnswer, page_of_lease, pause_told, serve
 
-HIT_OF_PAGE = Prepared(
+HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False), related=["batch", "grid__label"]
 )
 

@@ -66,7 +66,7 @@ class EndpointError(UserError):
     """The endpoint did not do what it was asked, in its words."""
 
 
-class Refused(EndpointError):
+class RefusedCall(EndpointError):
     """It said no. `code` is the TurkErrorCode without its prefix, or the type of the error."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -109,8 +109,10 @@ class Handed:
 
 
 def call(op: str, **parameters: Any) -> dict[str, Any]:
-    """Carry out an operation. Raises Refused, Throttled, Unreachable (or TurnedAway) or Ambiguous; no message names a
-    worker."""
+    """Carry out an operation. No message of an error names a worker.
+
+    Raises RefusedCall, Throttled, Unreachable (or TurnedAway) or Ambiguous.
+    """
     tries = TRIES_OF_READS if op.startswith(READS) and op not in ASKED_AGAIN else 1
     if tries == 1:
         wait_for_turn()
@@ -128,7 +130,7 @@ def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, seconds: int | N
     except (EndpointConnectionError, ConnectTimeoutError) as error:
         raise Unreachable(scrubbed(str(error))) from None
     except ParamValidationError as error:
-        raise Refused("InvalidParameters", scrubbed(str(error))) from None
+        raise RefusedCall("InvalidParameters", scrubbed(str(error))) from None
     except BotoCoreError as error:
         raise Ambiguous(scrubbed(str(error))) from None
 
@@ -144,7 +146,7 @@ def read_patiently(op: str, **parameters: Any) -> dict[str, Any]:
         _wait_for_turn_until(end - 2 * SHORTEST_TRY_SECONDS)
         try:
             return ask(op, parameters, seconds=max(SHORTEST_TRY_SECONDS, _seconds_of_a_try(end)))
-        except (Refused, TurnedAway):
+        except (RefusedCall, TurnedAway):
             raise
         except EndpointError:
             # Not all pages at the same moment.
@@ -171,7 +173,7 @@ def _of_client_error(error: ClientError) -> EndpointError:
         return Ambiguous(f"{kind}: {message}")
     if kind not in ABOUT_THE_CALL or code in ABOUT_US:
         return TurnedAway(f"{code or kind}: {message}")
-    return Refused(code or kind, message)
+    return RefusedCall(code or kind, message)
 
 
 def scrubbed(message: str) -> str:

@@ -14,20 +14,20 @@ from django.db import connection, transaction
 
 from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
-from catalog.reads import Given, Prepared, current_settings, now, now_given
+from catalog.reads import CachedQuery, Given, current_settings, now, now_given
 from workforce.kinds import kind_named
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
 from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
-from workforce.unverified.actions import AlreadySubmitted, keep_unproven
+from workforce.unverified.actions import AlreadySubmitted, keep_unverified
 
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 5000
-WORKER_TO_LOCK = Prepared(lambda: Worker.objects.filter(pk=Given("pk")).select_for_update())
-LEASE_TO_LOCK = Prepared(lambda: Lease.objects.filter(pk=Given("pk")).select_for_update())
-OPEN_LEASES_TO_LOCK = Prepared(
+WORKER_TO_LOCK = CachedQuery(lambda: Worker.objects.filter(pk=Given("pk")).select_for_update())
+LEASE_TO_LOCK = CachedQuery(lambda: Lease.objects.filter(pk=Given("pk")).select_for_update())
+OPEN_LEASES_TO_LOCK = CachedQuery(
     lambda: Lease.objects.filter(batch=Given("batch"), worker=Given("worker"))
     .exclude(state=Lease.State.SUBMITTED)
     .order_by("id")
@@ -272,7 +272,7 @@ def submit(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tup
     """Store an answer raw. Returns the submission and whether this call made it.
 
     The same key again returns what is stored. Late work fills a slot if its HIT has a free one, else it is surplus:
-    paid, kept, not counted. Under a lease that takes no slot it waits for proof, one of many (`keep_unproven`).
+    paid, kept, not counted. Under a lease that takes no slot it waits for proof, one of many (`keep_unverified`).
     Raises AlreadySubmitted for a second answer under another key, and for the key of an answer to something else.
     """
     return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
@@ -283,7 +283,7 @@ def hand_in(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tu
     # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
     WORKER_TO_LOCK.get(pk=lease.worker_id)
     if not lease.takes_slot:
-        return keep_unproven(lease=lease, answer=answer, idempotency_key=idempotency_key)
+        return keep_unverified(lease=lease, answer=answer, idempotency_key=idempotency_key)
     locked = LEASE_TO_LOCK.get(pk=lease.pk)
     locked.hit = lease.hit
     if locked.state == Lease.State.SUBMITTED:

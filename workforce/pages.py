@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from catalog.errors import UserError
-from catalog.reads import Given, Prepared, now
+from catalog.reads import CachedQuery, Given, now
 from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
 from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
 
@@ -64,7 +64,7 @@ REFUSALS: dict[type[UserError], tuple[int, str]] = {
     TooMany: (429, "One moment"),
 }
 RETRY_SECONDS = 3
-LEASE_OF_TOKEN = Prepared(
+LEASE_OF_TOKEN = CachedQuery(
     lambda: Lease.objects.filter(public_id=Given("public_id"), hit=Given("hit")),
     related=["worker__identity"],
 )

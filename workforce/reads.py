@@ -15,10 +15,10 @@ from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import (
     NOW,
+    CachedQuery,
     Clock,
     Given,
-    Planned,
-    Prepared,
+    PreparedStatement,
     now,
     now_given,
 )
@@ -33,12 +33,12 @@ PICTURE_GRACE = timedelta(hours=1)
 PREVIEW_PREFIX = "preview-"
 TIME_OF_A_PREVIEW = timedelta(hours=1)
 
-KNOWN_WORKER = Prepared(
+KNOWN_WORKER = CachedQuery(
     lambda: Worker.objects.filter(
         identity__marketplace=Given("marketplace"), identity__external_id=Given("participant")
     )
 )
-RUNNING_LEASE = Prepared(
+RUNNING_LEASE = CachedQuery(
     lambda: Lease.objects.filter(
         worker__identity__marketplace=Given("marketplace"),
         worker__identity__external_id=Given("participant"),
@@ -49,8 +49,8 @@ RUNNING_LEASE = Prepared(
     related=["worker__identity"],
 )
 DONE = "FROM workforce_lease WHERE batch_id = %(batch)s AND worker_id = %(worker)s AND state = 'submitted'"
-N_DONE = Planned(f"SELECT count(*) {DONE}")
-PROGRESS = Planned(f"SELECT count(*), {NOW} {DONE}")
+N_DONE = PreparedStatement(f"SELECT count(*) {DONE}")
+PROGRESS = PreparedStatement(f"SELECT count(*), {NOW} {DONE}")
 
 
 def image_handle(lease: Lease, image_public_id: str) -> str:

@@ -6,10 +6,10 @@ in it, so that a hand-out holds its locks as shortly as can be.
 
 import json
 
-from catalog.reads import NOW, Planned
+from catalog.reads import NOW, PreparedStatement
 from workforce.models import Lease, Submission
 
-LEASE_SLOT = Planned(f"""
+LEASE_SLOT = PreparedStatement(f"""
     WITH leased AS (UPDATE workforce_slot SET state = 'leased' WHERE id = %(slot)s)
     INSERT INTO workforce_lease
         (hit_id, batch_id, worker_id, takes_slot, slot_id, public_id, state, created_at, expires_at)
@@ -19,7 +19,7 @@ LEASE_SLOT = Planned(f"""
     RETURNING id, created_at, expires_at
 """)
 # Nothing at all if the key is another answer's.
-HAND_IN = Planned(f"""
+HAND_IN = PreparedStatement(f"""
     WITH stored AS (
         INSERT INTO workforce_submission
             (hit_id, worker_id, lease_id, slot_id, settings_id, state, answer, idempotency_key, submitted_at)

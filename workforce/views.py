@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_safe
 
-from catalog.reads import Given, Prepared
+from catalog.reads import CachedQuery, Given
 from workforce.actions import BatchClosed, identify_worker, take_lease
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
@@ -19,7 +19,7 @@ from workforce.pages import join_address, message_page
 from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 from workforce.recruitment_links import NoParticipant, external_id
 
-BATCH = Prepared(
+BATCH = CachedQuery(
     lambda: Batch.objects.filter(
         # Replayed batches hold other people's work from elsewhere: nobody joins them.
         public_id=Given("public_id"), marketplace=Batch.Marketplace.LINK

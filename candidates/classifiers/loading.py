@@ -40,7 +40,7 @@ class BadPicture(ClassifierError):
 
 
 @dataclass(frozen=True)
-class Refused(Generic[Id]):
+class Unreadable(Generic[Id]):
     """A picture that is left out, and why."""
 
     id: Id
@@ -59,7 +59,7 @@ class Batch(Generic[Id]):
 
     ids: list[Id]
     pictures: Pictures
-    refused: list[Refused[Id]]
+    refused: list[Unreadable[Id]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class TopK(Generic[Id]):
     ids: list[Id]
     labels: Labels
     scores: Scores
-    refused: list[Refused[Id]]
+    refused: list[Unreadable[Id]]
 
 
 def predictions(
@@ -130,11 +130,11 @@ def batches(
     if min(workers, batch_size, look_ahead) < 1:
         raise ValueError("workers, batch_size and look_ahead must be 1 or more.")
 
-    def prepared(id: Id, large: ThreadPoolExecutor) -> Pictures | Refused[Id]:
+    def prepared(id: Id, large: ThreadPoolExecutor) -> Pictures | Unreadable[Id]:
         try:
             return _prepared(id, read, prepare, large)
         except BadPicture as error:
-            return Refused(id, str(error))
+            return Unreadable(id, str(error))
 
     rest = iter(ids)
     # The one lane ends last: threads of the pool wait for it.
@@ -160,11 +160,11 @@ def _threads(n: int) -> Iterator[ThreadPoolExecutor]:
 
 def _batch(coming: list[tuple[Id, Future]], size: tuple[int, int]) -> Batch[Id]:
     results = [(id, future.result()) for id, future in coming]
-    good = [(id, result) for id, result in results if not isinstance(result, Refused)]
+    good = [(id, result) for id, result in results if not isinstance(result, Unreadable)]
     pictures = np.empty((len(good), *size, 3), np.uint8)
     for row, (_, picture) in enumerate(good):
         pictures[row] = picture
-    return Batch([id for id, _ in good], pictures, [result for _, result in results if isinstance(result, Refused)])
+    return Batch([id for id, _ in good], pictures, [result for _, result in results if isinstance(result, Unreadable)])
 
 
 def _prepared(

@@ -39,7 +39,7 @@ def check_balance(cost: Decimal) -> Decimal:
     check_keys()
     try:
         available = endpoint.balance()
-    except (endpoint.Refused, endpoint.TurnedAway) as error:
+    except (endpoint.RefusedCall, endpoint.TurnedAway) as error:
         raise CannotPublish(f"The balance could not be asked for, so nothing was published: {error}") from None
     except endpoint.EndpointError as error:
         raise CannotPublish(

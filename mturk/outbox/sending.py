@@ -140,7 +140,7 @@ def answer_to(call: Call, ask: Ask) -> Response | None:
         return ask() if response is None else response
     except _TooSoon as error:
         put_off(call=call, error=str(error), unsure=False, seconds=SECONDS_TO_SETTLE)
-    except endpoint.Refused as refusal:
+    except endpoint.RefusedCall as refusal:
         return _refused(call, refusal)
     except endpoint.Ambiguous as error:
         if call.op == WITHOUT_TRACE:
@@ -154,7 +154,7 @@ def answer_to(call: Call, ask: Ask) -> Response | None:
     return None
 
 
-def _refused(call: Call, refusal: endpoint.Refused) -> Response | None:
+def _refused(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
     try:
         response = _done_before(call, refusal)
     except endpoint.EndpointError as error:
@@ -172,7 +172,7 @@ def _refused(call: Call, refusal: endpoint.Refused) -> Response | None:
 
 
 @transaction.atomic
-def _give_up(call: Call, refusal: endpoint.Refused) -> None:
+def _give_up(call: Call, refusal: endpoint.RefusedCall) -> None:
     give_up(call=call, error=str(refusal))
     handlers_of(call).given_up(call)
 
@@ -239,7 +239,7 @@ def parameters_of(call: Call) -> dict[str, Any]:
 # Whether it was carried out before
 
 
-def _done_before(call: Call, refusal: endpoint.Refused) -> Response | None:
+def _done_before(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
     """What the call would have returned, if this refusal says or means that it was carried out already."""
     if call.op == "CreateHITWithHITType" and "alreadyexists" in refusal.code.lower():
         named = endpoint.named_hit(refusal.message)
@@ -260,7 +260,7 @@ def _reached_status(call: Call) -> Response | None:
     wanted = {"ApproveAssignment": "approved", "RejectAssignment": "rejected"}[call.op]
     try:
         return {} if endpoint.assignment(call.payload["AssignmentId"]).status == wanted else None
-    except endpoint.Refused:
+    except endpoint.RefusedCall:
         return None
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from catalog.errors import UserError
-from catalog.reads import Given, Prepared, now
+from catalog.reads import CachedQuery, Given, now
 from mturk.endpoint import scrubbed
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
 from mturk.models.publishing import new_token
@@ -39,7 +39,7 @@ WORKERS_PER_MESSAGE, LONGEST_SUBJECT, LONGEST_MESSAGE = 100, 200, 4096
 # Above this many in a batch, a second person has to agree to each further rejection.
 REJECTIONS_ALONE = 5
 OVERRIDE_WITHIN = timedelta(days=30)
-LISTED = Prepared(lambda: ListedAssignment.objects.filter(external_id=Given("external_id")))
+LISTED = CachedQuery(lambda: ListedAssignment.objects.filter(external_id=Given("external_id")))
 
 
 class CannotPay(UserError):

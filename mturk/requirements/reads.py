@@ -113,7 +113,7 @@ def type_id_of(name: str) -> str:
             endpoint.call("GetQualificationType", QualificationTypeId=name)
             return name
         found = endpoint.own_qualification_type(name)
-    except endpoint.Refused:
+    except endpoint.RefusedCall:
         raise BadRequirement(f"The marketplace knows no qualification with the id {name}.") from None
     except endpoint.EndpointError as error:
         raise BadRequirement(f"The marketplace could not be asked about {name}: {error}") from None

@@ -4,14 +4,14 @@ import pytest
 from django.db import connection, transaction
 
 from catalog.models import Label, SettingsVersion
-from catalog.reads import Given, Prepared
+from catalog.reads import CachedQuery, Given
 from tests.factories import make_dataset, make_grid, make_label_set
 from workforce.models import HIT, Batch, Submission
 
 pytestmark = pytest.mark.django_db
 
-LABEL = Prepared(lambda: Label.objects.filter(label_set=Given("label_set"), index=Given("index")))
-LABELS = Prepared(
+LABEL = CachedQuery(lambda: Label.objects.filter(label_set=Given("label_set"), index=Given("index")))
+LABELS = CachedQuery(
     lambda: Label.objects.filter(label_set=Given("label_set"), index__gt=Given("above")).order_by("-index")
 )
 
@@ -26,14 +26,14 @@ def test_it_finds_what_the_query_finds_for_each_value_that_is_given():
 
 def test_every_column_has_the_value_that_django_gives_it():
     version = make_dataset(positive_controls=1).settings_versions.get()
-    found = Prepared(lambda: SettingsVersion.objects.filter(pk=Given("pk"))).get(pk=version.pk)
+    found = CachedQuery(lambda: SettingsVersion.objects.filter(pk=Given("pk"))).get(pk=version.pk)
     for field in SettingsVersion._meta.concrete_fields:
         assert getattr(found, field.attname) == getattr(version, field.attname), field.name
 
 
 def test_related_rows_come_along_and_are_none_where_there_are_none(django_assert_num_queries):
     hit = make_grid().hit
-    query = Prepared(lambda: HIT.objects.filter(pk=Given("pk")), related=["batch__settings__control_pool", "grid"])
+    query = CachedQuery(lambda: HIT.objects.filter(pk=Given("pk")), related=["batch__settings__control_pool", "grid"])
     found = query.get(pk=hit.pk)
     with django_assert_num_queries(0):
         assert found.batch.settings.control_pool is None
@@ -42,7 +42,7 @@ def test_related_rows_come_along_and_are_none_where_there_are_none(django_assert
 
 def test_an_object_is_a_row_of_the_database_that_can_be_changed():
     hit = make_grid().hit
-    batch = Prepared(lambda: Batch.objects.filter(pk=Given("pk")).select_for_update()).get(pk=hit.batch_id)
+    batch = CachedQuery(lambda: Batch.objects.filter(pk=Given("pk")).select_for_update()).get(pk=hit.batch_id)
     batch.completion_code = "C0DE"
     batch.save()
     assert Batch.objects.get().completion_code == "C0DE"
@@ -50,7 +50,7 @@ def test_an_object_is_a_row_of_the_database_that_can_be_changed():
 
 def test_what_is_left_out_is_looked_up_when_it_is_asked_for(django_assert_num_queries):
     label = make_label_set(1).labels.get()
-    found = Prepared(lambda: Label.objects.filter(pk=Given("pk")), only=["index"]).get(pk=label.pk)
+    found = CachedQuery(lambda: Label.objects.filter(pk=Given("pk")), only=["index"]).get(pk=label.pk)
     with django_assert_num_queries(1):
         assert found.words == label.words
 
@@ -63,31 +63,31 @@ def test_a_row_that_is_not_there_is_said_to_be_missing():
 
 def test_a_text_is_never_taken_for_sql():
     label_set = make_label_set(1)
-    by_words = Prepared(lambda: Label.objects.filter(words=Given("words")))
+    by_words = CachedQuery(lambda: Label.objects.filter(words=Given("words")))
     assert by_words.all(words="' OR ''='") == by_words.all(words="%s %(words)s") == []
     assert by_words.get(words="thing 0").label_set == label_set
 
 
 def test_a_column_that_django_converts_is_refused():
     with pytest.raises(TypeError, match="only"):
-        Prepared(lambda: Submission.objects.filter(pk=Given("pk"))).first(pk=1)
+        CachedQuery(lambda: Submission.objects.filter(pk=Given("pk"))).first(pk=1)
 
 
 def test_a_path_that_leads_to_no_other_object_is_refused():
     with pytest.raises(TypeError, match="index of Label is no other object"):
-        Prepared(lambda: Label.objects.filter(pk=Given("pk")), related=["label_set", "index"]).first(pk=1)
+        CachedQuery(lambda: Label.objects.filter(pk=Given("pk")), related=["label_set", "index"]).first(pk=1)
 
 
 def test_a_row_of_many_is_an_object_of_its_own_with_its_own_related_rows():
     labels = [label for _ in range(2) for label in make_label_set(2).labels.all()]
-    query = Prepared(lambda: Label.objects.filter(index__lt=Given("below")).order_by("id"), related=["label_set"])
+    query = CachedQuery(lambda: Label.objects.filter(index__lt=Given("below")).order_by("id"), related=["label_set"])
     rows = query.all(below=2)
     assert [(label.pk, label.label_set) for label in rows] == [(label.pk, label.label_set) for label in labels]
 
 
 def test_a_lock_that_was_asked_for_is_taken():
     hit = make_grid().hit
-    query = Prepared(lambda: HIT.objects.filter(pk=Given("pk")).select_for_update())
+    query = CachedQuery(lambda: HIT.objects.filter(pk=Given("pk")).select_for_update())
     with transaction.atomic():
         query.get(pk=hit.pk)
         with connection.cursor() as cursor:

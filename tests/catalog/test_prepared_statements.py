@@ -9,13 +9,13 @@ from django.db import DatabaseError, DataError, IntegrityError, NotSupportedErro
 
 from catalog import prepared_statements as catalog_planned
 from catalog.models import Label
-from catalog.reads import Given, Planned, Prepared
+from catalog.reads import CachedQuery, Given, PreparedStatement
 from tests.factories import make_dataset, make_label_set
 from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
-SUM = Planned("SELECT %(a)s::int + %(b)s::int, %(a)s::int, '50 %%'")
+SUM = PreparedStatement("SELECT %(a)s::int + %(b)s::int, %(a)s::int, '50 %%'")
 
 
 def planned() -> dict[str, str]:
@@ -32,7 +32,7 @@ def test_each_call_has_its_own_values_in_the_places_of_their_names():
 
 
 def test_every_kind_of_value_that_the_site_asks_with_arrives_as_it_is():
-    everything = Planned(
+    everything = PreparedStatement(
         "SELECT %(text)s::text, %(none)s::text, %(ids)s::bigint[], %(empty)s::bigint[], %(moment)s::timestamptz, "
         "%(yes)s::boolean, %(answer)s::jsonb"
     )
@@ -73,15 +73,15 @@ def test_a_connection_that_was_lost_and_made_anew_plans_anew():
 
 def test_what_was_planned_within_a_transaction_that_failed_stays():
     label_set = make_label_set(1)
-    add = Planned("INSERT INTO catalog_label SELECT * FROM catalog_label WHERE label_set_id = %(label_set)s")
+    add = PreparedStatement("INSERT INTO catalog_label SELECT * FROM catalog_label WHERE label_set_id = %(label_set)s")
     for _ in range(2):
         with pytest.raises(IntegrityError), transaction.atomic():
             add.rows({"label_set": label_set.pk})
-    assert Planned("DELETE FROM catalog_label WHERE label_set_id = %(it)s RETURNING 1").rows({"it": 0}) == []
+    assert PreparedStatement("DELETE FROM catalog_label WHERE label_set_id = %(it)s RETURNING 1").rows({"it": 0}) == []
 
 
 def test_who_is_interrupted_while_it_is_planned_plans_it_anew(monkeypatch):
-    late = Planned("SELECT %(a)s::int + 1")
+    late = PreparedStatement("SELECT %(a)s::int + 1")
 
     class Interrupted(dict):
         def __setitem__(self, statement, name):
@@ -97,7 +97,7 @@ def test_who_is_interrupted_while_it_is_planned_plans_it_anew(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_table_that_was_altered_meanwhile_fails_one_transaction_at_the_most():
-    statement = Planned("SELECT one FROM altered WHERE one = %(one)s")
+    statement = PreparedStatement("SELECT one FROM altered WHERE one = %(one)s")
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE altered AS SELECT 1::int AS one")
     try:
@@ -118,7 +118,7 @@ def test_a_table_that_was_altered_meanwhile_fails_one_transaction_at_the_most():
 
 
 def test_a_statement_that_cannot_be_planned_says_why_each_time():
-    wrong = Planned("SELECT nothing_of_the_kind FROM catalog_label WHERE id = %(pk)s")
+    wrong = PreparedStatement("SELECT nothing_of_the_kind FROM catalog_label WHERE id = %(pk)s")
     for _ in range(2):
         with pytest.raises(Exception, match="nothing_of_the_kind"), transaction.atomic():
             wrong.row({"pk": 1})
@@ -129,7 +129,7 @@ def test_a_statement_that_cannot_be_planned_says_why_each_time():
 def test_what_a_query_says_itself_is_part_of_its_plan():
     """Only so can an index on some rows serve."""
     dataset = make_dataset()
-    labels = Prepared(lambda: Label.objects.filter(words__contains="100 %s", label_set=Given("label_set")))
+    labels = CachedQuery(lambda: Label.objects.filter(words__contains="100 %s", label_set=Given("label_set")))
     assert labels.all(label_set=dataset.label_set_id) == []
     Label.objects.filter(label_set=dataset.label_set, index=1).update(words="pure wool, 100 %s")
     assert [label.index for label in labels.all(label_set=dataset.label_set_id)] == [1]

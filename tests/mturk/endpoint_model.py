@@ -110,7 +110,7 @@ class EndpointModel:
     def CreateHITWithHITType(self, **wanted: Any) -> dict[str, Any]:
         known = next((name for name, hit in self.hits.items() if hit.token == wanted["UniqueRequestToken"]), None)
         if known is not None:
-            raise endpoint.Refused("HitAlreadyExists", f"The HIT {known} was made with this token.")
+            raise endpoint.RefusedCall("HitAlreadyExists", f"The HIT {known} was made with this token.")
         name = self.new_id()
         made = OfferedHIT(wanted["RequesterAnnotation"], wanted["UniqueRequestToken"], wanted["MaxAssignments"], False)
         self.hits[name] = made
@@ -151,11 +151,11 @@ class EndpointModel:
     def check_status(self, one: Assignment, allowed: set[str]) -> None:
         if one.status not in allowed:
             words = f"This operation can be called with a status of: {allowed}"
-            raise endpoint.Refused("InvalidAssignmentState", words)
+            raise endpoint.RefusedCall("InvalidAssignmentState", words)
 
     def SendBonus(self, AssignmentId: str, BonusAmount: str, Reason: str, UniqueRequestToken: str, **_: Any):
         if UniqueRequestToken in self.bonuses:
-            raise endpoint.Refused("DuplicateRequest", "This bonus was sent with this token already.")
+            raise endpoint.RefusedCall("DuplicateRequest", "This bonus was sent with this token already.")
         self.bonuses[UniqueRequestToken] = (AssignmentId, BonusAmount, Reason)
         return {}
 

@@ -41,7 +41,7 @@ from workforce.frame.answer_copy import encode
 from workforce.frame.ids import FrameVisit
 from workforce.frame.receipts import copy_of, fields_to_hand_over
 from workforce.models import Assignment, Lease, Slot, Submission
-from workforce.unverified.actions import MOST_UNPROVEN
+from workforce.unverified.actions import MOST_UNVERIFIED
 from workforce.votes.actions import take_in_recovered
 
 N_RUNS = 2000 if os.environ.get("SOAK") else 25
@@ -174,7 +174,7 @@ class Study(RuleBasedStateMachine):
         key = unique("key")
         stored = tick_images(lease=mine.lease, selected=ticked, idempotency_key=key)
         if stored.pk is None:
-            assert Submission.objects.filter(lease=mine.lease, state="provisional").count() == MOST_UNPROVEN
+            assert Submission.objects.filter(lease=mine.lease, state="provisional").count() == MOST_UNVERIFIED
             return stored
         self.acknowledged[key] = (stored.pk, ticked)
         self.seen["stored"] += 1

@@ -55,7 +55,7 @@ def pauses_while(monkeypatch, fault: Exception, times: int) -> list[float]:
 def test_pauses_of_a_hit_that_cannot_be_asked_about_grow_and_end_with_its_first_answer(marketplace, monkeypatch):
     (made,) = published(grids_to_publish(n_slots=1))
     work(marketplace, made)
-    gone = endpoint.Refused("HITDoesNotExist", "It is gone.")
+    gone = endpoint.RefusedCall("HITDoesNotExist", "It is gone.")
     assert pauses_while(monkeypatch, gone, 9) == [10, 20, 40, 80, 160, 320, 600, 600, 600]
     ask()
     found = MarketplaceHIT.objects.get()

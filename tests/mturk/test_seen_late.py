@@ -18,7 +18,7 @@ def test_an_approval_of_what_does_not_show_yet_waits_and_is_carried_out_later(ma
     worker = marketplace.worker()
     assignment = marketplace.accept(worker, made.external_id)
     marketplace.submit(assignment, selected="none")
-    with pytest.raises(endpoint.Refused, match="status of: null$") as refused:
+    with pytest.raises(endpoint.RefusedCall, match="status of: null$") as refused:
         endpoint.call("ApproveAssignment", AssignmentId=assignment)
     assert (refused.value.code, refused.value.may_come_to_be) == ("InvalidAssignmentState", True)
     call, _ = decide(op="ApproveAssignment", purpose="approve:test", payload={"AssignmentId": assignment})

@@ -210,7 +210,7 @@ def dispose(study: Study) -> None:
     for made in MarketplaceHIT.objects.exclude(external_id=None):
         try:
             answered("DeleteHIT", HITId=require(made.external_id))
-        except endpoint.Refused as refusal:
+        except endpoint.RefusedCall as refusal:
             # Carried out before, and its answer was lost.
             assert "Disposed" in refusal.message
     study.look()

@@ -24,7 +24,7 @@ from workforce.frame.actions import AlreadyAnswered, accept, confirm, orphan_unl
 from workforce.frame.answer_copy import encode
 from workforce.frame.receipts import copy_of, fields_to_hand_over
 from workforce.models import Assignment, Lease, Slot, Submission
-from workforce.unverified.actions import MOST_UNPROVEN
+from workforce.unverified.actions import MOST_UNVERIFIED
 from workforce.votes.actions import take_in_recovered
 
 N_RUNS = 2000 if os.environ.get("SOAK") else 50
@@ -148,7 +148,7 @@ class Turns(RuleBasedStateMachine):
             assert turn not in self.decided
             assert stored.state == "provisional"
             if stored.pk is None:
-                assert Submission.objects.filter(lease=row.lease, state="provisional").count() == MOST_UNPROVEN
+                assert Submission.objects.filter(lease=row.lease, state="provisional").count() == MOST_UNVERIFIED
             else:
                 self.answers.setdefault(turn, {})[n_ticked] = fields_to_hand_over(row, stored.answer)
 

@@ -19,7 +19,7 @@ from tests.workforce.test_frame_pages import Frame, handed_over, hidden, listed
 from workforce.frame.actions import GRACE
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.reads import image_handle
-from workforce.unverified.actions import MOST_UNPROVEN
+from workforce.unverified.actions import MOST_UNVERIFIED
 from workforce.votes.actions import take_in_recovered
 
 pytestmark = pytest.mark.django_db
@@ -118,22 +118,22 @@ def test_the_receipt_of_a_forged_answer_confirms_nothing(victim, knows_assignmen
 
 def test_many_forged_answers_leave_no_room_here_and_the_workers_own_is_taken_from_the_marketplace(victim):
     page = victim.open()
-    for _ in range(MOST_UNPROVEN + 2):
+    for _ in range(MOST_UNVERIFIED + 2):
         forge(victim)
-    assert Submission.objects.count() == MOST_UNPROVEN
+    assert Submission.objects.count() == MOST_UNVERIFIED
     for as_json in (True, False):
         reply = victim.send(page, as_json=as_json)
         assert reply.status_code == 200
         fields = reply.json()["hand_over"]["fields"] if as_json else handed_over(reply)[1]
         assert fields["assignmentId"] == victim.ids["assignmentId"]
-    assert Submission.objects.count() == MOST_UNPROVEN
+    assert Submission.objects.count() == MOST_UNVERIFIED
     assert_counts(victim, fields)
 
 
 def test_a_forged_answer_to_a_form_takes_nothing_from_the_worker_even_when_there_are_many():
     victim = frame_of_form()
     page = victim.open()
-    for _ in range(MOST_UNPROVEN + 1):
+    for _ in range(MOST_UNVERIFIED + 1):
         forger = forger_of(victim)
         forger.address = forger.address.replace("/contains/", "/classify/")
         assert forger.send(forger.open(), selected=["0"], main="0").status_code == 200
@@ -298,5 +298,5 @@ def test_answers_that_are_never_listed_have_the_marketplace_asked_ever_more_rare
     Submission.objects.update(submitted_at=moment - timedelta(hours=2))
     assert not is_asked(11)
     assert not is_asked(60)
-    assert is_asked(90 + 10 * MOST_UNPROVEN)
+    assert is_asked(90 + 10 * MOST_UNVERIFIED)
     assert is_asked(11, n_handed_in=1), "the marketplace itself says that there is something"

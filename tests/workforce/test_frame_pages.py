@@ -19,7 +19,7 @@ from workforce.actions import close_batch
 from workforce.frame.actions import confirm
 from workforce.models import Assignment, Batch, Lease, Submission, Worker
 from workforce.reads import image_handle
-from workforce.unverified.actions import MOST_UNPROVEN
+from workforce.unverified.actions import MOST_UNVERIFIED
 from workforce.votes.actions import take_in_recovered
 
 pytestmark = pytest.mark.django_db
@@ -354,7 +354,7 @@ def test_a_forger_confirms_nothing_and_keeps_nobody_from_work(grid_and_id, capsy
         if number % 10 == 0:
             waits.append(seconds_to_work(Frame(grid.hit, external_hit_id)))
     assert set(posts.values()) == {N_FORGERS} and posts.total() == 6 * N_FORGERS
-    assert Submission.objects.count() == N_FORGERS + MOST_UNPROVEN
+    assert Submission.objects.count() == N_FORGERS + MOST_UNVERIFIED
     assert not Submission.objects.filter(state="confirmed").exists()
     assert not ContainsVote.objects.filter(counted=True).exists()
     newcomer = Frame(grid.hit, external_hit_id)

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from catalog.errors import UserError
-from catalog.reads import Given, Prepared, now, now_given
+from catalog.reads import CachedQuery, Given, now, now_given
 from workforce.actions import WORKER_TO_LOCK, fill_free_slot, identify_worker
 from workforce.frame.answer_copy import AnswerCopy, BadCopy, decode
 from workforce.frame.ids import FrameVisit
@@ -43,7 +43,7 @@ SURE = (Submission.State.CONFIRMED, Submission.State.SURPLUS)
 # Outcomes of an assignment after which no other answer of its person to the HIT can count any more.
 SETTLED = (Assignment.Outcome.CONFIRMED, Assignment.Outcome.SURPLUS, Assignment.Outcome.RECOVERED)
 
-ASSIGNMENT = Prepared(
+ASSIGNMENT = CachedQuery(
     lambda: Assignment.objects.filter(
         external_id=Given("external_id"), worker=Given("worker"), external_hit_id=Given("external_hit")
     ),

@@ -6,7 +6,7 @@ Everybody who works waits for these two: what would be ten questions is one, and
 from functools import lru_cache
 from typing import NamedTuple
 
-from catalog.reads import NOW, Planned
+from catalog.reads import NOW, PreparedStatement
 from workforce.frame.reads import frame_offers
 
 # Through the marketplace: what browsers alone have told may be somebody else's word.
@@ -31,7 +31,7 @@ STANDING = f"""
         (SELECT count(*) FROM workforce_lease WHERE hit_id = %(hit)s AND state = 'active' AND NOT takes_slot),
         (SELECT count(*) FROM workforce_lease WHERE worker_id = %(worker)s AND state = 'active' AND NOT takes_slot)
 """
-ACCEPT = Planned(f"""
+ACCEPT = PreparedStatement(f"""
     WITH lease AS (
         INSERT INTO workforce_lease
             (hit_id, batch_id, worker_id, takes_slot, public_id, state, created_at, expires_at)
@@ -63,16 +63,16 @@ RENEW = f"""
 
 
 @lru_cache
-def standing_statement() -> Planned:
+def standing_statement() -> PreparedStatement:
     """Return how a person and a HIT stand to each other, as `Standing`."""
     offers = frame_offers()
-    return Planned(STANDING.format(is_offered=offers.is_offered, seconds=offers.seconds))
+    return PreparedStatement(STANDING.format(is_offered=offers.is_offered, seconds=offers.seconds))
 
 
 @lru_cache
-def renew_statement() -> Planned:
+def renew_statement() -> PreparedStatement:
     """Return the statement that gives a lease all its time again, unless it has that already."""
-    return Planned(RENEW.format(seconds=frame_offers().seconds))
+    return PreparedStatement(RENEW.format(seconds=frame_offers().seconds))
 
 
 class Standing(NamedTuple):

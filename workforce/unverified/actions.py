@@ -13,11 +13,11 @@ from catalog.errors import UserError
 from catalog.reads import now_given
 from workforce.models import Lease, Submission
 from workforce.statements import submission_values
-from workforce.unverified.statements import HAND_IN_UNPROVEN
+from workforce.unverified.statements import HAND_IN_UNVERIFIED
 
 # Of one person on one HIT. What comes beyond is not kept here; its copy goes through the marketplace all the same, and
 # is recovered from there.
-MOST_UNPROVEN = 8
+MOST_UNVERIFIED = 8
 
 
 class AlreadySubmitted(UserError):
@@ -25,7 +25,7 @@ class AlreadySubmitted(UserError):
 
 
 @transaction.atomic
-def keep_unproven(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
+def keep_unverified(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
     """Within a transaction that locked the person: store an answer under the assignment of `lease.assignment`.
 
     Returns the submission and whether this call made it. The same key again returns what is stored. One that was
@@ -44,8 +44,8 @@ def keep_unproven(*, lease: Lease, answer: dict[str, Any], idempotency_key: str)
         answer=answer,
         idempotency_key=idempotency_key,
     )
-    under = {"assignment": submission.assignment_id, "most": MOST_UNPROVEN}
-    row = HAND_IN_UNPROVEN.row(submission_values(submission) | under | now_given())
+    under = {"assignment": submission.assignment_id, "most": MOST_UNVERIFIED}
+    row = HAND_IN_UNVERIFIED.row(submission_values(submission) | under | now_given())
     if row is None:
         return _known(submission), False
     submission.pk, submission.submitted_at = row

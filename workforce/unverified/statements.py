@@ -1,9 +1,9 @@
 """What is written when an answer comes from a marketplace's frame, as one statement: everybody there waits for it."""
 
-from catalog.reads import NOW, Planned
+from catalog.reads import NOW, PreparedStatement
 
 # Nothing at all if the key is another answer's, the assignment is decided, or too many wait already.
-HAND_IN_UNPROVEN = Planned(f"""
+HAND_IN_UNVERIFIED = PreparedStatement(f"""
     WITH stored AS (
         INSERT INTO workforce_submission
             (hit_id, worker_id, lease_id, assignment_id, settings_id, state, answer, idempotency_key, submitted_at)
