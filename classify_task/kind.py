@@ -5,7 +5,7 @@ from classify_task.actions import cast_vote, recovered_answer
 from classify_task.api import ClassifyVoteFilter, ClassifyVoteRow
 from classify_task.bulk_load_sql import ADD_FORMS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from classify_task.models import ClassifyVote
-from classify_task.reads import answer_shown, classify_vote_row, images_of_hit, votes_of
+from classify_task.reads import answer_shown, classify_vote_row, images_of_hit, names_waiting, votes_of
 from classify_task.votes_file import COLUMNS, classify_answer, classify_answers, staged_values
 from workforce.kinds import (
     VOTE_COLUMNS,
@@ -81,5 +81,6 @@ CLASSIFY = TaskKind(
             add_votes=ADD_VOTES,
             tables=("classify_task_form", "classify_task_classifyvote"),
         ),
+        waiting=names_waiting,
     ),
 )

@@ -56,6 +56,12 @@ def form_labels(image_ids: Iterable[int]) -> dict[int, list[int]]:
     return dict(standing_forms(image_ids).order_by("id").values_list("image_id", "labels"))
 
 
+def names_waiting(dataset: Dataset) -> set[str]:
+    """Return the names of the images that have a form with an open slot."""
+    forms = Form.objects.filter(image__dataset=dataset, hit__in=hits_with_open_slots())
+    return set(forms.values_list("image__name", flat=True))
+
+
 def images_waiting(image_ids: Iterable[int]) -> set[int]:
     """Those of the images too early to annotate: a form of theirs has an open slot, or an answer not yet aggregated."""
     forms = Form.objects.filter(image__in=image_ids).order_by().values_list("image_id", flat=True)

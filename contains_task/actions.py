@@ -23,7 +23,7 @@ from workforce.reads import pause_kept
 log = logging.getLogger(__name__)
 
 # Of every cell of a grid a vote. A question is a repeated one if this person has been counted on its pair already.
-# PreparedStatement each time: a plan from when there were few votes would read them all for every cell a minute later.
+# Planned each time: a plan from when there were few votes would read them all for every cell a minute later.
 CAST = """
     INSERT INTO contains_task_containsvote (submission_id, worker_id, image_id, label_id, selected, role, counted)
     SELECT %(submission)s, %(worker)s, cell.image_id, %(label)s, cell.image_id = ANY(%(selected)s::bigint[]),

@@ -78,6 +78,7 @@ CONTAINS = TaskKind(
         columns=COLUMNS,
         columns_described="image, label, rater, answer (yes, maybe or no; yes is selected)",
         further=("dataset_label",),
+        needs_dataset_labels=True,
         answer=contains_answer,
         in_order=contains_answers,
         staged=StagedVotes(

@@ -5,8 +5,6 @@ from catalog.errors import UserError
 from catalog.models import Dataset, LabelSet
 from catalog.reads import label_set_named
 
-# Datasets and settings
-
 
 def label_set_or_imagenet(name: str | None) -> LabelSet:
     return ensure_imagenet() if name in (None, IMAGENET) else label_set_named(name)

@@ -48,6 +48,13 @@ def start_job(*, dataset: Dataset, kind: Job.Kind, arguments: dict[str, Any], as
 
 
 @transaction.atomic
+def note_outcome(*, job: Job, lines: list[str]) -> None:
+    """Keep what came of a job with what it did, in one transaction: who begins it again must not do it again."""
+    job.arguments = job.arguments | {"outcome": lines}
+    Job.objects.filter(pk=job.pk).update(arguments=job.arguments)
+
+
+@transaction.atomic
 def stop_job(*, job: Job, by: str) -> None:
     """End it where it is: at its worker's next note, or at once if nobody is at it. What was done stays."""
     Job.objects.filter(pk=job.pk, finished_at=None, stopped_by="").update(stopped_by=by)

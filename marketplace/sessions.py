@@ -7,6 +7,8 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from marketplace.models import Worker
 
 WORKER, PASSWORD = "worker", "password"
+# Another salt would end all sessions that are open, also those of people who are at a HIT.
+MARK_SALT = "marketplace.sign_in.sessions"
 
 
 def begin_session(request: HttpRequest, worker: Worker) -> None:
@@ -30,4 +32,4 @@ def worker_of(request: HttpRequest) -> Worker | None:
 
 
 def mark_of_password(worker: Worker) -> str:
-    return salted_hmac("marketplace.sessions", worker.password, algorithm="sha256").hexdigest()
+    return salted_hmac(MARK_SALT, worker.password, algorithm="sha256").hexdigest()

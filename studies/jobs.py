@@ -6,9 +6,9 @@ from typing import Any
 from django.db import transaction
 
 from data_import.small_uploads.actions import named_upload, removed_after
+from jobs.actions import note_outcome
 from jobs.kinds import JobKind
 from jobs.models import Job
-from jobs.outcomes.actions import note_outcome
 from studies.composed_grids.actions import open_as_asked, told_opening
 from studies.opening.actions import Opened, Pay, address_of
 

@@ -4,7 +4,7 @@ A record stands in the kind.py of its task room; the setting TASK_KINDS lists th
 goes through `task_kinds()`, whatever has a batch at hand through `kind_named(batch.kind)`.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -108,6 +108,10 @@ class ReplayedVotes:
     in_order: Callable[[list[Any]], list[Any]]
     staged: StagedVotes
     further: tuple[str, ...] = ()
+    # Whether votes on an image without a dataset label lead no further than their counts.
+    needs_dataset_labels: bool = False
+    # Names of the dataset's images whose open HITs keep votes that are loaded from taking effect.
+    waiting: "Callable[[Dataset], Iterable[str]] | None" = None
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,6 @@ from csv_files.tables import InputFile
 NAMES_SHOWN = 5
 
 
-# Files
-
-
 def import_predictions(
     *,
     dataset: Dataset,

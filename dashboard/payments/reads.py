@@ -25,6 +25,7 @@ from mturk.qualifications.reads import blocked_workers, decided_for, repeating_h
 from mturk.terms.reads import CannotPublish, check_can_publish
 from mturk.wages.reads import proposed_reward
 from workforce.frame.actions import GRACE, RENEWED_AFTER
+from workforce.kinds import task_kinds
 from workforce.models import Assignment, Batch, Lease, Submission
 from workforce.reads import is_excluded, pseudonym
 
@@ -57,7 +58,8 @@ class Publishable:
 
 def not_published(dataset: Dataset) -> list[Publishable]:
     """The open batches that are not on the marketplace, the newest first; empty ones say that they want nothing."""
-    batches = Batch.objects.filter(dataset=dataset, closed_at=None, terms=None)
+    offered = [kind.name for kind in task_kinds() if kind.offer is not None]
+    batches = Batch.objects.filter(dataset=dataset, closed_at=None, terms=None, kind__in=offered)
     found = batches.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("settings", "dataset").order_by("-id")
     return [publishable(batch) for batch in found]
 

@@ -5,7 +5,7 @@ from typing import Any
 from celery import current_app
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from catalog.errors import UserError
@@ -33,6 +33,7 @@ from mturk.reconciliation import reads as comparing
 from mturk.repeats.reads import repeated_by
 from mturk.requirements.reads import in_words
 from mturk.wages.reads import pay_raise_of, target_wage
+from workforce.kinds import kind_named
 from workforce.models import Batch
 
 PUBLISH = "publish"
@@ -69,6 +70,8 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
     if Terms.objects.filter(batch=batch).exists():
         return redirect("setup-published", pk)
+    if kind_named(batch.kind).offer is None:
+        raise Http404("its kind is not for a marketplace")
     repeated = repeated_by(batch)
     form = PublishForm(request.POST or None, batch=batch, repeated=repeated)
     found = publishable(batch)

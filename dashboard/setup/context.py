@@ -28,7 +28,7 @@ from jobs.models import Job
 from jobs.reads import latest_job
 from numerics.composition import Shortfall
 from studies.adaptive.reads import FIGURE_7, adaptive_batches, probabilities_of, summary_of, tables_of
-from studies.settings.actions import doubts_about
+from studies.settings.reads import doubts_about
 from workforce.models import Batch
 
 CLASSES_PER_PAGE = 25

@@ -11,7 +11,7 @@ from django.forms.models import fields_for_model
 from catalog.actions import FIGURES, RULES
 from catalog.models import Classifier, Dataset, NegativesFrom, Prediction, SettingsVersion
 from catalog.reads import current_settings
-from studies.settings.actions import doubts_about, figure_text
+from studies.settings.reads import doubts_about, figure_text
 
 VERSIONS_SHOWN = 8
 TITLES = {

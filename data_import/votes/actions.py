@@ -13,11 +13,10 @@ from django.db import connection, transaction
 from catalog.actions import StagedConflict, ensure_dataset, load_staged_images
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
-from classify_task.models import Form
 from data_import.votes.files import BadFile, read_votes
 from workforce.actions import mark_for_aggregation
 from workforce.kinds import ReplayedVotes, StagedVotes, task_kinds
-from workforce.reads import hits_with_open_slots, pseudonyms_of
+from workforce.reads import pseudonyms_of
 from workforce.replays.actions import find_stored_answers, load_staged_answers, load_staged_people
 from workforce.votes.actions import check_staged_answers, fill_staged_answers, load_staged_votes
 from workforce.votes.reads import Answer, Origin
@@ -40,7 +39,7 @@ class Replayed(NamedTuple):
     n_new_answers: int
     # Images of the file that are without one: nothing can be pruned there.
     n_unlabelled: int
-    # Images of the file that are not annotated yet, because forms opened here wait for answers.
+    # Images of the file that are not annotated yet, because HITs opened here wait for answers.
     n_waiting: int
 
 
@@ -88,8 +87,7 @@ def _replay(
         # Votes that came in before their image had a dataset label could not be pruned.
         mark_for_aggregation(dataset=dataset)
     unlabelled = images & set(dataset.images.filter(dataset_label=None).values_list("name", flat=True))
-    open_forms = Form.objects.filter(image__dataset=dataset, hit__in=hits_with_open_slots())
-    waiting = images & set(open_forms.values_list("image__name", flat=True))
+    waiting = images.intersection(votes.waiting(dataset) if votes.waiting is not None else ())
     n_new = len(answers) - n_stored
     return Replayed(dataset, len(images), n_new_images, len(answers), n_new, len(unlabelled), len(waiting))
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from catalog.models import new_public_id
 from catalog.reads import now
-from mturk.compensation.reads import UnpaidTurn, unpaid_turns
+from mturk.compensation.reads import UnpaidWork, unpaid_turns
 from mturk.models import Call, MarketplaceHIT, Qualification, Terms
 from mturk.models.publishing import SHORTEST_SECONDS
 from mturk.outbox.actions import decide
@@ -48,7 +48,7 @@ def compensate(*, terms: Terms, worker: Worker, hit: HIT | None = None, returned
     return made
 
 
-def _to_compensate(turns: list[UnpaidTurn], returned: bool) -> UnpaidTurn:
+def _to_compensate(turns: list[UnpaidWork], returned: bool) -> UnpaidWork:
     if not turns:
         raise CannotPublish("Every HIT of the batch that this worker was given is paid or compensated.")
     possible = [turn for turn in turns if not (turn.is_handed_in if returned else turn.may_be_paid)]
@@ -62,7 +62,7 @@ def _to_compensate(turns: list[UnpaidTurn], returned: bool) -> UnpaidTurn:
     return possible[0]
 
 
-def _why_wait(turn: UnpaidTurn) -> CannotPublish:
+def _why_wait(turn: UnpaidWork) -> CannotPublish:
     held, listed = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (turn.held_until, turn.listed_until))
     if turn.is_handed_in:
         return CannotPublish(

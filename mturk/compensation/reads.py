@@ -38,7 +38,7 @@ def not_handed_in(leases: QuerySet[Lease]) -> QuerySet[Lease]:
 
 
 @dataclass(frozen=True)
-class UnpaidTurn:
+class UnpaidWork:
     lease: Lease
     sent_at: datetime | None
 
@@ -63,9 +63,9 @@ class UnpaidTurn:
         return self.sent_at is not None and self.may_be_paid
 
 
-def unpaid_turns(batch: Batch, worker: Worker, hit: HIT | None = None) -> list[UnpaidTurn]:
+def unpaid_turns(batch: Batch, worker: Worker, hit: HIT | None = None) -> list[UnpaidWork]:
     """A worker's, the latest first; at one of their HITs, or at all."""
     leases = unpaid_leases(batch).filter(worker=worker).order_by("-id")
     if hit is not None:
         leases = leases.filter(hit=hit)
-    return [UnpaidTurn(lease, lease.sent_at) for lease in leases]
+    return [UnpaidWork(lease, lease.sent_at) for lease in leases]

@@ -10,6 +10,7 @@ from catalog.errors import UserError
 from mturk.models import Terms
 from mturk.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
 from mturk.pricing.reads import in_cents
+from workforce.kinds import kind_named
 from workforce.models import Batch, Lease
 
 # The marketplace takes ten; two are ours: who is offered no more HITs, and who answered before what is asked again.
@@ -95,7 +96,9 @@ def check_money(reward: Decimal, spending_cap: Decimal) -> None:
 
 
 def check_can_publish(batch: Batch) -> None:
-    """Raise CannotPublish for a batch that is closed, published, or begun elsewhere."""
+    """Raise CannotPublish for a batch that is closed, published, begun elsewhere, or not for a marketplace at all."""
+    if kind_named(batch.kind).offer is None:
+        raise CannotPublish(f"Batch {batch.pk} is of a kind that is for recruitment links: no marketplace offers it.")
     if batch.closed_at is not None:
         raise CannotPublish(f"Batch {batch.pk} is closed. Open a new one for further HITs.")
     if Terms.objects.filter(batch=batch).exists():

@@ -111,13 +111,13 @@ def _renew(lease: Lease, hit: HIT) -> None:
     """A marketplace gives the same id to who comes back after a return or a deadline: with all the time again."""
     seconds = {"grace": GRACE.total_seconds(), "slack": RENEWED_AFTER.total_seconds()}
     key = {"lease": lease.pk, "batch": hit.batch_id, "settings": hit.batch.settings_id}
-    row = renew_statement().row(key | seconds | now_given())
+    row = renew_statement(frame_offers()).row(key | seconds | now_given())
     lease.state, lease.expires_at = row or (lease.state, lease.expires_at)
 
 
 def _standing(hit: HIT, visit: FrameVisit, worker: Worker) -> Standing:
     key = {"hit": hit.pk, "batch": hit.batch_id, "worker": worker.pk, "external_hit": visit.hit_id}
-    return Standing(*standing_statement().only_row(key))
+    return Standing(*standing_statement(frame_offers()).only_row(key))
 
 
 def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> None:

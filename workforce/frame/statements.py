@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from catalog.reads import NOW, PreparedStatement
-from workforce.frame.reads import frame_offers
+from workforce.frame.reads import FrameOffers
 
 # Through the marketplace: what browsers alone have told may be somebody else's word.
 ANSWERED = """
@@ -63,16 +63,15 @@ RENEW = f"""
 
 
 @lru_cache
-def standing_statement() -> PreparedStatement:
+def standing_statement(offers: FrameOffers) -> PreparedStatement:
     """Return how a person and a HIT stand to each other, as `Standing`."""
-    offers = frame_offers()
     return PreparedStatement(STANDING.format(is_offered=offers.is_offered, seconds=offers.seconds))
 
 
 @lru_cache
-def renew_statement() -> PreparedStatement:
+def renew_statement(offers: FrameOffers) -> PreparedStatement:
     """Return the statement that gives a lease all its time again, unless it has that already."""
-    return PreparedStatement(RENEW.format(seconds=frame_offers().seconds))
+    return PreparedStatement(RENEW.format(seconds=offers.seconds))
 
 
 class Standing(NamedTuple):

@@ -1,7 +1,9 @@
 """What is done with the votes of every kind: settling, taking in recovered answers, loading answers given elsewhere."""
 
+import logging
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from catalog.actions import StagedConflict
@@ -9,6 +11,8 @@ from workforce.actions import settle_recovered
 from workforce.kinds import Recovery, StagedVotes, TaskKind, Votes, task_kinds
 from workforce.models import Submission, Worker
 from workforce.reads import unread_recovered
+
+log = logging.getLogger(__name__)
 
 # Votes that may count, but for others of the same person on the same question: confirmed, a question, not excluded.
 # A vote of these submissions that stands the other way unsettles all that its person said on its question.
@@ -65,10 +69,19 @@ def take_in_recovered() -> int:
 
 
 def _take_in_recovered_of(kind: str, recovery: Recovery) -> int:
-    waiting = list(unread_recovered(kind))
-    for submission in waiting:
+    return sum(_record_or_log(submission, recovery) for submission in list(unread_recovered(kind)))
+
+
+def _record_or_log(submission: Submission, recovery: Recovery) -> bool:
+    """Read one answer. One that cannot be read for a fault of ours keeps no other from being read."""
+    try:
         _record_recovered(submission, recovery)
-    return len(waiting)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        log.exception("The recovered answer of submission %s could not be read; it is tried again.", submission.pk)
+        return False
+    return True
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from catalog.actions import BadName
 from data_import.images.actions import without_dataset_label
 from data_import.votes.actions import STEPS, Replayed, replay, replayed_kinds
 from data_import.votes.files import BadFile
+from workforce.kinds import kind_named
 
 
 class Command(BaseCommand):
@@ -34,11 +35,11 @@ class Command(BaseCommand):
             raise CommandError(error.for_shell) from error
         except BadFile as error:
             raise CommandError(f"{error} Nothing was loaded. {error.shell}".rstrip()) from error
-        if kind == "contains" and done.n_unlabelled:
+        if replayed_kinds()[kind].needs_dataset_labels and done.n_unlabelled:
             self.stderr.write(without_dataset_label(done.n_unlabelled))
-        if kind == "classify" and done.n_waiting:
+        if done.n_waiting:
             self.stderr.write(
-                f"{done.n_waiting:,} images have forms that still wait for people: they are annotated when those are "
+                f"{done.n_waiting:,} images have {kind_named(kind).hits} that still wait for people: they are annotated when those are "
                 "answered, or once ./manage close ends their batch."
             )
         self.stdout.write(summary(done, time.monotonic() - begin))

@@ -8,7 +8,7 @@ from catalog.actions import create_dataset
 from catalog.errors import as_command_errors
 from catalog.reads import current_settings
 from data_import.actions import label_set_or_imagenet
-from studies.settings.actions import doubts_about, figures_of
+from studies.settings.reads import doubts_about, figures_of
 
 
 class Command(BaseCommand):

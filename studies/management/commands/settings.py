@@ -6,7 +6,8 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
-from studies.settings.actions import figures_of, new_settings, settings_table
+from studies.settings.actions import new_settings
+from studies.settings.reads import figures_of, settings_table
 
 
 class Command(BaseCommand):

@@ -19,7 +19,7 @@ from catalog.models import Classifier, Dataset, Prediction
 from catalog.reads import current_settings
 from contains_task.models import Grid
 from jobs.actions import do_next_job
-from studies.settings.actions import doubts_about
+from studies.settings.reads import doubts_about
 from tests.candidates.small_ensemble import colour_network, coloured_dataset
 from tests.factories import make_dataset, make_grid, staff_client, worker_client
 from tests.required import require
