@@ -1,18 +1,24 @@
 """Answers to grids and forms that came through a marketplace alone, while this site was away."""
 
+from dataclasses import replace
+
 import pytest
 
 from aggregation.actions import aggregate
 from classify_task.models import ClassifyVote
+from contains_task import kind
+from contains_task.kind import CONTAINS
 from contains_task.models import ContainsVote
 from contains_task.reads import grid_cells_of, pairs_asked
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, offer
 from workforce.frame.actions import confirm
+from workforce.kinds import _kinds
 from workforce.models import Assignment, Slot, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered
+from workforce.votes.actions import take_in_recovered as take_in_all
 
 pytestmark = pytest.mark.django_db
 
@@ -102,3 +108,22 @@ def test_grids_on_the_marketplace_are_asked_and_listed_like_others():
     dataset, batch = grid.hit.batch.dataset, grid.hit.batch
     assert set(pairs_asked(dataset).values()) == {batch.pk}
     assert grid_cells_of(dataset).count() == 3
+
+
+def test_an_answer_that_cannot_be_read_keeps_no_other_waiting(grid_assignment, form_assignment, monkeypatch, caplog):
+    listed_with(grid_assignment, next(iter(handles(grid_assignment))))
+    listed_with(form_assignment, "1 2", main="2")
+
+    def fails(submission: Submission) -> None:
+        raise RuntimeError("The disk is full.")
+
+    broken = replace(CONTAINS, recovery=replace(require(CONTAINS.recovery), answer=fails))
+    monkeypatch.setattr(kind, "CONTAINS", broken)
+    _kinds.cache_clear()
+    assert take_in_all() == 1
+    assert ClassifyVote.objects.count() == 1
+    assert "The disk is full." in caplog.text
+    monkeypatch.undo()
+    _kinds.cache_clear()
+    assert take_in_all() == 1
+    assert ContainsVote.objects.count() == 3

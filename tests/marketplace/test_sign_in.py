@@ -5,8 +5,10 @@ import threading
 import pytest
 from django.conf import settings as given
 from django.db import connections
+from django.utils.crypto import salted_hmac
 
 from marketplace.models import SignInAttempt, Worker
+from marketplace.sessions import mark_of_password
 from marketplace.sign_in.actions import MOST_OF_ADDRESS, MOST_OF_PAIR, TooManyAttempts, begin_attempt, set_password
 from tests.marketplace.browsing import at_work, stranger, text_of
 from tests.marketplace.parties import later, make_worker
@@ -139,6 +141,11 @@ def test_a_session_begins_anew_with_the_sign_in_and_is_over_for_good_afterwards(
     client.post("/sign-out/")
     client.cookies[given.SESSION_COOKIE_NAME] = key
     assert client.get("/hits/").status_code == 302
+
+
+def test_sessions_outlive_an_upgrade_whatever_the_modules_are_called(anna):
+    mark = salted_hmac("marketplace.sign_in.sessions", anna.password, algorithm="sha256").hexdigest()
+    assert mark_of_password(anna) == mark
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one(anna):

@@ -39,8 +39,8 @@ class Command(BaseCommand):
             self.stderr.write(without_dataset_label(done.n_unlabelled))
         if done.n_waiting:
             self.stderr.write(
-                f"{done.n_waiting:,} images have {kind_named(kind).hits} that still wait for people: they are annotated when those are "
-                "answered, or once ./manage close ends their batch."
+                f"{done.n_waiting:,} images have {kind_named(kind).hits} that still wait for people: they are "
+                "annotated when those are answered, or once ./manage close ends their batch."
             )
         self.stdout.write(summary(done, time.monotonic() - begin))
 

@@ -14,9 +14,10 @@ from catalog.actions import change_settings
 from catalog.reads import now
 from mturk import endpoint
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
+from mturk.terms.reads import CannotPublish, check_can_publish
 from mturk.wages import reads as wages
 from mturk.wages.actions import raise_pay
-from tests.factories import make_form, make_lease, staff_client, unique, worker_client
+from tests.factories import make_batch, make_form, make_lease, staff_client, unique, worker_client
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.mturk_study import ask, grids_to_publish, page_of, published, send_until_quiet, settle, work
 from tests.mturk.test_rejections import listed_assignments
@@ -453,3 +454,14 @@ def test_the_tab_leads_there_from_every_page_of_a_dataset(client):
     assert f'href="/setup/marketplace/{batch.dataset.name}/"' in page
     said = text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
     assert f"Publish batch {batch.pk}" in said
+
+
+def test_a_batch_of_a_kind_that_no_marketplace_offers_is_left_out(client, settings):
+    settings.TASK_KINDS = [*settings.TASK_KINDS, "tests.made_up_task.kind.LINKS_ONLY"]
+    batch, other = make_batch(kind="links_only"), make_batch()
+    with pytest.raises(CannotPublish, match="for recruitment links"):
+        check_can_publish(batch)
+    page = client.get(f"/setup/marketplace/{batch.dataset}/")
+    assert page.status_code == 200 and f"Batch {batch.pk}:" not in text_of(page)
+    assert f"Batch {other.pk}:" in text_of(client.get(f"/setup/marketplace/{other.dataset}/"))
+    assert client.get(f"/setup/publish/{batch.pk}/").status_code == 404
