@@ -1,11 +1,8 @@
 """Files of what a dataset has: row by row, in a fixed order, so that equal content makes equal files."""
 
-import csv
 import io
-import json
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from itertools import islice
 from typing import Any, TextIO, cast
 
@@ -15,12 +12,12 @@ from aggregation.reads import annotation_row, annotations_of, frequencies_of, fr
 from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
 from catalog.models import Dataset
 from catalog.reads import labels_by_index
-from csv_files.cells import guarded
+
+# Pages and commands have it from here.
+from data_export.formats import FORMATS as FORMATS
 from workforce.kinds import ExportedRows, task_kinds
 
 ROWS_AT_ONCE = 2000
-# What the released files separate by spaces; every other list is JSON.
-SPACED = frozenset({"selected", "selected_wnid"})
 DERIVED = (
     ExportedRows(
         "annotations",
@@ -76,12 +73,12 @@ def exported_files() -> dict[str, ExportedRows]:
 
 
 def write_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool, out: TextIO) -> int:
-    """Write all rows of a kind as "csv" or "jsonl"; returns how many. Call it in one transaction."""
+    """Write all rows of a kind in a format of FORMATS; returns how many. Call it in one transaction."""
     labels = labels_by_index(dataset) if names else None
     # Closed here: when writing fails, the cursor must go before the transaction that it belongs to.
     with _found(kind, dataset) as found:
         rows = (kind.row(row, labels) for row in found)
-        return write_csv(columns_of(kind, names), rows, out) if format == "csv" else write_jsonl(rows, out)
+        return FORMATS[format].write(columns_of(kind, names), rows, out, True)
 
 
 def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool) -> Iterator[bytes]:
@@ -93,10 +90,7 @@ def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool
         head = True
         while (portion := list(islice(rows, ROWS_AT_ONCE))) or head:
             out = io.StringIO(newline="")
-            if format == "csv":
-                write_csv(columns, iter(portion), out, head)
-            else:
-                write_jsonl(iter(portion), out)
+            FORMATS[format].write(columns, iter(portion), out, head)
             head = False
             yield out.getvalue().encode()
 
@@ -121,30 +115,3 @@ def one_moment() -> Iterator[None]:
 def columns_of(kind: ExportedRows, names: bool) -> list[str]:
     added = [f"{column}_{ending}" for column in kind.named for ending in ("wnid", "words")]
     return [*kind.columns, *(added if names else ())]
-
-
-def write_csv(columns: list[str], rows: Iterator[dict[str, Any]], out: TextIO, head: bool = True) -> int:
-    writer = csv.writer(out, lineterminator="\n")
-    if head:
-        writer.writerow(columns)
-    n_rows = 0
-    for row in rows:
-        writer.writerow([csv_cell(column, row[column]) for column in columns])
-        n_rows += 1
-    return n_rows
-
-
-def csv_cell(column: str, value: Any) -> Any:
-    if isinstance(value, str):
-        return guarded(value)
-    if isinstance(value, list):
-        return " ".join(map(str, value)) if column in SPACED else json.dumps(value, ensure_ascii=False)
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def write_jsonl(rows: Iterator[dict[str, Any]], out: TextIO) -> int:
-    n_rows = 0
-    for row in rows:
-        out.write(json.dumps(row, ensure_ascii=False, default=datetime.isoformat) + "\n")
-        n_rows += 1
-    return n_rows

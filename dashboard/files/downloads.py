@@ -12,9 +12,7 @@ from django.utils.http import content_disposition_header
 
 from candidates.prediction_files.reads import export_predictions
 from catalog.models import Classifier, Dataset, Prediction
-from data_export.reads import exported_files, exported_tables, streamed_rows
-
-FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
+from data_export.reads import FORMATS, exported_files, exported_tables, streamed_rows
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def classifiers_of(dataset: Dataset) -> QuerySet[Classifier]:
 def rows_response(dataset: Dataset, kind: str, format: str, names: bool) -> StreamingHttpResponse:
     """All rows as they are at one moment, row by row. A fault on the way ends it early, which browsers notice."""
     content = streamed_rows(exported_files()[kind], dataset, format, names)
-    response = StreamingHttpResponse(content, content_type=FORMATS[format])
+    response = StreamingHttpResponse(content, content_type=FORMATS[format].content_type)
     response.headers["Content-Disposition"] = _attachment(dataset, kind, format)
     return response
 

@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
-from dashboard.files.downloads import FORMATS, classifiers_of, files_of, predictions_response, rows_response
+from dashboard.files.downloads import classifiers_of, files_of, predictions_response, rows_response
 from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
-from data_export.reads import exported_files
+from data_export.reads import FORMATS, exported_files
 from data_import.actions import label_set_or_imagenet
 from data_import.job_sources.actions import BadSource, source_asked_for
 from data_import.server_files.reads import found_on_server, there_is_a_folder
@@ -133,6 +133,7 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
         "tab": "files",
         "files": list(files_of(dataset)),
         "classifiers": classifiers_of(dataset),
+        "formats": FORMATS,
         "staff_origin": settings.STAFF_ORIGIN,
     }
     return render(request, "dashboard/files/files.html", context)

@@ -25,10 +25,10 @@ from annotation_site import staff_urls
 from candidates.models import Run
 from catalog.models import Classifier, Prediction
 from catalog.reads import now
-from dashboard.files.downloads import FORMATS
 from dashboard.pages import staff_page
 from dashboard.participants.views import FORMS
 from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
+from data_export.reads import FORMATS
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment
 from tests.dashboard.participants.test_participants_pages import told

@@ -14,7 +14,10 @@ from candidates.prediction_files.reads import export_predictions
 from catalog.errors import as_command_errors
 from catalog.reads import UnknownDataset, dataset_named
 from data_export.files import whole_file
-from data_export.reads import exported_files, one_moment, write_rows
+from data_export.reads import FORMATS, exported_files, one_moment, write_rows
+
+# What predictions of one classifier can be written as.
+TABLES = ("npz", "csv", "parquet")
 
 
 class Command(BaseCommand):
@@ -28,7 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", choices=sorted(exported_files()), help="what to write")
         parser.add_argument("--dataset", required=True, metavar="NAME")
-        parser.add_argument("--format", required=True, choices=["csv", "jsonl", "npz", "parquet"])
+        parser.add_argument("--format", required=True, choices=[*FORMATS, "npz", "parquet"])
         parser.add_argument(
             "--classifier", metavar="NAME",
             help="predictions of this one alone, in npz, csv or parquet, as `import predictions` reads them",
@@ -60,7 +63,7 @@ class Command(BaseCommand):
         self, kind: str, dataset: str, format: str, output: Path | None, names: bool, classifier: str | None
     ) -> None:
         """Predictions of one classifier, for other programs and for `import predictions`."""
-        if kind != "predictions" or not classifier or not output or names or format == "jsonl":
+        if kind != "predictions" or not classifier or not output or names or format not in TABLES:
             raise CommandError(
                 "Predictions of one classifier, and npz and parquet, are written by: export predictions --dataset NAME "
                 "--classifier NAME --format npz|csv|parquet -o FILE"
