@@ -14,8 +14,9 @@ from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
 from csv_files.cells import guarded, unguarded
 from data_export.files import whole_file
+from data_export.formats import csv_cell
 from data_export.management.commands.export import one_moment
-from data_export.reads import csv_cell, exported_tables, write_rows
+from data_export.reads import exported_tables, write_rows
 from data_import.votes.actions import replay
 from tests.factories import (
     make_batch,
