@@ -34,6 +34,7 @@ SMALLEST_PORTION = 8
 MOST_BEGINNINGS = 5
 LONGEST_REASON = 500
 LONGEST_PROBLEM = 1000
+FAULT = "This is a fault of ours; the log of the part predictor says more. What was done before it stays."
 # How the problem of a run begins that somebody wanted to stop.
 STOPPED_BY = "Stopped by"
 IMAGES_AT_ONCE = 5000
@@ -162,16 +163,12 @@ def predict_next_portions(*, run: Run | None = None, progress: Progress = _unsee
         except Exception as error:
             # A classifier, a library or a store of files: whatever it is, a next try at once would end the same way.
             log.exception("Run %s stands still.", chosen[0].run_id)
-            _stop(chosen[0].run_id, error.for_page if isinstance(error, UserError) else _fault(error))
+            _stop(chosen[0].run_id, error.for_page if isinstance(error, UserError) else FAULT)
             return len(chosen)
     # All that are at their end, as somebody may have been killed right before saying so.
     for ended in runs_at_their_end():
         finish_run(run=ended)
     return len(portions)
-
-
-def _fault(error: Exception) -> str:
-    return str(error) or "A fault of ours, of which the log of the part predictor says more."
 
 
 def _begin(run: Run | None) -> list[Portion]:
