@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from html.parser import HTMLParser
 from itertools import product
@@ -147,9 +147,10 @@ def study(db) -> Dataset:
 
 
 # As Python says them: an attribute of nothing, a key that is missing.
-FAULTS = {
+NOTHING: dict[type, str] = {}
+FAULTS: dict[str, Callable[[], object]] = {
     "an attribute": lambda: getattr(None, "pk"),  # noqa: B009
-    "a key": lambda: {}[Run],
+    "a key": lambda: NOTHING[Run],
 }
 
 
@@ -157,8 +158,8 @@ FAULTS = {
 def broken_study(study, request, monkeypatch) -> Dataset:
     """The study with a run and a job of each kind that ended with a fault of ours."""
 
-    def break_down(*args: object) -> None:
-        FAULTS[request.param]()
+    def break_down(*args: object) -> list[str]:
+        raise AssertionError(f"This is no fault: {FAULTS[request.param]()}")
 
     Run.objects.update(problem="")
     monkeypatch.setattr(candidates_actions, "loaded", break_down)
