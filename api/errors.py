@@ -34,7 +34,7 @@ def _as_api_exception(exception: Exception) -> Exception:
     return exception
 
 
-def _told(data: dict | list) -> tuple[str, str]:
+def _told(data: dict[str, Any] | list[Any]) -> tuple[str, str]:
     """A code, and all messages, each with the parameter it is about."""
     problems = list(_problems(data))
     messages = [f"{name}: {problem}" if name else str(problem) for name, problem in problems]
@@ -42,7 +42,7 @@ def _told(data: dict | list) -> tuple[str, str]:
     return "invalid_parameter" if name else problem.code, " ".join(messages)
 
 
-def _problems(data: dict | list) -> Iterator[tuple[str, Any]]:
+def _problems(data: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
     if isinstance(data, list):
         yield from (("", problem) for problem in data)
     elif "detail" in data:

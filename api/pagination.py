@@ -18,7 +18,7 @@ class InvalidCursor(UserError):
 
 
 def page_of(
-    rows: QuerySet, *, listing: str, key: tuple[str, ...], cursor: str | None, limit: int
+    rows: QuerySet[Any], *, listing: str, key: tuple[str, ...], cursor: str | None, limit: int
 ) -> tuple[list[Any], str | None]:
     """At most `limit` of the rows behind the cursor in the order of `key`, and the cursor behind them.
 

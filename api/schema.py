@@ -31,7 +31,7 @@ PROBLEMS = {
 }
 
 
-class BearerToken(OpenApiAuthenticationExtension):
+class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # what it does to its subclasses
     target_class = "api.authentication.BearerTokenAuthentication"
     name = "bearer"
 

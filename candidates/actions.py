@@ -17,7 +17,7 @@ from candidates.ensemble.reads import content_of, loaded
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from candidates.pace import Pace
 from candidates.reads import ensemble_of, images_without, portions_to_do, runs_at_their_end
-from catalog.errors import UserError
+from catalog.errors import Remark, UserError, reason_in
 from catalog.models import Classifier, Dataset, Image, LabelSet, Prediction, SettingsVersion
 from catalog.reads import LockName, current_settings, now, wait_for_lock
 from numerics import potential
@@ -34,6 +34,7 @@ SMALLEST_PORTION = 8
 MOST_BEGINNINGS = 5
 LONGEST_REASON = 500
 LONGEST_PROBLEM = 1000
+FAULT = "This is a fault of ours; the log of the part predictor says more. What was done before it stays."
 # How the problem of a run begins that somebody wanted to stop.
 STOPPED_BY = "Stopped by"
 IMAGES_AT_ONCE = 5000
@@ -119,7 +120,7 @@ def open_run(*, dataset: Dataset, classifier: Classifier, n_classes: int) -> Run
         if not images.exists():
             return None
         run = Run.objects.create(dataset=dataset, classifier=classifier, top_k=top_k)
-    Run.objects.filter(pk=run.pk).update(problem="")
+    Run.objects.filter(pk=run.pk).update(problem="", shell_problem="")
     run.portions.filter(done_at=None).update(beginnings=0)
     last = run.portions.order_by("-last").values_list("last", flat=True).first() or 0
     _add_portions(run, list(images.filter(pk__gt=last).values_list("pk", flat=True)))
@@ -162,7 +163,7 @@ def predict_next_portions(*, run: Run | None = None, progress: Progress = _unsee
         except Exception as error:
             # A classifier, a library or a store of files: whatever it is, a next try at once would end the same way.
             log.exception("Run %s stands still.", chosen[0].run_id)
-            _stop(chosen[0].run_id, error.for_page if isinstance(error, UserError) else _fault(error))
+            _stop(chosen[0].run_id, error if isinstance(error, UserError) else _fault(error))
             return len(chosen)
     # All that are at their end, as somebody may have been killed right before saying so.
     for ended in runs_at_their_end():
@@ -170,8 +171,8 @@ def predict_next_portions(*, run: Run | None = None, progress: Progress = _unsee
     return len(portions)
 
 
-def _fault(error: Exception) -> str:
-    return str(error) or "A fault of ours, of which the log of the part predictor says more."
+def _fault(error: Exception) -> Remark:
+    return Remark(FAULT, shell=f"The fault: {reason_in(error)}.")
 
 
 def _begin(run: Run | None) -> list[Portion]:
@@ -189,7 +190,7 @@ def _begin(run: Run | None) -> list[Portion]:
                 chosen = [] if first is None else [first, *_more(free, first)]
                 Portion.objects.filter(pk__in=[one.pk for one in chosen]).update(beginnings=F("beginnings") + 1)
                 return chosen
-            _stop(first.run_id, _killed_too_often(first))
+            _stop(first.run_id, Remark(_killed_too_often(first)))
 
 
 def _more(free: QuerySet[Portion], first: Portion) -> QuerySet[Portion]:
@@ -203,7 +204,7 @@ def _killed_too_often(portion: Portion) -> str:
         f"{portion.n_images} images, {' to '.join(names)}, were begun {portion.beginnings} times, and each time their "
         "worker was ended before it was through: most likely it ran out of memory. The log of the part predictor "
         "says more; then start the classifier again."
-    )[:LONGEST_PROBLEM]
+    )
 
 
 def _claimed(chosen: Sequence[Portion]) -> list[Portion]:
@@ -255,8 +256,9 @@ def stop_run(*, run: Run, by: str) -> None:
     )
 
 
-def _stop(run: int, problem: str) -> None:
-    Run.objects.filter(pk=run).update(problem=problem[:LONGEST_PROBLEM])
+def _stop(run: int, problem: Remark | UserError) -> None:
+    for_page, for_shell = problem.for_page[:LONGEST_PROBLEM], problem.for_shell[:LONGEST_PROBLEM]
+    Run.objects.filter(pk=run).update(problem=for_page, shell_problem=for_shell)
 
 
 # Potential labels

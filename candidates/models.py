@@ -9,13 +9,15 @@ from catalog.models import Classifier, Dataset, Image, Label
 class Run(models.Model):
     """One classifier over one dataset. Its portions are the queue: a worker claims one by locking its row.
 
-    `problem` says why the run stands still, until somebody asks for it again.
+    `problem` says why the run stands still, until somebody asks for it again: to a page, as `shell_problem` does to
+    the shell. That is empty where both read the same.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="prediction_runs")
     classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="runs")
     top_k = models.PositiveSmallIntegerField()
     problem = models.CharField(max_length=1000, blank=True)
+    shell_problem = models.CharField(max_length=1000, blank=True, db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -31,6 +33,10 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.classifier} over {self.dataset}"
+
+    @property
+    def problem_for_shell(self) -> str:
+        return self.shell_problem or self.problem
 
 
 class Portion(models.Model):

@@ -12,7 +12,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from django.db.models import F
 from django.db.models.functions import Least
 
-from catalog.errors import UserError, reason_in
+from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import now
 from jobs.kinds import kind_of
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 MOST_BEGINNINGS = 5
 SECONDS_BETWEEN_NOTES = 0.5
 LONGEST_PROBLEM = 4000
+FAULT = "This is a fault of ours; the log of the part setup says more. What was done before it stays."
 # More than an import can refuse.
 MOST_LINES_OF_REPORT = 250_000
 
@@ -157,9 +158,10 @@ def _do(job: Job) -> None:
     except (OperationalError, InterfaceError):
         # The database is away for a moment: the next hint tries again.
         raise
-    except Exception as error:
+    except Exception:
+        # What a fault says is for who reads the log: the page tells researchers where it is.
         log.exception("Job %s failed.", job.pk)
-        _finish(job, problem=f"A fault of ours: {reason_in(error)}. What was done before it stays.")
+        _finish(job, problem=FAULT)
     else:
         _finish(job, report=report)
         if kind.afterwards is not None:

@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from html.parser import HTMLParser
 from itertools import product
@@ -23,7 +23,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.actions import create_token
-from candidates.actions import ensure_classifier, open_run, store_predictions
+from candidates import actions as candidates_actions
+from candidates.actions import ensure_classifier, open_run, predict_next_portions, store_predictions
 from candidates.models import PotentialLabel, Run, Unpredicted
 from catalog.errors import UserError
 from catalog.models import Classifier, Dataset, Image
@@ -31,7 +32,9 @@ from catalog.reads import now
 from dashboard.participants.views import FORMS
 from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
 from data_export.reads import exported_files
+from jobs import actions as jobs_actions
 from jobs.actions import do_next_job, start_job
+from jobs.kinds import JobKind
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, make_worker
@@ -54,6 +57,8 @@ FORBIDDEN = {
     "an object": re.compile(r"<class |<[A-Za-z_.]+ object|\bobject at 0x|<[A-Z]\w+: "),
     "an exception": re.compile(r"\b[A-Z][a-z]+\w*(?:Error|Exception)\b|\b[A-Z][A-Za-z]+\.DoesNotExist\b"),
     "a call": re.compile(r"\b[a-z][\w.]*\(\)"),
+    "an attribute or argument": re.compile(r"\bhas no attribute\b|\bunexpected keyword argument\b|\bNoneType\b"),
+    "a class or function of a library": re.compile(r"\b(?:torch\.nn|package\.module)\b"),
 }
 # Read by people; a file of rows or a picture has words of its own.
 READ = {"text/html", "text/plain", "application/json", "application/vnd.oai.openapi+json"}
@@ -139,6 +144,33 @@ def study(db) -> Dataset:
     published_batch(dataset, images)
     jobs_with_problems(dataset)
     return dataset
+
+
+# As Python says them: an attribute of nothing, a key that is missing.
+NOTHING: dict[type, str] = {}
+FAULTS: dict[str, Callable[[], object]] = {
+    "an attribute": lambda: getattr(None, "pk"),  # noqa: B009
+    "a key": lambda: NOTHING[Run],
+}
+
+
+@pytest.fixture(params=FAULTS)
+def broken_study(study, request, monkeypatch) -> Dataset:
+    """The study with a run and a job of each kind that ended with a fault of ours."""
+
+    def break_down(*args: object) -> list[str]:
+        raise AssertionError(f"This is no fault: {FAULTS[request.param]()}")
+
+    Run.objects.update(problem="")
+    monkeypatch.setattr(candidates_actions, "loaded", break_down)
+    assert predict_next_portions()
+    assert Run.objects.exclude(problem="").exists()
+    monkeypatch.setattr(jobs_actions, "kind_of", lambda job: JobKind(break_down))
+    for kind in Job.Kind:
+        start_job(dataset=study, kind=kind, arguments={}, asked_by="researcher")
+    while do_next_job():
+        pass
+    return study
 
 
 def run_that_stands_still(dataset: Dataset, image: Image) -> None:
@@ -282,6 +314,10 @@ def test_no_staff_page_speaks_to_somebody_at_a_shell(study, method):
     if method == "get":
         silent = {route for route, statuses in answered.items() if statuses <= {404}}
         assert silent <= EMPTY_ADDRESSES, "the study has nothing for these addresses to show"
+
+
+def test_no_staff_page_repeats_what_a_fault_of_ours_says(broken_study):
+    walk(staff_browser(), STAFF, broken_study, "get", follow=True)
 
 
 def test_the_rest_interface_speaks_to_readers_and_not_to_somebody_at_a_shell(study):
@@ -441,6 +477,8 @@ SEEDS = {
     "a remark": "Remark('5 were opened; --again opens them once more.')",
     "a form": "form.add_error(None, 'Use ./manage import.')",
     "a class": "raise UserError('It is a catalog.models of ours.')",
+    "a class of a library": "raise UserError('It must return a torch.nn.Module.')",
+    "how a function is named": "raise UserError('There is none; write torch:package.module:function.')",
 }
 HARMLESS = {
     "the shell's own way out": "raise UserError('There is none.', shell='./manage predict --here makes them.')",
@@ -478,6 +516,7 @@ PAGES = {
     "<p>&lt;Batch: 3&gt; is closed</p>": True,
     "<p>call state_dict() first</p>": True,
     "<p>see mturk.publishing.actions</p>": True,
+    "<p>A fault of ours: 'NoneType' object has no attribute 'pk'.</p>": True,
     "<style>a { --gap: 1px }</style><script>f(); x--y; None</script><p>Fine.</p>": False,
     '<p class="--tall">5 -- 6, well-known; the file is a.b</p><p>None ticked: all.</p>': False,
 }

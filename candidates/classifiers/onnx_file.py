@@ -142,7 +142,8 @@ def _identity(path: Path) -> str:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:
         # Raised by the protobuf library, under a name that changes with its version.
-        raise BadNetwork(f"{path} is not an ONNX model ({error}): export the network anew.") from error
+        wrong = f"{path} is not an ONNX model: export the network anew."
+        raise BadNetwork(wrong, shell=f"The library says: {error}") from error
     outside = {
         entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
     }

@@ -49,7 +49,8 @@ def open_session(network: bytes | Path, what: str, *, threads: int = 0) -> onnxr
         return onnxruntime.InferenceSession(source, options, providers=providers)
     except Exception as error:
         # The runtime's errors have a base class of their own per kind of failure.
-        raise BadNetwork(f"{what} cannot be opened as an ONNX network: {error}") from error
+        wrong = f"{what} cannot be opened as an ONNX network."
+        raise BadNetwork(wrong, shell=f"The runtime says: {error}") from error
 
 
 def device_of(session: onnxruntime.InferenceSession) -> str:
@@ -80,4 +81,5 @@ def _run(session: onnxruntime.InferenceSession, name: str, pictures: NDArray) ->
         return session.run(None, {name: pictures})[0]
     except Exception as error:
         # As above: no base class to name.
-        raise BadNetwork(f"The network does not take {pictures.dtype} of shape {pictures.shape}: {error}") from error
+        wrong = f"The network does not take {pictures.dtype} of shape {pictures.shape}."
+        raise BadNetwork(wrong, shell=f"The runtime says: {error}") from error

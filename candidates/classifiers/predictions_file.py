@@ -150,7 +150,8 @@ def _read_npz(path: PathLike[str], most_bytes: int) -> tuple[Predictions, _Place
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, BadPredictions):
             raise
-        raise BadPredictions(f"{path} is not a plain npz file ({error}): write it with numpy's savez.") from error
+        wrong = f"{path} is not a plain npz file: write it with numpy's savez."
+        raise BadPredictions(wrong, shell=f"The library says: {error}") from error
     kinds = {name: array.dtype.kind for name, array in content.items()}
     if kinds.get("images") != "U" or content["images"].ndim != 1 or kinds.get("labels") not in ("i", "u"):
         raise BadPredictions(f"{path} needs an array images (N,) of text and an array labels (N, k) of whole numbers.")
@@ -267,7 +268,8 @@ def _read_parquet(path: PathLike[str], most_bytes: int) -> tuple[Predictions, _P
             raise BadPredictions(f"{path} has {file.metadata.num_rows:,} rows, more than are taken: split the file.")
         table = file.read()
     except pyarrow.ArrowException as error:
-        raise BadPredictions(f"{path} cannot be read as parquet ({error}): write it anew.") from error
+        wrong = f"{path} cannot be read as parquet: write it anew."
+        raise BadPredictions(wrong, shell=f"The library says: {error}") from error
     k, with_scores = _header(path, table.column_names)
     columns = {name: table.column(name).to_numpy() for name in table.column_names}
     images = columns["image"].tolist()

@@ -87,7 +87,7 @@ def _load(network: str, options: dict[str, Any]) -> NetworkClassifier:
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
-        raise UnknownClassifier(f"{network} does not have that option: {error}.") from error
+        raise UnknownClassifier(f"{network} does not have that option.", shell=f"Python says: {error}.") from error
 
 
 def _loader(network: str, family: str, rest: str) -> Callable[..., NetworkClassifier]:

@@ -62,8 +62,8 @@ def load_torchvision(
         offered = models.get_model_weights(name)
     except ValueError as error:
         raise BadModel(
-            f"torchvision does not give a model {name!r} ({error}).",
-            shell="torchvision.models.list_models() names those it knows.",
+            f"torchvision does not give a model {name!r}.",
+            shell=f"{_reason(error)} torchvision.models.list_models() names those it knows.",
             page="Its documentation names those it knows.",
         ) from error
     recipe = offered[weights] if weights in offered.__members__ else None
@@ -95,8 +95,8 @@ def load_timm(
         raise _no_weights(full_name, error, files, f"timm:{name}") from error
     except (RuntimeError, ValueError) as error:
         raise BadModel(
-            f"timm does not give a model {name!r} ({error}).",
-            shell="timm.list_models() names those it knows.",
+            f"timm does not give a model {name!r}.",
+            shell=f"{_reason(error)} timm.list_models() names those it knows.",
             page="Its documentation names those it knows.",
         ) from error
     if weights != DEFAULT:
@@ -135,10 +135,12 @@ def load_own(
     try:
         make = getattr(importlib.import_module(module_name), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise BadModel(f"There is no {name!r} ({error}); write torch:package.module:function.") from error
+        way_out = f"{_reason(error)} Write torch:package.module:function."
+        raise BadModel(f"There is no {name!r} on this machine.", shell=way_out) from error
     model = make()
     if not isinstance(model, nn.Module):
-        raise BadModel(f"{name} returns a {type(model).__name__}; it must return a torch.nn.Module.")
+        way_out = f"It returns a {type(model).__name__}; it must return a torch.nn.Module."
+        raise BadModel(f"{name} does not return a network.", shell=way_out)
     full_name = f"torch:{name}" if weights is None else _named(f"torch:{name}", weights)
     if weights is not None:
         _fill(model, weights, f"torch:{name}", [])
@@ -185,7 +187,8 @@ def classifier_of(
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         model = model.to(place, memory_format=torch.channels_last).eval()
     except (RuntimeError, AssertionError) as error:
-        raise BadModel(f"{name} cannot run on {device or 'the GPU'} ({error}): choose another device.") from error
+        wrong = f"{name} cannot run on {device or 'the GPU'}: choose another device."
+        raise BadModel(wrong, shell=_reason(error)) from error
     # (pixel / 255 - mean) / std as one multiplication and one addition.
     gain = 1 / (255 * torch.tensor(std, device=place).view(1, 3, 1, 1))
     shift = -(torch.tensor(mean, device=place) / torch.tensor(std, device=place)).view(1, 3, 1, 1)
@@ -232,7 +235,7 @@ def _n_classes(run: Callable[[Pictures], Scores], name: str, size: int) -> int:
         scores = run(np.zeros((1, size, size, 3), np.uint8))
     except Exception as error:
         # Whatever a module of the user's raises.
-        raise BadModel(f"{name} does not take a picture of {size} x {size} pixels: {error}") from error
+        raise BadModel(f"{name} does not take a picture of {size} x {size} pixels.", shell=_reason(error)) from error
     if scores.ndim != 2 or len(scores) != 1 or scores.shape[1] < 2:
         raise BadModel(f"{name} gives {scores.shape} for one picture; wanted are logits (pictures, classes).")
     return scores.shape[1]
@@ -245,14 +248,19 @@ def _prepared_at(size: int, scaled: int, interpolation: str, squash: bool = Fals
 # Models and weights
 
 
+def _reason(error: Exception) -> str:
+    """Return what a library says, for the shell: it speaks of classes and arguments."""
+    return f"The library says: {error}."
+
+
 def _library(module: str, package: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
         fits = "in a version for the torch that is there"
         raise BadModel(
-            f"{package} cannot be imported ({error}).",
-            shell=f"Install it: pip install {package}, {fits}.",
+            f"{package} cannot be imported.",
+            shell=f"{_reason(error)} Install it: pip install {package}, {fits}.",
             page=f"Have the site administrator install it, {fits}.",
         ) from error
 
@@ -275,7 +283,7 @@ def _of_torchvision(
             model = models.get_model(name, weights=recipe, **told)
     except (OSError, RuntimeError) as error:
         if recipe is None:
-            raise BadModel(f"torchvision cannot make {name!r}: {error}") from error
+            raise BadModel(f"torchvision cannot make {name!r}.", shell=_reason(error)) from error
         files = f"put the file of {recipe.url} into {torch.hub.get_dir()}/checkpoints"
         raise _no_weights(full_name, error, files, f"torchvision:{name}") from error
     if recipe is None:
@@ -285,8 +293,9 @@ def _of_torchvision(
 
 def _no_weights(full_name: str, error: Exception, files: str, model: str) -> BadModel:
     return BadModel(
-        f"The weights of {full_name} cannot be fetched ({error}).",
-        shell=f"Where there is no network: {files}, or name a file of weights: {model}:/path/of/weights.pth.",
+        f"The weights of {full_name} cannot be fetched.",
+        shell=f"{_reason(error)} Where there is no network: {files}, or name a file of weights: "
+        f"{model}:/path/of/weights.pth.",
         page="Where there is no network the site administrator can bring them.",
     )
 
@@ -312,7 +321,7 @@ def _fill(model: nn.Module, weights: str, name: str, offered: list[str]) -> None
         raise
     except Exception as error:
         # Damaged file, forbidden content, other architecture: each raises its own.
-        raise BadModel(f"{weights} does not hold weights of {name}: {error}") from error
+        raise BadModel(f"{weights} does not hold weights of {name}.", shell=_reason(error)) from error
 
 
 def _state_in(path: Path) -> Mapping[str, Any]:

@@ -136,7 +136,8 @@ def read_weights(path: Path) -> dict[str, NDArray]:
         raise BadWeights(f"{path} cannot be read ({error.strerror}): check the path and its rights.") from error
     except Exception as error:
         # A pickle that is damaged fails in more ways than can be listed.
-        raise BadWeights(f"{path} is damaged, or no file of weights ({reason_in(error)}).", **WAY_OUT) from error
+        way_out = WAY_OUT | {"shell": f"The library says: {reason_in(error)}. {WAY_OUT['shell']}"}
+        raise BadWeights(f"{path} is damaged, or no file of weights.", **way_out) from error
 
 
 def _read_legacy(file: BinaryIO) -> dict[str, NDArray]:

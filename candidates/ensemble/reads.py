@@ -2,6 +2,7 @@
 
 import importlib
 from functools import lru_cache
+from typing import cast
 
 from candidates.classifiers import packages
 from candidates.classifiers.interface import Classifier, ClassifierError
@@ -14,7 +15,7 @@ REGISTRY = "candidates.classifiers.registry"
 
 def named(name: str) -> Classifier:
     """The classifier of a name, loaded anew. Raises ClassifierError."""
-    return importlib.import_module(REGISTRY).named(name)
+    return cast(Classifier, importlib.import_module(REGISTRY).named(name))
 
 
 def installed() -> list[str]:
@@ -40,4 +41,4 @@ def content_of(image: Image) -> bytes:
     if not image.original:
         raise BadPicture("it has no file: import it first")
     with image.original.open("rb") as file:
-        return file.read(MOST_BYTES + 1)
+        return cast(bytes, file.read(MOST_BYTES + 1))

@@ -52,16 +52,19 @@ def work() -> list[int]:
 # Faults
 
 
-def test_a_fault_without_words_stops_its_run_and_points_to_the_log(network, monkeypatch):
+@pytest.mark.parametrize("fault", [MemoryError(), KeyError("pk"), AttributeError("'NoneType' object has no pk")])
+def test_a_fault_stops_its_run_and_points_to_the_log(network, monkeypatch, caplog, fault):
     run = run_of(coloured_dataset(9), network)
 
     def full(name, weights):
-        raise MemoryError
+        raise fault
 
     monkeypatch.setattr(actions, "loaded", full)
     assert predict_next_portions()
     run.refresh_from_db()
-    assert run.problem == "A fault of ours, of which the log of the part predictor says more."
+    assert run.problem == actions.FAULT
+    assert "This is a fault of ours; the log of the part predictor says more." in run.problem
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [fault]
     assert not predict_next_portions(), "it would be begun again at once, for ever"
 
 

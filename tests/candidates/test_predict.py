@@ -19,6 +19,7 @@ from kombu import Connection
 from candidates import actions
 from candidates.actions import predict_next_portions
 from candidates.classifiers import packages, predictions_file
+from candidates.classifiers.efficientnet_lite import NotInstalled
 from candidates.ensemble.reads import loaded
 from candidates.management.commands import predict as command
 from candidates.models import PotentialLabel, Run
@@ -203,6 +204,25 @@ def test_a_run_that_stands_still_is_an_error_with_its_reason(dataset, network, h
     assert Run.objects.get().problem
     message = refusal("predict", "--dataset", dataset.name, "--classifier", network)
     assert "A description is like" in message
+
+
+def test_the_shell_and_the_page_each_get_their_way_out_of_a_run_that_stands_still(dataset, network, hints):
+    said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
+    missing = NotInstalled("The weights are not there.", shell="Call pip.", page="Ask for them.")
+    with patch.object(actions, "loaded", side_effect=missing):
+        message = refusal("predict", "--dataset", dataset.name, "--classifier", network, "--here")
+    assert f"{network}: The weights are not there. Call pip.\n" in message
+    assert Run.objects.get().problem == "The weights are not there. Ask for them."
+    said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
+    assert (Run.objects.get().problem, Run.objects.get().shell_problem) == ("", "")
+
+
+def test_a_fault_is_told_to_the_shell_with_what_it_says(dataset, network, hints):
+    said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
+    with patch.object(actions, "loaded", side_effect=AttributeError("no attribute of that name")):
+        message = refusal("predict", "--dataset", dataset.name, "--classifier", network, "--here")
+    assert f"{network}: {actions.FAULT} The fault: no attribute of that name.\n" in message
+    assert Run.objects.get().problem == actions.FAULT
 
 
 @pytest.mark.parametrize(

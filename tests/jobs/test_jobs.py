@@ -134,7 +134,7 @@ def test_jobs_are_done_one_after_the_other_the_oldest_first(does):
     assert (shown(first).state, shown(first).first_lines) == ("done", [f"job {first.pk}"])
 
 
-def test_a_refusal_is_told_in_its_words_and_a_fault_with_its_log(does, caplog):
+def test_a_refusal_is_told_in_its_words_and_a_fault_in_its_log_alone(does, caplog):
     refused, broken = job_for(), job_for(kind=OTHER_KIND)
 
     def refuse(job, watch):
@@ -147,9 +147,11 @@ def test_a_refusal_is_told_in_its_words_and_a_fault_with_its_log(does, caplog):
     does(break_down, OTHER_KIND)
     assert do_next_job() and do_next_job() and not do_next_job()
     assert fresh(refused).problem == "There are no predictions yet."
-    assert fresh(broken).problem == "A fault of ours: by nought. What was done before it stays."
+    assert fresh(broken).problem == actions.FAULT
+    assert actions.FAULT.startswith("This is a fault of ours; the log of the part setup says more.")
     assert shown(broken).state == "failed"
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+    assert "by nought" in caplog.text
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])

@@ -153,7 +153,7 @@ def report_of(opened: dict[str, Run | None]) -> Report:
     for name, run in opened.items():
         left = "all images were predicted already" if run is None else f"{progress_of([run])[0]:,} images looked at"
         classifiers.append(f"{name}: {left}.")
-    problems = [f"{run.classifier}: {run.problem}" for run in runs if run.problem]
+    problems = [f"{run.classifier}: {run.problem_for_shell}" for run in runs if run.problem]
     if problems:
         problems.append(f"{left_of(runs):,} predictions are not made; the same command tries again.")
     return Report(classifiers, unpredicted(runs), problems)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from candidates.classifiers.registry import named, several
+from catalog.errors import UserError
 from tests.candidates.classifiers.onnx_networks import expected
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -126,8 +127,9 @@ def test_a_module_may_say_itself_how_pictures_are_prepared():
     assert named("torch:small_networks:says_so", input_size=16).input_size == 16
     with pytest.raises(ValueError, match="give three numbers each"):
         small(mean=(0.5,))
-    with pytest.raises(ValueError, match="'colours'"):
+    with pytest.raises(UserError, match="does not have that option") as refused:
         small(colours=3)
+    assert "'colours'" in refused.value.shell
 
 
 def test_a_device_that_there_is_not_is_refused():
@@ -169,13 +171,14 @@ def test_a_file_of_weights_that_would_run_something_is_refused(tmp_path):
         ("torch:small_networks:none", "There is no 'small_networks:none'"),
         ("torch:no_such_module:f", "There is no 'no_such_module:f'"),
         ("torch:small_networks", "There is no 'small_networks'"),
-        ("torch:small_networks:not_a_module", "returns a int; it must return a torch.nn.Module"),
+        ("torch:small_networks:not_a_module", "small_networks:not_a_module does not return a network"),
         ("torch:small_networks:no_scores", r"gives \(1, 3, 8, 8\) for one picture"),
     ],
 )
 def test_what_is_no_classifier_is_refused_with_the_reason(name, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message) as refused:
         named(name, **AS_IT_IS)
+    assert "torch." not in refused.value.for_page
 
 
 def test_weights_that_are_not_there_are_refused():
@@ -187,8 +190,9 @@ def test_weights_that_are_not_there_are_refused():
 def test_a_missing_library_is_named_with_the_way_to_get_it(library):
     if importlib.util.find_spec(library):
         pytest.skip(f"{library} is installed")
-    with pytest.raises(ValueError, match=f"pip install {library}, in a version for the torch"):
+    with pytest.raises(UserError) as refused:
         named(f"{library}:resnet50")
+    assert f"pip install {library}, in a version for the torch" in refused.value.shell
 
 
 @pytest.mark.parametrize(("library", "name"), [("torchvision", "resnet18"), ("timm", "resnet18.a1_in1k")])

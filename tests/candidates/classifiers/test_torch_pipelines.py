@@ -12,6 +12,7 @@ from candidates.classifiers.interface import top_k
 from candidates.classifiers.loading import predictions
 from candidates.classifiers.preprocessing import Preprocessing
 from candidates.classifiers.registry import named, several
+from catalog.errors import UserError
 from launcher.places import ROOT
 from tests.candidates.classifiers.photographs import folder_of
 
@@ -170,8 +171,9 @@ def test_weights_of_another_model_are_refused_and_others_named(tmp_path):
         named(f"torchvision:resnet18:{tmp_path / 'a.pth'}")
     with pytest.raises(ValueError, match="Known are: IMAGENET1K_V1, DEFAULT, random|Known are: IMAGENET1K_V1, random"):
         named("torchvision:resnet18:IMAGENET1K_V9")
-    with pytest.raises(ValueError, match="Invalid pretrained tag .no_such_tag."):
+    with pytest.raises(UserError, match="timm does not give a model") as refused:
         named("timm:resnet18.no_such_tag")
+    assert "Invalid pretrained tag (no_such_tag)" in refused.value.shell
 
 
 NO_NETWORK = {"HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
