@@ -463,6 +463,68 @@ def test_the_refusals_that_are_read_are_those_that_there_are():
     assert len(below(UserError)) > 40
 
 
+# What the interpreter and libraries raise under these names speaks of modules, arguments and attributes.
+# (What decoders say of a damaged file is for its owner, and they raise what they like.)
+OF_PROGRAMMERS = {"Exception", "AttributeError", "ImportError", "KeyError", "RuntimeError", "TypeError"}
+DECODING = {"candidates/classifiers/loading.py", "catalog/photographs/reads.py", "data_import/sources/archive.py"}
+
+
+def quoted_faults(sources: list[Source], house: list[ast.Module]) -> Iterator[str]:
+    """Yield every refusal that quotes such an error to a page."""
+    refusals, everywhere = refusal_names(house), assigned_in(house)
+    for source in sources:
+        for handler in ast.walk(source.tree):
+            if isinstance(handler, ast.ExceptHandler) and handler.name and caught_by(handler) & OF_PROGRAMMERS:
+                local = assigned_in(handler.body)
+                nodes = [node for part in handler.body for node in ast.walk(part)]
+                for call in (node for node in nodes if isinstance(node, ast.Call) and makes_words(node, refusals)):
+                    if any(quotes(said, handler.name, local) for said in said_on_pages(call, everywhere)):
+                        yield source.at(call, f"what {' or '.join(sorted(caught_by(handler)))} says")
+
+
+def caught_by(handler: ast.ExceptHandler) -> set[str]:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type] if handler.type else []
+    return {ast.unparse(kind).split(".")[-1] for kind in kinds}
+
+
+def quotes(said: ast.expr, error: str, local: Assigned) -> bool:
+    """Whether a text holds an error whole: itself, or what a function makes of it."""
+    for part in ast.walk(said):
+        value = part.value if isinstance(part, ast.FormattedValue) else part
+        # A figure of it, such as the system's own words in `strerror`, is none of these.
+        words = [value]
+        if isinstance(value, ast.Call) and ast.unparse(value.func) != "getattr":
+            words += value.args
+        if isinstance(part, ast.FormattedValue | ast.Call) and any(ast.unparse(word) == error for word in words):
+            return True
+        if isinstance(part, ast.Name) and any(quotes(text, error, {}) for text in local.get(part.id, [])):
+            return True
+    return False
+
+
+def test_no_refusal_quotes_to_a_page_what_speaks_of_the_code():
+    read = [source for source in house() if source.name not in DECODING]
+    complaints = list(quoted_faults(read, [source.tree for source in house()]))
+    assert not complaints, "\n".join(complaints)
+
+
+QUOTING = {
+    "raise UserError(f'No such model ({error}).')": True,
+    "raise UserError('No: ' + str(error))": True,
+    "raise UserError('No.', page=f'{reason_in(error)}')": True,
+    "words = f'No: {error}'\n    raise UserError(words)": True,
+    "raise UserError('No.', shell=f'It says: {error}.')": False,
+    "raise UserError(f'No: {error.strerror}.')": False,
+    "raise UserError(f'No: {getattr(error, \"strerror\", None)}.')": False,
+}
+
+
+@pytest.mark.parametrize("raised", QUOTING)
+def test_a_refusal_that_quotes_a_fault_is_found(tmp_path, raised):
+    source = source_of(tmp_path, f"try:\n    f()\nexcept (ImportError, OSError) as error:\n    {raised}\n")
+    assert bool(list(quoted_faults([source], [source.tree]))) == QUOTING[raised]
+
+
 SEEDS = {
     "a command": "raise UserError('Compute them first: ./manage predict.')",
     "an option in an f-string": "raise UserError(f'{n} is too few: give --min-votes {n}.')",
@@ -490,11 +552,15 @@ HARMLESS = {
 }
 
 
-def complaints_of(tmp_path: Path, text: str) -> list[str]:
+def source_of(tmp_path: Path, text: str) -> Source:
     path = tmp_path / "catalog" / "reads.py"
     path.parent.mkdir()
     path.write_text(text)
-    source = Source(tmp_path, path)
+    return Source(tmp_path, path)
+
+
+def complaints_of(tmp_path: Path, text: str) -> list[str]:
+    source = source_of(tmp_path, text)
     return list(shell_words_for_pages([source], [source.tree]))
 
 

