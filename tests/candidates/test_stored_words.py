@@ -14,7 +14,7 @@ from tests.factories import make_dataset, make_images
 from tests.test_words_on_pages import told_to_programmers
 
 BEFORE, AFTER = "0003_run_shell_problem", "0004_stored_words_for_pages"
-FILES = "put the file of https://x/y.pth into /root/.cache/torch/hub/checkpoints"
+FILES = "put the file of https://x/y.pth into /srv/.cache/torch/hub/checkpoints"
 # As it was stored, and as it is shown.
 PROBLEMS = {
     "There is no 'a.b:f' (No module named 'a'); write torch:package.module:function.":
