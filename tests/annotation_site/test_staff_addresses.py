@@ -190,7 +190,7 @@ def complaints(study: Study, address: Address) -> Iterator[str]:
         if refused.status_code != 403 or "is not a staff account" not in refused.content.decode():
             yield f"{method} {path_}: an account that is not staff gets {refused.status_code}"
         if changed or changed_by_guest:
-            yield f"{method} {path_}: changes {changed + changed_by_guest}"
+            yield f"{method} {path_}: changes {sorted({*changed, *changed_by_guest})}"
         if not (is_kept_by_nobody(answer) and is_kept_by_nobody(refused)):
             yield f"{method} {path_}: may be cached"
 
