@@ -10,6 +10,8 @@ from typing import Protocol
 
 from catalog.errors import Remark, UserError, joined
 
+MOST_REFUSALS_SHOWN = 20
+
 
 class Lines(Protocol):
     """A CSV reader, whose class has no public name."""
@@ -132,9 +134,6 @@ def _row(line: int, header: list[str], cells: list[str]) -> TableRow | Refusal:
             f"line {line}", f"it has {len(cells)} cells where the first line has {len(header)}: put commas into quotes"
         )
     return TableRow(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
-
-
-MOST_REFUSALS_SHOWN = 20
 
 
 def all_refused(head: str, refusals: Sequence[Refusal]) -> UserError:

@@ -1,4 +1,4 @@
-"""What the researcher's pages have in common: who may open them."""
+"""What the researcher's pages have in common: who may open them, and how much may be sent to them."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,6 +17,8 @@ from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
 
 View = Callable[..., HttpResponseBase]
+# Views whose POST may be larger than other requests, without what decorators put around them, and how large.
+_body_limits: dict[View, Callable[[], int]] = {}
 
 
 def staff_page(*methods: str) -> Callable[[View], View]:
@@ -41,10 +43,6 @@ def staff_page(*methods: str) -> Callable[[View], View]:
         return page
 
     return decorate
-
-
-# Views whose POST may be larger than other requests, without what decorators put around them, and how large.
-_body_limits: dict[View, Callable[[], int]] = {}
 
 
 def researcher(request: HttpRequest) -> User:

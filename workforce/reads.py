@@ -223,9 +223,6 @@ def pseudonyms_of(dataset: Dataset) -> set[str]:
     return {pseudonym(dataset, worker_id) for worker_id in answered.order_by().distinct()}
 
 
-# Batches and submissions
-
-
 def batch_named(text: str) -> Batch:
     """The batch of this number, public id or address. Raises UserError, listing the open ones."""
     key = urlsplit(text).path.rstrip("/").rpartition("/")[2]

@@ -13,6 +13,8 @@ from mturk.pricing.reads import in_cents
 from workforce.kinds import kind_named
 from workforce.models import Batch, Lease
 
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
+KEYWORDS = "image, photograph, labels, categorize, research"
 # The marketplace takes ten; two are ours: who is offered no more HITs, and who answered before what is asked again.
 MOST_REQUIREMENTS = 8
 MOST_LOSSES = 1000
@@ -109,7 +111,3 @@ def check_can_publish(batch: Batch) -> None:
         raise CannotPublish(
             f"Batch {batch.pk} was given to people at its own address already. Close it and open a new one to publish."
         )
-
-
-MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
-KEYWORDS = "image, photograph, labels, categorize, research"

@@ -65,11 +65,8 @@ def _rows(query: str, votes: Votes, submission_ids: list[int]) -> list[tuple[Any
 
 def take_in_recovered() -> int:
     """Read the answers that came through a marketplace alone, of every kind. Returns how many there were."""
-    return sum(_take_in_recovered_of(kind.name, kind.recovery) for kind in task_kinds() if kind.recovery)
-
-
-def _take_in_recovered_of(kind: str, recovery: Recovery) -> int:
-    return sum(_record_or_log(submission, recovery) for submission in list(unread_recovered(kind)))
+    recovered = [(kind.name, kind.recovery) for kind in task_kinds() if kind.recovery]
+    return sum(_record_or_log(answer, recovery) for name, recovery in recovered for answer in unread_recovered(name))
 
 
 def _record_or_log(submission: Submission, recovery: Recovery) -> bool:
