@@ -11,8 +11,10 @@ from catalog.reads import name_cells
 
 
 def frequencies_of(dataset: Dataset) -> QuerySet[SelectionFrequency]:
-    return SelectionFrequency.objects.filter(image__dataset=dataset).select_related("image", "label").order_by(
-        "image_id", "label_id"
+    return (
+        SelectionFrequency.objects.filter(image__dataset=dataset)
+        .select_related("image", "label")
+        .order_by("image_id", "label_id")
     )
 
 
@@ -24,9 +26,7 @@ def annotations_of(dataset: Dataset) -> QuerySet[Annotation]:
     )
 
 
-def frequency_row(
-    frequency: SelectionFrequency, labels: Mapping[int, Label] | None = None
-) -> dict[str, Any]:
+def frequency_row(frequency: SelectionFrequency, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
     """A row of the file of selection frequencies; with `labels` (by index) their names are added."""
     label = frequency.label.index
     row = {

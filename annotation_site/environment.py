@@ -19,9 +19,7 @@ def env_bool(name: str, default: bool) -> bool:
     if text in YES or text in NO:
         return text in YES
     if text:
-        raise ImproperlyConfigured(
-            f"{name}={text!r} is neither yes nor no. Write one of: {', '.join(YES + NO)}."
-        )
+        raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no. Write one of: {', '.join(YES + NO)}.")
     return default
 
 
@@ -30,9 +28,7 @@ def env_int(name: str, default: int, lowest: int = 0) -> int:
     try:
         number = int(text) if text else default
     except ValueError:
-        raise ImproperlyConfigured(
-            f"{name}={text!r} is not a whole number. Write one, such as {default}."
-        ) from None
+        raise ImproperlyConfigured(f"{name}={text!r} is not a whole number. Write one, such as {default}.") from None
     if number < lowest:
         raise ImproperlyConfigured(f"{name}={number} is too small: the lowest value is {lowest}.")
     return number

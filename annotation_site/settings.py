@@ -72,9 +72,7 @@ def requester() -> dict[str, Any]:
     """
     endpoint = env_origin("MTURK_ENDPOINT_URL", MARKETPLACE_ORIGIN)
     # Amazon's is never ours, also if MARKETPLACE_ORIGIN says so.
-    is_ours = not is_of_amazon(endpoint) and (
-        endpoint == MARKETPLACE_ORIGIN or urlsplit(endpoint).hostname in LOOPBACK
-    )
+    is_ours = not is_of_amazon(endpoint) and (endpoint == MARKETPLACE_ORIGIN or urlsplit(endpoint).hostname in LOOPBACK)
     if not is_ours and not env_bool("MTURK_LIVE", False):
         raise ImproperlyConfigured(
             f"MTURK_ENDPOINT_URL={endpoint} is not our own marketplace: HITs would be offered to its workers, and paid "

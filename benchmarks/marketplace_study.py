@@ -218,7 +218,7 @@ def complaints(batch: Batch, theirs: dict, options: argparse.Namespace, n_bonuse
         "dollars booked here": (price, booked.aggregate(sum=Sum("amount"))["sum"]),
         "rows booked here": (2 * n + 2 * n_bonuses, booked.count()),
         "calls that are not done": (0, Call.objects.exclude(state="done").count()),
-    }  # fmt: skip
+    }
     return [f"{what}: {found}, and not {right}" for what, (right, found) in wanted.items() if found != right]
 
 

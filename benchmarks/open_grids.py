@@ -90,9 +90,7 @@ def new_study(n_images: int, n_labels: int) -> Dataset:
     return dataset
 
 
-def add_images(
-    dataset: Dataset, labels: list[Label], numbers: range, n_labels: int, rng: np.random.Generator
-) -> None:
+def add_images(dataset: Dataset, labels: list[Label], numbers: range, n_labels: int, rng: np.random.Generator) -> None:
     images = Image.objects.bulk_create(
         Image(dataset=dataset, name=str(n), dataset_label=labels[n % len(labels)], original="originals/none.jpg")
         for n in numbers

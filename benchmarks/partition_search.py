@@ -123,11 +123,7 @@ def compare(items):
         for at, rows in zip(members, ours[n, k], strict=True):
             strings = growth_strings(n, k)[rows].tolist()
             theirs = [list(string) for string in careful[at]]
-            if (
-                not strings
-                == theirs
-                == sorted({tuple(canonical(s)): canonical(s) for s in obvious[at]}.values())
-            ):
+            if not strings == theirs == sorted({tuple(canonical(s)): canonical(s) for s in obvious[at]}.values()):
                 sys.exit(f"The searches differ on labels {images[at][0]} in {k} objects.")
     _, _, whole = timed(lambda: annotate_many(items))
     print(f"{len(items):,} images, {len(images):,} of them with several objects, {len(groups)} shapes")
@@ -139,9 +135,7 @@ def compare(items):
 
 
 def report(what, seconds, slow, quick):
-    print(
-        f"{what:26}{seconds * 1e3:9.1f} ms  {slow / seconds:8.2f} x assignments  {quick / seconds:8.2f} x partitions"
-    )
+    print(f"{what:26}{seconds * 1e3:9.1f} ms  {slow / seconds:8.2f} x assignments  {quick / seconds:8.2f} x partitions")
 
 
 def largest(n=12, k=6):
@@ -170,9 +164,7 @@ def largest(n=12, k=6):
 
 def main():
     parser = argparse.ArgumentParser(description="Partition search against a plain enumeration.")
-    parser.add_argument(
-        "votes", nargs="?", type=Path, default=VOTES, help="released CLASSIFY votes (.csv.gz)"
-    )
+    parser.add_argument("votes", nargs="?", type=Path, default=VOTES, help="released CLASSIFY votes (.csv.gz)")
     path = parser.parse_args().votes
     if not path.is_file():
         parser.error(f"there is no file {path}; name the released CLASSIFY votes (classify_votes.csv.gz)")

@@ -72,8 +72,7 @@ def hierarchy(path: Path = HIERARCHY_FILE) -> list[SynsetRecord]:
     content = _content(path, lambda: gzip.decompress(path.read_bytes()), MAKE_AGAIN)
     try:
         return [
-            SynsetRecord(row["wnid"], row["words"], row["gloss"], tuple(row["hypernyms"]))
-            for row in content["synsets"]
+            SynsetRecord(row["wnid"], row["words"], row["gloss"], tuple(row["hypernyms"])) for row in content["synsets"]
         ]
     except (KeyError, TypeError) as error:
         wrong = f"{path}: not a list of synsets under 'synsets'."
@@ -94,9 +93,7 @@ def label_records(classes: Iterable[tuple[str, str]], synsets: Iterable[SynsetRe
             wrong = f"Class {index} is {wnid}, which the hierarchy lacks."
             raise LabelDataError(wrong, shell=MAKE_AGAIN, page=OF_A_SITE)
         synset = by_wnid[wnid]
-        records.append(
-            LabelRecord(index, wnid, synset.words, synset.gloss, superclass, wikipedia_url(synset.words))
-        )
+        records.append(LabelRecord(index, wnid, synset.words, synset.gloss, superclass, wikipedia_url(synset.words)))
     return records
 
 
@@ -113,10 +110,7 @@ def wikipedia_url(words: str) -> str:
 
 def encode_hierarchy(synsets: Iterable[Synset]) -> bytes:
     """The content of `wordnet_hierarchy.json.gz`: the same synsets always give the same bytes."""
-    rows = [
-        {"wnid": s.wnid, "words": ", ".join(s.lemmas), "gloss": s.gloss, "hypernyms": s.hypernyms}
-        for s in synsets
-    ]
+    rows = [{"wnid": s.wnid, "words": ", ".join(s.lemmas), "gloss": s.gloss, "hypernyms": s.hypernyms} for s in synsets]
     content = {"licence": HIERARCHY_LICENCE, "synsets": rows}
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     packed = BytesIO()

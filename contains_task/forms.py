@@ -23,9 +23,7 @@ class GridAnswer(forms.Form):
     key = forms.RegexField(
         KEY, error_messages={"required": "The page's key is missing.", "invalid": "The page's key is broken."}
     )
-    selected = Ticks(
-        required=False, error_messages={"invalid_choice": "%(value)s is not an image of this grid."}
-    )
+    selected = Ticks(required=False, error_messages={"invalid_choice": "%(value)s is not an image of this grid."})
 
     def __init__(self, sent: Mapping[str, Any], shown: Container[str]) -> None:
         super().__init__(sent)

@@ -75,6 +75,7 @@ def remove(state: Path) -> None:
 
 def lint() -> None:
     step("lint", ["-m", "ruff", "check", "."])
+    step("format", ["-m", "ruff", "format", "--check", "--quiet", "."])
     step("types", ["-m", "mypy", "."])
     step("types of the marketplace", ["-m", "mypy", "--config-file", "marketplace/mypy.ini"])
 

@@ -31,9 +31,7 @@ def asks_for_help(arguments: list[str]) -> bool:
 def run(words: list[str], environment: dict[str, str] | None = None) -> int:
     """Run to the end: Ctrl-C is the child's to handle, and a request to stop is handed on to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    child = subprocess.Popen(
-        words, env=environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    )
+    child = subprocess.Popen(words, env=environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     code = child.wait()
     return code if code >= 0 else 128 - code

@@ -68,9 +68,7 @@ def install(wanted: set[str]) -> None:
         command([uv, "venv", "--quiet", "--clear", "--no-project", "--python", python, VENV])
     locks = [REQUIREMENTS / f"{name}.txt" for name in sets]
     STAMP.unlink(missing_ok=True)
-    command(
-        [uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", VENV, *locks]
-    )
+    command([uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", VENV, *locks])
     STAMP.write_text(json.dumps(state))
 
 

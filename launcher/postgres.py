@@ -161,9 +161,7 @@ def server_processes(places: Places) -> list[int]:
 
 
 def connect(places: Places, database: str = "postgres") -> PostgresConnection:
-    return psycopg2.connect(
-        host=str(places.postgres_sockets), user=SUPERUSER, dbname=database, connect_timeout=5
-    )
+    return psycopg2.connect(host=str(places.postgres_sockets), user=SUPERUSER, dbname=database, connect_timeout=5)
 
 
 def accepts(places: Places) -> bool:

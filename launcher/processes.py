@@ -64,9 +64,7 @@ class Part:
                 preexec_fn=self.die_with_parent,
                 **drop_to(self.user),
             )
-        self.record.write_text(
-            json.dumps({"pid": self.process.pid, "started": start_ticks(self.process.pid)})
-        )
+        self.record.write_text(json.dumps({"pid": self.process.pid, "started": start_ticks(self.process.pid)}))
 
     def die_with_parent(self) -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, self.stop_signal)

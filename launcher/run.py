@@ -87,9 +87,7 @@ def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]
                 supervisor.say("waiting for a ./manage command that uses the services")
                 told = True
             if supervisor.stopping or time.monotonic() > deadline:
-                raise PlaceError(
-                    "A ./manage command is still using the services. Start again when it is done."
-                )
+                raise PlaceError("A ./manage command is still using the services. Start again when it is done.")
             time.sleep(0.2)
         note.write_text(json.dumps({"pid": os.getpid(), "started": start_ticks(os.getpid()), "port": port}))
         try:

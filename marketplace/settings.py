@@ -157,8 +157,9 @@ SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY") else None
 SILENCED_SYSTEM_CHECKS = [
     "security.W002",  # who may frame a page is said by frame-ancestors
-    "security.W005", "security.W021",  # neither the subdomains nor the browsers' preload list are ours to decide
-]  # fmt: skip
+    "security.W005",
+    "security.W021",  # neither the subdomains nor the browsers' preload list are ours to decide
+]
 LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
 # To stderr. The access log stays off: an address may hold a worker's id.
 LOGGING = {

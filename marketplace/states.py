@@ -1,8 +1,12 @@
 """The life of a HIT as a pure function of its counts and the time."""
 
 ASSIGNABLE, UNASSIGNABLE, REVIEWABLE, REVIEWING, DISPOSED = (
-    "Assignable", "Unassignable", "Reviewable", "Reviewing", "Disposed",
-)  # fmt: skip
+    "Assignable",
+    "Unassignable",
+    "Reviewable",
+    "Reviewing",
+    "Disposed",
+)
 
 
 def next_status(status: str, *, n_available: int, n_pending: int, expired: bool) -> str:

@@ -92,9 +92,7 @@ class _Tally:
     unplaced: list[int]
 
 
-def annotate(
-    selections: Sequence[Sequence[int]], mains: Sequence[int], dataset_label: int | None = None
-) -> Objects:
+def annotate(selections: Sequence[Sequence[int]], mains: Sequence[int], dataset_label: int | None = None) -> Objects:
     """Turn the CLASSIFY answers on one image into its objects.
 
     Args:
@@ -177,18 +175,14 @@ def _check_answers(at: int, selections: list[list[int]], mains: list[int]) -> No
         raise ValueError(f"Image {at} has no answers; annotate an image once it has at least one.")
     if len(selections) != len(mains):
         raise ValueError(
-            f"Image {at} has {len(selections)} selections but {len(mains)} main labels; "
-            f"every annotator gives both."
+            f"Image {at} has {len(selections)} selections but {len(mains)} main labels; every annotator gives both."
         )
     for annotator, (selection, main) in enumerate(zip(selections, mains, strict=True)):
         if not selection:
-            raise ValueError(
-                f"Annotator {annotator} of image {at} selected nothing; leave out answers without labels."
-            )
+            raise ValueError(f"Annotator {annotator} of image {at} selected nothing; leave out answers without labels.")
         if len(set(selection)) < len(selection):
             raise ValueError(
-                f"Annotator {annotator} of image {at} selected a label twice: {selection}; "
-                f"give every label once."
+                f"Annotator {annotator} of image {at} selected a label twice: {selection}; give every label once."
             )
         if main not in selection:
             raise ValueError(
@@ -197,9 +191,7 @@ def _check_answers(at: int, selections: list[list[int]], mains: list[int]) -> No
             )
 
 
-def _annotate_group(
-    group: list[_Tally], n_labels: int, n_objects: int
-) -> Iterator[Objects | PartitionTooLarge]:
+def _annotate_group(group: list[_Tally], n_labels: int, n_objects: int) -> Iterator[Objects | PartitionTooLarge]:
     """Annotate images that all have `n_labels` labels to place in `n_objects` objects."""
     if n_objects == 1:
         everything = np.zeros((1, n_labels), np.int8)
@@ -218,9 +210,7 @@ def _annotate_group(
 
 def _objects(tally: _Tally, partitions: Partitions) -> Objects:
     """The annotation, given the answers and all (M, L) optimal partitions of the placed labels."""
-    blocks: list[int] = partitions[
-        choose(partitions, [tally.n_selected[label] for label in tally.placed])
-    ].tolist()
+    blocks: list[int] = partitions[choose(partitions, [tally.n_selected[label] for label in tally.placed])].tolist()
     block_of = dict(zip(tally.placed, blocks, strict=True))
     objects = [
         _object(tally, [label for label in tally.placed if block_of[label] == block])

@@ -61,9 +61,16 @@ LARGEST_SHARE_OF_A_ROOM = 0.15
 BANNED_NAMES = {"common", "core", "utils", "helpers", "util", "helper", "misc"}
 
 ALWAYS_WRITES = {
-    "create", "acreate", "bulk_create", "abulk_create", "bulk_update", "get_or_create", "update_or_create",
-    "create_user", "create_superuser",
-}  # fmt: skip
+    "create",
+    "acreate",
+    "bulk_create",
+    "abulk_create",
+    "bulk_update",
+    "get_or_create",
+    "update_or_create",
+    "create_user",
+    "create_superuser",
+}
 WRITES_TO_QUERYSETS = {"update", "aupdate", "delete", "adelete"}
 QUERYSET_WORDS = {"objects", "filter", "exclude", "all"}
 WRITING_SQL = re.compile(r"\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE)\b", re.IGNORECASE)

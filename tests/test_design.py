@@ -16,9 +16,20 @@ from annotation_site.celery import app
 ROOT = Path(__file__).resolve().parents[1]
 # Those with tables, actions or tasks.
 ROOMS = (
-    "catalog", "jobs", "workforce", "mturk", "contains_task", "classify_task", "aggregation", "candidates",
-    "data_export", "data_import", "studies", "api", "dashboard",
-)  # fmt: skip
+    "catalog",
+    "jobs",
+    "workforce",
+    "mturk",
+    "contains_task",
+    "classify_task",
+    "aggregation",
+    "candidates",
+    "data_export",
+    "data_import",
+    "studies",
+    "api",
+    "dashboard",
+)
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 TEXT = {".py", ".md", ".txt", ".in", ".toml", ".yml", ".yaml", ".html", ".css", ".js", ".sh", ""}
 # Places of one machine and addresses of one index have no business in what others check out.

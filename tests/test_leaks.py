@@ -255,7 +255,8 @@ PAGES_THAT_LEAK = {
     "the question's synset": (spoil_with(lambda batch, context: context["label"].wnid), "the page tells"),
     "a file": (spoil_with(lambda batch, context: require(batch.dataset.images.first()).name), "the page tells"),
     "an image's id": (
-        spoil_with(lambda batch, context: require(batch.dataset.images.first()).public_id), "the page tells"
+        spoil_with(lambda batch, context: require(batch.dataset.images.first()).public_id),
+        "the page tells",
     ),
     "the dataset": (spoil_with(lambda batch, context: batch.dataset.name), "the page tells"),
     "a key of the grid": (spoil_with(lambda batch, context: context["lease"].hit.grid.pk), "pages differ"),

@@ -189,23 +189,40 @@ def published_batch(dataset: Dataset, images: list[Image]) -> None:
         assignment = make_assignment(hit, offer(hit))
         lease = Lease.objects.get(pk=assignment.lease.pk)
         sent = Submission.objects.create(
-            lease=lease, hit=hit, worker=lease.worker, answer={"selected": [], "shown": []},
-            assignment=assignment, settings=batch.settings, state="provisional", submitted_at=now(),
+            lease=lease,
+            hit=hit,
+            worker=lease.worker,
+            answer={"selected": [], "shown": []},
+            assignment=assignment,
+            settings=batch.settings,
+            state="provisional",
+            submitted_at=now(),
             idempotency_key=f"key-of-{lease.pk}-0123456789",
-        )  # fmt: skip
+        )
         Report.objects.create(lease=lease, kind="question", words="What is a thing?")
         ListedAssignment.objects.create(
-            marketplace_hit=MarketplaceHIT.objects.get(hit=hit), external_id=f"3ASSIGNMENT{hit.pk}",
-            worker=lease.worker, submission=sent, finding="recovered", status="submitted",
-            accepted_at=lease.created_at, submitted_at=lease.created_at, answer="<nothing/>",
-        )  # fmt: skip
+            marketplace_hit=MarketplaceHIT.objects.get(hit=hit),
+            external_id=f"3ASSIGNMENT{hit.pk}",
+            worker=lease.worker,
+            submission=sent,
+            finding="recovered",
+            status="submitted",
+            accepted_at=lease.created_at,
+            submitted_at=lease.created_at,
+            answer="<nothing/>",
+        )
     exclude_submission(submission=sent, reason="It was sent without looking.")
     offered = MarketplaceHIT.objects.filter(hit=hits[0]).get()
     kind = Qualification.objects.create(name="Compensation", description="For your work.")
     MarketplaceHIT.objects.create(
-        hit=hits[0], terms=offered.terms, n_assignments=1, expires_at=offered.expires_at, compensates=lease.worker,
-        qualification=kind, external_id="3COMPENSATION",
-    )  # fmt: skip
+        hit=hits[0],
+        terms=offered.terms,
+        n_assignments=1,
+        expires_at=offered.expires_at,
+        compensates=lease.worker,
+        qualification=kind,
+        external_id="3COMPENSATION",
+    )
     refused = "HITDoesNotExist: It is gone."
     Call.objects.create(op="CreateHIT", purpose="create:1", payload={}, batch=batch, state="failed", last_error=refused)
 
@@ -285,8 +302,11 @@ def complaints_about(client: Client, addresses: list[str], method: str, **sent: 
     for address in addresses:
         response = getattr(client, method)(address, **sent)
         statuses.add(response.status_code)
-        complaints += [f"{address}: {fault} in {text[:200]!r}" for text in texts_of(response)
-                       for fault in told_to_programmers(text)]  # fmt: skip
+        complaints += [
+            f"{address}: {fault} in {text[:200]!r}"
+            for text in texts_of(response)
+            for fault in told_to_programmers(text)
+        ]
         if isinstance(response, FileResponse):
             # Read to its end it is closed.
             assert b"".join(response)

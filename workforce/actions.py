@@ -28,10 +28,12 @@ ROWS_AT_ONCE = 5000
 WORKER_TO_LOCK = CachedQuery(lambda: Worker.objects.filter(pk=Given("pk")).select_for_update())
 LEASE_TO_LOCK = CachedQuery(lambda: Lease.objects.filter(pk=Given("pk")).select_for_update())
 OPEN_LEASES_TO_LOCK = CachedQuery(
-    lambda: Lease.objects.filter(batch=Given("batch"), worker=Given("worker"))
-    .exclude(state=Lease.State.SUBMITTED)
-    .order_by("id")
-    .select_for_update()
+    lambda: (
+        Lease.objects.filter(batch=Given("batch"), worker=Given("worker"))
+        .exclude(state=Lease.State.SUBMITTED)
+        .order_by("id")
+        .select_for_update()
+    )
 )
 
 

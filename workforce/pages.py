@@ -194,9 +194,12 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
         told = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
         return told | {"preview": True}
     proof = {
-        "batch": batch, "token": work_token(lease), "key": secrets.token_urlsafe(16),
-        "reported": report.reported, "unreported": report.unreported,
-    }  # fmt: skip
+        "batch": batch,
+        "token": work_token(lease),
+        "key": secrets.token_urlsafe(16),
+        "reported": report.reported,
+        "unreported": report.unreported,
+    }
     if lease.assignment is not None:
         return proof | framed.page_of_assignment(request, lease)
     participant = lease.worker.identity.external_id

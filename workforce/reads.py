@@ -103,11 +103,8 @@ def known_worker(marketplace: str, participant: str) -> Worker | None:
 
 
 def running_lease(hit: HIT, participant: str) -> Lease | None:
-    """The lease under which this person works on this HIT, if it has not run out. Locks nothing: it is only looked at.
-    """
-    lease = RUNNING_LEASE.first(
-        marketplace=hit.batch.marketplace, participant=participant, hit=hit.pk, **now_given()
-    )
+    """Return the lease under which this person works on this HIT, unless it has expired. Lock nothing."""
+    lease = RUNNING_LEASE.first(marketplace=hit.batch.marketplace, participant=participant, hit=hit.pk, **now_given())
     if lease is not None:
         lease.hit = hit
     return lease

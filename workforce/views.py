@@ -22,7 +22,8 @@ from workforce.recruitment_links import NoParticipant, external_id
 BATCH = CachedQuery(
     lambda: Batch.objects.filter(
         # Replayed batches hold other people's work from elsewhere: nobody joins them.
-        public_id=Given("public_id"), marketplace=Batch.Marketplace.LINK
+        public_id=Given("public_id"),
+        marketplace=Batch.Marketplace.LINK,
     ),
     related=["settings"],
 )

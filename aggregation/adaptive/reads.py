@@ -37,7 +37,9 @@ BUSY = """
         )
     )
 """
-INITIAL_PAIRS = BUSY + """
+INITIAL_PAIRS = (
+    BUSY
+    + """
     SELECT grid.label_id, hit.id IN (SELECT id FROM busy),
            coalesce(frequency.n_selected, 0), coalesce(frequency.n_shown - frequency.n_selected, 0)
     FROM workforce_hit hit JOIN contains_task_grid grid ON grid.hit_id = hit.id
@@ -46,8 +48,11 @@ INITIAL_PAIRS = BUSY + """
       ON frequency.image_id = cell.image_id AND frequency.label_id = grid.label_id
     WHERE hit.batch_id = %(batch)s AND hit.initial ORDER BY grid.label_id, cell.image_id
 """
+)
 # All pairs of classes whose round is over, but for classes in which nothing changed.
-PAIRS_OF_A_ROUND = BUSY + """, pair AS (
+PAIRS_OF_A_ROUND = (
+    BUSY
+    + """, pair AS (
         SELECT grid.label_id, cell.image_id, hit.id AS hit_id, stopped.id IS NOT NULL AS is_stopped
         FROM workforce_hit hit JOIN contains_task_grid grid ON grid.hit_id = hit.id
         JOIN contains_task_gridcell cell ON cell.grid_id = grid.id AND cell.role = 'question'
@@ -69,6 +74,7 @@ PAIRS_OF_A_ROUND = BUSY + """, pair AS (
       ON frequency.image_id = pair.image_id AND frequency.label_id = pair.label_id
     ORDER BY pair.label_id, pair.image_id
 """
+)
 
 
 def batches_of(submission_ids: Iterable[int]) -> QuerySet[Batch]:

@@ -173,7 +173,11 @@ def study_of(asked: argparse.Namespace) -> dict:
     labels = [(label.words.split(",")[0], label.gloss) for label in imagenet_labels()]
     slots = {"few": FEW, "many": asked.many, "rounds": asked.rounds + 1}
     return slots | {
-        "clients": people, "hits": HITS, "answers": ANSWERS, "labels": labels, "password": "a-long-pass-phrase"
+        "clients": people,
+        "hits": HITS,
+        "answers": ANSWERS,
+        "labels": labels,
+        "password": "a-long-pass-phrase",
     }
 
 

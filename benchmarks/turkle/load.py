@@ -114,7 +114,6 @@ class Browser:
         return Reply(int(head[9:12]), head, body)
 
 
-
 def field(name: str, page: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]+)"', page)
     if found is None:

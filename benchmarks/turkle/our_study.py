@@ -80,7 +80,10 @@ class Study:
         terms = Terms.objects.create(batch=batch, reward="0.10", spending_cap="9999.00", expires_at=until, **second)
         rows = [
             MarketplaceHIT(
-                hit=hit, terms=terms, external_id="3" + secrets.token_hex(14).upper(), n_assignments=answers,
+                hit=hit,
+                terms=terms,
+                external_id="3" + secrets.token_hex(14).upper(),
+                n_assignments=answers,
                 expires_at=until,
             )
             for hit in HIT.objects.filter(batch=batch).order_by("id")

@@ -23,7 +23,7 @@ ANSWERS = (
     (r", torch:PACKAGE\.MODULE:FUNCTION\[:WEIGHTS\]", ""),
     (r"^A fault of ours: .*$",
      "This is a fault of ours; the log of the part setup says more. What was done before it stays."),
-)  # fmt: skip
+)
 
 
 def in_page_words(problem: str) -> str:

@@ -18,15 +18,17 @@ register = template.Library()
 # Those of the first screens are fetched at once, the others when they come near.
 AT_ONCE = 12
 ANY = "handle"
-TILE = """  <div class="tile">
+TILE = (
+    """  <div class="tile">
     <label>
       <input type="checkbox" name="selected" value="{handle}"{checked}>
       <img src="{small}" alt="photograph {number}"{later} decoding="async">
     </label>
-    <a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="Enlarge photograph {number}" """ \
+    <a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="Enlarge photograph {number}" """
     """title="Enlarge"></a>
   </div>
 """
+)
 LATER = ' loading="lazy"'
 CHECKED = " checked"
 

@@ -20,23 +20,22 @@ def longest(name: str) -> int:
 
 def words(name: str, label: str, help_text: str) -> forms.CharField:
     widget = forms.Textarea(attrs={"rows": LINES[name]}) if name in LINES else forms.TextInput()
-    return forms.CharField(
-        label=label, required=False, max_length=longest(name), widget=widget, help_text=help_text
-    )
+    return forms.CharField(label=label, required=False, max_length=longest(name), widget=widget, help_text=help_text)
 
 
 class IntroductionForm(forms.Form):
     """Nothing is required: what is empty is not shown."""
 
     requester_name = words("requester_name", "Who asks", "Your group, institute or firm, as people know it.")
-    contact = words(
-        "contact", "Contact", "A mail or web address. Whoever's work is refused reads it too, to object."
-    )
+    contact = words("contact", "Contact", "A mail or web address. Whoever's work is refused reads it too, to object.")
     purpose = words("purpose", "What the answers are for", "In plain words, such as: to train and to test networks.")
     minutes_needed = forms.IntegerField(
-        label="Minutes that one HIT takes", required=False, min_value=1, max_value=600,
+        label="Minutes that one HIT takes",
+        required=False,
+        min_value=1,
+        max_value=600,
         help_text="Rather too many than too few.",
-    )  # fmt: skip
+    )
     warning = words("warning", "Warning", "Of what photographs may show. It comes first, before any photograph.")
     consent = words("consent", "Consent", "What people agree to by taking part, as your review board has it.")
 

@@ -40,9 +40,12 @@ def reports(request: HttpRequest, name: str) -> HttpResponse:
     pages = Paginator(told.select_related("lease__batch__terms", "lease__hit"), REPORTS_PER_PAGE)
     page = pages.get_page(request.GET.get("page", "1"))
     context = {
-        "dataset": dataset, "tab": "marketplace", "kinds": kinds_of(told), "page": page,
+        "dataset": dataset,
+        "tab": "marketplace",
+        "kinds": kinds_of(told),
+        "page": page,
         "reports": reports_shown(dataset, list(page)),
-    }  # fmt: skip
+    }
     return render(request, "dashboard/participants/reports.html", context)
 
 

@@ -52,9 +52,12 @@ SECONDED_WITHIN = timedelta(days=3)
 LONGEST_TOKEN = 3000
 # Of a bonus, by the state of its call.
 SO_FAR = {
-    "waiting": "is on its way", "unsure": "is on its way", "done": "is paid", "withdrawn": "was taken back",
+    "waiting": "is on its way",
+    "unsure": "is on its way",
+    "done": "is paid",
+    "withdrawn": "was taken back",
     "failed": "was refused by the marketplace",
-}  # fmt: skip
+}
 FURTHER = "Nothing more is sent: a further bonus needs another amount, or a reason of its own."
 # With another amount or reason it would be paid twice, once the refused call is sent again.
 REFUSED = "Nothing is sent now. When the reason is gone, pay it by “Send refused calls again” below."
@@ -271,7 +274,7 @@ COMPENSATE = Decision(
     "Offer the compensation",
     CompensationForm,
     lambda request, turn, given: _compensate(*turn, **given),
-)  # fmt: skip
+)
 
 
 def _compensate(terms: Terms, worker: Worker, hit: HIT | None, returned: bool) -> str:

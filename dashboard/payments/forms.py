@@ -39,9 +39,7 @@ MOST_REVIEW_HOURS = LONGEST_AUTO_APPROVAL_SECONDS // HOUR - 1
 
 def dollars(label: str, most: Decimal = MOST_DOLLARS, **options: Any) -> forms.DecimalField:
     widget = forms.NumberInput(attrs={"step": "0.01", "min": "0.01", "inputmode": "decimal"})
-    return forms.DecimalField(
-        label=label, min_value=CENT, max_value=most, decimal_places=2, widget=widget, **options
-    )
+    return forms.DecimalField(label=label, min_value=CENT, max_value=most, decimal_places=2, widget=widget, **options)
 
 
 class PublishForm(forms.Form):
@@ -58,40 +56,59 @@ class PublishForm(forms.Form):
         help_text="Read before a HIT is looked at.",
     )
     keywords = forms.CharField(
-        label="Keywords", required=False, max_length=Terms._meta.get_field("keywords").max_length,
+        label="Keywords",
+        required=False,
+        max_length=Terms._meta.get_field("keywords").max_length,
         help_text="With commas between.",
-    )  # fmt: skip
+    )
     reward = dollars("Reward in dollars", Decimal("1000"))
     means_reward = forms.CharField(label="Reward in dollars", required=False, max_length=20)
     minutes = forms.IntegerField(
-        label="Minutes for one HIT", min_value=1, max_value=MOST_MINUTES, initial=60,
+        label="Minutes for one HIT",
+        min_value=1,
+        max_value=MOST_MINUTES,
+        initial=60,
         help_text="Generous: who runs out of time was not paid for it.",
-    )  # fmt: skip
+    )
     days = forms.IntegerField(
         label="Days on the marketplace", min_value=1, max_value=MOST_DAYS, initial=7, help_text="Can be extended."
     )
     review_hours = forms.IntegerField(
-        label="Hours to look at answers", min_value=0, max_value=MOST_REVIEW_HOURS, initial=0,
+        label="Hours to look at answers",
+        min_value=0,
+        max_value=MOST_REVIEW_HOURS,
+        initial=0,
         help_text="Before each is approved by itself. 0: at once, and nothing can be rejected.",
-    )  # fmt: skip
+    )
     cap = dollars("Spending cap in dollars", Decimal("1000000"), required=False)
     percent_approved = forms.IntegerField(
-        label="Percent of work approved, at least", min_value=0, max_value=100, required=False,
+        label="Percent of work approved, at least",
+        min_value=0,
+        max_value=100,
+        required=False,
         help_text="By all requesters. 95 is usual. Empty: anybody.",
-    )  # fmt: skip
+    )
     number_approved = forms.IntegerField(
-        label="Number of HITs approved, at least", min_value=0, max_value=MOST_APPROVED, required=False,
+        label="Number of HITs approved, at least",
+        min_value=0,
+        max_value=MOST_APPROVED,
+        required=False,
         help_text="Keeps newcomers out. Empty: anybody.",
-    )  # fmt: skip
+    )
     places = forms.CharField(
-        label="Countries", max_length=400, required=False,
+        label="Countries",
+        max_length=400,
+        required=False,
         help_text="Where workers live, by two letters, parts like US-NY: US, CA. Empty: anywhere.",
-    )  # fmt: skip
+    )
     qualifications = forms.CharField(
-        label="Other qualifications", max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        label="Other qualifications",
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
         help_text="One a line, ours by name, others by id: “Ticking test” for who has it, “not Ticking test” for who "
         "does not, “Ticking test >= 80” by score.",
-    )  # fmt: skip
+    )
     keeps_out_former = forms.BooleanField(
         label="Do not offer HITs again to people who answered their questions before", required=False, initial=True
     )
@@ -208,10 +225,11 @@ class ConfirmForm(forms.Form):
 
 class CompensationForm(forms.Form):
     returned = forms.BooleanField(
-        label="This person returned the HIT on the marketplace, or cannot hand it in any more", required=False,
+        label="This person returned the HIT on the marketplace, or cannot hand it in any more",
+        required=False,
         help_text="Needed while their time runs, and while what was handed in in time may still be listed: until then "
         "they may be paid as usual. If their assignment is listed after all, it is paid too, beside the compensation.",
-    )  # fmt: skip
+    )
 
 
 class ReasonForm(forms.Form):
@@ -222,11 +240,13 @@ class ReasonForm(forms.Form):
 
 class BlockForm(forms.Form):
     reason = forms.CharField(
-        label="Why their answers do not count either", max_length=500, required=False,
+        label="Why their answers do not count either",
+        max_length=500,
+        required=False,
         help_text="Takes what they answered for this dataset out of all numbers; it stays paid, and the site "
         "administrator can take that back. Kept with the answers; the worker does not read it. Empty: their answers "
         "count.",
-    )  # fmt: skip
+    )
 
 
 class MessageForm(forms.Form):
@@ -247,16 +267,22 @@ class BonusForm(ReasonForm):
 
 class ExtendForm(forms.Form):
     days = forms.IntegerField(
-        label="Days longer", min_value=1, max_value=MOST_DAYS, required=False,
+        label="Days longer",
+        min_value=1,
+        max_value=MOST_DAYS,
+        required=False,
         help_text="Empty: the end stays where it is.",
-    )  # fmt: skip
+    )
     cap = dollars(
         "New spending cap in dollars", Decimal("1000000"), required=False, help_text="Empty: it stays what it is."
     )
     losses = forms.IntegerField(
-        label="Assignments a HIT may lose", min_value=1, max_value=MOST_LOSSES, required=False,
+        label="Assignments a HIT may lose",
+        min_value=1,
+        max_value=MOST_LOSSES,
+        required=False,
         help_text="A HIT of which so many were paid and came to nothing is not offered again. Empty: as before.",
-    )  # fmt: skip
+    )
 
     def clean(self) -> dict[str, Any]:
         super().clean()

@@ -79,10 +79,16 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     if form.is_bound and form.is_valid() and wants_to and form.is_agreed and _publish(request, batch, form):
         return redirect("setup-published", pk)
     context = {
-        "dataset": batch.dataset, "tab": "marketplace", "account": account(), "batch": batch, "form": form,
-        "cost": form.cost, "found": found, "repeated": repeated,
+        "dataset": batch.dataset,
+        "tab": "marketplace",
+        "account": account(),
+        "batch": batch,
+        "form": form,
+        "cost": form.cost,
+        "found": found,
+        "repeated": repeated,
         "changed": wants_to and not form.errors and not form.is_agreed,
-    }  # fmt: skip
+    }
     return render(request, "dashboard/payments/publish.html", context, status=422 if form.errors else 200)
 
 

@@ -40,10 +40,11 @@ class SmallFile(forms.FileField):
 
 class PredictForm(forms.Form):
     chosen = forms.MultipleChoiceField(
-        label="Networks", required=False, widget=forms.CheckboxSelectMultiple, error_messages={
-            "invalid_choice": "%(value)s is not there any more: look at the list again."
-        },
-    )  # fmt: skip
+        label="Networks",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "%(value)s is not there any more: look at the list again."},
+    )
     others = forms.CharField(
         label="Others, one a line",
         required=False,
@@ -122,9 +123,11 @@ class PredictionsForm(forms.Form):
 
 class GridsForm(forms.Form):
     profile = forms.ChoiceField(
-        label="Control images", choices=[(key, words) for key, words, _ in PROFILES], widget=forms.RadioSelect,
+        label="Control images",
+        choices=[(key, words) for key, words, _ in PROFILES],
+        widget=forms.RadioSelect,
         initial="tsipras",
-    )  # fmt: skip
+    )
     pairs = SmallFile(
         label="Pairs from a file",
         required=False,
@@ -166,9 +169,12 @@ class GridsForm(forms.Form):
         label="Enough to say no", initial=0.05, min_value=0, max_value=1, required=False, help_text="A probability."
     )
     initial_images = forms.IntegerField(
-        label="Images of each class to learn from", initial=INITIAL_IMAGES, min_value=1, required=False,
+        label="Images of each class to learn from",
+        initial=INITIAL_IMAGES,
+        min_value=1,
+        required=False,
         help_text="These are asked in full first.",
-    )  # fmt: skip
+    )
     min_votes = forms.IntegerField(
         label="Fewest votes for a pair", min_value=1, required=False, help_text="Empty: what pruning needs."
     )

@@ -89,9 +89,7 @@ class SettingsForm(forms.Form):
         pool = self.fields["control_pool"]
         assert isinstance(pool, forms.ModelChoiceField)
         pool.empty_label = "none"
-        pool.queryset = Dataset.objects.filter(label_set=dataset.label_set_id).exclude(
-            pk=dataset.pk
-        )
+        pool.queryset = Dataset.objects.filter(label_set=dataset.label_set_id).exclude(pk=dataset.pk)
         for name, text in HELP.items():
             self.fields[name].help_text = text
 

@@ -1,4 +1,5 @@
 """The researcher's pages from classifiers to open grids: what people are going to be asked, and how often."""
+
 from django.urls import path
 
 from dashboard.setup import views

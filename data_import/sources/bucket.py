@@ -229,6 +229,4 @@ def _fetch(client: Any, bucket: str, key: str) -> bytes | BadPhotograph:
         except BotoCoreError as error:
             # The client tries again by itself, but not when the connection ends within an object.
             lost = str(error)
-    raise NothingToImport(
-        f"The bucket {bucket} cannot be reached any more ({lost}). What is in stays.", **GOES_ON
-    )
+    raise NothingToImport(f"The bucket {bucket} cannot be reached any more ({lost}). What is in stays.", **GOES_ON)

@@ -21,8 +21,12 @@ from marketplace.sign_in.views import address_of
 from marketplace.work.reads import earnings_of
 
 STATES = {
-    "": "all", "submitted": "waiting", "approved": "approved", "rejected": "rejected", "bonus": "with a bonus",
-}  # fmt: skip
+    "": "all",
+    "submitted": "waiting",
+    "approved": "approved",
+    "rejected": "rejected",
+    "bonus": "with a bonus",
+}
 
 
 @require_safe

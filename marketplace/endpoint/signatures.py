@@ -83,8 +83,8 @@ def authorization_of(request: Request) -> tuple[Scope, list[str], str]:
     words = parts["Credential"].rsplit("/", 4)
     if len(words) != 5 or words[4] != "aws4_request":
         raise ProtocolError(
-            "IncompleteSignatureException", "Credential must have 5 slash-delimited elements: key/date/region/service/"
-            "aws4_request.",
+            "IncompleteSignatureException",
+            "Credential must have 5 slash-delimited elements: key/date/region/service/aws4_request.",
         )
     signed = parts["SignedHeaders"].split(";")
     refuse_unsigned(request, signed)
@@ -109,8 +109,8 @@ def stamp_of(request: Request, scope: Scope, at: datetime) -> str:
         datetime.strptime(stamp, TIME_FORMAT)
     except ValueError:
         raise ProtocolError(
-            "IncompleteSignatureException", "Authorization header requires existence of an 'X-Amz-Date' header in "
-            "ISO-8601 basic form.",
+            "IncompleteSignatureException",
+            "Authorization header requires existence of an 'X-Amz-Date' header in ISO-8601 basic form.",
         ) from None
     if scope.date != stamp[:8]:
         raise invalid(f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: {stamp}.")

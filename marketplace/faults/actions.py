@@ -64,9 +64,7 @@ def take_planned(*, operation: str) -> str | None:
 def clear_faults() -> None:
     """No faults any more; the clock stays where it is."""
     PlannedFault.objects.all().delete()
-    FaultSettings.objects.update(
-        **dict.fromkeys(RATES, 0), latency_ms=0, hit_lag_seconds=0, assignment_lag_seconds=0
-    )
+    FaultSettings.objects.update(**dict.fromkeys(RATES, 0), latency_ms=0, hit_lag_seconds=0, assignment_lag_seconds=0)
 
 
 def is_number(value: object, kind: type) -> bool:

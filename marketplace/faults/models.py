@@ -20,8 +20,12 @@ class FaultSettings(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="one_row_of_fault_settings"),
             models.CheckConstraint(
-                condition=Q(throttle_rate__range=(0, 1), error_rate__range=(0, 1), drop_before_rate__range=(0, 1),
-                            drop_after_rate__range=(0, 1)),
+                condition=Q(
+                    throttle_rate__range=(0, 1),
+                    error_rate__range=(0, 1),
+                    drop_before_rate__range=(0, 1),
+                    drop_after_rate__range=(0, 1),
+                ),
                 name="fault_rates_are_shares",
             ),
         ]

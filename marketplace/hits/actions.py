@@ -24,9 +24,18 @@ from marketplace.tokens.actions import spend_token
 DISPOSED_AFTER = timedelta(days=120)
 # All that ever changes of a HIT.
 CHANGING = [
-    "hit_type", "max_assignments", "expires_at", "due_at", "status", "n_pending", "n_submitted", "n_approved",
-    "n_rejected", "promised_cents", "held_cents",
-]  # fmt: skip
+    "hit_type",
+    "max_assignments",
+    "expires_at",
+    "due_at",
+    "status",
+    "n_pending",
+    "n_submitted",
+    "n_approved",
+    "n_rejected",
+    "promised_cents",
+    "held_cents",
+]
 
 
 @transaction.atomic

@@ -41,11 +41,19 @@ def book(
         number, available_after, held_after = number + 1, available_after + available, held_after + held
         entries.append(
             LedgerEntry(
-                requester=requester, number=number, kind=kind, available=available, held=held,
-                available_after=available_after, held_after=held_after,
-                hit=hit, assignment=assignment, bonus=bonus, created_at=at,
+                requester=requester,
+                number=number,
+                kind=kind,
+                available=available,
+                held=held,
+                available_after=available_after,
+                held_after=held_after,
+                hit=hit,
+                assignment=assignment,
+                bonus=bonus,
+                created_at=at,
             )
-        )  # fmt: skip
+        )
         if available_after < 0 or held_after < 0:
             raise InsufficientFunds
     return LedgerEntry.objects.bulk_create(entries)

@@ -1,6 +1,5 @@
 """Closing a batch that is published."""
 
-
 from django.db import transaction
 
 from catalog.reads import now

@@ -128,8 +128,10 @@ def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
 @transaction.atomic
 def note_status(*, listed: ListedAssignment, status: str) -> ListedAssignment:
     """What the marketplace says of an assignment now; an approval, by whomever, is booked once."""
-    listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("marketplace_hit__terms").get(
-        pk=listed.pk
+    listed = (
+        ListedAssignment.objects.select_for_update(of=("self",))
+        .select_related("marketplace_hit__terms")
+        .get(pk=listed.pk)
     )
     if listed.status == status or status == Status.SUBMITTED:
         return listed
@@ -250,9 +252,7 @@ def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None
 
 
 @transaction.atomic
-def reject(
-    *, listed: ListedAssignment, reason: str, decided_by: User, seconded_by: User | None = None
-) -> Rejection:
+def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_by: User | None = None) -> Rejection:
     """Refuse to pay for work that was none. Its answer is excluded, and the HIT asks somebody else.
 
     Raises CannotReject without a reason, for what is approved or rejected already, over the limit of the batch, and
@@ -262,9 +262,7 @@ def reject(
     listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("submission").get(pk=listed.pk)
     _check_can_reject(listed, terms, reason, seconded_by)
     _stop_approval(listed)
-    rejection = Rejection.objects.create(
-        listed=listed, reason=reason, decided_by=decided_by, seconded_by=seconded_by
-    )
+    rejection = Rejection.objects.create(listed=listed, reason=reason, decided_by=decided_by, seconded_by=seconded_by)
     feedback = f"{reason.strip()} {way_to_object(listed, terms)}"
     decide(
         op="RejectAssignment",
@@ -278,9 +276,7 @@ def reject(
     return rejection
 
 
-def _check_can_reject(
-    listed: ListedAssignment, terms: Terms, reason: str, seconded_by: User | None
-) -> None:
+def _check_can_reject(listed: ListedAssignment, terms: Terms, reason: str, seconded_by: User | None) -> None:
     instead = "Pay it, exclude its answer, and offer its worker no more HITs: that harms nobody."
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise CannotReject(f"A rejection needs a reason in words, of one line and at most {LONGEST_REASON} characters.")
@@ -324,8 +320,8 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
 
     Raises CannotReject when that time is over, or the rejection was taken back before.
     """
-    rejection = Rejection.objects.select_for_update(of=("self",)).select_related("listed__submission").get(
-        pk=rejection.pk
+    rejection = (
+        Rejection.objects.select_for_update(of=("self",)).select_related("listed__submission").get(pk=rejection.pk)
     )
     listed = rejection.listed
     if rejection.overridden_at is not None:

@@ -124,11 +124,7 @@ def _waiting(terms: Terms) -> tuple[list[MarketplaceHIT], list[MarketplaceHIT]]:
     waiting = waiting.filter(hit__closed_at=None)
     decided = Call.objects.filter(batch=terms.batch_id, op="CreateHITWithHITType").values_list("purpose", flat=True)
     known = set(decided)
-    found = [
-        made
-        for made in waiting.select_related("hit__batch").order_by("pk")
-        if f"hit:{made.pk}" not in known
-    ]
+    found = [made for made in waiting.select_related("hit__batch").order_by("pk") if f"hit:{made.pk}" not in known]
     repeating = repeating_hits(terms.batch) if found and terms.keeps_out_former else set()
     plain = [made for made in found if made.hit_id not in repeating]
     return plain, [made for made in found if made.hit_id in repeating]
@@ -141,11 +137,13 @@ def _decide_type(terms: Terms, purpose: str, *not_for: Qualification) -> None:
 def _decide_hits(terms: Terms, hits: Iterable[MarketplaceHIT], hit_type_id: str) -> None:
     calls = [
         Call(
-            op="CreateHITWithHITType", purpose=f"hit:{made.pk}", batch=terms.batch,
+            op="CreateHITWithHITType",
+            purpose=f"hit:{made.pk}",
+            batch=terms.batch,
             payload=_hit(made, terms, hit_type_id),
         )
         for made in hits
-    ]  # fmt: skip
+    ]
     Call.objects.bulk_create(calls, batch_size=1000, ignore_conflicts=True)
 
 

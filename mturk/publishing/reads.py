@@ -132,10 +132,12 @@ def committed(terms: Terms) -> Decimal:
         cursor.execute(PROMISED, {"terms": terms.pk})
         rows = cursor.fetchall()
     rewards = sum(
-        ((submitted + (0 if finished else n - listed)) * (terms.reward + fee_of(terms.reward, n, masters=masters))
-         for n, submitted, listed, finished in rows),
+        (
+            (submitted + (0 if finished else n - listed)) * (terms.reward + fee_of(terms.reward, n, masters=masters))
+            for n, submitted, listed, finished in rows
+        ),
         Decimal(0),
-    )  # fmt: skip
+    )
     return spent(terms) + rewards + _bonuses_on_their_way(terms)
 
 

@@ -28,12 +28,15 @@ FORMER = """
 REPEATING = FORMER + "SELECT DISTINCT hit FROM elsewhere"
 # Their answers are in: also one too many was seen, and would not count a second time.
 ANSWERED = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
-FORMER_WORKERS = FORMER + """
+FORMER_WORKERS = (
+    FORMER
+    + """
     SELECT DISTINCT submission.worker_id FROM elsewhere
     JOIN workforce_submission submission ON submission.hit_id = elsewhere.former
     JOIN workforce_workeridentity identity ON identity.worker_id = submission.worker_id
     WHERE submission.state IN ('confirmed', 'surplus') AND identity.marketplace = 'mturk'
 """
+)
 
 
 def _ids(query: str, batch: Batch) -> set[int]:

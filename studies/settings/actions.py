@@ -1,7 +1,5 @@
 """Changing the figures of a study."""
 
-
-
 from catalog.actions import FIELDS, change_settings
 from catalog.models import Dataset
 from catalog.reads import current_settings

@@ -1,6 +1,5 @@
 """The figures of a study, as a researcher reads and writes them."""
 
-
 import shlex
 from collections.abc import Iterable
 from decimal import Decimal

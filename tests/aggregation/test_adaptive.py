@@ -32,9 +32,13 @@ def adaptive_batch(
 ) -> Batch:
     """A batch that asks whether images contain thing 0 (and 1, ...); half of a label's images have it as their own."""
     dataset = make_dataset(
-        n_labels=2 * n_labels, images_per_grid=per_grid, min_shown=2, classify_answers=1,
-        positive_controls=0, negative_controls=0,
-    )  # fmt: skip
+        n_labels=2 * n_labels,
+        images_per_grid=per_grid,
+        min_shown=2,
+        classify_answers=1,
+        positive_controls=0,
+        negative_controls=0,
+    )
     rule: dict[str, Any] = {"accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 6} | figures
     batch = make_batch(dataset, initial_images=initial, **rule)
     labels = list(dataset.label_set.labels.filter(index__lt=n_labels).order_by("index"))
@@ -131,8 +135,9 @@ def test_some_images_drawn_at_random_get_ten_votes_first_and_the_others_the_fewe
     asked = GridCell.objects.filter(grid__hit__batch=batch)
     assert len(initial_images(batch)) == 6
     assert asked.count() == asked.values("image").distinct().count() == 24
-    drawn = {tuple(sorted(truly(Image.objects.get(pk=pk)) for pk in initial_images(adaptive_batch(12))))
-             for _ in range(12)}  # fmt: skip
+    drawn = {
+        tuple(sorted(truly(Image.objects.get(pk=pk)) for pk in initial_images(adaptive_batch(12)))) for _ in range(12)
+    }
     assert len(drawn) > 1
 
 
@@ -317,9 +322,12 @@ def test_simulated_people_settle_the_same_pairs_with_far_fewer_votes_than_ten_ea
 def test_nobody_is_asked_beyond_the_cap_whatever_people_say_and_whoever_is_excluded(db, seed):
     chance = random.Random(seed)
     batch = adaptive_batch(
-        chance.randint(6, 30), initial=chance.randint(1, 5), per_grid=chance.randint(3, 9),
-        min_votes=chance.randint(1, 3), max_votes=chance.randint(3, 6),
-    )  # fmt: skip
+        chance.randint(6, 30),
+        initial=chance.randint(1, 5),
+        per_grid=chance.randint(3, 9),
+        min_votes=chance.randint(1, 3),
+        max_votes=chance.randint(3, 6),
+    )
     for _ in range(12):
         while answer(batch, lambda image: chance.random() < 0.5):
             if chance.random() < 0.3:

@@ -123,9 +123,7 @@ def test_a_lock_file_pins_with_hashes_and_names_no_place(lock):
     pins = [line for line in text.splitlines() if not line.startswith(" ")]
     assert pins and all(re.match(r"[a-z0-9-]+==[^ ]+ (; .* )?\\$", line) for line in pins), pins
     assert all(
-        re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line)
-        for line in text.splitlines()
-        if line[0] == " "
+        re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for line in text.splitlines() if line[0] == " "
     )
     assert "://" not in text and "index" not in text
 

@@ -18,9 +18,7 @@ from workforce.models import Batch
 
 pytestmark = pytest.mark.django_db
 SITES = ["http://127.0.0.1:8100", "https://worker.example.org"]
-SELF = (
-    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
-)
+SELF = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
 WORKER_POLICY = f"{SELF}form-action 'self' {' '.join(SITES)}; frame-ancestors {' '.join(SITES)}"
 STAFF_POLICY = f"{SELF}form-action 'self'; frame-ancestors 'none'"
 EXAMPLES = {"slug": "example", "str": "example", "int": "1", "path": "example", "uuid": "0" * 32}

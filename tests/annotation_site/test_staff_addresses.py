@@ -131,9 +131,14 @@ class Study:
         """An assignment that waits to be looked at."""
         made = self.batch.terms.marketplace_hits.get()
         listed = ListedAssignment.objects.create(
-            marketplace_hit=made, external_id="3ALISTED", worker=make_worker(marketplace="mturk"),
-            finding="unreadable", status="submitted", accepted_at=now(), submitted_at=now(),
-        )  # fmt: skip
+            marketplace_hit=made,
+            external_id="3ALISTED",
+            worker=make_worker(marketplace="mturk"),
+            finding="unreadable",
+            status="submitted",
+            accepted_at=now(),
+            submitted_at=now(),
+        )
         Call.objects.create(
             op="ApproveAssignment", purpose=f"approve:{listed.pk}", payload={}, batch=self.batch, next_try=FAR
         )

@@ -1,6 +1,5 @@
 """The REST interface: the rows of the exported files, page by page."""
 
-
 import pytest
 from django.test import Client
 from django.urls import reverse

@@ -105,9 +105,11 @@ class Work:
         self.page, self.parent, self.hit = page, parent, hit
         self.place = f"{settings.WORKER_ORIGIN}/{kind}/{hit.public_id}/"
         self.ids = {
-            "assignmentId": external("3ASG"), "hitId": external_hit_id, "workerId": external("AWORKER"),
+            "assignmentId": external("3ASG"),
+            "hitId": external_hit_id,
+            "workerId": external("AWORKER"),
             "turkSubmitTo": parent.origin + "/",
-        }  # fmt: skip
+        }
 
     @property
     def frame(self) -> FrameLocator:

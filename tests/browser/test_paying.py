@@ -36,8 +36,12 @@ def check_fits(page: Page) -> None:
 
 @pytest.mark.parametrize(("with_script", "width"), [(True, 1280), (False, 390)])
 def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
-    with_script, width, site, marketplace, open_page,  # noqa: F811
-):  # fmt: skip
+    with_script,
+    width,
+    site,
+    marketplace,  # noqa: F811
+    open_page,
+):
     batch = grids_to_publish(2, n_slots=1)
     page = open_page(java_script_enabled=with_script, viewport={"width": width, "height": 800})
     sign_in(page, f"{site}/setup/marketplace/{batch.dataset.name}/")
@@ -103,8 +107,10 @@ def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketpla
 
 
 def test_workers_are_written_to_and_the_batch_is_closed_without_a_script_on_a_phone(
-    site, marketplace, open_page,  # noqa: F811
-):  # fmt: skip
+    site,
+    marketplace,  # noqa: F811
+    open_page,
+):
     batch = grids_to_publish(2, n_slots=1)
     [made, _] = published(batch, cap="5")
     work(marketplace, made)

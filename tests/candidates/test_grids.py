@@ -86,9 +86,7 @@ def test_every_pair_is_a_question_once_and_no_image_is_twice_in_a_grid():
 
 @pytest.mark.parametrize(("positive", "negative"), [(5, 0), (3, 3)])
 def test_every_grid_has_its_controls_or_says_what_it_lacks(positive, negative):
-    dataset = study(
-        n_labels=9, n_images=25, images_per_grid=20, positive_controls=positive, negative_controls=negative
-    )
+    dataset = study(n_labels=9, n_images=25, images_per_grid=20, positive_controls=positive, negative_controls=negative)
     result = opened(dataset)
     lacking: Counter[str] = Counter()
     for label, lack in result.shortfalls:

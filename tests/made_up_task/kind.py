@@ -56,9 +56,7 @@ COUNT = TaskKind(
             columns=("image", "n_objects", *VOTE_COLUMNS, "submission"),
             named=(),
         ),
-        table=RestTable(
-            key=("id",), description="All COUNT votes.", row=CountVoteRow, conditions=CountVoteFilter
-        ),
+        table=RestTable(key=("id",), description="All COUNT votes.", row=CountVoteRow, conditions=CountVoteFilter),
     ),
     offer=Offer(
         title="How many?",

@@ -20,17 +20,44 @@ EARLIEST, LATEST = 1_000_000_000, 4_102_444_800
 # What an answer always tells. The model marks nothing in answers as required, but clients index these.
 ALWAYS = {
     "HIT": {
-        "HITId", "HITTypeId", "HITGroupId", "CreationTime", "Title", "Description", "Question", "Keywords", "HITStatus",
-        "MaxAssignments", "Reward", "AutoApprovalDelayInSeconds", "Expiration", "AssignmentDurationInSeconds",
-        "QualificationRequirements", "HITReviewStatus", "NumberOfAssignmentsPending", "NumberOfAssignmentsAvailable",
+        "HITId",
+        "HITTypeId",
+        "HITGroupId",
+        "CreationTime",
+        "Title",
+        "Description",
+        "Question",
+        "Keywords",
+        "HITStatus",
+        "MaxAssignments",
+        "Reward",
+        "AutoApprovalDelayInSeconds",
+        "Expiration",
+        "AssignmentDurationInSeconds",
+        "QualificationRequirements",
+        "HITReviewStatus",
+        "NumberOfAssignmentsPending",
+        "NumberOfAssignmentsAvailable",
         "NumberOfAssignmentsCompleted",
     },
     "Assignment": {
-        "AssignmentId", "WorkerId", "HITId", "AssignmentStatus", "AutoApprovalTime", "AcceptTime", "SubmitTime",
-        "Deadline", "Answer",
+        "AssignmentId",
+        "WorkerId",
+        "HITId",
+        "AssignmentStatus",
+        "AutoApprovalTime",
+        "AcceptTime",
+        "SubmitTime",
+        "Deadline",
+        "Answer",
     },
     "QualificationType": {
-        "QualificationTypeId", "CreationTime", "Name", "Description", "QualificationTypeStatus", "IsRequestable",
+        "QualificationTypeId",
+        "CreationTime",
+        "Name",
+        "Description",
+        "QualificationTypeStatus",
+        "IsRequestable",
         "AutoGranted",
     },
     "Qualification": {"QualificationTypeId", "WorkerId", "GrantTime", "IntegerValue", "Status"},
@@ -38,7 +65,7 @@ ALWAYS = {
     "BonusPayment": {"WorkerId", "BonusAmount", "AssignmentId", "Reason", "GrantTime"},
     "WorkerBlock": {"WorkerId", "Reason"},
     "NotifyWorkersFailureStatus": {"NotifyWorkersFailureCode", "NotifyWorkersFailureMessage", "WorkerId"},
-}  # fmt: skip
+}
 ONLY_SOMETIMES = {"NextToken"}
 
 

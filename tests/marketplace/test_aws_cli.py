@@ -17,10 +17,14 @@ AWS = ROOT / "var" / "awscli" / "bin" / "aws"
 def aws(endpoint, lab, tmp_path):
     key_id = create_access_key(requester=lab.requester).key_id
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ACCESS_KEY_ID": key_id,
-        "AWS_SECRET_ACCESS_KEY": secret_of(key_id), "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1",
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_of(key_id),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
         "AWS_EC2_METADATA_DISABLED": "true",
-    }  # fmt: skip
+    }
 
     def run(*words: str) -> subprocess.CompletedProcess:
         command = [AWS, "mturk", *words, "--endpoint-url", endpoint.url, "--output", "json"]

@@ -137,8 +137,12 @@ def test_the_tables_are_those_of_the_models():
 
 def test_a_deployment_has_nothing_to_complain_of():
     done = marketplace(
-        "check", "--deploy", "--fail-level", "WARNING", MARKETPLACE_ORIGIN="https://work.example.org",
-    )  # fmt: skip
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        MARKETPLACE_ORIGIN="https://work.example.org",
+    )
     assert done.returncode == 0, done.stderr
 
 

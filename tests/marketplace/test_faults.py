@@ -166,10 +166,13 @@ def test_pages_of_a_browser_cannot_set_faults(endpoint):
 @pytest.mark.parametrize(
     ("address", "forwarded", "allowed"),
     [
-        ("127.0.0.1", None, True), ("::1", None, True), ("10.0.0.1", None, False), ("", None, False),
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("10.0.0.1", None, False),
+        ("", None, False),
         ("127.0.0.1", "10.0.0.1", False),
     ],
-)  # fmt: skip
+)
 def test_only_this_machine_may_set_faults(rf, address, forwarded, allowed):
     headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
     assert from_this_machine(rf.post("/faults/", REMOTE_ADDR=address, **headers)) == allowed

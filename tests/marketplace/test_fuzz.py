@@ -57,8 +57,11 @@ def test_no_request_makes_the_endpoint_fail(world: World):
             assert set(deviations(OPERATIONS[operation]["output"]["shape"], answer)) == untold
         else:
             assert answer["__type"] in (
-                "RequestError", "ParameterValidationError", "ValidationException", "SerializationException",
-            )  # fmt: skip
+                "RequestError",
+                "ParameterValidationError",
+                "ValidationException",
+                "SerializationException",
+            )
 
     ask()
     # Of few requests that are drawn at random, some may be to none of an operation.

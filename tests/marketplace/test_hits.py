@@ -193,14 +193,26 @@ def test_an_account_that_was_never_linked_is_told_so(endpoint, lab):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("Title", "a" * 129), ("Title", ""), ("Description", "a" * 2001), ("Keywords", "a" * 1001),
-        ("RequesterAnnotation", "a" * 256), ("LifetimeInSeconds", 29), ("LifetimeInSeconds", 31_536_001),
-        ("AssignmentDurationInSeconds", 29), ("AssignmentDurationInSeconds", 31_536_001),
-        ("AutoApprovalDelayInSeconds", -1), ("AutoApprovalDelayInSeconds", 2_592_001), ("MaxAssignments", 0),
-        ("MaxAssignments", 1_000_000_001), ("Reward", "10000.01"), ("Title", "bell \x07"), ("Title", "nothing \x00"),
-        ("Question", "a" * 65_536), ("Question", "é" * 40_000),
+        ("Title", "a" * 129),
+        ("Title", ""),
+        ("Description", "a" * 2001),
+        ("Keywords", "a" * 1001),
+        ("RequesterAnnotation", "a" * 256),
+        ("LifetimeInSeconds", 29),
+        ("LifetimeInSeconds", 31_536_001),
+        ("AssignmentDurationInSeconds", 29),
+        ("AssignmentDurationInSeconds", 31_536_001),
+        ("AutoApprovalDelayInSeconds", -1),
+        ("AutoApprovalDelayInSeconds", 2_592_001),
+        ("MaxAssignments", 0),
+        ("MaxAssignments", 1_000_000_001),
+        ("Reward", "10000.01"),
+        ("Title", "bell \x07"),
+        ("Title", "nothing \x00"),
+        ("Question", "a" * 65_536),
+        ("Question", "é" * 40_000),
     ],
-)  # fmt: skip
+)
 def test_the_limits_of_the_documentation_hold(lab, name, value):
     kind, _, message = refused(lab.client.create_hit, **TYPE | HIT_VALUES | {name: value})
     assert kind == "ParameterValidationError"
@@ -211,10 +223,15 @@ def test_the_limits_of_the_documentation_hold(lab, name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("Title", "a" * 128), ("Title", "Wo ist die Katze? 🐈"), ("Reward", "0"), ("Reward", "5."),
-        ("LifetimeInSeconds", 30), ("LifetimeInSeconds", 31_536_000), ("AutoApprovalDelayInSeconds", 0),
+        ("Title", "a" * 128),
+        ("Title", "Wo ist die Katze? 🐈"),
+        ("Reward", "0"),
+        ("Reward", "5."),
+        ("LifetimeInSeconds", 30),
+        ("LifetimeInSeconds", 31_536_000),
+        ("AutoApprovalDelayInSeconds", 0),
     ],
-)  # fmt: skip
+)
 def test_what_is_just_within_the_limits_is_taken(lab, name, value):
     assert lab.client.create_hit(**TYPE | HIT_VALUES | {name: value})["HIT"]["HITStatus"] == "Assignable"
 
@@ -222,8 +239,9 @@ def test_what_is_just_within_the_limits_is_taken(lab, name, value):
 @pytest.mark.parametrize("amount", ["abc", "-1", "1.234", "1,50", "", "1e2", "0.1\n", "٣"])
 def test_amounts_are_dollars_and_cents(lab, amount):
     assert refused(lab.client.create_hit, **TYPE | HIT_VALUES | {"Reward": amount})[0] in (
-        "ValidationException", "ParameterValidationError",
-    )  # fmt: skip
+        "ValidationException",
+        "ParameterValidationError",
+    )
 
 
 @pytest.mark.parametrize("name", ["Reward", "BonusAmount"])
@@ -259,15 +277,27 @@ LAUGHS = '<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
 @pytest.mark.parametrize(
     "question",
     [
-        "", "no xml", "<ExternalQuestion>", external("http://lab.example/"), external("javascript:alert(1)"),
-        external("https://"), external("ftp://lab.example/"), external("//lab.example"), external("https://[::"),
-        external(height="-1"), external(height="tall"), external(height="٣"), external(height=""),
-        external(namespace="urn:x"), external(before=LAUGHS), external("https://a.b/?a=1&b=2"),
+        "",
+        "no xml",
+        "<ExternalQuestion>",
+        external("http://lab.example/"),
+        external("javascript:alert(1)"),
+        external("https://"),
+        external("ftp://lab.example/"),
+        external("//lab.example"),
+        external("https://[::"),
+        external(height="-1"),
+        external(height="tall"),
+        external(height="٣"),
+        external(height=""),
+        external(namespace="urn:x"),
+        external(before=LAUGHS),
+        external("https://a.b/?a=1&b=2"),
         external(before='<!DOCTYPE a SYSTEM "file:///etc/passwd">'),
         f'<ExternalQuestion xmlns="{NAMESPACE}"><FrameHeight>0</FrameHeight></ExternalQuestion>',
         f'<Question xmlns="{NAMESPACE}"><ExternalURL>https://a.b</ExternalURL><FrameHeight>0</FrameHeight></Question>',
     ],
-)  # fmt: skip
+)
 def test_a_question_that_cannot_be_shown_is_refused(lab, question):
     kind, _, message = refused(lab.client.create_hit, **TYPE | HIT_VALUES | {"Question": question})
     assert kind == "ParameterValidationError"
@@ -276,9 +306,14 @@ def test_a_question_that_cannot_be_shown_is_refused(lab, question):
 
 @pytest.mark.parametrize(
     "question",
-    [external("https://lab.example/?a=1&amp;b=2"), external("http://localhost:8000/x"), external(height="600"),
-     external(before='<?xml version="1.0" encoding="UTF-8"?>\n'), external("<![CDATA[https://lab.example/?a=1&b=2]]>")],
-)  # fmt: skip
+    [
+        external("https://lab.example/?a=1&amp;b=2"),
+        external("http://localhost:8000/x"),
+        external(height="600"),
+        external(before='<?xml version="1.0" encoding="UTF-8"?>\n'),
+        external("<![CDATA[https://lab.example/?a=1&b=2]]>"),
+    ],
+)
 def test_external_questions_are_taken(lab, question):
     assert lab.client.create_hit(**TYPE | HIT_VALUES | {"Question": question})["HIT"]["Question"] == question
 

@@ -16,9 +16,15 @@ from tests.marketplace.task_site import running_task_site
 PASSWORD = "one good password"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--test-third-party-cookie-phaseout",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--test-third-party-cookie-phaseout",
+]
 WIDTHS = (390, 1280)
 
 
@@ -77,9 +83,7 @@ def check_fits(page: Page) -> None:
 
 
 def publish(lab, tasks, n_hits: int = 1, height: int = 0, **values):
-    return [
-        lab.publish(Question=tasks.question(height), RequesterAnnotation=str(n), **values) for n in range(n_hits)
-    ]
+    return [lab.publish(Question=tasks.question(height), RequesterAnnotation=str(n), **values) for n in range(n_hits)]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -106,11 +110,7 @@ def test_a_worker_previews_accepts_answers_goes_on_and_is_paid(lab, tasks, worke
     expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
     expect(page.get_by_text("No HIT of this group is left for you")).to_be_visible()
 
-    listed = [
-        one
-        for hit in hits
-        for one in lab.client.list_assignments_for_hit(HITId=hit.public_id)["Assignments"]
-    ]
+    listed = [one for hit in hits for one in lab.client.list_assignments_for_hit(HITId=hit.public_id)["Assignments"]]
     assert [one["WorkerId"] for one in listed] == [worker.public_id] * 2
     assert ["a cat" in one["Answer"] for one in listed] == [True, False]
     lab.client.approve_assignment(AssignmentId=listed[0]["AssignmentId"], RequesterFeedback="Thank you")
@@ -218,9 +218,15 @@ def test_a_worker_asks_for_a_qualification_and_works_once_it_is_granted(lab, tas
     kind = lab.client.create_qualification_type(
         Name="Trained", Description="Has read the guide", QualificationTypeStatus="Active"
     )["QualificationType"]["QualificationTypeId"]
-    needs = [{"QualificationTypeId": kind, "Comparator": "Exists", "ActionsGuarded": "Accept"},
-             {"QualificationTypeId": system.NUMBER_APPROVED, "Comparator": "LessThan", "IntegerValues": [9],
-              "ActionsGuarded": "Accept"}]  # fmt: skip
+    needs = [
+        {"QualificationTypeId": kind, "Comparator": "Exists", "ActionsGuarded": "Accept"},
+        {
+            "QualificationTypeId": system.NUMBER_APPROVED,
+            "Comparator": "LessThan",
+            "IntegerValues": [9],
+            "ActionsGuarded": "Accept",
+        },
+    ]
     publish(lab, tasks, QualificationRequirements=needs)
     page = open_page()
     sign_in(page, worker)

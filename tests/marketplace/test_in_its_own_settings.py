@@ -20,7 +20,10 @@ def test_the_marketplace_passes_its_tests_under_its_own_settings():
     environment = os.environ | {"MARKETPLACE_DATABASE_URL": url, "MARKETPLACE_SECRET_KEY": settings.SECRET_KEY}
     done = subprocess.run(
         [sys.executable, *WORDS, str(HERE), *map(str, DOCTESTS)],
-        cwd=ROOT, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     print(done.stdout.strip().splitlines()[-1])
     assert done.returncode == 0, done.stdout + done.stderr

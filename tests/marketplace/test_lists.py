@@ -44,12 +44,14 @@ def parameters(hit: HIT, kind) -> dict[str, tuple[str, dict, int]]:
         "list_hits_for_qualification_type": ("HITs", kind_id, N_ROWS),
         "list_qualification_requests": ("QualificationRequests", kind_id, N_ROWS),
         "list_qualification_types": (
-            "QualificationTypes", {"MustBeRequestable": True, "MustBeOwnedByCaller": True, "Query": "seven"}, N_ROWS,
+            "QualificationTypes",
+            {"MustBeRequestable": True, "MustBeOwnedByCaller": True, "Query": "seven"},
+            N_ROWS,
         ),
         "list_reviewable_hits": ("HITs", {}, N_ROWS),
         "list_worker_blocks": ("WorkerBlocks", {}, N_ROWS),
         "list_workers_with_qualification_type": ("Qualifications", kind_id, 2 * N_ROWS - 1),
-    }  # fmt: skip
+    }
 
 
 def paginators() -> list[str]:

@@ -26,8 +26,17 @@ CENTS, UNIT = 1_000, 12
 LIFETIME, DURATION, REVIEW = 1_550, 650, 2_050
 N_WORKERS = 4
 WORKERS = st.integers(0, N_WORKERS - 1)
-STATES = {"Assignable", "Unassignable", "Reviewable", "Reviewing", "Disposed",
-          "Pending", "Submitted", "Approved", "Rejected"}  # fmt: skip
+STATES = {
+    "Assignable",
+    "Unassignable",
+    "Reviewable",
+    "Reviewing",
+    "Disposed",
+    "Pending",
+    "Submitted",
+    "Approved",
+    "Rejected",
+}
 
 
 class Marketplace(RuleBasedStateMachine):
@@ -116,9 +125,7 @@ class Marketplace(RuleBasedStateMachine):
     def give_back(self, worker):
         if assignment := self.assignment_of(worker):
             pending = self.state_of(worker) == "Pending"
-            self.attempt(
-                pending, lambda: return_assignment(worker=self.workers[worker], assignment=assignment)
-            )
+            self.attempt(pending, lambda: return_assignment(worker=self.workers[worker], assignment=assignment))
             if pending:
                 del self.state[worker]
 

@@ -24,11 +24,19 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("reward", "n_assignments", "masters", "fee"),
     [
-        (10, 9, False, 2), (10, 10, False, 4), (1, 1, False, 1), (1, 10, False, 1), (12, 9, False, 2),
-        (13, 9, False, 3), (5, 9, False, 1), (0, 1, False, 1), (100, 9, True, 25), (100, 10, True, 45),
+        (10, 9, False, 2),
+        (10, 10, False, 4),
+        (1, 1, False, 1),
+        (1, 10, False, 1),
+        (12, 9, False, 2),
+        (13, 9, False, 3),
+        (5, 9, False, 1),
+        (0, 1, False, 1),
+        (100, 9, True, 25),
+        (100, 10, True, 45),
         (7, 10, False, 3),
     ],
-)  # fmt: skip
+)
 def test_the_fee_is_a_fifth_and_two_fifths_from_ten_assignments_on(reward, n_assignments, masters, fee):
     assert reward_fee(reward, n_assignments, masters) == fee
 
@@ -240,8 +248,11 @@ def act(rng, requester, types, workers) -> None:
         lambda: submitted and approve_assignment(assignment=submitted),
         lambda: submitted and reject_assignment(assignment=submitted, feedback="Empty"),
         lambda: rejected and approve_assignment(assignment=rejected, override=True),
-        lambda: submitted and send_bonus(
-            assignment=submitted, worker_id=submitted.holder.public_id, cents=rng.randrange(1, 99), reason="Good"
+        lambda: (
+            submitted
+            and send_bonus(
+                assignment=submitted, worker_id=submitted.holder.public_id, cents=rng.randrange(1, 99), reason="Good"
+            )
         ),
         lambda: add_assignments(hit=hit, n_assignments=rng.randrange(1, 4)),
         lambda: set_expiration(hit=hit, expires_at=now()),

@@ -110,11 +110,19 @@ def test_who_does_not_qualify_reads_why_and_cannot_accept(client, worker):
     requester = make_requester()
     trained = create_qualification_type(requester=requester, name="Trained", description="Has read it")
     needs = [
-        {"QualificationTypeId": trained.public_id, "Comparator": "GreaterThan", "IntegerValues": [80],
-         "ActionsGuarded": "Accept"},
-        {"QualificationTypeId": system.LOCALE, "Comparator": "In", "ActionsGuarded": "Accept",
-         "LocaleValues": [{"Country": "US"}, {"Country": "CA"}]},
-    ]  # fmt: skip
+        {
+            "QualificationTypeId": trained.public_id,
+            "Comparator": "GreaterThan",
+            "IntegerValues": [80],
+            "ActionsGuarded": "Accept",
+        },
+        {
+            "QualificationTypeId": system.LOCALE,
+            "Comparator": "In",
+            "ActionsGuarded": "Accept",
+            "LocaleValues": [{"Country": "US"}, {"Country": "CA"}],
+        },
+    ]
     hit = make_hit(make_hit_type(requester, requirements=needs))
     address = f"/groups/{hit.hit_type.group_id}/"
     assert "You do not qualify yet" in text_of(client.get("/hits/"))
@@ -267,9 +275,15 @@ def test_earnings_tell_what_was_approved_waits_was_rejected_and_why(client, work
     page = client.get("/account/earnings/")
     said = text_of(page)
     for words in (
-        "Approved $0.10", "Bonuses $0.25", "Waiting for review $0.10", "Rejected $0.10", "Thank you",
-        "Bonus of $0.25: Careful work", "Reason: The form was empty", "within 30 days",
-    ):  # fmt: skip
+        "Approved $0.10",
+        "Bonuses $0.25",
+        "Waiting for review $0.10",
+        "Rejected $0.10",
+        "Thank you",
+        "Bonus of $0.25: Careful work",
+        "Reason: The form was empty",
+        "within 30 days",
+    ):
         assert words in said
     assert f"mailto:lab@example.org?subject={rejected.public_id}" in page.content.decode()
     only = text_of(client.get("/account/earnings/?show=rejected"))

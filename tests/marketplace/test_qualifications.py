@@ -138,9 +138,7 @@ def test_a_type_with_a_test_or_out_of_use_cannot_be_asked_for(lab):
 
 def test_deleting_a_type_turns_down_who_asked_for_it(lab):
     kind = create_kind(lab)
-    request = request_qualification(
-        qualification_type=lab.requester.qualification_types.get(), worker=make_worker()
-    )
+    request = request_qualification(qualification_type=lab.requester.qualification_types.get(), worker=make_worker())
     lab.client.delete_qualification_type(QualificationTypeId=kind)
     require(request).refresh_from_db()
     assert require(request).rejected_at
@@ -150,10 +148,15 @@ def test_deleting_a_type_turns_down_who_asked_for_it(lab):
 def test_comparators_mean_what_they_say(value, others):
     one = others[0]
     expected = {
-        "LessThan": value < one, "LessThanOrEqualTo": value <= one, "GreaterThan": value > one,
-        "GreaterThanOrEqualTo": value >= one, "EqualTo": value == one, "NotEqualTo": value != one,
-        "In": value in others, "NotIn": value not in others,
-    }  # fmt: skip
+        "LessThan": value < one,
+        "LessThanOrEqualTo": value <= one,
+        "GreaterThan": value > one,
+        "GreaterThanOrEqualTo": value >= one,
+        "EqualTo": value == one,
+        "NotEqualTo": value != one,
+        "In": value in others,
+        "NotIn": value not in others,
+    }
     assert COMPARISONS.keys() == expected.keys()
     for comparator, met in expected.items():
         requirement = {"QualificationTypeId": "3A", "Comparator": comparator, "IntegerValues": others}

@@ -1,6 +1,5 @@
 """Many at once: nothing is given, paid or counted twice."""
 
-
 from functools import partial
 
 import pytest

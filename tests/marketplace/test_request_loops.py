@@ -106,8 +106,9 @@ def test_hits_are_listed_by_status_expired_extended_and_deleted(lab):
     ]
 
     def with_status(status: str) -> list[str]:
-        return sorted(row["HITId"] for row in ask_by_paginator(lab.client, "list_hits", "HITs")
-                      if row["HITStatus"] == status)  # fmt: skip
+        return sorted(
+            row["HITId"] for row in ask_by_paginator(lab.client, "list_hits", "HITs") if row["HITStatus"] == status
+        )
 
     assert with_status("Assignable") == sorted(made)
     for way, hit_id in zip((LONG_AGO, 0, datetime.now(UTC) - timedelta(seconds=1)), made, strict=True):
@@ -202,9 +203,12 @@ def test_a_score_is_counted_up_and_its_absence_is_read_from_the_words(lab):
     for worker in people[1:]:
         lab.client.associate_qualification_with_worker(QualificationTypeId=kind, WorkerId=worker, IntegerValue=1)
     listed = ask_while_there_is_a_token(
-        lab.client.list_workers_with_qualification_type, "Qualifications",
-        QualificationTypeId=kind, Status="Granted", MaxResults=5,
-    )  # fmt: skip
+        lab.client.list_workers_with_qualification_type,
+        "Qualifications",
+        QualificationTypeId=kind,
+        Status="Granted",
+        MaxResults=5,
+    )
     assert sorted(row["WorkerId"] for row in listed) == sorted(people[1:])
 
 
@@ -213,9 +217,13 @@ def test_a_recruitment_opens_with_one_place_and_is_extended(lab):
     clock = (f"{number}.5" for number in itertools.count(1_700_000_000))
     kind = lab.client.create_hit_type(**TYPE)["HITTypeId"]
     made = lab.client.create_hit_with_hit_type(
-        HITTypeId=kind, MaxAssignments=1, LifetimeInSeconds=3600, Question=QUESTION,
-        RequesterAnnotation="experiment-7", UniqueRequestToken=next(clock),
-    )["HIT"]["HITId"]  # fmt: skip
+        HITTypeId=kind,
+        MaxAssignments=1,
+        LifetimeInSeconds=3600,
+        Question=QUESTION,
+        RequesterAnnotation="experiment-7",
+        UniqueRequestToken=next(clock),
+    )["HIT"]["HITId"]
     hit = lab.requester.hits.get(public_id=made)
     for n_more in (1, 2):
         expected = lab.client.get_hit(HITId=made)["HIT"]["Expiration"] + timedelta(hours=1)
@@ -225,16 +233,22 @@ def test_a_recruitment_opens_with_one_place_and_is_extended(lab):
         lab.client.update_expiration_for_hit(HITId=made, ExpireAt=expected)
         assert lab.client.get_hit(HITId=made)["HIT"]["Expiration"] == expected
     assert lab.client.get_hit(HITId=made)["HIT"]["MaxAssignments"] == 4
-    annotated = [row["HITId"] for row in ask_while_there_is_a_token(lab.client.list_hits, "HITs", MaxResults=100)
-                 if row["RequesterAnnotation"] == "experiment-7"]  # fmt: skip
+    annotated = [
+        row["HITId"]
+        for row in ask_while_there_is_a_token(lab.client.list_hits, "HITs", MaxResults=100)
+        if row["RequesterAnnotation"] == "experiment-7"
+    ]
     assert annotated == [made]
     worker = make_worker()
     assignment = hand_in(hit, worker)
     lab.client.approve_assignment(AssignmentId=assignment.public_id)
     lab.client.send_bonus(
-        AssignmentId=assignment.public_id, WorkerId=worker.public_id, BonusAmount="0.33", Reason="For your time",
+        AssignmentId=assignment.public_id,
+        WorkerId=worker.public_id,
+        BonusAmount="0.33",
+        Reason="For your time",
         UniqueRequestToken=next(clock),
-    )  # fmt: skip
+    )
     told = lab.client.get_assignment(AssignmentId=assignment.public_id)
     assert (told["Assignment"]["AssignmentStatus"], told["HIT"]["HITId"]) == ("Approved", made)
     assert "does not exist" in words_of(lab.client.get_assignment, AssignmentId="3NEVERWAS")
@@ -324,9 +338,12 @@ def test_a_session_is_published_with_a_qualification_that_keeps_its_people_from_
     with pytest.raises(NotQualified):
         accept_hit(worker=people[0], hit=hits.get(public_id=following["HITId"]))
     rows = ask_until_empty(
-        lab.client.list_assignments_for_hit, "Assignments", HITId=first["HITId"], MaxResults=100,
+        lab.client.list_assignments_for_hit,
+        "Assignments",
+        HITId=first["HITId"],
+        MaxResults=100,
         AssignmentStatuses=["Submitted"],
-    )  # fmt: skip
+    )
     assert {row["WorkerId"] for row in rows} == {worker.public_id for worker in people}
     for number, row in enumerate(rows):
         lab.client.approve_assignment(AssignmentId=row["AssignmentId"])

@@ -23,9 +23,16 @@ HEADER_VALUES = st.text("abcXYZ019 ;,=/+~", min_size=1, max_size=20).filter(str.
 
 
 def signed(
-    *, key=KEY, secret=None, body=b"{}", params=None, headers=None, path="/", region="us-east-1",
+    *,
+    key=KEY,
+    secret=None,
+    body=b"{}",
+    params=None,
+    headers=None,
+    path="/",
+    region="us-east-1",
     service="mturk-requester",
-) -> Request:  # fmt: skip
+) -> Request:
     """A request as botocore signs it, now."""
     url = f"http://127.0.0.1:8100{path}"
     request = AWSRequest("POST", url, headers=headers or {}, data=body, params=params)

@@ -20,7 +20,6 @@ def refusal(call, **values) -> Mapping[str, Any]:
     return refused.value.response
 
 
-
 def test_the_same_token_makes_no_second_hit_and_names_the_first(lab):
     hit = lab.publish(UniqueRequestToken="grid-1")
     answer = refusal(lab.client.create_hit, **TYPE, **HIT_VALUES, UniqueRequestToken="grid-1")
@@ -37,9 +36,7 @@ def test_the_same_token_with_other_values_makes_no_second_hit_either(lab):
     answer = refusal(lab.client.create_hit, **other, UniqueRequestToken="grid-1")
     assert hit.public_id in answer["Error"]["Message"]
     type_id = lab.client.create_hit_type(**TYPE)["HITTypeId"]
-    answer = refusal(
-        lab.client.create_hit_with_hit_type, HITTypeId=type_id, **HIT_VALUES, UniqueRequestToken="grid-1"
-    )
+    answer = refusal(lab.client.create_hit_with_hit_type, HITTypeId=type_id, **HIT_VALUES, UniqueRequestToken="grid-1")
     assert hit.public_id in answer["Error"]["Message"]
     assert lab.requester.hits.count() == 1
 
@@ -88,9 +85,12 @@ def test_the_same_token_extends_once(lab):
 def test_the_same_token_pays_once(lab):
     assignment = hand_in(lab.publish())
     bonus = {
-        "WorkerId": require(assignment.worker).public_id, "AssignmentId": assignment.public_id, "BonusAmount": "2",
-        "Reason": "Careful", "UniqueRequestToken": "bonus-1",
-    }  # fmt: skip
+        "WorkerId": require(assignment.worker).public_id,
+        "AssignmentId": assignment.public_id,
+        "BonusAmount": "2",
+        "Reason": "Careful",
+        "UniqueRequestToken": "bonus-1",
+    }
     first = lab.client.send_bonus(**bonus)["ResponseMetadata"]["RequestId"]
     answer = refusal(lab.client.send_bonus, **bonus)
     assert first in answer["Error"]["Message"]
@@ -130,9 +130,12 @@ def test_of_eight_threads_with_the_same_token_one_pays_a_bonus(lab):
     def pay(number: int) -> bool:
         try:
             lab.client.send_bonus(
-                WorkerId=require(assignment.worker).public_id, AssignmentId=assignment.public_id, BonusAmount="1.00",
-                Reason="Careful", UniqueRequestToken="bonus",
-            )  # fmt: skip
+                WorkerId=require(assignment.worker).public_id,
+                AssignmentId=assignment.public_id,
+                BonusAmount="1.00",
+                Reason="Careful",
+                UniqueRequestToken="bonus",
+            )
         except ClientError:
             return False
         return True

@@ -50,9 +50,10 @@ def test_what_is_made_for_one_person_alone_hides_nothing_from_the_others(django_
     make_hit(make_hit_type(requester, title="Cats"))
     for number in range(105):
         need = {
-            "QualificationTypeId": f"3FORONE{number}", "Comparator": "Exists",
+            "QualificationTypeId": f"3FORONE{number}",
+            "Comparator": "Exists",
             "ActionsGuarded": "DiscoverPreviewAndAccept",
-        }  # fmt: skip
+        }
         make_hit(make_hit_type(requester, title=f"For your work {number}", requirements=[need]))
     with django_assert_max_num_queries(5):
         assert shown(worker) == {"Cats": 1}

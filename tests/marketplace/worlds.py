@@ -14,9 +14,11 @@ from tests.marketplace.parties import HIT_VALUES, TYPE, hand_in, make_hit, make_
 from tests.required import require
 
 NOTIFICATION = {
-    "Destination": "https://queue.example/1", "Transport": "SQS", "Version": "2014-08-15",
+    "Destination": "https://queue.example/1",
+    "Transport": "SQS",
+    "Version": "2014-08-15",
     "EventTypes": ["AssignmentSubmitted"],
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -61,28 +63,44 @@ def good_requests(world: World) -> dict[str, dict]:
     size = {"MaxResults": 5}
     needs = [
         {"QualificationTypeId": kind, "Comparator": "GreaterThan", "IntegerValues": [1], "ActionsGuarded": "Accept"},
-        {"QualificationTypeId": "00000000000000000071", "Comparator": "In", "RequiredToPreview": True,
-         "LocaleValues": [{"Country": "US", "Subdivision": "NY"}, {"Country": "CA"}]},
-    ]  # fmt: skip
+        {
+            "QualificationTypeId": "00000000000000000071",
+            "Comparator": "In",
+            "RequiredToPreview": True,
+            "LocaleValues": [{"Country": "US", "Subdivision": "NY"}, {"Country": "CA"}],
+        },
+    ]
     new_hit = HIT_VALUES | {"MaxAssignments": 2, "RequesterAnnotation": "grid 2"}
     asks = {"QualificationRequestId": world.request.public_id}
     return {
         "AcceptQualificationRequest": asks | {"IntegerValue": 3},
         "ApproveAssignment": {
-            "AssignmentId": world.submitted.public_id, "RequesterFeedback": "Good", "OverrideRejection": False,
+            "AssignmentId": world.submitted.public_id,
+            "RequesterFeedback": "Good",
+            "OverrideRejection": False,
         },
         "AssociateQualificationWithWorker": {
-            "QualificationTypeId": kind, "WorkerId": worker, "IntegerValue": 4, "SendNotification": True,
+            "QualificationTypeId": kind,
+            "WorkerId": worker,
+            "IntegerValue": 4,
+            "SendNotification": True,
         },
         "CreateAdditionalAssignmentsForHIT": {
-            "HITId": hit, "NumberOfAdditionalAssignments": 2, "UniqueRequestToken": "extend",
+            "HITId": hit,
+            "NumberOfAdditionalAssignments": 2,
+            "UniqueRequestToken": "extend",
         },
         "CreateHIT": TYPE | new_hit | {"QualificationRequirements": needs, "UniqueRequestToken": "one"},
         "CreateHITType": TYPE | {"QualificationRequirements": needs},
         "CreateHITWithHITType": new_hit | {"HITTypeId": world.hit.hit_type.public_id, "UniqueRequestToken": "two"},
         "CreateQualificationType": {
-            "Name": "Expert", "Description": "Knows dogs", "Keywords": "dogs", "QualificationTypeStatus": "Active",
-            "RetryDelayInSeconds": 60, "Test": "<QuestionForm/>", "AnswerKey": "<AnswerKey/>",
+            "Name": "Expert",
+            "Description": "Knows dogs",
+            "Keywords": "dogs",
+            "QualificationTypeStatus": "Active",
+            "RetryDelayInSeconds": 60,
+            "Test": "<QuestionForm/>",
+            "AnswerKey": "<AnswerKey/>",
             "TestDurationInSeconds": 600,
         },
         "CreateWorkerBlock": {"WorkerId": worker, "Reason": "Blank answers"},
@@ -103,18 +121,26 @@ def good_requests(world: World) -> dict[str, dict]:
         "ListQualificationRequests": size | {"QualificationTypeId": kind},
         "ListQualificationTypes": size | {"Query": "guide", "MustBeRequestable": True, "MustBeOwnedByCaller": True},
         "ListReviewPolicyResultsForHIT": {
-            "HITId": hit, "PolicyLevels": ["HIT"], "RetrieveActions": True, "RetrieveResults": True,
+            "HITId": hit,
+            "PolicyLevels": ["HIT"],
+            "RetrieveActions": True,
+            "RetrieveResults": True,
         },
         "ListReviewableHITs": size | {"HITTypeId": world.hit.hit_type.public_id, "Status": "Reviewable"},
         "ListWorkerBlocks": size,
         "ListWorkersWithQualificationType": size | {"QualificationTypeId": kind, "Status": "Granted"},
         "NotifyWorkers": {
-            "Subject": "New grids", "MessageText": "There are new grids.", "WorkerIds": [worker, "ASTRANGER"],
+            "Subject": "New grids",
+            "MessageText": "There are new grids.",
+            "WorkerIds": [worker, "ASTRANGER"],
         },
         "RejectAssignment": {"AssignmentId": world.submitted.public_id, "RequesterFeedback": "Blank"},
         "RejectQualificationRequest": asks | {"Reason": "Not yet"},
         "SendBonus": {
-            "WorkerId": worker, "BonusAmount": "1.50", "AssignmentId": world.submitted.public_id, "Reason": "Careful",
+            "WorkerId": worker,
+            "BonusAmount": "1.50",
+            "AssignmentId": world.submitted.public_id,
+            "Reason": "Careful",
             "UniqueRequestToken": "bonus",
         },
         "SendTestEventNotification": {"Notification": NOTIFICATION, "TestEventType": "Ping"},
@@ -122,18 +148,27 @@ def good_requests(world: World) -> dict[str, dict]:
         "UpdateHITReviewStatus": {"HITId": world.done.public_id, "Revert": False},
         "UpdateHITTypeOfHIT": {"HITId": hit, "HITTypeId": world.hit.hit_type.public_id},
         "UpdateNotificationSettings": {
-            "HITTypeId": world.hit.hit_type.public_id, "Notification": NOTIFICATION, "Active": True,
+            "HITTypeId": world.hit.hit_type.public_id,
+            "Notification": NOTIFICATION,
+            "Active": True,
         },
         "UpdateQualificationType": {
-            "QualificationTypeId": kind, "Description": "Has read it twice", "QualificationTypeStatus": "Inactive",
-            "AutoGranted": True, "AutoGrantedValue": 5, "RetryDelayInSeconds": 10,
+            "QualificationTypeId": kind,
+            "Description": "Has read it twice",
+            "QualificationTypeStatus": "Inactive",
+            "AutoGranted": True,
+            "AutoGrantedValue": 5,
+            "RetryDelayInSeconds": 10,
         },
-    }  # fmt: skip
+    }
 
 
 # Review policies tell of policies, which no HIT here can have; layouts neither.
 UNTOLD = {
     "ListReviewPolicyResultsForHIT": {
-        "AssignmentReviewPolicy", "HITReviewPolicy", "AssignmentReviewReport", "HITReviewReport",
+        "AssignmentReviewPolicy",
+        "HITReviewPolicy",
+        "AssignmentReviewReport",
+        "HITReviewReport",
     },
-}  # fmt: skip
+}

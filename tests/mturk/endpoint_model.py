@@ -132,9 +132,14 @@ class EndpointModel:
     def shown(self, name: str) -> dict[str, Any]:
         one = self.assignments[name]
         return {
-            "AssignmentId": name, "HITId": one.hit, "WorkerId": one.worker, "AssignmentStatus": one.status,
-            "AcceptTime": one.submitted_at, "SubmitTime": one.submitted_at, "Answer": one.answer,
-        }  # fmt: skip
+            "AssignmentId": name,
+            "HITId": one.hit,
+            "WorkerId": one.worker,
+            "AssignmentStatus": one.status,
+            "AcceptTime": one.submitted_at,
+            "SubmitTime": one.submitted_at,
+            "Answer": one.answer,
+        }
 
     def ApproveAssignment(self, AssignmentId: str, OverrideRejection: bool = False, **_: Any) -> dict[str, Any]:
         """Words to the worker (`RequesterFeedback`) come with it when a rejection is taken back."""

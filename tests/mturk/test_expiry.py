@@ -123,9 +123,7 @@ def test_what_is_closed_here_leaves_the_marketplace_and_what_is_in_hands_still_c
     assert not is_offered(marketplace, closed)
     assert is_offered(marketplace, other) == (part == "one HIT")
     assert Call.objects.filter(op="UpdateExpirationForHIT").count() == (2 if part == "the batch" else 1)
-    assert list(Submission.objects.values_list("state", flat=True)) == (
-        ["confirmed"] if part == "the batch" else []
-    )
+    assert list(Submission.objects.values_list("state", flat=True)) == (["confirmed"] if part == "the batch" else [])
 
 
 def test_the_end_of_what_is_closed_is_decided_once_however_long_it_takes(marketplace):

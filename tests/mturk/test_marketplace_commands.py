@@ -75,8 +75,17 @@ def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_
     file.write_text("{}")
     words = ("publish", batch.pk, "--reward", "0.10", "--yes", "--requirements", file)
     assert "a list of objects with QualificationTypeId" in refusal(*words)
-    file.write_text(json.dumps([{"QualificationTypeId": "000000000000000000L0", "Comparator": "GreaterThanOrEqualTo",
-                                 "IntegerValues": [95]}]))  # fmt: skip
+    file.write_text(
+        json.dumps(
+            [
+                {
+                    "QualificationTypeId": "000000000000000000L0",
+                    "Comparator": "GreaterThanOrEqualTo",
+                    "IntegerValues": [95],
+                }
+            ]
+        )
+    )
     said(*words)
     send_until_quiet()
     sent = Call.objects.get(op="CreateHITType").payload["QualificationRequirements"]

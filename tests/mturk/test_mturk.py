@@ -283,9 +283,14 @@ def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is
 
 def test_every_term_of_an_offer_is_stored_as_it_was_offered(marketplace):
     offer = offer_of(
-        "0.25", "12.50", auto_approval_seconds=86_400, review_seconds=3600, losses_per_hit=2, keeps_out_former=False,
+        "0.25",
+        "12.50",
+        auto_approval_seconds=86_400,
+        review_seconds=3600,
+        losses_per_hit=2,
+        keeps_out_former=False,
         requirements=[{"QualificationTypeId": "x", "Comparator": "Exists"}],
-    )  # fmt: skip
+    )
     terms = offers.publish(batch=grids_to_publish(), offer=offer)
     terms.refresh_from_db()
     assert {name: getattr(terms, name) for name in asdict(offer)} == asdict(offer)
@@ -355,8 +360,10 @@ def test_a_call_that_cannot_even_be_written_is_given_up_and_the_others_are_sent(
     decide(op="GetAccountBalance", purpose="balance:0", payload={})
     send_waiting()
     assert dict(Call.objects.filter(purpose__endswith=":0").values_list("purpose", "state")) == {
-        "approve:0": "failed", "nothing:0": "unsure", "balance:0": "done",
-    }  # fmt: skip
+        "approve:0": "failed",
+        "nothing:0": "unsure",
+        "balance:0": "done",
+    }
 
 
 def test_an_assignment_that_cannot_be_taken_in_does_not_hold_up_the_others(marketplace, caplog):

@@ -100,8 +100,9 @@ def test_several_calls_are_claimed_at_once_each_as_if_alone():
     decided("bonus:3")
     claimed = claim_calls(most=2)
     assert [(call.pk, call.was_unsure, call.attempts) for call in claimed] == [
-        (first.pk, True, 2), (second.pk, False, 1)
-    ]  # fmt: skip
+        (first.pk, True, 2),
+        (second.pk, False, 1),
+    ]
     assert [call.purpose for call in claim_calls(most=5)] == ["bonus:3"]
     assert claim_calls(most=5) == []
 
@@ -205,8 +206,10 @@ def test_a_throttled_repetition_leaves_the_doubt_about_the_try_before_as_it_was(
     put_off(call=require(claim_call()), error="Rate exceeded", unsure=False, seconds=0)
     after = Call.objects.get()
     assert (after.state, after.first_tried_at, after.doubtful_at) == (
-        "unsure", before.first_tried_at, before.doubtful_at,
-    )  # fmt: skip
+        "unsure",
+        before.first_tried_at,
+        before.doubtful_at,
+    )
 
 
 @pytest.mark.parametrize("state", ["unsure", "done"])

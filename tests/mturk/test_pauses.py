@@ -59,7 +59,10 @@ def test_a_page_without_a_script_tells_nothing():
 )
 @pytest.mark.django_db(transaction=True)
 def test_a_pause_makes_an_assignment_shorter_and_never_by_what_is_left_out_anyway(
-    marketplace, pause, before, active  # noqa: F811
+    marketplace,  # noqa: F811
+    pause,
+    before,
+    active,
 ):
     worker = marketplace.worker()
     made = published(grids_to_publish(1 if before is None else 2, n_slots=1), cap="50")
@@ -90,8 +93,14 @@ def test_a_reward_is_proposed_by_the_time_that_was_worked():
         grid_page.joined(grid, f"person-{number}")
     for lease in Lease.objects.all():
         Submission.objects.create(
-            hit=lease.hit, worker=lease.worker, lease=lease, settings=grid.hit.batch.settings, state="surplus",
-            answer={"selected": [], "paused_seconds": 540}, idempotency_key=f"key-{lease.pk}", submitted_at=end,
-        )  # fmt: skip
+            hit=lease.hit,
+            worker=lease.worker,
+            lease=lease,
+            settings=grid.hit.batch.settings,
+            state="surplus",
+            answer={"selected": [], "paused_seconds": 540},
+            idempotency_key=f"key-{lease.pk}",
+            submitted_at=end,
+        )
     Lease.objects.update(created_at=end - timedelta(seconds=600))
     assert "took 60 seconds (median)" in proposed_reward(grid.hit.batch).why

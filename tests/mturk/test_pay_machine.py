@@ -343,8 +343,22 @@ def test_no_history_loses_or_doubles_an_answer_a_hit_or_a_payment(capsys, monkey
     monkeypatch.setattr(endpoint, "call", lambda op, **parameters: require(Study.endpoint).call(op, **parameters))
     run_histories(Study, N_RUNS, capsys)
     assert Study.seen["histories"] >= N_RUNS
-    met = {"accepted", "returned", "ran out", "submitted", "sent again", "rejected", "restored", "extended", "ended",
-           "put back", "confirmed", "recovered", "repeated", "orphaned in the end"}  # fmt: skip
+    met = {
+        "accepted",
+        "returned",
+        "ran out",
+        "submitted",
+        "sent again",
+        "rejected",
+        "restored",
+        "extended",
+        "ended",
+        "put back",
+        "confirmed",
+        "recovered",
+        "repeated",
+        "orphaned in the end",
+    }
     assert N_RUNS < 2_000 or met <= Study.seen.keys(), Study.seen
     with capsys.disabled():
         print(dict(Study.seen))

@@ -22,9 +22,13 @@ def test_a_hundred_hits_that_are_gone_hold_up_nobody_elses_pay(marketplace):
     (made,) = published(grids_to_publish(n_slots=2))
     for number in range(120):
         MarketplaceHIT.objects.create(
-            hit=made.hit, terms=made.terms, n_assignments=1, expires_at=now() - timedelta(days=40),
-            external_id=f"3GONE{number:03}" + "X" * 20, polled_at=PAST,
-        )  # fmt: skip
+            hit=made.hit,
+            terms=made.terms,
+            n_assignments=1,
+            expires_at=now() - timedelta(days=40),
+            external_id=f"3GONE{number:03}" + "X" * 20,
+            polled_at=PAST,
+        )
     work(marketplace, made)
     MarketplaceHIT.objects.filter(pk=made.pk).update(polled_at=now() - timedelta(minutes=1))
     polling.poll_assignments()

@@ -30,9 +30,17 @@ def answers(*fields: tuple[str, str]) -> str:
 
 @pytest.mark.parametrize(
     "reward, n, fee",
-    [("0.01", 1, "0.01"), ("0.04", 9, "0.01"), ("0.05", 9, "0.01"), ("0.08", 9, "0.02"), ("0.08", 10, "0.03"),
-     ("0.125", 9, "0.03"), ("1.00", 9, "0.20"), ("1.00", 10, "0.40")],
-)  # fmt: skip
+    [
+        ("0.01", 1, "0.01"),
+        ("0.04", 9, "0.01"),
+        ("0.05", 9, "0.01"),
+        ("0.08", 9, "0.02"),
+        ("0.08", 10, "0.03"),
+        ("0.125", 9, "0.03"),
+        ("1.00", 9, "0.20"),
+        ("1.00", 10, "0.40"),
+    ],
+)
 def test_a_fee_is_rounded_half_up_to_the_cent_and_at_least_one(reward, n, fee):
     assert fee_of(Decimal(reward), n) == Decimal(fee)
 
@@ -40,8 +48,11 @@ def test_a_fee_is_rounded_half_up_to_the_cent_and_at_least_one(reward, n, fee):
 def test_ten_answers_as_one_hit_would_cost_twice_the_fee_and_the_preview_says_so():
     shown = preview([10], Decimal("0.10"))
     assert (shown.n_hits, shown.fees, shown.fees_as_tens, shown.total) == (
-        2, Decimal("0.20"), Decimal("0.40"), Decimal("1.20"),
-    )  # fmt: skip
+        2,
+        Decimal("0.20"),
+        Decimal("0.40"),
+        Decimal("1.20"),
+    )
 
 
 @given(st.lists(st.integers(0, 60), max_size=20), st.integers(1, 500))
@@ -83,9 +94,10 @@ def test_answers_are_read_by_name_and_the_first_of_two_counts():
 
 
 @pytest.mark.parametrize(
-    "document", ["", "no XML", "<a></a>", "<QuestionFormAnswers>", BOMB, "x" * (LONGEST_ANSWER + 1), "\x00"],
+    "document",
+    ["", "no XML", "<a></a>", "<QuestionFormAnswers>", BOMB, "x" * (LONGEST_ANSWER + 1), "\x00"],
     ids=["empty", "text", "other", "cut", "bomb", "long", "nul"],
-)  # fmt: skip
+)
 def test_what_is_no_answer_or_an_attack_is_refused_in_words(document):
     with pytest.raises(UnreadableAnswers, match="answers"):
         answers_in(document)

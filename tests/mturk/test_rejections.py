@@ -35,9 +35,16 @@ def listed_assignments(n: int) -> list[ListedAssignment]:
     """So many as the marketplace would list them, with the approvals that follow from it, unsent."""
     batch = grids_to_publish(1, n_slots=1)
     terms = Terms.objects.create(
-        batch=batch, title="a", description="b", reward="0.10", assignment_seconds=600, lifetime_seconds=86_400,
-        auto_approval_seconds=86_400, spending_cap="1000", expires_at=now() + timedelta(days=1),
-    )  # fmt: skip
+        batch=batch,
+        title="a",
+        description="b",
+        reward="0.10",
+        assignment_seconds=600,
+        lifetime_seconds=86_400,
+        auto_approval_seconds=86_400,
+        spending_cap="1000",
+        expires_at=now() + timedelta(days=1),
+    )
     hits = MarketplaceHIT.objects.bulk_create(
         [
             MarketplaceHIT(hit=batch.hits.get(), terms=terms, n_assignments=1, expires_at=terms.expires_at)
@@ -48,12 +55,17 @@ def listed_assignments(n: int) -> list[ListedAssignment]:
     listed = ListedAssignment.objects.bulk_create(
         [
             ListedAssignment(
-                marketplace_hit=made, external_id=f"3A{made.pk}", worker=worker, finding="unreadable",
-                status="submitted", accepted_at=now(), submitted_at=now(),
+                marketplace_hit=made,
+                external_id=f"3A{made.pk}",
+                worker=worker,
+                finding="unreadable",
+                status="submitted",
+                accepted_at=now(),
+                submitted_at=now(),
             )
             for made in hits
         ]
-    )  # fmt: skip
+    )
     Call.objects.bulk_create(
         [Call(op="ApproveAssignment", purpose=f"approve:{one.pk}", payload={}, batch=batch) for one in listed]
     )
@@ -153,9 +165,15 @@ def test_an_override_is_done_although_an_answer_just_filled_the_slot_that_was_to
     hit = listed.marketplace_hit.hit
     slot = Slot.objects.get(hit=hit)
     submission = Submission.objects.create(
-        hit=hit, worker=listed.worker, slot=slot, settings=hit.batch.settings, state="confirmed", answer={},
-        idempotency_key="key", submitted_at=now(),
-    )  # fmt: skip
+        hit=hit,
+        worker=listed.worker,
+        slot=slot,
+        settings=hit.batch.settings,
+        state="confirmed",
+        answer={},
+        idempotency_key="key",
+        submitted_at=now(),
+    )
     Slot.objects.update(state="filled")
     ListedAssignment.objects.update(submission=submission, finding="confirmed")
     rejection = reject(listed=listed, reason="It is empty.", decided_by=researcher())

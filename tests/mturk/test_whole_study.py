@@ -241,9 +241,11 @@ def test_a_study_of_twenty_people_ends_the_same_whatever_fails_on_the_way(faults
     found = study.state()
     assert {name: found[name] for name in expected()} == expected()
     assert found["booked"].keys() == {
-        ("reward", Decimal("0.10")), ("reward_fee", Decimal("0.02")), ("bonus", Decimal("0.05")),
+        ("reward", Decimal("0.10")),
+        ("reward_fee", Decimal("0.02")),
+        ("bonus", Decimal("0.05")),
         ("bonus_fee", Decimal("0.01")),
-    }  # fmt: skip
+    }
     assert found["their rows"]["reward"] == found["booked"]["reward", Decimal("0.10")] == N_GRIDS * N_ANSWERS + 1
     assert_ledgers_are_equal(marketplace)
     assert {"Assignable", "Reviewable", "Disposed"} <= study.states

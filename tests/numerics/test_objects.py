@@ -18,9 +18,7 @@ from numerics.partition import PartitionTooLarge
 def answers(draw, n_labels=5, annotators=6):
     """Selections and mains of one image, with a dataset label that may be selected, unselected or missing."""
     labels = st.integers(0, n_labels - 1).map(lambda at: 10 * at)
-    selections = draw(
-        st.lists(st.lists(labels, unique=True, min_size=1, max_size=4), min_size=1, max_size=annotators)
-    )
+    selections = draw(st.lists(st.lists(labels, unique=True, min_size=1, max_size=4), min_size=1, max_size=annotators))
     mains = [draw(st.sampled_from(selection)) for selection in selections]
     return selections, mains, draw(st.none() | labels)
 
@@ -48,9 +46,7 @@ def plain_annotation(selections, mains, dataset_label):
 
     def inside(blocks):
         return sum(
-            len(set(block) & set(s)) * (len(set(block) & set(s)) - 1) // 2
-            for block in blocks
-            for s in selections
+            len(set(block) & set(s)) * (len(set(block) & set(s)) - 1) // 2 for block in blocks for s in selections
         )
 
     def name(block):
@@ -115,9 +111,7 @@ def test_images_annotated_together_come_out_as_if_alone_and_in_order(items):
 
 def test_labels_for_one_thing_share_an_object_and_others_do_not():
     terrier, toy_terrier, ball = 199, 158, 805
-    found = annotate(
-        [[terrier, ball], [toy_terrier, ball], [ball, terrier]], [ball, toy_terrier, ball], terrier
-    )
+    found = annotate([[terrier, ball], [toy_terrier, ball], [ball, terrier]], [ball, toy_terrier, ball], terrier)
     assert [[of["label"] for of in one["labels"]] for one in found.objects] == [
         [terrier, toy_terrier],
         [ball],
@@ -235,9 +229,7 @@ def test_every_optimal_partition_counts():
         ([1, 3, 0, 0, 0, 5], 0, (True, False)),
     ],
 )
-def test_the_range_over_several_partitions_is_the_same_looked_at_in_pieces(
-    monkeypatch, mains, dataset_label, expected
-):
+def test_the_range_over_several_partitions_is_the_same_looked_at_in_pieces(monkeypatch, mains, dataset_label, expected):
     whole = annotate(star(), mains, dataset_label)
     assert asdict(whole) == plain_annotation(star(), mains, dataset_label)
     assert (whole.main_may_differ, whole.main_must_differ) == expected

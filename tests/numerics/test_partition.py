@@ -33,9 +33,7 @@ def set_partitions(items):
 
 
 def as_sets(string):
-    return frozenset(
-        frozenset(label for label, of in enumerate(string) if of == block) for block in set(string)
-    )
+    return frozenset(frozenset(label for label, of in enumerate(string) if of == block) for block in set(string))
 
 
 def plain_optimum(weights, k):
@@ -44,9 +42,7 @@ def plain_optimum(weights, k):
     for blocks in set_partitions(list(range(len(weights)))):
         if len(blocks) == k:
             key = frozenset(map(frozenset, blocks))
-            inside[key] = sum(
-                int(weights[a][b]) for block in blocks for a, b in itertools.combinations(block, 2)
-            )
+            inside[key] = sum(int(weights[a][b]) for block in blocks for a, b in itertools.combinations(block, 2))
     least = min(inside.values())
     return least, {key for key, weight in inside.items() if weight == least}
 
@@ -87,9 +83,7 @@ def test_growth_strings_are_all_partitions_once_and_in_order(n, k):
     rows = strings.tolist()
     assert rows == sorted(rows)
     assert [as_sets(row) for row in rows] == list(dict.fromkeys(as_sets(row) for row in rows))
-    expected = {
-        frozenset(map(frozenset, blocks)) for blocks in set_partitions(list(range(n))) if len(blocks) == k
-    }
+    expected = {frozenset(map(frozenset, blocks)) for blocks in set_partitions(list(range(n))) if len(blocks) == k}
     assert {as_sets(row) for row in rows} == expected
 
 

@@ -50,8 +50,7 @@ def published():
             "main_object": int(row["main_object"]),
             "dataset_label_object": int(row["dataset_label_object"]) if row["dataset_label_object"] else None,
             "objects": [
-                {int(label): tuple(values) for label, values in one.items()}
-                for one in json.loads(row["objects"])
+                {int(label): tuple(values) for label, values in one.items()} for one in json.loads(row["objects"])
             ],
         }
         for row in rows(EXPECTED)
@@ -114,9 +113,7 @@ def test_where_nothing_is_tied_the_main_object_is_as_published(found, published)
         votes = sorted(ours["main_votes"] for ours in one.objects)
         if one.n_optimal_partitions == 1 and votes[-2:] != votes[-1:] * 2:
             told = published[image]
-            assert labels_of(one.objects[one.main_object]) == holding(told["objects"], told["main_object"]), (
-                image
-            )
+            assert labels_of(one.objects[one.main_object]) == holding(told["objects"], told["main_object"]), image
             compared += 1
     assert compared > 3000
 

@@ -29,7 +29,5 @@ def test_a_notebook_can_use_the_numbers_without_django():
         "import sys; from numerics.objects import annotate; "
         "print(annotate([[4, 7]], [4], 7).n_objects, 'django' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["2", "False"]

@@ -284,9 +284,7 @@ def test_a_demo_of_an_earlier_version_is_left_as_it_is_and_goes_on():
     dataset = create_dataset(name="demo", note=NOTE, images_per_grid=12, contains_answers=1, min_shown=1)
     photo = demo_photos()[1]
     labels = [Label.objects.get(label_set=dataset.label_set, index=index) for index in (281, 285)]
-    image, _ = add_image(
-        dataset=dataset, name="photo-01", dataset_label=labels[0], photograph=read_file(photo.path)
-    )
+    image, _ = add_image(dataset=dataset, name="photo-01", dataset_label=labels[0], photograph=read_file(photo.path))
     batch = open_pairs(dataset=dataset, pairs=[(image, label) for label in labels], pay=Pay()).batch
     you = make_worker("you")
     answer_grid(require(take_lease(batch=batch, worker=you)), set())

@@ -38,13 +38,15 @@ def make_terms(batch: Batch) -> Terms:
 def offer(hit: HIT, n_assignments: int = 9, external_id: str | None = None) -> str:
     """Have a HIT of ours offered on the marketplace; returns its id there."""
     terms = Terms.objects.filter(batch=hit.batch).first() or make_terms(hit.batch)
-    return require(MarketplaceHIT.objects.create(
-        hit=hit,
-        terms=terms,
-        external_id=external_id or external("3HIT"),
-        n_assignments=n_assignments,
-        expires_at=terms.expires_at,
-    ).external_id)
+    return require(
+        MarketplaceHIT.objects.create(
+            hit=hit,
+            terms=terms,
+            external_id=external_id or external("3HIT"),
+            n_assignments=n_assignments,
+            expires_at=terms.expires_at,
+        ).external_id
+    )
 
 
 def make_offered_grid(*, n_images: int = 3, n_slots: int = 2, **dataset: Any):

@@ -109,9 +109,9 @@ def test_a_preview_shows_the_work_and_can_not_be_handed_in(grid_and_id, worker, 
     text = page.content.decode()
     assert page.status_code == 200
     assert text.count('<input type="checkbox"') == 3
-    for shown in ("thing 0", "Preview", "Accept the HIT", "$0.20", "<fieldset class=\"preview\" disabled>"):
+    for shown in ("thing 0", "Preview", "Accept the HIT", "$0.20", '<fieldset class="preview" disabled>'):
         assert shown in text
-    for absent in ('name="token"', 'method="post"', "<button type=\"submit\"", "<script"):
+    for absent in ('name="token"', 'method="post"', '<button type="submit"', "<script"):
         assert absent not in text
     assert not Lease.objects.exists()
     assert not Worker.objects.exists()
@@ -193,8 +193,9 @@ def test_of_two_tabs_the_one_that_the_marketplace_has_counts(frame):
     assert one["receipt"] in both and other["receipt"] in both
     assert listed(frame, other)[0] == "confirmed"
     assert dict(Submission.objects.values_list("answer__selected__0", "state")) == {
-        None: "confirmed", Submission.objects.earliest("id").answer["selected"][0]: "orphaned",
-    }  # fmt: skip
+        None: "confirmed",
+        Submission.objects.earliest("id").answer["selected"][0]: "orphaned",
+    }
 
 
 def test_a_form_goes_the_same_way():

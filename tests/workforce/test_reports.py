@@ -91,10 +91,10 @@ def test_a_report_needs_the_token_of_its_page(frame):
 
 def test_who_can_not_answer_at_all_hands_in_without_an_answer_and_is_paid(frame):
     page = frame.open()
-    assert 'data-unfinished hidden' in page.content.decode()
+    assert "data-unfinished hidden" in page.content.decode()
     text = tell(frame, page, as_json=False).content.decode()
     form = text[text.index('<form class="unfinished"') :]
-    assert 'data-unfinished hidden' not in form
+    assert "data-unfinished hidden" not in form
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
     assert fields == {"assignmentId": frame.ids["assignmentId"], "lease": frame.lease.public_id, "problem": "reported"}
     assert listed(frame, fields) == ("unreadable", None), "paid, and asked again"
@@ -167,9 +167,13 @@ def test_neither_opening_nor_handing_in_asks_for_what_is_told_beside_the_work(fr
 
 
 TOLD = {
-    "requester_name": "The Vision Lab", "contact": "lab@example.org", "purpose": "To train and test networks.",
-    "minutes_needed": 4, "consent": "I am of age.\n\nI take part of my own will.", "warning": "Wounds may be seen.",
-}  # fmt: skip
+    "requester_name": "The Vision Lab",
+    "contact": "lab@example.org",
+    "purpose": "To train and test networks.",
+    "minutes_needed": 4,
+    "consent": "I am of age.\n\nI take part of my own will.",
+    "warning": "Wounds may be seen.",
+}
 
 
 def preview_of(frame: Frame) -> str:
@@ -181,10 +185,16 @@ def test_a_preview_says_who_asks_what_for_for_how_long_and_for_how_much(frame):
     about = worker_client().get(f"/about/{frame.hit.batch.public_id}/").content.decode()
     for text in (preview_of(frame), about):
         for words in (
-            "The Vision Lab", "mailto:lab@example.org", "To train and test networks.", "about 4 minutes", "$0.20",
-            "60 minutes", "<p>I take part of my own will.</p>", "Wounds may be seen.",
+            "The Vision Lab",
+            "mailto:lab@example.org",
+            "To train and test networks.",
+            "about 4 minutes",
+            "$0.20",
+            "60 minutes",
+            "<p>I take part of my own will.</p>",
+            "Wounds may be seen.",
             "Nothing is refused for disagreeing",
-        ):  # fmt: skip
+        ):
             assert words in text
     assert f'href="/about/{frame.hit.batch.public_id}/"' in frame.open().content.decode()
 

@@ -127,9 +127,7 @@ class Submission(models.Model):
 
     hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="submissions")
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="submissions")
-    lease = models.ForeignKey(
-        Lease, on_delete=models.PROTECT, null=True, related_name="submissions", db_index=False
-    )
+    lease = models.ForeignKey(Lease, on_delete=models.PROTECT, null=True, related_name="submissions", db_index=False)
     assignment = models.ForeignKey(
         Assignment, on_delete=models.PROTECT, null=True, related_name="submissions", db_index=False
     )

@@ -71,18 +71,26 @@ class Batch(models.Model):
         verbose_name_plural = "batches"
         constraints = [
             models.CheckConstraint(
-                condition=Q(
-                    initial_images=None, accept=None, reject=None, min_votes=None, max_votes=None
-                ) | Q(
-                    initial_images__isnull=False, accept__isnull=False, reject__isnull=False, min_votes__isnull=False,
+                condition=Q(initial_images=None, accept=None, reject=None, min_votes=None, max_votes=None)
+                | Q(
+                    initial_images__isnull=False,
+                    accept__isnull=False,
+                    reject__isnull=False,
+                    min_votes__isnull=False,
                     max_votes__isnull=False,
                 ),
                 name="adaptive_figures_are_all_set_or_none",
             ),
             models.CheckConstraint(
-                condition=Q(max_votes=None) | Q(
-                    kind="contains", initial_images__gte=1, reject__gte=0, reject__lt=F("accept"), accept__lte=1,
-                    min_votes__gte=1, min_votes__lte=F("max_votes"),
+                condition=Q(max_votes=None)
+                | Q(
+                    kind="contains",
+                    initial_images__gte=1,
+                    reject__gte=0,
+                    reject__lt=F("accept"),
+                    accept__lte=1,
+                    min_votes__gte=1,
+                    min_votes__lte=F("max_votes"),
                 ),
                 name="adaptive_figures_make_a_stopping_rule",
             ),
@@ -99,7 +107,6 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.dataset} on {self.marketplace}"
-
 
     @property
     def is_adaptive(self) -> bool:

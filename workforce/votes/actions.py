@@ -30,13 +30,16 @@ UNSETTLED = """
 """
 UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
 # Of several that may count, the first does: whatever was excluded and readmitted in between, and in which order.
-WRONG = UNSETTLED + """, verdict AS (
+WRONG = (
+    UNSETTLED
+    + """, verdict AS (
         SELECT id, counted, may_count AND id = min(id) FILTER (WHERE may_count) OVER person AS counts
         FROM vote JOIN unsettled USING ({question}, worker_id)
         WINDOW person AS (PARTITION BY {question}, worker_id)
     )
     SELECT id, counts FROM verdict WHERE counted <> counts
 """
+)
 
 
 @transaction.atomic

@@ -58,10 +58,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dataset", required=True, metavar="NAME")
         parser.add_argument(
-            "--classifier", nargs="+", default=[], metavar="NAME",
+            "--classifier",
+            nargs="+",
+            default=[],
+            metavar="NAME",
             help="such as efficientnet-lite0, efficientnet-lite0@flip, onnx:/models/mine.onnx, torchvision:resnet50 "
             "(default: those of the dataset's settings, or all that are installed)",
-        )  # fmt: skip
+        )
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--here", action="store_true", help="do it in this process, whatever workers do")
         how.add_argument("--no-wait", action="store_true", help="leave it to the workers and end")

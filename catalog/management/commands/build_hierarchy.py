@@ -27,9 +27,7 @@ class Command(BaseCommand):
         try:
             write_whole(output, packed)
         except OSError as error:
-            raise CommandError(
-                f"Cannot write {output}: {error.strerror}. Name another with --output."
-            ) from error
+            raise CommandError(f"Cannot write {output}: {error.strerror}. Name another with --output.") from error
         self.stdout.write(f"{output}: {len(synsets):,} synsets, {len(packed):,} bytes")
 
 

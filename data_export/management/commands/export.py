@@ -33,9 +33,10 @@ class Command(BaseCommand):
         parser.add_argument("--dataset", required=True, metavar="NAME")
         parser.add_argument("--format", required=True, choices=[*FORMATS, "npz", "parquet"])
         parser.add_argument(
-            "--classifier", metavar="NAME",
+            "--classifier",
+            metavar="NAME",
             help="predictions of this one alone, in npz, csv or parquet, as `import predictions` reads them",
-        )  # fmt: skip
+        )
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
         parser.add_argument("--names", action="store_true", help="add the labels' WordNet ids and words")
 

@@ -92,7 +92,9 @@ class Command(BaseCommand):
 
 def add_prediction_arguments(parser: CommandParser) -> None:
     parser.add_argument(
-        "path", type=Path, help=".npz with arrays images (N,), labels (N, k) and, if known, scores (N, k), "
+        "path",
+        type=Path,
+        help=".npz with arrays images (N,), labels (N, k) and, if known, scores (N, k), "
         "or .csv or .parquet with columns image, label_1 ..., score_1 ...; labels are class indexes from 0, best first",
     )
     parser.add_argument("--dataset", required=True, metavar="NAME")

@@ -53,9 +53,7 @@ def list_qualification_types(call: Call) -> dict:
     if given["MustBeRequestable"]:
         types = types.filter(is_active=True, requester__isnull=False)
     if query := given.get("Query"):
-        types = types.filter(
-            Q(name__icontains=query) | Q(description__icontains=query) | Q(keywords__icontains=query)
-        )
+        types = types.filter(Q(name__icontains=query) | Q(description__icontains=query) | Q(keywords__icontains=query))
     return page(call, "QualificationTypes", types, qualification_type_shape)
 
 

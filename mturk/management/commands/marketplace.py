@@ -55,8 +55,9 @@ class Command(BaseCommand):
     def status(self, options: dict[str, Any]) -> None:
         terms = terms_named(options["batch"])
         self.stdout.write(f"Batch {terms.batch_id} ({terms.batch}), {state_of(terms)}")
-        made = terms.marketplace_hits.aggregate(n=Count("pk"), there=Count("external_id"), over=Count("finished_at"),
-                                                wanted=Sum("n_assignments"))  # fmt: skip
+        made = terms.marketplace_hits.aggregate(
+            n=Count("pk"), there=Count("external_id"), over=Count("finished_at"), wanted=Sum("n_assignments")
+        )
         self.stdout.write(f"  HITs          {made['n']:,}: {made['there']:,} created, {made['over']:,} over")
         found = Counter(ListedAssignment.objects.filter(marketplace_hit__terms=terms).values_list("finding", flat=True))
         self.stdout.write(f"  assignments   {made['wanted'] or 0:,} offered, {told(found) or 'none handed in'}")
@@ -68,12 +69,16 @@ class Command(BaseCommand):
         if wage is not None:
             self.stdout.write(f"  wage          ${wage.median} an hour (median of {wage.n:,}), p25 ${wage.p25}")
         if lost := given_up(terms):
-            self.stdout.write(f"  not offered   {len(lost):,} HITs: {terms.losses_per_hit} or more assignments of each "
-                              "were paid and came to nothing. marketplace extend --losses N")  # fmt: skip
+            self.stdout.write(
+                f"  not offered   {len(lost):,} HITs: {terms.losses_per_hit} or more assignments of each "
+                "were paid and came to nothing. marketplace extend --losses N"
+            )
         self.calls(Q(batch=terms.batch) | Q(batch=None))
         if look := to_look_at(terms):
-            self.stdout.write(f"  to look at    {look.n:,} of them are approvals that wait for somebody to look, "
-                              f"the last until {look.last:%Y-%m-%d %H:%M} UTC. marketplace approve")  # fmt: skip
+            self.stdout.write(
+                f"  to look at    {look.n:,} of them are approvals that wait for somebody to look, "
+                f"the last until {look.last:%Y-%m-%d %H:%M} UTC. marketplace approve"
+            )
 
     def calls(self, which: Q) -> None:
         waiting = Call.objects.filter(which, state__in=["waiting", "unsure"])

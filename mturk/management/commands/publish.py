@@ -36,13 +36,22 @@ class Command(BaseCommand):
         parser.add_argument("--minutes", type=int, default=60, metavar="N", help="allowed for one HIT (60)")
         parser.add_argument("--days", type=int, default=7, metavar="N", help="on the marketplace (7)")
         parser.add_argument("--review-hours", type=int, default=0, metavar="N", help="before answers are approved (0)")
-        parser.add_argument("--approve-days", type=int, default=3, choices=(1, 2, 3), metavar="N",
-                            help="after which the marketplace approves by itself (3, at most)")  # fmt: skip
+        parser.add_argument(
+            "--approve-days",
+            type=int,
+            default=3,
+            choices=(1, 2, 3),
+            metavar="N",
+            help="after which the marketplace approves by itself (3, at most)",
+        )
         parser.add_argument("--cap", type=dollars, metavar="DOLLARS", help="spend no more on it (its cost and 10 %%)")
         parser.add_argument("--requirements", type=Path, metavar="FILE", help="JSON: QualificationRequirements")
-        parser.add_argument("--offer-former", action="store_true",
-                            help="offer HITs also to people who answered some of their questions before: they are "
-                            "refused at those that they had, once they accepted one")  # fmt: skip
+        parser.add_argument(
+            "--offer-former",
+            action="store_true",
+            help="offer HITs also to people who answered some of their questions before: they are "
+            "refused at those that they had, once they accepted one",
+        )
         parser.add_argument("--yes", action="store_true", help="agree to the cost beforehand")
 
     def handle(self, *args: Any, batch: str, reward: Decimal, **options: Any) -> None:

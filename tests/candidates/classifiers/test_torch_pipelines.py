@@ -24,8 +24,13 @@ timm = pytest.importorskip("timm", reason="timm is not installed")
 SIZES = [(500, 375), (375, 501), (333, 500), (640, 427), (451, 300), (256, 256), (180, 203)]
 # Kept small, with as many kinds of preparation as there are: crop and scale, interpolation, mean, squashing.
 OF_TORCHVISION = ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5", "efficientnet_b1"]
-OF_TIMM = ["resnet18.a1_in1k", "mobilenetv3_small_050.lamb_in1k", "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
-           "coat_lite_tiny.in1k", "convnext_atto.d2_in1k"]  # fmt: skip
+OF_TIMM = [
+    "resnet18.a1_in1k",
+    "mobilenetv3_small_050.lamb_in1k",
+    "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+    "coat_lite_tiny.in1k",
+    "convnext_atto.d2_in1k",
+]
 
 
 @pytest.fixture(scope="module")

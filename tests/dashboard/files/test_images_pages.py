@@ -132,11 +132,21 @@ def test_imagenet_is_what_a_dataset_is_labelled_with_unless_another_is_chosen(st
     assert Dataset.objects.get(name="photos").label_set.labels.count() == 1000
 
 
-@pytest.mark.parametrize("name, words", [
-    ("taken", "already"), ("", "1 to 100 printable"), ("x" * 101, "1 to 100"), ("..", "break the addresses"),
-    ("my pets/../x", "break the addresses"), (".", "break the"), ("/a", "break the"), ("a/", "break the"),
-    ("a//b", "break the"), ("a/./b", "break the"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("taken", "already"),
+        ("", "1 to 100 printable"),
+        ("x" * 101, "1 to 100"),
+        ("..", "break the addresses"),
+        ("my pets/../x", "break the addresses"),
+        (".", "break the"),
+        ("/a", "break the"),
+        ("a/", "break the"),
+        ("a//b", "break the"),
+        ("a/./b", "break the"),
+    ],
+)
 def test_a_name_that_cannot_be_is_refused_beside_the_field_and_kept_in_it(staff, name, words):
     labels = make_label_set()
     make_dataset(name="taken")
@@ -234,9 +244,7 @@ def test_every_upload_goes_to_the_disk_whatever_its_size(staff, dataset, monkeyp
     assert seen == [uploads.TemporaryUploadedFile] * 2
 
 
-def test_an_archive_that_cannot_be_read_is_named_as_its_owner_names_it_and_may_be_tried_again(
-    staff, dataset, tmp_path
-):
+def test_an_archive_that_cannot_be_read_is_named_as_its_owner_names_it_and_may_be_tried_again(staff, dataset, tmp_path):
     send(staff, dataset, SimpleUploadedFile("my pictures.zip", b"no archive"))
     assert do_next_job()
     page = text_of(staff.get(address(dataset)))

@@ -92,9 +92,7 @@ def answer_form(marketplace, made: MarketplaceHIT, **answer: object) -> None:  #
 def test_the_pages_about_the_pay_of_a_grid_show_every_photograph_and_which_were_ticked(client, grid_answered, act):
     page = client.get(page_about(grid_answered) + act)
     source, words = page.content.decode(), text_of(page)
-    ticked = set(
-        grid_answered.submission.contains_votes.filter(selected=True).values_list("image__name", flat=True)
-    )
+    ticked = set(grid_answered.submission.contains_votes.filter(selected=True).values_list("image__name", flat=True))
     names = set(grid_answered.submission.hit.grid.cells.values_list("image__name", flat=True))
     assert len(ticked) == 1 and len(names) == 5
     assert marks(source) == {name: "✓ ticked" if name in ticked else "not ticked" for name in names}
@@ -115,7 +113,7 @@ def test_of_a_form_the_chosen_labels_and_the_main_one_are_shown(marketplace, cli
     answer_form(marketplace, made, selected=["0", "3"], main="3")
     ask()
     page = client.get(page_about(ListedAssignment.objects.get()))
-    offered = re.findall(r"<li>(.*?)</li>", page.content.decode()[page.content.decode().index("given-form"):])
+    offered = re.findall(r"<li>(.*?)</li>", page.content.decode()[page.content.decode().index("given-form") :])
     words = [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", one))) for one in offered]
     assert words == [
         "✓ thing 0 chosen a thing numbered 0",
@@ -126,8 +124,9 @@ def test_of_a_form_the_chosen_labels_and_the_main_one_are_shown(marketplace, cli
 
 
 def test_an_answer_that_cannot_be_read_is_said_to_be_so_with_what_the_marketplace_keeps(
-    marketplace, client,  # noqa: F811
-):  # fmt: skip
+    marketplace,  # noqa: F811
+    client,
+):
     [made] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
     worker = marketplace.worker()
     marketplace.submit(marketplace.accept(worker, made.external_id), remark=f"It is <b>empty</b>, says {worker}")

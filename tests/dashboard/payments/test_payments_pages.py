@@ -121,8 +121,9 @@ def test_one_click_on_the_page_as_it_comes_publishes_the_batch(marketplace, clie
 
 
 def test_terms_that_cost_something_else_than_what_was_agreed_to_are_asked_about_again(
-    marketplace, client,  # noqa: F811
-):  # fmt: skip
+    marketplace,  # noqa: F811
+    client,
+):
     batch = grids_to_publish(1, n_slots=2)
     answered = publish(client, batch, agreed="0.20")
     assert "another than the one you agreed to" in text_of(answered)
@@ -248,9 +249,12 @@ def test_both_ledgers_are_compared_hit_by_hit(paid, client):
     address = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/compare/"
     assert "Equal to the cent: 1 HIT, $0.12 here and there" in text_of(client.get(address))
     LedgerEntry.objects.create(
-        batch=paid.marketplace_hit.terms.batch, listed=paid, kind="bonus", amount="1.00",
+        batch=paid.marketplace_hit.terms.batch,
+        listed=paid,
+        kind="bonus",
+        amount="1.00",
         call=Call.objects.create(op="SendBonus", purpose="by hand", payload={}),
-    )  # fmt: skip
+    )
     said = text_of(client.get(address))
     assert "1 of 1 HITs differ" in said
     assert "$1.12 $0.12" in said

@@ -78,17 +78,21 @@ def test_qualifications_are_asked_for_by_figures_places_names_and_ids(marketplac
     name = unique("Ticking test")
     trained, other = own_type(name), own_type(unique("Trained"))
     asked = {
-        "percent_approved": "95", "number_approved": "0", "places": "us, CA-QC",
+        "percent_approved": "95",
+        "number_approved": "0",
+        "places": "us, CA-QC",
         "qualifications": f"{name} >= 80\r\n\r\nnot {other}",
-    }  # fmt: skip
+    }
     said = text_of(publish(client, batch, do="preview", **asked))
     assert "Total $0.12" in said
     assert publish(client, batch, agreed="0.12", **asked).status_code == 302
     send_until_quiet()
     one, two, three, four, five = Terms.objects.get().requirements
     assert (one["QualificationTypeId"], one["Comparator"], one["IntegerValues"]) == (
-        PERCENT_APPROVED, "GreaterThanOrEqualTo", [95],
-    )  # fmt: skip
+        PERCENT_APPROVED,
+        "GreaterThanOrEqualTo",
+        [95],
+    )
     assert (two["QualificationTypeId"], two["IntegerValues"]) == (NUMBER_APPROVED, [0])
     assert three["LocaleValues"] == [{"Country": "US"}, {"Country": "CA", "Subdivision": "QC"}]
     assert (four["QualificationTypeId"], four["IntegerValues"]) == (trained, [80])
@@ -146,8 +150,10 @@ def test_masters_cost_more_and_the_page_says_so(marketplace, client):  # noqa: F
 
 def test_a_marketplace_that_is_away_is_named_where_a_name_was_to_be_looked_up(settings, client):
     settings.MTURK = settings.MTURK | {
-        "endpoint_url": "http://127.0.0.1:9", "access_key_id": "AKIA", "secret_access_key": "x",
-    }  # fmt: skip
+        "endpoint_url": "http://127.0.0.1:9",
+        "access_key_id": "AKIA",
+        "secret_access_key": "x",
+    }
     endpoint.client.cache_clear()
     page = publish(client, grids_to_publish(1), qualifications="Trained")
     endpoint.client.cache_clear()
@@ -227,8 +233,9 @@ def test_who_is_kept_out_can_be_excluded_with_it_and_is_let_in_again(marketplace
     assert about(listed, "block") in page
     assert Exclusion.objects.get().lifted_at is None
     assert list(Call.objects.filter(worker=listed.worker).order_by("pk").values_list("op", "state")) == [
-        ("AssociateQualificationWithWorker", "done"), ("DisassociateQualificationFromWorker", "done"),
-    ]  # fmt: skip
+        ("AssociateQualificationWithWorker", "done"),
+        ("DisassociateQualificationFromWorker", "done"),
+    ]
 
 
 def test_the_command_lets_in_again_as_well(marketplace, capsys):  # noqa: F811
@@ -312,8 +319,10 @@ def test_a_message_goes_out_by_the_hundred_and_whom_it_missed_is_shown_by_pseudo
     assert (len(one.payload["workers"]), len(two.payload["workers"])) == (100, 1)
     raw = WorkerIdentity.objects.get(worker=listed.worker_id).external_id
     failure = {
-        "WorkerId": raw, "NotifyWorkersFailureCode": "HardFailure", "NotifyWorkersFailureMessage": f"{raw} is gone",
-    }  # fmt: skip
+        "WorkerId": raw,
+        "NotifyWorkersFailureCode": "HardFailure",
+        "NotifyWorkersFailureMessage": f"{raw} is gone",
+    }
     note_unreached(call=one, failures=[failure])
     page = client.get(f"/setup/published/{terms.batch_id}/")
     said = text_of(page)
@@ -323,9 +332,14 @@ def test_a_message_goes_out_by_the_hundred_and_whom_it_missed_is_shown_by_pseudo
 
 def _somebody_reviewed(listed: ListedAssignment, n: int) -> None:
     ListedAssignment.objects.create(
-        marketplace_hit=listed.marketplace_hit, external_id=f"3{n}", worker=make_worker(marketplace="mturk"),
-        finding="unreadable", status="approved", accepted_at=now(), submitted_at=now(),
-    )  # fmt: skip
+        marketplace_hit=listed.marketplace_hit,
+        external_id=f"3{n}",
+        worker=make_worker(marketplace="mturk"),
+        finding="unreadable",
+        status="approved",
+        accepted_at=now(),
+        submitted_at=now(),
+    )
 
 
 def test_there_is_nobody_to_write_to_before_something_was_reviewed(marketplace, client):  # noqa: F811
@@ -373,9 +387,7 @@ def test_time_on_several_pages_at_once_is_counted_once(marketplace):  # noqa: F8
     for listed, seconds in ((first, 60), (second, 20)):
         at = end - timedelta(seconds=seconds)
         Submission.objects.filter(listed=listed).update(submitted_at=at)
-        ListedAssignment.objects.filter(pk=listed.pk).update(
-            accepted_at=end - timedelta(seconds=100), submitted_at=at
-        )
+        ListedAssignment.objects.filter(pk=listed.pk).update(accepted_at=end - timedelta(seconds=100), submitted_at=at)
     found = ListedAssignment.objects.select_related("submission__lease")
     assert active_seconds_of(found) == {first.pk: pytest.approx(40), second.pk: pytest.approx(40)}
 

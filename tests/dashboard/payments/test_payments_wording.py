@@ -62,8 +62,11 @@ def publish_for(client: Client, batch: Batch, reward: Decimal, **more: str):
 
 @pytest.mark.parametrize(("times", "words"), [(Decimal("0.25"), "less than half of"), (10, "more than 5 times")])
 def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_lost(
-    marketplace, client, times, words,  # noqa: F811
-):  # fmt: skip
+    marketplace,  # noqa: F811
+    client,
+    times,
+    words,
+):
     batch = grids_to_publish(1, n_slots=2)
     reward = (proposed_reward(batch).reward * times).quantize(CENT)
     page = publish_for(client, batch, reward, title="Ours & theirs")
@@ -240,8 +243,9 @@ def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client): 
 
 
 def test_a_compensation_stands_beside_the_pay_of_an_assignment_that_was_listed_after_all(
-    marketplace, client,  # noqa: F811
-):  # fmt: skip
+    marketplace,  # noqa: F811
+    client,
+):
     [made] = published(grids_to_publish(1, n_slots=1), cap="5")
     worker, assignment = opened(marketplace, made)
     lease = Lease.objects.get()

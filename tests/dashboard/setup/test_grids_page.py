@@ -45,9 +45,7 @@ def with_potential_labels(n_images: int = 36, n_labels: int = 4, **figures: Any)
         own = require(image.dataset_label)
         for label in (own, labels[(own.index + 1) % n_labels]):
             sources = [{"classifier": "some", "rank": 1}]
-            PotentialLabel.objects.create(
-                image=image, label=label, is_dataset_label=label == own, sources=sources
-            )
+            PotentialLabel.objects.create(image=image, label=label, is_dataset_label=label == own, sources=sources)
     return dataset
 
 
@@ -138,9 +136,12 @@ def test_pairs_of_a_file_without_controls_are_opened_and_the_file_is_removed(cli
 
 def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, dataset, settings):
     text = opened(
-        client, dataset, profile="imagenetv2", pairs=csv("image,label", "00000.jpg,0", name="pairs.csv"),
+        client,
+        dataset,
+        profile="imagenetv2",
+        pairs=csv("image,label", "00000.jpg,0", name="pairs.csv"),
         similar=csv("label,similar", "0,3", "0,2", name="similar.csv"),
-    )  # fmt: skip
+    )
     assert "1 pairs opened, in 1 grids." in text
     negatives = GridCell.objects.filter(role="control", expected=False)
     # Class 3 is left out: its images have label 0 among their potential ones.
@@ -274,7 +275,7 @@ def test_the_grids_of_a_batch_are_shown_with_the_role_of_every_cell(client, data
     first = Batch.objects.get()
     text = page(client, dataset)
     assert "Page 1 of 4" in text
-    grid = text[text.index("<article class=\"grid-preview\"") :].split("</article>")[0]
+    grid = text[text.index('<article class="grid-preview"') :].split("</article>")[0]
     assert grid.count('class="cell question"') == 6
     assert grid.count('class="cell positive"') == 3
     assert grid.count('class="cell negative"') == 3
@@ -334,6 +335,6 @@ def test_what_an_adaptive_batch_has_learnt_is_a_table_with_the_hardest_class_fir
     part = text[text.index('id="confidence"') :].split("</section>")[0]
     heads = re.findall(r'<th scope="row">([^<]+)</th>', part)
     assert heads == ["thing 1", "all classes", "thing 0"]
-    assert "<td class=\"number\">0.92</td>" in part
-    assert "<td class=\"number\">–</td>" in part
+    assert '<td class="number">0.92</td>' in part
+    assert '<td class="number">–</td>' in part
     assert 'width="85.0%"' in part

@@ -141,8 +141,13 @@ def test_before_grids_are_opened_the_page_says_how_many_and_how_much_work_that_i
     text = page(client, "grids", dataset)
     assert f"{N_IMAGES} potential labels have not been asked about" in text
     n_labels = PotentialLabel.objects.values("label").distinct().count()
-    per_label = [-(-n // 6) for n in (PotentialLabel.objects.filter(label=pk).count() for pk in
-                 PotentialLabel.objects.values_list("label", flat=True).distinct())]  # fmt: skip
+    per_label = [
+        -(-n // 6)
+        for n in (
+            PotentialLabel.objects.filter(label=pk).count()
+            for pk in PotentialLabel.objects.values_list("label", flat=True).distinct()
+        )
+    ]
     assert len(per_label) == n_labels
     assert f"{sum(per_label)} grids, {3 * sum(per_label)} answers: The figures of this study’s settings" in text
     client.post(f"/setup/grids/{dataset.name}/", {"profile": "own"})

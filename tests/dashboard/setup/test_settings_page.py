@@ -95,19 +95,25 @@ def test_the_form_sent_as_it_stands_changes_nothing(client, dataset):
         ({"max_other_labels": 12}, {"max_other_labels": "from 1 to 11"}),
         ({"lease_seconds": 29}, {"lease_seconds": "30 or more"}),
         ({"positive_controls": 48}, {"positive_controls": "leave room"}),
-        ({"positive_controls": 40, "negative_controls": 8},
-         {"positive_controls": "leave room", "negative_controls": "leave room"}),
-        ({"top_k": 0, "images_per_grid": 4, "negative_controls": 4},
-         {"top_k": "1 or more", "images_per_grid": "leave room", "negative_controls": "leave room"}),
-        ({"contains_answers": 0, "classify_answers": 0},
-         {"contains_answers": "1 or more", "classify_answers": "1 or more"}),
+        (
+            {"positive_controls": 40, "negative_controls": 8},
+            {"positive_controls": "leave room", "negative_controls": "leave room"},
+        ),
+        (
+            {"top_k": 0, "images_per_grid": 4, "negative_controls": 4},
+            {"top_k": "1 or more", "images_per_grid": "leave room", "negative_controls": "leave room"},
+        ),
+        (
+            {"contains_answers": 0, "classify_answers": 0},
+            {"contains_answers": "1 or more", "classify_answers": "1 or more"},
+        ),
         ({"top_k": 40_000}, {"top_k": "less than or equal to 32767"}),
         ({"negatives_from": "guessing"}, {"negatives_from": "not one of the available"}),
         ({"control_pool": 999_999}, {"control_pool": "not one of the available"}),
         ({"classifiers": ["torch:os:getcwd"]}, {"classifiers": "not one of the available"}),
         ({"note": "n" * 501}, {"note": "at most 500"}),
     ],
-)  # fmt: skip
+)
 def test_a_figure_that_cannot_be_is_refused_beside_its_field_and_what_was_typed_stays(changes, wrong, client, dataset):
     text = refused(client, dataset, min_shown=3, **changes)
     found = wrong_beside(text)

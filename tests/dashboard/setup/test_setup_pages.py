@@ -174,11 +174,26 @@ def test_a_run_that_stands_still_says_why_and_what_could_not_be_predicted_is_lis
 
 @pytest.mark.parametrize(
     "name",
-    ["onnx:/etc/passwd", "onnx:../outside.onnx", "onnx:link.onnx", "onnx:nothing.onnx", "torch:os:getcwd",
-     "torchvision:resnet50:/etc/passwd", "torchvision:resnet50@x:/etc/passwd", "timm:resnet50:mine.safetensors",
-     "torchvision:resnet50:a.pth", "timm:hf-hub:random", "onnx:small.onnx@../../outside.onnx",
-     "timm:hf-hub:somebody/model", "timm:local-dir:/tmp", "torchvision:../x", "onnx:", "resnet", "small@twirl"],
-)  # fmt: skip
+    [
+        "onnx:/etc/passwd",
+        "onnx:../outside.onnx",
+        "onnx:link.onnx",
+        "onnx:nothing.onnx",
+        "torch:os:getcwd",
+        "torchvision:resnet50:/etc/passwd",
+        "torchvision:resnet50@x:/etc/passwd",
+        "timm:resnet50:mine.safetensors",
+        "torchvision:resnet50:a.pth",
+        "timm:hf-hub:random",
+        "onnx:small.onnx@../../outside.onnx",
+        "timm:hf-hub:somebody/model",
+        "timm:local-dir:/tmp",
+        "torchvision:../x",
+        "onnx:",
+        "resnet",
+        "small@twirl",
+    ],
+)
 def test_a_page_reaches_for_no_file_or_code_outside_and_keeps_what_was_typed(
     name, client, dataset, network, settings, tmp_path
 ):
@@ -339,7 +354,8 @@ def test_potential_labels_are_worked_out_by_a_job_and_shown_with_who_named_them(
         assert row.label.name in part
     assert part.count("dataset label") == 1
     assert re.findall(r'<th scope="col" class="rank" title="[^"]+small.onnx(@flip)?">([AB])</th>', part) == [
-        ("", "A"), ("@flip", "B")
+        ("", "A"),
+        ("@flip", "B"),
     ]
     rows = re.findall(r'<th scope="row">(thing \d+).*?</th><td class="rank">(.)</td><td class="rank">(.)</td>', part)
     ranks = {name: {rank_a, rank_b} for name, rank_a, rank_b in rows}
