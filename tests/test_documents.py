@@ -19,7 +19,7 @@ from django.core.management import get_commands
 
 from tests.test_boundaries import APART, FLOORS, ROOF, ROOT
 
-FOLDERS = (*FLOORS, "tests", "templates", "static", "benchmarks", "requirements")
+FOLDERS = (*FLOORS, "locale", "tests", "templates", "static", "benchmarks", "requirements")
 DOCUMENTS = ("README.md", "DECISIONS.md", "CHANGELOG.md", "marketplace/README.md")
 # Of these only the comments are for people.
 CONFIGURATION = ("docker-compose.yml", "Dockerfile", ".env.example", "run", "test", "manage", "pyproject.toml")
