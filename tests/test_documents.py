@@ -164,7 +164,7 @@ def code_names_exist(text: str, house: House) -> Iterator[str]:
     """Return backticked words that look like names of the code, and that no code holds."""
     for span in spans(text):
         words = re.findall(r"[A-Za-z_]\w*", FILE.sub("", OUR_PATH.sub("", span)))
-        yield from (word for word in words if CODE_NAME.fullmatch(word) and word not in house.words)
+        yield from (word for word in words if CODE_NAME.fullmatch(word) and word not in house.words | house.commands)
 
 
 def spans(text: str) -> list[str]:
