@@ -9,24 +9,27 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.command import run
 from launcher.embedded import report, services, try_lock
 from launcher.places import ROOT, PlaceError, places_of
 from launcher.processes import end_leftovers
+from launcher.secrets import make_site_key
+from launcher.suites import folders_of, run_suites, suites_of
 
 
 def main(arguments: list[str]) -> int:
     soak = "--soak" in arguments
     arguments = [word for word in arguments if word != "--soak"]
+    suites = suites_of(arguments)
     try:
-        with scratch_state() as state:
-            environment = environment_of(state, soak)
-            os.environ |= environment
-            with services(state, durable=False):
-                if not arguments:
-                    lint()
-                    migrations_complete()
-                return run([sys.executable, "-m", "pytest", *arguments])
+        with scratch_state() as state, contextlib.ExitStack() as running:
+            os.environ |= environment_of(state, soak)
+            make_site_key(state)
+            for folder in folders_of(state, max(suite.n_processes for suite in suites)):
+                running.enter_context(services(folder, durable=False))
+            if not arguments:
+                lint()
+                migrations_complete(state)
+            return run_suites(suites, state, [sys.executable])
     except PlaceError as error:
         report(error)
 
@@ -66,11 +69,13 @@ def tidy(old: Path) -> None:
 
 
 def remove(state: Path) -> None:
-    end_leftovers(state)
-    places = places_of(state)
-    for folder in (state, places.postgres_sockets, places.valkey_sockets, places.outside):
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove a state folder and those of its processes, with the servers that still run on them."""
+    for own in (*state.glob("gw*"), state):
+        end_leftovers(own)
+        places = places_of(own)
+        for folder in (own, places.postgres_sockets, places.valkey_sockets, places.outside):
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def lint() -> None:
@@ -80,13 +85,14 @@ def lint() -> None:
     step("types of the marketplace", ["-m", "mypy", "--config-file", "marketplace/mypy.ini"])
 
 
-def migrations_complete() -> None:
-    step("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"])
+def migrations_complete(state: Path) -> None:
+    own = {"STATE_DIR": str(folders_of(state, 1)[0])}
+    step("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], own)
 
 
-def step(name: str, words: list[str]) -> None:
+def step(name: str, words: list[str], environment: dict[str, str] | None = None) -> None:
     """Run a check; exit with its status, and say which it was, if it fails."""
-    done = subprocess.run([sys.executable, *words], cwd=ROOT)
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=os.environ | (environment or {}))
     if done.returncode:
         print(f"-- {name}: failed; no test was run", file=sys.stderr, flush=True)
         sys.exit(done.returncode)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.emptying import empty_quickly
+
 # What a merge has to pass must not turn on luck, nor on how slow the machine is: the short form always tries the same
 # examples, and nothing is measured in seconds. New examples are met with `--soak`. (Histories have a rule of their own
 # for their seed: tests/histories.py.)
@@ -15,6 +17,8 @@ STEADY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthChec
 settings.register_profile("short", derandomize=True, database=None, **STEADY)
 settings.register_profile("soak", derandomize=False, **STEADY)
 settings.load_profile("soak" if os.environ.get("SOAK") else "short")
+
+empty_quickly()
 
 NETWORK = (socket.AF_INET, socket.AF_INET6)
 
