@@ -1,4 +1,4 @@
-"""`./test`: lint, types, migrations and pytest against a cluster of their own, thrown away afterwards."""
+"""`./test`: lint, types, migrations and pytest, against servers of their own that are thrown away afterwards."""
 
 import contextlib
 import fcntl
@@ -7,28 +7,32 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from launcher.catalogs import compile_catalogs
 from launcher.embedded import report, services, try_lock
 from launcher.places import ROOT, PlaceError, places_of
 from launcher.processes import end_leftovers
 from launcher.secrets import make_site_key
-from launcher.suites import folders_of, run_suites, suites_of
+from launcher.suites import Suite, folders_of, run_suites, suites_of
 
 
 def main(arguments: list[str]) -> int:
-    soak = "--soak" in arguments
-    arguments = [word for word in arguments if word != "--soak"]
-    suites = suites_of(arguments)
+    flags = {"--soak", "--coverage"} & set(arguments)
+    words = [word for word in arguments if word not in flags]
+    suites = suites_of(words)
     try:
+        compile_catalogs()
         with scratch_state() as state, contextlib.ExitStack() as running:
-            os.environ |= environment_of(state, soak)
+            os.environ |= environment_of(state, "--soak" in flags)
             make_site_key(state)
-            for folder in folders_of(state, max(suite.n_processes for suite in suites)):
+            for folder in folders_of(state, max((suite.n_processes for suite in suites), default=1)):
                 running.enter_context(services(folder, durable=False))
-            if not arguments:
-                lint()
-                migrations_complete(state)
+            if not words:
+                check_sources(state)
+            if "--coverage" in flags:
+                return run_measured(suites, state)
             return run_suites(suites, state, [sys.executable])
     except PlaceError as error:
         report(error)
@@ -38,6 +42,16 @@ def environment_of(state: Path, soak: bool) -> dict[str, str]:
     return {"STATE_DIR": str(state), "DJANGO_SETTINGS_MODULE": "annotation_site.settings"} | (
         {"SOAK": "1"} if soak else {}
     )
+
+
+def run_measured(suites: list[Suite], state: Path) -> int:
+    """Run the suites, and print which lines neither they nor the processes that they start come to."""
+    coverage = [sys.executable, "-m", "coverage"]
+    os.environ["COVERAGE_FILE"] = str(state / "coverage")
+    status = run_suites(suites, state, [*coverage, "run"])
+    subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run([*coverage, "report"], cwd=ROOT, check=True)
+    return status
 
 
 @contextlib.contextmanager
@@ -78,16 +92,19 @@ def remove(state: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def lint() -> None:
-    step("lint", ["-m", "ruff", "check", "."])
+def check_sources(state: Path) -> None:
+    """Check style, format, types and migrations; the slow ones beside each other."""
+    step("lint", ["-m", "ruff", "check", "--quiet", "."])
     step("format", ["-m", "ruff", "format", "--check", "--quiet", "."])
-    step("types", ["-m", "mypy", "."])
-    step("types of the marketplace", ["-m", "mypy", "--config-file", "marketplace/mypy.ini"])
-
-
-def migrations_complete(state: Path) -> None:
     own = {"STATE_DIR": str(folders_of(state, 1)[0])}
-    step("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], own)
+    with ThreadPoolExecutor() as pool:
+        checks = [
+            pool.submit(step, "types", ["-m", "mypy", "."]),
+            pool.submit(step, "types of the marketplace", ["-m", "mypy", "--config-file", "marketplace/mypy.ini"]),
+            pool.submit(step, "migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], own),
+        ]
+    for check in checks:
+        check.result()
 
 
 def step(name: str, words: list[str], environment: dict[str, str] | None = None) -> None:
