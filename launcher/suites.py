@@ -26,8 +26,8 @@ DISTRIBUTION = ["--dist", "loadfile", "--no-loadscope-reorder"]
 # Imported by pytest before it reads settings.
 PLUGIN = "tests.processes"
 SUITE_VARIABLE, COUNTS_VARIABLE = "TEST_SUITE", "TEST_COUNTS"
-# Of pytest, where no test was found.
-NO_TESTS = 5
+# Exit statuses of pytest: by Ctrl-C, and where no test was found.
+INTERRUPTED, NO_TESTS = 2, 5
 # In the order of pytest's summary line.
 OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "error")
 
@@ -157,7 +157,9 @@ def run_suites(suites: Sequence[Suite], state: Path, python: Sequence[str]) -> i
         if len(suites) > 1:
             print(f"-- tests of the {suite.name}", flush=True)
         results.append(run_suite(suite, state, python))
-    if len(suites) > 1:
+        if results[-1].status == INTERRUPTED:
+            break
+    if len(results) > 1:
         print(summary_line(results, time.monotonic() - begin), flush=True)
     # With -k, one of the two may hold nothing to run.
     bad = [result.status for result in results if result.status not in (0, NO_TESTS)]

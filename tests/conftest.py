@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from tests.emptying import empty_quickly
@@ -19,6 +20,8 @@ settings.register_profile("soak", derandomize=False, **STEADY)
 settings.load_profile("soak" if os.environ.get("SOAK") else "short")
 
 empty_quickly()
+# A million rounds of hashing, for each person that a test makes, would be a third of a second each.
+PBKDF2PasswordHasher.iterations = 10
 
 NETWORK = (socket.AF_INET, socket.AF_INET6)
 
