@@ -10,7 +10,9 @@ from django.conf import settings
 
 HERE = Path(__file__).parent
 OWN = settings.ROOT_URLCONF == "marketplace.urls"
-collect_ignore = [] if OWN else [path.name for path in HERE.glob("test_*.py")]
+collect_ignore = (
+    [] if OWN else [path.name for path in HERE.glob("*.py") if path.name not in ("conftest.py", "__init__.py")]
+)
 
 if OWN:
     from tests.marketplace.parties import Endpoint, Lab, running_endpoint
@@ -21,7 +23,7 @@ if OWN:
         """The tests move the clock, which only a marketplace with this setting lets them."""
         settings.FAULTS = True
 
-    @pytest.fixture(scope="session")
+    @pytest.fixture(scope="module")
     def server(django_db_setup, django_db_blocker):
         """The marketplace as it is served, on a port of its own and on the database of the tests."""
         with django_db_blocker.unblock():
