@@ -17,6 +17,17 @@ from launcher.processes import end_leftovers
 from launcher.secrets import make_site_key
 from launcher.suites import Suite, folders_of, run_suites, suites_of
 
+# What Python is told to run. `.pre-commit-config.yaml` has the same commands.
+QUICK_CHECKS = {
+    "lint": ["-m", "ruff", "check", "--quiet", "."],
+    "format": ["-m", "ruff", "format", "--check", "--quiet", "."],
+}
+SLOW_CHECKS = {
+    "types": ["-m", "mypy", "."],
+    "types of the marketplace": ["-m", "mypy", "--config-file", "marketplace/mypy.ini"],
+    "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
+}
+
 
 def main(arguments: list[str]) -> int:
     flags = {"--soak", "--coverage"} & set(arguments)
@@ -94,15 +105,11 @@ def remove(state: Path) -> None:
 
 def check_sources(state: Path) -> None:
     """Check style, format, types and migrations; the slow ones beside each other."""
-    step("lint", ["-m", "ruff", "check", "--quiet", "."])
-    step("format", ["-m", "ruff", "format", "--check", "--quiet", "."])
+    for name, words in QUICK_CHECKS.items():
+        step(name, words)
     own = {"STATE_DIR": str(folders_of(state, 1)[0])}
     with ThreadPoolExecutor() as pool:
-        checks = [
-            pool.submit(step, "types", ["-m", "mypy", "."]),
-            pool.submit(step, "types of the marketplace", ["-m", "mypy", "--config-file", "marketplace/mypy.ini"]),
-            pool.submit(step, "migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], own),
-        ]
+        checks = [pool.submit(step, name, words, own) for name, words in SLOW_CHECKS.items()]
     for check in checks:
         check.result()
 
