@@ -12,6 +12,7 @@ from pathlib import Path
 
 from launcher.catalogs import compile_catalogs
 from launcher.embedded import report, services, try_lock
+from launcher.migrated import copy_migrated_cluster
 from launcher.places import ROOT, PlaceError, places_of
 from launcher.processes import end_leftovers
 from launcher.secrets import make_site_key
@@ -39,6 +40,7 @@ def main(arguments: list[str]) -> int:
             os.environ |= environment_of(state, "--soak" in flags)
             make_site_key(state)
             for folder in folders_of(state, max((suite.n_processes for suite in suites), default=1)):
+                copy_migrated_cluster(folder)
                 running.enter_context(services(folder, durable=False))
             if not words:
                 check_sources(state)

@@ -6,9 +6,11 @@ import socket
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from hypothesis import HealthCheck, settings
 
+from launcher.places import DATABASE
 from tests.emptying import empty_quickly
 
 # What a merge has to pass must not turn on luck, nor on how slow the machine is: the short form always tries the same
@@ -55,6 +57,14 @@ class LoopbackSocket(socket.socket):
     def refuse_others(self, address) -> None:
         if self.family in NETWORK and not local(address[0]):
             raise NetworkBlocked(f"tests may connect to loopback only, not to {address[0]}")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """Begin with the tables that ./test has already made; migrating then only finds that nothing is left to do."""
+    database = django_settings.DATABASES["default"]
+    if not os.environ.get("DATABASE_URL") and database["NAME"] == DATABASE:
+        database.setdefault("TEST", {})["TEMPLATE"] = DATABASE
 
 
 @pytest.fixture(autouse=True, scope="session")
