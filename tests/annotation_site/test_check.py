@@ -3,8 +3,9 @@
 import re
 
 import pytest
+import yaml
 
-from launcher.check import step
+from launcher.check import QUICK_CHECKS, SLOW_CHECKS, step
 from launcher.places import ROOT
 
 IGNORED = re.compile(r"# type: " + r"ignore(?P<code>\[[a-z-]+\])?(?P<reason>.*)")
@@ -28,6 +29,14 @@ def test_a_check_that_fails_is_named_and_its_status_is_that_of_the_run(capfd):
 def test_a_check_that_passes_says_nothing_of_its_own(capfd):
     step("types", ["-c", "pass"])
     assert capfd.readouterr().err == ""
+
+
+def test_a_commit_is_checked_by_the_same_commands():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    commands = {name: " ".join([".venv/bin/python", *words]) for name, words in (QUICK_CHECKS | SLOW_CHECKS).items()}
+    # They need a database.
+    del commands["migrations"]
+    assert {hook["name"]: hook["entry"] for hook in hooks} == commands
 
 
 def test_no_module_is_taken_out_of_the_checked_types():

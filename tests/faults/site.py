@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg2.extras
 import redis
 
+from launcher.migrated import copy_migrated_cluster
 from launcher.places import ROOT, places_of
 from launcher.postgres import DATABASE, connect
 from tests.ports import free_port
@@ -135,6 +136,8 @@ def running_site() -> Iterator[Site]:
     state.chmod(0o755)
     site = Site(state)
     try:
+        # A first start that migrates is what tests/launcher has.
+        copy_migrated_cluster(state)
         site.start()
         yield site
     finally:

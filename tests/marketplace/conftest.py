@@ -1,7 +1,6 @@
-"""The marketplace is a project of its own: its tests run under its settings, in a process of their own.
+"""The marketplace is a project of its own: its tests run under its settings, in processes of their own.
 
-`./test --ds=marketplace.settings tests/marketplace` runs them directly; a plain `./test` runs them through
-test_in_its_own_settings.py, which is all that is collected under other settings.
+`./test` sees to that, also for one file or one test of this folder; under other settings nothing here is collected.
 """
 
 from pathlib import Path
@@ -10,10 +9,10 @@ import pytest
 from django.conf import settings
 
 HERE = Path(__file__).parent
-WRAPPER = "test_in_its_own_settings.py"
 OWN = settings.ROOT_URLCONF == "marketplace.urls"
-OTHERS = [path.name for path in HERE.glob("*.py") if path.name not in (WRAPPER, "conftest.py", "__init__.py")]
-collect_ignore = [WRAPPER] if OWN else OTHERS
+collect_ignore = (
+    [] if OWN else [path.name for path in HERE.glob("*.py") if path.name not in ("conftest.py", "__init__.py")]
+)
 
 if OWN:
     from tests.marketplace.parties import Endpoint, Lab, running_endpoint
@@ -24,7 +23,7 @@ if OWN:
         """The tests move the clock, which only a marketplace with this setting lets them."""
         settings.FAULTS = True
 
-    @pytest.fixture(scope="session")
+    @pytest.fixture(scope="module")
     def server(django_db_setup, django_db_blocker):
         """The marketplace as it is served, on a port of its own and on the database of the tests."""
         with django_db_blocker.unblock():

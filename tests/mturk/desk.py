@@ -22,6 +22,8 @@ def answer(asked: dict) -> dict:
     try:
         if asked["do"] == "worker":
             return {"id": create_worker(name=asked["name"], password=asked.get("password")).public_id}
+        if asked["do"] == "requester":
+            return keys_of_new_requester(asked["name"], asked["cents"])
         if asked["do"] == "accept":
             return {"id": accept_hit(worker=require(worker), hit=HIT.objects.get(public_id=asked["hit"])).public_id}
         if asked["do"] == "return":
@@ -38,6 +40,18 @@ def answer(asked: dict) -> dict:
     except WorkRefused as refusal:
         return {"refused": str(refusal)}
     raise ValueError(asked)
+
+
+def keys_of_new_requester(name: str, cents: int) -> dict:
+    """Create a requester as `create_requester` does, and return the two keys."""
+    from marketplace.actions import create_access_key, create_requester
+    from marketplace.endpoint.signatures import secret_of
+    from marketplace.ledger.actions import deposit
+
+    requester = create_requester(name=name)
+    deposit(requester=requester, cents=cents)
+    key_id = create_access_key(requester=requester).key_id
+    return {"key_id": key_id, "secret": secret_of(key_id)}
 
 
 def ledger(key_id: str) -> dict:
