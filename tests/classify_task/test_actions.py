@@ -61,9 +61,12 @@ def second_form(form: Form) -> Form:
 
 def test_each_image_gets_one_form_with_its_labels_ascending_and_the_wanted_slots():
     dataset = make_dataset(classify_answers=3)
-    one, two = make_images(dataset, 2)
-    forms = open_forms(dataset=dataset, labels_by_image={two.pk: [3, 1], one.pk: [2]})
-    assert [(form.image, form.labels, form.hit.slots.count()) for form in forms] == [(one, [2], 3), (two, [1, 3], 3)]
+    first, second = make_images(dataset, 2)
+    forms = open_forms(dataset=dataset, labels_by_image={second.pk: [3, 1], first.pk: [2]})
+    assert [(form.image, form.labels, form.hit.slots.count()) for form in forms] == [
+        (first, [2], 3),
+        (second, [1, 3], 3),
+    ]
     assert {form.hit.batch.kind for form in forms} == {"classify"}
 
 
@@ -196,10 +199,10 @@ def test_an_answer_becomes_one_vote_with_its_labels_and_its_main_label():
         ([0, 3], 0, "not on this form"),
         ([-1], -1, "not on this form"),
         ([10**12], 10**12, "not on this form"),
-        ([1, 1], 1, "chosen twice"),
+        ([1, 1], 1, "selected twice"),
         ([0, 1], None, "main object"),
-        ([0, 1], 2, "one of the labels you chose"),
-        ([0, 1], 3, "one of the labels you chose"),
+        ([0, 1], 2, "must be a selected label"),
+        ([0, 1], 3, "must be a selected label"),
     ],
 )
 def test_an_answer_against_the_rules_is_refused_with_the_reason_and_nothing_is_stored(selected, main, reason):

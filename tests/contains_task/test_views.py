@@ -38,7 +38,7 @@ def hidden(response) -> dict[str, str]:
 
 
 def cells(grid: Grid, name: str = "ann") -> list[str]:
-    """What stands for the grid's images on the page of this person."""
+    """Return the handles of the grid's images on this worker's page."""
     lease = Lease.objects.get(hit=grid.hit, worker__identity__external_id=name)
     return [image_handle(lease, cell.image.public_id) for cell in grid.cells.order_by("position")]
 
@@ -62,9 +62,9 @@ def nothing_is_stored() -> bool:
 def test_the_page_asks_the_question_and_explains_it():
     grid = make_grid(n_images=3, label=2)
     page = html.unescape(joined(grid).content.decode())
-    assert "at least one <em>thing 2</em>" in page
+    assert "that shows: <em>thing 2</em>" in page
     assert "a thing numbered 2" in page
-    assert "it is fine to tick nothing" in page
+    assert "Any number may match, even none" in page
     assert [page.count(f'value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
     assert not [cell for cell in grid.cells.all() if cell.image.public_id in page]
 
@@ -92,7 +92,7 @@ def test_the_other_words_of_a_label_are_given_too():
     grid.label.words = "tabby, tabby cat, mouser"
     grid.label.save()
     page = joined(grid).content.decode()
-    assert "at least one <em>tabby</em>" in page
+    assert "that shows: <em>tabby</em>" in page
     assert "<dd>tabby cat, mouser</dd>" in page
 
 
@@ -170,7 +170,7 @@ def test_a_second_answer_from_another_tab_is_refused_with_a_way_on():
     answer(grid, one_tab | {"selected": cells(grid)})
     response = answer(grid, other_tab)
     assert response.status_code == 409
-    assert "already recorded" in response.content.decode()
+    assert "already saved" in response.content.decode()
     assert f"/join/{grid.hit.batch.public_id}?worker=ann" in response.content.decode()
     assert ContainsVote.objects.filter(selected=True).count() == 2
 
@@ -217,7 +217,7 @@ def test_a_forged_token_is_refused_and_nothing_stored(token):
     grid = make_grid()
     response = answer(grid, hidden(joined(grid)) | {"token": token})
     assert response.status_code == 403
-    assert "Nothing was stored" in response.content.decode()
+    assert "Nothing was saved" in response.content.decode()
     assert nothing_is_stored()
 
 
@@ -295,7 +295,7 @@ def test_a_body_of_10_megabytes_is_refused_and_nothing_stored(content_type):
     joined(grid)
     response = worker_client().post(address(grid), b"a" * 10 * MEGABYTE, content_type=content_type)
     assert response.status_code == 413
-    assert "Nothing was stored" in response.content.decode()
+    assert "Nothing was saved" in response.content.decode()
     assert nothing_is_stored()
 
 
