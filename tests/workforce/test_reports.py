@@ -51,7 +51,7 @@ def test_a_report_is_kept_and_the_page_comes_back_as_it_was(frame):
 
 def test_the_pages_script_is_told_and_hands_in_afterwards(frame):
     page = frame.open()
-    assert "told of it" in tell(frame, page).json()["reported"]
+    assert "told the researchers" in tell(frame, page).json()["reported"]
     assert frame.send(page).status_code == 200
     assert tell(frame, page, kind="handing in").status_code == 200, "also after the answer is stored"
     assert Report.objects.count() == 2
@@ -194,7 +194,7 @@ def test_a_preview_says_who_asks_what_for_for_how_long_and_for_how_much(frame):
             "60 minutes",
             "<p>I take part of my own will.</p>",
             "Wounds may be seen.",
-            "is never a reason to reject work",
+            "We never reject work because",
         ):
             assert words in text
     assert f'href="/about/{frame.hit.batch.public_id}/"' in frame.open().content.decode()
@@ -204,7 +204,7 @@ def test_what_nobody_filled_in_is_not_shown(frame):
     text = preview_of(frame)
     for words in ("Run by", "Contact", "Time needed", "Consent", "Before you look"):
         assert words not in text
-    assert "is never a reason to reject work" in text and "send a message to the requester" in text
+    assert "We never reject work because" in text and "send a message to the requester" in text
 
 
 def test_what_a_researcher_wrote_is_no_markup(frame):
