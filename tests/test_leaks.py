@@ -285,7 +285,7 @@ def unnoticed(study: Batch, leaks: dict[str, tuple[Spoil, str]], look: Callable[
     return said
 
 
-def test_each_leak_of_a_page_is_found(study):
+def test_each_leak_of_a_page_is_detected(study):
     check_pages(with_grids(study, 12), 12)
     assert not unnoticed(study, PAGES_THAT_LEAK, lambda batch: check_pages(with_grids(batch, 12), 12))
 
@@ -345,7 +345,7 @@ PICTURES_THAT_LEAK = {
 }
 
 
-def test_each_leak_of_a_picture_is_found(study):
+def test_each_leak_of_a_picture_is_detected(study):
     check_pictures(with_grids(study, 50), 2)
     assert not unnoticed(study, PICTURES_THAT_LEAK, lambda batch: check_pictures(batch, 2))
 
@@ -379,7 +379,7 @@ ORDERS_THAT_LEAK = {
 }
 
 
-def test_each_order_that_leaks_is_found(study):
+def test_each_order_that_leaks_is_detected(study):
     assert not unnoticed(study, ORDERS_THAT_LEAK, lambda batch: check_places(with_grids(batch, 40), 40))
 
 
@@ -393,7 +393,7 @@ def test_what_is_imported_says_all_that_the_scan_looks_for(study):
             without_pixels(content)
 
 
-def test_the_handle_of_an_image_is_another_one_on_every_page(study):
+def test_the_handle_of_an_image_differs_on_every_page(study):
     image = study.dataset.images.first()
     leases = [lease for _, lease, _, _ in pages(study, 5)]
     handles = {image_handle(lease, image.public_id) for lease in leases}

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MINUTE = 60_000  # milliseconds
 
 
-def test_time_in_which_nobody_touches_a_page_is_told_but_for_a_long_look(study, settings, open_page):  # noqa: F811
+def test_idle_time_on_a_page_is_reported_except_for_a_long_look(study, settings, open_page):  # noqa: F811
     _, _, batch = study
     page = open_page()
     page.clock.install()
@@ -27,7 +27,7 @@ def test_time_in_which_nobody_touches_a_page_is_told_but_for_a_long_look(study, 
     assert pause_of(Submission.objects.get().answer) == pytest.approx(240, abs=10)
 
 
-def test_time_in_which_a_page_is_out_of_sight_is_told(study, settings, open_page):  # noqa: F811
+def test_hidden_time_of_a_page_is_reported(study, settings, open_page):  # noqa: F811
     _, _, batch = study
     page = open_page()
     page.clock.install()

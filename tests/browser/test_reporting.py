@@ -26,7 +26,7 @@ def tell(work: Work, kind: str = "Pictures do not load") -> None:  # noqa: F811
     work.frame.get_by_role("button", name="Send report").click()
 
 
-def test_a_problem_is_told_of_in_place_and_the_answer_is_handed_in_all_the_same(work):  # noqa: F811
+def test_a_problem_is_reported_in_place_and_the_answer_is_still_submitted(work):  # noqa: F811
     work.open()
     handle = work.tick_first()
     work.frame.get_by_role("link", name="Report a problem").click()

@@ -59,7 +59,7 @@ def second_form(form: Form) -> Form:
 # Opening
 
 
-def test_each_image_gets_one_form_with_its_labels_ascending_and_the_wanted_slots():
+def test_each_image_gets_a_form_with_its_labels_ascending_and_its_slots():
     dataset = make_dataset(classify_answers=3)
     first, second = make_images(dataset, 2)
     forms = open_forms(dataset=dataset, labels_by_image={second.pk: [3, 1], first.pk: [2]})
@@ -81,7 +81,7 @@ def test_an_image_that_has_a_form_with_its_labels_gets_no_second_one():
     assert open_forms(dataset=form.image.dataset, labels_by_image={}) == []
 
 
-def test_a_form_that_nobody_was_given_is_replaced_when_the_candidate_labels_change():
+def test_an_unassigned_form_is_replaced_when_the_candidate_labels_change():
     form = make_form(labels=(0, 1), n_slots=2)
     (new,) = reopen(form.image, 0, 1, 2)
     form.hit.refresh_from_db()
@@ -92,14 +92,14 @@ def test_a_form_that_nobody_was_given_is_replaced_when_the_candidate_labels_chan
     assert form_labels([form.image_id]) == {form.image_id: [0, 1, 2]}
 
 
-def test_a_replaced_form_goes_to_the_batch_of_the_settings_under_which_the_labels_were_found():
+def test_a_replaced_form_goes_to_the_batch_of_the_settings_of_its_labels():
     form = make_form(labels=(0, 1))
     settings = change_settings(dataset=form.image.dataset, min_shown=3)
     (new,) = reopen(form.image, 0, 2)
     assert new.hit.batch.settings == settings
 
 
-def test_a_form_that_nobody_was_given_is_withdrawn_when_no_question_is_left():
+def test_an_unassigned_form_is_withdrawn_when_no_question_is_left():
     form = make_form(labels=(0, 1))
     assert reopen(form.image) == []
     form.hit.refresh_from_db()

@@ -227,7 +227,7 @@ def test_a_body_of_10_megabytes_is_refused_and_nothing_stored():
     assert nothing_is_stored()
 
 
-def test_a_form_is_shown_only_to_who_was_given_it():
+def test_a_form_is_shown_only_to_its_worker():
     form = make_form()
     assert worker_client().get(address(form, "stranger")).status_code == 403
     assert worker_client().get(f"/classify/{form.hit.public_id}/").status_code == 400

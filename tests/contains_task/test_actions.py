@@ -156,11 +156,11 @@ def test_every_cell_shown_becomes_a_vote_selected_or_not():
     assert sorted(submission.answer["selected"]) == sorted([ids(grid)[1], ids(grid)[3]])
 
 
-def test_nothing_ticked_is_an_answer_too():
+def test_an_empty_selection_is_an_answer():
     assert [vote.selected for vote in votes(answer(make_grid(n_images=2)))] == [False, False]
 
 
-def test_a_cell_ticked_twice_is_one_vote():
+def test_a_cell_selected_twice_is_a_single_vote():
     assert [vote.selected for vote in votes(answer(make_grid(n_images=2), 0, 0))] == [True, False]
 
 
@@ -288,7 +288,7 @@ def excluded_then_answered_again() -> tuple[Submission, Submission]:
     return first, second
 
 
-def test_a_readmitted_answer_takes_its_place_back_from_the_one_given_in_between():
+def test_a_readmitted_answer_takes_its_place_back_from_a_later_answer():
     first, second = excluded_then_answered_again()
     readmit_submission(submission=first)
     settle(first)
@@ -322,7 +322,7 @@ def test_after_all_were_excluded_and_readmitted_the_first_counts_whatever_the_or
     assert counted(*submissions) == [True, False, False]
 
 
-def test_settling_one_person_leaves_the_votes_of_others_alone():
+def test_settling_a_worker_leaves_other_votes_alone():
     first, second = excluded_then_answered_again()
     other = answer(Grid.objects.get(hit=first.hit_id))
     ContainsVote.objects.filter(submission=other).update(counted=False)

@@ -229,7 +229,7 @@ class Turns(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_no_history_makes_an_unproven_answer_count_or_a_proven_one_be_lost(capsys):
+def test_no_history_counts_an_unproven_answer_or_loses_a_proven_answer(capsys):
     grid, first = make_offered_grid(n_images=N_IMAGES, n_slots=N_SLOTS)
     Turns.offered = (grid, first, offer(grid.hit))
     run_histories(Turns, N_RUNS, capsys)

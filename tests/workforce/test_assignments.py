@@ -109,7 +109,7 @@ def test_the_same_address_again_finds_the_same_assignment_and_lease(offered):
     assert Lease.objects.count() == Assignment.objects.count() == 1
 
 
-def test_it_is_found_after_the_lease_ran_out_and_after_the_batch_closed(offered):
+def test_it_is_resumed_after_the_lease_expired_and_after_the_batch_closed(offered):
     grid, external_hit_id = offered
     visit = make_visit(external_hit_id)
     first = accept(hit=grid.hit, visit=visit)
@@ -121,7 +121,7 @@ def test_it_is_found_after_the_lease_ran_out_and_after_the_batch_closed(offered)
     assert hand_in(first).state == "provisional"
 
 
-def test_a_returned_assignment_is_given_to_somebody_else_under_the_same_id(offered):
+def test_a_returned_assignment_goes_to_another_worker_under_the_same_id(offered):
     grid, external_hit_id = offered
     first = make_assignment(grid.hit, external_hit_id)
     second = make_assignment(grid.hit, external_hit_id, assignment=first.external_id)
@@ -163,7 +163,7 @@ def test_who_tells_an_assignment_with_another_hit_is_in_nobodys_way(offered):
         accept(hit=other.hit, visit=visit)
 
 
-def test_a_hit_whose_id_we_were_not_told_yet_asks_for_a_moment(offered):
+def test_a_hit_whose_id_is_not_stored_yet_asks_for_a_moment(offered):
     grid, _ = offered
     MarketplaceHIT.objects.update(external_id=None)
     with pytest.raises(NotYetPublished, match="reloads automatically"):

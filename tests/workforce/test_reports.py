@@ -49,7 +49,7 @@ def test_a_report_is_kept_and_the_page_comes_back_as_it_was(frame):
     assert listed(frame, fields)[0] == "confirmed", "who told of a problem hands in like everybody"
 
 
-def test_the_pages_script_is_told_and_hands_in_afterwards(frame):
+def test_the_pages_script_reports_and_submits_afterwards(frame):
     page = frame.open()
     assert "told the researchers" in tell(frame, page).json()["reported"]
     assert frame.send(page).status_code == 200
@@ -57,7 +57,7 @@ def test_the_pages_script_is_told_and_hands_in_afterwards(frame):
     assert Report.objects.count() == 2
 
 
-def test_who_told_of_nothing_is_asked_what_it_is(frame):
+def test_an_empty_report_is_asked_for_its_problem(frame):
     page = frame.open()
     chosen = frame.handles()[1:3]
     again = tell(frame, page, kind="", words=" ", as_json=False, selected=chosen)
@@ -125,14 +125,14 @@ def test_on_the_link_path_it_is_told_of_in_the_same_way():
     assert (Report.objects.get().kind, Submission.objects.get().state) == ("question", "confirmed")
 
 
-def test_the_kinds_on_the_page_are_those_that_are_kept(frame):
+def test_the_kinds_on_the_page_are_those_of_the_model(frame):
     text = frame.open().content.decode()
     choices = re.findall(r'name="report_kind" value="([^"]+)"> ([^<]+)</label>', text)
     assert choices == list(KIND_NAMES.items())
     assert [value for value, _ in choices] == Report.Kind.values
 
 
-def test_researchers_read_who_told_what_by_pseudonym(frame):
+def test_researchers_read_reports_by_pseudonym(frame):
     page = frame.open()
     tell(frame, page)
     tell(frame, page, kind="question", words="")
@@ -200,7 +200,7 @@ def test_a_preview_says_who_asks_what_for_for_how_long_and_for_how_much(frame):
     assert f'href="/about/{frame.hit.batch.public_id}/"' in frame.open().content.decode()
 
 
-def test_what_nobody_filled_in_is_not_shown(frame):
+def test_empty_fields_are_not_shown(frame):
     text = preview_of(frame)
     for words in ("Run by", "Contact", "Time needed", "Consent", "Before you look"):
         assert words not in text

@@ -82,7 +82,7 @@ def test_without_a_participant_the_page_says_what_to_do(query):
     ["{{%PROLIFIC_PID%}}", "{{ID}}", "{{%PROLIFIC_PID", "%SURVEY_CODE%", "${e://Field/PROLIFIC_PID}", "x%ID%"],
 )
 @pytest.mark.parametrize("path", ["", "/finish"])
-def test_a_placeholder_that_nobody_filled_in_is_nobody(placeholder, path):
+def test_an_unfilled_placeholder_is_no_participant(placeholder, path):
     response = visit(make_grid().hit.batch, f"PROLIFIC_PID={quote(placeholder)}", path)
     assert response.status_code == 400
     assert placeholder in text(response)
