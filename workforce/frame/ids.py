@@ -40,7 +40,7 @@ def visit_in(parameters: Mapping[str, str]) -> FrameVisit | None:
     if not (ENTITY.fullmatch(assignment) and ENTITY.fullmatch(hit) and WORKER.fullmatch(worker)):
         raise BadAddress(
             gettext(
-                "This link does not name a valid assignment, HIT and worker of the marketplace. Nothing was saved. "
+                "This link does not name a valid task and worker of the marketplace. Nothing was saved. "
                 "Open the task again from the marketplace."
             )
         )
