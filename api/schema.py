@@ -59,7 +59,7 @@ class TableSchema(AutoSchema):
         return self._table_view.rows.name
 
     def get_description(self) -> str:  # type: ignore[override]  # drf_spectacular calls it so, not as DRF does
-        return self._table_view.table.description
+        return str(self._table_view.table.description)
 
     def get_tags(self) -> list[str]:
         return ["tables"]

@@ -105,7 +105,7 @@ def tick_images(*, lease: Lease, selected: Collection[str], idempotency_key: str
     cells = cells_by_handle(lease)
     handles = {cell.public_id: handle for handle, cell in cells.items()}
     ticked = [handles[public_id] for public_id in selected]
-    return record_votes(lease=lease, cells=cells, ticked=ticked, idempotency_key=idempotency_key)
+    return record_votes(lease=lease, cells=cells, selected=ticked, idempotency_key=idempotency_key)
 
 
 def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: Image | None = None) -> Form:

@@ -26,7 +26,7 @@ def introduction(request: HttpRequest, name: str) -> HttpResponse:
     known = introduction_of(dataset.pk)
     form = IntroductionForm(request.POST or None, initial=model_to_dict(known) if known else None)
     if form.is_bound and form.is_valid():
-        introduce(dataset=dataset, told=form.told())
+        introduce(dataset=dataset, fields=form.told())
         messages.success(request, "People are told this from now on.")
         return redirect("setup-introduction", name)
     context = {"dataset": dataset, "tab": "marketplace", "form": form}

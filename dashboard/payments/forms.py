@@ -117,7 +117,7 @@ class PublishForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None, *, batch: Batch, repeated: Repeated | None = None) -> None:
         offer = offer_of(batch.kind)
         proposed = proposed_reward(batch)
-        words = {"title": offer.title, "description": offer.description, "keywords": KEYWORDS}
+        words = {"title": str(offer.title), "description": str(offer.description), "keywords": KEYWORDS}
         initial = words | {"reward": proposed.reward}
         super().__init__(data, initial=initial)
         self.batch = batch

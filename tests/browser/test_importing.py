@@ -77,7 +77,7 @@ def test_what_is_larger_than_is_taken_is_said_before_it_is_sent(site, browser, s
     assert "POST" not in sent and not Job.objects.exists()
 
 
-def test_a_refused_upload_is_told_beside_the_field_and_can_be_corrected(site, browser, archive, tmp_path):
+def test_a_refused_upload_shows_its_error_beside_the_field_and_can_be_corrected(site, browser, archive, tmp_path):
     page = new_dataset(browser, site)
     picture = tmp_path / "a.jpg"
     picture.write_bytes(encoded())

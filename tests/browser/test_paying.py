@@ -112,8 +112,8 @@ def test_workers_are_written_to_and_the_batch_is_closed_without_a_script_on_a_ph
     open_page,
 ):
     batch = grids_to_publish(2, n_slots=1)
-    [made, _] = published(batch, cap="5")
-    work(marketplace, made)
+    [marketplace_hit, _] = published(batch, cap="5")
+    work(marketplace, marketplace_hit)
     settle()
     ask()
     page = open_page(java_script_enabled=False, viewport={"width": 390, "height": 800}, color_scheme="dark")

@@ -30,9 +30,9 @@ def dataset() -> Dataset:
     """Twelve images of each of three labels, asked about their own label and the next."""
     dataset = make_dataset(n_labels=3, images_per_grid=10, contains_answers=2, negatives_from="list", min_shown=1)
     labels = list(dataset.label_set.labels.order_by("index"))
-    for at, label in enumerate(labels):
+    for position, label in enumerate(labels):
         for image in make_images(dataset, 12, label=label.index):
-            for other in (label, labels[(at + 1) % 3]):
+            for other in (label, labels[(position + 1) % 3]):
                 PotentialLabel.objects.create(
                     image=image, label=other, is_dataset_label=other == label, sources=[{"classifier": "a", "rank": 1}]
                 )
@@ -131,10 +131,10 @@ def test_what_grids_lack_is_said_per_label(dataset, similar):
     unlabelled, *lines = err.splitlines()
     assert "images have no dataset label" in unlabelled
     assert "have fewer cells than the profile says" in lines[1]
-    told = {line.split(":")[0]: line for line in lines[2:]}
-    assert "1 of 3 positive controls" in told["2 thing 2"]
-    assert "1 of 3 negative controls" in told["1 thing 1"]
-    assert "0 thing 0" not in told
+    line_by_role = {line.split(":")[0]: line for line in lines[2:]}
+    assert "1 of 3 positive controls" in line_by_role["2 thing 2"]
+    assert "1 of 3 negative controls" in line_by_role["1 thing 1"]
+    assert "0 thing 0" not in line_by_role
 
 
 def test_of_many_labels_that_lack_something_the_first_are_listed_and_the_others_counted():

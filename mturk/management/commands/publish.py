@@ -132,8 +132,8 @@ def offer_in(
 ) -> OfferTerms:
     offer = offer_of(batch.kind)
     return OfferTerms(
-        title=options["title"] or offer.title,
-        description=options["description"] or offer.description,
+        title=options["title"] or str(offer.title),
+        description=options["description"] or str(offer.description),
         keywords=options["keywords"],
         reward=reward,
         spending_cap=cap,

@@ -95,9 +95,9 @@ def test_the_pages_about_the_pay_of_a_grid_show_every_photograph_and_which_were_
     ticked = set(grid_answered.submission.contains_votes.filter(selected=True).values_list("image__name", flat=True))
     names = set(grid_answered.submission.hit.grid.cells.values_list("image__name", flat=True))
     assert len(ticked) == 1 and len(names) == 5
-    assert marks(source) == {name: "✓ ticked" if name in ticked else "not ticked" for name in names}
-    assert "Which of these contain at least one thing 2? a thing numbered 2" in words
-    assert "1 of 5 photographs ticked." in words
+    assert marks(source) == {name: "✓ selected" if name in ticked else "not selected" for name in names}
+    assert "Select every photograph that shows: thing 2 a thing numbered 2" in words
+    assert "1 of 5 photographs selected." in words
     assert re.search(r"Handed in \d+ \w+ \d{4}, \d\d:\d\d UTC after \d+ seconds? of active work\.", words)
     photographs = re.findall(r'src="(/i/[^"]+)"', source)
     assert len(photographs) == 5
@@ -116,7 +116,7 @@ def test_of_a_form_the_chosen_labels_and_the_main_one_are_shown(marketplace, cli
     offered = re.findall(r"<li>(.*?)</li>", page.content.decode()[page.content.decode().index("given-form") :])
     words = [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", one))) for one in offered]
     assert words == [
-        "✓ thing 0 chosen a thing numbered 0",
+        "✓ thing 0 selected a thing numbered 0",
         "thing 1 a thing numbered 1",
         "✓ thing 3 main label a thing numbered 3",
     ]
@@ -137,8 +137,8 @@ def test_an_answer_that_cannot_be_read_is_said_to_be_so_with_what_the_marketplac
     assert "remark It is <b>empty</b>, says (worker)" in words
     assert worker not in page.content.decode()
     assert "<b>empty" not in page.content.decode()
-    assert "1 photograph was asked about." in words and set(marks(page.content.decode()).values()) == {"no answer"}
-    assert "ticked" not in words
+    assert "The task showed 1 photograph." in words and set(marks(page.content.decode()).values()) == {"no answer"}
+    assert "selected" not in words
 
 
 def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_read(marketplace, client):  # noqa: F811
@@ -152,7 +152,7 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_r
     good, bad = (ListedAssignment.objects.get(marketplace_hit=made) for made in (fine, wrong))
     assert "is not read yet: look again" in text_of(client.get(page_about(good)))
     take_in_recovered()
-    assert set(marks(client.get(page_about(good)).content.decode()).values()) == {"✓ ticked"}
+    assert set(marks(client.get(page_about(good)).content.decode()).values()) == {"✓ selected"}
     words = text_of(client.get(page_about(bad)))
     assert "is no answer to this HIT" in words and "selected no such photograph" in words
 
