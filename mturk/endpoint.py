@@ -187,25 +187,25 @@ def scrubbed(message: str) -> str:
 def pages(op: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:
     """All items of a list. A page may bring a token or none, also the last one that holds something."""
     token: dict[str, str] = {}
-    seen: set[str] = set()
+    tokens: set[str] = set()
     while True:
         page = call(op, MaxResults=PAGE, **parameters, **token)
         yield from page.get(key, [])
         following = page.get("NextToken")
-        if not following or not page.get(key) or following in seen:
+        if not following or not page.get(key) or following in tokens:
             return
-        seen.add(following)
+        tokens.add(following)
         token = {"NextToken": following}
 
 
 def handed_in(hit_id: str, n_assignments: int) -> list[Handed]:
     """What was handed in of a HIT so far; with all of its assignments there is no further page to ask for."""
-    found: list[Handed] = []
+    assignments: list[Handed] = []
     for item in pages("ListAssignmentsForHIT", "Assignments", HITId=hit_id):
-        found.append(_handed(item))
-        if len(found) >= n_assignments:
+        assignments.append(_handed(item))
+        if len(assignments) >= n_assignments:
             break
-    return found
+    return assignments
 
 
 def assignment(external_id: str) -> Handed:
@@ -227,8 +227,8 @@ def _handed(item: dict[str, Any]) -> Handed:
 def counters() -> Iterator[tuple[str, int]]:
     """Of every HIT of ours: its id, and how many of its assignments were handed in, whatever became of them."""
     for hit in pages("ListHITs", "HITs"):
-        open_ones = hit["NumberOfAssignmentsAvailable"] + hit["NumberOfAssignmentsPending"]
-        yield hit["HITId"], max(0, hit["MaxAssignments"] - open_ones)
+        n_open = hit["NumberOfAssignmentsAvailable"] + hit["NumberOfAssignmentsPending"]
+        yield hit["HITId"], max(0, hit["MaxAssignments"] - n_open)
 
 
 def hit_annotated(annotation: str) -> dict[str, Any] | None:
@@ -237,15 +237,15 @@ def hit_annotated(annotation: str) -> dict[str, Any] | None:
 
 
 def has_bonus(assignment_id: str, amount: str, reason: str) -> bool:
-    paid = pages("ListBonusPayments", "BonusPayments", AssignmentId=assignment_id)
-    return any(Decimal(bonus["BonusAmount"]) == Decimal(amount) and bonus.get("Reason") == reason for bonus in paid)
+    bonuses = pages("ListBonusPayments", "BonusPayments", AssignmentId=assignment_id)
+    return any(Decimal(bonus["BonusAmount"]) == Decimal(amount) and bonus.get("Reason") == reason for bonus in bonuses)
 
 
-def own_qualification_type(name: str) -> str | None:
+def find_qualification_type(name: str) -> str | None:
     """The id of our qualification type of exactly this name."""
     query = {"Query": name, "MustBeRequestable": False, "MustBeOwnedByCaller": True}
-    found = pages("ListQualificationTypes", "QualificationTypes", **query)
-    return next((kind["QualificationTypeId"] for kind in found if kind["Name"] == name), None)
+    qualification_types = pages("ListQualificationTypes", "QualificationTypes", **query)
+    return next((kind["QualificationTypeId"] for kind in qualification_types if kind["Name"] == name), None)
 
 
 def balance() -> Decimal:
@@ -261,8 +261,8 @@ def balance_soon() -> Decimal:
 
 def named_hit(message: str) -> str | None:
     """The id of a HIT in the words of HitAlreadyExists."""
-    found = NAMED_HIT.search(message)
-    return found and found[0]
+    match = NAMED_HIT.search(message)
+    return match and match[0]
 
 
 @lru_cache
@@ -271,7 +271,7 @@ def client(tries: int, seconds: int | None = None) -> Any:
 
     `seconds`: as in `ask`. Who counts them cannot do with a client that waits by itself, as one that adapts does.
     """
-    made = boto3.session.Session().client(
+    mturk_client = boto3.session.Session().client(
         "mturk",
         endpoint_url=settings.MTURK["endpoint_url"],
         region_name=REGION,
@@ -285,8 +285,8 @@ def client(tries: int, seconds: int | None = None) -> Any:
     )
     if tries > 1:
         # Before every try, also those that botocore adds by itself.
-        made.meta.events.register("before-send.mturk", _wait)
-    return made
+        mturk_client.meta.events.register("before-send.mturk", _wait)
+    return mturk_client
 
 
 def _wait(**event: Any) -> None:

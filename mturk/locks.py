@@ -10,14 +10,14 @@ SPEAKING = "marketplace"
 
 
 @contextmanager
-def only_one(name: str) -> Iterator[bool]:
+def try_lock(name: str) -> Iterator[bool]:
     """Whether this is ours to do now. Held by the database connection: a killed process holds nothing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 1))", [name])
-        mine = cursor.fetchone()[0]
+        is_ours = cursor.fetchone()[0]
     try:
-        yield mine
+        yield is_ours
     finally:
-        if mine:
+        if is_ours:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 1))", [name])

@@ -6,7 +6,7 @@ being taken in for minutes, and with them the pay of those who gave them.
 
 import time
 
-from mturk.locks import SPEAKING, only_one
+from mturk.locks import SPEAKING, try_lock
 from mturk.outbox.sending import send_waiting as send_waiting
 from mturk.payments.polling import poll_assignments
 from mturk.rate_limits.actions import is_due
@@ -20,9 +20,9 @@ POLL, POLL_EVERY_SECONDS = "mturk poll", 5
 
 def speak(seconds: float = SECONDS_A_RUN) -> None:
     """Send and ask for as long as there is something to do, for about so long."""
-    with only_one(SPEAKING) as mine:
+    with try_lock(SPEAKING) as is_ours:
         end = time.monotonic() + seconds
-        goes_on = mine
+        goes_on = is_ours
         while goes_on and time.monotonic() < end:
             goes_on = bool(send_waiting(SENDING_SECONDS))
             if is_due(name=POLL, every_seconds=POLL_EVERY_SECONDS):

@@ -20,15 +20,15 @@ ACCEPT_TO_BE_PAID = (
 @csrf_exempt
 @never_cache
 @require_GET
-def compensation(request: HttpRequest, made_id: str) -> HttpResponse:
+def compensation(request: HttpRequest, public_id: str) -> HttpResponse:
     """The page of a HIT that asks nothing: a button that hands it in to the marketplace."""
-    made = get_object_or_404(MarketplaceHIT, public_id=made_id, compensates__isnull=False)
+    marketplace_hit = get_object_or_404(MarketplaceHIT, public_id=public_id, compensates__isnull=False)
     try:
         visit = visit_in(request.GET)
     except BadAddress as error:
         return message_page(request, "This is no assignment", error.for_page, 400)
     if visit is None:
         return message_page(request, "For your work", ACCEPT_TO_BE_PAID, 200)
-    fields = {"assignmentId": visit.assignment_id, "compensation": made.public_id}
+    fields = {"assignmentId": visit.assignment_id, "compensation": marketplace_hit.public_id}
     action = submit_address(request.GET.get("turkSubmitTo", ""), settings.MARKETPLACE_SITES)
     return render(request, "mturk/compensation.html", {"action": action, "fields": fields})

@@ -70,8 +70,8 @@ def approve_all(request: HttpRequest, pk: int) -> HttpResponse:
     terms, form = terms_or_404(pk), NewestForm(request.POST)
     if not form.is_valid():
         return HttpResponseBadRequest("Approve from the page of the batch: it says up to which assignment.")
-    seen = ListedAssignment.objects.filter(marketplace_hit__terms=terms, pk__lte=form.cleaned_data["newest"])
-    n = approve_now(listed=seen)
+    listed_by_then = ListedAssignment.objects.filter(marketplace_hit__terms=terms, pk__lte=form.cleaned_data["newest"])
+    n = approve_now(listed=listed_by_then)
     wake_outbox()
     if n:
         messages.success(request, f"{n:,} assignment{' is' if n == 1 else 's are'} being approved and paid.")

@@ -62,7 +62,7 @@ FURTHER = "Nothing more is sent: a further bonus needs another amount, or a reas
 # With another amount or reason it would be paid twice, once the refused call is sent again.
 REFUSED = "Nothing is sent now. When the reason is gone, pay it by “Send refused calls again” below."
 
-Given = dict[str, Any]
+FormValues = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,50 +74,50 @@ class Decision:
     words: str
     button: str
     form: type[forms.Form]
-    do: Callable[[HttpRequest, Any, Given], str | HttpResponse]
+    do: Callable[[HttpRequest, Any, FormValues], str | HttpResponse]
 
 
 # Of a batch
 
 
-def _extend(request: HttpRequest, terms: Terms, given: Given) -> str:
+def _extend(request: HttpRequest, terms: Terms, values: FormValues) -> str:
     if terms.batch.closed_at is not None:
         raise UserError(f"Batch {terms.batch_id} is closed: it takes no more answers.")
     said = []
-    if given["cap"] and given["cap"] < (promised := committed(terms)):
+    if values["cap"] and values["cap"] < (promised := committed(terms)):
         raise UserError(f"${promised} are spent or promised already: the cap cannot be below that.")
-    if given["cap"]:
-        raise_cap(terms=terms, spending_cap=given["cap"])
-        said.append(f"The spending cap is ${given['cap']}.")
-    if given["losses"]:
-        allow_losses(terms=terms, per_hit=given["losses"])
-        said.append(f"A HIT is offered again until {given['losses']} of its assignments came to nothing.")
-    if given["days"]:
-        end = max(terms.expires_at, now()) + timedelta(days=given["days"])
+    if values["cap"]:
+        raise_cap(terms=terms, spending_cap=values["cap"])
+        said.append(f"The spending cap is ${values['cap']}.")
+    if values["losses"]:
+        allow_losses(terms=terms, per_hit=values["losses"])
+        said.append(f"A HIT is offered again until {values['losses']} of its assignments came to nothing.")
+    if values["days"]:
+        end = max(terms.expires_at, now()) + timedelta(days=values["days"])
         move_end(terms=terms, expires_at=end)
         said.append(f"Batch {terms.batch_id} stays until {end:%Y-%m-%d %H:%M} UTC.")
     return " ".join(said)
 
 
-def _expire(request: HttpRequest, terms: Terms, given: Given) -> str:
+def _expire(request: HttpRequest, terms: Terms, values: FormValues) -> str:
     n = move_end(terms=terms, expires_at=now())
     return f"Batch {terms.batch_id} is being taken off the marketplace ({n:,} HITs)."
 
 
-def _close(request: HttpRequest, terms: Terms, given: Given) -> str:
+def _close(request: HttpRequest, terms: Terms, values: FormValues) -> str:
     if terms.batch.closed_at is not None:
         raise UserError(f"Batch {terms.batch_id} is closed already.")
     n = close_published(terms=terms)
     return f"Batch {terms.batch_id} is closed, and being taken off the marketplace ({n:,} HITs)."
 
 
-def _notify(request: HttpRequest, terms: Terms, given: Given) -> str:
-    n = notify(terms=terms, **given)
+def _notify(request: HttpRequest, terms: Terms, values: FormValues) -> str:
+    n = notify(terms=terms, **values)
     return f"{n:,} {'worker is' if n == 1 else 'workers are'} being written to."
 
 
-def _raise_pay(request: HttpRequest, terms: Terms, given: Given) -> str:
-    n = raise_pay(terms=terms, level=given["level"])
+def _raise_pay(request: HttpRequest, terms: Terms, values: FormValues) -> str:
+    n = raise_pay(terms=terms, level=values["level"])
     more = " There are more: they are proposed again." if n == MOST_AT_ONCE else ""
     return f"{n:,} bonus{'' if n == 1 else 'es'} on the way.{more}"
 
@@ -169,15 +169,15 @@ OF_BATCH = {
 # Of an assignment
 
 
-def _reject(request: HttpRequest, listed: ListedAssignment, given: Given) -> str | HttpResponse:
+def _reject(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str | HttpResponse:
     if _takes_two(listed):
         token = signing.dumps(
-            {"listed": listed.pk, "reason": given["reason"], "by": request.user.pk}, salt=SECOND_SALT, compress=True
+            {"listed": listed.pk, "reason": values["reason"], "by": request.user.pk}, salt=SECOND_SALT, compress=True
         )
         if len(token) > LONGEST_TOKEN:
             raise UserError("Make the reason shorter: it has to fit into the address that a second person opens.")
         return redirect("setup-second", token)
-    reject(listed=listed, reason=given["reason"], decided_by=researcher(request))
+    reject(listed=listed, reason=values["reason"], decided_by=researcher(request))
     return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
 
 
@@ -188,21 +188,21 @@ def _takes_two(listed: ListedAssignment) -> bool:
     return is_open and n_more_rejections(terms) >= 1 and n_rejected(terms) >= REJECTIONS_ALONE
 
 
-def _override(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+def _override(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
     standing = listed.rejections.filter(overridden_at=None).first()
     if standing is None:
         raise UserError(f"No rejection of {listed.external_id} stands.")
-    override_rejection(rejection=standing, reason=given["reason"], overridden_by=researcher(request))
+    override_rejection(rejection=standing, reason=values["reason"], overridden_by=researcher(request))
     return f"The rejection of {listed.external_id} is taken back: it is paid, and its answer counts."
 
 
 @transaction.atomic
-def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str | HttpResponse:
+def _bonus(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str | HttpResponse:
     # Locked as giving one does: of two at once, the second finds what the first decided.
     terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
     before = set(Call.objects.filter(op="SendBonus", batch=terms.batch_id).values_list("pk", flat=True))
-    call = give_bonus(listed=listed, amount=given["amount"], reason=given["reason"])
-    bonus = f"bonus of ${given['amount']} for {listed.external_id}"
+    call = give_bonus(listed=listed, amount=values["amount"], reason=values["reason"])
+    bonus = f"bonus of ${values['amount']} for {listed.external_id}"
     if call.pk not in before:
         return f"A {bonus} is on its way."
     words = f"This {bonus} was decided already, for the same reason, and {SO_FAR[call.state]}."
@@ -211,17 +211,17 @@ def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str 
 
 
 @transaction.atomic
-def _block(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+def _block(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
     block_softly(workers=[listed.worker])
     said = f"{name_of(listed)} is offered no more HITs. What they did stays paid"
-    if not given["reason"].strip():
+    if not values["reason"].strip():
         return f"{said} and counts."
     dataset = listed.marketplace_hit.terms.batch.dataset
-    n_all, _ = exclude_person(dataset=dataset, worker=name_of(listed), reason=given["reason"])
+    n_all, _ = exclude_person(dataset=dataset, worker=name_of(listed), reason=values["reason"])
     return f"{said}; {n_all:,} answer{'' if n_all == 1 else 's'} of theirs do not count."
 
 
-def _let_in(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+def _let_in(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
     if not let_in_again(worker=listed.worker):
         raise UserError(f"{name_of(listed)} is offered HITs already.")
     return f"{name_of(listed)} is offered HITs again."
@@ -273,7 +273,7 @@ COMPENSATE = Decision(
     "worked is what a browser said; if the marketplace knows nobody of that id, nothing is made and nothing paid.",
     "Offer the compensation",
     CompensationForm,
-    lambda request, turn, given: _compensate(*turn, **given),
+    lambda request, turn, values: _compensate(*turn, **values),
 )
 
 
@@ -292,16 +292,16 @@ def _decision_or_404(decisions: dict[str, Decision], name: str) -> Decision:
 
 
 def decided(
-    request: HttpRequest, decision: Decision, subject: Any, terms: Terms, shown: dict[str, Any]
+    request: HttpRequest, decision: Decision, subject: Any, terms: Terms, details: dict[str, Any]
 ) -> HttpResponse:
     """Ask whether it is meant, and do it when the form of that page comes back."""
-    initial = {"level": shown["proposed"].level} if shown.get("proposed") else {}
+    initial = {"level": details["proposed"].level} if details.get("proposed") else {}
     form = decision.form(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_bound and form.is_valid() and (answer := _done(request, decision, subject, form)):
         return answer if isinstance(answer, HttpResponse) else redirect("setup-published", terms.batch_id)
     context = {"dataset": terms.batch.dataset, "tab": "marketplace", "terms": terms, "decision": decision, "form": form}
     status = 422 if form.errors else 200
-    return render(request, "dashboard/payments/decision.html", context | shown, status=status)
+    return render(request, "dashboard/payments/decision.html", context | details, status=status)
 
 
 def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Form) -> str | HttpResponse | None:
@@ -319,60 +319,62 @@ def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Fo
 @staff_page("GET", "POST")
 def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     terms = terms_or_404(pk)
-    shown: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
+    details: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
     if decision == "notify":
-        shown["n_workers"] = len(reviewed_workers(terms))
-    return decided(request, _decision_or_404(OF_BATCH, decision), terms, terms, shown)
+        details["n_workers"] = len(reviewed_workers(terms))
+    return decided(request, _decision_or_404(OF_BATCH, decision), terms, terms, details)
 
 
 @staff_page("GET", "POST")
 def about_assignment(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     listed = assignment_or_404(pk)
-    shown: Given = {"listed": listed, "worker": name_of(listed)}
+    details: FormValues = {"listed": listed, "worker": name_of(listed)}
     if decision in ("reject", "override"):
-        shown["answer"] = answer_of(listed)
-    return decided(request, _decision_or_404(OF_ASSIGNMENT, decision), listed, listed.marketplace_hit.terms, shown)
+        details["answer"] = answer_of(listed)
+    return decided(request, _decision_or_404(OF_ASSIGNMENT, decision), listed, listed.marketplace_hit.terms, details)
 
 
 def assignment_or_404(pk: int) -> ListedAssignment:
-    found = ListedAssignment.objects.select_related("marketplace_hit__terms__batch__dataset", "worker", "submission")
-    return get_object_or_404(found, pk=pk)
+    assignments = ListedAssignment.objects.select_related(
+        "marketplace_hit__terms__batch__dataset", "worker", "submission"
+    )
+    return get_object_or_404(assignments, pk=pk)
 
 
 @staff_page("GET", "POST")
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     """`worker` is a pseudonym in the batch's dataset; `?hit=` names one of their HITs, by its public id."""
     terms = terms_or_404(pk)
-    given = Worker.objects.filter(leases__batch=terms.batch_id, leases__takes_slot=False).distinct()
-    person = next((one for one in given if pseudonym(terms.batch.dataset, one.pk) == worker), None)
-    named = request.GET.get("hit")
-    hits = HIT.objects.filter(batch=terms.batch_id, leases__worker=person) if named else []
-    hit = next((one for one in hits if one.public_id == named), None)
-    if person is None or (named and hit is None):
+    workers = Worker.objects.filter(leases__batch=terms.batch_id, leases__takes_slot=False).distinct()
+    person = next((row for row in workers if pseudonym(terms.batch.dataset, row.pk) == worker), None)
+    hit_id = request.GET.get("hit")
+    hits = HIT.objects.filter(batch=terms.batch_id, leases__worker=person) if hit_id else []
+    hit = next((row for row in hits if row.public_id == hit_id), None)
+    if person is None or (hit_id and hit is None):
         raise Http404
-    shown = {"worker": worker, "turns": unpaid_turns(terms.batch, person, hit)}
-    return decided(request, COMPENSATE, (terms, person, hit), terms, shown)
+    details = {"worker": worker, "turns": unpaid_turns(terms.batch, person, hit)}
+    return decided(request, COMPENSATE, (terms, person, hit), terms, details)
 
 
 @staff_page("GET", "POST")
 def second(request: HttpRequest, token: str) -> HttpResponse:
     """A rejection that a second researcher has to agree to. Who asked for it sees the address to send to somebody."""
     try:
-        asked = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
+        proposal = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
     except signing.BadSignature:
         raise Http404 from None
-    listed = assignment_or_404(asked["listed"])
-    first = get_object_or_404(get_user_model(), pk=asked["by"], is_active=True, is_staff=True)
-    shown = {"listed": listed, "worker": name_of(listed), "first": first, "reason": asked["reason"]}
-    shown |= {"answer": answer_of(listed)}
+    listed = assignment_or_404(proposal["listed"])
+    first = get_object_or_404(get_user_model(), pk=proposal["by"], is_active=True, is_staff=True)
+    details = {"listed": listed, "worker": name_of(listed), "first": first, "reason": proposal["reason"]}
+    details |= {"answer": answer_of(listed)}
     if first == request.user:
-        shown |= {"address": settings.STAFF_ORIGIN + reverse("setup-second", args=[token])}
-    decision = seconding(first, asked["reason"])
-    return decided(request, decision, listed, listed.marketplace_hit.terms, shown)
+        details |= {"address": settings.STAFF_ORIGIN + reverse("setup-second", args=[token])}
+    decision = seconding(first, proposal["reason"])
+    return decided(request, decision, listed, listed.marketplace_hit.terms, details)
 
 
 def seconding(first: User, reason: str) -> Decision:
-    def do(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+    def do(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
         if request.user == first:
             raise UserError("Somebody else has to agree: send them the address of this page.")
         reject(listed=listed, reason=reason, decided_by=first, seconded_by=researcher(request))

@@ -196,26 +196,26 @@ class PublishForm(forms.Form):
             if cleaned.get(name) in (None, ""):
                 continue
             try:
-                found = requirements_of(cleaned[name])
-                check_together(self.requirements + found)
-                self.requirements += found
+                requirements = requirements_of(cleaned[name])
+                check_together(self.requirements + requirements)
+                self.requirements += requirements
             except BadRequirement as error:
                 self.add_error(name, error.for_page)
 
     def offer(self) -> OfferTerms:
         """Return the terms that were filled in."""
-        asked = self.cleaned_data
+        cleaned = self.cleaned_data
         return OfferTerms(
-            title=asked["title"],
-            description=asked["description"],
-            keywords=asked["keywords"],
-            reward=asked["reward"],
+            title=cleaned["title"],
+            description=cleaned["description"],
+            keywords=cleaned["keywords"],
+            reward=cleaned["reward"],
             spending_cap=self.spending_cap,
-            assignment_seconds=asked["minutes"] * MINUTE,
-            lifetime_seconds=asked["days"] * DAY,
-            review_seconds=asked["review_hours"] * HOUR,
+            assignment_seconds=cleaned["minutes"] * MINUTE,
+            lifetime_seconds=cleaned["days"] * DAY,
+            review_seconds=cleaned["review_hours"] * HOUR,
             requirements=self.requirements,
-            keeps_out_former=asked.get("keeps_out_former", True),
+            keeps_out_former=cleaned.get("keeps_out_former", True),
         )
 
 

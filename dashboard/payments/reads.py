@@ -20,7 +20,7 @@ from mturk.outbox.reads import calls_for
 from mturk.payments.actions import OVERRIDE_WITHIN
 from mturk.payments.reads import ToLookAt, active_seconds_of, n_more_rejections, to_look_at, waiting_approvals
 from mturk.pricing.reads import Preview
-from mturk.publishing.reads import given_up
+from mturk.publishing.reads import missing_in_stopped_hits
 from mturk.qualifications.reads import blocked_workers, decided_for, repeating_hits
 from mturk.terms.reads import CannotPublish, check_can_publish
 from mturk.wages.reads import proposed_reward
@@ -60,8 +60,10 @@ def not_published(dataset: Dataset) -> list[Publishable]:
     """The open batches that are not on the marketplace, the newest first; empty ones say that they want nothing."""
     offered = [kind.name for kind in task_kinds() if kind.offer is not None]
     batches = Batch.objects.filter(dataset=dataset, closed_at=None, terms=None, kind__in=offered)
-    found = batches.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("settings", "dataset").order_by("-id")
-    return [publishable(batch) for batch in found]
+    batches = (
+        batches.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("settings", "dataset").order_by("-id")
+    )
+    return [publishable(batch) for batch in batches]
 
 
 def publishable(batch: Batch) -> Publishable:
@@ -93,7 +95,7 @@ class Progress:
     statuses: Counter[str]
     n_excluded: int
     # HITs that lost too many assignments to be offered again.
-    n_given_up: int
+    n_stopped: int
 
     @property
     def handed_in(self) -> int:
@@ -118,23 +120,23 @@ class Progress:
 
 
 def progress_of(terms: Terms) -> Progress:
-    made = terms.marketplace_hits.filter(compensates=None).aggregate(
+    counts = terms.marketplace_hits.filter(compensates=None).aggregate(
         n=Count("pk"), there=Count("external_id"), over=Count("finished_at"), offered=Sum("n_assignments")
     )
     listed = ListedAssignment.objects.filter(marketplace_hit__terms=terms, marketplace_hit__compensates=None)
     of_batch = Submission.objects.filter(hit__batch=terms.batch_id)
     return Progress(
-        n_hits=made["n"],
-        n_there=made["there"],
-        n_over=made["over"],
-        offered=made["offered"] or 0,
+        n_hits=counts["n"],
+        n_there=counts["there"],
+        n_over=counts["over"],
+        offered=counts["offered"] or 0,
         in_hands=_in_hands(terms),
         unconfirmed=of_batch.filter(state=Submission.State.PROVISIONAL, listed=None).count(),
         orphaned=Assignment.objects.filter(lease__batch=terms.batch_id, outcome="orphaned").count(),
         findings=_counts(listed, "finding"),
         statuses=_counts(listed, "status"),
         n_excluded=listed.filter(is_excluded(), finding="confirmed").count(),
-        n_given_up=len(given_up(terms)),
+        n_stopped=len(missing_in_stopped_hits(terms)),
     )
 
 
@@ -144,11 +146,11 @@ class Sureness(TypedDict):
     is_sure: bool
 
 
-def _rivals(**more: Any) -> QuerySet[Assignment]:
+def _rivals(**conditions: Any) -> QuerySet[Assignment]:
     """What others opened under the id of an assignment: who gives one back does that on the marketplace, and it shows
     here when the next person opens it. It may come back to the first, whose row is older all the same."""
     same = {"external_id": OuterRef("external_id"), "external_hit_id": OuterRef("external_hit_id")}
-    return Assignment.objects.filter(**same, **more).exclude(worker=OuterRef("worker"))
+    return Assignment.objects.filter(**same, **conditions).exclude(worker=OuterRef("worker"))
 
 
 def _running(terms: Terms) -> "QuerySet[WithAnnotations[Lease, Sureness]]":
@@ -161,23 +163,27 @@ def _running(terms: Terms) -> "QuerySet[WithAnnotations[Lease, Sureness]]":
     another = Assignment.objects.filter(lease=OuterRef("lease")).exclude(pk=OuterRef("pk"))
     ends = OuterRef("lease__expires_at")
     surely_later = _rivals(lease__expires_at__gt=ends + OPENED_WITHIN).filter(~Exists(another))
-    held = Assignment.objects.filter(~Exists(surely_later), lease=OuterRef("pk"), outcome="")
+    open_assignments = Assignment.objects.filter(~Exists(surely_later), lease=OuterRef("pk"), outcome="")
     maybe_later = _rivals(lease__expires_at__gte=ends - OPENED_WITHIN)
-    sure = held.filter(~Exists(_rivals()) | (~Exists(another) & ~Exists(maybe_later)))
+    sure = open_assignments.filter(~Exists(_rivals()) | (~Exists(another) & ~Exists(maybe_later)))
     # A lease outlives its assignment by the grace in which an answer may still arrive.
     within = {"state": Lease.State.ACTIVE, "expires_at__gt": now() + GRACE}
-    found = Lease.objects.filter(~Exists(listed), Exists(held), batch=terms.batch_id, takes_slot=False, **within)
-    return found.annotate(is_sure=Exists(sure))
+    leases = Lease.objects.filter(
+        ~Exists(listed), Exists(open_assignments), batch=terms.batch_id, takes_slot=False, **within
+    )
+    return leases.annotate(is_sure=Exists(sure))
 
 
 def _in_hands(terms: Terms) -> int:
     """At most as many of a HIT as it has assignments that are not handed in: anybody can open a page in any name."""
-    held = Counter(_running(terms).values_list("hit", flat=True))
-    made = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=held)
-    open_ones: Counter[int] = Counter()
-    for hit, n_open in made.annotate(n_open=F("n_assignments") - Count("listed")).values_list("hit", "n_open"):
-        open_ones[hit] += n_open
-    return (held & open_ones).total()
+    running = Counter(_running(terms).values_list("hit", flat=True))
+    marketplace_hits = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=running)
+    n_unfilled: Counter[int] = Counter()
+    for hit, n_open in marketplace_hits.annotate(n_open=F("n_assignments") - Count("listed")).values_list(
+        "hit", "n_open"
+    ):
+        n_unfilled[hit] += n_open
+    return (running & n_unfilled).total()
 
 
 def _counts(rows: QuerySet[Any], field: str) -> Counter[str]:
@@ -185,8 +191,8 @@ def _counts(rows: QuerySet[Any], field: str) -> Counter[str]:
 
 
 def terms_of_dataset(dataset: Dataset) -> list[Terms]:
-    found = Terms.objects.filter(batch__dataset=dataset).select_related("batch__settings", "batch__dataset")
-    return list(found.order_by("-batch"))
+    terms = Terms.objects.filter(batch__dataset=dataset).select_related("batch__settings", "batch__dataset")
+    return list(terms.order_by("-batch"))
 
 
 # What is to be sent
@@ -236,13 +242,13 @@ class Message:
 
 def messages_of(terms: Terms) -> list[Message]:
     """The latest first; a message to more than a hundred people is several."""
-    found = Call.objects.filter(batch=terms.batch_id, op="NotifyWorkers").order_by("-pk")[:MESSAGES_SHOWN]
-    return [_message(call, terms.batch.dataset) for call in found]
+    calls = Call.objects.filter(batch=terms.batch_id, op="NotifyWorkers").order_by("-pk")[:MESSAGES_SHOWN]
+    return [_message(call, terms.batch.dataset) for call in calls]
 
 
 def _message(call: Call, dataset: Dataset) -> Message:
     failures = call.payload.get("unreached", [])
-    unreached = [(pseudonym(dataset, one["worker"]), one["words"] or one["code"]) for one in failures]
+    unreached = [(pseudonym(dataset, failure["worker"]), failure["words"] or failure["code"]) for failure in failures]
     return Message(call, len(call.payload["workers"]), unreached)
 
 
@@ -327,12 +333,12 @@ def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
 
 def _assignments(terms: Terms) -> "QuerySet[DecidedAssignment]":
     standing = Prefetch("rejections", Rejection.objects.order_by("-pk"), to_attr="decided")
-    found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
+    assignments = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
         paid=Sum("ledger__amount"), excluded=is_excluded()
     )
-    found = found.select_related("submission__lease", "submission__assignment", "marketplace_hit")
-    found = found.prefetch_related(standing)
-    return found.order_by("-submitted_at", "-pk")
+    assignments = assignments.select_related("submission__lease", "submission__assignment", "marketplace_hit")
+    assignments = assignments.prefetch_related(standing)
+    return assignments.order_by("-submitted_at", "-pk")
 
 
 def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
@@ -365,14 +371,14 @@ def not_handed_in(terms: Terms) -> list[UnansweredLease]:
     """
     turns = without_answer(unpaid_leases(terms.batch))
     latest = turns.order_by("worker", "-id").distinct("worker").values("pk")
-    found = list(Lease.objects.filter(pk__in=latest).select_related("hit").order_by("-id")[:TURNS_SHOWN])
-    running = dict(_running(terms).filter(pk__in=[one.pk for one in found]).values_list("pk", "is_sure"))
+    leases = list(Lease.objects.filter(pk__in=latest).select_related("hit").order_by("-id")[:TURNS_SHOWN])
+    running = dict(_running(terms).filter(pk__in=[lease.pk for lease in leases]).values_list("pk", "is_sure"))
     return [
         UnansweredLease(
-            worker=pseudonym(terms.batch.dataset, one.worker_id),
-            lease=one,
-            until=one.expires_at - GRACE if one.pk in running else None,
-            is_sure=running.get(one.pk, True),
+            worker=pseudonym(terms.batch.dataset, lease.worker_id),
+            lease=lease,
+            until=lease.expires_at - GRACE if lease.pk in running else None,
+            is_sure=running.get(lease.pk, True),
         )
-        for one in found
+        for lease in leases
     ]

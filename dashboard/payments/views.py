@@ -74,8 +74,8 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("its kind is not for a marketplace")
     repeated = repeated_by(batch)
     form = PublishForm(request.POST or None, batch=batch, repeated=repeated)
-    found = publishable(batch)
-    wants_to = request.POST.get("do") == PUBLISH and not found.problem
+    publishability = publishable(batch)
+    wants_to = request.POST.get("do") == PUBLISH and not publishability.problem
     if form.is_bound and form.is_valid() and wants_to and form.is_agreed and _publish(request, batch, form):
         return redirect("setup-published", pk)
     context = {
@@ -85,7 +85,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
         "batch": batch,
         "form": form,
         "cost": form.cost,
-        "found": found,
+        "found": publishability,
         "repeated": repeated,
         "changed": wants_to and not form.errors and not form.is_agreed,
     }
@@ -153,9 +153,9 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
         context |= {
             "page": page,
             "compared": compared,
-            "differing": [one for one in compared if one.differs],
-            "ours": sum(one.ours for one in compared),
-            "theirs": sum(one.theirs for one in compared),
+            "differing": [comparison for comparison in compared if comparison.differs],
+            "ours": sum(comparison.ours for comparison in compared),
+            "theirs": sum(comparison.theirs for comparison in compared),
         }
     except UserError as error:
         context["problem"] = error.for_page

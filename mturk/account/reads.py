@@ -39,8 +39,8 @@ def account() -> Account:
     place = f"balance:{key}:{endpoint}"
     if cache.add(f"{place}:asked", True, BALANCE_KEPT_SECONDS):
         cache.set(place, _balance(), None)
-    told = cache.get(place, (None, ""))
-    return Account(endpoint, settings.MTURK["is_live"], True, *told)
+    balance_and_problem = cache.get(place, (None, ""))
+    return Account(endpoint, settings.MTURK["is_live"], True, *balance_and_problem)
 
 
 def _balance() -> tuple[Decimal | None, str]:

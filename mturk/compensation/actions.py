@@ -14,7 +14,7 @@ from mturk.models.publishing import SHORTEST_SECONDS
 from mturk.outbox.actions import decide
 from mturk.publishing.actions import hit_type_of
 from mturk.publishing.reads import committed, compensation_address, cost_of
-from mturk.qualifications.actions import have_made, qualify
+from mturk.qualifications.actions import create_qualification, qualify
 from mturk.qualifications.reads import decided_for
 from mturk.terms.reads import CannotPublish, OverCap
 from mturk.xml_documents import external_question
@@ -41,11 +41,11 @@ def compensate(*, terms: Terms, worker: Worker, hit: HIT | None = None, returned
     if committed(terms) + cost_of([1], terms).total > terms.spending_cap:
         raise OverCap(f"The spending cap of batch {terms.batch_id} is ${terms.spending_cap}. Raise it first.")
     kind = Qualification.objects.create(name=f"Compensation {new_public_id()}", description=WORDS)
-    made = MarketplaceHIT.objects.create(
+    marketplace_hit = MarketplaceHIT.objects.create(
         hit=lease.hit, terms=terms, n_assignments=1, expires_at=now() + LIVES, compensates=worker, qualification=kind
     )
     advance_compensations(kind=kind)
-    return made
+    return marketplace_hit
 
 
 def _to_compensate(turns: list[UnpaidWork], returned: bool) -> UnpaidWork:
@@ -63,7 +63,7 @@ def _to_compensate(turns: list[UnpaidWork], returned: bool) -> UnpaidWork:
 
 
 def _why_wait(turn: UnpaidWork) -> CannotPublish:
-    held, listed = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (turn.held_until, turn.listed_until))
+    held, listed = (f"{end:%Y-%m-%d %H:%M} UTC" for end in (turn.held_until, turn.listed_until))
     if turn.is_handed_in:
         return CannotPublish(
             f"This worker has sent an answer to this HIT that the marketplace may list until {listed}: then it is paid "
@@ -82,34 +82,34 @@ def _why_wait(turn: UnpaidWork) -> CannotPublish:
 def advance_compensations(*, kind: Qualification) -> None:
     """Decide the next call on the way: a qualification of its own, given to one person, and a HIT type for that."""
     kind = Qualification.objects.get(pk=kind.pk)
-    for made in _waiting(kind).select_related("terms__batch", "compensates"):
+    for marketplace_hit in _waiting(kind).select_related("terms__batch", "compensates"):
         if kind.type_id:
-            _advance(made, kind)
+            _advance(marketplace_hit, kind)
         else:
-            have_made(kind=kind, batch=made.terms.batch)
+            create_qualification(kind=kind, batch=marketplace_hit.terms.batch)
 
 
 def _waiting(kind: Qualification) -> QuerySet[MarketplaceHIT]:
     return MarketplaceHIT.objects.filter(qualification=kind, external_id=None)
 
 
-def _advance(made: MarketplaceHIT, kind: Qualification) -> None:
-    batch = made.terms.batch
-    worker = made.compensates
+def _advance(marketplace_hit: MarketplaceHIT, kind: Qualification) -> None:
+    batch = marketplace_hit.terms.batch
+    worker = marketplace_hit.compensates
     assert worker is not None, "its qualification is for one person: a constraint says so"
     qualify(worker=worker, kind=kind, batch=batch)
     if decided_for(kind, [worker.pk])[worker.pk].state != Call.State.DONE:
         return
     # It may have been refused before, and sent again by a person.
-    MarketplaceHIT.objects.filter(pk=made.pk).update(finished_at=None)
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(finished_at=None)
     only_them = {
         "QualificationTypeId": kind.type_id,
         "Comparator": "Exists",
         "ActionsGuarded": "DiscoverPreviewAndAccept",
     }
     words = {"Title": TITLE, "Description": WORDS, "Keywords": "compensation"}
-    payload = hit_type_of(made.terms, kind) | words | {"QualificationRequirements": [only_them]}
-    decide(op="CreateHITType", purpose=f"compensation:{made.pk}", payload=payload, batch=batch)
+    payload = hit_type_of(marketplace_hit.terms, kind) | words | {"QualificationRequirements": [only_them]}
+    decide(op="CreateHITType", purpose=f"compensation:{marketplace_hit.pk}", payload=payload, batch=batch)
 
 
 @transaction.atomic
@@ -120,12 +120,17 @@ def note_stranger(*, kind: Qualification) -> None:
 
 
 @transaction.atomic
-def note_compensation_type(*, made: MarketplaceHIT, hit_type_id: str) -> None:
+def note_compensation_type(*, marketplace_hit: MarketplaceHIT, hit_type_id: str) -> None:
     payload = {
         "HITTypeId": hit_type_id,
         "MaxAssignments": 1,
-        "LifetimeInSeconds": max(SHORTEST_SECONDS, int((made.expires_at - now()).total_seconds())),
-        "Question": external_question(compensation_address(made)),
-        "RequesterAnnotation": made.public_id,
+        "LifetimeInSeconds": max(SHORTEST_SECONDS, int((marketplace_hit.expires_at - now()).total_seconds())),
+        "Question": external_question(compensation_address(marketplace_hit)),
+        "RequesterAnnotation": marketplace_hit.public_id,
     }
-    decide(op="CreateHITWithHITType", purpose=f"hit:{made.pk}", payload=payload, batch=made.terms.batch)
+    decide(
+        op="CreateHITWithHITType",
+        purpose=f"hit:{marketplace_hit.pk}",
+        payload=payload,
+        batch=marketplace_hit.terms.batch,
+    )

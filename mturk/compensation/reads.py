@@ -26,9 +26,9 @@ def unpaid_leases(batch: Batch) -> "QuerySet[WithAnnotations[Lease, SentAt]]":
     answer. `sent_at`: when the latest answer came that still waits for the marketplace's word."""
     listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
     compensated = MarketplaceHIT.objects.filter(compensates=OuterRef("worker"), hit=OuterRef("hit"))
-    sent = Submission.objects.filter(lease=OuterRef("pk"), state=Submission.State.PROVISIONAL)
-    found = Lease.objects.filter(~Exists(listed), ~Exists(compensated), batch=batch, takes_slot=False)
-    return found.annotate(sent_at=Subquery(sent.order_by("-submitted_at").values("submitted_at")[:1]))
+    answers = Submission.objects.filter(lease=OuterRef("pk"), state=Submission.State.PROVISIONAL)
+    leases = Lease.objects.filter(~Exists(listed), ~Exists(compensated), batch=batch, takes_slot=False)
+    return leases.annotate(sent_at=Subquery(answers.order_by("-submitted_at").values("submitted_at")[:1]))
 
 
 def not_handed_in(leases: QuerySet[Lease]) -> QuerySet[Lease]:

@@ -20,8 +20,8 @@ class NoKeys(UserError):
 def preview_of(batch: Batch, reward: Decimal, requirements: list[dict[str, Any]] | None = None) -> Preview:
     """What all free slots of a batch cost, to the cent."""
     free = Slot.objects.filter(batch=batch, state=Slot.State.FREE, hit__closed_at=None)
-    wanted = free.order_by().values_list("hit").annotate(n=Count("pk")).values_list("n", flat=True)
-    return preview(wanted, reward, masters=asks_for_masters(requirements or []))
+    n_answers = free.order_by().values_list("hit").annotate(n=Count("pk")).values_list("n", flat=True)
+    return preview(n_answers, reward, masters=asks_for_masters(requirements or []))
 
 
 def check_keys() -> None:

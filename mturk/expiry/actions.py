@@ -15,13 +15,18 @@ log = logging.getLogger(__name__)
 
 
 @transaction.atomic
-def decide_end(*, made: MarketplaceHIT, batch: Batch, expires_at: datetime) -> None:
+def decide_end(*, marketplace_hit: MarketplaceHIT, batch: Batch, expires_at: datetime) -> None:
     """Have a HIT end then; with its batch's terms locked. What was decided about its end before is not sent any more.
 
     The end may be moved there and back: each move is a decision of its own.
     """
-    payload = {"HITId": made.external_id, "ExpireAt": int(expires_at.timestamp())}
-    decide(op=MOVE, purpose=f"end:{made.pk}:{moves_of(made.pk).count()}", payload=payload, batch=batch)
+    payload = {"HITId": marketplace_hit.external_id, "ExpireAt": int(expires_at.timestamp())}
+    decide(
+        op=MOVE,
+        purpose=f"end:{marketplace_hit.pk}:{moves_of(marketplace_hit.pk).count()}",
+        payload=payload,
+        batch=batch,
+    )
 
 
 @transaction.atomic
@@ -37,17 +42,17 @@ def withdraw_creations(*, terms: Terms, hits: list[int]) -> int:
 
     One whose creation is on its way is left: it is ended as soon as it is known. Returns how many are never created.
     """
-    wanted = {f"hit:{pk}": pk for pk in hits}
+    creations = {f"hit:{pk}": pk for pk in hits}
     calls = Call.objects.filter(batch=terms.batch_id, op="CreateHITWithHITType")
     begun = set(calls.values_list("purpose", flat=True))
     unsent = calls.filter(state__in=[Call.State.WAITING, Call.State.FAILED], doubtful_at=None)
     locked = unsent.order_by("pk").select_for_update(skip_locked=True).values_list("purpose", "pk")
-    withdrawn = {purpose: pk for purpose, pk in locked if purpose in wanted}
+    withdrawn = {purpose: pk for purpose, pk in locked if purpose in creations}
     calls.filter(pk__in=withdrawn.values()).update(
         state=Call.State.WITHDRAWN, last_error="The HIT was ended before it was created."
     )
-    gone = [wanted[purpose] for purpose in wanted if purpose not in begun or purpose in withdrawn]
-    return MarketplaceHIT.objects.filter(pk__in=gone, external_id=None).update(finished_at=now())
+    never_created = [creations[purpose] for purpose in creations if purpose not in begun or purpose in withdrawn]
+    return MarketplaceHIT.objects.filter(pk__in=never_created, external_id=None).update(finished_at=now())
 
 
 def end_closed() -> int:
@@ -62,19 +67,22 @@ def end_closed() -> int:
 @transaction.atomic
 def _end_closed(*, terms: Terms) -> int:
     terms = Terms.objects.select_for_update(no_key=True, of=("self",)).select_related("batch").get(pk=terms.pk)
-    found = list(closed_and_offered().filter(terms=terms))
-    n = withdraw_creations(terms=terms, hits=[made.pk for made in found if made.external_id is None])
-    for made in found:
-        if made.external_id is not None and not _is_ending(made):
-            decide_end(made=made, batch=terms.batch, expires_at=now())
+    marketplace_hits = list(closed_and_offered().filter(terms=terms))
+    n = withdraw_creations(
+        terms=terms,
+        hits=[marketplace_hit.pk for marketplace_hit in marketplace_hits if marketplace_hit.external_id is None],
+    )
+    for marketplace_hit in marketplace_hits:
+        if marketplace_hit.external_id is not None and not _is_ending(marketplace_hit):
+            decide_end(marketplace_hit=marketplace_hit, batch=terms.batch, expires_at=now())
             n += 1
     if n:
         log.info("%d closed HITs of batch %s are taken off the marketplace.", n, terms.batch_id)
     return n
 
 
-def _is_ending(made: MarketplaceHIT) -> bool:
-    last = moves_of(made.pk).exclude(state__in=[Call.State.DONE, Call.State.WITHDRAWN]).last()
+def _is_ending(marketplace_hit: MarketplaceHIT) -> bool:
+    last = moves_of(marketplace_hit.pk).exclude(state__in=[Call.State.DONE, Call.State.WITHDRAWN]).last()
     return last is not None and last.payload["ExpireAt"] <= now().timestamp()
 
 

@@ -8,9 +8,9 @@ from mturk.models import Call, MarketplaceHIT
 MOVE = "UpdateExpirationForHIT"
 
 
-def moves_of(made_pk: int) -> QuerySet[Call]:
+def moves_of(marketplace_hit_id: int) -> QuerySet[Call]:
     """All decisions about the end of a HIT; the last one holds."""
-    return Call.objects.filter(purpose__startswith=f"end:{made_pk}:").order_by("pk")
+    return Call.objects.filter(purpose__startswith=f"end:{marketplace_hit_id}:").order_by("pk")
 
 
 def is_overtaken(call: Call) -> bool:

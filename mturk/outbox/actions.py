@@ -41,9 +41,11 @@ def claim_call(*, passed_over: frozenset[str] = frozenset()) -> Call | None:
 
 
 @transaction.atomic(savepoint=False)
-def decide_later(*, op: str, purpose: str, payload: dict[str, Any], batch: Batch, at: datetime | None = None) -> None:
+def decide_later(
+    *, op: str, purpose: str, payload: dict[str, Any], batch: Batch, not_before: datetime | None = None
+) -> None:
     """As `decide`, in one statement, for a call that nobody needs in hand. It is sent from then on, or at once."""
-    begin = {} if at is None else {"next_try": at}
+    begin = {} if not_before is None else {"next_try": not_before}
     call = Call(op=op, purpose=purpose, payload=payload, batch=batch, **begin)
     Call.objects.bulk_create([call], ignore_conflicts=True)
 
@@ -57,25 +59,27 @@ def claim_calls(*, most: int, passed_over: frozenset[str] = frozenset()) -> list
     HIT whose creation was not answered may be in somebody's hands already. Otherwise what was decided first does: a HIT
     whose creation was throttled must not wait behind the pay for all the others.
     """
-    due = Call.objects.filter(state__in=[Call.State.WAITING, Call.State.UNSURE], next_try__lte=now())
-    found = list(due.exclude(op__in=passed_over).order_by("state", "id").select_for_update(skip_locked=True)[:most])
-    if not found:
-        return found
+    due_calls = Call.objects.filter(state__in=[Call.State.WAITING, Call.State.UNSURE], next_try__lte=now())
+    calls = list(
+        due_calls.exclude(op__in=passed_over).order_by("state", "id").select_for_update(skip_locked=True)[:most]
+    )
+    if not calls:
+        return calls
     begin = now()
-    Call.objects.filter(pk__in=[call.pk for call in found]).update(
+    Call.objects.filter(pk__in=[call.pk for call in calls]).update(
         state=Call.State.UNSURE,
         attempts=F("attempts") + 1,
         first_tried_at=Coalesce("first_tried_at", begin),
         doubtful_at=begin,
         next_try=begin + timedelta(seconds=SENDING_SECONDS),
     )
-    for call in found:
+    for call in calls:
         call.was_unsure, call.doubted_before = call.state == Call.State.UNSURE, call.doubtful_at
         call.state, call.doubtful_at = Call.State.UNSURE, begin
         call.attempts += 1
         call.first_tried_at = call.first_tried_at or begin
         call.next_try = begin + timedelta(seconds=SENDING_SECONDS)
-    return found
+    return calls
 
 
 def must_be_looked_up(call: Call) -> bool:
@@ -119,8 +123,8 @@ def _after(call: Call, unsure: bool) -> dict[str, object]:
 @transaction.atomic
 def give_up(*, call: Call, error: str, unsure: bool = False) -> None:
     """Send it no more, unless a person wants that. `unsure` as in put_off."""
-    kept = _after(call, unsure) | {"state": Call.State.FAILED, "last_error": error[:LONGEST_ERROR]}
-    Call.objects.filter(state=Call.State.UNSURE, pk=call.pk).update(**kept)
+    changes = _after(call, unsure) | {"state": Call.State.FAILED, "last_error": error[:LONGEST_ERROR]}
+    Call.objects.filter(state=Call.State.UNSURE, pk=call.pk).update(**changes)
     log.error("Call %s (%s) was refused and is not repeated: %s", call.pk, call.op, error)
 
 
@@ -146,9 +150,9 @@ def try_failed_again(*, batch: Batch | None = None) -> int:
     one, or looked up. A message that may have been sent stays where it is: it has no token, and cannot be looked up.
     Of a batch: its own, and those that make the qualifications which all batches share.
     """
-    refused = (calls_for(batch) if batch else Call.objects.all()).filter(state=Call.State.FAILED)
-    refused = refused.exclude(op=WITHOUT_TRACE, doubtful_at__isnull=False)
-    failed = list(refused.order_by("pk").select_for_update(of=("self",)))
+    failed_calls = (calls_for(batch) if batch else Call.objects.all()).filter(state=Call.State.FAILED)
+    failed_calls = failed_calls.exclude(op=WITHOUT_TRACE, doubtful_at__isnull=False)
+    failed = list(failed_calls.order_by("pk").select_for_update(of=("self",)))
     for call in failed:
         call.next_try, call.state = now(), Call.State.UNSURE
         if call.doubtful_at is None:

@@ -15,7 +15,7 @@ def calls_for(batch: Batch) -> QuerySet[Call]:
 
 def latest_of_workers(purpose: str, workers: Iterable[int] | None = None) -> dict[int, Call]:
     """The last call per worker (id; of these) whose purpose begins so, without those that were withdrawn."""
-    found = Call.objects.filter(purpose__startswith=purpose).exclude(state=Call.State.WITHDRAWN)
+    calls = Call.objects.filter(purpose__startswith=purpose).exclude(state=Call.State.WITHDRAWN)
     if workers is not None:
-        found = found.filter(worker__in=list(workers))
-    return {call.worker_id: call for call in found.order_by("pk") if call.worker_id is not None}
+        calls = calls.filter(worker__in=list(workers))
+    return {call.worker_id: call for call in calls.order_by("pk") if call.worker_id is not None}

@@ -26,13 +26,13 @@ class Handlers:
     """What is done for one operation, each within the transaction that marks its call.
 
     `done` takes a call that was carried out and the marketplace's answer; `all_done` takes several such calls at once,
-    in its place. `given_up` takes a call that is not sent again. `is_dropped` is asked before a call is sent: whether
+    in its place. `failed` takes a call that is not sent again. `is_dropped` is asked before a call is sent: whether
     it was decided otherwise since, and so was dropped.
     """
 
     done: Callable[[Call, Response], None] = nothing
     all_done: NoteAll | None = None
-    given_up: Callable[[Call], None] = nothing
+    failed: Callable[[Call], None] = nothing
     is_dropped: Callable[[Call], bool] = never
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from catalog.reads import now
 from mturk import endpoint
-from mturk.locks import SPEAKING, only_one
+from mturk.locks import SPEAKING, try_lock
 from mturk.models import Call, Qualification
 from mturk.outbox.actions import (
     WITHOUT_TRACE,
@@ -59,17 +59,17 @@ def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
 
     One process at a time speaks to the marketplace, asking or sending: the others have other work to do.
     """
-    done = 0
+    n_done = 0
     most = max(1, min(AT_ONCE, settings.MTURK["calls_per_second"]))
-    with only_one(SPEAKING) as mine, ThreadPoolExecutor(most) as threads:
+    with try_lock(SPEAKING) as is_ours, ThreadPoolExecutor(most) as threads:
         end = time.monotonic() + seconds
-        while mine and time.monotonic() < end and (calls := claim_calls(most=most)):
+        while is_ours and time.monotonic() < end and (calls := claim_calls(most=most)):
             try:
-                done += send_together(calls, threads)
+                n_done += send_together(calls, threads)
             except endpoint.Unreachable as error:
                 log.warning("The marketplace cannot be reached; what is to be sent waits: %s", error)
                 break
-    return done
+    return n_done
 
 
 def send_together(calls: list[Call], threads: Executor) -> int:
@@ -77,18 +77,18 @@ def send_together(calls: list[Call], threads: Executor) -> int:
 
     Raises Unreachable once all that were begun have come to an end.
     """
-    answered, away = [], None
+    answered, unreachable = [], None
     begun = _begin([call for call in calls if call.op in IN_ANY_ORDER], threads)
     for call in calls:
         try:
             with _tolerated(call):
                 answered.append((call, answer_to(call, begun.get(call.pk) or partial(_ask, call))))
         except endpoint.Unreachable as error:
-            away = error
-    done = finish_all([(call, response) for call, response in answered if response is not None])
-    if away is not None:
-        raise away
-    return done
+            unreachable = error
+    n_done = finish_all([(call, response) for call, response in answered if response is not None])
+    if unreachable is not None:
+        raise unreachable
+    return n_done
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def answer_to(call: Call, ask: Ask) -> Response | None:
         give_up(call=call, error=MAYBE_SENT)
         return None
     try:
-        response = _found(call) if must_be_looked_up(call) else None
+        response = _look_up(call) if must_be_looked_up(call) else None
         return ask() if response is None else response
     except _TooSoon as error:
         put_off(call=call, error=str(error), unsure=False, seconds=SECONDS_TO_SETTLE)
@@ -174,7 +174,7 @@ def _refused(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
 @transaction.atomic
 def _give_up(call: Call, refusal: endpoint.RefusedCall) -> None:
     give_up(call=call, error=str(refusal))
-    handlers_of(call).given_up(call)
+    handlers_of(call).failed(call)
 
 
 def finish_all(answered: list[tuple[Call, Response]]) -> int:
@@ -186,11 +186,11 @@ def finish_all(answered: list[tuple[Call, Response]]) -> int:
         raise
     except Exception as error:
         log.exception("What followed from several calls could not be noted together: %s", error)
-    done = 0
+    n_done = 0
     for call, response in answered:
         with _tolerated(call):
-            done += finish(call, response)
-    return done
+            n_done += finish(call, response)
+    return n_done
 
 
 def _finish_together(answered: list[tuple[Call, Response]]) -> int:
@@ -242,13 +242,13 @@ def parameters_of(call: Call) -> dict[str, Any]:
 def _done_before(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
     """What the call would have returned, if this refusal says or means that it was carried out already."""
     if call.op == "CreateHITWithHITType" and "alreadyexists" in refusal.code.lower():
-        named = endpoint.named_hit(refusal.message)
-        return {"HIT": {"HITId": named}} if named else _found_hit(call)
+        hit_id = endpoint.named_hit(refusal.message)
+        return {"HIT": {"HITId": hit_id}} if hit_id else _look_up_hit(call)
     if call.op == "SendBonus" and _has_bonus(call):
         return {}
     if call.op == "CreateQualificationType":
-        found = endpoint.own_qualification_type(call.payload["Name"])
-        return {"QualificationType": {"QualificationTypeId": found}} if found else None
+        type_id = endpoint.find_qualification_type(call.payload["Name"])
+        return {"QualificationType": {"QualificationTypeId": type_id}} if type_id else None
     if call.op == "DisassociateQualificationFromWorker" and refusal.code == "InvalidQualificationState":
         return {}
     if call.op in ("ApproveAssignment", "RejectAssignment") and refusal.code == "InvalidAssignmentState":
@@ -257,32 +257,32 @@ def _done_before(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
 
 
 def _reached_status(call: Call) -> Response | None:
-    wanted = {"ApproveAssignment": "approved", "RejectAssignment": "rejected"}[call.op]
+    expected = {"ApproveAssignment": "approved", "RejectAssignment": "rejected"}[call.op]
     try:
-        return {} if endpoint.assignment(call.payload["AssignmentId"]).status == wanted else None
+        return {} if endpoint.assignment(call.payload["AssignmentId"]).status == expected else None
     except endpoint.RefusedCall:
         return None
 
 
-def _found(call: Call) -> Response | None:
+def _look_up(call: Call) -> Response | None:
     """After the marketplace forgot the token: look first. What is not there is sent under a new one.
 
     Raises _TooSoon where what was carried out might not be listed yet.
     """
-    found = None
+    response = None
     if call.op == "CreateHITWithHITType":
-        found = _found_hit(call)
+        response = _look_up_hit(call)
     elif call.op == "SendBonus":
-        found = {} if _has_bonus(call) else None
-    if found is None:
+        response = {} if _has_bonus(call) else None
+    if response is None:
         assert call.doubted_before is not None, "an earlier try may have been carried out"
         if call.op in WITH_TOKEN and now() - call.doubted_before < SETTLES_WITHIN:
             raise _TooSoon("The marketplace may not list yet what the last try came to; it is looked up again.")
         renew_token(call=call)
-    return found
+    return response
 
 
-def _found_hit(call: Call) -> Response | None:
+def _look_up_hit(call: Call) -> Response | None:
     hit = endpoint.hit_annotated(call.payload["RequesterAnnotation"])
     return hit and {"HIT": hit}
 

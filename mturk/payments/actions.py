@@ -60,7 +60,7 @@ class CannotReject(UserError):
 @transaction.atomic
 def take_in(
     *,
-    made: MarketplaceHIT,
+    marketplace_hit: MarketplaceHIT,
     external_id: str,
     worker_id: str,
     status: str,
@@ -69,28 +69,28 @@ def take_in(
     answer: str,
 ) -> ListedAssignment:
     """Take in an assignment that the marketplace lists: does it count, and have it paid. Twice changes nothing."""
-    known = LISTED.first(external_id=external_id)
-    if known is not None:
-        return note_status(listed=known, status=status)
+    existing = LISTED.first(external_id=external_id)
+    if existing is not None:
+        return note_status(listed=existing, status=status)
     try:
         fields = answers_in(answer)
     except UnreadableAnswers as error:
         log.warning("Assignment %s is paid, and asked for again: %s", external_id, error)
         fields = {}
     finding, submission = Finding.COMPENSATION, None
-    if made.compensates_id is None:
+    if marketplace_hit.compensates_id is None:
         outcome, submission = confirm(
-            hit=made.hit,
-            external_hit_id=made.confirmed_id,
+            hit=marketplace_hit.hit,
+            external_hit_id=marketplace_hit.confirmed_id,
             assignment_id=external_id,
             worker_id=worker_id,
             fields=fields,
         )
         finding = Finding(outcome)
     listed = ListedAssignment.objects.create(
-        marketplace_hit=made,
+        marketplace_hit=marketplace_hit,
         external_id=external_id,
-        worker=identify_worker(marketplace=made.hit.batch.marketplace, external_id=worker_id),
+        worker=identify_worker(marketplace=marketplace_hit.hit.batch.marketplace, external_id=worker_id),
         submission=submission if finding in READ else None,
         finding=finding,
         status=Status.SUBMITTED,
@@ -115,7 +115,7 @@ def _approve_soon(listed: ListedAssignment) -> None:
         purpose=f"approve:{listed.pk}",
         payload={"AssignmentId": listed.external_id},
         batch=listed.marketplace_hit.hit.batch,
-        at=listed.submitted_at + timedelta(seconds=review) if review else None,
+        not_before=listed.submitted_at + timedelta(seconds=review) if review else None,
     )
 
 
@@ -149,13 +149,15 @@ def note_approvals(*, external_ids: Iterable[str]) -> None:
     """As `note_status` with an approval, for many: each is booked once."""
     new = ListedAssignment.objects.filter(external_id__in=external_ids).exclude(status=Status.APPROVED).order_by("pk")
     listed = list(new.select_for_update(of=("self",)).select_related("marketplace_hit__terms"))
-    ListedAssignment.objects.filter(pk__in=[one.pk for one in listed]).update(status=Status.APPROVED)
+    ListedAssignment.objects.filter(pk__in=[assignment.pk for assignment in listed]).update(status=Status.APPROVED)
     _book_rewards(listed)
 
 
 def _book_rewards(listed: Iterable[ListedAssignment]) -> None:
     # Of an override the reward may be booked already: one per assignment.
-    LedgerEntry.objects.bulk_create([row for one in listed for row in _rows_of(one)], ignore_conflicts=True)
+    LedgerEntry.objects.bulk_create(
+        [row for assignment in listed for row in _rows_of(assignment)], ignore_conflicts=True
+    )
 
 
 def _rows_of(listed: ListedAssignment) -> list[LedgerEntry]:
@@ -235,14 +237,14 @@ def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None
     """Keep to whom a message did not get, and why; ids of workers stay in their own table."""
     assert call.batch is not None, "a message is written to people of a batch"
     ids = {failure.get("WorkerId", ""): failure for failure in failures}
-    known = WorkerIdentity.objects.filter(marketplace=call.batch.marketplace, external_id__in=ids)
+    identities = WorkerIdentity.objects.filter(marketplace=call.batch.marketplace, external_id__in=ids)
     unreached = [
         {
             "worker": identity.worker_id,
             "code": ids[identity.external_id].get("NotifyWorkersFailureCode", ""),
             "words": scrubbed(ids[identity.external_id].get("NotifyWorkersFailureMessage", "")),
         }
-        for identity in known.order_by("worker_id")
+        for identity in identities.order_by("worker_id")
     ]
     Call.objects.filter(pk=call.pk).update(payload=call.payload | {"unreached": unreached})
     log.warning("%d of the workers of call %s could not be notified.", len(ids), call.pk)
@@ -349,10 +351,10 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
     )
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
-        _ask_for_one_less(listed.submission, listed.marketplace_hit.terms)
+        _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)
 
 
-def _ask_for_one_less(submission: Submission, terms: Terms) -> None:
+def _withdraw_extra_slot(submission: Submission, terms: Terms) -> None:
     """Take back the slot that was to replace a rejected answer, unless somebody may be working on it already."""
     hit = submission.hit_id
     if submission.slot_id is not None and missing_answers(terms).get(hit):

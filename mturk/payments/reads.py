@@ -61,15 +61,15 @@ def reviewed_workers(terms: Terms) -> list[int]:
 
 def waiting_approvals(listed: QuerySet[ListedAssignment]) -> QuerySet[Call]:
     """The approvals of these assignments that wait for somebody to look: due later, and not begun yet."""
-    named = Concat(Value("approve:"), Cast("pk", TextField()), output_field=TextField())
-    purposes = listed.filter(status=ListedAssignment.Status.SUBMITTED).order_by().values_list(named)
+    purpose = Concat(Value("approve:"), Cast("pk", TextField()), output_field=TextField())
+    purposes = listed.filter(status=ListedAssignment.Status.SUBMITTED).order_by().values_list(purpose)
     return Call.objects.filter(purpose__in=purposes, state=Call.State.WAITING, attempts=0, next_try__gt=now())
 
 
 def to_look_at(terms: Terms) -> ToLookAt | None:
     listed = ListedAssignment.objects.filter(marketplace_hit__terms=terms)
-    found = waiting_approvals(listed).aggregate(n=Count("pk"), first=Min("next_try"), last=Max("next_try"))
-    return ToLookAt(**found, newest=listed.aggregate(newest=Max("pk"))["newest"]) if found["n"] else None
+    totals = waiting_approvals(listed).aggregate(n=Count("pk"), first=Min("next_try"), last=Max("next_try"))
+    return ToLookAt(**totals, newest=listed.aggregate(newest=Max("pk"))["newest"]) if totals["n"] else None
 
 
 def sums_of(batch: Batch) -> dict[str, Decimal]:
@@ -104,10 +104,10 @@ def active_seconds_of(listed: Iterable[ListedAssignment]) -> dict[int, float]:
     ends: dict[int, list[datetime]] = defaultdict(list)
     # Whoever knows a worker's id can send answers in that name: only what the marketplace listed tells of their time.
     proven = Submission.objects.filter(state__in=[Submission.State.CONFIRMED, Submission.State.SURPLUS])
-    handed_in = proven.filter(worker__in={one.worker_id for one in listed}).order_by("submitted_at")
+    handed_in = proven.filter(worker__in={assignment.worker_id for assignment in listed}).order_by("submitted_at")
     for worker, end in handed_in.values_list("worker_id", "submitted_at"):
         ends[worker].append(end)
-    return {one.pk: _active_seconds(one, ends[one.worker_id]) for one in listed}
+    return {assignment.pk: _active_seconds(assignment, ends[assignment.worker_id]) for assignment in listed}
 
 
 def _active_seconds(listed: ListedAssignment, ends: list[datetime]) -> float:
@@ -115,11 +115,11 @@ def _active_seconds(listed: ListedAssignment, ends: list[datetime]) -> float:
     opened = submission and (submission.assignment or submission.lease)
     assert submission and opened, "what was listed as proven came from a page that was opened"
     end, begin = submission.submitted_at, opened.created_at
-    before = max(begin, ends[bisect_left(ends, end) - 1] if ends and ends[0] < end else begin)
-    held = (listed.submitted_at - listed.accepted_at).total_seconds()
+    previous_end = max(begin, ends[bisect_left(ends, end) - 1] if ends and ends[0] < end else begin)
+    held_seconds = (listed.submitted_at - listed.accepted_at).total_seconds()
     # A pause may have been the work on the page before: the one or the other is left out, not both.
-    found = [(end - before).total_seconds(), (end - begin).total_seconds() - pause_of(submission.answer)]
-    return max(1.0, min([*found, held] if held > 0 else found))
+    durations = [(end - previous_end).total_seconds(), (end - begin).total_seconds() - pause_of(submission.answer)]
+    return max(1.0, min([*durations, held_seconds] if held_seconds > 0 else durations))
 
 
 def hourly(earned: Iterable[tuple[Decimal, float]]) -> Wage | None:

@@ -56,31 +56,31 @@ def in_cents(amount: Decimal) -> Decimal | None:
         return None
 
 
-def divided(n_wanted: int, most: int = MANY - 1) -> list[int]:
+def divided(n_assignments: int, most: int = MANY - 1) -> list[int]:
     """So many answers as HITs of at most `most` assignments each, as even as can be.
 
     >>> divided(9), divided(10), divided(20)
     ([9], [5, 5], [7, 7, 6])
     """
-    n_parts = -(-n_wanted // most)
-    return [n_wanted // n_parts + (1 if part < n_wanted % n_parts else 0) for part in range(n_parts)]
+    n_parts = -(-n_assignments // most)
+    return [n_assignments // n_parts + (1 if part < n_assignments % n_parts else 0) for part in range(n_parts)]
 
 
-def preview(wanted: Iterable[int], reward: Decimal, *, masters: bool = False) -> Preview:
+def preview(n_answers: Iterable[int], reward: Decimal, *, masters: bool = False) -> Preview:
     """What HITs cost that want so many answers each.
 
     >>> shown = preview([10, 9], Decimal("0.10"))
     >>> shown.n_hits, shown.n_assignments, str(shown.rewards), str(shown.fees), str(shown.fees_as_tens)
     (3, 19, '1.90', '0.38', '0.58')
     """
-    wanted = [n for n in wanted if n]
-    parts = [part for n in wanted for part in divided(n)]
+    n_answers = [n for n in n_answers if n]
+    parts = [part for n in n_answers for part in divided(n)]
     return Preview(
         n_hits=len(parts),
         n_assignments=sum(parts),
         rewards=sum(parts) * reward,
         fees=sum((n * fee_of(reward, n, masters=masters) for n in parts), Decimal(0)),
-        fees_as_tens=sum((n * fee_of(reward, n, masters=masters) for n in wanted), Decimal(0)),
+        fees_as_tens=sum((n * fee_of(reward, n, masters=masters) for n in n_answers), Decimal(0)),
     )
 
 

@@ -69,12 +69,12 @@ def offer_missing(*, terms: Terms) -> list[MarketplaceHIT]:
             f"Batch {terms.batch_id}: {sum(missing.values()):,} answers cost ${cost} with fees. ${spent} are spent or "
             f"promised, and the spending cap is ${terms.spending_cap}. Raise the cap, or ask for less."
         )
-    made = [
+    marketplace_hits = [
         MarketplaceHIT(hit_id=hit, terms=terms, n_assignments=n, expires_at=terms.expires_at)
-        for hit, n_wanted in missing.items()
-        for n in divided(n_wanted)
+        for hit, n_answers in missing.items()
+        for n in divided(n_answers)
     ]
-    return MarketplaceHIT.objects.bulk_create(made, batch_size=5000)
+    return MarketplaceHIT.objects.bulk_create(marketplace_hits, batch_size=5000)
 
 
 @transaction.atomic
@@ -85,14 +85,14 @@ def offer_again(*, terms: Terms) -> int:
     if terms.expires_at <= now() or terms.batch.closed_at is not None:
         return 0
     try:
-        made = offer_missing(terms=terms)
+        marketplace_hits = offer_missing(terms=terms)
     except OverCap as error:
         log.warning("Nothing more is offered. %s", error)
         return 0
-    if made:
-        log.info("Offered %d further HITs of batch %s.", len(made), terms.batch_id)
+    if marketplace_hits:
+        log.info("Offered %d further HITs of batch %s.", len(marketplace_hits), terms.batch_id)
         advance(terms=terms)
-    return len(made)
+    return len(marketplace_hits)
 
 
 @transaction.atomic
@@ -123,11 +123,15 @@ def _waiting(terms: Terms) -> tuple[list[MarketplaceHIT], list[MarketplaceHIT]]:
     waiting = MarketplaceHIT.objects.filter(terms=terms, external_id=None, finished_at=None, compensates=None)
     waiting = waiting.filter(hit__closed_at=None)
     decided = Call.objects.filter(batch=terms.batch_id, op="CreateHITWithHITType").values_list("purpose", flat=True)
-    known = set(decided)
-    found = [made for made in waiting.select_related("hit__batch").order_by("pk") if f"hit:{made.pk}" not in known]
-    repeating = repeating_hits(terms.batch) if found and terms.keeps_out_former else set()
-    plain = [made for made in found if made.hit_id not in repeating]
-    return plain, [made for made in found if made.hit_id in repeating]
+    purposes = set(decided)
+    undecided = [
+        marketplace_hit
+        for marketplace_hit in waiting.select_related("hit__batch").order_by("pk")
+        if f"hit:{marketplace_hit.pk}" not in purposes
+    ]
+    repeating = repeating_hits(terms.batch) if undecided and terms.keeps_out_former else set()
+    plain = [marketplace_hit for marketplace_hit in undecided if marketplace_hit.hit_id not in repeating]
+    return plain, [marketplace_hit for marketplace_hit in undecided if marketplace_hit.hit_id in repeating]
 
 
 def _decide_type(terms: Terms, purpose: str, *not_for: Qualification) -> None:
@@ -138,11 +142,11 @@ def _decide_hits(terms: Terms, hits: Iterable[MarketplaceHIT], hit_type_id: str)
     calls = [
         Call(
             op="CreateHITWithHITType",
-            purpose=f"hit:{made.pk}",
+            purpose=f"hit:{marketplace_hit.pk}",
             batch=terms.batch,
-            payload=_hit(made, terms, hit_type_id),
+            payload=_hit(marketplace_hit, terms, hit_type_id),
         )
-        for made in hits
+        for marketplace_hit in hits
     ]
     Call.objects.bulk_create(calls, batch_size=1000, ignore_conflicts=True)
 
@@ -167,14 +171,14 @@ def hit_type_of(terms: Terms, *not_for: Qualification) -> dict[str, Any]:
     }
 
 
-def _hit(made: MarketplaceHIT, terms: Terms, hit_type_id: str) -> dict[str, Any]:
+def _hit(marketplace_hit: MarketplaceHIT, terms: Terms, hit_type_id: str) -> dict[str, Any]:
     left = (terms.expires_at - now()).total_seconds()
     return {
         "HITTypeId": hit_type_id,
-        "MaxAssignments": made.n_assignments,
+        "MaxAssignments": marketplace_hit.n_assignments,
         "LifetimeInSeconds": min(max(SHORTEST_SECONDS, int(left)), LONGEST_SECONDS),
-        "Question": external_question(question_address(made.hit)),
-        "RequesterAnnotation": made.public_id,
+        "Question": external_question(question_address(marketplace_hit.hit)),
+        "RequesterAnnotation": marketplace_hit.public_id,
     }
 
 
@@ -188,14 +192,16 @@ def move_end(*, terms: Terms, expires_at: datetime) -> int:
         raise CannotPublish(f"{expires_at:%Y-%m-%d} is more than a year away; the marketplace keeps no HIT so long.")
     terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     Terms.objects.filter(pk=terms.pk).update(expires_at=expires_at)
-    made = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
+    marketplace_hits = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
     if expires_at <= now():
-        withdraw_creations(terms=terms, hits=list(made.filter(external_id=None).values_list("pk", flat=True)))
+        withdraw_creations(
+            terms=terms, hits=list(marketplace_hits.filter(external_id=None).values_list("pk", flat=True))
+        )
     else:
-        made = made.filter(hit__closed_at=None)
-    moved = list(made.exclude(external_id=None))
+        marketplace_hits = marketplace_hits.filter(hit__closed_at=None)
+    moved = list(marketplace_hits.exclude(external_id=None))
     for hit in moved:
-        decide_end(made=hit, batch=terms.batch, expires_at=expires_at)
+        decide_end(marketplace_hit=hit, batch=terms.batch, expires_at=expires_at)
     advance(terms=terms)
     return len(moved)
 
@@ -236,17 +242,21 @@ def note_hit_type(*, terms: Terms, hit_type_id: str, guarded: bool = False) -> N
 
 
 @transaction.atomic
-def note_hit(*, made: MarketplaceHIT, created: Mapping[str, Any]) -> None:
+def note_hit(*, marketplace_hit: MarketplaceHIT, created: Mapping[str, Any]) -> None:
     """A HIT is on the marketplace: keep its id there, and move its end if that was moved meanwhile."""
     # An end that is just being moved reaches this HIT either there or here.
-    terms = Terms.objects.select_for_update(no_key=True, of=("self",)).select_related("batch").get(pk=made.terms_id)
+    terms = (
+        Terms.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("batch")
+        .get(pk=marketplace_hit.terms_id)
+    )
     expires_at = created.get("Expiration", terms.expires_at)
-    MarketplaceHIT.objects.filter(pk=made.pk).update(external_id=created["HITId"], expires_at=expires_at)
-    made.external_id = created["HITId"]
-    if made.compensates_id is not None:
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(external_id=created["HITId"], expires_at=expires_at)
+    marketplace_hit.external_id = created["HITId"]
+    if marketplace_hit.compensates_id is not None:
         return
     if terms.expires_at <= now() or abs(expires_at - terms.expires_at) > CLOSE_ENOUGH:
-        decide_end(made=made, batch=terms.batch, expires_at=terms.expires_at)
+        decide_end(marketplace_hit=marketplace_hit, batch=terms.batch, expires_at=terms.expires_at)
 
 
 # What is heard from the marketplace
@@ -255,35 +265,35 @@ def note_hit(*, made: MarketplaceHIT, created: Mapping[str, Any]) -> None:
 @transaction.atomic
 def note_counters(*, handed_in: Mapping[str, int]) -> None:
     """How many assignments of which HIT the marketplace says were handed in; that never falls."""
-    known = MarketplaceHIT.objects.filter(external_id__in=handed_in, finished_at=None)
+    unfinished = MarketplaceHIT.objects.filter(external_id__in=handed_in, finished_at=None)
     changed = [
-        made
-        for made in known.order_by("pk").select_for_update()
-        if made.n_handed_in < min(handed_in[made.confirmed_id], made.n_assignments)
+        marketplace_hit
+        for marketplace_hit in unfinished.order_by("pk").select_for_update()
+        if marketplace_hit.n_handed_in < min(handed_in[marketplace_hit.confirmed_id], marketplace_hit.n_assignments)
     ]
-    for made in changed:
-        made.n_handed_in = min(handed_in[made.confirmed_id], made.n_assignments)
+    for marketplace_hit in changed:
+        marketplace_hit.n_handed_in = min(handed_in[marketplace_hit.confirmed_id], marketplace_hit.n_assignments)
     MarketplaceHIT.objects.bulk_update(changed, ["n_handed_in"], batch_size=1000)
 
 
 @transaction.atomic
-def note_poll(*, made: MarketplaceHIT, begun_at: datetime, n_handed_in: int, is_over: bool) -> None:
+def note_poll(*, marketplace_hit: MarketplaceHIT, begun_at: datetime, n_handed_in: int, is_over: bool) -> None:
     """All that was handed in until `begun_at` is taken in. `is_over`: nothing more will come, and all is settled."""
-    changed: dict[str, Any] = {"polled_at": begun_at, "n_handed_in": max(made.n_handed_in, n_handed_in)}
+    changed: dict[str, Any] = {"polled_at": begun_at, "n_handed_in": max(marketplace_hit.n_handed_in, n_handed_in)}
     if is_over:
         changed["finished_at"] = now()
-    MarketplaceHIT.objects.filter(pk=made.pk).update(**changed, n_failed_polls=0, not_before=None)
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(**changed, n_failed_polls=0, not_before=None)
 
 
 @transaction.atomic
-def note_failed_poll(*, made: MarketplaceHIT, is_of_the_hit: bool = True) -> None:
+def note_failed_poll(*, marketplace_hit: MarketplaceHIT, is_of_the_hit: bool = True) -> None:
     """It could not be asked about, or not all of it taken in: others go first, and if that is because of this HIT, for
     longer each time."""
-    doubled = made.n_failed_polls if is_of_the_hit else 0
+    doubled = marketplace_hit.n_failed_polls if is_of_the_hit else 0
     pause = min(2.0**doubled * FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-    n_failed = min(made.n_failed_polls + is_of_the_hit, MOST_COUNTED)
+    n_failed = min(marketplace_hit.n_failed_polls + is_of_the_hit, MOST_COUNTED)
     until = now() + timedelta(seconds=pause)
-    MarketplaceHIT.objects.filter(pk=made.pk).update(n_failed_polls=n_failed, not_before=until)
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(n_failed_polls=n_failed, not_before=until)
 
 
 @transaction.atomic

@@ -98,26 +98,26 @@ TO_POLL = """
 
 def missing_answers(terms: Terms) -> dict[int, int]:
     """Per HIT (id): how many answers are wanted beyond those that may still come in, and are to be asked for."""
-    wanted = _wanted(terms)
-    too_many = lost_too_many(terms) if wanted else set()
-    return {hit: wanted[hit] for hit in wanted if hit not in too_many}
+    missing = _missing(terms)
+    too_many = lost_too_many(terms) if missing else set()
+    return {hit: missing[hit] for hit in missing if hit not in too_many}
 
 
-def given_up(terms: Terms) -> dict[int, int]:
+def missing_in_stopped_hits(terms: Terms) -> dict[int, int]:
     """Per HIT (id) that lost too many assignments to be offered again: how many answers it still wants."""
-    wanted = _wanted(terms)
-    too_many = lost_too_many(terms) if wanted else set()
-    return {hit: wanted[hit] for hit in wanted if hit in too_many}
+    missing = _missing(terms)
+    too_many = lost_too_many(terms) if missing else set()
+    return {hit: missing[hit] for hit in missing if hit in too_many}
 
 
-def _wanted(terms: Terms) -> dict[int, int]:
+def _missing(terms: Terms) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(MISSING, {"batch": terms.batch_id, "terms": terms.pk})
         return {hit: int(n) for hit, n in cursor.fetchall()}
 
 
-def cost_of(wanted: Iterable[int], terms: Terms) -> Preview:
-    return preview(wanted, terms.reward, masters=asks_for_masters(terms.requirements))
+def cost_of(n_answers: Iterable[int], terms: Terms) -> Preview:
+    return preview(n_answers, terms.reward, masters=asks_for_masters(terms.requirements))
 
 
 def spent(terms: Terms) -> Decimal:
@@ -165,14 +165,14 @@ def outstanding(terms: Terms) -> Outstanding | None:
     """
     ended = terms.marketplace_hits.filter(finished_at=None, external_id__isnull=False, expires_at__lte=now())
     ended = ended.annotate(n_open=F("n_assignments") - Count("listed")).filter(n_open__gt=0)
-    found = ended.values_list("n_open", "n_assignments", "expires_at")
-    if not found:
+    open_hits = ended.values_list("n_open", "n_assignments", "expires_at")
+    if not open_hits:
         return None
     masters = asks_for_masters(terms.requirements)
-    amounts = [n_open * (terms.reward + fee_of(terms.reward, n, masters=masters)) for n_open, n, _ in found]
-    held_until = max(end for *_, end in found) + timedelta(seconds=terms.assignment_seconds)
+    amounts = [n_open * (terms.reward + fee_of(terms.reward, n, masters=masters)) for n_open, n, _ in open_hits]
+    held_until = max(end for *_, end in open_hits) + timedelta(seconds=terms.assignment_seconds)
     total = sum(amounts, Decimal(0))
-    return Outstanding(sum(n_open for n_open, *_ in found), total, held_until, held_until + LISTED_WITHIN)
+    return Outstanding(sum(n_open for n_open, *_ in open_hits), total, held_until, held_until + LISTED_WITHIN)
 
 
 def _bonuses_on_their_way(terms: Terms) -> Decimal:
@@ -196,8 +196,10 @@ def question_address(hit: HIT) -> str:
     return settings.WORKER_ORIGIN + page
 
 
-def compensation_address(made: MarketplaceHIT) -> str:
-    return settings.WORKER_ORIGIN + reverse("compensation", args=[made.public_id], urlconf=settings.ROOT_URLCONF)
+def compensation_address(marketplace_hit: MarketplaceHIT) -> str:
+    return settings.WORKER_ORIGIN + reverse(
+        "compensation", args=[marketplace_hit.public_id], urlconf=settings.ROOT_URLCONF
+    )
 
 
 def to_poll(limit: int) -> list[MarketplaceHIT]:
@@ -210,5 +212,5 @@ def to_poll(limit: int) -> list[MarketplaceHIT]:
     with connection.cursor() as cursor:
         cursor.execute(TO_POLL, POLLING | {"limit": limit})
         ids = [pk for (pk,) in cursor.fetchall()]
-    found = MarketplaceHIT.objects.select_related("terms", "hit__batch").in_bulk(ids)
-    return [found[pk] for pk in ids]
+    marketplace_hits = MarketplaceHIT.objects.select_related("terms", "hit__batch").in_bulk(ids)
+    return [marketplace_hits[pk] for pk in ids]

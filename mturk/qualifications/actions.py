@@ -45,7 +45,7 @@ def guard_of(*, terms: Terms) -> Qualification:
     if kind.type_id:
         keep_out_former_workers(terms=terms)
     else:
-        have_made(kind=kind, batch=terms.batch)
+        create_qualification(kind=kind, batch=terms.batch)
     return kind
 
 
@@ -68,7 +68,7 @@ def soft_block() -> Qualification:
     """The qualification that keeps its holders from our HITs; blocking their accounts would hurt them elsewhere."""
     kind, _ = Qualification.objects.get_or_create(name=SOFT_BLOCK, defaults={"description": SOFT_BLOCK_WORDS})
     if not kind.type_id:
-        have_made(kind=kind)
+        create_qualification(kind=kind)
     return kind
 
 
@@ -89,7 +89,7 @@ def let_in_again(*, worker: Worker) -> bool:
 
 
 @transaction.atomic
-def have_made(*, kind: Qualification, batch: Batch | None = None) -> None:
+def create_qualification(*, kind: Qualification, batch: Batch | None = None) -> None:
     payload = {"Name": kind.name, "Description": kind.description, "QualificationTypeStatus": "Active"}
     decide(op="CreateQualificationType", purpose=f"qualification:{kind.pk}", payload=payload, batch=batch)
 
@@ -135,5 +135,5 @@ def _decided(worker: Worker, kind: Qualification) -> Call | None:
 
 def _purpose(worker: Worker, kind: Qualification) -> str:
     """It may be given and taken away again: each is a decision of its own."""
-    before = f"qualify:{kind.pk}:{worker.pk}:"
-    return f"{before}{Call.objects.filter(purpose__startswith=before).count() + 1}"
+    prefix = f"qualify:{kind.pk}:{worker.pk}:"
+    return f"{prefix}{Call.objects.filter(purpose__startswith=prefix).count() + 1}"

@@ -57,8 +57,10 @@ def former_workers(batch: Batch) -> set[int]:
 
 def n_who_answered(hits: Iterable[int]) -> int:
     """How many people of the marketplace have confirmed answers to these HITs (ids)."""
-    found = Submission.objects.filter(hit__in=list(hits), state__in=ANSWERED, worker__identity__marketplace="mturk")
-    return found.order_by().values("worker").distinct().count()
+    submissions = Submission.objects.filter(
+        hit__in=list(hits), state__in=ANSWERED, worker__identity__marketplace="mturk"
+    )
+    return submissions.order_by().values("worker").distinct().count()
 
 
 def decided_for(kind: Qualification, workers: Iterable[int] | None = None) -> dict[int, Call]:

@@ -37,9 +37,9 @@ def take_tokens(*, name: str, per_second: float, n_calls: int = 1) -> float:
 def is_due(*, name: str, every_seconds: float) -> bool:
     """Whether something that is done so often is due, and then that it is done now."""
     begin = now()
-    made, is_new = RateLimit.objects.get_or_create(name=name, defaults={"tokens": 0, "filled_at": begin})
-    before = begin - timedelta(seconds=every_seconds)
-    return is_new or bool(RateLimit.objects.filter(pk=made.pk, filled_at__lte=before).update(filled_at=begin))
+    bucket, is_new = RateLimit.objects.get_or_create(name=name, defaults={"tokens": 0, "filled_at": begin})
+    threshold = begin - timedelta(seconds=every_seconds)
+    return is_new or bool(RateLimit.objects.filter(pk=bucket.pk, filled_at__lte=threshold).update(filled_at=begin))
 
 
 @transaction.atomic

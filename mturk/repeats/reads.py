@@ -37,29 +37,29 @@ class Repeated:
 
 def earlier_batches(batch: Batch) -> list[int]:
     """Those (numbers) whose questions could be asked again: of the dataset and kind, on the marketplace."""
-    others = Batch.objects.filter(dataset=batch.dataset_id, kind=batch.kind, marketplace=Batch.Marketplace.MTURK)
-    return list(others.exclude(pk=batch.pk).order_by("pk").values_list("pk", flat=True))
+    batches = Batch.objects.filter(dataset=batch.dataset_id, kind=batch.kind, marketplace=Batch.Marketplace.MTURK)
+    return list(batches.exclude(pk=batch.pk).order_by("pk").values_list("pk", flat=True))
 
 
 def repeats_of(batch: Batch) -> Iterator[tuple[int, int]]:
     """(HIT, former HIT), ids: the former asked one or more of the HIT's questions."""
     if not earlier_batches(batch):
         return
-    asked: dict[str, int | str] = {"batch": batch.pk, "dataset": batch.dataset_id, "kind": batch.kind}
+    parameters: dict[str, int | str] = {"batch": batch.pk, "dataset": batch.dataset_id, "kind": batch.kind}
     with connection.cursor() as cursor:
-        cursor.execute(ASKED_AGAIN.format(same_question=offer_of(batch.kind).same_question), asked)
-        while some := cursor.fetchmany(ROWS_AT_ONCE):
-            yield from some
+        cursor.execute(ASKED_AGAIN.format(same_question=offer_of(batch.kind).same_question), parameters)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from rows
 
 
 def repeated_by(batch: Batch) -> Repeated | None:
     """What a page says of it before a batch is published; None if it asks nothing again."""
-    found = set(repeats_of(batch))
-    if not found:
+    pairs = set(repeats_of(batch))
+    if not pairs:
         return None
-    formers = {former for _, former in found}
+    formers = {former for _, former in pairs}
     return Repeated(
-        n_hits=len({hit for hit, _ in found}),
+        n_hits=len({hit for hit, _ in pairs}),
         n_workers=n_who_answered(formers),
         batches=sorted(set(Batch.objects.filter(hits__in=formers).values_list("pk", flat=True))),
     )

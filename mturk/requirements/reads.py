@@ -57,21 +57,21 @@ def in_places(text: str) -> Requirement:
     >>> in_places("us, CA-QC")["LocaleValues"]
     [{'Country': 'US'}, {'Country': 'CA', 'Subdivision': 'QC'}]
     """
-    written = [place.upper() for place in re.split(r"[\s,;]+", text) if place]
-    for place in written:
+    codes = [place.upper() for place in re.split(r"[\s,;]+", text) if place]
+    for place in codes:
         if not PLACE.fullmatch(place):
             raise BadRequirement(f"{place} is no place: write countries by two letters, parts of them like US-NY.")
-    if len(written) > MOST_PLACES:
-        raise BadRequirement(f"These are {len(written)} places; the marketplace takes {MOST_PLACES}.")
-    parts = [place.partition("-") for place in dict.fromkeys(written)]
+    if len(codes) > MOST_PLACES:
+        raise BadRequirement(f"These are {len(codes)} places; the marketplace takes {MOST_PLACES}.")
+    parts = [place.partition("-") for place in dict.fromkeys(codes)]
     _check_countries(dict.fromkeys(country for country, _, _ in parts))
     places = [{"Country": country} | ({"Subdivision": part} if part else {}) for country, _, part in parts]
     return _requirement(LOCALE, "In") | {"LocaleValues": places}
 
 
-def _check_countries(written: Iterable[str]) -> None:
+def _check_countries(codes: Iterable[str]) -> None:
     """Raise BadRequirement for codes of no country: a HIT that asks for one of those alone is offered to nobody."""
-    unknown = [country for country in written if country not in COUNTRIES]
+    unknown = [country for country in codes if country not in COUNTRIES]
     if not unknown:
         return
     meant = [f"for {country} write {USUAL_SLIPS[country]}" for country in unknown if country in USUAL_SLIPS]
@@ -112,20 +112,20 @@ def type_id_of(name: str) -> str:
         if TYPE_ID.fullmatch(name):
             endpoint.call("GetQualificationType", QualificationTypeId=name)
             return name
-        found = endpoint.own_qualification_type(name)
+        type_id = endpoint.find_qualification_type(name)
     except endpoint.RefusedCall:
         raise BadRequirement(f"The marketplace knows no qualification with the id {name}.") from None
     except endpoint.EndpointError as error:
         raise BadRequirement(f"The marketplace could not be asked about {name}: {error}") from None
-    if found is None:
+    if type_id is None:
         raise BadRequirement(f"We have no qualification called “{name}” there. Others are asked for by their ids.")
-    return found
+    return type_id
 
 
 def check_together(requirements: Iterable[Requirement]) -> None:
     """Raise BadRequirement for what may be asked one by one, and not together."""
-    ids = [one["QualificationTypeId"] for one in requirements]
-    twice = next((one for one in ids if ids.count(one) > 1), None)
+    ids = [requirement["QualificationTypeId"] for requirement in requirements]
+    twice = next((requirement for requirement in ids if ids.count(requirement) > 1), None)
     if twice:
         raise BadRequirement(f"The qualification {SYSTEM.get(twice, twice)} is asked for twice.")
     if len(ids) > MOST_REQUIREMENTS:
@@ -139,9 +139,12 @@ def in_words(requirements: Iterable[Requirement]) -> list[str]:
     ['Percent of assignments approved: at least 95', 'Place: one of US, CA-QC']
     """
     requirements = list(requirements)
-    ids = [one["QualificationTypeId"] for one in requirements]
+    ids = [requirement["QualificationTypeId"] for requirement in requirements]
     ours = dict(Qualification.objects.filter(type_id__in=set(ids).difference(SYSTEM)).values_list("type_id", "name"))
-    return [f"{SYSTEM.get(ids[n]) or ours.get(ids[n], ids[n])}: {_told(one)}" for n, one in enumerate(requirements)]
+    return [
+        f"{SYSTEM.get(ids[n]) or ours.get(ids[n], ids[n])}: {_values_in_words(requirement)}"
+        for n, requirement in enumerate(requirements)
+    ]
 
 
 WORDS = {
@@ -158,7 +161,7 @@ WORDS = {
 }
 
 
-def _told(requirement: Requirement) -> str:
+def _values_in_words(requirement: Requirement) -> str:
     places = [
         "-".join(filter(None, (place["Country"], place.get("Subdivision"))))
         for place in requirement.get("LocaleValues", ())

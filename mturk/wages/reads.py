@@ -62,10 +62,12 @@ def proposed_reward(batch: Batch) -> Proposed:
 def _seconds_taken(batch: Batch) -> list[float]:
     # What nobody confirmed, a forger may have sent.
     sure = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
-    alike = Submission.objects.filter(hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure)
-    found = alike.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at", "answer")
+    submissions = Submission.objects.filter(
+        hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure
+    )
+    rows = submissions.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at", "answer")
     return [
-        max(1.0, (end - begin).total_seconds() - pause_of(answer)) for end, begin, answer in found[:ANSWERS_LOOKED_AT]
+        max(1.0, (end - begin).total_seconds() - pause_of(answer)) for end, begin, answer in rows[:ANSWERS_LOOKED_AT]
     ]
 
 
@@ -109,8 +111,8 @@ def below(terms: Terms, level: Decimal) -> list[tuple[ListedAssignment, Decimal]
     paid = paid.filter(marketplace_hit__compensates=None).annotate(
         earned=Sum("ledger__amount", filter=Q(ledger__kind__in=["reward", "bonus"]))
     )
-    found = ((one, level - (one.earned or 0) - coming[one.external_id]) for one in paid.order_by("pk"))
-    return [(one, lacking) for one, lacking in found if lacking >= CENT]
+    shortfalls = ((listed, level - (listed.earned or 0) - coming[listed.external_id]) for listed in paid.order_by("pk"))
+    return [(listed, lacking) for listed, lacking in shortfalls if lacking >= CENT]
 
 
 def pay_raise_of(terms: Terms) -> PayRaise | None:

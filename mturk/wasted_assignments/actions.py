@@ -6,7 +6,7 @@ from django.db import transaction
 
 from mturk.qualifications.actions import block_softly, soft_block
 from mturk.qualifications.reads import decided_for, has_it
-from mturk.wasted_assignments.reads import lost_by, not_told_of
+from mturk.wasted_assignments.reads import lost_by, without_report
 from workforce.models import Worker
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def keep_out_if_lost_again(*, worker: Worker) -> bool:
         return False
     lost = lost_by(worker, since=last.created_at if last else None)
     n = lost.count()
-    if n < LOSSES_IN_ALL and not_told_of(lost).count() < LOSSES_OF_ONE:
+    if n < LOSSES_IN_ALL and without_report(lost).count() < LOSSES_OF_ONE:
         return False
     log.warning("%d assignments of worker %s came to nothing: they are offered no more HITs.", n, worker.pk)
     return bool(block_softly(workers=[worker]))

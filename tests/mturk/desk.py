@@ -11,33 +11,37 @@ import django
 from tests.required import require
 
 
-def answer(asked: dict) -> dict:
+def answer(request: dict) -> dict:
     from marketplace.actions import create_worker
     from marketplace.errors import WorkRefused
     from marketplace.faults.models import FaultSettings
     from marketplace.models import HIT, Assignment, Worker
     from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
 
-    worker = Worker.objects.filter(public_id=asked.get("worker")).first()
+    worker = Worker.objects.filter(public_id=request.get("worker")).first()
     try:
-        if asked["do"] == "worker":
-            return {"id": create_worker(name=asked["name"], password=asked.get("password")).public_id}
-        if asked["do"] == "accept":
-            return {"id": accept_hit(worker=require(worker), hit=HIT.objects.get(public_id=asked["hit"])).public_id}
-        if asked["do"] == "return":
-            return_assignment(worker=require(worker), assignment=Assignment.objects.get(public_id=asked["assignment"]))
+        if request["do"] == "worker":
+            return {"id": create_worker(name=request["name"], password=request.get("password")).public_id}
+        if request["do"] == "accept":
+            return {"id": accept_hit(worker=require(worker), hit=HIT.objects.get(public_id=request["hit"])).public_id}
+        if request["do"] == "return":
+            return_assignment(
+                worker=require(worker), assignment=Assignment.objects.get(public_id=request["assignment"])
+            )
             return {}
-        if asked["do"] == "submit":
-            fields = asked["fields"].items()
-            return {"id": submit_assignment(assignment_id=asked["assignment"], fields=fields, worker=worker).public_id}
-        if asked["do"] == "reset clock":
+        if request["do"] == "submit":
+            fields = request["fields"].items()
+            return {
+                "id": submit_assignment(assignment_id=request["assignment"], fields=fields, worker=worker).public_id
+            }
+        if request["do"] == "reset clock":
             FaultSettings.objects.update(clock_ahead_seconds=0)
             return {}
-        if asked["do"] == "ledger":
-            return ledger(asked["key_id"])
+        if request["do"] == "ledger":
+            return ledger(request["key_id"])
     except WorkRefused as refusal:
         return {"refused": str(refusal)}
-    raise ValueError(asked)
+    raise ValueError(request)
 
 
 def ledger(key_id: str) -> dict:

@@ -96,22 +96,22 @@ def running_marketplace(name: str, port: int | None = None, n_processes: int = 1
         "LOG_LEVEL": "ERROR",
     }
     subprocess.run([sys.executable, "-m", "marketplace", "prepare", "-v", "0"], cwd=ROOT, env=environment, check=True)
-    made = Marketplace(url, environment, n_processes)
-    made.start()
+    marketplace = Marketplace(url, environment, n_processes)
+    marketplace.start()
     try:
-        yield made
+        yield marketplace
     finally:
-        made.stop()
-        require(made.desk.stdin).close()
-        made.desk.wait(120)
-        require(made.desk.stdout).close()
+        marketplace.stop()
+        require(marketplace.desk.stdin).close()
+        marketplace.desk.wait(120)
+        require(marketplace.desk.stdout).close()
 
 
 def requester_keys(marketplace: Marketplace, cents: int = 1_000_000) -> tuple[str, str]:
     words = [sys.executable, "-m", "marketplace", "create_requester", unique("lab"), "--cents", str(cents)]
-    said = subprocess.run(words, cwd=ROOT, env=marketplace.environment, check=True, capture_output=True, text=True)
-    found = dict(line.split("=", 1) for line in said.stdout.splitlines())
-    return found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"]
+    output = subprocess.run(words, cwd=ROOT, env=marketplace.environment, check=True, capture_output=True, text=True)
+    keys = dict(line.split("=", 1) for line in output.stdout.splitlines())
+    return keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]
 
 
 # What a browser does on a HIT's page
@@ -129,8 +129,8 @@ def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
     assert page.status_code == 200, page.content
     text = page.content.decode()
     token, key = require(TOKEN.search(text))[1], require(KEY.search(text))[1]
-    sent = {"token": token, "key": key, "selected": BOX.findall(text)[:n_ticked]}
-    answered = client.post(address, json.dumps(sent), content_type="application/json")
+    data = {"token": token, "key": key, "selected": BOX.findall(text)[:n_ticked]}
+    answered = client.post(address, json.dumps(data), content_type="application/json")
     assert answered.status_code == 200, answered.content
     return answered.json()["hand_over"]["fields"]
 

@@ -88,8 +88,8 @@ def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_
     )
     said(*words)
     send_until_quiet()
-    sent = Call.objects.get(op="CreateHITType").payload["QualificationRequirements"]
-    assert [one["Comparator"] for one in sent] == ["GreaterThanOrEqualTo", "DoesNotExist"]
+    requirements = Call.objects.get(op="CreateHITType").payload["QualificationRequirements"]
+    assert [requirement["Comparator"] for requirement in requirements] == ["GreaterThanOrEqualTo", "DoesNotExist"]
     assert MarketplaceHIT.objects.get().external_id
 
 
@@ -138,14 +138,14 @@ def test_who_worked_and_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(ma
     said("marketplace", "compensate", terms.batch_id, name, "--returned")
     assert "paid or compensated" in refusal("marketplace", "compensate", terms.batch_id, name)
     send_until_quiet()
-    made = MarketplaceHIT.objects.exclude(compensates=None).get()
-    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
-    assignment = marketplace.accept(worker, made.external_id)
-    address = f"/compensation/{made.public_id}/?assignmentId={assignment}&hitId={made.external_id}&workerId={worker}"
-    page = worker_client().get(address)
+    marketplace_hit = MarketplaceHIT.objects.exclude(compensates=None).get()
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=marketplace_hit.external_id)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    ids = {"assignmentId": assignment, "hitId": marketplace_hit.external_id, "workerId": worker}
+    page = worker_client().get(f"/compensation/{marketplace_hit.public_id}/", ids)
     assert f'name="assignmentId" value="{assignment}"' in page.content.decode()
-    assert worker_client().get(f"/compensation/{made.public_id}/").status_code == 200
-    marketplace.submit(assignment, compensation=made.public_id)
+    assert worker_client().get(f"/compensation/{marketplace_hit.public_id}/").status_code == 200
+    marketplace.submit(assignment, compensation=marketplace_hit.public_id)
     settle()
     listed = ListedAssignment.objects.get()
     assert (listed.finding, listed.status) == ("compensation", "approved")
@@ -157,11 +157,11 @@ def test_a_batch_is_extended_and_ended_by_command(marketplace):  # noqa: F811
     terms = published_by_command()
     said("marketplace", "extend", terms.batch_id, "--days", "3")
     send_until_quiet()
-    made = MarketplaceHIT.objects.get()
-    assert (made.expires_at - terms.expires_at).days in (2, 3)
+    marketplace_hit = MarketplaceHIT.objects.get()
+    assert (marketplace_hit.expires_at - terms.expires_at).days in (2, 3)
     said("marketplace", "expire", terms.batch_id)
     send_until_quiet()
-    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=marketplace_hit.external_id)
 
 
 def test_reconciling_takes_in_what_came_and_sends_what_waits(marketplace):  # noqa: F811

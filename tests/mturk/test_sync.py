@@ -28,11 +28,11 @@ def speak_again() -> None:
 def test_a_study_is_published_and_paid_by_speaking_alone(marketplace):
     terms = publish(grids_to_publish(n_grids=12, n_slots=2))
     speak()
-    made = hits_of(terms)
-    assert None not in {one.external_id for one in made}
-    for one in made:
-        work(marketplace, one)
-        work(marketplace, one)
+    marketplace_hits = hits_of(terms)
+    assert None not in {marketplace_hit.external_id for marketplace_hit in marketplace_hits}
+    for marketplace_hit in marketplace_hits:
+        work(marketplace, marketplace_hit)
+        work(marketplace, marketplace_hit)
     speak_again()
     assert set(ListedAssignment.objects.values_list("finding", "status")) == {("confirmed", "approved")}
     assert LedgerEntry.objects.filter(kind="reward").count() == 24
@@ -45,10 +45,12 @@ def test_calls_that_were_throttled_failed_or_lost_are_done_once_in_the_end(marke
         marketplace.post("/faults/plan/", kind=kind, operation="CreateHITWithHITType")
     for _ in range(5):
         speak_again()
-    made = hits_of(terms)
-    assert sorted(marketplace.ask("ledger", key_id=marketplace.key_id)["hits"]) == sorted(one.public_id for one in made)
-    for one in made:
-        work(marketplace, one)
+    marketplace_hits = hits_of(terms)
+    assert sorted(marketplace.ask("ledger", key_id=marketplace.key_id)["hits"]) == sorted(
+        marketplace_hit.public_id for marketplace_hit in marketplace_hits
+    )
+    for marketplace_hit in marketplace_hits:
+        work(marketplace, marketplace_hit)
     for kind in ("throttle", "error", "error_after", "drop_after", "drop_before"):
         marketplace.post("/faults/plan/", kind=kind, operation="ApproveAssignment")
     for _ in range(5):
@@ -81,15 +83,15 @@ def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, mon
         sending.send(require(claim_call()))
     unlucky = hits_of(terms)[1]
 
-    def fails(*, made, created):
-        if made.pk == unlucky.pk:
+    def fails(*, marketplace_hit, created):
+        if marketplace_hit.pk == unlucky.pk:
             raise RuntimeError("The disk is full.")
-        note_hit(made=made, created=created)
+        note_hit(marketplace_hit=marketplace_hit, created=created)
 
     monkeypatch.setattr(results, "note_hit", fails)
     sending.send_waiting()
-    known = {one.pk for one in hits_of(terms) if one.external_id}
-    assert known == {one.pk for one in hits_of(terms)} - {unlucky.pk}
+    created_ids = {marketplace_hit.pk for marketplace_hit in hits_of(terms) if marketplace_hit.external_id}
+    assert created_ids == {marketplace_hit.pk for marketplace_hit in hits_of(terms)} - {unlucky.pk}
     assert "The disk is full." in caplog.text
     standing = Call.objects.get(purpose=f"hit:{unlucky.pk}")
     assert (standing.state, standing.attempts) == ("unsure", 1)
@@ -97,10 +99,10 @@ def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, mon
 
 
 def test_calls_whose_order_may_matter_are_sent_one_after_the_other(marketplace, monkeypatch):
-    asked: list[int] = []
+    batch_sizes: list[int] = []
 
     def ask(op, parameters, tries=1) -> dict:
-        asked.append(parameters["n"])
+        batch_sizes.append(parameters["n"])
         return {}
 
     monkeypatch.setattr(sending.endpoint, "ask", ask)
@@ -110,4 +112,4 @@ def test_calls_whose_order_may_matter_are_sent_one_after_the_other(marketplace, 
     # None but this thread is there to ask.
     nobody: Any = None
     assert sending.send_together(claim_calls(most=4), nobody) == 4
-    assert asked == [0, 1, 2, 3]
+    assert batch_sizes == [0, 1, 2, 3]

@@ -20,13 +20,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("batch", help="its number, or its address")
 
-    def handle(self, *args: Any, batch: str, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         with as_command_errors():
-            found = batch_named(batch)
-            was_closed = found.closed_at is not None
-            terms = Terms.objects.filter(batch=found).first()
+            batch = batch_named(options["batch"])
+            was_closed = batch.closed_at is not None
+            terms = Terms.objects.filter(batch=batch).first()
             if terms is None or was_closed:
-                close_batch(batch=found)
+                close_batch(batch=batch)
             else:
                 close_published(terms=terms)
-        self.stdout.write(f"Batch {found.pk} ({found}) {'was closed already' if was_closed else 'is closed'}.")
+        self.stdout.write(f"Batch {batch.pk} ({batch}) {'was closed already' if was_closed else 'is closed'}.")

@@ -20,7 +20,7 @@ from mturk.payments.actions import approve_now, give_bonus, notify, override_rej
 from mturk.payments.polling import poll_assignments
 from mturk.payments.reads import sums_of, to_look_at, wage_of
 from mturk.publishing.actions import allow_losses, move_end, raise_cap
-from mturk.publishing.reads import committed, given_up
+from mturk.publishing.reads import committed, missing_in_stopped_hits
 from mturk.qualifications.actions import block_softly, let_in_again
 from mturk.sync import send_waiting
 from workforce.models import Batch, Submission, Worker
@@ -33,11 +33,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parts = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
         for name, words, add in (
-            ("status", "how far a batch is, what it cost and what an hour of it earned", one_batch),
+            ("status", "how far a batch is, what it cost and what an hour of it earned", batch_argument),
             ("extend", "keep a batch on the marketplace for longer, or raise its cap", extension),
-            ("expire", "take a batch off the marketplace; what people hold may still come in", one_batch),
+            ("expire", "take a batch off the marketplace; what people hold may still come in", batch_argument),
             ("reconcile", "ask the marketplace now, and send what waits; --failed: also what it refused", reconciling),
-            ("ledger", "what the marketplace took, row by row", one_batch),
+            ("ledger", "what the marketplace took, row by row", batch_argument),
             ("approve", "approve now what waits for somebody to look: assignments, or all of a batch", approval),
             ("bonus", "pay a bonus for an assignment", bonus),
             ("compensate", "pay who worked and could not hand in, by a HIT that asks nothing", compensation),
@@ -55,22 +55,26 @@ class Command(BaseCommand):
     def status(self, options: dict[str, Any]) -> None:
         terms = terms_named(options["batch"])
         self.stdout.write(f"Batch {terms.batch_id} ({terms.batch}), {state_of(terms)}")
-        made = terms.marketplace_hits.aggregate(
-            n=Count("pk"), there=Count("external_id"), over=Count("finished_at"), wanted=Sum("n_assignments")
+        counts = terms.marketplace_hits.aggregate(
+            n=Count("pk"), there=Count("external_id"), over=Count("finished_at"), offered=Sum("n_assignments")
         )
-        self.stdout.write(f"  HITs          {made['n']:,}: {made['there']:,} created, {made['over']:,} over")
-        found = Counter(ListedAssignment.objects.filter(marketplace_hit__terms=terms).values_list("finding", flat=True))
-        self.stdout.write(f"  assignments   {made['wanted'] or 0:,} offered, {told(found) or 'none handed in'}")
+        self.stdout.write(f"  HITs          {counts['n']:,}: {counts['there']:,} created, {counts['over']:,} over")
+        findings = Counter(
+            ListedAssignment.objects.filter(marketplace_hit__terms=terms).values_list("finding", flat=True)
+        )
+        self.stdout.write(
+            f"  assignments   {counts['offered'] or 0:,} offered, {listing_of(findings) or 'none handed in'}"
+        )
         states = Counter(Submission.objects.filter(hit__batch=terms.batch).values_list("state", flat=True))
-        self.stdout.write(f"  answers       {told(states) or 'none'}")
+        self.stdout.write(f"  answers       {listing_of(states) or 'none'}")
         spent, all_of_it = sums_of(terms.batch)["total"], committed(terms)
         self.stdout.write(f"  spent         ${spent}; with what is promised: ${all_of_it} of ${terms.spending_cap}")
         wage = wage_of(terms.batch)
         if wage is not None:
             self.stdout.write(f"  wage          ${wage.median} an hour (median of {wage.n:,}), p25 ${wage.p25}")
-        if lost := given_up(terms):
+        if stopped := missing_in_stopped_hits(terms):
             self.stdout.write(
-                f"  not offered   {len(lost):,} HITs: {terms.losses_per_hit} or more assignments of each "
+                f"  not offered   {len(stopped):,} HITs: {terms.losses_per_hit} or more assignments of each "
                 "were paid and came to nothing. marketplace extend --losses N"
             )
         self.calls(Q(batch=terms.batch) | Q(batch=None))
@@ -80,10 +84,10 @@ class Command(BaseCommand):
                 f"the last until {look.last:%Y-%m-%d %H:%M} UTC. marketplace approve"
             )
 
-    def calls(self, which: Q) -> None:
-        waiting = Call.objects.filter(which, state__in=["waiting", "unsure"])
+    def calls(self, condition: Q) -> None:
+        waiting = Call.objects.filter(condition, state__in=["waiting", "unsure"])
         self.stdout.write(f"  to be sent    {waiting.count():,}")
-        for call in Call.objects.filter(which, state="failed").order_by("pk")[:10]:
+        for call in Call.objects.filter(condition, state="failed").order_by("pk")[:10]:
             self.stdout.write(f"  refused       {call.op}: {call.last_error}")
         for call in waiting.exclude(last_error="").order_by("-attempts")[:3]:
             self.stdout.write(f"  tried {call.attempts} times {call.op}: {call.last_error}")
@@ -114,10 +118,10 @@ class Command(BaseCommand):
         check_keys()
         if options["failed"]:
             self.stdout.write(f"{try_failed_again():,} refused calls are sent again.")
-        sent = send_waiting()
-        asked = poll_assignments()
-        sent += send_waiting()
-        self.stdout.write(f"{sent:,} calls carried out, {asked:,} HITs asked about.")
+        n_calls = send_waiting()
+        n_hits = poll_assignments()
+        n_calls += send_waiting()
+        self.stdout.write(f"{n_calls:,} calls carried out, {n_hits:,} HITs asked about.")
         self.calls(Q())
 
     def ledger(self, options: dict[str, Any]) -> None:
@@ -131,10 +135,12 @@ class Command(BaseCommand):
         if bool(options["assignments"]) == bool(options["batch"]):
             raise CommandError("Name assignments, or a batch with --batch: one or the other.")
         if options["batch"]:
-            which = ListedAssignment.objects.filter(marketplace_hit__terms=terms_named(options["batch"]))
+            assignments = ListedAssignment.objects.filter(marketplace_hit__terms=terms_named(options["batch"]))
         else:
-            which = ListedAssignment.objects.filter(pk__in=[assignment_named(one).pk for one in options["assignments"]])
-        n = approve_now(listed=which)
+            assignments = ListedAssignment.objects.filter(
+                pk__in=[assignment_named(external_id).pk for external_id in options["assignments"]]
+            )
+        n = approve_now(listed=assignments)
         send_waiting()
         self.stdout.write(f"{n:,} approval{' that' if n == 1 else 's that'} waited for somebody to look: sent now.")
 
@@ -172,13 +178,13 @@ class Command(BaseCommand):
 
     def block(self, options: dict[str, Any]) -> None:
         dataset = dataset_named(options["dataset"])
-        found = submissions_of(dataset, options["worker"]).select_related("worker").first()
-        if found is None:
+        submission = submissions_of(dataset, options["worker"]).select_related("worker").first()
+        if submission is None:
             raise CommandError(f"Nobody called {options['worker']!r} handed in anything for {dataset}.")
         if options["lift"]:
-            let_in_again(worker=found.worker)
+            let_in_again(worker=submission.worker)
         else:
-            block_softly(workers=[found.worker])
+            block_softly(workers=[submission.worker])
         send_waiting()
         again = "HITs again." if options["lift"] else "no more HITs. What they did stays paid."
         self.stdout.write(f"{options['worker']} is offered {again}")
@@ -195,30 +201,30 @@ class Command(BaseCommand):
 
 def terms_named(text: str) -> Terms:
     batch = batch_named(text)
-    found = Terms.objects.filter(batch=batch).select_related("batch__dataset").first()
-    if found is None:
+    terms = Terms.objects.filter(batch=batch).select_related("batch__dataset").first()
+    if terms is None:
         raise CommandError(f"Batch {batch.pk} is not on the marketplace. ./manage publish {batch.pk} puts it there.")
-    return found
+    return terms
 
 
 def assignment_named(external_id: str) -> ListedAssignment:
-    found = ListedAssignment.objects.filter(external_id=external_id).select_related("marketplace_hit__terms").first()
-    if found is None:
+    listed = ListedAssignment.objects.filter(external_id=external_id).select_related("marketplace_hit__terms").first()
+    if listed is None:
         raise CommandError(f"The marketplace has not listed {external_id!r} yet. ./manage marketplace reconcile")
-    return found
+    return listed
 
 
 def person_named(name: str) -> User:
-    found = get_user_model().objects.filter(username=name, is_active=True, is_staff=True).first()
-    if found is None:
+    user = get_user_model().objects.filter(username=name, is_active=True, is_staff=True).first()
+    if user is None:
         raise CommandError(f"Nobody called {name!r} has a researcher's login. ./manage create_staff makes one.")
-    return found
+    return user
 
 
 def worker_named(batch: Batch, name: str) -> Worker:
     """The worker of this pseudonym among those who were given something of the batch's dataset."""
-    held = Worker.objects.filter(leases__batch__dataset=batch.dataset).distinct()
-    for worker in held:
+    workers = Worker.objects.filter(leases__batch__dataset=batch.dataset).distinct()
+    for worker in workers:
         if pseudonym(batch.dataset, worker.pk) == name:
             return worker
     raise CommandError(f"Nobody called {name!r} was given anything of {batch.dataset}.")
@@ -229,19 +235,19 @@ def state_of(terms: Terms) -> str:
     return f"${terms.reward} a HIT, {word} {terms.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
-def told(counts: Counter[str]) -> str:
+def listing_of(counts: Counter[str]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in sorted(counts.items()))
 
 
 # Arguments
 
 
-def one_batch(parser: CommandParser) -> None:
+def batch_argument(parser: CommandParser) -> None:
     parser.add_argument("batch", help="its number, or its address")
 
 
 def extension(parser: CommandParser) -> None:
-    one_batch(parser)
+    batch_argument(parser)
     parser.add_argument("--days", type=int, default=0, metavar="N", help="for so many days more")
     parser.add_argument("--cap", type=dollars, metavar="DOLLARS", help="the new spending cap")
     parser.add_argument(
@@ -258,18 +264,18 @@ def approval(parser: CommandParser) -> None:
     parser.add_argument("--batch", metavar="BATCH", help="all of this batch that wait: its number, or its address")
 
 
-def one_assignment(parser: CommandParser) -> None:
+def assignment_arguments(parser: CommandParser) -> None:
     parser.add_argument("assignment", help="the marketplace's AssignmentId")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="the worker reads it")
 
 
 def bonus(parser: CommandParser) -> None:
-    one_assignment(parser)
+    assignment_arguments(parser)
     parser.add_argument("--amount", type=dollars, required=True, metavar="DOLLARS")
 
 
 def compensation(parser: CommandParser) -> None:
-    one_batch(parser)
+    batch_argument(parser)
     parser.add_argument("worker", help="the worker's pseudonym in the batch's dataset")
     parser.add_argument(
         "--returned",
@@ -279,13 +285,13 @@ def compensation(parser: CommandParser) -> None:
 
 
 def rejection(parser: CommandParser) -> None:
-    one_assignment(parser)
+    assignment_arguments(parser)
     parser.add_argument("--by", required=True, metavar="NAME", help="who decides it: a researcher's login")
     parser.add_argument("--seconded-by", metavar="NAME", help="a second researcher, from the sixth of a batch on")
 
 
 def override(parser: CommandParser) -> None:
-    one_assignment(parser)
+    assignment_arguments(parser)
     parser.add_argument("--by", required=True, metavar="NAME", help="who decides it: a researcher's login")
 
 
@@ -296,6 +302,6 @@ def blocking(parser: CommandParser) -> None:
 
 
 def notice(parser: CommandParser) -> None:
-    one_batch(parser)
+    batch_argument(parser)
     parser.add_argument("--subject", required=True, metavar="TEXT")
     parser.add_argument("--text", required=True, metavar="TEXT")

@@ -54,20 +54,20 @@ class Command(BaseCommand):
         )
         parser.add_argument("--yes", action="store_true", help="agree to the cost beforehand")
 
-    def handle(self, *args: Any, batch: str, reward: Decimal, **options: Any) -> None:
+    def handle(self, *args: Any, reward: Decimal, **options: Any) -> None:
         with as_command_errors():
-            found = batch_named(batch)
-            check_can_publish(found)
+            batch = batch_named(options["batch"])
+            check_can_publish(batch)
             requirements = requirements_in(options["requirements"])
-            cost = preview_of(found, reward, requirements)
-            self.show(found, cost, reward)
-            self.tell_repeats(found, options["offer_former"])
+            cost = preview_of(batch, reward, requirements)
+            self.show(batch, cost, reward)
+            self.tell_repeats(batch, options["offer_former"])
             if not options["yes"] and not is_agreed():
                 raise CommandError("Nothing was published. Write yes when asked, or agree beforehand with --yes.")
             cap = options["cap"] or (cost.total * Decimal("1.1")).quantize(Decimal("0.01"))
-            terms = publish(batch=found, offer=offer_in(options, found, reward, cap, requirements))
+            terms = publish(batch=batch, offer=offer_in(options, batch, reward, cap, requirements))
             send_waiting()
-        self.stdout.write(f"Batch {found.pk} is published until {terms.expires_at:%Y-%m-%d %H:%M} UTC; cap ${cap}.")
+        self.stdout.write(f"Batch {batch.pk} is published until {terms.expires_at:%Y-%m-%d %H:%M} UTC; cap ${cap}.")
 
     def show(self, batch: Batch, cost: Preview, reward: Decimal) -> None:
         if not cost.n_assignments:
@@ -122,7 +122,9 @@ def requirements_in(path: Path | None) -> list[dict[str, Any]]:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CommandError(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(read, list) or not all(isinstance(one, dict) and "QualificationTypeId" in one for one in read):
+    if not isinstance(read, list) or not all(
+        isinstance(requirement, dict) and "QualificationTypeId" in requirement for requirement in read
+    ):
         raise CommandError(f"{path}: a list of objects with QualificationTypeId, Comparator and values is wanted.")
     return read
 
