@@ -1,4 +1,4 @@
-"""What the pages of the marketplace show of a batch: its progress, its calls, its people by pseudonym."""
+"""Queries for the marketplace pages of a batch: its progress, its calls, its workers by pseudonym."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
+from django.utils.translation import gettext
 
 from catalog.models import Dataset
 from catalog.reads import now
+from dashboard.payments.labels import DECISIONS, FINDINGS, STATUSES
 from mturk.compensation.reads import not_handed_in as without_answer
 from mturk.compensation.reads import unpaid_leases
 from mturk.costs.reads import preview_of
@@ -30,16 +32,15 @@ from workforce.models import Assignment, Batch, Lease, Submission
 from workforce.reads import is_excluded, pseudonym
 
 if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
+    from django_stubs_ext import StrOrPromise, WithAnnotations
 
     DecidedAssignment = WithAnnotations[ListedAssignment, "Decisions"]
 
 ASSIGNMENTS_PER_PAGE = 50
-DECISIONS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
 CALLS_SHOWN, TURNS_SHOWN, MESSAGES_SHOWN = 10, 20, 10
-# Tasks look every two seconds for what is to be sent.
+# Tasks look for calls to send every two seconds.
 SENT_WITHIN = timedelta(minutes=1)
-# Opening a page renews its lease only when so much of it is used up: so exactly the last opening is known by its end.
+# Opening a page renews its lease only after RENEWED_AFTER, so the end of a lease dates its last opening to within this.
 OPENED_WITHIN = GRACE - RENEWED_AFTER
 
 
@@ -48,7 +49,7 @@ OPENED_WITHIN = GRACE - RENEWED_AFTER
 
 @dataclass(frozen=True)
 class Publishable:
-    """A batch that could be published, what it costs at the proposed reward, or why it cannot be."""
+    """An open batch with its cost at the proposed reward, or the `problem` that keeps it from being published."""
 
     batch: Batch
     cost: Preview
@@ -57,7 +58,7 @@ class Publishable:
 
 
 def not_published(dataset: Dataset) -> list[Publishable]:
-    """The open batches that are not on the marketplace, the newest first; empty ones say that they want nothing."""
+    """Return the open batches that are not on the marketplace, the newest first, also those without free slots."""
     offered = [kind.name for kind in task_kinds() if kind.offer is not None]
     batches = Batch.objects.filter(dataset=dataset, closed_at=None, terms=None, kind__in=offered)
     batches = (
@@ -73,7 +74,7 @@ def publishable(batch: Batch) -> Publishable:
         check_can_publish(batch)
     except CannotPublish as error:
         return Publishable(batch, cost, reward, error.for_page)
-    problem = "" if cost.n_assignments else "It wants no answers: there is nothing to publish yet."
+    problem = "" if cost.n_assignments else gettext("No answers needed yet.")
     return Publishable(batch, cost, reward, problem)
 
 
@@ -82,7 +83,7 @@ def publishable(batch: Batch) -> Publishable:
 
 @dataclass(frozen=True)
 class Progress:
-    """Of a batch on the marketplace. `findings` counts what the marketplace listed by what it did for us."""
+    """Counts of a batch on the marketplace. `findings` and `statuses` count its listed assignments."""
 
     n_hits: int
     n_there: int
@@ -94,7 +95,7 @@ class Progress:
     findings: Counter[str]
     statuses: Counter[str]
     n_excluded: int
-    # HITs that lost too many assignments to be offered again.
+    # HITs with too many unusable assignments to be offered again.
     n_stopped: int
 
     @property
@@ -115,7 +116,7 @@ class Progress:
 
     @property
     def lost(self) -> int:
-        """Paid and asked for again."""
+        """Return the number of unusable assignments: paid, and replaced."""
         return self.findings["repeated"] + self.findings["unreadable"]
 
 
@@ -141,25 +142,25 @@ def progress_of(terms: Terms) -> Progress:
 
 
 class Sureness(TypedDict):
-    """Whether nobody else can have opened the assignment since."""
+    """An annotation: nobody else can have opened the assignment since."""
 
     is_sure: bool
 
 
 def _rivals(**conditions: Any) -> QuerySet[Assignment]:
-    """What others opened under the id of an assignment: who gives one back does that on the marketplace, and it shows
-    here when the next person opens it. It may come back to the first, whose row is older all the same."""
+    """Return what other workers opened under the id of an assignment. A return on the marketplace shows here only once
+    the next worker opens it. It may go back to the first worker, whose row stays the older one."""
     same = {"external_id": OuterRef("external_id"), "external_hit_id": OuterRef("external_hit_id")}
     return Assignment.objects.filter(**same, **conditions).exclude(worker=OuterRef("worker"))
 
 
 def _running(terms: Terms) -> "QuerySet[WithAnnotations[Lease, Sureness]]":
-    """Turns whose time is not over, that are not listed, and whose assignment nobody else surely opened since.
+    """Return the unlisted leases whose time runs and whose assignment nobody else surely opened since.
 
     `is_sure` where nobody else can have opened it since.
     """
     listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
-    # The time of a person who accepted the HIT again under another id says nothing of this one.
+    # If a worker accepted the HIT again under another id, the end of the lease says nothing about this assignment.
     another = Assignment.objects.filter(lease=OuterRef("lease")).exclude(pk=OuterRef("pk"))
     ends = OuterRef("lease__expires_at")
     surely_later = _rivals(lease__expires_at__gt=ends + OPENED_WITHIN).filter(~Exists(another))
@@ -175,7 +176,7 @@ def _running(terms: Terms) -> "QuerySet[WithAnnotations[Lease, Sureness]]":
 
 
 def _in_hands(terms: Terms) -> int:
-    """At most as many of a HIT as it has assignments that are not handed in: anybody can open a page in any name."""
+    """Count running leases, per HIT at most its unsubmitted assignments: anybody can open a page in any name."""
     running = Counter(_running(terms).values_list("hit", flat=True))
     marketplace_hits = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=running)
     n_unfilled: Counter[int] = Counter()
@@ -200,7 +201,7 @@ def terms_of_dataset(dataset: Dataset) -> list[Terms]:
 
 @dataclass(frozen=True)
 class Calls:
-    """`late`: since when something that is due waits, if that is too long. `tried` failed so far and are repeated."""
+    """Calls of a batch. `late`: how long one is overdue. `tried` failed so far and are retried, `refused` are not."""
 
     waiting: int
     unsure: int
@@ -213,7 +214,7 @@ class Calls:
 
 
 def calls_of(terms: Terms) -> Calls:
-    """Of the batch, and those that make the qualifications which all batches share."""
+    """Return the calls of the batch and those that create the qualifications of all batches."""
     of_batch = calls_for(terms.batch)
     states = _counts(of_batch, "state")
     open_calls = of_batch.filter(state__in=["waiting", "unsure"])
@@ -233,7 +234,7 @@ def calls_of(terms: Terms) -> Calls:
 
 @dataclass(frozen=True)
 class Message:
-    """What was written to people of the batch, in one call or several; `unreached`: (pseudonym, why)."""
+    """A message to workers of the batch, in one call; `unreached`: (pseudonym, reason)."""
 
     call: Call
     n_workers: int
@@ -241,7 +242,7 @@ class Message:
 
 
 def messages_of(terms: Terms) -> list[Message]:
-    """The latest first; a message to more than a hundred people is several."""
+    """Return the messages, the latest first; one to more than a hundred workers is several."""
     calls = Call.objects.filter(batch=terms.batch_id, op="NotifyWorkers").order_by("-pk")[:MESSAGES_SHOWN]
     return [_message(call, terms.batch.dataset) for call in calls]
 
@@ -257,7 +258,7 @@ def _message(call: Call, dataset: Dataset) -> Message:
 
 @dataclass(frozen=True)
 class KeptOut:
-    """People who answered before what `n_hits` of the batch ask again, and are not offered those."""
+    """Counts of HITs that repeat earlier questions, and of the workers who are not offered them again."""
 
     n_hits: int
     n_workers: int
@@ -272,19 +273,27 @@ def kept_out(terms: Terms) -> KeptOut | None:
 
 @dataclass(frozen=True)
 class AssignmentShown:
-    """`seconds` of active work, where they are known. `decisions`: what may be decided about it, by name, in words."""
+    """A listed assignment as a row. `seconds` of active work, if known. `decisions`: possible ones, name to words."""
 
     listed: ListedAssignment
     worker: str
     seconds: float | None
     rejection: Rejection | None
-    decisions: dict[str, str]
-    # Until when its approval waits for somebody to look.
+    decisions: "dict[str, StrOrPromise]"
+    # The end of its review time, while its approval is pending.
     waits_until: datetime | None
+
+    @property
+    def status(self) -> "StrOrPromise":
+        return STATUSES[self.listed.status]
+
+    @property
+    def finding(self) -> "StrOrPromise":
+        return FINDINGS[self.listed.finding]
 
 
 def page_of_assignments(terms: Terms, number: str) -> "tuple[Page[DecidedAssignment], list[AssignmentShown]]":
-    """The latest first, under pseudonyms: the ids of workers stay in their own table."""
+    """Return a page of assignments, the latest first, under pseudonyms: worker ids stay in their own table."""
     page = Paginator(_assignments(terms), ASSIGNMENTS_PER_PAGE).get_page(number)
     return page, _shown(terms, list(page))
 
@@ -295,7 +304,7 @@ def assignment_shown(listed: ListedAssignment) -> AssignmentShown:
 
 
 class Decisions(TypedDict):
-    """What was paid for an assignment, and its rejections, the latest first."""
+    """Annotations of an assignment: the sum paid, whether it is excluded, its rejections (the latest first)."""
 
     paid: Decimal | None
     excluded: bool
@@ -323,7 +332,7 @@ def _shown(terms: Terms, page: "list[DecidedAssignment]") -> list[AssignmentShow
 
 
 def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
-    """Those of these assignments (ids) whose approval can still be stopped; none once the limit is reached."""
+    """Return the assignments (ids) whose approval can still be stopped; none once the limit is reached."""
     if n_more_rejections(terms) < 1:
         return set()
     purposes = {f"approve:{pk}": pk for pk in ids}
@@ -341,7 +350,7 @@ def _assignments(terms: Terms) -> "QuerySet[DecidedAssignment]":
     return assignments.order_by("-submitted_at", "-pk")
 
 
-def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
+def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: bool) -> "dict[str, StrOrPromise]":
     stands = bool(listed.decided) and listed.decided[0].overridden_at is None
     possible = {
         "override": stands and now() - listed.submitted_at <= OVERRIDE_WITHIN,
@@ -355,8 +364,11 @@ def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: boo
 
 @dataclass(frozen=True)
 class UnansweredLease:
-    """Of somebody who was given a HIT and has not handed it in. `until`: when their time ends; None where it is over,
-    or somebody else was given the assignment since. If that cannot be told, it is not `is_sure`."""
+    """A lease of a worker who opened a HIT and has not submitted it.
+
+    `until` is the end of the worker's time; None if it is over, or another worker has the assignment now. Without
+    `is_sure`, another worker may have it.
+    """
 
     worker: str
     lease: Lease
@@ -365,9 +377,9 @@ class UnansweredLease:
 
 
 def not_handed_in(terms: Terms) -> list[UnansweredLease]:
-    """Who looked at a HIT of the batch as its worker, by what browsers say, and never handed it in; the latest of each.
+    """Return the latest lease of each worker who opened a HIT, according to browsers, and never submitted it.
 
-    Those whose turn is compensated are left out, and those whose answer the marketplace may still list.
+    Compensated leases are left out, and those whose answer the marketplace may still list.
     """
     turns = without_answer(unpaid_leases(terms.batch))
     latest = turns.order_by("worker", "-id").distinct("worker").values("pk")
