@@ -1,17 +1,17 @@
-"""Work that one process at a time does; the others need not wait for it."""
+"""Locks for work that one process at a time does; other processes do not wait for it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
 
-# To a marketplace.
+# For calls to the marketplace.
 SPEAKING = "marketplace"
 
 
 @contextmanager
 def try_lock(name: str) -> Iterator[bool]:
-    """Whether this is ours to do now. Held by the database connection: a killed process holds nothing."""
+    """Try to take the lock and yield whether it worked. The database connection holds it: a killed process does not."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 1))", [name])
         is_ours = cursor.fetchone()[0]

@@ -1,4 +1,4 @@
-"""What follows from what became of a call, by its operation: the table that the outbox looks into."""
+"""The table of handlers that the outbox calls with the outcome of a call, by operation."""
 
 from collections.abc import Mapping
 

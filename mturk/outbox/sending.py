@@ -1,4 +1,4 @@
-"""Sending what was decided: each call until it is known to be carried out, once."""
+"""Sending the outbox: each call until it is known to be carried out, once."""
 
 import logging
 import time
@@ -12,6 +12,7 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.reads import now
 from mturk import endpoint
@@ -32,32 +33,32 @@ from workforce.models import Worker
 
 log = logging.getLogger(__name__)
 
-# A task that sends for longer keeps others from their turn.
+# A longer task would keep other tasks from running.
 SECONDS_A_RUN = 10
-# So many calls are on their way at a time, of those that are many and that may come in any order.
+# The number of calls sent at a time, of the frequent operations that may come in any order.
 AT_ONCE = 8
 IN_ANY_ORDER = ("CreateHITWithHITType", "ApproveAssignment", "SendBonus")
-# Parts of the marketplace may not know for so long what was just handed in.
+# For so long, parts of the marketplace may not know a fresh submission.
 SETTLES_WITHIN = timedelta(minutes=30)
 SECONDS_TO_SETTLE, SECONDS_TO_REFILL = 30, 600
 WITH_TOKEN = ("CreateHITWithHITType", "SendBonus")
 WITH_QUALIFICATION = ("AssociateQualificationWithWorker", "DisassociateQualificationFromWorker")
 WITH_WORKER = ("SendBonus", *WITH_QUALIFICATION)
 
-# Better a letter lost than one twice.
-MAYBE_SENT = "It may have been sent or not, and cannot be looked up: it is not sent again."
+# A lost message is better than a message sent twice.
+MAYBE_SENT = gettext_lazy("The message may or may not have been sent. It is not sent again.")
 
 Ask = Callable[[], Response]
 
 
 class _TooSoon(Exception):
-    """Whether it was carried out cannot be told yet."""
+    """An error for a call whose outcome cannot be looked up yet."""
 
 
 def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
-    """Send what is due, for at most so long. Returns how many calls were carried out.
+    """Send the calls that are due, for at most so long. Returns how many were carried out.
 
-    One process at a time speaks to the marketplace, asking or sending: the others have other work to do.
+    One process at a time talks to the marketplace, polling or sending; the others do not wait for it.
     """
     n_done = 0
     most = max(1, min(AT_ONCE, settings.MTURK["calls_per_second"]))
@@ -67,15 +68,15 @@ def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
             try:
                 n_done += send_together(calls, threads)
             except endpoint.Unreachable as error:
-                log.warning("The marketplace cannot be reached; what is to be sent waits: %s", error)
+                log.warning("The marketplace cannot be reached; pending calls wait: %s", error)
                 break
     return n_done
 
 
 def send_together(calls: list[Call], threads: Executor) -> int:
-    """Carry claimed calls out, the marketplace working on several while it answers one. Returns how many are done.
+    """Carry out claimed calls, several at the same time. Returns how many are done.
 
-    Raises Unreachable once all that were begun have come to an end.
+    Raises Unreachable once all calls that were begun have ended.
     """
     answered, unreachable = [], None
     begun = _begin([call for call in calls if call.op in IN_ANY_ORDER], threads)
@@ -93,7 +94,7 @@ def send_together(calls: list[Call], threads: Executor) -> int:
 
 @contextmanager
 def _tolerated(call: Call) -> Iterator[None]:
-    """It stays as tried, and is tried again when its sender must be dead: the others do not wait for it."""
+    """Log an unexpected error of one call, so that the others are sent. The call is retried after SENDING_SECONDS."""
     try:
         yield
     except (endpoint.Unreachable, SoftTimeLimitExceeded):
@@ -103,13 +104,13 @@ def _tolerated(call: Call) -> Iterator[None]:
 
 
 def _begin(calls: list[Call], threads: Executor) -> dict[int, Ask]:
-    """Have threads ask. What has to be looked up before, or cannot be written, is asked when its turn comes."""
+    """Begin calls in threads, except those that need a look-up first or have invalid parameters."""
     parameters = {}
     for call in calls:
         if not must_be_looked_up(call):
             with _tolerated(call):
                 parameters[call.pk] = (call.op, parameters_of(call))
-    # Made now, or each thread would make one.
+    # Created now, or each thread would create one.
     endpoint.client(1)
     endpoint.wait_for_turn(len(parameters))
     return {pk: threads.submit(endpoint.ask, *parts).result for pk, parts in parameters.items()}
@@ -120,20 +121,20 @@ def _ask(call: Call) -> Response:
 
 
 def send(call: Call) -> bool:
-    """Carry a claimed call out, or find out that it was. Returns whether it is done. Raises Unreachable."""
+    """Carry out a claimed call, or look up that it was. Returns whether it is done. Raises Unreachable."""
     response = answer_to(call, partial(_ask, call))
     return response is not None and finish(call, response)
 
 
 def answer_to(call: Call, ask: Ask) -> Response | None:
-    """What the marketplace answers, or answered before. None: it is put off or given up. Raises Unreachable."""
+    """Return the answer of this or an earlier try; None if the call is put off or failed. Raises Unreachable."""
     if call.op in WITH_QUALIFICATION and not Qualification.objects.get(pk=call.payload["qualification"]).type_id:
-        put_off(call=call, error="The qualification is not made yet.", unsure=False)
+        put_off(call=call, error=gettext("The qualification does not exist yet."), unsure=False)
         return None
     if handlers_of(call).is_dropped(call):
         return None
     if call.op == WITHOUT_TRACE and call.was_unsure:
-        give_up(call=call, error=MAYBE_SENT)
+        give_up(call=call, error=str(MAYBE_SENT))
         return None
     try:
         response = _look_up(call) if must_be_looked_up(call) else None
@@ -178,14 +179,14 @@ def _give_up(call: Call, refusal: endpoint.RefusedCall) -> None:
 
 
 def finish_all(answered: list[tuple[Call, Response]]) -> int:
-    """Note what was carried out: together, or if that fails, each for itself. Returns how many calls that are."""
+    """Note calls that were carried out: together, or if that fails, one by one. Returns how many calls that are."""
     try:
         with transaction.atomic():
             return _finish_together(answered)
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
-        log.exception("What followed from several calls could not be noted together: %s", error)
+        log.exception("The results of several calls could not be noted together: %s", error)
     n_done = 0
     for call, response in answered:
         with _tolerated(call):
@@ -209,17 +210,17 @@ def _finish_together(answered: list[tuple[Call, Response]]) -> int:
 
 @transaction.atomic
 def finish(call: Call, response: Response) -> bool:
-    """Note that a call was carried out, together with all that follows from it."""
+    """Note that a call was carried out, together with its consequences."""
     if complete(call=call):
         handlers_of(call).done(call, response)
     return True
 
 
-# What is sent
+# Parameters
 
 
 def parameters_of(call: Call) -> dict[str, Any]:
-    """The payload with what is kept elsewhere: the token, and the worker's id from its own table."""
+    """Return the payload with the token, and with the worker's id from its own table."""
     parameters = dict(call.payload)
     if call.op in WITH_TOKEN:
         parameters["UniqueRequestToken"] = call.unique_token
@@ -236,11 +237,11 @@ def parameters_of(call: Call) -> dict[str, Any]:
     return parameters
 
 
-# Whether it was carried out before
+# Looking up earlier tries
 
 
 def _done_before(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
-    """What the call would have returned, if this refusal says or means that it was carried out already."""
+    """Return the answer of an earlier try, if this refusal means that one was carried out."""
     if call.op == "CreateHITWithHITType" and "alreadyexists" in refusal.code.lower():
         hit_id = endpoint.named_hit(refusal.message)
         return {"HIT": {"HITId": hit_id}} if hit_id else _look_up_hit(call)
@@ -265,9 +266,9 @@ def _reached_status(call: Call) -> Response | None:
 
 
 def _look_up(call: Call) -> Response | None:
-    """After the marketplace forgot the token: look first. What is not there is sent under a new one.
+    """Look up a call whose token the marketplace forgot. If it was not carried out, give it a new token.
 
-    Raises _TooSoon where what was carried out might not be listed yet.
+    Raises _TooSoon if the marketplace might not list the last try yet.
     """
     response = None
     if call.op == "CreateHITWithHITType":
@@ -277,7 +278,7 @@ def _look_up(call: Call) -> Response | None:
     if response is None:
         assert call.doubted_before is not None, "an earlier try may have been carried out"
         if call.op in WITH_TOKEN and now() - call.doubted_before < SETTLES_WITHIN:
-            raise _TooSoon("The marketplace may not list yet what the last try came to; it is looked up again.")
+            raise _TooSoon(gettext("The marketplace may not list the last try yet. It is looked up again."))
         renew_token(call=call)
     return response
 

@@ -1,4 +1,4 @@
-"""Asking the marketplace what was handed in. It is the truth; what browsers tell is a hint when to ask."""
+"""Polling the marketplace for submissions. It decides; submissions from browsers only hint when to poll."""
 
 import logging
 import time
@@ -27,16 +27,16 @@ log = logging.getLogger(__name__)
 SECONDS_A_RUN = 10
 HITS_AT_ONCE = 100
 COUNTERS, CLOSED = "mturk counters", "mturk closed"
-# After the counters comes at least a pause of so many times what they took.
+# The pause after reading the counters, in multiples of the time that took.
 COUNTERS_PAUSE = 20
-# Who answered meanwhile is kept from what asks the same again after so long.
+# Workers who answered meanwhile are kept from repeated questions this often.
 FORMER_EVERY_SECONDS = 30
 
 
 def poll_assignments(seconds: float = SECONDS_A_RUN) -> int:
-    """Take in what was handed in, offer again what was lost, stop waiting for what never comes. One at a time.
+    """Take in submissions, offer unusable assignments again, and orphan answers that are never listed.
 
-    Returns how many HITs were asked about.
+    One process at a time does it. Returns the number of polled HITs.
     """
     n_asked = 0
     with try_lock(SPEAKING) as is_ours:
@@ -46,7 +46,7 @@ def poll_assignments(seconds: float = SECONDS_A_RUN) -> int:
             if MarketplaceHIT.objects.filter(finished_at=None).exists():
                 n_asked = ask_about_hits(seconds)
         except endpoint.Unreachable as error:
-            log.warning("The marketplace cannot be reached; the next run asks again: %s", error)
+            log.warning("The marketplace cannot be reached; the next run polls again: %s", error)
         orphan_unlisted()
         if is_due(name=CLOSED, every_seconds=settings.MTURK["counters_every"]):
             end_closed()
@@ -62,7 +62,7 @@ def ask_about_hits(seconds: float) -> int:
     finish_settled()
     with tolerated("the counters"):
         count_handed_in()
-    # The counters may take long: what was handed in has its time all the same.
+    # The counters may take long, but polling gets its time all the same.
     end = time.monotonic() + seconds
     while time.monotonic() < end and (marketplace_hits := to_poll(HITS_AT_ONCE)):
         for marketplace_hit in marketplace_hits:
@@ -78,25 +78,25 @@ def ask_about_hits(seconds: float) -> int:
 
 @contextmanager
 def tolerated(subject: str, then: Callable[..., object] = lambda is_of_the_hit: None) -> Iterator[None]:
-    """What one question ran into concerns that one; a marketplace that is away concerns all."""
+    """Log an error of one query, so that the others go on; an unreachable marketplace ends all."""
     try:
         yield
     except (endpoint.Unreachable, SoftTimeLimitExceeded):
         raise
     except endpoint.EndpointError as error:
-        log.warning("The marketplace did not tell about %s; it is asked again: %s", subject, error)
-        # Everybody is throttled now and then, and an error of the server passes.
+        log.warning("Polling %s failed; it is polled again: %s", subject, error)
+        # Throttling and server errors are not the fault of the HIT.
         then(is_of_the_hit=not isinstance(error, endpoint.Throttled | endpoint.Ambiguous))
     except Exception as error:
-        log.exception("What the marketplace told about %s could not be taken in; it is asked again: %s", subject, error)
+        log.exception("The answer about %s could not be taken in; it is polled again: %s", subject, error)
         then(is_of_the_hit=True)
 
 
 def count_handed_in() -> None:
-    """Ask for the counters of all HITs, a hundred at a time, at most every so many seconds.
+    """Read the counters of all HITs, a hundred at a time, at most every so many seconds.
 
-    They tell of answers that nobody here has heard of. The others are known from those who gave them, so where there
-    are so many HITs that asking takes long, it is done more rarely.
+    They reveal submissions that browsers did not report. Such submissions are rare, so the counters are read less
+    often where there are so many HITs that it takes long.
     """
     every = settings.MTURK["counters_every"]
     if not is_due(name=COUNTERS, every_seconds=every):
@@ -111,9 +111,9 @@ def count_handed_in() -> None:
 
 
 def poll(marketplace_hit: MarketplaceHIT) -> None:
-    """Take in all that was handed in of one HIT.
+    """Take in all submissions of one HIT.
 
-    Raises what the marketplace refuses with, or an ExceptionGroup: of what could not be taken in, after the others.
+    Raises EndpointError; ExceptionGroup of the submissions that could not be taken in, after all others.
     """
     begin = now()
     listed = endpoint.handed_in(marketplace_hit.confirmed_id, marketplace_hit.n_assignments)
@@ -123,7 +123,7 @@ def poll(marketplace_hit: MarketplaceHIT) -> None:
         if (assignment.external_id, assignment.status) in existing:
             continue
         if assignment.hit_id != marketplace_hit.external_id:
-            log.error("The marketplace listed an assignment of another HIT for %s.", marketplace_hit.external_id)
+            log.error("The marketplace listed an assignment of another HIT under %s.", marketplace_hit.external_id)
             continue
         try:
             _take_in(marketplace_hit, assignment)

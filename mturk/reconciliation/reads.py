@@ -1,4 +1,4 @@
-"""Our ledger beside what the marketplace itself lists as paid."""
+"""Comparison of our ledger with the payments that the marketplace lists."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +16,7 @@ MOST_HITS, SECONDS, CALLS_A_HIT = 100, 8, 2
 
 @dataclass(frozen=True)
 class Compared:
-    """Dollars with fees that were paid for a HIT, as booked here and as listed there."""
+    """The dollars with fees paid for a HIT: `ours` as booked here, `theirs` as listed on the marketplace."""
 
     marketplace_hit: MarketplaceHIT
     ours: Decimal
@@ -28,7 +28,7 @@ class Compared:
 
 
 def compare(terms: Terms, number: str) -> "tuple[Page[MarketplaceHIT], list[Compared]]":
-    """A page of the HITs that something was handed in of, as many as can be asked about in a few seconds.
+    """Return a page of the HITs with submissions, compared: as many as can be polled in a few seconds.
 
     Raises mturk.endpoint.EndpointError.
     """
