@@ -45,7 +45,7 @@ def answer(request: dict) -> dict:
 
 
 def ledger(key_id: str) -> dict:
-    """What the marketplace took from the requester of this key: its rows in cents, and what they are for."""
+    """Return the amounts in cents that the marketplace took from the requester of this key, and their purposes."""
     from marketplace.models import HIT, AccessKey, Assignment, BonusPayment, LedgerEntry
 
     requester = AccessKey.objects.get(key_id=key_id).requester

@@ -136,6 +136,6 @@ def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
 
 
 def fields_of_page(address: str, n_ticked: int = 1) -> dict[str, str]:
-    """What the page's script sends to the marketplace when it cannot reach us: the answer's copy alone."""
+    """Return the fields that the page's script sends to the marketplace when it cannot reach us: only the copy."""
     text = worker_client().get(address).content.decode()
     return {"lease": require(LEASE.search(text))[1], "selected": " ".join(BOX.findall(text)[:n_ticked]) or "none"}

@@ -41,7 +41,7 @@ def who_opened(marketplace_hit: MarketplaceHIT, assignment: str, worker: str) ->
 
 
 def send_all_but_what_is_refused() -> None:
-    """As time goes by: what the marketplace does not know for half an hour is given up."""
+    """Send all calls, as after half an hour, when unknown workers make a call fail."""
     before = now() - timedelta(minutes=31)
     for _ in range(30):
         Call.objects.filter(state__in=["waiting", "unsure"]).update(next_try=before, created_at=before)
@@ -117,7 +117,7 @@ def test_a_compensation_whose_first_call_was_refused_by_mistake_is_offered_when_
 
 
 def as_if_passed(passed: timedelta) -> None:
-    """As if so much time had passed since people opened their pages and sent their answers."""
+    """Move the pages and answers back in time by so much."""
     Lease.objects.update(expires_at=F("expires_at") - passed)
     Submission.objects.update(submitted_at=F("submitted_at") - passed)
 

@@ -127,7 +127,7 @@ def test_a_letter_whose_answer_was_lost_is_written_once(marketplace):
 
 @pytest.fixture
 def somebody_between(settings) -> Iterator[dict]:
-    """What stands between us and the marketplace, and answers as it is told."""
+    """Stand between us and the marketplace, as a proxy with a set answer."""
     answer = {"status": 403, "n": 0}
 
     class Proxy(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""When HITs leave the marketplace, whatever the marketplace does meanwhile."""
+"""Tests that HITs leave the marketplace, whatever it does meanwhile."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -195,7 +195,7 @@ def test_what_has_ended_is_promised_until_who_holds_it_can_hand_in_no_more(marke
 
 
 def later(marketplace_hit: MarketplaceHIT, passed: timedelta) -> None:
-    """As if so much time had passed since its end."""
+    """Move the end back in time by so much."""
     marketplace_hit.refresh_from_db()
     MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(expires_at=marketplace_hit.expires_at - passed)
 

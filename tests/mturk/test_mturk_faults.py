@@ -115,7 +115,7 @@ def begin_work(marketplace, marketplace_hit: MarketplaceHIT) -> tuple[Marketplac
 
 
 def answer_of(turn: tuple[MarketplaceHIT, str, str]) -> dict[str, str]:
-    """What their frame sends on. Fails if the page is not the task's, or the answer is not taken."""
+    """Return the fields that the frame sends on. Fails if the page is not the task's, or the answer is refused."""
     marketplace_hit, worker, assignment = turn
     return answer_in_frame(page_of(marketplace_hit, assignment, worker))
 

@@ -1,4 +1,4 @@
-"""Whose turn it is to call, and what becomes of a call."""
+"""Tests of the outbox: claiming, retrying and settling calls."""
 
 import time
 from datetime import timedelta

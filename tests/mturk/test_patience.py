@@ -23,7 +23,7 @@ PASSING = ("throttle", "error", "drop_after", "drop_before", "error_after", "thr
 
 @pytest.fixture
 def asked(monkeypatch) -> list[str]:
-    """What is asked of the marketplace, call by call."""
+    """Record the operations asked of the marketplace, call by call."""
     ops: list[str] = []
     ask = endpoint.ask
 

@@ -116,7 +116,7 @@ class Study(RuleBasedStateMachine):
         return name
 
     def page_of(self, name: str) -> Assignment | None:
-        """What opens in the frame.
+        """Open the page in the frame.
 
         None as long as nobody answered us that the HIT was created; and for who answered in another HIT there that
         asks the same, perhaps listed only since this one was accepted: they give it back.
@@ -262,7 +262,7 @@ class Study(RuleBasedStateMachine):
     # What holds after every step
 
     def answered_by(self) -> set[str]:
-        """Those whose answer the marketplace has listed."""
+        """Return the workers whose answer the marketplace has listed."""
         proven = Submission.objects.filter(Q(state__in=PROVEN) | Q(answer__has_key="copy"))
         return set(proven.values_list("worker__identity__external_id", flat=True))
 

@@ -1,4 +1,4 @@
-"""What is asked of the marketplace when some of it goes wrong, or takes long."""
+"""Tests of polling when some of it fails or takes long."""
 
 from datetime import timedelta
 from types import SimpleNamespace

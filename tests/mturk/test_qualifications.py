@@ -1,4 +1,4 @@
-"""Who answered what a HIT asks again is not offered it, and who is offered nothing more can be let in again."""
+"""Tests that former workers are kept from repeated questions, and that blocked workers can be unblocked."""
 
 import json
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ def worked(marketplace, marketplace_hit: MarketplaceHIT, worker: str | None = No
 
 
 def refusal(marketplace, worker: str, marketplace_hit: MarketplaceHIT) -> str:
-    """What the marketplace says to somebody who wants to accept; nothing if they may."""
+    """Return the refusal of an accept by the marketplace; empty if it is allowed."""
     return marketplace.ask("accept", worker=worker, hit=marketplace_hit.external_id).get("refused", "")
 
 

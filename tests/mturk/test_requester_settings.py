@@ -1,4 +1,4 @@
-"""Which marketplace is called, and as whom: decided by who deploys, and never by accident with real money."""
+"""Tests of the marketplace and account to call: set at deployment, and never by accident with real money."""
 
 from typing import Any
 

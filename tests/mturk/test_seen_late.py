@@ -1,4 +1,4 @@
-"""What was just handed in is known to some parts of a marketplace only: our endpoint says so in Mechanical Turk's
+"""Tests of fresh submissions that only parts of a marketplace know: our endpoint says so in Mechanical Turk's
 words, and our client waits when it reads them."""
 
 import pytest

@@ -1,4 +1,4 @@
-"""Who speaks with the marketplace: several calls at once, and sending and asking in turns."""
+"""Tests of synchronisation with the marketplace: several calls at once, sending and polling in turns."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def speak_again() -> None:
-    """As if the pauses between two talks were over."""
+    """End the pauses between two rounds."""
     RateLimit.objects.update(filled_at=PAST)
     Call.objects.filter(state__in=["waiting", "unsure"]).update(next_try=PAST)
     MarketplaceHIT.objects.exclude(polled_at=None).update(polled_at=PAST)

@@ -1,4 +1,4 @@
-"""What somebody reads whose work is refused: why, and where and until when they can object."""
+"""Tests of the text that a rejected worker reads: the reason, and the way and time to object."""
 
 from datetime import UTC, datetime
 

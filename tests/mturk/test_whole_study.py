@@ -53,7 +53,7 @@ def site(transactional_db, settings):
 
 
 def answered(op: str, **parameters: str) -> dict:
-    """What the test itself asks of the endpoint, until there is an answer."""
+    """Ask the endpoint, for the test itself, until there is an answer."""
     for _ in range(50):
         try:
             return endpoint.call(op, **parameters)
@@ -63,7 +63,7 @@ def answered(op: str, **parameters: str) -> dict:
 
 
 class Study:
-    """What its requester does, each step until it is done; nobody repeats anything by hand."""
+    """The requester of the study, who does each step until it is done, without repeating any by hand."""
 
     def __init__(self, marketplace: Marketplace, **faults: float) -> None:
         self.marketplace = marketplace
@@ -207,7 +207,7 @@ def review(study: Study) -> None:
 
 
 def dispose(study: Study) -> None:
-    """As its requester may; nothing on the site does."""
+    """Delete the HITs, as only a requester may; nothing on the site does."""
     for marketplace_hit in MarketplaceHIT.objects.exclude(external_id=None):
         try:
             answered("DeleteHIT", HITId=require(marketplace_hit.external_id))

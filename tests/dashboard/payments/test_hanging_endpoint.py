@@ -41,7 +41,7 @@ def test_a_marketplace_that_hangs_keeps_one_page_and_the_others_not_at_all(hangi
 
 
 def hanging_up_can_wait(server: socket.socket) -> bool:
-    """Whether somebody has connected, within the time that this may take."""
+    """Return whether a client connected within the time limit."""
     return bool(select.select([server], [], [], 60)[0])
 
 

@@ -1,4 +1,4 @@
-"""What the researcher's pages of the marketplace ask and say, so that nobody spends or pays what they did not mean."""
+"""Tests that the marketplace pages ask and say enough, so that nobody spends or pays by mistake."""
 
 import html
 import re
