@@ -134,7 +134,7 @@ def test_who_sent_an_answer_that_is_not_listed_yet_is_paid_once(marketplace):
     person = WorkerIdentity.objects.get(external_id=worker).worker
     as_if_passed(timedelta(hours=23))
     for returned in (False, True):
-        with pytest.raises(CannotPublish, match=r"sent an answer .* may list until 20\d\d-.* paid as usual"):
+        with pytest.raises(CannotPublish, match=r"submitted an answer .* lists it by 20\d\d-.* paid as usual"):
             compensate(terms=marketplace_hit.terms, worker=person, returned=returned)
     settle()
     assert not MarketplaceHIT.objects.filter(compensates=person).exists()
@@ -146,7 +146,7 @@ def test_who_sent_an_answer_that_was_never_listed_is_compensated_after_that(mark
     worker = marketplace.worker()
     answer_in_frame(page_of(marketplace_hit, marketplace.accept(worker, marketplace_hit.external_id), worker))
     person = WorkerIdentity.objects.get(external_id=worker).worker
-    with pytest.raises(CannotPublish, match="sent an answer"):
+    with pytest.raises(CannotPublish, match="submitted an answer"):
         compensate(terms=marketplace_hit.terms, worker=person, returned=True)
     as_if_passed(timedelta(seconds=600) + GRACE + LISTED_WITHIN)
     compensate(terms=marketplace_hit.terms, worker=person)
@@ -159,7 +159,7 @@ def test_who_may_still_hand_in_is_paid_once(marketplace):
     person = who_opened(marketplace_hit, assignment, worker)
     for passed in (timedelta(0), timedelta(seconds=570), timedelta(hours=23)):
         as_if_passed(passed)
-        with pytest.raises(CannotPublish, match="time for the HIT ends at .* both would be paid"):
+        with pytest.raises(CannotPublish, match="time for this HIT ends at .* both would be paid"):
             compensate(terms=marketplace_hit.terms, worker=person)
     hand_over(marketplace, assignment, answer_in_frame(page_of(marketplace_hit, assignment, worker)))
     settle()
@@ -179,7 +179,7 @@ def test_who_returned_one_hit_and_works_on_another_is_compensated_for_the_return
     worker = marketplace.worker()
     for marketplace_hit in (returned, held):
         person = who_opened(marketplace_hit, marketplace.accept(worker, marketplace_hit.external_id), worker)
-    with pytest.raises(CannotPublish, match="opened 2 HITs of the batch that are not paid. Say which"):
+    with pytest.raises(CannotPublish, match="opened 2 HITs of the batch that are not paid. Choose the"):
         compensate(terms=held.terms, worker=person, returned=True)
     assert compensate(terms=held.terms, worker=person, hit=returned.hit, returned=True).hit == returned.hit
     as_if_passed(timedelta(seconds=600) + LISTED_WITHIN)

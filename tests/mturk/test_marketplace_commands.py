@@ -53,20 +53,20 @@ def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkey
 def test_without_a_terminal_nothing_is_published_and_nobody_is_asked_twice(marketplace, monkeypatch):  # noqa: F811
     batch = grids_to_publish(1, n_slots=1)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert "agree beforehand with --yes" in refusal("publish", batch.pk, "--reward", "0.10")
+    assert "agree in advance with --yes" in refusal("publish", batch.pk, "--reward", "0.10")
     said("publish", batch.pk, "--reward", "0.10", "--yes")
-    assert "is published already" in refusal("publish", batch.pk, "--reward", "0.10")
+    assert "is already published" in refusal("publish", batch.pk, "--reward", "0.10")
 
 
 @pytest.mark.parametrize("reward", ["0", "-1", "0.081", "eight"])
 def test_a_reward_that_is_no_amount_is_refused(reward):
     batch = grids_to_publish(1)
-    assert "is no amount in dollars and cents" in refusal("publish", batch.pk, f"--reward={reward}", "--yes")
+    assert "is not an amount in dollars and cents" in refusal("publish", batch.pk, f"--reward={reward}", "--yes")
 
 
 def test_an_empty_batch_is_not_published():
     batch = grids_to_publish(0)
-    assert "nothing to publish" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")
+    assert "needs no answers now" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")
 
 
 def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_path):  # noqa: F811
@@ -174,9 +174,11 @@ def test_reconciling_takes_in_what_came_and_sends_what_waits(marketplace):  # no
 
 def test_a_rejection_by_command_needs_a_researcher_and_obeys_the_limit(paid):
     words = ("marketplace", "reject", paid.external_id, "--reason", "It is empty.", "--by")
-    assert "has a researcher's login" in refusal(*words, "nobody")
-    assert "approved or being rejected already" in refusal(*words, researcher().username)
-    assert "No rejection" in refusal("marketplace", "override", paid.external_id, "--reason", "x", "--by", "nobody")
+    assert "No researcher has the login" in refusal(*words, "nobody")
+    assert "is already approved" in refusal(*words, researcher().username)
+    assert "has no rejection to reverse" in refusal(
+        "marketplace", "override", paid.external_id, "--reason", "x", "--by", "nobody"
+    )
 
 
 def test_a_worker_is_blocked_softly_by_pseudonym(paid):
@@ -184,7 +186,7 @@ def test_a_worker_is_blocked_softly_by_pseudonym(paid):
     said("marketplace", "block", pseudonym(dataset, paid.worker_id), "--dataset", dataset.name)
     send_until_quiet()
     assert Call.objects.get(op="AssociateQualificationWithWorker").state == "done"
-    assert "Nobody called" in refusal("marketplace", "block", "0123", "--dataset", dataset.name)
+    assert "No worker “0123”" in refusal("marketplace", "block", "0123", "--dataset", dataset.name)
 
 
 def test_the_workers_of_a_batch_are_written_to(paid):
@@ -195,7 +197,7 @@ def test_the_workers_of_a_batch_are_written_to(paid):
 
 
 def test_an_assignment_nobody_listed_is_named():
-    assert "has not listed '3ABC'" in refusal(
+    assert "There is no submitted assignment “3ABC”" in refusal(
         "marketplace", "bonus", "3ABC", "--amount", "1", "--reason", "For your care."
     )
 

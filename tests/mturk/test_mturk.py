@@ -71,7 +71,7 @@ def test_a_hit_with_ten_answers_is_offered_as_two_with_five(marketplace):
 def test_publishing_again_or_sending_again_makes_no_hit_twice(marketplace):
     batch = grids_to_publish(3)
     terms = publish(batch)
-    with pytest.raises(CannotPublish, match="published already"):
+    with pytest.raises(CannotPublish, match="already published"):
         publish(batch)
     send_until_quiet()
     advance(terms=terms)
@@ -80,13 +80,13 @@ def test_publishing_again_or_sending_again_makes_no_hit_twice(marketplace):
 
 
 def test_a_batch_over_its_cap_is_not_published_and_the_message_says_the_sums(marketplace):
-    with pytest.raises(OverCap, match=r"cost \$0.48 .* cap is \$0.47"):
+    with pytest.raises(OverCap, match=r"for \$0.48 .* cap of \$0.47"):
         publish(grids_to_publish(2), cap="0.47")
     assert not Call.objects.exists()
 
 
 def test_a_batch_that_the_balance_does_not_cover_is_not_published(marketplace):
-    with pytest.raises(CannotPublish, match="balance on the marketplace is"):
+    with pytest.raises(CannotPublish, match="account balance is"):
         publish(grids_to_publish(), reward="9000.00", cap="100000")
 
 
@@ -100,7 +100,7 @@ def test_without_keys_nothing_is_published(marketplace, settings):
 def test_with_wrong_keys_nothing_is_published(marketplace, settings):
     settings.MTURK = settings.MTURK | {"secret_access_key": "x" * 40}
     endpoint.client.cache_clear()
-    with pytest.raises(CannotPublish, match="could not be asked for"):
+    with pytest.raises(CannotPublish, match="balance is unavailable"):
         publish(grids_to_publish())
 
 
@@ -263,18 +263,18 @@ def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
     "changed, message",
     [
         ({"title": ""}, "The title has 0 characters"),
-        ({"title": "x" * 129}, "129 characters; 1 to 128"),
+        ({"title": "x" * 129}, "129 characters; allowed are 1 to 128"),
         ({"description": "a\x00b"}, "The description"),
-        ({"assignment_seconds": 29}, "time for a HIT is 29 seconds"),
-        ({"lifetime_seconds": 31_536_001}, "time for the batch"),
-        ({"auto_approval_seconds": 3 * 86_400 + 1}, "three days at the latest"),
-        ({"review_seconds": 3 * 86_400}, "three days at the latest"),
-        ({"cap": "0.09"}, r"spending cap, \$0.09, is less than one reward, \$0.10"),
-        ({"reward": "0.105"}, r"reward is \$0.105; a whole number of cents"),
-        ({"reward": "0"}, r"reward is \$0; a whole number of cents"),
-        ({"cap": "1e11"}, r"spending cap is \$1E\+11; a whole number of cents"),
-        ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes 8 requirements"),
-        ({"losses_per_hit": 0}, "may lose 1 to 1,000 assignments, not 0"),
+        ({"assignment_seconds": 29}, "time per HIT is 29 seconds"),
+        ({"lifetime_seconds": 31_536_001}, "time of the batch"),
+        ({"auto_approval_seconds": 3 * 86_400 + 1}, "within three days"),
+        ({"review_seconds": 3 * 86_400}, "within three days"),
+        ({"cap": "0.09"}, r"spending cap of \$0.09 is below one reward of \$0.10"),
+        ({"reward": "0.105"}, r"reward of \$0.105 must be at least one cent, in whole cents"),
+        ({"reward": "0"}, r"reward of \$0 must be at least one cent"),
+        ({"cap": "1e11"}, r"spending cap of \$1E\+11 must be at least one cent"),
+        ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes at most 8 besides"),
+        ({"losses_per_hit": 0}, "may have 1 to 1,000 unusable assignments, not 0"),
     ],
 )
 def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is_kept(marketplace, changed, message):
@@ -310,7 +310,11 @@ def test_terms_that_are_refused_cost_no_question_about_the_balance(monkeypatch):
 
 def test_a_cap_is_never_set_below_what_is_spent_or_promised(marketplace):
     terms = publish(grids_to_publish(2), cap="1.00")
-    for cap, words in (("0.47", r"\$0.48 are spent or promised"), ("0.05", "less than one reward"), ("0.485", "cents")):
+    for cap, words in (
+        ("0.47", r"\$0.48 is already spent or committed"),
+        ("0.05", "below one reward"),
+        ("0.485", "cents"),
+    ):
         with pytest.raises(CannotPublish, match=words):
             raise_cap(terms=terms, spending_cap=Decimal(cap))
     terms.refresh_from_db()

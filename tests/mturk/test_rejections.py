@@ -116,14 +116,14 @@ def test_a_rejection_without_a_reason_in_words_is_refused(reason):
 
 def test_in_a_small_batch_nothing_is_rejected_and_the_message_says_what_to_do_instead():
     listed = listed_assignments(49)
-    with pytest.raises(CannotReject, match="Pay it, exclude its answer"):
+    with pytest.raises(CannotReject, match="exceed 2 % of submissions"):
         reject(listed=listed[0], reason="It is empty.", decided_by=researcher())
 
 
 def test_what_is_just_being_approved_is_not_rejected():
     listed = listed_assignments(50)
     assert require(claim_call()).purpose == f"approve:{listed[0].pk}"
-    with pytest.raises(CannotReject, match="just being approved"):
+    with pytest.raises(CannotReject, match="being approved right now"):
         reject(listed=listed[0], reason="It is empty.", decided_by=researcher())
     assert not Rejection.objects.exists()
     assert not Call.objects.filter(op="RejectAssignment").exists()

@@ -153,7 +153,7 @@ def test_a_hit_that_many_hand_in_nothing_for_is_no_longer_offered_and_that_is_to
 
 @pytest.mark.parametrize("per_hit", [0, -1, 1001])
 def test_how_much_a_hit_may_lose_has_its_limits(per_hit):
-    with pytest.raises(CannotPublish, match="may lose 1 to 1,000"):
+    with pytest.raises(CannotPublish, match="may have 1 to 1,000 unusable"):
         allow_losses(terms=Terms(), per_hit=per_hit)
 
 
@@ -166,7 +166,7 @@ def test_the_researcher_is_told_on_the_page_and_by_the_command():
     assert missing_in_stopped_hits(terms) == {hit.pk: hit.slots.count()}
     output = io.StringIO()
     call_command("marketplace", "status", str(terms.batch_id), stdout=output)
-    assert "not offered   1 HITs: 5 or more assignments of each were paid and came to nothing" in output.getvalue()
+    assert "1 HIT lacks answers but is no longer offered: it had 5 or more unusable assignments" in output.getvalue()
     assert progress_of(terms).n_stopped == 1
     call_command("marketplace", "extend", str(terms.batch_id), "--losses", "6", stdout=output)
     assert progress_of(terms_again(terms)).n_stopped == 0

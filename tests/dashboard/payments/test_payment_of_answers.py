@@ -154,7 +154,7 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_r
         )
     ask()
     good, bad = (ListedAssignment.objects.get(marketplace_hit=marketplace_hit) for marketplace_hit in (fine, wrong))
-    assert "is not read yet: look again" in text_of(client.get(page_about(good)))
+    assert "is not processed yet. Look again" in text_of(client.get(page_about(good)))
     take_in_recovered()
     assert set(marks(client.get(page_about(good)).content.decode()).values()) == {"✓ ticked"}
     words = text_of(client.get(page_about(bad)))
@@ -164,7 +164,7 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_r
 def test_an_assignment_that_was_never_answered_here_still_has_its_page(client):
     [listed] = listed_assignments(1)
     page = client.get(page_about(listed))
-    assert "how long they worked is not known" in text_of(page)
+    assert "The working time is unknown." in text_of(page)
     assert "Approve now" not in text_of(page), "it is due already"
 
 
@@ -224,12 +224,12 @@ def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(mar
     ask()
     listed = ListedAssignment.objects.first()
     page = client.get(batch_page(require(listed)))
-    assert "2 of those that wait are approvals that wait for somebody to look" in text_of(page)
-    assert "Approve all 2 that wait" in text_of(page)
+    assert "2 pending approvals wait for review" in text_of(page)
+    assert "Approve all 2 pending assignments" in text_of(page)
     data = {"newest": require(re.search(r'name="newest" value="(\d+)"', page.content.decode()))[1]}
     work(marketplace, marketplace_hits[2])
     ask()
-    for words in ("2 assignments are being approved", "Nothing was done: no approval waits any more"):
+    for words in ("2 assignments are being approved", "No approvals are pending any more"):
         assert words in text_of(client.post(f"{batch_page(require(listed))}approve/", data, follow=True))
     send_waiting()
     ask()
@@ -294,12 +294,14 @@ def test_batches_without_time_to_look_have_no_such_buttons(marketplace, client):
 def test_the_command_approves_assignments_or_all_of_a_batch(marketplace):  # noqa: F811
     first, *others = waiting(marketplace, 3)
     batch = Batch.objects.get()
-    assert "3 of them are approvals that wait for somebody to look" in said("marketplace", "status", batch.pk)[0]
+    assert "3 approvals wait for review" in said("marketplace", "status", batch.pk)[0]
     assert said("marketplace", "approve", first.external_id)[0].startswith("1 approval that waited")
     assert said("marketplace", "approve", first.external_id)[0].startswith("0 approvals that waited")
     assert said("marketplace", "approve", "--batch", batch.pk)[0].startswith("2 approvals that waited")
     ask()
     assert LedgerEntry.objects.filter(kind="reward").count() == 3
-    assert "one or the other" in refusal("marketplace", "approve")
-    assert "one or the other" in refusal("marketplace", "approve", first.external_id, "--batch", batch.pk)
-    assert "has not listed 'nobody'" in refusal("marketplace", "approve", others[0].external_id, "nobody")
+    assert "Name either assignments" in refusal("marketplace", "approve")
+    assert "Name either assignments" in refusal("marketplace", "approve", first.external_id, "--batch", batch.pk)
+    assert "There is no submitted assignment “nobody”" in refusal(
+        "marketplace", "approve", others[0].external_id, "nobody"
+    )

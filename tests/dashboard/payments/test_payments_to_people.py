@@ -99,7 +99,7 @@ def test_qualifications_are_asked_for_by_figures_places_names_and_ids(marketplac
     assert (five["QualificationTypeId"], five["Comparator"]) == (other, "DoesNotExist")
     page = text_of(client.get(f"/setup/published/{batch.pk}/"))
     assert "Percent of assignments approved: at least 95" in page
-    assert "Place: one of US, CA-QC" in page
+    assert "Location: one of US, CA-QC" in page
     assert f"{trained}: at least 80" in page
     [marketplace_hit] = hits_of(Terms.objects.get())
     worker = marketplace.worker()
@@ -109,32 +109,32 @@ def test_qualifications_are_asked_for_by_figures_places_names_and_ids(marketplac
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("fields", "words"),
     [
         ({"percent_approved": "101"}, "less than or equal to 100"),
         ({"number_approved": "-1"}, "greater than or equal to 0"),
-        ({"places": "US, Germany"}, "GERMANY is no place: write countries by two letters"),
-        ({"places": "US, ZZ"}, "ZZ is the code of no country: correct or leave out"),
-        ({"places": "uk, XX-AB, EL"}, "UK, XX, EL are codes of no country: for UK write GB; for EL write GR."),
-        ({"qualifications": "Never made"}, "We have no qualification called “Never made” there"),
+        ({"places": "US, Germany"}, "Unknown place GERMANY. Write countries as two letters"),
+        ({"places": "US, ZZ"}, "Unknown country code: ZZ. Look codes up"),
+        ({"places": "uk, XX-AB, EL"}, "Unknown country codes: UK, XX, EL. Use GB instead of UK. Use GR instead of EL."),
+        ({"qualifications": "Never made"}, "You have no qualification called “Never made” on the marketplace"),
         ({"qualifications": "3ABCDEFGHIJKLMNOPQRSTUVWXYZ012"}, "knows no qualification with the id 3ABCDEFGHIJKLMNOP"),
         ({"qualifications": "Ticking >= many"}, "“Ticking >= many”: write a name or id alone"),
-        ({"qualifications": "not Ticking = 5"}, "with “not” before it, or with"),
-        ({"percent_approved": "95", "qualifications": PERCENT_APPROVED}, "approved is asked for twice"),
+        ({"qualifications": "not Ticking = 5"}, "write a name or id alone, after “not”, or before"),
+        ({"percent_approved": "95", "qualifications": PERCENT_APPROVED}, "approved” is required twice"),
     ],
 )
-def test_what_cannot_be_asked_of_workers_is_refused_in_words_and_kept(marketplace, client, asked, words):  # noqa: F811
+def test_what_cannot_be_asked_of_workers_is_refused_in_words_and_kept(marketplace, client, fields, words):  # noqa: F811
     batch = grids_to_publish(1)
-    page = publish(client, batch, agreed="0.24", **asked)
+    page = publish(client, batch, agreed="0.24", **fields)
     assert page.status_code == 422
     assert words in text_of(page)
-    assert next(iter(asked.values())).replace(">", "&gt;") in page.content.decode()
+    assert next(iter(fields.values())).replace(">", "&gt;") in page.content.decode()
     assert not Terms.objects.exists()
 
 
 def test_more_than_the_marketplace_takes_is_refused_before_it_is_asked():
     many = custom("\n".join(f"q{n}" for n in range(9)), str.upper)
-    with pytest.raises(BadRequirement, match="9 qualifications are asked for; a HIT takes 8 beside ours"):
+    with pytest.raises(BadRequirement, match="9 qualifications; a HIT takes at most 8 besides our own"):
         check_together(many)
     with pytest.raises(BadRequirement, match="31 places"):
         in_places(" ".join(f"A{chr(65 + n)}" if n < 26 else f"B{chr(39 + n)}" for n in range(31)))
@@ -157,7 +157,7 @@ def test_a_marketplace_that_is_away_is_named_where_a_name_was_to_be_looked_up(se
     endpoint.client.cache_clear()
     page = publish(client, grids_to_publish(1), qualifications="Trained")
     endpoint.client.cache_clear()
-    assert "could not be asked about Trained" in text_of(page)
+    assert "gave no answer about Trained" in text_of(page)
 
 
 # Who answered before
@@ -184,12 +184,12 @@ def test_what_is_asked_again_is_told_before_publishing_and_former_workers_are_ke
     first = Terms.objects.get().batch_id
     page = client.get(f"/setup/publish/{asked_again.pk}/")
     text = text_of(page)
-    assert f"1 HIT of it asks again what batch {first} asked. 1 person answered that" in text
+    assert f"1 HIT repeats questions of earlier batches ({first}). 1 worker answered those questions" in text
     assert 'name="keeps_out_former"' in page.content.decode()
     assert publish(client, asked_again, agreed="0.24", keeps_out_former="on").status_code == 302
     send_until_quiet()
     text = text_of(client.get(f"/setup/published/{asked_again.pk}/"))
-    assert "1 HIT of it asks again what was asked before: the 1 person who answered that is not offered it." in text
+    assert "1 HIT repeats earlier questions. Not offered again to 1 worker who answered before." in text
 
 
 def test_former_workers_are_offered_it_all_the_same_where_that_is_wanted(asked_again, client):
@@ -210,8 +210,8 @@ def test_a_batch_that_asks_nothing_again_has_no_such_choice_and_keeps_out_what_c
 def test_the_command_tells_of_repeats_too(asked_again, capsys):
     call_command("publish", str(asked_again.pk), "--reward", "0.10", "--offer-former", "--yes")
     text = capsys.readouterr().err
-    assert "1 HITs ask again what batch" in text
-    assert "1 person answered that before and may accept them all the same" in text
+    assert "1 HIT repeats questions of earlier batches" in text
+    assert "1 worker who answered before may still accept such a HIT." in text
     assert not Terms.objects.get(batch=asked_again).keeps_out_former
 
 
@@ -221,13 +221,13 @@ def test_the_command_tells_of_repeats_too(asked_again, capsys):
 def test_who_is_kept_out_can_be_excluded_with_it_and_is_let_in_again(marketplace, client):  # noqa: F811
     [listed] = worked_on(marketplace)
     answered = client.post(about(listed, "block"), {"reason": "Ticked everything."}, follow=True)
-    assert "1 answer of theirs do not count" in text_of(answered)
+    assert "1 answer is now excluded" in text_of(answered)
     assert Exclusion.objects.get().reason.endswith(": Ticked everything.")
     send_until_quiet()
     page = client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/").content.decode()
     assert about(listed, "let_in") in page
     assert client.post(about(listed, "let_in")).status_code == 302
-    assert "is offered HITs already" in text_of(client.post(about(listed, "let_in")))
+    assert "is not blocked" in text_of(client.post(about(listed, "let_in")))
     send_until_quiet()
     page = client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/").content.decode()
     assert about(listed, "block") in page
@@ -265,8 +265,8 @@ def test_closing_takes_it_off_and_what_people_hold_still_counts_and_is_paid(mark
     assert Submission.objects.get().state == "confirmed"
     assert ListedAssignment.objects.get().status == "approved"
     text = text_of(client.get(f"{url}/"))
-    assert "closed" in text and "Extend" not in text and "Close it" not in text
-    assert "is closed already" in text_of(client.post(f"{url}/close/"))
+    assert "closed" in text and "Extend" not in text and "Close batch" not in text
+    assert "is already closed" in text_of(client.post(f"{url}/close/"))
     assert "takes no more answers" in text_of(client.post(f"{url}/extend/", {"days": "1"}))
 
 
@@ -286,7 +286,7 @@ def test_workers_are_written_to_once_however_often_the_button_is_pressed(marketp
     assert "Workers 1" in text_of(page)
     data = {"subject": "Thank you", "text": "The study\r\ngoes on.", "token": page.context["form"]["token"].value()}
     for _ in range(2):
-        assert "1 worker is being written to" in text_of(client.post(f"{url}notify/", data, follow=True))
+        assert "The message is being sent to 1 worker." in text_of(client.post(f"{url}notify/", data, follow=True))
     send_until_quiet()
     [call] = Call.objects.filter(op="NotifyWorkers")
     assert (call.state, call.payload["MessageText"]) == ("done", "The study\ngoes on.")
@@ -326,7 +326,7 @@ def test_a_message_goes_out_by_the_hundred_and_whom_it_missed_is_shown_by_pseudo
     note_unreached(call=first, failures=[failure])
     page = client.get(f"/setup/published/{terms.batch_id}/")
     text = text_of(page)
-    assert f"1 of them did not get it: {pseudonym(terms.batch.dataset, listed.worker_id)} : (worker) is gone" in text
+    assert f"1 worker did not receive it: {pseudonym(terms.batch.dataset, listed.worker_id)} : (worker) is gone" in text
     assert raw not in page.content.decode()
 
 
@@ -346,8 +346,8 @@ def test_there_is_nobody_to_write_to_before_something_was_reviewed(marketplace, 
     [marketplace_hit] = published(grids_to_publish(1), cap="5")
     url = f"/setup/published/{marketplace_hit.terms.batch_id}/notify/"
     data = {"subject": "Thank you", "text": "The study goes on.", "token": "t" * 30}
-    assert "there is nobody to write to" in text_of(client.post(url, data))
-    with pytest.raises(CommandError, match="nobody to write to"):
+    assert "there are no recipients" in text_of(client.post(url, data))
+    with pytest.raises(CommandError, match="no recipients"):
         call_command("marketplace", "notify", str(marketplace_hit.terms.batch_id), "--subject", "a", "--text", "b")
 
 
@@ -359,7 +359,7 @@ def test_only_the_refused_calls_of_this_batch_are_sent_again(marketplace, client
         Call.objects.create(op="UpdateExpirationForHIT", purpose=f"end of {batch.pk}", payload={}, batch=batch)
     Call.objects.update(state="failed", last_error="RequestError: no such thing")
     text = text_of(client.post(f"/setup/published/{mine.pk}/resend/", follow=True))
-    assert f"2 refused calls of batch {mine.pk} will be sent again" in text
+    assert f"2 failed calls of batch {mine.pk} are being retried" in text
     assert Call.objects.get(batch=other, purpose=f"end of {other.pk}").state == "failed"
     assert Call.objects.get(batch=None).state == "waiting"
 
@@ -398,7 +398,7 @@ def test_the_page_says_what_is_known_of_the_time_and_the_wage_beside_its_target(
     [listed] = worked_on(marketplace)
     text = text_of(client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"))
     assert "Target $12.00" in text
-    assert "Without the time in which the page was out of sight" in text
+    assert "Time while the page was hidden" in text
 
 
 def test_a_top_up_over_the_cap_pays_nobody(marketplace, client):  # noqa: F811

@@ -72,7 +72,7 @@ def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_
     page = publish_for(client, batch, reward, title="Ours & theirs")
     text, source = text_of(page), page.content.decode()
     assert page.status_code == 422
-    assert f"${reward:.2f} is {words} the ${proposed_reward(batch).reward}" in text
+    assert f"${reward:.2f} is {words} ${proposed_reward(batch).reward}, the reward for the target wage" in text
     assert "Yes, " in text and 'value="Ours &amp; theirs"' in source
     assert not Terms.objects.exists()
     tick_box = r'<input type="checkbox" name="means_reward" id="id_means_reward" value="([\d.]+)"'
@@ -81,7 +81,7 @@ def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_
     assert 'value="publish"' in source, "one tick and one press are enough"
     further = reward - CENT if times < 1 else reward + CENT
     other = publish_for(client, batch, further, means_reward=tick, agreed=agreed)
-    assert other.status_code == 422 and "Is that meant?" in text_of(other), "the tick was for another reward"
+    assert other.status_code == 422 and "Confirm it or correct it." in text_of(other), "the tick was for another reward"
     assert publish_for(client, batch, reward, means_reward=tick, agreed=agreed).status_code == 302
     assert Terms.objects.get().reward == reward
 
@@ -102,10 +102,10 @@ def test_what_is_wrong_stands_above_the_form_with_ways_to_the_fields(marketplace
     batch = grids_to_publish(1)
     source = client.post(f"/setup/publish/{batch.pk}/", TERMS | {"minutes": "0", "places": "ZZ"}).content.decode()
     above = source[source.index('role="alert"') : source.index('name="title"')]
-    for name, label in (("minutes", "Minutes for one HIT"), ("places", "Countries"), ("means_reward", "Reward")):
+    for name, label in (("minutes", "Minutes per HIT"), ("places", "Countries"), ("means_reward", "Reward")):
         assert f'<a href="#id_{name}">{label}' in above
         assert f'id="id_{name}"' in source
-    assert "ZZ is the code of no country" in html.unescape(above)
+    assert "Unknown country code: ZZ" in html.unescape(above)
 
 
 def test_other_forms_lead_to_their_fields_too(client):
@@ -180,7 +180,7 @@ def test_who_holds_an_assignment_is_not_known_where_it_was_opened_in_quick_turns
     marketplace_hit = opened_in_turns(marketplace, timedelta(minutes=1))
     assert [turn.is_sure for turn in not_handed_in(marketplace_hit.terms)] == [False, False]
     assert progress_of(marketplace_hit.terms).in_hands == 1
-    assert "not known Somebody else opened the same" in text_of(
+    assert "unknown Another worker opened the same" in text_of(
         client.get(f"/setup/published/{marketplace_hit.terms.batch_id}/")
     )
 
@@ -204,9 +204,9 @@ def test_what_an_ended_batch_still_promises_is_said_with_its_time(marketplace, c
     text = text_of(client.get(url))
     marketplace_hit.refresh_from_db()
     until = marketplace_hit.expires_at + timedelta(seconds=marketplace_hit.terms.assignment_seconds)
-    assert "$0.24 of what is promised is for 2 assignments that nobody can accept any more." in text
-    assert f"Until {until:%-d %b, %H:%M} UTC people who hold one may still hand it in" in text
-    assert f"until {until + timedelta(days=1):%-d %b, %H:%M} UTC the marketplace may list it" in text
+    assert "$0.24 is committed for 2 assignments that nobody can accept any more." in text
+    assert f"Workers who accepted earlier can submit until {until:%-d %b, %H:%M} UTC" in text
+    assert f"The marketplace may list submissions until {until + timedelta(days=1):%-d %b, %H:%M} UTC" in text
 
 
 # Pay of who told of a problem
@@ -236,7 +236,7 @@ def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client): 
     assert "They may hand it in until" in text_of(page)
     response = client.post(address)
     assert response.status_code == 422
-    assert "time for the HIT ends at" in text_of(response) and "If their assignment is listed after all" in text_of(
+    assert "time for this HIT ends at" in text_of(response) and "If the assignment is listed after all" in text_of(
         response
     )
     assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
@@ -276,7 +276,7 @@ def test_who_handed_in_and_is_not_listed_yet_is_not_offered_a_compensation(marke
     hand_over(marketplace, assignment, answer_in_frame(page_of(marketplace_hit, assignment, worker)))
     assert "/compensate/" not in client.get(url).content.decode()
     answered = client.post(address, {"returned": "on"})
-    assert answered.status_code == 422 and "has sent an answer to this HIT" in text_of(answered)
+    assert answered.status_code == 422 and "submitted an answer to this HIT" in text_of(answered)
     settle()
     assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
     assert LedgerEntry.objects.filter(kind="reward").count() == 1
@@ -293,12 +293,12 @@ def test_a_rejection_is_offered_only_where_it_could_be_carried_out(client):
     sending = claim_calls(most=1)[0]
     assert source.count("/reject/") - client.get(url).content.decode().count("/reject/") == 1
     approving = ListedAssignment.objects.get(pk=int(sending.purpose.split(":")[1]))
-    assert "just being approved" in text_of(client.post(about(approving, "reject"), {"reason": REASON}))
+    assert "being approved right now" in text_of(client.post(about(approving, "reject"), {"reason": REASON}))
     reject(listed=listed[9], reason=REASON, decided_by=researcher())
     page = client.get(url)
     assert Rejection.objects.count() == 1
     assert "/reject/" not in page.content.decode()
-    assert "“Reject” is not offered now: the limit is reached" in text_of(page)
+    assert "“Reject” is unavailable: the limit is reached" in text_of(page)
 
 
 def test_in_a_small_batch_the_page_says_why_nothing_can_be_rejected(marketplace, client):  # noqa: F811
@@ -307,7 +307,7 @@ def test_in_a_small_batch_the_page_says_why_nothing_can_be_rejected(marketplace,
     ask()
     page = client.get(f"/setup/published/{marketplace_hit.terms.batch_id}/")
     assert "/reject/" not in page.content.decode()
-    assert "with fewer than 50 handed in, 2 % are less than one" in text_of(page)
+    assert "2 % of fewer than 50 submissions is less than one" in text_of(page)
 
 
 # A bonus that was decided before
@@ -320,12 +320,12 @@ def test_the_same_bonus_again_is_said_to_be_decided_already_and_not_sent(marketp
     ask()
     [listed] = ListedAssignment.objects.all()
     bonus = {"amount": "0.25", "reason": "For your care."}
-    assert "is on its way" in text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "is being paid" in text_of(client.post(about(listed, "bonus"), bonus, follow=True))
     text = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
-    assert "was decided already, for the same reason, and is on its way. Nothing more is sent" in text
+    assert "with the same reason is already pending. Nothing more is sent" in text
     send_until_quiet()
     text = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
-    assert "was decided already, for the same reason, and is paid. Nothing more is sent" in text
+    assert "with the same reason is already paid. Nothing more is sent" in text
     assert Call.objects.filter(op="SendBonus").count() == 1
     other = text_of(client.post(about(listed, "bonus"), bonus | {"reason": "For your patience."}, follow=True))
     assert "decided already" not in other
@@ -343,8 +343,8 @@ def test_a_refused_bonus_is_paid_by_sending_it_again_and_not_by_another(marketpl
     Call.objects.filter(op="SendBonus").update(state="failed", last_error="InsufficientFunds")
     text = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
     assert "was refused by the marketplace. Nothing is sent now." in text
-    assert "pay it by “Send refused calls again”" in text
-    assert "another amount" not in text and "reason of its own" not in text
+    assert "retry the failed calls below" in text
+    assert "further bonus" not in text
     client.post(f"/setup/published/{marketplace_hit.terms.batch_id}/resend/")
     send_until_quiet()
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.25")
