@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from django.db import connection
 
 # For calls to the marketplace.
-SPEAKING = "marketplace"
+SYNC_LOCK = "marketplace"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ the pay of the workers.
 
 import time
 
-from mturk.locks import SPEAKING, try_lock
+from mturk.locks import SYNC_LOCK, try_lock
 from mturk.outbox.sending import send_waiting as send_waiting
 from mturk.payments.polling import poll_assignments
 from mturk.rate_limits.actions import is_due
@@ -18,9 +18,9 @@ SENDING_SECONDS, ASKING_SECONDS = 10, 5
 POLL, POLL_EVERY_SECONDS = "mturk poll", 5
 
 
-def speak(seconds: float = SECONDS_A_RUN) -> None:
+def synchronise(seconds: float = SECONDS_A_RUN) -> None:
     """Send and poll in turns while there is something to do, for about this long."""
-    with try_lock(SPEAKING) as is_ours:
+    with try_lock(SYNC_LOCK) as is_ours:
         end = time.monotonic() + seconds
         goes_on = is_ours
         while goes_on and time.monotonic() < end:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from catalog.reads import now
 from mturk import endpoint
-from mturk.locks import SPEAKING, try_lock
+from mturk.locks import SYNC_LOCK, try_lock
 from mturk.models import Call, Qualification
 from mturk.outbox.actions import (
     WITHOUT_TRACE,
@@ -62,7 +62,7 @@ def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
     """
     n_done = 0
     most = max(1, min(AT_ONCE, settings.MTURK["calls_per_second"]))
-    with try_lock(SPEAKING) as is_ours, ThreadPoolExecutor(most) as threads:
+    with try_lock(SYNC_LOCK) as is_ours, ThreadPoolExecutor(most) as threads:
         end = time.monotonic() + seconds
         while is_ours and time.monotonic() < end and (calls := claim_calls(most=most)):
             try:

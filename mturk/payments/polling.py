@@ -13,7 +13,7 @@ from django.conf import settings
 from catalog.reads import now
 from mturk import endpoint
 from mturk.expiry.actions import end_closed
-from mturk.locks import SPEAKING, try_lock
+from mturk.locks import SYNC_LOCK, try_lock
 from mturk.models import MarketplaceHIT, Terms
 from mturk.payments.actions import take_in
 from mturk.publishing.actions import finish_settled, note_counters, note_failed_poll, note_poll, offer_again
@@ -39,7 +39,7 @@ def poll_assignments(seconds: float = SECONDS_A_RUN) -> int:
     One process at a time does it. Returns the number of polled HITs.
     """
     n_asked = 0
-    with try_lock(SPEAKING) as is_ours:
+    with try_lock(SYNC_LOCK) as is_ours:
         if not is_ours:
             return n_asked
         try:

@@ -95,10 +95,16 @@ def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_
 
 def test_status_tells_progress_money_and_the_wage(paid):
     out, _ = said("marketplace", "status", paid.marketplace_hit.terms.batch_id)
-    assert "1 created, 1 over" in out
+    assert "1 created, 1 finished" in out
     assert "1 offered, 1 confirmed" in out
     assert "$0.12" in out
-    assert "an hour (median of 1)" in out
+    assert "per hour (median of 1)" in out
+    assert paid.external_id not in out
+
+
+def test_status_lists_the_assignments_where_that_is_asked_for(paid):
+    out, _ = said("marketplace", "status", paid.marketplace_hit.terms.batch_id, "--assignments")
+    assert f"{paid.external_id}  approved   confirmed" in out
 
 
 def test_a_batch_that_is_not_published_is_named_with_the_way_to_do_it():

@@ -10,7 +10,7 @@ from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Ra
 from mturk.outbox import sending
 from mturk.outbox.actions import claim_call, claim_calls
 from mturk.publishing.actions import note_hit
-from mturk.sync import speak
+from mturk.sync import synchronise
 from tests.mturk.mturk_study import PAST, assert_ledgers_are_equal, grids_to_publish, hits_of, publish, work
 from tests.required import require
 
@@ -22,12 +22,12 @@ def speak_again() -> None:
     RateLimit.objects.update(filled_at=PAST)
     Call.objects.filter(state__in=["waiting", "unsure"]).update(next_try=PAST)
     MarketplaceHIT.objects.exclude(polled_at=None).update(polled_at=PAST)
-    speak()
+    synchronise()
 
 
 def test_a_study_is_published_and_paid_by_speaking_alone(marketplace):
     terms = publish(grids_to_publish(n_grids=12, n_slots=2))
-    speak()
+    synchronise()
     marketplace_hits = hits_of(terms)
     assert None not in {marketplace_hit.external_id for marketplace_hit in marketplace_hits}
     for marketplace_hit in marketplace_hits:
@@ -63,7 +63,7 @@ def test_calls_that_were_throttled_failed_or_lost_are_done_once_in_the_end(marke
 def test_answers_are_taken_in_while_many_calls_wait_to_be_sent(marketplace, monkeypatch):
     """Not all have to be sent before somebody's answer is looked at."""
     terms = publish(grids_to_publish(n_grids=3, n_slots=1))
-    speak()
+    synchronise()
     work(marketplace, hits_of(terms)[0])
     batch = terms.batch
     Call.objects.bulk_create(
@@ -72,7 +72,7 @@ def test_answers_are_taken_in_while_many_calls_wait_to_be_sent(marketplace, monk
     RateLimit.objects.update(filled_at=PAST)
     MarketplaceHIT.objects.update(polled_at=PAST)
     monkeypatch.setattr(sync, "SENDING_SECONDS", 1)
-    speak(seconds=1.5)
+    synchronise(seconds=1.5)
     assert ListedAssignment.objects.count() == 1
     assert Call.objects.filter(op="GetAccountBalance", state="waiting").exists()
 
