@@ -1,4 +1,4 @@
-"""The application as `python -m marketplace serve` runs it: each process of the server sweeps beside its requests."""
+"""The application of `python -m marketplace serve`: each process of the server sweeps beside its requests."""
 
 import os
 

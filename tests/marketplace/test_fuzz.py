@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.marketplace.contract import OPERATIONS, SHAPES, deviations
-from tests.marketplace.worlds import UNTOLD, World, good_requests
+from tests.marketplace.worlds import OMITTED, World, good_requests
 
 N_REQUESTS = 20_000 if os.environ.get("SOAK") else 400
 ODD = ["\x00", "\ud800", "'", "%s", "{}", "<a>", "0", "9" * 5000, "A1", "3X", " ", ""]
@@ -38,7 +38,7 @@ def values_of(name: str, depth: int = 0) -> st.SearchStrategy:
 
 def test_no_request_makes_the_endpoint_fail(world: World):
     good = good_requests(world)
-    asked: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     @settings(max_examples=N_REQUESTS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.data())
@@ -50,11 +50,11 @@ def test_no_request_makes_the_endpoint_fail(world: World):
             member = data.draw(st.sampled_from(sorted(strange)))
             strange = good[operation] | {member: strange[member]}
         status, _, answer = world.ask(operation, strange)
-        asked[operation] += 1
+        counts[operation] += 1
         assert status in (200, 400), answer
         if status == 200:
-            untold = {f"answer: {name} is missing" for name in UNTOLD.get(operation, ())}
-            assert set(deviations(OPERATIONS[operation]["output"]["shape"], answer)) == untold
+            omitted = {f"answer: {name} is missing" for name in OMITTED.get(operation, ())}
+            assert set(deviations(OPERATIONS[operation]["output"]["shape"], answer)) == omitted
         else:
             assert answer["__type"] in (
                 "RequestError",
@@ -65,6 +65,6 @@ def test_no_request_makes_the_endpoint_fail(world: World):
 
     ask()
     # Of few requests that are drawn at random, some may be to none of an operation.
-    assert asked.total() >= N_REQUESTS
-    assert N_REQUESTS < 20_000 or asked.keys() == OPERATIONS.keys()
+    assert counts.total() >= N_REQUESTS
+    assert N_REQUESTS < 20_000 or counts.keys() == OPERATIONS.keys()
     assert world.ask("GetAccountBalance", {})[0] == 200

@@ -18,12 +18,12 @@ def test_the_marketplace_passes_its_tests_under_its_own_settings():
     server = settings.DATABASES["default"]
     url = f"postgres://{server['USER']}@{quote(server['HOST'], safe='')}/marketplace"
     environment = os.environ | {"MARKETPLACE_DATABASE_URL": url, "MARKETPLACE_SECRET_KEY": settings.SECRET_KEY}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *WORDS, str(HERE), *map(str, DOCTESTS)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
     )
-    print(done.stdout.strip().splitlines()[-1])
-    assert done.returncode == 0, done.stdout + done.stderr
+    print(process.stdout.strip().splitlines()[-1])
+    assert process.returncode == 0, process.stdout + process.stderr

@@ -40,9 +40,9 @@ STATES = {
 
 
 class Marketplace(RuleBasedStateMachine):
-    """`seen` counts histories, and what became of assignments and of the HIT in all of them together."""
+    """A HIT and its model; `counts` are of histories, and of the final states in all of them together."""
 
-    seen: Counter = Counter()
+    counts: Counter = Counter()
 
     @initialize(n_places=st.integers(1, 3))
     def publish(self, n_places):
@@ -57,7 +57,7 @@ class Marketplace(RuleBasedStateMachine):
         self.state: dict[int, tuple[str, int]] = {}
         self.reviewing = self.disposed = False
         self.spent = 0
-        self.seen["histories"] += 1
+        self.counts["histories"] += 1
 
     def teardown(self):
         if hasattr(self, "atomic"):
@@ -170,9 +170,9 @@ class Marketplace(RuleBasedStateMachine):
     def extend(self, n_more):
         if self.n_places + n_more > 9:
             return
-        before = self.held
+        earlier = self.held
         self.n_places += n_more
-        more = self.held - before
+        more = self.held - earlier
         self.n_places -= n_more
         allowed = not self.disposed and self.affordable(more)
         self.attempt(allowed, lambda: add_assignments(hit=self.hit, n_assignments=n_more))
@@ -182,9 +182,9 @@ class Marketplace(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-100, 1_050]))
     def set_end(self, seconds):
-        before, old = self.held, self.expires
+        earlier, old = self.held, self.expires
         self.expires = self.time + seconds
-        more = self.held - before
+        more = self.held - earlier
         allowed = not self.disposed
         if allowed and more > 0:
             self.expires = old
@@ -231,19 +231,22 @@ class Marketplace(RuleBasedStateMachine):
             return
         self.hit.refresh_from_db()
         hit = self.hit
-        counted = (hit.n_available, hit.n_pending, hit.n_submitted, hit.n_approved, hit.n_rejected)
+        counts = (hit.n_available, hit.n_pending, hit.n_submitted, hit.n_approved, hit.n_rejected)
         states = ("Pending", "Submitted", "Approved", "Rejected")
-        self.seen.update({self.status, *(state for state, _ in self.state.values())})
-        assert (hit.status, *counted) == (self.status, self.n_available, *(self.n(state) for state in states))
+        self.counts.update({self.status, *(state for state, _ in self.state.values())})
+        assert (hit.status, *counts) == (self.status, self.n_available, *(self.n(state) for state in states))
         assert balances(self.requester) == (CENTS - self.spent - self.held, self.held)
-        taken = hit.assignments.exclude(worker=None).count()
-        assert (taken, hit.assignments.exclude(worker=None).values("worker").distinct().count()) == (taken, taken)
-        assert taken == len(self.state)
+        n_assigned = hit.assignments.exclude(worker=None).count()
+        assert (n_assigned, hit.assignments.exclude(worker=None).values("worker").distinct().count()) == (
+            n_assigned,
+            n_assigned,
+        )
+        assert n_assigned == len(self.state)
         check_ledger(self.requester)
 
 
 @pytest.mark.django_db
 def test_no_history_leads_rows_and_model_apart(capsys):
     run_histories(Marketplace, N_RUNS, capsys)
-    assert Marketplace.seen["histories"] >= N_RUNS
-    assert N_RUNS < 2_000 or Marketplace.seen.keys() >= STATES
+    assert Marketplace.counts["histories"] >= N_RUNS
+    assert N_RUNS < 2_000 or Marketplace.counts.keys() >= STATES
