@@ -11,7 +11,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 HEADER = "Content-Security-Policy"
 CONTENT = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'self'"
-# Anything else could end the directive and begin another.
+# Other characters could end the directive and begin another.
 PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 # The page in the frame after submission is ours.
 IN_OUR_FRAME = "'self'"

@@ -29,7 +29,7 @@ class Requester(models.Model):
     public_id = models.CharField(max_length=64, unique=True, default=new_person_id, editable=False)
     name = models.CharField(max_length=100, unique=True)
     contact = models.CharField(max_length=200, blank=True)
-    # An AWS account that was never connected to a requester's account has keys but no access.
+    # An AWS account that is not linked to a requester's account has keys but no access.
     is_linked = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -75,7 +75,7 @@ class HITType(models.Model):
     reward_cents = models.PositiveBigIntegerField()
     assignment_seconds = models.PositiveBigIntegerField()
     auto_approval_seconds = models.PositiveBigIntegerField()
-    # As the API writes them: a list of QualificationRequirement.
+    # A list of QualificationRequirement, as in the API.
     requirements = models.JSONField(default=list)
     digest = models.CharField(max_length=64)
 

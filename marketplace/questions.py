@@ -35,7 +35,7 @@ def external_url(question: str) -> tuple[str, int]:
 
 
 def text_of(element: minidom.Element) -> str:
-    # A CDATA section is a Text as well.
+    # A CDATA section is a Text, too.
     return "".join(part.data for part in element.childNodes if isinstance(part, minidom.Text))
 
 

@@ -4,7 +4,7 @@ import os
 
 from marketplace.wsgi import application
 
-# Needs the settings that the line above has loaded.
+# Needs the settings loaded by the line above.
 from marketplace.overdue.sweeping import sweep_beside  # isort: skip
 
 SWEEP_EVERY = "MARKETPLACE_SWEEP_EVERY"

@@ -73,9 +73,9 @@ ORIGIN = origin_of("MARKETPLACE_ORIGIN", env("MARKETPLACE_ORIGIN", "http://127.0
 IS_HTTPS = ORIGIN.startswith("https://")
 # The endpoint answers under the origin's name; on this machine also under the machine's other names.
 ALLOWED_HOSTS = [urlsplit(ORIGIN).hostname, *(() if IS_HTTPS else ("127.0.0.1", "localhost"))]
-# The address of the requester's service also says for which region and service a request must be signed.
+# The region and service that a request must be signed for, as in the address of the requester's service.
 SIGNING_REGION, SIGNING_SERVICE = "us-east-1", "mturk-requester"
-# A task may lead its frame on to other origins than the one in its HIT's address; those are named here.
+# Further origins that a task's frame may show, besides the origin of its HIT's address.
 FRAME_ORIGINS = [
     origin_of("MARKETPLACE_FRAME_ORIGINS", text) for text in env("MARKETPLACE_FRAME_ORIGINS").split(",") if text.strip()
 ]
@@ -133,14 +133,14 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 APPEND_SLASH = False
-# A question may have 64 KiB, twice that when JSON escapes it; a message to 100 workers is shorter.
+# A question may have 64 KiB, twice that in escaped JSON; a message to 100 workers is shorter.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-# Cookies know no ports: names of their own keep a neighbour on this machine from overwriting them. Over https the
+# Cookies ignore ports: distinct names keep another site on this machine from overwriting them. Over https the
 # prefix makes browsers refuse them from any other host.
 SESSION_COOKIE_NAME = "__Host-marketplace-session" if IS_HTTPS else "marketplace_session"
 CSRF_COOKIE_NAME = "__Host-marketplace-csrf" if IS_HTTPS else "marketplace_csrf"
@@ -161,12 +161,12 @@ SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY") else None
 SILENCED_SYSTEM_CHECKS = [
-    "security.W002",  # who may frame a page is said by frame-ancestors
+    "security.W002",  # frame-ancestors is used instead
     "security.W005",
     "security.W021",  # neither the subdomains nor the browsers' preload list are ours to decide
 ]
 LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
-# To stderr. The access log stays off: an address may hold a worker's id.
+# To stderr. The access log stays off: an address may contain a worker's id.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -32,7 +32,7 @@ BYTES = {"Question": 65_535, "Test": 65_535, "AnswerKey": 65_535}
 ITEMS = {"QualificationRequirements": 10, "IntegerValues": 15, "LocaleValues": 30, "WorkerIds": 100}
 # The highest reward and bonus; keeps every sum within 64 bits.
 MOST_CENTS = 1_000_000
-# Neither XML nor the database can hold these; feedback with them is refused by the documentation too.
+# Neither XML nor the database can store these; the documentation forbids them in feedback, too.
 IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 

@@ -15,7 +15,7 @@ from marketplace.faults.models import FaultSettings, PlannedFault
 from marketplace.faults.reads import fault_settings
 
 Kind = PlannedFault.Kind
-# Where gunicorn hands the connection on to the application.
+# The key under which gunicorn passes the connection to the application.
 CONNECTION = "gunicorn.socket"
 
 

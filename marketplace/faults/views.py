@@ -20,7 +20,7 @@ def from_this_machine(request: HttpRequest) -> bool:
 
 
 def answer(request: HttpRequest, action: Callable[..., object]) -> JsonResponse | HttpResponseForbidden:
-    # A page in a browser on this machine could post text, but not JSON, without asking us first.
+    # A page in a browser on this machine could post text without a preflight request, but not JSON.
     if not from_this_machine(request) or request.content_type != "application/json":
         return HttpResponseForbidden("JSON from this machine only.")
     try:

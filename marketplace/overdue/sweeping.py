@@ -28,7 +28,7 @@ def sweep_for_ever(seconds: float) -> None:
                 next_clearing = time.monotonic() + SESSIONS_EVERY
         except (DatabaseError, InterfaceError) as error:
             log.warning("The sweep failed and is tried again in %s s: %s", seconds, error)
-        # Also ends a connection that broke.
+        # This also closes a broken connection.
         close_old_connections()
         time.sleep(seconds)
 

@@ -17,7 +17,7 @@ NAME_TAKEN = (
 
 @transaction.atomic
 def create_qualification_type(*, requester: Requester, name: str, **values) -> QualificationType:
-    # The requester's row is locked, so that two at once are refused in words and not by the constraint.
+    # The requester's row is locked, so that the second of two at once gets this error, not the constraint's.
     Requester.objects.select_for_update(no_key=True).get(pk=requester.pk)
     if requester.qualification_types.filter(name=name, deleted_at=None).exists():
         raise Refusal("QualificationTypeAlreadyExists", NAME_TAKEN)
@@ -95,7 +95,7 @@ def request_qualification(*, qualification_type: QualificationType, worker: Work
         raise WorkRefused(
             gettext("This qualification requires a test, and this marketplace offers no tests. Ask the requester.")
         )
-    # Two requests at once are one after the other.
+    # The lock serializes two requests at once.
     Worker.objects.select_for_update(no_key=True).get(pk=worker.pk)
     refuse_repeats(qualification_type, worker, now())
     if qualification_type.auto_granted:

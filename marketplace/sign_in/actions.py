@@ -15,7 +15,7 @@ from marketplace.models import SignInAttempt, Worker
 # Any number that nothing else in this database locks.
 SIGN_IN_LOCK = 7_201_544
 WITHIN = timedelta(minutes=15)
-# From one address somebody else's name is locked for that address alone; guessing from many addresses is slow, too.
+# Guesses from one address lock the name for that address only; guessing from many addresses is slow, too.
 MOST_OF_PAIR, MOST_OF_ADDRESS, MOST_OF_NAME = 5, 50, 100
 
 

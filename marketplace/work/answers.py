@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 NAMESPACE = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/QuestionFormAnswers.xsd"
-# XML 1.0 has no way to write these.
+# XML 1.0 cannot represent these characters.
 IMPOSSIBLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

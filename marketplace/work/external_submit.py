@@ -34,7 +34,7 @@ def external_submit(request: HttpRequest) -> HttpResponse:
         submit_assignment(assignment_id=assignment_id, fields=fields)
     except WorkRefused as error:
         return in_frame(render(request, "marketplace/not_submitted.html", {"message": str(error)}, status=400))
-    # Read again with GET, so that loading it anew submits nothing twice.
+    # Redirected to GET, so that reloading does not submit twice.
     response = HttpResponse(status=303, headers={"Location": f"{settings.ORIGIN}/mturk/submitted/{assignment_id}/"})
     return in_frame(response)
 

@@ -1,4 +1,4 @@
-"""The marketplace is a project of its own: its tests run under its settings, in a process of their own.
+"""The marketplace is a separate project: its tests run under its settings, in a separate process.
 
 `./test --ds=marketplace.settings tests/marketplace` runs them directly; a plain `./test` runs them through
 test_in_its_own_settings.py, which is all that is collected under other settings.
@@ -21,12 +21,12 @@ if OWN:
 
     @pytest.fixture(autouse=True)
     def faults_allowed(settings):
-        """The tests move the clock, which only a marketplace with this setting lets them."""
+        """Allow faults: only a marketplace with this setting lets the tests move the clock."""
         settings.FAULTS = True
 
     @pytest.fixture(scope="session")
     def server(django_db_setup, django_db_blocker):
-        """The marketplace as it is served, on a port of its own and on the database of the tests."""
+        """Serve the marketplace on a port of its own and on the database of the tests."""
         with django_db_blocker.unblock():
             database = settings.DATABASES["default"]
         with running_endpoint(database) as url:
@@ -38,7 +38,7 @@ if OWN:
 
     @pytest.fixture
     def lab(endpoint) -> Lab:
-        """A requester with 1,000 dollars who asks over HTTP."""
+        """Return a requester with 1,000 dollars and a client over HTTP."""
         return endpoint.lab()
 
     @pytest.fixture

@@ -52,7 +52,7 @@ class _Task(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, *words: object) -> None:
-        """Not to the console."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from tests.marketplace.contract import OPERATIONS, SHAPES, bad_values, constrain
 from tests.marketplace.parties import TYPE
 from tests.marketplace.worlds import OMITTED, good_requests
 
-# Declared: part of the API, not of this marketplace.
+# Operations of the API that this marketplace does not offer.
 NOT_OFFERED = {"GetFileUploadURL", "SendTestEventNotification", "UpdateNotificationSettings"}
 # No HIT has review policies: that one list is always empty.
 LISTS = {name for name in OPERATIONS if name.startswith("List")} - {"ListReviewPolicyResultsForHIT"}
@@ -38,7 +38,7 @@ def test_the_answer_is_as_described_member_by_member(world, operation):
 
 @pytest.mark.parametrize("operation", sorted(LISTS))
 def test_lists_show_something_and_then_end(world, operation):
-    """Every page with something on it names the next one, and the empty one does not."""
+    """Every page with rows has a next token, and the empty page has none."""
     request = good_requests(world)[operation]
     _, _, answer = world.ask(operation, request)
     assert answer["NumResults"] > 0
@@ -65,7 +65,7 @@ def test_every_required_member_is_missed(world, operation):
 
 
 def with_value(values: dict, path: tuple, value: object) -> dict:
-    """A copy of a request with one member, however deep, set to that value."""
+    """Return a copy of a request with one member, however deep, set to that value."""
     copied = copy.deepcopy(values)
     place = copied
     for part, next_part in zip(path, path[1:], strict=False):
@@ -122,7 +122,7 @@ def test_members_that_the_api_does_not_know_are_passed_over(world):
 
 
 def test_the_measure_finds_what_is_wrong():
-    """A measure that finds nothing must be known to look."""
+    """Check the check itself: it reports each of these deviations."""
     wrong_values: list[tuple[str, object]] = [
         ("GetHITResponse", {}),
         ("GetHITResponse", {"HIT": {"HITId": "1"}}),

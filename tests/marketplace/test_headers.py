@@ -20,7 +20,7 @@ PARAMETER = re.compile(r"<\w+:\w+>")
 
 
 def addresses() -> list[str]:
-    """Every address of the marketplace, with an id that belongs to nobody."""
+    """Return every address of the marketplace, with an id that belongs to nobody."""
     return ["/" + PARAMETER.sub("3NOBODYSIDNOBODYSID", route) for route in _written(get_resolver().url_patterns)]
 
 

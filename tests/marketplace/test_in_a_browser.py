@@ -56,7 +56,7 @@ def open_page(endpoint, monkeypatch):
             page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
             return page
 
-        setattr(opened, "problems", problems)  # noqa: B010 - a function has no such place for the types
+        setattr(opened, "problems", problems)  # noqa: B010 - the type of a function has no such attribute
         yield opened
         chromium.close()
         connections.close_all()
@@ -168,7 +168,7 @@ def test_a_bad_submit_is_explained_in_the_frame_and_leads_to_the_queue(lab, task
     page.get_by_role("link", name="Work on HIT").click()
     answer(page, "a cat")
     expect(page.get_by_role("heading", name="Submitted")).to_be_visible()
-    # The browser reports the refusal of the empty form, and nothing else.
+    # The browser reports the refused empty form, and nothing else.
     (complaint,) = open_page.problems
     assert "400 (Bad Request)" in complaint
     open_page.problems.clear()

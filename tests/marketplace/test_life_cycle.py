@@ -32,7 +32,7 @@ def test_a_hit_is_published_worked_on_approved_and_paid(lab):
 
 
 class Study:
-    """HITs of one type, seen through the client alone; every state that one of them was ever seen in is kept."""
+    """HITs of one type, read through the client alone; all their states are collected."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab, self.client = lab, lab.client
@@ -51,7 +51,7 @@ class Study:
         return state
 
     def listed(self, hit: HIT) -> list[dict]:
-        """By the paginator, in small pages."""
+        """Return the assignments of a HIT, read by the paginator in small pages."""
         pages = self.client.get_paginator("list_assignments_for_hit")
         pages_of_hit = pages.paginate(HITId=hit.public_id, PaginationConfig={"PageSize": 2})
         rows = [row for page in pages_of_hit for row in page["Assignments"]]
@@ -82,7 +82,7 @@ class Study:
 
 
 def work_on_pages(workers: list[Worker], hits: list[HIT]) -> None:
-    """Each person signs in and does one HIT after the other: accepts on its page, hands its form in."""
+    """Let each worker do one HIT after the other: accept on its page and submit its form."""
     for number, worker in enumerate(workers):
         hit = hits[number % len(hits)]
         client = at_work(worker)
@@ -98,7 +98,7 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
     assert {study.state(hit) for hit in study.hits} == {"Assignable"}
     study.check_money()
 
-    # All places of the first are taken: nobody else is offered it, until somebody gives it back.
+    # All places of the first are taken: no other worker can accept it until an assignment is returned.
     in_progress = [accept_hit(worker=worker, hit=first) for worker in workers[:N_ANSWERS]]
     assert study.state(first) == "Unassignable"
     assert study.client.get_hit(HITId=first.public_id)["HIT"]["NumberOfAssignmentsPending"] == N_ANSWERS
@@ -116,7 +116,7 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
     listed = {hit: study.listed(hit) for hit in study.hits}
     assert [len(rows) for rows in listed.values()] == [N_ANSWERS] * N_HITS
     assert len({row["WorkerId"] for rows in listed.values() for row in rows}) == N_WORKERS
-    # Abandoned ones were given to the next under the same ids, too.
+    # Abandoned assignments also went to the next worker under the same ids.
     assert {row["AssignmentId"] for row in listed[first]} == {row.public_id for row in in_progress}
     study.check_money()
 
@@ -135,7 +135,7 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
     study.approve(listed[first][0], OverrideRejection=True)
     study.check_money()
 
-    # Extended: two more answers and more time. One comes; the end comes with the other in somebody's hands.
+    # Extended: two more answers and more time. One is submitted; the HIT ends with the other in progress.
     study.client.create_additional_assignments_for_hit(HITId=second.public_id, NumberOfAdditionalAssignments=2)
     assert study.state(second) == "Assignable"
     later = now() + timedelta(days=2)
@@ -153,7 +153,7 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
         study.approve(row)
     study.check_money()
 
-    # What nobody took is over with its time, and open again with more of it.
+    # A place that nobody took ends with the HIT, and is open again after an extension.
     idle = lab.publish(max_assignments=2)
     assert study.state(idle) == "Assignable"
     study.expire(idle)
@@ -163,7 +163,7 @@ def test_twenty_people_take_a_study_through_all_of_its_states_and_the_books_agre
     study.check_money()
     study.expire(idle)
 
-    # Nobody reviews the third: it is approved automatically, in time. The fourth is approved and reopened for nobody.
+    # Nobody reviews the third: it is approved automatically, in time. The fourth is approved and not reopened.
     endpoint.later(seconds=TYPE["AutoApprovalDelayInSeconds"] + 1)
     assert {row["AssignmentStatus"] for row in study.listed(third)} == {"Approved"}
     assert {row["AssignmentStatus"] for row in study.listed(fourth)} == {"Approved"}

@@ -16,7 +16,7 @@ N_ROWS = 7
 
 @pytest.fixture
 def busy(lab):
-    """Seven of everything that can be listed: (lab, HIT with seven answers, qualification type)."""
+    """Create seven rows of every list; return lab, HIT with seven answers, qualification type."""
     kind = create_qualification_type(requester=lab.requester, name="Trained", description="Has read the guide")
     needed = {"QualificationTypeId": kind.public_id, "Comparator": "Exists"}
     hit_type = make_hit_type(lab.requester, requirements=[needed])
@@ -35,7 +35,7 @@ def busy(lab):
 
 
 def parameters(hit: HIT, kind) -> dict[str, tuple[str, dict, int]]:
-    """By operation: the list's name in the answer, what to ask with, how many there are."""
+    """Return by operation: the list's name in the answer, the parameters, the number of rows."""
     kind_id, hit_id = {"QualificationTypeId": kind.public_id}, {"HITId": hit.public_id}
     return {
         "list_assignments_for_hit": ("Assignments", hit_id, N_ROWS),

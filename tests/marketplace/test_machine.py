@@ -22,7 +22,7 @@ from tests.marketplace.parties import check_ledger, make_hit, make_hit_type, mak
 
 N_RUNS = 2000 if os.environ.get("SOAK") else 25
 CENTS, UNIT = 1_000, 12
-# Steps of 100 seconds against limits between them: how long a run really takes changes nothing.
+# Steps of 100 seconds, and limits between them: the real duration of a run has no influence.
 LIFETIME, DURATION, REVIEW = 1_550, 650, 2_050
 N_WORKERS = 4
 WORKERS = st.integers(0, N_WORKERS - 1)
@@ -52,7 +52,7 @@ class Marketplace(RuleBasedStateMachine):
         kind = make_hit_type(self.requester, assignment_seconds=DURATION, auto_approval_seconds=REVIEW)
         self.hit = make_hit(kind, n_places, lifetime_seconds=LIFETIME)
         self.workers = make_workers(N_WORKERS)
-        # The model: per worker a state and since when.
+        # The model: the state of each worker, and its time.
         self.time, self.expires, self.n_places = 0, LIFETIME, n_places
         self.state: dict[int, tuple[str, int]] = {}
         self.reviewing = self.disposed = False
@@ -91,7 +91,7 @@ class Marketplace(RuleBasedStateMachine):
         return UNIT * (self.n("Pending", "Submitted") + (self.n_available if is_open else 0))
 
     def attempt(self, expected: bool, action) -> None:
-        """The action succeeds if and only if the model says so."""
+        """Check that the action succeeds if and only if the model allows it."""
         try:
             with transaction.atomic():
                 action()
@@ -221,7 +221,7 @@ class Marketplace(RuleBasedStateMachine):
                 self.spent += UNIT
 
     def forget_review(self) -> None:
-        """Once a HIT is open again, it has to be marked anew."""
+        """Reset the mark of a HIT that is open again."""
         if self.status in ("Assignable", "Unassignable"):
             self.reviewing = False
 

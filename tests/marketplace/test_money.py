@@ -141,7 +141,7 @@ def test_money_for_open_places_is_released_when_the_hit_ends():
     submit_hit(hit)
     accept_hit(worker=make_worker(), hit=hit)
     set_expiration(hit=hit, expires_at=now())
-    # One is in work and may still come in.
+    # An assignment is in progress and may still be submitted.
     assert balances(requester)[1] == 24
     later(minutes=11)
     assert balances(requester)[1] == 12

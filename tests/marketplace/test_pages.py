@@ -26,7 +26,7 @@ from tests.marketplace.parties import later, make_hit, make_hit_type, make_reque
 from tests.required import require
 
 pytestmark = pytest.mark.django_db
-# Session, worker and time are three of them.
+# Session, worker and time take three of them.
 MOST_QUERIES_OF_ACCEPTING, MOST_QUERIES_OF_A_TASK = 16, 4
 
 
@@ -404,7 +404,7 @@ def queries_of(client, method: str, address: str) -> int:
 
 
 def test_accepting_and_opening_a_task_asks_as_little_as_it_can(client, worker):
-    """Everybody does both over and over: neither counts the HITs of the group or what else waits for the worker."""
+    """Workers do both again and again: neither counts the HITs of the group or the worker's queue and messages."""
     kind = make_hit_type(make_requester())
     for _ in range(4):
         make_hit(kind)

@@ -24,8 +24,7 @@ def words_of(call, **values) -> str:
 
 
 def ask_until_empty(call, member: str, **values) -> list[dict]:
-    """oTree and Mephisto: the next token is taken from every page that holds something, without looking whether it is
-    there; the first page that holds nothing ends the loop."""
+    """Read pages as oTree and Mephisto do: take the token of every page with rows, unchecked, until a page is empty."""
     rows: list[dict] = []
     page = call(**values)
     while page[member]:
@@ -36,7 +35,7 @@ def ask_until_empty(call, member: str, **values) -> list[dict]:
 
 
 def ask_while_there_is_a_token(call, member: str, **values) -> list[dict]:
-    """Dallinger, and Mephisto's list of HITs: on and on while a page names a next one."""
+    """Read pages as Dallinger and Mephisto's list of HITs do: while a page has a next token."""
     rows: list[dict] = []
     token: dict[str, str] = {}
     for _ in range(100):
@@ -49,7 +48,7 @@ def ask_while_there_is_a_token(call, member: str, **values) -> list[dict]:
 
 
 def ask_by_paginator(client, operation: str, member: str, **values) -> list[dict]:
-    """psiTurk."""
+    """Read pages as psiTurk does, by a paginator."""
     return [row for page in client.get_paginator(operation).paginate(**values) for row in page[member]]
 
 
@@ -75,7 +74,7 @@ def test_every_kind_of_loop_reads_all_assignments_once(lab, n_rows, size):
 
 
 def test_who_does_not_page_gets_ten_rows_and_sees_that_there_are_more(lab):
-    """Mephisto reads assignments so, and loses what is on the second page: as it did on Mechanical Turk."""
+    """Mephisto reads assignments in this way, and misses the second page: as it did on Mechanical Turk."""
     hit = lab.publish(max_assignments=11)
     for worker in make_workers(11):
         submit_hit(hit, worker)
@@ -152,11 +151,11 @@ def test_a_psiturk_advertisement_asks_for_a_record_and_a_country(lab):
     assert accept_hit(worker=trained, hit=hit).status == Assignment.Status.PENDING
 
 
-# Dallinger: qualifications by name, scores that are counted up, texts of errors that are read
+# Dallinger: qualifications by name, increasing scores, texts of errors
 
 
 def type_named(client, name: str) -> dict | None:
-    """It asks for the name in capitals, takes the only hit whatever it is called, and of several the one that fits."""
+    """Return the only result whatever its name is; of several, the type of that name."""
     query = {"Query": name.upper(), "MustBeRequestable": False, "MustBeOwnedByCaller": True, "MaxResults": 100}
     rows = client.list_qualification_types(**query)["QualificationTypes"]
     if len(rows) > 1:
@@ -217,7 +216,7 @@ def test_a_score_is_counted_up_and_its_absence_is_read_from_the_words(lab):
 
 
 def test_a_recruitment_opens_with_one_place_and_is_extended(lab):
-    """Its tokens are times of day: another one for every call, so nothing is taken for a repetition."""
+    """Its tokens are times of day: a new token for every call, so that no call is a repetition."""
     clock = (f"{number}.5" for number in itertools.count(1_700_000_000))
     kind = lab.client.create_hit_type(**TYPE)["HITTypeId"]
     created = lab.client.create_hit_with_hit_type(

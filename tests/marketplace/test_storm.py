@@ -17,7 +17,7 @@ TRANSIENT = {"ThrottlingException", "ServiceFault"}
 
 
 def until_it_is_done(call: Callable, final_codes: tuple[str, ...] = (), **values) -> dict | None:
-    """Send until there is an answer; an error whose message holds one of `done` says that an earlier one arrived."""
+    """Send until there is an answer; an error with one of `final_codes` shows that an earlier request arrived."""
     for _ in range(50):
         try:
             return call(**values)

@@ -21,7 +21,7 @@ from marketplace.reads import hit_of
 
 AUTO_APPROVAL_SECONDS = 30 * 24 * 3600
 LONGEST = timedelta(seconds=YEAR)
-# No amount within the limits needs more digits; longer ones would only keep the processor busy.
+# No amount within the limits needs more digits; longer texts would only cost time.
 MOST_DIGITS = 20
 REVIEW_POLICIES = ("AssignmentReviewPolicy", "HITReviewPolicy")
 
