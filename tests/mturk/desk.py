@@ -25,7 +25,8 @@ def answer(request: dict) -> dict:
         if request["do"] == "requester":
             return keys_of_new_requester(request["name"], request["cents"])
         if request["do"] == "accept":
-            return {"id": accept_hit(worker=require(worker), hit=HIT.objects.get(public_id=request["hit"])).public_id}
+            hit = HIT.objects.get(public_id=request["hit"])
+            return {"id": accept_hit(worker=require(worker), hit=hit).public_id}
         if request["do"] == "return":
             return_assignment(
                 worker=require(worker), assignment=Assignment.objects.get(public_id=request["assignment"])
