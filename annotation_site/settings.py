@@ -24,6 +24,7 @@ from annotation_site.environment import (
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.storage import media_storage, object_store
+from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
 from launcher.secrets import SITE_KEY, kept_pair, read_secret
 
@@ -46,7 +47,7 @@ PORT = env_int("PORT", 8000, lowest=1)
 # Three origins, so that what a worker's browser holds is worthless on the researcher's pages.
 WORKER_ORIGIN = env_origin("WORKER_ORIGIN", f"http://localhost:{PORT}")
 STAFF_ORIGIN = env_origin("STAFF_ORIGIN", f"http://127.0.0.1:{PORT}")
-MARKETPLACE_ORIGIN = env_origin("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100")
+MARKETPLACE_ORIGIN = env_origin("MARKETPLACE_ORIGIN", marketplace_origin(PORT))
 IS_HTTPS = STAFF_ORIGIN.startswith("https://")
 if WORKER_ORIGIN.startswith("https://") != IS_HTTPS:
     raise ImproperlyConfigured(

@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from launcher.parts import python, serves
+from launcher.addresses import explicit_origins, local_port
+from launcher.parts import bracketed, loopback_hosts, python, serves
 from launcher.places import ROOT, SUPERUSER, PlaceError, Places
 from launcher.processes import MARK, Part, mark_of
 from launcher.supervisor import Supervisor
@@ -18,9 +19,10 @@ DATABASE = "marketplace"
 
 
 def reason_for_none() -> str:
-    """Why `./run` starts no marketplace; blank if it does."""
-    if os.environ.get("MARKETPLACE_ORIGIN"):
-        return "MARKETPLACE_ORIGIN is set: the marketplace there is used, none is started"
+    """Return why `./run` starts no marketplace; blank if it starts one."""
+    origin = explicit_origins().get("MARKETPLACE_ORIGIN")
+    if origin and local_port(origin) is None:
+        return f"MARKETPLACE_ORIGIN is set: the marketplace at {origin} is used, none is started"
     if os.environ.get("DATABASE_URL") and not os.environ.get("MARKETPLACE_DATABASE_URL"):
         return "DATABASE_URL is set and MARKETPLACE_DATABASE_URL is not: no marketplace is started"
     return ""
@@ -36,11 +38,12 @@ def marketplace_environment(places: Places, environment: dict[str, str]) -> dict
 
 
 def marketplace_part(state: Path, environment: dict[str, str]) -> Part:
-    port = urlsplit(environment["MARKETPLACE_ORIGIN"]).port
-    assert port is not None, "`origins` writes a port"
+    port = local_port(environment["MARKETPLACE_ORIGIN"])
+    assert port is not None, "`reason_for_none` excludes other origins"
+    addresses = [word for host in loopback_hosts() for word in ("--bind", f"{bracketed(host)}:{port}")]
     return Part(
         name="marketplace",
-        command=[*python("marketplace"), "serve", "--bind", f"127.0.0.1:{port}"],
+        command=[*python("marketplace"), "serve", *addresses],
         state=state,
         ready=lambda: serves(port),
         environment=environment,

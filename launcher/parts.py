@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from launcher.addresses import MARKETPLACE_STEP, marketplace_port
+from launcher.addresses import MARKETPLACE_STEP, explicit_origins, marketplace_port
 from launcher.places import BROKER_NAME, ROOT, PlaceError, places_of
 from launcher.processes import Part
 
@@ -135,16 +135,32 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def check_port_free(port: int, of_site: int | None = None) -> None:
-    """Raises PlaceError, which proposes another. `of_site`: the port is the marketplace's, of a site on this one."""
+def check_port_free(port: int) -> None:
+    """Raise PlaceError, with another port as a proposal, if `port` cannot be the site's."""
     try:
         _bind(port)
     except PermissionError:
         raise PlaceError(f"Port {port} is reserved for root. Choose one above 1023: ./run --port 8001") from None
     except OSError:
-        whose = f"Port {port}, which the marketplace would get," if of_site else f"Port {port}"
-        proposed = _next_free(of_site or port)
-        raise PlaceError(f"{whose} is taken by another program. Choose another: ./run --port {proposed}") from None
+        raise PlaceError(
+            f"Port {port} is taken by another program. Choose another: ./run --port {_next_free(port)}"
+        ) from None
+
+
+def check_marketplace_port_free(port: int, of_site: int) -> None:
+    """Raise PlaceError, with the way out, if the marketplace of the site on port `of_site` cannot have `port`."""
+    try:
+        _bind(port)
+    except OSError:
+        if "MARKETPLACE_ORIGIN" in explicit_origins():
+            raise PlaceError(
+                f"Port {port}, which MARKETPLACE_ORIGIN names, is taken by another program or reserved for root. "
+                "Set it to another port, or remove it."
+            ) from None
+        raise PlaceError(
+            f"Port {port}, which the marketplace would get, is taken by another program. "
+            f"Choose another port for the site: ./run --port {_next_free(of_site)}"
+        ) from None
 
 
 def _bind(port: int) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.addresses import marketplace_port, origins, remember_port
+from launcher.addresses import check_origins, elsewhere, local_port, origins, remember_port
 from launcher.embedded import report, try_lock, wanted_parts
 from launcher.marketplace import (
     announcement,
@@ -21,7 +21,15 @@ from launcher.marketplace import (
     preparing,
     reason_for_none,
 )
-from launcher.parts import beat_part, check_port_free, predictor_part, setup_part, web_part, worker_part
+from launcher.parts import (
+    beat_part,
+    check_marketplace_port_free,
+    check_port_free,
+    predictor_part,
+    setup_part,
+    web_part,
+    worker_part,
+)
 from launcher.places import ROOT, PlaceError, Places, places_of, state_dir
 from launcher.postgres import make_database
 from launcher.processes import MARK, end_leftovers, mark_of, start_ticks
@@ -43,9 +51,7 @@ def main(arguments: list[str]) -> None:
         with sole_owner(state, port, supervisor):
             for name in end_leftovers(state):
                 supervisor.say(f"ended a {name} process that an earlier run had left behind")
-            check_port_free(port)
-            if not reason_for_none():
-                check_port_free(marketplace_port(port), of_site=port)
+            check_addresses(port)
             remember_port(state, port)
             try:
                 serve(supervisor, state, port, started)
@@ -55,13 +61,22 @@ def main(arguments: list[str]) -> None:
         report(error)
 
 
+def check_addresses(port: int) -> None:
+    """Raise PlaceError if the site or its marketplace cannot be served where the origins say."""
+    check_origins(port)
+    check_port_free(port)
+    own_port = local_port(origins(port)["MARKETPLACE_ORIGIN"])
+    if own_port and not reason_for_none():
+        check_marketplace_port_free(own_port, of_site=port)
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("./run", description="Set up and start the whole site on this machine.")
     parser.add_argument(
         "--port",
         type=port_number,
         default=os.environ.get("PORT", "").strip() or "8000",
-        help="port of the site on this machine (that of the variable PORT, or 8000); the marketplace's is 100 above",
+        help="port of the site (that of the variable PORT, or 8000); the marketplace gets the port 100 above it",
     )
     return parser.parse_args(arguments)
 
@@ -112,7 +127,7 @@ def refuse_second_run(note: Path) -> None:
 
 def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> None:
     places = places_of(state)
-    explain(supervisor, places)
+    explain(supervisor, places, port)
     environment = origins(port)
     for part in wanted_parts(places):
         supervisor.start(part)
@@ -138,7 +153,7 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
             supervisor.watch()
 
 
-def explain(supervisor: Supervisor, places: Places) -> None:
+def explain(supervisor: Supervisor, places: Places, port: int) -> None:
     if places.outside:
         supervisor.say(
             f"Postgres must not run as root, and its user cannot enter {places.state}: "
@@ -149,6 +164,8 @@ def explain(supervisor: Supervisor, places: Places) -> None:
             supervisor.say(f"{name} is set: the server it names is used, no embedded one is started")
     if reason_for_none():
         supervisor.say(reason_for_none())
+    for notice in elsewhere(port):
+        supervisor.say(notice)
 
 
 def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from annotation_site.management.tables import migrate
 from dashboard.accounts.actions import make_staff
 from launcher.secrets import kept_secret
 
@@ -18,7 +19,7 @@ class Command(BaseCommand):
     help = "Migrate, make the researcher's login, store the demo's photographs, print the login. May run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
+        migrate()
         password = ensure_staff(STAFF_NAME, settings.STATE_DIR / "staff_password")
         call_command("load_demo", store=True)
         self.stdout.write(f"{STAFF_NAME} / {password}")
