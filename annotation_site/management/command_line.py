@@ -16,7 +16,7 @@ WITHOUT_TABLES = {"prepare"}
 
 
 class CommandLine(ManagementUtility):
-    """Django's command line, which otherwise lists some thirty commands of its own without a word on any."""
+    """Django's command line, with our commands first and a line on each."""
 
     def __init__(self, words: list[str]) -> None:
         super().__init__(words)
@@ -30,10 +30,10 @@ class CommandLine(ManagementUtility):
         width = max(map(len, ours))
         helps = {name: load_command_class(app, name).help for name, app in ours.items()}
         lines = [f"  {name:{width}}  {first_sentence(text)}" for name, text in helps.items()]
-        others = ", ".join(sorted(commands.keys() - ours.keys()))
+        django_commands = ", ".join(sorted(commands.keys() - ours.keys()))
         return "\n".join(
-            [f"Usage: {self.prog_name} COMMAND; {self.prog_name} help COMMAND tells more.", "", *lines, ""]
-            + [f"Django's own: {others}."]
+            [f"Usage: {self.prog_name} COMMAND. Details: {self.prog_name} help COMMAND", "", *lines, ""]
+            + [f"Commands of Django: {django_commands}."]
         )
 
     def fetch_command(self, subcommand: str) -> BaseCommand:

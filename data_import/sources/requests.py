@@ -1,4 +1,4 @@
-"""What a source offers to the import, and the rules on names that all sources share."""
+"""Requests for images, and the rules on names that all sources share."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,28 +7,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+
 from catalog.decoding.reads import Content
 from catalog.errors import UserError
-from catalog.models import Dataset, Label
+from catalog.models import Label, LabelSet
 from catalog.photographs.reads import LARGEST_FILE_BYTES
 from catalog.reads import UnknownLabel, label_lookup
 from csv_files.tables import Refusal
 
-# Four times the largest import this is made for. What is beyond costs memory before a single image is looked at.
+# Four times the largest import this is made for. More entries would fill the memory before an image is read.
 MOST_ENTRIES = 200_000
 FOLDERS_SHOWN = 5
 PACKED = (".tar", ".tgz", ".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
 class NothingToImport(UserError):
-    """The source holds nothing that could be imported, or cannot be read."""
+    """A source without images, or one that cannot be read."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """An image to import: where the request stands, the image's name and dataset label, and where its source finds it.
+class ImageRequest:
+    """An image to import: the place of the request, the image's name and dataset label, and its place in the source.
 
-    `place` is for the source alone: a path, the place in an archive, an object of a bucket.
+    `place` is for the source alone: a path, a position in an archive, an object of a bucket.
     """
 
     where: str
@@ -38,20 +40,20 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a source asks for, and remarks that are no refusals.
+class Listing:
+    """Requests of a source, and remarks for people.
 
-    `contents` fetches what of it is given, in that order, as late as it can.
+    `contents` yields the contents of the requests it gets, in their order, each fetched as late as possible.
     """
 
-    wanted: list[Wanted | Refusal]
-    contents: Callable[[Sequence[Wanted]], Iterator[Content]]
+    requests: list[ImageRequest | Refusal]
+    contents: Callable[[Sequence[ImageRequest]], Iterator[Content]]
     remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file in an archive or bucket: its name there, place and size; `reason` if it cannot be taken whatever it is."""
+    """A file in an archive or bucket: its name there, place and size; `reason` if it is refused without a look."""
 
     name: str
     place: Any
@@ -59,51 +61,54 @@ class Entry:
     reason: str = ""
 
 
-def wanted_entries(entries: Iterable[Entry], dataset: Dataset) -> tuple[list[Wanted | Refusal], list[str]]:
-    """The requests for all entries but hidden ones, labelled by their top folders; and remarks."""
-    shown = [entry for entry in entries if leads_out(entry.name) or not _hidden(entry.name)]
-    met: set[str] = set()
-    wanted: list[Wanted | Refusal] = []
-    for entry in shown:
+def requests_of_entries(
+    entries: Iterable[Entry], label_set: LabelSet
+) -> tuple[list[ImageRequest | Refusal], list[str]]:
+    """Return requests for all entries except hidden ones, labelled by their top folders; and remarks."""
+    visible = [entry for entry in entries if leads_out(entry.name) or not _hidden(entry.name)]
+    names: set[str] = set()
+    requests: list[ImageRequest | Refusal] = []
+    for entry in visible:
         name = entry.name if leads_out(entry.name) else plain_name(entry.name)
-        reason = _reason_against(entry) or ("the name stands there twice: give one another" if name in met else "")
-        met.add(name)
+        twice = gettext("the name appears twice: change one of them") if name in names else ""
+        reason = _reason_against(entry) or twice
+        names.add(name)
         where = printable(name)
-        wanted.append(Refusal(where, reason) if reason else Wanted(where, name, None, entry.place))
-    return labelled_by_folder(wanted, dataset)
+        requests.append(Refusal(where, reason) if reason else ImageRequest(where, name, None, entry.place))
+    return labelled_by_folder(requests, label_set)
 
 
 def _reason_against(entry: Entry) -> str:
     if leads_out(entry.name):
-        return "its name leads out of the folder it is in: give it another"
+        return gettext("its name leads out of the folder: change the name")
     if entry.reason:
         return entry.reason
     if entry.name.lower().endswith(PACKED):
-        return "it is an archive inside: unpack it first"
+        return gettext("it is an archive in an archive: unpack it first")
     return too_large(entry.n_bytes)
 
 
 def too_large(n_bytes: int) -> str:
-    """Why a file of this size is not even fetched, or nothing."""
+    """Return the reason why a file of this size is not fetched; blank if it is fetched."""
     if n_bytes <= LARGEST_FILE_BYTES:
         return ""
-    limit = LARGEST_FILE_BYTES // 2**20
-    return f"it has {n_bytes / 2**20:.1f} MiB; at most {limit} are taken: make it smaller"
+    sizes = {"size": f"{n_bytes / 2**20:.1f}", "limit": LARGEST_FILE_BYTES // 2**20}
+    return gettext("it has %(size)s MiB; the limit is %(limit)s MiB: make it smaller") % sizes
 
 
 def leads_out(name: str) -> bool:
-    """Whether a name, read as a path of Unix or Windows, leaves the folder it stands in."""
+    """Return whether a name, read as a path of Unix or Windows, leaves its folder."""
     paths = PurePosixPath(name), PureWindowsPath(name)
     return any(path.is_absolute() or path.anchor or ".." in path.parts for path in paths)
 
 
 def plain_name(name: str) -> str:
-    """Without "./" and doubled slashes."""
+    """Return the name without "./" and doubled slashes."""
     return PurePosixPath(name).as_posix()
 
 
 def _hidden(name: str) -> bool:
-    # __MACOSX: what the archiver of macOS keeps beside each file.
+    # __MACOSX: metadata that the archiver of macOS adds.
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
@@ -112,42 +117,53 @@ def first_folder(name: str) -> str:
 
 
 def labelled_by_folder(
-    wanted: Sequence[Wanted | Refusal], dataset: Dataset
-) -> tuple[list[Wanted | Refusal], list[str]]:
-    """The requests with the labels of those top sub-folders that are named by a class, and remarks on all of them.
+    requests: Sequence[ImageRequest | Refusal], label_set: LabelSet
+) -> tuple[list[ImageRequest | Refusal], list[str]]:
+    """Return the requests with the labels of those top sub-folders that are named by a class, and remarks.
 
-    What is refused says nothing of how a dataset is laid out. Where no sub-folder is a class there is no remark.
+    Refusals are ignored for this. If no sub-folder is named by a class there is no remark.
     """
-    n_files = Counter(first_folder(item.name) for item in wanted if isinstance(item, Wanted))
+    n_files = Counter(first_folder(item.name) for item in requests if isinstance(item, ImageRequest))
     del n_files[""]
-    find = label_lookup(dataset.label_set)
+    find = label_lookup(label_set)
     labels: dict[str, Label] = {}
     for folder in n_files:
         with suppress(UnknownLabel):
             labels[folder] = find(folder)
     if not labels:
-        return list(wanted), []
-    remarks = [f"The names of {len(labels):,} sub-folders give the dataset labels of the images in them."]
-    others = {folder: n for folder, n in sorted(n_files.items()) if folder not in labels}
-    if others:
-        remarks.append(_unlabelled_words(others, dataset))
-    return [_with_label(item, labels) for item in wanted], remarks
-
-
-def _with_label(item: Wanted | Refusal, labels: dict[str, Label]) -> Wanted | Refusal:
-    return replace(item, label=labels.get(first_folder(item.name))) if isinstance(item, Wanted) else item
-
-
-def _unlabelled_words(n_files: dict[str, int], dataset: Dataset) -> str:
-    shown = [f"{printable(folder)} ({n:,})" for folder, n in list(n_files.items())[:FOLDERS_SHOWN]]
-    more = [f"{len(n_files) - FOLDERS_SHOWN:,} more sub-folders"] if len(n_files) > FOLDERS_SHOWN else []
-    return (
-        f"{sum(n_files.values()):,} files come without a dataset label, as the name of their sub-folder is not that of "
-        f"one class of {dataset.label_set}: {', '.join(shown + more)}. A manifest, or the folder under a class's name, "
-        "gives it later."
+        return list(requests), []
+    message = ngettext(
+        "The name of %(n)s sub-folder is used as the dataset label of its images.",
+        "The names of %(n)s sub-folders are used as the dataset labels of their images.",
+        len(labels),
     )
+    remarks = [message % {"n": f"{len(labels):,}"}]
+    n_unlabelled = {folder: n for folder, n in sorted(n_files.items()) if folder not in labels}
+    if n_unlabelled:
+        remarks.append(_unlabelled_remark(n_unlabelled, label_set))
+    return [_with_label(item, labels) for item in requests], remarks
+
+
+def _with_label(item: ImageRequest | Refusal, labels: dict[str, Label]) -> ImageRequest | Refusal:
+    return replace(item, label=labels.get(first_folder(item.name))) if isinstance(item, ImageRequest) else item
+
+
+def _unlabelled_remark(n_files: dict[str, int], label_set: LabelSet) -> str:
+    folders = [f"{printable(folder)} ({n:,})" for folder, n in list(n_files.items())[:FOLDERS_SHOWN]]
+    n_more, n_all = len(n_files) - FOLDERS_SHOWN, sum(n_files.values())
+    if n_more > 0:
+        more = ngettext("%(n)s more sub-folder", "%(n)s more sub-folders", n_more)
+        folders.append(more % {"n": f"{n_more:,}"})
+    message = ngettext(
+        "%(n)s file has no dataset label, because its sub-folder is not named by a class of %(label_set)s: "
+        "%(folders)s. To label it later, import a manifest, or a folder named by a class.",
+        "%(n)s files have no dataset label, because their sub-folders are not named by a class of %(label_set)s: "
+        "%(folders)s. To label them later, import a manifest, or folders named by class.",
+        n_all,
+    )
+    return message % {"n": f"{n_all:,}", "label_set": label_set, "folders": ", ".join(folders)}
 
 
 def printable(text: str) -> str:
-    """Text for a message: a file name may hold bytes that are no characters, or ones that a terminal obeys."""
+    """Return the text for a message: file names may contain control characters, and bytes that are no characters."""
     return text if text.isprintable() else ascii(text)[1:-1]

@@ -15,7 +15,7 @@ from classify_task.actions import record_vote
 from csv_files.cells import guarded, unguarded
 from data_export.files import whole_file
 from data_export.formats import csv_cell
-from data_export.management.commands.export import one_moment
+from data_export.management.commands.export import one_snapshot
 from data_export.reads import exported_tables, write_rows
 from data_import.votes.actions import replay
 from tests.factories import (
@@ -269,7 +269,7 @@ def test_a_stop_half_way_leaves_the_old_file(tmp_path):
 
 def test_what_is_exported_is_as_it_was_at_one_moment(committed):
     """Rows read after somebody else's commit are still those of the beginning."""
-    with one_moment():
+    with one_snapshot():
         before = exported("contains_votes", committed)
         elsewhere = connection.copy()
         with elsewhere.cursor() as cursor:

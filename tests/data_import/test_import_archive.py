@@ -66,7 +66,7 @@ def test_entries_become_images_named_as_in_the_archive_and_labelled_by_folder(tm
     files = {"n00000001/a.jpg": JPEG, "./2/b.png": PNG, "2/deep/c d.jpg": JPEG, ".hidden/x": b"", "__MACOSX/a": b""}
     out, refused, error = import_into(dataset, pack(tmp_path / kind, files))
     assert (refused, error) == ({}, "")
-    assert out == f"Dataset {dataset.name}: 3 images added, 0 there already.\n"
+    assert out == f"Dataset “{dataset.name}”: 3 images were added.\n"
     assert labels_by_name(dataset) == {"n00000001/a.jpg": 1, "2/b.png": 2, "2/deep/c d.jpg": 2}
     assert stored(dataset.images.get(name="2/b.png")) == PNG
 
@@ -76,7 +76,7 @@ def test_a_second_import_reads_no_entry_that_is_in(tmp_path, kind, monkeypatch):
     dataset = make_dataset()
     files = {f"{n}.jpg": encoded(corners(20 + n, 20)) for n in range(5)}
     path = pack(tmp_path / kind, files | {"3.jpg": b"damaged"})
-    assert "1 not imported" in import_into(dataset, path)[2]
+    assert "1 file was not imported" in import_into(dataset, path)[2]
     pack(path, files)
     read = []
     real = imports.read_files
@@ -89,7 +89,7 @@ def test_a_second_import_reads_no_entry_that_is_in(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(imports, "read_files", lambda contents: real(noted(contents)))
     out, _, error = import_into(dataset, path)
     assert (error, read) == ("", [files["3.jpg"]])
-    assert "1 images added, 4 there already" in out
+    assert "1 image was added. 4 images were already in the dataset" in out
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,7 +97,7 @@ def test_names_that_lead_out_are_refused_and_nothing_is_written_by_name(tmp_path
     names = ["../up.jpg", "sub/../../up.jpg", "/etc/up.jpg", "..\\up.jpg", "C:\\up.jpg", "C:up.jpg", "\\\\host\\up.jpg"]
     dataset = make_dataset()
     _, refused, error = import_into(dataset, pack(tmp_path / kind, {"good.jpg": JPEG} | dict.fromkeys(names, JPEG)))
-    assert len(refused) == len(names) and f"{len(names)} not imported" in error
+    assert len(refused) == len(names) and f"{len(names)} files were not imported" in error
     assert all("leads out of the folder" in reason for reason in refused.values())
     image = dataset.images.get()
     assert files_below(tmp_path) == sorted([kind, f"media/originals/{image.public_id}.jpg"])
@@ -127,7 +127,7 @@ def test_each_bad_entry_is_listed_with_its_reason_while_the_good_ones_are_in(tmp
     }
     dataset = make_dataset()
     _, refused, error = import_into(dataset, pack(tmp_path / kind, files))
-    assert "7 not imported" in error
+    assert "7 files were not imported" in error
     assert set(refused) == set(words)
     assert {name: words[name] for name, reason in refused.items() if words[name] not in reason} == {}
     assert set(labels_by_name(dataset)) == {"good.jpg"}
@@ -232,7 +232,7 @@ def test_a_tar_without_an_end_mark_is_taken_with_a_remark(tmp_path):
     path.write_bytes(path.read_bytes().rstrip(b"\0").ljust(512 + (len(JPEG) + 511) // 512 * 512, b"\0"))
     dataset = make_dataset()
     out, remarks, error = import_into(dataset, path)
-    assert ("1 images added" in out, error) == (True, "")
+    assert ("1 image was added" in out, error) == (True, "")
     assert "no end mark" in next(iter(remarks))
 
 
@@ -278,10 +278,10 @@ def test_too_many_entries_are_refused(tmp_path, monkeypatch):
 def test_an_archive_that_changes_between_the_two_looks_is_not_read(tmp_path):
     dataset = make_dataset()
     path = tar_of(tmp_path / "a.tar", {"a.jpg": JPEG})
-    found = imports.find_images(str(path), dataset)
+    listing = imports.find_images(str(path), dataset.label_set)
     tar_of(path, {"b.jpg": PNG, "c.jpg": JPEG})
     with pytest.raises(wanted.NothingToImport, match="has changed"):
-        imports.import_images(dataset=dataset, found=found, progress=lambda n: None)
+        imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
 
 
 @pytest.mark.parametrize("name", ["a.tar.bz2", "a.rar", "a.7z"])
@@ -297,7 +297,9 @@ def test_an_empty_archive_is_an_error(tmp_path):
 
 def test_progress_tells_of_every_entry_while_listing(tmp_path):
     seen: list[Any] = []
-    imports.find_images(str(tar_of(tmp_path / "a.tar", {f"{n}": JPEG for n in range(4)})), make_dataset(), seen.append)
+    imports.find_images(
+        str(tar_of(tmp_path / "a.tar", {f"{n}": JPEG for n in range(4)})), make_dataset().label_set, seen.append
+    )
     assert sum(seen) == 4
 
 
@@ -310,4 +312,4 @@ def test_what_ends_an_import_while_it_lists_is_not_laid_on_the_archive(kind, err
         raise error
 
     with pytest.raises(error):
-        imports.find_images(str(path), make_dataset(), seen)
+        imports.find_images(str(path), make_dataset().label_set, seen)

@@ -85,8 +85,8 @@ def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_p
     dataset = make_dataset()
     result = import_into(dataset, manifest(folder, "file,name,label\n" + "\n".join(rows)))
     assert set(labels_by_name(dataset)) == {"good", "last"}
-    assert "2 images added" in result.out
-    assert "13 not imported" in result.error
+    assert "2 images were added" in result.out
+    assert "13 files were not imported" in result.error
     expected = [
         "line 3 (a.jpg): '4' is no class",
         "line 4 (../outside.jpg): it leads out",
@@ -146,7 +146,7 @@ def test_an_image_without_a_dataset_label_gets_it_later_and_keeps_it(folder):
     dataset = make_dataset()
     import_into(dataset, folder)
     later = import_into(dataset, manifest(folder, "file,label\na.jpg,1\nb.jpg,\n"))
-    assert "0 images added, 2 there already" in later.out
+    assert "No new images; 2 images were already in the dataset" in later.out
     assert later.notes[0].startswith("1 images that were there got their dataset label")
     assert labels_by_name(dataset) == {"a.jpg": 1, "b.jpg": None}
     again = import_into(dataset, manifest(folder, "file,label\na.jpg,2\nb.jpg,3\n"))
@@ -175,6 +175,6 @@ def test_an_image_known_only_by_its_answers_gets_its_file(folder):
     label = dataset.label_set.labels.get(index=1)
     Image.objects.create(dataset=dataset, name="a.jpg", dataset_label=label)
     write(folder / "a.jpg")
-    assert "1 images added, 0 there already" in import_into(dataset, folder).out
-    assert "0 images added, 1 there already" in import_into(dataset, folder).out
+    assert "1 image was added." in import_into(dataset, folder).out
+    assert "No new images; 1 image was already in the dataset" in import_into(dataset, folder).out
     assert dataset.images.get().original

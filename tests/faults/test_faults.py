@@ -147,7 +147,7 @@ def test_killing_the_web_server_as_a_whole_loses_and_doubles_nothing(site, study
     people_at_work(people(site, study, log), WORK_SECONDS, every(15 if SOAK else 3, lambda: site.kill("web")))
     check(site, study, log, at_least=10)
     assert wait_until(lambda: site.is_replaced("web", before), CATCH_UP_SECONDS)
-    assert says(site, "web was killed by SIGKILL; starting it again")
+    assert says(site, "web was killed by SIGKILL; restarting it")
 
 
 def test_stopping_postgres_short_or_killing_it_loses_and_doubles_nothing(site, study, log):
@@ -173,7 +173,7 @@ def test_an_emptied_and_killed_valkey_and_killed_task_workers_make_work_late_and
     check(site, study, log, at_least=20)
     assert n_published == sorted(n_published)
     for name in ("worker", "beat", "valkey"):
-        assert says(site, f"{name} was killed by SIGKILL; starting it again"), name
+        assert says(site, f"{name} was killed by SIGKILL; restarting it"), name
 
 
 def test_a_pass_of_the_aggregation_killed_half_way_publishes_nothing_and_a_later_one_all(site, study, log):

@@ -17,7 +17,7 @@ from launcher import install
 def test_installing_again_does_nothing_and_never_takes_a_set_away(monkeypatch):
     called = []
     monkeypatch.setattr(install, "command", lambda words, *rest, **named: called.append(words))
-    monkeypatch.setattr(install, "bring_uv", lambda: Path("uv"))
+    monkeypatch.setattr(install, "install_uv", lambda: Path("uv"))
     monkeypatch.setattr(install, "python_identity", lambda: "this one")
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setattr(install, "VENV", Path(folder))
@@ -67,7 +67,7 @@ def test_the_newest_python_is_the_first_that_answers_on_path_or_of_pyenv(monkeyp
 def test_an_environment_for_the_newest_python_is_made_anew_when_there_is_a_newer_one(monkeypatch, tmp_path):
     called = []
     monkeypatch.setattr(install, "command", lambda words, *rest, **named: called.append(words))
-    monkeypatch.setattr(install, "bring_uv", lambda: Path("uv"))
+    monkeypatch.setattr(install, "install_uv", lambda: Path("uv"))
     monkeypatch.setattr(install, "PYTHON", "newest")
     monkeypatch.setattr(install, "VENV", tmp_path)
     monkeypatch.setattr(install, "STAMP", tmp_path / "installed.json")
@@ -176,7 +176,7 @@ def test_ctrl_c_during_set_up_is_answered_in_a_line(tmp_path):
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=120)
     assert waiting.returncode == 130
-    assert said == "-- set-up stopped by Ctrl-C; the same command goes on from there\n"
+    assert said == "-- set-up stopped by Ctrl-C; the same command resumes it\n"
 
 
 @pytest.mark.parametrize("script", ["run", "test", "manage", ".ci/run"])

@@ -176,7 +176,7 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     assert labels_by_name(dataset) == {"0/a.jpg": 0, "1/b.jpg": 1}
     assert kept(tmp_path) == []
     page = text_of(staff.get(address(dataset)))
-    assert "2 images added, 0 there already." in page and "2 not imported." in page
+    assert "2 images were added." in page and "2 files were not imported." in page
     assert "1/&lt;script&gt;.jpg: it is not an image" in page and "<script>.jpg" not in page
     assert "The last import was from <code>pictures.zip</code>" in " ".join(page.split())
     assert not list(tmp_path.rglob("*.upload*"))
