@@ -36,11 +36,11 @@ class Reader(NamedTuple):
     def pages(self, table: str, **query: Any) -> list[list[dict[str, Any]]]:
         """Every page, by following `next`."""
         body = self.get(table, **query).json()
-        found = [body["results"]]
+        pages = [body["results"]]
         while body["next"]:
             body = self.get(body["next"]).json()
-            found.append(body["results"])
-        return found
+            pages.append(body["results"])
+        return pages
 
 
 def tick(grid: Grid, selected: list[Image], worker: Worker | None = None) -> Submission:

@@ -301,7 +301,7 @@ def test_the_readme_shows_every_room_on_its_floor():
 
 def test_the_readme_tells_every_command():
     cells = [row.split(" | ")[0].replace("\\|", " ") for row in rows_below("| command | what it does |")]
-    told = set(re.findall(r"[a-z_]+", " ".join(cells)))
+    words = set(re.findall(r"[a-z_]+", " ".join(cells)))
     modules = [name for name in our_house().files if re.match(r"(?!marketplace)\w+/management/commands/\w", name)]
     # ./run and the containers call it by themselves.
-    assert {Path(name).stem for name in modules} - {"__init__", "prepare"} <= told
+    assert {Path(name).stem for name in modules} - {"__init__", "prepare"} <= words

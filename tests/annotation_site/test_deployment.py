@@ -148,7 +148,7 @@ def test_sets_that_are_installed_together_agree_on_versions():
     versions: dict[Any, Any] = {}
     for name, version, marker in (pin for lock in pins for pin in lock):
         versions.setdefault((name, marker), set()).add(version)
-    assert {key: found for key, found in versions.items() if len(found) > 1} == {}
+    assert {key: packages for key, packages in versions.items() if len(packages) > 1} == {}
 
 
 def test_warnings_are_errors():

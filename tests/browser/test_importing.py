@@ -83,7 +83,7 @@ def test_a_refused_upload_is_told_beside_the_field_and_can_be_corrected(site, br
     picture.write_bytes(encoded())
     page.get_by_label("An archive").set_input_files([archive, picture])
     page.get_by_role("button", name="Send and import").click()
-    expect(page.get_by_role("alert")).to_contain_text("is an archive, and more files came with it")
+    expect(page.get_by_role("alert")).to_contain_text("is an archive: upload it alone")
     page.get_by_label("An archive").set_input_files(archive)
     expect(page.get_by_role("alert")).to_be_hidden()
     page.get_by_role("button", name="Send and import").click()

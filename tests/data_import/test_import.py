@@ -41,7 +41,7 @@ def test_sub_folders_named_by_class_give_the_dataset_labels(folder, named):
     dataset = make_dataset()
     result = import_into(dataset, folder)
     assert result.refused == []
-    assert result.notes == ["The names of 2 sub-folders give the dataset labels of the images in them."]
+    assert result.notes == ["The names of 2 sub-folders are used as the dataset labels of their images."]
     assert sorted(map(require, labels_by_name(dataset).values())) == [1, 3]
 
 
@@ -52,7 +52,7 @@ def test_a_sub_folder_that_is_no_class_costs_the_others_nothing_and_is_named(fol
     result = import_into(dataset, folder)
     others = dict.fromkeys(("misc/b.jpg", "misc/c.jpg", "odd/d.jpg", "e.jpg"))
     assert labels_by_name(dataset) == {"n00000001/a.jpg": 1} | others
-    assert "3 files come without a dataset label" in result.refused[0]
+    assert "3 files have no dataset label" in result.refused[0]
     assert "misc (2), odd (1)" in result.refused[0]
     assert result.error == ""
 
@@ -62,7 +62,7 @@ def test_what_is_refused_is_no_sub_folder(folder, tmp_path):
     (folder / "misc").mkdir()
     (folder / "misc" / "b.jpg").symlink_to(write(tmp_path / "elsewhere" / "b.jpg"))
     result = import_into(make_dataset(), folder)
-    assert result.notes == ["The names of 1 sub-folders give the dataset labels of the images in them."]
+    assert result.notes == ["The name of 1 sub-folder is used as the dataset label of its images."]
     assert [line.partition(":")[0] for line in result.refused] == ["misc/b.jpg"]
 
 
@@ -285,9 +285,9 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
     [
         ("x,owl,,", "the index 'x' is not a whole number"),
         ("-1,owl,,", "the index '-1' is not a whole number"),
-        ("0,crow,,", "the class 0 stands in line 2 already"),
-        ("00,crow,,", "the class 0 stands in line 2 already"),
-        ("1,crow,n1,", "the class n1 stands in line 2 already"),
+        ("0,crow,,", "the class 0 appears in line 2 too"),
+        ("00,crow,,", "the class 0 appears in line 2 too"),
+        ("1,crow,n1,", "the class n1 appears in line 2 too"),
         ("1,crow,55,", "looks like a class index"),
         ("1,,n2,", "words: This field cannot be blank."),
         ("99999999999,crow,,", "index: "),
@@ -299,7 +299,7 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
 )
 def test_a_bad_label_is_named_by_line_and_nothing_is_imported(folder, row, reason):
     result = import_labels(folder, f"index,words,wnid,wikipedia_url\n0,owl,n1,\n{row}\n")
-    assert "nothing was imported.\nline 3: " in result.error
+    assert "no labels were imported.\nline 3: " in result.error
     assert reason in result.error
     assert not LabelSet.objects.exists()
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from data_import.images import actions as imports
-from data_import.sources import archive, wanted
+from data_import.sources import archive, requests
 from jobs.actions import Stopped
 from tests.archives import LINK_MODE, PIPE_MODE, member, packed_zeros, tar, tar_of, zip_of
 from tests.factories import make_dataset
@@ -105,7 +105,7 @@ def test_names_that_lead_out_are_refused_and_nothing_is_written_by_name(tmp_path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_bad_entry_is_listed_with_its_reason_while_the_good_ones_are_in(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(wanted, "LARGEST_FILE_BYTES", 100_000)
+    monkeypatch.setattr(requests, "LARGEST_FILE_BYTES", 100_000)
     files = {
         "good.jpg": JPEG,
         "cut.jpg": JPEG[:-200],
@@ -144,7 +144,7 @@ def test_a_name_that_stands_twice_is_said_not_guessed(tmp_path, kind):
     else:
         tar(path, member("a", JPEG), member("./a", PNG))
     dataset = make_dataset()
-    assert import_into(dataset, path)[1] == {"a": "the name stands there twice: give one another"}
+    assert import_into(dataset, path)[1] == {"a": "the name appears twice: change one of them"}
     assert stored(dataset.images.get()) == JPEG
 
 
@@ -174,8 +174,8 @@ def test_links_devices_passwords_and_other_packings_in_a_zip_are_refused(tmp_pat
         packed.writestr("bzip2", JPEG, zipfile.ZIP_BZIP2)
         packed.writestr("secret", JPEG)
     content = path.read_bytes()
-    at = content.rindex(b"PK\1\2") + 8
-    path.write_bytes(content[:at] + struct.pack("<H", 1) + content[at + 2 :])
+    offset = content.rindex(b"PK\1\2") + 8
+    path.write_bytes(content[:offset] + struct.pack("<H", 1) + content[offset + 2 :])
     dataset = make_dataset()
     _, refused, _ = import_into(dataset, path)
     words = {"link": "is a link", "pipe": "device or pipe", "bzip2": "packed in a way", "secret": "encrypted"}
@@ -188,8 +188,8 @@ def test_an_entry_of_a_zip_that_is_damaged_or_lies_about_itself_costs_only_itsel
     path = zip_of(tmp_path / "a.zip", {"bad": PNG, "good": JPEG, "liar": bytes(500_000)}, zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
     content[content.index(PNG) + 60] ^= 255
-    at = content.rindex(b"PK\1\2") + 24
-    content[at : at + 4] = struct.pack("<I", 1000)
+    offset = content.rindex(b"PK\1\2") + 24
+    content[offset : offset + 4] = struct.pack("<I", 1000)
     path.write_bytes(content)
     dataset = make_dataset()
     _, refused, _ = import_into(dataset, path)
@@ -250,13 +250,13 @@ def test_an_archive_of_zeros_is_not_unpacked(tmp_path, monkeypatch):
             reached.append(self.tell())
 
     monkeypatch.setattr(archive.Limited, "seek", watched)
-    assert "grows to over" in refusal(path)
+    assert "unpacks to over" in refusal(path)
     assert max(reached) <= archive.GROWTH_OF_ANY + archive.MOST_GROWTH * path.stat().st_size < info.size
 
 
 def test_a_zip_that_declares_more_than_images_have_is_refused(tmp_path):
     path = zip_of(tmp_path / "a.zip", {f"{n}.jpg": bytes(10 * 2**20) for n in range(12)})
-    assert "grows by unpacking" in refusal(path)
+    assert "unpacks to far more" in refusal(path)
 
 
 def test_a_header_of_a_tar_that_would_fill_the_memory_is_refused(tmp_path):
@@ -280,7 +280,7 @@ def test_an_archive_that_changes_between_the_two_looks_is_not_read(tmp_path):
     path = tar_of(tmp_path / "a.tar", {"a.jpg": JPEG})
     listing = imports.find_images(str(path), dataset.label_set)
     tar_of(path, {"b.jpg": PNG, "c.jpg": JPEG})
-    with pytest.raises(wanted.NothingToImport, match="has changed"):
+    with pytest.raises(requests.NothingToImport, match="has changed"):
         imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
 
 

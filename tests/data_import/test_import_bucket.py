@@ -174,18 +174,18 @@ def test_a_server_that_is_gone_half_way_stops_the_import_and_what_is_in_stays(mo
         listing = imports.find_images("s3://going", dataset.label_set)
         real = listing.contents
 
-        def cut(wanted):
-            contents = real(wanted)
+        def cut(requests):
+            contents = real(requests)
             for n, content in enumerate(contents):
                 if n == 12:
-                    monkeypatch.setattr(sources, "_fetch", lost)
+                    monkeypatch.setattr(sources, "_fetch", broken)
                 yield content
 
-        def lost(client, bucket, key):
+        def broken(client, bucket, key):
             return ORIGINAL_FETCH(boto3.client("s3", **store | {"endpoint_url": "http://127.0.0.1:9"}), bucket, key)
 
         cut_off = imports.Listing(listing.requests, cut)
-        with pytest.raises(NothingToImport, match="cannot be reached any more .* What is in stays"):
+        with pytest.raises(NothingToImport, match="can no longer be reached .* The images imported so far stay"):
             imports.import_images(dataset=dataset, listing=cut_off, progress=lambda n: None)
         kept = dataset.images.count()
         assert 4 <= kept < 30
@@ -207,7 +207,9 @@ def test_what_is_wrong_with_the_bucket_ends_the_import_and_refuses_no_image(code
     with monkeypatch.context() as patch:
         patch.setattr(sources, "_client", partial(client_that_fails, sources._client(), code))
         listing = imports.find_images(f"s3://{name}", dataset.label_set)
-        with pytest.raises(NothingToImport, match=rf"gives nothing more \({code}\): check .* What is in stays"):
+        with pytest.raises(
+            NothingToImport, match=rf"stopped serving objects \({code}\)\. The images imported so far stay"
+        ):
             imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
     n_left = 6 - dataset.images.count()
     assert f"{n_left} images were added" in import_into(dataset, f"s3://{name}")[0]
@@ -220,8 +222,8 @@ def test_what_is_wrong_with_an_object_refuses_its_image_alone(code, filled, monk
     listing = imports.find_images(f"s3://{name}", make_dataset().label_set)
     outcome = imports.import_images(dataset=make_dataset(), listing=listing, progress=lambda n: None)
     assert outcome.added == 5
-    assert [str(one) for one in outcome.refusals] == [
-        f"03.jpg: it cannot be fetched ({code}): check that it is there and may be read"
+    assert [str(refusal) for refusal in outcome.refusals] == [
+        f"03.jpg: it cannot be fetched ({code}): check that it exists and may be read"
     ]
 
 
@@ -241,10 +243,10 @@ def client_that_fails(client, code: str):
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("s3://", "names no bucket"),
-        ("s3://no-such-bucket-here/x", "cannot be listed (NoSuchBucket): check the name, and AWS_ENDPOINT_URL"),
-        ("s3://{}/absent", "There is nothing at s3://"),
-        ("s3://{}/absent/manifest.csv", "There is nothing at s3://"),
+        ("s3://", "lacks a bucket"),
+        ("s3://no-such-bucket-here/x", "cannot be listed (NoSuchBucket). Check the name, AWS_ENDPOINT_URL"),
+        ("s3://{}/absent", "There are no objects at s3://"),
+        ("s3://{}/absent/manifest.csv", "There are no objects at s3://"),
         ("s3://{}/table", "table/manifest.csv has no column 'file'"),
         ("s3://{}/bytes", "bytes/manifest.csv is not UTF-8"),
     ],
@@ -355,7 +357,7 @@ def settings_with(**variables: str) -> str:
 def test_who_deploys_sets_bucket_and_server_by_the_environment():
     said = settings_with(MEDIA_BUCKET="pictures", AWS_ENDPOINT_URL="https://s3.example.org")
     assert said.startswith("https://s3.example.org ") and "'bucket_name': 'pictures'" in said
-    assert "AWS_ENDPOINT_URL='file:///etc/passwd' is no http address" in settings_with(
+    assert "AWS_ENDPOINT_URL='file:///etc/passwd' is not an http address" in settings_with(
         AWS_ENDPOINT_URL="file:///etc/passwd"
     )
     assert settings_with(AWS_ENDPOINT_URL="", AWS_ACCESS_KEY_ID="").startswith("None ")

@@ -105,9 +105,9 @@ def broken_after(n_parts: int, times: int):
         get_object = client.get_object
         left = [times]
 
-        def get(**what):
-            found = get_object(**what)
-            body, read = found["Body"], found["Body"].read
+        def get(**parameters):
+            answer = get_object(**parameters)
+            body, read = answer["Body"], answer["Body"].read
             parts = [0]
 
             def some(n_bytes):
@@ -118,7 +118,7 @@ def broken_after(n_parts: int, times: int):
                 return read(n_bytes)
 
             body.read = some
-            return found
+            return answer
 
         client.get_object = get
         return client

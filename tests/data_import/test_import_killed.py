@@ -39,8 +39,8 @@ def media(settings, tmp_path) -> Path:
 
 def files() -> dict[str, bytes]:
     """Images of two classes, each different, and one that is no image."""
-    made = {f"{n % 2}/{n:04}.jpg": encoded(corners(64 + n % 50, 48 + n // 50)) for n in range(N_IMAGES)}
-    return made | {"0/none.jpg": b"no image"}
+    photographs = {f"{n % 2}/{n:04}.jpg": encoded(corners(64 + n % 50, 48 + n // 50)) for n in range(N_IMAGES)}
+    return photographs | {"0/none.jpg": b"no image"}
 
 
 def folder(path: Path, content: dict[str, bytes]) -> Path:

@@ -107,8 +107,8 @@ def check(site: Site, study: dict, log: OperationsLog, *, at_least: int) -> None
     assert len(acknowledged) >= at_least, f"only {len(acknowledged)} submits were acknowledged"
     assert not outcomes(events, "fail"), [event for event in events if event["event"] == "fail"][:3]
     assert wait_until(lambda: site.rows("SELECT 1"), CATCH_UP_SECONDS)
-    found = complaints(events, *as_on_the_pages(site, site.rows(SUBMISSIONS, **study), site.rows(VOTES, **study)))
-    assert not found, "\n".join(found[:20])
+    faults = complaints(events, *as_on_the_pages(site, site.rows(SUBMISSIONS, **study), site.rows(VOTES, **study)))
+    assert not faults, "\n".join(faults[:20])
     assert wait_until(lambda: not site.rows(NOT_AGGREGATED, **study), CATCH_UP_SECONDS), "the aggregation lags behind"
     assert not site.rows(WRONG_FREQUENCIES, **study)
 

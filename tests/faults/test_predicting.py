@@ -194,7 +194,7 @@ def second_worker(site: Site) -> Iterator[subprocess.Popen]:
 
 def waiting_at_the_queue(site: Site) -> set[str]:
     with contextlib.closing(redis.Redis(unix_socket_path=str(site.places.valkey_socket))) as client:
-        return {one["name"] for one in client.client_list() if one["cmd"] == "brpop"}
+        return {picture["name"] for picture in client.client_list() if picture["cmd"] == "brpop"}
 
 
 def child_of(process: subprocess.Popen) -> list[int]:
@@ -242,11 +242,11 @@ def test_a_torch_module_of_ours_predicts_the_whole_way(site, dataset):
         output, code = ended(predict(site, dataset, name))
         assert code == 0, output
         network = named(name, device="cpu")
-        found = predictions(site, dataset, name)
-        assert len(found) == N_IMAGES
-        some = found[:: N_IMAGES // 50]
+        rows = predictions(site, dataset, name)
+        assert len(rows) == N_IMAGES
+        some = rows[:: N_IMAGES // 50]
         pictures = [Pillow.open(io.BytesIO(picture(int(image[:5]), side=320))) for image, _, _ in some]
-        labels, scores = top_k(network.predict(np.stack([network.prepare(one) for one in pictures])), 5)
+        labels, scores = top_k(network.predict(np.stack([network.prepare(picture) for picture in pictures])), 5)
         assert [kept for _, kept, _ in some] == labels.tolist()
         assert np.allclose([kept for _, _, kept in some], scores, atol=5e-3)
     (view,) = site.rows("SELECT network, view FROM catalog_classifier WHERE name LIKE '%%@crop=0.5,flip'")

@@ -334,8 +334,8 @@ def test_a_command_prints_the_addresses_of_the_site_that_runs_or_ran(state, monk
         monkeypatch.delenv(name, raising=False)
     assert origins_of_site(state) == {}
     remember_port(state, 9551)
-    found = origins_of_site(state)
-    assert (found["WORKER_ORIGIN"], found["STAFF_ORIGIN"]) == ("http://localhost:9551", "http://127.0.0.1:9551")
+    addresses = origins_of_site(state)
+    assert (addresses["WORKER_ORIGIN"], addresses["STAFF_ORIGIN"]) == ("http://localhost:9551", "http://127.0.0.1:9551")
     monkeypatch.setenv("WORKER_ORIGIN", "https://work.example.org")
     assert origins_of_site(state)["WORKER_ORIGIN"] == "https://work.example.org"
     monkeypatch.setenv("PORT", "8000")

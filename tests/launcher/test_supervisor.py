@@ -74,12 +74,12 @@ class Site:
     def group(self, part: str) -> set[int]:
         """The part and its children that are of its process group."""
         leader = self.pid(part)
-        found = set()
+        pids = set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 if int(stat.read_text().rpartition(")")[2].split()[2]) == leader:
-                    found.add(int(stat.parent.name))
-        return found
+                    pids.add(int(stat.parent.name))
+        return pids
 
     def fetch(self) -> int:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/livez", timeout=SOON_SECONDS) as page:

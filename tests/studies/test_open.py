@@ -56,8 +56,8 @@ def test_open_contains_fills_grids_of_one_label_each_in_the_order_of_the_file(da
     assert out == f"Batch {batch.pk}: {settings.WORKER_ORIGIN}/join/{batch.public_id}\n"
     assert err == "7 pairs were opened in 3 grids.\n"
     grids = Grid.objects.order_by("pk")
-    found = [(grid.label.index, [cell.image for cell in grid.cells.order_by("position")]) for grid in grids]
-    assert found == [(4, images[:1:-1]), (4, images[1::-1]), (2, images[:2])]
+    results = [(grid.label.index, [cell.image for cell in grid.cells.order_by("position")]) for grid in grids]
+    assert results == [(4, images[:1:-1]), (4, images[1::-1]), (2, images[:2])]
     assert Slot.objects.filter(batch=batch).count() == 3 * 2
 
 
@@ -197,11 +197,11 @@ def test_open_classify_makes_the_batch_that_takes_the_forms_and_finds_it_again(d
 def test_two_opens_of_the_same_pairs_at_once_open_them_once(pairs_file):
     dataset = make_dataset(images_per_grid=2)
     file = pairs_file([(image, 1) for image in make_images(dataset, 8)])
-    found = []
+    results = []
 
     def run():
         try:
-            found.append(open_contains(dataset=dataset, pairs=file, pay=Pay()))
+            results.append(open_contains(dataset=dataset, pairs=file, pay=Pay()))
         finally:
             connection.close()
 
@@ -210,6 +210,6 @@ def test_two_opens_of_the_same_pairs_at_once_open_them_once(pairs_file):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(one.n_pairs for one in found) == [0, 0, 0, 8]
-    assert len({one.batch for one in found}) == 1
+    assert sorted(batch.n_pairs for batch in results) == [0, 0, 0, 8]
+    assert len({batch.batch for batch in results}) == 1
     assert GridCell.objects.count() == 8

@@ -201,10 +201,10 @@ def test_images_without_a_manifest_are_imported_without_labels(staff, dataset):
     "names, words",
     [
         ([], "Choose an archive or some images first"),
-        (["a.zip", "b.jpg"], "a.zip is an archive, and more files came with it"),
-        (["a.csv", "b.csv"], "both tables"),
-        (["a.csv"], "a.csv came without images"),
-        (["a.jpg", "a.jpg"], "Two files are called a.jpg"),
+        (["a.zip", "b.jpg"], "a.zip is an archive: upload it alone"),
+        (["a.csv", "b.csv"], "both manifests"),
+        (["a.csv"], "a.csv is a manifest without images"),
+        (["a.jpg", "a.jpg"], "Two files are named a.jpg"),
         (["é" * 200 + ".jpg"], "The files could not be kept"),
     ],
 )
@@ -368,7 +368,7 @@ def test_nothing_outside_the_import_folder_is_opened(staff, dataset, tmp_path, t
     response = staff.post(address(dataset), {"from": "server", "server": typed})
     page = text_of(response)
     assert response.status_code == 400 and f'value="{typed}"' in page
-    assert "leads out of the import folder" in page or "cannot be opened below the import folder" in page
+    assert "is outside the import folder" in page or "cannot be opened in the import folder" in page
     assert not Job.objects.exists()
 
 
@@ -380,7 +380,7 @@ def test_a_link_that_leads_out_by_the_time_of_the_import_is_refused_too(staff, d
     (root / "set").rename(root / "before")
     (root / "set").symlink_to(tmp_path / "secret")
     assert do_next_job()
-    assert "leads out of the import folder" in Job.objects.get().problem and not dataset.images.exists()
+    assert "is outside the import folder" in Job.objects.get().problem and not dataset.images.exists()
 
 
 def test_an_import_folder_that_is_not_there_is_made(staff, dataset, settings, tmp_path):
