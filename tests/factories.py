@@ -1,4 +1,4 @@
-"""What tests need on the table, made the way the site makes it: by the actions."""
+"""Rows for tests, made by the site's own actions."""
 
 import io
 import itertools

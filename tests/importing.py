@@ -1,4 +1,4 @@
-"""`./manage import` as a caller sees it."""
+"""`./manage import` from a caller's view."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""What a person at work can see of a grid, and the looks at it that must find nothing.
+"""The bytes that a worker receives with a grid, and searches in them that must find nothing.
 
 Each `check_...` fetches what a browser would and raises AssertionError for what tells more than the question.
 """
@@ -46,13 +46,13 @@ BARE_JFIF = b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
 
 def told(content: bytes, hidden: set[str]) -> set[str]:
-    """Those of the hidden words that are in the content, in capitals or not, in one byte a letter or two."""
+    """Return the hidden words in the content, in upper or lower case, in one or two bytes per letter."""
     text = content.lower()
     return {word for word in hidden if any(word.lower().encode(encoding) in text for encoding in ENCODINGS)}
 
 
 def secrets_of(batch: Batch, own_label) -> set[str]:
-    """All that a page of the batch that asks about one label may not say."""
+    """Return the words that a page of the batch about one label must not contain."""
     dataset, pool = batch.dataset, batch.settings.control_pool
     labels = list(dataset.label_set.labels.all())
     images = Image.objects.filter(dataset__in=[dataset, pool])
@@ -153,7 +153,7 @@ def frame_of(page: str, lease: Lease) -> str:
 
 
 def check_the_answer(client: Client, address: str, page: str, hidden: set[str]) -> None:
-    """What comes back when the grid is handed in."""
+    """Check the answer to a submitted grid."""
     fields = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
     response = client.post(address, fields | {"selected": VALUE.findall(page)[:2]})
     assert response.status_code == 303

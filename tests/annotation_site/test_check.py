@@ -1,4 +1,4 @@
-"""What `./test` checks before it runs any test, and that nothing is taken out of it."""
+"""Checks of `./test` before any test, and their completeness."""
 
 import re
 

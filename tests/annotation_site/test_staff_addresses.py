@@ -185,7 +185,7 @@ def is_kept_by_nobody(answer: Page) -> bool:
 
 
 def complaints(study: Study, address: Address) -> Iterator[str]:
-    """What an address lets visitors and accounts without `is_staff` see or do."""
+    """Yield faults of an address: pages and changes that are open to visitors or to accounts without `is_staff`."""
     for path_, method in [(path_, method) for path_ in study.paths(address) for method in ("GET", "POST")]:
         answer, changed = asked(study.visitor, method, path_)
         sign_in = f"/login/?next={quote(path_)}"

@@ -173,10 +173,19 @@ def test_a_folder_without_files_and_a_path_without_anything_are_errors(folder):
     folder.mkdir()
     dataset = make_dataset()
     assert "There are no files in" in import_into(dataset, folder).error
+
     assert (
         f"There is no {folder}/x. Name a folder of images, a CSV manifest, a .tar"
         in import_into(dataset, folder / "x").error
     )
+
+
+def test_a_wrong_path_leaves_no_empty_dataset_behind(folder):
+    assert "There is no " in import_into("flowers", folder / "absent").error
+    assert not Dataset.objects.filter(name="flowers").exists()
+    write(folder / "a.jpg")
+    assert "1 image was added" in import_into("flowers", folder).out
+    assert Dataset.objects.get(name="flowers").label_set.name == "ImageNet"
 
 
 # Progress, stops and company

@@ -37,7 +37,7 @@ def pack(path, files: dict[str, bytes]):
 
 
 def import_into(dataset, path) -> tuple[str, dict[str, str], str]:
-    """What was said, the refusals by place, and the error at the end."""
+    """Return the output, the refusals by place, and the error at the end."""
     out, err, error = io.StringIO(), io.StringIO(), ""
     try:
         call_command("import", "images", str(path), "--dataset", dataset.name, stdout=out, stderr=err)

@@ -160,7 +160,7 @@ def test_stopping_postgres_short_or_killing_it_loses_and_doubles_nothing(site, s
 
 
 def test_an_emptied_and_killed_valkey_and_killed_task_workers_make_work_late_and_never_wrong(site, study, log):
-    """What the passes that ended had counted is published at every moment, however many were killed."""
+    """Counts of completed passes are published at every moment, however many passes were killed."""
     faults = [site.flush_valkey, lambda: site.kill_children("worker"), lambda: site.kill("worker")]
     faults += [lambda: site.kill("beat"), lambda: site.kill("valkey")]
     n_published = []

@@ -1,4 +1,4 @@
-"""What predicts is killed at random points: afterwards there are exactly the predictions of a calm run.
+"""Predictors killed at random points: afterwards the predictions are exactly those of a calm run.
 
 SOAK=1 for full length. The site is the one that `./run` starts, the command the one that a researcher gives.
 """
@@ -95,7 +95,7 @@ def site(modules):
 
 
 def in_site(site: Site, code: str) -> str:
-    """What a process with the site's settings prints."""
+    """Return the output of a process with the site's settings."""
     environment = site.environment | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings", "LOG_LEVEL": "WARNING"}
     words = [sys.executable, "-c", f"import django; django.setup(); {code}"]
     return subprocess.run(
@@ -202,7 +202,7 @@ def child_of(process: subprocess.Popen) -> list[int]:
 
 
 def kill_child(process: subprocess.Popen) -> None:
-    """What computes; its parent starts another."""
+    """Return the pid of the process that computes; its parent starts another."""
     for pid in child_of(process):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -50,7 +50,7 @@ def executable(path: Path, text: str) -> Path:
 
 
 def test_the_newest_python_is_the_first_that_answers_on_path_or_of_pyenv(monkeypatch, tmp_path):
-    """What stands on PATH may be pyenv's, which then says that this version was not chosen."""
+    """The program on PATH may be pyenv's, which then reports that this version is not selected."""
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setattr(install, "NEWER_PYTHONS", ((3, 96), (3, 95)))
     assert install.newest_python() == (install.sys.executable, install.python_identity())
@@ -121,7 +121,7 @@ def test_a_mirror_that_only_pip_knows_is_handed_to_uv(monkeypatch):
 
 @pytest.fixture
 def nothing_told(monkeypatch, tmp_path):
-    """Nobody said anything about certificates, and there is no pip of ours to ask."""
+    """Remove all settings of certificates, and our own pip."""
     for name in (*install.UV_CERTIFICATES, "PIP_CERT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(install, "BOOTSTRAP", tmp_path)
@@ -203,14 +203,14 @@ def test_a_relative_path_given_to_manage_is_the_callers(tmp_path):
 def test_manage_lists_our_commands_first_with_a_line_each(words):
     done = subprocess.run([install.ROOT / "manage", *words], capture_output=True, text=True)
     usage, _, *lines = done.stdout.splitlines()
-    assert usage == "Usage: ./manage COMMAND; ./manage help COMMAND tells more."
+    assert usage == "Usage: ./manage COMMAND. Details: ./manage help COMMAND"
     rooms = [folder for folder in install.ROOT.glob("*/management/commands") if "marketplace" not in folder.parts]
     ours = {path.stem for folder in rooms for path in folder.glob("[a-z]*.py")}
     assert {"export", "open", "publish", "prepare"} <= ours
     listed = lines[: lines.index("")]
     assert {line.split()[0] for line in listed} == ours
     assert all(len(line.split()) > 4 and len(line) < 125 for line in listed)
-    assert lines[-1].startswith("Django's own: ") and " migrate," in lines[-1]
+    assert lines[-1].startswith("Commands of Django: ") and " migrate," in lines[-1]
 
 
 def test_usage_says_how_the_command_is_given():

@@ -1,4 +1,4 @@
-"""When ./run starts a marketplace, where, and what it says of it."""
+"""The marketplace of ./run: its conditions, its origin, its announcement."""
 
 import pytest
 

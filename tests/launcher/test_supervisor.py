@@ -219,7 +219,7 @@ def test_the_port_is_that_of_the_environment_unless_one_is_named(monkeypatch, ca
         monkeypatch.setenv("PORT", bad)
         with pytest.raises(SystemExit):
             run.parse([])
-        assert f"'{bad}', given so or by the variable PORT, is not a port" in capsys.readouterr().err
+        assert f"'{bad}' is not a port: write a number from 1 to 65535" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["0", "65536", "eighty"])

@@ -50,7 +50,7 @@ def media(settings, tmp_path):
 
 @pytest.fixture(scope="module")
 def top_labels() -> dict:
-    """What each network says of the photographs where they lie installed: (name, weights) to labels, best first."""
+    """Return each network's labels of the installed photographs: {(name, weights): labels, best first}."""
     paths = {photo.name: photo.path for photo in demo_photos()}
     results = {}
     for name in packages.installed():

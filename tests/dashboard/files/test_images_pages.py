@@ -111,7 +111,7 @@ def test_a_large_body_is_read_from_researchers_alone_and_on_this_page_alone(data
     assert kept(tmp_path) == []
     assert send(staff, dataset, large_file()).status_code == 302
     beyond = send(staff, dataset, large_file(3072))
-    assert beyond.status_code == 413 and "at most 2 MiB are taken. Nothing was stored." in text_of(beyond)
+    assert beyond.status_code == 413 and "the limit is 2 MiB. Your data was not saved." in text_of(beyond)
 
 
 # A new dataset
