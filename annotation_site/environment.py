@@ -19,7 +19,7 @@ def env_bool(name: str, default: bool) -> bool:
     if text in YES or text in NO:
         return text in YES
     if text:
-        raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no. Write one of {', '.join(YES + NO)}.")
+        raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no. Write one of: {', '.join(YES + NO)}.")
     return default
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext
 
@@ -43,7 +44,7 @@ def migrate() -> None:
 def sole_migrator() -> Iterator[None]:
     with connection.cursor() as cursor:
         # Polled: a statement that waits would hold up migrations that wait for older statements.
-        while not is_lock_taken(cursor):
+        while not try_lock(cursor):
             time.sleep(POLL_SECONDS)
         try:
             yield
@@ -51,6 +52,6 @@ def sole_migrator() -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(hashtextextended('migrate', 0))")
 
 
-def is_lock_taken(cursor) -> bool:
+def try_lock(cursor: CursorWrapper) -> bool:
     cursor.execute("SELECT pg_try_advisory_lock(hashtextextended('migrate', 0))")
     return bool(cursor.fetchone()[0])

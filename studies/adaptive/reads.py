@@ -121,4 +121,4 @@ def probabilities_of(table: ConfidenceTable) -> list[float | None]:
 
 def _line(table: ConfidenceTable) -> str:
     cells = "".join(("-" if cell is None else f"{cell:.2f}").rjust(7) for cell in probabilities_of(table))
-    return f"{cells}{table.expected_votes:>7.1f}{table.n_images:>8,}  {table.label or 'all classes'}"
+    return f"{cells}{table.expected_votes:>7.1f}{table.n_images:>8,}  {table.label or gettext('all classes')}"

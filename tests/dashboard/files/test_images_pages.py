@@ -105,7 +105,7 @@ def large_file(n_kib: int = 400) -> SimpleUploadedFile:
 def test_a_large_body_is_read_from_researchers_alone_and_on_this_page_alone(dataset, staff, tmp_path, settings):
     settings.LARGEST_UPLOAD_MIB = 1
     response = send(staff_client(signed_in=False), dataset, large_file())
-    assert response.status_code == 413 and "at most 256 KiB are taken" in text_of(response)
+    assert response.status_code == 413 and "the limit is 256 KiB" in text_of(response)
     assert send(worker_client(), dataset, large_file()).status_code == 413
     assert staff.post("/setup/new/", {"name": "a", "files": [large_file()]}).status_code == 413
     assert kept(tmp_path) == []
@@ -228,7 +228,7 @@ def test_no_more_is_taken_than_the_disk_has_room_for(staff, dataset, tmp_path, m
     monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert "At most 3 MiB and" in text_of(staff.get(address(dataset)))
     response = send(staff, dataset, large_file(5 * 1024))
-    assert response.status_code == 413 and "at most 4 MiB are taken" in text_of(response) and kept(tmp_path) == []
+    assert response.status_code == 413 and "the limit is 4 MiB" in text_of(response) and kept(tmp_path) == []
 
 
 def test_every_upload_goes_to_the_disk_whatever_its_size(staff, dataset, monkeypatch):
