@@ -1,4 +1,4 @@
-"""What documents, docstrings and comments name exists: paths, modules and what is in them, commands, words of the code.
+"""Names in documents, docstrings and comments exist: paths, modules and their members, commands, words of the code.
 
 Each rule is a function from a text and the house that it is about to the names that are dead. The rules are run over
 every text, and over a small house with texts that name what is not there.
@@ -46,7 +46,7 @@ NOT_OURS = {"var", "media", "models", "import", "botocore", "common", "applicati
 
 @dataclass(frozen=True)
 class House:
-    """What there is at `root` that a text may name."""
+    """The names at `root` that a text may use."""
 
     root: Path
 
@@ -301,7 +301,7 @@ def test_the_readme_shows_every_room_on_its_floor():
 
 def test_the_readme_tells_every_command():
     cells = [row.split(" | ")[0].replace("\\|", " ") for row in rows_below("| command | what it does |")]
-    told = set(re.findall(r"[a-z_]+", " ".join(cells)))
+    words = set(re.findall(r"[a-z_]+", " ".join(cells)))
     modules = [name for name in our_house().files if re.match(r"(?!marketplace)\w+/management/commands/\w", name)]
     # ./run and the containers call it by themselves.
-    assert {Path(name).stem for name in modules} - {"__init__", "prepare"} <= told
+    assert {Path(name).stem for name in modules} - {"__init__", "prepare"} <= words

@@ -71,7 +71,7 @@ def test_a_profile_sets_the_controls_and_opens_all_potential_labels(dataset, sim
     batch = Batch.objects.get()
     assert out.startswith(f"Batch {batch.pk}: http")
     n_grids = Grid.objects.count()
-    assert err == f"72 pairs opened, in {n_grids} grids.\n"
+    assert err == f"72 pairs were opened in {n_grids} grids.\n"
     figures = current_settings(dataset)
     assert (figures.positive_controls, figures.negative_controls, figures.version) == (positive, negative, 2)
     assert batch.settings == figures
@@ -108,7 +108,7 @@ def test_the_pairs_of_a_file_are_opened_with_controls_too(dataset, similar, tmp_
     image = dataset.images.first()
     pairs = table(tmp_path, "image,label", f"{image.name},2")
     _, err = open_contains(dataset, "--profile", "imagenetv2", "--similar", similar, "--pairs", pairs)
-    assert err == "1 pairs opened, in 1 grids.\n"
+    assert err == "1 pair was opened in 1 grid.\n"
     # The gap of a lonely short grid is filled with further images of both kinds, of which nothing is expected.
     expected = {("question", None): 1, ("control", True): 3, ("control", False): 3, ("padding", None): 3}
     assert roles_of(Grid.objects.get()) == expected

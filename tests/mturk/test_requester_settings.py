@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from annotation_site import settings as source
 from annotation_site.staff_urls import urlpatterns
-from launcher.secrets import kept_pair
+from launcher.secrets import read_keys
 from workforce.frame.ids import submit_address
 
 LIVE = "https://mturk-requester.us-east-1.amazonaws.com"
@@ -96,7 +96,7 @@ def test_an_endpoint_of_amazon_is_not_ours_whatever_is_said_of_our_marketplace(m
 
 
 def test_a_file_without_keys_gives_none(tmp_path):
-    assert kept_pair(tmp_path / "missing") == ("", "")
+    assert read_keys(tmp_path / "missing") == ("", "")
 
 
 def test_no_page_takes_an_address_of_an_endpoint():

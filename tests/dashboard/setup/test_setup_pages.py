@@ -305,7 +305,7 @@ def test_a_large_file_is_refused_in_words_at_the_page_and_at_the_door(client, da
     assert "mine.csv has 20.0 MiB, more than the 20 that this page takes" in text_of(response)
     response = import_file(client, dataset, "mine.csv", b"x" * (42 * 2**20))
     assert response.status_code == 413
-    assert "at most 41 MiB are taken" in text_of(response)
+    assert "the limit is 41 MiB" in text_of(response)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
