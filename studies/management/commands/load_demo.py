@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from candidates.runs.actions import wanted_classifiers
+from candidates.runs.actions import requested_classifiers
 from catalog.errors import as_command_errors
 from catalog.models import Dataset
 from studies.demo.actions import DEMO, NameInUse, is_open, open_batches, open_demo, store_demo
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             self.stdout.write(f"The demo study: {pairs} potential labels are asked about in {grids} grids.")
 
     def predict(self, dataset: Dataset, here: bool) -> None:
-        names = wanted_classifiers(dataset, [])
+        names = requested_classifiers(dataset, [])
         self.stdout.write(
             f"The demo study: the labels of {dataset.images.count()} photographs are predicted by {', '.join(names)}; "
             f"its grids open in about {SECONDS_PER_NETWORK * len(names)} s."
