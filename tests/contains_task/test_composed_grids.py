@@ -194,7 +194,7 @@ def test_without_potential_labels_the_way_to_them_is_said(similar):
 
 def test_controls_that_leave_no_room_for_questions_are_refused(dataset, similar):
     change_settings(dataset=dataset, images_per_grid=5)
-    with pytest.raises(CommandError, match="These settings cannot be"):
+    with pytest.raises(CommandError, match="These settings are not valid"):
         open_contains(dataset, "--profile", "tsipras", "--similar", similar)
     assert not Batch.objects.exists()
 

@@ -147,8 +147,8 @@ def test_each_bad_file_is_listed_with_its_reason_while_the_good_ones_are_in(fold
         "away": "is a folder or a link to one|link out of the folder",
         "cut.jpg": "damaged",
         "empty.webp": "empty",
-        "html.jpg": "not an image that is taken",
-        "notes.txt": "not an image that is taken",
+        "html.jpg": "unsupported format",
+        "notes.txt": "unsupported format",
         "nowhere.jpg": "No such file",
         "out.jpg": "link out of the folder",
         "pipe.jpg": "not a file",
@@ -303,7 +303,7 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
         ("1,crow,n0123456789012345678901,", "wnid: "),
         ("1,crow,,javascript:alert(1)", "wikipedia_url: "),
         ("1,crow,,ftp://example.org/crow", "wikipedia_url: it starts with http"),
-        ("1,crow,", "it has 3 cells"),
+        ("1,crow,", "has 3 cells"),
     ],
 )
 def test_a_bad_label_is_named_by_line_and_nothing_is_imported(folder, row, reason):

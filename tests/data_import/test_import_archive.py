@@ -121,8 +121,8 @@ def test_each_bad_entry_is_listed_with_its_reason_while_the_good_ones_are_in(tmp
         "empty.jpg": "empty",
         "inner.zip": "an archive inside: unpack it first",
         "large.jpg": "0.1 MiB; at most",
-        "notes.txt": "not an image that is taken",
-        "x.svg": "not an image that is taken",
+        "notes.txt": "unsupported format",
+        "x.svg": "unsupported format",
         "two\\nlines.jpg": "cannot be printed",
     }
     dataset = make_dataset()

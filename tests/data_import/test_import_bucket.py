@@ -151,7 +151,7 @@ def test_an_object_that_is_too_large_by_the_listing_is_not_fetched(filled, monke
     name, _ = filled({"large.jpg": bytes(20 * 2**20 + 1), "a.jpg": JPEG})
     monkeypatch.setattr(sources, "_fetch", lambda client, bucket, key: JPEG if key == "a.jpg" else pytest.fail(key))
     _, refused, _ = import_into(make_dataset(), f"s3://{name}")
-    assert "at most 20 are taken" in refused["large.jpg"]
+    assert "the limit is 20 MiB" in refused["large.jpg"]
 
 
 def test_an_object_that_goes_between_listing_and_fetching_costs_only_itself(filled):

@@ -84,19 +84,19 @@ def notes_of(text: str) -> PngImagePlugin.PngInfo:
 def refused() -> dict[str, tuple[bytes, str]]:
     """By name: the file, and a word of the reason."""
     return {
-        "144-megapixels.png": (bomb(12_000), "pixels; at most 25 million"),
-        "400-megapixels.png": (bomb(20_000), "pixels; at most 25 million"),
-        "claims.png": (png(2**31 - 1, 2**31 - 1, b""), "pixels; at most 25 million"),
+        "144-megapixels.png": (bomb(12_000), "the limit is 25 million"),
+        "400-megapixels.png": (bomb(20_000), "the limit is 25 million"),
+        "claims.png": (png(2**31 - 1, 2**31 - 1, b""), "the limit is 25 million"),
         "large.webp": (encoded(Pillow.new("RGB", (4200, 3000)), "WEBP", method=0), "at most 12.5 million"),
         "inflating-notes.png": (encoded(kind="PNG", pnginfo=notes_of("x" * 80_000_000)), "damaged"),
         "truncated.jpg": (encoded(squares().resize((800, 800)))[:20_000], "damaged"),
         "truncated.png": (encoded(squares().resize((800, 800)), "PNG")[:20_000], "damaged"),
-        "drawing.svg": (SVG, "not an image that is taken"),
-        "drawing.jpg": (SVG, "not an image that is taken"),
-        "page.jpg": (HTML, "not an image that is taken"),
-        "gifar.jpg": (encoded(kind="GIF") + HTML, "not an image that is taken"),
-        "script.png": (b"#!/bin/sh\nexit\n" + encoded(kind="PNG"), "not an image that is taken"),
-        "postscript.jpg": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image that is taken"),
+        "drawing.svg": (SVG, "unsupported format"),
+        "drawing.jpg": (SVG, "unsupported format"),
+        "page.jpg": (HTML, "unsupported format"),
+        "gifar.jpg": (encoded(kind="GIF") + HTML, "unsupported format"),
+        "script.png": (b"#!/bin/sh\nexit\n" + encoded(kind="PNG"), "unsupported format"),
+        "postscript.jpg": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported format"),
         "large.jpg": (encoded() + bytes(20 * 2**20), "20.0 MiB; at most 20"),
         "empty.jpg": (b"", "empty"),
     }

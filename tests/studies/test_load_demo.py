@@ -141,7 +141,7 @@ def test_its_grids_ask_about_exactly_the_potential_labels_of_the_networks_each_o
     assert Prediction.objects.count() == 3 * len(demo_photos())
     assert re.search("25 photographs are predicted by .*-lite0, .*-lite1, .*-lite2; its grids open in about", lines[0])
     assert lines[1:-2] == [
-        *(f"efficientnet-lite{n}: 25 images looked at." for n in range(3)),
+        *(f"efficientnet-lite{n}: 25 images processed." for n in range(3)),
         f"The demo study: {len(potential)} potential labels are asked about in {Grid.objects.count()} grids.",
     ]
     addresses = [

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils.translation import gettext, gettext_lazy
 
-from candidates.runs.actions import wanted_classifiers
+from candidates.runs.actions import requested_classifiers
 from catalog.errors import as_command_errors
 from catalog.models import Dataset
 from studies.demo.actions import DEMO, NameInUse, is_open, open_batches, open_demo, store_demo
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             self.stdout.write(message % {"n_grids": opened.n_grids, "n_labels": opened.n_pairs})
 
     def predict(self, dataset: Dataset, here: bool) -> None:
-        names = wanted_classifiers(dataset, [])
+        names = requested_classifiers(dataset, [])
         message = gettext(
             "Demo study: %(classifiers)s now predict the labels of %(n_photographs)s photographs. "
             "The grids open in about %(seconds)s s."

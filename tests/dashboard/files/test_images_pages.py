@@ -266,7 +266,7 @@ def test_nothing_is_tried_again_that_is_gone(staff, dataset, tmp_path):
 def test_a_second_import_waits_until_the_first_is_done_and_loses_its_files(staff, dataset, tmp_path):
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     response = send(staff, dataset, packed(tmp_path, {"b.jpg": JPEG}, "other.zip"))
-    assert response.status_code == 400 and "is under way" in text_of(response)
+    assert response.status_code == 400 and "is already in progress" in text_of(response)
     assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]
     assert staff.post(address(dataset), {"from": "again"}).status_code == 400
     assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]

@@ -199,7 +199,7 @@ def test_a_lost_database_leaves_the_file_for_the_next_try(client, dataset, setti
 def test_asking_while_grids_are_being_opened_keeps_no_file(client, dataset, settings):
     ask(client, dataset)
     assert ask(client, dataset, pairs=csv("image,label", "00000.jpg,0")).status_code == 302
-    assert "under way" in page(client, dataset)
+    assert "already in progress" in page(client, dataset)
     assert not uploads_left(settings)
     assert Job.objects.count() == 1
 

@@ -77,7 +77,7 @@ def test_the_classifiers_that_are_wanted_and_have_predicted_nothing_are_named(cl
     predicted_elsewhere(dataset, "here", N_IMAGES)
     change_settings(dataset=dataset, classifiers=["here", "nowhere", "never"])
     text = page(client, "potential_labels", dataset)
-    assert "has no predictions of nowhere, never. The page Classifiers makes them" in text
+    assert "has no predictions of nowhere, never. Start the classifiers or import their predictions" in text
     assert "./manage" not in text
 
 

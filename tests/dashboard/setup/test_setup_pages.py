@@ -145,7 +145,7 @@ def test_classifiers_are_started_worked_at_and_listed(client, dataset, network, 
     assert Classifier.objects.get().weights[:12] in text
     assert "8 px" in text
     ask_for(client, dataset, chosen="onnx:small.onnx")
-    assert "predicted already by" in shown(client, "classifiers", dataset)
+    assert "already have predictions of" in shown(client, "classifiers", dataset)
 
 
 def test_a_run_that_stands_still_says_why_and_what_could_not_be_predicted_is_listed(
@@ -156,7 +156,7 @@ def test_a_run_that_stands_still_says_why_and_what_could_not_be_predicted_is_lis
     predict_next_portions()
     text = shown(client, "classifiers", dataset)
     assert "1 image it could not predict" in text
-    assert "00000.jpg</a>: it is not an image that is taken" in text
+    assert "00000.jpg</a>: unsupported format" in text
     description = settings.MODELS_ROOT / "small.json"
     kept = description.read_text()
     description.write_text("{}")
@@ -240,7 +240,7 @@ def test_what_turns_out_to_be_no_classifier_starts_none_of_those_asked_for(clien
 def test_classifiers_are_started_once_at_a_time(client, dataset, network):
     for _ in range(2):
         client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx"})
-    assert "Starting classifiers is under way for" in shown(client, "classifiers", dataset)
+    assert "“Starting classifiers” is already in progress for" in shown(client, "classifiers", dataset)
     assert Job.objects.count() == 1
 
 
@@ -282,12 +282,12 @@ def test_a_file_that_cannot_be_taken_is_named_as_it_was_sent(client, dataset, se
     response = import_file(client, dataset, "mine.csv", b"image,label_1\nnobody.jpg,3\n", network="net <1>")
     text = text_of(response)
     assert response.status_code == 422
-    assert "mine.csv: 1 of its images are not in dataset" in text
+    assert "mine.csv: 1 image is not in dataset" in text
     assert str(settings.UPLOAD_ROOT) not in text
     assert 'value="elsewhere"' in text
     assert 'value="net <1>"' in text
     assert "must be chosen again" in text
-    assert "is not a kind that is known" in text_of(import_file(client, dataset, "mine.exe", b"MZ"))
+    assert "has an unsupported format" in text_of(import_file(client, dataset, "mine.exe", b"MZ"))
     assert not Prediction.objects.exists()
 
 
@@ -344,7 +344,7 @@ def test_potential_labels_are_worked_out_by_a_job_and_shown_with_who_named_them(
     assert do_next_job()
     text = shown(client, "potential_labels", predicted)
     n_labels = PotentialLabel.objects.count()
-    assert f"{n_labels} potential labels of {N_IMAGES} images." in text
+    assert f"Potential labels of {N_IMAGES} images: {n_labels}." in text
     assert f"<dd>{n_labels / N_IMAGES:.1f}<" in text
     assert "≈ 14" in text
     assert text.count('class="plot-bar"') == len(require(distribution_plot(counts_of(predicted), 0)).bars)
@@ -370,7 +370,7 @@ def counts_of(dataset: Dataset) -> list[int]:
 
 
 def test_what_is_missing_is_told_before_potential_labels_can_be_worked_out(client, dataset, network, hints):
-    missing = "has no predictions of any classifier. The page Classifiers makes them"
+    missing = "has no predictions of any classifier. Start the classifiers or import their predictions"
     assert missing in shown(client, "potential_labels", dataset)
     client.post(address("potential_labels", dataset))
     do_next_job()
@@ -386,7 +386,7 @@ def test_asking_twice_does_it_once_and_says_so(client, predicted):
     for _ in range(2):
         client.post(address("potential_labels", predicted))
     assert Job.objects.filter(kind=Job.Kind.POTENTIAL_LABELS).count() == 1
-    assert "under way" in shown(client, "potential_labels", predicted)
+    assert "already in progress" in shown(client, "potential_labels", predicted)
 
 
 def test_many_images_come_in_pages(client, hints, network):
