@@ -8,6 +8,7 @@ COPY requirements/run.txt requirements/run.txt
 RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r requirements/run.txt
 
 COPY . .
+RUN python -m launcher.catalogs
 RUN useradd --system --uid 10001 --home-dir /data app && mkdir /data && chown app /data && python -m compileall -q .
 USER app
 VOLUME /data

@@ -1,8 +1,10 @@
 """Typed reading of environment variables. An unreadable value stops the start, with the way out."""
 
 import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -73,3 +75,20 @@ def env_origin(name: str, default: str) -> str:
 def host_of(origin: str) -> str:
     host = urlsplit(origin).hostname or ""
     return f"[{host}]" if ":" in host else host
+
+
+def offered_languages(chosen: list[str], catalogs: Path) -> list[tuple[str, str]]:
+    """Return (code, own name) of English and of each language with a catalog; of those chosen, if any are.
+
+    >>> offered_languages(["en"], Path("locale"))
+    [('en', 'English')]
+    """
+    available = ["en", *sorted(path.parents[1].name for path in catalogs.glob("*/LC_MESSAGES/django.po"))]
+    missing = [code for code in chosen if code not in available]
+    if missing:
+        raise ImproperlyConfigured(
+            f"LANGUAGES names {', '.join(missing)}, which has no catalog. Write some of: {', '.join(available)}."
+        )
+    codes = chosen or available
+    # English is the language of whatever is not translated.
+    return [(code, LANG_INFO[code]["name_local"]) for code in dict.fromkeys([*codes, "en"])]

@@ -21,6 +21,7 @@ from annotation_site.environment import (
     env_origin,
     env_str,
     host_of,
+    offered_languages,
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.storage import media_storage, object_store
@@ -202,6 +203,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "annotation_site.middleware.separate_origins",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -223,6 +225,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ]
@@ -231,9 +234,12 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# Of workers' pages: English, and whatever has a catalog; an operator may offer fewer.
+LANGUAGES = offered_languages(env_list("LANGUAGES"), LOCALE_PATHS[0])
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"

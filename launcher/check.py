@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from launcher.catalogs import compile_catalogs
 from launcher.command import run
 from launcher.embedded import report, services, try_lock
 from launcher.places import ROOT, PlaceError, places_of
@@ -19,6 +20,7 @@ def main(arguments: list[str]) -> int:
     soak = "--soak" in arguments
     arguments = [word for word in arguments if word != "--soak"]
     try:
+        compile_catalogs()
         with scratch_state() as state:
             environment = environment_of(state, soak)
             os.environ |= environment

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from launcher.addresses import origins_of_site
+from launcher.catalogs import compile_catalogs
 from launcher.embedded import report, services
 from launcher.places import ROOT, PlaceError, state_dir
 
@@ -13,9 +14,10 @@ from launcher.places import ROOT, PlaceError, state_dir
 def main(arguments: list[str]) -> int:
     words = [sys.executable, str(ROOT / "manage.py"), *arguments]
     state = state_dir()
-    if asks_for_help(arguments):
-        return run(words)
     try:
+        compile_catalogs()
+        if asks_for_help(arguments):
+            return run(words)
         with services(state):
             # A command says itself what it does; lines of a log between would say it twice.
             return run(words, {"LOG_LEVEL": "WARNING"} | os.environ | origins_of_site(state))

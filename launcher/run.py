@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from launcher.addresses import marketplace_port, origins, remember_port
+from launcher.catalogs import compile_catalogs
 from launcher.embedded import report, try_lock, wanted_parts
 from launcher.marketplace import (
     announcement,
@@ -47,6 +48,7 @@ def main(arguments: list[str]) -> None:
             if not reason_for_none():
                 check_port_free(marketplace_port(port), of_site=port)
             remember_port(state, port)
+            compile_catalogs()
             try:
                 serve(supervisor, state, port, started)
             finally:

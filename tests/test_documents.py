@@ -19,7 +19,7 @@ from django.core.management import get_commands
 
 from tests.test_boundaries import APART, FLOORS, ROOF, ROOT
 
-FOLDERS = (*FLOORS, "tests", "templates", "static", "benchmarks", "requirements")
+FOLDERS = (*FLOORS, "locale", "tests", "templates", "static", "benchmarks", "requirements")
 DOCUMENTS = ("README.md", "DECISIONS.md", "CHANGELOG.md", "marketplace/README.md")
 # Of these only the comments are for people.
 CONFIGURATION = ("docker-compose.yml", "Dockerfile", ".env.example", "run", "test", "manage", "pyproject.toml")
@@ -164,7 +164,7 @@ def code_names_exist(text: str, house: House) -> Iterator[str]:
     """Return backticked words that look like names of the code, and that no code holds."""
     for span in spans(text):
         words = re.findall(r"[A-Za-z_]\w*", FILE.sub("", OUR_PATH.sub("", span)))
-        yield from (word for word in words if CODE_NAME.fullmatch(word) and word not in house.words)
+        yield from (word for word in words if CODE_NAME.fullmatch(word) and word not in house.words | house.commands)
 
 
 def spans(text: str) -> list[str]:
