@@ -79,7 +79,7 @@ REDNESS = """image => {
     const pixels = context.getImageData(0, 0, 8, 8).data;
     return pixels.reduce((sum, value, n) => sum + (n % 4 == 0 ? value : n % 4 == 2 ? -value : 0), 0) / 64;
 }"""
-LEAST_REDNESS = 70
+LEAST_REDNESS = 88
 FIGURES = {"images_per_grid": 12, "positive_controls": 0}
 
 
@@ -260,6 +260,7 @@ def select_coffee(page: Page) -> None:
     for tile in page.locator("label:has(input[type=checkbox]):has(img)").all():
         if tile.locator("img").evaluate(REDNESS) > LEAST_REDNESS:
             tile.locator("input").check()
+    page.evaluate("scrollTo(0, 0)")
 
 
 def batch_in(words: str) -> tuple[str, str]:
