@@ -215,6 +215,6 @@ def test_a_name_that_can_be_has_all_its_pages(client, name):
 def test_without_javascript_a_page_says_how_to_see_it_as_it_is(client, dataset):
     address = f"/setup/classifiers/{dataset.name}/"
     assert (
-        f'<noscript><p class="soft">Without JavaScript this page does not update itself. <a href="{address}"'
-        in page(client, "classifiers", dataset)
+        '<noscript><p class="soft">Without JavaScript this page does not update itself. '
+        f'<a href="{address}"' in page(client, "classifiers", dataset)
     )
