@@ -62,7 +62,7 @@ class Site:
         return json.loads((self.state / "parts" / f"{part}.json").read_text())["pid"]
 
     def is_replaced(self, part: str, before: int) -> bool:
-        """Whether another process runs as this part; for a moment there may be none."""
+        """Return whether another process runs as this part; for a moment there may be none."""
         with contextlib.suppress(OSError, ValueError):
             return self.pid_of(part) != before
         return False

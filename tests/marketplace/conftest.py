@@ -20,12 +20,12 @@ if OWN:
 
     @pytest.fixture(autouse=True)
     def faults_allowed(settings):
-        """The tests move the clock, which only a marketplace with this setting lets them."""
+        """Allow faults: only a marketplace with this setting lets the tests move the clock."""
         settings.FAULTS = True
 
     @pytest.fixture(scope="module")
     def server(django_db_setup, django_db_blocker):
-        """The marketplace as it is served, on a port of its own and on the database of the tests."""
+        """Serve the marketplace on a port of its own and on the database of the tests."""
         with django_db_blocker.unblock():
             database = settings.DATABASES["default"]
         with running_endpoint(database) as url:
@@ -37,7 +37,7 @@ if OWN:
 
     @pytest.fixture
     def lab(endpoint) -> Lab:
-        """A requester with 1,000 dollars who asks over HTTP."""
+        """Return a requester with 1,000 dollars and a client over HTTP."""
         return endpoint.lab()
 
     @pytest.fixture

@@ -90,15 +90,15 @@ def running_marketplace(name: str, port: int | None = None, n_processes: int = 1
     url = f"http://127.0.0.1:{port or free_port()}"
     template = _template()
     _on_server(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    made = Marketplace(url, _environment(name, url), n_processes)
-    made.start()
+    marketplace = Marketplace(url, _environment(name, url), n_processes)
+    marketplace.start()
     try:
-        yield made
+        yield marketplace
     finally:
-        made.stop()
-        require(made.desk.stdin).close()
-        made.desk.wait(120)
-        require(made.desk.stdout).close()
+        marketplace.stop()
+        require(marketplace.desk.stdin).close()
+        marketplace.desk.wait(120)
+        require(marketplace.desk.stdout).close()
         _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
@@ -152,13 +152,13 @@ def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
     assert page.status_code == 200, page.content
     text = page.content.decode()
     token, key = require(TOKEN.search(text))[1], require(KEY.search(text))[1]
-    sent = {"token": token, "key": key, "selected": BOX.findall(text)[:n_ticked]}
-    answered = client.post(address, json.dumps(sent), content_type="application/json")
+    data = {"token": token, "key": key, "selected": BOX.findall(text)[:n_ticked]}
+    answered = client.post(address, json.dumps(data), content_type="application/json")
     assert answered.status_code == 200, answered.content
     return answered.json()["hand_over"]["fields"]
 
 
 def fields_of_page(address: str, n_ticked: int = 1) -> dict[str, str]:
-    """What the page's script sends to the marketplace when it cannot reach us: the answer's copy alone."""
+    """Return the fields that the page's script sends to the marketplace when it cannot reach us: only the copy."""
     text = worker_client().get(address).content.decode()
     return {"lease": require(LEASE.search(text))[1], "selected": " ".join(BOX.findall(text)[:n_ticked]) or "none"}
