@@ -199,8 +199,7 @@ def _assign(batch: Batch, worker: Worker) -> Lease | None:
 
 
 def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
-    """Lock and return a worker's leases in the batch that are not submitted. The lock on the worker makes two tabs get
-    the same HIT."""
+    """Return a worker's unsubmitted leases in the batch; lock the worker too, so that two tabs get the same HIT."""
     WORKER_TO_LOCK.get(pk=worker.pk)
     return OPEN_LEASES_TO_LOCK.all(batch=batch.pk, worker=worker.pk)
 
@@ -254,10 +253,9 @@ def resume_lease(*, hit_public_id: str, worker: Worker) -> Lease:
 
 @transaction.atomic
 def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
-    """Expire overdue leases and free their slots. Returns their number.
+    """Expire overdue leases and free their slots; skip locked leases, or `wait` for them. Returns their number.
 
-    Leases that another transaction has locked are skipped, or with `wait` waited for. Submissions under expired leases
-    are still stored (see `submit`).
+    Submissions under expired leases are still stored (see `submit`).
     """
     overdue = overdue_leases(batch).order_by("id").select_for_update(skip_locked=not wait)
     slot_by_lease = dict(overdue.values_list("id", "slot_id"))
@@ -277,9 +275,8 @@ def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
 def submit(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
     """Store a raw answer. Returns the submission and whether this call created it.
 
-    The same key returns the stored submission. A late answer fills a slot if its HIT has a free one, else it is
-    surplus: paid, not counted. Under a lease that takes no slot it waits for proof (`keep_unverified`). Raises
-    AlreadySubmitted for a second answer under another key, and for a key that another answer has.
+    The same key returns the stored submission. A late answer fills a free slot, or is surplus: paid, not counted. Under
+    a lease that takes no slot it waits (`keep_unverified`). Raises AlreadySubmitted for a second answer or a used key.
     """
     return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
 
