@@ -51,7 +51,7 @@ def test_sweeping_brings_everything_up_to_date():
     advance_clock(seconds=40)
     out = StringIO()
     call_command("sweep", stdout=out)
-    assert out.getvalue() == "3 HITs brought up to date.\n"
+    assert out.getvalue() == "3 HITs were updated.\n"
     assert set(HIT.objects.values_list("status", flat=True)) == {"Reviewable"}
 
 
