@@ -162,8 +162,8 @@ def test_own_leaves_the_figures_of_the_settings_as_they_are(dataset, similar):
     [
         (["label,similar", "0,9"], "line 2: '9' is no class"),
         (["label,similar", "0,0"], "line 2: thing 0 is the label itself"),
-        (["label,similar", "0,1", "0,1"], "line 3: thing 1 is the label itself or stands there already"),
-        (["label,similar"], "holds no labels"),
+        (["label,similar", "0,1", "0,1"], "line 3: thing 1 is the label itself or is listed already"),
+        (["label,similar"], "contains no labels"),
         (["label,other"], "no column 'similar'"),
     ],
 )
@@ -177,8 +177,8 @@ def test_a_list_of_similar_labels_with_a_fault_is_refused_and_nothing_changed(da
     ("options", "words"),
     [
         (["--profile", "imagenetv2"], "none was given. Give one: --similar FILE"),
-        ([], "Say which grids to open. --profile"),
-        (["--similar", "x.csv"], "Say how many with --profile"),
+        ([], "Choose which grids to open. For the potential labels, with controls: --profile"),
+        (["--similar", "x.csv"], "Add --profile, or leave --similar out"),
     ],
 )
 def test_what_is_missing_is_said_and_nothing_changed(dataset, options, words):

@@ -155,7 +155,7 @@ def test_asking_about_images_without_a_dataset_label_is_warned_of_with_their_num
 
 @pytest.mark.parametrize(
     ("header", "reason"),
-    [("image", "no column 'label'"), ("image,label,score", "column 'score'"), ("image,label", "holds no pairs")],
+    [("image", "no column 'label'"), ("image,label,score", "column 'score'"), ("image,label", "contains no pairs")],
 )
 def test_a_file_that_holds_no_pairs_is_refused(dataset, pairs_file, header, reason):
     assert reason in refusal("open", "contains", "--dataset", dataset, "--pairs", pairs_file([], header))
