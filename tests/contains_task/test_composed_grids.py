@@ -86,7 +86,7 @@ def test_a_profile_sets_the_controls_and_opens_all_potential_labels(dataset, sim
 def test_opening_twice_opens_nothing_twice_and_makes_no_further_settings(dataset, similar):
     open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
     out, err = open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
-    assert (out, f"the last of them in batch {Batch.objects.get().pk}. --again" in err) == ("", True)
+    assert (out, f"the last of them in batch {Batch.objects.get().pk}. To open these pairs again, use --again" in err) == ("", True)
     assert (Batch.objects.count(), dataset.settings_versions.count()) == (1, 2)
 
 
@@ -130,7 +130,7 @@ def test_what_grids_lack_is_said_per_label(dataset, similar):
     _, err = open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
     unlabelled, *lines = err.splitlines()
     assert "images have no dataset label" in unlabelled
-    assert "have fewer cells than the profile says" in lines[1]
+    assert "have too few images to fill their grids" in lines[1]
     line_by_role = {line.split(":")[0]: line for line in lines[2:]}
     assert "1 of 3 positive controls" in line_by_role["2 thing 2"]
     assert "1 of 3 negative controls" in line_by_role["1 thing 1"]
@@ -144,9 +144,9 @@ def test_of_many_labels_that_lack_something_the_first_are_listed_and_the_others_
         PotentialLabel.objects.create(image=image, label=label, is_dataset_label=True, sources=[])
     _, err = open_contains(dataset, "--profile", "tsipras")
     lines = err.splitlines()
-    assert "grids of 23 labels have fewer cells" in lines[1]
+    assert "23 labels have too few images to fill their grids" in lines[1]
     assert lines[2].startswith("0 thing 0: 0 of 5 positive controls in 1 grid; ")
-    assert (len(lines), lines[-1]) == (23, "and 3 more. ./manage export grids tells every cell.")
+    assert (len(lines), lines[-1]) == (23, "and 3 more. ./manage export grids lists every cell.")
 
 
 def test_own_leaves_the_figures_of_the_settings_as_they_are(dataset, similar):

@@ -108,7 +108,7 @@ def test_grids_of_a_profile_are_opened_by_a_job_with_their_shortfalls_and_addres
     assert (batch.completion_code, batch.hits_per_worker) == ("C0DE", 5)
     assert "72 pairs were opened in 4 grids." in text
     assert f"Batch {batch.pk}: http://work.example.org:8000/join/{batch.public_id}" in text
-    assert "grids of 4 labels have fewer cells than the profile says" in text
+    assert "4 labels have too few images to fill their grids" in text
     assert current_settings(dataset).positive_controls == 5, "the profile's figure is the study's now"
     assert n_of("question") == 72
 
