@@ -1,6 +1,6 @@
 """Settings, from the environment alone. Without any, the site runs on this machine with embedded services.
 
-README.md and .env.example list every variable; a test compares the three.
+docs/settings.md and .env.example list every variable; a test holds the three together.
 """
 
 import os

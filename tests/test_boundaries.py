@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The rooms of README.md, from the roof down. A room may import rooms on lower floors only.
+# The rooms of docs/architecture.md, from the roof down. A room may import rooms on lower floors only.
 FLOORS = {
     "annotation_site": 10,
     "dashboard": 9,

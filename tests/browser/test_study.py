@@ -247,7 +247,7 @@ def test_an_address_is_copied_and_the_unfolded_stays_so_while_the_page_renews_it
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}&")
     make_lease(batch)
-    expect(page.get_by_text("1 being worked on")).to_be_visible()
+    expect(page.get_by_text("1 in progress")).to_be_visible()
     expect(page.get_by_role("heading", name=f"Batch {closed.pk}: CONTAINS")).to_be_visible()
     expect(page.get_by_role("button", name="Copy")).to_be_focused()
 

@@ -122,7 +122,7 @@ def test_a_dataset_is_made_and_its_images_come_next(staff):
     response = staff.post("/setup/new/", {"name": " birds of 2026 ", "label_set": labels.name})
     assert (response.status_code, response.url) == (302, "/setup/images/birds%20of%202026/")
     assert Dataset.objects.get(name="birds of 2026").label_set == labels
-    assert "bring its images in" in text_of(staff.get("/"))
+    assert "import images</a>" in text_of(staff.get("/"))
 
 
 def test_imagenet_is_what_a_dataset_is_labelled_with_unless_another_is_chosen(staff):
@@ -178,7 +178,7 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     page = text_of(staff.get(address(dataset)))
     assert "2 images were added." in page and "2 files were not imported." in page
     assert "1/&lt;script&gt;.jpg: it is not an image" in page and "<script>.jpg" not in page
-    assert "The last import was from <code>pictures.zip</code>" in " ".join(page.split())
+    assert "Source of the last import: <code>pictures.zip</code>" in " ".join(page.split())
     assert not list(tmp_path.rglob("*.upload*"))
 
 
@@ -385,11 +385,11 @@ def test_a_link_that_leads_out_by_the_time_of_the_import_is_refused_too(staff, d
 
 def test_an_import_folder_that_is_not_there_is_made(staff, dataset, settings, tmp_path):
     settings.IMPORT_ROOT = str(tmp_path / "deep" / "import")
-    assert "There is nothing in it yet" in text_of(staff.get(address(dataset)))
+    assert "This folder is empty" in text_of(staff.get(address(dataset)))
     assert (tmp_path / "deep" / "import").is_dir()
     write(tmp_path / "file")
     settings.IMPORT_ROOT = str(tmp_path / "file" / "import")
-    assert "This folder does not exist and cannot be made" in text_of(staff.get(address(dataset)))
+    assert "This folder does not exist and could not be created" in text_of(staff.get(address(dataset)))
 
 
 @pytest.mark.parametrize("typed", ["", "nothing", "a" * 5000, "a\0b"])
@@ -411,11 +411,11 @@ def test_the_page_counts_images_labels_and_pictures(staff, dataset, tmp_path):
     do_next_job()
     dataset.images.filter(name="1/b.jpg").update(dataset_label=None)
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dt>Images</dt><dd>2<" in page and "<dt>With a dataset label</dt><dd>1<" in page
-    assert "<dd>0<small>2 are being made</small>" in page
+    assert "<dt>Images</dt><dd>2<" in page and "<dt>With dataset label</dt><dd>1<" in page
+    assert "<dd>0<small>2 in progress</small>" in page
     make_pictures()
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dt>Pictures for grids and forms</dt><dd>2<small>all made</small>" in page and "data-unfinished" not in page
+    assert "<dt>Resized for grids and forms</dt><dd>2<small>all done</small>" in page and "data-unfinished" not in page
 
 
 def test_images_of_which_no_picture_can_be_made_are_named_and_waited_for_no_longer(staff, dataset, tmp_path):
@@ -424,10 +424,10 @@ def test_images_of_which_no_picture_can_be_made_are_named_and_waited_for_no_long
     Path(dataset.images.get(name="0/a.jpg").original.path).unlink()
     make_pictures()
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dd>1<small>1 cannot be made</small>" in page and "data-unfinished" not in page
-    assert "1 image without pictures" in page and "<li>0/a.jpg: No such file or directory</li>" in page
+    assert "<dd>1<small>1 failed</small>" in page and "data-unfinished" not in page
+    assert "1 image could not be resized" in page and "<li>0/a.jpg: No such file or directory</li>" in page
     send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG}))
     do_next_job()
     make_pictures()
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dd>2<small>all made</small>" in page and "without pictures" not in page
+    assert "<dd>2<small>all done</small>" in page and "could not be resized" not in page
