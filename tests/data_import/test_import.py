@@ -292,8 +292,8 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("x,owl,,", "the index 'x' is not a whole number"),
-        ("-1,owl,,", "the index '-1' is not a whole number"),
+        ("x,owl,,", "the index “x” is not a whole number"),
+        ("-1,owl,,", "the index “-1” is not a whole number"),
         ("0,crow,,", "the class 0 appears in line 2 too"),
         ("00,crow,,", "the class 0 appears in line 2 too"),
         ("1,crow,n1,", "the class n1 appears in line 2 too"),
@@ -302,7 +302,7 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
         ("99999999999,crow,,", "index: "),
         ("1,crow,n0123456789012345678901,", "wnid: "),
         ("1,crow,,javascript:alert(1)", "wikipedia_url: "),
-        ("1,crow,,ftp://example.org/crow", "wikipedia_url: it starts with http"),
+        ("1,crow,,ftp://example.org/crow", "wikipedia_url: the address must start with http"),
         ("1,crow,", "has 3 cells"),
     ],
 )

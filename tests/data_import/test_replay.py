@@ -198,7 +198,7 @@ def test_forms_that_still_wait_for_people_are_told_after_replaying_classify_vote
     err = io.StringIO()
     path = file(CLASSIFY + f"{image.name},1,0,1,1\nb,1,0,1,1\n")
     call_command("replay", "classify", str(path), dataset=dataset.name, stdout=io.StringIO(), stderr=err)
-    assert err.getvalue().startswith("1 images have forms that still wait for people")
+    assert err.getvalue().startswith("1 image still has unanswered forms")
 
 
 def test_a_dataset_is_logged_as_made_once_it_is_there(file, db, caplog, django_capture_on_commit_callbacks):
@@ -214,7 +214,7 @@ def test_a_dataset_is_logged_as_made_once_it_is_there(file, db, caplog, django_c
 
 def test_a_bad_last_row_leaves_not_even_the_dataset(file, db):
     sets = LabelSet.objects.count()
-    with pytest.raises(CommandError, match="line 5: .* Nothing was loaded"):
+    with pytest.raises(CommandError, match="line 5: .* No answers were loaded"):
         call_command("replay", "classify", str(file(THREE_ANSWERS + "c.jpg,0,0,1,2\n")), dataset="new")
     assert not Dataset.objects.exists()
     assert LabelSet.objects.count() == sets

@@ -84,7 +84,7 @@ def test_pairs_added_to_the_file_are_opened_alone(dataset, images, pairs_file):
     first, _ = opened(dataset, pairs_file([(images[0], 1)]))
     second, err = opened(dataset, pairs_file([(images[0], 1), (images[0], 2), (images[1], 1)]))
     assert second != first
-    assert "1 pairs were opened before" in err
+    assert "1 pair was opened before" in err
     assert set(GridCell.objects.filter(grid__hit__batch=second).values_list("image", "grid__label__index")) == {
         (images[0].pk, 2),
         (images[1].pk, 1),
@@ -132,11 +132,13 @@ def test_open_contains_names_every_bad_line_and_opens_nothing(dataset, images, p
     pairs = [(images[0], 1), ("nobody.jpg", "nonsense"), (images[1], 6), (other, 1), (absent, 1)]
     pairs.append((images[0], "n00000001"))
     *lines, way_out = refusal("open", "contains", "--dataset", dataset, "--pairs", pairs_file(pairs)).splitlines()
-    assert way_out == "./manage import images brings files.", "once for all lines"
+    assert way_out == "Import image files with ./manage import images.", "once for all lines"
     assert lines[0].endswith("pairs.csv: no grids were opened.")
     assert [line.split(":")[0] for line in lines[1:]] == [f"line {n}" for n in (3, 4, 5, 6, 7)]
     for line, words in zip(
-        lines[1:], ["no image 'nobody.jpg'", "'6' is no class", "no image", "no file to show", "in line 2"], strict=True
+        lines[1:],
+        ["no image “nobody.jpg”", "'6' is no class", "no image", "has no image file", "in line 2"],
+        strict=True,
     ):
         assert words in line
     assert "'nonsense' is no class" in lines[1], "all that is wrong with a line"
@@ -188,7 +190,7 @@ def test_open_classify_makes_the_batch_that_takes_the_forms_and_finds_it_again(d
     assert (batch.kind, batch.completion_code) == ("classify", "C0DE")
     assert said("open", "classify", "--dataset", dataset)[0] == first
     assert said("open", "classify", "--dataset", dataset, "--completion-code", "C0DE")[0] == first
-    assert "Close it first" in refusal("open", "classify", "--dataset", dataset, "--completion-code", "OTHER")
+    assert "Close the batch first" in refusal("open", "classify", "--dataset", dataset, "--completion-code", "OTHER")
     said("close", batch.pk)
     assert said("open", "classify", "--dataset", dataset, "--completion-code", "OTHER")[0] != first
 
