@@ -74,8 +74,8 @@ def test_running_open_contains_twice_opens_nothing_twice(dataset, images, pairs_
     out, err = said("open", "contains", "--dataset", dataset, "--pairs", file)
     assert out == "", "the address of another batch is no result"
     assert err == (
-        f"Nothing was opened: 5 pairs were opened before, the last of them in batch {first.pk}. --again opens them "
-        "once more.\n"
+        f"No new grids: all 5 pairs were opened before, the last of them in batch {first.pk}. To open these pairs "
+        "again, use --again.\n"
     )
     assert (Batch.objects.count(), GridCell.objects.count()) == (1, 5)
 
@@ -171,10 +171,10 @@ def test_a_file_that_is_absent_is_refused_by_name(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--hits-per-worker", "0"], "--hits-per-worker is 1 or more"),
+        (["--hits-per-worker", "0"], "must be 1 or more. Leave --hits-per-worker out"),
         (["--completion-code", "x" * 61], "at most 60"),
-        (["--completion-url", "javascript:alert(1)"], "no http or https address"),
-        (["--completion-url", "example.org"], "no http or https address"),
+        (["--completion-url", "javascript:alert(1)"], "is not an http or https address"),
+        (["--completion-url", "example.org"], "is not an http or https address"),
     ],
 )
 @pytest.mark.parametrize("kind", ["contains", "classify"])
