@@ -177,7 +177,7 @@ def test_a_list_of_similar_labels_with_a_fault_is_refused_and_nothing_changed(da
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--profile", "imagenetv2"], "none was given. Give one: --similar FILE"),
+        (["--profile", "imagenetv2"], "need a list of similar labels, which is missing. Add one with --similar FILE"),
         ([], "Choose which grids to open. For the potential labels, with controls: --profile"),
         (["--similar", "x.csv"], "Add --profile, or leave --similar out"),
     ],

@@ -120,7 +120,7 @@ def test_each_bad_entry_is_listed_with_its_reason_while_the_good_ones_are_in(tmp
         "cut.jpg": "damaged",
         "empty.jpg": "empty",
         "inner.zip": "an archive in an archive: unpack it first",
-        "large.jpg": "0.1 MiB; at most",
+        "large.jpg": "0.1 MiB; the limit is",
         "notes.txt": "unsupported format",
         "x.svg": "unsupported format",
         "two\\nlines.jpg": "cannot be printed",

@@ -126,7 +126,7 @@ def test_a_longer_file_adds_only_what_is_new(file, dataset):
 def test_another_answer_than_the_stored_one_stops_it_with_its_line(file, dataset, kind, first, second):
     load(kind, file(first), dataset)
     before = stored()
-    with pytest.raises(BadFile, match="line 3: this person's answer on a is stored already"):
+    with pytest.raises(BadFile, match="line 3: this worker's stored answer on a is different"):
         load(kind, file(second), dataset)
     assert stored() == before
 
@@ -181,7 +181,7 @@ def test_images_without_a_dataset_label_are_told_after_replaying_contains_votes(
         out, err = io.StringIO(), io.StringIO()
         call_command("replay", "contains", str(path), dataset=dataset.name, stdout=out, stderr=err)
         assert err.getvalue() == (
-            "1 images have no dataset label: they get selection frequencies but no candidate labels.\n"
+            "1 image has no dataset label: it gets selection frequencies but no candidate labels.\n"
         )
 
 

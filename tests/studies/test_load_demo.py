@@ -320,7 +320,7 @@ def test_somebodys_own_dataset_of_that_name_is_left_alone_and_the_site_still_sta
     assert said(store=True) == ([], "")
     lines, error = said()
     assert not lines
-    assert "not the demo study but one of your own" in error
+    assert "is not the demo study" in error
     assert not Dataset.objects.get(name="demo").images.exists()
 
 

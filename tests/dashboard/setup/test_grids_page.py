@@ -163,7 +163,7 @@ def test_what_was_opened_before_is_left_out_unless_it_is_asked_for_again(client,
     opened(client, dataset)
     text = opened(client, dataset)
     assert "No new grids: all 72 pairs were opened before" in text
-    assert f"in batch {Batch.objects.get().pk}. “Open pairs again” opens them once more." in text
+    assert f"in batch {Batch.objects.get().pk}. To open these pairs again, select “Open pairs again”." in text
     assert Batch.objects.count() == 1
     opened(client, dataset, again="on")
     assert Batch.objects.count() == 2
