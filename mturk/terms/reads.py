@@ -142,6 +142,20 @@ def check_money(reward: Decimal, spending_cap: Decimal) -> None:
         raise CannotPublish(words % {"cap": spending_cap, "reward": reward})
 
 
+def _how_to_publish_anew(batch: Batch) -> dict[str, str]:
+    return {
+        "shell": gettext(
+            "Close it, open its work again, and publish the new batch: ./manage close %(batch)s, then "
+            "./manage open %(kind)s --dataset %(dataset)s (for grids with --profile own --again)."
+        )
+        % {"batch": batch.pk, "kind": batch.kind, "dataset": batch.dataset},
+        "page": gettext(
+            "Close it on the page Grids, open its work again there (for grids, select “Open pairs again”), and "
+            "publish the new batch."
+        ),
+    }
+
+
 def check_can_publish(batch: Batch) -> None:
     """Raise CannotPublish for a batch that is closed, published, begun elsewhere, or not for a marketplace at all."""
     if kind_named(batch.kind).offer is None:
@@ -155,5 +169,5 @@ def check_can_publish(batch: Batch) -> None:
         words = gettext("Batch %(batch)s holds imported answers, so it cannot be published.")
         raise CannotPublish(words % {"batch": batch.pk})
     if Lease.objects.filter(batch=batch).exists():
-        words = gettext("Workers already opened batch %(batch)s at its own address. Close it, and publish a new one.")
-        raise CannotPublish(words % {"batch": batch.pk})
+        words = gettext("Workers already opened batch %(batch)s at its own address, so it cannot be published.")
+        raise CannotPublish(words % {"batch": batch.pk}, **_how_to_publish_anew(batch))

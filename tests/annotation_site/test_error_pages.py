@@ -80,7 +80,7 @@ def test_a_form_sent_from_an_outdated_page_says_what_to_do():
     client = Client(enforce_csrf_checks=True, headers={"host": staff_client().get("/").wsgi_request.get_host()})
     response = client.post("/login/", {"username": "rosa", "password": "x"})
     assert response.status_code == 403
-    assert "Nothing was changed" in text(response)
+    assert "Your change was not saved" in text(response)
     assert ways_on(response) == ["/login/"]
 
 

@@ -368,8 +368,8 @@ def test_predictions_of_other_weights_do_not_go_under_one_name(dataset, network,
     "words, reason",
     [
         (["predictions", "--format", "npz", "-o", "a.npz"], "--classifier NAME"),
-        (["annotations", "--format", "npz", "--classifier", "a", "-o", "a.npz"], "are written by"),
-        (["predictions", "--format", "npz", "--classifier", "a", "-o", "a.csv"], "should end in .npz"),
+        (["annotations", "--format", "npz", "--classifier", "a", "-o", "a.npz"], "write: export predictions"),
+        (["predictions", "--format", "npz", "--classifier", "a", "-o", "a.csv"], "must end in .npz"),
         (["predictions", "--format", "npz", "--classifier", "a", "-o", "a.npz"], "Classifiers with predictions: none"),
     ],
 )

@@ -86,7 +86,8 @@ def test_a_profile_sets_the_controls_and_opens_all_potential_labels(dataset, sim
 def test_opening_twice_opens_nothing_twice_and_makes_no_further_settings(dataset, similar):
     open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
     out, err = open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
-    assert (out, f"the last of them in batch {Batch.objects.get().pk}. --again" in err) == ("", True)
+    assert f"the last of them in batch {Batch.objects.get().pk}. To open these pairs again, use --again" in err
+    assert out == ""
     assert (Batch.objects.count(), dataset.settings_versions.count()) == (1, 2)
 
 
@@ -130,7 +131,7 @@ def test_what_grids_lack_is_said_per_label(dataset, similar):
     _, err = open_contains(dataset, "--profile", "imagenetv2", "--similar", similar)
     unlabelled, *lines = err.splitlines()
     assert "images have no dataset label" in unlabelled
-    assert "have fewer cells than the profile says" in lines[1]
+    assert "have too few images to fill their grids" in lines[1]
     line_by_role = {line.split(":")[0]: line for line in lines[2:]}
     assert "1 of 3 positive controls" in line_by_role["2 thing 2"]
     assert "1 of 3 negative controls" in line_by_role["1 thing 1"]
@@ -144,9 +145,9 @@ def test_of_many_labels_that_lack_something_the_first_are_listed_and_the_others_
         PotentialLabel.objects.create(image=image, label=label, is_dataset_label=True, sources=[])
     _, err = open_contains(dataset, "--profile", "tsipras")
     lines = err.splitlines()
-    assert "grids of 23 labels have fewer cells" in lines[1]
+    assert "23 labels have too few images to fill their grids" in lines[1]
     assert lines[2].startswith("0 thing 0: 0 of 5 positive controls in 1 grid; ")
-    assert (len(lines), lines[-1]) == (23, "and 3 more. ./manage export grids tells every cell.")
+    assert (len(lines), lines[-1]) == (23, "and 3 more. ./manage export grids lists every cell.")
 
 
 def test_own_leaves_the_figures_of_the_settings_as_they_are(dataset, similar):
@@ -162,8 +163,8 @@ def test_own_leaves_the_figures_of_the_settings_as_they_are(dataset, similar):
     [
         (["label,similar", "0,9"], "line 2: '9' is no class"),
         (["label,similar", "0,0"], "line 2: thing 0 is the label itself"),
-        (["label,similar", "0,1", "0,1"], "line 3: thing 1 is the label itself or stands there already"),
-        (["label,similar"], "holds no labels"),
+        (["label,similar", "0,1", "0,1"], "line 3: thing 1 is the label itself or is listed already"),
+        (["label,similar"], "contains no labels"),
         (["label,other"], "no column 'similar'"),
     ],
 )
@@ -176,9 +177,9 @@ def test_a_list_of_similar_labels_with_a_fault_is_refused_and_nothing_changed(da
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--profile", "imagenetv2"], "none was given. Give one: --similar FILE"),
-        ([], "Say which grids to open. --profile"),
-        (["--similar", "x.csv"], "Say how many with --profile"),
+        (["--profile", "imagenetv2"], "need a list of similar labels, which is missing. Add one with --similar FILE"),
+        ([], "Choose which grids to open. For the potential labels, with controls: --profile"),
+        (["--similar", "x.csv"], "Add --profile, or leave --similar out"),
     ],
 )
 def test_what_is_missing_is_said_and_nothing_changed(dataset, options, words):

@@ -218,7 +218,7 @@ def test_a_datasets_own_export_is_not_taken_for_other_peoples_answers(dataset, t
     path = tmp_path / "votes.csv"
     path.write_text(exported("classify_votes", dataset), newline="")
     n_before = Submission.objects.count()
-    with pytest.raises(CommandError, match="line 2: these answers were exported from .* under another name"):
+    with pytest.raises(CommandError, match="line 2: these answers are an export of .* into another dataset"):
         call_command("replay", "classify", str(path), dataset=dataset.name)
     assert Submission.objects.count() == n_before
 

@@ -86,7 +86,7 @@ def test_a_new_name_makes_a_dataset_on_another_label_set_if_one_is_named(folder)
     assert import_into("mine", folder, "--label-set", label_set.name).error == ""
     assert Dataset.objects.get(name="mine").label_set == label_set
     refused = import_into("mine", folder, "--label-set", "ImageNet")
-    assert f"labelled with {label_set.name}, not with 'ImageNet'" in refused.error
+    assert f"uses the label set {label_set.name}, not “ImageNet”" in refused.error
     assert "There is no label set named 'birds'" in import_into("other", folder, "--label-set", "birds").error
     assert not Dataset.objects.filter(name="other").exists()
 
@@ -96,7 +96,7 @@ def test_images_without_a_dataset_label_are_counted_and_it_is_said_what_that_mea
         write(folder / name)
     dataset = make_dataset()
     for _ in range(2):
-        (note,) = import_into(dataset, folder).notes
+        note, _ = import_into(dataset, folder).notes
         assert note.startswith("2 images have no dataset label: they get selection frequencies but no candidate labels")
     labelled = manifest(folder, "file,label\na.jpg,1\n")
     assert import_into(make_dataset(), labelled).notes == []
@@ -274,8 +274,8 @@ def test_two_imports_of_the_same_files_at_once_store_each_once(folder, media):
 def test_labels_make_a_label_set_once(folder):
     text = "index,words,wnid,gloss,superclass,wikipedia_url\n"
     text += '7,"robin, redbreast",n0001,"a bird, red",Birds,https://en.wikipedia.org/wiki/Robin\n0,owl,,,,\n'
-    assert import_labels(folder, text).out == "Label set birds: 2 labels, imported.\n"
-    assert import_labels(folder, text).out == "Label set birds: 2 labels, there already.\n"
+    assert import_labels(folder, text).out == "Label set “birds”: 2 labels were imported.\n"
+    assert import_labels(folder, text).out == "Label set “birds”: 2 labels were already imported.\n"
     owl, robin = LabelSet.objects.get(name="birds").labels.order_by("index")
     assert (owl.index, owl.words, owl.wnid) == (0, "owl", "")
     assert (robin.index, robin.words, robin.gloss, robin.superclass) == (7, "robin, redbreast", "a bird, red", "Birds")
@@ -292,8 +292,8 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("x,owl,,", "the index 'x' is not a whole number"),
-        ("-1,owl,,", "the index '-1' is not a whole number"),
+        ("x,owl,,", "the index “x” is not a whole number"),
+        ("-1,owl,,", "the index “-1” is not a whole number"),
         ("0,crow,,", "the class 0 appears in line 2 too"),
         ("00,crow,,", "the class 0 appears in line 2 too"),
         ("1,crow,n1,", "the class n1 appears in line 2 too"),
@@ -302,7 +302,7 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
         ("99999999999,crow,,", "index: "),
         ("1,crow,n0123456789012345678901,", "wnid: "),
         ("1,crow,,javascript:alert(1)", "wikipedia_url: "),
-        ("1,crow,,ftp://example.org/crow", "wikipedia_url: it starts with http"),
+        ("1,crow,,ftp://example.org/crow", "wikipedia_url: the address must start with http"),
         ("1,crow,", "has 3 cells"),
     ],
 )

@@ -73,8 +73,7 @@ def test_a_folder_that_is_called_like_an_archive_is_a_folder(server):
 def test_an_archive_of_another_kind_is_refused_in_words(kind):
     error = import_into(make_dataset(), f"s3://bucket/photos/{kind}").error
     assert error == (
-        f"s3://bucket/photos/{kind} is an archive of a kind that is not read: pack it as a .tar, .tar.gz or .zip "
-        "archive."
+        f"s3://bucket/photos/{kind} is an unsupported archive: pack it as a .tar, .tar.gz or .zip archive."
     )
 
 
@@ -83,7 +82,7 @@ def test_a_damaged_archive_and_a_bomb_are_refused_under_their_address(kept, tmp_
     whole.write_bytes(whole.read_bytes()[:-30])
     head = io.BytesIO(tar_of(tmp_path / "head.tar", {"a.jpg": JPEG}).read_bytes()).read(512)
     bomb = packed_zeros(tmp_path / "bomb.tar.gz", head[:124] + b"00077777777\0" + head[136:], 300)
-    for path, words in ((whole, "get a complete copy"), (bomb, "Nothing of it was imported")):
+    for path, words in ((whole, "get a complete copy"), (bomb, "No image of it was imported")):
         address = kept(path)
         error = import_into(make_dataset(), address).error
         assert error.startswith(address) and words in error
@@ -93,7 +92,9 @@ def test_an_archive_that_does_not_fit_on_the_disk_is_not_begun(kept, tmp_path, m
     address = kept(zip_of(tmp_path / "set.zip", FILES))
     monkeypatch.setattr(sources, "FREE_BYTES_LEFT", 2**62)
     error = import_into(make_dataset(), address).error
-    assert error.startswith(f"{address} has 0.0 GiB, and ") and f"Make room in {settings.STATE_DIR}" in error
+    assert (
+        error.startswith(f"{address} has 0.0 GiB. The server has ") and f"Free space in {settings.STATE_DIR}" in error
+    )
 
 
 def broken_after(n_parts: int, times: int):

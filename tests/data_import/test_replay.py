@@ -126,7 +126,7 @@ def test_a_longer_file_adds_only_what_is_new(file, dataset):
 def test_another_answer_than_the_stored_one_stops_it_with_its_line(file, dataset, kind, first, second):
     load(kind, file(first), dataset)
     before = stored()
-    with pytest.raises(BadFile, match="line 3: this person's answer on a is stored already"):
+    with pytest.raises(BadFile, match="line 3: this worker's stored answer on a is different"):
         load(kind, file(second), dataset)
     assert stored() == before
 
@@ -181,7 +181,7 @@ def test_images_without_a_dataset_label_are_told_after_replaying_contains_votes(
         out, err = io.StringIO(), io.StringIO()
         call_command("replay", "contains", str(path), dataset=dataset.name, stdout=out, stderr=err)
         assert err.getvalue() == (
-            "1 images have no dataset label: they get selection frequencies but no candidate labels.\n"
+            "1 image has no dataset label: it gets selection frequencies but no candidate labels.\n"
         )
 
 
@@ -198,7 +198,7 @@ def test_forms_that_still_wait_for_people_are_told_after_replaying_classify_vote
     err = io.StringIO()
     path = file(CLASSIFY + f"{image.name},1,0,1,1\nb,1,0,1,1\n")
     call_command("replay", "classify", str(path), dataset=dataset.name, stdout=io.StringIO(), stderr=err)
-    assert err.getvalue().startswith("1 images have forms that still wait for people")
+    assert err.getvalue().startswith("1 image still has unanswered forms")
 
 
 def test_a_dataset_is_logged_as_made_once_it_is_there(file, db, caplog, django_capture_on_commit_callbacks):
@@ -214,7 +214,7 @@ def test_a_dataset_is_logged_as_made_once_it_is_there(file, db, caplog, django_c
 
 def test_a_bad_last_row_leaves_not_even_the_dataset(file, db):
     sets = LabelSet.objects.count()
-    with pytest.raises(CommandError, match="line 5: .* Nothing was loaded"):
+    with pytest.raises(CommandError, match="line 5: .* No answers were loaded"):
         call_command("replay", "classify", str(file(THREE_ANSWERS + "c.jpg,0,0,1,2\n")), dataset="new")
     assert not Dataset.objects.exists()
     assert LabelSet.objects.count() == sets

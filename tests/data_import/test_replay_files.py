@@ -21,15 +21,15 @@ read_contains = partial(read_votes, require(CONTAINS_KIND.replay))
     [
         ("a,1,0,1,1\na,1,0,1,1\n", 3, "the same image and annotator as in line 2"),
         ("a,1,0,1,1\na,2,1,1,1\n", 3, "dataset_label is 2, but 1 in line 2"),
-        ("a,1,0,2,1\n", 2, "main is 2, which is not among the selected 1"),
+        ("a,1,0,2,1\n", 2, "main is 2. It must be one of the selected labels: 1"),
         ("a,1,0,1,1 3 1\n", 2, "selected has a label twice"),
         ("a,1,0,1,\n", 2, "selected is empty"),
-        ("a,1,0,1,1 20\n", 2, "selected is '20', which is not a class index"),
-        ("a,20,0,1,1\n", 2, "dataset_label is '20', which is not a class index"),
-        ("a,1,0,-1,1\n", 2, "main is '-1'"),
-        ("a,1,0,1.0,1\n", 2, "main is '1.0'"),
-        ("a,1,x,1,1\n", 2, "annotator is 'x'; it must be a whole number"),
-        ("a,1,²,1,1\n", 2, "annotator is '²'; it must be a whole number"),
+        ("a,1,0,1,1 20\n", 2, "selected is “20”. It must be a class index"),
+        ("a,20,0,1,1\n", 2, "dataset_label is “20”. It must be a class index"),
+        ("a,1,0,-1,1\n", 2, "main is “-1”"),
+        ("a,1,0,1.0,1\n", 2, "main is “1.0”"),
+        ("a,1,x,1,1\n", 2, "annotator is “x”. It must be a whole number"),
+        ("a,1,²,1,1\n", 2, "annotator is “²”. It must be a whole number"),
         (",1,0,1,1\n", 2, "image: a name has 1 to 500 characters"),
         ("a\0,1,0,1,1\n", 2, "cannot be printed"),
         (f"{'a' * 501},1,0,1,1\n", 2, "image: a name has 1 to 500 characters"),
@@ -48,10 +48,10 @@ def test_a_bad_classify_row_is_named_with_line_and_reason(file, rows, line, reas
 @pytest.mark.parametrize(
     ("rows", "line", "reason"),
     [
-        ("a,1,r,perhaps\n", 2, "answer is 'perhaps'; it must be one of yes, maybe, no"),
+        ("a,1,r,perhaps\n", 2, "answer is “perhaps”. It must be one of: yes, maybe, no"),
         ("a,1,r,yes\nb,1,r,yes\na,1,r,no\n", 4, "the same image, label and rater as in line 2"),
-        ("a,99,r,yes\n", 2, "label is '99'"),
-        ("a,1,,yes\n", 2, "rater is ''"),
+        ("a,99,r,yes\n", 2, "label is “99”"),
+        ("a,1,,yes\n", 2, "rater is “”"),
     ],
 )
 def test_a_bad_contains_row_is_named_with_line_and_reason(file, rows, line, reason):
@@ -63,11 +63,11 @@ def test_a_bad_contains_row_is_named_with_line_and_reason(file, rows, line, reas
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ("w,padding,confirmed,,1", "role is 'padding'; it must be one of control, question, repeat"),
-        ("w,question,lost,,1", "state is 'lost'"),
-        ("w,question,confirmed,yesterday,1", "submitted_at is 'yesterday'"),
-        ("w,question,confirmed,2020-01-01T10:00:00,1", "without its distance from UTC"),
-        (",question,confirmed,,1", "worker is ''"),
+        ("w,padding,confirmed,,1", "role is “padding”. It must be one of: control, question, repeat"),
+        ("w,question,lost,,1", "state is “lost”"),
+        ("w,question,confirmed,yesterday,1", "submitted_at is “yesterday”"),
+        ("w,question,confirmed,2020-01-01T10:00:00,1", "without its offset from UTC"),
+        (",question,confirmed,,1", "worker is “”"),
     ],
 )
 def test_a_bad_further_cell_is_named(file, cells, reason):
@@ -83,11 +83,11 @@ def test_a_bad_further_cell_is_named(file, cells, reason):
     [
         (b"", "votes.csv", "the file is empty"),
         (b"image,label,rater\n", "votes.csv", "the header lacks answer"),
-        (b'{"image": "a", "label": 1, "rater": "r"}\n', "votes.csv", "JSON lines are not read. Export as csv"),
-        (b'{"image": "a", "label": 1, "rater": "r"}\n', "votes.jsonl", "JSON lines are not read. Export as csv"),
-        (gzip.compress(b"{}", mtime=0), "votes.jsonl.gz", "JSON lines are not read. Export as csv"),
-        (b"image,label,rater,answer,wroker\n", "votes.csv", "unknown column 'wroker'"),
-        (b"image,label,rater,answer,label\n", "votes.csv", "a column is named twice"),
+        (b'{"image": "a", "label": 1, "rater": "r"}\n', "votes.csv", "JSON lines are not supported. Export as csv"),
+        (b'{"image": "a", "label": 1, "rater": "r"}\n', "votes.jsonl", "JSON lines are not supported. Export as csv"),
+        (gzip.compress(b"{}", mtime=0), "votes.jsonl.gz", "JSON lines are not supported. Export as csv"),
+        (b"image,label,rater,answer,wroker\n", "votes.csv", "unknown column “wroker”"),
+        (b"image,label,rater,answer,label\n", "votes.csv", "names a column twice"),
         (CONTAINS.encode() + b"a\xff,1,r,yes\n", "votes.csv", "not UTF-8"),
         (CONTAINS.encode() + b'"a,1,r,yes\n', "votes.csv", "not CSV"),
         (b"not gzipped", "votes.csv.gz", "cannot be read"),
@@ -126,7 +126,7 @@ def test_maybe_is_not_selected_and_a_guarded_name_loses_its_apostrophe(file):
     [
         ("a,1,r,yes,1,1\na,2,r,yes,2,1\n", "line 3: dataset_label is 2, but 1 in line 2"),
         ("a,1,r,yes,1,1\na,2,r,yes,,1\n", "line 3: dataset_label is empty, but 1 in line 2"),
-        ("a,1,r,yes,99,1\n", "line 2: dataset_label is '99'"),
+        ("a,1,r,yes,99,1\n", "line 2: dataset_label is “99”"),
     ],
 )
 def test_a_dataset_label_of_contains_votes_that_cannot_be_is_refused_by_line(file, rows, reason):

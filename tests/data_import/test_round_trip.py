@@ -115,7 +115,7 @@ def test_the_same_once_forms_that_were_opened_meanwhile_are_closed(live, tmp_pat
     aggregate(dataset=again)
     assert Form.objects.filter(image__dataset=again).count() == 3
     said = replay_votes("classify", live, again, tmp_path)
-    assert "3 images have forms that still wait for people" in said
+    assert "3 images still have unanswered forms" in said
     close_batch(batch=Batch.objects.get(dataset=again, kind="classify", marketplace=Batch.Marketplace.LINK))
     aggregate(dataset=again)
     assert_the_same(again, live)

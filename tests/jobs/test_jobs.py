@@ -426,7 +426,7 @@ def test_an_unknown_path_of_the_server_is_a_problem_and_no_fault(tmp_path, setti
     settings.IMPORT_ROOT = tmp_path
     job = job_for(kind=Job.Kind.IMPORT_IMAGES, server=unique("gone"), words="gone")
     assert do_next_job()
-    assert "cannot be opened below the import folder" in fresh(job).problem
+    assert "cannot be opened in the import folder" in fresh(job).problem
 
 
 def test_a_page_that_looks_at_a_job_reads_the_first_lines_of_its_report_only(does):

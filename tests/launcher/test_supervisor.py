@@ -190,7 +190,7 @@ def test_a_second_run_is_told_about_the_first(site):
     second.console = site.state.parent / "second.txt"
     assert require(second.start().process).wait(SOON_SECONDS) == 1
     text = second.console.read_text()
-    assert f"running already: http://127.0.0.1:{site.port}/ (process {site.process.pid})" in text
+    assert f"already running: http://127.0.0.1:{site.port}/ (process {site.process.pid})" in text
     assert site.fetch() == 200
 
 

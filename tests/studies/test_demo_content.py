@@ -69,10 +69,10 @@ def test_finding_the_photos_imports_neither_package():
 def test_a_package_that_is_not_installed_is_named_with_the_way_to_get_it():
     with pytest.raises(DemoPhotoMissing, match="no_such_package") as refused:
         photos.installed_path("no_such_package", "data/cat.png")
-    assert refused.value.for_shell.endswith("./run installs it (requirements/demo.txt).")
+    assert refused.value.for_shell.endswith("Install the package by starting ./run (requirements/demo.txt).")
 
 
 def test_a_file_that_the_installed_version_lacks_is_named_with_its_distribution():
     with pytest.raises(DemoPhotoMissing, match=r"scikit-image has no data/no-such\.png") as refused:
         photos.installed_path("skimage", "data/no-such.png")
-    assert refused.value.for_shell.endswith("./run installs that one.")
+    assert refused.value.for_shell.endswith("Install the right version by starting ./run.")

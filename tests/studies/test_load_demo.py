@@ -139,10 +139,10 @@ def test_its_grids_ask_about_exactly_the_potential_labels_of_the_networks_each_o
     results = PotentialLabel.objects.values_list("image__name", "label__index")
     assert sorted(results) == sorted(potential)
     assert Prediction.objects.count() == 3 * len(demo_photos())
-    assert re.search("25 photographs are predicted by .*-lite0, .*-lite1, .*-lite2; its grids open in about", lines[0])
+    assert re.search(".*-lite0, .*-lite1, .*-lite2 now predict the labels of 25 photographs", lines[0])
     assert lines[1:-2] == [
         *(f"efficientnet-lite{n}: 25 images processed." for n in range(3)),
-        f"The demo study: {len(potential)} potential labels are asked about in {Grid.objects.count()} grids.",
+        f"Demo study: {Grid.objects.count()} grids were opened for {len(potential)} potential labels.",
     ]
     addresses = [
         f"  demo grids   {settings.WORKER_ORIGIN}/join/{contains.public_id}?worker=you",
@@ -320,7 +320,7 @@ def test_somebodys_own_dataset_of_that_name_is_left_alone_and_the_site_still_sta
     assert said(store=True) == ([], "")
     lines, error = said()
     assert not lines
-    assert "not the demo study but one of your own" in error
+    assert "is not the demo study" in error
     assert not Dataset.objects.get(name="demo").images.exists()
 
 
@@ -335,7 +335,7 @@ def test_photographs_that_are_not_installed_are_an_error_with_the_way_out(monkey
 
 def test_without_a_network_it_says_the_way_out_and_goes_on_when_there_is_one(monkeypatch, potential):
     monkeypatch.setattr("candidates.runs.actions.installed", list)
-    with pytest.raises(CommandError, match=r"(?s)No network is installed.*\./run, started again, goes on from here"):
+    with pytest.raises(CommandError, match=r"(?s)No network is installed.*restart \./run"):
         said()
     assert not Batch.objects.exists()
     monkeypatch.undo()
@@ -352,7 +352,9 @@ def test_a_fault_of_a_network_is_told_with_the_way_out_and_what_is_predicted_sta
         return real(name, weights)
 
     monkeypatch.setattr(candidates_actions, "loaded", spoiled)
-    with pytest.raises(CommandError, match=r"(?s)efficientnet-lite2: the weights are torn.*all else works without it"):
+    with pytest.raises(
+        CommandError, match=r"(?s)efficientnet-lite2: the weights are torn.*everything else works without it"
+    ):
         said(here=True)
     assert Prediction.objects.count() == 2 * len(demo_photos())
     assert not Batch.objects.exists()

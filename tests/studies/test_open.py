@@ -74,8 +74,8 @@ def test_running_open_contains_twice_opens_nothing_twice(dataset, images, pairs_
     out, err = said("open", "contains", "--dataset", dataset, "--pairs", file)
     assert out == "", "the address of another batch is no result"
     assert err == (
-        f"Nothing was opened: 5 pairs were opened before, the last of them in batch {first.pk}. --again opens them "
-        "once more.\n"
+        f"No new grids: all 5 pairs were opened before, the last of them in batch {first.pk}. To open these pairs "
+        "again, use --again.\n"
     )
     assert (Batch.objects.count(), GridCell.objects.count()) == (1, 5)
 
@@ -84,7 +84,7 @@ def test_pairs_added_to_the_file_are_opened_alone(dataset, images, pairs_file):
     first, _ = opened(dataset, pairs_file([(images[0], 1)]))
     second, err = opened(dataset, pairs_file([(images[0], 1), (images[0], 2), (images[1], 1)]))
     assert second != first
-    assert "1 pairs were opened before" in err
+    assert "1 pair was opened before" in err
     assert set(GridCell.objects.filter(grid__hit__batch=second).values_list("image", "grid__label__index")) == {
         (images[0].pk, 2),
         (images[1].pk, 1),
@@ -132,11 +132,13 @@ def test_open_contains_names_every_bad_line_and_opens_nothing(dataset, images, p
     pairs = [(images[0], 1), ("nobody.jpg", "nonsense"), (images[1], 6), (other, 1), (absent, 1)]
     pairs.append((images[0], "n00000001"))
     *lines, way_out = refusal("open", "contains", "--dataset", dataset, "--pairs", pairs_file(pairs)).splitlines()
-    assert way_out == "./manage import images brings files.", "once for all lines"
+    assert way_out == "Import image files with ./manage import images.", "once for all lines"
     assert lines[0].endswith("pairs.csv: no grids were opened.")
     assert [line.split(":")[0] for line in lines[1:]] == [f"line {n}" for n in (3, 4, 5, 6, 7)]
     for line, words in zip(
-        lines[1:], ["no image 'nobody.jpg'", "'6' is no class", "no image", "no file to show", "in line 2"], strict=True
+        lines[1:],
+        ["no image “nobody.jpg”", "'6' is no class", "no image", "has no image file", "in line 2"],
+        strict=True,
     ):
         assert words in line
     assert "'nonsense' is no class" in lines[1], "all that is wrong with a line"
@@ -155,7 +157,7 @@ def test_asking_about_images_without_a_dataset_label_is_warned_of_with_their_num
 
 @pytest.mark.parametrize(
     ("header", "reason"),
-    [("image", "no column 'label'"), ("image,label,score", "column 'score'"), ("image,label", "holds no pairs")],
+    [("image", "no column 'label'"), ("image,label,score", "column 'score'"), ("image,label", "contains no pairs")],
 )
 def test_a_file_that_holds_no_pairs_is_refused(dataset, pairs_file, header, reason):
     assert reason in refusal("open", "contains", "--dataset", dataset, "--pairs", pairs_file([], header))
@@ -169,10 +171,10 @@ def test_a_file_that_is_absent_is_refused_by_name(dataset, tmp_path):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--hits-per-worker", "0"], "--hits-per-worker is 1 or more"),
+        (["--hits-per-worker", "0"], "must be 1 or more. Leave --hits-per-worker out"),
         (["--completion-code", "x" * 61], "at most 60"),
-        (["--completion-url", "javascript:alert(1)"], "no http or https address"),
-        (["--completion-url", "example.org"], "no http or https address"),
+        (["--completion-url", "javascript:alert(1)"], "is not an http or https address"),
+        (["--completion-url", "example.org"], "is not an http or https address"),
     ],
 )
 @pytest.mark.parametrize("kind", ["contains", "classify"])
@@ -188,7 +190,7 @@ def test_open_classify_makes_the_batch_that_takes_the_forms_and_finds_it_again(d
     assert (batch.kind, batch.completion_code) == ("classify", "C0DE")
     assert said("open", "classify", "--dataset", dataset)[0] == first
     assert said("open", "classify", "--dataset", dataset, "--completion-code", "C0DE")[0] == first
-    assert "Close it first" in refusal("open", "classify", "--dataset", dataset, "--completion-code", "OTHER")
+    assert "Close the batch first" in refusal("open", "classify", "--dataset", dataset, "--completion-code", "OTHER")
     said("close", batch.pk)
     assert said("open", "classify", "--dataset", dataset, "--completion-code", "OTHER")[0] != first
 

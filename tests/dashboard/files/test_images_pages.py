@@ -177,7 +177,7 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     assert kept(tmp_path) == []
     page = text_of(staff.get(address(dataset)))
     assert "2 images were added." in page and "2 files were not imported." in page
-    assert "1/&lt;script&gt;.jpg: it is not an image" in page and "<script>.jpg" not in page
+    assert "1/&lt;script&gt;.jpg: unsupported format" in page and "<script>.jpg" not in page
     assert "Source of the last import: <code>pictures.zip</code>" in " ".join(page.split())
     assert not list(tmp_path.rglob("*.upload*"))
 
@@ -200,12 +200,12 @@ def test_images_without_a_manifest_are_imported_without_labels(staff, dataset):
 @pytest.mark.parametrize(
     "names, words",
     [
-        ([], "Choose an archive or some images first"),
+        ([], "Choose an archive or images first"),
         (["a.zip", "b.jpg"], "a.zip is an archive: upload it alone"),
         (["a.csv", "b.csv"], "both manifests"),
         (["a.csv"], "a.csv is a manifest without images"),
         (["a.jpg", "a.jpg"], "Two files are named a.jpg"),
-        (["é" * 200 + ".jpg"], "The files could not be kept"),
+        (["é" * 200 + ".jpg"], "The files could not be stored"),
     ],
 )
 def test_files_that_do_not_belong_together_are_refused_beside_the_field(staff, dataset, tmp_path, names, words):
@@ -217,7 +217,7 @@ def test_files_that_do_not_belong_together_are_refused_beside_the_field(staff, d
 def test_more_files_than_are_taken_are_refused_in_words(staff, dataset, settings, tmp_path):
     settings.DATA_UPLOAD_MAX_NUMBER_FILES = 3
     response = send(staff, dataset, *(SimpleUploadedFile(f"{n}.jpg", b"") for n in range(4)))
-    assert response.status_code == 400 and "At most 3 files are taken at a time" in text_of(response)
+    assert response.status_code == 400 and "Upload at most 3 files at a time" in text_of(response)
     response.close()
     gc.collect()
     assert kept(tmp_path) == []
@@ -257,10 +257,10 @@ def test_an_archive_that_cannot_be_read_is_named_as_its_owner_names_it_and_may_b
 
 
 def test_nothing_is_tried_again_that_is_gone(staff, dataset, tmp_path):
-    assert "are kept no longer" in text_of(staff.post(address(dataset), {"from": "again"}))
+    assert "have been removed" in text_of(staff.post(address(dataset), {"from": "again"}))
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     do_next_job()
-    assert "are kept no longer" in text_of(staff.post(address(dataset), {"from": "again"}))
+    assert "have been removed" in text_of(staff.post(address(dataset), {"from": "again"}))
 
 
 def test_a_second_import_waits_until_the_first_is_done_and_loses_its_files(staff, dataset, tmp_path):

@@ -201,7 +201,8 @@ def test_a_batch_that_people_work_on_elsewhere_or_that_is_empty_says_why_it_cann
     batch, empty = grids_to_publish(1), grids_to_publish(0)
     make_lease(batch)
     assert "at its own address" in text_of(client.get(f"/setup/publish/{batch.pk}/"))
-    assert "at its own address" in text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
+    text = text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
+    assert "at its own address" in text and "Open pairs again" in text
     assert publish(client, batch, agreed="0.24").status_code == 200
     assert "No answers needed yet" in text_of(client.get(f"/setup/publish/{empty.pk}/"))
     assert not Terms.objects.exists()
