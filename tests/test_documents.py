@@ -1,4 +1,4 @@
-"""What documents, docstrings and comments name exists: paths, modules and what is in them, commands, words of the code.
+"""Names in documents, docstrings and comments exist: paths, modules and their members, commands, words of the code.
 
 Each rule is a function from a text and the house that it is about to the names that are dead. The rules are run over
 every text, and over a small house with texts that name what is not there.
@@ -69,7 +69,7 @@ NOT_OURS = {"var", "media", "models", "import", "botocore", "common", "applicati
 
 @dataclass(frozen=True)
 class House:
-    """What there is at `root` that a text may name."""
+    """The names at `root` that a text may use."""
 
     root: Path
 
