@@ -1,4 +1,4 @@
-"""From votes to published annotations. Everything here recounts, so that doing it again changes nothing."""
+"""Writes from votes to published annotations. All of them recount, so that they are idempotent."""
 
 import logging
 from collections import defaultdict
@@ -57,22 +57,22 @@ def aggregate(
     progress: Callable[[int], object] | None = None,
     per_pass: int = SUBMISSIONS_PER_PASS,
 ) -> int:
-    """Aggregate all that is not aggregated yet, pass by pass; returns the number of submissions taken in.
+    """Aggregate all waiting submissions, pass by pass. Returns how many were aggregated.
 
-    Without `dataset`, one dataset after the other: what is wrong with one is logged and leaves the others alone.
+    Without `dataset`, one dataset after the other: an error in one is logged and leaves the others alone.
     """
     if dataset is not None:
         return _aggregate_dataset(dataset, progress, per_pass)
     waiting = Dataset.objects.filter(pk__in=not_aggregated().order_by().values("hit__batch__dataset"))
-    return sum(_aggregate_or_log(found, progress, per_pass) for found in waiting.order_by("pk"))
+    return sum(_aggregate_or_log(dataset, progress, per_pass) for dataset in waiting.order_by("pk"))
 
 
 def _aggregate_dataset(dataset: Dataset, progress: Callable[[int], object] | None, per_pass: int) -> int:
     total = 0
-    while taken := aggregate_new_submissions(dataset=dataset, limit=per_pass):
-        total += taken
+    while n_submissions := aggregate_new_submissions(dataset=dataset, limit=per_pass):
+        total += n_submissions
         if progress is not None:
-            progress(taken)
+            progress(n_submissions)
     return total
 
 
@@ -82,15 +82,15 @@ def _aggregate_or_log(dataset: Dataset, progress: Callable[[int], object] | None
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
-        log.exception("Dataset %s could not be aggregated, its answers wait for the next pass: %s", dataset, error)
+        log.exception("Dataset %s could not be aggregated; its answers wait for the next pass: %s", dataset, error)
         return 0
 
 
 @transaction.atomic
 def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_PASS) -> int:
-    """One pass: recount, prune and annotate what a dataset's new submissions touch. All of it or nothing of it."""
+    """Do one pass: recount, prune and annotate whatever a dataset's new submissions touch, all or nothing."""
     _wait_for_turn()
-    # Locked, so that an exclusion meanwhile waits for the end of the pass instead of being overlooked by it.
+    # Locked, so that an exclusion waits for the end of the pass instead of being overlooked by it.
     new = not_aggregated(dataset).order_by("id").select_for_update(of=("self",), no_key=True)
     submissions = [submission.pk for submission in new.only("id")[:limit]]
     if not submissions:
@@ -99,7 +99,7 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
         settle_votes(kind=kind, submission_ids=submissions)
     recount_frequencies(submission_ids=submissions)
     decided = ask_further(submission_ids=submissions)
-    # Marked before it is asked which images wait: those wait that have answers which were left out of the counts.
+    # Marked before the query for waiting images: images wait while an answer of theirs is not counted yet.
     mark_aggregated(submission_ids=submissions)
     prune_images(image_ids=contains_reads.images_asked(submissions) | decided)
     annotate_images(image_ids=_images_of("form__image", submissions))
@@ -108,17 +108,17 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
 
 
 def _wait_for_turn() -> None:
-    """Two passes at once would each miss the other's votes; the second waits for the end of the first.
+    """Wait for the end of another pass: two at once would each miss the other's votes.
 
-    One turn for all datasets: people work for several, and two passes would lock them crosswise.
+    The lock is one for all datasets: people work for several, and two passes would deadlock.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('aggregation', 0))")
 
 
 def _images_of(path: str, submission_ids: list[int]) -> set[int]:
-    found = Submission.objects.filter(pk__in=submission_ids, **{f"hit__{path}__isnull": False})
-    return set(found.values_list(f"hit__{path}", flat=True))
+    submissions = Submission.objects.filter(pk__in=submission_ids, **{f"hit__{path}__isnull": False})
+    return set(submissions.values_list(f"hit__{path}", flat=True))
 
 
 @transaction.atomic
@@ -132,11 +132,11 @@ def recount_frequencies(*, submission_ids: list[int]) -> None:
 def ask_further(*, submission_ids: list[int]) -> set[int]:
     """Decide the pairs of adaptive batches that these submissions settle, and ask one more person about the others.
 
-    Returns the images of pairs that were decided, now or again. Doing it twice asks nobody twice: pairs that are
-    asked about again are in a round of their own, which is over only when all its answers are in.
+    Returns the images of pairs that were decided, now or again. Idempotent: pairs that are asked about again are in a
+    round of their own, which is over only when all its answers are in.
     """
     decided: set[int] = set()
-    # One that is just being closed is waited for: what is asked of nobody any more is then pruned as it is.
+    # Waits for a batch that is just being closed: its open pairs are then pruned as they are.
     for batch in adaptive.batches_of(submission_ids).select_for_update(of=("self",), no_key=True):
         relearnt = adaptive.initial_labels(batch, submission_ids)
         if relearnt:
@@ -152,7 +152,7 @@ def ask_further(*, submission_ids: list[int]) -> set[int]:
 
 
 def _relearn(batch: Batch, label_ids: set[int], submission_ids: list[int]) -> None:
-    """Compute the tables anew; while answers to the initial subset are awaited there are none to go by."""
+    """Compute the tables anew; there are none while answers to the initial subset are still missing."""
     for hit, n_slots in adaptive.lost_answers(batch, submission_ids):
         add_slots(hit=hit, n_slots=n_slots)
     ConfidenceTable.objects.filter(Q(label=None) | Q(label__in=label_ids), batch=batch).delete()
@@ -176,8 +176,8 @@ def prune_images(*, image_ids: Iterable[int]) -> None:
 
     An image without a dataset label is never pruned: there is nothing to compare its frequencies with.
     """
-    ready = set(image_ids) - contains_reads.images_waiting(image_ids) - adaptive.images_waiting(image_ids)
-    labelled = Image.objects.filter(pk__in=ready, dataset_label__isnull=False).order_by("dataset_id", "id")
+    answered = set(image_ids) - contains_reads.images_waiting(image_ids) - adaptive.images_waiting(image_ids)
+    labelled = Image.objects.filter(pk__in=answered, dataset_label__isnull=False).order_by("dataset_id", "id")
     images_of = labelled.select_related("dataset", "dataset_label")
     for dataset, images in groupby(images_of, key=lambda image: image.dataset):
         _prune(dataset, list(images))
@@ -187,7 +187,7 @@ def _prune(dataset: Dataset, images: list[Image]) -> None:
     settings = current_settings(dataset)
     rule = pruning_rule(settings)
     counts = _counts([image.pk for image in images])
-    found = {
+    candidates = {
         image.pk: candidate_labels(*counts[image.pk], image.dataset_label.index, rule)
         for image in images
         if image.dataset_label
@@ -195,14 +195,14 @@ def _prune(dataset: Dataset, images: list[Image]) -> None:
     CandidateSet.objects.bulk_create(
         [
             CandidateSet(image_id=pk, settings=settings, split=split, labels=labels)
-            for pk, (split, labels) in found.items()
+            for pk, (split, labels) in candidates.items()
         ],
         update_conflicts=True,
         unique_fields=["image"],
         update_fields=["settings", "split", "labels"],
     )
-    wanted = {pk: labels if split == Split.FOLLOW_UP else [] for pk, (split, labels) in found.items()}
-    classify_actions.open_forms(dataset=dataset, labels_by_image=wanted)
+    labels_by_image = {pk: labels if split == Split.FOLLOW_UP else [] for pk, (split, labels) in candidates.items()}
+    classify_actions.open_forms(dataset=dataset, labels_by_image=labels_by_image)
 
 
 def pruning_rule(settings: SettingsVersion) -> PruningRule:
@@ -214,7 +214,7 @@ def pruning_rule(settings: SettingsVersion) -> PruningRule:
 
 
 def _counts(image_ids: list[int]) -> dict[int, tuple[list[int], list[int], list[int]]]:
-    """Per image: class indexes, n_selected and n_shown of its pairs, as parallel lists."""
+    """Return, per image, class indexes, n_selected and n_shown of its pairs, as parallel lists."""
     counts: dict[int, tuple[list[int], list[int], list[int]]] = defaultdict(lambda: ([], [], []))
     rows = SelectionFrequency.objects.filter(image__in=image_ids).order_by("image", "label__index")
     for image_id, *row in rows.values_list("image_id", "label__index", "n_selected", "n_shown"):
@@ -227,19 +227,20 @@ def _counts(image_ids: list[int]) -> dict[int, tuple[list[int], list[int], list[
 def annotate_images(*, image_ids: Iterable[int]) -> None:
     """Publish the annotation of images whose forms wait for no answer and for no pass.
 
-    One that lost all its votes loses it, and so does one with more labels than can be placed exactly: that is
-    logged, with the way out, and the other images get theirs.
+    An image that lost all its votes loses its annotation. So does an image with more labels than can be placed
+    exactly: that is logged, with the way out, and the other images get theirs.
     """
-    ready = set(image_ids) - classify_reads.images_waiting(image_ids)
-    votes = list(classify_reads.counted_votes(ready).values_list("image_id", "selected", "main"))
+    answered = set(image_ids) - classify_reads.images_waiting(image_ids)
+    votes = list(classify_reads.counted_votes(answered).values_list("image_id", "selected", "main"))
     images = Image.objects.select_related("dataset_label").in_bulk({image_id for image_id, _, _ in votes})
     grouped = [(image_id, list(rows)) for image_id, rows in groupby(votes, key=lambda vote: vote[0])]
     results = annotate_many([_answers(images[image_id], rows) for image_id, rows in grouped])
-    found = {image_id: result for (image_id, _), result in zip(grouped, results, strict=True)}
-    annotated = {image_id: result for image_id, result in found.items() if isinstance(result, Objects)}
-    for image_id in found.keys() - annotated.keys():
-        log.error("Image %s of %s has no annotation: %s", images[image_id], images[image_id].dataset, found[image_id])
-    Annotation.objects.filter(image__in=ready - annotated.keys()).delete()
+    result_of = {image_id: result for (image_id, _), result in zip(grouped, results, strict=True)}
+    annotated = {image_id: result for image_id, result in result_of.items() if isinstance(result, Objects)}
+    for image_id in result_of.keys() - annotated.keys():
+        image = images[image_id]
+        log.error("Image %s of %s has no annotation: %s", image, image.dataset, result_of[image_id])
+    Annotation.objects.filter(image__in=answered - annotated.keys()).delete()
     settings = _settings_of(images.values())
     Annotation.objects.bulk_create(
         [_annotation(images[pk], settings, result) for pk, result in annotated.items()],
@@ -260,26 +261,26 @@ def _settings_of(images: Iterable[Image]) -> dict[int, SettingsVersion]:
     return {pk: current_settings(dataset) for pk, dataset in datasets.items()}
 
 
-def _annotation(image: Image, settings: dict[int, SettingsVersion], found: Objects) -> Annotation:
+def _annotation(image: Image, settings: dict[int, SettingsVersion], result: Objects) -> Annotation:
     return Annotation(
         image=image,
         settings=settings[image.dataset_id],
-        main_label=found.main_label,
-        n_objects=found.n_objects,
-        n_annotators=found.n_annotators,
-        n_optimal_partitions=found.n_optimal_partitions,
-        objects_found=found.objects,
-        unplaced=found.unplaced,
-        main_object=found.main_object,
-        dataset_label_object=found.dataset_label_object,
-        main_may_differ=found.main_may_differ,
-        main_must_differ=found.main_must_differ,
+        main_label=result.main_label,
+        n_objects=result.n_objects,
+        n_annotators=result.n_annotators,
+        n_optimal_partitions=result.n_optimal_partitions,
+        objects_found=result.objects,
+        unplaced=result.unplaced,
+        main_object=result.main_object,
+        dataset_label_object=result.dataset_label_object,
+        main_may_differ=result.main_may_differ,
+        main_must_differ=result.main_must_differ,
     )
 
 
 @transaction.atomic
 def forget(*, dataset: Dataset) -> None:
-    """Delete all that was derived for a dataset, so that the next pass computes it anew. Votes and forms stay."""
+    """Delete all derived data of a dataset, so that the next pass computes it anew. Votes and forms stay."""
     _wait_for_turn()
     Annotation.objects.filter(image__dataset=dataset).delete()
     CandidateSet.objects.filter(image__dataset=dataset).delete()

@@ -1,14 +1,15 @@
-"""What the REST interface says about annotations and selection frequencies: their rows and what may narrow them."""
+"""REST rows and filters of annotations and selection frequencies."""
 
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-CLASS_INDEX = "Class index in the dataset's label set."
-WITH_NAMES = "Only with names=1."
-OF_OBJECTS = "Index into objects; null when there is none."
+CLASS_INDEX = gettext_lazy("Class index in the dataset's label set.")
+WITH_NAMES = gettext_lazy("Only with names=1.")
+OF_OBJECTS = gettext_lazy("Index into objects; null when there is none.")
 
 
 class FrequencyRow(serializers.Serializer):
-    """How often people selected an image for a label, of the times it was shown to them. Never shown: no row."""
+    """Selections of an image for a label, among the times it was shown. A pair never shown has no row."""
 
     image = serializers.CharField(help_text="Name under which the image was imported.")
     label = serializers.IntegerField(help_text=CLASS_INDEX)  # type: ignore[assignment]  # a column is called like that
@@ -26,7 +27,7 @@ class FrequencyFilter(serializers.Serializer):
 
 
 class LabelOfObject(serializers.Serializer):
-    """One of the labels that name an object."""
+    """A label that names an object."""
 
     label = serializers.IntegerField(help_text=CLASS_INDEX)  # type: ignore[assignment]  # a column is called like that
     share = serializers.FloatField(help_text="Of the selections within the object, the part that chose this label.")
@@ -36,7 +37,7 @@ class LabelOfObject(serializers.Serializer):
 
 
 class ObjectOfImage(serializers.Serializer):
-    """Labels that are names of one and the same object."""
+    """Labels that name the same object."""
 
     label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
         help_text="Class index of the label selected most often."
@@ -48,7 +49,7 @@ class ObjectOfImage(serializers.Serializer):
 
 
 class AnnotationRow(serializers.Serializer):
-    """What an image shows, by its annotators' answers."""
+    """The objects of an image, by its annotators' answers."""
 
     image = serializers.CharField(help_text="Name under which the image was imported.")
     dataset_label = serializers.IntegerField(allow_null=True, help_text=CLASS_INDEX)

@@ -1,4 +1,4 @@
-"""What follows from the votes. Every row here can be deleted and computed again."""
+"""Tables derived from the votes. Every row can be deleted and computed again."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -88,12 +88,12 @@ class Annotation(models.Model):
 
 
 class ConfidenceTable(models.Model):
-    """What the initial subset of an adaptive batch teaches about a class (Deng et al. 2009, section 3.2, figure 7).
+    """Confidence in a class, learnt from the initial subset of an adaptive batch (Deng et al. 2009, section 3.2).
 
-    `p_good[yes][no]` is the probability that an image is good after so many votes, null where nothing is known;
-    `seen[yes][no]` is how many images it rests on. The row without a label is learnt from all classes together, for
-    those with too few images. `expected_votes` is how many the stopping rule takes on average on the images of the
-    subset: the harder the class, the more.
+    `p_good[yes][no]` is the probability that an image is good after so many votes (figure 7), null without data;
+    `seen[yes][no]` is the number of images behind it. The row without a label is learnt from all classes together, for
+    classes with too few images. `expected_votes` is the average number of votes that the stopping rule takes on the
+    images of the subset: the harder the class, the more.
     """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="confidence_tables")
@@ -116,7 +116,7 @@ class ConfidenceTable(models.Model):
 
 
 class StoppedPair(models.Model):
-    """Why an adaptive batch asks nobody else about a pair. One without a row still waits for votes."""
+    """The decision after which an adaptive batch asks no more about a pair. A pair without a row waits for votes."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="stopped_pairs", db_index=False)
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")

@@ -1,4 +1,4 @@
-"""What the aggregation found, for pages, files and REST."""
+"""Queries on the results of the aggregation, for pages, files and REST."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ def annotations_of(dataset: Dataset) -> QuerySet[Annotation]:
 
 
 def frequency_row(frequency: SelectionFrequency, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
-    """A row of the file of selection frequencies; with `labels` (by index) their names are added."""
+    """Return a row of the file of selection frequencies; with `labels` (by index) their names are added."""
     label = frequency.label.index
     row = {
         "image": frequency.image.name,
@@ -39,11 +39,11 @@ def frequency_row(frequency: SelectionFrequency, labels: Mapping[int, Label] | N
 
 
 def annotation_row(annotation: Annotation, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
-    """A row of the file of annotations; with `labels` (by index) their names are added, in objects too."""
-    own = annotation.image.dataset_label
+    """Return a row of the file of annotations; with `labels` (by index) their names are added, in objects too."""
+    dataset_label = annotation.image.dataset_label
     row = {
         "image": annotation.image.name,
-        "dataset_label": own and own.index,
+        "dataset_label": dataset_label and dataset_label.index,
         "main_label": annotation.main_label,
         "n_objects": annotation.n_objects,
         "n_annotators": annotation.n_annotators,
@@ -57,16 +57,16 @@ def annotation_row(annotation: Annotation, labels: Mapping[int, Label] | None = 
         return row
     return (
         row
-        | {"objects": [_named(found, labels) for found in row["objects"]]}
+        | {"objects": [_named(image_object, labels) for image_object in row["objects"]]}
         | name_cells("dataset_label", row["dataset_label"], labels)
         | name_cells("main_label", row["main_label"], labels)
     )
 
 
-def _named(found: dict[str, Any], labels: Mapping[int, Label]) -> dict[str, Any]:
-    """An object, and each of its labels, with their names."""
-    of_object = [of | _name(of["label"], labels) for of in found["labels"]]
-    return found | _name(found["label"], labels) | {"labels": of_object}
+def _named(image_object: dict[str, Any], labels: Mapping[int, Label]) -> dict[str, Any]:
+    """Return an object and each of its labels with their names."""
+    shares = [share | _name(share["label"], labels) for share in image_object["labels"]]
+    return image_object | _name(image_object["label"], labels) | {"labels": shares}
 
 
 def _name(index: int, labels: Mapping[int, Label]) -> dict[str, str]:
@@ -74,17 +74,17 @@ def _name(index: int, labels: Mapping[int, Label]) -> dict[str, str]:
 
 
 def split_counts(dataset: Dataset) -> dict[str, int]:
-    """How many images fell into each part of the four-way split."""
+    """Return the number of images in each part of the four-way split."""
     rows = CandidateSet.objects.filter(image__dataset=dataset).values_list("split").annotate(n=Count("id"))
     return dict(rows.order_by("split"))
 
 
 def annotation_summary(dataset: Dataset) -> dict[str, int]:
-    """Counts over annotated images; the last two bound, over all ties, how often the main object is another one."""
-    found = Annotation.objects.filter(image__dataset=dataset)
+    """Count annotated images; the last two bound, over all ties, how often the main object is another one."""
+    annotations = Annotation.objects.filter(image__dataset=dataset)
     multi = Q(n_objects__gt=1)
     another_main_object = Q(dataset_label_object__isnull=False) & ~Q(main_object=F("dataset_label_object"))
-    return found.aggregate(
+    return annotations.aggregate(
         images=Count("id"),
         multi_object=Count("id", filter=multi),
         main_is_not_dataset_object=Count("id", filter=multi & another_main_object),

@@ -1,4 +1,4 @@
-"""Everything that writes classifiers, their runs and predictions, and the potential labels that follow from them."""
+"""Writes of classifiers, their runs and predictions, and the potential labels derived from them."""
 
 import json
 import logging
@@ -10,6 +10,7 @@ from time import monotonic
 import numpy as np
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from numpy.typing import NDArray
 
 from candidates.classifiers.loading import TopK, predictions
@@ -24,18 +25,21 @@ from numerics import potential
 
 log = logging.getLogger(__name__)
 
-# Fewer labels are never kept: top-5 is what is compared with papers.
+# Fewer labels are never stored: comparisons with papers need the top 5.
 LEAST_TOP_K = 5
 LARGEST_PORTION = 256
 # A small dataset is cut finer, so that its progress can be seen.
-WANTED_PORTIONS = 8
+FEWEST_PORTIONS = 8
 SMALLEST_PORTION = 8
-# Kills by chance do not reach it: what was begun before comes last, so they fall on one portion after the other.
+# Accidental kills do not reach it: portions that were started before come last, so each kill hits another portion.
 MOST_BEGINNINGS = 5
 LONGEST_REASON = 500
 LONGEST_PROBLEM = 1000
-FAULT = "This is a fault of ours; the log of the part predictor says more. What was done before it stays."
-# How the problem of a run begins that somebody wanted to stop.
+FAULT = gettext_lazy(
+    "This is an error of the site; the log of the part predictor says more. Everything done before the error is kept."
+)
+# Stored in English, whatever the reader's language: its start tells a stopped run from a failed one.
+STOPPED = "Stopped by %(user)s. Start the classifier again to resume."
 STOPPED_BY = "Stopped by"
 IMAGES_AT_ONCE = 5000
 ROWS_AT_ONCE = 2000
@@ -49,15 +53,15 @@ _pace = Pace()
 
 
 def _unseen(n_images: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
 class ShortPredictions(UserError):
-    """A classifier's predictions have fewer labels than the settings want; the message says what to do."""
+    """An error: a classifier's predictions have fewer labels than the settings require; the message has the way out."""
 
 
 class OtherWeights(UserError):
-    """There is a classifier of that name with other weights; the message says what to do."""
+    """An error: a classifier of that name has other weights; the message has the way out."""
 
 
 # Classifiers and predictions
@@ -73,20 +77,22 @@ def ensure_classifier(
     weights: str = "",
     input_size: int | None = None,
 ) -> Classifier:
-    """The classifier of that name, made if there is none. Raises OtherWeights: predictions must not be mixed."""
-    given = {"network": network or name, "view": view, "weights": weights, "input_size": input_size}
-    classifier, _ = Classifier.objects.get_or_create(label_set=label_set, name=name, defaults=given)
+    """Return the classifier of that name; create it if needed. Raises OtherWeights: predictions must not be mixed."""
+    defaults = {"network": network or name, "view": view, "weights": weights, "input_size": input_size}
+    classifier, _ = Classifier.objects.get_or_create(label_set=label_set, name=name, defaults=defaults)
     if classifier.weights != weights:
-        kept, new = ((text and text[:12]) or "unknown" for text in (classifier.weights, weights))
-        raise OtherWeights(
-            f"There are predictions of {name!r} by other weights ({kept}, here {new}): give one of them another name."
+        stored, new = ((text and text[:12]) or gettext("unknown") for text in (classifier.weights, weights))
+        message = gettext(
+            "The stored predictions of %(name)r come from other weights (%(stored)s, here %(new)s): choose another "
+            "name for one of them."
         )
+        raise OtherWeights(message % {"name": name, "stored": stored, "new": new})
     return classifier
 
 
 @transaction.atomic
 def store_predictions(*, classifier: Classifier, predictions: Iterable[tuple[int, list[int], list[float]]]) -> None:
-    """Keep (image id, labels, scores or none), best first; an image that is predicted already is left as it is."""
+    """Store (image id, labels, scores or none), best first; an existing prediction of an image stays as it is."""
     rows = [
         Prediction(classifier=classifier, image_id=image, labels=labels, scores=scores)
         for image, labels, scores in predictions
@@ -99,12 +105,12 @@ def store_predictions(*, classifier: Classifier, predictions: Iterable[tuple[int
 
 @transaction.atomic
 def open_run(*, dataset: Dataset, classifier: Classifier, n_classes: int) -> Run | None:
-    """The unfinished run of a classifier over the images it has not predicted yet; None when there are none.
+    """Open or resume the run of a classifier over the images it has not predicted yet; return None without any.
 
-    A run that stands still goes on. Predictions with fewer labels than the settings want are made anew, also by a run
-    that was begun under older settings; for that it waits for who is at a portion of it.
+    A stopped or failed run resumes. Predictions with fewer labels than the settings require are made anew, also by a
+    run started under older settings; for that it waits for the workers that are at a portion of it.
     """
-    # One at a time decides what there is to do.
+    # Only one transaction at a time decides about the images left.
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     top_k = min(max(LEAST_TOP_K, current_settings(dataset).top_k), n_classes)
     for ended in runs_at_their_end().filter(dataset=dataset, classifier=classifier):
@@ -129,8 +135,8 @@ def open_run(*, dataset: Dataset, classifier: Classifier, n_classes: int) -> Run
 
 
 def _forget_portions(run: Run, top_k: int) -> None:
-    """What there is to do will be cut anew: some of what is done has too few labels."""
-    # Whoever is at one still keeps as many as the run wanted when they began.
+    """Delete the portions of a run, which will be cut anew: some predictions have too few labels."""
+    # A worker that is at a portion still stores as many labels as the run required at its start.
     list(run.portions.select_for_update().values_list("pk"))
     run.portions.all().delete()
     run.unpredicted.all().delete()
@@ -139,47 +145,47 @@ def _forget_portions(run: Run, top_k: int) -> None:
 
 
 def _add_portions(run: Run, ids: Sequence[int]) -> None:
-    size = min(LARGEST_PORTION, max(SMALLEST_PORTION, len(ids) // WANTED_PORTIONS))
+    size = min(LARGEST_PORTION, max(SMALLEST_PORTION, len(ids) // FEWEST_PORTIONS))
     parts = (ids[start : start + size] for start in range(0, len(ids), size))
     Portion.objects.bulk_create([Portion(run=run, first=part[0], last=part[-1], n_images=len(part)) for part in parts])
 
 
 def predict_next_portions(*, run: Run | None = None, progress: Progress = _unseen) -> int:
-    """Predict the next portions that nobody is at, of all runs or of this one: as many as take a few seconds.
+    """Predict the next free portions, of all runs or of this one: as many as take a few seconds.
 
-    All in one transaction: who is killed on the way leaves nothing, and the portions to the next. What cannot be
-    predicted is noted; a fault that is no picture's own stops its run, with the reason. `progress` is called with the
-    number of images behind us since the last call. Returns how many portions there were, 0 when there is nothing.
+    All in one transaction: a killed worker leaves nothing behind, and its portions to the next worker. Images that
+    cannot be predicted are stored with the reason; any other error stops the run, with the reason. `progress` is called
+    with the number of images done since the last call. Returns how many portions were done, 0 when none is left.
     """
     portions: list[Portion] = []
-    # Somebody else may take what was chosen before it is locked for the second time.
-    while not portions and (chosen := _begin(run)):
+    # Another worker may take the portions before they are locked for the second time.
+    while not portions and (candidates := _begin(run)):
         try:
             with transaction.atomic():
-                portions = _claimed(chosen)
+                portions = _claimed(candidates)
                 _predict(portions, progress)
         except DatabaseError:
             raise
         except Exception as error:
-            # A classifier, a library or a store of files: whatever it is, a next try at once would end the same way.
-            log.exception("Run %s stands still.", chosen[0].run_id)
-            _stop(chosen[0].run_id, error if isinstance(error, UserError) else _fault(error))
-            return len(chosen)
-    # All that are at their end, as somebody may have been killed right before saying so.
+            # A classifier, a library or a store of files failed: an immediate retry would end the same way.
+            log.exception("Run %s failed.", candidates[0].run_id)
+            _stop(candidates[0].run_id, error if isinstance(error, UserError) else _fault(error))
+            return len(candidates)
+    # All finished runs, as a worker may have been killed right before marking its own.
     for ended in runs_at_their_end():
         finish_run(run=ended)
     return len(portions)
 
 
 def _fault(error: Exception) -> Remark:
-    return Remark(FAULT, shell=f"The fault: {reason_in(error)}.")
+    return Remark(str(FAULT), shell=gettext("The error: %(reason)s.") % {"reason": reason_in(error)})
 
 
 def _begin(run: Run | None) -> list[Portion]:
-    """Choose the next portions of one run, and count that they are begun.
+    """Choose the next portions of one run, and count this attempt at them.
 
-    In a transaction of its own, before the one that predicts: a worker that is killed for want of memory takes all
-    else with it. What was begun before is taken by itself, so that it is known which of several killed its worker.
+    In a separate transaction, before the one that predicts: a worker killed for lack of memory loses everything else.
+    A portion that was started before is taken alone, so that it is clear which portion killed its worker.
     """
     while True:
         with transaction.atomic():
@@ -187,46 +193,52 @@ def _begin(run: Run | None) -> list[Portion]:
             free = portions.select_for_update(skip_locked=True, of=("self",))
             first = free.first()
             if first is None or first.beginnings < MOST_BEGINNINGS:
-                chosen = [] if first is None else [first, *_more(free, first)]
-                Portion.objects.filter(pk__in=[one.pk for one in chosen]).update(beginnings=F("beginnings") + 1)
-                return chosen
+                candidates = [] if first is None else [first, *_more(free, first)]
+                ids = [portion.pk for portion in candidates]
+                Portion.objects.filter(pk__in=ids).update(beginnings=F("beginnings") + 1)
+                return candidates
             _stop(first.run_id, Remark(_killed_too_often(first)))
 
 
 def _more(free: QuerySet[Portion], first: Portion) -> QuerySet[Portion]:
-    n_wanted = 1 if first.beginnings else _pace.of(first.run_id)
-    return free.filter(run=first.run_id, beginnings=0).exclude(pk=first.pk)[: n_wanted - 1]
+    n_portions = 1 if first.beginnings else _pace.of(first.run_id)
+    return free.filter(run=first.run_id, beginnings=0).exclude(pk=first.pk)[: n_portions - 1]
 
 
 def _killed_too_often(portion: Portion) -> str:
     names = Image.objects.filter(pk__in=(portion.first, portion.last)).order_by("pk").values_list("name", flat=True)
-    return (
-        f"{portion.n_images} images, {' to '.join(names)}, were begun {portion.beginnings} times, and each time their "
-        "worker was ended before it was through: most likely it ran out of memory. The log of the part predictor "
-        "says more; then start the classifier again."
+    message = ngettext(
+        "%(n)s image (%(first)s) failed %(n_attempts)s times: each time its worker was killed, probably for lack of "
+        "memory. Read the log of the part predictor, then start the classifier again.",
+        "%(n)s images (%(first)s to %(last)s) failed %(n_attempts)s times: each time their worker was killed, probably "
+        "for lack of memory. Read the log of the part predictor, then start the classifier again.",
+        portion.n_images,
     )
+    first, *_, last = [*names, *names]
+    return message % {"n": portion.n_images, "first": first, "last": last, "n_attempts": portion.beginnings}
 
 
-def _claimed(chosen: Sequence[Portion]) -> list[Portion]:
-    """Those of them that nobody has taken up meanwhile, ours until the end of the transaction."""
-    free = portions_to_do().filter(pk__in=[one.pk for one in chosen])
+def _claimed(candidates: Sequence[Portion]) -> list[Portion]:
+    """Lock the portions that no other worker has taken meanwhile, until the end of the transaction."""
+    free = portions_to_do().filter(pk__in=[portion.pk for portion in candidates])
     return list(free.select_for_update(skip_locked=True, of=("self",)))
 
 
 def _predict(portions: Sequence[Portion], progress: Progress) -> None:
     if not portions:
         return
-    # Looked up now that the portions are ours: open_run may have changed what is to be kept.
+    # Read now that the portions are locked: open_run may have changed the number of labels.
     run = Run.objects.select_related("classifier", "dataset").get(pk=portions[0].run_id)
     network = loaded(run.classifier.name, run.classifier.weights)
-    begun = monotonic()
-    wanted = images_without(run.dataset, run.classifier)
-    images = {image.pk: image for one in portions for image in wanted.filter(pk__range=(one.first, one.last))}
+    start = monotonic()
+    unpredicted = images_without(run.dataset, run.classifier)
+    ranges = [(portion.first, portion.last) for portion in portions]
+    images = {image.pk: image for ids in ranges for image in unpredicted.filter(pk__range=ids)}
     for answer in predictions(network, images, lambda pk: content_of(images[pk]), k=run.top_k):
         _keep(run, answer)
         progress(len(answer.ids) + len(answer.refused))
-    Portion.objects.filter(pk__in=[one.pk for one in portions]).update(done_at=now())
-    _pace.note(run.pk, len(portions), monotonic() - begun)
+    Portion.objects.filter(pk__in=[portion.pk for portion in portions]).update(done_at=now())
+    _pace.note(run.pk, len(portions), monotonic() - start)
 
 
 def _keep(run: Run, answer: TopK[int]) -> None:
@@ -240,8 +252,8 @@ def _keep(run: Run, answer: TopK[int]) -> None:
 
 @transaction.atomic
 def finish_run(*, run: Run) -> None:
-    """Note that a run is at its end, if it is."""
-    # Locked first and looked at then: of two that end at once, the second sees what the first has done.
+    """Mark a run as finished if no portion is left."""
+    # Locked before it is read: of two workers that end at once, the second sees the update of the first.
     locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
     if locked.finished_at is None and not locked.portions.filter(done_at=None).exists():
         locked.finished_at = now()
@@ -250,10 +262,8 @@ def finish_run(*, run: Run) -> None:
 
 @transaction.atomic
 def stop_run(*, run: Run, by: str) -> None:
-    """Hand out no more of an unfinished run. What is being predicted is kept; open_run goes on with the rest."""
-    Run.objects.filter(pk=run.pk, finished_at=None, problem="").update(
-        problem=f"{STOPPED_BY} {by}: start it again, and it goes on from there."
-    )
+    """Stop an unfinished run. Predictions in progress are kept; open_run resumes the run."""
+    Run.objects.filter(pk=run.pk, finished_at=None, problem="").update(problem=STOPPED % {"user": by})
 
 
 def _stop(run: int, problem: Remark | UserError) -> None:
@@ -266,7 +276,7 @@ def _stop(run: int, problem: Remark | UserError) -> None:
 
 @transaction.atomic
 def find_potential_labels(*, dataset: Dataset) -> int:
-    """Work out the potential labels of all images anew, from the predictions and the current settings.
+    """Compute the potential labels of all images anew, from the predictions and the current settings.
 
     Returns how many there are. Raises reads.NoPredictions, or ShortPredictions; nothing is changed then.
     """
@@ -287,39 +297,49 @@ def find_potential_labels(*, dataset: Dataset) -> int:
 
 @dataclass(frozen=True)
 class _Union:
-    """How the potential labels of some images come about. `ids`: label index to the label's id."""
+    """The source of the potential labels: settings and classifiers. `ids`: label index to the label's id."""
 
     settings: SettingsVersion
     ensemble: list[Classifier]
     ids: dict[int, int]
 
     def of(self, images: list[tuple[int, int | None]]) -> Iterator[tuple[int, int, bool, str]]:
-        """Image id, label id, whether it is the dataset's label, and sources as JSON, for (image id, own index)."""
-        own = np.array([potential.NONE if index is None else index for _, index in images], np.int64)
+        """Yield image id, label id, whether it is the dataset's label, and sources as JSON, for (image id, index)."""
+        dataset_labels = np.array([potential.NONE if index is None else index for _, index in images], np.int64)
         pks = [pk for pk, _ in images]
         rows = {pk: row for row, pk in enumerate(pks)}
         tops = [self._top(classifier, rows) for classifier in self.ensemble]
-        found = potential.potential_labels(tops, own, self.settings.top_k, self.settings.always_dataset_label)
-        columns = (found.image, found.label, found.ranks, found.is_dataset_label)
-        for at, label, ranks, is_own in zip(*(column.tolist() for column in columns), strict=True):
-            yield pks[at], self.ids[label], is_own, self._sources(ranks)
+        settings = self.settings
+        union = potential.potential_labels(tops, dataset_labels, settings.top_k, settings.always_dataset_label)
+        columns = (union.image, union.label, union.ranks, union.is_dataset_label)
+        for row, label, ranks, is_dataset_label in zip(*(column.tolist() for column in columns), strict=True):
+            yield pks[row], self.ids[label], is_dataset_label, self._sources(ranks)
 
     def _top(self, classifier: Classifier, rows: dict[int, int]) -> NDArray[np.int64]:
-        """(N, top_k) label indexes of one classifier; -1 where it has not predicted, or there are no more labels."""
+        """Return (N, top_k) label indexes of one classifier; -1 without a prediction, or without further labels."""
         top_k = self.settings.top_k
-        wanted = min(top_k, len(self.ids))
+        least = min(top_k, len(self.ids))
         top = np.full((len(rows), top_k), potential.NONE, np.int64)
-        found = Prediction.objects.filter(classifier=classifier, image__in=list(rows))
-        for pk, labels in found.values_list("image_id", "labels"):
-            if len(labels) < wanted:
-                raise ShortPredictions(
-                    f"{classifier} gives only {len(labels)} labels for an image, and top_k is {top_k}.",
-                    shell="Lower top_k, or have more of them predicted (./manage predict) or imported.",
-                    page="Lower top_k, or have more of them predicted or imported (the page Classifiers).",
-                )
+        predictions = Prediction.objects.filter(classifier=classifier, image__in=list(rows))
+        for pk, labels in predictions.values_list("image_id", "labels"):
+            if len(labels) < least:
+                raise _too_short(classifier, len(labels), top_k)
             top[rows[pk], : min(top_k, len(labels))] = labels[:top_k]
         return top
 
     def _sources(self, ranks: list[int]) -> str:
-        named = sorted((rank, at) for at, rank in enumerate(ranks) if rank)
-        return json.dumps([{"classifier": self.ensemble[at].name, "rank": rank} for rank, at in named])
+        by_rank = sorted((rank, member) for member, rank in enumerate(ranks) if rank)
+        return json.dumps([{"classifier": self.ensemble[member].name, "rank": rank} for rank, member in by_rank])
+
+
+def _too_short(classifier: Classifier, n_labels: int, top_k: int) -> ShortPredictions:
+    message = ngettext(
+        "%(classifier)s has only %(n)s label for an image, but top_k is %(top_k)s.",
+        "%(classifier)s has only %(n)s labels for an image, but top_k is %(top_k)s.",
+        n_labels,
+    )
+    return ShortPredictions(
+        message % {"classifier": classifier, "n": n_labels, "top_k": top_k},
+        shell=gettext("Lower top_k, or predict (./manage predict) or import more labels per image."),
+        page=gettext("Lower top_k, or predict or import more labels per image on the page Classifiers."),
+    )

@@ -1,4 +1,6 @@
-"""Starting classifiers and computing potential labels, as jobs."""
+"""Jobs that start classifiers and compute potential labels."""
+
+from django.utils.translation import gettext, ngettext
 
 from candidates.actions import find_potential_labels
 from candidates.runs.actions import hint, open_runs
@@ -7,18 +9,28 @@ from jobs.models import Job
 
 
 def start_classifiers(job: Job, watch: object) -> list[str]:
-    """Load each of its argument `names`, to see what it is; the predictions are made by other workers."""
+    """Load each classifier of the argument `names` and open its run; other workers make the predictions."""
     opened = open_runs(dataset=job.dataset, names=job.arguments["names"])
     hint()
-    started = [name for name, run in opened.items() if run is not None]
-    done = [name for name, run in opened.items() if run is None]
-    lines = [f"Started: {', '.join(started)}. Below stands how far they are."] if started else []
-    return lines + ([f"All images are predicted already by {', '.join(done)}."] if done else [])
+    started = ", ".join(name for name, run in opened.items() if run is not None)
+    finished = ", ".join(name for name, run in opened.items() if run is None)
+    lines = []
+    if started:
+        lines.append(gettext("Started: %(classifiers)s. The progress is shown below.") % {"classifiers": started})
+    if finished:
+        message = gettext("All images already have predictions of %(classifiers)s.")
+        lines.append(message % {"classifiers": finished})
+    return lines
 
 
 def find_labels(job: Job, watch: object) -> list[str]:
-    n_labels = find_potential_labels(dataset=job.dataset)
-    return [f"{n_labels:,} potential labels of {job.dataset.images.count():,} images."]
+    n_labels, n_images = find_potential_labels(dataset=job.dataset), job.dataset.images.count()
+    message = ngettext(
+        "Potential labels of %(n_images)s image: %(n_labels)s.",
+        "Potential labels of %(n_images)s images: %(n_labels)s.",
+        n_images,
+    )
+    return [message % {"n_images": f"{n_images:,}", "n_labels": f"{n_labels:,}"}]
 
 
 PREDICT = JobKind(work=start_classifiers)

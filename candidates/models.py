@@ -1,4 +1,4 @@
-"""Running classifiers over a dataset, and the potential labels that follow from their predictions."""
+"""Runs of classifiers over a dataset, and the potential labels derived from their predictions."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -7,10 +7,10 @@ from catalog.models import Classifier, Dataset, Image, Label
 
 
 class Run(models.Model):
-    """One classifier over one dataset. Its portions are the queue: a worker claims one by locking its row.
+    """A run of a classifier over a dataset. Its portions are the queue: a worker claims one by locking its row.
 
-    `problem` says why the run stands still, until somebody asks for it again: to a page, as `shell_problem` does to
-    the shell. That is empty where both read the same.
+    `problem` is the reason why the run stopped, until it is started again: for pages, as `shell_problem` is for the
+    shell. The latter is empty where both are the same.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="prediction_runs")
@@ -40,9 +40,9 @@ class Run(models.Model):
 
 
 class Portion(models.Model):
-    """Some images of a run, by id from `first` to `last`. A killed worker's lock goes with it, so nothing is stuck.
+    """Some images of a run, by id from `first` to `last`. A killed worker's lock ends with it, so nothing is stuck.
 
-    `beginnings` counts how often somebody began with it since the run was last asked for.
+    `beginnings` counts the attempts since the run was last started.
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="portions", db_index=False)
@@ -64,7 +64,7 @@ class Portion(models.Model):
 
 
 class Unpredicted(models.Model):
-    """An image that a run could not predict, and why: it stops nothing, and a new run tries again."""
+    """An image that a run could not predict, with the reason: it stops nothing, and a new run retries it."""
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="unpredicted")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
@@ -78,10 +78,10 @@ class Unpredicted(models.Model):
 
 
 class PotentialLabel(models.Model):
-    """A label that people are asked about for an image, and where it comes from. Derived: can be computed again.
+    """A label that people are asked about for an image, and its sources. Derived: can be computed again.
 
-    `sources` is a list of {classifier, rank} (rank from 1), ordered by rank; `is_dataset_label` says that the
-    dataset itself gives it (Tsipras et al. 2020, section 3.1).
+    `sources` is a list of {classifier, rank} (rank from 1), ordered by rank; `is_dataset_label` marks the label of the
+    dataset itself (Tsipras et al. 2020, section 3.1).
     """
 
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="potential_labels", db_index=False)

@@ -1,9 +1,9 @@
-"""How much of a run a worker takes at once."""
+"""The pace of workers: the number of portions that one takes at once."""
 
 from dataclasses import dataclass
 
-# A portion is cut when nobody knows how fast its network is. On a GPU it would be over before the threads that decode
-# have got going; on a CPU it may take minutes, and is as much as a kill should cost.
+# Portions are cut before the speed of the network is known. On a GPU a portion ends before the decoding threads are
+# up; on a CPU it may take minutes, and a kill should cost no more.
 SECONDS_AT_ONCE = 5.0
 MOST_PORTIONS = 32
 MOST_GROWTH = 4
@@ -11,17 +11,17 @@ MOST_GROWTH = 4
 
 @dataclass
 class Pace:
-    """What this process has seen of the run that it was last at."""
+    """The pace of this process in its latest run."""
 
     run: int | None = None
     n_portions: int = 1
 
     def of(self, run: int) -> int:
-        """How many portions of this run to take: about what can be done in SECONDS_AT_ONCE."""
+        """Return how many portions of this run to take: about SECONDS_AT_ONCE of work."""
         return self.n_portions if run == self.run else 1
 
     def note(self, run: int, n_portions: int, seconds: float) -> None:
-        """So many portions took so long.
+        """Record how long a number of portions took.
 
         >>> pace = Pace()
         >>> pace.note(7, n_portions=1, seconds=0.5)
@@ -31,5 +31,5 @@ class Pace:
         >>> pace.of(7)
         10
         """
-        fit = int(SECONDS_AT_ONCE * n_portions / max(seconds, 1e-9))
-        self.run, self.n_portions = run, max(1, min(fit, MOST_GROWTH * n_portions, MOST_PORTIONS))
+        n_in_time = int(SECONDS_AT_ONCE * n_portions / max(seconds, 1e-9))
+        self.run, self.n_portions = run, max(1, min(n_in_time, MOST_GROWTH * n_portions, MOST_PORTIONS))

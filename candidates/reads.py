@@ -1,4 +1,4 @@
-"""What is known of runs, predictions and potential labels, for workers, commands, pages and files."""
+"""Queries on runs, predictions and potential labels, for workers, commands, pages and files."""
 
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
@@ -16,7 +17,7 @@ from numerics import potential
 
 
 class RunCounts(TypedDict):
-    """What `runs_of` counts of each run, in images."""
+    """The counts that `runs_of` adds to each run, in images."""
 
     n_images: int
     n_done: int
@@ -32,45 +33,45 @@ else:
 
 
 class NoPredictions(UserError):
-    """A classifier that the settings name has predicted nothing here; the message says what to do."""
+    """An error: a classifier of the settings has no predictions for the dataset; the message has the way out."""
 
 
 # Runs
 
 
 def portions_to_do() -> QuerySet[Portion]:
-    """What a worker may claim, in the order of the runs; of a run first what was begun least often."""
+    """Return the portions that a worker may claim, in the order of the runs; within a run the least started first."""
     return Portion.objects.filter(done_at=None, run__problem="").order_by("run_id", "beginnings", "id")
 
 
 def runs_to_do() -> QuerySet[Run]:
-    """The runs that workers are wanted for."""
+    """Return the runs that need workers."""
     return Run.objects.filter(finished_at=None, problem="")
 
 
 def runs_at_their_end() -> QuerySet[Run]:
-    """The runs of which nothing is left to do, and nobody has said so yet."""
+    """Return the unfinished runs without a portion left."""
     to_do = Portion.objects.filter(run=OuterRef("pk"), done_at=None)
     return Run.objects.filter(~Exists(to_do), finished_at=None).order_by("pk")
 
 
 def images_without(dataset: Dataset, classifier: Classifier) -> QuerySet[Image]:
-    """The images that this classifier has not predicted, by id."""
+    """Return the images that this classifier has not predicted, by id."""
     predicted = Prediction.objects.filter(image=OuterRef("pk"), classifier=classifier)
     return Image.objects.filter(~Exists(predicted), dataset=dataset).order_by("pk")
 
 
 def progress_of(runs: Collection[Run]) -> tuple[int, int]:
-    """How many images of these runs are behind us, and how many there are."""
-    found = Portion.objects.filter(run__in=runs).aggregate(
+    """Return how many images of these runs are done, and how many they have."""
+    sums = Portion.objects.filter(run__in=runs).aggregate(
         done=Sum("n_images", filter=Q(done_at__isnull=False)), total=Sum("n_images")
     )
-    return found["done"] or 0, found["total"] or 0
+    return sums["done"] or 0, sums["total"] or 0
 
 
 def runs_of(dataset: Dataset) -> QuerySet[CountedRun]:
-    """The runs of a dataset, the latest first, with n_images, n_done and n_unpredicted."""
-    # Beside the portions, a join with these would count each as often as there are portions.
+    """Return the runs of a dataset, the latest first, with n_images, n_done and n_unpredicted."""
+    # A join with these beside the portions would count each once per portion.
     unpredicted = Unpredicted.objects.filter(run=OuterRef("pk")).order_by().values("run").annotate(n=Count("id"))
     return (
         Run.objects.filter(dataset=dataset)
@@ -92,7 +93,7 @@ def predictions_of(dataset: Dataset) -> QuerySet[Prediction]:
 
 
 def prediction_row(prediction: Prediction, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
-    """A row of the file of predictions; with `labels` (by index) their names are added."""
+    """Return a row of the file of predictions; with `labels` (by index) their names are added."""
     classifier = prediction.classifier
     row = {
         "image": prediction.image.name,
@@ -112,37 +113,45 @@ def prediction_row(prediction: Prediction, labels: Mapping[int, Label] | None = 
 
 
 def ensemble_of(dataset: Dataset, settings: SettingsVersion) -> list[Classifier]:
-    """The classifiers whose predictions count, by name: those of the settings, or all that predicted.
+    """Return the classifiers whose predictions count, by name: those of the settings, or all with predictions.
 
-    Raises NoPredictions when the settings name some that have predicted nothing here, or there is none at all.
+    Raises NoPredictions when a classifier of the settings has none, or when there are none at all.
     """
     predicted = Prediction.objects.filter(image__dataset=dataset, classifier=OuterRef("pk"))
-    found = {
-        one.name: one
-        for one in Classifier.objects.filter(Exists(predicted), label_set=dataset.label_set).order_by("name")
+    by_name = {
+        classifier.name: classifier
+        for classifier in Classifier.objects.filter(Exists(predicted), label_set=dataset.label_set).order_by("name")
     }
-    names = settings.classifiers or list(found)
-    missing = [name for name in names if name not in found]
-    if missing or not names:
-        raise NoPredictions(
-            f"Dataset {dataset} has no predictions of {', '.join(missing) or 'any classifier'}.",
-            shell=f"./manage predict --dataset {dataset} makes them, ./manage import predictions takes a file of them.",
-            page="The page Classifiers makes them, or takes a file of them.",
+    names = settings.classifiers or list(by_name)
+    idle = [name for name in names if name not in by_name]
+    if idle or not names:
+        message = (
+            gettext("Dataset %(dataset)s has no predictions of %(classifiers)s.")
+            if idle
+            else gettext("Dataset %(dataset)s has no predictions of any classifier.")
         )
-    return [found[name] for name in dict.fromkeys(names)]
+        way_out = gettext(
+            "Run ./manage predict --dataset %(dataset)s, or import a file with ./manage import predictions."
+        )
+        raise NoPredictions(
+            message % {"dataset": dataset, "classifiers": ", ".join(idle)},
+            shell=way_out % {"dataset": dataset},
+            page=gettext("Start the classifiers or import their predictions on the page Classifiers."),
+        )
+    return [by_name[name] for name in dict.fromkeys(names)]
 
 
 def n_unpredicted(dataset: Dataset, classifiers: Collection[Classifier]) -> dict[str, int]:
-    """For each classifier's name, how many images of the dataset it has not predicted, where there are any."""
+    """Return, by classifier name, how many images of the dataset it has not predicted, unless it predicted all."""
     n_images = dataset.images.count()
     counts = Prediction.objects.filter(image__dataset=dataset, classifier__in=classifiers).values_list("classifier")
-    found = dict(counts.annotate(n=Count("id")).order_by("classifier"))
-    missing = {one.name: n_images - found.get(one.pk, 0) for one in classifiers}
-    return {name: n for name, n in missing.items() if n}
+    n_predicted = dict(counts.annotate(n=Count("id")).order_by("classifier"))
+    gaps = {classifier.name: n_images - n_predicted.get(classifier.pk, 0) for classifier in classifiers}
+    return {name: n for name, n in gaps.items() if n}
 
 
 def startable(classifiers: Collection[Classifier]) -> set[str]:
-    """The names of those that were once run on this site; the others' predictions came as files."""
+    """Return the names of the classifiers that ran on this site; predictions of all others came as files."""
     return set(Run.objects.filter(classifier__in=classifiers).values_list("classifier__name", flat=True))
 
 
@@ -153,18 +162,18 @@ def potential_labels_of(dataset: Dataset) -> QuerySet[PotentialLabel]:
     return PotentialLabel.objects.filter(image__dataset=dataset).select_related("image", "label").order_by("id")
 
 
-def potential_label_row(found: PotentialLabel, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
-    """A row of the file of potential labels; with `labels` (by index) their names are added."""
+def potential_label_row(potential_label: PotentialLabel, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
+    """Return a row of the file of potential labels; with `labels` (by index) their names are added."""
     row = {
-        "image": found.image.name,
-        "label": found.label.index,
-        "is_dataset_label": found.is_dataset_label,
-        "sources": found.sources,
+        "image": potential_label.image.name,
+        "label": potential_label.label.index,
+        "is_dataset_label": potential_label.is_dataset_label,
+        "sources": potential_label.sources,
     }
     return row if labels is None else row | name_cells("label", row["label"], labels)
 
 
 def distribution(dataset: Dataset) -> NDArray[np.int64]:
-    """How many images of the dataset have 0, 1, 2, ... potential labels; empty without images."""
+    """Return how many images of the dataset have 0, 1, 2, ... potential labels; empty without images."""
     counts = dataset.images.annotate(n=Count("potential_labels")).values_list("n", flat=True)
     return potential.distribution(np.fromiter(counts.order_by("pk"), np.int64))

@@ -3,8 +3,8 @@ from celery import shared_task
 from candidates import actions, reads
 
 
-# A hint that found no worker in time is worth nothing: the next ones are on their way. A slow network may be at a
-# portion for as long as it takes (settings: no time limit); who is handed the same hint meanwhile finds it locked.
+# A hint that reached no worker in time is useless: the next hints are on their way. A slow network may take any time
+# for a portion (settings: no time limit); a worker that gets the same hint meanwhile finds the portion locked.
 @shared_task(ignore_result=True, expires=15)
 def predict_portion() -> None:
     if actions.predict_next_portions():

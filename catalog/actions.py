@@ -1,4 +1,4 @@
-"""Everything that writes datasets, images, labels and settings."""
+"""Writes of datasets, images, labels and settings."""
 
 import base64
 import logging
@@ -11,6 +11,7 @@ from time import monotonic
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.bulk_load_sql import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
 from catalog.errors import UserError
@@ -22,10 +23,10 @@ from catalog.reads import LockName, current_settings, dataset_named, wait_for_lo
 
 log = logging.getLogger(__name__)
 
-# What a setting may be; names of classifiers and of a dataset also as a person writes them.
+# The value of a setting; classifiers and a dataset may also be given by name, as people write them.
 Figure = int | str | list[str] | Dataset | None
 LONGEST_PROBLEM = 500
-# The file is gone or closed to us, which no second look changes.
+# The file is missing or not readable, which no retry changes.
 UNREADABLE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 IMAGENET = "ImageNet"
@@ -37,7 +38,7 @@ FIGURES = tuple(
 
 
 class StagedConflict(UserError):
-    """A row of a file contradicts what is stored. `line` is its number in the file."""
+    """An error: a row of a file contradicts the stored data. `line` is its number in the file."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -45,19 +46,25 @@ class StagedConflict(UserError):
 
 
 FIELDS = (*FIGURES, "note")
-# What the constraints of SettingsVersion say, in words.
+# The constraints of SettingsVersion in words.
 RULES = {
-    "settings_counts_are_positive": "images_per_grid, contains_answers, classify_answers and min_shown must be 1 or "
-    "more",
-    "settings_grid_of_500_images_or_fewer": "images_per_grid must be at most 500",
-    "settings_ratio_is_above_0_and_at_most_1": "ratio_numerator must be 1 or more and at most ratio_denominator",
-    "settings_candidates_fit_a_form": "max_other_labels must be from 1 to 11",
-    "settings_lease_of_30_seconds_or_more": "lease_seconds must be 30 or more",
-    "settings_top_k_is_positive": "top_k must be 1 or more",
-    "settings_grid_has_room_for_questions": "positive_controls and negative_controls must leave room in "
-    "images_per_grid",
-    "settings_negatives_are_known": "negatives_from must be hierarchy, confusion or list",
-    "settings_wage_is_above_0_and_at_most_1000": "target_wage must be above 0 and at most 1000 dollars an hour",
+    "settings_counts_are_positive": gettext_lazy(
+        "images_per_grid, contains_answers, classify_answers and min_shown must be 1 or more"
+    ),
+    "settings_grid_of_500_images_or_fewer": gettext_lazy("images_per_grid must be at most 500"),
+    "settings_ratio_is_above_0_and_at_most_1": gettext_lazy(
+        "ratio_numerator must be 1 or more and at most ratio_denominator"
+    ),
+    "settings_candidates_fit_a_form": gettext_lazy("max_other_labels must be from 1 to 11"),
+    "settings_lease_of_30_seconds_or_more": gettext_lazy("lease_seconds must be 30 or more"),
+    "settings_top_k_is_positive": gettext_lazy("top_k must be 1 or more"),
+    "settings_grid_has_room_for_questions": gettext_lazy(
+        "positive_controls and negative_controls must leave room in images_per_grid"
+    ),
+    "settings_negatives_are_known": gettext_lazy("negatives_from must be hierarchy, confusion or list"),
+    "settings_wage_is_above_0_and_at_most_1000": gettext_lazy(
+        "target_wage must be above 0 and at most 1000 dollars an hour"
+    ),
 }
 LONGEST_NAME = 100
 LONGEST_IMAGE_NAME = 500
@@ -69,27 +76,28 @@ SECONDS_OF_PICTURES = 3.0
 
 
 class UnknownFigure(UserError):
-    """A setting of that name does not exist."""
+    """An error: no setting has that name."""
 
 
 class InvalidFigure(UserError):
-    """A setting has a value that it cannot have."""
+    """An error: a setting cannot have that value."""
 
 
 class NameTaken(UserError):
-    """There is a dataset or label set of that name."""
+    """An error: a dataset or label set of that name exists."""
 
 
 class BadName(UserError):
-    """A dataset, label set or image cannot be called that."""
+    """An error: a dataset, label set or image cannot have that name."""
 
 
 @transaction.atomic
 def add_label_set(*, name: str, labels: Iterable[LabelRecord]) -> LabelSet:
-    _check_name("A label set", name)
+    _check_name(name, gettext("The name of a label set has 1 to %(most)s printable characters; %(name)r does not."))
     label_set, new = LabelSet.objects.get_or_create(name=name)
     if not new:
-        raise NameTaken(f"There is a label set named {name!r} already. Give the new one another name.")
+        message = gettext("A label set named %(name)r exists already. Choose another name.")
+        raise NameTaken(message % {"name": name})
     Label.objects.bulk_create(
         [
             Label(
@@ -109,10 +117,10 @@ def add_label_set(*, name: str, labels: Iterable[LabelRecord]) -> LabelSet:
 
 @transaction.atomic
 def ensure_imagenet() -> LabelSet:
-    """The 1,000 ImageNet classes with the WordNet hierarchy above them; loaded on first use."""
-    known = LabelSet.objects.filter(name=IMAGENET).first()
-    if known is not None:
-        return known
+    """Return the 1,000 ImageNet classes with the WordNet hierarchy above them; load them on first use."""
+    label_set = LabelSet.objects.filter(name=IMAGENET).first()
+    if label_set is not None:
+        return label_set
     add_hierarchy(synsets=hierarchy())
     return add_label_set(name=IMAGENET, labels=imagenet_labels())
 
@@ -132,12 +140,13 @@ def add_hierarchy(*, synsets: Iterable[SynsetRecord]) -> None:
 
 @transaction.atomic
 def create_dataset(*, name: str, label_set: LabelSet | None = None, **figures: Figure) -> Dataset:
-    """A dataset with its first settings version; the ImageNet classes unless another label set is given."""
+    """Create a dataset with its first settings version; its labels are ImageNet's unless `label_set` says otherwise."""
     _check_figures(figures)
     _check_dataset_name(name)
     dataset, new = Dataset.objects.get_or_create(name=name, defaults={"label_set": label_set or ensure_imagenet()})
     if not new:
-        raise NameTaken(f"There is a dataset named {name!r} already. Give the new one another name.")
+        message = gettext("A dataset named %(name)r exists already. Choose another name.")
+        raise NameTaken(message % {"name": name})
     _add_settings(dataset, 1, figures)
     transaction.on_commit(lambda: log.info("Created dataset %s.", name))
     return dataset
@@ -145,13 +154,13 @@ def create_dataset(*, name: str, label_set: LabelSet | None = None, **figures: F
 
 @transaction.atomic
 def ensure_dataset(*, name: str) -> Dataset:
-    known = Dataset.objects.filter(name=name).select_related("label_set").first()
-    return known or create_dataset(name=name)
+    dataset = Dataset.objects.filter(name=name).select_related("label_set").first()
+    return dataset or create_dataset(name=name)
 
 
 @transaction.atomic
 def change_settings(*, dataset: Dataset, **changes: Figure) -> SettingsVersion:
-    """A new settings version: the current figures with these changed. What was made under older ones keeps them."""
+    """Store a new settings version: the current figures with these changed. Earlier work keeps its own version."""
     _check_figures(changes)
     wait_for_lock(LockName.SETTINGS, dataset)
     current = current_settings(dataset)
@@ -171,53 +180,60 @@ def _add_settings(dataset: Dataset, version: int, figures: Mapping[str, Figure])
 
 
 def _read_figure(name: str, value: object) -> object:
-    """What a person wrote as names, as what they name; Django reads the numbers."""
+    """Return the objects that a person gave by name; Django reads the numbers."""
     if name == "classifiers" and isinstance(value, str):
         try:
             return shlex.split(value)
         except ValueError as error:
-            raise InvalidFigure(f"classifiers: {error}. Write the names with blanks between.") from None
+            message = gettext("classifiers: %(reason)s. Separate the names with blanks.")
+            raise InvalidFigure(message % {"reason": error}) from None
     if name == "control_pool" and isinstance(value, str):
         return dataset_named(value) if value else None
     return value
 
 
 def _in_words(error: ValidationError) -> str:
-    broken = [rule for name, rule in RULES.items() if any(name in message for message in error.messages)]
-    named = {field: messages for field, messages in error.message_dict.items() if field in FIELDS}
-    fields = [f"{field}: {' '.join(messages).rstrip('.')}" for field, messages in named.items()]
-    return f"These settings cannot be: {'; '.join(fields + broken) or ' '.join(error.messages)}. Nothing was changed."
+    broken = [str(rule) for name, rule in RULES.items() if any(name in message for message in error.messages)]
+    by_field = {field: messages for field, messages in error.message_dict.items() if field in FIELDS}
+    fields = [f"{field}: {' '.join(messages).rstrip('.')}" for field, messages in by_field.items()]
+    reasons = "; ".join(fields + broken) or " ".join(error.messages)
+    return gettext("These settings are not valid: %(reasons)s. Nothing was changed.") % {"reasons": reasons}
 
 
 def _check_figures(figures: Iterable[str]) -> None:
     unknown = sorted(set(figures) - set(FIELDS))
     if unknown:
-        raise UnknownFigure(f"There is no setting {', '.join(unknown)}. Settings: {', '.join(FIGURES)}.")
+        message = gettext("There is no setting %(unknown)s. Settings: %(settings)s.")
+        raise UnknownFigure(message % {"unknown": ", ".join(unknown), "settings": ", ".join(FIGURES)})
 
 
-def _check_name(what: str, name: str) -> None:
+def _check_name(name: str, message: str) -> None:
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise BadName(f"{what}'s name has 1 to {LONGEST_NAME} printable characters; {name!r} does not.")
+        raise BadName(message % {"most": LONGEST_NAME, "name": name})
 
 
 def _check_dataset_name(name: str) -> None:
-    """A dataset's name is part of addresses, in which browsers and servers drop such parts and blanks."""
-    _check_name("A dataset", name)
+    """Raise BadName: the name is part of addresses, in which browsers and servers drop such parts and blanks."""
+    _check_name(name, gettext("The name of a dataset has 1 to %(most)s printable characters; %(name)r does not."))
     if name != name.strip():
-        raise BadName(f"A dataset's name begins and ends without a blank; {name!r} does not.")
+        message = gettext("The name of a dataset begins and ends without a blank; %(name)r does not.")
+        raise BadName(message % {"name": name})
     if {"", ".", ".."} & set(name.split("/")):
-        raise BadName(
-            f"{name!r} cannot be a dataset's name, as it would break the addresses of its pages: of what stands "
-            "before, between and after slashes nothing is empty, “.” or “..”."
+        message = gettext(
+            "%(name)r cannot be the name of a dataset: it would break the addresses of its pages. "
+            "No part before, between or after slashes may be empty, “.” or “..”."
         )
+        raise BadName(message % {"name": name})
 
 
 def check_image_name(name: str) -> None:
-    """Raises BadName. Names go into files, tables and logs; a path's bytes need not be text."""
+    """Raise BadName where a name is no use in files, tables and logs; a path's bytes need not be text."""
     if not name or len(name) > LONGEST_IMAGE_NAME:
-        raise BadName(f"a name has 1 to {LONGEST_IMAGE_NAME} characters, this one {len(name)}: give it another")
+        message = gettext("a name has 1 to %(most)s characters, this one has %(n)s: choose another name")
+        raise BadName(message % {"most": LONGEST_IMAGE_NAME, "n": len(name)})
     if not name.isprintable():
-        raise BadName(f"the name {ascii(name)} has characters that cannot be printed: give it another")
+        message = gettext("the name %(name)s has characters that cannot be printed: choose another name")
+        raise BadName(message % {"name": ascii(name)})
 
 
 @dataclass(frozen=True)
@@ -240,20 +256,21 @@ def add_image(
 
 @transaction.atomic
 def add_images(*, dataset: Dataset, images: Sequence[NewImage]) -> int:
-    """Store images, all or none; one whose name is there already is left as it is. Returns how many are new.
+    """Store images, all or none; an image whose name exists stays as it is. Returns how many are new.
 
-    An image whose file is absent (a replayed one) or of no use gets it, and counts as new.
+    An existing image without a usable file (such as a replayed one) gets the file, and counts as new.
     """
     for new in images:
         check_image_name(new.name)
     # One import at a time decides about a dataset's names.
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
-    known = {image.name: image for image in Image.objects.filter(dataset=dataset, name__in=[i.name for i in images])}
-    wanted = [new for new in images if new.name not in known or lacks_a_file(known[new.name])]
-    rows = [known.get(new.name) or _row(dataset, new) for new in wanted]
-    files = [_original(row, new.photograph) for row, new in zip(rows, wanted, strict=True)]
+    names = [new.name for new in images]
+    existing = {image.name: image for image in Image.objects.filter(dataset=dataset, name__in=names)}
+    missing = [new for new in images if new.name not in existing or lacks_a_file(existing[new.name])]
+    rows = [existing.get(new.name) or _row(dataset, new) for new in missing]
+    files = [_original(row, new.photograph) for row, new in zip(rows, missing, strict=True)]
     with all_or_no_files(files):
-        _save_rows(rows, wanted)
+        _save_rows(rows, missing)
     return len(rows)
 
 
@@ -268,7 +285,7 @@ def _row(dataset: Dataset, new: NewImage) -> Image:
 
 
 def _public_id(dataset: Dataset, name: str) -> str:
-    """As opaque as one by chance, but the same whenever this image is imported.
+    """Return an id as opaque as a random one, but the same whenever this image is imported.
 
     A file that was stored when an import was killed has no row yet: the next one overwrites it, as it goes by the id.
     """
@@ -281,8 +298,8 @@ def _original(image: Image, photograph: Photograph) -> File:
     return image.original, f"originals/{image.public_id}{photograph.suffix}", photograph.original
 
 
-def _save_rows(rows: list[Image], wanted: list[NewImage]) -> None:
-    for row, new in zip(rows, wanted, strict=True):
+def _save_rows(rows: list[Image], images: list[NewImage]) -> None:
+    for row, new in zip(rows, images, strict=True):
         row.width, row.height, row.pictures_problem = new.photograph.width, new.photograph.height, ""
     replayed = [row for row in rows if row.pk is not None]
     Image.objects.bulk_create([row for row in rows if row.pk is None])
@@ -291,7 +308,7 @@ def _save_rows(rows: list[Image], wanted: list[NewImage]) -> None:
 
 @transaction.atomic
 def give_dataset_labels(*, dataset: Dataset, labels: Mapping[int, Label]) -> int:
-    """Give images (by id) of a dataset that have no dataset label these; a label is never changed. Returns how many."""
+    """Give these labels to the images (by id) that have none; a label is never changed. Returns how many got one."""
     ids_by_label: dict[Label, list[int]] = defaultdict(list)
     for pk, label in labels.items():
         ids_by_label[label].append(pk)
@@ -302,36 +319,36 @@ def give_dataset_labels(*, dataset: Dataset, labels: Mapping[int, Label]) -> int
 
 
 def make_pictures(*, seconds: float = SECONDS_OF_PICTURES) -> int:
-    """Make the pictures of images that lack them, for about so long. Returns of how many images.
+    """Make the pictures of images that lack them, for about `seconds`. Returns how many images got theirs.
 
-    Any number of callers may do so at once: what one has in work, the others pass over.
+    Any number of callers may do so at once: images that one of them works on are skipped by the others.
     """
     end = monotonic() + seconds
-    n_made = last = 0
+    n_images = last = 0
     while monotonic() < end:
         portion = _make_portion(after=last)
         if not portion:
             break
         last = portion[-1].pk
-        n_made += sum(bool(image.display) for image in portion)
-    return n_made
+        n_images += sum(bool(image.display) for image in portion)
+    return n_images
 
 
 @transaction.atomic
 def ensure_pictures(*, image: Image) -> Image:
-    """The image with its pictures, made now if it has a file and the task has not got round to it."""
-    found = Image.objects.select_for_update(no_key=True).get(pk=image.pk)
-    if found.original and not found.pictures_problem and not (found.display and found.thumbnail):
-        if (found.width or 0) * (found.height or 0) > MANY_PIXELS:
-            # Of many pages that look at once, one decodes: each such image may take hundreds of megabytes.
+    """Return the image with its pictures; they are made now if the task has not made them yet."""
+    locked = Image.objects.select_for_update(no_key=True).get(pk=image.pk)
+    if locked.original and not locked.pictures_problem and not (locked.display and locked.thumbnail):
+        if (locked.width or 0) * (locked.height or 0) > MANY_PIXELS:
+            # Only one page at a time decodes such an image: each may take hundreds of megabytes.
             wait_for_lock(LockName.LARGE_IMAGE)
-        _make([found])
-    return found
+        _make([locked])
+    return locked
 
 
 @transaction.atomic
 def _make_portion(*, after: int) -> list[Image]:
-    # `after` goes past those whose file cannot be read: they would come first for ever.
+    # `after` skips the images whose file cannot be read: they would come first for ever.
     waiting = Image.objects.filter(WITHOUT_PICTURES, pk__gt=after).order_by("pk")
     portion = list(waiting.select_for_update(skip_locked=True, no_key=True)[:PICTURES_AT_ONCE])
     _make(portion)
@@ -340,13 +357,12 @@ def _make_portion(*, after: int) -> list[Image]:
 
 def _make(images: Sequence[Image]) -> None:
     files = {image: _pictures(image) for image in images}
-    made = [image for image in images if files[image]]
-    with all_or_no_files([file for image in made for file in files[image]]):
+    with all_or_no_files([file for image in images for file in files[image]]):
         Image.objects.bulk_update(images, ["display", "thumbnail", "pictures_problem"])
 
 
 def _pictures(image: Image) -> list[File]:
-    """The files to store. None if the original cannot be read: its row then says why, and nobody tries again."""
+    """Return the files to store; none if the original cannot be read. Its row then has the reason, without a retry."""
     try:
         with image.original.open() as original:
             pictures = pictures_of(original.read())
@@ -355,7 +371,7 @@ def _pictures(image: Image) -> list[File]:
         log.error("No pictures of image %s: %s", image.pk, error)
         return []
     except OSError as error:
-        # Of the host rather than of this file: it is tried again.
+        # The host failed rather than this file: there will be a retry.
         log.error("No pictures of image %s for now: %s", image.pk, error)
         return []
     return [
@@ -366,9 +382,9 @@ def _pictures(image: Image) -> list[File]:
 
 @transaction.atomic
 def load_staged_images(*, dataset: Dataset, staged: str) -> tuple[int, int]:
-    """Bring the images of a staging table (catalog.bulk_load_sql tells its columns) into the dataset, without files.
+    """Load the images of a staging table (its columns: catalog.bulk_load_sql) into the dataset, without files.
 
-    Images that are there are used, and get the table's dataset label if they have none. Returns how many images
+    Existing images are used, and get the table's dataset label if they have none. Returns how many images
     are new and how many old ones got a label. Raises StagedConflict where an image has another label.
     """
     key = {"dataset": dataset.pk, "label_set": dataset.label_set_id}
@@ -379,9 +395,9 @@ def load_staged_images(*, dataset: Dataset, staged: str) -> tuple[int, int]:
         n_labelled = cursor.rowcount
         cursor.execute(OTHER_LABEL.format(staged=staged), key)
         if other := cursor.fetchone():
-            line, image, label, stored = other
-            raise StagedConflict(
-                line, f"dataset_label is {label}, but {image} has label {stored} in dataset {dataset.name}."
-            )
+            line, image, label, stored_label = other
+            message = gettext("dataset_label is %(label)s, but %(image)s has label %(stored)s in dataset %(dataset)s.")
+            values = {"label": label, "image": image, "stored": stored_label, "dataset": dataset.name}
+            raise StagedConflict(line, message % values)
         cursor.execute(FIND_IMAGES.format(staged=staged), key)
     return n_new, n_labelled

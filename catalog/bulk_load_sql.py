@@ -1,4 +1,4 @@
-"""SQL that brings the images of a staging table into the catalog.
+"""SQL statements that load the images of a staging table into the catalog.
 
 The table holds one row per answer; read here: line, position (order in which the answers are to be stored), image
 (name) and dataset_label (class index or null); filled in here: image_id.

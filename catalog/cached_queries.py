@@ -1,8 +1,8 @@
 """Queries whose SQL is made once, and planned once for a connection.
 
-Django makes the SQL of a query anew each time it is asked, which takes several times as long as Postgres takes to find
-a row by its key. That is nothing to a page that is opened now and then, and most of the time of one that all workers
-open all the time. (The SQL alone is kept; nothing that a query found is.)
+Django makes the SQL of a query anew for each call, which takes several times as long as Postgres takes to find a row by
+its key. That is nothing to a page opened now and then, but most of the time of a page that all workers open
+constantly. (Only the SQL is kept; no result of a query is.)
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Given(Expression):
-    """Stands in a query for a value of this name, which is known only when the query is asked."""
+    """A placeholder in a query for a named value, which is known only when the query runs."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Given(Expression):
 
 
 class Clock(Expression):
-    """Stands in a query for what `catalog.reads.now` says; the query is then asked with `**now_given()`."""
+    """A placeholder in a query for the time of `catalog.reads.now`; the query is then called with `**now_given()`."""
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         return "coalesce(%s::timestamptz, clock_timestamp())", (Given("now"),)
@@ -58,16 +58,15 @@ class CachedQuery(Generic[Row]):
     `related` are paths, as select_related takes them: the objects at them come along. `only` are the fields of the
     model itself that are read; the others are looked up when they are asked for.
 
-    Values that are given are written out by the database driver, like those of any query; rows are given by their
-    keys, and a key that no column can hold is an error. Columns that Django converts (JSON) cannot be asked for. The
-    values that the query itself says are part of the statement: whether an index on some rows only can serve is known
-    when it is planned.
+    The database driver writes out the named values, like those of any query; rows are passed by their keys, and a key
+    that no column can hold is an error. Columns that Django converts (JSON) cannot be read. Values in the query itself
+    are part of the statement: whether a partial index can serve is known when it is planned.
     """
 
     def __init__(
         self, query: Callable[[], QuerySet[Row]], *, related: Iterable[str] = (), only: Iterable[str] = ()
     ) -> None:
-        # A function, since a query may be made only when all models are there.
+        # A function, since a query can be made only when all models are loaded.
         self._query = query
         self._related = tuple(related)
         self._only = frozenset(only)
@@ -80,7 +79,7 @@ class CachedQuery(Generic[Row]):
         return next(iter(self.all(**values)), None)
 
     def get(self, **values: object) -> Row:
-        """Return the row; raises the model's DoesNotExist."""
+        """Return the row. Raises the model's DoesNotExist."""
         row = self.first(**values)
         if row is None:
             model = self._query().model
@@ -134,7 +133,7 @@ def _joined(path: str, name: str) -> str:
 
 
 def _planned(sql: str, parameters: Iterable[object]) -> PreparedStatement:
-    """Return the statement with what is given by its name, and all else written out."""
+    """Return the statement with placeholders by name, and all other values written out."""
     with connection.cursor() as cursor:
         texts = [
             f"%({each.name})s" if isinstance(each, Given) else cursor.mogrify("%s", [each]).decode().replace("%", "%%")
@@ -147,7 +146,7 @@ def _planned(sql: str, parameters: Iterable[object]) -> PreparedStatement:
 def _object(parts: Iterable[Part], row: tuple[Any, ...]) -> Any:
     objects: dict[str, Model] = {}
     for part in parts:
-        # Of a row that is not there an outer join has nothing but nulls.
+        # Of a missing row an outer join has only nulls.
         if row[part.key] is not None:
             objects[part.path] = part.model.from_db(DEFAULT_DB_ALIAS, part.attributes, row[part.columns])
             if part.path:

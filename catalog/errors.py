@@ -1,18 +1,20 @@
-"""What is said to people: a message, and a way out told once for the shell and once for a page.
+"""Errors and remarks for people: a message, with one way out for the shell and one for pages.
 
-Whoever shows it picks one of the two. Nothing is translated afterwards.
+The caller that shows it picks one of the two. Texts are translated where they are raised.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.apps import apps
 from django.core.management.base import CommandError
+from django.utils import translation
 
 
 @dataclass(frozen=True)
 class Remark:
-    """Something to know that is no error. `message` stands alone; `shell` and `page` are sentences of their own.
+    """A notice that is no error. `message` stands alone; `shell` and `page` are sentences of their own.
 
     >>> remark = Remark("2 pairs were opened before.", shell="--again opens them.", page="“Open again” opens them.")
     >>> remark.for_shell
@@ -36,7 +38,7 @@ class Remark:
 
 
 class UserError(ValueError):
-    """What a person asked for cannot be done. `message` says why, `shell` and `page` say what can be done instead.
+    """An error for people. `message` gives the reason; `shell` and `page` give the way out.
 
     >>> error = UserError("The batch is closed.", shell="./manage open opens one.", page="Open one on the page Grids.")
     >>> str(error), error.for_page
@@ -55,6 +57,21 @@ class UserError(ValueError):
     @property
     def for_page(self) -> str:
         return _with_way_out(str(self), self.page)
+
+
+def gettext(message: str) -> str:
+    """Return the translation of a message.
+
+    Where no site is set up, as in a notebook or a process that decodes images, it stays as it is.
+    """
+    return translation.gettext(message) if apps.ready else message
+
+
+def ngettext(singular: str, plural: str, number: int) -> str:
+    """Return the translation that fits the number, as `gettext` does."""
+    if apps.ready:
+        return translation.ngettext(singular, plural, number)
+    return singular if number == 1 else plural
 
 
 def joined(texts: Iterable[Remark | UserError], between: str = "\n") -> Remark:
@@ -78,14 +95,14 @@ def as_command_errors() -> Iterator[None]:
 
 
 def reason_in(error: BaseException) -> str:
-    """Return what an error of a library says. The name of its class is for programmers.
+    """Return the message of a library's error. The name of its class is for programmers.
 
     >>> reason_in(EOFError("it ends early")), reason_in(EOFError())
-    ('it ends early', 'no reason is told')
+    ('it ends early', 'no reason given')
     """
-    return str(error) or "no reason is told"
+    return str(error) or gettext("no reason given")
 
 
 def _with_way_out(message: str, way_out: str) -> str:
-    """A message of several lines ends with a list: the way out gets a line of its own."""
-    return (("\n" if "\n" in message else " ") if message else "").join([message, way_out]) if way_out else message
+    """Return both; after a message of several lines, which ends with a list, the way out gets its own line."""
+    return (("\n" if "\n" in message else " ") if message else "").join([message, str(way_out)]) if way_out else message

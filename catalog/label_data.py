@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext, gettext_lazy
+
 from catalog.errors import UserError
 from catalog.wordnet import Synset
 
@@ -22,16 +24,15 @@ DATA = Path(__file__).resolve().parent / "data"
 CLASSES_FILE = DATA / "imagenet_classes.json"
 HIERARCHY_FILE = DATA / "wordnet_hierarchy.json.gz"
 WIKIPEDIA_SEARCH = "https://en.wikipedia.org/wiki/Special:Search"
-FETCH = "Fetch the file from the repository again."
-MAKE_AGAIN = "Fetch the file from the repository, or make it again: ./manage build_hierarchy DATA_NOUN"
-OF_A_SITE = "The site administrator can mend the installation."
+FETCH = gettext_lazy("Fetch the file from the repository again.")
+MAKE_AGAIN = gettext_lazy("Fetch the file from the repository, or make it again: ./manage build_hierarchy DATA_NOUN")
 HIERARCHY_LICENCE = (
     "WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved. Full terms: WORDNET_LICENSE"
 )
 
 
 class LabelDataError(UserError):
-    """A data file is missing, damaged, or does not fit the other; the message names it and the way out."""
+    """An error: a data file is missing, damaged, or contradicts the other. The message names the file."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class SynsetRecord:
 
 @dataclass(frozen=True)
 class LabelRecord:
-    """A class: `index` 0-999 is what classifiers predict; 11 superclasses (Tsipras et al. 2020, app. A)."""
+    """A class: its `index` from 0 to 999, as classifiers predict it; 11 superclasses (Tsipras et al. 2020, app. A)."""
 
     index: int
     wnid: str
@@ -57,48 +58,49 @@ class LabelRecord:
 
 
 def imagenet_classes(path: Path = CLASSES_FILE) -> list[tuple[str, str]]:
-    """(wnid, superclass) of each class, in index order. Raises LabelDataError."""
+    """Return (wnid, superclass) of each class, in index order. Raises LabelDataError."""
     content = _content(path, path.read_bytes, FETCH)
     try:
         names = content["superclasses"]
         return [(wnid, names[superclass]) for wnid, superclass in content["classes"]]
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        wrong = f"{path}: 'classes' is no list of (wnid, superclass index)."
-        raise LabelDataError(wrong, shell=FETCH, page=OF_A_SITE) from error
+        message = gettext("%(file)s: 'classes' is not a list of (wnid, superclass index).") % {"file": path}
+        raise _error(message, FETCH) from error
 
 
 def hierarchy(path: Path = HIERARCHY_FILE) -> list[SynsetRecord]:
-    """All synsets from the 1,000 classes up to `entity`, in wnid order. Raises LabelDataError."""
+    """Return all synsets from the 1,000 classes up to `entity`, in wnid order. Raises LabelDataError."""
     content = _content(path, lambda: gzip.decompress(path.read_bytes()), MAKE_AGAIN)
     try:
         return [
             SynsetRecord(row["wnid"], row["words"], row["gloss"], tuple(row["hypernyms"])) for row in content["synsets"]
         ]
     except (KeyError, TypeError) as error:
-        wrong = f"{path}: not a list of synsets under 'synsets'."
-        raise LabelDataError(wrong, shell=MAKE_AGAIN, page=OF_A_SITE) from error
+        message = gettext("%(file)s has no list of synsets under 'synsets'.") % {"file": path}
+        raise _error(message, MAKE_AGAIN) from error
 
 
 def imagenet_labels() -> list[LabelRecord]:
-    """The 1,000 classes in index order. Raises LabelDataError."""
+    """Return the 1,000 classes in index order. Raises LabelDataError."""
     return label_records(imagenet_classes(), hierarchy())
 
 
 def label_records(classes: Iterable[tuple[str, str]], synsets: Iterable[SynsetRecord]) -> list[LabelRecord]:
-    """The classes with the words and glosses of their synsets. Raises LabelDataError."""
+    """Return the classes with the words and glosses of their synsets. Raises LabelDataError."""
     by_wnid = {synset.wnid: synset for synset in synsets}
     records = []
     for index, (wnid, superclass) in enumerate(classes):
         if wnid not in by_wnid:
-            wrong = f"Class {index} is {wnid}, which the hierarchy lacks."
-            raise LabelDataError(wrong, shell=MAKE_AGAIN, page=OF_A_SITE)
+            message = gettext("The hierarchy has no synset %(wnid)s, the wnid of class %(index)s.")
+            values = {"wnid": wnid, "index": index}
+            raise _error(message % values, MAKE_AGAIN)
         synset = by_wnid[wnid]
         records.append(LabelRecord(index, wnid, synset.words, synset.gloss, superclass, wikipedia_url(synset.words)))
     return records
 
 
 def wikipedia_url(words: str) -> str:
-    """A search for the first word form, answered with the article of that title where there is one.
+    """Return a search for the first word form; Wikipedia answers it with the article of that title, if any.
 
     Not an article's own address: which article means this synset is not known, and titles change.
 
@@ -109,7 +111,7 @@ def wikipedia_url(words: str) -> str:
 
 
 def encode_hierarchy(synsets: Iterable[Synset]) -> bytes:
-    """The content of `wordnet_hierarchy.json.gz`: the same synsets always give the same bytes."""
+    """Return the content of `wordnet_hierarchy.json.gz`: the same synsets always give the same bytes."""
     rows = [{"wnid": s.wnid, "words": ", ".join(s.lemmas), "gloss": s.gloss, "hypernyms": s.hypernyms} for s in synsets]
     content = {"licence": HIERARCHY_LICENCE, "synsets": rows}
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -120,10 +122,17 @@ def encode_hierarchy(synsets: Iterable[Synset]) -> bytes:
     return packed.getvalue()
 
 
-def _content(path: Path, read: Callable[[], bytes], way_out: str) -> Any:
+def _error(message: str, way_out: object) -> LabelDataError:
+    return LabelDataError(
+        message, shell=str(way_out), page=gettext("The site administrator can repair the installation.")
+    )
+
+
+def _content(path: Path, read: Callable[[], bytes], way_out: object) -> Any:
     try:
         return json.loads(read())
     except FileNotFoundError as error:
-        raise LabelDataError(f"{path} is missing.", shell=way_out, page=OF_A_SITE) from error
+        raise _error(gettext("%(file)s is missing.") % {"file": path}, way_out) from error
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise LabelDataError(f"{path} is damaged ({error}).", shell=way_out, page=OF_A_SITE) from error
+        message = gettext("%(file)s is damaged (%(reason)s).") % {"file": path, "reason": error}
+        raise _error(message, way_out) from error

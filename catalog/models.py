@@ -9,7 +9,7 @@ from django.db.models import F, Q
 
 
 def new_public_id() -> str:
-    """An opaque name for the outside: 128 random bits, so that it tells nothing and cannot be guessed."""
+    """Return an opaque name for use outside: 128 random bits, so that it reveals nothing and cannot be guessed."""
     return secrets.token_urlsafe(16)
 
 
@@ -35,7 +35,7 @@ class Synset(models.Model):
 
 
 class Label(models.Model):
-    """One class: `index` is what models predict and what the exported files carry."""
+    """A class: models predict its `index`, and exported files hold it."""
 
     label_set = models.ForeignKey(LabelSet, on_delete=models.PROTECT, related_name="labels")
     index = models.PositiveIntegerField()
@@ -55,7 +55,7 @@ class Label(models.Model):
 
     @property
     def name(self) -> str:
-        """The first of the words: what a table has room for."""
+        """Return the first of the words, as tables have room for no more."""
         return self.words.split(",")[0]
 
 
@@ -74,11 +74,10 @@ WITHOUT_PICTURES = ~Q(original="") & Q(pictures_problem="") & (Q(display="") | Q
 
 
 class Image(models.Model):
-    """`name` is the researcher's (it may give the class away); workers meet `public_id` only.
+    """An image of a dataset. `name` is the researcher's (it may give the class away); workers see `public_id` only.
 
-    `display` and `thumbnail` are made from `original` (catalog.photographs.reads.Pictures) by a task, or by the first
-    look.
-    `pictures_problem` says why they cannot be; importing the image again brings another file.
+    `display` and `thumbnail` are made from `original` (catalog.photographs.reads.Pictures) by a task, or when a page
+    first shows them. `pictures_problem` is the reason why that failed; importing the image again replaces the file.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="images")
@@ -98,7 +97,7 @@ class Image(models.Model):
             models.UniqueConstraint(fields=["dataset", "name"], name="image_name_once_per_dataset"),
             models.CheckConstraint(condition=~Q(name=""), name="image_has_a_name"),
         ]
-        # What the task looks for every few seconds.
+        # The task queries these every few seconds.
         indexes = [models.Index(fields=["id"], condition=WITHOUT_PICTURES, name="image_without_pictures")]
 
     def __str__(self) -> str:
@@ -106,7 +105,7 @@ class Image(models.Model):
 
 
 class NegativesFrom(models.TextChoices):
-    """How the class is found whose images serve as hard negative controls."""
+    """Sources of the similar classes whose images serve as hard negative controls."""
 
     HIERARCHY = "hierarchy"
     CONFUSION = "confusion"
@@ -116,7 +115,7 @@ class NegativesFrom(models.TextChoices):
 class SettingsVersion(models.Model):
     """The figures of a study. A change is a new version; every submission records the one it was made under.
 
-    Defaults: Tsipras et al. 2020 as far as text and released data tell (README, "Settings").
+    Defaults: Tsipras et al. 2020 as far as text and released data tell (docs/settings.md).
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="settings_versions")
@@ -139,8 +138,8 @@ class SettingsVersion(models.Model):
     negative_controls = models.PositiveSmallIntegerField(default=0)
     negatives_from = models.CharField(max_length=10, choices=NegativesFrom, default=NegativesFrom.HIERARCHY)
     control_pool = models.ForeignKey(Dataset, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    # Dollars an hour that pay on a marketplace is reckoned from: the upper end of what workers' own guidelines ask
-    # for, $0.15 to $0.20 a minute (Dynamo, Guidelines for Academic Requesters).
+    # Dollars an hour, from which pay on a marketplace is computed: the upper end of the workers' own guidelines,
+    # $0.15 to $0.20 a minute (Dynamo, Guidelines for Academic Requesters).
     target_wage = models.DecimalField(max_digits=6, decimal_places=2, default=Decimal("12.00"))
     note = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -205,7 +204,7 @@ class Classifier(models.Model):
 
 
 class Prediction(models.Model):
-    """The class indexes a classifier ranks highest for an image, best first, and their scores if they are known."""
+    """The class indexes that a classifier ranks highest for an image, best first, with their scores if available."""
 
     classifier = models.ForeignKey(Classifier, on_delete=models.PROTECT, related_name="predictions")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="predictions", db_index=False)

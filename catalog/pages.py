@@ -1,4 +1,4 @@
-"""Serving pictures."""
+"""Responses that serve pictures."""
 
 from typing import cast
 
@@ -16,8 +16,8 @@ HEADERS = {
 
 
 def picture_response(picture: FieldFile, max_age: int) -> FileResponse:
-    """A derived picture, without a word on dataset, file or class. Raises Http404 when there is none."""
-    # Before the task has been at the image, the first look makes its pictures.
+    """Return a derived picture; its headers name no dataset, file or class. Raises Http404 when there is none."""
+    # Before the task has reached the image, the first request makes its pictures.
     image = cast(Image, picture.instance)
     picture = picture or getattr(ensure_pictures(image=image), picture.field.name)
     if not picture:

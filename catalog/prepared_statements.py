@@ -1,8 +1,8 @@
 """Statements that Postgres plans once for a connection.
 
-To find a row by its key, Postgres plans for several times as long as it looks. What all workers ask over and over is
-therefore named by each connection when it first asks it (PREPARE), and afterwards called by its name. The plan is one
-for all values, so this is not for a statement whose best plan hangs on them, as where the free slots are looked for.
+To find a row by its key, Postgres plans for several times as long as it searches. So each connection names a frequent
+statement when it first runs it (PREPARE), and calls it by that name afterwards. One plan serves all values, so this is
+not for a statement whose best plan depends on them, such as the search for free slots.
 A connection is kept for a minute (CONN_MAX_AGE): so no plan that was made for an empty table is used for long.
 """
 
@@ -40,16 +40,16 @@ class PreparedStatement:
         self._values = f"({', '.join(f'%({name})s' for name in names)})" if names else ""
 
     def rows(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """What it finds or returns; nothing, if it does neither."""
+        """Return the rows that the statement yields; none, if it yields nothing."""
         with connection.cursor() as cursor:
-            named = _named.setdefault(connection.connection, {})
-            name = named.get(self) or self._plan(named)
+            names = _named.setdefault(connection.connection, {})
+            name = names.get(self) or self._plan(names)
             try:
                 cursor.execute(f"EXECUTE {name}{self._values}", values)
             except DatabaseError as error:
                 if getattr(error.__cause__, "pgcode", None) in (PLAN_IS_STALE, NO_SUCH_PLAN):
                     # This transaction has failed; the next one plans anew.
-                    named.pop(self, None)
+                    names.pop(self, None)
                 raise
             return cursor.fetchall() if cursor.description else []
 
@@ -61,10 +61,10 @@ class PreparedStatement:
         (row,) = self.rows(values)
         return row
 
-    def _plan(self, named: dict["PreparedStatement", str]) -> str:
+    def _plan(self, names: dict["PreparedStatement", str]) -> str:
         name = f"planned_{next(_numbers)}"
         # Not a query of the page's: on the driver's own cursor.
         with connection.wrap_database_errors, connection.connection.cursor() as cursor:
             cursor.execute(f"PREPARE {name} AS {self._text}")
-        named[self] = name
+        names[self] = name
         return name

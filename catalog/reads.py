@@ -1,4 +1,4 @@
-"""Queries on the catalog that more than one place needs, and the clock everybody goes by."""
+"""Queries on the catalog that several rooms need, and the clock of the whole site."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from catalog.cached_queries import CachedQuery as CachedQuery
 from catalog.cached_queries import Clock as Clock
@@ -13,7 +14,7 @@ from catalog.cached_queries import Given as Given
 from catalog.errors import UserError
 from catalog.models import Dataset, Label, LabelSet, SettingsVersion
 
-# The other rooms have them from here.
+# Other rooms import it from here.
 from catalog.prepared_statements import PreparedStatement as PreparedStatement
 
 # Tests put a time here; everywhere else the database's clock is the only one, so that no two hosts disagree.
@@ -23,15 +24,15 @@ NOW = "coalesce(%(now)s::timestamptz, clock_timestamp())"
 
 
 class UnknownDataset(UserError):
-    """There is no dataset of that name; the message lists those there are."""
+    """An error: no dataset has that name. The message lists the existing ones."""
 
 
 class UnknownLabelSet(UserError):
-    """There is no label set of that name; the message lists those there are."""
+    """An error: no label set has that name. The message lists the existing ones."""
 
 
 class UnknownLabel(UserError):
-    """A label set has no such class index, wnid or word, or the word is one of several classes."""
+    """An error: a label set has no such class index, wnid or word, or several classes share the word."""
 
 
 def now() -> datetime:
@@ -48,7 +49,7 @@ def now_given() -> dict[str, datetime | None]:
 
 
 class LockName(StrEnum):
-    """What is done by one at a time, for a dataset or at all, beside whatever else is done."""
+    """Names of locks: work that one transaction at a time does, for a dataset or for the whole site."""
 
     ASKING = "asking"
     SETTINGS = "settings"
@@ -56,7 +57,7 @@ class LockName(StrEnum):
 
 
 def wait_for_lock(name: LockName, dataset: Dataset | None = None) -> None:
-    """Hold a lock until the end of the transaction, once nobody else does. ASKING is taken before SETTINGS.
+    """Wait for a lock and hold it until the end of the transaction. ASKING is taken before SETTINGS.
 
     Opening the grids of a large study takes most of a minute. A lock on the dataset's row for so long would keep
     images from coming in, forms from being opened, and with them the aggregation of all datasets.
@@ -69,19 +70,21 @@ def dataset_named(name: str) -> Dataset:
     try:
         return Dataset.objects.select_related("label_set").get(name=name)
     except Dataset.DoesNotExist:
-        known = ", ".join(Dataset.objects.order_by("name").values_list("name", flat=True)) or "none yet"
-        raise UnknownDataset(f"There is no dataset named {name!r}. Datasets: {known}.") from None
+        names = ", ".join(Dataset.objects.order_by("name").values_list("name", flat=True)) or gettext("none yet")
+        raise UnknownDataset(
+            gettext("There is no dataset named %(name)r. Datasets: %(names)s.") % {"name": name, "names": names}
+        ) from None
 
 
 def label_set_named(name: str) -> LabelSet:
     try:
         return LabelSet.objects.get(name=name)
     except LabelSet.DoesNotExist:
-        known = ", ".join(LabelSet.objects.order_by("name").values_list("name", flat=True)) or "none yet"
+        names = ", ".join(LabelSet.objects.order_by("name").values_list("name", flat=True)) or gettext("none yet")
         raise UnknownLabelSet(
-            f"There is no label set named {name!r}. Label sets: {known}.",
-            shell="./manage import labels makes one.",
-            page="The site administrator can import one.",
+            gettext("There is no label set named %(name)r. Label sets: %(names)s.") % {"name": name, "names": names},
+            shell=gettext("Import one with ./manage import labels."),
+            page=gettext("The site administrator can import one."),
         ) from None
 
 
@@ -90,7 +93,7 @@ def current_settings(dataset: Dataset) -> SettingsVersion:
 
 
 def name_cells(column: str, index: int | None, labels: Mapping[int, Label]) -> dict[str, str | None]:
-    """The two columns that name the label of `column` for people; null where there is no label."""
+    """Return the two columns that name the label of `column` for people; null where there is no label."""
     label = None if index is None else labels[index]
     return {f"{column}_wnid": label.wnid if label else None, f"{column}_words": label.words if label else None}
 
@@ -100,7 +103,7 @@ def labels_by_index(dataset: Dataset) -> dict[int, Label]:
 
 
 def label_lookup(label_set: LabelSet) -> Callable[[str], Label]:
-    """A function from a class index, wnid or word of a class, as text, to the label. It raises UnknownLabel.
+    """Return a function from a class index, wnid or word of a class, as text, to the label; it raises UnknownLabel.
 
     A word, whatever its case, names a class if no other has it.
     """
@@ -116,12 +119,16 @@ def label_lookup(label_set: LabelSet) -> Callable[[str], Label]:
         key = text.lstrip("0") or "0" if text.isascii() and text.isdecimal() else text
         if key in by_text:
             return by_text[key]
-        found = by_word.get(text.casefold(), [])
-        if len(found) == 1:
-            return found[0]
-        if found:
-            indexes = ", ".join(str(label.index) for label in found)
-            raise UnknownLabel(f"{text!r} is a word of several classes of {label_set}: write the index, {indexes}")
-        raise UnknownLabel(f"{text!r} is no class of {label_set}: write a class index, a wnid or a word of it")
+        matches = by_word.get(text.casefold(), [])
+        if len(matches) == 1:
+            return matches[0]
+        values = {"text": text, "label_set": label_set, "indexes": ", ".join(str(label.index) for label in matches)}
+        if matches:
+            raise UnknownLabel(
+                gettext("%(text)r is a word of several classes of %(label_set)s: write the index, %(indexes)s") % values
+            )
+        raise UnknownLabel(
+            gettext("%(text)r is no class of %(label_set)s: write a class index, wnid or word of the class") % values
+        )
 
     return find

@@ -1,4 +1,4 @@
-"""Reader of WordNet 3.0's noun database, the file `data.noun`, whose format is wndb(5WN). No Django.
+"""Reader of WordNet 3.0's noun database, the file `data.noun`, whose format is wndb(5WN). Needs no database.
 
 A *wnid* is "n" and the eight digits of a synset's byte offset in that file: ImageNet names its classes so.
 Offsets differ between WordNet versions: in another one a wnid would silently name another thing, so other
@@ -9,21 +9,21 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from catalog.errors import UserError
+from catalog.errors import UserError, gettext, ngettext
 
 VERSION_NOTICE = re.compile(r"\bWordNet (\d+\.\d+) Copyright\b")
-WANTED_VERSION = "3.0"
+VERSION = "3.0"
 HYPERNYM_POINTERS = ("@", "@i")
 FIRST_EXAMPLE = re.compile(r';\s*"')
 
 
 class WordNetError(UserError):
-    """The text is not WordNet 3.0's data.noun, or lacks a synset that was asked for."""
+    """An error: the text is not WordNet 3.0's data.noun, or lacks a requested synset."""
 
 
 @dataclass(frozen=True)
 class Synset:
-    """One set of noun synonyms.
+    """A set of noun synonyms.
 
     `lemmas`: the word forms in WordNet's order, with spaces for underscores. `gloss`: the definition,
     without the quoted examples of use. `hypernyms`: wnids of the next wider synsets in WordNet's order, those
@@ -37,7 +37,7 @@ class Synset:
 
 
 def read_synsets(lines: Iterable[str]) -> dict[str, Synset]:
-    """All synsets of data.noun by wnid, in file order.
+    """Return all synsets of data.noun by wnid, in file order.
 
     Raises WordNetError where the notice at its head names another version or none, and where a line is not in
     the format, with the line's number.
@@ -47,19 +47,19 @@ def read_synsets(lines: Iterable[str]) -> dict[str, Synset]:
         if line.startswith(" "):
             version = version or _version_in(line)
             continue
-        _require_wanted(version)
+        _check_version(version)
         try:
             synset = parse_synset(line)
         except (ValueError, IndexError) as error:
-            start = line[:60].strip()
-            raise WordNetError(f"line {number} is not a noun synset of data.noun: {start!r}") from error
+            message = gettext("line %(line)s is not a noun synset of data.noun: %(start)r")
+            raise WordNetError(message % {"line": number, "start": line[:60].strip()}) from error
         synsets[synset.wnid] = synset
-    _require_wanted(version)
+    _check_version(version)
     return synsets
 
 
 def parse_synset(line: str) -> Synset:
-    """One line: `offset lexfile n count(hex) (word id)* count (symbol offset pos source/target)* | gloss`.
+    """Parse a line: `offset lexfile n count(hex) (word id)* count (symbol offset pos source/target)* | gloss`.
 
     Raises ValueError or IndexError if it is not of that form.
     """
@@ -83,7 +83,7 @@ def parse_synset(line: str) -> Synset:
 
 
 def definition(gloss: str) -> str:
-    """What stands before the first quoted example of use; quotes inside a definition stay.
+    """Return the text before the first quoted example of use; quotes inside a definition stay.
 
     >>> definition('a tangible and visible entity; "it was full of rackets"; "and balls"')
     'a tangible and visible entity'
@@ -92,38 +92,43 @@ def definition(gloss: str) -> str:
 
 
 def hypernym_closure(synsets: Mapping[str, Synset], wnids: Iterable[str]) -> list[Synset]:
-    """The named synsets and all above them up to the root, once each, in the order of their wnids.
+    """Return the named synsets and all above them up to the root, once each, in the order of their wnids.
 
     Raises WordNetError naming every wnid that is not there.
     """
-    reached, missing, waiting = {}, set(), list(wnids)
+    reached, unknown, waiting = {}, set(), list(wnids)
     while waiting:
         wnid = waiting.pop()
         if wnid not in synsets:
-            missing.add(wnid)
+            unknown.add(wnid)
         elif wnid not in reached:
             reached[wnid] = synsets[wnid]
             waiting.extend(synsets[wnid].hypernyms)
-    if missing:
-        raise WordNetError(f"of {len(synsets):,} synsets none is {_some(sorted(missing))}")
+    if unknown:
+        message = gettext("none of the %(n)s synsets is %(wnids)s")
+        raise WordNetError(message % {"n": f"{len(synsets):,}", "wnids": _some(sorted(unknown))})
     return [reached[wnid] for wnid in sorted(reached)]
 
 
 def _version_in(line: str) -> str | None:
-    found = VERSION_NOTICE.search(line)
-    return found[1] if found else None
+    match = VERSION_NOTICE.search(line)
+    return match[1] if match else None
 
 
-def _require_wanted(version: str | None) -> None:
+def _check_version(version: str | None) -> None:
     if version is None:
-        raise WordNetError("no WordNet copyright notice at the head: this is not WordNet's data.noun")
-    if version != WANTED_VERSION:
-        raise WordNetError(
-            f"this is WordNet {version}, but ImageNet's wnids are offsets in WordNet {WANTED_VERSION}: "
-            "take that version's data.noun (Debian: package wordnet-base)"
+        raise WordNetError(gettext("no WordNet copyright notice at the head: this is not WordNet's data.noun"))
+    if version != VERSION:
+        message = gettext(
+            "this is WordNet %(version)s, but ImageNet's wnids are offsets in WordNet %(expected)s: "
+            "use the data.noun of that version (Debian: package wordnet-base)"
         )
+        raise WordNetError(message % {"version": version, "expected": VERSION})
 
 
 def _some(names: list[str], at_most: int = 5) -> str:
-    rest = len(names) - at_most
-    return ", ".join(names[:at_most]) + (f" and {rest} more" if rest > 0 else "")
+    n_more = len(names) - at_most
+    first = ", ".join(names[:at_most])
+    if n_more <= 0:
+        return first
+    return ngettext("%(names)s and %(n)s more", "%(names)s and %(n)s more", n_more) % {"names": first, "n": n_more}

@@ -1,4 +1,4 @@
-"""Everything that writes jobs. A job may be begun twice, as when its worker was killed: all it does may be repeated."""
+"""Writes of jobs. A job may be started twice, as when its worker was killed: its work must be idempotent."""
 
 import logging
 import time
@@ -11,6 +11,7 @@ from celery import current_app
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Least
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from catalog.errors import UserError
 from catalog.models import Dataset
@@ -20,66 +21,70 @@ from jobs.models import Job
 
 log = logging.getLogger(__name__)
 
-# Work that kills its worker at the same point every time must not be tried for ever.
+# Work that kills its worker at the same point every time must not be retried for ever.
 MOST_BEGINNINGS = 5
 SECONDS_BETWEEN_NOTES = 0.5
 LONGEST_PROBLEM = 4000
-FAULT = "This is a fault of ours; the log of the part setup says more. What was done before it stays."
+FAULT = gettext_lazy(
+    "This is an error of the site; the log of the part setup says more. Everything done before the error is kept."
+)
 # More than an import can refuse.
 MOST_LINES_OF_REPORT = 250_000
 
 
 class JobUnderWay(UserError):
-    """The same kind of work is being done for the dataset already; the message says so."""
+    """An error: a job of that kind is in progress for the dataset."""
 
 
 @transaction.atomic
 def start_job(*, dataset: Dataset, kind: Job.Kind, arguments: dict[str, Any], asked_by: str) -> Job:
-    """Ask for work. Raises JobUnderWay while work of that kind for that dataset is unfinished."""
+    """Queue a job. Raises JobUnderWay while a job of that kind for that dataset is unfinished."""
     try:
         with transaction.atomic():
             job = Job.objects.create(dataset=dataset, kind=kind, arguments=arguments, asked_by=asked_by)
     except IntegrityError:
-        raise JobUnderWay(
-            f"{kind.label} is under way for {dataset} already: wait until it is finished, then ask again."
-        ) from None
-    # Only to be quick: the beat hints as well. By its name, as the task stands above this room's actions.
+        message = gettext(
+            "A job of the kind “%(kind)s” is already in progress for %(dataset)s. Wait until it is finished, then try "
+            "again."
+        )
+        raise JobUnderWay(message % {"kind": kind.label, "dataset": dataset}) from None
+    # Only for speed: the beat sends hints as well. By its name, as the task stands above this room's actions.
     transaction.on_commit(lambda: current_app.send_task("jobs.tasks.do_job", expires=15), robust=True)
     return job
 
 
 @transaction.atomic
 def note_outcome(*, job: Job, lines: list[str]) -> None:
-    """Keep what came of a job with what it did, in one transaction: who begins it again must not do it again."""
+    """Store the outcome of a job in the transaction of its work, so that a restart does not repeat the work."""
     job.arguments = job.arguments | {"outcome": lines}
     Job.objects.filter(pk=job.pk).update(arguments=job.arguments)
 
 
 @transaction.atomic
 def stop_job(*, job: Job, by: str) -> None:
-    """End it where it is: at its worker's next note, or at once if nobody is at it. What was done stays."""
+    """Stop a job: at its worker's next note, or at once if no worker has it. Work done so far is kept."""
     Job.objects.filter(pk=job.pk, finished_at=None, stopped_by="").update(stopped_by=by)
     with _held(job.pk) as ours:
-        standing = Job.objects.filter(pk=job.pk, finished_at=None).first() if ours else None
-        if standing is not None:
-            _finish(standing, problem=_stopped(standing))
+        waiting = Job.objects.filter(pk=job.pk, finished_at=None).first() if ours else None
+        if waiting is not None:
+            _finish(waiting, problem=_stopped(waiting))
 
 
 def _stopped(job: Job) -> str:
-    return f"Stopped by {job.stopped_by}. What was done before stays."
+    return gettext("Stopped by %(user)s. Everything done before is kept.") % {"user": job.stopped_by}
 
 
 class Stopped(Exception):
-    """Somebody wants the work to end."""
+    """A signal that ends the work, as a researcher stopped the job."""
 
 
 @dataclass
 class Watched:
-    """Writes down how far a job is, at most twice a second: each note is a transaction.
+    """The progress of a job, written at most twice a second: each note is a transaction.
 
-    Raises Stopped, through the work, when somebody has asked for that.
+    Raises Stopped, through the work, when a researcher has stopped the job.
 
-    A job that is begun again starts from its beginning; its row keeps the furthest it has got.
+    A job that is started again begins at zero; its row keeps the furthest progress.
     """
 
     job: Job
@@ -97,7 +102,7 @@ class Watched:
             self.heed()
 
     def note(self) -> None:
-        """A source that brings more than it said is no fault: the bar stands at its end meanwhile."""
+        """Write the progress; a source with more than it announced leaves the bar at its end."""
         self.noted_at = time.monotonic()
         reached = self.n_done if self.job.n_total is None else min(self.n_done, self.job.n_total)
         Job.objects.filter(pk=self.job.pk, n_done__lt=reached).update(n_done=reached, beginnings=1)
@@ -109,13 +114,13 @@ class Watched:
 
 
 def do_next_job() -> bool:
-    """Do the oldest job that nobody is at. Returns whether there was one.
+    """Do the oldest job that no worker has. Returns whether there was one.
 
-    A killed worker's lock goes with its connection, and the job to the next.
+    A killed worker's lock ends with its connection, and the next worker gets the job.
     """
     for pk in Job.objects.filter(finished_at=None).order_by("pk").values_list("pk", flat=True):
         with _held(pk) as ours:
-            # Looked at again: whoever held it until now may have finished it.
+            # Read again: the last holder of the lock may have finished the job.
             job = Job.objects.filter(pk=pk, finished_at=None).select_related("dataset").first() if ours else None
             if job is not None:
                 _do(job)
@@ -125,14 +130,14 @@ def do_next_job() -> bool:
 
 @contextmanager
 def _held(pk: int) -> Iterator[bool]:
-    """Whether the lock of that job is ours. It belongs to the connection (reads.AT_WORK looks who has it)."""
+    """Try to take the lock of a job; yield whether it is ours. It belongs to the connection (see reads.AT_WORK)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended('job', %s))", [pk])
         (ours,) = cursor.fetchone()
     try:
         yield ours
     finally:
-        # Where the connection is lost the lock is, too.
+        # A lost connection has lost the lock, too.
         with suppress(OperationalError, InterfaceError):
             if ours:
                 with connection.cursor() as cursor:
@@ -141,8 +146,14 @@ def _held(pk: int) -> Iterator[bool]:
 
 def _do(job: Job) -> None:
     if job.beginnings >= MOST_BEGINNINGS:
-        words = f"It was begun {job.beginnings} times, and its worker was ended each time before it got any further."
-        _finish(job, problem=f"{words} The log of the part setup says more. What was done before stays.")
+        message = ngettext(
+            "The job failed after %(n)s attempt: its worker was killed before any progress. The log of the part setup "
+            "says more. Everything done before is kept.",
+            "The job failed after %(n)s attempts: each time its worker was killed before any progress. The log of the "
+            "part setup says more. Everything done before is kept.",
+            job.beginnings,
+        )
+        _finish(job, problem=message % {"n": job.beginnings})
         return
     job.started_at = job.started_at or now()
     Job.objects.filter(pk=job.pk).update(started_at=job.started_at, beginnings=job.beginnings + 1)
@@ -156,12 +167,12 @@ def _do(job: Job) -> None:
     except UserError as error:
         _finish(job, problem=error.for_page)
     except (OperationalError, InterfaceError):
-        # The database is away for a moment: the next hint tries again.
+        # The database does not answer for a moment: the next hint is a retry.
         raise
     except Exception:
-        # What a fault says is for who reads the log: the page tells researchers where it is.
+        # The text of such an error is for readers of the log: the page tells researchers where to look.
         log.exception("Job %s failed.", job.pk)
-        _finish(job, problem=FAULT)
+        _finish(job, problem=str(FAULT))
     else:
         _finish(job, report=report)
         if kind.afterwards is not None:
@@ -178,5 +189,5 @@ def _finish(job: Job, *, problem: str = "", report: list[str] | None = None) -> 
 
 
 def _storable(text: str) -> str:
-    """Messages may quote file names, whose bytes need not be characters; Postgres keeps characters only."""
+    """Return text that Postgres can store: messages may quote file names, whose bytes need not be characters."""
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -1,6 +1,6 @@
-"""Kinds of job: one record says what is done for a kind.
+"""Kinds of job: one record names the work of a kind.
 
-A record stands in the jobs.py of the room that does the work, above this one; the setting JOB_KINDS says where.
+The record is in the jobs.py of the room that does the work, above this one; the setting JOB_KINDS names its place.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from jobs.models import Job
 
 
 class Watch(Protocol):
-    """`total`: how much there is to do; `done`: how much was done since the last time."""
+    """The watcher of a job's progress. `total`: the amount of work; `done`: the amount done since the last call."""
 
     def total(self, n: int) -> None: ...
 
@@ -23,9 +23,9 @@ class Watch(Protocol):
 
 @dataclass(frozen=True)
 class JobKind:
-    """`work` does a job and returns its report, lines for people; UserError says why it cannot be done.
+    """A kind of job. `work` does a job and returns its report, lines for people; UserError has the reason of a failure.
 
-    `afterwards` follows a job that ended well. A stop right before it leaves that undone.
+    `afterwards` follows a successful job. An interruption right before it leaves that undone.
     """
 
     work: Callable[[Job, Watch], list[str]]

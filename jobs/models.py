@@ -1,22 +1,23 @@
-"""Long work that a researcher asks for on a page."""
+"""Long work that a researcher starts on a page."""
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy
 
 from catalog.models import Dataset
 
 
 class Job(models.Model):
-    """Long work that a researcher asked for on a page. `problem` says why it came to nothing, `report` what came out.
+    """Long work that a researcher started on a page. `problem` is the reason of a failure, `report` the result.
 
-    `n_total` is null until it is known how much there is to do. `beginnings` counts those since it last got further.
+    `n_total` is null until the amount of work is known. `beginnings` counts the attempts since the last progress.
     """
 
     class Kind(models.TextChoices):
-        IMPORT_IMAGES = "import_images", "Importing images"
-        PREDICT = "predict", "Starting classifiers"
-        POTENTIAL_LABELS = "potential_labels", "Working out the potential labels"
-        OPEN_CONTAINS = "open_contains", "Opening CONTAINS grids"
+        IMPORT_IMAGES = "import_images", gettext_lazy("Importing images")
+        PREDICT = "predict", gettext_lazy("Starting classifiers")
+        POTENTIAL_LABELS = "potential_labels", gettext_lazy("Working out the potential labels")
+        OPEN_CONTAINS = "open_contains", gettext_lazy("Opening CONTAINS grids")
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="jobs")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -25,7 +26,7 @@ class Job(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    # Who wants it to end before it is done.
+    # The user who stopped it before its end.
     stopped_by = models.CharField(max_length=150, blank=True)
     beginnings = models.PositiveSmallIntegerField(default=0)
     n_done = models.PositiveBigIntegerField(default=0)
@@ -34,7 +35,7 @@ class Job(models.Model):
     report = models.JSONField(default=list)
 
     class Meta:
-        # Its name from before this room was.
+        # The table is older than this room.
         db_table = "annotation_site_job"
         constraints = [
             models.UniqueConstraint(

@@ -6,15 +6,16 @@ from datetime import timedelta
 from django.db.models import BooleanField, F, Func, IntegerField, JSONField, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from catalog.models import Dataset
 from catalog.reads import now
 from jobs.models import Job
 
 LINES_SHOWN = 40
-# After so long without a worker a page says what may be wrong.
+# After this time without a worker, a page names possible reasons.
 LONG_WAIT = timedelta(seconds=20)
-# Whether somebody holds the lock that actions.do_next_job takes: it goes with the connection of who is killed.
+# True while a worker holds the lock of actions.do_next_job: a killed worker's lock ends with its connection.
 AT_WORK = """
     EXISTS (
         SELECT 1 FROM pg_locks
@@ -32,7 +33,7 @@ def unfinished_jobs() -> QuerySet[Job]:
 
 @dataclass(frozen=True)
 class JobShown:
-    """A job as its part of a page tells of it (setup/job.html)."""
+    """A job as a page shows it (setup/job.html)."""
 
     job: Job
     at_work: bool
@@ -58,7 +59,7 @@ class JobShown:
 
     @property
     def can_be_stopped(self) -> bool:
-        """Other kinds, once begun, are done or not in one go, and soon."""
+        """Tell whether a researcher can stop it: other kinds, once started, are one short transaction."""
         unfinished = self.job.finished_at is None and not self.job.stopped_by
         return unfinished and (self.state == "waiting" or self.job.kind == Job.Kind.IMPORT_IMAGES)
 
@@ -72,25 +73,25 @@ class JobShown:
 
 
 def latest_job(dataset: Dataset, kind: Job.Kind) -> JobShown | None:
-    """The one whose progress or outcome a page shows."""
+    """Return the job whose progress or outcome a page shows."""
     jobs = Job.objects.filter(dataset=dataset, kind=kind).annotate(
         at_work=RawSQL(AT_WORK, (), output_field=BooleanField()),
         since=Coalesce(F("started_at"), F("created_at")),
         first_lines=RawSQL(FIRST_LINES, (), output_field=JSONField()),
         n_lines=Func("report", function="jsonb_array_length", output_field=IntegerField()),
     )
-    # Pages look every second or two, and a report may have hundreds of thousands of lines.
-    found = jobs.defer("report").order_by("-pk").first()
-    if found is None:
+    # Pages ask every second or two, and a report may have hundreds of thousands of lines.
+    job = jobs.defer("report").order_by("-pk").first()
+    if job is None:
         return None
-    elapsed = (found.finished_at or now()) - found.since
-    return JobShown(found, found.at_work, elapsed, found.first_lines, found.n_lines)
+    elapsed = (job.finished_at or now()) - job.since
+    return JobShown(job, job.at_work, elapsed, job.first_lines, job.n_lines)
 
 
 def in_words(elapsed: timedelta) -> str:
     seconds = max(0, int(elapsed.total_seconds()))
     if seconds < 60:
-        return f"{seconds} s"
+        return gettext("%(seconds)s s") % {"seconds": seconds}
     if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+        return gettext("%(minutes)s min %(seconds)s s") % {"minutes": seconds // 60, "seconds": seconds % 60}
+    return gettext("%(hours)s h %(minutes)s min") % {"hours": seconds // 3600, "minutes": seconds % 3600 // 60}

@@ -21,10 +21,10 @@ Counts = Sequence[int] | NDArray[np.integer]
 
 @dataclass(frozen=True)
 class PruningRule:
-    """What a label must reach to stay a candidate.
+    """The figures that a label must reach to stay a candidate.
 
     Attributes:
-        min_shown: votes a label needs before its frequency is believed; the dataset's own label included.
+        min_shown: votes that a label needs before its frequency is used; the dataset's own label included.
         ratio: (numerator, denominator), the part of the dataset label's selection frequency to reach.
         max_other_labels: how many labels at most join the dataset's own.
 
@@ -56,7 +56,7 @@ def _is_whole(value: object) -> bool:
 
 
 class Split(StrEnum):
-    """Where an image goes once its CONTAINS votes are in."""
+    """The four groups of images once the CONTAINS votes are in."""
 
     TOO_FEW_VOTES = "too_few_votes"
     REJECTED = "rejected"
@@ -94,7 +94,7 @@ def candidate_labels(
         TOO_FEW_VOTES: nothing, since the dataset label was shown fewer than `rule.min_shown` times.
 
     Raises:
-        ValueError: lengths differ, a label comes twice, or a count is impossible.
+        ValueError: lengths differ, a label occurs twice, or a count is impossible.
 
     Source: Tsipras et al. 2020, section 3.1.
 
@@ -103,34 +103,34 @@ def candidate_labels(
     """
     rule = rule or PruningRule()
     votes = _votes_by_label(labels, n_selected, n_shown)
-    own_selected, own_shown = votes.pop(dataset_label, (0, 0))
-    if own_shown < rule.min_shown:
+    base_selected, base_shown = votes.pop(dataset_label, (0, 0))
+    if base_shown < rule.min_shown:
         return Split.TOO_FEW_VOTES, []
-    if own_selected == 0:
+    if base_selected == 0:
         return Split.REJECTED, []
     numerator, denominator = rule.ratio
-    others = [
+    other_labels = [
         label
-        for label, (selected, shown) in votes.items()
-        if shown >= rule.min_shown and selected * denominator * own_shown >= numerator * own_selected * shown
+        for label, (n_selected, n_shown) in votes.items()
+        if n_shown >= rule.min_shown and n_selected * denominator * base_shown >= numerator * base_selected * n_shown
     ]
-    if not others:
+    if not other_labels:
         return Split.SETTLED, [dataset_label]
-    others.sort(key=lambda label: (-Fraction(*votes[label]), label))
-    return Split.FOLLOW_UP, sorted([dataset_label, *others[: rule.max_other_labels]])
+    other_labels.sort(key=lambda label: (-Fraction(*votes[label]), label))
+    return Split.FOLLOW_UP, sorted([dataset_label, *other_labels[: rule.max_other_labels]])
 
 
 def _votes_by_label(labels: Counts, n_selected: Counts, n_shown: Counts) -> dict[int, tuple[int, int]]:
-    """Label to (n_selected, n_shown) as Python integers, which never overflow."""
-    names, selected, shown = (np.asarray(counts, dtype=np.int64) for counts in (labels, n_selected, n_shown))
-    if not names.ndim == selected.ndim == shown.ndim == 1 or not names.size == selected.size == shown.size:
+    """Return label to (n_selected, n_shown) as Python integers, which never overflow."""
+    names, selections, views = (np.asarray(counts, dtype=np.int64) for counts in (labels, n_selected, n_shown))
+    if not names.ndim == selections.ndim == views.ndim == 1 or not names.size == selections.size == views.size:
         raise ValueError(
-            f"An image has {names.size} labels, {selected.size} selected counts and {shown.size} shown "
+            f"An image has {names.size} labels, {selections.size} selected counts and {views.size} shown "
             f"counts; pass one of each per label."
         )
-    check_counts(selected, shown)
-    votes = dict(zip(names.tolist(), zip(selected.tolist(), shown.tolist(), strict=True), strict=True))
+    check_counts(selections, views)
+    votes = dict(zip(names.tolist(), zip(selections.tolist(), views.tolist(), strict=True), strict=True))
     if len(votes) < names.size:
         twice = next(label for label in votes if np.count_nonzero(names == label) > 1)
-        raise ValueError(f"Label {twice} comes more than once; pool its votes before pruning.")
+        raise ValueError(f"Label {twice} occurs more than once; pool its votes before pruning.")
     return votes

@@ -1,9 +1,9 @@
-"""What the cells of CONTAINS grids hold: questions, control images and padding.
+"""The composition of CONTAINS grids: questions, control images and padding.
 
-A grid asks about one class. Its positive controls are images that surely show the class, which here means: images to
-which the dataset gives this class as label. Its negative controls do not, as far as anybody has said: images of the
-most similar other classes about which this class is not asked. Both are drawn at random by the generator that is passed
-in, so that the same seed gives the same grids.
+A grid asks about one class. Its positive controls are images that surely show the class, that is, images with this
+class as dataset label. Its negative controls do not show it, as far as is known: images of the most similar other
+classes about which this class is not asked. Both are drawn at random by the generator that is passed in, so that the
+same seed gives the same grids.
 
 Sources: Tsipras et al. 2020, section 3.1 (one class per grid, control images); Recht et al. 2019 (ImageNetV2), whose
 published grids have hard negatives and the padding followed here.
@@ -27,7 +27,7 @@ NOTHING: Images = np.empty(0, np.int64)
 
 
 class CellRole(StrEnum):
-    """Why a cell is in its grid; only a QUESTION is a vote that counts."""
+    """The purpose of a cell in its grid; only a QUESTION is a vote that counts."""
 
     QUESTION = "question"
     POSITIVE = "control+"
@@ -40,7 +40,7 @@ ROLE_TYPE = f"<U{max(map(len, CellRole))}"
 
 @dataclass(frozen=True)
 class GridProfile:
-    """How a grid is made up.
+    """The composition of a grid.
 
     Attributes:
         cells: cells of a grid.
@@ -72,7 +72,7 @@ class GridProfile:
 
     @property
     def n_questions(self) -> int:
-        """Cells that are left for questions."""
+        """Return the number of cells left for questions."""
         return self.cells - self.n_positive - self.n_negative
 
 
@@ -85,34 +85,34 @@ PROFILES = {"tsipras": TSIPRAS, "imagenetv2": IMAGENETV2}
 
 @dataclass(frozen=True)
 class Shortfall:
-    """A grid has fewer cells of a kind than its profile wants, for want of images.
+    """A lack of images: a grid has fewer cells of a kind than its profile.
 
     Attributes:
         role: POSITIVE or NEGATIVE: controls of the profile; PADDING: any cells that were to fill a short grid.
-        wanted: cells.
-        found: cells.
+        n_required: cells of that role in the profile.
+        n_available: cells of that role in the grid.
 
     >>> print(Shortfall(CellRole.POSITIVE, 5, 2))
     2 of 5 positive controls
     """
 
     role: CellRole
-    wanted: int
-    found: int
+    n_required: int
+    n_available: int
 
     def __str__(self) -> str:
         kind = {CellRole.POSITIVE: "positive controls", CellRole.NEGATIVE: "negative controls"}
-        return f"{self.found} of {self.wanted} {kind.get(self.role, 'cells to fill up a short grid')}"
+        return f"{self.n_available} of {self.n_required} {kind.get(self.role, 'cells to fill up a short grid')}"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a grid, grouped by role: whoever shows them shuffles their positions.
+    """The cells of a grid, grouped by role: their positions on the page are shuffled later.
 
     Attributes:
         images: (n,) image of each cell, each once.
         roles: (n,) its `CellRole`.
-        shortfalls: what is missing, empty if nothing is.
+        shortfalls: the missing cells, empty for a complete grid.
     """
 
     images: Images
@@ -120,7 +120,7 @@ class Grid:
     shortfalls: tuple[Shortfall, ...]
 
     def having(self, role: CellRole) -> Images:
-        """The images of the cells with a role."""
+        """Return the images of the cells with a role."""
         images: Images = self.images[self.roles == role]
         return images
 
@@ -140,31 +140,31 @@ def compose(
     positive controls are spread evenly, so that each grid finds enough of them outside itself. A short last grid is
     filled with questions of the grids before it, drawn at random. If it is the only grid, half of the gap (rounded up)
     is filled with further images of the class and half with images of the classes of negative controls; they are
-    padding, of which nothing is expected. An image is in a grid once. Where images run out the grid has fewer cells,
-    and says so.
+    padding, without an expected answer. An image is in a grid once. Where images run out the grid has fewer cells,
+    which its shortfalls list.
 
-    A grid's controls are drawn at random from the images that are not in it; of equals, those that were controls of the
-    fewest grids: who gets two grids of a class must not know the controls by seeing them again. Positive ones are
-    rather images that are nowhere asked about this class; but the class's own images often all are. Negative ones never
-    are: such an image may show the class, and who says so must not be held to be wrong. So a class whose images are all
-    asked about is passed over for the next one, and without a next one the grid has fewer negative controls. Nobody has
-    looked at the others: a "no" that is expected of them may still be wrong, as in the published grids.
+    A grid's controls are drawn at random from the images that are not in it; of equals, the controls of the fewest
+    grids: a worker with two grids of a class must not recognise the controls. Positive controls are preferably images
+    that no grid asks about for this class; but often all images of the class are asked about. Negative controls never
+    are asked about: such an image may show the class, and a worker who says so must not be counted as wrong. So a class
+    whose images are all asked about is skipped for the next one, and without a next one the grid has fewer negative
+    controls. Nobody has checked the other images: an expected "no" may still be wrong, as in the published grids.
 
     Args:
         questions: (Q,) images to be asked about, each once.
         positives: (A,) images that surely show the class: those with the class as dataset label. Some may be questions.
-        negatives: pools of images of other classes, the one to be preferred first (the most similar class). A pool
-            is used only when those before it are used up. An image in several counts for the first.
-        profile: how a grid is made up.
+        negatives: pools of images of other classes, the preferred pool first (the most similar class). A pool is used
+            only when the pools before it are exhausted. An image in several counts for the first.
+        profile: the composition of a grid.
         rng: source of all chance. The order of the arrays has no influence.
         elsewhere: images that other grids ask about this class; questions among them count once.
-        used: controls of grids of this class that were made before, each as often as it was one.
+        used: controls of earlier grids of this class, each as often as it was used.
 
     Returns:
         The grids; none without questions.
 
     Raises:
-        ValueError: a question comes twice, or an image is both a positive and a negative control.
+        ValueError: a question occurs twice, or an image is both a positive and a negative control.
 
     Source: Recht et al. 2019, published grids; Tsipras et al. 2020, section 3.1; which controls come first is ours.
 
@@ -174,35 +174,35 @@ def compose(
     >>> [grid.roles.tolist() for grid in grids][1]
     ['question', 'question', 'control+', 'control-', 'padding']
     """
-    asked = np.sort(np.asarray(questions).astype(np.int64))
-    repeated = asked[1:][asked[1:] == asked[:-1]]
+    images = np.sort(np.asarray(questions).astype(np.int64))
+    repeated = images[1:][images[1:] == images[:-1]]
     if repeated.size:
         raise ValueError(f"Image {repeated[0]} is asked about twice; pass each question once.")
-    everywhere = np.union1d(asked, np.asarray(elsewhere).astype(np.int64))
+    everywhere = np.union1d(images, np.asarray(elsewhere).astype(np.int64))
     _check_pools(positives, negatives)
     showing, other = _pool([positives], profile, used), _pool(negatives, profile, used, barred=everywhere)
     showing.turn += np.isin(showing.images, everywhere)
-    chunks = _deal(asked, showing.images, profile.n_questions, rng)
+    chunks = _deal(images, showing.images, profile.n_questions, rng)
     earlier = np.concatenate([NOTHING, *chunks[:-1]])
     return [_grid(chunk, earlier, showing, other, profile, rng) for chunk in chunks]
 
 
 def _check_pools(positives: IntArray, negatives: Sequence[IntArray]) -> None:
-    both = np.intersect1d(positives, np.concatenate([NOTHING, *negatives]))
-    if both.size:
-        raise ValueError(f"Image {both[0]} is both a positive and a negative control; take it out of one pool.")
+    shared = np.intersect1d(positives, np.concatenate([NOTHING, *negatives]))
+    if shared.size:
+        raise ValueError(f"Image {shared[0]} is both a positive and a negative control; remove it from one pool.")
 
 
 @dataclass
 class _Pool:
-    """Images that may be controls of one class: (A,) each, with the turn at which it is taken and how often it was."""
+    """Images that may be controls of one class: (A,) each, with its turn and the number of its uses."""
 
     images: Images
     turn: Images
     times: Images
 
     def draw(self, n: int, barred: Images, rng: np.random.Generator) -> Images:
-        """Up to n images that are not barred: by turn, of those the least used, of those at random."""
+        """Draw up to n images that are not barred: by turn, then the least used, then at random."""
         free = np.flatnonzero(~np.isin(self.images, barred))
         order = np.lexsort((rng.random(free.size), self.times[free], self.turn[free]))
         drawn = free[order[:n]]
@@ -211,28 +211,28 @@ class _Pool:
 
 
 def _pool(pools: Sequence[IntArray], profile: GridProfile, used: IntArray, barred: Images = NOTHING) -> _Pool:
-    kept = [NOTHING]
+    parts = [NOTHING]
     for pool in pools:
-        kept.append(np.setdiff1d(np.asarray(pool).astype(np.int64), barred))
+        parts.append(np.setdiff1d(np.asarray(pool).astype(np.int64), barred))
         # A grid takes at most `cells` images and bars at most as many, so no later pool can be reached.
-        if np.unique(np.concatenate(kept)).size >= 2 * profile.cells:
+        if np.unique(np.concatenate(parts)).size >= 2 * profile.cells:
             break
-    images, first = np.unique(np.concatenate(kept), return_index=True)
-    turn = 2 * np.repeat(np.arange(len(kept)), [pool.size for pool in kept])[first]
-    known, n_times = np.unique(np.asarray(used).astype(np.int64), return_counts=True)
+    images, first = np.unique(np.concatenate(parts), return_index=True)
+    turn = 2 * np.repeat(np.arange(len(parts)), [part.size for part in parts])[first]
+    controls, n_times = np.unique(np.asarray(used).astype(np.int64), return_counts=True)
     times = np.zeros(images.size, np.int64)
-    times[np.isin(images, known)] = n_times[np.isin(known, images)]
+    times[np.isin(images, controls)] = n_times[np.isin(controls, images)]
     return _Pool(images, turn, times)
 
 
-def _deal(asked: Images, showing: Images, size: int, rng: np.random.Generator) -> list[Images]:
-    """Chunks of `size` questions, the last maybe shorter, in each of which possible controls have an even share."""
-    hand = asked[np.lexsort((rng.random(asked.size), ~np.isin(asked, showing)))]
-    chunk, place = np.divmod(np.arange(asked.size), size)
+def _deal(questions: Images, showing: Images, size: int, rng: np.random.Generator) -> list[Images]:
+    """Cut the questions into chunks of `size`, the last maybe shorter, with possible controls spread evenly."""
+    hand = questions[np.lexsort((rng.random(questions.size), ~np.isin(questions, showing)))]
+    chunk, place = np.divmod(np.arange(questions.size), size)
     evenly = np.argsort((place + 0.5) / np.bincount(chunk)[chunk], kind="stable")
     dealt = np.empty_like(hand)
     dealt[evenly] = hand
-    return [dealt[start : start + size] for start in range(0, asked.size, size)]
+    return [dealt[start : start + size] for start in range(0, questions.size, size)]
 
 
 def _grid(
@@ -249,9 +249,9 @@ def _grid(
     parts = dict(zip(CellRole, (chunk, positive, negative, padding), strict=True))
     sizes = [images.size for images in parts.values()]
     roles = np.repeat(np.array(list(CellRole), ROLE_TYPE), sizes)
-    wanted = (profile.n_positive, profile.n_negative, gap)
-    kinds = zip(tuple(CellRole)[1:], wanted, sizes[1:], strict=True)
-    lacks = tuple(Shortfall(role, want, found) for role, want, found in kinds if found < want)
+    required = (profile.n_positive, profile.n_negative, gap)
+    kinds = zip(tuple(CellRole)[1:], required, sizes[1:], strict=True)
+    lacks = tuple(Shortfall(role, n_cells, size) for role, n_cells, size in kinds if size < n_cells)
     return Grid(np.concatenate(list(parts.values())), roles, lacks)
 
 
@@ -264,7 +264,7 @@ class Grids:
         grid: (X,) position of each cell's grid, ascending.
         image: (X,) image of the cell.
         role: (X,) its `CellRole`.
-        shortfalls: grid to what it lacks; complete grids are left out.
+        shortfalls: grid to its missing cells; complete grids are left out.
     """
 
     label: NDArray[np.int64]
@@ -291,55 +291,55 @@ def compose_all(
         label: (P,) the pair's label, from 0 to C - 1.
         dataset_labels: (N,) the dataset's label of each image, from 0 to C - 1; -1 for none. Images without a pair,
             such as a pool of the study's own, serve as controls only.
-        similar: (C, R) for each class the other classes whose images are its negative controls, the first to be
-            preferred; -1 for none. See `numerics.controls`.
-        profile: how a grid is made up.
+        similar: (C, R) for each class the other classes whose images are its negative controls, the preferred class
+            first; -1 for none. See `numerics.controls`.
+        profile: the composition of a grid.
         seed: the same seed and pairs give the same grids. Each class has its own stream of chance, so that
             pairs of one class do not move the grids of another.
         may_control: (N,) which images may be controls; None for all.
         elsewhere: (image, label) of pairs that other grids ask about, or that may be asked about: as in `compose`.
 
     Returns:
-        The grids, in ascending order of label; what each class gets is described in `compose`.
+        The grids, in ascending order of label; `compose` describes the grids of a class.
 
     Raises:
-        ValueError: shapes do not fit, a position or label is out of range, a pair comes twice, or a class is similar
-            to itself.
+        ValueError: shapes do not match, a position or label is out of range, a pair occurs twice, or a class is
+            similar to itself.
 
     Source: Tsipras et al. 2020, section 3.1; Recht et al. 2019.
 
     >>> profile = GridProfile(cells=4, n_positive=1, n_negative=1, pad=False)
-    >>> own, similar = np.array([0, 0, 1, 1]), np.array([[1], [0]])
-    >>> grids = compose_all(np.array([0, 2, 3]), np.array([0, 1, 1]), own, similar, profile, seed=1)
+    >>> labels, similar = np.array([0, 0, 1, 1]), np.array([[1], [0]])
+    >>> grids = compose_all(np.array([0, 2, 3]), np.array([0, 1, 1]), labels, similar, profile, seed=1)
     >>> grids.label.tolist(), grids.grid.tolist(), grids.role.tolist()
     ([0, 1], [0, 0, 0, 1, 1, 1], ['question', 'control+', 'control-', 'question', 'question', 'control-'])
     >>> print(grids.shortfalls[1][0])
     0 of 1 positive controls
     """
-    own, ranking = np.asarray(dataset_labels), np.asarray(similar)
+    label_of, ranking = np.asarray(dataset_labels), np.asarray(similar)
     pairs, names = np.asarray(image), np.asarray(label)
-    _check_pairs(pairs, names, own, ranking)
-    pool = _by_label(own if may_control is None else np.where(may_control, own, NONE), ranking.shape[0])
+    _check_pairs(pairs, names, label_of, ranking)
+    pool = _by_label(label_of if may_control is None else np.where(may_control, label_of, NONE), ranking.shape[0])
     labels: list[int] = []
     images: list[Images] = []
     of_roles: list[list[int]] = []
     shortfalls: dict[int, tuple[Shortfall, ...]] = {}
-    others = dict(_questions(*map(np.asarray, elsewhere)))
-    for one, questions in _questions(pairs, names):
-        negatives = [pool[other] for other in ranking[one].tolist() if other != NONE]
-        rng = np.random.default_rng([seed, one])
-        made = compose(questions, pool[one], negatives, profile, rng, others.get(one, NOTHING))
-        shortfalls |= {len(labels) + at: grid.shortfalls for at, grid in enumerate(made) if grid.shortfalls}
-        labels += [one] * len(made)
-        images += [grid.images for grid in made]
-        of_roles += [[int((grid.roles == role).sum()) for role in CellRole] for grid in made]
+    asked_elsewhere = dict(_questions(*map(np.asarray, elsewhere)))
+    for name, questions in _questions(pairs, names):
+        negatives = [pool[other] for other in ranking[name].tolist() if other != NONE]
+        rng = np.random.default_rng([seed, name])
+        grids = compose(questions, pool[name], negatives, profile, rng, asked_elsewhere.get(name, NOTHING))
+        shortfalls |= {n: grid.shortfalls for n, grid in enumerate(grids, len(labels)) if grid.shortfalls}
+        labels += [name] * len(grids)
+        images += [grid.images for grid in grids]
+        of_roles += [[int((grid.roles == role).sum()) for role in CellRole] for grid in grids]
     return _joined(labels, images, of_roles, shortfalls)
 
 
 def _joined(
     labels: list[int], images: list[Images], of_roles: list[list[int]], shortfalls: dict[int, tuple[Shortfall, ...]]
 ) -> Grids:
-    """The grids, from the cells of each and how many of them have each role: names of roles would take much room."""
+    """Join the grids, from the cells of each and their number by role: names of roles would take much memory."""
     sizes = np.array(of_roles, np.int64).reshape(-1, len(CellRole))
     return Grids(
         label=np.array(labels, np.int64),
@@ -351,38 +351,38 @@ def _joined(
 
 
 def _by_label(labels: IntArray, n_classes: int) -> list[Images]:
-    """The images of each class."""
+    """Return the images of each class."""
     order = np.argsort(labels, kind="stable").astype(np.int64)
     return np.split(order, np.searchsorted(labels[order], np.arange(n_classes + 1)))[1:-1]
 
 
 def _questions(image: IntArray, label: IntArray) -> Iterator[tuple[int, IntArray]]:
-    """Each class that is asked about, with its images."""
+    """Yield each class with the images that are asked about."""
     order = np.argsort(label, kind="stable")
     names, starts = np.unique(label[order], return_index=True)
     yield from zip(names.tolist(), np.split(image[order], starts[1:]), strict=names.size > 0)
 
 
-def _check_pairs(image: IntArray, label: IntArray, own: IntArray, similar: IntArray) -> None:
-    if image.ndim != 1 or image.shape != label.shape or own.ndim != 1 or similar.ndim != 2:
+def _check_pairs(image: IntArray, label: IntArray, dataset_labels: IntArray, similar: IntArray) -> None:
+    if image.ndim != 1 or image.shape != label.shape or dataset_labels.ndim != 1 or similar.ndim != 2:
         raise ValueError(
-            f"The shapes are {image.shape} of image, {label.shape} of label, {own.shape} of dataset_labels and "
-            f"{similar.shape} of similar; (P,), (P,), (N,) and (C, R) are needed."
+            f"The shapes are {image.shape} of image, {label.shape} of label, {dataset_labels.shape} of dataset_labels "
+            f"and {similar.shape} of similar; (P,), (P,), (N,) and (C, R) are needed."
         )
     n_classes = similar.shape[0]
     for name, values, lowest, n in (
-        ("image", image, 0, own.size),
+        ("image", image, 0, dataset_labels.size),
         ("label", label, 0, n_classes),
-        ("dataset_labels", own, NONE, n_classes),
+        ("dataset_labels", dataset_labels, NONE, n_classes),
         ("similar", similar, NONE, n_classes),
     ):
-        wrong = values[(values < lowest) | (values >= n)]
-        if wrong.size:
-            raise ValueError(f"{name} holds {wrong[0]}; its values go from {lowest} to {n - 1}.")
+        outside = values[(values < lowest) | (values >= n)]
+        if outside.size:
+            raise ValueError(f"{name} holds {outside[0]}; its values go from {lowest} to {n - 1}.")
     selfish = np.flatnonzero((similar == np.arange(n_classes)[:, None]).any(axis=1))
     if selfish.size:
         raise ValueError(f"Class {selfish[0]} is similar to itself; its own images cannot be negative controls.")
     pairs, times = np.unique(image.astype(np.int64) * n_classes + label, return_counts=True)
     if (times > 1).any():
-        twice, of = divmod(int(pairs[times > 1][0]), n_classes)
-        raise ValueError(f"Image {twice} comes twice with label {of}; pass each pair once.")
+        twice, name = divmod(int(pairs[times > 1][0]), n_classes)
+        raise ValueError(f"Image {twice} occurs twice with label {name}; pass each pair once.")

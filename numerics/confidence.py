@@ -1,8 +1,8 @@
-"""How sure a few votes make us: a table learnt from images with many votes says when to stop asking.
+"""Confidence after a few votes: a table learnt from images with many votes tells when to stop asking.
 
 Source: Deng et al. 2009 (ImageNet), section 3.2 and figure 7. Of each class an initial subset gets ten votes or more an
-image; from them comes the probability that an image is good after so many yes and no; the other images are voted on
-until that is high or low enough. Not stated there and chosen here: what "good" is, how the table is estimated, the
+image; these give the probability that an image is good after so many yes and no; the other images are voted on until
+that is high or low enough. Not stated there and chosen here: the meaning of "good", the estimator of the table, the
 thresholds and the cap.
 """
 
@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Decision(StrEnum):
-    """What the votes on a pair so far say; slots are opened for MORE only."""
+    """The decision on a pair after its votes so far; slots are opened for MORE only."""
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -29,7 +29,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """When votes are enough.
+    """The rule for the end of voting on a pair.
 
     Attributes:
         accept: probability of being good at which a pair is accepted.
@@ -62,12 +62,12 @@ class StoppingRule:
 
 @dataclass(frozen=True)
 class ConfidenceTable:
-    """What an initial subset of images teaches, by number of yes (row) and no (column) votes.
+    """The confidence learnt from an initial subset of images, by number of yes (row) and no (column) votes.
 
     Attributes:
         p_good: (B + 1, B + 1) probability that an image is good; NaN where nothing was seen, and above B votes.
-        n_images: (B + 1, B + 1) how many images that rests on: the sum over the images of the probability that such
-            votes come first. B votes or fewer share the subset between them: each anti-diagonal adds up to it.
+        n_images: (B + 1, B + 1) the number of images behind it: the sum over the images of the probability that such
+            votes come first. Each anti-diagonal of B votes or fewer adds up to the size of the subset.
     """
 
     p_good: FloatArray
@@ -124,16 +124,16 @@ def confidence_table(n_yes: IntArray, n_no: IntArray, max_votes: int = 10, min_v
 
 
 def _first_votes(yes: NDArray[np.int64], no: NDArray[np.int64], bound: int) -> FloatArray:
-    """(I, bound + 1, bound + 1) probability that the first y + n votes of an image are y yes and n no."""
+    """Return the (I, bound + 1, bound + 1) probability that the first y + n votes of an image are y yes and n no."""
     choose = _binomials(int((yes + no).max(initial=bound)), bound)
     y, n = np.indices((bound + 1, bound + 1))
-    known = y + n <= bound
-    ways = choose[(yes + no)[:, None, None], np.where(known, y + n, 0)]
-    return np.where(known, choose[yes][:, :, None] * choose[no][:, None, :] / ways, 0.0)
+    inside = y + n <= bound
+    ways = choose[(yes + no)[:, None, None], np.where(inside, y + n, 0)]
+    return np.where(inside, choose[yes][:, :, None] * choose[no][:, None, :] / ways, 0.0)
 
 
 def _binomials(rows: int, bound: int) -> FloatArray:
-    """(rows + 1, bound + 1) n choose k."""
+    """Return (rows + 1, bound + 1) n choose k."""
     choose = np.zeros((rows + 1, bound + 1))
     choose[:, 0] = 1
     for row in range(1, rows + 1):
@@ -152,7 +152,7 @@ def _check_counts(n_yes: IntArray, n_no: IntArray) -> None:
 
 
 def decide(n_yes: IntArray, n_no: IntArray, p_good: FloatArray, rule: StoppingRule | None = None) -> NDArray[np.str_]:
-    """Say of each pair whether its votes suffice.
+    """Decide for each pair whether its votes suffice.
 
     A cell that the table does not know (NaN, or more votes than it has) asks for more. At the cap a pair that the table
     does not settle stays UNDECIDED: some images never get a convincing majority.
@@ -179,10 +179,10 @@ def decide(n_yes: IntArray, n_no: IntArray, p_good: FloatArray, rule: StoppingRu
     rule = rule or StoppingRule()
     yes, no = np.asarray(n_yes), np.asarray(n_no)
     _check_counts(yes, no)
-    known = _looked_up(yes, no, _checked_table(p_good))
+    confidence = _looked_up(yes, no, _checked_table(p_good))
     enough = yes + no >= rule.min_votes
     return np.select(
-        [enough & (known >= rule.accept), enough & (known <= rule.reject), yes + no >= rule.cap],
+        [enough & (confidence >= rule.accept), enough & (confidence <= rule.reject), yes + no >= rule.cap],
         [Decision.ACCEPT.value, Decision.REJECT.value, Decision.UNDECIDED.value],
         Decision.MORE.value,
     )
@@ -198,7 +198,7 @@ def _checked_table(p_good: FloatArray) -> FloatArray:
 
 
 def _looked_up(n_yes: IntArray, n_no: IntArray, table: FloatArray) -> FloatArray:
-    """(P,) the table's cell of each pair, NaN outside of it."""
+    """Return (P,) the table's cell of each pair, NaN outside of it."""
     bound = table.shape[0] - 1
     inside = (n_yes <= bound) & (n_no <= bound)
     cells = table[np.minimum(n_yes, bound).astype(np.int64), np.minimum(n_no, bound).astype(np.int64)]
@@ -206,10 +206,10 @@ def _looked_up(n_yes: IntArray, n_no: IntArray, table: FloatArray) -> FloatArray
 
 
 def expected_votes(p_yes: FloatArray, p_good: FloatArray, rule: StoppingRule | None = None) -> FloatArray:
-    """How many votes the rule will take, on average, for images on which each voter says yes with a given probability.
+    """Compute the average number of votes that the rule takes, for images with a fixed probability of a yes.
 
-    Exact, by adding up the chance of every state in which one more vote is asked for. Over classes it measures how hard
-    they are: Deng et al. report about five votes for Burmese cats and far fewer for cats.
+    Exact, by adding up the chance of every state in which one more vote is asked for. Over classes it measures their
+    difficulty: Deng et al. report about five votes for Burmese cats and far fewer for cats.
 
     Args:
         p_yes: (Q,) probabilities of a yes.
@@ -231,13 +231,13 @@ def expected_votes(p_yes: FloatArray, p_good: FloatArray, rule: StoppingRule | N
     rule, chance = rule or StoppingRule(), np.asarray(p_yes, dtype=np.float64)
     if chance.ndim != 1 or not ((chance >= 0) & (chance <= 1)).all():
         raise ValueError("p_yes must be an array of one dimension that holds probabilities from 0 to 1.")
-    # state[:, y] is the chance of having been asked so far and having y yes votes.
+    # state[:, y] is the chance that voting has gone on so far, with y yes votes.
     state = np.zeros((chance.size, rule.cap + 1))
     state[:, 0] = 1
     votes = np.zeros(chance.size)
-    for asked in range(rule.cap):
-        yes = np.arange(asked + 1)
-        state[:, : asked + 1] *= decide(yes, asked - yes, p_good, rule) == Decision.MORE
+    for n_votes in range(rule.cap):
+        yes = np.arange(n_votes + 1)
+        state[:, : n_votes + 1] *= decide(yes, n_votes - yes, p_good, rule) == Decision.MORE
         votes += state.sum(axis=1)
         grown = state * (1 - chance[:, None])
         grown[:, 1:] += state[:, :-1] * chance[:, None]

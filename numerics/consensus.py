@@ -1,4 +1,4 @@
-"""What most annotators of one image say.
+"""The consensus of the annotators of one image.
 
 Source: Tsipras et al. 2020, section 3.2 (the CLASSIFY task); ties as in the paper's released data.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 
 def mode_first(values: Sequence[int]) -> int:
-    """The most frequent value; among equally frequent ones the value met first.
+    """Return the most frequent value; ties: the value met first.
 
     Args:
         values: (V,) one value per annotator, in the order of submission.
@@ -28,7 +28,7 @@ def mode_first(values: Sequence[int]) -> int:
 
 
 def number_of_objects(selections: Sequence[Sequence[int]]) -> int:
-    """How many objects an image has: the mode of how many labels its annotators selected.
+    """Return the number of objects of an image: the mode of the sizes of its annotators' selections.
 
     Args:
         selections: V sequences of label indexes, one per annotator, in the order of submission.
@@ -45,7 +45,7 @@ def number_of_objects(selections: Sequence[Sequence[int]]) -> int:
 
 
 def main_label(mains: Sequence[int]) -> int:
-    """The label that most annotators call the main one; ties: the one met first.
+    """Return the label that most annotators call the main one; ties: the label met first.
 
     Args:
         mains: (V,) main label of each annotator, in the order of submission.

@@ -1,9 +1,9 @@
-"""Which other classes look most like a class: their images are its negative controls.
+"""The other classes most similar to a class: their images are its negative controls.
 
-A negative control is an image that surely does not show the class of its grid. Taken from the most similar other
-class it tells who looks from who guesses (Recht et al. 2019, ImageNetV2: the single most similar class). How
-similarity is measured is not published there; three ways are offered here, and may be put one after the other.
-A ranking is an array (C, R): for each class, other classes from the most similar on, filled up with -1.
+A negative control is an image that surely does not show the class of its grid. From the most similar other class, it
+tells workers who look from workers who guess (Recht et al. 2019, ImageNetV2: the single most similar class). The
+measure of similarity is not published there; three are offered here, and may be used one after the other. A ranking is
+an array (C, R): for each class, other classes from the most similar on, filled up with -1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NONE = -1
 def hierarchy_similarity(
     hypernyms: Iterable[tuple[Node, Node]], classes: Sequence[Node]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """How near each two classes are in a hierarchy of concepts, and which of them lie on one line.
+    """Measure how near each two classes are in a hierarchy of concepts, and find the pairs that lie on one line.
 
     The similarity is that of Wu and Palmer: 2 d / (2 d + a + b), where d is the depth of a common ancestor (a root
     has depth 1) and a and b are the steps up to it from the two classes. A concept may have several parents: depth and
@@ -57,20 +57,20 @@ def hierarchy_similarity(
     depth = _depths(parents, classes)
     steps = [_steps_up(node, parents) for node in classes]
     below: dict[Node, list[int]] = defaultdict(list)
-    for at, ancestors in enumerate(steps):
+    for member, ancestors in enumerate(steps):
         for ancestor in ancestors:
-            below[ancestor].append(at)
+            below[ancestor].append(member)
     similarity = np.zeros((len(classes), len(classes)))
     for ancestor, members in below.items():
         square = np.ix_(members, members)
-        up = np.array([steps[at][ancestor] for at in members])
+        up = np.array([steps[member][ancestor] for member in members])
         near = 2 * depth[ancestor] / (2 * depth[ancestor] + up[:, None] + up)
         similarity[square] = np.maximum(similarity[square], near)
     return similarity, _in_line(classes, below)
 
 
 def _depths(parents: Mapping[Node, Sequence[Node]], classes: Sequence[Node]) -> dict[Node, int]:
-    """Nodes on the shortest way from a root down to each node, both ends counted."""
+    """Count the nodes on the shortest way from a root down to each node, both ends included."""
     depth: dict[Node, int] = {}
     try:
         order = list(TopologicalSorter(dict.fromkeys(classes, ()) | dict(parents)).static_order())
@@ -83,7 +83,7 @@ def _depths(parents: Mapping[Node, Sequence[Node]], classes: Sequence[Node]) -> 
 
 
 def _steps_up(node: Node, parents: Mapping[Node, Sequence[Node]]) -> dict[Node, int]:
-    """Every ancestor of a node, itself included, with the fewest steps up to it."""
+    """Return every ancestor of a node, itself included, with the fewest steps up to it."""
     steps = {node: 0}
     level = [node]
     while level:
@@ -96,13 +96,13 @@ def _steps_up(node: Node, parents: Mapping[Node, Sequence[Node]]) -> dict[Node, 
 
 def _in_line(classes: Sequence[Node], below: Mapping[Node, Sequence[int]]) -> NDArray[np.bool_]:
     in_line = np.zeros((len(classes), len(classes)), np.bool_)
-    for at, node in enumerate(classes):
-        in_line[at, below[node]] = True
+    for index, node in enumerate(classes):
+        in_line[index, below[node]] = True
     return in_line | in_line.T
 
 
 def confusion_counts(predictions: IntArray, dataset_labels: IntArray, n_classes: int) -> NDArray[np.int64]:
-    """How often a classifier gives images of each class each label.
+    """Count how often a classifier gives each label to images of each class.
 
     Args:
         predictions: (N,) label indexes, or (N, K) the first K of each image; -1 where there is none.
@@ -114,29 +114,29 @@ def confusion_counts(predictions: IntArray, dataset_labels: IntArray, n_classes:
         classifiers may be added up.
 
     Raises:
-        ValueError: shapes do not fit, or a label is out of range.
+        ValueError: shapes do not match, or a label is out of range.
 
     >>> confusion_counts(np.array([[0, 1], [1, 2], [1, -1]]), np.array([0, 0, 1]), 3).tolist()
     [[1, 2, 1], [0, 1, 0], [0, 0, 0]]
     """
-    found = np.asarray(predictions)
-    found = found[:, None] if found.ndim == 1 else found
-    own = np.asarray(dataset_labels)
-    if found.ndim != 2 or own.shape != found.shape[:1]:
-        raise ValueError(f"There are predictions of shape {found.shape} and labels of {own.shape}; pass a row a label.")
-    for name, labels in (("A prediction", found), ("A dataset label", own)):
+    ranked = np.asarray(predictions)
+    ranked = ranked[:, None] if ranked.ndim == 1 else ranked
+    truth = np.asarray(dataset_labels)
+    if ranked.ndim != 2 or truth.shape != ranked.shape[:1]:
+        raise ValueError(f"Predictions have shape {ranked.shape} and labels {truth.shape}; pass a row per label.")
+    for name, labels in (("A prediction", ranked), ("A dataset label", truth)):
         if labels.size and not NONE <= labels.min() <= labels.max() < n_classes:
             raise ValueError(
                 f"{name} is {labels.min() if labels.min() < NONE else labels.max()}, but the {n_classes} classes go "
                 f"from 0 to {n_classes - 1} (-1: none)."
             )
-    known = (found >= 0) & (own >= 0)[:, None]
-    code = (own[:, None].astype(np.int64) * n_classes + found)[known]
+    valid = (ranked >= 0) & (truth >= 0)[:, None]
+    code = (truth[:, None].astype(np.int64) * n_classes + ranked)[valid]
     return np.bincount(code, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.int64)
 
 
 def confusion_similarity(confusion: IntArray) -> NDArray[np.int64]:
-    """Confusion in both directions: images of the one class taken for the other, and the other way round.
+    """Add up the confusion in both directions: images of the one class taken for the other, and vice versa.
 
     Classes whose things are often in one picture (desk and monitor) are confused too, and an image of the one may then
     show the other: bar such pairs in `rank_others`, or choose by hand.
@@ -156,13 +156,13 @@ def confusion_similarity(confusion: IntArray) -> NDArray[np.int64]:
     counts = np.asarray(confusion)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"The confusion has shape {counts.shape}; it must be square, one row and column a class.")
-    both: NDArray[np.int64] = (counts + counts.T).astype(np.int64)
-    np.fill_diagonal(both, 0)
-    return both
+    total: NDArray[np.int64] = (counts + counts.T).astype(np.int64)
+    np.fill_diagonal(total, 0)
+    return total
 
 
 def rank_others(similarity: NDArray[np.number], n: int = 10, barred: NDArray[np.bool_] | None = None) -> Ranking:
-    """For each class the n most similar others; ties: the lowest index.
+    """Rank, for each class, the n most similar other classes; ties: the lowest index.
 
     Args:
         similarity: (C, C); others with 0 or less have nothing in common with the class and are left out.
@@ -196,7 +196,7 @@ def rank_others(similarity: NDArray[np.number], n: int = 10, barred: NDArray[np.
 
 
 def rank_chosen(chosen: Mapping[int, Sequence[int]], n_classes: int) -> Ranking:
-    """A ranking from a list made by hand.
+    """Make a ranking from a list written by hand.
 
     Args:
         chosen: class to other classes, the most similar first; classes left out have none.
@@ -212,18 +212,19 @@ def rank_chosen(chosen: Mapping[int, Sequence[int]], n_classes: int) -> Ranking:
     [[2, 1], [-1, -1], [0, -1]]
     """
     ranking = np.full((n_classes, max(map(len, chosen.values()), default=0)), NONE, np.int64)
-    for one, others in chosen.items():
-        wrong = [other for other in (one, *others) if not 0 <= other < n_classes]
-        if wrong:
-            raise ValueError(f"The list for class {one} names class {wrong[0]}; classes go from 0 to {n_classes - 1}.")
-        if one in others or len(set(others)) < len(others):
-            raise ValueError(f"The list for class {one} is {list(others)}; name other classes, each once.")
-        ranking[one, : len(others)] = others
+    for label, similar in chosen.items():
+        outside = [other for other in (label, *similar) if not 0 <= other < n_classes]
+        if outside:
+            message = f"The list for class {label} names class {outside[0]}; classes go from 0 to {n_classes - 1}."
+            raise ValueError(message)
+        if label in similar or len(set(similar)) < len(similar):
+            raise ValueError(f"The list for class {label} is {list(similar)}; name other classes, each once.")
+        ranking[label, : len(similar)] = similar
     return ranking
 
 
 def in_turn(*rankings: Ranking) -> Ranking:
-    """One ranking after the other: where the first has no further class the next one goes on.
+    """Join rankings one after the other: where the first has no further class, the next one follows.
 
     Args:
         rankings: (C, R) each, R may differ.
@@ -247,7 +248,7 @@ def in_turn(*rankings: Ranking) -> Ranking:
 
 
 def most_similar(ranking: Ranking) -> NDArray[np.int64]:
-    """(C,) the first class of each row; -1 where there is none.
+    """Return (C,) the first class of each row; -1 where there is none.
 
     >>> most_similar(np.array([[2, 1], [-1, -1]])).tolist()
     [2, -1]

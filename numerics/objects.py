@@ -1,4 +1,4 @@
-"""The annotation of one image: its objects, their labels, and which of them is the main one.
+"""The annotation of one image: its objects, their labels, and the main object.
 
 Source: Tsipras et al. 2020, section 3.2; details that the text leaves open follow the paper's released data.
 """
@@ -28,7 +28,7 @@ Item = tuple[Sequence[Sequence[int]], Sequence[int], int | None]
 """Selections, main labels and dataset label of one image, as `annotate` takes them."""
 
 PIECE = 2**16
-"""Partitions looked at together when there are very many optimal ones."""
+"""Partitions evaluated together when very many are optimal."""
 
 
 class LabelShare(TypedDict):
@@ -49,7 +49,7 @@ class ImageObject(TypedDict):
 
 @dataclass(frozen=True)
 class Objects:
-    """What the annotators of one image agree on.
+    """The agreement of the annotators of one image.
 
     Attributes:
         main_label: the label most often called the main one; ties: met first in the order of submission.
@@ -108,23 +108,23 @@ def annotate(selections: Sequence[Sequence[int]], mains: Sequence[int], dataset_
 
     Source: Tsipras et al. 2020, section 3.2.
 
-    >>> found = annotate([[4, 7], [4, 7], [7], [4, 9], [9, 4]], [4, 7, 7, 4, 4], dataset_label=9)
-    >>> [(one["label"], [of["label"] for of in one["labels"]]) for one in found.objects]
+    >>> annotation = annotate([[4, 7], [4, 7], [7], [4, 9], [9, 4]], [4, 7, 7, 4, 4], dataset_label=9)
+    >>> [(item["label"], [share["label"] for share in item["labels"]]) for item in annotation.objects]
     [(4, [4]), (7, [7, 9])]
-    >>> found.main_object, found.dataset_label_object, found.main_must_differ
+    >>> annotation.main_object, annotation.dataset_label_object, annotation.main_must_differ
     (0, 1, True)
     """
-    (found,) = annotate_many([(selections, mains, dataset_label)])
-    if isinstance(found, PartitionTooLarge):
-        raise found
-    return found
+    (result,) = annotate_many([(selections, mains, dataset_label)])
+    if isinstance(result, PartitionTooLarge):
+        raise result
+    return result
 
 
 def annotate_many(items: Sequence[Item]) -> list[Objects | PartitionTooLarge]:
-    """`annotate` for many images: those with as many labels and objects are searched together.
+    """Annotate many images, as `annotate` does; images with equally many labels and objects are searched together.
 
     Args:
-        items: N triples of what `annotate` takes.
+        items: N triples of the arguments of `annotate`.
 
     Returns:
         One result per item, in order; the error in its place where the labels are too many, so that one such
@@ -135,24 +135,24 @@ def annotate_many(items: Sequence[Item]) -> list[Objects | PartitionTooLarge]:
 
     Source: Tsipras et al. 2020, section 3.2.
 
-    >>> [found.n_objects for found in annotate_many([([[4]], [4], None), ([[4, 7]], [7], 4)])]
+    >>> [annotation.n_objects for annotation in annotate_many([([[4]], [4], None), ([[4, 7]], [7], 4)])]
     [1, 2]
     """
-    tallies = [_tally(at, item) for at, item in enumerate(items)]
+    tallies = [_tally(image, item) for image, item in enumerate(items)]
     shapes: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for at, tally in enumerate(tallies):
-        shapes[len(tally.placed), tally.n_objects].append(at)
-    found: dict[int, Objects | PartitionTooLarge] = {}
+    for image, tally in enumerate(tallies):
+        shapes[len(tally.placed), tally.n_objects].append(image)
+    results: dict[int, Objects | PartitionTooLarge] = {}
     for (n_labels, n_objects), members in shapes.items():
-        group = [tallies[at] for at in members]
-        found.update(zip(members, _annotate_group(group, n_labels, n_objects), strict=True))
-    return [found[at] for at in range(len(tallies))]
+        group = [tallies[image] for image in members]
+        results.update(zip(members, _annotate_group(group, n_labels, n_objects), strict=True))
+    return [results[image] for image in range(len(tallies))]
 
 
-def _tally(at: int, item: Item) -> _Tally:
+def _tally(image: int, item: Item) -> _Tally:
     selections = [[int(label) for label in selection] for selection in item[0]]
     mains = [int(label) for label in item[1]]
-    _check_answers(at, selections, mains)
+    _check_answers(image, selections, mains)
     n_objects = number_of_objects(selections)
     n_selected = Counter(label for selection in selections for label in selection)
     together = {label for selection in selections if len(selection) > 1 for label in selection}
@@ -170,23 +170,24 @@ def _tally(at: int, item: Item) -> _Tally:
     )
 
 
-def _check_answers(at: int, selections: list[list[int]], mains: list[int]) -> None:
+def _check_answers(image: int, selections: list[list[int]], mains: list[int]) -> None:
     if not selections:
-        raise ValueError(f"Image {at} has no answers; annotate an image once it has at least one.")
+        raise ValueError(f"Image {image} has no answers; annotate an image once it has at least one.")
     if len(selections) != len(mains):
         raise ValueError(
-            f"Image {at} has {len(selections)} selections but {len(mains)} main labels; every annotator gives both."
+            f"Image {image} has {len(selections)} selections but {len(mains)} main labels; every annotator gives both."
         )
     for annotator, (selection, main) in enumerate(zip(selections, mains, strict=True)):
         if not selection:
-            raise ValueError(f"Annotator {annotator} of image {at} selected nothing; leave out answers without labels.")
+            message = f"Annotator {annotator} of image {image} selected nothing; leave out answers without labels."
+            raise ValueError(message)
         if len(set(selection)) < len(selection):
             raise ValueError(
-                f"Annotator {annotator} of image {at} selected a label twice: {selection}; give every label once."
+                f"Annotator {annotator} of image {image} selected a label twice: {selection}; pass every label once."
             )
         if main not in selection:
             raise ValueError(
-                f"Annotator {annotator} of image {at} calls {main} the main label but selected {selection}; "
+                f"Annotator {annotator} of image {image} calls {main} the main label but selected {selection}; "
                 f"the main label must be one of those selected."
             )
 
@@ -209,7 +210,7 @@ def _annotate_group(group: list[_Tally], n_labels: int, n_objects: int) -> Itera
 
 
 def _objects(tally: _Tally, partitions: Partitions) -> Objects:
-    """The annotation, given the answers and all (M, L) optimal partitions of the placed labels."""
+    """Compute the annotation from the answers and all (M, L) optimal partitions of the placed labels."""
     blocks: list[int] = partitions[choose(partitions, [tally.n_selected[label] for label in tally.placed])].tolist()
     block_of = dict(zip(tally.placed, blocks, strict=True))
     objects = [
@@ -248,8 +249,8 @@ def _object(tally: _Tally, labels: list[int]) -> ImageObject:
 
 
 def _main_object(objects: list[ImageObject], holds_main_label: int | None) -> int:
-    """Index of the object with most main votes; objects come in the order of their lowest label."""
-    votes = [one["main_votes"] for one in objects]
+    """Return the index of the object with most main votes; objects come in the order of their lowest label."""
+    votes = [image_object["main_votes"] for image_object in objects]
     most = max(votes)
     if holds_main_label is not None and votes[holds_main_label] == most:
         return holds_main_label
@@ -257,23 +258,23 @@ def _main_object(objects: list[ImageObject], holds_main_label: int | None) -> in
 
 
 def _main_differs(tally: _Tally, partitions: Partitions) -> tuple[bool, bool]:
-    """Whether the main object may, and must, be another than the dataset label's, over all ties."""
+    """Tell whether the main object may, and must, differ from the dataset label's, over all ties."""
     if tally.n_objects == 1 or tally.dataset_label not in tally.placed:
         return False, False
-    own = tally.placed.index(tally.dataset_label)
+    column = tally.placed.index(tally.dataset_label)
     main_votes = np.array([tally.main_votes[label] for label in tally.placed])
     may, must = False, True
     for start in range(0, len(partitions), PIECE):
-        elsewhere, here = _where_main_is(partitions[start : start + PIECE], main_votes, own, tally.n_objects)
-        may, must = may or bool(elsewhere.any()), must and not here.any()
+        differs, agrees = _compare_main(partitions[start : start + PIECE], main_votes, column, tally.n_objects)
+        may, must = may or bool(differs.any()), must and not agrees.any()
     return may, must
 
 
-def _where_main_is(
-    partitions: Partitions, main_votes: NDArray[np.int64], own: int, n_objects: int
+def _compare_main(
+    partitions: Partitions, main_votes: NDArray[np.int64], column: int, n_objects: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(M,) whether a block without, and (M,) whether the block with label `own` has the most main votes."""
+    """Tell (M,) whether a block without, and (M,) whether the block with the label in `column` has most main votes."""
     votes = np.stack([(partitions == block) @ main_votes for block in range(n_objects)])
     most = votes == votes.max(axis=0)
-    here = most[partitions[:, own], np.arange(len(partitions))]
-    return most.sum(axis=0) > here, here
+    agrees = most[partitions[:, column], np.arange(len(partitions))]
+    return most.sum(axis=0) > agrees, agrees

@@ -1,14 +1,14 @@
-"""Grouping the labels of one image into its objects, by trying every possible grouping.
+"""Groups of the labels of one image, its objects, by a search of every possible grouping.
 
 Labels that the same annotator selects are meant for different objects. So the labels are split into exactly k
 blocks such that as few co-selected pairs as possible fall into one block (a maximum k-cut of the co-selection
-graph). Every partition is tried, hence the result is optimal and every optimum is known.
+graph). Every partition is tried, hence the result is optimal and every optimum is listed.
 
 A partition is written as a restricted growth string: the block number of each label, where blocks are
 numbered in the order of their first label. Every partition has exactly one such string.
 
 Memory: the strings of all partitions take one byte per label and partition, a few times that while they are
-made; the products on top of them are taken in pieces of `PIECE` cells. 12 labels peak at 60 MB, however many
+built; the products on top of them are computed in pieces of `PIECE` cells. 12 labels peak at 60 MB, however many
 images are searched together; the worst shape that `check_size` lets pass, 62 labels in 60 objects, at 265 MB.
 Each optimal partition adds some 25 bytes, which matters only where nearly all are optimal.
 
@@ -38,12 +38,12 @@ SMALL = 2**17
 
 
 class PartitionTooLarge(ValueError):
-    """The labels have more partitions than are searched exhaustively."""
+    """An error: the labels have more partitions than are searched exhaustively."""
 
 
 @lru_cache(maxsize=1024)
 def stirling(n: int, k: int) -> int:
-    """Number of ways to split n labels into exactly k non-empty blocks (Stirling number of the second kind).
+    """Count the ways to split n labels into exactly k non-empty blocks (Stirling number of the second kind).
 
     Raises:
         ValueError: n or k is negative.
@@ -60,7 +60,7 @@ def stirling(n: int, k: int) -> int:
 
 
 def check_size(n_labels: int, n_blocks: int) -> None:
-    """Make sure that every partition of the labels can be tried.
+    """Check that every partition of the labels can be tried.
 
     Raises:
         ValueError: there is no such partition.
@@ -95,7 +95,7 @@ the most.
 
 
 def growth_strings(n: int, k: int) -> Partitions:
-    """All partitions of n labels into exactly k blocks.
+    """List all partitions of n labels into exactly k blocks.
 
     Returns:
         (S, n), S = stirling(n, k): a row gives the block number of each label. Rows are in lexicographic
@@ -116,7 +116,7 @@ def _is_small(n: int, k: int) -> bool:
 
 
 def _columns(n: int, k: int) -> Partitions:
-    """The growth strings as (n, S), label by label: comparing two labels then reads two runs of memory.
+    """List the growth strings as (n, S), label by label: a comparison of two labels then reads two runs of memory.
 
     All strings grow by one label at a time. A string that uses b blocks so far goes on with any of 0..b (at
     most k - 1), but only with b when each label left must open a block of its own for k to be reached.
@@ -143,7 +143,7 @@ def _kept_columns(n: int, k: int) -> Partitions:
 
 
 def _same_block(columns: Partitions) -> Floats:
-    """(P, S): 1 where both labels of a pair are in one block; P runs over the pairs a < b in order."""
+    """Return (P, S): 1 where both labels of a pair are in one block; P runs over the pairs a < b in order."""
     first, second = np.triu_indices(columns.shape[0], 1)
     same: Floats = (columns[first] == columns[second]).astype(np.float32)
     return same
@@ -155,7 +155,7 @@ def _kept_same_block(n: int, k: int) -> Floats:
 
 
 def _same_block_pieces(n: int, k: int, step: int) -> Iterator[tuple[int, Floats]]:
-    """`_same_block` of all partitions, at most `step` at a time, each with the row of its first partition."""
+    """Yield `_same_block` of all partitions, at most `step` at a time, each with the row of its first partition."""
     if _is_small(n, k):
         table = _kept_same_block(n, k)
         yield from ((start, table[:, start : start + step]) for start in range(0, table.shape[1], step))
@@ -166,11 +166,11 @@ def _same_block_pieces(n: int, k: int, step: int) -> Iterator[tuple[int, Floats]
 
 
 def co_selection(selections: Sequence[Sequence[int]], labels: Sequence[int]) -> NDArray[np.int64]:
-    """How many annotators selected both labels, for every pair of labels.
+    """Count, for every pair of labels, the annotators that selected both.
 
     Args:
         selections: V sequences of label indexes, one per annotator.
-        labels: (L,) label indexes; what is selected besides them is left out.
+        labels: (L,) label indexes; other labels in the selections are ignored.
 
     Returns:
         (L, L), in annotators; symmetric, with 0 on the diagonal.
@@ -180,12 +180,12 @@ def co_selection(selections: Sequence[Sequence[int]], labels: Sequence[int]) -> 
     >>> co_selection([[4, 7], [7, 4], [9, 7], [4]], [4, 7, 9]).tolist()
     [[0, 2, 0], [2, 0, 1], [0, 1, 0]]
     """
-    position = {label: at for at, label in enumerate(labels)}
+    position = {label: index for index, label in enumerate(labels)}
     weights = np.zeros((len(labels), len(labels)), np.int64)
     for selection in selections:
-        chosen = [position[label] for label in selection if label in position]
-        if len(chosen) > 1:
-            weights[np.ix_(chosen, chosen)] += 1
+        members = [position[label] for label in selection if label in position]
+        if len(members) > 1:
+            weights[np.ix_(members, members)] += 1
     np.fill_diagonal(weights, 0)
     return weights
 
@@ -215,14 +215,14 @@ def optimal_rows(weights: Weights, k: int) -> tuple[list[NDArray[np.int64]], NDA
     n_images, n_labels = weights.shape[:2]
     check_size(n_labels, k)
     least = np.full(n_images, np.inf, pairs.dtype)
-    found = []
+    optima = []
     for start, same in _same_block_pieces(n_labels, k, max(1, PIECE // max(1, *pairs.shape))):
         inside = pairs @ same
         least = np.minimum(least, inside.min(axis=1))
         image, row = np.nonzero(inside == least[:, np.newaxis])
-        found.append((image, row + start, inside[image, row]))
-    image, row, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    # A later piece may have lowered the least weight of an image: drop what was the best only until then.
+        optima.append((image, row + start, inside[image, row]))
+    image, row, weight = (np.concatenate(parts) for parts in zip(*optima, strict=True))
+    # A later piece may have lowered the least weight of an image: drop partitions that were best only until then.
     still = np.flatnonzero(weight == least[image])
     still = still[np.argsort(image[still], kind="stable")]
     ends = np.searchsorted(image[still], np.arange(1, n_images))
@@ -230,7 +230,7 @@ def optimal_rows(weights: Weights, k: int) -> tuple[list[NDArray[np.int64]], NDA
 
 
 def _pair_weights(weights: Weights) -> Floats:
-    """(N, P) weights of the pairs a < b, in the narrowest float that adds them exactly."""
+    """Return (N, P) weights of the pairs a < b, in the narrowest float that adds them exactly."""
     if weights.ndim != 3 or weights.shape[1] != weights.shape[2]:
         raise ValueError(f"weights has shape {weights.shape}; pass one square of labels by labels per image.")
     if not np.array_equal(weights, weights.transpose(0, 2, 1)):
@@ -246,7 +246,7 @@ def _pair_weights(weights: Weights) -> Floats:
 
 
 def optimal_partitions(weights: Weights, k: int) -> tuple[Partitions, int]:
-    """All best partitions of one image's labels into exactly k blocks.
+    """Find all best partitions of one image's labels into exactly k blocks.
 
     Args:
         weights: (L, L) symmetric co-selection counts, see `co_selection`; the diagonal is not read.
@@ -272,10 +272,9 @@ def optimal_partitions(weights: Weights, k: int) -> tuple[Partitions, int]:
 def choose(partitions: Partitions, n_selected: Sequence[int]) -> int:
     """Choose one of several optimal partitions by a fixed rule.
 
-    The partition whose objects are named by the best supported labels: an object is named by its most
+    It is the partition whose objects are named by the best supported labels: an object is named by its most
     selected label, and the selections of these names are summed over the objects. So a rarely selected label
-    joins a common one rather than making an object of its own. Of equal ones, the first in lexicographic
-    order.
+    joins a common one rather than forming a separate object. Ties: the first in lexicographic order.
 
     Args:
         partitions: (M, L) growth strings in lexicographic order, see `optimal_partitions`.
@@ -302,7 +301,7 @@ def choose(partitions: Partitions, n_selected: Sequence[int]) -> int:
     support = np.zeros(len(partitions), np.int64)
     for block in range(int(partitions.max()) + 1):
         name = np.zeros(len(partitions), np.int64)
-        for at, count in enumerate(n_selected):
-            np.maximum(name, (partitions[:, at] == block) * np.int64(count), out=name)
+        for column, count in enumerate(n_selected):
+            np.maximum(name, (partitions[:, column] == block) * np.int64(count), out=name)
         support += name
     return int(support.argmax())

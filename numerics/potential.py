@@ -1,4 +1,4 @@
-"""Potential labels: every label that some classifier puts among its first ones, and the dataset's own.
+"""Potential labels: the top labels of every classifier, and the dataset's own label.
 
 Source: Tsipras et al. 2020, section 3.1: the top-5 of ten classifiers and the dataset's label, about 14 an image.
 """
@@ -18,7 +18,7 @@ NONE = -1
 
 @dataclass(frozen=True)
 class PotentialLabels:
-    """P image-label pairs in ascending order of image, then label, with who proposed them.
+    """P image-label pairs in ascending order of image, then label, with the classifiers that proposed them.
 
     Attributes:
         image: (P,) position of the image.
@@ -36,12 +36,12 @@ class PotentialLabels:
 
     @property
     def proposed_by(self) -> NDArray[np.bool_]:
-        """(P, M) which classifiers propose the pair."""
+        """Return (P, M) the classifiers that propose the pair."""
         return self.ranks > 0
 
     @property
     def best_rank(self) -> NDArray[np.int16]:
-        """(P,) the best rank that any classifier gives, from 1; 0 where only the dataset names the label."""
+        """Return (P,) the best rank that any classifier gives, from 1; 0 where only the dataset names the label."""
         if self.ranks.shape[1] == 0:
             return np.zeros(self.image.size, np.int16)
         unnamed = np.iinfo(np.int16).max
@@ -50,7 +50,7 @@ class PotentialLabels:
 
     @property
     def n_labels(self) -> NDArray[np.int64]:
-        """(N,) how many potential labels each image has."""
+        """Return (N,) the number of potential labels of each image."""
         return np.bincount(self.image, minlength=self.n_images).astype(np.int64)
 
 
@@ -64,7 +64,7 @@ def potential_labels(
 
     Args:
         predictions: M classifiers' label indexes, best first, as one (M, N, K) array or M arrays (N, K) whose K may
-            differ but is top_k or more; -1 where a classifier says nothing.
+            differ but is top_k or more; -1 where a classifier names no label.
         dataset_labels: (N,) the dataset's label of each image; -1 for none.
         top_k: how many of a classifier's labels count.
         always_dataset_label: whether the dataset's label is a potential label even if no classifier names it.
@@ -73,7 +73,7 @@ def potential_labels(
         The union, each pair once.
 
     Raises:
-        ValueError: shapes do not fit, a value is no label, or a classifier names a label twice for one image.
+        ValueError: shapes do not match, a value is no label, or a classifier names a label twice for one image.
 
     Source: Tsipras et al. 2020, section 3.1.
 
@@ -83,28 +83,28 @@ def potential_labels(
     >>> union.ranks.tolist()
     [[0, 2], [1, 0], [2, 1], [0, 0]]
     """
-    own = _whole_numbers(dataset_labels, 1, "dataset_labels")
-    tops = [_top(labels, classifier, own.size, top_k) for classifier, labels in enumerate(predictions)]
-    stacked = np.stack(tops) if tops else np.empty((0, own.size, top_k), np.int64)
-    named, added = stacked >= 0, own >= 0 if always_dataset_label else np.zeros(own.size, np.bool_)
-    classifier, image, place = np.nonzero(named)
-    n_codes = int(max(stacked.max(initial=0), own.max(initial=0))) + 1
-    if n_codes * own.size > np.iinfo(np.int64).max:
+    truth = _whole_numbers(dataset_labels, 1, "dataset_labels")
+    tops = [_top(labels, classifier, truth.size, top_k) for classifier, labels in enumerate(predictions)]
+    stacked = np.stack(tops) if tops else np.empty((0, truth.size, top_k), np.int64)
+    is_label, added = stacked >= 0, truth >= 0 if always_dataset_label else np.zeros(truth.size, np.bool_)
+    classifier, image, place = np.nonzero(is_label)
+    n_codes = int(max(stacked.max(initial=0), truth.max(initial=0))) + 1
+    if n_codes * truth.size > np.iinfo(np.int64).max:
         raise ValueError(f"A label index is {n_codes - 1}; number the labels from 0 without large gaps.")
-    proposed = image * n_codes + stacked[named]
+    proposed = image * n_codes + stacked[is_label]
     codes, pair = np.unique(
-        np.concatenate([proposed, np.flatnonzero(added) * n_codes + own[added]]), return_inverse=True
+        np.concatenate([proposed, np.flatnonzero(added) * n_codes + truth[added]]), return_inverse=True
     )
     ranks = np.zeros((codes.size, len(tops)), np.int16)
     ranks[pair[: proposed.size], classifier] = place + 1
     if np.count_nonzero(ranks) < proposed.size:
         _raise_twice(proposed, classifier, n_codes)
     pair_image, label = np.divmod(codes, n_codes)
-    return PotentialLabels(pair_image, label, ranks, own[pair_image] == label, own.size)
+    return PotentialLabels(pair_image, label, ranks, truth[pair_image] == label, truth.size)
 
 
 def distribution(n_labels: IntArray) -> NDArray[np.int64]:
-    """How many images have 0, 1, 2, ... potential labels.
+    """Count the images that have 0, 1, 2, ... potential labels.
 
     Args:
         n_labels: (N,) number of labels of each image.
@@ -125,21 +125,21 @@ def distribution(n_labels: IntArray) -> NDArray[np.int64]:
 
 
 def _top(labels: IntArray, classifier: int, n_images: int, top_k: int) -> NDArray[np.int64]:
-    """(N, top_k) first labels of one classifier."""
-    found = _whole_numbers(labels, 2, f"The predictions of classifier {classifier}")
+    """Return (N, top_k) first labels of one classifier."""
+    ranked = _whole_numbers(labels, 2, f"The predictions of classifier {classifier}")
     if not 1 <= top_k <= np.iinfo(np.int16).max:
         raise ValueError(f"top_k is {top_k}; how many of a classifier's labels count is 1 or more.")
-    if found.shape[0] != n_images:
+    if ranked.shape[0] != n_images:
         raise ValueError(
-            f"Classifier {classifier} has predictions for {found.shape[0]} images of {n_images}; pass one row "
+            f"Classifier {classifier} has predictions for {ranked.shape[0]} images of {n_images}; pass one row "
             f"per image, of -1 where there is none."
         )
-    if found.shape[1] < top_k:
+    if ranked.shape[1] < top_k:
         raise ValueError(
-            f"Classifier {classifier} has its first {found.shape[1]} labels, but top_k is {top_k}; "
-            f"lower top_k, or fill its rows up with -1 if it knows no more."
+            f"Classifier {classifier} has its first {ranked.shape[1]} labels, but top_k is {top_k}; "
+            f"lower top_k, or fill its rows up with -1."
         )
-    return found[:, :top_k]
+    return ranked[:, :top_k]
 
 
 def _whole_numbers(values: IntArray, ndim: int, name: str, lowest: int = NONE) -> NDArray[np.int64]:
@@ -154,11 +154,11 @@ def _whole_numbers(values: IntArray, ndim: int, name: str, lowest: int = NONE) -
 
 
 def _raise_twice(proposed: NDArray[np.int64], classifier: NDArray[np.int64], n_codes: int) -> None:
-    for one in np.unique(classifier):
-        codes, times = np.unique(proposed[classifier == one], return_counts=True)
+    for member in np.unique(classifier):
+        codes, times = np.unique(proposed[classifier == member], return_counts=True)
         if times.max() > 1:
             image, label = divmod(int(codes[times.argmax()]), n_codes)
             raise ValueError(
-                f"Classifier {one} names label {label} more than once for image {image}; "
+                f"Classifier {member} names label {label} more than once for image {image}; "
                 f"pass each label at its best rank only."
             )

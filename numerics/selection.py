@@ -1,4 +1,4 @@
-"""Selection frequencies: how often a label was ticked among the times it was shown.
+"""Selection frequencies: how often a label was selected among the times it was shown.
 
 Source: Tsipras et al. 2020, section 3.1 (the CONTAINS task).
 """
@@ -56,16 +56,16 @@ def _check_votes(pair: IntArray, selected: NDArray[np.bool_], n_pairs: int) -> N
         raise ValueError(f"pair has type {pair.dtype}; pass the whole-number positions of the pairs.")
     if selected.dtype != np.bool_:
         raise ValueError(f"selected has type {selected.dtype}; pass True or False for every vote.")
-    wrong = np.flatnonzero((pair < 0) | (pair >= n_pairs))
-    if wrong.size:
+    outside = np.flatnonzero((pair < 0) | (pair >= n_pairs))
+    if outside.size:
         raise ValueError(
-            f"Vote {wrong[0]} is for pair {pair[wrong[0]]}, but there are {n_pairs} pairs; "
+            f"Vote {outside[0]} is for pair {pair[outside[0]]}, but there are {n_pairs} pairs; "
             f"positions go from 0 to n_pairs - 1."
         )
 
 
 def selection_frequency(n_selected: IntArray, n_shown: IntArray) -> NDArray[np.float64]:
-    """Fraction of the people shown a pair who selected it.
+    """Compute the fraction of the people shown a pair who selected it.
 
     Args:
         n_selected: (P,) votes that selected the pair.
@@ -101,10 +101,10 @@ def check_counts(n_selected: IntArray, n_shown: IntArray) -> None:
         raise ValueError(
             f"n_selected has shape {n_selected.shape} and n_shown {n_shown.shape}; pass one of each per pair."
         )
-    wrong = np.flatnonzero((n_selected < 0) | (n_selected > n_shown))
-    if wrong.size:
-        at = wrong[0]
+    impossible = np.flatnonzero((n_selected < 0) | (n_selected > n_shown))
+    if impossible.size:
+        pair = impossible[0]
         raise ValueError(
-            f"Pair {at} was selected {n_selected[at]} times of {n_shown[at]} shown; "
+            f"Pair {pair} was selected {n_selected[pair]} times of {n_shown[pair]} shown; "
             f"count selections among the shown votes only."
         )

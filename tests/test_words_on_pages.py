@@ -130,7 +130,7 @@ def study(db) -> Dataset:
     dataset = make_dataset(name="a study", contains_answers=2, classify_answers=1, min_shown=5)
     images = make_images(dataset, 4)
     spoilt = Image.objects.filter(pk=images[3].pk)
-    spoilt.update(pictures_problem="it is damaged (no reason is told): get a complete copy of it")
+    spoilt.update(pictures_problem="damaged file (no reason given): get a complete copy")
     label = dataset.label_set.labels.get(index=0)
     for image in images:
         sources = [{"classifier": "elsewhere", "rank": 1}]
@@ -178,7 +178,7 @@ def run_that_stands_still(dataset: Dataset, image: Image) -> None:
     store_predictions(classifier=classifier, predictions=[(image.pk, [0, 1, 2, 3], [])])
     run = require(open_run(dataset=dataset, classifier=classifier, n_classes=4))
     Run.objects.filter(pk=run.pk).update(problem="There is no file onnx:small.onnx: write the path of an ONNX network.")
-    Unpredicted.objects.create(run=run, image=image, reason="it has no file: import it first")
+    Unpredicted.objects.create(run=run, image=image, reason="no file: import the image first")
 
 
 def published_batch(dataset: Dataset, images: list[Image]) -> None:

@@ -1,9 +1,9 @@
-"""Asking as often as the votes make necessary: what an adaptive batch has learnt, and which pairs that settles.
+"""Queries of adaptive batches: their confidence tables, and the pairs that these settle.
 
 Source: Deng et al. 2009, section 3.2. A class goes in rounds. Its initial subset teaches a confidence table; the other
-pairs are looked up in it when all answers of a round are in; those that it does not settle are put together into new
-grids for one more person each. So a round waits for its last answer, and a late grid can be small; but nobody
-is asked about a pair that is settled, which one more answer to a whole grid would do.
+pairs are looked up in it when all answers of a round are in; the pairs that it does not settle are put together into
+new grids for one more person each. So a round waits for its last answer, and a late grid can be small; but nobody
+is asked about a settled pair, which one more answer to a whole grid would do.
 """
 
 from collections import defaultdict
@@ -20,11 +20,11 @@ from contains_task.models import GridCell
 from numerics.confidence import StoppingRule, confidence_table, decide, expected_votes
 from workforce.models import HIT, Batch
 
-# A class with fewer images in its initial subset uses the table of all classes: its own would hold cells that rest on
+# A class with fewer images in its initial subset uses the table of all classes: cells of its own table would rest on
 # two or three images and promise certainty.
 FEWEST_IMAGES_OF_A_TABLE = 20
 
-# A HIT is busy while an answer to it is wanted, or is not taken in yet.
+# A HIT is busy while an answer to it is missing, or not aggregated yet.
 BUSY = """
     WITH busy AS (
         SELECT hit.id FROM workforce_hit hit WHERE hit.batch_id = %(batch)s AND (
@@ -49,7 +49,7 @@ INITIAL_PAIRS = (
     WHERE hit.batch_id = %(batch)s AND hit.initial ORDER BY grid.label_id, cell.image_id
 """
 )
-# All pairs of classes whose round is over, but for classes in which nothing changed.
+# All pairs of classes whose round is over, except classes without a change.
 PAIRS_OF_A_ROUND = (
     BUSY
     + """, pair AS (
@@ -78,42 +78,43 @@ PAIRS_OF_A_ROUND = (
 
 
 def batches_of(submission_ids: Iterable[int]) -> QuerySet[Batch]:
-    """The adaptive batches that these submissions answer."""
+    """Return the adaptive batches that these submissions answer."""
     touched = HIT.objects.filter(submissions__in=submission_ids).values("batch")
     return Batch.objects.filter(pk__in=touched, max_votes__isnull=False).select_related("settings").order_by("id")
 
 
 def stopping_rule(batch: Batch) -> StoppingRule:
-    # Of an adaptive batch all figures are set.
+    # An adaptive batch has all these figures.
     assert batch.accept is not None and batch.reject is not None
     assert batch.min_votes is not None and batch.max_votes is not None
     return StoppingRule(accept=batch.accept, reject=batch.reject, min_votes=batch.min_votes, cap=batch.max_votes)
 
 
 def lost_answers(batch: Batch, submission_ids: Iterable[int]) -> Iterator[tuple[HIT, int]]:
-    """HITs of the initial subset that these submissions answer and that exclusions left without enough answers.
+    """Yield the HITs of the initial subset that lost answers of these submissions to exclusions.
 
-    With the number of further answers to ask for; free slots are such already.
+    Each comes with the number of further answers to ask for; free slots count as such already.
     """
     for hit in batch.hits.filter(initial=True, closed_at=None, submissions__in=submission_ids).distinct():
         excluded = hit.submissions.filter(
             state="confirmed", exclusions__isnull=False, exclusions__lifted_at=None
         ).count()
-        missing = batch.initial_votes - (hit.slots.count() - excluded)
-        if missing > 0:
-            yield hit, missing
+        n_lost = batch.initial_votes - (hit.slots.count() - excluded)
+        if n_lost > 0:
+            yield hit, n_lost
 
 
 def initial_labels(batch: Batch, submission_ids: Iterable[int]) -> set[int]:
-    """The classes (label ids) to whose initial subset these submissions belong."""
+    """Return the classes (label ids) to whose initial subset these submissions belong."""
     hits = batch.hits.filter(initial=True, submissions__in=submission_ids)
     return set(hits.values_list("grid__label", flat=True))
 
 
 def learnt_tables(batch: Batch, label_ids: set[int], submission_ids: list[int]) -> list[ConfidenceTable]:
-    """The tables that the initial subset allows: of these classes, if they have enough images, and of all together.
+    """Compute the tables that the initial subset allows: of these classes, if large enough, and of all together.
 
-    Of a class when all answers to its subset are in, of all when all are. An image without all its votes is left out.
+    A class waits for all answers to its subset, the table of all classes for all answers. An image without all its
+    votes is left out.
     """
     counts: dict[int, list[tuple[int, int]]] = defaultdict(list)
     busy: set[int] = set()
@@ -132,22 +133,22 @@ def learnt_tables(batch: Batch, label_ids: set[int], submission_ids: list[int]) 
 def _table(batch: Batch, label_id: int | None, votes: list[tuple[int, int]]) -> ConfidenceTable:
     yes, no = np.array(votes, dtype=np.int64).reshape(-1, 2).T
     rule = stopping_rule(batch)
-    learnt = confidence_table(yes, no, max_votes=rule.cap, min_votes=batch.initial_votes)
-    took = expected_votes(yes / (yes + no), learnt.p_good, rule) if votes else np.array([rule.cap], dtype=np.float64)
+    table = confidence_table(yes, no, max_votes=rule.cap, min_votes=batch.initial_votes)
+    n_votes = expected_votes(yes / (yes + no), table.p_good, rule) if votes else np.array([rule.cap], dtype=np.float64)
     return ConfidenceTable(
         batch=batch,
         label_id=label_id,
         n_images=len(votes),
-        p_good=[[None if np.isnan(cell) else float(cell) for cell in row] for row in learnt.p_good],
-        seen=learnt.n_images.tolist(),
-        expected_votes=float(np.mean(took)),
+        p_good=[[None if np.isnan(cell) else float(cell) for cell in row] for row in table.p_good],
+        seen=table.n_images.tolist(),
+        expected_votes=float(np.mean(n_votes)),
     )
 
 
 def verdicts(batch: Batch, submission_ids: list[int], *, relearnt: bool) -> Iterator[tuple[int, dict[int, str]]]:
-    """Decide all pairs of the classes whose round is over and that have a table; `relearnt`: all that can be anew.
+    """Decide all pairs of the classes that have a table and whose round is over.
 
-    Yields label ids, and for each a decision by image id.
+    `relearnt`: decide anew also the classes without a change. Yields label ids, and for each a decision by image id.
     """
     tables = {table.label_id: table.p_good for table in batch.confidence_tables.all()}
     rule = stopping_rule(batch)
@@ -162,7 +163,7 @@ def verdicts(batch: Batch, submission_ids: list[int], *, relearnt: bool) -> Iter
 
 
 def images_waiting(image_ids: Iterable[int]) -> set[int]:
-    """Those of the images of which an adaptive batch will ask about a pair again: too early to prune them."""
+    """Return the images that it is too early to prune, as an adaptive batch will ask about a pair of theirs again."""
     stopped = StoppedPair.objects.filter(
         batch=OuterRef("grid__hit__batch"), label=OuterRef("grid__label"), image=OuterRef("image")
     )

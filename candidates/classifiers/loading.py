@@ -1,4 +1,4 @@
-"""Keeps a network fed: pictures are read, decoded and prepared in threads while it computes."""
+"""Loading of pictures: threads read, decode and prepare them while the network computes."""
 
 import io
 import math
@@ -17,18 +17,18 @@ from PIL import UnidentifiedImageError
 
 from candidates.classifiers.cores import usable_cores
 from candidates.classifiers.interface import Classifier, ClassifierError, Labels, Pictures, Scores, top_k
-from catalog.errors import reason_in
+from catalog.errors import gettext, reason_in
 
 BATCH_SIZE = 32
-# Batches that lie ready or are being made while one is computed.
+# Batches that are ready or in preparation while one is computed.
 LOOK_AHEAD = 2
 FORMATS = ("JPEG", "PNG", "WEBP")
 MOST_BYTES = 20 * 1024 * 1024
 MOST_PIXELS = 25_000_000
-# Larger ones are decoded one at a time, always by the same thread: they take up to 500 MB for a moment, and what a
-# thread once took of memory it tends to keep.
+# Larger ones are decoded one at a time, always by the same thread: they take up to 500 MB for a moment, and a thread
+# tends to keep the memory it once took.
 LARGE_PIXELS = 4_000_000
-# What reading one picture may raise without anything being wrong with the others.
+# Errors that concern one picture only.
 UNREADABLE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 Id = TypeVar("Id")
@@ -36,12 +36,12 @@ Read = Callable[[Id], bytes | Path]
 
 
 class BadPicture(ClassifierError):
-    """A picture that cannot be decoded; the message says why."""
+    """An error: a picture cannot be decoded; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class Unreadable(Generic[Id]):
-    """A picture that is left out, and why."""
+    """A picture that is left out, with the reason."""
 
     id: Id
     reason: str
@@ -52,9 +52,9 @@ class Batch(Generic[Id]):
     """Pictures ready for a network.
 
     Attributes:
-        ids: N of them, in the order they were asked for.
+        ids: N of them, in the order of the request.
         pictures: (N, H, W, 3); N may be 0 when all were refused.
-        refused: the pictures left out on the way.
+        refused: the pictures left out.
     """
 
     ids: list[Id]
@@ -64,7 +64,7 @@ class Batch(Generic[Id]):
 
 @dataclass(frozen=True)
 class TopK(Generic[Id]):
-    """The answer to a batch: labels (N, k) and scores (N, k) of N ids, the highest score first."""
+    """The top k of a batch: labels (N, k) and scores (N, k) of N ids, the highest score first."""
 
     ids: list[Id]
     labels: Labels
@@ -81,10 +81,10 @@ def predictions(
     batch_size: int | None = None,
     workers: int | None = None,
 ) -> Iterator[TopK[Id]]:
-    """The k best labels of every picture, a batch at a time and in order.
+    """Yield the k best labels of every picture, a batch at a time and in order.
 
-    The arguments are those of `batches`, but that a batch has the size that suits the classifier unless one is given;
-    while the network computes one batch, the next is put together here.
+    The arguments are those of `batches`, but `batch_size` defaults to the classifier's; while the network computes one
+    batch, the next is prepared.
     """
     waiting: deque[tuple[Batch[Id], Future[Scores]]] = deque()
     with _threads(1) as device:
@@ -111,17 +111,17 @@ def batches(
     workers: int | None = None,
     look_ahead: int = LOOK_AHEAD,
 ) -> Iterator[Batch[Id]]:
-    """Prepared pictures, `batch_size` ids at a time and in order; the last batch may be smaller.
+    """Yield prepared pictures, `batch_size` ids at a time and in order; the last batch may be smaller.
 
     Args:
-        ids: what to call the pictures by; taken one after the other, only as far as is looked ahead.
-        read: gives the bytes of a picture, or the path of its file; runs in threads. It may raise BadPicture, or what
-            a missing or forbidden file raises: the picture is then refused. Anything else it raises ends the run, as
-            it may be true of all pictures (a store that does not answer).
+        ids: names of the pictures; read one after the other, only as far as `look_ahead` allows.
+        read: gives the bytes of a picture, or the path of its file; runs in threads. It may raise BadPicture, or the
+            error of a missing or forbidden file: the picture is then refused. Any other error ends the run, as it may
+            concern all pictures (a store that does not answer).
         prepare: a classifier's.
-        size: (H, W) of what prepare makes, for batches of which nothing is left.
+        size: (H, W) of prepared pictures, for batches of which all pictures are refused.
         workers: threads; None for as many as there are cores.
-        look_ahead: batches held in memory besides the one that is out.
+        look_ahead: batches held in memory besides the current one.
 
     Raises:
         ValueError: a figure below 1.
@@ -130,19 +130,19 @@ def batches(
     if min(workers, batch_size, look_ahead) < 1:
         raise ValueError("workers, batch_size and look_ahead must be 1 or more.")
 
-    def prepared(id: Id, large: ThreadPoolExecutor) -> Pictures | Unreadable[Id]:
+    def prepare_or_refuse(id: Id, large: ThreadPoolExecutor) -> Pictures | Unreadable[Id]:
         try:
             return _prepared(id, read, prepare, large)
         except BadPicture as error:
             return Unreadable(id, str(error))
 
-    rest = iter(ids)
-    # The one lane ends last: threads of the pool wait for it.
+    remaining = iter(ids)
+    # The single thread ends last: threads of the pool wait for it.
     with _threads(1) as large, _threads(workers) as pool:
         coming: deque[list[tuple[Id, Future]]] = deque()
         while True:
-            while len(coming) < look_ahead and (part := list(islice(rest, batch_size))):
-                coming.append([(id, pool.submit(prepared, id, large)) for id in part])
+            while len(coming) < look_ahead and (part := list(islice(remaining, batch_size))):
+                coming.append([(id, pool.submit(prepare_or_refuse, id, large)) for id in part])
             if not coming:
                 return
             yield _batch(coming.popleft(), size)
@@ -150,7 +150,7 @@ def batches(
 
 @contextmanager
 def _threads(n: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that are gone afterwards, also when nobody wants the rest of the batches."""
+    """Open a pool of threads, and end them afterwards, also when the caller drops the remaining batches."""
     pool = ThreadPoolExecutor(n)
     try:
         yield pool
@@ -174,14 +174,15 @@ def _prepared(
         source = read(id)
         content = source if isinstance(source, bytes) else _content(source)
     except UNREADABLE as error:
-        raise BadPicture(f"it cannot be read ({error.strerror or error}): check that it is there") from None
+        message = gettext("the file cannot be read (%(reason)s): check that it exists")
+        raise BadPicture(message % {"reason": error.strerror or error}) from None
     if _takes_much(content):
         return large.submit(_pixels, content, prepare).result()
     return _pixels(content, prepare)
 
 
 def _takes_much(content: bytes) -> bool:
-    """Whether decoding takes memory for all pixels of a large picture; an ordinary JPEG is decoded smaller."""
+    """Tell whether decoding takes memory for all pixels of a large picture; an ordinary JPEG is decoded smaller."""
     if content.startswith(b"RIFF"):
         return math.prod(_webp_size(content)) > LARGE_PIXELS
     picture = decoded(content)
@@ -191,8 +192,10 @@ def _takes_much(content: bytes) -> bool:
 
 
 def _webp_size(content: bytes) -> tuple[int, int]:
-    """Width and height of a WebP file by its header, (0, 0) if it is none. Pillow reserves memory for every pixel
-    to tell, which a process with a limit may not have."""
+    """Return width and height of a WebP file by its header, (0, 0) for other files.
+
+    Pillow would reserve memory for every pixel, which a process with a limit may not have.
+    """
     kind, head = content[12:16], content[16:34]
     if kind == b"VP8X" and len(head) >= 14:
         return 1 + int.from_bytes(head[8:11], "little"), 1 + int.from_bytes(head[11:14], "little")
@@ -205,14 +208,18 @@ def _webp_size(content: bytes) -> tuple[int, int]:
 
 
 def _pixels(content: bytes, prepare: Callable[[Pillow.Image], Pictures]) -> Pictures:
-    """On its own so that whatever a picture took is given back when this returns."""
+    """Decode and prepare a picture; a separate function, so that its memory is freed on return."""
     try:
         return prepare(decoded(content))
     except (BadPicture, MemoryError):
         raise
     except Exception as error:
         # Pixels are decoded only now, and the decoders fail in more ways than can be listed.
-        raise BadPicture(f"it is damaged ({reason_in(error)}): get a complete copy of it") from None
+        raise _damaged(error) from None
+
+
+def _damaged(error: Exception) -> BadPicture:
+    return BadPicture(gettext("damaged file (%(reason)s): get a complete copy") % {"reason": reason_in(error)})
 
 
 def _content(path: Path) -> bytes:
@@ -221,30 +228,35 @@ def _content(path: Path) -> bytes:
 
 
 def decoded(content: bytes) -> Pillow.Image:
-    """A picture whose header has been read and found acceptable. Raises BadPicture.
+    """Open a picture and check its header. Raises BadPicture.
 
     Pixels are decoded on first use, which may still fail.
     """
     if not content:
-        raise BadPicture("it is empty: get a complete copy of it")
+        raise BadPicture(gettext("empty file: get a complete copy"))
     if len(content) > MOST_BYTES:
-        raise BadPicture(f"it has more than {MOST_BYTES // 2**20} MiB: make it smaller")
+        message = gettext("file too large: the limit is %(most)s MiB; make the image smaller")
+        raise BadPicture(message % {"most": MOST_BYTES // 2**20})
     if content.startswith(b"RIFF"):
         _check_pixels(*_webp_size(content))
     try:
         picture = Pillow.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
-        raise BadPicture("it is not an image that is taken: JPEG, PNG and WebP are") from None
+        raise BadPicture(gettext("unsupported format: use JPEG, PNG or WebP")) from None
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
-        raise BadPicture(f"it has far more than {MOST_PIXELS / 1e6:.0f} million pixels: make it smaller") from None
+        message = gettext("far too many pixels: the limit is %(most)s million; make the image smaller")
+        raise BadPicture(message % {"most": f"{MOST_PIXELS / 1e6:.0f}"}) from None
     except Exception as error:
-        # As above: what a damaged header makes the decoders raise cannot be listed.
-        raise BadPicture(f"it is damaged ({reason_in(error)}): get a complete copy of it") from None
+        # As above: the errors of decoders at a damaged header cannot be listed.
+        raise _damaged(error) from None
     _check_pixels(*picture.size)
     return picture
 
 
 def _check_pixels(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
-        most = f"at most {MOST_PIXELS / 1e6:.0f} million are taken: make it smaller"
-        raise BadPicture(f"it has {width:,} x {height:,} pixels; {most}")
+        message = gettext(
+            "too many pixels (%(width)s x %(height)s): the limit is %(most)s million; make the image smaller"
+        )
+        values = {"width": f"{width:,}", "height": f"{height:,}", "most": f"{MOST_PIXELS / 1e6:.0f}"}
+        raise BadPicture(message % values)

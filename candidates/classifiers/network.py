@@ -1,4 +1,4 @@
-"""The one concrete classifier: a function from pixels to probabilities, and what identifies it."""
+"""The only concrete classifier: a function from pixels to probabilities, with its identity."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from PIL import Image as Pillow
 
 from candidates.classifiers.interface import ClassifierError, Pictures, Scores
 from candidates.classifiers.preprocessing import Preprocessing, view_between
+from catalog.errors import gettext
 
-# Pictures at a time. A CPU gains nothing from more (onnx_runtime), and progress is told batch by batch.
+# Pictures at a time. A CPU gains nothing from more (onnx_runtime), and progress is shown batch by batch.
 CPU_BATCH = 32
 GPU_BATCH = 128
 
@@ -61,25 +62,28 @@ class NetworkClassifier:
         return self.seen.prepare(picture)
 
     def predict(self, batch: Pictures) -> Scores:
-        wanted = (self.input_size, self.input_size, 3)
-        if batch.shape[1:] != wanted or batch.dtype != np.uint8:
-            raise ClassifierError(
-                f"{self.name} takes bytes of shape (N, {self.input_size}, {self.input_size}, 3), as prepared "
-                f"pictures are; this batch is {batch.dtype} of shape {batch.shape}."
+        shape = (self.input_size, self.input_size, 3)
+        if batch.shape[1:] != shape or batch.dtype != np.uint8:
+            message = gettext(
+                "%(name)s takes prepared pictures, bytes of shape (N, %(size)s, %(size)s, 3); this batch has type "
+                "%(dtype)s and shape %(shape)s."
             )
+            values = {"name": self.name, "size": self.input_size, "dtype": batch.dtype, "shape": batch.shape}
+            raise ClassifierError(message % values)
         if not len(batch):
             return np.empty((0, self.n_classes), np.float32)
         return self.run(batch)
 
     def viewed(self, view: str) -> NetworkClassifier:
-        """A view of this network, such as "flip" or "crop=1.0"; weights and memory are shared. Raises UnknownView."""
+        """Return a view of this network, such as "flip" or "crop=1.0", with shared memory. Raises UnknownView."""
         return replace(self, seen=self.plain.viewed(view)) if view else replace(self, seen=self.plain)
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal. Raises ClassifierError when it cannot be read."""
+    """Return the SHA-256 of a file, in hexadecimal. Raises ClassifierError when it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ClassifierError(f"{path} cannot be read ({error.strerror}): check the path and its rights.") from error
+        message = gettext("%(file)s cannot be read (%(reason)s): check the path and its permissions.")
+        raise ClassifierError(message % {"file": path, "reason": error.strerror}) from error

@@ -1,4 +1,4 @@
-"""Opening a network in ONNX Runtime, with the settings that all networks here share."""
+"""Sessions of ONNX Runtime, with the settings that all networks share."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from candidates.classifiers.cores import usable_cores
 from candidates.classifiers.interface import ClassifierError
+from catalog.errors import gettext
 
 # Nothing is reported to the makers of the runtime (its builds for some systems would).
 onnxruntime.disable_telemetry_events()
@@ -20,17 +21,17 @@ CPU_PART = 4
 
 
 class BadNetwork(ClassifierError):
-    """A network that cannot be opened or used."""
+    """An error: a network cannot be opened or used."""
 
 
-def open_session(network: bytes | Path, what: str, *, threads: int = 0) -> onnxruntime.InferenceSession:
-    """A session on the GPU where the installed runtime has one, else on the CPU, with all optimisations of the graph.
+def open_session(network: bytes | Path, name: str, *, threads: int = 0) -> onnxruntime.InferenceSession:
+    """Open a session on the GPU if the installed runtime has one, else on the CPU, with all graph optimisations.
 
     Open it in the process that uses it: its threads do not survive a fork.
 
     Args:
         network: an ONNX model.
-        what: how errors call it.
+        name: its name in errors.
         threads: how many cores one call may use; 0 for all that this process may run on.
 
     Raises:
@@ -40,7 +41,7 @@ def open_session(network: bytes | Path, what: str, *, threads: int = 0) -> onnxr
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or usable_cores()
     options.log_severity_level = ONLY_ERRORS
-    # Threads that wait for work do so asleep: the cores are wanted by those that decode the next pictures.
+    # Waiting threads sleep: the threads that decode the next pictures need the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     offered = onnxruntime.get_available_providers()
     providers = [provider for provider in PROVIDERS if provider in offered]
@@ -48,23 +49,23 @@ def open_session(network: bytes | Path, what: str, *, threads: int = 0) -> onnxr
     try:
         return onnxruntime.InferenceSession(source, options, providers=providers)
     except Exception as error:
-        # The runtime's errors have a base class of their own per kind of failure.
-        wrong = f"{what} cannot be opened as an ONNX network."
-        raise BadNetwork(wrong, shell=f"The runtime says: {error}") from error
+        # The runtime's errors have no common base class.
+        message = gettext("%(name)s cannot be opened as an ONNX network.") % {"name": name}
+        raise BadNetwork(message, shell=gettext("Message of the runtime: %(reason)s") % {"reason": error}) from error
 
 
 def device_of(session: onnxruntime.InferenceSession) -> str:
-    """ "cuda" or "cpu"."""
+    """Return "cuda" or "cpu"."""
     return session.get_providers()[0].removesuffix("ExecutionProvider").lower()
 
 
 def run_in_parts(session: onnxruntime.InferenceSession, batch: NDArray) -> NDArray:
-    """The first output for a batch of any size, in parts of the size that suits the device or that the model demands.
+    """Run a batch of any size, in parts that suit the device or that the model demands. Returns the first output.
 
     Raises BadNetwork when the model does not take the batch.
     """
-    asked = session.get_inputs()[0]
-    fixed = asked.shape[0] if isinstance(asked.shape[0], int) else None
+    first = session.get_inputs()[0]
+    fixed = first.shape[0] if isinstance(first.shape[0], int) else None
     part = fixed or (CPU_PART if device_of(session) == "cpu" else len(batch))
     outputs = []
     for start in range(0, len(batch), part):
@@ -72,7 +73,7 @@ def run_in_parts(session: onnxruntime.InferenceSession, batch: NDArray) -> NDArr
         n_missing = (fixed or 0) - len(pictures)
         if n_missing > 0:
             pictures = np.concatenate([pictures, np.zeros((n_missing, *batch.shape[1:]), batch.dtype)])
-        outputs.append(_run(session, asked.name, pictures))
+        outputs.append(_run(session, first.name, pictures))
     return np.concatenate(outputs)[: len(batch)]
 
 
@@ -80,6 +81,9 @@ def _run(session: onnxruntime.InferenceSession, name: str, pictures: NDArray) ->
     try:
         return session.run(None, {name: pictures})[0]
     except Exception as error:
-        # As above: no base class to name.
-        wrong = f"The network does not take {pictures.dtype} of shape {pictures.shape}."
-        raise BadNetwork(wrong, shell=f"The runtime says: {error}") from error
+        # As above: no common base class.
+        message = gettext("The network does not take %(dtype)s of shape %(shape)s.")
+        raise BadNetwork(
+            message % {"dtype": pictures.dtype, "shape": pictures.shape},
+            shell=gettext("Message of the runtime: %(reason)s") % {"reason": error},
+        ) from error

@@ -1,4 +1,4 @@
-"""The networks whose weights install as Python packages: which there are, told without the runtime that runs them."""
+"""The networks whose weights install as Python packages; listed without their runtime."""
 
 import importlib.util
 from pathlib import Path
@@ -12,12 +12,12 @@ PACKAGES = {
 
 
 def installed() -> list[str]:
-    """The names of the networks whose weights are installed."""
+    """Return the names of the networks whose weights are installed."""
     return [name for name in PACKAGES if folder_of(name) is not None]
 
 
 def folder_of(name: str) -> Path | None:
-    """Where the package of a network's weights lies; None if it is not installed. It is found, not imported."""
-    found = importlib.util.find_spec(PACKAGES[name][0])
-    places = found.submodule_search_locations if found else None
+    """Return the folder of the package with a network's weights, None if it is not installed; it is not imported."""
+    spec = importlib.util.find_spec(PACKAGES[name][0])
+    places = spec.submodule_search_locations if spec else None
     return Path(places[0]) if places else None

@@ -1,4 +1,4 @@
-"""From a picture to the square of pixels that a network sees."""
+"""The preparation of a picture: the square of pixels that a network reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from candidates.classifiers.interface import ClassifierError, Pictures
+from catalog.errors import gettext
 
 INTERPOLATIONS = {
     "nearest": Pillow.Resampling.NEAREST,
@@ -16,7 +17,7 @@ INTERPOLATIONS = {
     "bicubic": Pillow.Resampling.BICUBIC,
     "lanczos": Pillow.Resampling.LANCZOS,
 }
-# How a picture that lies is turned upright (EXIF orientation), as people get to see it.
+# The turn that sets a picture upright (EXIF orientation), as people see it.
 ORIENTATION = 0x0112
 TURNS = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -29,7 +30,7 @@ TURNS = {
 }
 # Modes that can be scaled as they are; a conversion in full size would take twice the memory and more.
 SCALABLE = ("L", "RGB", "CMYK", "LA", "RGBA")
-# A large JPEG is decoded at a half, a quarter or an eighth while that leaves this many times the pixels wanted.
+# A large JPEG is decoded at a half, a quarter or an eighth while that leaves this many times the required pixels.
 DECODED_TIMES = 2
 # Longer strips than this are not scaled as a whole: a picture of one row would fill the memory.
 LONGEST = 8
@@ -38,12 +39,12 @@ VIEWS = "flip (left and right exchanged) and crop=F (the middle F of the shorter
 
 
 class UnknownView(ClassifierError):
-    """A view that there is not."""
+    """An error: no view has that name."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Takes the middle square of a picture and scales it.
+    """The crop of a picture's middle square, scaled to the size of the network's input.
 
     Attributes:
         input_size: side of the result in pixels.
@@ -65,17 +66,20 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if isinstance(self.input_size, bool) or not isinstance(self.input_size, int) or self.input_size < 1:
-            raise ClassifierError(f"input_size is {self.input_size!r}; give the side in pixels, such as 224.")
+            message = gettext("input_size is %(value)r; write the side in pixels, such as 224.")
+            raise ClassifierError(message % {"value": self.input_size})
         if isinstance(self.crop, bool) or not isinstance(self.crop, int | float) or not 0 < self.crop <= 1:
-            raise ClassifierError(f"crop is {self.crop!r}; it must be above 0 and at most 1.")
+            message = gettext("crop is %(value)r; it must be above 0 and at most 1.")
+            raise ClassifierError(message % {"value": self.crop})
         if self.interpolation not in INTERPOLATIONS:
-            raise ClassifierError(f"interpolation is {self.interpolation!r}; known are {', '.join(INTERPOLATIONS)}.")
+            message = gettext("interpolation is %(value)r; it must be one of: %(names)s.")
+            raise ClassifierError(message % {"value": self.interpolation, "names": ", ".join(INTERPOLATIONS)})
 
     def prepare(self, picture: Pillow.Image) -> Pictures:
-        """(input_size, input_size, 3) bytes of red, green and blue. Safe in several threads, one picture each."""
+        """Return (input_size, input_size, 3) bytes of red, green and blue. Safe in threads, one picture each."""
         least = round(DECODED_TIMES * self.input_size / self.crop)
         whole = self._scaled_size(*picture.size)
-        # Does something only to a JPEG that nobody has read pixels of yet.
+        # Affects only a JPEG whose pixels have not been read yet.
         picture.draft(None, (least, least))
         turn = TURNS.get(_orientation(picture))
         small = rgb(self._middle(picture) if whole is None else self._as_authors(picture, whole))
@@ -93,14 +97,14 @@ class Preprocessing:
         return _scalable(picture).resize(square, INTERPOLATIONS[self.interpolation], box=box)
 
     def _as_authors(self, picture: Pillow.Image, whole: tuple[int, int]) -> Pillow.Image:
-        """First scale, then crop: every pixel is theirs."""
-        # A half goes to the even pixel, there as here.
+        """Scale first, then crop: every pixel is the authors'."""
+        # A half is rounded to the even pixel, as the authors do.
         left, top = (round((side - self.input_size) / 2) for side in whole)
         scaled = _scalable(picture).resize(whole, INTERPOLATIONS[self.interpolation])
         return scaled.crop((left, top, left + self.input_size, top + self.input_size))
 
     def _scaled_size(self, width: int, height: int) -> tuple[int, int] | None:
-        """What the authors scale a picture to; None where the square is taken from the middle at once."""
+        """Return the authors' size of the scaled picture; None where the square is cut from the middle at once."""
         if self.scaled is None or self.scaled < self.input_size or max(width, height) > LONGEST * min(width, height):
             return None
         if self.squash:
@@ -110,23 +114,24 @@ class Preprocessing:
         return self.scaled * width // shorter, self.scaled * height // shorter
 
     def viewed(self, view: str) -> Preprocessing:
-        """The same with a view such as "flip" or "flip,crop=1.0". Raises UnknownView."""
+        """Return the preparation with a view such as "flip" or "flip,crop=1.0". Raises UnknownView."""
         changed = self
         for part in view.split(","):
             match = VIEW.fullmatch(part)
             if match is None:
-                raise UnknownView(f"There is no view {part!r}; views are {VIEWS}, several with a comma between them.")
+                message = gettext("There is no view %(view)r. Views: %(views)s; separate several with commas.")
+                raise UnknownView(message % {"view": part, "views": VIEWS})
             crop = match["crop"]
             changed = replace(changed, flip=True) if crop is None else changed._cropped(float(crop))
         return changed
 
     def _cropped(self, crop: float) -> Preprocessing:
-        """A crop of ours lies in the middle, and keeps proportions; the authors' own is left as it is."""
+        """Return the preparation with a crop in the middle that keeps proportions; the authors' own crop stays."""
         return self if crop == self.crop else replace(self, crop=crop, scaled=None, squash=False)
 
 
 def view_between(plain: Preprocessing, seen: Preprocessing) -> tuple[str, str]:
-    """What `seen` does otherwise than `plain`, for people and as part of a name.
+    """Return the differences of `seen` from `plain`, for people and as part of a name.
 
     >>> view_between(Preprocessing(224), Preprocessing(224, crop=1.0, flip=True))
     ('crop 1.0, flip', 'crop=1.0,flip')
@@ -140,7 +145,7 @@ def view_between(plain: Preprocessing, seen: Preprocessing) -> tuple[str, str]:
 
 
 def rgb(picture: Pillow.Image) -> Pillow.Image:
-    """Eight bits of red, green and blue; what is transparent lies on white; 16-bit grey is scaled, not clipped."""
+    """Return eight bits of red, green and blue; transparent areas are white; 16-bit grey is scaled, not clipped."""
     plain = _scalable(picture)
     if "A" in plain.getbands():
         layered = plain.convert("RGBA")
@@ -149,7 +154,7 @@ def rgb(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _scalable(picture: Pillow.Image) -> Pillow.Image:
-    """In a mode whose values may be averaged: no palette, no single transparent colour, eight bits."""
+    """Return a picture whose values may be averaged: no palette, no single transparent colour, eight bits."""
     if "transparency" in picture.info:
         return picture.convert("RGBA")
     if picture.mode in SCALABLE:
@@ -164,5 +169,5 @@ def _orientation(picture: Pillow.Image) -> int:
     try:
         return int(picture.getexif().get(ORIENTATION, 1))
     except Exception:
-        # Damaged notes about a picture, in whatever way: it is taken as it lies, as browsers show it.
+        # Damaged metadata, of any kind: the picture stays unturned, as browsers show it.
         return 1

@@ -1,4 +1,4 @@
-"""From the names in settings and on the command line to classifiers."""
+"""The registry of classifiers by their names in settings and on the command line."""
 
 import importlib
 import importlib.util
@@ -11,8 +11,9 @@ from candidates.classifiers import efficientnet_lite, onnx_file, packages
 from candidates.classifiers.interface import ClassifierError
 from candidates.classifiers.network import NetworkClassifier
 from candidates.classifiers.preprocessing import VIEWS
+from catalog.errors import gettext
 
-# Imported by its name and only when it is wanted: it imports torch.
+# Imported by name and only when needed: it imports torch.
 TORCH_MODULE = "candidates.classifiers.torch_models"
 TORCH_FAMILIES = {"torchvision": "torchvision", "timm": "timm", "torch": "torch"}
 FORMS = {
@@ -26,24 +27,24 @@ PLACES_OF_TIMM = ("hf-hub", "hf_hub", "local-dir")
 
 
 class UnknownClassifier(ClassifierError):
-    """A name that stands for no classifier, or for one whose libraries are missing."""
+    """An error: a name stands for no classifier, or for a classifier without its libraries."""
 
 
 def available() -> list[str]:
-    """What `named` takes here: networks by name, then forms such as "onnx:PATH". Any of them with @ and a view."""
+    """List the names that `named` accepts: networks, then forms such as "onnx:PATH"; each also with @ and a view."""
     torch = importlib.util.find_spec("torch") is not None
     families = [family for family, needs in TORCH_FAMILIES.items() if torch and importlib.util.find_spec(needs)]
     return [*packages.installed(), *(FORMS[family] for family in ["onnx", *families])]
 
 
 def _there_for_pages() -> str:
-    """Return the same list as pages take the names: a network in a file only from the models folder."""
+    """Return the same list in the words of pages, where a network in a file must be in the models folder."""
     forms = {FORMS["onnx"]: "onnx:FILE in the models folder"}
     return ", ".join(forms.get(form, form) for form in available() if form != FORMS["torch"])
 
 
 def named(name: str, **options: Any) -> NetworkClassifier:
-    """The classifier of a name, ready to predict in this process.
+    """Load the classifier of a name, ready to predict in this process.
 
     Args:
         name: such as "efficientnet-lite0", "efficientnet-lite0@flip", "efficientnet-lite0@crop=1.0,flip",
@@ -54,68 +55,73 @@ def named(name: str, **options: Any) -> NetworkClassifier:
             description's keys of onnx_file, `weights`, `device` and `mixed` of torch_models.
 
     Raises:
-        ClassifierError: of one of its kinds; the message says what there is, or what to install.
+        ClassifierError: of one of its kinds; the message lists the existing names, or the missing packages.
     """
     network, view = _split(name)
     return _load(network, options).viewed(view)
 
 
 def several(names: Sequence[str], **options: Any) -> list[NetworkClassifier]:
-    """Like `named` for each of them; views of one network share its weights and memory."""
+    """Load the classifier of each name, as `named` does; views of one network share its weights and memory."""
     networks = {network: _load(network, options) for network in dict.fromkeys(_split(name)[0] for name in names)}
     return [networks[network].viewed(view) for network, view in map(_split, names)]
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Network and view; an @ in the path of a file that is there begins no view."""
-    family, _, rest = name.partition(":")
-    path = rest if family == "onnx" else _model_and_weights(family, rest)[1]
+    """Split a name into network and view; an @ in the path of an existing file starts no view."""
+    family, _, model = name.partition(":")
+    path = model if family == "onnx" else _model_and_weights(family, model)[1]
     if path and Path(path).is_file():
         return name, ""
-    network, at, view = name.rpartition("@")
-    if not at:
+    network, separator, view = name.rpartition("@")
+    if not separator:
         return name, ""
     if not view:
-        raise UnknownClassifier(f"{name!r} ends in @ without a view; views are {VIEWS}.")
+        message = gettext("%(name)r ends in @ without a view. Views: %(views)s.")
+        raise UnknownClassifier(message % {"name": name, "views": VIEWS})
     return network, view
 
 
 def _load(network: str, options: dict[str, Any]) -> NetworkClassifier:
-    family, _, rest = network.partition(":")
+    family, _, model = network.partition(":")
     try:
-        return _loader(network, family, rest)(**options)
+        return _loader(network, family, model)(**options)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
-        raise UnknownClassifier(f"{network} does not have that option.", shell=f"Python says: {error}.") from error
+        raise UnknownClassifier(
+            gettext("%(network)s does not have that option.") % {"network": network},
+            shell=gettext("Message of Python: %(reason)s.") % {"reason": error},
+        ) from error
 
 
-def _loader(network: str, family: str, rest: str) -> Callable[..., NetworkClassifier]:
+def _loader(network: str, family: str, model: str) -> Callable[..., NetworkClassifier]:
     if network in packages.PACKAGES:
         return lambda **options: efficientnet_lite.load(network, **options)
-    if family == "onnx" and rest:
-        return lambda **options: onnx_file.load(Path(rest), **options)
-    if family in TORCH_FAMILIES and rest:
+    if family == "onnx" and model:
+        return lambda **options: onnx_file.load(Path(model), **options)
+    if family in TORCH_FAMILIES and model:
         models = _torch_models(network)
-        load = {"torchvision": models.load_torchvision, "timm": models.load_timm, "torch": models.load_own}[family]
-        model, weights = _model_and_weights(family, rest)
-        return lambda **options: load(model, **({"weights": weights} if weights else {}) | options)
+        load = {"torchvision": models.load_torchvision, "timm": models.load_timm, "torch": models.load_module}[family]
+        name, weights = _model_and_weights(family, model)
+        return lambda **options: load(name, **({"weights": weights} if weights else {}) | options)
+    classifiers = gettext("Classifiers: %(names)s.")
     raise UnknownClassifier(
-        f"There is no classifier {network!r}.",
-        shell=f"There are: {', '.join(available())}.",
-        page=f"There are: {_there_for_pages()}.",
+        gettext("There is no classifier %(network)r.") % {"network": network},
+        shell=classifiers % {"names": ", ".join(available())},
+        page=classifiers % {"names": _there_for_pages()},
     )
 
 
-def _model_and_weights(family: str, rest: str) -> tuple[str, str]:
-    """What stands behind the family's colon, in two: the model's name, and its weights, "" if there are none.
+def _model_and_weights(family: str, model: str) -> tuple[str, str]:
+    """Split the text behind the family's colon: the model's name, and its weights, "" if there are none.
 
     >>> _model_and_weights("torchvision", "resnet50:/models/a:b.pth")
     ('resnet50', '/models/a:b.pth')
     >>> _model_and_weights("torch", "package.module:function")
     ('package.module:function', '')
     """
-    parts = rest.split(":")
+    parts = model.split(":")
     n_parts = 2 if family == "torch" or (family == "timm" and parts[0] in PLACES_OF_TIMM) else 1
     return ":".join(parts[:n_parts]), ":".join(parts[n_parts:])
 
@@ -126,10 +132,13 @@ def _torch_models(network: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
+        shell = gettext(
+            "Install it: python3 launcher/install.py torch (if the site was installed without ./run: pip install -r "
+            "requirements/torch.txt). Or choose one of: %(names)s."
+        )
+        page = gettext("Ask the site administrator to install it, or choose one of: %(names)s.")
         raise UnknownClassifier(
-            f"{network} runs on torch, which is not installed (several GB).",
-            shell="Install it: python3 launcher/install.py torch, or where the site was installed "
-            "without ./run pip install -r requirements/torch.txt; or choose one of: "
-            f"{', '.join(available())}.",
-            page=f"Have the site administrator install it, or choose one of: {_there_for_pages()}.",
+            gettext("%(network)s runs on torch, which is not installed (several GB).") % {"network": network},
+            shell=shell % {"names": ", ".join(available())},
+            page=page % {"names": _there_for_pages()},
         ) from error

@@ -1,6 +1,6 @@
 """CONTAINS grids with controls and padding for the potential labels of a dataset.
 
-What the numerics need is read here, and what they composed is handed on to be stored.
+This module reads the input of the numerics, and has the composed grids stored.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from candidates.models import PotentialLabel
@@ -41,29 +42,29 @@ Places = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 class NoList(UserError):
-    """The settings take negative controls from a chosen list, and none was given."""
+    """An error: the settings take negative controls from a list of similar labels, which is missing."""
 
 
 class OtherLabels(UserError):
-    """The control pool is labelled with other labels than the dataset."""
+    """An error: the control pool has another label set than the dataset."""
 
 
 @dataclass(frozen=True)
 class OpenedGrids:
-    """How many grids were opened, and which of them lack cells: (label, what is missing) of each."""
+    """The number of opened grids, and their shortfalls: (label, shortfall) of each grid that lacks cells."""
 
     n_grids: int
     shortfalls: list[tuple[Label, Shortfall]]
 
 
 def potential_pairs(dataset: Dataset) -> Pairs:
-    """(P, 2) image and label ids of the potential labels of all images that can be shown."""
-    found = PotentialLabel.objects.filter(image__dataset=dataset).exclude(image__original="")
-    return _ids(found.order_by("label__index", "image"))
+    """Return (P, 2) image and label ids of the potential labels of all images with a file."""
+    potential_labels = PotentialLabel.objects.filter(image__dataset=dataset).exclude(image__original="")
+    return _ids(potential_labels.order_by("label__index", "image"))
 
 
-def _ids(found: QuerySet[PotentialLabel]) -> Pairs:
-    rows = found.values_list("image_id", "label_id").iterator(chunk_size=ROWS_AT_ONCE)
+def _ids(potential_labels: QuerySet[PotentialLabel]) -> Pairs:
+    rows = potential_labels.values_list("image_id", "label_id").iterator(chunk_size=ROWS_AT_ONCE)
     return np.fromiter(rows, np.dtype((np.int64, 2)))
 
 
@@ -87,34 +88,36 @@ def open_grids_with_controls(
             None for a random one. The further grids of an adaptive batch are drawn when they are needed, without it.
 
     Raises:
-        NoList: the settings want a list and `chosen` is None.
+        NoList: the settings need a list and `chosen` is None.
         OtherLabels: the control pool has another label set.
     """
     seed = secrets.randbits(63) if seed is None else seed
     pairs = np.asarray(pairs, np.int64).reshape(-1, 2)
     work = _read(batch.dataset, batch.settings)
     similar = similar_labels(batch.dataset, batch.settings, work.labels, chosen, pictured=work.pictured)
-    named = _named(batch, pairs, work)
-    found = openings(batch, pairs[:, 1], np.random.default_rng([seed, 0, 1]))
-    parts = [_open(batch, opening, work.places(pairs[opening.pairs]), named, work, similar, seed) for opening in found]
+    possible = _possible(batch, pairs, work)
+    parts = [
+        _open(batch, opening, work.places(pairs[opening.pairs]), possible, work, similar, seed)
+        for opening in openings(batch, pairs[:, 1], np.random.default_rng([seed, 0, 1]))
+    ]
     return OpenedGrids(sum(part.n_grids for part in parts), [lack for part in parts for lack in part.shortfalls])
 
 
-def _named(batch: Batch, pairs: Pairs, work: _Work) -> Places:
-    """Places of the pairs, and of all others of which somebody says that the image may show the label."""
+def _possible(batch: Batch, pairs: Pairs, work: _Work) -> Places:
+    """Return the places of the pairs, and of all potential labels of the control pool: the image may show the label."""
     pool = batch.settings.control_pool_id or batch.dataset_id
-    found = PotentialLabel.objects.filter(image__dataset=pool).exclude(image__original="").order_by()
-    return work.places(np.concatenate([pairs, _ids(found)]))
+    potential_labels = PotentialLabel.objects.filter(image__dataset=pool).exclude(image__original="").order_by()
+    return work.places(np.concatenate([pairs, _ids(potential_labels)]))
 
 
 def _open(
-    batch: Batch, opening: Opening, places: Places, named: Places, work: _Work, similar: Ranking, seed: int
+    batch: Batch, opening: Opening, places: Places, possible: Places, work: _Work, similar: Ranking, seed: int
 ) -> OpenedGrids:
     profile = profile_of(batch.settings)
     grids = early_images_first(
-        compose_all(*places, work.dataset_labels, similar, profile, seed, work.may_control, named)
+        compose_all(*places, work.dataset_labels, similar, profile, seed, work.may_control, possible)
     )
-    labels = [work.labels[at] for at in grids.label.tolist()]
+    labels = [work.labels[place] for place in grids.label.tolist()]
     open_composed_grids(
         batch=batch,
         label_ids=[label.pk for label in labels],
@@ -122,8 +125,8 @@ def _open(
         n_slots=opening.n_slots,
         initial=opening.initial,
     )
-    lacking = [(labels[at], lack) for at, found in grids.shortfalls.items() for lack in found]
-    return OpenedGrids(len(labels), lacking)
+    shortfalls = [(labels[grid], lack) for grid, lacks in grids.shortfalls.items() for lack in lacks]
+    return OpenedGrids(len(labels), shortfalls)
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class _Work:
 
     @property
     def pictured(self) -> NDArray[np.bool_]:
-        """(C,) the labels of which there are images that may be controls."""
+        """Return (C,) the labels with images that may be controls."""
         return np.isin(np.arange(len(self.labels)), self.dataset_labels[self.may_control])
 
     def places(self, pairs: Pairs) -> Places:
@@ -150,15 +153,19 @@ class _Work:
 def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
     pool = settings.control_pool or dataset
     if pool.label_set_id != dataset.label_set_id:
+        message = gettext(
+            "The control pool %(pool)s has the label set %(pool_labels)s, but %(dataset)s has %(dataset_labels)s."
+        )
+        values = {"pool": pool, "pool_labels": pool.label_set, "dataset": dataset, "dataset_labels": dataset.label_set}
         raise OtherLabels(
-            f"The control pool {pool} is labelled with {pool.label_set} and {dataset} with {dataset.label_set}.",
-            shell="Choose a pool with the same labels: ./manage settings --set control_pool=NAME.",
-            page="Choose a pool with the same labels (control_pool on the page Settings).",
+            message % values,
+            shell=gettext("Choose a pool with the same labels: ./manage settings --set control_pool=NAME."),
+            page=gettext("Choose a pool with the same labels (control_pool on the page Settings)."),
         )
     labels = list(dataset.label_set.labels.order_by("index"))
-    place = {label.pk: at for at, label in enumerate(labels)}
-    shown = Image.objects.filter(Q(dataset=dataset) | Q(dataset=pool)).exclude(original="")
-    rows = list(shown.order_by("id").values_list("id", "dataset_label_id", "dataset_id"))
+    place = {label.pk: index for index, label in enumerate(labels)}
+    images = Image.objects.filter(Q(dataset=dataset) | Q(dataset=pool)).exclude(original="")
+    rows = list(images.order_by("id").values_list("id", "dataset_label_id", "dataset_id"))
     return _Work(
         labels=labels,
         image_ids=np.array([row[0] for row in rows], np.int64),
@@ -168,14 +175,14 @@ def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
 
 
 def early_images_first(grids: Grids) -> Grids:
-    """The same grids in the order of the first image that each asks about; of equals the one of the lower label first.
+    """Sort the grids by the first image that each asks about; ties: the lower label first.
 
-    Grids are handed out in this order. Each image's grids thus come as soon as the images before it are done with,
-    which is when its form can open.
+    Grids are assigned in this order. So each image's grids come as soon as the images before it are done, and its form
+    can open early.
     """
-    asked = grids.role == CellRole.QUESTION
+    questions = grids.role == CellRole.QUESTION
     first = np.full(grids.label.size, np.iinfo(np.int64).max)
-    np.minimum.at(first, grids.grid[asked], grids.image[asked])
+    np.minimum.at(first, grids.grid[questions], grids.image[questions])
     order = np.argsort(first, kind="stable")
     place = np.argsort(order)
     cells = np.argsort(place[grids.grid], kind="stable")
@@ -184,18 +191,18 @@ def early_images_first(grids: Grids) -> Grids:
         grid=place[grids.grid[cells]],
         image=grids.image[cells],
         role=grids.role[cells],
-        shortfalls={int(place[at]): found for at, found in grids.shortfalls.items()},
+        shortfalls={int(place[grid]): lacks for grid, lacks in grids.shortfalls.items()},
     )
 
 
 def _cells(grids: Grids, image_ids: NDArray[np.int64], rng: np.random.Generator) -> Iterator[ComposedCell]:
-    """The cells at random positions: those of a grid come grouped by role, and no position must tell it."""
+    """Yield the cells at random positions: a grid's cells come grouped by role, which no position may reveal."""
     shuffled = np.lexsort((rng.random(grids.grid.size), grids.grid))
     positions = np.arange(grids.grid.size) - np.searchsorted(grids.grid, grids.grid)
-    # Bit by bit: as objects, all of them would take some hundreds of megabytes.
+    # In parts: as objects, all of them would take some hundreds of megabytes.
     for start in range(0, shuffled.size, ROWS_AT_ONCE):
-        here = slice(start, start + ROWS_AT_ONCE)
-        columns = grids.grid[here], image_ids[grids.image[shuffled[here]]], positions[here], grids.role[shuffled[here]]
+        part = slice(start, start + ROWS_AT_ONCE)
+        columns = grids.grid[part], image_ids[grids.image[shuffled[part]]], positions[part], grids.role[shuffled[part]]
         for grid, image, position, role in zip(*(column.tolist() for column in columns), strict=True):
             yield ComposedCell(grid, image, position, *ROLES[CellRole(role)])
 
@@ -211,23 +218,26 @@ def similar_labels(
     *,
     pictured: NDArray[np.bool_] | None = None,
 ) -> Ranking:
-    """(C, R) the other labels whose images are a label's negative controls, as the settings say; -1 for none.
+    """Rank (C, R) the other labels whose images are a label's negative controls, by the settings; -1 for none.
 
-    Only labels that are `pictured` (C,) are looked at, so that a dataset of a few of many classes gets controls too.
+    Only labels that are `pictured` (C,) are considered, so that a dataset of a few of many classes gets controls too.
 
-    Where the classifiers confused a label with no other, the hierarchy goes on. Labels of which one lies above the
-    other in the hierarchy are never each other's: a picture of the one may show the other.
+    For a label that the classifiers confused with no other, the hierarchy follows. Labels of which one lies above the
+    other in the hierarchy never serve each other: a picture of one may show the other.
     """
     if settings.negatives_from == NegativesFrom.LIST:
         if chosen is None:
             raise NoList(
-                "The negative controls come from a list of similar labels, but none was given.",
-                shell="Give one: --similar FILE; or ./manage settings --set negatives_from=hierarchy.",
-                page="Choose a file of similar labels, or set negatives_from to hierarchy on the page Settings.",
+                gettext("The negative controls need a list of similar labels, which is missing."),
+                shell=gettext("Add one with --similar FILE, or run ./manage settings --set negatives_from=hierarchy."),
+                page=gettext(
+                    "Choose a file of similar labels, or set negatives_from to hierarchy on the page Settings."
+                ),
             )
-        place = {label.pk: at for at, label in enumerate(labels)}
-        return rank_chosen({place[one]: [place[pk] for pk in others] for one, others in chosen.items()}, len(labels))
-    # A label without a synset is a node of its own.
+        place = {label.pk: index for index, label in enumerate(labels)}
+        places = {place[label]: [place[pk] for pk in similar] for label, similar in chosen.items()}
+        return rank_chosen(places, len(labels))
+    # A label without a synset is a separate node.
     nodes = [label.wnid or f"label {label.index}" for label in labels]
     edges = Synset.hypernyms.through.objects.values_list("from_synset_id", "to_synset_id")
     similarity, in_line = hierarchy_similarity(edges, nodes)
@@ -240,12 +250,12 @@ def similar_labels(
 
 
 def _confusion(dataset: Dataset, settings: SettingsVersion, labels: Sequence[Label]) -> NDArray[np.int64]:
-    """How often the study's classifiers put each label first on images that the dataset gives another one."""
-    place = {label.index: at for at, label in enumerate(labels)}
-    found = Prediction.objects.filter(image__dataset=dataset, image__dataset_label__isnull=False)
+    """Count how often the study's classifiers rank each label first, by the dataset label of the image."""
+    place = {label.index: position for position, label in enumerate(labels)}
+    predictions = Prediction.objects.filter(image__dataset=dataset, image__dataset_label__isnull=False)
     if settings.classifiers:
-        found = found.filter(classifier__name__in=settings.classifiers)
-    rows = found.values_list("labels__0", "image__dataset_label__index").iterator(chunk_size=ROWS_AT_ONCE)
-    seen = [(place[first], place[own]) for first, own in rows if first in place]
-    first, own = np.array(seen, np.int64).reshape(-1, 2).T
-    return confusion_counts(first, own, len(labels))
+        predictions = predictions.filter(classifier__name__in=settings.classifiers)
+    rows = predictions.values_list("labels__0", "image__dataset_label__index").iterator(chunk_size=ROWS_AT_ONCE)
+    pairs = [(place[first], place[dataset_label]) for first, dataset_label in rows if first in place]
+    first, dataset_labels = np.array(pairs, np.int64).reshape(-1, 2).T
+    return confusion_counts(first, dataset_labels, len(labels))

@@ -1,9 +1,10 @@
-"""Predictions that were computed elsewhere, in."""
+"""Import of predictions that were computed elsewhere."""
 
 from itertools import islice
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import ngettext
 from numpy.typing import NDArray
 
 from candidates.actions import ensure_classifier, store_predictions
@@ -26,33 +27,37 @@ def import_predictions(
     weights: str = "",
     most_bytes: int = predictions_file.MOST_ARRAY_BYTES,
 ) -> tuple[int, int]:
-    """Predictions computed elsewhere. Returns how many were added and how many were there already.
+    """Import a file of predictions, all or nothing. Returns how many were added and how many existed already.
 
-    All of a file or nothing. Raises BadPredictions, OtherWeights, or UserError: an image or label that is not the
-    dataset's.
+    Raises BadPredictions, OtherWeights, or UserError: an image or label that is not the dataset's.
     """
     indexes = set(dataset.label_set.labels.values_list("index", flat=True))
-    found = predictions_file.read(file, n_classes=max(indexes, default=-1) + 1, most_bytes=most_bytes)
-    _check_labels(dataset, file, np.setdiff1d(found.labels, list(indexes)))
-    ids = _ids_of(dataset, file, found.images)
-    scores = [[]] * len(ids) if found.scores is None else found.scores.tolist()
+    table = predictions_file.read(file, n_classes=max(indexes, default=-1) + 1, most_bytes=most_bytes)
+    _check_labels(dataset, file, np.setdiff1d(table.labels, list(indexes)))
+    ids = _ids_of(dataset, file, table.images)
+    scores = [[]] * len(ids) if table.scores is None else table.scores.tolist()
     with transaction.atomic():
         row = ensure_classifier(
             label_set=dataset.label_set, name=classifier, network=network, view=view, weights=weights.lower()
         )
-        before = _n_predictions(dataset, row)
-        store_predictions(classifier=row, predictions=zip(ids, found.labels.tolist(), scores, strict=True))
-        n_added = _n_predictions(dataset, row) - before
+        n_before = _n_predictions(dataset, row)
+        store_predictions(classifier=row, predictions=zip(ids, table.labels.tolist(), scores, strict=True))
+        n_added = _n_predictions(dataset, row) - n_before
     return n_added, len(ids) - n_added
 
 
-def _check_labels(dataset: Dataset, file: InputFile, others: NDArray[np.integer]) -> None:
-    if len(others):
-        shown = ", ".join(map(str, others[:NAMES_SHOWN].tolist()))
-        raise UserError(
-            f"{file}: {len(others):,} of its labels are no class indexes of {dataset.label_set} ({shown}), whose "
-            "indexes have gaps: write its own. Nothing was imported."
+def _check_labels(dataset: Dataset, file: InputFile, unknown: NDArray[np.integer]) -> None:
+    if len(unknown):
+        message = ngettext(
+            "%(file)s: %(n)s label is not a class index of %(label_set)s (%(labels)s), whose indexes have gaps. "
+            "Nothing was imported.",
+            "%(file)s: %(n)s labels are not class indexes of %(label_set)s (%(labels)s), whose indexes have gaps. "
+            "Nothing was imported.",
+            len(unknown),
         )
+        first = ", ".join(map(str, unknown[:NAMES_SHOWN].tolist()))
+        values = {"file": file, "n": f"{len(unknown):,}", "label_set": dataset.label_set, "labels": first}
+        raise UserError(message % values)
 
 
 def _n_predictions(dataset: Dataset, classifier: Classifier) -> int:
@@ -60,14 +65,19 @@ def _n_predictions(dataset: Dataset, classifier: Classifier) -> int:
 
 
 def _ids_of(dataset: Dataset, file: InputFile, names: list[str]) -> list[int]:
-    known = dict(dataset.images.values_list("name", "pk"))
+    existing = dict(dataset.images.values_list("name", "pk"))
     # A file made from an export has the export's apostrophe before a name that a spreadsheet would compute.
-    found = [known.get(name) or known.get(unguarded(name)) for name in names]
-    missing = [name for name, pk in zip(names, found, strict=True) if pk is None]
-    if missing:
-        shown = ", ".join(map(repr, islice(missing, NAMES_SHOWN)))
-        raise UserError(
-            f"{file}: {len(missing):,} of its images are not in dataset {dataset} ({shown}): write the names they were "
-            f"imported under. Nothing was imported."
+    ids = [existing.get(name) or existing.get(unguarded(name)) for name in names]
+    unknown = [name for name, pk in zip(names, ids, strict=True) if pk is None]
+    if unknown:
+        message = ngettext(
+            "%(file)s: %(n)s image is not in dataset %(dataset)s (%(names)s): use the name of the import. Nothing was "
+            "imported.",
+            "%(file)s: %(n)s images are not in dataset %(dataset)s (%(names)s): use the names of the import. Nothing "
+            "was imported.",
+            len(unknown),
         )
-    return [pk for pk in found if pk is not None]
+        first = ", ".join(map(repr, islice(unknown, NAMES_SHOWN)))
+        values = {"file": file, "n": f"{len(unknown):,}", "dataset": dataset, "names": first}
+        raise UserError(message % values)
+    return [pk for pk in ids if pk is not None]

@@ -1,4 +1,4 @@
-"""Starting classifiers over the images of a dataset."""
+"""Starts of classifiers over the images of a dataset."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from django.db import transaction
+from django.utils.translation import gettext
 from kombu.exceptions import OperationalError
 
 from candidates.actions import ensure_classifier, open_run
@@ -19,35 +20,35 @@ from catalog.errors import UserError
 from catalog.models import Dataset, LabelSet
 from catalog.reads import current_settings
 
-# More workers than this are woken one by one, by the beat.
+# Further workers are woken one by one, by the beat.
 MOST_HINTS = 32
 
 
-def wanted_classifiers(dataset: Dataset, names: Iterable[str]) -> list[str]:
-    """These; if there are none those of the dataset's settings, or else all networks that are installed."""
-    wanted = list(dict.fromkeys(names)) or current_settings(dataset).classifiers or installed()
-    if not wanted:
+def requested_classifiers(dataset: Dataset, names: Iterable[str]) -> list[str]:
+    """Return these names; without any, those of the dataset's settings, or else all installed networks."""
+    requested = list(dict.fromkeys(names)) or current_settings(dataset).classifiers or installed()
+    if not requested:
         raise UserError(
-            "No network is installed.",
-            shell="Name a classifier, such as --classifier onnx:/models/mine.onnx.",
-            page="Name a classifier, such as onnx:FILE in the models folder.",
+            gettext("No network is installed."),
+            shell=gettext("Name a classifier, such as --classifier onnx:/models/mine.onnx."),
+            page=gettext("Name a classifier, such as onnx:FILE in the models folder."),
         )
-    return wanted
+    return requested
 
 
 def open_runs(*, dataset: Dataset, names: Iterable[str]) -> dict[str, Run | None]:
-    """A run for each classifier, None where every image is predicted already; all or, on an error, none.
+    """Open a run for each classifier, None where every image has its prediction; all or, on an error, none.
 
     Raises ClassifierError, OtherWeights, or UserError when a classifier's classes are not the dataset's.
     """
-    found = [_Found.of(named(_absolute(name))) for name in names]
+    networks = [_Description.of(named(_absolute(name))) for name in names]
     with transaction.atomic():
-        return {one.name: _open(dataset, one) for one in found}
+        return {network.name: _open(dataset, network) for network in networks}
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a run must know of a network. The network itself takes a hundred megabytes or more, and is let go."""
+class _Description:
+    """The facts of a network that a run needs. The network itself takes a hundred megabytes or more, and is freed."""
 
     name: str
     network: str
@@ -62,19 +63,19 @@ class _Found:
 
 
 def hint() -> None:
-    """Wake the workers; those that hear nothing, as when the broker is away, are woken by the beat."""
+    """Wake the workers; the beat wakes those that the hint does not reach, as when the broker does not answer."""
     with suppress(OperationalError):
         for _ in range(min(MOST_HINTS, portions_to_do().count())):
             predict_portion.delay()
 
 
 def _absolute(name: str) -> str:
-    """Workers have another working directory."""
+    """Return the name with an absolute path: workers have another working directory."""
     family, _, path = name.partition(":")
     return f"onnx:{Path(path).absolute()}" if family == "onnx" and path else name
 
 
-def _open(dataset: Dataset, network: _Found) -> Run | None:
+def _open(dataset: Dataset, network: _Description) -> Run | None:
     _check_classes(dataset.label_set, network.name, network.n_classes)
     classifier = ensure_classifier(
         label_set=dataset.label_set,
@@ -90,7 +91,9 @@ def _open(dataset: Dataset, network: _Found) -> Run | None:
 def _check_classes(label_set: LabelSet, name: str, n_classes: int) -> None:
     indexes = set(label_set.labels.values_list("index", flat=True))
     if indexes != set(range(n_classes)):
-        raise UserError(
-            f"{name} gives scores for {n_classes:,} classes, but the label set {label_set} has {len(indexes):,}: "
-            f"choose a classifier that was trained on these classes."
+        message = gettext(
+            "%(name)s gives scores for %(n_classes)s classes, but the label set %(label_set)s has %(n_labels)s: choose "
+            "a classifier trained on these classes."
         )
+        values = {"name": name, "n_classes": f"{n_classes:,}", "label_set": label_set, "n_labels": f"{len(indexes):,}"}
+        raise UserError(message % values)

@@ -1,7 +1,7 @@
-"""Many image files at once, decoded in processes of their own.
+"""Decoding of many image files at once, in separate processes.
 
-A file may be made to crash its decoder or to eat the machine's memory. In a process with limits that costs this
-file, not the import.
+A file may crash its decoder or exhaust the machine's memory. In a process with limits that costs this file, not
+the import.
 """
 
 import ctypes
@@ -21,6 +21,7 @@ from multiprocessing.synchronize import Lock
 from pathlib import Path
 from typing import Any
 
+from catalog.errors import gettext
 from catalog.photographs.reads import (
     LARGEST_FILE_BYTES,
     MANY_PIXELS,
@@ -34,7 +35,7 @@ from catalog.photographs.reads import (
 # Twice what the largest image taken needs, and many times what it takes.
 MEMORY_BYTES = 2 * 2**30
 SECONDS_PER_FILE = 60
-CRASHED = f"reading it crashed, or took over {SECONDS_PER_FILE} s or {MEMORY_BYTES // 2**30} GiB: leave this file out"
+
 # More would not fit beside each other into 500 MB, and two decode some hundred photographs a second.
 MOST_PROCESSES = 2
 # What may lie decoded or waiting at a time, so that decoding goes on while a portion is stored.
@@ -52,12 +53,12 @@ Content = Path | bytes | BadPhotograph
 Verdict = Photograph | BadPhotograph
 Waiting = deque[tuple[Content, Future[Any]]]
 
-# In a decoding process: one image of many pixels at a time.
+# In a decoding process: lets one image of many pixels at a time in.
 _alone: Lock | nullcontext[None] = nullcontext()
 
 
 def read_files(contents: Iterable[Content], n_processes: int | None = None) -> Iterator[Verdict]:
-    """For each file or content, in this order, its photograph or why there is none."""
+    """Yield for each file or content, in order, its photograph or the reason why there is none."""
     n_processes = n_processes or min(MOST_PROCESSES, os.cpu_count() or 1)
     remaining = iter(contents)
     running: Waiting = deque()
@@ -69,41 +70,41 @@ def read_files(contents: Iterable[Content], n_processes: int | None = None) -> I
                 return
             content, future = running.popleft()
             try:
-                found = future.result()
+                verdict = future.result()
             except BrokenProcessPool:
-                # Files are taken up in order, so what did it is among the first that are not done. Each of those gets
-                # a process that it can crash alone; the others go on in a new pool.
+                # Files are started in order, so the culprit is among the first unfinished ones. Each of those gets a
+                # process to itself; the others continue in a new pool.
                 pool.shutdown()
                 yield _read_alone(content)
                 pool = _pool(n_processes)
                 running = _again(running, pool, n_processes - 1)
             else:
-                yield _with_original(found, content)
+                yield _with_original(verdict, content)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _again(running: Waiting, pool: ProcessPoolExecutor, n_suspects: int) -> Waiting:
-    """The same after a crash: `n_suspects` of what is not done are read alone, the rest in this pool."""
-    kept: Waiting = deque()
+    """Return the queue after a crash: `n_suspects` unfinished files are read alone, the others in this pool."""
+    queue: Waiting = deque()
     for content, future in running:
         if not isinstance(future.exception(), BrokenProcessPool):
-            kept.append((content, future))
+            queue.append((content, future))
         elif n_suspects > 0:
             n_suspects -= 1
-            kept.append((content, _settled(_read_alone(content))))
+            queue.append((content, _settled(_read_alone(content))))
         else:
-            kept.append((content, _submit(pool, content)))
-    return kept
+            queue.append((content, _submit(pool, content)))
+    return queue
 
 
 def _fill(running: Waiting, remaining: Iterator[Content], pool: ProcessPoolExecutor) -> None:
-    # No further ahead than this: what is decoded waits in memory.
+    # No further ahead than this: decoded images wait in memory.
     while len(running) < FILES_AHEAD and sum(_n_bytes(content) for content, _ in running) < BYTES_AHEAD:
         try:
             content = next(remaining, None)
         except Exception as error:
-            # The source broke off; what it gave before comes first.
+            # The source broke off; its earlier files come first.
             running.append((b"", _failed(error)))
             return
         if content is None:
@@ -120,9 +121,11 @@ def _n_bytes(content: Content) -> int:
         return 0
 
 
-def _with_original(found: Verdict, content: Content) -> Verdict:
-    """What was here already is not sent back by the process."""
-    return replace(found, original=content) if isinstance(content, bytes) and isinstance(found, Photograph) else found
+def _with_original(verdict: Verdict, content: Content) -> Verdict:
+    """Put the content back that the process did not return, as it is here already."""
+    if isinstance(content, bytes) and isinstance(verdict, Photograph):
+        return replace(verdict, original=content)
+    return verdict
 
 
 def _read_alone(content: Content) -> Verdict:
@@ -130,7 +133,10 @@ def _read_alone(content: Content) -> Verdict:
         try:
             return _with_original(_submit(pool, content).result(), content)
         except BrokenProcessPool:
-            return BadPhotograph(CRASHED)
+            message = gettext(
+                "reading the file crashed, or took more than %(seconds)s s or %(memory)s GiB: leave the file out"
+            )
+            return BadPhotograph(message % {"seconds": SECONDS_PER_FILE, "memory": MEMORY_BYTES // 2**30})
 
 
 def _pool(n_processes: int) -> ProcessPoolExecutor:
@@ -173,7 +179,7 @@ def _set_limits(alone: Lock) -> None:
 
 
 def _give_memory_back() -> None:
-    """What a large image took goes back as soon as it is done with, where the C library is glibc."""
+    """Have memory returned as soon as a large image is done, where the C library is glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
@@ -192,10 +198,10 @@ def _read(source: Path | bytes) -> Verdict:
         content = read_content(source) if isinstance(source, Path) else source
         with _time_limit():
             many = n_pixels(content) > MANY_PIXELS
-        # Waiting for one's turn is not counted.
+        # Waiting for the lock is not counted.
         with _alone if many else nullcontext(), _time_limit():
-            found = read_photograph(content)
-        return found if isinstance(source, Path) else replace(found, original=b"")
+            photograph = read_photograph(content)
+        return photograph if isinstance(source, Path) else replace(photograph, original=b"")
     except BadPhotograph as error:
         return error
 

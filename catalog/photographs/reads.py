@@ -1,4 +1,4 @@
-"""Reading an image file: what it is, whether we take it, and the pictures that workers get to see."""
+"""Image files: their format, the checks before an import, and the pictures that workers see."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageMath, UnidentifiedImageError
 
-from catalog.errors import UserError, reason_in
+from catalog.errors import UserError, gettext, reason_in
 
 # The suffix follows from what the file is, never from its name. MPO: a JPEG with further pictures behind the first,
 # as many telephones write them.
@@ -45,7 +45,7 @@ LYING = (5, 6, 7, 8)
 
 
 class BadPhotograph(UserError):
-    """A file that is not an image we take; the message says why."""
+    """An error: a file is not an image of a supported kind; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What people see of an image: JPEG, upright, sRGB, without metadata.
+    """The pictures of an image that people see: JPEG, upright, sRGB, without metadata.
 
     `display` has at most 1,024 pixels a side, for one image on a page; `thumbnail` at most 320, for many.
     """
@@ -70,21 +70,22 @@ class Pictures:
 
 
 def read_content(path: Path) -> bytes:
-    """What is in a file; one too large is refused unread. Raises BadPhotograph."""
+    """Return the content of a file; a file too large is refused unread. Raises BadPhotograph."""
     try:
         # Not through a link put there since the path was checked, and without waiting for a pipe's other end.
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise BadPhotograph("it is not a file: name an image file")
+                raise BadPhotograph(gettext("not a file: name an image file"))
             _check_size(status.st_size)
             return file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
-        raise BadPhotograph(f"it cannot be read ({error.strerror}): check the name and its permissions") from None
+        message = gettext("the file cannot be read (%(reason)s): check its name and permissions")
+        raise BadPhotograph(message % {"reason": error.strerror}) from None
 
 
 def read_file(path: Path) -> Photograph:
-    """The photograph in a file. Raises BadPhotograph."""
+    """Read the photograph in a file. Raises BadPhotograph."""
     return read_photograph(read_content(path))
 
 
@@ -100,7 +101,7 @@ def read_photograph(content: bytes) -> Photograph:
 
 
 def pictures_of(content: bytes) -> Pictures:
-    """The pictures to show of an image file. Raises BadPhotograph."""
+    """Return the pictures to show of an image file. Raises BadPhotograph."""
     with _refusals(), _opened(content) as picture:
         display = _shown(picture, _orientation(picture))
         thumbnail = display.copy()
@@ -109,14 +110,14 @@ def pictures_of(content: bytes) -> Pictures:
 
 
 def n_pixels(content: bytes) -> int:
-    """How many pixels the head of an image file declares. Raises BadPhotograph."""
+    """Return the number of pixels that the head of an image file declares. Raises BadPhotograph."""
     with _refusals(), _opened(content) as picture:
         return picture.width * picture.height
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Whatever goes wrong in reading an image, as BadPhotograph."""
+    """Raise BadPhotograph for every error in reading an image."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -126,15 +127,14 @@ def _refusals() -> Iterator[None]:
     except BadPhotograph:
         raise
     except UnidentifiedImageError:
-        raise BadPhotograph(
-            "it is not an image that is taken: JPEG, PNG and WebP are; convert it, or leave it out"
-        ) from None
+        raise BadPhotograph(gettext("unsupported format: use JPEG, PNG or WebP")) from None
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
-        raise BadPhotograph(_too_many_pixels("far more")) from None
+        message = gettext("far too many pixels: the limit is %(most)s million; make the image smaller")
+        raise BadPhotograph(message % {"most": f"{MOST_PIXELS / 1e6:g}"}) from None
     except Exception as error:
         # Pillow's parsers let through whatever they stumble over in a damaged file: there is no list to name here.
-        reason = reason_in(error)
-        raise BadPhotograph(f"it is damaged ({reason}): get a complete copy of it") from None
+        message = gettext("damaged file (%(reason)s): get a complete copy")
+        raise BadPhotograph(message % {"reason": reason_in(error)}) from None
 
 
 @contextmanager
@@ -144,42 +144,41 @@ def _opened(content: bytes) -> Iterator[Pillow.Image]:
         width, height = picture.size
         most = MOST_PIXELS_OF_WEBP if picture.format == "WEBP" else MOST_PIXELS
         if width * height > most:
-            raise BadPhotograph(_too_many_pixels(f"{width:,} x {height:,}", most))
+            message = gettext(
+                "too many pixels (%(width)s x %(height)s): the limit is %(most)s million; make the image smaller"
+            )
+            raise BadPhotograph(message % {"width": f"{width:,}", "height": f"{height:,}", "most": f"{most / 1e6:g}"})
         yield picture
 
 
 def _check_size(n_bytes: int) -> None:
     if n_bytes == 0:
-        raise BadPhotograph("it is empty: get a complete copy of it")
+        raise BadPhotograph(gettext("empty file: get a complete copy"))
     if n_bytes > LARGEST_FILE_BYTES:
-        limit = LARGEST_FILE_BYTES // 2**20
-        raise BadPhotograph(f"it has {n_bytes / 2**20:.1f} MiB; at most {limit} are taken: make it smaller")
-
-
-def _too_many_pixels(found: str, most: int = MOST_PIXELS) -> str:
-    return f"it has {found} pixels; at most {most / 1e6:g} million are taken: make it smaller"
+        message = gettext("file too large (%(size)s MiB): the limit is %(most)s MiB; make the image smaller")
+        raise BadPhotograph(message % {"size": f"{n_bytes / 2**20:.1f}", "most": LARGEST_FILE_BYTES // 2**20})
 
 
 def _orientation(picture: Pillow.Image) -> int | None:
     try:
         return picture.getexif().get(ORIENTATION)
     except Exception:
-        # A picture is not lost for damaged notes about it; browsers show it as it lies, too.
+        # Damaged metadata must not cost the picture; browsers show it unturned, too.
         return None
 
 
 def _shown(picture: Pillow.Image, orientation: int | None) -> Pillow.Image:
-    """At most DISPLAY_SIDE_PIXELS a side, upright, RGB as browsers read it; pixels and nothing else."""
+    """Return a picture of at most DISPLAY_SIDE_PIXELS a side, upright, RGB as browsers read it; without metadata."""
     profile = picture.info.get("icc_profile")
     plain = picture.mode in PLAIN_MODES and "transparency" not in picture.info
-    # A plain JPEG is decoded at about the size shown in the first place.
-    shown = picture if plain else _small_and_plain(picture)
-    shown.thumbnail((DISPLAY_SIDE_PIXELS, DISPLAY_SIDE_PIXELS))
-    shown = _srgb(shown, profile)
+    # A plain JPEG is decoded at about the displayed size in the first place.
+    display = picture if plain else _small_and_plain(picture)
+    display.thumbnail((DISPLAY_SIDE_PIXELS, DISPLAY_SIDE_PIXELS))
+    display = _srgb(display, profile)
     if orientation in TURNS:
-        shown = shown.transpose(TURNS[orientation])
-    bare = Pillow.new("RGB", shown.size)
-    bare.paste(shown)
+        display = display.transpose(TURNS[orientation])
+    bare = Pillow.new("RGB", display.size)
+    bare.paste(display)
     return bare
 
 
@@ -191,21 +190,21 @@ def _jpeg(picture: Pillow.Image) -> bytes:
 
 
 def _small_and_plain(picture: Pillow.Image) -> Pillow.Image:
-    """Plain, and no more than about four times as large as what is shown; a band of rows after the other."""
+    """Return a plain picture at most about four times as large as the display; made one band of rows at a time."""
     factor = max(1, max(picture.size) // (2 * DISPLAY_SIDE_PIXELS))
     rows = ROWS_AT_ONCE // factor * factor or factor
     picture.load()
     whole = Pillow.new("L", (0, 0))
     for top in range(0, picture.height, rows):
         band = _plain(picture.crop((0, top, picture.width, min(top + rows, picture.height)))).reduce(factor)
-        # Put into its place at once: all bands beside the whole would be the image a second time.
+        # Pasted at once: all bands beside the whole would hold the image a second time.
         whole = whole if top else Pillow.new(band.mode, (band.width, -(-picture.height // factor)))
         whole.paste(band, (0, top // factor))
     return whole
 
 
 def _plain(picture: Pillow.Image) -> Pillow.Image:
-    """Eight bits, without palette; what is transparent is white."""
+    """Return a picture of eight bits without palette; transparent areas are white."""
     if picture.mode.startswith("I"):
         return _eight_bits(picture)
     if "A" not in picture.getbands() and "transparency" not in picture.info:
@@ -218,18 +217,18 @@ def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
     # Pillow clips 16-bit grey to white, so the scaling is ours. Not numpy's: each decoding process would load that.
     levels = picture.convert("I")
     grey: Pillow.Image = ImageMath.lambda_eval(
-        lambda given: given["convert"]((given["levels"] + 128) / 257, "L"), levels=levels
+        lambda names: names["convert"]((names["levels"] + 128) / 257, "L"), levels=levels
     )
     if (transparent := picture.info.get("transparency")) is not None:
         is_white = ImageMath.lambda_eval(
-            lambda given: given["convert"]((given["levels"] == transparent) * 255, "L"), levels=levels
+            lambda names: names["convert"]((names["levels"] == transparent) * 255, "L"), levels=levels
         )
         grey.paste(255, mask=is_white)
     return grey
 
 
 def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
-    """In the colours that a browser assumes of a picture without a profile."""
+    """Return the picture in the colours that browsers assume without a profile."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

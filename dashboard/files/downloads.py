@@ -50,7 +50,7 @@ def files_of(dataset: Dataset) -> Iterator[FileShown]:
     """Yield the files that a dataset offers."""
     tables = exported_tables()
     for name, rows in exported_files().items():
-        yield FileShown(name, rows.says, not rows.rows_of(dataset).exists(), name in tables)
+        yield FileShown(name, str(rows.says), not rows.rows_of(dataset).exists(), name in tables)
 
 
 def classifiers_of(dataset: Dataset) -> QuerySet[Classifier]:

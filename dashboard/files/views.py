@@ -15,7 +15,7 @@ from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
 from data_export.reads import FORMATS, exported_files
 from data_import.actions import label_set_or_imagenet
 from data_import.job_sources.actions import BadSource, source_asked_for
-from data_import.server_files.reads import found_on_server, there_is_a_folder
+from data_import.server_files.reads import sources_on_server, there_is_a_folder
 from data_import.uploads import actions as uploads
 from jobs.actions import JobUnderWay, start_job, stop_job
 from jobs.models import Job
@@ -96,7 +96,7 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
     spoilt = dataset.images.exclude(pictures_problem="").order_by("pk")
     counts["spoilt"] = spoilt.count()
     counts["pictures"] = counts["with_files"] - counts["without_pictures"] - counts["spoilt"]
-    on_server, more_on_server = found_on_server()
+    on_server, more_on_server = sources_on_server()
     job = latest_job(dataset, Job.Kind.IMPORT_IMAGES)
     return {
         "dataset": dataset,

@@ -9,7 +9,7 @@ from catalog.models import Dataset
 from catalog.reads import now
 from mturk.models import ListedAssignment, MarketplaceHIT
 from workforce.frame.actions import GRACE
-from workforce.models import Report, Submission
+from workforce.models import KIND_NAMES, Report, Submission
 from workforce.reads import is_excluded, pseudonym
 
 VERIFIED = (Submission.State.CONFIRMED, Submission.State.SURPLUS)
@@ -23,7 +23,7 @@ def reports_of(dataset: Dataset) -> QuerySet[Report]:
 def kinds_of(reports: QuerySet[Report]) -> dict[str, int]:
     """Return the number of reports by the title of their kind, the most frequent first."""
     counts = reports.values_list("kind").annotate(n=Count("pk"))
-    return {Report.Kind(kind).label: n for kind, n in counts.order_by("-n", "kind")}
+    return {str(KIND_NAMES[kind]): n for kind, n in counts.order_by("-n", "kind")}
 
 
 @dataclass(frozen=True)

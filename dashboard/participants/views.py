@@ -29,7 +29,7 @@ def introduction(request: HttpRequest, name: str) -> HttpResponse:
     stored = introduction_of(dataset.pk)
     form = IntroductionForm(request.POST or None, initial=model_to_dict(stored) if stored else None)
     if form.is_bound and form.is_valid():
-        introduce(dataset=dataset, told=form.values())
+        introduce(dataset=dataset, fields=form.values())
         messages.success(request, gettext("Introduction saved. Workers see it from now on."))
         return redirect("setup-introduction", name)
     context = {"dataset": dataset, "tab": "marketplace", "form": form}

@@ -37,8 +37,8 @@ def votes_with(counts: dict[str, dict[int, tuple[int, int]]]) -> str:
     return "\n".join(["image,label,rater,answer", *rows, ""])
 
 
-def prune(tmp_path, dataset: Dataset, own: int | None, counts: dict[int, tuple[int, int]]) -> Image:
-    label = None if own is None else dataset.label_set.labels.get(index=own)
+def prune(tmp_path, dataset: Dataset, index: int | None, counts: dict[int, tuple[int, int]]) -> Image:
+    label = None if index is None else dataset.label_set.labels.get(index=index)
     image = Image.objects.create(dataset=dataset, name="a.jpg", dataset_label=label)
     path = tmp_path / "votes.csv"
     path.write_text(votes_with({"a.jpg": counts}))
@@ -48,7 +48,7 @@ def prune(tmp_path, dataset: Dataset, own: int | None, counts: dict[int, tuple[i
 
 
 @pytest.mark.parametrize(
-    ("own", "counts", "labels"),
+    ("index", "counts", "labels"),
     [
         (325, BOTTLE, [321, 322, 324, 325, 326]),
         (47, INSECT, [39, 40, 47]),
@@ -56,8 +56,8 @@ def prune(tmp_path, dataset: Dataset, own: int | None, counts: dict[int, tuple[i
         (668, MOSQUE, [497, 538, 663, 668, 832, 884]),
     ],
 )
-def test_votes_lead_to_the_released_candidate_labels_and_a_form_that_offers_them(db, tmp_path, own, counts, labels):
-    image = prune(tmp_path, make_dataset(n_labels=1000), own, counts)
+def test_votes_lead_to_the_released_candidate_labels_and_a_form_that_offers_them(db, tmp_path, index, counts, labels):
+    image = prune(tmp_path, make_dataset(n_labels=1000), index, counts)
     frequencies = image.selection_frequencies.values_list("label__index", "n_selected", "n_shown")
     assert {label: (selected, shown) for label, selected, shown in frequencies} == counts
     assert (image.candidate_set.split, image.candidate_set.labels) == ("follow_up", labels)
@@ -67,7 +67,7 @@ def test_votes_lead_to_the_released_candidate_labels_and_a_form_that_offers_them
 
 
 @pytest.mark.parametrize(
-    ("own", "counts", "split", "labels"),
+    ("index", "counts", "split", "labels"),
     [
         (704, METER, "settled", [704]),
         (1, {1: (0, 9), 2: (9, 9)}, "rejected", []),
@@ -75,8 +75,8 @@ def test_votes_lead_to_the_released_candidate_labels_and_a_form_that_offers_them
         (1, {2: (9, 9)}, "too_few_votes", []),
     ],
 )
-def test_the_other_parts_of_the_split_open_no_form(db, tmp_path, own, counts, split, labels):
-    image = prune(tmp_path, make_dataset(n_labels=1000), own, counts)
+def test_the_other_parts_of_the_split_open_no_form(db, tmp_path, index, counts, split, labels):
+    image = prune(tmp_path, make_dataset(n_labels=1000), index, counts)
     assert (image.candidate_set.split, image.candidate_set.labels) == (split, labels)
     assert not Form.objects.exists()
 
@@ -113,9 +113,9 @@ def answer_form(form, *answers: tuple[list[int], int]) -> list[Submission]:
             lease=require(take_lease(batch=form.hit.batch, worker=make_worker())),
             selected=selected,
             main=main,
-            idempotency_key=f"{form.pk}-{at}-{selected}",
+            idempotency_key=f"{form.pk}-{number}-{selected}",
         )
-        for at, (selected, main) in enumerate(answers)
+        for number, (selected, main) in enumerate(answers)
     ]
 
 

@@ -48,9 +48,9 @@ def adaptive_batch(
 
 
 def images_for(dataset, n_images: int, index: int) -> list[Image]:
-    own = dataset.label_set.labels.get(index=index)
+    label = dataset.label_set.labels.get(index=index)
     names = [f"{unique('good' if n % 2 else 'bad')}.jpg" for n in range(n_images)]
-    return Image.objects.bulk_create([Image(dataset=dataset, name=name, dataset_label=own) for name in names])
+    return Image.objects.bulk_create([Image(dataset=dataset, name=name, dataset_label=label) for name in names])
 
 
 def truly(image: Image) -> bool:
@@ -64,7 +64,7 @@ def clearly(batch: Batch) -> Says:
 
 
 def torn(batch: Batch) -> Says:
-    """As `clearly`, but on the others every second person says yes."""
+    """Answer as `clearly`, but every second person says yes on the other images."""
     clear, initial = clearly(batch), initial_images(batch)
     said: dict[Any, Any] = {}
 
@@ -86,7 +86,7 @@ def answer(batch: Batch, says: Says, *, worker: Worker | None = None) -> Submiss
 
 
 def answer_round(batch: Batch, says: Says) -> int:
-    """Everything that is open now, each by somebody new; how many answers that took."""
+    """Answer every open slot, each by a new worker. Returns the number of answers."""
     n_answers = 0
     while answer(batch, says) is not None:
         n_answers += 1

@@ -60,9 +60,9 @@ def test_the_table_counts_what_was_found(dataset):
     lines = printed(dataset).splitlines()
     counts = {line[:32].strip(): line[32:].strip() for line in lines[:-1]}
     assert counts == {
-        "submissions taken in": "25",
+        "submissions aggregated": "25",
         "images annotated": "3",
-        "of them with several objects": "2",
+        "of these with several objects": "2",
         "images pruned": "2",
         "too few votes": "0",
         "rejected": "0",
@@ -70,7 +70,7 @@ def test_the_table_counts_what_was_found(dataset):
         "follow-up": "2",
     }
     assert lines[-1] == (
-        "main object is not the dataset label's: 1 (between 1 and 2 over ties of partitions and of main votes)"
+        "main object differs from the dataset label: 1 (between 1 and 2 over ties of partitions and of main votes)"
     )
 
 

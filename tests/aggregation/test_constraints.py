@@ -153,7 +153,7 @@ def test_no_named_constraint_goes_unbroken():
 
 
 def test_no_room_is_left_out():
-    own = [app for app in apps.get_app_configs() if Path(app.path).parent == Path(settings.BASE_DIR)]
-    with_constraints = {app.label for app in own for model in app.get_models() if model._meta.constraints}
+    rooms = [app for app in apps.get_app_configs() if Path(app.path).parent == Path(settings.BASE_DIR)]
+    with_constraints = {app.label for app in rooms for model in app.get_models() if model._meta.constraints}
     assert "aggregation" in with_constraints
     assert with_constraints <= {*ROOMS, "aggregation"}

@@ -255,18 +255,18 @@ def allow_a_ratio_of_0(dataset: Dataset) -> None:
 
 
 def test_a_dataset_that_cannot_be_aggregated_is_named_with_the_reason_and_stops_no_other(db, caplog):
-    found = [image_with_pairs(2, n_slots=1, min_shown=1) for _ in range(3)]
-    for _, grids in found:
+    studies = [image_with_pairs(2, n_slots=1, min_shown=1) for _ in range(3)]
+    for _, grids in studies:
         for grid in grids:
             tick(grid)
-    broken = found[1][0].dataset
+    broken = studies[1][0].dataset
     allow_a_ratio_of_0(broken)
     with caplog.at_level(logging.ERROR, "aggregation.actions"):
         assert aggregate() == 4
     assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1
     assert f"Dataset {broken} could not be aggregated" in caplog.text
     assert "ratio is 0/2; it must be above 0" in caplog.text
-    assert set(CandidateSet.objects.values_list("image", flat=True)) == {found[0][0].pk, found[2][0].pk}
+    assert set(CandidateSet.objects.values_list("image", flat=True)) == {studies[0][0].pk, studies[2][0].pk}
     # Nothing of it is half done, and nothing is lost: it comes with the first pass that can.
     assert not SelectionFrequency.objects.filter(image__dataset=broken).exists()
     assert not_aggregated(broken).count() == 2
@@ -295,6 +295,6 @@ def test_progress_is_told_pass_by_pass_over_all_datasets(db):
     for _ in range(2):
         tick(make_grid(n_slots=3), times=3)
     make_batch()
-    told: list[int] = []
-    assert aggregate(progress=told.append, per_pass=2) == 6
-    assert told == [2, 1, 2, 1]
+    steps: list[int] = []
+    assert aggregate(progress=steps.append, per_pass=2) == 6
+    assert steps == [2, 1, 2, 1]

@@ -84,7 +84,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     page.reload()
     batch = Batch.objects.get(dataset=dataset)
     n_pairs = PotentialLabel.objects.filter(image__dataset=dataset).count()
-    expect(page.get_by_text(f"{n_pairs} pairs opened")).to_be_visible()
+    expect(page.get_by_text(f"{n_pairs} pairs were opened")).to_be_visible()
     expect(page.get_by_role("heading", name=f"Grids of batch {batch.pk}")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
@@ -92,7 +92,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     worker.goto(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker=ann")
     first = worker.url
     worker.get_by_role("checkbox").first.check()
-    worker.get_by_role("button", name="Hand in").click()
+    worker.get_by_role("button", name="Submit").click()
     expect(worker).not_to_have_url(first)
     assert ContainsVote.objects.filter(selected=True).count() == 1
 

@@ -1,4 +1,4 @@
-"""Whatever the study looks like: no pair missing, none twice, every grid with its controls or a stated lack.
+"""Properties of grids of any study: no pair missing, none twice, every grid with its controls or a shortfall.
 
 Small worlds in the database, in which images run out in every way; SOAK=1 for many more of them. The composition alone
 is held to the same in tests/numerics/test_composition.py.
@@ -48,7 +48,7 @@ def worlds(draw) -> World:
     some = st.tuples(st.none() | st.integers(0, n_labels - 1), st.sampled_from([True, True, True, False]))
     images = draw(st.lists(some, min_size=1, max_size=14))
     every = st.tuples(st.integers(0, len(images) - 1), st.integers(0, n_labels - 1))
-    others = [draw(st.permutations([n for n in range(n_labels) if n != one])) for one in range(n_labels)]
+    others = [draw(st.permutations([n for n in range(n_labels) if n != label])) for label in range(n_labels)]
     positive, negative = draw(st.integers(0, 3)), draw(st.integers(0, 3))
     return World(
         n_labels=n_labels,
@@ -66,7 +66,7 @@ def worlds(draw) -> World:
     )
 
 
-def images_of(dataset: Dataset, wanted: list[tuple[int | None, bool]], labels: list) -> list[Image]:
+def images_of(dataset: Dataset, specifications: list[tuple[int | None, bool]], labels: list) -> list[Image]:
     rows = [
         Image(
             dataset=dataset,
@@ -74,7 +74,7 @@ def images_of(dataset: Dataset, wanted: list[tuple[int | None, bool]], labels: l
             dataset_label=None if label is None else labels[label],
             original="originals/x.jpg" if file else "",
         )
-        for label, file in wanted
+        for label, file in specifications
     ]
     return Image.objects.bulk_create(rows)
 
@@ -95,7 +95,7 @@ def opened(world: World, seed: int = 3) -> tuple[Batch, OpenedGrids]:
     chosen = None
     if world.chosen is not None:
         change_settings(dataset=dataset, negatives_from="list")
-        chosen = {labels[one].pk: [labels[n].pk for n in others] for one, others in enumerate(world.chosen)}
+        chosen = {labels[label].pk: [labels[n].pk for n in similar] for label, similar in enumerate(world.chosen)}
     rule: dict[str, Any] = {"initial_images": 2, "accept": 0.95, "reject": 0.05, "min_votes": 2, "max_votes": 4}
     batch = make_batch(dataset, **(rule if world.adaptive else {}))
     return batch, open_grids_with_controls(batch, potential_pairs(dataset), chosen=chosen, seed=seed)
@@ -117,8 +117,8 @@ def test_no_pair_is_missing_none_comes_twice_and_every_grid_has_its_controls(wor
 
 def check_questions(world: World, batch: Batch, result: OpenedGrids, cells: list[GridCell]) -> None:
     asked = Counter((cell.image_id, cell.grid.label_id) for cell in cells if cell.role == Role.QUESTION)
-    wanted = PotentialLabel.objects.filter(image__dataset=batch.dataset).exclude(image__original="")
-    assert asked == Counter(wanted.values_list("image_id", "label_id"))
+    potential_labels = PotentialLabel.objects.filter(image__dataset=batch.dataset).exclude(image__original="")
+    assert asked == Counter(potential_labels.values_list("image_id", "label_id"))
     assert sum(asked.values()) == sum(world.images[image][1] for image, _ in world.potential)
     grids = Grid.objects.filter(hit__batch=batch)
     assert result.n_grids == grids.count() == len({cell.grid_id for cell in cells})
@@ -139,13 +139,13 @@ def check_cells(batch: Batch, cells: list[GridCell]) -> None:
         else:
             places = {batch.dataset_id, pool.pk} if cell.role == Role.PADDING else {batch.dataset_id}
             assert cell.image.dataset_id in places
-    assert all(found == list(range(len(found))) for found in positions.values())
-    assert all(len(found) <= batch.settings.images_per_grid for found in positions.values())
+    assert all(numbers == list(range(len(numbers))) for numbers in positions.values())
+    assert all(len(numbers) <= batch.settings.images_per_grid for numbers in positions.values())
     assert max(Counter((cell.grid_id, cell.image_id) for cell in cells).values(), default=1) == 1
 
 
 def check_controls(batch: Batch, result: OpenedGrids, cells: list[GridCell]) -> None:
-    """What the grids lack of their profile is what was said, label by label; and then no image was left to take.
+    """Check that the cells missing from grids are the reported ones, by label, and that no image was left for them.
 
     Nobody says that an image does not show a label that is a potential one of it.
     """
@@ -156,15 +156,15 @@ def check_controls(batch: Batch, result: OpenedGrids, cells: list[GridCell]) -> 
     assert not potential & {(cell.image_id, cell.grid.label_id) for cell in cells if cell.expected is False}
     for label, lack in result.shortfalls:
         if lack.role != CellRole.PADDING:
-            said[label.pk, lack.role] += lack.wanted - lack.found
+            said[label.pk, lack.role] += lack.n_required - lack.n_available
     for grid in {cell.grid for cell in cells}:
-        own = [cell for cell in cells if cell.grid_id == grid.pk]
+        of_grid = [cell for cell in cells if cell.grid_id == grid.pk]
         for expected, figure, role in KINDS:
-            n_missing = getattr(batch.settings, figure) - sum(cell.expected is expected for cell in own)
+            n_missing = getattr(batch.settings, figure) - sum(cell.expected is expected for cell in of_grid)
             assert n_missing >= 0
             if n_missing > 0:
                 lacking[grid.label_id, role] += n_missing
             if n_missing > 0 and expected:
                 showing = Image.objects.filter(dataset=pool, dataset_label=grid.label_id).exclude(original="")
-                assert {image.pk for image in showing} <= {cell.image_id for cell in own}
+                assert {image.pk for image in showing} <= {cell.image_id for cell in of_grid}
     assert lacking == said

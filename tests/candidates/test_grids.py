@@ -43,9 +43,11 @@ def give_labels(images: list[Image], n_others: int, seed: int = 0) -> set[tuple[
     for image in images:
         others = chance.sample([label for label in labels if label != image.dataset_label], n_others)
         pairs |= {(image.pk, require(label).pk) for label in (image.dataset_label, *others)}
-    own = {(image.pk, image.dataset_label_id) for image in images}
+    dataset_labels = {(image.pk, image.dataset_label_id) for image in images}
     rows = [
-        PotentialLabel(image_id=i, label_id=n, is_dataset_label=(i, n) in own, sources=[{"classifier": "a", "rank": 1}])
+        PotentialLabel(
+            image_id=i, label_id=n, is_dataset_label=(i, n) in dataset_labels, sources=[{"classifier": "a", "rank": 1}]
+        )
         for i, n in sorted(pairs)
     ]
     PotentialLabel.objects.bulk_create(rows)
@@ -77,8 +79,8 @@ def test_every_pair_is_a_question_once_and_no_image_is_twice_in_a_grid():
         result = opened(dataset, seed=seed)
         cells = list(grid_cells_of(dataset))
         asked = [(cell.image_id, cell.grid.label_id) for cell in cells if cell.role == Role.QUESTION]
-        wanted = PotentialLabel.objects.filter(image__dataset=dataset).values_list("image_id", "label_id")
-        assert sorted(asked) == sorted(wanted)
+        pairs = PotentialLabel.objects.filter(image__dataset=dataset).values_list("image_id", "label_id")
+        assert sorted(asked) == sorted(pairs)
         assert max(Counter((cell.grid_id, cell.image_id) for cell in cells).values()) == 1
         assert result.n_grids == len({cell.grid_id for cell in cells})
         assert Slot.objects.filter(batch__dataset=dataset).count() == 2 * result.n_grids
@@ -90,12 +92,12 @@ def test_every_grid_has_its_controls_or_says_what_it_lacks(positive, negative):
     result = opened(dataset)
     lacking: Counter[str] = Counter()
     for label, lack in result.shortfalls:
-        lacking[f"{label.index} {lack.role}"] += lack.wanted - lack.found
+        lacking[f"{label.index} {lack.role}"] += lack.n_required - lack.n_available
     assert result.shortfalls, "some of these labels have too few images: the test must see both"
     for grid in Grid.objects.filter(hit__batch__dataset=dataset):
         controls = Counter(grid.cells.filter(role=Role.CONTROL).values_list("expected", flat=True))
-        for expected, wanted, role in ((True, positive, CellRole.POSITIVE), (False, negative, CellRole.NEGATIVE)):
-            lacking[f"{grid.label.index} {role}"] -= max(0, wanted - controls[expected])
+        for expected, n_controls, role in ((True, positive, CellRole.POSITIVE), (False, negative, CellRole.NEGATIVE)):
+            lacking[f"{grid.label.index} {role}"] -= max(0, n_controls - controls[expected])
     kinds = (CellRole.POSITIVE, CellRole.NEGATIVE)
     assert not [key for key, n in lacking.items() if n and key.split()[1] in kinds]
 
@@ -133,23 +135,25 @@ def test_the_same_seed_draws_the_same_initial_subset_too():
 
 def test_an_image_with_the_label_among_its_potential_ones_is_no_negative_control_though_it_is_not_asked_about():
     dataset = study(n_labels=2, n_images=40, n_others=0, positive_controls=0, negative_controls=3)
-    one, other = dataset.label_set.labels.order_by("index")
+    label, other = dataset.label_set.labels.order_by("index")
     asked, *doubtful = dataset.images.filter(dataset_label=other).order_by("pk")[:18]
     source = [{"classifier": "a", "rank": 1}]
     PotentialLabel.objects.bulk_create(
-        PotentialLabel(image=image, label=one, is_dataset_label=False, sources=source) for image in (asked, *doubtful)
+        PotentialLabel(image=image, label=label, is_dataset_label=False, sources=source) for image in (asked, *doubtful)
     )
     for _ in range(3):
         batch = make_batch(dataset)
-        open_grids_with_controls(batch, [(asked.pk, one.pk)])
+        open_grids_with_controls(batch, [(asked.pk, label.pk)])
         controls = GridCell.objects.filter(grid__hit__batch=batch, expected=False)
         assert controls.count() == 2 and not controls.filter(image__in=doubtful).exists()
 
 
 def grids_until_done(dataset: Dataset, batch: Batch) -> list[int]:
-    """How many grids are handed out until all of an image's are, for each image in order."""
+    """Count the grids assigned until all grids of an image are, for each image in order."""
     cells = grid_cells_of(dataset).filter(grid__hit__batch=batch, role=Role.QUESTION)
-    place = {hit: at for at, hit in enumerate(batch.hits.order_by("pk").values_list("pk", flat=True), start=1)}
+    place = {
+        hit: position for position, hit in enumerate(batch.hits.order_by("pk").values_list("pk", flat=True), start=1)
+    }
     last: dict[int, int] = {}
     for image, hit in cells.values_list("image_id", "grid__hit_id"):
         last[image] = max(last.get(image, 0), place[hit])
@@ -163,7 +167,7 @@ def test_an_image_is_done_with_as_many_grids_as_it_and_those_before_it_have_labe
     open_grids_with_controls(batch, potential_pairs(dataset))
     done = grids_until_done(dataset, batch)
     assert done[0] == 1 + n_others
-    assert all(n <= (1 + n_others) * at for at, n in enumerate(done, start=1))
+    assert all(n <= (1 + n_others) * position for position, n in enumerate(done, start=1))
 
 
 def test_grids_come_in_the_order_of_their_first_images_the_initial_ones_of_an_adaptive_batch_before_the_others():
@@ -218,7 +222,7 @@ def test_controls_come_from_the_pool_alone_where_the_study_has_one():
 def test_a_pool_with_other_labels_is_refused():
     dataset = study(n_images=6)
     change_settings(dataset=dataset, control_pool=make_dataset(name="other things"))
-    with pytest.raises(OtherLabels, match="other things is labelled with .*") as refused:
+    with pytest.raises(OtherLabels, match="other things has the label set .*") as refused:
         opened(dataset)
     for words in (refused.value.for_shell, refused.value.for_page):
         assert ". Choose a pool with the same labels" in words
@@ -257,8 +261,8 @@ def ranking(dataset: Dataset, **figures) -> list[list[int]]:
     chosen = figures.pop("chosen", None)
     settings = change_settings(dataset=dataset, **figures) if figures else current_settings(dataset)
     labels = list(dataset.label_set.labels.order_by("index"))
-    found = similar_labels(dataset, settings, labels, chosen)
-    return [[other for other in row if other >= 0] for row in found.tolist()]
+    similar = similar_labels(dataset, settings, labels, chosen)
+    return [[other for other in row if other >= 0] for row in similar.tolist()]
 
 
 @pytest.fixture
@@ -278,9 +282,9 @@ def test_by_hierarchy_the_nearest_class_comes_first_and_one_above_or_below_never
 def test_by_confusion_the_one_most_taken_for_it_comes_first_then_the_hierarchy_goes_on(fish):
     labels = {label.index: label for label in fish.label_set.labels.all()}
     classifier = Classifier.objects.create(name="net", label_set=fish.label_set, network="net")
-    for own, first in ((0, 2), (2, 0), (0, 1), (0, 0), (2, 3), (3, 2)):
+    for dataset_label, first in ((0, 2), (2, 0), (0, 1), (0, 0), (2, 3), (3, 2)):
         image = images_of(fish, 1)[0]
-        Image.objects.filter(pk=image.pk).update(dataset_label=labels[own])
+        Image.objects.filter(pk=image.pk).update(dataset_label=labels[dataset_label])
         Prediction.objects.create(classifier=classifier, image=image, labels=[first, 3])
     assert ranking(fish, negatives_from="confusion") == [[2, 1, 3], [0, 2, 3], [0, 1], [0, 1]]
 
@@ -292,5 +296,5 @@ def test_by_a_list_there_are_those_chosen_and_no_others(fish):
 
 
 def test_settings_that_want_a_list_refuse_to_go_without(fish):
-    with pytest.raises(NoList, match="come from a list of similar labels"):
+    with pytest.raises(NoList, match="need a list of similar labels"):
         ranking(fish, negatives_from="list")

@@ -1,4 +1,4 @@
-"""How much of a run is taken at once, what a killed worker costs it, and what a change of settings does to it."""
+"""Portions of a run: their number at once, the cost of a killed worker, and the effect of a change of settings."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def test_a_fault_stops_its_run_and_points_to_the_log(network, monkeypatch, caplo
     assert predict_next_portions()
     run.refresh_from_db()
     assert run.problem == actions.FAULT
-    assert "This is a fault of ours; the log of the part predictor says more." in run.problem
+    assert "This is an error of the site; the log of the part predictor says more." in run.problem
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [fault]
     assert not predict_next_portions(), "it would be begun again at once, for ever"
 
@@ -83,7 +83,7 @@ def test_more_labels_wanted_during_a_run_are_made_for_what_is_done_as_well(netwo
     again = run_of(dataset, network)
     assert (again.pk, again.top_k, progress_of([again])) == (run.pk, 7, (0, 20))
     work()
-    assert {len(one.labels) for one in Prediction.objects.all()} == {7}
+    assert {len(prediction.labels) for prediction in Prediction.objects.all()} == {7}
     assert Prediction.objects.count() == 20
     assert not Unpredicted.objects.exists()
     assert run_if_needed(dataset, network) is None
@@ -101,7 +101,7 @@ def test_images_that_the_unfinished_run_did_not_ask_for_are_made_anew_too(networ
     change_settings(dataset=dataset, top_k=6)
     assert progress_of([run_of(dataset, network)]) == (0, 16)
     work()
-    assert {len(one.labels) for one in Prediction.objects.filter(image__dataset=dataset)} == {6}
+    assert {len(prediction.labels) for prediction in Prediction.objects.filter(image__dataset=dataset)} == {6}
     assert Prediction.objects.count() == 16
 
 
@@ -123,7 +123,7 @@ def test_who_is_at_a_portion_while_more_labels_are_wanted_is_waited_for(network)
     def old() -> None:
         (portion, *_) = actions._claimed(actions._begin(None))
         images = dataset.images.filter(pk__range=(portion.first, portion.last))
-        store_predictions(classifier=run.classifier, predictions=[(one.pk, [1, 2, 3, 4, 5], []) for one in images])
+        store_predictions(classifier=run.classifier, predictions=[(row.pk, [1, 2, 3, 4, 5], []) for row in images])
         Portion.objects.filter(pk=portion.pk).update(done_at="2020-01-01T00:00Z")
 
     with while_another_has_done(old) as other, started(lambda: run_of(dataset, network)) as opening:
@@ -131,7 +131,7 @@ def test_who_is_at_a_portion_while_more_labels_are_wanted_is_waited_for(network)
         other.end(commit=True)
         assert opening.result(PATIENCE_SECONDS).top_k == 7
     work()
-    assert {len(one.labels) for one in Prediction.objects.all()} == {7}
+    assert {len(row.labels) for row in Prediction.objects.all()} == {7}
     assert Prediction.objects.count() == 16
 
 
@@ -166,8 +166,8 @@ def test_what_kills_its_worker_every_time_comes_last_and_stops_its_run_with_the_
             monkeypatch.setattr(actions, "_pace", Pace())
     run.refresh_from_db()
     assert n_kills == MOST_BEGINNINGS
-    assert "8 images, 00008.jpg to 00015.jpg, were begun 5 times" in run.problem
-    assert "ran out of memory" in run.problem
+    assert "8 images (00008.jpg to 00015.jpg) failed 5 times" in run.problem
+    assert "probably for lack of memory" in run.problem
     assert progress_of([run]) == (32, 40), "all others are done"
     monkeypatch.setattr(actions, "_keep", keep)
     assert run_of(dataset, network) == run, "asked again it begins to count again"
@@ -236,12 +236,12 @@ def test_a_slow_network_has_one_portion_at_a_time_and_what_was_begun_before_is_t
 
 
 @pytest.mark.parametrize(
-    ("n", "seconds", "wanted"), [(1, 540.0, 1), (1, 1.0, 4), (8, 20.0, 2), (16, 4.0, 20), (32, 0.1, MOST_PORTIONS)]
+    ("n", "seconds", "expected"), [(1, 540.0, 1), (1, 1.0, 4), (8, 20.0, 2), (16, 4.0, 20), (32, 0.1, MOST_PORTIONS)]
 )
-def test_about_five_seconds_are_taken_and_never_much_more_than_before(n, seconds, wanted):
+def test_about_five_seconds_are_taken_and_never_much_more_than_before(n, seconds, expected):
     pace = Pace()
     pace.note(1, n, seconds)
-    assert (pace.of(1), pace.of(2)) == (wanted, 1)
+    assert (pace.of(1), pace.of(2)) == (expected, 1)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -21,8 +21,10 @@ pytestmark = pytest.mark.django_db
 def dataset_of(labels: list[int | None], *, n_labels: int = 20, **figures: Any) -> Dataset:
     """An image without a file per dataset label, named 0, 1, ..."""
     dataset = make_dataset(n_labels=n_labels, **figures)
-    known: dict[int | None, Label] = {label.index: label for label in dataset.label_set.labels.all()}
-    images = [Image(dataset=dataset, name=str(n), dataset_label=known.get(label)) for n, label in enumerate(labels)]
+    labels_by_index: dict[int | None, Label] = {label.index: label for label in dataset.label_set.labels.all()}
+    images = [
+        Image(dataset=dataset, name=str(n), dataset_label=labels_by_index.get(label)) for n, label in enumerate(labels)
+    ]
     Image.objects.bulk_create(images)
     return dataset
 
@@ -36,12 +38,12 @@ def predict(dataset: Dataset, name: str, tops: Sequence[list[int] | None]):
     return classifier
 
 
-def found(dataset: Dataset) -> dict[str, dict[int, tuple[bool, list]]]:
+def stored_labels(dataset: Dataset) -> dict[str, dict[int, tuple[bool, list]]]:
     """Image name -> label index -> (is it the dataset's, [(classifier, rank), ...])."""
     images: dict[str, dict] = {image.name: {} for image in dataset.images.all()}
-    for one in PotentialLabel.objects.filter(image__dataset=dataset).select_related("image", "label"):
-        sources = [(source["classifier"], source["rank"]) for source in one.sources]
-        images[one.image.name][one.label.index] = (one.is_dataset_label, sources)
+    for row in PotentialLabel.objects.filter(image__dataset=dataset).select_related("image", "label"):
+        sources = [(source["classifier"], source["rank"]) for source in row.sources]
+        images[row.image.name][row.label.index] = (row.is_dataset_label, sources)
     return images
 
 
@@ -50,7 +52,7 @@ def test_each_label_tells_which_classifiers_name_it_at_which_rank():
     predict(dataset, "b", [[4, 7, 8], [4, 5, 6]])
     predict(dataset, "a", [[7, 2, 1], None])
     assert find_potential_labels(dataset=dataset) == 6
-    assert found(dataset) == {
+    assert stored_labels(dataset) == {
         "0": {
             2: (False, [("a", 2)]),
             4: (False, [("b", 1)]),
@@ -66,7 +68,7 @@ def test_without_always_dataset_label_only_classifiers_propose():
     dataset = dataset_of([9, 4], top_k=1, always_dataset_label=False)
     predict(dataset, "a", [[7], [4]])
     find_potential_labels(dataset=dataset)
-    assert found(dataset) == {"0": {7: (False, [("a", 1)])}, "1": {4: (True, [("a", 1)])}}
+    assert stored_labels(dataset) == {"0": {7: (False, [("a", 1)])}, "1": {4: (True, [("a", 1)])}}
 
 
 def test_the_settings_choose_the_classifiers_and_their_order_is_no_matter():
@@ -75,10 +77,10 @@ def test_the_settings_choose_the_classifiers_and_their_order_is_no_matter():
         predict(dataset, name, [[label]])
     change_settings(dataset=dataset, classifiers="'c with a blank' a")
     find_potential_labels(dataset=dataset)
-    assert set(found(dataset)["0"]) == {1, 3}
+    assert set(stored_labels(dataset)["0"]) == {1, 3}
     change_settings(dataset=dataset, classifiers="")
     find_potential_labels(dataset=dataset)
-    assert set(found(dataset)["0"]) == {1, 2, 3}
+    assert set(stored_labels(dataset)["0"]) == {1, 2, 3}
 
 
 def test_they_are_computed_anew_and_nothing_of_before_stays():
@@ -90,15 +92,15 @@ def test_they_are_computed_anew_and_nothing_of_before_stays():
     assert [find_potential_labels(dataset=dataset) for _ in range(2)] == [4, 4]
     change_settings(dataset=dataset, top_k=1)
     assert find_potential_labels(dataset=dataset) == 2
-    assert set(found(dataset)["0"]) == {1, 4}
-    assert set(found(other)["0"]) == {2, 3}
+    assert set(stored_labels(dataset)["0"]) == {1, 4}
+    assert set(stored_labels(other)["0"]) == {2, 3}
 
 
 def test_an_image_nobody_predicted_has_its_dataset_label_alone_or_none():
     dataset = dataset_of([5, None, 1], top_k=1)
     classifier = predict(dataset, "a", [None, None, [0]])
     find_potential_labels(dataset=dataset)
-    assert [len(labels) for labels in found(dataset).values()] == [1, 0, 2]
+    assert [len(labels) for labels in stored_labels(dataset).values()] == [1, 0, 2]
     assert distribution(dataset).tolist() == [1, 1, 1]
     assert n_unpredicted(dataset, [classifier]) == {"a": 2}
 
@@ -107,7 +109,7 @@ def test_no_predictions_at_all_is_an_error_with_the_way_out():
     dataset = dataset_of([5])
     with pytest.raises(NoPredictions) as refused:
         find_potential_labels(dataset=dataset)
-    assert "no predictions of any classifier. ./manage predict" in refused.value.for_shell
+    assert "no predictions of any classifier. Run ./manage predict" in refused.value.for_shell
     predict(dataset, "a", [[1, 2, 3, 4, 5]])
     change_settings(dataset=dataset, classifiers="a b")
     with pytest.raises(NoPredictions, match="no predictions of b"):
@@ -121,8 +123,8 @@ def test_predictions_with_too_few_labels_are_an_error_and_what_was_there_stays()
     change_settings(dataset=dataset, top_k=3)
     with pytest.raises(ShortPredictions) as refused:
         find_potential_labels(dataset=dataset)
-    assert "a gives only 2 labels for an image, and top_k is 3. Lower top_k" in refused.value.for_shell
-    assert set(found(dataset)["0"]) == {1, 2, 5}
+    assert "a has only 2 labels for an image, but top_k is 3. Lower top_k" in refused.value.for_shell
+    assert set(stored_labels(dataset)["0"]) == {1, 2, 5}
 
 
 def test_a_label_set_smaller_than_top_k_is_no_error():
@@ -145,8 +147,8 @@ def test_ten_thousand_images_take_seconds_and_are_what_counting_by_hand_gives():
     n_labels = find_potential_labels(dataset=dataset)
     seconds = time.monotonic() - begin
     print(f"{n_labels:,} potential labels in {seconds:.1f} s")
-    own = dataset.images.order_by("pk").values_list("dataset_label__index", flat=True)
-    union = [{label, *a, *b, *c} for label, a, b, c in zip(own, *tops.values(), strict=True)]
+    dataset_labels = dataset.images.order_by("pk").values_list("dataset_label__index", flat=True)
+    union = [{label, *a, *b, *c} for label, a, b, c in zip(dataset_labels, *tops.values(), strict=True)]
     assert n_labels == sum(map(len, union)) == PotentialLabel.objects.filter(image__dataset=dataset).count()
     assert distribution(dataset).tolist() == np.bincount([len(labels) for labels in union]).tolist()
     assert seconds < 240

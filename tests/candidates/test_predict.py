@@ -24,7 +24,7 @@ from candidates.ensemble.reads import loaded
 from candidates.management.commands import predict as command
 from candidates.models import PotentialLabel, Run
 from candidates.prediction_files.actions import import_predictions
-from candidates.runs.actions import wanted_classifiers
+from candidates.runs.actions import requested_classifiers
 from candidates.tasks import predict_portion
 from catalog.actions import change_settings
 from catalog.errors import UserError
@@ -78,14 +78,14 @@ def refusal(name: str, *words: object) -> str:
 
 def test_predict_here_does_it_in_this_process_and_again_does_nothing(dataset, network):
     words = ("predict", "--dataset", dataset.name, "--classifier", network, "--here")
-    assert said(*words)[0] == f"{network}: {N_IMAGES} images looked at.\n"
+    assert said(*words)[0] == f"{network}: {N_IMAGES} images processed.\n"
     assert Prediction.objects.count() == N_IMAGES
     assert said(*words)[0] == f"{network}: all images were predicted already.\n"
 
 
 def test_predict_wakes_a_worker_per_portion_and_need_not_wait(dataset, network, hints):
     out, _ = said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
-    assert out == f"{N_IMAGES} predictions to do; the same command waits for them.\n"
+    assert out == f"{N_IMAGES} predictions are pending. Repeat the command to wait for the workers.\n"
     assert len(hints) == 3
     assert not Prediction.objects.exists()
 
@@ -102,22 +102,22 @@ def test_predict_waits_for_the_workers_and_says_so_when_none_comes(dataset, netw
     looks: list = []
     with patch.object(command.time, "sleep", a_worker_at_last):
         out, err = said("predict", "--dataset", dataset.name, "--classifier", network)
-    assert out == f"{network}: {N_IMAGES} images looked at.\n"
-    assert err.count("./run starts one") == 1
+    assert out == f"{network}: {N_IMAGES} images processed.\n"
+    assert err.count("Start a worker with ./run") == 1
     assert Run.objects.get().finished_at
 
 
 def test_stopping_the_command_leaves_the_work_to_the_workers(dataset, network, hints):
     with patch.object(command.time, "sleep", side_effect=KeyboardInterrupt):
-        assert "goes on from there" in refusal("predict", "--dataset", dataset.name, "--classifier", network)
+        assert "repeat the command to resume" in refusal("predict", "--dataset", dataset.name, "--classifier", network)
     assert Run.objects.get().finished_at is None
 
 
 def let_go_of_the_database() -> None:
-    """What a server that is shut down does to everybody."""
+    """Close every connection, as a server does that is shut down."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    known = ("dbname", "user", "password", "host", "port")
-    words = {name: value for name, value in connection.get_connection_params().items() if name in known}
+    names = ("dbname", "user", "password", "host", "port")
+    words = {name: value for name, value in connection.get_connection_params().items() if name in names}
     with contextlib.closing(psycopg2.connect(**words)) as mine:
         mine.autocommit = True
         with mine.cursor() as cursor:
@@ -136,7 +136,7 @@ def test_a_database_that_lets_go_is_waited_for_while_workers_predict(dataset, ne
 
     with patch.object(command.time, "sleep", a_look):
         out, err = said("predict", "--dataset", dataset.name, "--classifier", network)
-    assert out == f"{network}: {N_IMAGES} images looked at.\n"
+    assert out == f"{network}: {N_IMAGES} images processed.\n"
     assert "The database does not answer (" in err
     assert err.count("does not answer") == err.count("The database answers again.\n") == 2
     assert Prediction.objects.count() == N_IMAGES
@@ -157,7 +157,7 @@ def test_a_database_that_lets_go_does_not_end_what_is_done_here(dataset, network
     command_predicts = actions._predict
     with patch.object(actions, "_predict", hurt), patch.object(command, "LOOK_SECONDS", 0.01):
         out, err = said("predict", "--dataset", dataset.name, "--classifier", network, "--here")
-    assert out == f"{network}: {N_IMAGES} images looked at.\n"
+    assert out == f"{network}: {N_IMAGES} images processed.\n"
     assert err.count("The database answers again.") == 3
     assert Prediction.objects.count() == N_IMAGES
 
@@ -175,7 +175,7 @@ def test_a_database_that_stays_away_ends_the_command_with_a_sentence(dataset, ne
 
     monkeypatch.setattr(command, "all_ended", away)
     message = refusal("predict", "--dataset", dataset.name, "--classifier", network)
-    assert re.match(r"The database has not answered for 0.5 s \(.+\). What is predicted stays", message)
+    assert re.match(r"The database has not answered for 0.5 s \(.+\). All predictions so far are kept", message)
     assert "\n" not in message
     assert len(looks) > 1
 
@@ -186,13 +186,13 @@ def test_a_queue_that_is_away_is_named(dataset, network, monkeypatch):
     monkeypatch.setattr(current_app, "connection_for_write", lambda: Connection("redis://127.0.0.1:9/0"))
     out, err = said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
     assert "The queue does not answer" in err
-    assert out.startswith(f"{N_IMAGES} predictions to do")
+    assert out.startswith(f"{N_IMAGES} predictions are pending")
 
 
 def test_images_that_cannot_be_predicted_are_listed_with_the_reason(dataset, network):
     spoil(dataset.images.get(name="00003.jpg"))
     out, err = said("predict", "--dataset", dataset.name, "--classifier", network, "--here")
-    assert re.search(r"small.onnx, 00003.jpg: it is not an image that is taken", err)
+    assert re.search(r"small.onnx, 00003.jpg: unsupported format", err)
     assert Prediction.objects.count() == N_IMAGES - 1
 
 
@@ -221,14 +221,14 @@ def test_a_fault_is_told_to_the_shell_with_what_it_says(dataset, network, hints)
     said("predict", "--dataset", dataset.name, "--classifier", network, "--no-wait")
     with patch.object(actions, "loaded", side_effect=AttributeError("no attribute of that name")):
         message = refusal("predict", "--dataset", dataset.name, "--classifier", network, "--here")
-    assert f"{network}: {actions.FAULT} The fault: no attribute of that name.\n" in message
+    assert f"{network}: {actions.FAULT} The error: no attribute of that name.\n" in message
     assert Run.objects.get().problem == actions.FAULT
 
 
 @pytest.mark.parametrize(
     "name, reason",
     [
-        ("resnet", "There is no classifier 'resnet'. There are: "),
+        ("resnet", "There is no classifier 'resnet'. Classifiers: "),
         ("onnx:/none.onnx", "There is no file /none.onnx"),
         ("efficientnet-lite0@upside-down", "There is no view"),
     ],
@@ -239,10 +239,10 @@ def test_a_classifier_that_is_none_is_refused_with_the_way_out(dataset, name, re
 
 
 def test_without_a_name_the_settings_choose_or_else_everything_installed(dataset):
-    assert wanted_classifiers(dataset, []) == packages.installed()
+    assert requested_classifiers(dataset, []) == packages.installed()
     change_settings(dataset=dataset, classifiers="a b@flip")
-    assert wanted_classifiers(dataset, []) == ["a", "b@flip"]
-    assert wanted_classifiers(dataset, ["c", "c"]) == ["c"]
+    assert requested_classifiers(dataset, []) == ["a", "b@flip"]
+    assert requested_classifiers(dataset, ["c", "c"]) == ["c"]
 
 
 def test_classifiers_are_a_figure_like_the_others(dataset):
@@ -273,7 +273,7 @@ def test_potential_labels_prints_how_many_there_are(dataset, network):
     out, err = said("potential_labels", "--dataset", dataset.name)
     n_labels = PotentialLabel.objects.count()
     first, *lines = out.splitlines()
-    assert first == f"{n_labels} potential labels of 20 images, {n_labels / 20:.2f} on average."
+    assert first == f"Potential labels of 20 images: {n_labels} ({n_labels / 20:.2f} per image)."
     assert sum(int(line.split()[1]) for line in lines) == 20
     assert all("#" in line for line in lines if not re.search(r" 0$", line))
     assert not err
@@ -282,7 +282,7 @@ def test_potential_labels_prints_how_many_there_are(dataset, network):
 def test_potential_labels_tells_which_images_a_classifier_has_not_seen(dataset, network):
     spoil(dataset.images.first())
     said("predict", "--dataset", dataset.name, "--classifier", network, "--here")
-    assert "has not predicted 1 of the images" in said("potential_labels", "--dataset", dataset.name)[1]
+    assert "has not predicted 1 image." in said("potential_labels", "--dataset", dataset.name)[1]
 
 
 def test_potential_labels_without_predictions_says_what_to_do(dataset):
@@ -300,9 +300,9 @@ def rows(kind: str, dataset: Dataset, *words: str) -> list[dict]:
 def test_predictions_and_potential_labels_are_exported_with_names(dataset, network):
     said("predict", "--dataset", dataset.name, "--classifier", f"{network}@flip", "--here")
     said("potential_labels", "--dataset", dataset.name)
-    found = rows("predictions", dataset, "--format", "jsonl", "--names")
-    first = found[0]
-    assert (len(found), first["image"], first["network"], first["view"]) == (N_IMAGES, "00000.jpg", network, "flip")
+    exported = rows("predictions", dataset, "--format", "jsonl", "--names")
+    first = exported[0]
+    assert (len(exported), first["image"], first["network"], first["view"]) == (N_IMAGES, "00000.jpg", network, "flip")
     assert first["labels_words"] == [f"thing {index}" for index in first["labels"]]
     assert first["scores"] == sorted(first["scores"], reverse=True)
     labels = [row for row in rows("potential_labels", dataset, "--format", "jsonl") if row["image"] == "00000.jpg"]
@@ -324,7 +324,7 @@ def test_what_was_exported_is_imported_elsewhere_as_it_was(dataset, network, tmp
     into = ("import", "predictions", file, "--dataset", other.name, "--classifier", "theirs", "--network", "net")
     assert said(*into)[0] == "theirs: 20 predictions added, 0 there already.\n"
     assert said(*into)[0] == "theirs: 0 predictions added, 20 there already.\n"
-    here, there = ({p.image.name: (p.labels, p.scores) for p in predictions_in(one)} for one in (dataset, other))
+    here, there = ({p.image.name: (p.labels, p.scores) for p in predictions_in(study)} for study in (dataset, other))
     assert {name: labels for name, (labels, _) in here.items()} == {name: labels for name, (labels, _) in there.items()}
     assert all(np.allclose(here[name][1], there[name][1], atol=1e-6) for name in here)
     row = Classifier.objects.get(name="theirs")
@@ -344,7 +344,7 @@ def written(path, images: list[str], labels: list[list[int]]):
 @pytest.mark.parametrize(
     "images, labels, reason",
     [
-        (["00000.jpg", "none.jpg"], [[1, 2], [1, 2]], "1 of its images are not in dataset"),
+        (["00000.jpg", "none.jpg"], [[1, 2], [1, 2]], "1 image is not in dataset"),
         (["00000.jpg"], [[1, N_CLASSES]], "row 1: a label is above 11"),
     ],
 )
@@ -359,7 +359,7 @@ def test_predictions_of_other_weights_do_not_go_under_one_name(dataset, network,
     said("predict", "--dataset", dataset.name, "--classifier", network, "--here")
     file = written(tmp_path / "p.npz", ["00000.jpg"], [[1, 2]])
     into = ("import", "predictions", file, "--dataset", dataset.name, "--classifier", network)
-    assert "by other weights" in refusal(*into)
+    assert "come from other weights" in refusal(*into)
     weights = Classifier.objects.get().weights
     assert said(*into, "--weights", weights.upper())[0] == f"{network}: 0 predictions added, 1 there already.\n"
 
@@ -370,7 +370,7 @@ def test_predictions_of_other_weights_do_not_go_under_one_name(dataset, network,
         (["predictions", "--format", "npz", "-o", "a.npz"], "--classifier NAME"),
         (["annotations", "--format", "npz", "--classifier", "a", "-o", "a.npz"], "are written by"),
         (["predictions", "--format", "npz", "--classifier", "a", "-o", "a.csv"], "should end in .npz"),
-        (["predictions", "--format", "npz", "--classifier", "a", "-o", "a.npz"], "has those of: none"),
+        (["predictions", "--format", "npz", "--classifier", "a", "-o", "a.npz"], "Classifiers with predictions: none"),
     ],
 )
 def test_a_table_of_predictions_needs_its_classifier_and_a_file(dataset, words, reason):
@@ -391,10 +391,10 @@ def test_the_three_networks_know_what_is_in_twenty_photographs(tmp_path):
     out, _ = said("predict", "--dataset", dataset.name, "--here")
     assert [line.split(":")[0] for line in out.splitlines()] == list(packages.PACKAGES)
     for name in packages.PACKAGES:
-        found = predictions_in(dataset).filter(classifier__name=name).select_related("image__dataset_label")
-        assert len(found) == 20
-        assert sum(p.labels[0] == p.image.dataset_label.index for p in found) >= 17, name
-        assert sum(p.image.dataset_label.index in p.labels for p in found) >= 19, name
+        predictions = predictions_in(dataset).filter(classifier__name=name).select_related("image__dataset_label")
+        assert len(predictions) == 20
+        assert sum(p.labels[0] == p.image.dataset_label.index for p in predictions) >= 17, name
+        assert sum(p.image.dataset_label.index in p.labels for p in predictions) >= 19, name
     said("potential_labels", "--dataset", dataset.name)
     per_image = PotentialLabel.objects.count() / 20
     assert 5 <= per_image <= 16
@@ -411,7 +411,7 @@ def test_labels_in_the_gaps_of_a_label_set_are_refused_when_they_come_in(tmp_pat
     dataset.label_set.labels.filter(index__in=(3, 7)).delete()
     file = tmp_path / "mine.csv"
     file.write_text("image,label_1,label_2,label_3\n00000.jpg,1,3,2\n00001.jpg,7,0,3\n")
-    with pytest.raises(UserError, match=r"mine.csv: 2 of its labels are no class indexes of .* \(3, 7\)"):
+    with pytest.raises(UserError, match=r"mine.csv: 2 labels are not class indexes of .* \(3, 7\)"):
         import_predictions(dataset=dataset, file=file, classifier="elsewhere")
     assert not Classifier.objects.exists()
     file.write_text("image,label_1,label_2\n00000.jpg,1,2\n00001.jpg,11,0\n")

@@ -57,15 +57,15 @@ def test_every_image_gets_the_labels_that_its_classifier_ranks_highest(network):
     assert work() == 3
     classifier = named(network)
     assert (run.classifier.name, run.classifier.weights) == (network, classifier.weights)
-    found = {p.image.name: p for p in Prediction.objects.filter(image__dataset=dataset).select_related("image")}
-    assert len(found) == 20
+    predictions = {p.image.name: p for p in Prediction.objects.filter(image__dataset=dataset).select_related("image")}
+    assert len(predictions) == 20
     for number in range(20):
         path = dataset.images.get(name=f"{number:05}.jpg").original.path
         labels, scores = top_k(classifier.predict(classifier.prepare(Pillow.open(path))[None]), 5)
-        prediction = found[f"{number:05}.jpg"]
+        prediction = predictions[f"{number:05}.jpg"]
         assert prediction.labels == labels[0].tolist()
         assert np.allclose(prediction.scores, scores[0], atol=1e-6)
-    assert len({tuple(p.labels) for p in found.values()}) > 3
+    assert len({tuple(p.labels) for p in predictions.values()}) > 3
 
 
 def test_a_finished_run_says_so_and_a_second_call_finds_nothing_to_do(network):
@@ -77,7 +77,7 @@ def test_a_finished_run_says_so_and_a_second_call_finds_nothing_to_do(network):
     assert run.finished_at is not None
     assert progress_of([run]) == (9, 9)
     assert run_if_needed(dataset, network) is None
-    assert [(one.n_images, one.n_done) for one in runs_of(dataset)] == [(9, 9)]
+    assert [(run.n_images, run.n_done) for run in runs_of(dataset)] == [(9, 9)]
 
 
 def test_a_second_call_goes_on_with_an_unfinished_run_and_takes_new_images_in(network):
@@ -114,12 +114,12 @@ def test_images_that_have_a_prediction_are_left_out(network):
     dataset = coloured_dataset(10)
     classifier = named(network)
     row = ensure_classifier(label_set=dataset.label_set, name=network, weights=classifier.weights)
-    known = list(dataset.images.order_by("pk")[:4])
-    store_predictions(classifier=row, predictions=[(image.pk, [4, 3, 2, 1, 0], []) for image in known])
+    predicted = list(dataset.images.order_by("pk")[:4])
+    store_predictions(classifier=row, predictions=[(image.pk, [4, 3, 2, 1, 0], []) for image in predicted])
     run = run_of(dataset, network)
     assert progress_of([run]) == (0, 6)
     work()
-    assert [p.labels for p in Prediction.objects.filter(image__in=known)] == [[4, 3, 2, 1, 0]] * 4
+    assert [p.labels for p in Prediction.objects.filter(image__in=predicted)] == [[4, 3, 2, 1, 0]] * 4
     assert not images_without(dataset, row).exists()
 
 
@@ -142,9 +142,9 @@ def test_what_cannot_be_predicted_is_noted_and_tried_again_by_a_new_run(network)
     work(run_of(dataset, network))
     reasons = {bad.image_id: bad.reason for bad in Unpredicted.objects.all()}
     assert set(reasons) == {image.pk for image in images[1:4]}
-    assert "not an image that is taken" in reasons[images[1].pk]
+    assert "unsupported format" in reasons[images[1].pk]
     assert "cannot be read" in reasons[images[2].pk]
-    assert "it has no file" in reasons[images[3].pk]
+    assert "no file" in reasons[images[3].pk]
     assert Prediction.objects.count() == 2
     spoil(images[1], good)
     second = run_of(dataset, network)
@@ -193,7 +193,7 @@ def test_weights_that_changed_are_other_predictions(tmp_path, network):
     colour_network(tmp_path / "networks", seed=5)
     work()
     run.refresh_from_db()
-    assert "not those that the run was begun with" in run.problem
+    assert "have changed since the run was started" in run.problem
     assert not Prediction.objects.exists()
     with pytest.raises(OtherWeights, match="give one of them another name"):
         run_of(dataset, network)

@@ -60,7 +60,7 @@ def test_a_label_is_found_by_index_with_or_without_leading_zeros_and_by_wnid():
 @pytest.mark.parametrize("text", ["12", "-1", "1.0", "", "thing 12", "n3", "٣", "N00000003"])
 def test_what_is_no_class_is_named_with_the_label_set(text):
     label_set = make_label_set(12)
-    with pytest.raises(UnknownLabel, match=f"no class of {label_set.name}: write a class index, a wnid or a word"):
+    with pytest.raises(UnknownLabel, match=f"no class of {label_set.name}: write a class index, wnid or word"):
         label_lookup(label_set)(text)
 
 
@@ -90,14 +90,14 @@ def test_a_dataset_begins_with_the_published_figures():
 
 
 def test_ensure_dataset_makes_a_dataset_once():
-    made = ensure_dataset(name="pets")
-    assert ensure_dataset(name="pets") == made
-    assert made.label_set.name == "ImageNet"
+    dataset = ensure_dataset(name="pets")
+    assert ensure_dataset(name="pets") == dataset
+    assert dataset.label_set.name == "ImageNet"
 
 
 def test_a_second_dataset_of_a_name_is_refused():
     dataset = make_dataset()
-    with pytest.raises(NameTaken, match=f"'{dataset.name}' already"):
+    with pytest.raises(NameTaken, match=f"'{dataset.name}' exists already"):
         create_dataset(name=dataset.name)
 
 
@@ -223,7 +223,7 @@ def test_an_image_without_a_file_gets_it_and_keeps_its_label(media):
 @pytest.mark.parametrize("name", ["", "x" * 501, "a\nb", "\udcff.jpg", "a\0b", "\u202egpj.exe"])
 def test_a_name_that_cannot_be_stored_or_shown_is_refused(name, media):
     dataset = make_dataset()
-    with pytest.raises(BadName, match="give it another"):
+    with pytest.raises(BadName, match="choose another name"):
         add_images(dataset=dataset, images=[new_image("good"), new_image(name)])
     assert files_in(media) == []
     assert not dataset.images.exists()

@@ -26,18 +26,18 @@ def test_it_finds_what_the_query_finds_for_each_value_that_is_given():
 
 def test_every_column_has_the_value_that_django_gives_it():
     version = make_dataset(positive_controls=1).settings_versions.get()
-    found = CachedQuery(lambda: SettingsVersion.objects.filter(pk=Given("pk"))).get(pk=version.pk)
+    settings = CachedQuery(lambda: SettingsVersion.objects.filter(pk=Given("pk"))).get(pk=version.pk)
     for field in SettingsVersion._meta.concrete_fields:
-        assert getattr(found, field.attname) == getattr(version, field.attname), field.name
+        assert getattr(settings, field.attname) == getattr(version, field.attname), field.name
 
 
 def test_related_rows_come_along_and_are_none_where_there_are_none(django_assert_num_queries):
     hit = make_grid().hit
     query = CachedQuery(lambda: HIT.objects.filter(pk=Given("pk")), related=["batch__settings__control_pool", "grid"])
-    found = query.get(pk=hit.pk)
+    row = query.get(pk=hit.pk)
     with django_assert_num_queries(0):
-        assert found.batch.settings.control_pool is None
-        assert (found.batch, found.grid, found.grid.hit) == (hit.batch, hit.grid, found)
+        assert row.batch.settings.control_pool is None
+        assert (row.batch, row.grid, row.grid.hit) == (hit.batch, hit.grid, row)
 
 
 def test_an_object_is_a_row_of_the_database_that_can_be_changed():
@@ -50,9 +50,9 @@ def test_an_object_is_a_row_of_the_database_that_can_be_changed():
 
 def test_what_is_left_out_is_looked_up_when_it_is_asked_for(django_assert_num_queries):
     label = make_label_set(1).labels.get()
-    found = CachedQuery(lambda: Label.objects.filter(pk=Given("pk")), only=["index"]).get(pk=label.pk)
+    row = CachedQuery(lambda: Label.objects.filter(pk=Given("pk")), only=["index"]).get(pk=label.pk)
     with django_assert_num_queries(1):
-        assert found.words == label.words
+        assert row.words == label.words
 
 
 def test_a_row_that_is_not_there_is_said_to_be_missing():

@@ -1,4 +1,4 @@
-"""What is said to people: the message alone, and with the way out of the shell or of a page."""
+"""Errors and remarks for people: the message alone, and with the way out of the shell or of a page."""
 
 import pickle
 
@@ -11,18 +11,18 @@ from catalog.reads import UnknownDataset
 WAYS = {"shell": "./manage import labels makes one.", "page": "The page Labels makes one."}
 
 
-@pytest.mark.parametrize("made", [UserError, Remark, UnknownDataset])
-def test_the_message_stands_alone_and_each_reader_gets_one_way_out(made):
-    said = made("There is no label set 'x'.", **WAYS)
-    assert str(said) == "There is no label set 'x'."
-    assert said.for_shell == "There is no label set 'x'. ./manage import labels makes one."
-    assert said.for_page == "There is no label set 'x'. The page Labels makes one."
+@pytest.mark.parametrize("kind", [UserError, Remark, UnknownDataset])
+def test_the_message_stands_alone_and_each_reader_gets_one_way_out(kind):
+    remark = kind("There is no label set 'x'.", **WAYS)
+    assert str(remark) == "There is no label set 'x'."
+    assert remark.for_shell == "There is no label set 'x'. ./manage import labels makes one."
+    assert remark.for_page == "There is no label set 'x'. The page Labels makes one."
 
 
-@pytest.mark.parametrize("made", [UserError, Remark])
-def test_without_a_way_out_the_message_is_all_that_is_said(made):
-    said = made("Nothing was opened.", page="Choose others.")
-    assert (said.for_shell, said.for_page) == ("Nothing was opened.", "Nothing was opened. Choose others.")
+@pytest.mark.parametrize("kind", [UserError, Remark])
+def test_without_a_way_out_the_message_is_all_that_is_said(kind):
+    remark = kind("Nothing was opened.", page="Choose others.")
+    assert (remark.for_shell, remark.for_page) == ("Nothing was opened.", "Nothing was opened. Choose others.")
 
 
 def test_after_a_list_of_lines_the_way_out_has_a_line_of_its_own():
@@ -36,8 +36,8 @@ def test_an_error_without_words_is_its_way_out_alone():
 
 def test_of_several_the_messages_come_first_and_each_way_out_once():
     error = UserError("b", shell="Do x.", page="See y.")
-    found = joined([Remark("a", shell="Do x."), error, Remark("c", shell="Do z.")], "; ")
-    assert (found.message, found.for_shell, found.for_page) == ("a; b; c", "a; b; c Do x. Do z.", "a; b; c See y.")
+    remark = joined([Remark("a", shell="Do x."), error, Remark("c", shell="Do z.")], "; ")
+    assert (remark.message, remark.for_shell, remark.for_page) == ("a; b; c", "a; b; c Do x. Do z.", "a; b; c See y.")
 
 
 def test_commands_print_the_way_out_of_the_shell_and_keep_the_cause():
@@ -54,11 +54,11 @@ def test_a_fault_of_ours_keeps_its_own_class_and_traceback(fault):
 
 
 def test_an_error_of_another_process_arrives_with_its_ways_out():
-    sent = pickle.loads(pickle.dumps(UnknownDataset("There is none.", **WAYS)))
-    assert type(sent) is UnknownDataset
-    assert (str(sent), sent.for_page) == ("There is none.", "There is none. The page Labels makes one.")
+    error = pickle.loads(pickle.dumps(UnknownDataset("There is none.", **WAYS)))
+    assert type(error) is UnknownDataset
+    assert (str(error), error.for_page) == ("There is none.", "There is none. The page Labels makes one.")
 
 
 def test_an_error_of_a_library_never_shows_the_name_of_its_class():
     assert reason_in(EOFError("it ends early")) == "it ends early"
-    assert reason_in(MemoryError()) == "no reason is told"
+    assert reason_in(MemoryError()) == "no reason given"

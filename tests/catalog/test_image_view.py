@@ -120,8 +120,8 @@ def test_no_header_tells_the_imported_name_the_dataset_or_the_label():
     )
     lease = make_lease(make_grid(images=[image]).hit.batch)
     for response in (at_work(lease, image), at_work(lease, image, "cell/"), for_staff(image)):
-        told = " ".join(f"{name}: {value}" for name, value in response.headers.items())
-        assert all(word not in told for word in ("tabby", "n02123045", "secret-dataset", label.words))
+        headers = " ".join(f"{name}: {value}" for name, value in response.headers.items())
+        assert all(word not in headers for word in ("tabby", "n02123045", "secret-dataset", label.words))
         assert not response.cookies
 
 

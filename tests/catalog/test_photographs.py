@@ -28,8 +28,8 @@ from catalog.photographs.reads import (
 from tests.pictures import BLUE, GREEN, GREY, RED, colour_at, corner_colours, corners, decoded, encoded, write
 
 
-def near(found, expected, tolerance=25):
-    return np.abs(np.subtract(found, expected)).max() <= tolerance
+def near(colours, expected, tolerance=25):
+    return np.abs(np.subtract(colours, expected)).max() <= tolerance
 
 
 def shown(content: bytes) -> Pillow.Image:
@@ -183,9 +183,7 @@ def reason_against(content: bytes) -> str:
     ],
 )
 def test_anything_but_jpeg_png_and_webp_is_refused_with_the_way_out(content):
-    assert reason_against(content) == (
-        "it is not an image that is taken: JPEG, PNG and WebP are; convert it, or leave it out"
-    )
+    assert reason_against(content) == ("unsupported format: use JPEG, PNG or WebP")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -196,7 +194,7 @@ def test_a_truncated_file_is_refused_as_damaged(kind):
 
 
 def test_an_empty_file_is_refused():
-    assert reason_against(b"") == "it is empty: get a complete copy of it"
+    assert reason_against(b"") == "empty file: get a complete copy"
 
 
 def header_of_png(width: int, height: int) -> bytes:
@@ -211,7 +209,7 @@ def header_of_png(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(("width", "height"), [(5001, 5000), (10_000, 9_000), (12_000, 12_000), (60_000, 60_000)])
 def test_too_many_pixels_are_refused_unread(width, height):
     """Below Pillow's own limit, where it warns, and where it raises."""
-    assert "pixels; at most 25 million are taken: make it smaller" in reason_against(header_of_png(width, height))
+    assert "the limit is 25 million; make the image smaller" in reason_against(header_of_png(width, height))
 
 
 def test_25_million_pixels_are_taken():
@@ -225,7 +223,7 @@ def test_notes_that_inflate_do_not_reach_the_memory():
 
 
 def test_a_file_over_20_mib_is_refused():
-    assert "at most 20 are taken: make it smaller" in reason_against(encoded() + bytes(LARGEST_FILE_BYTES))
+    assert "the limit is 20 MiB; make the image smaller" in reason_against(encoded() + bytes(LARGEST_FILE_BYTES))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -255,7 +253,7 @@ def test_a_file_too_large_is_refused_without_reading_it(tmp_path):
     with path.open("wb") as file:
         # A hole: reading it would take 8 GiB.
         file.truncate(8 * 2**30)
-    with pytest.raises(BadPhotograph, match=r"8192\.0 MiB; at most 20"):
+    with pytest.raises(BadPhotograph, match=r"8192\.0 MiB\): the limit is 20"):
         read_file(path)
 
 
@@ -276,9 +274,11 @@ def test_a_link_is_not_followed_and_what_is_absent_is_said(tmp_path):
 def test_many_files_come_back_in_their_order_with_the_bad_ones_in_their_places(tmp_path):
     paths = [write(tmp_path / f"{n}.jpg", encoded(corners(20 + n, 20))) for n in range(12)]
     paths[5].write_bytes(b"no image")
-    found = list(read_files(iter(paths), n_processes=2))
-    assert [n for n, one in enumerate(found) if isinstance(one, BadPhotograph)] == [5]
-    assert [one.width for one in found if isinstance(one, Photograph)] == [20 + n for n in range(12) if n != 5]
+    verdicts = list(read_files(iter(paths), n_processes=2))
+    assert [n for n, verdict in enumerate(verdicts) if isinstance(verdict, BadPhotograph)] == [5]
+    assert [verdict.width for verdict in verdicts if isinstance(verdict, Photograph)] == [
+        20 + n for n in range(12) if n != 5
+    ]
 
 
 def test_no_files_are_no_photographs():
@@ -294,26 +294,29 @@ def kill_at_trap(source):
 def test_a_file_that_kills_its_decoder_costs_only_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "_read", kill_at_trap)
     paths = [write(tmp_path / name) for name in ("a.jpg", "b.jpg", "trap.jpg", "c.jpg", "d.jpg", "e.jpg", "f.jpg")]
-    found = list(read_files(paths, n_processes=2))
-    assert [type(one) for one in found] == [Photograph] * 2 + [BadPhotograph] + [Photograph] * 4
-    assert "crashed" in str(found[2])
+    verdicts = list(read_files(paths, n_processes=2))
+    assert [type(verdict) for verdict in verdicts] == [Photograph] * 2 + [BadPhotograph] + [Photograph] * 4
+    assert "crashed" in str(verdicts[2])
 
 
 @pytest.mark.parametrize("traps", [{0}, {2, 3, 20}, {27, 28, 29}])
 def test_several_that_do_cost_only_themselves_however_many_are_in_work(monkeypatch, traps):
     monkeypatch.setattr(decoding, "_read", kill_at_trap)
-    found = list(read_files([b"trap" if n in traps else encoded(corners(20 + n, 20)) for n in range(30)], 2))
-    assert {n for n, one in enumerate(found) if isinstance(one, BadPhotograph)} == traps
-    assert [one.width for one in found if isinstance(one, Photograph)] == [20 + n for n in range(30) if n not in traps]
+    verdicts = list(read_files([b"trap" if n in traps else encoded(corners(20 + n, 20)) for n in range(30)], 2))
+    assert {n for n, verdict in enumerate(verdicts) if isinstance(verdict, BadPhotograph)} == traps
+    assert [verdict.width for verdict in verdicts if isinstance(verdict, Photograph)] == [
+        20 + n for n in range(30) if n not in traps
+    ]
 
 
 def test_contents_are_read_as_files_are_and_what_was_refused_before_keeps_its_place(monkeypatch):
     monkeypatch.setattr(decoding, "_read", kill_at_trap)
     contents = [encoded(corners(20 + n, 20)) for n in range(4)]
-    found = list(read_files([*contents[:2], BadPhotograph("gone"), b"trap", b"no image", *contents[2:]], 2))
-    assert [one.original for one in found if isinstance(one, Photograph)] == contents
-    assert [str(one).partition(" ")[0] for one in found if isinstance(one, BadPhotograph)] == ["gone", "reading", "it"]
-    assert [type(one) for one in found[2:5]] == [BadPhotograph] * 3
+    verdicts = list(read_files([*contents[:2], BadPhotograph("gone"), b"trap", b"no image", *contents[2:]], 2))
+    assert [verdict.original for verdict in verdicts if isinstance(verdict, Photograph)] == contents
+    reasons = [str(verdict).partition(" ")[0] for verdict in verdicts if isinstance(verdict, BadPhotograph)]
+    assert reasons == ["gone", "reading", "unsupported"]
+    assert [type(verdict) for verdict in verdicts[2:5]] == [BadPhotograph] * 3
 
 
 def take_turns(source):
@@ -325,24 +328,24 @@ def take_turns(source):
 
 def test_images_of_many_pixels_are_decoded_one_at_a_time(monkeypatch):
     monkeypatch.setattr(decoding, "_read", take_turns)
-    read = [one for one in read_files([b"a", b"b", b"c"], 3) if isinstance(one, Photograph)]
+    read = [verdict for verdict in read_files([b"a", b"b", b"c"], 3) if isinstance(verdict, Photograph)]
     assert len(read) == 3
-    times = sorted((one.width, one.height) for one in read)
+    times = sorted((verdict.width, verdict.height) for verdict in read)
     assert all(first_end <= begin for (_, first_end), (begin, _) in itertools.pairwise(times))
 
 
 def test_no_more_is_read_ahead_than_fits(monkeypatch):
     monkeypatch.setattr(decoding, "BYTES_AHEAD", 3000)
-    taken: list[int] = []
+    numbers: list[int] = []
 
     def sources() -> Iterator[bytes]:
         for n in range(30):
-            taken.append(n)
+            numbers.append(n)
             yield bytes(1000)
 
-    with closing(cast(Generator, read_files(sources(), 4))) as found:
-        next(found)
-        assert len(taken) <= 4
+    with closing(cast(Generator, read_files(sources(), 4))) as photographs:
+        next(photographs)
+        assert len(numbers) <= 4
 
 
 def eat_memory(path):
@@ -356,8 +359,8 @@ def test_a_decoder_cannot_take_the_machines_memory(tmp_path):
 
 def test_a_decoder_that_does_not_end_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "_read", stay_in_read)
-    found = list(read_files([write(tmp_path / "a.jpg")], n_processes=1))
-    assert "crashed, or took over" in str(found[0])
+    verdicts = list(read_files([write(tmp_path / "a.jpg")], n_processes=1))
+    assert "crashed, or took more than" in str(verdicts[0])
 
 
 def stay_in_read(path):

@@ -1,4 +1,4 @@
-"""What is shown of an image is made once, by a task or the first look, and never by two at a time."""
+"""The pictures of an image: made once, by a task or the first page, and never by two workers at a time."""
 
 import io
 import threading
@@ -110,7 +110,7 @@ def test_files_that_are_gone_or_damaged_are_logged_and_do_not_stand_in_the_way(m
     assert [f"image {image.pk}" in caplog.text for image in images] == [True, True, False, False, False, False]
     assert [bool(image.pictures_problem) for image in Image.objects.order_by("pk")] == [True] * 2 + [False] * 4
     assert "No such file" in Image.objects.get(pk=images[0].pk).pictures_problem
-    assert "not an image that is taken" in Image.objects.get(pk=images[1].pk).pictures_problem
+    assert "unsupported format" in Image.objects.get(pk=images[1].pk).pictures_problem
     caplog.clear()
     (media / images[1].original.name).write_bytes(encoded())
     assert make_pictures() == 0
@@ -205,16 +205,16 @@ def test_an_original_that_is_gone_is_not_found_rather_than_an_error(media):
 def test_several_at_once_make_every_picture_once(monkeypatch):
     monkeypatch.setattr(actions, "PICTURES_AT_ONCE", 3)
     images = make_images(make_dataset(), 24)
-    made, lock = [], threading.Lock()
+    contents, lock = [], threading.Lock()
 
-    def counted(content):
+    def count_and_make(content):
         with lock:
-            made.append(content)
+            contents.append(content)
         return pictures_of(content)
 
-    monkeypatch.setattr(actions, "pictures_of", counted)
+    monkeypatch.setattr(actions, "pictures_of", count_and_make)
     counts = in_threads(4, lambda n: make_pictures() if n else bool(ensure_pictures(image=images[0])) - 1)
-    assert len(made) == 24
+    assert len(contents) == 24
     assert sum(counts) in (23, 24)
     assert not Image.objects.filter(thumbnail="").exists()
 

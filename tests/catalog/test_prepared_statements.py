@@ -38,8 +38,8 @@ def test_every_kind_of_value_that_the_site_asks_with_arrives_as_it_is():
     )
     moment = datetime(2020, 5, 22, tzinfo=UTC)
     values = {"text": "O'Brien; \\ -- 100 %s", "none": None, "ids": [2**40], "empty": [], "moment": moment, "yes": True}
-    found = everything.row(values | {"answer": '{"selected": []}'})
-    assert require(found)[:6] == tuple(values.values())
+    row = everything.row(values | {"answer": '{"selected": []}'})
+    assert require(row)[:6] == tuple(values.values())
 
 
 def test_it_is_planned_once_for_a_connection_and_again_for_another(django_assert_num_queries):
@@ -51,16 +51,16 @@ def test_it_is_planned_once_for_a_connection_and_again_for_another(django_assert
     assert planned() == before
     (name,) = [name for name, text in before.items() if "'50 %'" in text]
     assert before[name] == f"PREPARE {name} AS SELECT $1::int + $2::int, $1::int, '50 %'"
-    found: list[Any] = []
+    plans: list[Any] = []
 
     def elsewhere() -> None:
-        found.extend([planned(), SUM.row({"a": 3, "b": 4}), planned()])
+        plans.extend([planned(), SUM.row({"a": 3, "b": 4}), planned()])
         connection.close()
 
     thread = Thread(target=elsewhere)
     thread.start()
     thread.join()
-    assert found[0] == {} and require(found[1])[0] == 7 and len(require(found[2])) == 1
+    assert plans[0] == {} and require(plans[1])[0] == 7 and len(require(plans[2])) == 1
 
 
 @pytest.mark.django_db(transaction=True)

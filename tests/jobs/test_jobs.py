@@ -74,7 +74,7 @@ def test_every_kind_of_job_has_a_record_that_says_what_is_done(kind):
 def test_the_same_work_is_not_asked_for_twice_at_a_time(does):
     does(lambda job, watch: ["done"])
     first = job_for()
-    with pytest.raises(JobUnderWay, match="is under way for .* already"):
+    with pytest.raises(JobUnderWay, match="is already in progress for"):
         job_for(first.dataset)
     assert job_for(first.dataset, OTHER_KIND).pk and job_for().pk
     assert do_next_job()
@@ -148,7 +148,7 @@ def test_a_refusal_is_told_in_its_words_and_a_fault_in_its_log_alone(does, caplo
     assert do_next_job() and do_next_job() and not do_next_job()
     assert fresh(refused).problem == "There are no predictions yet."
     assert fresh(broken).problem == actions.FAULT
-    assert actions.FAULT.startswith("This is a fault of ours; the log of the part setup says more.")
+    assert actions.FAULT.startswith("This is an error of the site; the log of the part setup says more.")
     assert shown(broken).state == "failed"
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
     assert "by nought" in caplog.text
@@ -195,7 +195,7 @@ def test_a_job_that_gets_nowhere_is_given_up_and_one_that_gets_on_is_not(does):
             do_next_job()
     assert (fresh(job).n_done, fresh(job).beginnings, fresh(job).finished_at) == (60, MOST_BEGINNINGS, None)
     assert do_next_job() and not do_next_job()
-    assert f"begun {MOST_BEGINNINGS} times" in fresh(job).problem
+    assert f"failed after {MOST_BEGINNINGS} attempts" in fresh(job).problem
     assert fresh(job).n_done == 60
 
 
@@ -305,7 +305,7 @@ def test_a_job_that_nobody_is_at_is_stopped_at_once():
     job = job_for()
     assert shown(job).can_be_stopped
     stop_job(job=job, by="berta")
-    assert (shown(job).state, fresh(job).problem) == ("stopped", "Stopped by berta. What was done before stays.")
+    assert (shown(job).state, fresh(job).problem) == ("stopped", "Stopped by berta. Everything done before is kept.")
     assert not do_next_job() and not shown(job).can_be_stopped
     assert job_for(job.dataset).pk > job.pk
 
@@ -433,10 +433,10 @@ def test_a_page_that_looks_at_a_job_reads_the_first_lines_of_its_report_only(doe
     does(lambda job, watch: [f"line {n}" for n in range(1000)])
     job = job_for()
     assert do_next_job()
-    found = shown(job)
-    assert (found.first_lines[0], found.first_lines[-1], len(found.first_lines)) == ("line 0", "line 39", 40)
-    assert (found.n_lines, found.n_more_lines) == (1000, 960)
-    assert "report" in found.job.get_deferred_fields()
+    view = shown(job)
+    assert (view.first_lines[0], view.first_lines[-1], len(view.first_lines)) == ("line 0", "line 39", 40)
+    assert (view.n_lines, view.n_more_lines) == (1000, 960)
+    assert "report" in view.job.get_deferred_fields()
 
 
 def has_images(dataset: Dataset, least: int) -> bool:

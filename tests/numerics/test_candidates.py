@@ -82,26 +82,26 @@ def images(draw):
     return {label: (draw(st.integers(0, n)), n) for label, n in zip(labels, shown, strict=True)}
 
 
-def plain_candidates(votes, own, min_shown, ratio, max_other_labels):
-    own_selected, own_shown = votes.get(own, (0, 0))
-    if own_shown < min_shown:
+def plain_candidates(votes, dataset_label, min_shown, ratio, max_other_labels):
+    base_selected, base_shown = votes.get(dataset_label, (0, 0))
+    if base_shown < min_shown:
         return "too_few_votes", []
-    if own_selected == 0:
+    if base_selected == 0:
         return "rejected", []
-    floor = Fraction(*ratio) * Fraction(own_selected, own_shown)
+    floor = Fraction(*ratio) * Fraction(base_selected, base_shown)
     frequency = {
         label: Fraction(selected, shown)
         for label, (selected, shown) in votes.items()
-        if label != own and shown >= min_shown and Fraction(selected, shown) >= floor
+        if label != dataset_label and shown >= min_shown and Fraction(selected, shown) >= floor
     }
-    kept = sorted(sorted(frequency), key=frequency.__getitem__, reverse=True)[:max_other_labels]
-    return ("follow_up", sorted({own, *kept})) if kept else ("settled", [own])
+    candidates = sorted(sorted(frequency), key=frequency.__getitem__, reverse=True)[:max_other_labels]
+    return ("follow_up", sorted({dataset_label, *candidates})) if candidates else ("settled", [dataset_label])
 
 
 @given(images(), st.integers(0, 30), st.integers(1, 6), st.sampled_from([(1, 2), (1, 3), (3, 4), (1, 1)]))
-def test_pruning_agrees_with_a_plain_reading_of_the_rule(votes, own, at_most, ratio):
-    split, labels = prune(votes, own, ratio=ratio, max_other_labels=at_most)
-    assert (split, labels) == plain_candidates(votes, own, 5, ratio, at_most)
+def test_pruning_agrees_with_a_plain_reading_of_the_rule(votes, dataset_label, at_most, ratio):
+    split, labels = prune(votes, dataset_label, ratio=ratio, max_other_labels=at_most)
+    assert (split, labels) == plain_candidates(votes, dataset_label, 5, ratio, at_most)
     assert all(type(label) is int for label in labels)
 
 
@@ -114,7 +114,7 @@ def test_arrays_and_lists_give_the_same():
     ("labels", "selected", "shown", "message"),
     [
         ([1, 2], [1], [5, 5], "2 labels, 1 selected counts"),
-        ([1, 1], [1, 1], [5, 5], "Label 1 comes more than once"),
+        ([1, 1], [1, 1], [5, 5], "Label 1 occurs more than once"),
         ([1, 2], [1, 6], [5, 5], "selected 6 times of 5 shown"),
         ([[1, 2]], [[1, 2]], [[5, 5]], "pass one of each per label"),
     ],

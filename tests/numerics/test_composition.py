@@ -116,11 +116,11 @@ def test_where_all_images_of_similar_classes_are_asked_about_the_grid_has_no_neg
 def test_the_same_generator_gives_the_same_grids_whatever_the_order_of_the_images():
     shuffled = generator(9).permutation
     questions, positives, negatives = np.arange(60), np.arange(50, 90), np.arange(100, 140)
-    one = compose(questions, positives, [negatives], IMAGENETV2, generator(3))
+    grids = compose(questions, positives, [negatives], IMAGENETV2, generator(3))
     same = compose(shuffled(questions), shuffled(positives), [shuffled(negatives)], IMAGENETV2, generator(3))
     other = compose(questions, positives, [negatives], IMAGENETV2, generator(4))
-    assert [grid.images.tolist() for grid in one] == [grid.images.tolist() for grid in same]
-    assert [grid.images.tolist() for grid in one] != [grid.images.tolist() for grid in other]
+    assert [grid.images.tolist() for grid in grids] == [grid.images.tolist() for grid in same]
+    assert [grid.images.tolist() for grid in grids] != [grid.images.tolist() for grid in other]
 
 
 def test_every_image_of_a_pool_has_the_same_chance_to_be_a_control():
@@ -174,11 +174,11 @@ def test_a_profile_with_impossible_figures_is_refused(figures, message):
 def worlds(draw):
     """Arguments of `compose_all`: few classes and images, so that images run out in every way."""
     n_classes, n_images = draw(st.integers(1, 4)), draw(st.integers(1, 30))
-    own = draw(st.lists(st.integers(-1, n_classes - 1), min_size=n_images, max_size=n_images))
+    dataset_labels = draw(st.lists(st.integers(-1, n_classes - 1), min_size=n_images, max_size=n_images))
     every = st.tuples(st.integers(0, n_images - 1), st.integers(0, n_classes - 1))
     pairs = np.array(draw(st.lists(every, unique=True, max_size=60)), np.int64).reshape(-1, 2)
     width = draw(st.integers(0, n_classes - 1))
-    orders = [draw(st.permutations([c for c in range(n_classes) if c != one]))[:width] for one in range(n_classes)]
+    orders = [draw(st.permutations([c for c in range(n_classes) if c != label]))[:width] for label in range(n_classes)]
     ranking = np.array(orders, np.int64).reshape(n_classes, width)
     ranking[draw(st.lists(st.booleans(), min_size=n_classes, max_size=n_classes))] = -1
     positive, negative = draw(st.integers(0, 3)), draw(st.integers(0, 3))
@@ -187,7 +187,7 @@ def worlds(draw):
     may_control = allowed if draw(st.booleans()) else None
     elsewhere = np.array(draw(st.lists(every, max_size=20)), np.int64).reshape(-1, 2).T
     seed = draw(st.integers(0, 9))
-    return *pairs.T, np.array(own, np.int64), ranking, profile, seed, may_control, tuple(elsewhere)
+    return *pairs.T, np.array(dataset_labels, np.int64), ranking, profile, seed, may_control, tuple(elsewhere)
 
 
 def asked_about(world, label):
@@ -209,22 +209,22 @@ def test_no_pair_is_missing_none_comes_twice_and_no_image_is_twice_in_a_grid(wor
     assert set(grids.grid.tolist()) == set(range(grids.label.size))
 
 
-def by_role(grids, at):
-    cells = grids.grid == at
+def by_role(grids, position):
+    cells = grids.grid == position
     return {role: {*grids.image[cells & (grids.role == role)].tolist()} for role in CellRole}
 
 
 @settings(max_examples=300, deadline=None)
 @given(worlds())
 def test_every_grid_has_its_controls_and_is_full_or_says_what_it_lacks(world):
-    _, _, own, similar, profile, _, may_control, _ = world
+    _, _, dataset_labels, similar, profile, _, may_control, _ = world
     grids = compose_all(*world)
-    free = np.ones(own.size, bool) if may_control is None else may_control
-    earlier: dict[int, set[Any]] = {one: set() for one in range(similar.shape[0])}
-    for at, label in enumerate(grids.label.tolist()):
-        cells, lacks = by_role(grids, at), {short.role: short for short in grids.shortfalls.get(at, ())}
-        showing = {*np.flatnonzero(free & (own == label)).tolist()}
-        other = {*np.flatnonzero(free & (own >= 0) & np.isin(own, similar[label])).tolist()}
+    free = np.ones(dataset_labels.size, bool) if may_control is None else may_control
+    earlier: dict[int, set[Any]] = {label: set() for label in range(similar.shape[0])}
+    for position, label in enumerate(grids.label.tolist()):
+        cells, lacks = by_role(grids, position), {short.role: short for short in grids.shortfalls.get(position, ())}
+        showing = {*np.flatnonzero(free & (dataset_labels == label)).tolist()}
+        other = {*np.flatnonzero(free & (dataset_labels >= 0) & np.isin(dataset_labels, similar[label])).tolist()}
         other -= asked_about(world, label)
         assert cells[CellRole.POSITIVE] <= showing
         assert cells[CellRole.NEGATIVE] <= other
@@ -247,7 +247,7 @@ def check_filling(profile, cells, lacks, earlier, showing, other):
     gap = profile.n_questions - len(cells[CellRole.QUESTION]) if profile.pad else 0
     filling, everything = cells[CellRole.PADDING], set().union(*cells.values())
     short = lacks.get(CellRole.PADDING, Shortfall(CellRole.PADDING, gap, gap))
-    assert (short.wanted, short.found) == (gap, len(filling))
+    assert (short.n_required, short.n_available) == (gap, len(filling))
     if earlier:
         assert len(filling) == gap or earlier <= everything
     else:
@@ -258,17 +258,18 @@ def check_filling(profile, cells, lacks, earlier, showing, other):
 @settings(max_examples=200, deadline=None)
 @given(worlds())
 def test_a_less_similar_class_or_an_image_asked_about_is_used_only_when_nothing_better_is_left(world):
-    _, _, own, similar, _, _, may_control, _ = world
+    _, _, dataset_labels, similar, _, _, may_control, _ = world
     grids = compose_all(*world)
-    free = np.ones(own.size, bool) if may_control is None else may_control
-    for at, one in enumerate(grids.label.tolist()):
-        asked, used = asked_about(world, one), by_role(grids, at)
-        showing = {*np.flatnonzero(free & (own == one)).tolist()}
-        others = [{*np.flatnonzero(free & (own == other) & (own >= 0)).tolist()} for other in similar[one].tolist()]
+    free = np.ones(dataset_labels.size, bool) if may_control is None else may_control
+    for position, label in enumerate(grids.label.tolist()):
+        asked, used = asked_about(world, label), by_role(grids, position)
+        showing = {*np.flatnonzero(free & (dataset_labels == label)).tolist()}
+        usable = free & (dataset_labels >= 0)
+        pools = [{*np.flatnonzero(usable & (dataset_labels == other)).tolist()} for other in similar[label].tolist()]
         in_grid = set().union(*used.values())
         for role, tiers in (
             (CellRole.POSITIVE, [showing - asked, showing & asked]),
-            (CellRole.NEGATIVE, [pool - asked for pool in others]),
+            (CellRole.NEGATIVE, [pool - asked for pool in pools]),
         ):
             assert used[role] <= set().union(*tiers)
             reached = max((n for n, tier in enumerate(tiers) if tier & used[role]), default=0)
@@ -277,28 +278,28 @@ def test_a_less_similar_class_or_an_image_asked_about_is_used_only_when_nothing_
 
 @given(worlds(), st.randoms(use_true_random=False))
 def test_the_order_of_the_pairs_does_not_matter(world, random):
-    image, label, *rest = world
+    image, label, *arguments = world
     order = list(range(image.size))
     random.shuffle(order)
-    one, same = compose_all(image, label, *rest), compose_all(image[order], label[order], *rest)
-    assert one.image.tolist() == same.image.tolist()
-    assert one.role.tolist() == same.role.tolist()
-    assert one.shortfalls == same.shortfalls
+    grids, same = compose_all(image, label, *arguments), compose_all(image[order], label[order], *arguments)
+    assert grids.image.tolist() == same.image.tolist()
+    assert grids.role.tolist() == same.role.tolist()
+    assert grids.shortfalls == same.shortfalls
 
 
 def test_pairs_of_one_class_do_not_move_the_grids_of_another():
-    own, similar = np.repeat([0, 1], 60), np.array([[1], [0]])
+    dataset_labels, similar = np.repeat([0, 1], 60), np.array([[1], [0]])
     images, labels = np.concatenate([np.arange(60), np.arange(30, 110)]), np.repeat([0, 1], [60, 80])
-    together = compose_all(images, labels, own, similar, IMAGENETV2, seed=7)
-    for one in (0, 1):
-        alone = compose_all(images[labels == one], labels[labels == one], own, similar, IMAGENETV2, seed=7)
-        assert together.image[together.label[together.grid] == one].tolist() == alone.image.tolist()
+    together = compose_all(images, labels, dataset_labels, similar, IMAGENETV2, seed=7)
+    for name in (0, 1):
+        alone = compose_all(images[labels == name], labels[labels == name], dataset_labels, similar, IMAGENETV2, seed=7)
+        assert together.image[together.label[together.grid] == name].tolist() == alone.image.tolist()
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"image": [0, 0]}, "Image 0 comes twice with label 1"),
+        ({"image": [0, 0]}, "Image 0 occurs twice with label 1"),
         ({"image": [0, 4]}, "image holds 4; its values go from 0 to 3"),
         ({"label": [0, -1]}, "label holds -1"),
         ({"dataset_labels": [0, 1, 2, 9]}, "dataset_labels holds 9; its values go from -1 to 2"),
@@ -315,13 +316,13 @@ def test_pairs_that_do_not_fit_are_refused_with_the_reason(changes, message):
 
 
 def test_ten_thousand_images_with_fourteen_labels_become_complete_grids_in_seconds():
-    own = np.repeat(np.arange(1000), 10)
-    image = np.repeat(np.arange(own.size), 14)
-    label = (own[:, None] + np.arange(14) * 17).reshape(-1) % 1000
+    dataset_labels = np.repeat(np.arange(1000), 10)
+    image = np.repeat(np.arange(dataset_labels.size), 14)
+    label = (dataset_labels[:, None] + np.arange(14) * 17).reshape(-1) % 1000
     similar = (np.arange(1000)[:, None] + np.array([1, 2, 3])) % 1000
     for profile in PROFILES.values():
         began = time.process_time()
-        grids = compose_all(image, label, own, similar, profile, seed=1)
+        grids = compose_all(image, label, dataset_labels, similar, profile, seed=1)
         assert time.process_time() - began < 10
         asked = grids.role == CellRole.QUESTION
         pairs = grids.image[asked] * 1000 + grids.label[grids.grid[asked]]

@@ -195,7 +195,7 @@ def test_voters_of_a_harder_class_are_asked_for_more_votes():
 
 
 def until_settled(votes, table):
-    """What is said of each image in the end, and after how many votes; rows of votes in the order of arrival."""
+    """Return the final decision on each image, and the number of its votes; rows of votes in the order of arrival."""
     said, n_votes = np.full(len(votes), str(Decision.MORE), "<U9"), np.zeros(len(votes))
     for length in range(1, 11):
         asking = said == Decision.MORE

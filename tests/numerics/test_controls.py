@@ -21,7 +21,7 @@ TREE = [("fish", "animal"), ("cat", "animal"), ("tench", "fish"), ("eel", "fish"
 
 def similar(edges, classes):
     ranking = rank_others(*hierarchy_similarity(edges, classes)[:1], n=len(classes))
-    return [[classes[at] for at in row if at >= 0] for row in ranking.tolist()]
+    return [[classes[index] for index in row if index >= 0] for row in ranking.tolist()]
 
 
 def test_siblings_are_more_similar_than_cousins():
@@ -74,7 +74,9 @@ def test_a_hierarchy_that_goes_in_a_circle_is_refused():
 @st.composite
 def hierarchies(draw):
     n = draw(st.integers(1, 12))
-    edges = [(at, parent) for at in range(1, n) for parent in draw(st.sets(st.integers(0, at - 1), max_size=3))]
+    edges = [
+        (child, parent) for child in range(1, n) for parent in draw(st.sets(st.integers(0, child - 1), max_size=3))
+    ]
     return edges, draw(st.lists(st.integers(0, n - 1), max_size=6, unique=True))
 
 
@@ -93,15 +95,15 @@ def test_similarity_agrees_with_a_plain_reading_of_the_measure(drawn):
     edges, classes = drawn
     similarity, in_line = hierarchy_similarity(edges, classes)
     roots = set(range(12)) - {child for child, _ in edges}
-    for i, one in enumerate(classes):
+    for i, node in enumerate(classes):
         for j, other in enumerate(classes):
-            a, b = ways_up(one, edges), ways_up(other, edges)
+            a, b = ways_up(node, edges), ways_up(other, edges)
             near = [0.0]
             for ancestor in a.keys() & b.keys():
                 depth = 1 + min(steps for top, steps in ways_up(ancestor, edges).items() if top in roots)
                 near.append(2 * depth / (2 * depth + a[ancestor] + b[ancestor]))
             assert similarity[i, j] == pytest.approx(max(near))
-            assert in_line[i, j] == (one in b or other in a)
+            assert in_line[i, j] == (node in b or other in a)
 
 
 def test_the_thousand_classes_have_a_sensible_most_similar_class_in_a_moment():
@@ -116,22 +118,22 @@ def test_the_thousand_classes_have_a_sensible_most_similar_class_in_a_moment():
     assert (nearest >= 0).all() and (ranking != np.arange(1000)[:, None]).all()
     assert np.array_equal(in_line, np.eye(1000, dtype=bool))
     words = [synsets[wnid].words.split(",")[0] for wnid in classes]
-    pairs = {words[at]: words[other] for at, other in enumerate(nearest.tolist())}
+    pairs = {words[index]: words[other] for index, other in enumerate(nearest.tolist())}
     assert pairs["tench"] == "goldfish"
     assert pairs["tabby"] == "tiger cat"
     assert pairs["analog clock"] == "digital clock"
 
 
 def test_confusion_is_counted_by_own_and_predicted_label():
-    predictions, own = np.array([0, 1, 1, 2, -1, 2]), np.array([0, 0, 1, 0, 1, -1])
-    assert confusion_counts(predictions, own, 3).tolist() == [[1, 1, 1], [0, 1, 0], [0, 0, 0]]
+    predictions, dataset_labels = np.array([0, 1, 1, 2, -1, 2]), np.array([0, 0, 1, 0, 1, -1])
+    assert confusion_counts(predictions, dataset_labels, 3).tolist() == [[1, 1, 1], [0, 1, 0], [0, 0, 0]]
 
 
 @given(st.lists(st.tuples(st.integers(-1, 4), st.lists(st.integers(-1, 4), min_size=3, max_size=3)), max_size=20))
 def test_confusion_agrees_with_counting_one_by_one(rows):
-    own = np.array([label for label, _ in rows], np.int64)
-    found = np.array([top for _, top in rows], np.int64).reshape(len(rows), 3)
-    counts = confusion_counts(found, own, 5)
+    dataset_labels = np.array([label for label, _ in rows], np.int64)
+    ranked = np.array([top for _, top in rows], np.int64).reshape(len(rows), 3)
+    counts = confusion_counts(ranked, dataset_labels, 5)
     for a in range(5):
         for b in range(5):
             assert counts[a, b] == sum(top.count(b) for label, top in rows if label == a)

@@ -17,7 +17,7 @@ from numerics.partition import PartitionTooLarge
 @st.composite
 def answers(draw, n_labels=5, annotators=6):
     """Selections and mains of one image, with a dataset label that may be selected, unselected or missing."""
-    labels = st.integers(0, n_labels - 1).map(lambda at: 10 * at)
+    labels = st.integers(0, n_labels - 1).map(lambda number: 10 * number)
     selections = draw(st.lists(st.lists(labels, unique=True, min_size=1, max_size=4), min_size=1, max_size=annotators))
     mains = [draw(st.sampled_from(selection)) for selection in selections]
     return selections, mains, draw(st.none() | labels)
@@ -25,12 +25,12 @@ def answers(draw, n_labels=5, annotators=6):
 
 def groupings(labels, k):
     """Partitions of ascending labels into k blocks, as tuples of blocks ordered by their lowest labels."""
-    found = set()
+    partitions = set()
     for numbers in itertools.product(range(k), repeat=len(labels)):
         blocks = [tuple(x for x, n in zip(labels, numbers, strict=True) if n == block) for block in range(k)]
         if all(blocks):
-            found.add(tuple(sorted(blocks)))
-    return found
+            partitions.add(tuple(sorted(blocks)))
+    return partitions
 
 
 def first_mode(values):
@@ -53,11 +53,11 @@ def plain_annotation(selections, mains, dataset_label):
         return min(block, key=lambda label: (-votes[label], label))
 
     def string(blocks):
-        return [next(at for at, block in enumerate(blocks) if label in block) for label in nodes]
+        return [next(index for index, block in enumerate(blocks) if label in block) for label in nodes]
 
     def main_blocks(blocks):
         counts = [sum(main in block for main in mains) for block in blocks]
-        return [at for at, count in enumerate(counts) if count == max(counts)]
+        return [index for index, count in enumerate(counts) if count == max(counts)]
 
     everything = groupings(nodes, k)
     least = min(map(inside, everything))
@@ -66,9 +66,9 @@ def plain_annotation(selections, mains, dataset_label):
     main = first_mode(mains)
     tied = main_blocks(chosen)
     differs = [
-        dataset_label not in blocks[at]
+        dataset_label not in blocks[index]
         for blocks in optimal
-        for at in main_blocks(blocks)
+        for index in main_blocks(blocks)
         if k > 1 and dataset_label in nodes
     ]
     return {
@@ -92,8 +92,8 @@ def plain_annotation(selections, mains, dataset_label):
             for block in chosen
         ],
         "unplaced": sorted(set(votes) - set(nodes)),
-        "main_object": next((at for at in tied if main in chosen[at]), tied[0]),
-        "dataset_label_object": next((at for at, block in enumerate(chosen) if dataset_label in block), None),
+        "main_object": next((index for index in tied if main in chosen[index]), tied[0]),
+        "dataset_label_object": next((index for index, block in enumerate(chosen) if dataset_label in block), None),
         "main_may_differ": any(differs),
         "main_must_differ": bool(differs) and all(differs),
     }
@@ -111,73 +111,73 @@ def test_images_annotated_together_come_out_as_if_alone_and_in_order(items):
 
 def test_labels_for_one_thing_share_an_object_and_others_do_not():
     terrier, toy_terrier, ball = 199, 158, 805
-    found = annotate([[terrier, ball], [toy_terrier, ball], [ball, terrier]], [ball, toy_terrier, ball], terrier)
-    assert [[of["label"] for of in one["labels"]] for one in found.objects] == [
+    annotation = annotate([[terrier, ball], [toy_terrier, ball], [ball, terrier]], [ball, toy_terrier, ball], terrier)
+    assert [[share["label"] for share in item["labels"]] for item in annotation.objects] == [
         [terrier, toy_terrier],
         [ball],
     ]
-    assert [one["label"] for one in found.objects] == [terrier, ball]
-    assert [one["main_votes"] for one in found.objects] == [1, 2]
-    assert (found.main_object, found.dataset_label_object) == (1, 0)
-    assert found.main_may_differ
-    assert found.main_must_differ
-    assert found.objects[0]["labels"][0] == {"label": terrier, "share": 2 / 3, "frequency": 2 / 3}
+    assert [item["label"] for item in annotation.objects] == [terrier, ball]
+    assert [item["main_votes"] for item in annotation.objects] == [1, 2]
+    assert (annotation.main_object, annotation.dataset_label_object) == (1, 0)
+    assert annotation.main_may_differ
+    assert annotation.main_must_differ
+    assert annotation.objects[0]["labels"][0] == {"label": terrier, "share": 2 / 3, "frequency": 2 / 3}
 
 
 def test_with_one_object_every_selected_label_is_in_it():
-    found = annotate([[7], [9], [9], [3, 7]], [7, 9, 9, 3], 4)
-    assert [of["label"] for of in found.objects[0]["labels"]] == [7, 9, 3]
-    assert found.unplaced == []
-    assert (found.n_objects, found.n_optimal_partitions, found.main_object) == (1, 1, 0)
-    assert found.dataset_label_object is None
-    assert not found.main_may_differ
+    annotation = annotate([[7], [9], [9], [3, 7]], [7, 9, 9, 3], 4)
+    assert [share["label"] for share in annotation.objects[0]["labels"]] == [7, 9, 3]
+    assert annotation.unplaced == []
+    assert (annotation.n_objects, annotation.n_optimal_partitions, annotation.main_object) == (1, 1, 0)
+    assert annotation.dataset_label_object is None
+    assert not annotation.main_may_differ
 
 
 def test_a_label_only_ever_selected_alone_is_kept_as_unplaced():
-    found = annotate([[1, 2], [5], [1, 2]], [1, 5, 2], 5)
-    assert found.unplaced == [5]
-    assert [one["label"] for one in found.objects] == [1, 2]
-    assert found.dataset_label_object is None
-    assert (found.main_may_differ, found.main_must_differ) == (False, False)
+    annotation = annotate([[1, 2], [5], [1, 2]], [1, 5, 2], 5)
+    assert annotation.unplaced == [5]
+    assert [item["label"] for item in annotation.objects] == [1, 2]
+    assert annotation.dataset_label_object is None
+    assert (annotation.main_may_differ, annotation.main_must_differ) == (False, False)
 
 
 def test_tied_main_votes_go_to_the_object_of_the_main_label_and_are_reported_as_a_range():
-    found = annotate([[1, 2], [1, 2]], [2, 1], dataset_label=1)
-    assert found.main_label == 2
-    assert (found.main_object, found.dataset_label_object) == (1, 0)
-    assert (found.main_may_differ, found.main_must_differ) == (True, False)
+    annotation = annotate([[1, 2], [1, 2]], [2, 1], dataset_label=1)
+    assert annotation.main_label == 2
+    assert (annotation.main_object, annotation.dataset_label_object) == (1, 0)
+    assert (annotation.main_may_differ, annotation.main_must_differ) == (True, False)
 
 
 def test_tied_main_votes_without_the_main_label_go_to_the_object_of_the_lowest_label():
-    found = annotate([[9], [9], [1, 2], [1, 2], [2, 1]] + [[2, 1]], [9, 9, 2, 1, 1, 2], dataset_label=2)
-    assert found.main_label == 9
-    assert found.unplaced == [9]
-    assert found.main_object == 0
-    assert (found.main_may_differ, found.main_must_differ) == (True, False)
+    annotation = annotate([[9], [9], [1, 2], [1, 2], [2, 1]] + [[2, 1]], [9, 9, 2, 1, 1, 2], dataset_label=2)
+    assert annotation.main_label == 9
+    assert annotation.unplaced == [9]
+    assert annotation.main_object == 0
+    assert (annotation.main_may_differ, annotation.main_must_differ) == (True, False)
 
 
 def test_the_range_reaches_over_all_optimal_partitions():
     # Label 3 was selected with 1 and with 2, so that it may join either; its main votes go with it.
-    found = annotate([[1, 2], [1, 2], [1, 3], [2, 3], [3, 1], [3, 2]], [1, 2, 3, 3, 1, 2], dataset_label=1)
-    assert found.n_optimal_partitions > 1
-    assert (found.main_may_differ, found.main_must_differ) == (True, False)
+    annotation = annotate([[1, 2], [1, 2], [1, 3], [2, 3], [3, 1], [3, 2]], [1, 2, 3, 3, 1, 2], dataset_label=1)
+    assert annotation.n_optimal_partitions > 1
+    assert (annotation.main_may_differ, annotation.main_must_differ) == (True, False)
 
 
 def test_no_dataset_label_means_no_object_of_it():
-    found = annotate([[1, 2]], [1])
-    assert found.dataset_label_object is None
-    assert (found.main_may_differ, found.main_must_differ) == (False, False)
+    annotation = annotate([[1, 2]], [1])
+    assert annotation.dataset_label_object is None
+    assert (annotation.main_may_differ, annotation.main_must_differ) == (False, False)
 
 
 def test_numpy_answers_give_plain_numbers_that_json_takes():
     arrays: Any = ([np.array([1, 2]), np.array([2, 3])], np.array([1, 2]), np.int64(2))
-    found = annotate(*arrays)
-    assert json.loads(json.dumps(asdict(found))) == asdict(annotate([[1, 2], [2, 3]], [1, 2], 2))
+    annotation = annotate(*arrays)
+    assert json.loads(json.dumps(asdict(annotation))) == asdict(annotate([[1, 2], [2, 3]], [1, 2], 2))
 
 
 def too_many(n=13):
     return (
-        [list(range(n)), *[[at, at + 1, at + 2, at + 3, at + 4, at + 5] for at in range(3)]],
+        [list(range(n)), *[[first, first + 1, first + 2, first + 3, first + 4, first + 5] for first in range(3)]],
         [0, 0, 1, 2],
         0,
     )
@@ -197,8 +197,8 @@ def test_alone_an_image_with_too_many_labels_is_an_error():
 
 
 def test_any_number_of_labels_fits_in_one_object():
-    found = annotate([[label] for label in range(1000)], list(range(1000)), 5)
-    assert len(found.objects[0]["labels"]) == 1000
+    annotation = annotate([[label] for label in range(1000)], list(range(1000)), 5)
+    assert len(annotation.objects[0]["labels"]) == 1000
 
 
 def star():
@@ -207,10 +207,10 @@ def star():
 
 
 def test_every_optimal_partition_counts():
-    found = annotate(star(), [0] * 6, 0)
-    assert (found.n_objects, found.n_optimal_partitions) == (4, 4)
+    annotation = annotate(star(), [0] * 6, 0)
+    assert (annotation.n_objects, annotation.n_optimal_partitions) == (4, 4)
     # A chain of neighbours selected together can be parted in two in one way only.
-    chain = [[at, at + 1] for at in range(12)]
+    chain = [[first, first + 1] for first in range(12)]
     assert annotate(chain, [pair[0] for pair in chain]).n_optimal_partitions == 1
 
 

@@ -28,8 +28,8 @@ def set_partitions(items):
     first, rest = items[0], items[1:]
     for blocks in set_partitions(rest):
         yield [[first], *blocks]
-        for at, block in enumerate(blocks):
-            yield [*blocks[:at], [first, *block], *blocks[at + 1 :]]
+        for index, block in enumerate(blocks):
+            yield [*blocks[:index], [first, *block], *blocks[index + 1 :]]
 
 
 def as_sets(string):
@@ -97,8 +97,8 @@ def test_large_growth_strings_are_distinct_restricted_and_in_order(n, k):
     assert (highest[:, -1] == k - 1).all()
     before, after = strings[:-1], strings[1:]
     differs = (before != after).argmax(axis=1)
-    at = np.arange(len(before))
-    assert (before[at, differs] < after[at, differs]).all()
+    rows = np.arange(len(before))
+    assert (before[rows, differs] < after[rows, differs]).all()
 
 
 def test_shared_tables_cannot_be_written_to():
@@ -157,8 +157,8 @@ def test_a_search_in_small_pieces_finds_what_one_search_per_image_finds(graphs, 
         patch.setattr(partition, "SMALL", 0)
         patch.setattr(partition, "PIECE", 100)
         rows, least = optimal_rows(weights, k)
-    for image, one in enumerate(weights):
-        partitions, inside = optimal_partitions(one, k)
+    for image, graph in enumerate(weights):
+        partitions, inside = optimal_partitions(graph, k)
         assert growth_strings(6, k)[rows[image]].tolist() == partitions.tolist()
         assert least[image] == inside
 

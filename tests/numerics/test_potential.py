@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numerics.potential import distribution, potential_labels
 
 
-def plain_union(predictions, own, top_k, always):
+def plain_union(predictions, dataset_labels, top_k, always):
     """(image, label) to the rank each classifier gives it, read one at a time."""
     ranks: dict[Any, Any] = {}
     for classifier, rows in enumerate(predictions):
@@ -17,7 +17,7 @@ def plain_union(predictions, own, top_k, always):
             for place, label in enumerate(row[:top_k]):
                 if label >= 0:
                     ranks.setdefault((image, label), [0] * len(predictions))[classifier] = place + 1
-    for image, label in enumerate(own):
+    for image, label in enumerate(dataset_labels):
         if always and label >= 0:
             ranks.setdefault((image, label), [0] * len(predictions))
     return dict(sorted(ranks.items()))
@@ -34,29 +34,31 @@ def ensembles(draw):
         silent = draw(st.integers(0, width))
         rows = [row[: width - silent] + [-1] * silent for row in rows]
         predictions.append(np.array(rows, np.int64).reshape(n_images, width))
-    own = draw(st.lists(st.integers(-1, 7), min_size=n_images, max_size=n_images))
-    return predictions, np.array(own, np.int64), top_k, draw(st.booleans())
+    dataset_labels = draw(st.lists(st.integers(-1, 7), min_size=n_images, max_size=n_images))
+    return predictions, np.array(dataset_labels, np.int64), top_k, draw(st.booleans())
 
 
 @given(ensembles())
 def test_the_union_and_its_provenance_agree_with_a_plain_reading(ensemble):
-    predictions, own, top_k, always = ensemble
+    predictions, dataset_labels, top_k, always = ensemble
     union = potential_labels(*ensemble)
-    expected = plain_union([rows.tolist() for rows in predictions], own.tolist(), top_k, always)
+    expected = plain_union([rows.tolist() for rows in predictions], dataset_labels.tolist(), top_k, always)
     assert list(zip(union.image.tolist(), union.label.tolist(), strict=True)) == list(expected)
     assert union.ranks.shape == (len(expected), len(predictions))
     assert union.ranks.tolist() == list(expected.values())
     assert union.proposed_by.tolist() == [[rank > 0 for rank in ranks] for ranks in expected.values()]
     assert union.best_rank.tolist() == [min(filter(None, ranks), default=0) for ranks in expected.values()]
-    assert union.is_dataset_label.tolist() == [label == own[image] for image, label in expected]
-    assert union.n_labels.tolist() == [sum(at == image for at, _ in expected) for image in range(own.size)]
+    assert union.is_dataset_label.tolist() == [label == dataset_labels[image] for image, label in expected]
+    assert union.n_labels.tolist() == [
+        sum(position == image for position, _ in expected) for image in range(dataset_labels.size)
+    ]
 
 
 def test_one_array_of_all_classifiers_and_a_list_of_arrays_give_the_same():
     stacked = np.array([[[3, 1], [0, 2]], [[1, 4], [2, 5]]])
-    one, many = (potential_labels(form, np.array([1, -1]), top_k=2) for form in (stacked, list(stacked)))
-    assert one.label.tolist() == many.label.tolist() == [1, 3, 4, 0, 2, 5]
-    assert one.ranks.tolist() == many.ranks.tolist() == [[2, 1], [1, 0], [0, 2], [1, 0], [2, 1], [0, 2]]
+    array, many = (potential_labels(form, np.array([1, -1]), top_k=2) for form in (stacked, list(stacked)))
+    assert array.label.tolist() == many.label.tolist() == [1, 3, 4, 0, 2, 5]
+    assert array.ranks.tolist() == many.ranks.tolist() == [[2, 1], [1, 0], [0, 2], [1, 0], [2, 1], [0, 2]]
 
 
 def test_the_dataset_label_is_marked_even_where_it_is_not_added():
@@ -90,7 +92,7 @@ def test_the_distribution_counts_every_image_once(n_labels):
 
 
 @pytest.mark.parametrize(
-    ("predictions", "own", "top_k", "message"),
+    ("predictions", "dataset_labels", "top_k", "message"),
     [
         ([[[1, 2]]], [0], 3, "Classifier 0 has its first 2 labels, but top_k is 3"),
         ([[[1]], [[1], [2]]], [0], 1, "Classifier 1 has predictions for 2 images of 1"),
@@ -103,9 +105,9 @@ def test_the_distribution_counts_every_image_once(n_labels):
         ([[[2**62], [1], [1]]], [0] * 3, 1, "without large gaps"),
     ],
 )
-def test_predictions_that_do_not_fit_are_refused_with_the_reason(predictions, own, top_k, message):
+def test_predictions_that_do_not_fit_are_refused_with_the_reason(predictions, dataset_labels, top_k, message):
     with pytest.raises(ValueError, match=message):
-        potential_labels([np.array(rows) for rows in predictions], np.array(own), top_k)
+        potential_labels([np.array(rows) for rows in predictions], np.array(dataset_labels), top_k)
 
 
 def test_a_distribution_of_impossible_numbers_is_refused():

@@ -33,11 +33,11 @@ def items():
         answers[row["image"]].append(row)
     return {
         image: (
-            [[int(label) for label in row["selected"].split()] for row in given],
-            [int(row["main"]) for row in given],
-            int(given[0]["dataset_label"]),
+            [[int(label) for label in row["selected"].split()] for row in selections],
+            [int(row["main"]) for row in selections],
+            int(selections[0]["dataset_label"]),
         )
-        for image, given in answers.items()
+        for image, selections in answers.items()
     }
 
 
@@ -50,7 +50,8 @@ def published():
             "main_object": int(row["main_object"]),
             "dataset_label_object": int(row["dataset_label_object"]) if row["dataset_label_object"] else None,
             "objects": [
-                {int(label): tuple(values) for label, values in one.items()} for one in json.loads(row["objects"])
+                {int(label): tuple(values) for label, values in image_object.items()}
+                for image_object in json.loads(row["objects"])
             ],
         }
         for row in rows(EXPECTED)
@@ -58,12 +59,12 @@ def published():
 
 
 @pytest.fixture(scope="module")
-def found(items):
+def annotations(items):
     return dict(zip(items, annotate_many(list(items.values())), strict=True))
 
 
-def labels_of(one):
-    return frozenset(of["label"] for of in one["labels"])
+def labels_of(image_object):
+    return frozenset(of["label"] for of in image_object["labels"])
 
 
 def holding(objects, index):
@@ -76,94 +77,96 @@ def test_all_images_are_there(items, published):
     assert set(items) == set(published)
 
 
-def test_main_label_and_number_of_objects_are_as_published_on_every_image(found, published):
-    for image, one in found.items():
-        assert (one.main_label, one.n_objects) == (
+def test_main_label_and_number_of_objects_are_as_published_on_every_image(annotations, published):
+    for image, annotation in annotations.items():
+        assert (annotation.main_label, annotation.n_objects) == (
             published[image]["main_label"],
             published[image]["n_objects"],
         ), image
-    assert sum(one.n_objects > 1 for one in found.values()) == 1032
+    assert sum(annotation.n_objects > 1 for annotation in annotations.values()) == 1032
 
 
-def test_where_the_optimum_is_unique_the_objects_are_as_published(found, published):
-    unique = {image: one for image, one in found.items() if one.n_optimal_partitions == 1}
+def test_where_the_optimum_is_unique_the_objects_are_as_published(annotations, published):
+    unique = {image: annotation for image, annotation in annotations.items() if annotation.n_optimal_partitions == 1}
     assert len(unique) == 3313 - 205
-    for image, one in unique.items():
-        told = published[image]
-        theirs = {frozenset(of): of for of in told["objects"]}
-        assert {labels_of(ours) for ours in one.objects} == set(theirs), image
-        for ours in one.objects:
+    for image, annotation in unique.items():
+        release = published[image]
+        theirs = {frozenset(of): of for of in release["objects"]}
+        assert {labels_of(ours) for ours in annotation.objects} == set(theirs), image
+        for ours in annotation.objects:
             for of in ours["labels"]:
                 share, frequency = theirs[labels_of(ours)][of["label"]]
                 assert (of["share"], of["frequency"]) == pytest.approx((share, frequency), abs=1e-6), image
 
 
-def test_where_the_optimum_is_unique_the_dataset_label_is_in_the_published_object(found, published):
-    for image, one in found.items():
-        if one.n_optimal_partitions == 1:
-            at = one.dataset_label_object
-            ours = None if at is None else labels_of(one.objects[at])
-            told = published[image]
-            assert ours == holding(told["objects"], told["dataset_label_object"]), image
+def test_where_the_optimum_is_unique_the_dataset_label_is_in_the_published_object(annotations, published):
+    for image, annotation in annotations.items():
+        if annotation.n_optimal_partitions == 1:
+            index = annotation.dataset_label_object
+            ours = None if index is None else labels_of(annotation.objects[index])
+            release = published[image]
+            assert ours == holding(release["objects"], release["dataset_label_object"]), image
 
 
-def test_where_nothing_is_tied_the_main_object_is_as_published(found, published):
+def test_where_nothing_is_tied_the_main_object_is_as_published(annotations, published):
     compared = 0
-    for image, one in found.items():
-        votes = sorted(ours["main_votes"] for ours in one.objects)
-        if one.n_optimal_partitions == 1 and votes[-2:] != votes[-1:] * 2:
-            told = published[image]
-            assert labels_of(one.objects[one.main_object]) == holding(told["objects"], told["main_object"]), image
+    for image, annotation in annotations.items():
+        votes = sorted(ours["main_votes"] for ours in annotation.objects)
+        if annotation.n_optimal_partitions == 1 and votes[-2:] != votes[-1:] * 2:
+            release = published[image]
+            assert labels_of(annotation.objects[annotation.main_object]) == holding(
+                release["objects"], release["main_object"]
+            ), image
             compared += 1
     assert compared > 3000
 
 
-def test_where_several_partitions_are_optimal_the_published_one_is_among_them(items, found, published):
-    several = [image for image, one in found.items() if one.n_optimal_partitions > 1]
+def test_where_several_partitions_are_optimal_the_published_one_is_among_them(items, annotations, published):
+    several = [image for image, item in annotations.items() if item.n_optimal_partitions > 1]
     assert len(several) == 205
     for image in several:
-        selections, told = items[image][0], published[image]["objects"]
-        labels = sorted(label for one in told for label in one)
-        assert labels == sorted(label for one in found[image].objects for label in labels_of(one))
-        partitions, _ = optimal_partitions(co_selection(selections, labels), len(told))
-        assert len(partitions) == found[image].n_optimal_partitions
-        block = {label: at for at, one in enumerate(told) for label in one}
+        selections, objects = items[image][0], published[image]["objects"]
+        labels = sorted(label for item in objects for label in item)
+        assert labels == sorted(label for item in annotations[image].objects for label in labels_of(item))
+        partitions, _ = optimal_partitions(co_selection(selections, labels), len(objects))
+        assert len(partitions) == annotations[image].n_optimal_partitions
+        block = {label: index for index, item in enumerate(objects) for label in item}
         theirs = [block[label] for label in labels]
         renumbered = [list(dict.fromkeys(theirs)).index(of) for of in theirs]
         assert renumbered in partitions.tolist(), image
 
 
-def test_the_published_number_of_main_objects_without_the_dataset_label_is_within_the_range(found, published):
-    told = {
+def test_the_published_number_of_main_objects_without_the_dataset_label_is_within_the_range(annotations, published):
+    release = {
         image
-        for image, one in published.items()
-        if one["n_objects"] > 1 and one["dataset_label_object"] not in (None, one["main_object"])
+        for image, item in published.items()
+        if item["n_objects"] > 1 and item["dataset_label_object"] not in (None, item["main_object"])
     }
-    may = {image for image, one in found.items() if one.main_may_differ}
-    must = {image for image, one in found.items() if one.main_must_differ}
-    assert len(told) == 315
-    assert must <= told <= may
+    may = {image for image, item in annotations.items() if item.main_may_differ}
+    must = {image for image, item in annotations.items() if item.main_must_differ}
+    assert len(release) == 315
+    assert must <= release <= may
     ours = {
         image
-        for image, one in found.items()
-        if one.n_objects > 1 and one.dataset_label_object not in (None, one.main_object)
+        for image, item in annotations.items()
+        if item.n_objects > 1 and item.dataset_label_object not in (None, item.main_object)
     }
     assert must <= ours <= may
 
 
-def test_what_the_release_leaves_out_is_unplaced(items, found, published):
+def test_what_the_release_leaves_out_is_unplaced(items, annotations, published):
     unplaced = 0
     for image, (selections, _, _) in items.items():
-        told = {label for one in published[image]["objects"] for label in one}
-        left_out = {label for selection in selections for label in selection} - told
-        assert found[image].unplaced == sorted(left_out), image
+        release = {label for item in published[image]["objects"] for label in item}
+        left_out = {label for selection in selections for label in selection} - release
+        assert annotations[image].unplaced == sorted(left_out), image
         unplaced += bool(left_out)
     assert unplaced > 0
 
 
-def test_alone_or_together_gives_the_same(items, found):
+def test_alone_or_together_gives_the_same(items, annotations):
     for image in list(items)[::50]:
-        assert annotate(*items[image]) == found[image]
+        assert annotate(*items[image]) == annotations[image]
 
 
 def test_annotating_all_images_takes_less_than_five_seconds_of_processor_time(items):

@@ -51,7 +51,7 @@ def test_create_dataset_is_on_imagenet_unless_told_otherwise():
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["taken"], "There is a dataset named 'taken' already"),
+        (["taken"], "A dataset named 'taken' exists already"),
         (["new", "--label-set", "birds"], "There is no label set named 'birds'"),
         (["new", "--set", "grid=3"], "There is no setting grid. Settings: images_per_grid"),
         (["new", "--set", "min_shown"], "Write --set figure=value"),

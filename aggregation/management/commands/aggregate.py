@@ -1,4 +1,4 @@
-"""`./manage aggregate --dataset NAME`: what the background tasks do, at once and to the end."""
+"""`./manage aggregate --dataset NAME`: do the work of the background tasks at once and to the end."""
 
 import sys
 from contextlib import nullcontext
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils.translation import gettext
 from tqdm import tqdm
 
 from aggregation.actions import aggregate, forget
@@ -24,25 +25,25 @@ SPLIT_NAMES = {
 
 
 class Command(BaseCommand):
-    help = "Aggregate the answers of a dataset that are not aggregated yet, and print what is known about it."
+    help = "Aggregate the waiting answers of a dataset, and print a summary of its annotations."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dataset", required=True, metavar="NAME")
-        parser.add_argument("--again", action="store_true", help="compute all of it anew, from the votes")
+        parser.add_argument("--again", action="store_true", help="compute all results anew, from the votes")
 
     def handle(self, *args: Any, dataset: str, again: bool, **options: Any) -> None:
         try:
-            found = dataset_named(dataset)
+            study = dataset_named(dataset)
         except UnknownDataset as error:
             raise CommandError(error.for_shell) from error
-        taken = aggregate_all(found, again)
-        for name, value in summary(found, taken):
+        n_submissions = aggregate_all(study, again)
+        for name, value in summary(study, n_submissions):
             self.stdout.write(f"{name:<32}{value:>12}")
-        self.stdout.write(main_object_line(found))
+        self.stdout.write(main_object_line(study))
 
 
 def aggregate_all(dataset: Dataset, again: bool) -> int:
-    # What was published stays so until all of it is there anew.
+    # Published annotations stay until all of them are computed anew.
     with transaction.atomic() if again else nullcontext():
         if again:
             forget(dataset=dataset)
@@ -51,10 +52,10 @@ def aggregate_all(dataset: Dataset, again: bool) -> int:
             return aggregate(dataset=dataset, progress=bar.update)
 
 
-def summary(dataset: Dataset, taken: int) -> list[tuple[str, str]]:
+def summary(dataset: Dataset, n_submissions: int) -> list[tuple[str, str]]:
     counts, splits = annotation_summary(dataset), split_counts(dataset)
-    rows = [("submissions taken in", taken), ("images annotated", counts["images"])]
-    rows += [("  of them with several objects", counts["multi_object"])]
+    rows = [("submissions aggregated", n_submissions), ("images annotated", counts["images"])]
+    rows += [("  of these with several objects", counts["multi_object"])]
     rows += [("images pruned", sum(splits.values()))]
     rows += [(f"  {name}", splits.get(split, 0)) for split, name in SPLIT_NAMES.items()]
     return [(name, f"{value:,}") for name, value in rows]
@@ -62,8 +63,11 @@ def summary(dataset: Dataset, taken: int) -> list[tuple[str, str]]:
 
 def main_object_line(dataset: Dataset) -> str:
     counts = annotation_summary(dataset)
-    return (
-        f"main object is not the dataset label's: {counts['main_is_not_dataset_object']:,} "
-        f"(between {counts['main_must_differ']:,} and {counts['main_may_differ']:,} "
-        f"over ties of partitions and of main votes)"
-    )
+    return gettext(
+        "main object differs from the dataset label: %(n)s (between %(least)s and %(most)s over ties of partitions and "
+        "of main votes)"
+    ) % {
+        "n": f"{counts['main_is_not_dataset_object']:,}",
+        "least": f"{counts['main_must_differ']:,}",
+        "most": f"{counts['main_may_differ']:,}",
+    }

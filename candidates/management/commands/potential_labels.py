@@ -1,9 +1,10 @@
-"""`./manage potential_labels --dataset NAME`: which labels people will be asked about, from the predictions."""
+"""`./manage potential_labels --dataset NAME`: compute the labels that people are asked about, from predictions."""
 
 from typing import Any
 
 import numpy as np
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils.translation import gettext, ngettext
 from numpy.typing import NDArray
 
 from candidates.actions import find_potential_labels
@@ -17,8 +18,8 @@ WIDTH = 50
 
 class Command(BaseCommand):
     help = (
-        "Work out the potential labels of every image of a dataset: the first top_k labels of each classifier that "
-        "the settings name (all that predicted, if they name none), and the dataset's own. Print how many there are."
+        "Compute the potential labels of every image of a dataset, and print how many there are: the first top_k "
+        "labels of each classifier in the settings (without any, of all with predictions), and the dataset label."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,13 +27,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, dataset: str, **options: Any) -> None:
         with as_command_errors():
-            found = dataset_named(dataset)
-            n_labels = find_potential_labels(dataset=found)
-        self.warn(found)
-        counts = distribution(found)
+            study = dataset_named(dataset)
+            n_labels = find_potential_labels(dataset=study)
+        self.warn(study)
+        counts = distribution(study)
         n_images = int(counts.sum())
         mean = n_labels / n_images if n_images else 0
-        self.stdout.write(f"{n_labels:,} potential labels of {n_images:,} images, {mean:.2f} on average.")
+        message = ngettext(
+            "Potential labels of %(n_images)s image: %(n_labels)s (%(mean)s per image).",
+            "Potential labels of %(n_images)s images: %(n_labels)s (%(mean)s per image).",
+            n_images,
+        )
+        values = {"n_images": f"{n_images:,}", "n_labels": f"{n_labels:,}", "mean": f"{mean:.2f}"}
+        self.stdout.write(message % values)
         for line in histogram(counts):
             self.stdout.write(line)
 
@@ -40,17 +47,22 @@ class Command(BaseCommand):
         ensemble = ensemble_of(dataset, current_settings(dataset))
         can_start = startable(ensemble)
         for name, n in n_unpredicted(dataset, ensemble).items():
-            way_out = "./manage predict" if name in can_start else "a further file, ./manage import predictions,"
-            self.stderr.write(f"{name} has not predicted {n:,} of the images: {way_out} completes it.")
+            message = ngettext("%(name)s has not predicted %(n)s image.", "%(name)s has not predicted %(n)s images.", n)
+            way_out = (
+                gettext("Run ./manage predict.")
+                if name in can_start
+                else gettext("Import another file with ./manage import predictions.")
+            )
+            self.stderr.write(f"{message % {'name': name, 'n': f'{n:,}'}} {way_out}")
 
 
 def histogram(counts: NDArray[np.int64]) -> list[str]:
-    """A line per number of labels, from the least that occurs to the most, with a bar.
+    """Draw a line with a bar per number of labels, from the least that occurs to the most.
 
     >>> histogram(np.array([0, 1, 4]))
     ['  1         1  ############', '  2         4  ##################################################']
     """
-    found = np.flatnonzero(counts)
-    numbers = range(found[0], found[-1] + 1) if found.size else range(0)
+    sizes = np.flatnonzero(counts)
+    numbers = range(sizes[0], sizes[-1] + 1) if sizes.size else range(0)
     most = counts.max(initial=1)
     return [f"{n:3} {counts[n]:9,}  {'#' * round(WIDTH * counts[n] / most)}".rstrip() for n in numbers]

@@ -1,4 +1,4 @@
-"""`./manage predict --dataset NAME [--classifier NAME ...]`: the labels that classifiers rank highest, per image."""
+"""`./manage predict --dataset NAME [--classifier NAME ...]`: predict the labels of images with classifiers."""
 
 import time
 from collections.abc import Callable, Collection
@@ -8,29 +8,30 @@ from typing import Any, TypeVar
 from celery import current_app
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, connection
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from kombu.exceptions import OperationalError as QueueError
 from tqdm import tqdm
 
 from candidates.actions import predict_next_portions
 from candidates.models import Run, Unpredicted
 from candidates.reads import progress_of
-from candidates.runs.actions import hint, open_runs, wanted_classifiers
+from candidates.runs.actions import hint, open_runs, requested_classifiers
 from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 
 LOOK_SECONDS = 0.3
-# By then a worker has loaded its classifier and done something, if there is one.
+# A worker, if there is one, has loaded its classifier and made progress by then.
 PATIENCE_SECONDS = 20
 # A server that crashed is up again in seconds, one that has much to recover in a minute.
 DATABASE_SECONDS = 180
 REASONS_SHOWN = 20
-NOTHING_DONE = (
-    f"Nothing was done for {PATIENCE_SECONDS} s. Workers do it: ./run starts one. "
-    "To do it in this process: the same command with --here."
+NOTHING_DONE = gettext_lazy(
+    "No progress for %(seconds)s s. Start a worker with ./run, or repeat the command with --here to predict in this "
+    "process."
 )
-QUEUE_AWAY = (
-    "The queue does not answer, so workers cannot be woken: they go on by themselves once it is back. "
-    "To do it in this process: the same command with --here."
+QUEUE_AWAY = gettext_lazy(
+    "The queue does not answer, so the workers are not woken. They resume when it is back. To predict in this process, "
+    "repeat the command with --here."
 )
 
 Answer = TypeVar("Answer")
@@ -38,7 +39,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Report:
-    """What is said in the end, in lines: of each classifier, of images left out, of runs that stand still."""
+    """The lines printed at the end: on each classifier, on images left out, on failed runs."""
 
     classifiers: list[str]
     left_out: list[str]
@@ -47,9 +48,9 @@ class Report:
 
 class Command(BaseCommand):
     help = (
-        "Run classifiers over the images of a dataset that they have not predicted yet. The work is done by Celery "
-        "workers on the queue `predict` (./run has one); this command waits for them and may be stopped: they go on, "
-        "and the same command waits again."
+        "Run classifiers over the images of a dataset that they have not predicted yet. Celery workers on the queue "
+        "`predict` do the work (./run has one), and this command waits for them. They continue if you interrupt it; "
+        "repeat the command to wait again."
     )
 
     # When the database last came back.
@@ -66,56 +67,60 @@ class Command(BaseCommand):
             "(default: those of the dataset's settings, or all that are installed)",
         )
         how = parser.add_mutually_exclusive_group()
-        how.add_argument("--here", action="store_true", help="do it in this process, whatever workers do")
-        how.add_argument("--no-wait", action="store_true", help="leave it to the workers and end")
+        how.add_argument("--here", action="store_true", help="predict in this process, beside any workers")
+        how.add_argument("--no-wait", action="store_true", help="leave the work to the workers and end")
 
     def handle(self, *args: Any, dataset: str, classifier: list[str], here: bool, **options: Any) -> None:
         with as_command_errors():
-            found = self.patiently(dataset_named, dataset)
-            opened = self.patiently(open_runs, dataset=found, names=wanted_classifiers(found, classifier))
+            study = self.patiently(dataset_named, dataset)
+            opened = self.patiently(open_runs, dataset=study, names=requested_classifiers(study, classifier))
         runs = [run for run in opened.values() if run is not None]
         if not here:
             self.patiently(hint)
             if runs and not queue_answers():
-                self.stderr.write(QUEUE_AWAY)
+                self.stderr.write(str(QUEUE_AWAY))
         if options["no_wait"]:
-            self.stdout.write(f"{left_of(runs):,} predictions to do; the same command waits for them.")
+            self.stdout.write(f"{pending_line(runs)} {gettext('Repeat the command to wait for the workers.')}")
             return
         try:
             self.work(runs) if here else self.wait(runs)
         except KeyboardInterrupt:
-            raise CommandError("Stopped. What is predicted stays; the same command goes on from there.") from None
+            message = gettext("Stopped. All predictions so far are kept; repeat the command to resume.")
+            raise CommandError(message) from None
         self.report(self.patiently(report_of, opened))
 
     def patiently(self, step: Callable[..., Answer], *args: Any, **options: Any) -> Answer:
-        """What `step` returns. It is tried again while the database is away; what it began is rolled back."""
-        gone = None
+        """Return the result of `step`, which is retried while the database does not answer; each try is atomic."""
+        lost_at = None
         while True:
             try:
                 answer = step(*args, **options)
             except (OperationalError, InterfaceError) as error:
-                # The next try makes a new one.
+                # The next try opens a new one.
                 connection.close()
-                gone = gone or self.say_gone(error)
-                if time.monotonic() > gone + DATABASE_SECONDS:
-                    raise CommandError(
-                        f"The database has not answered for {DATABASE_SECONDS} s ({first_line(error)}). "
-                        "What is predicted stays; the same command goes on from there."
-                    ) from error
+                lost_at = lost_at or self.report_loss(error)
+                if time.monotonic() > lost_at + DATABASE_SECONDS:
+                    message = gettext(
+                        "The database has not answered for %(seconds)s s (%(reason)s). All predictions so far are "
+                        "kept; repeat the command to resume."
+                    )
+                    values = {"seconds": DATABASE_SECONDS, "reason": first_line(error)}
+                    raise CommandError(message % values) from error
                 time.sleep(LOOK_SECONDS)
             else:
-                if gone:
-                    self.say("The database answers again.")
+                if lost_at:
+                    self.say(gettext("The database answers again."))
                     self.back = time.monotonic()
                 return answer
 
-    def say_gone(self, error: Exception) -> float:
-        """Returns when that was."""
-        self.say(f"The database does not answer ({first_line(error)}): waiting for it.")
+    def report_loss(self, error: Exception) -> float:
+        """Print that the database does not answer. Returns the time."""
+        message = gettext("The database does not answer (%(reason)s): waiting for it.")
+        self.say(message % {"reason": first_line(error)})
         return time.monotonic()
 
     def say(self, message: str) -> None:
-        """Above the bar, if there is one."""
+        """Print a line above the bar, if there is one."""
         tqdm.write(message, file=self.stderr, end="")
 
     def work(self, runs: Collection[Run]) -> None:
@@ -123,50 +128,64 @@ class Command(BaseCommand):
             for run in runs:
                 bar.set_description(run.classifier.name)
                 while self.patiently(predict_next_portions, run=run, progress=bar.update):
-                    # What was shown of a portion that had to be begun anew is taken back.
+                    # The bar goes back by the images of a portion that had to be started anew.
                     bar.update(self.patiently(progress_of, runs)[0] - bar.n)
-        # Portions that a worker is at are not ours to do.
+        # Workers finish the portions that they have started.
         if not self.patiently(all_ended, runs):
             self.wait(runs)
 
     def wait(self, runs: Collection[Run]) -> None:
-        moved, told = time.monotonic(), False
+        moved, warned = time.monotonic(), False
         with self.patiently(bar_over, runs) as bar:
             while not self.patiently(all_ended, runs):
                 time.sleep(LOOK_SECONDS)
                 step = self.patiently(progress_of, runs)[0] - bar.n
                 bar.update(step)
                 moved = time.monotonic() if step else max(moved, self.back)
-                if not told and time.monotonic() > moved + PATIENCE_SECONDS:
-                    told = True
-                    self.say(NOTHING_DONE if queue_answers() else QUEUE_AWAY)
+                if not warned and time.monotonic() > moved + PATIENCE_SECONDS:
+                    warned = True
+                    self.say(NOTHING_DONE % {"seconds": PATIENCE_SECONDS} if queue_answers() else str(QUEUE_AWAY))
 
-    def report(self, found: Report) -> None:
-        for line in found.classifiers:
+    def report(self, report: Report) -> None:
+        for line in report.classifiers:
             self.stdout.write(line)
-        for line in found.left_out:
+        for line in report.left_out:
             self.stderr.write(line)
-        if found.problems:
-            raise CommandError("\n".join(found.problems))
+        if report.problems:
+            raise CommandError("\n".join(report.problems))
 
 
 def report_of(opened: dict[str, Run | None]) -> Report:
     runs = refreshed([run for run in opened.values() if run is not None])
-    classifiers = []
-    for name, run in opened.items():
-        left = "all images were predicted already" if run is None else f"{progress_of([run])[0]:,} images looked at"
-        classifiers.append(f"{name}: {left}.")
+    classifiers = [classifier_line(name, run) for name, run in opened.items()]
     problems = [f"{run.classifier}: {run.problem_for_shell}" for run in runs if run.problem]
     if problems:
-        problems.append(f"{left_of(runs):,} predictions are not made; the same command tries again.")
+        problems.append(f"{pending_line(runs)} {gettext('Repeat the command to retry.')}")
     return Report(classifiers, unpredicted(runs), problems)
+
+
+def classifier_line(name: str, run: Run | None) -> str:
+    if run is None:
+        return gettext("%(name)s: all images were predicted already.") % {"name": name}
+    n_images = progress_of([run])[0]
+    message = ngettext("%(name)s: %(n)s image processed.", "%(name)s: %(n)s images processed.", n_images)
+    return message % {"name": name, "n": f"{n_images:,}"}
+
+
+def pending_line(runs: Collection[Run]) -> str:
+    n_pending = left_of(runs)
+    if not n_pending:
+        return gettext("No predictions are pending.")
+    message = ngettext("%(n)s prediction is pending.", "%(n)s predictions are pending.", n_pending)
+    return message % {"n": f"{n_pending:,}"}
 
 
 def unpredicted(runs: Collection[Run]) -> list[str]:
     left_out = Unpredicted.objects.filter(run__in=runs).select_related("run__classifier", "image").order_by("id")
     lines = [f"{bad.run.classifier}, {bad.image}: {bad.reason}" for bad in left_out[:REASONS_SHOWN]]
-    more = left_out.count() - REASONS_SHOWN
-    return [*lines, f"and {more:,} more"] if more > 0 else lines
+    n_more = left_out.count() - REASONS_SHOWN
+    more = ngettext("and %(n)s more image", "and %(n)s more images", n_more) % {"n": f"{n_more:,}"}
+    return [*lines, more] if n_more > 0 else lines
 
 
 def queue_answers() -> bool:
@@ -183,19 +202,19 @@ def first_line(error: Exception) -> str:
 
 
 def all_ended(runs: Collection[Run]) -> bool:
-    """Whether each of the runs is finished, or stands still and says why."""
+    """Tell whether each run is finished, or stopped with a reason."""
     return all(run.finished_at or run.problem for run in refreshed(runs))
 
 
 def bar_over(runs: Collection[Run]) -> tqdm:
-    done, total = progress_of(runs)
+    n_done, total = progress_of(runs)
     # On a terminal only: in a log a moving bar is noise.
-    return tqdm(total=total, initial=done, unit=" images", disable=None)
+    return tqdm(total=total, initial=n_done, unit=" images", disable=None)
 
 
 def left_of(runs: Collection[Run]) -> int:
-    done, total = progress_of(runs)
-    return total - done
+    n_done, total = progress_of(runs)
+    return total - n_done
 
 
 def refreshed(runs: Collection[Run]) -> list[Run]:

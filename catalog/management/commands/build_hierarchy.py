@@ -1,10 +1,11 @@
-"""`./manage build_hierarchy DATA_NOUN`: makes the data file of the synsets above the ImageNet classes."""
+"""`./manage build_hierarchy DATA_NOUN`: make the data file of the synsets above the ImageNet classes."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext, ngettext
 
 from catalog.label_data import HIERARCHY_FILE, LabelDataError, encode_hierarchy, imagenet_classes
 from catalog.wordnet import Synset, WordNetError, hypernym_closure, read_synsets
@@ -27,8 +28,16 @@ class Command(BaseCommand):
         try:
             write_whole(output, packed)
         except OSError as error:
-            raise CommandError(f"Cannot write {output}: {error.strerror}. Name another with --output.") from error
-        self.stdout.write(f"{output}: {len(synsets):,} synsets, {len(packed):,} bytes")
+            raise CommandError(
+                gettext("%(file)s cannot be written: %(reason)s. Name another file with --output.")
+                % {"file": output, "reason": error.strerror}
+            ) from error
+        written = ngettext(
+            "Wrote %(n)s synset to %(file)s (%(n_bytes)s bytes).",
+            "Wrote %(n)s synsets to %(file)s (%(n_bytes)s bytes).",
+            len(synsets),
+        )
+        self.stdout.write(written % {"n": f"{len(synsets):,}", "file": output, "n_bytes": f"{len(packed):,}"})
 
 
 def closure_of_classes(data_noun: Path) -> list[Synset]:
@@ -36,9 +45,13 @@ def closure_of_classes(data_noun: Path) -> list[Synset]:
         with data_noun.open(encoding="utf-8") as lines:
             return hypernym_closure(read_synsets(lines), [wnid for wnid, _ in imagenet_classes()])
     except OSError as error:
-        raise CommandError(f"Cannot read {data_noun}: {error.strerror}.") from error
+        raise CommandError(
+            gettext("%(file)s cannot be read: %(reason)s.") % {"file": data_noun, "reason": error.strerror}
+        ) from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"{data_noun} is not text: give the unpacked data.noun of WordNet 3.0.") from error
+        raise CommandError(
+            gettext("%(file)s is not text: name the unpacked data.noun of WordNet 3.0.") % {"file": data_noun}
+        ) from error
     except WordNetError as error:
         raise CommandError(f"{data_noun}: {error}.") from error
     except LabelDataError as error:
@@ -46,7 +59,7 @@ def closure_of_classes(data_noun: Path) -> list[Synset]:
 
 
 def write_whole(output: Path, content: bytes) -> None:
-    """A stop half-way leaves the old file as it was."""
+    """Write a file whole: an interruption leaves the old file as it was."""
     unfinished = output.with_name(output.name + ".unfinished")
     unfinished.write_bytes(content)
     os.replace(unfinished, output)

@@ -10,10 +10,10 @@ from tests.required import require
 
 def folder_of(package: str) -> Path:
     """The data folder of a package; the test is skipped where it is not installed."""
-    found = importlib.util.find_spec(package)
-    if found is None:
+    spec = importlib.util.find_spec(package)
+    if spec is None:
         pytest.skip(f"{package}, whose photographs are looked at, is not installed")
-    return Path(require(found.submodule_search_locations)[0]) / "data"
+    return Path(require(spec.submodule_search_locations)[0]) / "data"
 
 
 def labelled() -> list[tuple[Path, int]]:

@@ -31,11 +31,11 @@ def small_weights(seed: int) -> dict[str, np.ndarray]:
     block, width = 0, STEM
     for out, repeats, kernel, widening in STAGES:
         for _ in range(repeats):
-            at = f"_blocks.{block}."
+            prefix = f"_blocks.{block}."
             if widening > 1:
-                convolution(f"{at}_expand_conv", f"{at}_bn0", width * widening, width, 1)
-            convolution(f"{at}_depthwise_conv", f"{at}_bn1", width * widening, 1, kernel)
-            convolution(f"{at}_project_conv", f"{at}_bn2", out, width * widening, 1)
+                convolution(f"{prefix}_expand_conv", f"{prefix}_bn0", width * widening, width, 1)
+            convolution(f"{prefix}_depthwise_conv", f"{prefix}_bn1", width * widening, 1, kernel)
+            convolution(f"{prefix}_project_conv", f"{prefix}_bn2", out, width * widening, 1)
             block, width = block + 1, out
     convolution("_conv_head", "_bn1", HEAD, width, 1)
     weights["_fc.weight"], weights["_fc.bias"] = rng.normal(0, 0.3, (N_CLASSES, HEAD)), rng.normal(size=N_CLASSES)
@@ -43,7 +43,7 @@ def small_weights(seed: int) -> dict[str, np.ndarray]:
 
 
 def padded(x, kernel, step):
-    """As TensorFlow pads: enough that every step-th pixel is a centre, what is odd to the right and below."""
+    """Pad as TensorFlow does: every step-th pixel is a centre, an odd rest goes to the right and below."""
     sides = []
     for n in x.shape[2:]:
         total = max((-(-n // step) - 1) * step + kernel - n, 0)
@@ -72,10 +72,10 @@ def blocks(weights, x):
     block = 0
     for (_, repeats, _, widening), step in zip(STAGES, STEPS, strict=True):
         for repeat in range(repeats):
-            at = f"_blocks.{block}."
-            y = convolved(weights, x, f"{at}_expand_conv", f"{at}_bn0") if widening > 1 else x
-            y = convolved(weights, y, f"{at}_depthwise_conv", f"{at}_bn1", 1 if repeat else step)
-            y = convolved(weights, y, f"{at}_project_conv", f"{at}_bn2", relu=False)
+            prefix = f"_blocks.{block}."
+            y = convolved(weights, x, f"{prefix}_expand_conv", f"{prefix}_bn0") if widening > 1 else x
+            y = convolved(weights, y, f"{prefix}_depthwise_conv", f"{prefix}_bn1", 1 if repeat else step)
+            y = convolved(weights, y, f"{prefix}_project_conv", f"{prefix}_bn2", relu=False)
             x = x + y if repeat else y
             block += 1
     return x
@@ -99,12 +99,12 @@ def pictures_of(side, n=3):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_graph_computes_what_the_layers_say(seed, side):
     weights, pictures = small_weights(seed), pictures_of(side)
-    found = run_in_parts(open_session(build(weights, "small"), "small"), pictures)
-    wanted = scores_by_hand(weights, pictures)
-    assert found.dtype == np.float32
-    assert np.abs(found - wanted).max() < 1e-5
+    scores = run_in_parts(open_session(build(weights, "small"), "small"), pictures)
+    expected = scores_by_hand(weights, pictures)
+    assert scores.dtype == np.float32
+    assert np.abs(scores - expected).max() < 1e-5
     # The pictures differ enough for the comparison to mean something.
-    assert np.ptp(wanted, axis=0).max() > 1e-4
+    assert np.ptp(expected, axis=0).max() > 1e-4
 
 
 @pytest.mark.parametrize("n", [1, CPU_PART - 1, CPU_PART, CPU_PART + 1, 3 * CPU_PART])

@@ -80,7 +80,7 @@ def test_scores_are_probabilities_and_do_not_depend_on_the_batch(name):
     together = classifier.predict(batch)
     assert (together.shape, together.dtype) == ((6, 1000), np.float32)
     assert np.allclose(together.sum(axis=1), 1, atol=1e-5)
-    assert np.allclose(together, np.concatenate([classifier.predict(one[None]) for one in batch]), atol=1e-5)
+    assert np.allclose(together, np.concatenate([classifier.predict(picture[None]) for picture in batch]), atol=1e-5)
 
 
 @NETWORKS

@@ -46,12 +46,12 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 def test_batches_come_in_order_and_the_last_is_smaller():
     contents = {f"{number}.jpg": encoded(number) for number in range(11)}
-    found = list(batches(contents, contents.__getitem__, PREPARE, SIZE, batch_size=4, workers=3))
-    assert [len(batch.ids) for batch in found] == [4, 4, 3]
-    assert [id for batch in found for id in batch.ids] == list(contents)
+    parts = list(batches(contents, contents.__getitem__, PREPARE, SIZE, batch_size=4, workers=3))
+    assert [len(batch.ids) for batch in parts] == [4, 4, 3]
+    assert [id for batch in parts for id in batch.ids] == list(contents)
     alone = [PREPARE(decoded(content)) for content in contents.values()]
-    assert np.array_equal(np.concatenate([batch.pictures for batch in found]), alone)
-    assert not any(batch.refused for batch in found)
+    assert np.array_equal(np.concatenate([batch.pictures for batch in parts]), alone)
+    assert not any(batch.refused for batch in parts)
 
 
 def test_order_is_kept_when_pictures_take_different_times():
@@ -61,8 +61,8 @@ def test_order_is_kept_when_pictures_take_different_times():
         time.sleep(0.02 * (number % 3 == 0))
         return content
 
-    found = batches(range(30), read, PREPARE, SIZE, batch_size=7, workers=5)
-    assert [number for batch in found for number in batch.ids] == list(range(30))
+    parts = batches(range(30), read, PREPARE, SIZE, batch_size=7, workers=5)
+    assert [number for batch in parts for number in batch.ids] == list(range(30))
 
 
 def test_paths_are_read_as_well_as_bytes(tmp_path):
@@ -72,15 +72,15 @@ def test_paths_are_read_as_well_as_bytes(tmp_path):
 
 
 BAD = {
-    "empty": (b"", "it is empty"),
-    "text": (b"hello", "not an image that is taken: JPEG, PNG and WebP are"),
-    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image that is taken"),
-    "gif": (encoded(kind="GIF"), "not an image that is taken"),
-    "cut off": (encoded(size=(200, 200))[:3000], "it is damaged"),
-    "cut off early": (encoded(kind="PNG")[:20], "it is damaged|not an image"),
+    "empty": (b"", "empty file"),
+    "text": (b"hello", "unsupported format: use JPEG, PNG or WebP"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported format"),
+    "gif": (encoded(kind="GIF"), "unsupported format"),
+    "cut off": (encoded(size=(200, 200))[:3000], "damaged file"),
+    "cut off early": (encoded(kind="PNG")[:20], "damaged file|unsupported format"),
     "too many pixels": (png_that_claims(12_000, 12_000), "pixels: make it smaller|more than 25 million"),
     "very many pixels": (png_that_claims(50_000, 50_000), "far more than 25 million pixels"),
-    "just too many": (png_that_claims(5_001, 5_000), r"5,001 x 5,000 pixels; at most 25 million"),
+    "just too many": (png_that_claims(5_001, 5_000), r"(5,001 x 5,000): the limit is 25 million"),
     "many bytes": (b"\xff" * (MOST_BYTES + 1), "more than 20 MiB"),
 }
 
@@ -102,16 +102,16 @@ def test_a_missing_file_is_reported_and_the_others_go_on(tmp_path):
     (tmp_path / "a.jpg").write_bytes(encoded())
     (batch,) = batches(["none.jpg", "a.jpg", "."], lambda name: tmp_path / name, PREPARE, SIZE)
     assert batch.ids == ["a.jpg"]
-    assert [(one.id, one.reason.split(":")[0]) for one in batch.refused] == [
-        ("none.jpg", "it cannot be read (No such file or directory)"),
-        (".", "it cannot be read (Is a directory)"),
+    assert [(picture.id, picture.reason.split(":")[0]) for picture in batch.refused] == [
+        ("none.jpg", "the file cannot be read (No such file or directory)"),
+        (".", "the file cannot be read (Is a directory)"),
     ]
 
 
 def test_a_batch_of_nothing_but_bad_pictures_is_empty_but_whole():
     (batch,) = batches(["a", "b"], lambda _: b"no", PREPARE, SIZE)
     assert (batch.ids, batch.pictures.shape) == ([], (0, 8, 8, 3))
-    assert [one.id for one in batch.refused] == ["a", "b"]
+    assert [picture.id for picture in batch.refused] == ["a", "b"]
 
 
 @pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 50}, {"quality": 50, "exif": b"Exif\0\0"}])
@@ -126,7 +126,7 @@ def test_the_size_of_a_webp_is_read_without_decoding_it(options):
 def test_a_large_webp_is_refused_before_anything_of_it_is_unpacked(monkeypatch):
     head = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (16_382).to_bytes(3, "little") * 2
     monkeypatch.setattr(Pillow, "open", pytest.fail)
-    with pytest.raises(BadPicture, match="16,383 x 16,383 pixels; at most 25 million"):
+    with pytest.raises(BadPicture, match=r"\(16,383 x 16,383\): the limit is 25 million"):
         decoded(b"RIFF" + struct.pack("<I", 100) + b"WEBP" + head)
 
 
@@ -177,15 +177,15 @@ def test_figures_below_one_are_refused(figures):
 def test_predictions_are_those_of_each_picture_alone(tmp_path):
     network = load(colour_means(tmp_path / "small.onnx"), **SAYS)
     contents = {number: encoded(number) for number in range(10)} | {4: b"no picture"}
-    found = list(predictions(network, contents, contents.__getitem__, k=2, batch_size=3))
-    assert [number for answer in found for number in answer.ids] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
-    assert [one.id for answer in found for one in answer.refused] == [4]
-    for answer in found:
+    answers = list(predictions(network, contents, contents.__getitem__, k=2, batch_size=3))
+    assert [number for answer in answers for number in answer.ids] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert [picture.id for answer in answers for picture in answer.refused] == [4]
+    for answer in answers:
         for number, labels, scores in zip(answer.ids, answer.labels, answer.scores, strict=True):
             alone = network.predict(network.prepare(decoded(contents[number]))[None])
-            wanted = top_k(alone, 2)
-            assert np.array_equal(labels, wanted[0][0])
-            assert np.allclose(scores, wanted[1][0], atol=1e-6)
+            expected = top_k(alone, 2)
+            assert np.array_equal(labels, expected[0][0])
+            assert np.allclose(scores, expected[1][0], atol=1e-6)
 
 
 def test_while_the_network_computes_the_next_pictures_are_prepared(tmp_path):
@@ -236,7 +236,7 @@ def test_large_pictures_and_bombs_take_less_than_500_megabytes(tmp_path):
     Pillow.new("RGBA", (5_000, 5_000)).save(tmp_path / "25-megapixels.webp")
     assert (tmp_path / "144-megapixels.png").stat().st_size < 100_000
     words = [sys.executable, "-c", MEMORY, str(tmp_path)]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    n_all, n_refused, megabytes = map(int, found.stdout.split())
+    process = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    n_all, n_refused, megabytes = map(int, process.stdout.split())
     assert (n_all, n_refused) == (15, 6)
     assert megabytes < 500, f"{megabytes} MB"

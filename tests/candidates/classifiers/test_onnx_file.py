@@ -19,8 +19,8 @@ def path(tmp_path):
     return colour_means(tmp_path / "small.onnx")
 
 
-def close(found, wanted) -> bool:
-    return found.dtype == np.float32 and np.allclose(found, wanted, atol=2e-6)
+def close(scores, expected_scores) -> bool:
+    return scores.dtype == np.float32 and np.allclose(scores, expected_scores, atol=2e-6)
 
 
 def test_the_description_lies_beside_the_file(path):
@@ -44,10 +44,10 @@ def test_options_win_over_the_file_and_do_without_it(path):
 def test_pixels_arrive_in_the_order_and_scale_that_is_said(tmp_path, channels, shape, figures):
     path = colour_means(tmp_path / "small.onnx", shape)
     network = load(path, **{**SAYS, **figures}, channels=channels, input_size=8)
-    wanted = expected(BATCH, channels=channels, **figures)
-    assert close(network.predict(BATCH), wanted)
+    scores = expected(BATCH, channels=channels, **figures)
+    assert close(network.predict(BATCH), scores)
     # The colours differ enough for a wrong order to show.
-    assert not close(network.predict(BATCH), wanted[:, ::-1])
+    assert not close(network.predict(BATCH), scores[:, ::-1])
 
 
 def test_bytes_go_in_as_bytes_where_the_network_normalises_itself(tmp_path):
@@ -118,9 +118,9 @@ def test_weights_in_a_second_file_are_part_of_the_identity(tmp_path):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"mean": [0, 0, 0], "std": [1, 1, 1]}, "does not say output"),
-        ({}, "does not say mean, std, output"),
-        ({**SAYS, "crop_pct": 0.9}, "has a key 'crop_pct' without a meaning; known are mean, "),
+        ({"mean": [0, 0, 0], "std": [1, 1, 1]}, "lacks output"),
+        ({}, "lacks mean, std, output"),
+        ({**SAYS, "crop_pct": 0.9}, "has an unknown key 'crop_pct'. Keys: mean, "),
         ({**SAYS, "mean": [0, 0]}, "mean is .* three numbers"),
         ({**SAYS, "mean": ["a", 0, 0]}, "mean is .* three numbers"),
         ({**SAYS, "std": [1, 0, 1]}, "std is .* above 0"),
@@ -130,8 +130,8 @@ def test_weights_in_a_second_file_are_part_of_the_identity(tmp_path):
         ({**SAYS, "layout": "CHW"}, 'layout is .* "NCHW" or "NHWC"'),
         ({**SAYS, "skip_outputs": -1}, "skip_outputs is -1"),
         ({**SAYS, "input_size": "224"}, "input_size is '224'"),
-        ({**SAYS, "input_size": 9}, "square pictures of 9 pixels do not fit"),
-        ({**SAYS, "layout": "NHWC"}, "with layout NHWC that is not three colours"),
+        ({**SAYS, "input_size": 9}, "not square pictures of 9 pixels"),
+        ({**SAYS, "layout": "NHWC"}, "with layout NHWC these are not three colours"),
         ({**SAYS, "crop": 2}, "crop is 2"),
         ({**SAYS, "interpolation": "best"}, "interpolation is 'best'"),
     ],
@@ -150,7 +150,7 @@ def test_a_description_that_is_no_json_object_is_refused(path, text):
 
 
 def test_without_a_description_the_error_says_where_to_put_one(path):
-    with pytest.raises(BadDescription, match=r"small\.json is not there.* does not say mean, std, output"):
+    with pytest.raises(BadDescription, match=r"no .*small\.json\) lacks mean, std, output"):
         load(path)
 
 
@@ -159,7 +159,7 @@ def test_what_the_model_leaves_open_must_be_said(tmp_path, shape):
     if shape[3] == "W2":
         shape = ("N", "C", 8, 8)
     path = colour_means(tmp_path / "small.onnx", shape)
-    with pytest.raises(BadDescription, match="leaves its (picture size|layout) open"):
+    with pytest.raises(BadDescription, match="does not fix its (picture size|layout)"):
         load(path, **SAYS)
 
 
@@ -190,7 +190,7 @@ def test_a_file_that_is_no_model_or_not_there_is_refused(tmp_path):
     "batch", [BATCH[..., :2], BATCH[0], BATCH.astype(np.float32), np.zeros((1, 9, 9, 3), np.uint8)]
 )
 def test_a_batch_that_was_not_prepared_is_refused(path, batch):
-    with pytest.raises(ValueError, match=r"takes bytes of shape \(N, 8, 8, 3\)"):
+    with pytest.raises(ValueError, match=r"takes prepared pictures, bytes of shape \(N, 8, 8, 3\)"):
         load(path, **SAYS).predict(batch)
 
 

@@ -23,13 +23,13 @@ SUFFIXES = pytest.mark.parametrize("suffix", [".npz", ".csv", PARQUET])
 def test_what_was_written_comes_back(tmp_path, suffix, scores):
     path = tmp_path / f"predictions{suffix}"
     write(path, Predictions(IMAGES, LABELS, scores))
-    found = read(path, n_classes=1000)
-    assert found.images == IMAGES
-    assert found.labels.dtype == np.int32
-    assert np.array_equal(found.labels, LABELS)
-    assert (found.scores is None) == (scores is None)
+    predictions = read(path, n_classes=1000)
+    assert predictions.images == IMAGES
+    assert predictions.labels.dtype == np.int32
+    assert np.array_equal(predictions.labels, LABELS)
+    assert (predictions.scores is None) == (scores is None)
     if scores is not None:
-        assert require(found.scores).dtype == np.float32 and np.array_equal(require(found.scores), scores)
+        assert require(predictions.scores).dtype == np.float32 and np.array_equal(require(predictions.scores), scores)
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -51,9 +51,9 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, suffix):
 WRONG = {
     "a label below 0": (LABELS - 1, SCORES, 2, "a label is below 0"),
     "a label too high": (LABELS + 1, SCORES, 2, "a label is above 999, the last of 1000 classes"),
-    "a label twice": (np.where(LABELS == 4, 5, LABELS), SCORES, 3, "a label stands there twice"),
+    "a label twice": (np.where(LABELS == 4, 5, LABELS), SCORES, 3, "a label occurs twice"),
     "no number": (LABELS, np.where(SCORES == 0, np.nan, SCORES), 3, "a score is not a number"),
-    "rising": (LABELS, SCORES[:, ::-1], 1, "a score is higher than that of the rank before"),
+    "rising": (LABELS, SCORES[:, ::-1], 1, "a score is higher than that of the previous rank"),
 }
 
 
@@ -66,7 +66,7 @@ def test_an_impossible_prediction_is_refused_with_its_row(tmp_path, wrong):
         read(path, n_classes=1000)
 
 
-@pytest.mark.parametrize(("images", "reason"), [(["a", "b", "a"], "'a' stands there for"), (["a", "b", ""], "no name")])
+@pytest.mark.parametrize(("images", "reason"), [(["a", "b", "a"], "'a' occurs twice"), (["a", "b", ""], "no name")])
 def test_an_image_stands_in_a_file_once_and_has_a_name(tmp_path, images, reason):
     with pytest.raises(BadPredictions, match=f"row 3: the image .*{reason}|row 3: the image has no name"):
         write(tmp_path / "predictions.npz", Predictions(images, LABELS))
@@ -77,17 +77,17 @@ HEADER = "image,label_1,label_2,score_1,score_2\n"
 CSV = {
     "a name with two lines": (f'{HEADER}"a\nb",1,2,.5,.4\nc,1,x,.5,.4\n', "line 4: 'x' is not a label: .* class"),
     "several faults": (f"{HEADER}a,1,1,.5,.4\nb,2,1,.4,.5\n", "line 2: a label .* twice.*; line 3: a score is"),
-    "a score": (f"{HEADER}a,1,2,.5,much\n", "line 2: 'much' is not a score, a number"),
-    "a missing cell": (f"{HEADER}a,1,2,.5,.4\n\nb,1,2,.5\n", "line 4: it has 4 cells where the first line has 5"),
-    "a label twice": (f"{HEADER}a,1,2,.5,.4\nb,1,1,.5,.4\n", "line 3: a label stands there twice"),
-    "an image twice": (f"{HEADER}a,1,2,.5,.4\nb,2,1,.5,.4\na,1,2,.5,.4\n", "line 4: the image 'a' stands there"),
+    "a score": (f"{HEADER}a,1,2,.5,much\n", "line 2: 'much' is not a score, which is a number"),
+    "a missing cell": (f"{HEADER}a,1,2,.5,.4\n\nb,1,2,.5\n", "line 4: the line has 4 cells, but the first line has 5"),
+    "a label twice": (f"{HEADER}a,1,2,.5,.4\nb,1,1,.5,.4\n", "line 3: a label occurs twice"),
+    "an image twice": (f"{HEADER}a,1,2,.5,.4\nb,2,1,.5,.4\na,1,2,.5,.4\n", "line 4: the image 'a' occurs twice"),
     "nan": (f"{HEADER}a,1,2,nan,.4\n", "line 2: a score is not a number"),
-    "a label beyond 32 bits": (f"{HEADER}a,1,4294967297,.5,.4\n", "line 2: 4294967297 is not a label"),
+    "a label beyond 32 bits": (f"{HEADER}a,1,4294967297,.5,.4\n", "line 2: '4294967297' is not a label"),
     "a label far below 0": (f"{HEADER}a,1,-4294967297,.5,.4\n", "line 2: a label is below 0"),
     "an open quote": (f'{HEADER}a,1,2,.5,.4\n"b,1,2,.5,.4\n', "line 3: .* Correct the quotes"),
-    "no header": ("a,1,2\n", "other columns in its first line than image, label_1"),
+    "no header": ("a,1,2\n", "other columns in its first line. Columns: image, label_1"),
     "ranks out of order": ("image,label_2,label_1\n", "other columns .* image, label_1, label_2"),
-    "half the scores": ("image,label_1,label_2,score_1\n", "if you like, score_1 to score_2"),
+    "half the scores": ("image,label_1,label_2,score_1\n", "optional: score_1 to score_2"),
     "nothing": ("", "other columns"),
 }
 
@@ -104,8 +104,8 @@ def test_a_csv_file_is_refused_with_the_line(tmp_path, wrong):
 def test_a_csv_file_of_a_spreadsheet_is_taken(tmp_path):
     path = tmp_path / "predictions.csv"
     path.write_bytes(b"\xef\xbb\xbfimage, label_1,label_2\r\na.jpg, 3,5\r\n\r\n")
-    found = read(path)
-    assert (found.images, found.labels.tolist(), found.scores) == (["a.jpg"], [[3, 5]], None)
+    predictions = read(path)
+    assert (predictions.images, predictions.labels.tolist(), predictions.scores) == (["a.jpg"], [[3, 5]], None)
 
 
 def test_a_csv_file_in_another_encoding_is_refused(tmp_path):
@@ -121,7 +121,7 @@ def test_a_csv_file_in_another_encoding_is_refused(tmp_path):
         ({"images": np.array(["a"])}, "needs an array images"),
         ({"images": np.array([b"a"]), "labels": [[1]]}, "needs an array images"),
         ({"images": np.array(["a"]), "labels": [[1.0]]}, "labels .* whole numbers"),
-        ({"images": np.array(["a"]), "labels": [[1]], "scores": [["much"]]}, "scores are no numbers"),
+        ({"images": np.array(["a"]), "labels": [[1]], "scores": [["much"]]}, "scores must be numbers"),
         ({"images": np.array(["a", "b"]), "labels": [[1]]}, r"2 images, labels \(1, 1\)"),
         ({"images": np.array(["a"]), "labels": [1]}, r"1 images, labels \(1,\)"),
         ({"images": np.array(["a"]), "labels": [[1, 2]], "scores": [[0.5]]}, r"scores \(1, 1\)"),
@@ -153,12 +153,12 @@ def test_without_pyarrow_parquet_is_refused_with_the_way_out(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(BadPredictions, match=r"is not installed\. Use npz or csv\.$") as refused:
         write(tmp_path / "predictions.parquet", Predictions(IMAGES, LABELS))
-    assert refused.value.for_shell.endswith("Use npz or csv. Or install it: ./run does.")
+    assert refused.value.for_shell.endswith("Use npz or csv. Or install pyarrow with ./run.")
 
 
 @pytest.mark.parametrize("call", [read, lambda path: write(path, Predictions(IMAGES, LABELS))])
 def test_another_suffix_is_refused_with_those_there_are(tmp_path, call):
-    with pytest.raises(BadPredictions, match=r"name it \.npz, \.csv, \.parquet"):
+    with pytest.raises(BadPredictions, match=r"use \.npz, \.csv, \.parquet"):
         call(tmp_path / "predictions.pickle")
 
 

@@ -1,4 +1,4 @@
-"""What of a picture reaches a network."""
+"""The preparation of pictures for a network."""
 
 import io
 
@@ -41,8 +41,8 @@ def test_every_picture_becomes_a_square_of_bytes(size):
 def test_the_middle_square_is_taken_as_resizing_and_cropping_would():
     picture = smooth(400, 320)
     resized = picture.resize((320, 256), Pillow.Resampling.BICUBIC).crop((48, 16, 272, 240))
-    found = Preprocessing(224, 0.875).prepare(picture)
-    assert np.abs(found.astype(int) - np.asarray(resized).astype(int)).max() <= 1
+    pixels = Preprocessing(224, 0.875).prepare(picture)
+    assert np.abs(pixels.astype(int) - np.asarray(resized).astype(int)).max() <= 1
 
 
 def test_a_wider_crop_sees_more_of_the_picture():
@@ -60,9 +60,9 @@ def test_a_flip_exchanges_left_and_right_and_nothing_else():
 def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same():
     picture = smooth(1600, 1200)
     opened = saved(picture, quality=95)
-    found = PLAIN.prepare(opened)
+    pixels = PLAIN.prepare(opened)
     assert opened.size < picture.size
-    assert np.abs(found.astype(int) - PLAIN.prepare(picture).astype(int)).max() <= 4
+    assert np.abs(pixels.astype(int) - PLAIN.prepare(picture).astype(int)).max() <= 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -82,8 +82,8 @@ def test_a_lying_picture_is_seen_upright(orientation):
         lying = lying.transpose(turn)
     exif = Pillow.Exif()
     exif[0x0112] = orientation
-    found = PLAIN.prepare(saved(lying, quality=100, exif=exif))
-    assert np.abs(found.astype(int) - PLAIN.prepare(upright).astype(int)).max() <= 12
+    pixels = PLAIN.prepare(saved(lying, quality=100, exif=exif))
+    assert np.abs(pixels.astype(int) - PLAIN.prepare(upright).astype(int)).max() <= 12
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "YCbCr", "I", "F"])
@@ -119,7 +119,7 @@ def test_views_are_named_by_what_they_do_otherwise():
 
 @pytest.mark.parametrize("view", ["rotate", "", "crop", "crop=", "crop=-1", "crop=1.0 ", "flip,", "crop=1e3", "FLIP"])
 def test_an_unknown_view_is_refused_with_those_there_are(view):
-    with pytest.raises(UnknownView, match="views are flip .* and crop=F"):
+    with pytest.raises(UnknownView, match="Views: flip .* and crop=F"):
         PLAIN.viewed(view)
 
 

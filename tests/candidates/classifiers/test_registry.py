@@ -60,20 +60,20 @@ def test_an_at_sign_in_the_path_of_a_file_is_no_view(tmp_path):
 def test_several_views_load_their_network_once(path):
     plain, flipped, wide = several([f"onnx:{path}", f"onnx:{path}@flip", f"onnx:{path}@crop=1.0"], **SAYS)
     assert plain.run is flipped.run is wide.run
-    assert [one.view for one in (plain, flipped, wide)] == ["", "flip", "crop 1.0"]
+    assert [classifier.view for classifier in (plain, flipped, wide)] == ["", "flip", "crop 1.0"]
 
 
 @pytest.mark.parametrize("name", ["", "resnet50", "efficientnet-lite7", "onnx:", "torch:", "timm", "keras:resnet50"])
 def test_an_unknown_name_is_refused_with_what_there_is(name):
     with pytest.raises(UnknownClassifier, match=r"^There is no classifier .*\.$") as refused:
         named(name)
-    assert re.search(r"There are: .*onnx:PATH", refused.value.for_shell)
-    assert re.search(r"There are: .*onnx:FILE in the models folder", refused.value.for_page)
+    assert re.search(r"Classifiers: .*onnx:PATH", refused.value.for_shell)
+    assert re.search(r"Classifiers: .*onnx:FILE in the models folder", refused.value.for_page)
 
 
 @pytest.mark.parametrize("view", ["rotate", "crop=2x", ""])
 def test_an_unknown_view_is_refused_with_what_there_is(path, view):
-    with pytest.raises(ClassifierError, match=r"views are flip .* and crop=F"):
+    with pytest.raises(ClassifierError, match=r"Views: flip .* and crop=F"):
         named(f"onnx:{path}@{view}", **SAYS)
 
 
@@ -93,12 +93,12 @@ def test_without_torch_the_error_says_how_to_get_it(name):
         pytest.skip("torch is installed")
     with pytest.raises(UnknownClassifier, match="runs on torch, which is not installed") as refused:
         named(name)
-    assert re.search(r"install\.py torch, .*; or choose one of: .*onnx:PATH", refused.value.for_shell)
+    assert re.search(r"install\.py torch .*\. Or choose one of: .*onnx:PATH", refused.value.for_shell)
     assert "install.py" not in refused.value.for_page and "onnx:FILE in the models folder" in refused.value.for_page
 
 
 def test_torch_is_not_imported_until_a_name_asks_for_it():
     program = "import sys; from candidates.classifiers.registry import available; available(); print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "candidates.classifiers.efficientnet_lite" in found.stdout.split()
-    assert "torch" not in found.stdout.split()
+    process = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "candidates.classifiers.efficientnet_lite" in process.stdout.split()
+    assert "torch" not in process.stdout.split()

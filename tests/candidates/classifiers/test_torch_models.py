@@ -81,7 +81,7 @@ def test_a_module_of_the_users_gives_the_scores_it_must(figures):
 def test_the_network_is_switched_from_training_to_use():
     network = small("convolution")
     assert np.array_equal(network.predict(BATCH), network.predict(BATCH))
-    alone = np.concatenate([network.predict(one[None]) for one in BATCH])
+    alone = np.concatenate([network.predict(picture[None]) for picture in BATCH])
     assert np.allclose(network.predict(BATCH), alone, atol=1e-3 if network.device == "cuda" else 1e-5)
 
 
@@ -125,7 +125,7 @@ def test_a_module_may_say_itself_how_pictures_are_prepared():
     assert network.input_size == 8
     assert np.allclose(network.predict(BATCH), expected(BATCH, mean=(0.4,) * 3), atol=2e-3)
     assert named("torch:small_networks:says_so", input_size=16).input_size == 16
-    with pytest.raises(ValueError, match="give three numbers each"):
+    with pytest.raises(ValueError, match="write three numbers each"):
         small(mean=(0.5,))
     with pytest.raises(UserError, match="does not have that option") as refused:
         small(colours=3)
@@ -182,7 +182,7 @@ def test_what_is_no_classifier_is_refused_with_the_reason(name, message):
 
 
 def test_weights_that_are_not_there_are_refused():
-    with pytest.raises(ValueError, match="has no weights 'none.pth', and there is no such file. Known are: random"):
+    with pytest.raises(ValueError, match="has no weights 'none.pth', and no such file exists. Weights: random"):
         small(weights="none.pth")
 
 
@@ -202,7 +202,7 @@ def test_a_model_of_a_library_is_had_by_name(library, name):
     batch = np.zeros((2, network.input_size, network.input_size, 3), np.uint8)
     assert network.n_classes == 1000
     assert np.allclose(network.predict(batch).sum(axis=1), 1, atol=1e-3)
-    with pytest.raises(ValueError, match=f"{library} does not give a model 'no-such-net'"):
+    with pytest.raises(ValueError, match=f"{library} has no model 'no-such-net'"):
         named(f"{library}:no-such-net")
 
 

@@ -56,7 +56,7 @@ def enliven(model, pictures) -> None:
     model.eval()
 
 
-def made(library: str, name: str):
+def create(library: str, name: str):
     """A model, and the transforms as the library's own documentation puts them together."""
     torch.manual_seed(3)
     if library == "timm":
@@ -71,24 +71,26 @@ def made(library: str, name: str):
     ("library", "name"), [("torchvision", name) for name in OF_TORCHVISION] + [("timm", name) for name in OF_TIMM]
 )
 def test_a_model_by_name_predicts_as_its_library_does(tmp_path, photographs, library, name):
-    model, transform = made(library, name)
+    model, transform = create(library, name)
     pictures = torch.stack([transform(Pillow.open(path).convert("RGB")) for path in photographs])
     enliven(model, pictures)
     with torch.inference_mode():
-        wanted = model(pictures).log_softmax(1).numpy()
+        expected_scores = model(pictures).log_softmax(1).numpy()
     weights = tmp_path / "weights.pth"
     torch.save(model.state_dict(), weights)
     plain, other = several([f"{library}:{name}:{weights}", f"{library}:{name}:{weights}@flip"], device="cpu")
-    spread = np.ptp(wanted, axis=0).max()
+    spread = np.ptp(expected_scores, axis=0).max()
     assert spread > 0.05, "the pictures must make a difference, or nothing is seen here"
     # The pixels are the same; normalizing and convolving round in another order.
     near = 1e-3 * spread
-    assert np.abs(logs(plain, photographs) - wanted).max() < near
-    assert np.abs(logs(other, photographs) - wanted).max() > 20 * near
+    assert np.abs(logs(plain, photographs) - expected_scores).max() < near
+    assert np.abs(logs(other, photographs) - expected_scores).max() > 20 * near
     (answer,) = predictions(plain, photographs, lambda path: path, k=5)
-    assert answer.labels[:, 0].tolist() == wanted.argmax(axis=1).tolist()
+    assert answer.labels[:, 0].tolist() == expected_scores.argmax(axis=1).tolist()
     # Where the fifth and the sixth are as good as equal, either may stand there.
-    assert np.allclose(np.take_along_axis(wanted, answer.labels, axis=1), top_k(wanted, 5)[1], atol=near)
+    assert np.allclose(
+        np.take_along_axis(expected_scores, answer.labels, axis=1), top_k(expected_scores, 5)[1], atol=near
+    )
 
 
 def logs(network, paths) -> np.ndarray:
@@ -138,13 +140,13 @@ def test_the_two_that_change_the_picture_themselves_do_so_with_weights_from_a_fi
     how = torchvision.models.get_model_weights(name)["DEFAULT"].transforms()
     network = named(f"torchvision:{name}:{weights}", device="cpu")
     with torch.inference_mode():
-        wanted = model(how(Pillow.open(photographs[0])).unsqueeze(0)).log_softmax(1).numpy()
-    assert np.abs(logs(network, photographs[:1]) - wanted).max() < 1e-3
+        expected_scores = model(how(Pillow.open(photographs[0])).unsqueeze(0)).log_softmax(1).numpy()
+    assert np.abs(logs(network, photographs[:1]) - expected_scores).max() < 1e-3
 
 
 @pytest.mark.parametrize("name", ["fasterrcnn_resnet50_fpn", "r3d_18", "raft_small", "fcn_resnet50"])
 def test_a_model_that_does_not_classify_single_pictures_is_refused(name):
-    with pytest.raises(ValueError, match="does not name what is in a single picture"):
+    with pytest.raises(ValueError, match="does not classify single pictures"):
         named(f"torchvision:{name}:random")
 
 
@@ -174,9 +176,9 @@ def test_weights_of_another_model_are_refused_and_others_named(tmp_path):
     torch.save({"no": torch.ones(3)}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=r"a\.pth does not hold weights of torchvision:resnet18"):
         named(f"torchvision:resnet18:{tmp_path / 'a.pth'}")
-    with pytest.raises(ValueError, match="Known are: IMAGENET1K_V1, DEFAULT, random|Known are: IMAGENET1K_V1, random"):
+    with pytest.raises(ValueError, match="Weights: IMAGENET1K_V1, DEFAULT, random|Weights: IMAGENET1K_V1, random"):
         named("torchvision:resnet18:IMAGENET1K_V9")
-    with pytest.raises(UserError, match="timm does not give a model") as refused:
+    with pytest.raises(UserError, match="timm has no model") as refused:
         named("timm:resnet18.no_such_tag")
     assert "Invalid pretrained tag (no_such_tag)" in refused.value.shell
 
@@ -188,7 +190,7 @@ NO_NETWORK = {"HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "HTTPS
     ("name", "way_out"),
     [
         ("torchvision:squeezenet1_1", "/hub/checkpoints, or name a file of weights: torchvision:squeezenet1_1:/path"),
-        ("timm:resnet18.a1_in1k", "HF_HOME names from a machine that has, or name a file of weights: timm:resnet18.a1"),
+        ("timm:resnet18.a1_in1k", "HF_HOME from a machine with a network, or name a file of weights: timm:resnet18.a1"),
     ],
 )
 def test_who_has_no_network_is_told_where_weights_go(tmp_path, name, way_out):
@@ -198,5 +200,5 @@ def test_who_has_no_network_is_told_where_weights_go(tmp_path, name, way_out):
         [sys.executable, "-c", program], cwd=ROOT, env=os.environ | NO_NETWORK | homes, capture_output=True, text=True
     )
     said = done.stderr.splitlines()[-1]
-    assert "cannot be fetched" in said
+    assert "cannot be downloaded" in said
     assert way_out in said

@@ -22,27 +22,27 @@ def read(tmp_path, content: bytes) -> dict[str, np.ndarray]:
 
 @FORMATS
 def test_arrays_come_back_by_name_and_in_order(tmp_path, written):
-    found = read(tmp_path, written({"b.weight": plain(BOX), "a.bias": plain([0.5, -1]), "n": plain(7.0)}))
-    assert list(found) == ["b.weight", "a.bias", "n"]
-    assert np.array_equal(found["b.weight"], BOX)
-    assert found["a.bias"].tolist() == [0.5, -1]
-    assert found["n"].shape == ()
-    assert found["n"] == 7
+    arrays = read(tmp_path, written({"b.weight": plain(BOX), "a.bias": plain([0.5, -1]), "n": plain(7.0)}))
+    assert list(arrays) == ["b.weight", "a.bias", "n"]
+    assert np.array_equal(arrays["b.weight"], BOX)
+    assert arrays["a.bias"].tolist() == [0.5, -1]
+    assert arrays["n"].shape == ()
+    assert arrays["n"] == 7
 
 
 @FORMATS
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
 def test_the_steps_between_numbers_count(tmp_path, written, axes):
     lying_otherwise = BOX.transpose(axes)
-    found = read(tmp_path, written({"weight": plain(lying_otherwise)}))["weight"]
-    assert np.array_equal(found, lying_otherwise)
-    assert found.flags["C_CONTIGUOUS"]
+    arrays = read(tmp_path, written({"weight": plain(lying_otherwise)}))["weight"]
+    assert np.array_equal(arrays, lying_otherwise)
+    assert arrays.flags["C_CONTIGUOUS"]
 
 
 def test_read_without_its_steps_a_tensor_would_be_another_one(tmp_path):
     stored = plain(BOX.transpose(2, 1, 0))
-    found = read(tmp_path, legacy_file({"weight": stored}))["weight"]
-    assert not np.array_equal(found, stored.values.reshape(stored.shape))
+    arrays = read(tmp_path, legacy_file({"weight": stored}))["weight"]
+    assert not np.array_equal(arrays, stored.values.reshape(stored.shape))
 
 
 @FORMATS
@@ -58,13 +58,13 @@ def test_a_tensor_may_begin_within_its_storage(tmp_path, written):
 )
 def test_each_kind_of_number_is_read_as_what_it_is(tmp_path, written, kind, dtype):
     stored = Stored(np.array([1, 2, 250], dtype), (3,), (1,), kind=kind)
-    found = read(tmp_path, written({"counts": stored}))["counts"]
-    assert found.dtype == dtype
-    assert found.tolist() == [1, 2, 250]
+    arrays = read(tmp_path, written({"counts": stored}))["counts"]
+    assert arrays.dtype == dtype
+    assert arrays.tolist() == [1, 2, 250]
 
 
 class Attack:
-    """What a pickle can do when it is loaded as one."""
+    """An object that runs code when its pickle is loaded."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -89,7 +89,7 @@ ATTACKS = {
 def test_whatever_a_pickle_would_call_is_refused_and_not_called(tmp_path, written, attack):
     mark = tmp_path / "the-attack-ran"
     content = pickle.dumps(ATTACKS[attack](mark), protocol=2)
-    with pytest.raises(BadWeights, match=r"it names .+\.$") as refused:
+    with pytest.raises(BadWeights, match=r"the file names .+\.$") as refused:
         read(tmp_path, written({}, content))
     assert ". Save the network's state_dict" in refused.value.for_shell
     assert not mark.exists()
@@ -102,7 +102,7 @@ def test_such_a_pickle_does_run_when_loaded_as_one(tmp_path):
 
 def test_the_head_of_an_older_file_may_not_call_anything_either(tmp_path):
     mark = tmp_path / "the-attack-ran"
-    with pytest.raises(BadWeights, match="where only numbers belong"):
+    with pytest.raises(BadWeights, match="in a part for numbers only"):
         read(tmp_path, pickle.dumps(Attack(os.system, f"touch {mark}"), protocol=2))
     assert not mark.exists()
 
@@ -112,7 +112,7 @@ def test_the_head_of_an_older_file_may_not_call_anything_either(tmp_path):
     ("module", "name"), [("torch", "load"), ("torch.jit", "load"), ("torch", "FloatStorage.__class__"), ("os", "path")]
 )
 def test_names_of_torch_that_are_no_storages_are_refused(tmp_path, written, module, name):
-    with pytest.raises(BadWeights, match=f"it names {module}.{name}"):
+    with pytest.raises(BadWeights, match=f"the file names {module}.{name}"):
         read(tmp_path, written({}, f"\x80\x02c{module}\n{name}\n.".encode("latin-1")))
 
 
@@ -132,7 +132,7 @@ LIES = {
 @FORMATS
 @pytest.mark.parametrize("lie", LIES)
 def test_a_tensor_stays_within_its_numbers(tmp_path, written, lie):
-    with pytest.raises(BadWeights, match="it has a tensor of shape"):
+    with pytest.raises(BadWeights, match="a tensor (has the shape|of shape)"):
         read(tmp_path, written({"weight": LIES[lie]}))
 
 
@@ -140,7 +140,7 @@ def test_a_tensor_stays_within_its_numbers(tmp_path, written, lie):
 @pytest.mark.parametrize("size", [3, 5, 2**40])
 def test_a_storage_is_as_large_as_announced_or_the_file_is_refused(tmp_path, written, size):
     stored = Stored(FOUR, (2,), (1,), size=size)
-    with pytest.raises(BadWeights, match="as announced|cut off|damaged"):
+    with pytest.raises(BadWeights, match="announced size|cut off|damaged"):
         read(tmp_path, written({"weight": stored, "more": plain(BOX)}))
 
 
@@ -148,7 +148,7 @@ def test_a_storage_is_as_large_as_announced_or_the_file_is_refused(tmp_path, wri
 def test_a_file_cut_anywhere_is_refused(tmp_path, written):
     whole = written({"weight": plain(BOX), "bias": plain([1.0, 2.0])})
     for length in range(0, len(whole) - 1, 7):
-        with pytest.raises(BadWeights, match=r"weights\.pth is"):
+        with pytest.raises(BadWeights, match=r"weights\.pth (is|cannot be used)"):
             read(tmp_path, whole[:length])
 
 
@@ -182,7 +182,7 @@ def test_what_torch_itself_writes_is_read_as_torch_reads_it(tmp_path, zipped):
     state["transposed"] = torch.arange(6.0).reshape(2, 3).t()
     path = tmp_path / "weights.pth"
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
-    found = read_weights(path)
-    assert list(found) == list(state)
+    arrays = read_weights(path)
+    assert list(arrays) == list(state)
     assert not state["0.weight"].is_contiguous()
-    assert all(np.array_equal(found[name], state[name].numpy()) for name in state)
+    assert all(np.array_equal(arrays[name], state[name].numpy()) for name in state)

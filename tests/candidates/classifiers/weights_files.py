@@ -61,13 +61,15 @@ def tensor(key: str, stored: Stored, legacy: bool) -> bytes:
 
 
 def described(tensors: dict[str, Stored], legacy: bool) -> bytes:
-    items = b"".join(text(name) + tensor(f"{row}", one, legacy) for row, (name, one) in enumerate(tensors.items()))
+    items = b"".join(
+        text(name) + tensor(f"{row}", tensor_, legacy) for row, (name, tensor_) in enumerate(tensors.items())
+    )
     return b"\x80\x02" + EMPTY_DICT + b"(" + items + b"u."
 
 
 def legacy_file(tensors: dict[str, Stored], content: bytes | None = None) -> bytes:
     """The older format. `content`: another pickle in place of the description of the tensors."""
-    stored = b"".join(struct.pack("<q", one.announced) + one.values.tobytes() for one in tensors.values())
+    stored = b"".join(struct.pack("<q", tensor_.announced) + tensor_.values.tobytes() for tensor_ in tensors.values())
     keys = pickle.dumps([f"{row}" for row in range(len(tensors))], protocol=2)
     return LEGACY_HEAD + (content or described(tensors, legacy=True)) + keys + stored
 
@@ -78,6 +80,6 @@ def zip_file(tensors: dict[str, Stored], content: bytes | None = None, byteorder
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", content or described(tensors, legacy=False))
         archive.writestr("archive/byteorder", byteorder)
-        for row, one in enumerate(tensors.values()):
-            archive.writestr(f"archive/data/{row}", one.values.tobytes())
+        for row, tensor_ in enumerate(tensors.values()):
+            archive.writestr(f"archive/data/{row}", tensor_.values.tobytes())
     return target.getvalue()

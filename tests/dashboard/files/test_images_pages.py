@@ -105,13 +105,13 @@ def large_file(n_kib: int = 400) -> SimpleUploadedFile:
 def test_a_large_body_is_read_from_researchers_alone_and_on_this_page_alone(dataset, staff, tmp_path, settings):
     settings.LARGEST_UPLOAD_MIB = 1
     response = send(staff_client(signed_in=False), dataset, large_file())
-    assert response.status_code == 413 and "at most 256 KiB are taken" in text_of(response)
+    assert response.status_code == 413 and "the limit is 256 KiB" in text_of(response)
     assert send(worker_client(), dataset, large_file()).status_code == 413
     assert staff.post("/setup/new/", {"name": "a", "files": [large_file()]}).status_code == 413
     assert stored_files(tmp_path) == []
     assert send(staff, dataset, large_file()).status_code == 302
     beyond = send(staff, dataset, large_file(3072))
-    assert beyond.status_code == 413 and "at most 2 MiB are taken. Nothing was stored." in text_of(beyond)
+    assert beyond.status_code == 413 and "the limit is 2 MiB. Your data was not saved." in text_of(beyond)
 
 
 # A new dataset
@@ -176,7 +176,7 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     assert labels_by_name(dataset) == {"0/a.jpg": 0, "1/b.jpg": 1}
     assert stored_files(tmp_path) == []
     page = text_of(staff.get(address(dataset)))
-    assert "2 images added, 0 there already." in page and "2 not imported." in page
+    assert "2 images were added." in page and "2 files were not imported." in page
     assert "1/&lt;script&gt;.jpg: it is not an image" in page and "<script>.jpg" not in page
     assert "Source of the last import: <code>pictures.zip</code>" in " ".join(page.split())
     assert not list(tmp_path.rglob("*.upload*"))
@@ -214,10 +214,10 @@ def test_images_without_a_manifest_are_imported_without_labels(staff, dataset):
     "names, words",
     [
         ([], "Choose an archive or some images first"),
-        (["a.zip", "b.jpg"], "a.zip is an archive, and more files came with it"),
-        (["a.csv", "b.csv"], "both tables"),
-        (["a.csv"], "a.csv came without images"),
-        (["a.jpg", "a.jpg"], "Two files are called a.jpg"),
+        (["a.zip", "b.jpg"], "a.zip is an archive: upload it alone"),
+        (["a.csv", "b.csv"], "both manifests"),
+        (["a.csv"], "a.csv is a manifest without images"),
+        (["a.jpg", "a.jpg"], "Two files are named a.jpg"),
         (["é" * 200 + ".jpg"], "The files could not be kept"),
     ],
 )
@@ -241,9 +241,7 @@ def test_uploads_are_limited_by_the_free_space_of_the_disk(staff, dataset, tmp_p
     monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert "At most 3 MiB and" in text_of(staff.get(address(dataset)))
     response = send(staff, dataset, large_file(5 * 1024))
-    assert (
-        response.status_code == 413 and "at most 4 MiB are taken" in text_of(response) and stored_files(tmp_path) == []
-    )
+    assert response.status_code == 413 and "the limit is 4 MiB" in text_of(response) and stored_files(tmp_path) == []
 
 
 def test_every_upload_goes_to_the_disk_whatever_its_size(staff, dataset, monkeypatch):
@@ -281,7 +279,7 @@ def test_an_import_without_its_files_cannot_be_retried(staff, dataset, tmp_path)
 def test_a_second_import_waits_until_the_first_is_done_and_loses_its_files(staff, dataset, tmp_path):
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     response = send(staff, dataset, packed(tmp_path, {"b.jpg": JPEG}, "other.zip"))
-    assert response.status_code == 400 and "is under way" in text_of(response)
+    assert response.status_code == 400 and "is already in progress" in text_of(response)
     assert [path.name for path in stored_files(tmp_path)] == ["pictures.zip"]
     assert staff.post(address(dataset), {"from": "again"}).status_code == 400
     assert [path.name for path in stored_files(tmp_path)] == ["pictures.zip"]
@@ -383,7 +381,7 @@ def test_nothing_outside_the_import_folder_is_opened(staff, dataset, tmp_path, t
     response = staff.post(address(dataset), {"from": "server", "server": typed})
     page = text_of(response)
     assert response.status_code == 400 and f'value="{typed}"' in page
-    assert "leads out of the import folder" in page or "cannot be opened below the import folder" in page
+    assert "is outside the import folder" in page or "cannot be opened in the import folder" in page
     assert not Job.objects.exists()
 
 
@@ -395,7 +393,7 @@ def test_a_link_that_leads_out_by_the_time_of_the_import_is_refused_too(staff, d
     (root / "set").rename(root / "before")
     (root / "set").symlink_to(tmp_path / "secret")
     assert do_next_job()
-    assert "leads out of the import folder" in Job.objects.get().problem and not dataset.images.exists()
+    assert "is outside the import folder" in Job.objects.get().problem and not dataset.images.exists()
 
 
 def test_a_missing_import_folder_is_created(staff, dataset, settings, tmp_path):

@@ -108,7 +108,7 @@ def test_grids_of_a_profile_are_opened_by_a_job_with_their_shortfalls_and_addres
     text = opened(client, dataset, completion_code="C0DE", hits_per_worker="5")
     batch = Batch.objects.get()
     assert (batch.completion_code, batch.hits_per_worker) == ("C0DE", 5)
-    assert "72 pairs opened, in 4 grids." in text
+    assert "72 pairs were opened in 4 grids." in text
     assert f"Batch {batch.pk}: http://work.example.org:8000/join/{batch.public_id}" in text
     assert "grids of 4 labels have fewer cells than the profile says" in text
     assert current_settings(dataset).positive_controls == 5, "the profile's figure is the study's now"
@@ -131,7 +131,7 @@ def test_the_settings_of_the_study_stay_unchanged(client):
 def test_pairs_of_a_file_without_controls_are_opened_and_the_file_is_removed(client, settings):
     dataset = coloured_dataset(3)
     text = opened(client, dataset, profile="plain", pairs=csv("image,label", "00000.jpg,2", "00001.jpg,2"))
-    assert "2 pairs opened, in 1 grids." in text
+    assert "2 pairs were opened in 1 grid." in text
     assert n_of("question") == 2
     assert not uploads_left(settings)
 
@@ -144,7 +144,7 @@ def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, datas
         pairs=csv("image,label", "00000.jpg,0", name="pairs.csv"),
         similar=csv("label,similar", "0,3", "0,2", name="similar.csv"),
     )
-    assert "1 pairs opened, in 1 grids." in text
+    assert "1 pair was opened in 1 grid." in text
     negatives = GridCell.objects.filter(role="control", expected=False)
     # Class 3 is left out: its images have label 0 among their potential ones.
     assert {require(cell.image.dataset_label).index for cell in negatives} == {2}
@@ -154,7 +154,7 @@ def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, datas
 def test_a_bad_file_opens_nothing_and_keeps_its_name(client, dataset, settings):
     text = opened(client, dataset, pairs=csv("image,label", "nobody.jpg,0", "00000.jpg,zebra"))
     assert "failed" in text
-    assert "mine.csv: nothing was opened." in text
+    assert "mine.csv: no grids were opened." in text
     assert "line 2: there is no image 'nobody.jpg'" in text
     assert str(settings.UPLOAD_ROOT) not in text
     assert not Batch.objects.exists()
@@ -201,7 +201,7 @@ def test_a_lost_database_leaves_the_file_for_the_next_try(client, dataset, setti
 def test_a_second_request_during_the_job_stores_no_file(client, dataset, settings):
     ask(client, dataset)
     assert ask(client, dataset, pairs=csv("image,label", "00000.jpg,0")).status_code == 302
-    assert "under way" in page(client, dataset)
+    assert "already in progress" in page(client, dataset)
     assert not uploads_left(settings)
     assert Job.objects.count() == 1
 

@@ -77,7 +77,7 @@ def test_selected_classifiers_without_predictions_are_named(client, dataset):
     predicted_elsewhere(dataset, "here", N_IMAGES)
     change_settings(dataset=dataset, classifiers=["here", "nowhere", "never"])
     text = page(client, "potential_labels", dataset)
-    assert "has no predictions of nowhere, never. The page Classifiers makes them" in text
+    assert "has no predictions of nowhere, never. Start the classifiers or import their predictions" in text
     assert "./manage" not in text
 
 

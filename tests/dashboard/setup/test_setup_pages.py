@@ -145,7 +145,7 @@ def test_classifiers_are_started_run_and_listed(client, dataset, network, hints)
     assert Classifier.objects.get().weights[:12] in text
     assert "8 px" in text
     ask_for(client, dataset, chosen="onnx:small.onnx")
-    assert "predicted already by" in page_text(client, "classifiers", dataset)
+    assert "already have predictions of" in page_text(client, "classifiers", dataset)
 
 
 def test_an_interrupted_run_says_why_and_lists_the_images_not_predicted(client, dataset, network, hints, settings):
@@ -154,7 +154,7 @@ def test_an_interrupted_run_says_why_and_lists_the_images_not_predicted(client, 
     predict_next_portions()
     text = page_text(client, "classifiers", dataset)
     assert "1 image could not be predicted" in text
-    assert "00000.jpg</a>: it is not an image that is taken" in text
+    assert "00000.jpg</a>: unsupported format" in text
     description = settings.MODELS_ROOT / "small.json"
     content = description.read_text()
     description.write_text("{}")
@@ -238,7 +238,7 @@ def test_one_invalid_classifier_starts_none_of_the_requested_ones(client, datase
 def test_classifiers_are_started_once_at_a_time(client, dataset, network):
     for _ in range(2):
         client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx"})
-    assert "Starting classifiers is under way for" in page_text(client, "classifiers", dataset)
+    assert "“Starting classifiers” is already in progress for" in page_text(client, "classifiers", dataset)
     assert Job.objects.count() == 1
 
 
@@ -280,12 +280,12 @@ def test_a_rejected_file_keeps_its_name(client, dataset, settings):
     response = import_file(client, dataset, "mine.csv", b"image,label_1\nnobody.jpg,3\n", network="net <1>")
     text = text_of(response)
     assert response.status_code == 422
-    assert "mine.csv: 1 of its images are not in dataset" in text
+    assert "mine.csv: 1 image is not in dataset" in text
     assert str(settings.UPLOAD_ROOT) not in text
     assert 'value="elsewhere"' in text
     assert 'value="net <1>"' in text
     assert "Choose the files again" in text
-    assert "is not a kind that is known" in text_of(import_file(client, dataset, "mine.exe", b"MZ"))
+    assert "has an unsupported format" in text_of(import_file(client, dataset, "mine.exe", b"MZ"))
     assert not Prediction.objects.exists()
 
 
@@ -303,7 +303,7 @@ def test_a_large_file_is_rejected_in_words_by_the_page_and_before_it(client, dat
     assert "mine.csv has 20.0 MiB, more than the 20 that this page takes" in text_of(response)
     response = import_file(client, dataset, "mine.csv", b"x" * (42 * 2**20))
     assert response.status_code == 413
-    assert "at most 41 MiB are taken" in text_of(response)
+    assert "the limit is 41 MiB" in text_of(response)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
@@ -342,7 +342,7 @@ def test_potential_labels_are_computed_by_a_job_and_shown_with_their_classifiers
     assert do_next_job()
     text = page_text(client, "potential_labels", predicted)
     n_labels = PotentialLabel.objects.count()
-    assert f"{n_labels} potential labels of {N_IMAGES} images." in text
+    assert f"Potential labels of {N_IMAGES} images: {n_labels}." in text
     assert f"<dd>{n_labels / N_IMAGES:.1f}<" in text
     assert "≈ 14" in text
     assert text.count('class="plot-bar"') == len(require(distribution_plot(counts_of(predicted), 0)).bars)
@@ -368,7 +368,7 @@ def counts_of(dataset: Dataset) -> list[int]:
 
 
 def test_missing_predictions_are_named_before_potential_labels_are_computed(client, dataset, network, hints):
-    problem = "has no predictions of any classifier. The page Classifiers makes them"
+    problem = "has no predictions of any classifier. Start the classifiers or import their predictions"
     assert problem in page_text(client, "potential_labels", dataset)
     client.post(address("potential_labels", dataset))
     do_next_job()
@@ -384,7 +384,7 @@ def test_a_second_request_during_the_job_is_rejected_in_words(client, predicted)
     for _ in range(2):
         client.post(address("potential_labels", predicted))
     assert Job.objects.filter(kind=Job.Kind.POTENTIAL_LABELS).count() == 1
-    assert "under way" in page_text(client, "potential_labels", predicted)
+    assert "already in progress" in page_text(client, "potential_labels", predicted)
 
 
 def test_many_images_come_in_pages(client, hints, network):
