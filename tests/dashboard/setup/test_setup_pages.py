@@ -73,8 +73,8 @@ def text_of(response) -> str:
     return " ".join(html.unescape(response.content.decode()).split())
 
 
-def page_text(client: Client, page: str, dataset: Dataset, **query: str) -> str:
-    response = client.get(address(page, dataset), query)
+def page_text(client: Client, name: str, dataset: Dataset, **query: str) -> str:
+    response = client.get(address(name, dataset), query)
     assert response.status_code == 200
     return text_of(response)
 
