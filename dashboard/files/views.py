@@ -96,17 +96,22 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
     spoilt = dataset.images.exclude(pictures_problem="").order_by("pk")
     counts["spoilt"] = spoilt.count()
     counts["pictures"] = counts["with_files"] - counts["without_pictures"] - counts["spoilt"]
-    on_server, more_on_server = sources_on_server()
     job = latest_job(dataset, Job.Kind.IMPORT_IMAGES)
-    return {
+    return _server_context() | {
         "dataset": dataset,
         "tab": "images",
         "counts": counts,
         "spoilt": spoilt[:SPOILT_SHOWN],
         "job": job,
-        "added_nothing": job is not None and job.job.arguments.get(N_IMAGES_BEFORE) == counts["all"],
+        "added_nothing": job and job.job.arguments.get(N_IMAGES_BEFORE) == counts["all"],
         "largest_upload_mib": uploads.largest_upload_mib(),
         "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+    }
+
+
+def _server_context() -> dict[str, Any]:
+    on_server, more_on_server = sources_on_server()
+    return {
         "import_root": settings.IMPORT_ROOT,
         "there_is_a_folder": there_is_a_folder(),
         "on_server": on_server,
