@@ -213,12 +213,12 @@ def test_images_without_a_manifest_are_imported_without_labels(staff, dataset):
 @pytest.mark.parametrize(
     "names, words",
     [
-        ([], "Choose an archive or some images first"),
+        ([], "Choose an archive or images first"),
         (["a.zip", "b.jpg"], "a.zip is an archive: upload it alone"),
         (["a.csv", "b.csv"], "both manifests"),
         (["a.csv"], "a.csv is a manifest without images"),
         (["a.jpg", "a.jpg"], "Two files are named a.jpg"),
-        (["é" * 200 + ".jpg"], "The files could not be kept"),
+        (["é" * 200 + ".jpg"], "The files could not be stored"),
     ],
 )
 def test_incompatible_files_are_rejected_beside_the_field(staff, dataset, tmp_path, names, words):
@@ -230,7 +230,7 @@ def test_incompatible_files_are_rejected_beside_the_field(staff, dataset, tmp_pa
 def test_too_many_files_are_rejected_in_words(staff, dataset, settings, tmp_path):
     settings.DATA_UPLOAD_MAX_NUMBER_FILES = 3
     response = send(staff, dataset, *(SimpleUploadedFile(f"{n}.jpg", b"") for n in range(4)))
-    assert response.status_code == 400 and "At most 3 files are taken at a time" in text_of(response)
+    assert response.status_code == 400 and "Upload at most 3 files at a time" in text_of(response)
     response.close()
     gc.collect()
     assert stored_files(tmp_path) == []
@@ -270,10 +270,10 @@ def test_an_unreadable_archive_keeps_its_owners_name_and_can_be_retried(staff, d
 
 
 def test_an_import_without_its_files_cannot_be_retried(staff, dataset, tmp_path):
-    assert "are kept no longer" in text_of(staff.post(address(dataset), {"from": "again"}))
+    assert "have been removed" in text_of(staff.post(address(dataset), {"from": "again"}))
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     do_next_job()
-    assert "are kept no longer" in text_of(staff.post(address(dataset), {"from": "again"}))
+    assert "have been removed" in text_of(staff.post(address(dataset), {"from": "again"}))
 
 
 def test_a_second_import_waits_until_the_first_is_done_and_loses_its_files(staff, dataset, tmp_path):

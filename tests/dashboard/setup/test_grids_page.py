@@ -110,7 +110,7 @@ def test_grids_of_a_profile_are_opened_by_a_job_with_their_shortfalls_and_addres
     assert (batch.completion_code, batch.hits_per_worker) == ("C0DE", 5)
     assert "72 pairs were opened in 4 grids." in text
     assert f"Batch {batch.pk}: http://work.example.org:8000/join/{batch.public_id}" in text
-    assert "grids of 4 labels have fewer cells than the profile says" in text
+    assert "4 labels have too few images to fill their grids" in text
     assert current_settings(dataset).positive_controls == 5, "the profile's figure is the study's now"
     assert n_of("question") == 72
 
@@ -155,7 +155,7 @@ def test_a_bad_file_opens_nothing_and_keeps_its_name(client, dataset, settings):
     text = opened(client, dataset, pairs=csv("image,label", "nobody.jpg,0", "00000.jpg,zebra"))
     assert "failed" in text
     assert "mine.csv: no grids were opened." in text
-    assert "line 2: there is no image 'nobody.jpg'" in text
+    assert "line 2: the dataset has no image “nobody.jpg”" in text
     assert str(settings.UPLOAD_ROOT) not in text
     assert not Batch.objects.exists()
     assert not uploads_left(settings)
@@ -164,7 +164,7 @@ def test_a_bad_file_opens_nothing_and_keeps_its_name(client, dataset, settings):
 def test_pairs_opened_before_are_skipped_unless_requested_again(client, dataset):
     opened(client, dataset)
     text = opened(client, dataset)
-    assert "Nothing was opened: 72 pairs were opened before" in text
+    assert "No new grids: all 72 pairs were opened before" in text
     assert f"in batch {Batch.objects.get().pk}. “Open pairs again” opens them once more." in text
     assert Batch.objects.count() == 1
     opened(client, dataset, again="on")
@@ -219,8 +219,8 @@ def test_a_second_request_during_the_job_stores_no_file(client, dataset, setting
         ({"completion_url": "ftp://a.example.org"}, "begins with http:// or https://"),
         ({"completion_code": "a\u200bb"}, "Use printable characters only"),
         ({"completion_code": "c" * 61}, "at most 60 characters"),
-        ({"adaptive": "on", "accept": "0.1", "reject": "0.9"}, "cannot be adaptive so"),
-        ({"adaptive": "on", "min_votes": "6", "max_votes": "5"}, "“Most votes for a pair”"),
+        ({"adaptive": "on", "accept": "0.1", "reject": "0.9"}, "do not make an adaptive batch"),
+        ({"adaptive": "on", "min_votes": "6", "max_votes": "5"}, "“Maximum votes for a pair”"),
         ({"adaptive": "on", "min_votes": "2"}, "lower min_shown on the page Settings"),
         ({"adaptive": "on", "accept": "2"}, "less than or equal to 1"),
     ],
@@ -321,7 +321,7 @@ def test_an_adaptive_batch_is_opened_with_its_figures(client, dataset):
     assert (batch.max_votes, batch.accept, batch.reject, batch.initial_images) == (12, 0.9, 0.05, 2)
     assert batch.min_votes == current_settings(dataset).min_shown
     assert "No estimates yet" in text
-    assert "5 to 12 votes, accepted from 0.9" in text
+    assert "5 to 12 votes for a pair. A pair is accepted from probability 0.9" in text
 
 
 def test_the_estimates_of_an_adaptive_batch_are_a_table_with_the_hardest_class_first(client, dataset):

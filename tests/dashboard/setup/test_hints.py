@@ -182,9 +182,9 @@ def test_errors_of_the_form_come_before_the_report_of_the_last_job(client, datas
 def test_too_few_answers_for_candidate_labels_give_a_warning(client, dataset):
     change_settings(dataset=dataset, contains_answers=5, min_shown=5)
     assert not doubts_about(current_settings(dataset))
-    assert "no pair is shown to so many people" not in page(client, "settings", dataset)
+    assert "is less than min_shown" not in page(client, "settings", dataset)
     change_settings(dataset=dataset, contains_answers=3)
-    words = "contains_answers is 3, and min_shown 5: no pair is shown to so many people"
+    words = "contains_answers (3) is less than min_shown (5). One batch then shows no pair to enough people"
     assert all(words in page(client, name, dataset) for name in ("settings", "grids"))
 
 

@@ -75,14 +75,14 @@ def test_a_change_creates_a_version_and_explains_it(client, dataset):
     text = change(client, dataset, contains_answers=7, note="Fewer are enough.")
     version = current_settings(dataset)
     assert (version.version, version.contains_answers, version.note) == (2, 7, "Fewer are enough.")
-    assert "Version 2 holds for batches opened and images pruned from now on; open batches keep theirs." in text
+    assert "From now on, version 2 is used for new batches and for pruning. Open batches keep their version." in text
     assert "<mark>7</mark>" in text
     assert "Fewer are enough." in text
     assert text.count("<mark>") == 1
 
 
 def test_the_unchanged_form_changes_nothing(client, dataset):
-    assert "has these figures already: nothing was changed" in change(client, dataset, note="A note alone.")
+    assert "already has these figures" in change(client, dataset, note="A note alone.")
     assert dataset.settings_versions.count() == 1
 
 

@@ -300,7 +300,7 @@ def test_imported_predictions_may_not_bear_the_name_of_code(client, dataset):
 def test_a_large_file_is_rejected_in_words_by_the_page_and_before_it(client, dataset):
     response = import_file(client, dataset, "mine.csv", b"x" * (20 * 2**20 + 1))
     assert response.status_code == 422
-    assert "mine.csv has 20.0 MiB, more than the 20 that this page takes" in text_of(response)
+    assert "mine.csv has 20.0 MiB; the limit of this page is 20 MiB" in text_of(response)
     response = import_file(client, dataset, "mine.csv", b"x" * (42 * 2**20))
     assert response.status_code == 413
     assert "the limit is 41 MiB" in text_of(response)
