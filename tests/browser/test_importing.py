@@ -58,7 +58,7 @@ def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(s
     page.get_by_label("Address").fill("s3://birds")
     assert do_next_job()
     expect(page.get_by_text("2 images were added.")).to_be_visible(timeout=5000)
-    expect(page.get_by_text("2/broken.jpg: it is not an image")).to_be_visible()
+    expect(page.get_by_text("2/broken.jpg: unsupported format")).to_be_visible()
     expect(page.get_by_label("Address")).to_have_value("s3://birds")
     assert Dataset.objects.get().images.count() == 2
 

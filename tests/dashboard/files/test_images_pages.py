@@ -177,7 +177,7 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     assert stored_files(tmp_path) == []
     page = text_of(staff.get(address(dataset)))
     assert "2 images were added." in page and "2 files were not imported." in page
-    assert "1/&lt;script&gt;.jpg: it is not an image" in page and "<script>.jpg" not in page
+    assert "1/&lt;script&gt;.jpg: unsupported format" in page and "<script>.jpg" not in page
     assert "Source of the last import: <code>pictures.zip</code>" in " ".join(page.split())
     assert not list(tmp_path.rglob("*.upload*"))
 
