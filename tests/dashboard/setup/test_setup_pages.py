@@ -162,7 +162,7 @@ def test_an_interrupted_run_says_why_and_lists_the_images_not_predicted(client, 
     predict_next_portions()
     text = page_text(client, "classifiers", dataset)
     assert "interrupted" in text
-    assert "A description is like" in text
+    assert "Example of a description" in text
     description.write_text(content)
     ask_for(client, dataset, others="onnx:small.onnx@flip")
     predict_all()
