@@ -1,7 +1,7 @@
-"""No page speaks to somebody at a shell: no command, no option, no name of Python's.
+"""Pages say nothing meant for a shell: no command, no option, no name of Python's.
 
-Every address of both URL tables is opened on a small study; a new one enters by itself. And every place in the code
-that makes a refusal or a remark is read: what it says for a page, and the message that both readers get.
+Every address of both URL tables is opened on a small study; new addresses are included automatically. Every place in
+the code that makes an error or a remark is read as well: its message, and its way out for pages.
 """
 
 import ast
@@ -66,16 +66,16 @@ SPOKEN_ATTRIBUTES = {"alt", "aria-label", "content", "placeholder", "title", "va
 SILENT_TAGS = {"script", "style"}
 
 
-def told_to_programmers(text: str) -> list[str]:
-    """Return what in a text is for somebody at a shell or in the code."""
-    return [f"{what}: {found[0]!r}" for what, pattern in FORBIDDEN.items() for found in pattern.finditer(text)]
+def programmers_words(text: str) -> list[str]:
+    """Return the parts of a text that are meant for a shell or a programmer."""
+    return [f"{kind}: {match[0]!r}" for kind, pattern in FORBIDDEN.items() for match in pattern.finditer(text)]
 
 
 # The pages
 
 
 class Spoken(HTMLParser):
-    """Gathers the texts of a page that people see or hear."""
+    """Parser that gathers the texts of a page that people see or hear."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ def places(settings, tmp_path):
 
 @pytest.fixture
 def study(db) -> Dataset:
-    """A dataset with everything that pages show: each of it at least once, and what went wrong with it."""
+    """Return a dataset with everything that pages show, each at least once, failures included."""
     dataset = make_dataset(name="a study", contains_answers=2, classify_answers=1, min_shown=5)
     images = make_images(dataset, 4)
     spoilt = Image.objects.filter(pk=images[3].pk)
@@ -156,7 +156,7 @@ FAULTS: dict[str, Callable[[], object]] = {
 
 @pytest.fixture(params=FAULTS)
 def broken_study(study, request, monkeypatch) -> Dataset:
-    """The study with a run and a job of each kind that ended with a fault of ours."""
+    """Return the study with a run and a job of each kind that ended with a fault of the site."""
 
     def break_down(*args: object) -> list[str]:
         raise AssertionError(f"This is no fault: {FAULTS[request.param]()}")
@@ -182,13 +182,13 @@ def run_that_stands_still(dataset: Dataset, image: Image) -> None:
 
 
 def published_batch(dataset: Dataset, images: list[Image]) -> None:
-    """On the marketplace: an assignment to be paid, one that was excluded, a report, a compensation, a failed call."""
+    """Publish a batch with a pending and an excluded assignment, reports, a compensation, and a failed call."""
     batch = make_batch(dataset, marketplace=Batch.Marketplace.MTURK)
     hits = [make_grid(batch=batch, images=[image]).hit for image in images[:2]]
     for hit in hits:
         assignment = make_assignment(hit, offer(hit))
         lease = Lease.objects.get(pk=assignment.lease.pk)
-        sent = Submission.objects.create(
+        submission = Submission.objects.create(
             lease=lease,
             hit=hit,
             worker=lease.worker,
@@ -204,14 +204,14 @@ def published_batch(dataset: Dataset, images: list[Image]) -> None:
             marketplace_hit=MarketplaceHIT.objects.get(hit=hit),
             external_id=f"3ASSIGNMENT{hit.pk}",
             worker=lease.worker,
-            submission=sent,
+            submission=submission,
             finding="recovered",
             status="submitted",
             accepted_at=lease.created_at,
             submitted_at=lease.created_at,
             answer="<nothing/>",
         )
-    exclude_submission(submission=sent, reason="It was sent without looking.")
+    exclude_submission(submission=submission, reason="It was sent without looking.")
     offered = MarketplaceHIT.objects.filter(hit=hits[0]).get()
     kind = Qualification.objects.create(name="Compensation", description="For your work.")
     MarketplaceHIT.objects.create(
@@ -223,12 +223,12 @@ def published_batch(dataset: Dataset, images: list[Image]) -> None:
         qualification=kind,
         external_id="3COMPENSATION",
     )
-    refused = "HITDoesNotExist: It is gone."
-    Call.objects.create(op="CreateHIT", purpose="create:1", payload={}, batch=batch, state="failed", last_error=refused)
+    error = "HITDoesNotExist: It is gone."
+    Call.objects.create(op="CreateHIT", purpose="create:1", payload={}, batch=batch, state="failed", last_error=error)
 
 
 def jobs_with_problems(dataset: Dataset) -> None:
-    """One job of each kind that comes to nothing, each for another reason."""
+    """Do one job of each kind that fails, each for another reason."""
     dataset.settings_versions.update(classifiers=["nowhere"])
     bare = {"again": False, "adaptive": None, "pay": {"hits_per_worker": 0}, "pairs": None, "similar": None}
     arguments_of: dict[Job.Kind, dict[str, Any]] = {
@@ -255,18 +255,22 @@ def routes(resolver: URLResolver, start: str = "") -> Iterator[tuple[str, dict[s
 
 
 def values_of(dataset: Dataset) -> dict[str, list[str]]:
-    """Return what may stand in an address, by the name of the part, or else by its kind."""
+    """Return the values for the parts of addresses, by the name of the part, or else by its kind."""
     rows = (Batch, Run, Job, ListedAssignment, Report, Dataset)
     by_public_id = (Batch, HIT, Image, MarketplaceHIT, Lease)
     ids = sorted({pk for model in rows for pk in model.objects.values_list("pk", flat=True)})
     public_ids = [value for model in by_public_id for value in model.objects.values_list("public_id", flat=True)]
     workers = Lease.objects.filter(takes_slot=False).values_list("worker", flat=True)
-    asked = {"listed": require(ListedAssignment.objects.first()).pk, "reason": "It is empty.", "by": a_researcher().pk}
+    decision = {
+        "listed": require(ListedAssignment.objects.first()).pk,
+        "reason": "It is empty.",
+        "by": a_researcher().pk,
+    }
     return {
         "int": list(map(str, ids)),
         "slug": public_ids,
         "path": [dataset.name],
-        "token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)],
+        "token": [signing.dumps(decision, salt=SECOND_SALT, compress=True)],
         "act": sorted(FORMS),
         "decision": sorted({*OF_BATCH, *OF_ASSIGNMENT}),
         "kind": sorted(exported_files()),
@@ -285,27 +289,25 @@ def a_researcher():
 def addresses_of(table: str, dataset: Dataset) -> dict[str, list[str]]:
     """Return the addresses to open by their route: each with everything that may stand in it."""
     values = values_of(dataset)
-    found: dict[str, list[str]] = {}
+    addresses: dict[str, list[str]] = {}
     for route, parts in routes(get_resolver(table)):
         choices = [values.get(name) or values[kind] for name, kind in parts.items()]
-        found[route] = []
-        for chosen in product(*choices):
+        addresses[route] = []
+        for values_of_route in product(*choices):
             address = route
-            for part in chosen:
+            for part in values_of_route:
                 address = re.sub(r"<[^>]+>", part.replace("\\", ""), address, count=1)
-            found[route].append("/" + address)
-    return found
+            addresses[route].append("/" + address)
+    return addresses
 
 
-def complaints_about(client: Client, addresses: list[str], method: str, **sent: object) -> tuple[list[str], set[int]]:
+def complaints_about(client: Client, addresses: list[str], method: str, **data: object) -> tuple[list[str], set[int]]:
     complaints, statuses = [], set()
     for address in addresses:
-        response = getattr(client, method)(address, **sent)
+        response = getattr(client, method)(address, **data)
         statuses.add(response.status_code)
         complaints += [
-            f"{address}: {fault} in {text[:200]!r}"
-            for text in texts_of(response)
-            for fault in told_to_programmers(text)
+            f"{address}: {fault} in {text[:200]!r}" for text in texts_of(response) for fault in programmers_words(text)
         ]
         if isinstance(response, FileResponse):
             # Read to its end it is closed.
@@ -313,13 +315,13 @@ def complaints_about(client: Client, addresses: list[str], method: str, **sent: 
     return complaints, statuses
 
 
-def walk(client: Client, table: str, dataset: Dataset, method: str, below: str = "", **sent: object):
+def walk(client: Client, table: str, dataset: Dataset, method: str, below: str = "", **data: object):
     """Open every address of a table. Return by route what was answered; fail on what is said to programmers."""
     complaints, answered = [], {}
-    opened = {route: found for route, found in addresses_of(table, dataset).items() if route.startswith(below)}
-    for route, addresses in opened.items():
-        found, answered[route] = complaints_about(client, addresses, method, **sent)
-        complaints += found
+    routes_below = {route: paths for route, paths in addresses_of(table, dataset).items() if route.startswith(below)}
+    for route, addresses in routes_below.items():
+        new_complaints, answered[route] = complaints_about(client, addresses, method, **data)
+        complaints += new_complaints
     assert not complaints, "\n".join(sorted(set(complaints)))
     return answered
 
@@ -372,32 +374,32 @@ Assigned = dict[str, list[ast.expr]]
 
 def refusal_names(trees: list[ast.Module]) -> set[str]:
     """Return the names of UserError and of all classes below it, and of functions that make one."""
-    found = {"UserError"}
+    names = {"UserError"}
     while True:
         more = {
             node.name
             for tree in trees
             for node in ast.walk(tree)
-            if (isinstance(node, ast.ClassDef) and {ast.unparse(base).split(".")[-1] for base in node.bases} & found)
-            or (isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) in found)
+            if (isinstance(node, ast.ClassDef) and {ast.unparse(base).split(".")[-1] for base in node.bases} & names)
+            or (isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) in names)
         }
-        if more <= found:
-            return found
-        found |= more
+        if more <= names:
+            return names
+        names |= more
 
 
 def assigned_in(trees: Sequence[ast.AST]) -> Assigned:
-    """Return what is assigned to each name in there, and the texts that functions of that name return."""
-    found: Assigned = defaultdict(list)
+    """Return the values assigned to each name, and the texts that functions of that name return."""
+    values: Assigned = defaultdict(list)
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and node.value:
                 for target in node.targets:
-                    found[ast.unparse(target)].append(node.value)
+                    values[ast.unparse(target)].append(node.value)
             elif isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "str":
                 returned = [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
-                found[f"{node.name}()"] += returned
-    return found
+                values[f"{node.name}()"] += returned
+    return values
 
 
 def literals(node: ast.expr, local: Assigned, everywhere: Assigned, depth: int = 3) -> Iterator[str]:
@@ -440,14 +442,14 @@ def shell_words_for_pages(sources: list[Source], house: list[ast.Module]) -> Ite
     """Yield every literal for a page that a refusal, remark or form holds, with what in it is for a shell."""
     refusals, everywhere = refusal_names(house), assigned_in(house)
     for source in sources:
-        functions = {name: found for name, found in assigned_in([source.tree]).items() if name.endswith("()")}
+        functions = {name: values for name, values in assigned_in([source.tree]).items() if name.endswith("()")}
         for part in scopes(source.tree):
             local = functions | assigned_in([part])
             for node in ast.walk(part):
                 if isinstance(node, ast.Call) and makes_words(node, refusals):
                     for argument in said_on_pages(node, everywhere):
                         for text in literals(argument, local, everywhere):
-                            for fault in told_to_programmers(text):
+                            for fault in programmers_words(text):
                                 yield source.at(node, f"{fault} in {text!r}")
 
 
@@ -467,19 +469,19 @@ def house() -> list[Source]:
     ]
 
 
-def test_no_refusal_or_remark_speaks_to_a_page_in_words_of_the_shell():
+def test_no_error_or_remark_speaks_to_a_page_in_words_of_the_shell():
     complaints = list(shell_words_for_pages(house(), [source.tree for source in house()]))
     assert not complaints, "\n".join(complaints)
 
 
-def test_the_refusals_that_are_read_are_those_that_there_are():
-    """The walk over the code sees every class that is there when the site runs."""
-    seen = refusal_names([source.tree for source in house()])
+def test_every_class_of_errors_is_read():
+    """Check that the walk over the code sees every class that exists when the site runs."""
+    names = refusal_names([source.tree for source in house()])
 
     def below(kind: type[Exception]) -> set[str]:
         return {kind.__name__}.union(*(below(part) for part in kind.__subclasses__()))
 
-    assert {name for name in below(UserError) if not name.startswith("_")} <= seen
+    assert {name for name in below(UserError) if not name.startswith("_")} <= names
     assert len(below(UserError)) > 40
 
 
@@ -498,7 +500,7 @@ def quoted_faults(sources: list[Source], house: list[ast.Module]) -> Iterator[st
                 local = assigned_in(handler.body)
                 nodes = [node for part in handler.body for node in ast.walk(part)]
                 for call in (node for node in nodes if isinstance(node, ast.Call) and makes_words(node, refusals)):
-                    if any(quotes(said, handler.name, local) for said in said_on_pages(call, everywhere)):
+                    if any(quotes(text, handler.name, local) for text in said_on_pages(call, everywhere)):
                         yield source.at(call, f"what {' or '.join(sorted(caught_by(handler)))} says")
 
 
@@ -507,22 +509,32 @@ def caught_by(handler: ast.ExceptHandler) -> set[str]:
     return {ast.unparse(kind).split(".")[-1] for kind in kinds}
 
 
-def quotes(said: ast.expr, error: str, local: Assigned) -> bool:
-    """Whether a text holds an error whole: itself, or what a function makes of it."""
-    for part in ast.walk(said):
-        value = part.value if isinstance(part, ast.FormattedValue) else part
-        # A figure of it, such as the system's own words in `strerror`, is none of these.
-        words = [value]
-        if isinstance(value, ast.Call) and ast.unparse(value.func) != "getattr":
-            words += value.args
-        if isinstance(part, ast.FormattedValue | ast.Call) and any(ast.unparse(word) == error for word in words):
+def quotes(text: ast.expr, error: str, local: Assigned) -> bool:
+    """Tell whether a text holds an error whole: the error itself, or the result of a function of it."""
+    for part in ast.walk(text):
+        # An attribute of the error, such as the system's own words in `strerror`, is no quotation.
+        if isinstance(part, ast.FormattedValue):
+            words = with_arguments(part.value)
+        elif isinstance(part, ast.Dict):
+            # Values for the named placeholders of a text.
+            words = [word for value in part.values for word in with_arguments(value)]
+        else:
+            words = with_arguments(part) if isinstance(part, ast.Call) else []
+        if any(ast.unparse(word) == error for word in words):
             return True
-        if isinstance(part, ast.Name) and any(quotes(text, error, {}) for text in local.get(part.id, [])):
+        if isinstance(part, ast.Name) and any(quotes(value, error, {}) for value in local.get(part.id, [])):
             return True
     return False
 
 
-def test_no_refusal_quotes_to_a_page_what_speaks_of_the_code():
+def with_arguments(value: ast.expr) -> list[ast.expr]:
+    """Return a value, with the arguments of the call that it may be."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func) != "getattr":
+        return [value, *value.args]
+    return [value]
+
+
+def test_no_error_quotes_a_fault_of_the_code_to_a_page():
     read = [source for source in house() if source.name not in DECODING]
     complaints = list(quoted_faults(read, [source.tree for source in house()]))
     assert not complaints, "\n".join(complaints)
@@ -533,6 +545,10 @@ QUOTING = {
     "raise UserError('No: ' + str(error))": True,
     "raise UserError('No.', page=f'{reason_in(error)}')": True,
     "words = f'No: {error}'\n    raise UserError(words)": True,
+    "raise UserError(gettext('No: %(error)s') % {'error': error})": True,
+    "raise UserError(gettext('No: %(error)s') % {'error': str(error)})": True,
+    "raise UserError('No.', shell=gettext('No: %(error)s') % {'error': error})": False,
+    "raise UserError(gettext('No: %(error)s') % {'error': error.strerror})": False,
     "raise UserError('No.', shell=f'It says: {error}.')": False,
     "raise UserError(f'No: {error.strerror}.')": False,
     "raise UserError(f'No: {getattr(error, \"strerror\", None)}.')": False,
@@ -540,7 +556,7 @@ QUOTING = {
 
 
 @pytest.mark.parametrize("raised", QUOTING)
-def test_a_refusal_that_quotes_a_fault_is_found(tmp_path, raised):
+def test_a_quoted_fault_is_detected(tmp_path, raised):
     source = source_of(tmp_path, f"try:\n    f()\nexcept (ImportError, OSError) as error:\n    {raised}\n")
     assert bool(list(quoted_faults([source], [source.tree]))) == QUOTING[raised]
 
@@ -585,12 +601,12 @@ def complaints_of(tmp_path: Path, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_refusal_in_words_of_the_shell_is_found(tmp_path, seed):
+def test_words_of_the_shell_are_detected(tmp_path, seed):
     assert complaints_of(tmp_path, SEEDS[seed])
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_a_refusal_that_is_right_is_left_alone(tmp_path, text):
+def test_correct_errors_are_left_alone(tmp_path, text):
     assert not complaints_of(tmp_path, HARMLESS[text])
 
 
@@ -609,17 +625,17 @@ PAGES = {
 
 
 @pytest.mark.parametrize("body", PAGES)
-def test_what_a_page_should_not_say_is_found_in_its_texts_alone(body):
+def test_forbidden_words_are_detected_in_the_texts_of_a_page_alone(body):
     page = Spoken()
     page.feed(body)
-    assert any(map(told_to_programmers, page.texts)) == PAGES[body]
+    assert any(map(programmers_words, page.texts)) == PAGES[body]
 
 
 def test_no_template_holds_a_command_or_an_option():
-    written = re.compile(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", re.DOTALL)
+    template_code = re.compile(r"\{%.*?%\}|\{#.*?#\}|\{\{.*?\}\}", re.DOTALL)
     complaints = []
     for path in sorted((ROOT / "templates").rglob("*.html")):
         page = Spoken()
-        page.feed(written.sub(" ", html.unescape(path.read_text(encoding="utf-8"))))
-        complaints += [f"{path.name}: {fault}" for text in page.texts for fault in told_to_programmers(text)]
+        page.feed(template_code.sub(" ", html.unescape(path.read_text(encoding="utf-8"))))
+        complaints += [f"{path.name}: {fault}" for text in page.texts for fault in programmers_words(text)]
     assert not complaints, "\n".join(complaints)

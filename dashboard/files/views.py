@@ -23,6 +23,8 @@ from jobs.reads import latest_job
 
 FORM_BYTES = 2**20
 SPOILT_SHOWN = 20
+# Argument of an import by which its page tells whether any image was added.
+N_IMAGES_BEFORE = "n_images_before"
 # The page that shows the progress of a job, by kind.
 PAGES = {
     Job.Kind.IMPORT_IMAGES: "setup-images",
@@ -72,14 +74,15 @@ def images(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _start_import(dataset: Dataset, request: HttpRequest) -> None:
-    arguments = source_asked_for(dataset, request.POST, request.FILES)
+    source = source_asked_for(dataset, request.POST, request.FILES)
+    arguments = {**source, N_IMAGES_BEFORE: dataset.images.count()}
     asked_by = request.user.get_username()
     try:
         start_job(dataset=dataset, kind=Job.Kind.IMPORT_IMAGES, arguments=arguments, asked_by=asked_by)
     except JobUnderWay:
         # A retry names the upload of the job in progress itself.
         if request.POST.get("from") != "again":
-            uploads.remove(arguments)
+            uploads.remove(source)
         raise
 
 
@@ -93,15 +96,22 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
     spoilt = dataset.images.exclude(pictures_problem="").order_by("pk")
     counts["spoilt"] = spoilt.count()
     counts["pictures"] = counts["with_files"] - counts["without_pictures"] - counts["spoilt"]
-    on_server, more_on_server = sources_on_server()
-    return {
+    job = latest_job(dataset, Job.Kind.IMPORT_IMAGES)
+    return _server_context() | {
         "dataset": dataset,
         "tab": "images",
         "counts": counts,
         "spoilt": spoilt[:SPOILT_SHOWN],
-        "job": latest_job(dataset, Job.Kind.IMPORT_IMAGES),
+        "job": job,
+        "added_nothing": job and job.job.arguments.get(N_IMAGES_BEFORE) == counts["all"],
         "largest_upload_mib": uploads.largest_upload_mib(),
         "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+    }
+
+
+def _server_context() -> dict[str, Any]:
+    on_server, more_on_server = sources_on_server()
+    return {
         "import_root": settings.IMPORT_ROOT,
         "there_is_a_folder": there_is_a_folder(),
         "on_server": on_server,

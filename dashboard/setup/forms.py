@@ -229,20 +229,20 @@ class GridsForm(forms.Form):
         help_text=gettext_lazy("The image then counts as not showing the class."),
     )
     initial_images = forms.IntegerField(
-        label=gettext_lazy("Images per class for the first estimate"),
+        label=gettext_lazy("Images of each class to learn from"),
         initial=INITIAL_IMAGES,
         min_value=1,
         required=False,
         help_text=gettext_lazy("These images get the full number of answers first."),
     )
     min_votes = forms.IntegerField(
-        label=gettext_lazy("Minimum votes per pair"),
+        label=gettext_lazy("Minimum votes for a pair"),
         min_value=1,
         required=False,
         help_text=gettext_lazy("Empty: the minimum number of votes in the settings."),
     )
     max_votes = forms.IntegerField(
-        label=gettext_lazy("Maximum votes per pair"),
+        label=gettext_lazy("Maximum votes for a pair"),
         initial=10,
         min_value=1,
         required=False,

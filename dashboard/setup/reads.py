@@ -92,7 +92,7 @@ class PotentialSummary:
 
     Attributes:
         counts: number of images with 0, 1, 2, ... potential labels.
-        missing: (name, number of images not predicted, whether a run can be started) of each incomplete classifier.
+        incomplete: (name, number of images not predicted, whether a run can be started) of each incomplete classifier.
         problem: reason why there is no ensemble, or empty.
     """
 
@@ -100,7 +100,7 @@ class PotentialSummary:
     n_labels: int
     mean: float
     ensemble: list[Classifier]
-    missing: list[tuple[str, int, bool]]
+    incomplete: list[tuple[str, int, bool]]
     problem: str = ""
 
 
@@ -114,8 +114,8 @@ def potential_summary(dataset: Dataset, settings: SettingsVersion) -> PotentialS
     except NoPredictions as error:
         return PotentialSummary(*figures, [], [], error.for_page)
     can_start = startable(ensemble)
-    missing = [(name, n, name in can_start) for name, n in n_unpredicted(dataset, ensemble).items()]
-    return PotentialSummary(*figures, ensemble, missing)
+    incomplete = [(name, n, name in can_start) for name, n in n_unpredicted(dataset, ensemble).items()]
+    return PotentialSummary(*figures, ensemble, incomplete)
 
 
 @dataclass(frozen=True)
@@ -149,13 +149,13 @@ def page_of_potential_labels(dataset: Dataset, number: str) -> "tuple[Page[Image
 
 def _labels_shown(rows: list[PotentialLabel], names: list[str]) -> list[LabelShown]:
     ranks = [{source["classifier"]: source["rank"] for source in row.sources} for row in rows]
-    shown = [LabelShown(row, [rank.get(name) for name in names]) for row, rank in zip(rows, ranks, strict=True)]
-    return sorted(shown, key=_surest_first)
+    labels = [LabelShown(row, [rank.get(name) for name in names]) for row, rank in zip(rows, ranks, strict=True)]
+    return sorted(labels, key=_surest_first)
 
 
-def _surest_first(shown: LabelShown) -> tuple[Any, ...]:
-    ranks = sorted(rank for rank in shown.ranks if rank)
-    return not shown.potential_label.is_dataset_label, -len(ranks), ranks, shown.potential_label.label.index
+def _surest_first(label: LabelShown) -> tuple[Any, ...]:
+    ranks = sorted(rank for rank in label.ranks if rank)
+    return not label.potential_label.is_dataset_label, -len(ranks), ranks, label.potential_label.label.index
 
 
 # Grids

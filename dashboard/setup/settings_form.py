@@ -102,7 +102,8 @@ class SettingsForm(forms.Form):
         self.dataset, self.current = dataset, current_settings(dataset)
         options["initial"] = {name: getattr(self.current, name) for name in FIGURES}
         super().__init__(*args, **options)
-        self.fields.update(fields_for_model(SettingsVersion, [*FIGURES, "note"], labels=TITLES))
+        labels = {name: str(title) for name, title in TITLES.items()}
+        self.fields.update(fields_for_model(SettingsVersion, [*FIGURES, "note"], labels=labels))
         self.fields["classifiers"] = forms.MultipleChoiceField(
             label=TITLES["classifiers"],
             required=False,

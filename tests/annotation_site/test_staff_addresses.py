@@ -31,7 +31,7 @@ from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
 from data_export.reads import FORMATS
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment
-from tests.dashboard.participants.test_participants_pages import told
+from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import make_batch, make_grid, make_worker, staff_client, unique
 from tests.required import Page
 from tests.workforce.assignments_by_hand import make_offered_grid
@@ -90,7 +90,7 @@ class Study:
 
     def __init__(self) -> None:
         grid, external_hit_id = make_offered_grid()
-        report = told(Frame(grid.hit, external_hit_id))
+        report = report_problem(Frame(grid.hit, external_hit_id))
         self.batch, self.dataset = grid.hit.batch, grid.hit.batch.dataset
         self.image = self.dataset.images.first()
         self.open_batch = make_batch(self.dataset)

@@ -40,13 +40,13 @@ def new_dataset(browser: Browser, site: str, *, scripts: bool = True) -> Page:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_label("Name").fill(unique("birds"))
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create dataset").click()
     return page
 
 
 def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(site, browser, archive):
     page = new_dataset(browser, site)
-    page.get_by_label("An archive").set_input_files(archive)
+    page.get_by_label("One archive").set_input_files(archive)
     page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_text("waiting for a worker")).to_be_visible()
     assert page.get_by_role("progressbar", name="Importing images").get_attribute("value") is None
@@ -58,7 +58,7 @@ def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(s
     page.get_by_label("Address").fill("s3://birds")
     assert do_next_job()
     expect(page.get_by_text("2 images were added.")).to_be_visible(timeout=5000)
-    expect(page.get_by_text("2/broken.jpg: it is not an image")).to_be_visible()
+    expect(page.get_by_text("2/broken.jpg: unsupported format")).to_be_visible()
     expect(page.get_by_label("Address")).to_have_value("s3://birds")
     assert Dataset.objects.get().images.count() == 2
 
@@ -70,8 +70,8 @@ def test_what_is_larger_than_is_taken_is_said_before_it_is_sent(site, browser, s
     page = new_dataset(browser, site)
     sent = []
     page.on("request", lambda request: sent.append(request.method))
-    page.get_by_label("An archive").set_input_files(large)
-    expect(page.get_by_role("alert")).to_contain_text("These are 2 MiB, more than are taken at a time")
+    page.get_by_label("One archive").set_input_files(large)
+    expect(page.get_by_role("alert")).to_contain_text("These files have 2 MiB, more than the limit")
     page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert "POST" not in sent and not Job.objects.exists()
@@ -81,10 +81,10 @@ def test_a_refused_upload_shows_its_error_beside_the_field_and_can_be_corrected(
     page = new_dataset(browser, site)
     picture = tmp_path / "a.jpg"
     picture.write_bytes(encoded())
-    page.get_by_label("An archive").set_input_files([archive, picture])
+    page.get_by_label("One archive").set_input_files([archive, picture])
     page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_role("alert")).to_contain_text("is an archive: upload it alone")
-    page.get_by_label("An archive").set_input_files(archive)
+    page.get_by_label("One archive").set_input_files(archive)
     expect(page.get_by_role("alert")).to_be_hidden()
     page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_text("waiting for a worker")).to_be_visible()
@@ -92,7 +92,7 @@ def test_a_refused_upload_shows_its_error_beside_the_field_and_can_be_corrected(
 
 def test_all_of_it_works_without_scripts(site, browser, archive):
     page = new_dataset(browser, site, scripts=False)
-    page.get_by_label("An archive").set_input_files(archive)
+    page.get_by_label("One archive").set_input_files(archive)
     page.get_by_role("button", name="Upload and import").click()
     assert do_next_job()
     page.reload()

@@ -85,7 +85,7 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     aggregate_new_submissions()
 
     # Nobody touches the researcher's page: it renews itself.
-    expect(card).to_contain_text("annotated by 1")
+    expect(card).to_contain_text("1 annotator")
     expect(card).to_contain_text("main label thing 1")
     assert ClassifyVote.objects.get().selected == [0, 1]
     assert worker.context.cookies() == [], "worker pages set no cookie"
@@ -240,7 +240,7 @@ def test_an_address_is_copied_and_the_unfolded_stays_so_while_the_page_renews_it
     closed = close_batch(batch=make_batch(dataset))
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     sign_in(page, site)
-    page.get_by_role("link", name="Batches, and the addresses").click()
+    page.get_by_role("link", name="Batches and their links").click()
     page.get_by_text("1 closed or replayed batch").click()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()

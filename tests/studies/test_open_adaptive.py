@@ -125,7 +125,9 @@ def test_further_grids_without_enough_images_have_fewer_controls_and_the_log_say
     # Three images show the class, and all of them may be asked about in this very grid.
     n_free = 3 - grid.cells.filter(role=Role.QUESTION, image__dataset_label=label).count()
     assert len(controls_of(grid)) == n_free
-    assert f"of label {label} in batch {batch.pk} lack images: {n_free} of 5 positive controls (grids: 1)" in caplog.text
+    assert (
+        f"of label {label} in batch {batch.pk} lack images: {n_free} of 5 positive controls (grids: 1)" in caplog.text
+    )
 
 
 def test_a_batch_that_was_opened_without_controls_stays_without():

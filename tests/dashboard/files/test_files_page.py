@@ -1,4 +1,4 @@
-"""The page that files are taken from: the same bytes as `./manage export` writes, as they are at one moment."""
+"""The page Files: it serves the same bytes as `./manage export` writes, of one snapshot."""
 
 import io
 from urllib.parse import quote
@@ -48,7 +48,7 @@ def exported(tmp_path, dataset: Dataset, kind: str, format: str, names: bool) ->
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
-def test_each_file_is_what_the_command_writes(dataset, tmp_path, format):
+def test_each_file_equals_the_output_of_the_command(dataset, tmp_path, format):
     lengths = {}
     for kind in exported_files():
         for names in (False, True):
@@ -61,7 +61,7 @@ def test_each_file_is_what_the_command_writes(dataset, tmp_path, format):
     assert lengths["contains_votes"] == head + 3 and lengths["annotations"] == head
 
 
-def test_a_file_is_named_after_dataset_and_content_and_kept_nowhere(dataset):
+def test_a_file_is_named_after_dataset_and_content_and_never_cached(dataset):
     response = rows(dataset, "grids", "csv")
     plain = dataset.name.replace("/", "_").replace(", ", "_")
     assert response.headers["Content-Disposition"] == f'attachment; filename="{plain}-grids.csv"'
@@ -70,9 +70,9 @@ def test_a_file_is_named_after_dataset_and_content_and_kept_nowhere(dataset):
     response.close()
 
 
-def test_rows_that_change_on_the_way_are_sent_as_they_were_and_in_portions(dataset, monkeypatch):
+def test_rows_are_streamed_in_portions_from_one_snapshot(dataset, monkeypatch):
     monkeypatch.setattr("data_export.reads.ROWS_AT_ONCE", 2)
-    before = rows(dataset, "contains_votes", "csv").getvalue()
+    content = rows(dataset, "contains_votes", "csv").getvalue()
     response = rows(dataset, "contains_votes", "csv")
     portions = iter(response)
     first = next(portions)
@@ -80,13 +80,13 @@ def test_rows_that_change_on_the_way_are_sent_as_they_were_and_in_portions(datas
     with elsewhere.cursor() as cursor:
         cursor.execute("UPDATE contains_task_containsvote SET selected = NOT selected")
     elsewhere.close()
-    rest = list(portions)
-    assert len(rest) == 1 and first + rest[0] == before
-    assert rows(dataset, "contains_votes", "csv").getvalue() != before
+    further = list(portions)
+    assert len(further) == 1 and first + further[0] == content
+    assert rows(dataset, "contains_votes", "csv").getvalue() != content
     assert ROWS_AT_ONCE > 100
 
 
-def test_who_goes_away_on_the_way_leaves_no_transaction_open(dataset, monkeypatch):
+def test_an_aborted_download_leaves_no_transaction_open(dataset, monkeypatch):
     monkeypatch.setattr("data_export.reads.ROWS_AT_ONCE", 1)
     response = rows(dataset, "contains_votes", "csv")
     next(iter(response))
@@ -96,7 +96,7 @@ def test_who_goes_away_on_the_way_leaves_no_transaction_open(dataset, monkeypatc
     assert ContainsVote.objects.update(selected=True) == 3
 
 
-def test_predictions_of_a_classifier_come_as_import_takes_them(dataset, tmp_path):
+def test_predictions_of_a_classifier_come_in_the_format_of_imports(dataset, tmp_path):
     page = staff_client().get(f"/setup/files/{quote(dataset.name)}/").content.decode()
     classifier = dataset.label_set.classifiers.get()
     address = reverse("file-of-predictions", STAFF, (classifier.pk, dataset.name))
@@ -105,11 +105,11 @@ def test_predictions_of_a_classifier_come_as_import_takes_them(dataset, tmp_path
     path = tmp_path / "got.npz"
     path.write_bytes(response.getvalue())
     assert "predictions-onnx_net@flip.npz" in response.headers["Content-Disposition"]
-    found = predictions_file.read(path, n_classes=4)
-    assert found.labels.tolist() == [[1, 2, 0, 3]] * 3 and len(found.images) == 3
+    predictions = predictions_file.read(path, n_classes=4)
+    assert predictions.labels.tolist() == [[1, 2, 0, 3]] * 3 and len(predictions.images) == 3
 
 
-def test_the_page_says_what_each_file_holds_and_where_rest_has_it(dataset):
+def test_the_page_describes_each_file_and_its_rest_address(dataset):
     page = staff_client().get(f"/setup/files/{quote(dataset.name)}/").content.decode()
     for kind in exported_files():
         for format in ("csv", "jsonl"):
@@ -120,7 +120,7 @@ def test_the_page_says_what_each_file_holds_and_where_rest_has_it(dataset):
     assert page.count("empty so far") == 2
 
 
-def test_what_is_no_file_is_not_found(dataset):
+def test_an_unknown_file_is_not_found(dataset):
     for address in ("rows/nothing/csv", "rows/grids/xlsx", "predictions/0", "rows/grids/csv/x"):
         assert staff_client().get(f"/setup/{address}/{quote(dataset.name)}/").status_code == 404
     other = make_dataset()

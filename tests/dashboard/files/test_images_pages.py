@@ -1,4 +1,4 @@
-"""The pages that bring a study's images in."""
+"""The pages for creating a dataset and importing its images."""
 
 import gc
 import os
@@ -63,12 +63,12 @@ def text_of(response) -> str:
     return response.content.decode()
 
 
-def kept(tmp_path) -> list[Path]:
-    """What uploads have left on the disk."""
+def stored_files(tmp_path) -> list[Path]:
+    """Return the files that uploads have left on the disk."""
     return [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()]
 
 
-# Who may
+# Access
 
 
 def pages_of(dataset: Dataset) -> list[str]:
@@ -77,7 +77,7 @@ def pages_of(dataset: Dataset) -> list[str]:
     return [*pages, "/setup/new/", f"/setup/report/{job.pk}.txt", f"/setup/predictions/1/{dataset.name}/"]
 
 
-def test_who_is_not_signed_in_is_asked_to(dataset):
+def test_visitors_are_led_to_the_sign_in(dataset):
     for page in pages_of(dataset):
         response = staff_client(signed_in=False).get(page)
         assert (response.status_code, response["Location"]) == (302, f"/login/?next={page}")
@@ -90,7 +90,7 @@ def test_the_workers_side_has_none_of_these_pages(dataset):
         assert not response.cookies
 
 
-def test_a_form_from_elsewhere_changes_nothing(dataset):
+def test_a_forged_form_changes_nothing(dataset):
     client = Client(enforce_csrf_checks=True, headers={"host": urlsplit(site.STAFF_ORIGIN).netloc})
     client.cookies = staff_client().cookies
     for page, fields in ((address(dataset), {"from": "bucket", "bucket": "s3://a/b"}), ("/setup/new/", {"name": "a"})):
@@ -108,7 +108,7 @@ def test_a_large_body_is_read_from_researchers_alone_and_on_this_page_alone(data
     assert response.status_code == 413 and "the limit is 256 KiB" in text_of(response)
     assert send(worker_client(), dataset, large_file()).status_code == 413
     assert staff.post("/setup/new/", {"name": "a", "files": [large_file()]}).status_code == 413
-    assert kept(tmp_path) == []
+    assert stored_files(tmp_path) == []
     assert send(staff, dataset, large_file()).status_code == 302
     beyond = send(staff, dataset, large_file(3072))
     assert beyond.status_code == 413 and "the limit is 2 MiB. Your data was not saved." in text_of(beyond)
@@ -117,7 +117,7 @@ def test_a_large_body_is_read_from_researchers_alone_and_on_this_page_alone(data
 # A new dataset
 
 
-def test_a_dataset_is_made_and_its_images_come_next(staff):
+def test_a_dataset_is_created_and_its_page_images_is_next(staff):
     labels = make_label_set(3)
     response = staff.post("/setup/new/", {"name": " birds of 2026 ", "label_set": labels.name})
     assert (response.status_code, response.url) == (302, "/setup/images/birds%20of%202026/")
@@ -125,7 +125,7 @@ def test_a_dataset_is_made_and_its_images_come_next(staff):
     assert "import images</a>" in text_of(staff.get("/"))
 
 
-def test_imagenet_is_what_a_dataset_is_labelled_with_unless_another_is_chosen(staff):
+def test_imagenet_is_the_default_label_set(staff):
     page = text_of(staff.get("/setup/new/"))
     assert '<option value="ImageNet" selected>ImageNet (1,000 classes)</option>' in page
     staff.post("/setup/new/", {"name": "photos", "label_set": "ImageNet"})
@@ -147,7 +147,7 @@ def test_imagenet_is_what_a_dataset_is_labelled_with_unless_another_is_chosen(st
         ("a/./b", "break the"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_beside_the_field_and_kept_in_it(staff, name, words):
+def test_an_invalid_name_is_rejected_beside_the_field_and_stays_in_it(staff, name, words):
     labels = make_label_set()
     make_dataset(name="taken")
     response = staff.post("/setup/new/", {"name": name, "label_set": labels.name})
@@ -157,7 +157,7 @@ def test_a_name_that_cannot_be_is_refused_beside_the_field_and_kept_in_it(staff,
     assert Dataset.objects.count() == 1
 
 
-def test_a_label_set_that_is_none_is_refused(staff):
+def test_an_unknown_label_set_is_rejected(staff):
     response = staff.post("/setup/new/", {"name": "a", "label_set": "none"})
     assert response.status_code == 400 and "There is no label set named &#x27;none&#x27;" in text_of(response)
 
@@ -169,17 +169,30 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     files = {"0/a.jpg": JPEG, "1/b.jpg": JPEG, "1/<script>.jpg": b"no", "2/text.svg": b"<svg/>"}
     response = send(staff, dataset, packed(tmp_path, files))
     assert (response.status_code, response.url) == (302, address(dataset))
-    assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]
+    assert [path.name for path in stored_files(tmp_path)] == ["pictures.zip"]
     page = text_of(staff.get(address(dataset)))
     assert "waiting for a worker" in page and "data-unfinished" in page and "<progress" in page
     assert do_next_job()
     assert labels_by_name(dataset) == {"0/a.jpg": 0, "1/b.jpg": 1}
-    assert kept(tmp_path) == []
+    assert stored_files(tmp_path) == []
     page = text_of(staff.get(address(dataset)))
     assert "2 images were added." in page and "2 files were not imported." in page
     assert "1/&lt;script&gt;.jpg: unsupported format" in page and "<script>.jpg" not in page
     assert "Source of the last import: <code>pictures.zip</code>" in " ".join(page.split())
     assert not list(tmp_path.rglob("*.upload*"))
+
+
+def test_an_import_that_adds_nothing_is_not_shown_as_done(staff, dataset, tmp_path):
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": b"no image"}))
+    assert do_next_job()
+    page = text_of(staff.get(address(dataset)))
+    assert '<span class="tag warn">no new images</span>' in page and ">done</span>" not in page
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG}))
+    assert do_next_job()
+    assert '<span class="tag good">done</span>' in text_of(staff.get(address(dataset)))
+    send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG}))
+    assert do_next_job()
+    assert '<span class="tag warn">no new images</span>' in text_of(staff.get(address(dataset)))
 
 
 def test_images_and_their_manifest_are_imported_together(staff, dataset):
@@ -208,55 +221,55 @@ def test_images_without_a_manifest_are_imported_without_labels(staff, dataset):
         (["é" * 200 + ".jpg"], "The files could not be stored"),
     ],
 )
-def test_files_that_do_not_belong_together_are_refused_beside_the_field(staff, dataset, tmp_path, names, words):
+def test_incompatible_files_are_rejected_beside_the_field(staff, dataset, tmp_path, names, words):
     response = send(staff, dataset, *(SimpleUploadedFile(name, JPEG) for name in names))
     assert response.status_code == 400 and words in text_of(response)
-    assert kept(tmp_path) == [] and not Job.objects.exists()
+    assert stored_files(tmp_path) == [] and not Job.objects.exists()
 
 
-def test_more_files_than_are_taken_are_refused_in_words(staff, dataset, settings, tmp_path):
+def test_too_many_files_are_rejected_in_words(staff, dataset, settings, tmp_path):
     settings.DATA_UPLOAD_MAX_NUMBER_FILES = 3
     response = send(staff, dataset, *(SimpleUploadedFile(f"{n}.jpg", b"") for n in range(4)))
     assert response.status_code == 400 and "Upload at most 3 files at a time" in text_of(response)
     response.close()
     gc.collect()
-    assert kept(tmp_path) == []
+    assert stored_files(tmp_path) == []
 
 
-def test_no_more_is_taken_than_the_disk_has_room_for(staff, dataset, tmp_path, monkeypatch):
+def test_uploads_are_limited_by_the_free_space_of_the_disk(staff, dataset, tmp_path, monkeypatch):
     free = uploads.BYTES_LEFT_FREE + 3 * 2**20
     monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert "At most 3 MiB and" in text_of(staff.get(address(dataset)))
     response = send(staff, dataset, large_file(5 * 1024))
-    assert response.status_code == 413 and "the limit is 4 MiB" in text_of(response) and kept(tmp_path) == []
+    assert response.status_code == 413 and "the limit is 4 MiB" in text_of(response) and stored_files(tmp_path) == []
 
 
 def test_every_upload_goes_to_the_disk_whatever_its_size(staff, dataset, monkeypatch):
-    seen: list[Any] = []
+    classes: list[Any] = []
     keep = uploads.keep
 
     def keep_and_note(files):
-        seen.extend(map(type, files))
+        classes.extend(map(type, files))
         return keep(files)
 
     monkeypatch.setattr(uploads, "keep", keep_and_note)
     send(staff, dataset, SimpleUploadedFile("a.jpg", JPEG), SimpleUploadedFile("b.jpg", bytes(100_000)))
-    assert seen == [uploads.TemporaryUploadedFile] * 2
+    assert classes == [uploads.TemporaryUploadedFile] * 2
 
 
-def test_an_archive_that_cannot_be_read_is_named_as_its_owner_names_it_and_may_be_tried_again(staff, dataset, tmp_path):
+def test_an_unreadable_archive_keeps_its_owners_name_and_can_be_retried(staff, dataset, tmp_path):
     send(staff, dataset, SimpleUploadedFile("my pictures.zip", b"no archive"))
     assert do_next_job()
     page = text_of(staff.get(address(dataset)))
     assert "my pictures.zip cannot be read" in page and str(tmp_path) not in page.replace(site.IMPORT_ROOT, "")
-    [path] = kept(tmp_path)
+    [path] = stored_files(tmp_path)
     path.write_bytes(zip_of(tmp_path / "good.zip", {"a.jpg": JPEG}).read_bytes())
     assert staff.post(address(dataset), {"from": "again"}).status_code == 302
     assert do_next_job()
-    assert set(labels_by_name(dataset)) == {"a.jpg"} and kept(tmp_path) == []
+    assert set(labels_by_name(dataset)) == {"a.jpg"} and stored_files(tmp_path) == []
 
 
-def test_nothing_is_tried_again_that_is_gone(staff, dataset, tmp_path):
+def test_an_import_without_its_files_cannot_be_retried(staff, dataset, tmp_path):
     assert "have been removed" in text_of(staff.post(address(dataset), {"from": "again"}))
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     do_next_job()
@@ -267,9 +280,9 @@ def test_a_second_import_waits_until_the_first_is_done_and_loses_its_files(staff
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     response = send(staff, dataset, packed(tmp_path, {"b.jpg": JPEG}, "other.zip"))
     assert response.status_code == 400 and "is already in progress" in text_of(response)
-    assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]
+    assert [path.name for path in stored_files(tmp_path)] == ["pictures.zip"]
     assert staff.post(address(dataset), {"from": "again"}).status_code == 400
-    assert [path.name for path in kept(tmp_path)] == ["pictures.zip"]
+    assert [path.name for path in stored_files(tmp_path)] == ["pictures.zip"]
 
 
 def test_leftovers_of_stops_are_removed_after_a_day_and_nothing_else(staff, dataset, tmp_path):
@@ -278,12 +291,12 @@ def test_leftovers_of_stops_are_removed_after_a_day_and_nothing_else(staff, data
     root = tmp_path / "uploads"
     for path in (root / "incoming" / "half.upload", root / ("a" * 32) / "orphan.zip", root / ("b" * 32) / "new.zip"):
         write(path)
-    before = time.time() - 2 * uploads.SECONDS_KEPT
+    long_ago = time.time() - 2 * uploads.SECONDS_KEPT
     for path in root.rglob("*"):
         if "new" not in path.name and not path.name.startswith("b"):
-            os.utime(path, (before, before))
+            os.utime(path, (long_ago, long_ago))
     send(staff, dataset, packed(tmp_path, {"b.jpg": JPEG}, "next.zip"))
-    assert sorted(path.name for path in kept(tmp_path)) == ["new.zip", "next.zip", "wanted.zip"]
+    assert sorted(path.name for path in stored_files(tmp_path)) == ["new.zip", "next.zip", "wanted.zip"]
 
 
 def test_all_lines_of_a_long_report_are_a_file(staff, dataset, tmp_path):
@@ -297,7 +310,7 @@ def test_all_lines_of_a_long_report_are_a_file(staff, dataset, tmp_path):
     assert text_of(report).splitlines() == job.report and "049.jpg: " in text_of(report)
 
 
-def test_an_import_is_stopped_from_its_page_and_gone_on_with(staff, dataset, tmp_path):
+def test_an_import_is_stopped_from_its_page_and_resumed(staff, dataset, tmp_path):
     send(staff, dataset, packed(tmp_path, {"a.jpg": JPEG}))
     job = Job.objects.get()
     assert f'action="/setup/stop/{job.pk}/"' in text_of(staff.get(address(dataset)))
@@ -324,14 +337,14 @@ def test_a_bucket_is_imported(staff, dataset, settings):
 
 
 @pytest.mark.parametrize("typed", ["", "bucket/prefix", "s3://", "http://127.0.0.1/", "/etc/passwd", "s3:///x"])
-def test_what_is_no_address_of_a_bucket_is_refused_and_kept_in_the_field(staff, dataset, typed):
+def test_an_invalid_bucket_address_is_rejected_and_stays_in_the_field(staff, dataset, typed):
     response = staff.post(address(dataset), {"from": "bucket", "bucket": typed})
     page = text_of(response)
     assert response.status_code == 400 and "Write the address of a bucket" in page and f'value="{typed}"' in page
     assert not Job.objects.exists()
 
 
-def test_a_bucket_that_is_not_there_is_told_by_the_job(staff, dataset, settings):
+def test_a_missing_bucket_is_reported_by_the_job(staff, dataset, settings):
     with s3_server() as store:
         settings.OBJECT_STORE = store
         staff.post(address(dataset), {"from": "bucket", "bucket": "s3://nowhere/set"})
@@ -342,7 +355,7 @@ def test_a_bucket_that_is_not_there_is_told_by_the_job(staff, dataset, settings)
 # From the server
 
 
-def test_what_lies_in_the_import_folder_is_offered_and_imported(staff, dataset, tmp_path):
+def test_the_contents_of_the_import_folder_are_offered_and_imported(staff, dataset, tmp_path):
     root = tmp_path / "import"
     write(root / "set" / "1" / "a.jpg")
     write(root / "set" / "manifest.csv", b"file,label\n1/a.jpg,2\n")
@@ -383,7 +396,7 @@ def test_a_link_that_leads_out_by_the_time_of_the_import_is_refused_too(staff, d
     assert "is outside the import folder" in Job.objects.get().problem and not dataset.images.exists()
 
 
-def test_an_import_folder_that_is_not_there_is_made(staff, dataset, settings, tmp_path):
+def test_a_missing_import_folder_is_created(staff, dataset, settings, tmp_path):
     settings.IMPORT_ROOT = str(tmp_path / "deep" / "import")
     assert "This folder is empty" in text_of(staff.get(address(dataset)))
     assert (tmp_path / "deep" / "import").is_dir()
@@ -393,17 +406,17 @@ def test_an_import_folder_that_is_not_there_is_made(staff, dataset, settings, tm
 
 
 @pytest.mark.parametrize("typed", ["", "nothing", "a" * 5000, "a\0b"])
-def test_a_path_that_is_none_is_refused(staff, dataset, typed):
+def test_an_invalid_path_is_rejected(staff, dataset, typed):
     response = staff.post(address(dataset), {"from": "server", "server": typed})
     assert response.status_code == 400 and not Job.objects.exists()
 
 
-def test_a_form_that_names_no_source_is_refused(staff, dataset):
+def test_a_form_without_a_source_is_rejected(staff, dataset):
     assert staff.post(address(dataset), {}).status_code == 400
     assert staff.post("/setup/images/nothing/", {}).status_code == 404
 
 
-# What is there
+# Counts
 
 
 def test_the_page_counts_images_labels_and_pictures(staff, dataset, tmp_path):
@@ -418,7 +431,7 @@ def test_the_page_counts_images_labels_and_pictures(staff, dataset, tmp_path):
     assert "<dt>Resized for grids and forms</dt><dd>2<small>all done</small>" in page and "data-unfinished" not in page
 
 
-def test_images_of_which_no_picture_can_be_made_are_named_and_waited_for_no_longer(staff, dataset, tmp_path):
+def test_images_that_cannot_be_resized_are_listed_and_no_longer_pending(staff, dataset, tmp_path):
     send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG, "0/b.jpg": JPEG}))
     do_next_job()
     Path(dataset.images.get(name="0/a.jpg").original.path).unlink()

@@ -1,4 +1,4 @@
-"""The researcher's pages: closed to others, true to the votes, and fast however many images there are."""
+"""The overview pages: open to researchers alone, true to the votes, and fast however many images there are."""
 
 import html
 import re
@@ -52,7 +52,7 @@ def answer_grid(grid: Grid, selected: list[Image]) -> None:
 
 
 def annotated_image(*, answers: list[tuple[list[int], int]], name: str | None = None) -> Image:
-    """An image of dataset label 0 whose form (labels 0 to 3) got these (selected, main) answers."""
+    """Return an image of dataset label 0 whose form (labels 0 to 3) got these (selected, main) answers."""
     dataset = make_dataset(classify_answers=len(answers), name=name)
     image = make_images(dataset, 1)[0]
     make_form(labels=(0, 1, 2, 3), image=image)
@@ -67,7 +67,7 @@ def tiles(text: str) -> list[str]:
     return re.findall(r'<h3><a href="/images/[^"]+">([^<]+)</a></h3>', text)
 
 
-# Who may see them
+# Access
 
 
 @pytest.mark.parametrize("path", ["/", "/datasets/any/", "/images/any/"])
@@ -107,7 +107,7 @@ def test_a_researcher_signs_in_and_out():
     assert client.get("/").status_code == 302
 
 
-def test_a_wrong_password_is_named_without_telling_which_part_was_wrong():
+def test_a_failed_sign_in_does_not_say_whether_name_or_password_was_wrong():
     response = staff_client(signed_in=False).post("/login/", {"username": "nobody", "password": "x"})
     assert response.status_code == 200
     assert "Wrong name or password" in response.content.decode()
@@ -122,7 +122,7 @@ def test_the_sign_in_leads_to_no_other_site():
 # Datasets and batches
 
 
-def test_a_fresh_site_says_how_to_bring_a_dataset_in():
+def test_a_fresh_site_leads_to_the_first_dataset():
     assert "No datasets yet" in page("/")
 
 
@@ -151,7 +151,7 @@ def test_a_closed_or_replayed_batch_has_no_address(marketplace):
     assert f"/join/{batch.public_id}" not in page("/")
 
 
-def test_two_batches_of_a_kind_can_be_told_apart():
+def test_two_batches_of_a_kind_are_distinguishable():
     dataset = make_dataset()
     first = make_batch(dataset, completion_code="C0DE<7>", hits_per_worker=5)
     change_settings(dataset=dataset, min_shown=2)
@@ -159,11 +159,11 @@ def test_two_batches_of_a_kind_can_be_told_apart():
     make_grid(batch=first)
     text = " ".join(page("/").split())
     [of_second, of_first] = re.split(r'<article class="batch"', text)[1:]
-    for batch, shown in ((first, of_first), (second, of_second)):
-        assert f"Batch {batch.pk}: CONTAINS" in shown
-        assert f"settings version {batch.settings.version}" in shown
-        assert f"{batch.created_at:%b %Y}" in shown
-        assert f'/setup/grids/{batch.dataset.name}/#batch-{batch.pk}"' in shown
+    for batch, part in ((first, of_first), (second, of_second)):
+        assert f"Batch {batch.pk}: CONTAINS" in part
+        assert f"settings version {batch.settings.version}" in part
+        assert f"{batch.created_at:%b %Y}" in part
+        assert f'/setup/grids/{batch.dataset.name}/#batch-{batch.pk}"' in part
     assert "1 HIT ·" in of_first
     assert "at most 5 per worker" in of_first
     assert "completion code <code>C0DE<7></code>" in of_first
@@ -172,17 +172,17 @@ def test_two_batches_of_a_kind_can_be_told_apart():
     assert "ends at <code>https://app.example.org/complete?cc=C1&n=2</code>" in of_second
 
 
-def test_what_is_over_is_folded_and_what_was_replayed_is_not_counted():
+def test_closed_batches_are_folded_and_replayed_ones_not_counted():
     dataset = make_dataset()
     closed = close_batch(batch=make_grid(batch=make_batch(dataset), n_slots=1).hit.batch)
     replayed = make_batch(dataset, marketplace="replay")
     make_hits(7, 3, batch=replayed)
     current = make_batch(dataset)
     published = make_batch(dataset, marketplace="mturk")
-    before, folded = page("/").split("<details")
+    visible, folded = page("/").split("<details")
     assert "2 closed or replayed batches" in folded
-    assert f"Batch {current.pk}:" in before
-    assert f"Batch {published.pk}:" in before
+    assert f"Batch {current.pk}:" in visible
+    assert f"Batch {published.pk}:" in visible
     assert f"Batch {closed.pk}:" in folded
     assert f"Batch {replayed.pk}:" in folded
     assert closed.pk in progress_of_batches()
@@ -195,7 +195,7 @@ def test_the_results_lead_to_the_batches_of_their_dataset():
     assert f'id="dataset-{dataset.pk}"' in page("/")
 
 
-def test_a_form_that_offers_other_labels_than_the_candidates_is_flagged():
+def test_a_form_without_the_current_candidate_labels_is_flagged():
     dataset = make_dataset(contains_answers=1, min_shown=1)
     settled, followed, _ = settled_and_followed(dataset)
     words = "these are no longer the candidate labels"
@@ -212,6 +212,22 @@ def test_a_dataset_of_any_name_has_a_page(name):
     make_dataset(name=name)
     address = require(re.search(r'<h2><a href="([^"]+)">', staff_client().get("/").content.decode()))[1]
     assert name in page(html.unescape(address))
+
+
+def test_an_unknown_dataset_leads_to_the_existing_ones():
+    assert "No datasets yet." in html.unescape(staff_client().get("/datasets/none/").content.decode())
+    make_dataset(name="a/b <c>")
+    for path in ("/datasets/none/", "/setup/grids/none/", "/setup/rows/grids/csv/none/"):
+        response = staff_client().get(path)
+        assert response.status_code == 404
+        text = html.unescape(response.content.decode())
+        assert "There is no dataset named “none”." in text
+        assert '<a href="/datasets/a/b%20%3Cc%3E/">a/b <c></a>' in text
+
+
+def test_an_unknown_dataset_is_not_answered_to_visitors():
+    make_dataset(name="secret")
+    assert "secret" not in staff_client(signed_in=False).get("/datasets/none/", follow=True).content.decode()
 
 
 def test_an_unknown_dataset_image_or_filter_is_not_found():
@@ -253,7 +269,7 @@ def test_labels_without_a_place_and_ties_are_flagged():
     assert "In no object, because nobody selected it together with another label: thing 3." in text
 
 
-def test_an_image_that_waits_says_for_what():
+def test_a_waiting_image_shows_its_progress():
     dataset = make_dataset(contains_answers=2, classify_answers=3)
     waiting, followed = make_images(dataset, 2)
     answer_grid(make_grid(images=[waiting]), [])
@@ -297,7 +313,7 @@ def test_names_and_words_of_researchers_are_escaped():
 
 
 def settled_and_followed(dataset: Dataset) -> tuple[Image, Image, Image]:
-    """An image whose own label alone qualifies, one with a rival, and one that nobody has looked at."""
+    """Return an image that is settled, one in follow-up, and one without answers."""
     settled, followed, waiting = make_images(dataset, 3)
     for label, selected in ((0, [settled, followed]), (1, [followed])):
         answer_grid(make_grid(images=[settled, followed], label=label), selected)
@@ -312,7 +328,7 @@ def test_a_filter_keeps_what_it_names_and_counts_it(show, expected):
     dataset = make_dataset(contains_answers=1, min_shown=1)
     images = settled_and_followed(dataset)
     text = page(f"/datasets/{dataset.name}/", show=show)
-    assert tiles(text) == [images[at].name for at in expected]
+    assert tiles(text) == [images[index].name for index in expected]
     current = require(re.search(r'aria-current="page">[^<]*\((\d+)\)', text))[1]
     assert int(current) == len(expected)
 

@@ -1,4 +1,4 @@
-"""The page on which a researcher opens grids: what is asked for happens once, in words, and nothing is left behind."""
+"""The page Grids: each request is carried out once, reported in words, and leaves no files behind."""
 
 import html
 import re
@@ -38,14 +38,16 @@ def client() -> Client:
 
 
 def with_potential_labels(n_images: int = 36, n_labels: int = 4, **figures: Any) -> Dataset:
-    """Every image has its own label and the next one; grids are small, so that images are left for controls."""
+    """Return a dataset of images with two potential labels. Grids are small, so that images are left for controls."""
     dataset = coloured_dataset(n_images, n_labels=n_labels, **({"images_per_grid": 12} | figures))
     labels = list(dataset.label_set.labels.order_by("index"))
     for image in dataset.images.select_related("dataset_label"):
-        own = require(image.dataset_label)
-        for label in (own, labels[(own.index + 1) % n_labels]):
+        dataset_label = require(image.dataset_label)
+        for label in (dataset_label, labels[(dataset_label.index + 1) % n_labels]):
             sources = [{"classifier": "some", "rank": 1}]
-            PotentialLabel.objects.create(image=image, label=label, is_dataset_label=label == own, sources=sources)
+            PotentialLabel.objects.create(
+                image=image, label=label, is_dataset_label=label == dataset_label, sources=sources
+            )
     return dataset
 
 
@@ -73,7 +75,7 @@ def ask(client: Client, dataset: Dataset, **fields: object):
 
 
 def opened(client: Client, dataset: Dataset, **fields: object) -> str:
-    """The page once the work is done."""
+    """Return the page after the job is done."""
     response = ask(client, dataset, **fields)
     assert (response.status_code, response.url) == (302, address(dataset)), text_of(response)
     assert do_next_job()
@@ -85,7 +87,7 @@ def csv(*rows: str, name: str = "mine.csv") -> SimpleUploadedFile:
 
 
 def opposite() -> SimpleUploadedFile:
-    """Each label's negative controls are of one whose images it is not asked about."""
+    """Return similar labels such that negative controls have none of the label's questions."""
     return csv("label,similar", *(f"{label},{(label + 2) % 4}" for label in range(4)), name="similar.csv")
 
 
@@ -119,7 +121,7 @@ def test_imagenetv2_has_negative_controls_too(client, dataset):
     assert n_of("control", True) == n_of("control", False) == 3 * 12
 
 
-def test_the_studys_own_figures_are_left_as_they_are(client):
+def test_the_settings_of_the_study_stay_unchanged(client):
     dataset = with_potential_labels(positive_controls=2)
     opened(client, dataset, profile="own")
     assert n_of("control", True) == 2 * Grid.objects.count() == 2 * 8
@@ -149,7 +151,7 @@ def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, datas
     assert not uploads_left(settings)
 
 
-def test_a_bad_file_opens_nothing_and_is_named_as_it_was_sent(client, dataset, settings):
+def test_a_bad_file_opens_nothing_and_keeps_its_name(client, dataset, settings):
     text = opened(client, dataset, pairs=csv("image,label", "nobody.jpg,0", "00000.jpg,zebra"))
     assert "failed" in text
     assert "mine.csv: no grids were opened." in text
@@ -159,7 +161,7 @@ def test_a_bad_file_opens_nothing_and_is_named_as_it_was_sent(client, dataset, s
     assert not uploads_left(settings)
 
 
-def test_what_was_opened_before_is_left_out_unless_it_is_asked_for_again(client, dataset):
+def test_pairs_opened_before_are_skipped_unless_requested_again(client, dataset):
     opened(client, dataset)
     text = opened(client, dataset)
     assert "No new grids: all 72 pairs were opened before" in text
@@ -172,22 +174,22 @@ def test_what_was_opened_before_is_left_out_unless_it_is_asked_for_again(client,
 def test_a_worker_killed_after_the_grids_were_stored_does_not_open_them_twice(client, dataset, monkeypatch):
     ask(client, dataset, again="on", pairs=csv("image,label", "00000.jpg,0"))
     job = Job.objects.get()
-    told = jobs.open_contains_grids(job, None)
+    report = jobs.open_contains_grids(job, None)
     assert Grid.objects.count() == 1
     # Begun again by another worker, which finds the job unfinished and its file gone.
     assert do_next_job()
     assert Grid.objects.count() == 1
-    assert Job.objects.get().report == told
+    assert Job.objects.get().report == report
 
 
 def test_a_lost_database_leaves_the_file_for_the_next_try(client, dataset, settings, monkeypatch):
     ask(client, dataset, pairs=csv("image,label", "00000.jpg,0"))
 
-    def away(**options: object) -> None:
+    def lose_database(**options: object) -> None:
         raise OperationalError("away")
 
     with monkeypatch.context() as broken:
-        broken.setattr(jobs, "open_as_asked", away)
+        broken.setattr(jobs, "open_as_asked", lose_database)
         with pytest.raises(OperationalError):
             do_next_job()
     assert len(uploads_left(settings)) == 1
@@ -196,7 +198,7 @@ def test_a_lost_database_leaves_the_file_for_the_next_try(client, dataset, setti
     assert not uploads_left(settings)
 
 
-def test_asking_while_grids_are_being_opened_keeps_no_file(client, dataset, settings):
+def test_a_second_request_during_the_job_stores_no_file(client, dataset, settings):
     ask(client, dataset)
     assert ask(client, dataset, pairs=csv("image,label", "00000.jpg,0")).status_code == 302
     assert "already in progress" in page(client, dataset)
@@ -204,7 +206,7 @@ def test_asking_while_grids_are_being_opened_keeps_no_file(client, dataset, sett
     assert Job.objects.count() == 1
 
 
-# What cannot be
+# Rejected forms
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_asking_while_grids_are_being_opened_keeps_no_file(client, dataset, sett
         ({"adaptive": "on", "accept": "2"}, "less than or equal to 1"),
     ],
 )
-def test_what_cannot_be_is_said_beside_the_field_and_what_was_typed_stays(fields, words, client, dataset):
+def test_an_invalid_field_is_rejected_beside_it_and_the_input_stays(fields, words, client, dataset):
     response = ask(client, dataset, **{"completion_code": "KEPT"} | fields)
     assert response.status_code == 422
     text = text_of(response)
@@ -233,7 +235,7 @@ def test_what_cannot_be_is_said_beside_the_field_and_what_was_typed_stays(fields
     assert not Job.objects.exists()
 
 
-def test_similar_labels_without_controls_and_no_potential_labels_are_refused(client, dataset):
+def test_similar_labels_without_controls_and_missing_potential_labels_are_rejected(client, dataset):
     files = {"pairs": csv("image,label", "00000.jpg,0"), "similar": csv("label,similar", "0,1")}
     text = text_of(ask(client, dataset, profile="plain", **files))
     assert "Without controls there are no negative controls" in text
@@ -290,7 +292,7 @@ def test_the_grids_of_a_batch_are_shown_with_the_role_of_every_cell(client, data
     assert f"Grids of batch {last.pk}" in page(client, dataset, batch="x")
 
 
-def test_what_a_grid_lacks_is_said_as_long_as_there_is_the_grid(client, dataset):
+def test_the_shortfall_of_a_grid_is_shown(client, dataset):
     opened(client, dataset, profile="imagenetv2", similar=opposite())
     assert ">only " not in page(client, dataset)
     for grid in Grid.objects.all():
@@ -322,7 +324,7 @@ def test_an_adaptive_batch_is_opened_with_its_figures(client, dataset):
     assert "5 to 12 votes for a pair. A pair is accepted from probability 0.9" in text
 
 
-def test_what_an_adaptive_batch_has_learnt_is_a_table_with_the_hardest_class_first(client, dataset):
+def test_the_estimates_of_an_adaptive_batch_are_a_table_with_the_hardest_class_first(client, dataset):
     opened(client, dataset, adaptive="on")
     batch = Batch.objects.get()
     labels = list(dataset.label_set.labels.order_by("index"))

@@ -1,4 +1,4 @@
-"""What the researcher's pages say so that nobody goes wrong: what is missing, what would be opened, how it ends."""
+"""Hints on the set-up pages: missing predictions, the work of opening grids, doubtful settings."""
 
 import html
 
@@ -50,8 +50,8 @@ def text_of(response) -> str:
     return " ".join(html.unescape(response.content.decode()).split())
 
 
-def page(client: Client, which: str, dataset: Dataset) -> str:
-    response = client.get(f"/setup/{which}/{dataset.name}/")
+def page(client: Client, name: str, dataset: Dataset) -> str:
+    response = client.get(f"/setup/{name}/{dataset.name}/")
     assert response.status_code == 200
     return text_of(response)
 
@@ -73,7 +73,7 @@ def run_over(dataset: Dataset, settings) -> Run:
 # Classifiers and potential labels
 
 
-def test_the_classifiers_that_are_wanted_and_have_predicted_nothing_are_named(client, dataset):
+def test_selected_classifiers_without_predictions_are_named(client, dataset):
     predicted_elsewhere(dataset, "here", N_IMAGES)
     change_settings(dataset=dataset, classifiers=["here", "nowhere", "never"])
     text = page(client, "potential_labels", dataset)
@@ -81,7 +81,7 @@ def test_the_classifiers_that_are_wanted_and_have_predicted_nothing_are_named(cl
     assert "./manage" not in text
 
 
-def test_of_an_imported_classifier_a_further_file_is_wanted_and_of_a_run_a_start(client, dataset, settings):
+def test_an_incomplete_classifier_leads_to_an_import_or_a_run(client, dataset, settings):
     predicted_elsewhere(dataset, "elsewhere", N_IMAGES - 4)
     text = page(client, "potential_labels", dataset)
     assert "elsewhere has not predicted 4 images." in text
@@ -91,7 +91,7 @@ def test_of_an_imported_classifier_a_further_file_is_wanted_and_of_a_run_a_start
     assert "Run it again" in page(client, "potential_labels", dataset)
 
 
-def test_a_network_that_is_none_is_told_beside_the_field_in_words_of_the_page(client, dataset):
+def test_an_unknown_network_is_rejected_beside_the_field_in_words_of_the_page(client, dataset):
     response = client.post(f"/setup/classifiers/{dataset.name}/", {"others": "resnet50"})
     text = text_of(response)
     assert response.status_code == 422
@@ -100,7 +100,7 @@ def test_a_network_that_is_none_is_told_beside_the_field_in_words_of_the_page(cl
     assert 'aria-invalid="true"' in text and 'id="id_others_error"' in text
 
 
-def test_a_run_is_stopped_from_its_page_and_gone_on_with(client, dataset, settings):
+def test_a_run_is_stopped_from_its_page_and_resumed(client, dataset, settings):
     run = run_over(dataset, settings)
     assert f"Stop {run.classifier.name}" in page(client, "classifiers", dataset)
     response = client.post(f"/setup/stop_run/{run.pk}/")
@@ -114,7 +114,7 @@ def test_a_run_is_stopped_from_its_page_and_gone_on_with(client, dataset, settin
     assert portions_to_do().exists()
 
 
-def test_only_researchers_stop_a_run_and_one_that_is_over_stays_as_it_is(dataset, settings):
+def test_only_researchers_stop_a_run_and_an_interrupted_run_stays_as_it_is(dataset, settings):
     run = run_over(dataset, settings)
     assert staff_client(signed_in=False).post(f"/setup/stop_run/{run.pk}/").status_code == 302
     assert worker_client().post(f"/setup/stop_run/{run.pk}/").status_code == 404
@@ -129,13 +129,13 @@ def test_only_researchers_stop_a_run_and_one_that_is_over_stays_as_it_is(dataset
 
 
 def with_potential_labels(dataset: Dataset) -> None:
-    """Every image its own label alone."""
+    """Give every image its dataset label as its only potential label."""
     for image in dataset.images.select_related("dataset_label"):
         label, sources = require(image.dataset_label), [{"classifier": "some", "rank": 1}]
         PotentialLabel.objects.create(image=image, label=label, is_dataset_label=True, sources=sources)
 
 
-def test_before_grids_are_opened_the_page_says_how_many_and_how_much_work_that_is(client, dataset):
+def test_the_page_estimates_the_work_before_grids_are_opened(client, dataset):
     with_potential_labels(dataset)
     change_settings(dataset=dataset, positive_controls=2, contains_answers=3, min_shown=3)
     text = page(client, "grids", dataset)
@@ -152,11 +152,11 @@ def test_before_grids_are_opened_the_page_says_how_many_and_how_much_work_that_i
     assert f"This study’s settings: {sum(per_label)} grids, {3 * sum(per_label)} answers" in text
     client.post(f"/setup/grids/{dataset.name}/", {"profile": "own"})
     assert do_next_job()
-    assert (Grid.objects.count(), Slot.objects.count()) == (sum(per_label), 3 * sum(per_label)), "as was said"
+    assert (Grid.objects.count(), Slot.objects.count()) == (sum(per_label), 3 * sum(per_label)), "as estimated"
     assert "have not been opened yet" not in page(client, "grids", dataset)
 
 
-def test_replayed_answers_leave_a_pair_to_be_asked_about(client, dataset):
+def test_replayed_answers_leave_a_pair_unopened(client, dataset):
     with_potential_labels(dataset)
     image = dataset.images.first()
     batch = Batch.objects.create(
@@ -166,7 +166,7 @@ def test_replayed_answers_leave_a_pair_to_be_asked_about(client, dataset):
     assert f"{N_IMAGES} potential labels have not" in page(client, "grids", dataset)
 
 
-def test_what_is_wrong_with_the_form_comes_before_the_report_of_the_batch_before(client, dataset):
+def test_errors_of_the_form_come_before_the_report_of_the_last_job(client, dataset):
     with_potential_labels(dataset)
     client.post(f"/setup/grids/{dataset.name}/", {"profile": "own"})
     assert do_next_job()
@@ -179,16 +179,16 @@ def test_what_is_wrong_with_the_form_comes_before_the_report_of_the_batch_before
 # Settings
 
 
-def test_answers_too_few_for_any_candidate_label_are_warned_of(client, dataset):
+def test_too_few_answers_for_candidate_labels_give_a_warning(client, dataset):
     change_settings(dataset=dataset, contains_answers=5, min_shown=5)
     assert not doubts_about(current_settings(dataset))
     assert "is less than min_shown" not in page(client, "settings", dataset)
     change_settings(dataset=dataset, contains_answers=3)
     words = "contains_answers (3) is less than min_shown (5). One batch then shows no pair to enough people"
-    assert all(words in page(client, which, dataset) for which in ("settings", "grids"))
+    assert all(words in page(client, name, dataset) for name in ("settings", "grids"))
 
 
-def test_every_figure_has_a_heading_in_words_with_the_name_that_commands_take(client, dataset):
+def test_every_setting_has_a_title_and_the_name_of_commands(client, dataset):
     text = page(client, "settings", dataset)
     assert 'Answers per grid <code class="code-name">contains_answers</code></label>' in text
     assert "See ratio_numerator" not in text
@@ -198,7 +198,7 @@ def test_every_figure_has_a_heading_in_words_with_the_name_that_commands_take(cl
 
 
 @pytest.mark.parametrize("name", ["a/b", "100 % sure?", "#1", "ä;b", "a\\b", "x..y"])
-def test_a_name_that_can_be_has_all_its_pages(client, name):
+def test_every_valid_name_has_all_pages(client, name):
     dataset = make_dataset(name=name)
     links = {part.partition('"')[0] for part in text_of(client.get("/")).split('href="')[1:]}
     start = [link for link in links if link.startswith(("/setup/images/", "/datasets/", "/setup/files/"))]
@@ -212,9 +212,9 @@ def test_a_name_that_can_be_has_all_its_pages(client, name):
                 assert client.get(link).status_code == 200, link
 
 
-def test_without_javascript_a_page_says_how_to_see_it_as_it_is(client, dataset):
+def test_without_javascript_a_page_says_how_to_update_it(client, dataset):
     address = f"/setup/classifiers/{dataset.name}/"
     assert (
-        '<noscript><p class="soft">Without JavaScript this page does not update itself. '
-        f'<a href="{address}"' in page(client, "classifiers", dataset)
+        f'<noscript><p class="soft">Without JavaScript this page does not update itself. <a href="{address}"'
+        in page(client, "classifiers", dataset)
     )

@@ -1,4 +1,4 @@
-"""The page of a study's settings: every figure with a sentence, a version per change, and nothing that cannot be."""
+"""The page Settings: every setting with a hint, a version per change, and no invalid versions."""
 
 import html
 import re
@@ -32,11 +32,13 @@ def address(dataset: Dataset) -> str:
 
 
 def as_sent(dataset: Dataset, **changes: object) -> dict[str, object]:
-    """What a browser sends of the form as it stands, with these figures changed; a box that is not ticked is not
-    sent, and neither is a figure that is None here."""
+    """Return the fields of the form as a browser sends them, with these changes.
+
+    A figure of None is left out, as browsers leave out boxes that are not ticked.
+    """
     current = current_settings(dataset)
-    sent = {name: getattr(current, name) for name in FIGURES} | {"always_dataset_label": "on"} | changes
-    return {name: value for name, value in sent.items() if value is not None}
+    fields = {name: getattr(current, name) for name in FIGURES} | {"always_dataset_label": "on"} | changes
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def text_of(response) -> str:
@@ -44,23 +46,23 @@ def text_of(response) -> str:
 
 
 def change(client: Client, dataset: Dataset, **changes: object) -> str:
-    """The page after a change that is taken."""
+    """Return the page after a valid change."""
     response = client.post(address(dataset), as_sent(dataset, **changes))
     assert (response.status_code, response["Location"]) == (302, address(dataset)), text_of(response)
     return text_of(client.get(address(dataset)))
 
 
-def refused(client: Client, dataset: Dataset, **changes: object) -> str:
+def rejected_page(client: Client, dataset: Dataset, **changes: object) -> str:
     response = client.post(address(dataset), as_sent(dataset, **changes))
     assert response.status_code == 422
     return html.unescape(response.content.decode())
 
 
-def wrong_beside(text: str) -> dict[str, str]:
+def errors_beside(text: str) -> dict[str, str]:
     return dict(re.findall(r'<p class="wrong" id="id_(\w+)_error">([^<]+)</p>', text))
 
 
-def test_every_figure_is_on_the_form_with_a_sentence(client, dataset):
+def test_every_setting_is_on_the_form_with_a_hint(client, dataset):
     text = client.get(address(dataset)).content.decode()
     assert set(HELP) == {*FIGURES, "note"} == {name for _, names in GROUPS for name in names}
     for name in (*FIGURES, "note"):
@@ -69,7 +71,7 @@ def test_every_figure_is_on_the_form_with_a_sentence(client, dataset):
         assert f'aria-describedby="id_{name}_helptext"' in text
 
 
-def test_a_change_makes_a_version_and_says_what_that_means(client, dataset):
+def test_a_change_creates_a_version_and_explains_it(client, dataset):
     text = change(client, dataset, contains_answers=7, note="Fewer are enough.")
     version = current_settings(dataset)
     assert (version.version, version.contains_answers, version.note) == (2, 7, "Fewer are enough.")
@@ -79,13 +81,13 @@ def test_a_change_makes_a_version_and_says_what_that_means(client, dataset):
     assert text.count("<mark>") == 1
 
 
-def test_the_form_sent_as_it_stands_changes_nothing(client, dataset):
+def test_the_unchanged_form_changes_nothing(client, dataset):
     assert "already has these figures" in change(client, dataset, note="A note alone.")
     assert dataset.settings_versions.count() == 1
 
 
 @pytest.mark.parametrize(
-    ("changes", "wrong"),
+    ("changes", "expected"),
     [
         ({"contains_answers": 0}, {"contains_answers": "must be 1 or more"}),
         ({"images_per_grid": 501}, {"images_per_grid": "at most 500"}),
@@ -114,17 +116,17 @@ def test_the_form_sent_as_it_stands_changes_nothing(client, dataset):
         ({"note": "n" * 501}, {"note": "at most 500"}),
     ],
 )
-def test_a_figure_that_cannot_be_is_refused_beside_its_field_and_what_was_typed_stays(changes, wrong, client, dataset):
-    text = refused(client, dataset, min_shown=3, **changes)
-    found = wrong_beside(text)
-    assert found.keys() == wrong.keys()
-    for name, words in wrong.items():
-        assert words in found[name]
+def test_an_invalid_figure_is_rejected_beside_its_field_and_the_input_stays(changes, expected, client, dataset):
+    text = rejected_page(client, dataset, min_shown=3, **changes)
+    errors = errors_beside(text)
+    assert errors.keys() == expected.keys()
+    for name, words in expected.items():
+        assert words in errors[name]
     assert re.search(r'name="min_shown" value="3"', text)
     assert dataset.settings_versions.count() == 1
 
 
-def test_classifiers_and_a_control_pool_are_chosen_from_those_there_are(client, dataset):
+def test_classifiers_and_the_control_pool_are_chosen_from_lists(client, dataset):
     [image] = make_images(dataset, 1)
     for name in ("b net", "a"):
         row = ensure_classifier(label_set=dataset.label_set, name=name)
@@ -148,14 +150,14 @@ def test_the_history_has_the_latest_versions_the_newest_first(client, dataset):
     for answers in range(10, 20):
         change_settings(dataset=dataset, contains_answers=answers)
     text = client.get(address(dataset)).content.decode()
-    found = re.search(r'<th scope="row">Answers per grid <code[^>]*>contains_answers</code></th>(.*?)</tr>', text)
-    row = require(found)[1]
+    match = re.search(r'<th scope="row">Answers per grid <code[^>]*>contains_answers</code></th>(.*?)</tr>', text)
+    row = require(match)[1]
     assert re.findall(r"<td>(?:<mark>)?(\d+)", row) == [str(n) for n in range(19, 11, -1)]
     assert row.count("<mark>") == 8
     assert SettingsVersion.objects.filter(dataset=dataset).count() == 11
 
 
-def test_the_form_sends_on_only_what_was_changed(dataset):
+def test_the_form_passes_on_only_changes(dataset):
     form = SettingsForm(as_sent(dataset, top_k=7), dataset=dataset)
     assert form.is_valid()
     assert form.figures() == {"top_k": "7", "note": ""}

@@ -1,4 +1,4 @@
-"""The researcher's pages of classifiers and potential labels: what they show, start, refuse, and never reach for."""
+"""The pages Classifiers and Potential labels: contents, jobs, rejected names, and files they never open."""
 
 import html
 import os
@@ -59,10 +59,10 @@ def client() -> Client:
 
 @pytest.fixture
 def hints(monkeypatch) -> list:
-    """Tasks that are sent, instead of the broker; they are worked at by nobody."""
-    sent: list = []
-    monkeypatch.setattr(predict_portion, "delay", lambda: sent.append(1))
-    return sent
+    """Collect tasks instead of sending them to the broker. Nobody carries them out."""
+    tasks: list = []
+    monkeypatch.setattr(predict_portion, "delay", lambda: tasks.append(1))
+    return tasks
 
 
 def address(page: str, dataset: Dataset) -> str:
@@ -73,14 +73,14 @@ def text_of(response) -> str:
     return " ".join(html.unescape(response.content.decode()).split())
 
 
-def shown(client: Client, which: str, dataset: Dataset, **query: str) -> str:
-    response = client.get(address(which, dataset), query)
+def page_text(client: Client, name: str, dataset: Dataset, **query: str) -> str:
+    response = client.get(address(name, dataset), query)
     assert response.status_code == 200
     return text_of(response)
 
 
 def ask_for(client: Client, dataset: Dataset, **fields: str) -> None:
-    """Classifiers, by the form, and the job done that it starts."""
+    """Request classifiers by the form, and do the job that it starts."""
     response = client.post(address("classifiers", dataset), fields)
     assert (response.status_code, response["Location"]) == (302, address("classifiers", dataset))
     assert do_next_job()
@@ -98,11 +98,11 @@ def predictions_csv(dataset: Dataset, k: int = 5) -> bytes:
 
 
 def import_file(client: Client, dataset: Dataset, name: str, content: bytes, **fields: str):
-    sent = {"import": "predictions", "classifier": "elsewhere", "file": SimpleUploadedFile(name, content)} | fields
-    return client.post(address("classifiers", dataset), sent)
+    data = {"import": "predictions", "classifier": "elsewhere", "file": SimpleUploadedFile(name, content)} | fields
+    return client.post(address("classifiers", dataset), data)
 
 
-# Who may
+# Access
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -114,9 +114,9 @@ def test_without_a_login_a_page_leads_to_the_sign_in_and_the_worker_origin_has_n
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_an_unknown_dataset_has_no_page_and_an_odd_name_has(page, client):
+def test_an_unknown_dataset_has_no_page_but_an_odd_name_has(page, client):
     assert client.get(f"/setup/{page}/nothing/").status_code == 404
-    assert "a/b <c>" in shown(client, page, make_dataset(name="a/b <c>"))
+    assert "a/b <c>" in page_text(client, page, make_dataset(name="a/b <c>"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -129,43 +129,41 @@ def test_a_forged_request_is_refused(page, dataset):
 # Classifiers
 
 
-def test_classifiers_are_started_worked_at_and_listed(client, dataset, network, hints):
+def test_classifiers_are_started_run_and_listed(client, dataset, network, hints):
     ask_for(client, dataset, chosen="onnx:small.onnx")
     assert len(hints) == 3, "a worker for each portion"
-    text = shown(client, "classifiers", dataset)
+    text = page_text(client, "classifiers", dataset)
     assert f"Started: {network}." in text
     assert "waiting for a worker" in text
     assert f'<progress max="{N_IMAGES}" value="0"' in text
     predict_next_portions()
-    assert f"8 of {N_IMAGES} images (40 %)" in shown(client, "classifiers", dataset)
+    assert f"8 of {N_IMAGES} images (40 %)" in page_text(client, "classifiers", dataset)
     predict_all()
-    text = shown(client, "classifiers", dataset)
+    text = page_text(client, "classifiers", dataset)
     assert f'value="{N_IMAGES}"' in text
     assert "No runs in progress" in text
     assert Classifier.objects.get().weights[:12] in text
     assert "8 px" in text
     ask_for(client, dataset, chosen="onnx:small.onnx")
-    assert "already have predictions of" in shown(client, "classifiers", dataset)
+    assert "already have predictions of" in page_text(client, "classifiers", dataset)
 
 
-def test_a_run_that_stands_still_says_why_and_what_could_not_be_predicted_is_listed(
-    client, dataset, network, hints, settings
-):
+def test_an_interrupted_run_says_why_and_lists_the_images_not_predicted(client, dataset, network, hints, settings):
     spoil(dataset.images.get(name="00000.jpg"))
     ask_for(client, dataset, others="onnx:small.onnx@flip")
     predict_next_portions()
-    text = shown(client, "classifiers", dataset)
+    text = page_text(client, "classifiers", dataset)
     assert "1 image could not be predicted" in text
     assert "00000.jpg</a>: unsupported format" in text
     description = settings.MODELS_ROOT / "small.json"
-    kept = description.read_text()
+    content = description.read_text()
     description.write_text("{}")
     loaded.cache_clear()
     predict_next_portions()
-    text = shown(client, "classifiers", dataset)
+    text = page_text(client, "classifiers", dataset)
     assert "interrupted" in text
-    assert "A description is like" in text
-    description.write_text(kept)
+    assert "Example of a description" in text
+    description.write_text(content)
     ask_for(client, dataset, others="onnx:small.onnx@flip")
     predict_all()
     assert Run.objects.get().finished_at
@@ -220,18 +218,18 @@ def test_names_in_the_models_folder_become_whole_paths_and_keep_their_view(netwo
         checked_name("a\nb")
 
 
-def test_nothing_chosen_and_other_classes_are_told_beside_the_form(client, dataset, settings):
+def test_an_empty_choice_and_other_classes_are_rejected(client, dataset, settings):
     response = client.post(address("classifiers", dataset), {"others": " "})
     assert "Choose 1 to 20 classifiers" in text_of(response)
     colour_network(settings.MODELS_ROOT, "wide", n_classes=13)
     ask_for(client, dataset, chosen="onnx:wide.onnx")
-    assert "gives scores for 13 classes" in shown(client, "classifiers", dataset)
+    assert "gives scores for 13 classes" in page_text(client, "classifiers", dataset)
 
 
-def test_what_turns_out_to_be_no_classifier_starts_none_of_those_asked_for(client, dataset, network, settings):
+def test_one_invalid_classifier_starts_none_of_the_requested_ones(client, dataset, network, settings):
     (settings.MODELS_ROOT / "damaged.onnx").write_bytes(b"no network")
     ask_for(client, dataset, others="onnx:small.onnx\nonnx:damaged.onnx")
-    text = shown(client, "classifiers", dataset)
+    text = page_text(client, "classifiers", dataset)
     assert "failed" in text
     assert "damaged.onnx" in text
     assert not Run.objects.exists()
@@ -240,7 +238,7 @@ def test_what_turns_out_to_be_no_classifier_starts_none_of_those_asked_for(clien
 def test_classifiers_are_started_once_at_a_time(client, dataset, network):
     for _ in range(2):
         client.post(address("classifiers", dataset), {"chosen": "onnx:small.onnx"})
-    assert "“Starting classifiers” is already in progress for" in shown(client, "classifiers", dataset)
+    assert "“Starting classifiers” is already in progress for" in page_text(client, "classifiers", dataset)
     assert Job.objects.count() == 1
 
 
@@ -256,15 +254,15 @@ print([name for name in ("onnx", "onnxruntime", "torch") if name in sys.modules]
 """
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings"}
     words = [sys.executable, "-c", code]
-    found = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=True)
-    assert found.stdout == "[]\n"
+    process = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=True)
+    assert process.stdout == "[]\n"
 
 
 # Predictions from a file
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".npz", ".parquet"])
-def test_predictions_of_a_file_are_brought_in(suffix, client, dataset, tmp_path, settings):
+def test_predictions_of_a_file_are_imported(suffix, client, dataset, tmp_path, settings):
     names = list(dataset.images.values_list("name", flat=True))
     content = predictions_csv(dataset)
     if suffix != ".csv":
@@ -272,13 +270,13 @@ def test_predictions_of_a_file_are_brought_in(suffix, client, dataset, tmp_path,
         predictions_file.write(tmp_path / f"p{suffix}", predictions_file.Predictions(names, labels))
         content = (tmp_path / f"p{suffix}").read_bytes()
     assert import_file(client, dataset, f"mine{suffix}", content, view="flip").status_code == 302
-    text = shown(client, "classifiers", dataset)
+    text = page_text(client, "classifiers", dataset)
     assert f"elsewhere: {N_IMAGES} predictions added." in text
     assert Prediction.objects.count() == N_IMAGES
-    assert not list(settings.UPLOAD_ROOT.rglob("mine*")), "nothing of it is kept"
+    assert not list(settings.UPLOAD_ROOT.rglob("mine*")), "the upload is removed"
 
 
-def test_a_file_that_cannot_be_taken_is_named_as_it_was_sent(client, dataset, settings):
+def test_a_rejected_file_keeps_its_name(client, dataset, settings):
     response = import_file(client, dataset, "mine.csv", b"image,label_1\nnobody.jpg,3\n", network="net <1>")
     text = text_of(response)
     assert response.status_code == 422
@@ -291,7 +289,7 @@ def test_a_file_that_cannot_be_taken_is_named_as_it_was_sent(client, dataset, se
     assert not Prediction.objects.exists()
 
 
-def test_a_file_may_not_be_called_what_the_command_would_run(client, dataset):
+def test_imported_predictions_may_not_bear_the_name_of_code(client, dataset):
     response = import_file(client, dataset, "mine.csv", predictions_csv(dataset), classifier="torch:os:getcwd")
     assert "run any code" in text_of(response)
     response = import_file(client, dataset, "mine.csv", predictions_csv(dataset), weights="12")
@@ -299,7 +297,7 @@ def test_a_file_may_not_be_called_what_the_command_would_run(client, dataset):
     assert not Classifier.objects.exists()
 
 
-def test_a_large_file_is_refused_in_words_at_the_page_and_at_the_door(client, dataset):
+def test_a_large_file_is_rejected_in_words_by_the_page_and_before_it(client, dataset):
     response = import_file(client, dataset, "mine.csv", b"x" * (20 * 2**20 + 1))
     assert response.status_code == 422
     assert "mine.csv has 20.0 MiB; the limit of this page is 20 MiB" in text_of(response)
@@ -309,7 +307,7 @@ def test_a_large_file_is_refused_in_words_at_the_page_and_at_the_door(client, da
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
-def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_unpacked(suffix, client, dataset, tmp_path):
+def test_a_small_file_that_unpacks_to_much_is_rejected_before_unpacking(suffix, client, dataset, tmp_path):
     n_rows = 2 * 2**20
     names = np.array(["00000.jpg"]).repeat(n_rows)
     labels = np.zeros(n_rows, np.int32)
@@ -335,14 +333,14 @@ def predicted(dataset, network, client, hints) -> Dataset:
     return dataset
 
 
-def test_potential_labels_are_worked_out_by_a_job_and_shown_with_who_named_them(client, predicted):
-    assert "No potential labels yet" in shown(client, "potential_labels", predicted)
+def test_potential_labels_are_computed_by_a_job_and_shown_with_their_classifiers(client, predicted):
+    assert "No potential labels yet" in page_text(client, "potential_labels", predicted)
     response = client.post(address("potential_labels", predicted))
     assert (response.status_code, response.url) == (302, address("potential_labels", predicted))
-    assert not PotentialLabel.objects.exists(), "the worker does it"
-    assert "Working out the potential labels" in shown(client, "potential_labels", predicted)
+    assert not PotentialLabel.objects.exists(), "a worker computes them"
+    assert "Working out the potential labels" in page_text(client, "potential_labels", predicted)
     assert do_next_job()
-    text = shown(client, "potential_labels", predicted)
+    text = page_text(client, "potential_labels", predicted)
     n_labels = PotentialLabel.objects.count()
     assert f"Potential labels of {N_IMAGES} images: {n_labels}." in text
     assert f"<dd>{n_labels / N_IMAGES:.1f}<" in text
@@ -369,24 +367,24 @@ def counts_of(dataset: Dataset) -> list[int]:
     return np.bincount(numbers).tolist()
 
 
-def test_what_is_missing_is_told_before_potential_labels_can_be_worked_out(client, dataset, network, hints):
-    missing = "has no predictions of any classifier. Start the classifiers or import their predictions"
-    assert missing in shown(client, "potential_labels", dataset)
+def test_missing_predictions_are_named_before_potential_labels_are_computed(client, dataset, network, hints):
+    problem = "has no predictions of any classifier. Start the classifiers or import their predictions"
+    assert problem in page_text(client, "potential_labels", dataset)
     client.post(address("potential_labels", dataset))
     do_next_job()
-    text = shown(client, "potential_labels", dataset)
-    assert missing in text
+    text = page_text(client, "potential_labels", dataset)
+    assert problem in text
     spoil(dataset.images.first())
     ask_for(client, dataset, chosen="onnx:small.onnx")
     predict_all()
-    assert "small.onnx has not predicted 1 image." in shown(client, "potential_labels", dataset)
+    assert "small.onnx has not predicted 1 image." in page_text(client, "potential_labels", dataset)
 
 
-def test_asking_twice_does_it_once_and_says_so(client, predicted):
+def test_a_second_request_during_the_job_is_rejected_in_words(client, predicted):
     for _ in range(2):
         client.post(address("potential_labels", predicted))
     assert Job.objects.filter(kind=Job.Kind.POTENTIAL_LABELS).count() == 1
-    assert "already in progress" in shown(client, "potential_labels", predicted)
+    assert "already in progress" in page_text(client, "potential_labels", predicted)
 
 
 def test_many_images_come_in_pages(client, hints, network):
@@ -394,8 +392,8 @@ def test_many_images_come_in_pages(client, hints, network):
     ask_for(client, large, chosen="onnx:small.onnx")
     predict_all()
     find_potential_labels(dataset=large)
-    assert "Page 1 of 2" in shown(client, "potential_labels", large)
-    second = shown(client, "potential_labels", large, page="2")
+    assert "Page 1 of 2" in page_text(client, "potential_labels", large)
+    second = page_text(client, "potential_labels", large, page="2")
     assert "00029.jpg" in second
     assert "00001.jpg" not in second
 
