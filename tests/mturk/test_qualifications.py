@@ -224,7 +224,7 @@ def test_a_person_is_kept_out_only_once_the_marketplace_knows_the_qualification(
     Call.objects.filter(pk=call.pk).update(next_try=PAST)
     assert send_waiting() == 0
     call.refresh_from_db()
-    assert (call.state, call.last_error) == ("waiting", "The qualification is not made yet.")
+    assert (call.state, call.last_error) == ("waiting", "The qualification does not exist yet.")
     send_until_quiet()
     call.refresh_from_db()
     assert call.state == "done"
