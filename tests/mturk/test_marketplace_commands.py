@@ -44,9 +44,9 @@ def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkey
     monkeypatch.setattr(builtins, "input", lambda words: "yes")
     out, err = said("publish", batch.pk, "--reward", "0.10")
     assert "20 assignments, 4 HITs" in err
-    assert [line.split()[:2] for line in err.splitlines()[1:4]] == [["rewards", "$"], ["fees", "$"], ["total", "$"]]
+    assert [line.split()[:2] for line in err.splitlines()[2:5]] == [["rewards", "$"], ["fees", "$"], ["total", "$"]]
     assert all(amount in err for amount in ("2.00", "0.40", "2.40", "saves $0.40"))
-    assert "cap $2.64" in out
+    assert "spending cap is $2.64" in out
     assert Batch.objects.get(pk=batch.pk).marketplace == "mturk"
 
 

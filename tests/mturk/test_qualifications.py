@@ -109,7 +109,7 @@ def test_a_person_who_was_not_kept_out_is_refused_at_that_hit_alone_before_they_
     assert Terms.objects.get(pk=again.terms_id).former_workers is None
     assignment = marketplace.accept(former, again.external_id)
     source = worker_client().get(page_of(again, assignment, former)).content.decode()
-    assert "You were asked about these photographs before" in source
+    assert "You have already seen these photographs" in source
     marketplace.ask("return", worker=former, assignment=assignment)
     worked(marketplace, same_batch, former)
     assert Submission.objects.filter(state="confirmed").count() == 2

@@ -238,7 +238,7 @@ def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(mar
     words = text_of(client.get(batch_page(require(listed))))
     until = Call.objects.get(purpose=f"approve:{ListedAssignment.objects.latest('pk').pk}").next_try
     assert "1 pending approval waits for review" in words
-    assert f"to look, until {until:%-d %b, %H:%M} UTC" in words
+    assert f"waits for review until {until:%-d %b, %H:%M} UTC" in words
     for nothing in ({}, {"newest": "all"}, {"newest": "9" * 5000}):
         assert client.post(f"{batch_page(require(listed))}approve/", nothing).status_code == 400
     assert client.post(f"{batch_page(require(listed))}approve/", {"newest": ListedAssignment.objects.latest("pk").pk})

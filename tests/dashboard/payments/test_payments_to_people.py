@@ -371,7 +371,7 @@ def test_the_target_wage_is_a_figure_of_the_study(marketplace, client):  # noqa:
     batch = grids_to_publish(1)
     before = proposed_reward(batch).reward
     page = client.get(f"/setup/settings/{batch.dataset.name}/")
-    assert "Target wage, dollars an hour" in text_of(page)
+    assert "Target wage in dollars per hour" in text_of(page)
     change_settings(dataset=batch.dataset, target_wage="24")
     assert proposed_reward(batch).reward in (2 * before, 2 * before - Decimal("0.01"))
     assert "At $24.00 per hour" in proposed_reward(batch).why
