@@ -90,7 +90,9 @@ class PublishForm(forms.Form):
         min_value=0,
         max_value=MOST_REVIEW_HOURS,
         initial=0,
-        help_text=gettext_lazy("Then each answer is approved automatically. 0: at once, so nothing can be rejected."),
+        help_text=gettext_lazy(
+            "Afterwards, answers are approved automatically. 0: at once, so nothing can be rejected."
+        ),
     )
     cap = dollars(
         gettext_lazy("Spending cap in dollars"),

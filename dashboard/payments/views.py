@@ -63,6 +63,8 @@ def summary_of(terms: Terms) -> dict[str, Any]:
         "progress": progress_of(terms),
         "sums": sums_of(terms.batch),
         "committed": committed(terms),
+        "minutes_per_hit": round(terms.assignment_seconds / MINUTE),
+        "review_hours": round(terms.review_seconds / HOUR),
     }
 
 
@@ -146,8 +148,6 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
         "kept_out": kept_out(terms),
         "rejected": n_rejected(terms),
         "more_rejections": max(0, n_more_rejections(terms)),
-        "minutes_per_hit": round(terms.assignment_seconds / MINUTE),
-        "review_hours": round(terms.review_seconds / HOUR),
     }
     return render(request, "dashboard/payments/batch.html", context)
 

@@ -113,7 +113,7 @@ def test_a_letter_whose_answer_was_lost_is_written_once(marketplace):
     marketplace.post("/faults/plan/", kind="drop_after", operation="NotifyWorkers")
     send_waiting()
     call = Call.objects.get(op="NotifyWorkers")
-    assert (call.state, "may have been sent" in call.last_error) == ("failed", True)
+    assert (call.state, "may or may not have been sent" in call.last_error) == ("failed", True)
     assert try_failed_again() == 0
     # Neither does one whose sender died.
     Call.objects.filter(pk=call.pk).update(state="unsure", next_try=PAST)

@@ -43,10 +43,10 @@ def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkey
     assert not Call.objects.exists()
     monkeypatch.setattr(builtins, "input", lambda words: "yes")
     out, err = said("publish", batch.pk, "--reward", "0.10")
-    assert "20 assignments in 4 HITs" in err
-    assert [line.split()[:2] for line in err.splitlines()[1:4]] == [["rewards", "$"], ["fees", "$"], ["total", "$"]]
+    assert "20 assignments, 4 HITs" in err
+    assert [line.split()[:2] for line in err.splitlines()[2:5]] == [["rewards", "$"], ["fees", "$"], ["total", "$"]]
     assert all(amount in err for amount in ("2.00", "0.40", "2.40", "saves $0.40"))
-    assert "cap $2.64" in out
+    assert "spending cap is $2.64" in out
     assert Batch.objects.get(pk=batch.pk).marketplace == "mturk"
 
 
@@ -174,7 +174,7 @@ def test_reconciling_takes_in_what_came_and_sends_what_waits(marketplace):  # no
     terms = published_by_command(1, 1)
     work(marketplace, hits_of(terms)[0])
     out, _ = said("marketplace", "reconcile", "--failed")
-    assert "1 HITs asked about" in out
+    assert "1 HIT was polled." in out
     assert ListedAssignment.objects.get().status == "approved"
 
 
@@ -198,7 +198,7 @@ def test_a_worker_is_blocked_softly_by_pseudonym(paid):
 def test_the_workers_of_a_batch_are_written_to(paid):
     batch = paid.marketplace_hit.terms.batch_id
     out, _ = said("marketplace", "notify", batch, "--subject", "Thank you", "--text", "It goes on next week.")
-    assert out == "1 workers are written to.\n"
+    assert out == "The message is being sent to 1 worker.\n"
     assert Worker.objects.count() == 1
 
 

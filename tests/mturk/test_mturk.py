@@ -381,4 +381,4 @@ def test_an_assignment_that_cannot_be_taken_in_does_not_hold_up_the_others(marke
     MarketplaceHIT.objects.filter(pk=broken.pk).update(external_id="3" + "X" * 29)
     ask()
     assert [listed.marketplace_hit for listed in ListedAssignment.objects.all()] == [whole]
-    assert "did not tell about" in caplog.text
+    assert "it is polled again" in caplog.text

@@ -109,7 +109,7 @@ def test_a_person_who_was_not_kept_out_is_refused_at_that_hit_alone_before_they_
     assert Terms.objects.get(pk=again.terms_id).former_workers is None
     assignment = marketplace.accept(former, again.external_id)
     source = worker_client().get(page_of(again, assignment, former)).content.decode()
-    assert "You were asked about these photographs before" in source
+    assert "You have already seen these photographs" in source
     marketplace.ask("return", worker=former, assignment=assignment)
     worked(marketplace, same_batch, former)
     assert Submission.objects.filter(state="confirmed").count() == 2
@@ -224,7 +224,7 @@ def test_a_person_is_kept_out_only_once_the_marketplace_knows_the_qualification(
     Call.objects.filter(pk=call.pk).update(next_try=PAST)
     assert send_waiting() == 0
     call.refresh_from_db()
-    assert (call.state, call.last_error) == ("waiting", "The qualification is not made yet.")
+    assert (call.state, call.last_error) == ("waiting", "The qualification does not exist yet.")
     send_until_quiet()
     call.refresh_from_db()
     assert call.state == "done"

@@ -87,7 +87,7 @@ def test_a_script_that_rejects_a_tenth_of_a_batch_is_stopped_at_the_cap():
     allowed = N_HANDED_IN * 2 // 100
     assert Rejection.objects.count() == Call.objects.filter(op="RejectAssignment").count() == allowed
     assert len(refusals) == N_HANDED_IN // 10 - allowed
-    assert all("over the limit of 2 %" in message for message in refusals)
+    assert all("exceed 2 % of submissions" in message for message in refusals)
     audit = Rejection.objects.order_by("pk").values_list("listed", "decided_by", "seconded_by", "reason")
     decided = (first.pk, second.pk, "All cells were left empty.")
     assert list(audit) == [(listed_assignment.pk, *decided) for listed_assignment in listed[:allowed]]

@@ -98,7 +98,7 @@ def test_the_pages_about_the_pay_of_a_grid_show_every_photograph_and_which_were_
     assert marks(source) == {name: "✓ selected" if name in ticked else "not selected" for name in names}
     assert "Select every photograph that shows: thing 2 a thing numbered 2" in words
     assert "1 of 5 photographs selected." in words
-    assert re.search(r"Handed in \d+ \w+ \d{4}, \d\d:\d\d UTC after \d+ seconds? of active work\.", words)
+    assert re.search(r"Submitted \d+ \w+ \d{4}, \d\d:\d\d UTC \. Active work: \d+ seconds?\.", words)
     photographs = re.findall(r'src="(/i/[^"]+)"', source)
     assert len(photographs) == 5
     image = client.get(photographs[0])
@@ -135,7 +135,7 @@ def test_an_answer_that_cannot_be_read_is_said_to_be_so_with_what_the_marketplac
     ask()
     page = client.get(page_about(ListedAssignment.objects.get()))
     words = text_of(page)
-    assert "cannot be read as an answer to this HIT" in words
+    assert "The submission is not a valid answer to this HIT" in words
     assert "remark It is <b>empty</b>, says (worker)" in words
     assert worker not in page.content.decode()
     assert "<b>empty" not in page.content.decode()
@@ -158,7 +158,7 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_r
     take_in_recovered()
     assert set(marks(client.get(page_about(good)).content.decode()).values()) == {"✓ selected"}
     words = text_of(client.get(page_about(bad)))
-    assert "is no answer to this HIT" in words and "selected no such photograph" in words
+    assert "copy is not a valid answer to this HIT" in words and "selected no such photograph" in words
 
 
 def test_an_assignment_that_was_never_answered_here_still_has_its_page(client):
@@ -182,7 +182,7 @@ def test_only_researchers_see_an_answer_and_under_a_pseudonym_only(client, grid_
     for address in (f"{url}approve/", f"{batch_page(grid_answered)}approve/"):
         assert visitor.post(address, {"newest": grid_answered.pk}).status_code == 403
         assert client.get(address).status_code == 405
-    assert "Answer" in text_of(client.get(batch_page(grid_answered)))
+    assert "View answer" in text_of(client.get(batch_page(grid_answered)))
     page = visitor.get(batch_page(grid_answered))
     assert (page.status_code, url in page.content.decode()) == (403, False)
     assert not approved_calls()
@@ -205,11 +205,11 @@ def test_what_is_approved_now_is_paid_at_once_and_pressed_twice_only_once(market
     answered = client.post(f"{page_about(first)}approve/", follow=True)
     assert f"{first.external_id} is being approved and paid." in text_of(answered)
     again = text_of(client.post(f"{page_about(first)}approve/?page=2", follow=True))
-    assert f"Nothing was done: the approval of {first.external_id} is on its way already" in again
+    assert f"Assignment {first.external_id} is already being approved" in again
     send_waiting()
     ask()
     third = text_of(client.post(f"{page_about(first)}approve/", follow=True))
-    assert f"{first.external_id} is approved already." in third
+    assert f"{first.external_id} is already approved." in third
     send_waiting()
     assert list(LedgerEntry.objects.filter(kind="reward").values_list("listed", flat=True)) == [first.pk]
     assert dict(ListedAssignment.objects.values_list("pk", "status")) == {first.pk: "approved", second.pk: "submitted"}
@@ -237,8 +237,8 @@ def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(mar
     assert LedgerEntry.objects.filter(kind="reward").count() == 2
     words = text_of(client.get(batch_page(require(listed))))
     until = Call.objects.get(purpose=f"approve:{ListedAssignment.objects.latest('pk').pk}").next_try
-    assert "1 of those that wait is an approval that waits for somebody to look" in words
-    assert f"to look, until {until:%-d %b, %H:%M} UTC" in words
+    assert "1 pending approval waits for review" in words
+    assert f"waits for review until {until:%-d %b, %H:%M} UTC" in words
     for nothing in ({}, {"newest": "all"}, {"newest": "9" * 5000}):
         assert client.post(f"{batch_page(require(listed))}approve/", nothing).status_code == 400
     assert client.post(f"{batch_page(require(listed))}approve/", {"newest": ListedAssignment.objects.latest("pk").pk})
@@ -253,7 +253,7 @@ def test_what_is_rejected_is_not_approved_by_any_button(client):
     Call.objects.update(next_try="2100-01-01T00:00Z")
     reject(listed=listed[0], reason=REASON, decided_by=researcher())
     words = text_of(client.post(f"{page_about(listed[0])}approve/", follow=True))
-    assert f"Nothing was done: {listed[0].external_id} is being rejected." in words
+    assert f"Assignment {listed[0].external_id} is being rejected." in words
     newest = ListedAssignment.objects.aggregate(newest=Max("pk"))
     assert "49 assignments are being approved" in text_of(
         client.post(f"{batch_page(listed[0])}approve/", newest, follow=True)
@@ -295,9 +295,9 @@ def test_the_command_approves_assignments_or_all_of_a_batch(marketplace):  # noq
     first, *others = waiting(marketplace, 3)
     batch = Batch.objects.get()
     assert "3 approvals wait for review" in said("marketplace", "status", batch.pk)[0]
-    assert said("marketplace", "approve", first.external_id)[0].startswith("1 approval that waited")
-    assert said("marketplace", "approve", first.external_id)[0].startswith("0 approvals that waited")
-    assert said("marketplace", "approve", "--batch", batch.pk)[0].startswith("2 approvals that waited")
+    assert said("marketplace", "approve", first.external_id)[0].startswith("1 approval is sent.")
+    assert said("marketplace", "approve", first.external_id)[0].startswith("No approvals are pending.")
+    assert said("marketplace", "approve", "--batch", batch.pk)[0].startswith("2 approvals are sent.")
     ask()
     assert LedgerEntry.objects.filter(kind="reward").count() == 3
     assert "Name either assignments" in refusal("marketplace", "approve")

@@ -244,7 +244,7 @@ def test_the_command_lets_in_again_as_well(marketplace, capsys):  # noqa: F811
     name = pseudonym(dataset, listed.worker_id)
     call_command("marketplace", "block", name, "--dataset", dataset.name)
     call_command("marketplace", "block", name, "--dataset", dataset.name, "--lift")
-    assert f"{name} is offered HITs again." in capsys.readouterr().out
+    assert f"Worker {name} is no longer blocked." in capsys.readouterr().out
 
 
 # Closing, writing, sending again
@@ -371,10 +371,10 @@ def test_the_target_wage_is_a_figure_of_the_study(marketplace, client):  # noqa:
     batch = grids_to_publish(1)
     before = proposed_reward(batch).reward
     page = client.get(f"/setup/settings/{batch.dataset.name}/")
-    assert "Target wage, dollars an hour" in text_of(page)
+    assert "Target wage in dollars per hour" in text_of(page)
     change_settings(dataset=batch.dataset, target_wage="24")
     assert proposed_reward(batch).reward in (2 * before, 2 * before - Decimal("0.01"))
-    assert "at $24.00 an hour" in proposed_reward(batch).why
+    assert "At $24.00 per hour" in proposed_reward(batch).why
     for wage in ("0", "1000.01", "-5", "much"):
         with pytest.raises(InvalidFigure, match="target_wage"):
             change_settings(dataset=batch.dataset, target_wage=wage)
