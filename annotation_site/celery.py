@@ -1,4 +1,4 @@
-"""The Celery application. Its queue carries hints only: what is lost is found again in Postgres."""
+"""The Celery application. Its queue carries hints only: lost work is found again in Postgres."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Typed reading of environment variables. An unreadable value stops the start, with the way out."""
+"""Typed values of environment variables. An unreadable value stops the start, with the way out."""
 
 import os
 from pathlib import Path
@@ -44,14 +44,14 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 
 def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
-    """Comma-separated words; blanks around them do not count."""
+    """Return comma-separated words, without blanks around them."""
     return [word.strip() for word in env_str(name).split(",") if word.strip()] or list(default)
 
 
 def env_origin(name: str, default: str) -> str:
-    """scheme://host[:port] as browsers write it: in small letters, without the port that the scheme implies.
+    """Return scheme://host[:port] as browsers write it: in lower case, without the default port of the scheme.
 
-    Plain http is for this machine alone: elsewhere cookies would travel readable.
+    Plain http is only for this machine: elsewhere cookies would be readable on the way.
     """
     origin = env_str(name, default).rstrip("/")
     try:

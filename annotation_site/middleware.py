@@ -1,4 +1,4 @@
-"""What holds for every request: bounded bodies, and worker and staff pages on different origins."""
+"""Rules for every request: bounded bodies, and worker and staff pages on different origins."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -6,13 +6,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from annotation_site.views import STAFF_URLS, WORKER_URLS, method_not_allowed
 from dashboard.pages import most_bytes_of
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# Read and thrown away up to here, so that the sender gets to read the refusal instead of a broken connection.
+# Read and discarded up to here, so that the sender receives the refusal instead of a broken connection.
 MOST_DISCARDED_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
@@ -22,12 +23,12 @@ CONTENT = (
 
 
 def limit_body(get_response: Handler) -> Handler:
-    """Refuse bodies larger than an answer can be, before anything reads them. A view may take more of researchers."""
+    """Refuse bodies larger than any answer, before anything reads them. A view may accept more from researchers."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        # Only now: other requests, and those of workers, look up nobody.
+        # Only here: other requests, and those of workers, do not look up a user.
         if length > limit and request.method == "POST" and (most_bytes := most_bytes_of(request)):
             limit = most_bytes if request.user.is_staff else limit
         if length <= limit:
@@ -35,16 +36,17 @@ def limit_body(get_response: Handler) -> Handler:
         remaining = min(length, MOST_DISCARDED_BYTES)
         while remaining > 0 and (chunk := request.read(min(CHUNK_BYTES, remaining))):
             remaining -= len(chunk)
-        message = f"This request has {length:,} bytes; at most {_in_units(limit)} are taken. Nothing was stored."
+        message = gettext("This request is too large: %(size)s bytes; the limit is %(limit)s. Your data was not saved.")
+        message %= {"size": f"{length:,}", "limit": _in_units(limit)}
         if request.content_type == "application/json":
-            # As the REST interface reports errors, and `message` as the worker pages do.
+            # `error` as in the REST interface, `message` as on the worker pages.
             error = {"code": "too_large", "message": message}
             return JsonResponse({"error": error, "message": message}, status=413)
         context = {
-            "title": "Too large",
+            "title": gettext("Too large"),
             "message": message,
             "next_url": request.get_full_path(),
-            "next_text": "Open the page again",
+            "next_text": gettext("Open the page again"),
         }
         return render(request, "error.html", context, status=413)
 
@@ -56,7 +58,7 @@ def _in_units(n_bytes: int) -> str:
 
 
 def explain_methods(get_response: Handler) -> Handler:
-    """Put a page in the place of Django's empty answer to a method that an address does not take."""
+    """Replace Django's empty answer to an unsupported method by a page."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -68,7 +70,7 @@ def explain_methods(get_response: Handler) -> Handler:
 def separate_origins(get_response: Handler) -> Handler:
     """Serve worker pages on the worker origin and staff pages on the staff origin, each with its own headers.
 
-    A page in a stranger's frame must not share an origin with the pages where people are signed in.
+    A page in the frame of another site must not share an origin with the pages where researchers are signed in.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -77,8 +79,8 @@ def separate_origins(get_response: Handler) -> Handler:
         if worker != staff:
             request.urlconf = WORKER_URLS if is_worker else STAFF_URLS
         response = get_response(request)
-        # Where one origin serves both sides, its sign-in must stay out of frames, so its worker pages do too.
-        # Nor do their forms then lead anywhere else.
+        # If one origin serves both sides, its sign-in page must not be framed, so its worker pages are not framed
+        # either, and their forms lead nowhere else.
         framed = is_worker and worker != staff
         ancestors = " ".join(settings.WORKER_FRAME_ANCESTORS) if framed else "'none'"
         targets = " ".join(["'self'", *(settings.MARKETPLACE_SITES if framed else [])])

@@ -1,11 +1,11 @@
-"""What is done again and again, and how often. A message wakes a worker and no more: what is to do lies in Postgres."""
+"""Periodic tasks and their periods. A message only wakes a worker: the work itself is listed in Postgres."""
 
 CELERY_BEAT_SCHEDULE = {
     "make-pictures": {"task": "catalog.tasks.make_pictures", "schedule": 3.0, "options": {"expires": 3}},
     "aggregate-new-submissions": {
         "task": "aggregation.tasks.aggregate_new_submissions",
         "schedule": 3.0,
-        # Ticks that found no worker are worth nothing once the next one is there.
+        # Messages that no worker took are useless after the next one.
         "options": {"expires": 3},
     },
     "hint-at-unfinished-runs": {

@@ -1,6 +1,6 @@
 """Settings, from the environment alone. Without any, the site runs on this machine with embedded services.
 
-README.md and .env.example list every variable; a test holds the three together.
+docs/settings.md and .env.example list every variable; a test holds the three together.
 """
 
 import os
@@ -25,13 +25,14 @@ from annotation_site.environment import (
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.storage import media_storage, object_store
+from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
-from launcher.secrets import SITE_KEY, kept_pair, read_secret
+from launcher.secrets import SITE_KEY, read_keys, read_secret
 
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
 MEDIA_ROOT = env_str("MEDIA_ROOT", str(STATE_DIR / "media"))
-# The one folder whose networks a researcher's page may name. Only who deploys puts files there.
+# The one folder whose networks a researcher's page may name. Only the administrator puts files there.
 MODELS_ROOT = env_str("MODELS_ROOT", str(STATE_DIR / "models"))
 
 
@@ -44,10 +45,10 @@ STORAGES = {
 DEBUG = env_bool("DEBUG", False)
 PORT = env_int("PORT", 8000, lowest=1)
 
-# Three origins, so that what a worker's browser holds is worthless on the researcher's pages.
+# Three origins, so that cookies of one side are of no use on the others.
 WORKER_ORIGIN = env_origin("WORKER_ORIGIN", f"http://localhost:{PORT}")
 STAFF_ORIGIN = env_origin("STAFF_ORIGIN", f"http://127.0.0.1:{PORT}")
-MARKETPLACE_ORIGIN = env_origin("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100")
+MARKETPLACE_ORIGIN = env_origin("MARKETPLACE_ORIGIN", marketplace_origin(PORT))
 IS_HTTPS = STAFF_ORIGIN.startswith("https://")
 if WORKER_ORIGIN.startswith("https://") != IS_HTTPS:
     raise ImproperlyConfigured(
@@ -66,38 +67,38 @@ def is_of_amazon(endpoint: str) -> bool:
 
 
 def requester() -> dict[str, Any]:
-    """How a marketplace with MTurk's API is reached. Only who deploys decides that, like the address of buckets.
+    """Return the access to a marketplace with MTurk's API. Only the administrator sets it, like that to buckets.
 
-    Our own marketplace, and any server on this machine, needs no more than keys. Elsewhere money is at stake: that
-    takes MTURK_LIVE as well.
+    Our own marketplace, and any server on this machine, needs only keys. Elsewhere real money is spent, so MTURK_LIVE
+    is required as well.
     """
     endpoint = env_origin("MTURK_ENDPOINT_URL", MARKETPLACE_ORIGIN)
-    # Amazon's is never ours, also if MARKETPLACE_ORIGIN says so.
+    # Amazon's is never ours, even if MARKETPLACE_ORIGIN says so.
     is_ours = not is_of_amazon(endpoint) and (endpoint == MARKETPLACE_ORIGIN or urlsplit(endpoint).hostname in LOOPBACK)
     if not is_ours and not env_bool("MTURK_LIVE", False):
         raise ImproperlyConfigured(
-            f"MTURK_ENDPOINT_URL={endpoint} is not our own marketplace: HITs would be offered to its workers, and paid "
-            "with real money. Set MTURK_LIVE=yes if that is meant, or remove the address."
+            f"MTURK_ENDPOINT_URL={endpoint} is not our own marketplace: its workers would be paid with real money. "
+            "Set MTURK_LIVE=yes to allow that, or remove the address."
         )
-    kept = kept_pair(STATE_DIR / "requester_keys") if is_ours else ("", "")
+    stored_keys = read_keys(STATE_DIR / "requester_keys") if is_ours else ("", "")
     return {
         "endpoint_url": endpoint,
         "is_live": not is_ours,
-        # Given, and never boto3's own search: the keys of a bucket may lie there, and of another account.
-        "access_key_id": env_str("MTURK_ACCESS_KEY_ID") or kept[0],
-        "secret_access_key": env_str("MTURK_SECRET_ACCESS_KEY") or kept[1],
-        # Nobody publishes how many calls MTurk takes. Of all processes together.
+        # Explicit, without boto3's own search, which may find the keys of a bucket, or of another account.
+        "access_key_id": env_str("MTURK_ACCESS_KEY_ID") or stored_keys[0],
+        "secret_access_key": env_str("MTURK_SECRET_ACCESS_KEY") or stored_keys[1],
+        # Of all processes together. MTurk's own limit is not published.
         "calls_per_second": env_int("MTURK_CALLS_PER_SECOND", 50 if is_ours else 3, lowest=1),
         "counters_every": 5 if is_ours else 60,
-        # Of boto3. Adaptive slows down by itself where it is throttled; our own marketplace does that on purpose only.
+        # Of boto3. Adaptive slows down when it is throttled; our own marketplace throttles only on purpose.
         "retry_mode": "standard" if is_ours else "adaptive",
     }
 
 
 def marketplace_sites() -> list[str]:
-    """Where people accept work and hand it over. The first is meant when an address does not say which.
+    """Return the sites where workers accept and submit HITs. The first is the default for addresses without a site.
 
-    Handed over to another than the one it was accepted on, work is lost: so the first is that of the endpoint.
+    Work submitted to another site than the one where it was accepted is lost, so the first is that of the endpoint.
     """
     endpoint = MTURK["endpoint_url"]
     if not is_of_amazon(endpoint):
@@ -120,7 +121,7 @@ ENGINE = "annotation_site.postgres"
 
 
 def database() -> Mapping[str, Any]:
-    """DATABASE_URL, or the embedded cluster; never a server that happens to listen on this machine."""
+    """Return the database of DATABASE_URL, or the embedded cluster; never another server on this machine."""
     url = env_str("DATABASE_URL")
     if not url:
         host = str(places_of(STATE_DIR).postgres_sockets)
@@ -145,7 +146,7 @@ def redis_url() -> str:
 
 
 def secret_key() -> str:
-    """Return SECRET_KEY, or the key that the embedded database's start left. Blank before it: nothing can be signed."""
+    """Return SECRET_KEY, or the key that the start of the embedded database stored; blank before the first start."""
     key = env_str("SECRET_KEY")
     if not key and not env_str("DATABASE_URL"):
         return read_secret(STATE_DIR / SITE_KEY)
@@ -185,18 +186,18 @@ INSTALLED_APPS = [
     "dashboard",
     "annotation_site",
 ]
-# A record of each kind of question: all that means "every kind" goes by this list.
+# A record of each kind of question: all code for every kind reads this list.
 TASK_KINDS = ["contains_task.kind.CONTAINS", "classify_task.kind.CLASSIFY"]
-# A record of each kind of job that pages ask for, by its name.
+# A record of each kind of job that pages start, by its name.
 JOB_KINDS = {
     "import_images": "data_import.jobs.IMPORT_IMAGES",
     "predict": "candidates.jobs.PREDICT",
     "potential_labels": "candidates.jobs.POTENTIAL_LABELS",
     "open_contains": "studies.jobs.OPEN_CONTAINS",
 }
-# What the frame has to know of the offers on a marketplace.
+# The frame's view of the offers on a marketplace.
 FRAME_OFFERS = "mturk.offers.OFFERS"
-# What follows from calls to the marketplace, by operation.
+# Results of calls to the marketplace, by operation.
 CALL_RESULTS = "mturk.results.RESULTS"
 
 MIDDLEWARE = [
@@ -210,8 +211,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    # Behind those that know who asks, and still before the first that reads a body: CSRF looks into it on the way to
-    # the view.
+    # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.
     "annotation_site.middleware.limit_body",
 ]
 
@@ -248,24 +248,23 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 
-# The few files of ours are served from where they lie, with a short life: no build step that a start would
-# have to wait for.
+# Our few files are served from their folders, with a short life: a start need not wait for a build step.
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
-# A grid of 48 cells posts some 50 short fields; nothing that a person sends here is larger.
+# A grid of 48 cells posts some 50 short fields; no other form is larger.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
-# But for the researcher's page that takes images: an archive, or so many files. They go to the disk as they come.
+# Except the researcher's page for images: an archive, or so many files, written to disk as they arrive.
 LARGEST_UPLOAD_MIB = env_int("LARGEST_UPLOAD_MIB", 2048, lowest=1)
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 UPLOAD_ROOT = STATE_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR = UPLOAD_ROOT / "incoming"
 FILE_UPLOAD_HANDLERS = ["data_import.uploads.actions.ToDisk"]
-# The only folder of this machine from which that page imports. Who deploys puts images there, or names another.
+# The only folder of this machine from which that page imports. The administrator puts images there, or sets another.
 IMPORT_ROOT = env_str("IMPORT_ROOT", str(STATE_DIR / "import"))
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -282,11 +281,11 @@ SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 # Health checks come from inside, without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
-# Only behind a proxy that sets this header itself and drops what a client sent.
+# Only behind a proxy that sets this header itself and drops the client's.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
-# Pages opened and answers sent in a marketplace's frame: from one network address, and in one worker's name from there
-# and from anywhere. The people of a lab, or of a whole university, may share an address.
+# Pages opened and answers submitted in a marketplace's frame: from one network address, and in one worker's name from
+# there and from anywhere. The people of a lab, or of a whole university, may share an address.
 FRAME_REQUESTS_A_MINUTE = {
     "address": env_int("FRAME_REQUESTS_PER_ADDRESS", 3000, lowest=1),
     "worker": env_int("FRAME_REQUESTS_PER_WORKER", 240, lowest=1),
@@ -294,10 +293,10 @@ FRAME_REQUESTS_A_MINUTE = {
 }
 
 SILENCED_SYSTEM_CHECKS = [
-    "files.E001",  # the folder of uploads that come in is made with the first of them
-    "security.W002",  # who may frame a page is said by frame-ancestors, per origin, in separate_origins
-    "security.W005",  # the subdomains of a deployment's hosts are not ours to decide over
-    "security.W021",  # nor is their place on the browsers' preload list
+    "files.E001",  # the folder of incoming uploads is made with the first of them
+    "security.W002",  # frame-ancestors say who may frame a page, per origin, in separate_origins
+    "security.W005",  # the subdomains of a deployment's hosts are its administrator's decision
+    "security.W021",  # so is their place on the browsers' preload list
 ]
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -315,9 +314,9 @@ CELERY_TASK_ROUTES = {
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# A task must end before the broker hands it out a second time. Those of the queues `predict` and `setup` need not: what
-# they do is claimed in the database, so a second one takes up something else or nothing. A slow network may be at a
-# portion for longer, and before its first one it may be fetched.
+# A task must end before the broker delivers it a second time. Those of the queues `predict` and `setup` need not: their
+# work is claimed in the database, so a second one takes other work or none. A slow network may need longer for a
+# portion, and may have to be downloaded first.
 CELERY_TASK_ANNOTATIONS = dict.fromkeys(
     [
         "aggregation.tasks.aggregate_new_submissions",
@@ -331,7 +330,7 @@ CELERY_TASK_ANNOTATIONS = dict.fromkeys(
     ],
     {"soft_time_limit": 540, "time_limit": 600},
 )
-# Under its name ./run tells one worker's connections from another's.
+# By this name ./run tells the workers' connections apart.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900, "client_name": os.environ.get(BROKER_NAME)}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -344,7 +343,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "api.errors.error_response",
-    # There is one format: `format` in an address is a mistake to be told of, not a choice.
+    # There is one format: `format` in an address is a mistake, and must cause an error.
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
 }
@@ -359,8 +358,8 @@ SPECTACULAR_SETTINGS = {
 
 WIRE_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3")
 LOG_LEVEL = env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-# To stderr, where a supervisor collects it. Request lines are left to the server, whose access log is off:
-# a query string may carry a worker's id.
+# To stderr, where a supervisor collects it. Requests are not logged, and the server's access log is off: a query string
+# may contain a worker's id.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -368,7 +367,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        # In detail they log what is sent, and with it the ids of workers.
+        # At DEBUG they log the data of requests, with the ids of workers.
         **{name: {"level": "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL} for name in WIRE_LOGGERS},
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},

@@ -1,4 +1,4 @@
-"""What is served on the staff origin: the researcher's pages and the REST interface."""
+"""Addresses of the staff origin: the researchers' pages and the REST interface."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

@@ -1,4 +1,4 @@
-"""Where images are kept, and how buckets are reached: a part of the settings, from the environment alone."""
+"""Storage of images and access to buckets: a part of the settings, from the environment alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,29 +9,30 @@ from annotation_site.environment import env_str
 
 
 def object_store() -> dict[str, Any]:
-    """How boto3 reaches S3 or a server that speaks like it. Only who deploys decides that, never a page or a command:
-    an address of the user's choice would let them send requests from inside this network.
+    """Return boto3's access to S3 or a server with the same protocol.
+
+    Only the administrator sets it, never a page or a command: a user could otherwise send requests from inside this
+    network.
     """
     endpoint = env_str("AWS_ENDPOINT_URL")
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise ImproperlyConfigured(
-            f"AWS_ENDPOINT_URL={endpoint!r} is no http address. Write one, such as https://s3.example.org, "
-            "or remove it to use Amazon's."
+            f"AWS_ENDPOINT_URL={endpoint!r} is not an http address. Write one, such as https://s3.example.org, "
+            "or remove it to use Amazon S3."
         )
     return {
         "endpoint_url": endpoint or None,
         "region_name": env_str("AWS_DEFAULT_REGION", "us-east-1"),
-        # Without a key boto3 looks where it always does: its own files, the role of the machine.
+        # Without a key boto3 searches as usual: its own files, the role of the machine.
         "aws_access_key_id": env_str("AWS_ACCESS_KEY_ID") or None,
         "aws_secret_access_key": env_str("AWS_SECRET_ACCESS_KEY") or None,
     }
 
 
 def media_storage(store: Mapping[str, Any]) -> dict[str, Any]:
-    """Where images are kept: MEDIA_ROOT, or MEDIA_BUCKET. What a stop left half-way is overwritten in both.
+    """Return the storage of images: MEDIA_ROOT, or MEDIA_BUCKET. Incomplete files are overwritten in both.
 
-    `store` is what `object_store` returns. The bucket stays private: nobody is sent there, the site's own views read
-    from it.
+    `store` comes from `object_store`. The bucket stays private: only the site's own views read from it.
     """
     bucket = env_str("MEDIA_BUCKET")
     if not bucket:

@@ -1,4 +1,4 @@
-"""Health checks, error pages, and the front page of the worker side."""
+"""Health checks, error pages, and the front page for workers."""
 
 import sys
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.urls import is_valid_path
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 WORKER_URLS, STAFF_URLS = "annotation_site.worker_urls", "annotation_site.staff_urls"
@@ -32,27 +33,28 @@ def worker_home(request: HttpRequest) -> HttpResponse:
     return render(request, "worker_home.html")
 
 
-# Error pages: each says what happened and has a way on
+# Error pages: each says what happened and links a next step
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    message = "The request could not be read. Nothing was stored."
+    message = gettext("The request could not be read. Your data was not saved.")
     if isinstance(exception, TooManyFilesSent):
-        most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
-        message = f"At most {most:,} files are taken at a time: put them into an archive. Nothing was stored."
-    return _error(request, 400, "That did not work", message, request.path, "Open the page again")
+        message = gettext("Upload at most %(n)s files at a time, or put them into an archive. No file was stored.")
+        message %= {"n": f"{settings.DATA_UPLOAD_MAX_NUMBER_FILES:,}"}
+    return _error(request, 400, gettext("That did not work"), message, request.path, gettext("Open the page again"))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 403, "Not allowed", str(exception) or "This page is not for you.")
+    message = str(exception) or gettext("You do not have access to this page.")
+    return _error(request, 403, gettext("Not allowed"), message)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    message = (
-        "The page you sent this from is out of date, or your browser keeps no cookies for this site. "
-        "Nothing was changed. Open the page again and repeat what you did."
+    message = gettext(
+        "The page was out of date, or your browser blocks cookies from this site. Your change was not saved. "
+        "Open the page again and repeat the change."
     )
-    return _error(request, 403, "Please try that again", message, request.path, "Open the page again")
+    return _error(request, 403, gettext("Please try again"), message, request.path, gettext("Open the page again"))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -60,28 +62,29 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.resolver_match is None and side == STAFF_URLS and is_valid_path(request.path_info, WORKER_URLS):
         return _on_the_worker_side(request)
     if request.resolver_match is None and side == WORKER_URLS and is_valid_path(request.path_info, STAFF_URLS):
-        # Without the parameters: an address of a study may carry a person's id.
+        # Without the parameters: an address of a study may contain a worker's id.
         address = f"{settings.STAFF_ORIGIN}{request.path}"
-        message = f"The researchers' pages of this site are at {settings.STAFF_ORIGIN}."
-        return _error(request, 404, "Not here", message, address, "Open it there")
-    message = "There is no page at this address."
+        message = gettext("The pages for researchers are at %(origin)s.") % {"origin": settings.STAFF_ORIGIN}
+        return _error(request, 404, gettext("Not here"), message, address, gettext("Open the page there"))
+    message = gettext("There is no page at this address.")
     if side == WORKER_URLS:
-        message += " If you came for a study, open the address that you were given again."
-    return _error(request, 404, "Not found", message)
+        message = gettext("There is no page at this address. If you came for a study, open its link again.")
+    return _error(request, 404, gettext("Not found"), message)
 
 
 def _on_the_worker_side(request: HttpRequest) -> HttpResponse:
     address = f"{settings.WORKER_ORIGIN}{request.get_full_path()}"
     if request.method in ("GET", "HEAD"):
         return redirect(address)
-    message = f"People work at {settings.WORKER_ORIGIN}. Nothing was stored."
-    return _error(request, 404, "Not here", message, address, "Open it there")
+    message = gettext("The pages for workers are at %(origin)s. Your data was not saved.")
+    message %= {"origin": settings.WORKER_ORIGIN}
+    return _error(request, 404, gettext("Not here"), message, address, gettext("Open the page there"))
 
 
 def method_not_allowed(request: HttpRequest, refusal: HttpResponseNotAllowed) -> HttpResponse:
-    message = "This address takes no such request. Nothing was stored."
-    way_on = (request.get_full_path(), "Open the page") if "GET" in refusal.headers["Allow"] else ()
-    page = _error(request, 405, "That does not work here", message, *way_on)
+    message = gettext("This address does not support this request. Your data was not saved.")
+    link = (request.get_full_path(), gettext("Open the page")) if "GET" in refusal.headers["Allow"] else ()
+    page = _error(request, 405, gettext("That does not work here"), message, *link)
     page.headers["Allow"] = refusal.headers["Allow"]
     return page
 
@@ -89,20 +92,24 @@ def method_not_allowed(request: HttpRequest, refusal: HttpResponseNotAllowed) ->
 def server_error(request: HttpRequest) -> HttpResponse:
     # Django calls this while it handles the exception.
     if isinstance(sys.exception(), OperationalError | InterfaceError):
-        return _away(request)
-    message = "This is our fault. What you sent may not be stored: please try again."
-    return _error(request, 500, "Something broke", message, request.get_full_path(), "Try again")
+        return _database_away(request)
+    message = gettext("The error is on our side. Your data may not be saved: please try again.")
+    title = gettext("Something went wrong")
+    return _error(request, 500, title, message, request.get_full_path(), gettext("Try again"))
 
 
-def _away(request: HttpRequest) -> HttpResponse:
-    """The database cannot be reached: it is starting, or being mended."""
+def _database_away(request: HttpRequest) -> HttpResponse:
+    """Return the page for a database that cannot be reached: it is starting, or being repaired."""
     if request.method in ("GET", "HEAD"):
-        words = "The site is not ready. This page tries again by itself in a moment."
-        page = _error(request, 503, "Back in a moment", words, request.get_full_path(), "Try again now", RETRY_SECONDS)
+        title = gettext("Back in a moment")
+        message = gettext("The site is not ready. This page reloads automatically in a moment.")
+        page = _error(request, 503, title, message, request.get_full_path(), gettext("Try again now"), RETRY_SECONDS)
     else:
-        # No link here: it would leave the page behind, and with it what was sent.
-        words = "What you sent may not be stored. Reload this page in a moment to send it again: it counts once."
-        page = _error(request, 503, "Try again in a moment", words, "")
+        # No link here: following it would lose the data of the request.
+        message = gettext(
+            "Your data may not be saved. Reload this page in a moment to send it again: it is counted only once."
+        )
+        page = _error(request, 503, gettext("Try again in a moment"), message, "")
     page.headers["Retry-After"] = str(RETRY_SECONDS)
     return page
 
@@ -113,25 +120,25 @@ def _error(
     title: str,
     message: str,
     next_url: str = "/",
-    next_text: str = "Go to the start page",
+    next_text: str = "",
     retry_seconds: int = 0,
 ) -> HttpResponse:
     context = {
         "title": title,
         "message": message,
         "next_url": next_url,
-        "next_text": next_text,
+        "next_text": next_text or gettext("Go to the start page"),
         "retry_seconds": retry_seconds,
     }
-    # After a fault of ours nobody is looked up: that may be what is broken.
+    # After a fault of ours no user is looked up: that may be the broken part.
     template = "dashboard/error.html" if status < 500 and _is_signed_in(request) else "error.html"
     page = render(request, template, context, status=status)
-    # What is missing or refused today may be there tomorrow, or for somebody else.
+    # A page that is missing or refused now may exist tomorrow, or for another person.
     add_never_cache_headers(page)
     return page
 
 
 def _is_signed_in(request: HttpRequest) -> bool:
-    """On the staff side only: worker pages read no cookie."""
-    at_work = getattr(request, "urlconf", None) == WORKER_URLS
-    return not at_work and hasattr(request, "user") and request.user.is_authenticated
+    """Return whether a researcher is signed in; worker pages read no cookie."""
+    is_worker_page = getattr(request, "urlconf", None) == WORKER_URLS
+    return not is_worker_page and hasattr(request, "user") and request.user.is_authenticated

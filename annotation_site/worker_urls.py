@@ -1,4 +1,4 @@
-"""What is served on the worker origin."""
+"""Addresses of the worker origin."""
 
 from django.urls import include, path
 

@@ -11,7 +11,7 @@ from api.reads import digest_of
 from catalog.models import Dataset
 from catalog.reads import now
 
-# Writing down every use would make each read a write.
+# Storing every use would turn each read into a write.
 NOTE_USE_EVERY = timedelta(minutes=1)
 
 
@@ -19,7 +19,7 @@ NOTE_USE_EVERY = timedelta(minutes=1)
 def create_token(
     *, name: str, dataset: Dataset | None = None, expires_at: datetime | None = None
 ) -> tuple[ApiToken, str]:
-    """A new token and its key. The key is shown this once: only its hash is kept."""
+    """Create a token and its key. The key is shown only once: its hash is stored."""
     key = f"ann_{secrets.token_urlsafe(32)}"
     token = ApiToken.objects.create(
         name=name, prefix=key[:8], digest=digest_of(key), dataset=dataset, expires_at=expires_at
@@ -34,6 +34,6 @@ def revoke_token(*, token: ApiToken) -> None:
 
 @transaction.atomic
 def note_use(*, token: ApiToken) -> None:
-    used = now()
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=used - NOTE_USE_EVERY)
-    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=used)
+    used_at = now()
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=used_at - NOTE_USE_EVERY)
+    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=used_at)

@@ -1,9 +1,10 @@
-"""Every error of the REST interface in one shape: {"error": {"code", "message"}}."""
+"""Errors of the REST interface, all in one shape: {"error": {"code", "message"}}."""
 
 import logging
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.translation import gettext
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -15,13 +16,15 @@ log = logging.getLogger(__name__)
 
 
 def error_response(exception: Exception, context: dict[str, Any]) -> Response:
-    """What REST framework answers with when a view raises. What nobody foresaw is logged and answered with 500."""
+    """Return the answer to an exception of a view; log unexpected exceptions and answer them with 500."""
     response = exception_handler(_as_api_exception(exception), context)
     if response is None:
         log.error("A request to %s failed.", context["request"].path, exc_info=exception)
-        response = exception_handler(APIException("This is our fault. Please try again later."), context)
+        response = exception_handler(
+            APIException(gettext("Something went wrong on our side. Please try again later.")), context
+        )
         assert response is not None, "an APIException is always answered"
-    code, message = _told(response.data)
+    code, message = _code_and_message(response.data)
     response.data = {"error": {"code": code, "message": message}}
     return response
 
@@ -34,8 +37,8 @@ def _as_api_exception(exception: Exception) -> Exception:
     return exception
 
 
-def _told(data: dict[str, Any] | list[Any]) -> tuple[str, str]:
-    """A code, and all messages, each with the parameter it is about."""
+def _code_and_message(data: dict[str, Any] | list[Any]) -> tuple[str, str]:
+    """Return a code, and all messages, each with its parameter."""
     problems = list(_problems(data))
     messages = [f"{name}: {problem}" if name else str(problem) for name, problem in problems]
     name, problem = problems[0]

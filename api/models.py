@@ -6,7 +6,7 @@ from catalog.models import Dataset
 
 
 class ApiToken(models.Model):
-    """A reader's key. Only its hash is stored; `prefix` is what people recognise it by."""
+    """A reader's key. Only its hash is stored; people recognise it by `prefix`."""
 
     name = models.CharField(max_length=100, unique=True)
     prefix = models.CharField(max_length=8)
@@ -18,7 +18,7 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True)
 
     class Meta:
-        # Its name from before this room was.
+        # The table is older than this room.
         db_table = "annotation_site_apitoken"
 
     def __str__(self) -> str:
@@ -26,5 +26,5 @@ class ApiToken(models.Model):
 
     @property
     def is_authenticated(self) -> bool:
-        """What REST framework asks of whoever a request acts for."""
+        """Return True, for REST framework, which asks the user of a request."""
         return True

@@ -1,4 +1,4 @@
-"""How the OpenAPI schema describes the REST interface."""
+"""Descriptions of the REST interface in the OpenAPI schema."""
 
 from functools import cache
 from typing import Any, Protocol, cast
@@ -8,26 +8,26 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
-from api.authentication import HOW
+from api.authentication import INSTRUCTION
 from data_export.reads import exported_tables
 from workforce.kinds import ExportedRows, RestTable
 
 
 class Problem(serializers.Serializer):
-    code = serializers.CharField(help_text="For programs: stays when the message is put differently.")
-    message = serializers.CharField(help_text="What was wrong, and the way out.")
+    code = serializers.CharField(help_text="For programs: stays the same when the message is reworded.")
+    message = serializers.CharField(help_text="The reason, and the way out.")
 
 
 class Error(serializers.Serializer):
-    """Every answer that is not the one asked for."""
+    """Every answer to a request that failed."""
 
     error = Problem()
 
 
 PROBLEMS = {
-    400: OpenApiResponse(Error, "A parameter is missing, unknown or has a value it cannot have."),
-    401: OpenApiResponse(Error, "No token, or one that is unknown, revoked or expired."),
-    404: OpenApiResponse(Error, "The token reads no dataset of this name."),
+    400: OpenApiResponse(Error, "A parameter is missing, unknown or invalid."),
+    401: OpenApiResponse(Error, "The token is missing, unknown, revoked or expired."),
+    404: OpenApiResponse(Error, "The token cannot read a dataset of this name."),
 }
 
 
@@ -36,11 +36,11 @@ class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": HOW}
+        return {"type": "http", "scheme": "bearer", "description": str(INSTRUCTION)}
 
 
 class TableView(Protocol):
-    """What a view of a table has beside what every view has."""
+    """A view of a table, with the attributes that other views lack."""
 
     rows: ExportedRows
     table: RestTable
@@ -59,7 +59,7 @@ class TableSchema(AutoSchema):
         return self._table_view.rows.name
 
     def get_description(self) -> str:  # type: ignore[override]  # drf_spectacular calls it so, not as DRF does
-        return self._table_view.table.description
+        return str(self._table_view.table.description)
 
     def get_tags(self) -> list[str]:
         return ["tables"]

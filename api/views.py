@@ -1,4 +1,4 @@
-"""The REST interface: who may read which dataset, page by page. What a row holds is said in the rooms' api.py."""
+"""The REST interface: tables of a dataset, page by page. The rooms' api.py describe the rows."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
@@ -30,16 +31,16 @@ LARGEST_PAGE = 1000
 
 
 class Query(serializers.Serializer):
-    """What every list takes."""
+    """Parameters of every list."""
 
     dataset = serializers.CharField(
-        required=False, help_text="Name of the dataset. A token made for one dataset needs none."
+        required=False, help_text="Name of the dataset. Tokens for one dataset do not need it."
     )
     names = serializers.BooleanField(default=False, help_text="Add wnid and words to class indexes.")
     limit = serializers.IntegerField(
-        default=100, min_value=1, max_value=LARGEST_PAGE, help_text="The most rows of a page."
+        default=100, min_value=1, max_value=LARGEST_PAGE, help_text="Maximum number of rows on a page."
     )
-    cursor = serializers.CharField(required=False, help_text="Where to go on; the `next` address has it.")
+    cursor = serializers.CharField(required=False, help_text="Start of the page; part of the `next` address.")
 
 
 class ReadOnlyView(APIView):
@@ -47,7 +48,7 @@ class ReadOnlyView(APIView):
 
 
 class RowEncoder(json.JSONEncoder):
-    """Writes a moment as the exported files do."""
+    """A JSON encoder that writes times as the exported files do."""
 
     def default(self, value: Any) -> Any:
         return value.isoformat() if isinstance(value, datetime) else super().default(value)
@@ -58,10 +59,10 @@ class RowRenderer(JSONRenderer):
 
 
 class Table(ReadOnlyView):
-    """One of the exported tables, page by page: derived rows by image, in the order in which the images came; votes in
-    the order in which they came.
+    """One of the exported tables, page by page: derived rows by image, in the order of import; votes in the order of
+    submission.
 
-    The rows go out as they are made for the file; `table.row` describes them in the schema.
+    Rows are the same as in the files; `table.row` describes them in the schema.
     """
 
     renderer_classes = (RowRenderer,)
@@ -73,7 +74,7 @@ class Table(ReadOnlyView):
     def get(self, request: Request) -> Response:
         query, conditions = checked_query(request, self.query, self.table.conditions)
         dataset = readable_dataset(cast(ApiToken, request.auth), query.get("dataset"))
-        found, cursor = page_of(
+        page, cursor = page_of(
             self.rows.rows_of(dataset).filter(**conditions),
             listing=self.rows.name,
             key=self.table.key,
@@ -81,8 +82,8 @@ class Table(ReadOnlyView):
             limit=query["limit"],
         )
         labels = labels_by_index(dataset) if query["names"] else None
-        rows = [self.rows.row(row, labels) for row in found]
-        # Raw votes belong in no cache between here and the reader.
+        rows = [self.rows.row(row, labels) for row in page]
+        # Raw votes must not stay in a cache on the way.
         headers = {"Cache-Control": "private, no-store"}
         return Response({"next": address_of(request, cursor), "results": rows}, headers=headers)
 
@@ -96,7 +97,7 @@ DERIVED_TABLES = {
     ),
     "selection_frequencies": RestTable(
         key=("image_id", "label_id"),
-        description="How often each label was selected for each image, of the times it was shown.",
+        description="How often each label was shown for each image, and how often it was selected.",
         row=FrequencyRow,
         conditions=FrequencyFilter,
     ),
@@ -117,36 +118,38 @@ def _view_of(rows: ExportedRows, table: RestTable) -> Callable[..., HttpResponse
 def checked_query(
     request: Request, query_type: type[serializers.Serializer], filter_type: type[serializers.Serializer]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was asked for, and the conditions on rows.
+    """Return the parameters of every list, and the conditions on rows.
 
-    Only what is declared can be asked for: a mistyped condition must not give all rows, and no reader names columns
-    or look-ups of the database.
+    Undeclared parameters are refused: a mistyped condition must not return all rows, and no reader names columns or
+    look-ups of the database.
     """
-    given = request.query_params.dict()
-    query, conditions = query_type(data=given), filter_type(data=given)
-    known = [*query.fields, *conditions.fields]
-    unknown = sorted(set(given) - set(known))
+    parameters = request.query_params.dict()
+    query, conditions = query_type(data=parameters), filter_type(data=parameters)
+    declared = [*query.fields, *conditions.fields]
+    unknown = sorted(set(parameters) - set(declared))
     if unknown:
-        message = f"There is no parameter {unknown[0]!r} here. Parameters: {', '.join(known)}."
-        raise ValidationError(message, code="unknown_parameter")
+        message = gettext("There is no parameter “%(name)s” here. Parameters: %(names)s.")
+        names = {"name": unknown[0], "names": ", ".join(declared)}
+        raise ValidationError(message % names, code="unknown_parameter")
     query.is_valid(raise_exception=True)
     conditions.is_valid(raise_exception=True)
     return query.validated_data, conditions.validated_data
 
 
 def readable_dataset(token: ApiToken, name: str | None) -> Dataset:
-    """The dataset a request reads. A token made for one learns nothing of others, not even that they exist."""
+    """Return the dataset of a request. A token for one dataset reveals nothing of others, not even their names."""
     if token.dataset is None:
         if name is None:
-            raise ValidationError("Say which dataset: add dataset=NAME to the address.", code="dataset_missing")
+            message = gettext("The dataset is missing: add dataset=NAME to the address.")
+            raise ValidationError(message, code="dataset_missing")
         return dataset_named(name)
     if name in (None, token.dataset.name):
         return token.dataset
-    raise NotFound("This token reads one dataset, and none of this name.", code="unknown_dataset")
+    raise NotFound(gettext("This token cannot read a dataset of this name."), code="unknown_dataset")
 
 
 def address_of(request: Request, cursor: str | None) -> str | None:
-    """The same request, going on behind the cursor."""
+    """Return the address of the next page, behind the cursor; None after the last."""
     if cursor is None:
         return None
     following = request.query_params.dict() | {"cursor": cursor}
@@ -154,7 +157,7 @@ def address_of(request: Request, cursor: str | None) -> str | None:
 
 
 class Index(ReadOnlyView):
-    """The addresses there are. It needs no token."""
+    """The list of addresses, which needs no token."""
 
     schema = IndexSchema()
     authentication_classes = ()
@@ -172,11 +175,12 @@ class OpenAPISchema(SpectacularJSONAPIView):
 
 
 class NoSuchAddress(ReadOnlyView):
-    """Whatever else is asked for under /api/v1/ gets an error of the same shape."""
+    """All other addresses under /api/v1/, answered by an error of the same shape."""
 
     schema = None
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     def get(self, request: Request, address: str) -> Response:
-        raise NotFound(f"There is nothing at this address. {reverse('api-index')} names what there is.")
+        message = gettext("There is no page at this address. All addresses are listed at %(index)s")
+        raise NotFound(message % {"index": reverse("api-index")})

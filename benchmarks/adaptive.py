@@ -1,4 +1,4 @@
-"""How many votes adaptive redundancy saves, and at which error, on people's real answers.
+"""Measure the votes that adaptive redundancy saves, and its error, on people's real answers.
 
     .venv/bin/python -m benchmarks.adaptive [--votes FILE] [--repetitions N]
 
@@ -63,11 +63,11 @@ def report(pairs: list[Votes], repetitions: int) -> None:
     for seed in range(repetitions):
         for name, row in repetition(pairs, np.random.default_rng(seed)):
             rows[name].append(row)
-    n_others = len(pairs) - INITIAL_PAIRS
-    print(f"{len(pairs)} pairs; {INITIAL_PAIRS} of them teach, {n_others} are measured; {repetitions} repetitions")
+    n_measured = len(pairs) - INITIAL_PAIRS
+    print(f"{len(pairs)} pairs; {INITIAL_PAIRS} of them teach, {n_measured} are measured; {repetitions} repetitions")
     print(f"{'':44}{'votes a pair':>14}{'wrong %':>10}{'undecided %':>13}")
-    for name, found in rows.items():
-        votes, wrong, undecided = np.mean(found, axis=0)
+    for name, results in rows.items():
+        votes, wrong, undecided = np.mean(results, axis=0)
         print(f"{name:44}{votes:>14.2f}{100 * wrong:>10.2f}{100 * undecided:>13.2f}")
 
 
@@ -76,22 +76,22 @@ def repetition(pairs: list[Votes], chance: np.random.Generator) -> list[tuple[st
     drawn = np.stack([chance.permuted(of_pair)[:INITIAL_VOTES] for of_pair in pairs]).astype(np.int64)
     truth = np.array([2 * of_pair.sum() > of_pair.size for of_pair in pairs])
     order = chance.permutation(len(pairs))
-    initial, others = order[:INITIAL_PAIRS], order[INITIAL_PAIRS:]
+    initial, measured = order[:INITIAL_PAIRS], order[INITIAL_PAIRS:]
     yes = drawn[initial].sum(axis=1)
     p_good = confidence_table(yes, INITIAL_VOTES - yes, INITIAL_VOTES, INITIAL_VOTES).p_good
-    found: list[tuple[str, tuple[float, float, float]]] = []
+    results: list[tuple[str, tuple[float, float, float]]] = []
     for n_votes in FIXED:
-        good = 2 * drawn[others, :n_votes].sum(axis=1) > n_votes
-        found.append((f"majority of {n_votes}", (n_votes, float(np.mean(good != truth[others])), 0.0)))
+        good = 2 * drawn[measured, :n_votes].sum(axis=1) > n_votes
+        results.append((f"majority of {n_votes}", (n_votes, float(np.mean(good != truth[measured])), 0.0)))
     for rule in RULES:
         name = f"{rule.min_votes} to {rule.cap} votes, {rule.reject:g} to {rule.accept:g}"
-        found.append((name, asked(drawn[others], truth[others], p_good, rule, cells=1)))
-        in_grids = asked(drawn[others], truth[others], p_good, rule, cells=CELLS_OF_A_GRID)
-        found.append((f"  {name}, whole grids", in_grids))
-    return found
+        results.append((name, ask_in_rounds(drawn[measured], truth[measured], p_good, rule, cells=1)))
+        in_grids = ask_in_rounds(drawn[measured], truth[measured], p_good, rule, cells=CELLS_OF_A_GRID)
+        results.append((f"  {name}, whole grids", in_grids))
+    return results
 
 
-def asked(
+def ask_in_rounds(
     drawn: NDArray[np.int64], truth: Votes, p_good: NDArray[np.float64], rule: StoppingRule, cells: int
 ) -> tuple[float, float, float]:
     """Ask in rounds; with several `cells` to a grid, all of them once more while one of them wants a vote."""

@@ -1,4 +1,4 @@
-"""How fast work is handed out, next to the least that Postgres needs for it.
+"""Measure the speed of assigning work, next to the least that Postgres needs for it.
 
     ./manage shell -v 0 -c 'from benchmarks import hand_out; hand_out.main()'
 
@@ -36,14 +36,14 @@ LEASE = """
 
 
 def main() -> None:
-    made = setup_databases(verbosity=0, interactive=False)
+    databases = setup_databases(verbosity=0, interactive=False)
     try:
         print(f"{'open slots':>10} {'threads':>7}  {'':11} {'per second':>10} {'p50 ms':>7} {'p95 ms':>7}")
         for n_slots in OPEN_SLOTS:
             for n_threads in THREADS:
                 compare(n_slots, n_threads)
     finally:
-        teardown_databases(made, verbosity=0)
+        teardown_databases(databases, verbosity=0)
 
 
 def compare(n_slots: int, n_threads: int) -> None:
@@ -74,9 +74,9 @@ def measure(
     shares = [workers[number::n_threads] for number in range(n_threads)]
     begin = time.perf_counter()
     with ThreadPoolExecutor(n_threads) as pool:
-        taken = [seconds for share in pool.map(lambda share: work(batch, share), shares) for seconds in share]
+        times = [seconds for share in pool.map(lambda share: work(batch, share), shares) for seconds in share]
     total = time.perf_counter() - begin
-    return len(taken) / total, statistics.median(taken) * 1000, statistics.quantiles(taken, n=20)[-1] * 1000
+    return len(times) / total, statistics.median(times) * 1000, statistics.quantiles(times, n=20)[-1] * 1000
 
 
 def hand_out(batch: Batch, workers: list[Worker]) -> list[float]:
@@ -105,13 +105,13 @@ def bare_claim(batch: Batch, workers: list[Worker]) -> list[float]:
 def claim(plain: "psycopg2.extensions.connection", batch: int, worker: int) -> int | None:
     with plain, plain.cursor() as cursor:
         cursor.execute(FREE_FOR_WORKER + " FOR UPDATE OF slot SKIP LOCKED", {"batch": batch, "worker": worker})
-        found = cursor.fetchone()
-        if found is None:
+        slot = cursor.fetchone()
+        if slot is None:
             return None
-        cursor.execute(MARK, found)
+        cursor.execute(MARK, slot)
         ((hit,),) = cursor.fetchall()
-        cursor.execute(LEASE, [secrets.token_urlsafe(16), hit, batch, worker, found[0]])
-        return found[0]
+        cursor.execute(LEASE, [secrets.token_urlsafe(16), hit, batch, worker, slot[0]])
+        return slot[0]
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long an import takes and how much memory, and how long the pictures to show then take.
+"""Measure the time and memory of an import, and the time for its pictures.
 
     .venv/bin/python benchmarks/import_images.py [--images 5000] [--import-only] [folder|tar|zip]
 

@@ -103,8 +103,9 @@ class Person:
     def sign_in(self) -> None:
         address = f"{self.marketplace}/sign-in/"
         page = self.browser.get(address)
-        who = {"name": self.name, "password": self.password, "csrfmiddlewaretoken": field("csrfmiddlewaretoken", page)}
-        status, _, page = self.browser.post(address, who)
+        token = field("csrfmiddlewaretoken", page)
+        login = {"name": self.name, "password": self.password, "csrfmiddlewaretoken": token}
+        status, _, page = self.browser.post(address, login)
         if status != 302:
             raise Unexpected(f"signing in gave {status}: {page[:500]}")
         self.group = ""
@@ -112,10 +113,10 @@ class Person:
     def accept(self) -> str:
         """The address of a task that is theirs now; none if no HIT is left for them at the moment."""
         if not self.group:
-            found = GROUP.search(self.browser.get(f"{self.marketplace}/hits/"))
-            if found is None:
+            match = GROUP.search(self.browser.get(f"{self.marketplace}/hits/"))
+            if match is None:
                 return ""
-            self.group = self.marketplace + found[1]
+            self.group = self.marketplace + match[1]
             self.token = field("csrfmiddlewaretoken", self.browser.get(self.group))
         status, leads_to, page = self.browser.post(f"{self.group}accept/", {"csrfmiddlewaretoken": self.token})
         if status in (404, 409):
@@ -125,11 +126,11 @@ class Person:
         return self.marketplace + leads_to
 
     def do(self, task: str) -> None:
-        address = unescape(found_in(self.browser.get(task), FRAME))
+        address = unescape(match_in(self.browser.get(task), FRAME))
         page = self.open(address)
-        ticked = [box for box in BOX.findall(page) if self.chance.random() < TICKED]
-        sent = {"token": field("token", page), "key": field("key", page), "selected": ticked}
-        status, _, answer = self.browser.ask("POST", address, json.dumps(sent).encode(), JSON)
+        selected = [box for box in BOX.findall(page) if self.chance.random() < TICKED]
+        answers = {"token": field("token", page), "key": field("key", page), "selected": selected}
+        status, _, answer = self.browser.ask("POST", address, json.dumps(answers).encode(), JSON)
         if status != 200:
             raise Unexpected(f"answering gave {status}: {answer[:500]}")
         hand_over = json.loads(answer)["hand_over"]
@@ -145,21 +146,21 @@ class Person:
             self.longest_wait = max(self.longest_wait, time.monotonic() - begun)
             if status != 503:
                 break
-            time.sleep(int(found_in(page, REFRESH)))
+            time.sleep(int(match_in(page, REFRESH)))
         if status != 200:
             raise Unexpected(f"GET {address} gave {status}: {page[:500]}")
         return page
 
 
 def field(name: str, page: str) -> str:
-    return found_in(page, rf'name="{name}" value="([^"]+)"')
+    return match_in(page, rf'name="{name}" value="([^"]+)"')
 
 
-def found_in(page: str, pattern: str) -> str:
-    found = re.search(pattern, page)
-    if found is None:
+def match_in(page: str, pattern: str) -> str:
+    match = re.search(pattern, page)
+    if match is None:
         raise Unexpected(f"{pattern} is not in this page: {page[:500]}")
-    return found[1]
+    return match[1]
 
 
 def at_work(people: list[Person], stop: threading.Event) -> list[Future]:

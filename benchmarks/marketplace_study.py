@@ -88,11 +88,11 @@ def main() -> int:
         seconds = time.monotonic() - begun
         handed_in = sum(work.result()["handed in"] for work in working)
         theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
-        found = complaints(batch, theirs, options, n_bonuses)
+        faults = complaints(batch, theirs, options, n_bonuses)
         report(batch, handed_in, n_bonuses, seconds)
         print(f"longest wait for a task's page {max(person.longest_wait for person in people):.0f} s")
-    print("\n".join(found) or "Every HIT is there once, every answer counts and is paid once, both ledgers are equal.")
-    return bool(found)
+    print("\n".join(faults) or "Every HIT is there once, every answer counts and is paid once, both ledgers are equal.")
+    return bool(faults)
 
 
 def parse() -> argparse.Namespace:
@@ -127,7 +127,7 @@ def a_site() -> Iterator[Marketplace]:
 
 
 def make_study(options: argparse.Namespace) -> Batch:
-    """As many labels as grids, all over the same photographs: nobody is asked the same thing twice."""
+    """Make a study with a label for each grid, over the same photographs: nobody answers the same pair twice."""
     figures = {"images_per_grid": options.images, "contains_answers": options.answers}
     dataset = make_dataset(n_labels=options.hits, **figures)
     batch = make_batch(dataset)
@@ -137,14 +137,14 @@ def make_study(options: argparse.Namespace) -> Batch:
 
 
 def publish(batch: Batch) -> None:
-    """As a researcher does it: again, if the marketplace could just not be asked for the balance."""
+    """Publish the batch as a researcher does, and retry if the marketplace's balance cannot be read."""
     words = [sys.executable, "manage.py", "publish", str(batch.pk), "--reward", str(REWARD), "--cap", "9999", "--yes"]
     for _ in range(5):
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-        if not done.returncode:
-            print(done.stdout.strip(), flush=True)
+        process = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        if not process.returncode:
+            print(process.stdout.strip(), flush=True)
             return
-    raise RuntimeError(done.stderr)
+    raise RuntimeError(process.stderr)
 
 
 def watch(batch: Batch, begun: float, working: list[Future], reached: Callable[[dict], bool]) -> None:
@@ -164,48 +164,48 @@ def watch(batch: Batch, begun: float, working: list[Future], reached: Callable[[
 
 
 def counts(batch: Batch) -> dict[str, int]:
-    made = MarketplaceHIT.objects.filter(terms__batch=batch)
+    hits = MarketplaceHIT.objects.filter(terms__batch=batch)
     listed = ListedAssignment.objects.filter(marketplace_hit__terms__batch=batch)
     calls = Call.objects.aggregate(tries=Sum("attempts"))
     return {
-        "HITs": made.exclude(external_id=None).count(),
+        "HITs": hits.exclude(external_id=None).count(),
         "answered": Submission.objects.filter(hit__batch=batch).count(),
         "listed": listed.count(),
         "approved": listed.filter(status="approved").count(),
-        "over": made.exclude(finished_at=None).count(),
+        "over": hits.exclude(finished_at=None).count(),
         "calls tried": calls["tries"] or 0,
         "to be sent": Call.objects.filter(state__in=["waiting", "unsure"]).count(),
     }
 
 
 def waiting_calls() -> str:
-    """What is still to be sent, those that were tried most often first."""
+    """Return the calls that are still waiting, those with the most tries first."""
     calls = Call.objects.exclude(state="done").order_by("-attempts", "pk")
-    shown = calls.values_list("op", "purpose", "state", "attempts", "next_try", "last_error")[:SHOWN_CALLS]
-    return "\n".join(" ".join(map(str, row)) for row in shown)
+    rows = calls.values_list("op", "purpose", "state", "attempts", "next_try", "last_error")[:SHOWN_CALLS]
+    return "\n".join(" ".join(map(str, row)) for row in rows)
 
 
 def give_bonuses(batch: Batch) -> int:
     listed = list(ListedAssignment.objects.filter(marketplace_hit__terms__batch=batch).order_by("pk"))[::BONUS_EVERY]
-    for one in listed:
-        give_bonus(listed=one, amount=BONUS, reason="Thank you for your care.")
+    for assignment in listed:
+        give_bonus(listed=assignment, amount=BONUS, reason="Thank you for your care.")
     return len(listed)
 
 
 def complaints(batch: Batch, theirs: dict, options: argparse.Namespace, n_bonuses: int) -> list[str]:
-    """What is not as it must be, in the site's tables, in the marketplace's, and between them."""
+    """Return the faults in the site's tables, in the marketplace's, and between them."""
     n = options.hits * options.answers
     rows = [kind for kind, _, _ in theirs["rows"]]
     deposited = sum(available for kind, available, _ in theirs["rows"] if kind == "deposit")
     price = n * (REWARD + REWARD_FEE) + n_bonuses * (BONUS + BONUS_FEE)
     booked = LedgerEntry.objects.filter(batch=batch)
     states = dict(Submission.objects.filter(hit__batch=batch).order_by().values_list("state").annotate(Count("pk")))
-    made = MarketplaceHIT.objects.filter(terms__batch=batch)
+    hits = MarketplaceHIT.objects.filter(terms__batch=batch)
     statuses = [status for _, status in theirs["assignments"]]
-    wanted = {
+    expected = {
         "HITs at the marketplace": (options.hits, len(theirs["hits"])),
-        "HITs made for one of ours": (set(made.values_list("public_id", flat=True)), set(theirs["hits"])),
-        "HITs that know their id": (options.hits, made.values("external_id").distinct().count()),
+        "HITs made for one of ours": (set(hits.values_list("public_id", flat=True)), set(theirs["hits"])),
+        "HITs that know their id": (options.hits, hits.values("external_id").distinct().count()),
         "answers by state": ({"confirmed": n}, states),
         "filled slots": (n, Slot.objects.filter(batch=batch, state="filled").count()),
         "assignments there by status": ({"Approved": n}, Counter(statuses)),
@@ -219,13 +219,13 @@ def complaints(batch: Batch, theirs: dict, options: argparse.Namespace, n_bonuse
         "rows booked here": (2 * n + 2 * n_bonuses, booked.count()),
         "calls that are not done": (0, Call.objects.exclude(state="done").count()),
     }
-    return [f"{what}: {found}, and not {right}" for what, (right, found) in wanted.items() if found != right]
+    return [f"{name}: {value}, and not {right}" for name, (right, value) in expected.items() if value != right]
 
 
 def report(batch: Batch, handed_in: int, n_bonuses: int, seconds: float) -> None:
     calls = Call.objects.aggregate(n=Count("pk"), tries=Sum("attempts"))
-    paid = LedgerEntry.objects.filter(batch=batch, kind="reward").values_list("listed__submitted_at", "booked_at")
-    waited = sorted((booked_at - submitted_at).total_seconds() for submitted_at, booked_at in paid)
+    payments = LedgerEntry.objects.filter(batch=batch, kind="reward").values_list("listed__submitted_at", "booked_at")
+    waited = sorted((booked_at - submitted_at).total_seconds() for submitted_at, booked_at in payments)
     print(f"{handed_in:,} HITs handed in and paid in {seconds:,.0f} s, {handed_in / seconds:.1f} a second")
     print(f"{n_bonuses:,} bonuses; from handing in to pay {median(waited):.0f} s, at most {waited[-1]:.0f} s")
     print(f"{calls['n']:,} calls took {calls['tries']:,} tries, {calls['tries'] / seconds:.1f} a second")

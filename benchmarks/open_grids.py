@@ -1,4 +1,4 @@
-"""How long it takes, and how much memory, to turn the potential labels of 10,000 images, 14 each, into grids.
+"""Measure the time and memory for grids of the potential labels of 10,000 images, 14 each.
 
     ./manage shell -v 0 -c 'from benchmarks import open_grids; open_grids.main()'
     ./manage shell -v 0 -c 'from benchmarks import open_grids; open_grids.main(n_images=50_000, n_labels=16)'
@@ -36,11 +36,11 @@ PROFILES = ("tsipras", "imagenetv2")
 
 
 def main(n_images: int = N_IMAGES, n_labels: int = N_LABELS) -> None:
-    made = setup_databases(verbosity=0, interactive=False)
+    databases = setup_databases(verbosity=0, interactive=False)
     try:
         seconds, mib = zip(*(measure(profile, n_images, n_labels) for profile in PROFILES), strict=True)
     finally:
-        teardown_databases(made, verbosity=0)
+        teardown_databases(databases, verbosity=0)
     if n_images <= N_IMAGES and max(seconds) > LIMIT_SECONDS:
         sys.exit(f"Opening grids took {max(seconds):.1f} s; at most {LIMIT_SECONDS} s are allowed.")
     if max(mib) > LIMIT_MIB:
@@ -49,13 +49,13 @@ def main(n_images: int = N_IMAGES, n_labels: int = N_LABELS) -> None:
 
 def measure(profile: str, n_images: int, n_labels: int) -> tuple[float, float]:
     dataset = new_study(n_images, n_labels)
-    before = forget_peak()
+    mib_before = forget_peak()
     begin = time.perf_counter()
     opened = open_composed(dataset=dataset, profile=profile, pay=Pay())
     seconds, mib = time.perf_counter() - begin, resident("VmHWM")
     print(
         f"{profile:11} {opened.n_pairs:>8,} pairs {opened.n_grids:>6,} grids {seconds:>6.1f} s  "
-        f"{mib:>4.0f} MiB, {before:.0f} of them before   "
+        f"{mib:>4.0f} MiB, {mib_before:.0f} of them before   "
         f"{len({label for label, _ in opened.shortfalls}):,} labels short of images",
         flush=True,
     )
@@ -98,33 +98,33 @@ def add_images(dataset: Dataset, labels: list[Label], numbers: range, n_labels: 
     PotentialLabel.objects.bulk_create(
         [
             PotentialLabel(
-                image=image, label=labels[at], is_dataset_label=n == 0, sources=[{"classifier": "a", "rank": 1}]
+                image=image, label=labels[index], is_dataset_label=n == 0, sources=[{"classifier": "a", "rank": 1}]
             )
             for number, image in zip(numbers, images, strict=True)
-            for n, at in enumerate(potential(number % len(labels), len(labels), n_labels, rng))
+            for n, index in enumerate(potential(number % len(labels), len(labels), n_labels, rng))
         ],
         batch_size=5000,
     )
 
 
-def potential(own: int, n_classes: int, n_labels: int, rng: np.random.Generator) -> list[int]:
+def potential(label: int, n_classes: int, n_labels: int, rng: np.random.Generator) -> list[int]:
     """The own label and others, the most of them within 40 indexes of it, as similar classes often are."""
-    others = (own + rng.permutation(np.concatenate([np.arange(-40, 0), np.arange(1, 41)]))) % n_classes
-    return [own, *others[: n_labels - 1].tolist()]
+    neighbours = (label + rng.permutation(np.concatenate([np.arange(-40, 0), np.arange(1, 41)]))) % n_classes
+    return [label, *neighbours[: n_labels - 1].tolist()]
 
 
 def check(dataset: Dataset, opened: OpenedComposed) -> None:
     cells = GridCell.objects.filter(grid__hit__batch=opened.batch)
-    asked = sorted(cells.filter(role=Role.QUESTION).values_list("image", "grid__label"))
-    wanted = sorted(PotentialLabel.objects.filter(image__dataset=dataset).values_list("image", "label"))
-    if asked != wanted:
-        raise RuntimeError(f"{len(wanted):,} pairs were to be asked about and {len(asked):,} are, or others.")
+    questions = sorted(cells.filter(role=Role.QUESTION).values_list("image", "grid__label"))
+    expected = sorted(PotentialLabel.objects.filter(image__dataset=dataset).values_list("image", "label"))
+    if questions != expected:
+        raise RuntimeError(f"{len(expected):,} pairs were to be asked about and {len(questions):,} are, or others.")
     settings = opened.batch.settings
     controls = Counter(cells.filter(role=Role.CONTROL).values_list("grid", "expected"))
     short = {label.pk for label, _ in opened.shortfalls}
     for grid, label in set(cells.values_list("grid", "grid__label")) if controls else ():
-        wanted_controls = {True: settings.positive_controls, False: settings.negative_controls}
-        if label not in short and any(controls[grid, kind] < n for kind, n in wanted_controls.items()):
+        n_controls = {True: settings.positive_controls, False: settings.negative_controls}
+        if label not in short and any(controls[grid, kind] < n for kind, n in n_controls.items()):
             raise RuntimeError(f"Grid {grid} has too few controls, and nobody said so.")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast the partition search is, next to plain enumerations in Python on the same images in the same run.
+"""Measure the partition search, next to plain enumerations in Python on the same images in the same run.
 
     python benchmarks/partition_search.py [classify_votes.csv.gz]
 
@@ -34,13 +34,13 @@ REPEATS = 5
 
 def read_votes(path):
     """Image to (selections, mains, dataset label)."""
-    selections, mains, own = defaultdict(list), defaultdict(list), {}
+    selections, mains, dataset_labels = defaultdict(list), defaultdict(list), {}
     with gzip.open(path, "rt", newline="") as file:
         for row in csv.DictReader(file):
             selections[row["image"]].append([int(label) for label in row["selected"].split()])
             mains[row["image"]].append(int(row["main"]))
-            own[row["image"]] = int(row["dataset_label"])
-    return [(selections[image], mains[image], own[image]) for image in own]
+            dataset_labels[row["image"]] = int(row["dataset_label"])
+    return [(selections[image], mains[image], dataset_labels[image]) for image in dataset_labels]
 
 
 def plain_strings(n, k, string=(0,)):
@@ -82,7 +82,7 @@ def problems(items):
 
 
 def plain_weights(labels, selections):
-    position = {label: at for at, label in enumerate(labels)}
+    position = {label: position for position, label in enumerate(labels)}
     return Counter(
         pair
         for selection in selections
@@ -110,32 +110,32 @@ def compare(items):
     images = list(problems(items))
     plain = [(plain_weights(labels, selections), len(labels), k) for labels, k, selections in images]
     groups = defaultdict(list)
-    for at, (labels, k, _) in enumerate(images):
-        groups[len(labels), k].append(at)
+    for position, (labels, k, _) in enumerate(images):
+        groups[len(labels), k].append(position)
     stacks = {
-        shape: np.stack([co_selection(images[at][2], images[at][0]) for at in members])
+        shape: np.stack([co_selection(images[position][2], images[position][0]) for position in members])
         for shape, members in groups.items()
     }
-    ours, first, kept = timed(lambda: {(n, k): optimal_rows(w, k)[0] for (n, k), w in stacks.items()})
+    ours, first, fastest = timed(lambda: {(n, k): optimal_rows(w, k)[0] for (n, k), w in stacks.items()})
     obvious, _, slow = timed(lambda: [plain_search(w, assignments(n, k)) for w, n, k in plain], 2)
     careful, _, quick = timed(lambda: [plain_search(w, plain_strings(n, k)) for w, n, k in plain])
     for (n, k), members in groups.items():
-        for at, rows in zip(members, ours[n, k], strict=True):
+        for position, rows in zip(members, ours[n, k], strict=True):
             strings = growth_strings(n, k)[rows].tolist()
-            theirs = [list(string) for string in careful[at]]
-            if not strings == theirs == sorted({tuple(canonical(s)): canonical(s) for s in obvious[at]}.values()):
-                sys.exit(f"The searches differ on labels {images[at][0]} in {k} objects.")
+            theirs = [list(string) for string in careful[position]]
+            if not strings == theirs == sorted({tuple(canonical(s)): canonical(s) for s in obvious[position]}.values()):
+                sys.exit(f"The searches differ on labels {images[position][0]} in {k} objects.")
     _, _, whole = timed(lambda: annotate_many(items))
     print(f"{len(items):,} images, {len(images):,} of them with several objects, {len(groups)} shapes")
     report("every assignment, plain", slow, slow, quick)
     report("every partition, plain", quick, slow, quick)
     report("our search, first call", first, slow, quick)
-    report("our search, tables kept", kept, slow, quick)
+    report("our search, tables kept", fastest, slow, quick)
     report("all of annotate_many", whole, slow, quick)
 
 
-def report(what, seconds, slow, quick):
-    print(f"{what:26}{seconds * 1e3:9.1f} ms  {slow / seconds:8.2f} x assignments  {quick / seconds:8.2f} x partitions")
+def report(name, seconds, slow, quick):
+    print(f"{name:26}{seconds * 1e3:9.1f} ms  {slow / seconds:8.2f} x assignments  {quick / seconds:8.2f} x partitions")
 
 
 def largest(n=12, k=6):
@@ -154,12 +154,12 @@ def largest(n=12, k=6):
     print(
         f"{n} labels in {k} objects: {stirling(n, k):,} partitions, made anew in each search; peak {peak / 1e6:.0f} MB"
     )
-    for what, seconds in (
+    for name, seconds in (
         ("every partition, plain", enumeration),
         ("our search, first call", first),
         ("our search, fastest", fastest),
     ):
-        print(f"{what:26}{seconds * 1e3:9.1f} ms  {enumeration / seconds:8.2f} x partitions")
+        print(f"{name:26}{seconds * 1e3:9.1f} ms  {enumeration / seconds:8.2f} x partitions")
 
 
 def main():

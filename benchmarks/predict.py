@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast images are predicted the whole way, next to a bare loop that decodes, resizes and runs the same network.
+"""Measure prediction of images the whole way, next to a bare loop that decodes, resizes and runs the same network.
 
     python benchmarks/predict.py [--classifier NAME] [--images N]
     python benchmarks/predict.py --gpu

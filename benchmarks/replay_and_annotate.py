@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long the released CLASSIFY votes take from the file to annotations, next to plain enumerations in Python.
+"""Measure the time from the file of released CLASSIFY votes to annotations, next to plain enumerations in Python.
 
     python benchmarks/replay_and_annotate.py [classify_votes.csv.gz]
 

@@ -115,7 +115,7 @@ class NegativesFrom(models.TextChoices):
 class SettingsVersion(models.Model):
     """The figures of a study. A change is a new version; every submission records the one it was made under.
 
-    Defaults: Tsipras et al. 2020 as far as text and released data tell (README, "Settings").
+    Defaults: Tsipras et al. 2020 as far as text and released data tell (docs/settings.md).
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="settings_versions")

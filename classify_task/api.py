@@ -1,28 +1,33 @@
-"""What the REST interface says about CLASSIFY votes: their rows and what may narrow them."""
+"""Rows and filters of CLASSIFY votes in the REST interface."""
 
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from classify_task.models import Role
 from workforce.models import Submission
 
-WITH_NAMES = "Only with names=1."
+WITH_NAMES = gettext_lazy("Only with names=1.")
 STATES = [*Submission.State.values, "excluded"]
 
 
 class ClassifyVoteRow(serializers.Serializer):
-    """One person's answer to a form: a label for each distinct object, and the main one."""
+    """One worker's answer to a form: a label for each distinct object, and the main one."""
 
-    image = serializers.CharField(help_text="Name under which the image was imported.")
-    dataset_label = serializers.IntegerField(allow_null=True, help_text="Class index in the dataset's label set.")
-    annotator = serializers.IntegerField(help_text="How many answers to the image came before.")
-    main = serializers.IntegerField(help_text="Class index of the main object.")
-    selected = serializers.ListField(child=serializers.IntegerField(), help_text="Class indexes, in the order given.")
-    worker = serializers.CharField(help_text="Pseudonym of the person, another one in every dataset.")
-    role = serializers.ChoiceField(choices=Role.values, help_text="Only questions count.")
-    state = serializers.ChoiceField(choices=STATES, help_text="Only confirmed answers count.")
+    image = serializers.CharField(help_text=gettext_lazy("Name of the image at import."))
+    dataset_label = serializers.IntegerField(
+        allow_null=True, help_text=gettext_lazy("Class index in the dataset's label set.")
+    )
+    annotator = serializers.IntegerField(help_text=gettext_lazy("Number of earlier answers to the image."))
+    main = serializers.IntegerField(help_text=gettext_lazy("Class index of the main object."))
+    selected = serializers.ListField(
+        child=serializers.IntegerField(), help_text=gettext_lazy("Selected class indexes, in the order of the answer.")
+    )
+    worker = serializers.CharField(help_text=gettext_lazy("Pseudonym of the worker, different in every dataset."))
+    role = serializers.ChoiceField(choices=Role.values, help_text=gettext_lazy("Only questions count."))
+    state = serializers.ChoiceField(choices=STATES, help_text=gettext_lazy("Only confirmed answers count."))
     submitted_at = serializers.DateTimeField()
-    settings_version = serializers.IntegerField(help_text="Under which settings of the study it was given.")
-    submission = serializers.IntegerField(help_text="Number of the submission, by which it can be excluded.")
+    settings_version = serializers.IntegerField(help_text=gettext_lazy("Settings version of the answer."))
+    submission = serializers.IntegerField(help_text=gettext_lazy("Number of the submission, to exclude it."))
     dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     dataset_label_words = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     main_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)
@@ -32,4 +37,4 @@ class ClassifyVoteRow(serializers.Serializer):
 
 
 class ClassifyVoteFilter(serializers.Serializer):
-    image = serializers.CharField(required=False, source="image__name", help_text="Only this image.")
+    image = serializers.CharField(required=False, source="image__name", help_text=gettext_lazy("Only this image."))

@@ -1,4 +1,4 @@
-"""SQL that turns answers which were given elsewhere into forms and their votes.
+"""SQL that turns replayed answers into forms and their votes.
 
 The staging table holds one row per answer; read here: line, position, image, image_id, worker_id, hit_id,
 submission_id, selected and main (class indexes), form_labels (those of the form), role, state, excluded and turn (0

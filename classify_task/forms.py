@@ -1,32 +1,33 @@
-"""What a form page may send."""
+"""Validation of the fields that a form page sends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
+from classify_task.actions import FOREIGN_LABEL
 from workforce.pages import KEY
 
-FOREIGN = "A chosen label is not on this form. Nothing was stored; reload the page and choose again."
-BROKEN = "The page's key is missing or broken. Nothing was stored; reload the page and try again."
+BROKEN = gettext_lazy("The page's key is missing or invalid. Nothing was saved. Reload the page and try again.")
 
 
 class FormAnswer(forms.Form):
-    """Chosen labels and the main one, as class indexes of this form only.
+    """Selected labels and the main label, as class indexes on this form.
 
-    What they must make together, the action checks.
+    The action checks their combination.
     """
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = forms.TypedMultipleChoiceField(
-        coerce=int, required=False, error_messages={"invalid_choice": FOREIGN, "invalid_list": FOREIGN}
+        coerce=int, required=False, error_messages={"invalid_choice": FOREIGN_LABEL, "invalid_list": FOREIGN_LABEL}
     )
     main = forms.TypedChoiceField(
-        coerce=int, empty_value=None, required=False, error_messages={"invalid_choice": FOREIGN}
+        coerce=int, empty_value=None, required=False, error_messages={"invalid_choice": FOREIGN_LABEL}
     )
 
-    def __init__(self, sent: Mapping[str, Any], labels: Sequence[int]) -> None:
-        super().__init__(sent)
+    def __init__(self, fields: Mapping[str, Any], labels: Sequence[int]) -> None:
+        super().__init__(fields)
         choices = [(index, index) for index in labels]
         for field in (self.fields["selected"], self.fields["main"]):
             assert isinstance(field, forms.ChoiceField)
@@ -35,7 +36,7 @@ class FormAnswer(forms.Form):
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])
 
-    def ticked(self) -> set[str]:
+    def selection(self) -> set[str]:
         return {str(value) for value in self["selected"].value() or []}
 
     def marked_main(self) -> str:

@@ -1,5 +1,7 @@
 """CLASSIFY as a kind of task."""
 
+from django.utils.translation import gettext_lazy
+
 from catalog.models import SettingsVersion
 from classify_task.actions import cast_vote, recovered_answer
 from classify_task.api import ClassifyVoteFilter, ClassifyVoteRow
@@ -20,7 +22,7 @@ from workforce.kinds import (
     Votes,
 )
 
-# Before any form is there: what grids leave of the potential labels.
+# Estimate before any form exists: the candidate labels that grids leave of the potential labels.
 LABELS_OF_A_FORM = 5
 SAME_QUESTION = """
     JOIN classify_task_form form ON form.hit_id = hit.id
@@ -35,7 +37,7 @@ def n_labels(settings: SettingsVersion) -> int:
 CLASSIFY = TaskKind(
     name="classify",
     title="CLASSIFY",
-    hits="forms",
+    hits=gettext_lazy("forms"),
     page="classify-form",
     path="classify/",
     urls="classify_task.urls",
@@ -45,7 +47,7 @@ CLASSIFY = TaskKind(
         question=("image_id",),
         rows=ExportedRows(
             name="classify_votes",
-            says="Every answer to a form: all labels ticked and the main one, under a pseudonym.",
+            says=gettext_lazy("Every answer to a form: the selected labels and the main label, by pseudonym."),
             rows_of=votes_of,
             order=("image__name", "submission_id"),
             row=classify_vote_row,
@@ -54,14 +56,16 @@ CLASSIFY = TaskKind(
         ),
         table=RestTable(
             key=("image_id", "submission_id"),
-            description="All CLASSIFY votes, image by image, those that do not count included: role and state tell.",
+            description=gettext_lazy(
+                "All CLASSIFY votes by image, including votes that do not count: see role and state."
+            ),
             row=ClassifyVoteRow,
             conditions=ClassifyVoteFilter,
         ),
     ),
     offer=Offer(
-        title="What is in the photograph?",
-        description="Look at a photograph and choose the labels of the things in it.",
+        title=gettext_lazy("What is in the photograph?"),
+        description=gettext_lazy("Look at a photograph and select the labels of the objects in it."),
         n_items=n_labels,
         same_question=SAME_QUESTION,
     ),
@@ -69,7 +73,7 @@ CLASSIFY = TaskKind(
     answer_shown=AnswerShown(template="classify_task/answer.html", context=answer_shown),
     replay=ReplayedVotes(
         columns=COLUMNS,
-        columns_described="image, dataset_label, annotator, main, selected (labels with spaces between)",
+        columns_described=gettext_lazy("image, dataset_label, annotator, main, selected (labels separated by spaces)"),
         answer=classify_answer,
         in_order=classify_answers,
         staged=StagedVotes(

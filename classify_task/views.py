@@ -1,4 +1,4 @@
-"""The form page: which labels does this photograph show, one per object, and which is the main one?"""
+"""The form page: one label for each object in the photograph, and the main one."""
 
 import random
 from collections.abc import Mapping, Set
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -15,11 +16,11 @@ from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
 from classify_task.reads import labels_to_offer
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, ReportOutcome, page_of_lease, pause_told, serve
+from workforce.pages import NO_REPORT, ReportOutcome, page_of_lease, paused_seconds_in, serve
 from workforce.reads import image_handle
 
 
-# As for grids: no cookie, so nothing to forge with; the work token is the proof.
+# As for grids: without cookies nothing can be forged; the work token is the proof.
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "POST"])
@@ -29,15 +30,15 @@ def form(request: HttpRequest, hit_id: str) -> HttpResponse:
 
 
 def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
-    """With what was chosen, on a page that comes again: a problem was reported from it."""
-    ticked = frozenset(request.POST.getlist("selected"))
-    return _page(request, lease, ticked, request.POST.get("main", ""), report=report)
+    """Render the page, after a problem report with the selection of before."""
+    selected = frozenset(request.POST.getlist("selected"))
+    return _page(request, lease, selected, request.POST.get("main", ""), report=report)
 
 
-def _take(request: HttpRequest, lease: Lease, sent: Mapping[str, Any]) -> HttpResponse | Submission:
-    answer = FormAnswer(sent, labels=lease.hit.form.labels)
+def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
+    answer = FormAnswer(fields, labels=lease.hit.form.labels)
     try:
-        return _record(lease, answer, pause_told(sent))
+        return _record(lease, answer, paused_seconds_in(fields))
     except InvalidAnswer as error:
         return _ask_again(request, lease, answer, error.for_page)
 
@@ -45,43 +46,47 @@ def _take(request: HttpRequest, lease: Lease, sent: Mapping[str, Any]) -> HttpRe
 def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:
     if not answer.is_valid():
         raise InvalidAnswer(answer.problem())
-    chosen = answer.cleaned_data
-    found = {"selected": sorted(chosen["selected"]), "main": chosen["main"], "paused_seconds": paused}
-    return record_vote(lease=lease, idempotency_key=f"{lease.public_id}.{chosen['key']}", **found)
+    fields = answer.cleaned_data
+    return record_vote(
+        lease=lease,
+        selected=sorted(fields["selected"]),
+        main=fields["main"],
+        idempotency_key=f"{lease.public_id}.{fields['key']}",
+        paused_seconds=paused,
+    )
 
 
 def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: str) -> HttpResponse:
-    """The page once more with what was chosen and what is wrong with it."""
+    """Show the page again, with the selection and the problem."""
     if request.content_type == "application/json":
-        return JsonResponse({"title": "Not complete yet", "message": problem}, status=422)
-    return _page(request, lease, answer.ticked(), answer.marked_main(), problem)
+        return JsonResponse({"title": gettext("Not complete yet"), "message": problem}, status=422)
+    return _page(request, lease, answer.selection(), answer.marked_main(), problem)
 
 
 def _page(
     request: HttpRequest,
     lease: Lease,
-    ticked: Set[str],
+    selected: Set[str],
     main: str,
     problem: str = "",
     report: ReportOutcome = NO_REPORT,
 ) -> HttpResponse:
     choices = [
-        {"label": label, "ticked": str(label.index) in ticked, "main": str(label.index) == main}
+        {"label": label, "is_selected": str(label.index) in selected, "is_main": str(label.index) == main}
         for label in _in_order_of(lease, labels_to_offer(lease.hit.form))
     ]
     image = lease.hit.form.image
-    own = {
+    task = {
         "image": image,
         "lease": lease,
         "handle": image_handle(lease, image.public_id),
         "choices": choices,
         "problem": problem,
     }
-    context = page_of_lease(request, lease, report) | own
+    context = page_of_lease(request, lease, report) | task
     return render(request, "classify_task/form.html", context, status=422 if problem else 200)
 
 
 def _in_order_of(lease: Lease, labels: list[Label]) -> list[Label]:
-    """Shuffled per lease: the dataset's label has no place of its own, nor does a place favour a label. A reload
-    keeps the order."""
+    """Shuffle labels by lease, so that no position favours the dataset label or any other. A reload keeps the order."""
     return random.Random(lease.public_id).sample(labels, len(labels))

@@ -1,8 +1,10 @@
-"""Reading a file of CLASSIFY votes: a row is one person's answer to one form."""
+"""Reading of a file of CLASSIFY votes: a row is one worker's answer to one form."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from django.utils.translation import gettext
 
 from catalog.models import Label
 from classify_task.models import Role
@@ -41,7 +43,7 @@ class ClassifyAnswer(NamedTuple):
 
     @property
     def labels(self) -> set[int]:
-        """The labels that its form must have offered."""
+        """Return the labels that its form must have offered."""
         return {*self.selected, *(() if self.dataset_label is None else (self.dataset_label,))}
 
 
@@ -50,11 +52,12 @@ def classify_answer(line: int, cells: Cells, labels: Container[int]) -> Classify
     main = class_index(cells["main"], "main", labels)
     selected = [class_index(cell, "selected", labels) for cell in cells["selected"].split()]
     if not selected:
-        raise BadCell("selected is empty; every answer names at least one label.")
+        raise BadCell(gettext("selected is empty. Every answer has at least one label."))
     if len(set(selected)) < len(selected):
-        raise BadCell(f"selected has a label twice: {cells['selected']}.")
+        raise BadCell(gettext("selected has a label twice: %(labels)s.") % {"labels": cells["selected"]})
     if main not in selected:
-        raise BadCell(f"main is {main}, which is not among the selected {cells['selected']}.")
+        message = gettext("main is %(main)s. It must be one of the selected labels: %(labels)s.")
+        raise BadCell(message % {"main": main, "labels": cells["selected"]})
     return ClassifyAnswer(
         origin=origin_of(line, cells, f"classify:{annotator}", Role.values),
         dataset_label=dataset_label_in(cells, labels),
@@ -67,10 +70,10 @@ def classify_answer(line: int, cells: Cells, labels: Container[int]) -> Classify
 def classify_answers(answers: list[ClassifyAnswer]) -> list[ClassifyAnswer]:
     """Return the answers of a file: images in order of appearance, answers by annotator within each.
 
-    Raises BadRow if two of them do not go together.
+    Raises BadRow if two of them contradict each other.
     """
-    refuse_repeats(answers, "image and annotator", lambda answer: (answer.origin.image, answer.annotator))
-    refuse_repeats(answers, "image and worker", sitting)
+    refuse_repeats(answers, gettext("image and annotator"), lambda answer: (answer.origin.image, answer.annotator))
+    refuse_repeats(answers, gettext("image and worker"), sitting)
     check_dataset_labels(answers)
     _check_forms(answers)
     first = {answer.origin.image: place for place, answer in reversed(list(enumerate(answers)))}
@@ -84,10 +87,8 @@ def _check_forms(answers: Sequence[ClassifyAnswer]) -> None:
         image = answer.origin.image
         offered[image] |= answer.labels
         if len(offered[image]) > MOST_LABELS:
-            raise BadRow(
-                answer.origin.line,
-                f"{image} has more than {MOST_LABELS} labels by now, more than a form can offer.",
-            )
+            message = gettext("up to this line, %(image)s has more than %(n)s labels. A form can offer no more.")
+            raise BadRow(answer.origin.line, message % {"image": image, "n": MOST_LABELS})
 
 
 def staged_values(answers: Sequence[ClassifyAnswer], labels: Mapping[int, Label]) -> Iterator[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Opening CONTAINS grids, and turning what people tick in them into votes."""
+"""Actions on CONTAINS grids: opening them, and casting votes from answers."""
 
 import io
 import logging
@@ -12,18 +12,18 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from catalog.models import Image, Label
-from contains_task.adaptive_rounds import Earlier, compose_further, earlier_grids
+from contains_task.adaptive_rounds import EarlierGrids, compose_further, earlier_grids
 from contains_task.models import Grid, GridCell, Role
-from contains_task.reads import Shown, cells_by_handle, cells_of, has_controls, profile_of
+from contains_task.reads import PageCell, cells_by_handle, cells_of, has_controls, profile_of
 from numerics.composition import GridProfile
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits
 from workforce.models import Batch, Lease, Submission
-from workforce.reads import pause_kept
+from workforce.reads import pause_field
 
 log = logging.getLogger(__name__)
 
-# Of every cell of a grid a vote. A question is a repeated one if this person has been counted on its pair already.
-# Planned each time: a plan from when there were few votes would read them all for every cell a minute later.
+# A vote for every cell of a grid. A question is a repeat if a vote of this worker on its pair counts already.
+# Planned every time: a plan made when there were few votes would read all votes for every cell a minute later.
 CAST = """
     INSERT INTO contains_task_containsvote (submission_id, worker_id, image_id, label_id, selected, role, counted)
     SELECT %(submission)s, %(worker)s, cell.image_id, %(label)s, cell.image_id = ANY(%(selected)s::bigint[]),
@@ -34,7 +34,7 @@ CAST = """
             SELECT FROM contains_task_containsvote earlier
             WHERE earlier.worker_id = %(worker)s AND earlier.image_id = cell.image_id
               AND earlier.label_id = %(label)s AND earlier.counted
-        ) AS repeated OFFSET 0  -- asked once for a cell, not once for each of the two that use it
+        ) AS repeated OFFSET 0  -- evaluated once for a cell, not once for each of its two uses
     ) known
     WHERE cell.grid_id = %(grid)s ORDER BY cell.position
 """
@@ -44,7 +44,7 @@ EXPECTED = {True: "t", False: "f", None: r"\N"}
 
 
 class ComposedCell(NamedTuple):
-    """A cell of a grid to be opened, `grid` being the grid's place in the list of grids."""
+    """A cell of a grid to open; `grid` is the grid's index in the list of grids."""
 
     grid: int
     image_id: int
@@ -54,7 +54,7 @@ class ComposedCell(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """(image, label) pairs that are opened alike: their places (P,) in the list of all, those of a label together."""
+    """(image, label) pairs with the same number of slots: their indexes (P,) in the list of all, by label."""
 
     pairs: NDArray[np.int64]
     n_slots: int
@@ -62,49 +62,49 @@ class Opening(NamedTuple):
 
 
 class Lines(io.TextIOBase):
-    """A file of lines that are made as they are read."""
+    """A file of lines that are generated as they are read."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
 
     def read(self, size: int | None = -1) -> str:
-        """The next few lines, in whole and maybe more than `size`; nothing at the end."""
+        """Return the next whole lines, possibly more than `size`; an empty string at the end."""
         return "".join(islice(self._lines, None if size is None or size < 0 else LINES_AT_ONCE))
 
 
 @transaction.atomic
 def open_grids(*, batch: Batch, images_by_label: Mapping[Label, Sequence[Image]]) -> list[Grid]:
-    """Open a grid for every label, as many as its images fill at the batch's grid size.
+    """Open as many grids for every label as its images fill at the batch's grid size.
 
-    An adaptive batch asks about some images of every label, drawn at random, as often as it takes to learn from
-    them, in grids of their own and first; the others get the fewest answers it allows to begin with.
+    An adaptive batch draws initial images of every label at random. They come first, in grids of their own, with enough
+    votes to learn from; other images begin with the minimum of votes.
     """
     pairs = [(image, label) for label, images in images_by_label.items() for image in images]
-    found = openings(batch, np.array([label.pk for _, label in pairs], np.int64), np.random.default_rng())
-    return [grid for opening in found for grid in _open_pages(batch, opening, [pairs[at] for at in opening.pairs])]
+    rounds = openings(batch, np.array([label.pk for _, label in pairs], np.int64), np.random.default_rng())
+    return [grid for opening in rounds for grid in _open_pages(batch, opening, [pairs[i] for i in opening.pairs])]
 
 
 def openings(batch: Batch, label_ids: NDArray[np.int64], rng: np.random.Generator) -> list[Opening]:
-    """What to open for pairs of these labels (P,), in this order; `rng` draws the initial subsets."""
+    """Return the openings for pairs of these labels (P,), in order; `rng` draws the initial subsets."""
     _, first, label = np.unique(label_ids, return_index=True, return_inverse=True)
-    together = np.argsort(first[label], kind="stable")
+    by_label = np.argsort(first[label], kind="stable")
     if not batch.is_adaptive:
-        return [Opening(together, batch.settings.contains_answers)]
+        return [Opening(by_label, batch.settings.contains_answers)]
     assert batch.initial_images is not None and batch.min_votes is not None
-    initial = _drawn(label, batch.initial_images, rng)[together]
-    found = [
-        Opening(together[initial], batch.initial_votes, initial=True),
-        Opening(together[~initial], batch.min_votes),
+    initial = _drawn(label, batch.initial_images, rng)[by_label]
+    rounds = [
+        Opening(by_label[initial], batch.initial_votes, initial=True),
+        Opening(by_label[~initial], batch.min_votes),
     ]
-    return [opening for opening in found if opening.pairs.size]
+    return [opening for opening in rounds if opening.pairs.size]
 
 
 def _drawn(label: NDArray[np.int64], n_pairs: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(P,) whether a pair is drawn: of each label at most so many, at random."""
+    """Return a mask (P,) of pairs drawn at random, at most `n_pairs` of each label."""
     order = np.lexsort((rng.random(label.size), label))
-    place = np.arange(label.size) - np.searchsorted(label[order], label[order])
+    rank = np.arange(label.size) - np.searchsorted(label[order], label[order])
     drawn = np.empty(label.size, np.bool_)
-    drawn[order] = place < n_pairs
+    drawn[order] = rank < n_pairs
     return drawn
 
 
@@ -130,16 +130,16 @@ def _open_pages(batch: Batch, opening: Opening, pairs: list[tuple[Image, Label]]
 
 @transaction.atomic
 def open_further_grids(*, batch: Batch, images_by_label: Mapping[int, Sequence[int]]) -> None:
-    """Ask one more person about pairs of an adaptive batch: who was asked before is asked none of them again.
+    """Ask one more worker about pairs of an adaptive batch, never one who was asked before.
 
-    Labels and images are ids. Grids have as many controls as the settings say, drawn anew for each (`compose`), if the
-    batch was opened with controls at all; no grid is filled up. What they lack for want of images is logged.
+    Labels and images are ids. Every grid has the controls of the settings, newly drawn (`compose`), if the batch was
+    opened with controls; no grid is padded. A shortage of images is logged.
     """
-    wanted = {label_id: image_ids for label_id, image_ids in images_by_label.items() if image_ids}
+    questions = {label_id: image_ids for label_id, image_ids in images_by_label.items() if image_ids}
     profile = profile_of(batch.settings, pad=False)
-    if wanted and not has_controls(batch):
+    if questions and not has_controls(batch):
         profile = GridProfile(cells=profile.cells, pad=False)
-    for label_id, image_ids in wanted.items():
+    for label_id, image_ids in questions.items():
         earlier = earlier_grids(batch, label_id)
         pages = compose_further(batch, label_id, image_ids, earlier, profile)
         hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=1)
@@ -153,8 +153,8 @@ def open_further_grids(*, batch: Batch, images_by_label: Mapping[int, Sequence[i
         GridCell.objects.bulk_create([cell for page in pages for cell in page], batch_size=5000)
 
 
-def _former(earlier: Earlier, page: list[GridCell]) -> set[int]:
-    """HITs that asked one of a page's questions before."""
+def _former(earlier: EarlierGrids, page: list[GridCell]) -> set[int]:
+    """Return the HITs that asked a question of this page before."""
     return set().union(*(earlier.former[cell.image_id] for cell in page if cell.role == Role.QUESTION))
 
 
@@ -172,7 +172,7 @@ def open_composed_grids(
         for cell in cells
     )
     with connection.cursor() as cursor:
-        # Hundreds of thousands of rows: COPY takes a fraction of the time of inserts, and holds a few of them.
+        # There are hundreds of thousands of rows: COPY takes a fraction of the time of inserts, and little memory.
         with connection.wrap_database_errors:
             cursor.copy_expert(COPY_CELLS, Lines(lines))
         cursor.execute("ANALYZE contains_task_gridcell")
@@ -184,18 +184,18 @@ def open_composed_grids(
 def record_votes(
     *,
     lease: Lease,
-    cells: Mapping[str, Shown],
-    ticked: Collection[str],
+    cells: Mapping[str, PageCell],
+    selected: Collection[str],
     idempotency_key: str,
     paused_seconds: int = 0,
 ) -> Submission:
-    """Store what a person ticked: the raw submission, and a vote for every cell shown.
+    """Store a worker's selection: the raw submission, and a vote for every cell of the page.
 
-    `cells` are those of the lease's page, as `cells_by_handle` has them; `ticked` are keys of it. The raw answer keeps
-    the order in which the cells were shown, too, and how long the page says that it was left. A KeyError names what was
-    ticked and is no cell of the page; then nothing is stored.
+    `cells` are those of the lease's page, from `cells_by_handle`; `selected` are keys of it. The raw answer also keeps
+    the order of the cells and the pause of the page. Raises KeyError for a handle that is not on the page; then nothing
+    is stored.
     """
-    answer = _answer(cells, ticked) | pause_kept(paused_seconds)
+    answer = _answer(cells, selected) | pause_field(paused_seconds)
     submission, is_new = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if is_new:
         _cast(submission, cells.values())
@@ -204,23 +204,23 @@ def record_votes(
     return submission
 
 
-def _answer(cells: Mapping[str, Shown], ticked: Collection[str]) -> dict[str, list[str]]:
-    selected = {cells[handle].public_id for handle in ticked}
-    return {"shown": [cell.public_id for cell in cells.values()], "selected": sorted(selected)}
+def _answer(cells: Mapping[str, PageCell], selected: Collection[str]) -> dict[str, list[str]]:
+    images = {cells[handle].public_id for handle in selected}
+    return {"shown": [cell.public_id for cell in cells.values()], "selected": sorted(images)}
 
 
 @transaction.atomic
 def cast_votes(*, submission: Submission) -> None:
-    """Turn a stored submission into votes, selected and not selected: the denominator is data. Twice adds nothing."""
+    """Cast votes for all cells of a stored submission, selected or not: the denominator is data. Idempotent."""
     _cast_once(submission, cells_of(submission.hit))
 
 
-def _cast_once(submission: Submission, cells: Iterable[Shown]) -> None:
+def _cast_once(submission: Submission, cells: Iterable[PageCell]) -> None:
     if not submission.contains_votes.exists():
         _cast(submission, cells)
 
 
-def _cast(submission: Submission, cells: Iterable[Shown]) -> None:
+def _cast(submission: Submission, cells: Iterable[PageCell]) -> None:
     grid = submission.hit.grid
     selected = set(submission.answer["selected"])
     values: dict[str, Any] = {
@@ -238,6 +238,6 @@ def _cast(submission: Submission, cells: Iterable[Shown]) -> None:
 def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     """Return what the page would have stored, or None if the copy names other images than the grid's."""
     copy = submission.answer["copy"]
-    # The page may have been another lease's than the one on record: a restored database does not know it.
+    # The page may belong to another lease than the stored one: a restored database may lack it.
     cells = cells_by_handle(Lease(hit=submission.hit, public_id=copy["lease"]))
     return _answer(cells, copy["selected"]) if cells.keys() >= set(copy["selected"]) else None

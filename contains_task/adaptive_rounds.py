@@ -1,4 +1,4 @@
-"""What the further grids of an adaptive batch are made of: questions dealt anew, and controls drawn anew."""
+"""Composition of the further grids of an adaptive batch: questions and controls are drawn again."""
 
 import logging
 from collections import Counter, defaultdict
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """What the grids of a label in a batch have: HITs by the image they ask about, and control images.
+class EarlierGrids:
+    """The earlier grids of a label in a batch: HITs by image of their questions, and control images.
 
-    `negative_classes`: label ids of the images that were negative controls, the most frequent first.
+    `negative_classes`: label ids of negative controls, the most frequent first.
     """
 
     former: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -30,52 +30,53 @@ class Earlier:
     negative_classes: list[int] = field(default_factory=list)
 
 
-def earlier_grids(batch: Batch, label_id: int) -> Earlier:
-    earlier = Earlier()
+def earlier_grids(batch: Batch, label_id: int) -> EarlierGrids:
+    earlier = EarlierGrids()
     classes: Counter[int] = Counter()
     cells = GridCell.objects.filter(grid__hit__batch=batch, grid__label=label_id).order_by("id")
     columns = ("image", "grid__hit", "role", "expected", "image__dataset_label")
-    for image_id, hit_id, role, expected, own in cells.values_list(*columns):
+    for image_id, hit_id, role, expected, dataset_label in cells.values_list(*columns):
         if role == Role.QUESTION:
             earlier.former[image_id].add(hit_id)
         elif role == Role.CONTROL:
             earlier.used.append(image_id)
-            classes.update([own] if expected is False else [])
-    earlier.negative_classes.extend(one for one, _ in classes.most_common())
+            classes.update([dataset_label] if expected is False else [])
+    earlier.negative_classes.extend(label for label, _ in classes.most_common())
     return earlier
 
 
 def compose_further(
-    batch: Batch, label_id: int, image_ids: Sequence[int], earlier: Earlier, profile: GridProfile
+    batch: Batch, label_id: int, image_ids: Sequence[int], earlier: EarlierGrids, profile: GridProfile
 ) -> list[list[GridCell]]:
-    """The cells of each grid, at random positions and without their grid.
+    """Return the cells of each grid, at random positions and without their grid.
 
-    The controls come from where those of the first grids came from: positive ones are of the class, negative ones of
-    the classes that the batch's own were of, and nobody is asked about those. What grids lack is logged.
+    Controls come from the same pools as in the first grids: positive ones are of the class, negative ones of the
+    classes of the batch's negative controls, and are never questions. Shortfalls are logged.
     """
     rng = np.random.default_rng()
-    own, *others = _pools(batch, [label_id, *earlier.negative_classes])
+    positives, *negatives = _pools(batch, [label_id, *earlier.negative_classes])
     used = np.array(earlier.used, np.int64)
-    found = compose(np.array(image_ids), own, others, profile, rng, _asked(label_id, earlier, others), used)
-    _tell(batch, label_id, found)
-    return [_cells(grid, rng) for grid in found]
+    questions = _questions(label_id, earlier, negatives)
+    grids = compose(np.array(image_ids), positives, negatives, profile, rng, questions, used)
+    _log_shortfalls(batch, label_id, grids)
+    return [_cells(grid, rng) for grid in grids]
 
 
 def _pools(batch: Batch, label_ids: list[int]) -> list[NDArray[np.int64]]:
-    """The images of each label that may be controls."""
+    """Return the possible control images of each label."""
     pool = batch.settings.control_pool_id or batch.dataset_id
-    shown = Image.objects.filter(dataset=pool, dataset_label__in=label_ids).exclude(original="")
+    images = Image.objects.filter(dataset=pool, dataset_label__in=label_ids).exclude(original="")
     of_label = defaultdict(list)
-    for image_id, own in shown.values_list("id", "dataset_label_id"):
-        of_label[own].append(image_id)
+    for image_id, dataset_label in images.values_list("id", "dataset_label_id"):
+        of_label[dataset_label].append(image_id)
     return [np.array(of_label[label_id], np.int64) for label_id in label_ids]
 
 
-def _asked(label_id: int, earlier: Earlier, others: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Images that are asked about the label: in this batch, and of those of other classes in any."""
-    candidates = [image_id for pool in others for image_id in pool.tolist()]
-    asked = GridCell.objects.filter(grid__label=label_id, role=Role.QUESTION, image__in=candidates)
-    return np.array([*earlier.former, *asked.values_list("image", flat=True)], np.int64)
+def _questions(label_id: int, earlier: EarlierGrids, negatives: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return images of questions on the label: all of this batch, and negative images of any batch."""
+    candidates = [image_id for pool in negatives for image_id in pool.tolist()]
+    cells = GridCell.objects.filter(grid__label=label_id, role=Role.QUESTION, image__in=candidates)
+    return np.array([*earlier.former, *cells.values_list("image", flat=True)], np.int64)
 
 
 def _cells(grid: Composed, rng: np.random.Generator) -> list[GridCell]:
@@ -87,9 +88,9 @@ def _cells(grid: Composed, rng: np.random.Generator) -> list[GridCell]:
     ]
 
 
-def _tell(batch: Batch, label_id: int, grids: list[Composed]) -> None:
+def _log_shortfalls(batch: Batch, label_id: int, grids: list[Composed]) -> None:
     lacking = Counter(str(lack) for grid in grids for lack in grid.shortfalls)
     if lacking:
-        words = "; ".join(f"{lack} in {n} grid{'s'[: n > 1]}" for lack, n in lacking.items())
+        shortfalls = "; ".join(f"{lack} (grids: {n})" for lack, n in lacking.items())
         label = Label.objects.get(pk=label_id)
-        log.warning("Further grids of label %s in batch %s lack images: %s.", label, batch.pk, words)
+        log.warning("Further grids of label %s in batch %s lack images: %s.", label, batch.pk, shortfalls)

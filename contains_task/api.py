@@ -1,30 +1,33 @@
-"""What the REST interface says about CONTAINS votes: their rows and what may narrow them."""
+"""Rows and filters of CONTAINS votes in the REST interface."""
 
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from contains_task.models import Role
 from workforce.models import Submission
 
-WITH_NAMES = "Only with names=1."
+WITH_NAMES = gettext_lazy("Only with names=1.")
 STATES = [*Submission.State.values, "excluded"]
 
 
 class ContainsVoteRow(serializers.Serializer):
-    """One image as one person saw it in a grid, selected or not."""
+    """One worker's answer on one image of a grid, selected or not."""
 
-    image = serializers.CharField(help_text="Name under which the image was imported.")
+    image = serializers.CharField(help_text=gettext_lazy("Name of the image at import."))
     label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
-        help_text="Class index that was asked for."
+        help_text=gettext_lazy("Class index in the question.")
     )
-    rater = serializers.CharField(help_text="The same as worker: what the released files call it.")
-    answer = serializers.ChoiceField(choices=["yes", "no"], help_text="yes: selected.")
-    worker = serializers.CharField(help_text="Pseudonym of the person, another one in every dataset.")
-    role = serializers.ChoiceField(choices=Role.values, help_text="Only questions count.")
-    state = serializers.ChoiceField(choices=STATES, help_text="Only confirmed answers count.")
+    rater = serializers.CharField(help_text=gettext_lazy("The same as worker, under the name in the released files."))
+    answer = serializers.ChoiceField(choices=["yes", "no"], help_text=gettext_lazy("yes: selected."))
+    worker = serializers.CharField(help_text=gettext_lazy("Pseudonym of the worker, different in every dataset."))
+    role = serializers.ChoiceField(choices=Role.values, help_text=gettext_lazy("Only questions count."))
+    state = serializers.ChoiceField(choices=STATES, help_text=gettext_lazy("Only confirmed answers count."))
     submitted_at = serializers.DateTimeField()
-    settings_version = serializers.IntegerField(help_text="Under which settings of the study it was given.")
-    dataset_label = serializers.IntegerField(allow_null=True, help_text="Class index of the image's own label.")
-    submission = serializers.IntegerField(help_text="Number of the submission, by which it can be excluded.")
+    settings_version = serializers.IntegerField(help_text=gettext_lazy("Settings version of the answer."))
+    dataset_label = serializers.IntegerField(
+        allow_null=True, help_text=gettext_lazy("Class index of the image's dataset label.")
+    )
+    submission = serializers.IntegerField(help_text=gettext_lazy("Number of the submission, to exclude it."))
     label_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)
     label_words = serializers.CharField(required=False, help_text=WITH_NAMES)
     dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
@@ -32,7 +35,7 @@ class ContainsVoteRow(serializers.Serializer):
 
 
 class ContainsVoteFilter(serializers.Serializer):
-    image = serializers.CharField(required=False, source="image__name", help_text="Only this image.")
+    image = serializers.CharField(required=False, source="image__name", help_text=gettext_lazy("Only this image."))
     label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
-        required=False, min_value=0, source="label__index", help_text="Only this class index."
+        required=False, min_value=0, source="label__index", help_text=gettext_lazy("Only this class index.")
     )

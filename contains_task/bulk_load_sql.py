@@ -1,7 +1,7 @@
-"""SQL that turns answers which were given elsewhere into grids of one cell and their votes.
+"""SQL that turns replayed answers into grids of one cell and their votes.
 
 The staging table holds one row per answer; read here: line, position, image, image_id, label_id, worker_id, hit_id,
-submission_id, selected, role (of the vote), cell_role, state, excluded and turn (0 for a person's first answer to
+submission_id, selected, role (of the vote), cell_role, state, excluded and turn (0 for a worker's first answer to
 the pair); filled in here: answer.
 """
 

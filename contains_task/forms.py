@@ -1,36 +1,39 @@
-"""What a grid page may send."""
+"""Validation of the fields that a grid page sends."""
 
 from collections.abc import Container, Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from workforce.pages import KEY
 
+BROKEN = gettext_lazy("The page's key is missing or invalid. Nothing was saved. Reload the page and try again.")
+FOREIGN_IMAGE = gettext_lazy(
+    "%(value)s is not an image of this grid. Nothing was saved. Reload the page and try again."
+)
 
-class Ticks(forms.MultipleChoiceField):
-    """Of what is shown, which is looked up: choices would be gone through one by one for every tick."""
 
-    shown: Container[str] = ()
+class Selection(forms.MultipleChoiceField):
+    """Handles of the page's cells, found by look-up: choices would be searched one by one for every value."""
+
+    handles: Container[str] = ()
 
     def valid_value(self, value: str) -> bool:
-        return value in self.shown
+        return value in self.handles
 
 
 class GridAnswer(forms.Form):
-    """Ticked cells, of this grid only. None ticked is an answer too."""
+    """Selected cells of this grid. An empty selection is an answer too."""
 
-    key = forms.RegexField(
-        KEY, error_messages={"required": "The page's key is missing.", "invalid": "The page's key is broken."}
-    )
-    selected = Ticks(required=False, error_messages={"invalid_choice": "%(value)s is not an image of this grid."})
+    key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
+    selected = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
 
-    def __init__(self, sent: Mapping[str, Any], shown: Container[str]) -> None:
-        super().__init__(sent)
-        ticks = self.fields["selected"]
-        assert isinstance(ticks, Ticks)
-        ticks.shown = shown
+    def __init__(self, fields: Mapping[str, Any], handles: Container[str]) -> None:
+        super().__init__(fields)
+        selection = self.fields["selected"]
+        assert isinstance(selection, Selection)
+        selection.handles = handles
 
     def problem(self) -> str:
-        first = next(iter(self.errors.values()))[0]
-        return f"{first} Nothing was stored; reload the page and try again."
+        return str(next(iter(self.errors.values()))[0])

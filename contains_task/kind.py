@@ -1,5 +1,7 @@
 """CONTAINS as a kind of task."""
 
+from django.utils.translation import gettext_lazy
+
 from catalog.models import SettingsVersion
 from contains_task.actions import cast_votes, recovered_answer
 from contains_task.api import ContainsVoteFilter, ContainsVoteRow
@@ -42,7 +44,7 @@ def n_images(settings: SettingsVersion) -> int:
 CONTAINS = TaskKind(
     name="contains",
     title="CONTAINS",
-    hits="grids",
+    hits=gettext_lazy("grids"),
     page="contains-grid",
     path="contains/",
     urls="contains_task.urls",
@@ -52,7 +54,7 @@ CONTAINS = TaskKind(
         question=("image_id", "label_id"),
         rows=ExportedRows(
             name="contains_votes",
-            says="Every answer to every cell of a grid, ticked or not, under the pseudonym of who gave it.",
+            says=gettext_lazy("Every answer to every cell of a grid, selected or not, by pseudonym."),
             rows_of=votes_of,
             order=("image__name", "label__index", "id"),
             row=contains_vote_row,
@@ -61,14 +63,14 @@ CONTAINS = TaskKind(
         ),
         table=RestTable(
             key=("id",),
-            description="All CONTAINS votes, those that do not count included: role and state tell.",
+            description=gettext_lazy("All CONTAINS votes, including votes that do not count: see role and state."),
             row=ContainsVoteRow,
             conditions=ContainsVoteFilter,
         ),
     ),
     offer=Offer(
-        title="Which photographs show it?",
-        description="Look at small photographs and tick those that show a given thing.",
+        title=gettext_lazy("Select photographs"),
+        description=gettext_lazy("Look at small photographs and select those that show a given object."),
         n_items=n_images,
         same_question=SAME_QUESTION,
     ),
@@ -76,7 +78,7 @@ CONTAINS = TaskKind(
     answer_shown=AnswerShown(template="contains_task/answer.html", context=answer_shown),
     replay=ReplayedVotes(
         columns=COLUMNS,
-        columns_described="image, label, rater, answer (yes, maybe or no; yes is selected)",
+        columns_described=gettext_lazy("image, label, rater, answer (yes, maybe or no; yes means selected)"),
         further=("dataset_label",),
         needs_dataset_labels=True,
         answer=contains_answer,
@@ -94,8 +96,9 @@ CONTAINS = TaskKind(
     files=(
         ExportedRows(
             name="grids",
-            says="Every cell of every grid with its place, its role (question, control, padding) and the expected "
-            "answer.",
+            says=gettext_lazy(
+                "Every cell of every grid, with its position, role (question, control, padding) and expected answer."
+            ),
             rows_of=grid_cells_of,
             order=("grid__hit_id", "position"),
             row=grid_cell_row,

@@ -27,8 +27,7 @@ class GridCell(models.Model):
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()
     role = models.CharField(max_length=10, choices=Role, default=Role.QUESTION)
-    # Of a control: whether it shows the class; of one that was shown elsewhere nobody knows. What a person made of it
-    # is in the vote.
+    # Of a control: whether it shows the class; null for a replayed control. The worker's answer is in the vote.
     expected = models.BooleanField(null=True)
 
     class Meta:
@@ -48,10 +47,10 @@ class GridCell(models.Model):
 
 
 class ContainsVote(models.Model):
-    """What one person said on one image of a grid; an image left unticked has its row as well.
+    """One worker's answer on one image of a grid; an unselected image has a row too.
 
-    `counted`: the selection frequency rests on it. Follows from the state of its submission, its role and standing
-    exclusions, and stands in the row so that the database can see to one counted vote per worker and pair.
+    `counted`: part of the selection frequency. It follows from the state of the submission, the role and exclusions,
+    and is stored so that a constraint allows one counted vote per worker and pair.
     """
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="contains_votes", db_index=False)
@@ -77,7 +76,7 @@ class ContainsVote(models.Model):
                 condition=Q(role__in=["question", "control", "padding", "repeat"]), name="contains_role_is_known"
             ),
         ]
-        # Those that do not count included: the votes of one image, and a whole file of them in the order of images.
+        # For all votes of one image, and for a file of votes in the order of images.
         indexes = [models.Index(fields=["image", "label"], name="contains_votes_of_a_pair")]
 
     def __str__(self) -> str:

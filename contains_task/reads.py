@@ -21,17 +21,17 @@ from workforce.reads import (
     published_state,
 )
 
-# Of a control: what somebody who looks says. The words of the votes file.
+# Expected answers of controls, in the words of the votes file.
 EXPECTED_ANSWERS = {True: "yes", False: "no", None: None}
-# What a composed cell is in the database: its role, and what is expected of it.
+# Role and expected answer, in the database, of a composed cell.
 ROLES = {
     CellRole.QUESTION: (Role.QUESTION, None),
     CellRole.POSITIVE: (Role.CONTROL, True),
     CellRole.NEGATIVE: (Role.CONTROL, False),
     CellRole.PADDING: (Role.PADDING, None),
 }
-# What a row of the votes file is made of. Nothing more: a million votes as objects, with all that hangs on them, take
-# the database and this process several times as long to sort and to build.
+# The columns of a row of the votes file, and no more: a million votes as objects, with related objects, take several
+# times as long to sort and to build.
 VOTE_COLUMNS = (
     *("id", "selected", "role", "worker_id", "submission_id", "excluded", "label__index"),
     *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
@@ -45,8 +45,8 @@ CELLS = PreparedStatement("""
 """)
 
 
-class Shown(NamedTuple):
-    """What a page, and an answer to it, need of a cell. Of 48 of them objects would take longer than all else."""
+class PageCell(NamedTuple):
+    """A cell as its page and an answer need it. 48 model objects would take longer than the rest of the request."""
 
     image_id: int
     public_id: str
@@ -58,56 +58,56 @@ def profile_of(settings: SettingsVersion, *, pad: bool = True) -> GridProfile:
 
 
 def has_controls(batch: Batch) -> bool:
-    """Whether the batch was opened with controls: pairs can be opened as they are, whatever the settings say."""
+    """Return whether the batch was opened with controls: pairs can be opened without, whatever the settings are."""
     return GridCell.objects.filter(grid__hit__batch=batch, role=Role.CONTROL).exists()
 
 
 def controls_lacking(settings: SettingsVersion, cells: Iterable[GridCell]) -> list[Shortfall]:
-    """What a grid of these cells, of a batch that has controls, lacks of those that the settings want."""
-    found = Counter(cell.expected for cell in cells if cell.role == Role.CONTROL)
-    wanted = (
-        (CellRole.POSITIVE, settings.positive_controls, found[True]),
-        (CellRole.NEGATIVE, settings.negative_controls, found[False]),
+    """Return the controls that a grid of these cells lacks under the settings; its batch must have controls."""
+    counts = Counter(cell.expected for cell in cells if cell.role == Role.CONTROL)
+    controls = (
+        (CellRole.POSITIVE, settings.positive_controls, counts[True]),
+        (CellRole.NEGATIVE, settings.negative_controls, counts[False]),
     )
-    return [Shortfall(role, n, n_found) for role, n, n_found in wanted if n_found < n]
+    return [Shortfall(role, n, n_there) for role, n, n_there in controls if n_there < n]
 
 
-def cells_by_handle(lease: Lease) -> dict[str, Shown]:
-    """Return the cells of a lease's grid by what its page says for their images, in the order of the page.
+def cells_by_handle(lease: Lease) -> dict[str, PageCell]:
+    """Return the cells of a lease's grid by the handles of their images, in the order of the page.
 
-    The order is this hand-out's own, and a reload keeps it. A list that was sorted by class would otherwise give the
-    classes away, and tire everybody at the same cells.
+    Every lease has its own order, and a reload keeps it. Otherwise a list sorted by class would reveal the classes, and
+    all workers would tire at the same cells.
     """
-    # The handle depends on a key of the site's: who knows the lease's id can still not put the cells back.
+    # Handles depend on a secret key: the lease's id alone does not restore the order of the cells.
     return dict(sorted((image_handle(lease, cell.public_id), cell) for cell in cells_of(lease.hit)))
 
 
-def cells_of(hit: HIT) -> tuple[Shown, ...]:
-    """The cells of a HIT's grid by position."""
+def cells_of(hit: HIT) -> tuple[PageCell, ...]:
+    """Return the cells of a HIT's grid by position."""
     return _cells(hit.public_id)
 
 
-# A grid stays as it was opened, and several people look at it within minutes. By the HIT's public id, which is random:
-# a database that was put back may give the other ids anew. 48 cells take 10 kB.
+# A grid never changes, and several workers open it within minutes. By the HIT's public id, which is random: a restored
+# database may use the other ids again. 48 cells take 10 kB.
 @lru_cache(maxsize=1000)
-def _cells(hit_public_id: str) -> tuple[Shown, ...]:
-    return tuple(Shown(*row) for row in CELLS.rows({"hit": hit_public_id}))
+def _cells(hit_public_id: str) -> tuple[PageCell, ...]:
+    return tuple(PageCell(*row) for row in CELLS.rows({"hit": hit_public_id}))
 
 
 def answered_cells(grid: Grid, submission: Submission | None) -> list[tuple[GridCell, bool | None]]:
-    """The grid's cells by position, each with whether this submission ticked it; None where it says nothing of it."""
+    """Return the grid's cells by position, each with its answer in this submission: selected or not, or None."""
     votes = dict(ContainsVote.objects.filter(submission=submission).values_list("image_id", "selected"))
     cells = grid.cells.select_related("image").order_by("position")
     return [(cell, votes.get(cell.image_id)) for cell in cells]
 
 
 def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
-    """Return what the template of an answer shows: the grid's label, and its cells with what was ticked."""
+    """Return what the template of an answer shows: the grid's label, and its cells with the selection."""
     grid = Grid.objects.filter(hit=hit_id).select_related("label").first()
     if grid is None:
         return {}
-    cells = [{"image": cell.image, "is_ticked": ticked} for cell, ticked in answered_cells(grid, submission)]
-    return {"label": grid.label, "cells": cells, "n_ticked": sum(bool(cell["is_ticked"]) for cell in cells)}
+    cells = [{"image": cell.image, "is_selected": selected} for cell, selected in answered_cells(grid, submission)]
+    return {"label": grid.label, "cells": cells, "n_selected": sum(bool(cell["is_selected"]) for cell in cells)}
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:
@@ -115,23 +115,22 @@ def images_of_hit(hit_id: int) -> QuerySet[Image]:
 
 
 def images_asked(submission_ids: Iterable[int]) -> set[int]:
-    """The images that these submissions answer a question on; controls and padding prove the person only."""
-    asked = GridCell.objects.filter(role="question", grid__hit__submissions__in=submission_ids)
-    return set(asked.values_list("image_id", flat=True))
+    """Return the images of questions that these submissions answer; controls and padding only test the worker."""
+    cells = GridCell.objects.filter(role="question", grid__hit__submissions__in=submission_ids)
+    return set(cells.values_list("image_id", flat=True))
 
 
 def images_waiting(image_ids: Iterable[int]) -> set[int]:
-    """Those of the images too early to prune: a pair of theirs has an open slot, or an answer not yet aggregated."""
+    """Return the images that are not ready to prune: with an open slot, or an answer not yet aggregated."""
     cells = GridCell.objects.filter(image__in=image_ids, role="question").order_by().values_list("image_id", flat=True)
     unanswered = cells.filter(grid__hit__in=hits_with_open_slots())
     uncounted = cells.filter(grid__hit__in=not_aggregated().values("hit"))
-    # One statement, thus one moment: an answer that comes in meanwhile is seen as the one or as the other.
+    # In one statement, so that an answer that arrives meanwhile is in one of the two.
     return set(unanswered.union(uncounted))
 
 
 def pairs_asked(dataset: Dataset) -> dict[tuple[int, int], int]:
-    """(image, label) ids to the latest batch in which people are, or were, asked; replayed answers were given
-    elsewhere."""
+    """Return the latest batch that asks, or asked, each (image, label) pair of ids, without replayed batches."""
     cells = GridCell.objects.filter(image__dataset=dataset, role="question")
     cells = cells.exclude(grid__hit__batch__marketplace=Batch.Marketplace.REPLAY)
     rows = cells.order_by("grid__hit__batch").values_list("image_id", "grid__label_id", "grid__hit__batch")
@@ -139,14 +138,14 @@ def pairs_asked(dataset: Dataset) -> dict[tuple[int, int], int]:
 
 
 def grid_cells_of(dataset: Dataset) -> QuerySet[GridCell]:
-    """All cells of the grids that people are, or were, given for the dataset, with what `grid_cell_row` needs."""
+    """Return all cells of the dataset's grids for workers, without replayed ones, as `grid_cell_row` needs them."""
     cells = GridCell.objects.filter(grid__hit__batch__dataset=dataset)
-    given = cells.exclude(grid__hit__batch__marketplace=Batch.Marketplace.REPLAY)
-    return given.select_related("grid__hit__batch__settings", "grid__label", "image__dataset")
+    cells = cells.exclude(grid__hit__batch__marketplace=Batch.Marketplace.REPLAY)
+    return cells.select_related("grid__hit__batch__settings", "grid__label", "image__dataset")
 
 
 def grid_cell_row(cell: GridCell, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
-    """A row of the file of grids, from a cell of `grid_cells_of`; with `labels` (by index) their names are added."""
+    """Return a row of the file of grids, for a cell of `grid_cells_of`; with `labels` (by index) add their names."""
     row: dict[str, Any] = {
         "grid": cell.grid.hit.public_id,
         "batch": cell.grid.hit.batch_id,
@@ -162,16 +161,16 @@ def grid_cell_row(cell: GridCell, labels: Mapping[int, Label] | None = None) -> 
 
 
 def votes_of(dataset: Dataset) -> QuerySet[ContainsVote, Any]:
-    """All votes of the dataset's study, in a stable order: tuples of VOTE_COLUMNS, for `contains_vote_row`.
+    """Return all votes of the dataset's study, in a stable order: tuples of VOTE_COLUMNS, for `contains_vote_row`.
 
-    Control images may be of another dataset; what people make of them belongs to the study that showed them.
+    Control images may be of another dataset; votes on them belong to the study that showed them.
     """
     votes = ContainsVote.objects.filter(submission__settings__dataset=dataset)
     return votes.annotate(excluded=is_excluded()).order_by("id").values_list(*VOTE_COLUMNS, named=True)
 
 
 def contains_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
-    """A row of the votes file, from a vote of `votes_of`; with `labels` (by index) their names are added."""
+    """Return a row of the votes file, for a vote of `votes_of`; with `labels` (by index) add their names."""
     worker = pseudonym_under(vote.submission__settings__dataset__pseudonym_key, vote.worker_id)
     row = {
         "image": vote.image__name,

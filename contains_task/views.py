@@ -1,4 +1,4 @@
-"""The grid page: which of these photographs contain an X?"""
+"""The grid page: select every photograph that shows an object of a class."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +14,14 @@ from contains_task.actions import record_votes
 from contains_task.forms import GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import ReportOutcome, UnfitAnswer, page_of_lease, pause_told, serve
+from workforce.pages import ReportOutcome, UnfitAnswer, page_of_lease, paused_seconds_in, serve
 
 HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False), related=["batch", "grid__label"]
 )
 
 
-# No cookie goes with these pages, so there is nothing a forged request could ride on; the work token is the proof.
+# These pages use no cookies, so a forged request gains nothing; the work token is the proof.
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "POST"])
@@ -34,26 +34,26 @@ def grid(request: HttpRequest, hit_id: str) -> HttpResponse:
 
 def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
     label = lease.hit.grid.label
-    own = {
+    task = {
         "label": label,
         "also_called": label.words.partition(",")[2].strip(),
         "lease": lease,
         "handles": cells_by_handle(lease),
-        # Of a page that comes again: a problem was reported from it.
-        "ticked": frozenset(request.POST.getlist("selected")),
+        # After a problem report the page keeps the selection.
+        "selected": frozenset(request.POST.getlist("selected")),
     }
-    return render(request, "contains_task/grid.html", page_of_lease(request, lease, report) | own)
+    return render(request, "contains_task/grid.html", page_of_lease(request, lease, report) | task)
 
 
-def _take(request: HttpRequest, lease: Lease, sent: Mapping[str, Any]) -> Submission:
+def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Submission:
     cells = cells_by_handle(lease)
-    answer = GridAnswer(sent, shown=cells)
+    answer = GridAnswer(fields, handles=cells)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
     return record_votes(
         lease=lease,
         cells=cells,
-        ticked=answer.cleaned_data["selected"],
+        selected=answer.cleaned_data["selected"],
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
-        paused_seconds=pause_told(sent),
+        paused_seconds=paused_seconds_in(fields),
     )

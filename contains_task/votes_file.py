@@ -1,7 +1,9 @@
-"""Reading a file of CONTAINS votes: a row is one image as one person saw it."""
+"""Reading of a file of CONTAINS votes: a row is one worker's answer on one image."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from django.utils.translation import gettext
 
 from catalog.models import Label
 from contains_task.models import Role
@@ -34,13 +36,14 @@ class ContainsAnswer(NamedTuple):
 
     @property
     def cell_role(self) -> str:
-        """A repeat is an ordinary cell that its worker had answered before, in another grid."""
+        """Return the role of the cell: a repeat is a question that its worker answered in another grid before."""
         return Role.QUESTION.value if self.origin.role == Role.REPEAT else self.origin.role
 
 
 def contains_answer(line: int, cells: Cells, labels: Container[int]) -> ContainsAnswer:
     if cells["answer"] not in ANSWERS:
-        raise BadCell(f"answer is {cells['answer']!r}; it must be one of {', '.join(ANSWERS)}.")
+        message = gettext("answer is “%(value)s”. It must be one of: %(choices)s.")
+        raise BadCell(message % {"value": cells["answer"], "choices": ", ".join(ANSWERS)})
     rater = person_in(cells, "rater")
     return ContainsAnswer(
         origin=origin_of(line, cells, f"contains:{rater}", Role.values),
@@ -51,8 +54,8 @@ def contains_answer(line: int, cells: Cells, labels: Container[int]) -> Contains
 
 
 def contains_answers(answers: list[ContainsAnswer]) -> list[ContainsAnswer]:
-    """Return the answers of a file in the order of its lines. Raises BadRow if two of them do not go together."""
-    refuse_repeats(answers, "image, label and rater", lambda answer: (*sitting(answer), answer.label))
+    """Return the answers of a file in the order of its lines. Raises BadRow if two of them contradict each other."""
+    refuse_repeats(answers, gettext("image, label and rater"), lambda answer: (*sitting(answer), answer.label))
     check_dataset_labels(answers)
     return answers
 

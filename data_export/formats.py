@@ -1,4 +1,4 @@
-"""The formats that rows are written in: a new one is a function and a line in FORMATS."""
+"""Formats of exported rows: a new one takes a function and a line in FORMATS."""
 
 import csv
 import json
@@ -10,15 +10,15 @@ from typing import Any, TextIO
 from csv_files.cells import guarded
 
 Row = dict[str, Any]
-# What the released files separate by spaces; every other list is JSON.
+# Lists that the released files separate by spaces; all other lists are JSON.
 SPACED = frozenset({"selected", "selected_wnid"})
 
 
 @dataclass(frozen=True)
 class Format:
-    """How rows are written. `write` takes columns, rows, the file, and whether the rows begin it; returns how many.
+    """A format of rows. `write` takes columns, rows, the file, and whether the rows begin it; returns their number.
 
-    `title` stands on the page of files, which offers it with the names of labels too if `has_named_file`.
+    The page Files shows `title`, and if `has_named_file` a second file with the names of labels.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Files of what a dataset has: row by row, in a fixed order, so that equal content makes equal files."""
+"""Exported files of a dataset: row by row, in a fixed order, so that equal content makes equal files."""
 
 import io
 from collections.abc import Generator, Iterator
@@ -7,13 +7,14 @@ from itertools import islice
 from typing import Any, TextIO, cast
 
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy
 
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
 from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
 from catalog.models import Dataset
 from catalog.reads import labels_by_index
 
-# Pages and commands have it from here.
+# Pages and commands import it from here.
 from data_export.formats import FORMATS as FORMATS
 from workforce.kinds import ExportedRows, task_kinds
 
@@ -21,7 +22,7 @@ ROWS_AT_ONCE = 2000
 DERIVED = (
     ExportedRows(
         "annotations",
-        "An image's objects with their labels, how many there are, and its main label: what a study is for.",
+        gettext_lazy("Each image's objects with their labels, the number of objects, and the main label."),
         annotations_of,
         ("image__name",),
         annotation_row,
@@ -31,7 +32,7 @@ DERIVED = (
     ),
     ExportedRows(
         "selection_frequencies",
-        "How often each (image, label) pair was selected, and how often it was shown.",
+        gettext_lazy("Number of times each (image, label) pair was selected and shown."),
         frequencies_of,
         ("image__name", "label__index"),
         frequency_row,
@@ -42,7 +43,7 @@ DERIVED = (
 PREDICTED = (
     ExportedRows(
         "potential_labels",
-        "The labels to ask about for each image, and which classifiers named each at which rank.",
+        gettext_lazy("The labels to ask about for each image, and the classifiers' ranks of each label."),
         potential_labels_of,
         ("image__name", "label__index"),
         potential_label_row,
@@ -51,7 +52,7 @@ PREDICTED = (
     ),
     ExportedRows(
         "predictions",
-        "What each classifier ranks highest for each image, best first, with its scores.",
+        gettext_lazy("Each classifier's top labels for each image, best first, with scores."),
         predictions_of,
         ("image__name", "classifier__name"),
         prediction_row,
@@ -62,31 +63,31 @@ PREDICTED = (
 
 
 def exported_tables() -> dict[str, ExportedRows]:
-    """Return what REST serves, by name: what was derived, and the votes of every kind of task."""
+    """Return the tables of REST by name: derived rows, and the votes of every kind of task."""
     return {rows.name: rows for rows in (*DERIVED, *(kind.votes.rows for kind in task_kinds()))}
 
 
 def exported_files() -> dict[str, ExportedRows]:
-    """Return what can be written as a file: besides what REST serves, how the work was made up."""
+    """Return the files by name: the tables of REST, and the composition of the work."""
     further = (rows for kind in task_kinds() for rows in kind.files)
     return exported_tables() | {rows.name: rows for rows in (*further, *PREDICTED)}
 
 
 def write_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool, out: TextIO) -> int:
-    """Write all rows of a kind in a format of FORMATS; returns how many. Call it in one transaction."""
+    """Write all rows of a kind in a format of FORMATS; return their number. Call it in one transaction."""
     labels = labels_by_index(dataset) if names else None
-    # Closed here: when writing fails, the cursor must go before the transaction that it belongs to.
-    with _found(kind, dataset) as found:
-        rows = (kind.row(row, labels) for row in found)
+    # Closed here: if writing fails, the cursor must close before its transaction.
+    with _stored_rows(kind, dataset) as stored:
+        rows = (kind.row(row, labels) for row in stored)
         return FORMATS[format].write(columns_of(kind, names), rows, out, True)
 
 
 def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool) -> Iterator[bytes]:
-    """The same bytes, portion by portion, all as they are at the first."""
+    """Yield the bytes of the file in portions, all of one moment."""
     labels = labels_by_index(dataset) if names else None
     columns = columns_of(kind, names)
-    with one_moment(), _found(kind, dataset) as found:
-        rows = (kind.row(row, labels) for row in found)
+    with one_snapshot(), _stored_rows(kind, dataset) as stored:
+        rows = (kind.row(row, labels) for row in stored)
         head = True
         while (portion := list(islice(rows, ROWS_AT_ONCE))) or head:
             out = io.StringIO(newline="")
@@ -96,7 +97,7 @@ def streamed_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool
 
 
 @contextmanager
-def _found(kind: ExportedRows, dataset: Dataset) -> Iterator[Iterator[Any]]:
+def _stored_rows(kind: ExportedRows, dataset: Dataset) -> Iterator[Iterator[Any]]:
     rows = kind.rows_of(dataset).order_by(*kind.order).iterator(chunk_size=ROWS_AT_ONCE)
     # Django promises an iterator and returns a generator.
     with closing(cast(Generator[Any, None, None], rows)):
@@ -104,8 +105,8 @@ def _found(kind: ExportedRows, dataset: Dataset) -> Iterator[Iterator[Any]]:
 
 
 @contextmanager
-def one_moment() -> Iterator[None]:
-    """Everything read in it is as it was at its beginning."""
+def one_snapshot() -> Iterator[None]:
+    """Read the database as it is at the beginning of the block."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

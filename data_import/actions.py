@@ -1,4 +1,6 @@
-"""The dataset and the label set that an import goes into."""
+"""The dataset and the label set of an import."""
+
+from django.utils.translation import gettext
 
 from catalog.actions import IMAGENET, create_dataset, ensure_imagenet
 from catalog.errors import UserError
@@ -7,14 +9,28 @@ from catalog.reads import label_set_named
 
 
 def label_set_or_imagenet(name: str | None) -> LabelSet:
+    """Return the label set of that name, ImageNet for None. Raises UserError if there is none."""
     return ensure_imagenet() if name in (None, IMAGENET) else label_set_named(name)
 
 
+def label_set_for_import(name: str, label_set: str | None) -> LabelSet:
+    """Return the label set of the dataset of that name, or that of a new dataset. Makes no dataset.
+
+    Raises UserError if the dataset has another label set, or if there is no such label set.
+    """
+    dataset = Dataset.objects.filter(name=name).select_related("label_set").first()
+    if dataset is None:
+        return label_set_or_imagenet(label_set)
+    if label_set not in (None, dataset.label_set.name):
+        raise UserError(
+            gettext("The dataset “%(dataset)s” uses the label set %(label_set)s, not “%(other)s”.")
+            % {"dataset": name, "label_set": dataset.label_set, "other": label_set}
+        )
+    return dataset.label_set
+
+
 def dataset_for_import(name: str, label_set: str | None) -> Dataset:
-    """The dataset of that name; made on that label set if there is none. Raises UserError if it has another one."""
-    known = Dataset.objects.filter(name=name).select_related("label_set").first()
-    if known is None:
-        return create_dataset(name=name, label_set=label_set_or_imagenet(label_set))
-    if label_set not in (None, known.label_set.name):
-        raise UserError(f"The dataset {name!r} is labelled with {known.label_set}, not with {label_set!r}.")
-    return known
+    """Return the dataset of that name, made on that label set if there is none. Raises UserError if it has another."""
+    used = label_set_for_import(name, label_set)
+    dataset = Dataset.objects.filter(name=name).first()
+    return dataset or create_dataset(name=name, label_set=used)

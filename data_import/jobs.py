@@ -1,6 +1,14 @@
-"""Importing images as a job."""
+"""Imports of images as jobs."""
 
-from data_import.images.actions import find_images, import_images, labelled_words, without_dataset_label
+from django.utils.translation import gettext, ngettext
+
+from data_import.images.actions import (
+    added_message,
+    find_images,
+    import_images,
+    labelled_message,
+    without_dataset_label,
+)
 from data_import.job_sources.actions import source_of_job
 from data_import.uploads import actions as uploads
 from jobs.kinds import JobKind, Watch
@@ -8,28 +16,35 @@ from jobs.models import Job
 
 
 def images(job: Job, watch: Watch) -> list[str]:
-    """Add what is missing, so that an import that was stopped goes on where it was."""
+    """Add the images that are missing, so that an interrupted import resumes; return lines for the page."""
     source, name = source_of_job(job.arguments)
-    # Only who has begun it before knows how much there is to do.
-    again = job.n_total is not None
-    # Listing may take long as well: somebody may want it stopped.
-    found = find_images(source, job.dataset, lambda n: watch.done(0), name=name)
-    watch.total(len(found.wanted))
-    outcome = import_images(dataset=job.dataset, found=found, progress=watch.done)
-    before = ", counting those that it had added before its worker was ended" if again and outcome.known else ""
-    lines = [f"{outcome.added:,} images added, {outcome.known:,} there already{before}.", *found.remarks]
+    # The total is stored when a job begins: this one was interrupted.
+    is_resumed = job.n_total is not None
+    # Listing may take long as well, and a person may want to stop it.
+    listing = find_images(source, job.dataset.label_set, lambda n: watch.done(0), name=name)
+    watch.total(len(listing.requests))
+    outcome = import_images(dataset=job.dataset, listing=listing, progress=watch.done)
+    lines = [added_message(outcome)]
+    if is_resumed and outcome.existing:
+        lines.append(gettext("The import was interrupted: some of these images were added before the interruption."))
+    lines += listing.remarks
     if outcome.labelled:
-        lines.append(labelled_words(outcome.labelled))
+        lines.append(labelled_message(outcome.labelled))
     if outcome.unlabelled:
         lines.append(without_dataset_label(outcome.unlabelled))
-    if outcome.refused:
-        lines.append(f"{len(outcome.refused):,} not imported. Correct them and import them again:")
-    return lines + [str(refusal) for refusal in outcome.refused]
+    if outcome.refusals:
+        message = ngettext(
+            "%(n)s file was not imported. Correct it and import it again:",
+            "%(n)s files were not imported. Correct them and import them again:",
+            len(outcome.refusals),
+        )
+        lines.append(message % {"n": f"{len(outcome.refusals):,}"})
+    return lines + [str(refusal) for refusal in outcome.refusals]
 
 
 def remove_upload(job: Job) -> None:
     uploads.remove(job.arguments)
 
 
-# A stop right before the upload is removed leaves that to `uploads.tidy`.
+# After a stop right before the removal, `uploads.tidy` removes the upload.
 IMPORT_IMAGES = JobKind(work=images, afterwards=remove_upload)

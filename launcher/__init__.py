@@ -1,1 +1,1 @@
-"""What `./run`, `./test` and `./manage` do: installing, Postgres and Valkey from their packages, supervision."""
+"""The code of `./run`, `./test` and `./manage`: installing, Postgres and Valkey from their packages, supervision."""

@@ -1,4 +1,4 @@
-"""`./test`: lint, types, migrations and pytest against a cluster of their own, thrown away afterwards."""
+"""`./test`: lint, types, migrations and pytest, against servers of their own that are thrown away afterwards."""
 
 import contextlib
 import fcntl
@@ -7,28 +7,46 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from launcher.catalogs import compile_catalogs
-from launcher.command import run
 from launcher.embedded import report, services, try_lock
+from launcher.migrated import copy_migrated_cluster
 from launcher.places import ROOT, PlaceError, places_of
 from launcher.processes import end_leftovers
+from launcher.secrets import make_site_key
+from launcher.suites import Suite, folders_of, run_suites, suites_of
+
+# What Python is told to run. `.pre-commit-config.yaml` has the same commands.
+QUICK_CHECKS = {
+    "lint": ["-m", "ruff", "check", "--quiet", "."],
+    "format": ["-m", "ruff", "format", "--check", "--quiet", "."],
+}
+SLOW_CHECKS = {
+    "types": ["-m", "mypy", "."],
+    "types of the marketplace": ["-m", "mypy", "--config-file", "marketplace/mypy.ini"],
+    "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
+}
 
 
 def main(arguments: list[str]) -> int:
-    soak = "--soak" in arguments
-    arguments = [word for word in arguments if word != "--soak"]
+    flags = {"--soak", "--coverage"} & set(arguments)
+    words = [word for word in arguments if word not in flags]
+    suites = suites_of(words)
     try:
         compile_catalogs()
-        with scratch_state() as state:
-            environment = environment_of(state, soak)
-            os.environ |= environment
-            with services(state, durable=False):
-                if not arguments:
-                    lint()
-                    migrations_complete()
-                return run([sys.executable, "-m", "pytest", *arguments])
+        with scratch_state() as state, contextlib.ExitStack() as running:
+            os.environ |= environment_of(state, "--soak" in flags)
+            make_site_key(state)
+            for folder in folders_of(state, max((suite.n_processes for suite in suites), default=1)):
+                copy_migrated_cluster(folder)
+                running.enter_context(services(folder, durable=False))
+            if not words:
+                check_sources(state)
+            if "--coverage" in flags:
+                return run_measured(suites, state)
+            return run_suites(suites, state, [sys.executable])
     except PlaceError as error:
         report(error)
 
@@ -37,6 +55,16 @@ def environment_of(state: Path, soak: bool) -> dict[str, str]:
     return {"STATE_DIR": str(state), "DJANGO_SETTINGS_MODULE": "annotation_site.settings"} | (
         {"SOAK": "1"} if soak else {}
     )
+
+
+def run_measured(suites: list[Suite], state: Path) -> int:
+    """Run the suites, and print which lines neither they nor the processes that they start come to."""
+    coverage = [sys.executable, "-m", "coverage"]
+    os.environ["COVERAGE_FILE"] = str(state / "coverage")
+    status = run_suites(suites, state, [*coverage, "run"])
+    subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run([*coverage, "report"], cwd=ROOT, check=True)
+    return status
 
 
 @contextlib.contextmanager
@@ -68,27 +96,29 @@ def tidy(old: Path) -> None:
 
 
 def remove(state: Path) -> None:
-    end_leftovers(state)
-    places = places_of(state)
-    for folder in (state, places.postgres_sockets, places.valkey_sockets, places.outside):
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove a state folder and those of its processes, with the servers that still run on them."""
+    for own in (*state.glob("gw*"), state):
+        end_leftovers(own)
+        places = places_of(own)
+        for folder in (own, places.postgres_sockets, places.valkey_sockets, places.outside):
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
-def lint() -> None:
-    step("lint", ["-m", "ruff", "check", "."])
-    step("format", ["-m", "ruff", "format", "--check", "--quiet", "."])
-    step("types", ["-m", "mypy", "."])
-    step("types of the marketplace", ["-m", "mypy", "--config-file", "marketplace/mypy.ini"])
+def check_sources(state: Path) -> None:
+    """Check style, format, types and migrations; the slow ones beside each other."""
+    for name, words in QUICK_CHECKS.items():
+        step(name, words)
+    own = {"STATE_DIR": str(folders_of(state, 1)[0])}
+    with ThreadPoolExecutor() as pool:
+        checks = [pool.submit(step, name, words, own) for name, words in SLOW_CHECKS.items()]
+    for check in checks:
+        check.result()
 
 
-def migrations_complete() -> None:
-    step("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"])
-
-
-def step(name: str, words: list[str]) -> None:
+def step(name: str, words: list[str], environment: dict[str, str] | None = None) -> None:
     """Run a check; exit with its status, and say which it was, if it fails."""
-    done = subprocess.run([sys.executable, *words], cwd=ROOT)
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=os.environ | (environment or {}))
     if done.returncode:
         print(f"-- {name}: failed; no test was run", file=sys.stderr, flush=True)
         sys.exit(done.returncode)

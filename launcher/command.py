@@ -19,19 +19,19 @@ def main(arguments: list[str]) -> int:
         if asks_for_help(arguments):
             return run(words)
         with services(state):
-            # A command says itself what it does; lines of a log between would say it twice.
+            # Commands report by themselves; log lines would repeat it.
             return run(words, {"LOG_LEVEL": "WARNING"} | os.environ | origins_of_site(state))
     except PlaceError as error:
         report(error)
 
 
 def asks_for_help(arguments: list[str]) -> bool:
-    """Then nothing needs to be started."""
+    """Return whether only help is requested, for which no service needs to start."""
     return not arguments or arguments[0] == "help" or not {"-h", "--help"}.isdisjoint(arguments)
 
 
 def run(words: list[str], environment: dict[str, str] | None = None) -> int:
-    """Run to the end: Ctrl-C is the child's to handle, and a request to stop is handed on to it."""
+    """Run a child to its end. The child handles Ctrl-C, and a request to stop is passed on to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = subprocess.Popen(words, env=environment, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())

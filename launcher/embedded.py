@@ -1,4 +1,4 @@
-"""Postgres and Valkey for the length of one command, shared with whoever else uses the same state folder."""
+"""Postgres and Valkey for the length of one command, shared by all processes of the same state folder."""
 
 import contextlib
 import fcntl
@@ -18,36 +18,36 @@ from launcher.valkey import answers, valkey_part
 START_SECONDS = 30
 
 
-def wanted_parts(places: Places, durable: bool = True) -> list[Part]:
-    """Postgres unless DATABASE_URL names another server, Valkey unless REDIS_URL does."""
+def embedded_parts(places: Places, durable: bool = True) -> list[Part]:
+    """Return Postgres unless DATABASE_URL names another server, and Valkey unless REDIS_URL does."""
     parts = [] if os.environ.get("DATABASE_URL") else [postgres_part(places, durable)]
     return parts + ([] if os.environ.get("REDIS_URL") else [valkey_part(places)])
 
 
 @contextlib.contextmanager
 def services(state: Path, durable: bool = True) -> Iterator[None]:
-    """Run the embedded services that this state folder wants; use the running ones if somebody already does.
+    """Run the embedded services of this state folder, or use them if another process runs them.
 
-    Whoever holds owner.lock runs them; everybody else holds users.lock shared, and the owner waits for
-    them before stopping.
+    The holder of owner.lock runs them; all others hold users.lock shared, and the owner waits for them before
+    stopping.
     """
-    # Made before it is asked about: with a strict umask the new folder is closed to Postgres' user.
+    # Made before `places_of`: with a strict umask the new folder is closed to Postgres' user.
     state.mkdir(parents=True, exist_ok=True)
     make_site_key(state)
     places = places_of(state)
-    parts = wanted_parts(places, durable)
+    parts = embedded_parts(places, durable)
     if not parts:
         yield
         return
     with open(state / "owner.lock", "a") as owner, open(state / "users.lock", "a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         if not try_lock(owner):
-            wait_for_others(places, owner, parts)
+            wait_for_owner(places, owner, parts)
             yield
             return
         with running(places, parts):
             yield
-            # From here on new users wait: the lock is exclusive once the last present user has let go.
+            # From here on new users wait: the lock is exclusive once the last user has released it.
             fcntl.flock(users, fcntl.LOCK_EX)
 
 
@@ -65,7 +65,7 @@ def running(places: Places, parts: list[Part]) -> Iterator[None]:
 
 
 def begin(part: Part, places: Places) -> None:
-    """Start a part and wait until it serves, or fail with its own last words."""
+    """Start a part and wait until it serves. Raises PlaceError, with the end of its log."""
     part.start()
     if not part.wait_ready(START_SECONDS):
         part.stop()
@@ -82,15 +82,15 @@ def try_lock(file: TextIO) -> bool:
     return True
 
 
-def wait_for_others(places: Places, owner: TextIO, parts: list[Part]) -> None:
-    """Somebody else is starting or running the services: wait until they serve."""
+def wait_for_owner(places: Places, owner: TextIO, parts: list[Part]) -> None:
+    """Wait until the services that another process starts or runs can be used."""
     checks = {"postgres": accepts, "valkey": answers}
     deadline = time.monotonic() + START_SECONDS
     while not all(checks[part.name](places) for part in parts):
         if time.monotonic() > deadline:
             raise PlaceError(
                 f"Another process holds {owner.name} but its services do not answer. "
-                f"Stop it (./run, ./manage), or look into {places.logs}."
+                f"Stop it (./run, ./manage), or see the logs in {places.logs}."
             )
         time.sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""Bring the locked requirements into .venv. Runs before anything is installed: standard library only."""
+"""Install the locked requirements into .venv. Runs before anything is installed: standard library only."""
 
 import contextlib
 import fcntl
@@ -15,55 +15,55 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
-# `./test --torch` names another, so that several GB stay out of the one that everything else uses; `./test` a second
-# one for the AWS command line client, which wants other versions than we do, and a third for the newest Django.
+# `./test --torch` names another one, so that several GB stay out of the usual one; `./test` has a second one for the
+# AWS command line client, which needs other versions than we do, and a third for the newest Django.
 VENV = ROOT / os.environ.get("INSTALL_INTO", ".venv")
-# "newest": that environment is not for the Python that runs this, but for the newest of the machine.
+# "newest": the environment is for the newest Python of this machine, not for the one that runs this.
 PYTHON = os.environ.get("INSTALL_PYTHON", "")
 STAMP = VENV / "installed.json"
 BOOTSTRAP = ROOT / "var" / "bootstrap"
 OLDEST_PYTHON = (3, 11)
-# Those that the packages are built for.
+# Versions that the packages are built for.
 NEWER_PYTHONS = ((3, 14), (3, 13), (3, 12))
 IDENTITY = "import sys, sysconfig; print(sys.version, sysconfig.get_platform())"
-# What a user may have told uv about certificates; then nothing of ours is added.
+# A user's settings for uv's certificates: with one of them, nothing of ours is added.
 UV_CERTIFICATES = {"SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"}
 CERTIFICATE_HINT = (
-    "It did not trust the server's certificate. Where a proxy or a mirror has an authority of its own, name the file "
-    "that holds it: SSL_CERT_FILE=/path/to/ca-certificates.crt PIP_CERT=/path/to/ca-certificates.crt, and start again. "
+    "The server's certificate is not trusted. If a proxy or mirror has an authority of its own, name its file, and "
+    "start again: SSL_CERT_FILE=/path/to/ca-certificates.crt PIP_CERT=/path/to/ca-certificates.crt. "
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def main(arguments: list[str]) -> None:
-    """Install the named requirement sets; the extra word `chromium` asks for a browser too."""
+    """Install the named requirement sets, and a browser for the extra word `chromium`."""
     if sys.version_info < OLDEST_PYTHON:
         fail(
-            f"python3 is {sys.version.split()[0]} ({sys.executable}); this project needs 3.11 or newer. "
-            "Install one and put it first on PATH."
+            f"This project needs Python 3.11 or newer; python3 is {sys.version.split()[0]} ({sys.executable}). "
+            "Install a newer Python and put it first on PATH."
         )
-    wanted = {name for name in arguments if name != "chromium"}
+    sets = {name for name in arguments if name != "chromium"}
     (ROOT / "var").mkdir(exist_ok=True)
     with open(ROOT / "var" / "install.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        install(wanted)
+        install(sets)
         if "chromium" in arguments:
             install_chromium()
 
 
-def install(wanted: set[str]) -> None:
-    """Sync .venv unless its stamp says that these very lock files are installed.
+def install(requested: set[str]) -> None:
+    """Sync .venv unless its stamp says that exactly these lock files are installed.
 
-    Sets only ever add up: ./run after ./test keeps the test packages, so neither undoes the other's work.
+    Sets are only added: ./run after ./test keeps the test packages, so neither undoes the other's work.
     """
     stamp = read_stamp()
-    sets = sorted(wanted | set(stamp.get("sets", [])))
+    sets = sorted(requested | set(stamp.get("sets", [])))
     python, identity = newest_python() if PYTHON == "newest" else (sys.executable, python_identity())
     state = {"sets": sets, "python": identity, "locks": digest(sets)}
     if stamp == state:
         return
     say(f"installing {', '.join(sets)} requirements into {os.path.relpath(VENV, ROOT)}")
-    uv = bring_uv()
+    uv = install_uv()
     if stamp.get("python") != state["python"] or not (VENV / "bin" / "python").exists():
         command([uv, "venv", "--quiet", "--clear", "--no-project", "--python", python, VENV])
     locks = [REQUIREMENTS / f"{name}.txt" for name in sets]
@@ -92,10 +92,10 @@ def python_identity() -> str:
 
 
 def newest_python() -> tuple[str, str]:
-    """Return the newest Python on PATH or of pyenv, and its identity; without a newer one, the one of this run."""
+    """Return the newest Python on PATH or of pyenv, and its identity; without a newer one, that of this run."""
     newer = [version for version in NEWER_PYTHONS if version > sys.version_info[:2]]
     for path in (path for version in newer for path in pythons_of(*version)):
-        # What stands on PATH may be pyenv's, and say no more than that this version was not chosen.
+        # The program on PATH may be pyenv's, and only report that this version is not selected.
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             answer = subprocess.run([path, "-c", IDENTITY], capture_output=True, text=True, check=True).stdout
             return path, f"{os.path.realpath(path)} {answer.strip()}"
@@ -103,7 +103,7 @@ def newest_python() -> tuple[str, str]:
 
 
 def pythons_of(major: int, minor: int) -> list[str]:
-    """Return where a Python of this version may be."""
+    """Return paths of Pythons of this version, on PATH and of pyenv."""
     on_path = shutil.which(f"python{major}.{minor}")
     pyenv = shutil.which("pyenv")
     root = subprocess.run([pyenv, "root"], capture_output=True, text=True).stdout.strip() if pyenv else ""
@@ -111,8 +111,8 @@ def pythons_of(major: int, minor: int) -> list[str]:
     return ([on_path] if on_path else []) + sorted(map(str, of_pyenv), reverse=True)
 
 
-def bring_uv() -> Path:
-    """uv from the package registry, by hash, in a virtual environment of its own under var/."""
+def install_uv() -> Path:
+    """Install uv from the package registry, by hash, into a virtual environment of its own under var/."""
     uv = BOOTSTRAP / "bin" / "uv"
     lock = REQUIREMENTS / "uv.txt"
     stamp = BOOTSTRAP / "uv.sha256"
@@ -138,17 +138,17 @@ def make_bootstrap() -> None:
         command(create)
         return
     fail(
-        f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: "
-        "sudo apt-get install python3-venv; then start again."
+        f"{sys.executable} cannot create virtual environments. On Debian and Ubuntu, run: "
+        "sudo apt-get install python3-venv. Then start again."
     )
 
 
 def install_chromium() -> None:
     if any(shutil.which(name) for name in BROWSERS):
         return
-    how = "apt-get install --no-install-recommends chromium"
+    instruction = "apt-get install --no-install-recommends chromium"
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        fail(f"The browser tests need Chromium, and none is on PATH. Install it, as root: {how}")
+        fail(f"The browser tests need Chromium on PATH. Install it, as root: {instruction}")
     say("installing Chromium for the browser tests")
     apt_install("chromium")
 
@@ -160,11 +160,9 @@ def apt_install(package: str) -> None:
 
 
 def command(words: Sequence[str | Path], environment: dict[str, str] | None = None, quiet: bool = False) -> None:
-    """Run a step; what it wrote to standard output is shown unless it is `quiet`, its complaints in any case if it
-    fails."""
+    """Run a step. Its output is shown unless `quiet`; its errors are always shown if it fails."""
     texts = [str(word) for word in words]
-    # The caller's own virtual environment must not draw the packages to itself, and uv is to use the Python
-    # that is there.
+    # The caller's own virtual environment must not receive the packages, and uv must use the installed Python.
     environment = (environment or dict(os.environ)) | {"UV_PYTHON_DOWNLOADS": "never"} | index_for_uv()
     environment |= certificates_for_uv()
     environment.pop("VIRTUAL_ENV", None)
@@ -179,30 +177,30 @@ def command(words: Sequence[str | Path], environment: dict[str, str] | None = No
 
 
 def index_for_uv() -> dict[str, str]:
-    """uv does not read pip's configuration: hand over a mirror that only pip was told about."""
+    """Return pip's index as a variable for uv, which does not read pip's configuration."""
     if {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & set(os.environ):
         return {}
-    index = told_to_pip("index-url")
+    index = pip_setting("index-url")
     return {"UV_DEFAULT_INDEX": index} if index else {}
 
 
 def certificates_for_uv() -> dict[str, str]:
-    """uv trusts the authorities that it brings along; have it trust this machine's, and those that pip was told of."""
+    """Return variables that make uv trust the authorities of this machine and of pip, beside its own."""
     if any(os.environ.get(name) for name in UV_CERTIFICATES):
         return {}
-    file = told_to_pip("cert")
+    file = pip_setting("cert")
     return {"UV_SYSTEM_CERTS": "true"} | ({"SSL_CERT_FILE": file} if file else {})
 
 
-def told_to_pip(option: str) -> str:
-    """What pip's variable or, once there is a pip of ours, its configuration says; "" if nothing."""
-    told = os.environ.get(f"PIP_{option.upper().replace('-', '_')}", "")
+def pip_setting(option: str) -> str:
+    """Return an option of pip's from its variable or, once our pip is installed, its configuration; "" if not set."""
+    value = os.environ.get(f"PIP_{option.upper().replace('-', '_')}", "")
     pip = BOOTSTRAP / "bin" / "pip"
     for section in ("global", "install"):
-        if not told and pip.exists():
+        if not value and pip.exists():
             words = [str(pip), "config", "get", f"{section}.{option}"]
-            told = subprocess.run(words, capture_output=True, text=True).stdout.strip()
-    return told
+            value = subprocess.run(words, capture_output=True, text=True).stdout.strip()
+    return value
 
 
 def say(message: str) -> None:
@@ -217,5 +215,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
-        say("set-up stopped by Ctrl-C; the same command goes on from there")
+        say("set-up stopped by Ctrl-C; the same command resumes it")
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""The parts of the site that are ours: web server, three Celery workers, Celery beat."""
+"""Our own parts of the site: web server, three Celery workers, Celery beat."""
 
 import http.client
 import os
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import redis
 
-from launcher.addresses import MARKETPLACE_STEP, marketplace_port
+from launcher.addresses import MARKETPLACE_STEP, explicit_origins, marketplace_port
 from launcher.places import BROKER_NAME, ROOT, PlaceError, places_of
 from launcher.processes import Part
 
 WEB_PROCESSES = 2
 WEB_THREADS = 8
 WORKER_PROCESSES = 2
-# One uses all processors, or the GPU, by itself.
+# A single one uses all processors, or the GPU.
 PREDICTOR_PROCESSES = 1
-# One job of a researcher after the other, in a thread: an import decodes in processes of its own, which the child
-# processes of Celery may not have. Threads know no time limit either, and an import of 50,000 images takes its time.
+# Researchers' jobs run one after the other, in a thread: an import decodes in processes of its own, which Celery's
+# child processes may not start. Threads have no time limit either, and an import of 50,000 images takes long.
 SETUP_WORDS = ("--pool", "threads")
 
 
@@ -49,15 +49,15 @@ def worker_part(state: Path, environment: dict[str, str]) -> Part:
 
 
 def predictor_part(state: Path, environment: dict[str, str]) -> Part:
-    """A worker of its own for the classifiers: nothing short waits behind them, and memory is theirs alone."""
+    """Return a worker of its own for the classifiers: short tasks never wait for them, nor share their memory."""
     return celery_part("predictor", "predict", PREDICTOR_PROCESSES, state, environment)
 
 
 def setup_part(state: Path, environment: dict[str, str]) -> Part:
-    """A worker of its own for the long jobs that pages ask for: votes and predictions wait for no import."""
+    """Return a worker of its own for the long jobs of pages: votes and predictions never wait for an import."""
     part = celery_part("setup", "setup", 1, state, environment)
     part.command += SETUP_WORDS
-    # It would otherwise first finish a job of an hour. Ended, it leaves the job to be gone on with later.
+    # By default it would first finish a job of an hour. After this signal the job resumes later.
     part.stop_signal, part.stop_seconds = signal.SIGQUIT, 2
     return part
 
@@ -77,7 +77,7 @@ def celery_part(name: str, queue: str, n_processes: int, state: Path, environmen
 
 
 def beat_part(state: Path, environment: dict[str, str]) -> Part:
-    # The plain scheduler keeps its clock in memory: no file that a crash could corrupt.
+    # The plain scheduler keeps its clock in memory: there is no file that a crash could corrupt.
     words = ["--scheduler", "celery.beat.Scheduler", "--pidfile=", "--loglevel", "WARNING"]
     return Part(
         name="beat",
@@ -94,7 +94,7 @@ def python(module: str) -> list[str]:
 
 
 def serves(port: int) -> bool:
-    """Whether a page comes back, whatever it says: the process accepts, answers, and has its code loaded."""
+    """Return whether any page comes back: the process accepts connections, answers, and has loaded its code."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/livez")
@@ -106,12 +106,12 @@ def serves(port: int) -> bool:
 
 
 def broker_address(state: Path) -> str:
-    """Return where the workers wait for messages, as the settings have it."""
+    """Return the broker's address, as in the settings."""
     return os.environ.get("REDIS_URL") or f"unix://{places_of(state).valkey_socket}"
 
 
 def consumes(name: str, broker: str) -> bool:
-    """Whether the worker of that name waits at its queue."""
+    """Return whether the worker of that name waits at its queue."""
     client = redis.Redis.from_url(broker, socket_timeout=2)
     try:
         return any((connection["cmd"], connection["name"]) == ("brpop", name) for connection in client.client_list())
@@ -122,7 +122,7 @@ def consumes(name: str, broker: str) -> bool:
 
 
 def loopback_hosts() -> list[str]:
-    """127.0.0.1, and ::1 where the machine has it: `localhost` may mean either."""
+    """Return 127.0.0.1, and ::1 if the machine has it: `localhost` may mean either."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
@@ -135,16 +135,32 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def check_port_free(port: int, of_site: int | None = None) -> None:
-    """Raises PlaceError, which proposes another. `of_site`: the port is the marketplace's, of a site on this one."""
+def check_port_free(port: int) -> None:
+    """Raise PlaceError, with another port as a proposal, if `port` cannot be the site's."""
     try:
         _bind(port)
     except PermissionError:
         raise PlaceError(f"Port {port} is reserved for root. Choose one above 1023: ./run --port 8001") from None
     except OSError:
-        whose = f"Port {port}, which the marketplace would get," if of_site else f"Port {port}"
-        proposed = _next_free(of_site or port)
-        raise PlaceError(f"{whose} is taken by another program. Choose another: ./run --port {proposed}") from None
+        raise PlaceError(
+            f"Port {port} is taken by another program. Choose another: ./run --port {_next_free(port)}"
+        ) from None
+
+
+def check_marketplace_port_free(port: int, of_site: int) -> None:
+    """Raise PlaceError, with the way out, if the marketplace of the site on port `of_site` cannot have `port`."""
+    try:
+        _bind(port)
+    except OSError:
+        if "MARKETPLACE_ORIGIN" in explicit_origins():
+            raise PlaceError(
+                f"Port {port}, which MARKETPLACE_ORIGIN names, is taken by another program or reserved for root. "
+                "Set it to another port, or remove it."
+            ) from None
+        raise PlaceError(
+            f"Port {port}, which the marketplace would get, is taken by another program. "
+            f"Choose another port for the site: ./run --port {_next_free(of_site)}"
+        ) from None
 
 
 def _bind(port: int) -> None:
@@ -155,7 +171,7 @@ def _bind(port: int) -> None:
 
 
 def _next_free(port: int) -> int:
-    """The next port that is free for a site, and whose marketplace's is free as well."""
+    """Return the next port that is free for a site, together with that of its marketplace."""
     return next((n for n in range(port + 1, 65_536 - MARKETPLACE_STEP) if _is_free(n)), 8001)
 
 

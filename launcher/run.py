@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.addresses import marketplace_port, origins, remember_port
+from launcher.addresses import check_origins, elsewhere, local_port, origins, remember_port
 from launcher.catalogs import compile_catalogs
-from launcher.embedded import report, try_lock, wanted_parts
+from launcher.embedded import embedded_parts, report, try_lock
 from launcher.marketplace import (
     announcement,
     logins_when_prepared,
@@ -22,7 +22,15 @@ from launcher.marketplace import (
     preparing,
     reason_for_none,
 )
-from launcher.parts import beat_part, check_port_free, predictor_part, setup_part, web_part, worker_part
+from launcher.parts import (
+    beat_part,
+    check_marketplace_port_free,
+    check_port_free,
+    predictor_part,
+    setup_part,
+    web_part,
+    worker_part,
+)
 from launcher.places import ROOT, PlaceError, Places, places_of, state_dir
 from launcher.postgres import make_database
 from launcher.processes import MARK, end_leftovers, mark_of, start_ticks
@@ -43,10 +51,8 @@ def main(arguments: list[str]) -> None:
     try:
         with sole_owner(state, port, supervisor):
             for name in end_leftovers(state):
-                supervisor.say(f"ended a {name} process that an earlier run had left behind")
-            check_port_free(port)
-            if not reason_for_none():
-                check_port_free(marketplace_port(port), of_site=port)
+                supervisor.say(f"ended a leftover {name} process of an earlier run")
+            check_addresses(port)
             remember_port(state, port)
             compile_catalogs()
             try:
@@ -57,13 +63,22 @@ def main(arguments: list[str]) -> None:
         report(error)
 
 
+def check_addresses(port: int) -> None:
+    """Raise PlaceError if the site or its marketplace cannot be served where the origins say."""
+    check_origins(port)
+    check_port_free(port)
+    own_port = local_port(origins(port)["MARKETPLACE_ORIGIN"])
+    if own_port and not reason_for_none():
+        check_marketplace_port_free(own_port, of_site=port)
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("./run", description="Set up and start the whole site on this machine.")
     parser.add_argument(
         "--port",
         type=port_number,
         default=os.environ.get("PORT", "").strip() or "8000",
-        help="port of the site on this machine (that of the variable PORT, or 8000); the marketplace's is 100 above",
+        help="port of the site (that of the variable PORT, or 8000); the marketplace gets the port 100 above it",
     )
     return parser.parse_args(arguments)
 
@@ -71,25 +86,25 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def port_number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(
-            f"{text!r}, given so or by the variable PORT, is not a port: write a number from 1 to 65535"
+            f"{text!r} is not a port: write a number from 1 to 65535 (for --port or the variable PORT)"
         )
     return int(text)
 
 
 @contextlib.contextmanager
 def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]:
-    """Hold the state folder's services; give way to another ./run, wait for a ./manage to finish."""
+    """Lock the state folder's services. Raises PlaceError if another ./run has them; waits for a ./manage command."""
     note = state / "run.json"
     with open(state / "owner.lock", "a") as owner:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        told = False
+        has_announced = False
         while not try_lock(owner):
             refuse_second_run(note)
-            if not told:
+            if not has_announced:
                 supervisor.say("waiting for a ./manage command that uses the services")
-                told = True
+                has_announced = True
             if supervisor.stopping or time.monotonic() > deadline:
-                raise PlaceError("A ./manage command is still using the services. Start again when it is done.")
+                raise PlaceError("A ./manage command is still using the services. Start again after it ends.")
             time.sleep(0.2)
         note.write_text(json.dumps({"pid": os.getpid(), "started": start_ticks(os.getpid()), "port": port}))
         try:
@@ -101,22 +116,22 @@ def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]
 
 def refuse_second_run(note: Path) -> None:
     try:
-        other = json.loads(note.read_text())
-        is_running = start_ticks(other["pid"]) == other["started"]
+        run = json.loads(note.read_text())
+        is_running = start_ticks(run["pid"]) == run["started"]
     except (OSError, ValueError, KeyError):
         return
     if is_running:
         raise PlaceError(
-            f"The site is running already: http://127.0.0.1:{other['port']}/ (process {other['pid']}). "
-            f"Stop it with Ctrl-C where it was started, or with: kill {other['pid']}"
+            f"The site is already running: http://127.0.0.1:{run['port']}/ (process {run['pid']}). "
+            f"Stop it with Ctrl-C in its terminal, or with: kill {run['pid']}"
         )
 
 
 def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> None:
     places = places_of(state)
-    explain(supervisor, places)
+    explain(supervisor, places, port)
     environment = origins(port)
-    for part in wanted_parts(places):
+    for part in embedded_parts(places):
         supervisor.start(part)
         if part.name == "postgres" and not supervisor.stopping:
             make_database(places)
@@ -140,21 +155,23 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
             supervisor.watch()
 
 
-def explain(supervisor: Supervisor, places: Places) -> None:
+def explain(supervisor: Supervisor, places: Places, port: int) -> None:
     if places.outside:
         supervisor.say(
             f"Postgres must not run as root, and its user cannot enter {places.state}: "
-            f"its files are kept in {places.outside}"
+            f"its files are in {places.outside}"
         )
     for name in ("DATABASE_URL", "REDIS_URL"):
         if os.environ.get(name):
-            supervisor.say(f"{name} is set: the server it names is used, no embedded one is started")
+            supervisor.say(f"{name} is set: its server is used, and no embedded one is started")
     if reason_for_none():
         supervisor.say(reason_for_none())
+    for notice in elsewhere(port):
+        supervisor.say(notice)
 
 
 def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) -> str:
-    """Run the `prepare` command. Returns the line with the researcher's login."""
+    """Run the command `prepare`. Returns the line with the researcher's login."""
     child = subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), "prepare"],
         cwd=ROOT,
@@ -177,11 +194,11 @@ def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) ->
 
 @contextlib.contextmanager
 def demo_study(state: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Meanwhile the demo study is opened, the first time from what the predictor says, and its addresses printed."""
+    """Open the demo study during the block, the first time after predictions, and print its addresses."""
     child = subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), "load_demo"],
         cwd=ROOT,
-        # What it does stands on its progress bar, which a log would tear apart.
+        # Log lines would break up its progress bar.
         env={"LOG_LEVEL": "WARNING"} | os.environ | environment | {MARK: mark_of(state)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
@@ -192,7 +209,7 @@ def demo_study(state: Path, environment: dict[str, str]) -> Iterator[None]:
         if child.poll() is None:
             child.terminate()
             child.wait()
-            # Off the line of its progress bar.
+            # End the line of its progress bar.
             print(flush=True)
 
 
@@ -204,7 +221,7 @@ def announce(environment: dict[str, str], login: str, marketplace: str, state: P
         f"  login        {login}\n"
         f"{marketplace}"
         f"  data, logs   {state}\n\n"
-        "Ctrl-C stops all of it; the data stays.\n",
+        "Ctrl-C stops everything; the data stays.\n",
         flush=True,
     )
 

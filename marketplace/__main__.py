@@ -8,7 +8,7 @@ from django.core.management import ManagementUtility
 from marketplace.secret_files import make_key
 
 if __name__ == "__main__":
-    # Another project's settings in the environment are not meant for this one.
+    # The environment may name the settings of another project.
     os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings"
     make_key()
     ManagementUtility(["python -m marketplace", *sys.argv[1:]]).execute()

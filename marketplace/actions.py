@@ -1,4 +1,4 @@
-"""Who takes part: requesters and their keys, workers, and who does not want whom."""
+"""Requesters and their keys, workers, blocks and messages."""
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -17,13 +17,13 @@ def create_requester(*, name: str, contact: str = "", is_linked: bool = True) ->
 
 @transaction.atomic
 def change_contact(*, requester: Requester, contact: str) -> None:
-    """Whom workers turn to; every HIT of theirs shows it."""
+    """Change the contact of a requester; all their HITs show it."""
     Requester.objects.filter(pk=requester.pk).update(contact=contact)
 
 
 @transaction.atomic
 def create_access_key(*, requester: Requester) -> AccessKey:
-    """A new key of theirs; `endpoint.signatures.secret_of(key_id)` is the secret that belongs to it."""
+    """Create a key; `endpoint.signatures.secret_of(key_id)` is the secret that belongs to it."""
     return AccessKey.objects.create(requester=requester, created_at=now())
 
 
@@ -34,7 +34,7 @@ def revoke_access_key(*, key: AccessKey) -> None:
 
 @transaction.atomic
 def create_worker(*, name: str, password: str | None = None, **facts) -> Worker:
-    """`facts`: country, subdivision, is_adult, is_master. Without a password nobody can sign in."""
+    """Create a worker. `facts`: country, subdivision, is_adult, is_master. Without a password nobody can sign in."""
     return Worker.objects.create(name=name, password=make_password(password), created_at=now(), **facts)
 
 
@@ -53,16 +53,16 @@ def unblock_worker(*, requester: Requester, worker: Worker) -> None:
 
 @transaction.atomic
 def notify_workers(*, requester: Requester, workers: list[Worker], subject: str, text: str) -> list[Worker]:
-    """Write to those whose work this requester approved or rejected before; returns the others."""
-    ends = (Assignment.Status.APPROVED, Assignment.Status.REJECTED)
-    reviewed = Assignment.objects.filter(hit__requester=requester, worker__in=workers, status__in=ends)
-    known = set(reviewed.values_list("worker_id", flat=True))
-    at = now()
+    """Write to the workers whose work this requester has reviewed; return all other workers."""
+    final = (Assignment.Status.APPROVED, Assignment.Status.REJECTED)
+    reviewed = Assignment.objects.filter(hit__requester=requester, worker__in=workers, status__in=final)
+    reviewed_ids = set(reviewed.values_list("worker_id", flat=True))
+    moment = now()
     Message.objects.bulk_create(
         [
-            Message(requester=requester, worker=worker, subject=subject, text=text, sent_at=at)
+            Message(requester=requester, worker=worker, subject=subject, text=text, sent_at=moment)
             for worker in workers
-            if worker.pk in known
+            if worker.pk in reviewed_ids
         ]
     )
-    return [worker for worker in workers if worker.pk not in known]
+    return [worker for worker in workers if worker.pk not in reviewed_ids]

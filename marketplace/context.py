@@ -1,17 +1,17 @@
-"""What every page of the marketplace shows of who reads it."""
+"""Template context of every page: the signed-in worker and their counts."""
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from marketplace.account.reads import n_unread
 from marketplace.clock import now
-from marketplace.work.reads import held_by
+from marketplace.work.reads import queue_at
 
 
 def signed_in_worker(request: HttpRequest) -> dict[str, object]:
-    """For all templates: who reads this, and what waits for them, which is counted where it is shown."""
+    """Return the worker and, counted only where a template shows them, unread messages and HITs in the queue."""
     worker = getattr(request, "worker", None)
     if worker is None:
         return {"worker": None}
-    n_held = SimpleLazyObject(lambda: held_by(worker, now()).count())
-    return {"worker": worker, "n_unread": SimpleLazyObject(lambda: n_unread(worker)), "n_held": n_held}
+    n_in_queue = SimpleLazyObject(lambda: queue_at(worker, now()).count())
+    return {"worker": worker, "n_unread": SimpleLazyObject(lambda: n_unread(worker)), "n_in_queue": n_in_queue}

@@ -1,8 +1,8 @@
-"""What the marketplace answers when it does not do what it was asked, in MTurk's words and codes where known."""
+"""Errors of the API and of worker pages, in MTurk's words and codes if they are documented."""
 
 
 class Refusal(Exception):
-    """`kind` is the error's type on the wire, `code` its TurkErrorCode, without the prefix."""
+    """An error of the API: `kind` is its type on the wire, `code` its TurkErrorCode without the prefix."""
 
     kind = "RequestError"
     prefix = "AWS.MechanicalTurk."
@@ -13,7 +13,7 @@ class Refusal(Exception):
 
 
 class BadParameter(Refusal):
-    """A value that the service's model allows and its documentation does not."""
+    """A value that the service's model allows but its documentation does not."""
 
     kind = "ParameterValidationError"
 
@@ -22,10 +22,10 @@ class BadParameter(Refusal):
 
 
 class NotOffered(Refusal):
-    """Part of the API, but not of this marketplace."""
+    """A part of the API that this marketplace does not offer."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__("PermissionDeniedException", f"{what} This marketplace does not offer it.")
+    def __init__(self, feature: str) -> None:
+        super().__init__("PermissionDeniedException", f"{feature} This marketplace does not offer it.")
 
 
 class NotLinked(Refusal):
@@ -46,7 +46,7 @@ class InsufficientFunds(Refusal):
 
 
 class DoesNotExist(Refusal):
-    """`kind_of` is the noun of the code: HIT, Assignment, QualificationType, ..."""
+    """An id without a row; `kind_of` is the noun of the code: HIT, Assignment, QualificationType, ..."""
 
     def __init__(self, kind_of: str, public_id: str) -> None:
         noun = "Hit" if kind_of == "HIT" else kind_of
@@ -54,17 +54,17 @@ class DoesNotExist(Refusal):
 
 
 class WrongStatus(Refusal):
-    def __init__(self, kind_of: str, wanted: str, found: str = "") -> None:
-        state = f". It is currently in the state '{found}'." if found else ""
-        super().__init__(f"Invalid{kind_of}State", f"This operation can be called with a status of: {wanted}{state}")
+    def __init__(self, kind_of: str, expected: str, status: str = "") -> None:
+        state = f". It is currently in the state '{status}'." if status else ""
+        super().__init__(f"Invalid{kind_of}State", f"This operation can be called with a status of: {expected}{state}")
 
 
 class WorkRefused(Exception):
-    """A worker cannot do this; the message says why and what they can do."""
+    """An action that this worker cannot take; the message says why and how to go on."""
 
 
 class ProtocolError(Exception):
-    """`kind` is the `__type` on the wire."""
+    """An error of the protocol; `kind` is the `__type` on the wire."""
 
     def __init__(self, kind: str, message: str, status: int = 400) -> None:
         super().__init__(message)

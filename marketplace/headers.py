@@ -1,4 +1,4 @@
-"""What every answer tells the browser: what a page may load, what may stand in its frame, who may frame it."""
+"""The Content-Security-Policy: what a page may load, which sites its frame may show, and who may frame it."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,9 +11,9 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 HEADER = "Content-Security-Policy"
 CONTENT = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'self'"
-# Anything else could end the directive and begin another.
+# Other characters could end the directive and begin another.
 PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
-# What stands in the frame of an assignment when it is handed in is ours.
+# The page in the frame after submission is ours.
 IN_OUR_FRAME = "'self'"
 
 
@@ -22,18 +22,18 @@ def policy(*, frames: Iterable[str] = ("'none'",), ancestors: str = "'none'") ->
 
 
 def frames_of(address: str) -> list[str]:
-    """Whom the frame of a task may show: where it lies, where its answer is taken, and the origins of the settings."""
+    """Return the origins for the frame of a task: the task's own, ours, and those of the settings."""
     return [*filter(None, [origin_of_task(address)]), "'self'", *settings.FRAME_ORIGINS]
 
 
 def origin_of_task(address: str) -> str:
-    """Blank for an address that no browser can be told of; its frame then stays empty."""
+    """Return the origin of an address; blank if it cannot be written in a policy, and its frame stays empty."""
     parts = urlsplit(address)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
     return origin if PLAIN_ORIGIN.fullmatch(origin) else ""
 
 
-def say_who_may_frame(get_response: Handler) -> Handler:
+def set_content_policy(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         response.headers.setdefault(HEADER, policy())
@@ -42,8 +42,8 @@ def say_who_may_frame(get_response: Handler) -> Handler:
     return middleware
 
 
-def lead_to_the_origin(get_response: Handler) -> Handler:
-    """Pages are read at MARKETPLACE_ORIGIN alone: frames and cookies go by it. The API has its other names."""
+def redirect_to_origin(get_response: Handler) -> Handler:
+    """Redirect pages to MARKETPLACE_ORIGIN: frames and cookies depend on it. The API keeps its other names."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         is_elsewhere = request.get_host() != urlsplit(settings.ORIGIN).netloc

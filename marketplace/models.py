@@ -1,4 +1,4 @@
-"""Requesters and their money, HITs and who works on them, qualifications. Times are the marketplace's clock.
+"""Requesters and their money, HITs and assignments, qualifications. Times are the marketplace's clock.
 
 Names and states are those of the MTurk API (2017-01-17); amounts are whole cents.
 """
@@ -24,12 +24,12 @@ def new_key_id() -> str:
 
 
 class Requester(models.Model):
-    """Who publishes HITs and pays. Money is in the ledger; this row is what is locked while it moves."""
+    """A person or lab that publishes HITs and pays. Money is in the ledger; this row is locked while it moves."""
 
     public_id = models.CharField(max_length=64, unique=True, default=new_person_id, editable=False)
     name = models.CharField(max_length=100, unique=True)
     contact = models.CharField(max_length=200, blank=True)
-    # An AWS account that was never connected to a requester's account has keys but no access.
+    # An AWS account that is not linked to a requester's account has keys but no access.
     is_linked = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 
@@ -38,7 +38,7 @@ class Requester(models.Model):
 
 
 class AccessKey(models.Model):
-    """The secret is not stored: it is derived from the id and SECRET_KEY."""
+    """A requester's key. Its secret is not stored: it is derived from the id and SECRET_KEY."""
 
     requester = models.ForeignKey(Requester, on_delete=models.PROTECT, related_name="access_keys")
     key_id = models.CharField(max_length=32, unique=True, default=new_key_id, editable=False)
@@ -64,7 +64,7 @@ class Worker(models.Model):
 
 
 class HITType(models.Model):
-    """What HITs of a group have in common. `digest` is of all values: the same values are the same type."""
+    """The common values of a group of HITs. `digest` is of all values: the same values are the same type."""
 
     requester = models.ForeignKey(Requester, on_delete=models.PROTECT, related_name="hit_types")
     public_id = models.CharField(max_length=64, unique=True, default=new_id, editable=False)
@@ -75,7 +75,7 @@ class HITType(models.Model):
     reward_cents = models.PositiveBigIntegerField()
     assignment_seconds = models.PositiveBigIntegerField()
     auto_approval_seconds = models.PositiveBigIntegerField()
-    # As the API writes them: a list of QualificationRequirement.
+    # A list of QualificationRequirement, as in the API.
     requirements = models.JSONField(default=list)
     digest = models.CharField(max_length=64)
 
@@ -89,8 +89,8 @@ class HITType(models.Model):
 
 
 class HIT(models.Model):
-    """`n_…` count its assignments by status. `promised_cents` is what assignments in work or awaiting review will
-    cost, `held_cents` what is set aside for the HIT. At `due_at` something may happen to it by itself."""
+    """A HIT. `n_…` count its assignments by status; `promised_cents` is the cost of assignments in progress or pending
+    review, `held_cents` the money set aside for the HIT. At `due_at` the HIT may change by itself."""
 
     class Status(models.TextChoices):
         ASSIGNABLE = "Assignable"
@@ -149,7 +149,7 @@ class HIT(models.Model):
 
 
 class Assignment(models.Model):
-    """A person's hold on a HIT. Given back, it is free, and its id goes to whoever accepts next, as on MTurk."""
+    """A worker's assignment of a HIT. Once returned it is free; its id goes to the next worker, as on MTurk."""
 
     class Status(models.TextChoices):
         FREE = "Free"
@@ -162,7 +162,7 @@ class Assignment(models.Model):
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="assignments")
     public_id = models.CharField(max_length=64, unique=True, default=new_id, editable=False)
     status = models.CharField(max_length=20, choices=Status, default=Status.FREE)
-    # What was promised on accepting: a change of the HIT's type is for those who come later.
+    # Promised on accepting: a change of the HIT's type affects only later assignments.
     reward_cents = models.PositiveBigIntegerField()
     fee_cents = models.PositiveBigIntegerField()
     auto_approval_seconds = models.PositiveBigIntegerField()
@@ -221,7 +221,7 @@ class BonusPayment(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """One movement of a requester's money; never changed or deleted, which a trigger sees to.
+    """One movement of a requester's money; a trigger prevents changing or deleting it.
 
     `available` and `held` are changes, `…_after` the balances they lead to: another trigger refuses a row that does
     not go on from the row before it. The sum of the rows is therefore the balance, always.
@@ -294,7 +294,7 @@ class RequestToken(models.Model):
 
 
 class QualificationType(models.Model):
-    """Those without a requester are the marketplace's own, and computed."""
+    """A type of qualifications. A type without a requester is the marketplace's own, and its values are computed."""
 
     requester = models.ForeignKey(Requester, on_delete=models.PROTECT, null=True, related_name="qualification_types")
     public_id = models.CharField(max_length=64, unique=True, default=new_id, editable=False)
@@ -375,7 +375,7 @@ class WorkerBlock(models.Model):
 
 
 class Message(models.Model):
-    """What a requester, or the marketplace in their name, wrote to a worker."""
+    """A message to a worker by a requester, or by the marketplace in their name."""
 
     requester = models.ForeignKey(Requester, on_delete=models.PROTECT, related_name="messages")
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="messages")
@@ -389,7 +389,7 @@ class Message(models.Model):
 
 
 class SignInAttempt(models.Model):
-    """A failed try to sign in, or one under way. Name and address are kept as keyed digests, and not for long."""
+    """A failed or current attempt to sign in. Name and address are stored as keyed digests, for a short time."""
 
     name = models.CharField(max_length=64)
     address = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""What the pages of workers have in common."""
+"""Common parts of the pages of workers."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from marketplace.errors import WorkRefused
@@ -21,13 +22,13 @@ ROWS = 50
 
 
 class WorkerRequest(HttpRequest):
-    """A request of somebody who is signed in."""
+    """A request of a signed-in worker."""
 
     worker: Worker
 
 
 def for_workers(view: View) -> View:
-    """Only for who is signed in, as `request.worker`; what is refused to them is told on a page of its own."""
+    """Decorate a view for signed-in workers (`request.worker`); WorkRefused becomes an error page."""
 
     @never_cache
     @wraps(view)
@@ -39,22 +40,23 @@ def for_workers(view: View) -> View:
         of_worker.worker = worker
         try:
             return view(of_worker, **parts)
-        except WorkRefused as refusal:
-            return refused(request, str(refusal), status=409)
+        except WorkRefused as error:
+            return error_page(request, str(error), status=409)
 
     return page
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """And from there back here, unless this was something to be done and not to be seen."""
+    """Redirect to the sign-in page, and from there back here unless this request was to change something."""
     query = f"?{urlencode({'next': request.get_full_path()})}" if request.method in ("GET", "HEAD") else ""
     return redirect(reverse("sign_in") + query)
 
 
-def refused(request: HttpRequest, message: str, *, title: str = "That did not work", status: int) -> HttpResponse:
-    return render(request, "marketplace/refused.html", {"title": title, "message": message}, status=status)
+def error_page(request: HttpRequest, message: str, *, title: str = "", status: int) -> HttpResponse:
+    context = {"title": title or gettext("Action not possible"), "message": message}
+    return render(request, "marketplace/error.html", context, status=status)
 
 
 def rows_of(request: HttpRequest, rows: QuerySet) -> Page:
-    """The page of a list that is asked for; the nearest one if there is none of that number."""
+    """Return the requested page of a list; the nearest page if the number is out of range."""
     return Paginator(rows, ROWS).get_page(request.GET.get("page"))

@@ -18,9 +18,9 @@ NO_XML = (
 
 
 def external_url(question: str) -> tuple[str, int]:
-    """Address and frame height (0: as high as the window) of an ExternalQuestion; BadParameter says what is wrong."""
+    """Return address and frame height (0: as high as the window) of an ExternalQuestion, or raise BadParameter."""
     root = parsed(question).documentElement
-    assert root is not None, "what could be parsed has an element"
+    assert root is not None, "a parsed document has an element"
     if root.localName in ("HTMLQuestion", "QuestionForm"):
         raise NotOffered(f"A Question of type {root.localName}: only ExternalQuestion can be shown.")
     children = [node for node in root.childNodes if isinstance(node, minidom.Element)]
@@ -35,12 +35,12 @@ def external_url(question: str) -> tuple[str, int]:
 
 
 def text_of(element: minidom.Element) -> str:
-    # A CDATA section is a Text as well.
+    # A CDATA section is a Text, too.
     return "".join(part.data for part in element.childNodes if isinstance(part, minidom.Text))
 
 
 def parsed(question: str) -> minidom.Document:
-    """The document; one that declares types or entities is refused, since expanding them could fill the memory."""
+    """Return the document; declared types or entities are refused, since expanding them could fill the memory."""
     parser = DefusedExpatParser()
     parser.setFeature("http://xml.org/sax/features/namespaces", True)
     try:

@@ -1,4 +1,4 @@
-"""Queries that more than one place needs."""
+"""Queries of more than one part of the marketplace."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from django.db.models import F, QuerySet
 from marketplace.errors import BadParameter, DoesNotExist
 from marketplace.models import HIT, Assignment, LedgerEntry, QualificationType, Requester, Worker
 
-HANDED_IN = (Assignment.Status.SUBMITTED, Assignment.Status.APPROVED, Assignment.Status.REJECTED)
+SUBMITTED_STATUSES = (Assignment.Status.SUBMITTED, Assignment.Status.APPROVED, Assignment.Status.REJECTED)
 
 
 def last_entry(requester: Requester) -> LedgerEntry | None:
@@ -15,14 +15,14 @@ def last_entry(requester: Requester) -> LedgerEntry | None:
 
 
 def balances(requester: Requester) -> tuple[int, int]:
-    """Available and held cents."""
+    """Return available and held cents."""
     entry = last_entry(requester)
     return (entry.available_after, entry.held_after) if entry else (0, 0)
 
 
-def hit_of(requester: Requester, public_id: str, at: datetime) -> HIT:
-    """A HIT of theirs; others', and those that do not show yet, do not exist."""
-    hits = HIT.objects.filter(requester=requester, visible_at__lte=at).select_related("hit_type")
+def hit_of(requester: Requester, public_id: str, moment: datetime) -> HIT:
+    """Return a HIT of the requester; HITs of others, or not visible yet, do not exist."""
+    hits = HIT.objects.filter(requester=requester, visible_at__lte=moment).select_related("hit_type")
     hit = hits.filter(public_id=public_id).first()
     if hit is None:
         raise DoesNotExist("HIT", public_id)
@@ -30,19 +30,19 @@ def hit_of(requester: Requester, public_id: str, at: datetime) -> HIT:
 
 
 def assignment_of(requester: Requester, public_id: str) -> Assignment:
-    found = Assignment.objects.filter(hit__requester=requester, public_id=public_id)
-    assignment = found.select_related("hit__hit_type", "worker").first()
+    assignments = Assignment.objects.filter(hit__requester=requester, public_id=public_id)
+    assignment = assignments.select_related("hit__hit_type", "worker").first()
     if assignment is None:
         raise DoesNotExist("Assignment", public_id)
     return assignment
 
 
-def shown_assignments(hit: HIT, at: datetime) -> QuerySet[Assignment]:
-    """What was handed in, as far as the requester sees it yet."""
-    return hit.assignments.filter(status__in=HANDED_IN, visible_at__lte=at).select_related("worker", "hit")
+def visible_assignments(hit: HIT, moment: datetime) -> QuerySet[Assignment]:
+    """Return the submitted assignments that are already visible to the requester."""
+    return hit.assignments.filter(status__in=SUBMITTED_STATUSES, visible_at__lte=moment).select_related("worker", "hit")
 
 
-def worker_named(public_id: str) -> Worker:
+def worker_by_id(public_id: str) -> Worker:
     worker = Worker.objects.filter(public_id=public_id).first()
     if worker is None:
         raise BadParameter("WorkerId is invalid.")
@@ -50,25 +50,25 @@ def worker_named(public_id: str) -> Worker:
 
 
 def qualification_type_of(public_id: str, requester: Requester | None = None) -> QualificationType:
-    """A type that is not deleted; with `requester`, one of theirs."""
-    found = QualificationType.objects.filter(public_id=public_id, deleted_at=None)
-    found = found.filter(requester=requester) if requester else found
-    qualification_type = found.first()
+    """Return a type that is not deleted; with `requester`, a type of theirs."""
+    types = QualificationType.objects.filter(public_id=public_id, deleted_at=None)
+    types = types.filter(requester=requester) if requester else types
+    qualification_type = types.first()
     if qualification_type is None:
         raise DoesNotExist("QualificationType", public_id)
     return qualification_type
 
 
-def due_hits(at: datetime, requester: Requester | None = None) -> QuerySet[HIT]:
-    """HITs to which something should have happened by itself, the longest overdue first."""
-    due = HIT.objects.filter(due_at__lte=at).order_by("due_at", "pk")
-    return due.filter(requester=requester) if requester else due
+def due_hits(moment: datetime, requester: Requester | None = None) -> QuerySet[HIT]:
+    """Return HITs that should have changed by themselves, the longest overdue first."""
+    hits = HIT.objects.filter(due_at__lte=moment).order_by("due_at", "pk")
+    return hits.filter(requester=requester) if requester else hits
 
 
-def open_places(hit_type_id: int, at: datetime) -> QuerySet[HIT]:
+def open_places(hit_type_id: int, moment: datetime) -> QuerySet[HIT]:
     return HIT.objects.filter(
         hit_type=hit_type_id,
         status=HIT.Status.ASSIGNABLE,
-        expires_at__gt=at,
+        expires_at__gt=moment,
         max_assignments__gt=F("n_pending") + F("n_submitted") + F("n_approved") + F("n_rejected"),
     )

@@ -1,4 +1,4 @@
-"""Secrets that are made once and kept in the state folder. `python -m marketplace` makes them, settings only read."""
+"""Secrets in the state folder, created once by `python -m marketplace`. Settings only read them."""
 
 import contextlib
 import os
@@ -14,20 +14,20 @@ def state_dir() -> Path:
 
 
 def make_key() -> None:
-    """Make the marketplace's key, unless one is given or, as under https, has to be."""
+    """Create the marketplace's key, unless the environment has one or, as under https, must have one."""
     is_https = os.environ.get("MARKETPLACE_ORIGIN", "").strip().startswith("https://")
     if not is_https and not os.environ.get("MARKETPLACE_SECRET_KEY", "").strip():
-        kept_secret(state_dir() / KEY_FILE, 50)
+        stored_secret(state_dir() / KEY_FILE, 50)
 
 
 def read_key() -> str:
-    """Return the key that is kept, blank if none was made yet: Django then stops whatever would sign."""
+    """Return the stored key, blank if there is none yet: Django then stops anything that would sign."""
     file = state_dir() / KEY_FILE
     return file.read_text() if file.exists() else ""
 
 
-def kept_secret(file: Path, n_bytes: int) -> str:
-    """Return the secret in `file`, made if there is none."""
+def stored_secret(file: Path, n_bytes: int) -> str:
+    """Return the secret in `file`, created if there is none."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
     fresh.touch(mode=0o600)

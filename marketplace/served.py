@@ -1,10 +1,10 @@
-"""The application as `python -m marketplace serve` runs it: each process of the server sweeps beside its requests."""
+"""The application of `python -m marketplace serve`: each process of the server sweeps beside its requests."""
 
 import os
 
 from marketplace.wsgi import application
 
-# Needs the settings that the line above has loaded.
+# Needs the settings loaded by the line above.
 from marketplace.overdue.sweeping import sweep_beside  # isort: skip
 
 SWEEP_EVERY = "MARKETPLACE_SWEEP_EVERY"

@@ -24,23 +24,23 @@ def env(name: str, default: str = "") -> str:
 def env_bool(name: str) -> bool:
     text = env(name).lower()
     if text not in YES + NO:
-        raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no. Write yes, no, or remove it.")
+        raise ImproperlyConfigured(f"{name}={text!r} is neither yes nor no. Write yes or no, or remove the variable.")
     return text in YES
 
 
 def origin_of(name: str, text: str) -> str:
-    """scheme://host[:port]; plain http on this machine only, where keys and passwords do not travel."""
+    """Return scheme://host[:port]; plain http on this machine only, where keys and passwords do not travel."""
     origin = text.strip().rstrip("/")
     parts = urlsplit(origin)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
-        raise ImproperlyConfigured(f"{name}={origin!r} is no origin. Write https://host or http://127.0.0.1:8100.")
+        raise ImproperlyConfigured(f"{name}={origin!r} is not an origin. Write https://host or http://127.0.0.1:8100.")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ImproperlyConfigured(f"{name}={origin} would be read by others on the way. Write https://.")
+        raise ImproperlyConfigured(f"{name}={origin} would send passwords and keys unencrypted. Write https://.")
     return origin
 
 
 def database() -> Mapping[str, Any]:
-    """MARKETPLACE_DATABASE_URL, or a database `marketplace` on the Postgres that lies in the state folder."""
+    """Return MARKETPLACE_DATABASE_URL, or a database `marketplace` on the Postgres in the state folder."""
     url = env("MARKETPLACE_DATABASE_URL")
     if not url:
         host = str(STATE_DIR / "postgres-sockets")
@@ -48,13 +48,13 @@ def database() -> Mapping[str, Any]:
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(
             "MARKETPLACE_DATABASE_URL does not name a Postgres server. Write "
-            "postgres://user:password@host:5432/name, or remove it to use the one in the state folder."
+            "postgres://user:password@host:5432/name, or remove the variable to use the server in the state folder."
         )
     return dj_database_url.parse(url)
 
 
 def secret_key() -> str:
-    """MARKETPLACE_SECRET_KEY, or the key that `python -m marketplace` made and left in the state folder.
+    """Return MARKETPLACE_SECRET_KEY, or the key that `python -m marketplace` stored in the state folder.
 
     Requesters' secret keys are derived from it: with another one, all of them are void.
     """
@@ -62,7 +62,7 @@ def secret_key() -> str:
     if key or IS_HTTPS:
         if len(key) < 50 or len(set(key)) < 5:
             raise ImproperlyConfigured(
-                "MARKETPLACE_SECRET_KEY is missing or weak: it must be at least 50 random characters. Make one with: "
+                "MARKETPLACE_SECRET_KEY is missing or weak: it needs at least 50 random characters. Create one with: "
                 "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
             )
         return key
@@ -71,24 +71,26 @@ def secret_key() -> str:
 
 ORIGIN = origin_of("MARKETPLACE_ORIGIN", env("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100"))
 IS_HTTPS = ORIGIN.startswith("https://")
-# The endpoint is asked under the origin's name; on this machine also under the machine's other names.
+# The endpoint answers under the origin's name; on this machine also under the machine's other names.
 ALLOWED_HOSTS = [urlsplit(ORIGIN).hostname, *(() if IS_HTTPS else ("127.0.0.1", "localhost"))]
-# The address of the requester's service also says for which region and service a request must be signed.
+# The region and service that a request must be signed for, as in the address of the requester's service.
 SIGNING_REGION, SIGNING_SERVICE = "us-east-1", "mturk-requester"
-# A task may lead its frame on to other origins than the one in its HIT's address; those are named here.
+# Further origins that a task's frame may show, besides the origin of its HIT's address.
 FRAME_ORIGINS = [
-    origin_of("MARKETPLACE_FRAME_ORIGINS", one) for one in env("MARKETPLACE_FRAME_ORIGINS").split(",") if one.strip()
+    origin_of("MARKETPLACE_FRAME_ORIGINS", text) for text in env("MARKETPLACE_FRAME_ORIGINS").split(",") if text.strip()
 ]
 # Deliberate faults and a clock that can be moved, for the tests of clients. Never on a marketplace with real people.
 FAULTS = env_bool("MARKETPLACE_FAULTS")
 
 DEBUG = False
 SECRET_KEY = secret_key()
-# Whom workers turn to about the HITs of the requesters that are made here.
+# The contact that workers read on the HITs of the requesters created here.
 CONTACT = env("MARKETPLACE_CONTACT")
 LONGEST_CONTACT = 200
 if len(CONTACT) > LONGEST_CONTACT:
-    raise ImproperlyConfigured(f"MARKETPLACE_CONTACT has {len(CONTACT)} characters; {LONGEST_CONTACT} are taken.")
+    raise ImproperlyConfigured(
+        f"MARKETPLACE_CONTACT has {len(CONTACT)} characters; at most {LONGEST_CONTACT} are allowed."
+    )
 DATABASES = {"default": {**database(), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 INSTALLED_APPS = [
     "django.contrib.sessions",
@@ -99,9 +101,10 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "marketplace.headers.say_who_may_frame",
+    "marketplace.headers.set_content_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "marketplace.headers.lead_to_the_origin",
+    "marketplace.headers.redirect_to_origin",
+    "marketplace.language.choose_language",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -124,18 +127,20 @@ ROOT_URLCONF = "marketplace.urls"
 WSGI_APPLICATION = "marketplace.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [Path(__file__).parent / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
 APPEND_SLASH = False
-# A question may have 64 KiB, twice that when JSON escapes it; a message to 100 workers is shorter.
+# A question may have 64 KiB, twice that in escaped JSON; a message to 100 workers is shorter.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 60
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-# Cookies know no ports: names of their own keep a neighbour on this machine from overwriting them. Over https the
+# Cookies ignore ports: distinct names keep another site on this machine from overwriting them. Over https the
 # prefix makes browsers refuse them from any other host.
 SESSION_COOKIE_NAME = "__Host-marketplace-session" if IS_HTTPS else "marketplace_session"
 CSRF_COOKIE_NAME = "__Host-marketplace-csrf" if IS_HTTPS else "marketplace_csrf"
@@ -156,12 +161,12 @@ SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_TLS_PROXY") else None
 SILENCED_SYSTEM_CHECKS = [
-    "security.W002",  # who may frame a page is said by frame-ancestors
+    "security.W002",  # frame-ancestors is used instead
     "security.W005",
     "security.W021",  # neither the subdomains nor the browsers' preload list are ours to decide
 ]
 LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
-# To stderr. The access log stays off: an address may hold a worker's id.
+# To stderr. The access log stays off: an address may contain a worker's id.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -10,10 +10,10 @@ ASSIGNABLE, UNASSIGNABLE, REVIEWABLE, REVIEWING, DISPOSED = (
 
 
 def next_status(status: str, *, n_available: int, n_pending: int, expired: bool) -> str:
-    """The status that follows from the counts.
+    """Return the status that follows from the counts.
 
-    A HIT is Reviewable when every assignment is handed in, or when it expired and nobody works on it any more. What
-    the requester reopens (further assignments, a later expiration) is Assignable again. Disposed is for ever.
+    A HIT is Reviewable when every assignment is submitted, or when it has expired and no assignment is in progress.
+    After further assignments or a later expiration it is Assignable again. Disposed is final.
 
     >>> next_status(ASSIGNABLE, n_available=0, n_pending=1, expired=False)
     'Unassignable'

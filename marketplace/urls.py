@@ -13,7 +13,7 @@ from marketplace.work.external_submit import external_submit, submitted
 
 @csrf_exempt
 def front_door(request: HttpRequest) -> HttpResponse:
-    """One address, as requesters' clients know it: theirs to POST to, and people who look at it are led to the work."""
+    """Answer the one address that requesters' clients know: POST is the API, and a browser is sent to the HITs."""
     return redirect("groups") if request.method in ("GET", "HEAD") else endpoint(request)
 
 
@@ -31,13 +31,13 @@ urlpatterns = [
     path("groups/<slug:group_id>/", work.group, name="group"),
     path("groups/<slug:group_id>/accept/", work.accept, name="accept"),
     path("tasks/<slug:assignment_id>/", work.task, name="task"),
-    path("tasks/<slug:assignment_id>/return/", work.give_back, name="give_back"),
+    path("tasks/<slug:assignment_id>/return/", work.return_hit, name="return_hit"),
     path("mturk/externalSubmit", external_submit, name="external_submit"),
     path("mturk/submitted/<slug:assignment_id>/", submitted, name="submitted"),
     path("account/earnings/", account.earnings, name="earnings"),
     path("account/messages/", account.messages, name="messages"),
     path("account/messages/read/", account.read_messages, name="read_messages"),
     path("account/qualifications/", account.qualifications, name="qualifications"),
-    path("account/qualifications/<slug:type_id>/ask/", account.ask_for_qualification, name="ask_for_qualification"),
+    path("account/qualifications/<slug:type_id>/ask/", account.qualification_request, name="request_qualification"),
     path("account/password/", account.password, name="password"),
 ] + ([path("faults/", include("marketplace.faults.urls"))] if settings.FAULTS else [])

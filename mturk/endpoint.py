@@ -1,7 +1,7 @@
 """The requester's side of a marketplace that speaks the MTurk API (2017-01-17), through boto3. Nothing here writes.
 
-What was measured of boto3: it fills no UniqueRequestToken, and sends a call up to five times when its answer is lost.
-So what changes something comes from the outbox with a stored token, and is sent once.
+Measured: boto3 sets no UniqueRequestToken, and sends a call up to five times if its answer is lost. So calls that
+change something come from the outbox with a stored token, and are sent once.
 """
 
 import random
@@ -25,6 +25,7 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 from django.conf import settings
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from mturk.rate_limits.actions import take_tokens
@@ -33,22 +34,22 @@ PAGE = 100
 REGION = "us-east-1"
 BUCKET = "mturk"
 CONNECT_SECONDS, READ_SECONDS = 5, 15
-# Where somebody waits for a page that does without the answer, and for one that does not, all tries together.
+# All tries together, while somebody waits for a page: one that can do without the answer, and one that cannot.
 QUICK_SECONDS, PATIENT_SECONDS = 2, 10
-# Between these tries. With 20 % throttled, 10 % broken and 10 % lost, and a fifth of a second for each, hardly one page
-# in ten thousand gets no answer.
+# Between these tries. With 20 % throttled, 10 % broken and 10 % lost, and a fifth of a second each, about one page in
+# ten thousand gets no answer.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 0.6
 SHORTEST_TRY_SECONDS = 1
-# What changes something is tried once at a time: the outbox repeats it, and knows that it does. So is what was handed
-# in and what became of it, which is asked for again anyway. Nobody else repeats the other questions.
+# Calls that change something are tried once at a time: the outbox retries them. So are the queries for submissions and
+# their states, which polling repeats anyway. Nothing else repeats the other queries.
 TRIES_OF_READS = 3
 READS, ASKED_AGAIN = ("Get", "List"), ("ListAssignmentsForHIT", "GetAssignment")
-# As messages end: the time, in sandboxes with a blank and an s.
+# The time at the end of messages; sandboxes write a blank and an s.
 STAMP = re.compile(r"\s*\(\d{10,}( s)?\)$")
-# Of a worker. Messages may quote it, logs and tables of ours must not.
+# The id of a worker. Messages may quote it; our logs and tables must not.
 WORKER_ID = re.compile(r"\bA[A-Z0-9]{10,}\b")
 NAMED_HIT = re.compile(r"\b(?=[A-Z0-9]*\d)[A-Z0-9]{20,64}\b")
-# Who answers otherwise has not looked at what was asked: the keys, the clock or the way there are wrong. That passes.
+# Any other error says nothing about the call: the keys, the clock or the network are wrong. That passes.
 ABOUT_THE_CALL = {
     "RequestError",
     "ParameterValidationError",
@@ -57,17 +58,17 @@ ABOUT_THE_CALL = {
     "UnknownOperationException",
 }
 ABOUT_US = {"BadCredentialSupplied", "NotAuthorized", "BadClaimsSupplied"}
-# A request that took too long, and too many of them.
+# A request that took too long; too many requests.
 TRY_LATER = (408, 429)
 NOT_YET = ("status of: null", "does not exist")
 
 
 class EndpointError(UserError):
-    """The endpoint did not do what it was asked, in its words."""
+    """An error of the endpoint, in its own words."""
 
 
 class RefusedCall(EndpointError):
-    """It said no. `code` is the TurkErrorCode without its prefix, or the type of the error."""
+    """A refusal by the endpoint. `code` is the TurkErrorCode without its prefix, or the type of the error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -75,29 +76,29 @@ class RefusedCall(EndpointError):
 
     @property
     def may_come_to_be(self) -> bool:
-        """What was just handed in is known to some of its parts only."""
+        """Return whether the call may succeed later: only parts of the endpoint know a fresh submission."""
         return any(words in self.message for words in NOT_YET)
 
 
 class Throttled(EndpointError):
-    """Too many calls; this one was not carried out."""
+    """A refusal because of too many calls; the call was not carried out."""
 
 
 class Unreachable(EndpointError):
-    """No connection came about; the call was not carried out."""
+    """A failed connection; the call was not carried out."""
 
 
 class TurnedAway(Unreachable):
-    """Somebody answered who did not look at the call: it is not signed as they want it, or they stand in between."""
+    """An answer from a server that did not look at the call: the signature is wrong, or a proxy is in between."""
 
 
 class Ambiguous(EndpointError):
-    """The answer was lost, or says that something broke: the call may have been carried out or not."""
+    """A lost answer or a server error: the call may have been carried out or not."""
 
 
 @dataclass(frozen=True)
 class Handed:
-    """An assignment as the endpoint lists it."""
+    """A submitted assignment as the endpoint lists it."""
 
     external_id: str
     hit_id: str
@@ -120,8 +121,10 @@ def call(op: str, **parameters: Any) -> dict[str, Any]:
 
 
 def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, seconds: int | None = None) -> dict[str, Any]:
-    """As `call`. Once, and by somebody whose turn it is, no database is asked: threads may do it. `seconds`: so long
-    at most to be connected, and again to be answered."""
+    """Carry out an operation as `call` does, without waiting for a turn.
+
+    A single try uses no database, so threads may do it. `seconds`: the longest time to connect, and again to answer.
+    """
     try:
         response: dict[str, Any] = getattr(client(tries, seconds), xform_name(op))(**parameters)
         return response
@@ -136,10 +139,13 @@ def ask(op: str, parameters: dict[str, Any], tries: int = 1, *, seconds: int | N
 
 
 def read_patiently(op: str, **parameters: Any) -> dict[str, Any]:
-    """As `call`, for a page that can do nothing without the answer: asked again while what fails may pass, with growing
-    pauses, for PATIENT_SECONDS at most. Of what changes nothing only."""
+    """Carry out a query as `call` does, for a page that needs the answer.
+
+    Passing errors are retried with growing pauses, for PATIENT_SECONDS at most. Raises ValueError for operations that
+    change something.
+    """
     if not op.startswith(READS):
-        raise ValueError(f"{op} changes something: it is sent once at a time, from the outbox.")
+        raise ValueError(f"{op} changes something: only the outbox sends it, once at a time.")
     end = time.monotonic() + PATIENT_SECONDS
     longest = FIRST_PAUSE_SECONDS
     while True:
@@ -149,7 +155,7 @@ def read_patiently(op: str, **parameters: Any) -> dict[str, Any]:
         except (RefusedCall, TurnedAway):
             raise
         except EndpointError:
-            # Not all pages at the same moment.
+            # Random, so that pages do not retry at the same moment.
             pause = random.uniform(longest / 2, longest)
             if _seconds_of_a_try(end - pause) < SHORTEST_TRY_SECONDS:
                 raise
@@ -158,7 +164,7 @@ def read_patiently(op: str, **parameters: Any) -> dict[str, Any]:
 
 
 def _seconds_of_a_try(end: float) -> int:
-    """One begun now may take so long to be connected, and again to be answered."""
+    """Return how long a try that begins now may take to connect, and again to answer."""
     return int((end - time.monotonic()) / 2)
 
 
@@ -177,7 +183,8 @@ def _of_client_error(error: ClientError) -> EndpointError:
 
 
 def scrubbed(message: str) -> str:
-    """
+    """Return the message without ids of workers.
+
     >>> scrubbed("Worker A1B2C3D4E5F6G7 is not known")
     'Worker (worker) is not known'
     """
@@ -185,30 +192,31 @@ def scrubbed(message: str) -> str:
 
 
 def pages(op: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-    """All items of a list. A page may bring a token or none, also the last one that holds something."""
+    """Yield all items of a list. Any page, even the last one with items, may bring a token or none."""
     token: dict[str, str] = {}
-    seen: set[str] = set()
+    tokens: set[str] = set()
     while True:
         page = call(op, MaxResults=PAGE, **parameters, **token)
         yield from page.get(key, [])
         following = page.get("NextToken")
-        if not following or not page.get(key) or following in seen:
+        if not following or not page.get(key) or following in tokens:
             return
-        seen.add(following)
+        tokens.add(following)
         token = {"NextToken": following}
 
 
 def handed_in(hit_id: str, n_assignments: int) -> list[Handed]:
-    """What was handed in of a HIT so far; with all of its assignments there is no further page to ask for."""
-    found: list[Handed] = []
+    """Return the submitted assignments of a HIT; once there are `n_assignments`, no further page is fetched."""
+    assignments: list[Handed] = []
     for item in pages("ListAssignmentsForHIT", "Assignments", HITId=hit_id):
-        found.append(_handed(item))
-        if len(found) >= n_assignments:
+        assignments.append(_handed(item))
+        if len(assignments) >= n_assignments:
             break
-    return found
+    return assignments
 
 
 def assignment(external_id: str) -> Handed:
+    """Return the current state of an assignment."""
     return _handed(call("GetAssignment", AssignmentId=external_id)["Assignment"])
 
 
@@ -225,53 +233,53 @@ def _handed(item: dict[str, Any]) -> Handed:
 
 
 def counters() -> Iterator[tuple[str, int]]:
-    """Of every HIT of ours: its id, and how many of its assignments were handed in, whatever became of them."""
+    """Yield the id of each of our HITs with the number of its submitted assignments, in any state."""
     for hit in pages("ListHITs", "HITs"):
-        open_ones = hit["NumberOfAssignmentsAvailable"] + hit["NumberOfAssignmentsPending"]
-        yield hit["HITId"], max(0, hit["MaxAssignments"] - open_ones)
+        n_open = hit["NumberOfAssignmentsAvailable"] + hit["NumberOfAssignmentsPending"]
+        yield hit["HITId"], max(0, hit["MaxAssignments"] - n_open)
 
 
 def hit_annotated(annotation: str) -> dict[str, Any] | None:
-    """The HIT that was created under this RequesterAnnotation."""
+    """Return the HIT that was created under this RequesterAnnotation."""
     return next((hit for hit in pages("ListHITs", "HITs") if hit.get("RequesterAnnotation") == annotation), None)
 
 
 def has_bonus(assignment_id: str, amount: str, reason: str) -> bool:
-    paid = pages("ListBonusPayments", "BonusPayments", AssignmentId=assignment_id)
-    return any(Decimal(bonus["BonusAmount"]) == Decimal(amount) and bonus.get("Reason") == reason for bonus in paid)
+    bonuses = pages("ListBonusPayments", "BonusPayments", AssignmentId=assignment_id)
+    return any(Decimal(bonus["BonusAmount"]) == Decimal(amount) and bonus.get("Reason") == reason for bonus in bonuses)
 
 
-def own_qualification_type(name: str) -> str | None:
-    """The id of our qualification type of exactly this name."""
+def find_qualification_type(name: str) -> str | None:
+    """Return the id of our qualification type with exactly this name."""
     query = {"Query": name, "MustBeRequestable": False, "MustBeOwnedByCaller": True}
-    found = pages("ListQualificationTypes", "QualificationTypes", **query)
-    return next((kind["QualificationTypeId"] for kind in found if kind["Name"] == name), None)
+    qualification_types = pages("ListQualificationTypes", "QualificationTypes", **query)
+    return next((kind["QualificationTypeId"] for kind in qualification_types if kind["Name"] == name), None)
 
 
 def balance() -> Decimal:
-    """What is available, in dollars."""
+    """Return the available balance in dollars."""
     return Decimal(read_patiently("GetAccountBalance")["AvailableBalance"])
 
 
 def balance_soon() -> Decimal:
-    """For a page that does without: one try of a few seconds, or not at all."""
+    """Return the balance for a page that can do without it: one try of a few seconds, or none."""
     _wait_for_turn_until(time.monotonic() + QUICK_SECONDS)
     return Decimal(ask("GetAccountBalance", {}, seconds=QUICK_SECONDS)["AvailableBalance"])
 
 
 def named_hit(message: str) -> str | None:
-    """The id of a HIT in the words of HitAlreadyExists."""
-    found = NAMED_HIT.search(message)
-    return found and found[0]
+    """Return the id of the HIT in a message of HitAlreadyExists."""
+    match = NAMED_HIT.search(message)
+    return match and match[0]
 
 
 @lru_cache
 def client(tries: int, seconds: int | None = None) -> Any:
-    """One per process. The address comes from the settings alone: whoever chose it could send us anywhere.
+    """Return the client of this process for so many tries. The address comes from the settings alone, for security.
 
-    `seconds`: as in `ask`. Who counts them cannot do with a client that waits by itself, as one that adapts does.
+    `seconds`: as in `ask`. With a time limit, the client must not wait by itself, as one in adaptive mode does.
     """
-    made = boto3.session.Session().client(
+    mturk_client = boto3.session.Session().client(
         "mturk",
         endpoint_url=settings.MTURK["endpoint_url"],
         region_name=REGION,
@@ -284,9 +292,9 @@ def client(tries: int, seconds: int | None = None) -> Any:
         ),
     )
     if tries > 1:
-        # Before every try, also those that botocore adds by itself.
-        made.meta.events.register("before-send.mturk", _wait)
-    return made
+        # Before every try, including the retries of botocore.
+        mturk_client.meta.events.register("before-send.mturk", _wait)
+    return mturk_client
 
 
 def _wait(**event: Any) -> None:
@@ -294,13 +302,13 @@ def _wait(**event: Any) -> None:
 
 
 def _wait_for_turn_until(end: float) -> None:
-    """Raises Throttled, without waiting, if our turn comes later than that."""
+    """Wait for our turn. Raises Throttled, without waiting, if it comes after `end`."""
     seconds = take_tokens(name=BUCKET, per_second=settings.MTURK["calls_per_second"])
     if time.monotonic() + seconds > end:
-        raise Throttled("Many other calls wait for their turn.")
+        raise Throttled(gettext("Too many calls to the marketplace are pending."))
     time.sleep(seconds)
 
 
 def wait_for_turn(n_calls: int = 1) -> None:
-    """Wait until so many calls may be made."""
+    """Wait until this many calls may be sent."""
     time.sleep(take_tokens(name=BUCKET, per_second=settings.MTURK["calls_per_second"], n_calls=n_calls))

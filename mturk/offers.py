@@ -1,4 +1,4 @@
-"""What the frame is told of the offers on the marketplace."""
+"""Queries of the frame about the offers on the marketplace."""
 
 from mturk.models import MarketplaceHIT, Terms
 from workforce.frame.reads import FrameOffers
@@ -6,7 +6,7 @@ from workforce.models import HIT, Batch
 
 
 def is_being_published(hit: HIT) -> bool:
-    """Return whether the marketplace may offer the HIT under an id that it has not told us yet."""
+    """Return whether the marketplace may offer the HIT under an id that we do not have yet."""
     return MarketplaceHIT.objects.filter(hit=hit, external_id=None).exists()
 
 

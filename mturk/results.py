@@ -1,4 +1,4 @@
-"""What follows from what became of a call, by its operation: the table that the outbox looks into."""
+"""The table of handlers that the outbox calls with the outcome of a call, by operation."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ def _subject(call: Call) -> int:
     return int(call.purpose.split(":")[1])
 
 
-def _qualification_made(call: Call, response: Response) -> None:
+def _qualification_created(call: Call, response: Response) -> None:
     kind = Qualification.objects.get(pk=_subject(call))
     note_qualification(kind=kind, type_id=response["QualificationType"]["QualificationTypeId"])
     advance_compensations(kind=kind)
@@ -25,17 +25,17 @@ def _qualified(call: Call, response: Response) -> None:
     advance_compensations(kind=Qualification.objects.get(pk=call.payload["qualification"]))
 
 
-def _hit_type_made(call: Call, response: Response) -> None:
+def _hit_type_created(call: Call, response: Response) -> None:
     if call.purpose.startswith("compensation:"):
-        made = MarketplaceHIT.objects.get(pk=_subject(call))
-        note_compensation_type(made=made, hit_type_id=response["HITTypeId"])
+        marketplace_hit = MarketplaceHIT.objects.get(pk=_subject(call))
+        note_compensation_type(marketplace_hit=marketplace_hit, hit_type_id=response["HITTypeId"])
         return
     guarded = call.purpose.endswith(":guarded")
     note_hit_type(terms=Terms.objects.get(pk=_subject(call)), hit_type_id=response["HITTypeId"], guarded=guarded)
 
 
-def _hit_made(call: Call, response: Response) -> None:
-    note_hit(made=MarketplaceHIT.objects.get(pk=_subject(call)), created=response["HIT"])
+def _hit_created(call: Call, response: Response) -> None:
+    note_hit(marketplace_hit=MarketplaceHIT.objects.get(pk=_subject(call)), created=response["HIT"])
 
 
 def _stranger(call: Call) -> None:
@@ -76,10 +76,10 @@ def _notified(call: Call, response: Response) -> None:
 
 
 RESULTS: Mapping[str, Handlers] = {
-    "CreateQualificationType": Handlers(done=_qualification_made),
-    "AssociateQualificationWithWorker": Handlers(done=_qualified, given_up=_stranger),
-    "CreateHITType": Handlers(done=_hit_type_made),
-    "CreateHITWithHITType": Handlers(done=_hit_made),
+    "CreateQualificationType": Handlers(done=_qualification_created),
+    "AssociateQualificationWithWorker": Handlers(done=_qualified, failed=_stranger),
+    "CreateHITType": Handlers(done=_hit_type_created),
+    "CreateHITWithHITType": Handlers(done=_hit_created),
     "UpdateExpirationForHIT": Handlers(done=_end_moved, is_dropped=_is_dropped),
     "ApproveAssignment": Handlers(done=_approved, all_done=_all_approved),
     "RejectAssignment": Handlers(done=_rejected),

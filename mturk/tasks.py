@@ -5,9 +5,9 @@ from mturk import sync
 
 @shared_task(ignore_result=True)
 def send_outbox() -> None:
-    sync.speak()
+    sync.synchronise()
 
 
 @shared_task(ignore_result=True)
 def poll_assignments() -> None:
-    sync.speak()
+    sync.synchronise()

@@ -2,4 +2,4 @@ from django.urls import path
 
 from mturk import views
 
-urlpatterns = [path("compensation/<slug:made_id>/", views.compensation, name="compensation")]
+urlpatterns = [path("compensation/<slug:public_id>/", views.compensation, name="compensation")]

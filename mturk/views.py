@@ -1,8 +1,9 @@
-"""The page of a HIT that pays somebody who worked and could not submit."""
+"""The page of a HIT that compensates a worker who could not submit."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET
@@ -10,8 +11,8 @@ from django.views.decorators.http import require_GET
 from mturk.models import MarketplaceHIT
 from workforce.pages import BadAddress, message_page, submit_address, visit_in
 
-ACCEPT_TO_BE_PAID = (
-    "You worked on a HIT of ours and could not hand it in. Accept this one and press its button: it asks nothing and "
+ACCEPT_TO_BE_PAID = gettext_lazy(
+    "You worked on one of our HITs and could not submit it. Accept this HIT and press its button: it asks nothing and "
     "pays the same."
 )
 
@@ -20,15 +21,15 @@ ACCEPT_TO_BE_PAID = (
 @csrf_exempt
 @never_cache
 @require_GET
-def compensation(request: HttpRequest, made_id: str) -> HttpResponse:
-    """The page of a HIT that asks nothing: a button that hands it in to the marketplace."""
-    made = get_object_or_404(MarketplaceHIT, public_id=made_id, compensates__isnull=False)
+def compensation(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show the page of a HIT that asks nothing: its button submits it to the marketplace."""
+    marketplace_hit = get_object_or_404(MarketplaceHIT, public_id=public_id, compensates__isnull=False)
     try:
         visit = visit_in(request.GET)
     except BadAddress as error:
-        return message_page(request, "This is no assignment", error.for_page, 400)
+        return message_page(request, gettext("Unknown assignment"), error.for_page, 400)
     if visit is None:
-        return message_page(request, "For your work", ACCEPT_TO_BE_PAID, 200)
-    fields = {"assignmentId": visit.assignment_id, "compensation": made.public_id}
+        return message_page(request, gettext("Payment for your work"), str(ACCEPT_TO_BE_PAID), 200)
+    fields = {"assignmentId": visit.assignment_id, "compensation": marketplace_hit.public_id}
     action = submit_address(request.GET.get("turkSubmitTo", ""), settings.MARKETPLACE_SITES)
     return render(request, "mturk/compensation.html", {"action": action, "fields": fields})

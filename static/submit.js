@@ -1,16 +1,17 @@
-// Handing in without leaving the page: one key per page load, so that sending again can never store twice.
-// Until then what is ticked outlives a reload. Without this script the form posts itself.
+// Submit an answer without leaving the page: one key per page load, so that a retry never stores it twice.
+// Until then the selection survives a reload. Without this script the form posts itself.
+// Every text for people comes from the page, in the data attributes of the form.
 
 const LONGEST_WAIT_SECONDS = 30;
-// On a page in a marketplace's frame: then the marketplace takes the answer instead, and the person is paid.
+// In a marketplace's frame the answer then goes to the marketplace instead, so that the worker is paid.
 const MOST_TRIES = 4;
-// A site that takes a request and never answers is as good as away.
+// A site that accepts a request and never answers counts as unavailable.
 const LONGEST_ANSWER_SECONDS = 20;
-// So long people look at photographs without moving.
+// People look at photographs for this long without moving.
 const LONGEST_LOOK_SECONDS = 60;
 const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
 
-export function handInByScript(form) {
+export function submitByScript(form) {
   const button = form.querySelector("button[type=submit]");
   const label = button.textContent;
   let sending = false;
@@ -20,13 +21,13 @@ export function handInByScript(form) {
     if (sending) return;
     sending = true;
     button.disabled = true;
-    button.textContent = "Saving…";
+    button.textContent = form.dataset.saving;
     send(form, 0);
   });
-  form.addEventListener("handed-in", (event) => {
+  form.addEventListener("submitted", (event) => {
     forget(form);
-    button.textContent = "Saved";
-    say(form, "Saved. Going on…");
+    button.textContent = form.dataset.saved;
+    say(form, form.dataset.next);
     const { next, hand_over: handOver } = event.detail;
     if (handOver) post(handOver.action, handOver.fields);
     else location.assign(next);
@@ -38,12 +39,12 @@ export function handInByScript(form) {
     explain(form, event.detail);
   });
   reportByScript(form);
-  // A page that the browser kept from before and shows again has an answer of the past in it.
+  // A page from the browser's back-forward cache still holds the earlier answer.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
-// How long the page was out of sight, or nobody touched it: that is not counted as work. After a reload, what was before
-// is not known any more and counts as work: an error in favour of the worker.
+// Time in which the page was hidden or untouched does not count as work. A reload forgets earlier pauses, so that they
+// count as work: an error in the worker's favour.
 let pausedMs = 0;
 let lastSign = performance.now();
 
@@ -60,37 +61,42 @@ document.addEventListener("visibilitychange", () => {
   lastSign = performance.now();
 });
 
-export function say(form, words) {
-  form.querySelector("[data-note]").textContent = words;
+export function say(form, text) {
+  form.querySelector("[data-note]").textContent = text;
 }
 
-// Ticks as they stood before a reload, kept by this tab alone, for this lease alone. The browser may refuse to keep
-// anything (a page in another site's frame): then nothing is kept, and nothing else is different.
-export function keepTicks(form) {
+// Put values into the {placeholders} of a text.
+export function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+// Keep the selection over a reload, in this tab and for this lease only. A browser may refuse to store anything (in
+// another site's frame); then only this is lost.
+export function keepSelection(form) {
   const marks = [...form.querySelectorAll("[name=selected], [name=main]")];
-  const kept = recall(form);
-  // What the site itself has ticked, when it asks again, is newer.
-  if (kept.length && !marks.some((mark) => mark.defaultChecked)) {
-    for (const mark of marks) mark.checked = kept.includes(`${mark.name} ${mark.value}`);
+  const stored = recall(form);
+  // A selection in the page itself is newer: the site asks again.
+  if (stored.length && !marks.some((mark) => mark.defaultChecked)) {
+    for (const mark of marks) mark.checked = stored.includes(`${mark.name} ${mark.value}`);
   }
   form.addEventListener("change", () => {
-    const ticked = marks.filter((mark) => mark.checked).map((mark) => `${mark.name} ${mark.value}`);
-    attempt(() => sessionStorage.setItem(place(form), JSON.stringify(ticked)));
+    const selected = marks.filter((mark) => mark.checked).map((mark) => `${mark.name} ${mark.value}`);
+    attempt(() => sessionStorage.setItem(storageKey(form), JSON.stringify(selected)));
   });
 }
 
 function recall(form) {
-  const kept = attempt(() => JSON.parse(sessionStorage.getItem(place(form))));
-  return Array.isArray(kept) ? kept : [];
+  const stored = attempt(() => JSON.parse(sessionStorage.getItem(storageKey(form))));
+  return Array.isArray(stored) ? stored : [];
 }
 
 function forget(form) {
-  attempt(() => sessionStorage.removeItem(place(form)));
+  attempt(() => sessionStorage.removeItem(storageKey(form)));
 }
 
-// A work token is its lease's name and a signature.
-function place(form) {
-  return `ticked ${form.elements.token.value.split(":")[0]}`;
+// A work token is the lease's id and a signature.
+function storageKey(form) {
+  return `selection ${form.elements.token.value.split(":")[0]}`;
 }
 
 function attempt(step) {
@@ -106,10 +112,10 @@ async function send(form, tries) {
     const response = await ask(fields(form));
     if (response.status >= 500 || response.status === 429) throw new Error(`status ${response.status}`);
     const body = await response.json().catch((error) => {
-      if (error.name !== "SyntaxError") throw error; // the answer was cut off: as good as none
-      return { message: `The answer was refused (${response.status}).` };
+      if (error.name !== "SyntaxError") throw error; // a response that was cut off counts as none
+      return { message: fill(form.dataset.refused, { status: response.status }) };
     });
-    form.dispatchEvent(new CustomEvent(response.ok ? "handed-in" : "refused", { detail: body }));
+    form.dispatchEvent(new CustomEvent(response.ok ? "submitted" : "refused", { detail: body }));
   } catch {
     if (form.dataset.handOver && tries + 1 >= MOST_TRIES && navigator.onLine) return handOverUnsaved(form);
     await wait(form, tries);
@@ -117,7 +123,7 @@ async function send(form, tries) {
   }
 }
 
-// What stops a request that is not answered in time also stops a body that never ends.
+// The time limit also stops a body that never ends.
 function ask(content) {
   return fetch(location.href, {
     method: "POST",
@@ -127,23 +133,23 @@ function ask(content) {
   });
 }
 
-// A problem is told of beside the work: nothing on the page changes by it.
+// Send a problem report beside the work: nothing else on the page changes.
 function reportByScript(form) {
-  const place = form.querySelector("#report");
-  const button = place.querySelector("[data-report]");
-  const told = place.querySelector("[data-reported]");
-  document.querySelector("[data-to-report]")?.addEventListener("click", () => (place.open = true));
+  const section = form.querySelector("#report");
+  const button = section.querySelector("[data-report]");
+  const outcome = section.querySelector("[data-reported]");
+  document.querySelector("[data-to-report]")?.addEventListener("click", () => (section.open = true));
   button.addEventListener("click", async (event) => {
     event.preventDefault();
     button.disabled = true;
-    told.hidden = false;
-    told.textContent = "Sending…";
-    told.textContent = await report(form);
+    outcome.hidden = false;
+    outcome.textContent = button.dataset.sending;
+    outcome.textContent = (await report(form)) ?? button.dataset.unsent;
     button.disabled = false;
   });
 }
 
-// What to say of it.
+// Return the site's reply to a report, or null if the site does not answer.
 async function report(form) {
   const data = new FormData(form);
   const [token, kind, words] = ["token", "report_kind", "report_words"].map((name) => data.get(name));
@@ -153,20 +159,20 @@ async function report(form) {
     document.querySelector("[data-unfinished]")?.toggleAttribute("hidden", !reported);
     return reported ?? message;
   } catch {
-    return "The site does not answer, so nobody was told yet. What you ticked is kept on this page.";
+    return null;
   }
 }
 
-// Our site is away: the whole answer goes to the marketplace, from where it is fetched later.
+// Send the whole answer to the marketplace while our site is unavailable; the site fetches it from there later.
 function handOverUnsaved(form) {
   const { selected, main } = fields(form);
   const { assignment: assignmentId, lease, handOver } = form.dataset;
   const copy = { assignmentId, lease, selected: selected.join(" ") || "none" };
-  say(form, "The site does not answer. Handing your answer in to the marketplace…");
+  say(form, form.dataset.moving);
   post(handOver, main ? { ...copy, main } : copy);
 }
 
-// It must be a form: a marketplace takes the frame itself to its next page.
+// A form, since the marketplace replaces the frame by its own next page.
 function post(action, fields) {
   const form = document.createElement("form");
   form.method = "post";
@@ -184,25 +190,25 @@ function fields(form) {
   return { token, key, selected: data.getAll("selected"), main, paused_seconds: Math.round(pausedMs / 1000) };
 }
 
-// Doubling waits, cut short when the browser says that it is online again.
+// Wait twice as long each time, but no longer once the browser is online again.
 function wait(form, tries) {
   const seconds = Math.min(2 ** tries, LONGEST_WAIT_SECONDS);
-  const reason = navigator.onLine ? "The site does not answer" : "You are offline";
-  say(form, `${reason}. Your answer is kept on this page; trying again in ${seconds} s.`);
+  const { silent, offline } = form.dataset;
+  say(form, fill(navigator.onLine ? silent : offline, { seconds }));
   return new Promise((resolve) => {
     setTimeout(resolve, seconds * 1000);
     window.addEventListener("online", resolve, { once: true });
   });
 }
 
-function explain(form, { title, message, next_url: address, next_text: words }) {
+function explain(form, { title, message, next_url: address, next_text: text }) {
   const spot = form.querySelector("[data-problem]") ?? form.querySelector("[data-note]");
   spot.hidden = false;
   spot.textContent = [title, message].filter(Boolean).join(": ");
   if (address) {
     const link = document.createElement("a");
     link.href = address;
-    link.textContent = words;
+    link.textContent = text;
     spot.append(" ", link);
   }
   spot.scrollIntoView({ block: "nearest" });

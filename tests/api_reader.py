@@ -19,7 +19,7 @@ TABLES = ("annotations", "selection_frequencies", "contains_votes", "classify_vo
 
 
 class Reader(NamedTuple):
-    """Someone with a key."""
+    """A reader with a key."""
 
     key: str
     client: Client
@@ -36,11 +36,11 @@ class Reader(NamedTuple):
     def pages(self, table: str, **query: Any) -> list[list[dict[str, Any]]]:
         """Every page, by following `next`."""
         body = self.get(table, **query).json()
-        found = [body["results"]]
+        pages = [body["results"]]
         while body["next"]:
             body = self.get(body["next"]).json()
-            found.append(body["results"])
-        return found
+            pages.append(body["results"])
+        return pages
 
 
 def tick(grid: Grid, selected: list[Image], worker: Worker | None = None) -> Submission:
@@ -76,7 +76,7 @@ def make_lease_of(form) -> Lease:
 
 
 def rows_of_file(table: str, dataset: Dataset, *, names: bool = False) -> list[dict[str, Any]]:
-    """What `./manage export` writes."""
+    """Return the rows that `./manage export` writes."""
     out = StringIO()
     write_rows(exported_tables()[table], dataset, "jsonl", names, out)
     return [json.loads(line) for line in out.getvalue().splitlines()]

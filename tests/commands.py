@@ -1,4 +1,4 @@
-"""Commands of `./manage` and what they say."""
+"""Commands of `./manage` and their output."""
 
 import io
 

@@ -6,7 +6,12 @@ import socket
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from hypothesis import HealthCheck, settings
+
+from launcher.places import DATABASE
+from tests.emptying import empty_quickly
 
 # What a merge has to pass must not turn on luck, nor on how slow the machine is: the short form always tries the same
 # examples, and nothing is measured in seconds. New examples are met with `--soak`. (Histories have a rule of their own
@@ -15,6 +20,10 @@ STEADY: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthChec
 settings.register_profile("short", derandomize=True, database=None, **STEADY)
 settings.register_profile("soak", derandomize=False, **STEADY)
 settings.load_profile("soak" if os.environ.get("SOAK") else "short")
+
+empty_quickly()
+# A million rounds of hashing, for each person that a test makes, would be a third of a second each.
+PBKDF2PasswordHasher.iterations = 10
 
 NETWORK = (socket.AF_INET, socket.AF_INET6)
 
@@ -48,6 +57,14 @@ class LoopbackSocket(socket.socket):
     def refuse_others(self, address) -> None:
         if self.family in NETWORK and not local(address[0]):
             raise NetworkBlocked(f"tests may connect to loopback only, not to {address[0]}")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """Begin with the tables that ./test has already made; migrating then only finds that nothing is left to do."""
+    database = django_settings.DATABASES["default"]
+    if not os.environ.get("DATABASE_URL") and database["NAME"] == DATABASE:
+        database.setdefault("TEST", {})["TEMPLATE"] = DATABASE
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,4 +1,4 @@
-"""What tests need on the table, made the way the site makes it: by the actions."""
+"""Rows for tests, made by the site's own actions."""
 
 import io
 import itertools
@@ -56,10 +56,10 @@ def small_photograph() -> Photograph:
 
 def make_images(dataset: Dataset, n_images: int, *, label: int | None = 0) -> list[Image]:
     """Images with real files and the dataset label of this index, or without one."""
-    found = None if label is None else dataset.label_set.labels.get(index=label)
+    dataset_label = None if label is None else dataset.label_set.labels.get(index=label)
     photograph = small_photograph()
     return [
-        add_image(dataset=dataset, name=unique("image") + ".jpg", dataset_label=found, photograph=photograph)[0]
+        add_image(dataset=dataset, name=unique("image") + ".jpg", dataset_label=dataset_label, photograph=photograph)[0]
         for _ in range(n_images)
     ]
 
@@ -105,7 +105,7 @@ def tick_images(*, lease: Lease, selected: Collection[str], idempotency_key: str
     cells = cells_by_handle(lease)
     handles = {cell.public_id: handle for handle, cell in cells.items()}
     ticked = [handles[public_id] for public_id in selected]
-    return record_votes(lease=lease, cells=cells, ticked=ticked, idempotency_key=idempotency_key)
+    return record_votes(lease=lease, cells=cells, selected=ticked, idempotency_key=idempotency_key)
 
 
 def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: Image | None = None) -> Form:

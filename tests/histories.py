@@ -17,7 +17,7 @@ SEED_OF_THE_SHORT_FORM = 2020
 
 def run_histories(machine: type[RuleBasedStateMachine], n_runs: int, capsys) -> None:
     """So many histories; prints their seed, with which SEED=... ./test ... runs the same ones again."""
-    given = int(os.environ.get("SEED") or _seed())
+    number = int(os.environ.get("SEED") or _seed())
     chosen = settings(
         max_examples=n_runs,
         stateful_step_count=N_STEPS,
@@ -28,8 +28,8 @@ def run_histories(machine: type[RuleBasedStateMachine], n_runs: int, capsys) -> 
         phases=[Phase.explicit, Phase.generate],
     )
     begin = time.monotonic()
-    _tell(capsys, f"{machine.__name__}: {n_runs} histories of up to {N_STEPS} steps, SEED={given}")
-    run_state_machine_as_test(seed(given)(machine), settings=chosen)
+    _tell(capsys, f"{machine.__name__}: {n_runs} histories of up to {N_STEPS} steps, SEED={number}")
+    run_state_machine_as_test(seed(number)(machine), settings=chosen)
     _tell(capsys, f"{machine.__name__}: no counter-example in {time.monotonic() - begin:.0f} s")
 
 

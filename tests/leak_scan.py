@@ -1,4 +1,4 @@
-"""What a person at work can see of a grid, and the looks at it that must find nothing.
+"""The bytes that a worker receives with a grid, and searches in them that must find nothing.
 
 Each `check_...` fetches what a browser would and raises AssertionError for what tells more than the question.
 """
@@ -46,13 +46,13 @@ BARE_JFIF = b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
 
 def told(content: bytes, hidden: set[str]) -> set[str]:
-    """Those of the hidden words that are in the content, in capitals or not, in one byte a letter or two."""
+    """Return the hidden words in the content, in upper or lower case, in one or two bytes per letter."""
     text = content.lower()
     return {word for word in hidden if any(word.lower().encode(encoding) in text for encoding in ENCODINGS)}
 
 
 def secrets_of(batch: Batch, own_label) -> set[str]:
-    """All that a page of the batch that asks about one label may not say."""
+    """Return the words that a page of the batch about one label must not contain."""
     dataset, pool = batch.dataset, batch.settings.control_pool
     labels = list(dataset.label_set.labels.all())
     images = Image.objects.filter(dataset__in=[dataset, pool])
@@ -90,18 +90,20 @@ def check_pages(batch: Batch, n_pages: int) -> None:
     for n, (client, lease, address, response) in enumerate(pages(batch, n_pages)):
         label = lease.hit.grid.label
         # Their own id came with their address, and is in the addresses that lead on.
-        own = hidden.setdefault(label.pk, secrets_of(batch, label)) | others
+        secret_words = hidden.setdefault(label.pk, secrets_of(batch, label)) | others
         others.add(lease.worker.identity.external_id)
         page = response.content.decode()
         assert label.words in page, "this is not the page of the question"
-        assert not (found := told(response.content + headers_of(response), own)), f"the page tells {found}"
+        assert not (findings := told(response.content + headers_of(response), secret_words)), (
+            f"the page tells {findings}"
+        )
         assert len(VALUE.findall(page)) == batch.settings.images_per_grid == len(skeletons(page))
         assert len(set(skeletons(page))) == 1, f"tiles differ: {Counter(skeletons(page))}"
         lazy.add(tuple(LAZY in tile for tile in TILE.findall(page)))
         frames.add(frame_of(page, lease))
         scripts |= set(SCRIPT.findall(page))
         if n % 10 == 0:
-            check_the_answer(client, address, page, own)
+            check_the_answer(client, address, page, secret_words)
     assert len(lazy) == 1, "which cells are loaded late says more than their place"
     assert len(frames) == 1, "pages differ in more than their question and cells"
     assert not (flags := FLAGS.findall(frames.pop())), f"words of the trade: {flags}"
@@ -118,19 +120,19 @@ def check_scripts(addresses: set[str], hidden: set[str]) -> None:
         response = worker_client().get(address)
         content = b"".join(response)
         assert response.status_code == 200
-        assert not (found := told(content + headers_of(response), hidden)), f"a script tells {found}"
+        assert not (findings := told(content + headers_of(response), hidden)), f"a script tells {findings}"
         assert not (flags := FLAGS.findall(content.decode())), f"words of the trade in {address}: {flags}"
         waiting += {urljoin(address, other) for other in IMPORTED.findall(content.decode())} - seen
 
 
 def skeletons(page: str) -> list[str]:
     """The markup of each tile with the number and the handle of its cell taken out."""
-    found = []
+    findings = []
     for tile in TILE.findall(page):
         bare = tile.replace(require(VALUE.search(tile))[1], "HANDLE").replace(LAZY, "")
         assert not FLAGS.search(bare), f"words of the trade: {bare}"
-        found.append(re.sub(r"photograph \d+", "photograph N", bare, flags=re.IGNORECASE))
-    return found
+        findings.append(re.sub(r"photograph \d+", "photograph N", bare, flags=re.IGNORECASE))
+    return findings
 
 
 def frame_of(page: str, lease: Lease) -> str:
@@ -151,7 +153,7 @@ def frame_of(page: str, lease: Lease) -> str:
 
 
 def check_the_answer(client: Client, address: str, page: str, hidden: set[str]) -> None:
-    """What comes back when the grid is handed in."""
+    """Check the answer to a submitted grid."""
     fields = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
     response = client.post(address, fields | {"selected": VALUE.findall(page)[:2]})
     assert response.status_code == 303
@@ -176,16 +178,18 @@ def check_pictures(batch: Batch, n_pages: int) -> int:
             assert picture.status_code == 200
             content = b"".join(picture)
             n_requests += 1
-            assert not (found := told(headers_of(picture) + address.encode(), hidden)), f"a header tells {found}"
+            assert not (findings := told(headers_of(picture) + address.encode(), hidden)), f"a header tells {findings}"
             headers[shape[1]].add(
                 frozenset((name, SECONDS.sub("", it)) for name, it in picture.headers.items() if name not in MAY_DIFFER)
             )
             # The same picture is in many grids; its bytes are looked through once.
             if content not in seen:
                 seen.add(content)
-                assert not (found := told(content, hidden)), f"the bytes tell {found}"
+                assert not (findings := told(content, hidden)), f"the bytes tell {findings}"
                 bare.add(without_pixels(content))
-    assert {kind: len(found) for kind, found in headers.items()} == {None: 1, "cell/": 1}, f"headers differ: {headers}"
+    assert {kind: len(findings) for kind, findings in headers.items()} == {None: 1, "cell/": 1}, (
+        f"headers differ: {headers}"
+    )
     assert len(bare) == 1, "pictures differ in more than their size and pixels"
     return n_requests
 
@@ -197,27 +201,27 @@ def check_contents(addresses: set[str], hidden: set[str], seen: set[bytes]) -> N
         picture = client.get(address)
         content = b"".join(picture)
         assert picture.status_code == 200
-        assert not (found := told(headers_of(picture) + address.encode(), hidden)), f"a header tells {found}"
+        assert not (findings := told(headers_of(picture) + address.encode(), hidden)), f"a header tells {findings}"
         if content not in seen:
             seen.add(content)
-            assert not (found := told(content, hidden)), f"the bytes tell {found}"
+            assert not (findings := told(content, hidden)), f"the bytes tell {findings}"
 
 
 def without_pixels(jpeg: bytes) -> tuple:
     """(marker, content) of the parts of a JPEG file that are not about its pixels; all there are must be known ones."""
     parts: list[Any] = []
-    at = len(START)
+    offset = len(START)
     assert jpeg.startswith(START)
     while not parts or parts[-1][0] != FIRST_SCAN:
-        assert jpeg[at] == 0xFF
-        length = int.from_bytes(jpeg[at + 2 : at + 4], "big")
-        parts.append((jpeg[at + 1], jpeg[at + 4 : at + 2 + length]))
-        at += 2 + length
+        assert jpeg[offset] == 0xFF
+        length = int.from_bytes(jpeg[offset + 2 : offset + 4], "big")
+        parts.append((jpeg[offset + 1], jpeg[offset + 4 : offset + 2 + length]))
+        offset += 2 + length
     assert [marker for marker, _ in parts] == WITHOUT_METADATA, f"metadata: {[hex(marker) for marker, _ in parts]}"
     assert parts[0][1] == BARE_JFIF, f"metadata: {parts[0]}"
     # Between the scan's start and the end nothing but pixels: a marker would be FF with anything but 0 behind it.
-    rest = jpeg[at:]
-    assert rest.endswith(END) and not re.search(rb"\xff[^\x00]", rest[: -len(END)]), "something follows the picture"
+    tail = jpeg[offset:]
+    assert tail.endswith(END) and not re.search(rb"\xff[^\x00]", tail[: -len(END)]), "something follows the picture"
     return tuple(part for part in parts if part[0] not in ABOUT_PIXELS)
 
 

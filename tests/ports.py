@@ -18,9 +18,9 @@ def free_port() -> int:
     range that was free just now may be anybody's a moment later.
     """
     for port in (random.randrange(LOWEST, _end()) for _ in itertools.repeat(None, 1000)):
-        wanted = {port, port + MARKETPLACE_STEP}
-        if not wanted & _handed_out and all(map(_is_free, wanted)):
-            _handed_out.update(wanted)
+        ports = {port, port + MARKETPLACE_STEP}
+        if not ports & _handed_out and all(map(_is_free, ports)):
+            _handed_out.update(ports)
             return port
     raise AssertionError("This machine has no free port.")
 

@@ -1,4 +1,4 @@
-"""How much memory a process and its children have, sampled from /proc."""
+"""The memory of a process and its children, sampled from /proc."""
 
 import subprocess
 import threading

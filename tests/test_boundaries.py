@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The rooms of README.md, from the roof down. A room may import rooms on lower floors only.
+# The rooms of docs/architecture.md, from the roof down. A room may import rooms on lower floors only.
 FLOORS = {
     "annotation_site": 10,
     "dashboard": 9,
@@ -427,7 +427,7 @@ def test_the_rules_leave_alone_what_is_right(tmp_path, rule, file, text):
 
 
 def arrows_inside(room: str, root: Path) -> dict[str, set[str]]:
-    """Which parts of a room (sub-packages, and modules that lie in the room itself) import which others."""
+    """Return which parts of a room (sub-packages, and modules of the room itself) import which others."""
     arrows: dict[str, set[str]] = {}
     for source in sources(root):
         if source.room == room:

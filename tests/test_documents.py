@@ -1,4 +1,4 @@
-"""What documents, docstrings and comments name exists: paths, modules and what is in them, commands, words of the code.
+"""Names in documents, docstrings and comments exist: paths, modules and their members, commands, words of the code.
 
 Each rule is a function from a text and the house that it is about to the names that are dead. The rules are run over
 every text, and over a small house with texts that name what is not there.
@@ -6,7 +6,10 @@ every text, and over a small house with texts that name what is not there.
 
 import ast
 import io
+import posixpath
 import re
+import subprocess
+import sys
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,10 +20,30 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from catalog.actions import FIGURES
+from catalog.models import SettingsVersion
 from tests.test_boundaries import APART, FLOORS, ROOF, ROOT
 
-FOLDERS = (*FLOORS, "locale", "tests", "templates", "static", "benchmarks", "requirements")
-DOCUMENTS = ("README.md", "DECISIONS.md", "CHANGELOG.md", "marketplace/README.md")
+FOLDERS = (*FLOORS, "docs", "locale", "tests", "templates", "static", "benchmarks", "requirements")
+# What a reader finds from the README in one click.
+DOCUMENTS = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/commands.md",
+    "docs/decisions/README.md",
+    "docs/deployment.md",
+    "docs/glossary.md",
+    "docs/guide.md",
+    "docs/measurements.md",
+    "docs/method.md",
+    "docs/pictures/README.md",
+    "docs/rest.md",
+    "docs/settings.md",
+    "marketplace/README.md",
+)
+DECISIONS = "docs/decisions"
+LARGEST_PICTURE = 150_000
 # Of these only the comments are for people.
 CONFIGURATION = ("docker-compose.yml", "Dockerfile", ".env.example", "run", "test", "manage", "pyproject.toml")
 SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)(.+?)\1", re.DOTALL)
@@ -41,12 +64,12 @@ THIS = "tests/test_documents.py"
 # First parts of paths in the state folder and in other packages, of media types, and a package that is not wanted.
 # Salts look like modules and stay as they are when modules move: what they sign would be void.
 SALTS = {"marketplace.sign_in.sessions"}
-NOT_OURS = {"var", "media", "models", "import", "botocore", "common", "application", "text", "image"}
+NOT_OURS = {"var", "media", "models", "import", "botocore", "common", "application", "text", "image", "pgdata"}
 
 
 @dataclass(frozen=True)
 class House:
-    """What there is at `root` that a text may name."""
+    """The names at `root` that a text may use."""
 
     root: Path
 
@@ -213,7 +236,7 @@ def texts_of(house: House) -> Iterator[tuple[str, str]]:
     """Yield every text for people, with the place where it stands."""
     for name in sorted(house.files):
         path = house.root / name
-        if name in DOCUMENTS:
+        if name.endswith(".md"):
             yield name, path.read_text(encoding="utf-8")
         elif name in CONFIGURATION or name.endswith(".in"):
             yield name, "\n".join(re.findall(r"#[^\n]*", path.read_text(encoding="utf-8")))
@@ -279,29 +302,149 @@ def test_documents_docstrings_comments_and_dotted_settings_are_read(small_house)
     texts = [text for _, text in python_texts("catalog/a.py", source)]
     assert {"Of the module.", "Of f.", "# A comment.", "catalog.reads.now"} <= set(texts)
     assert "catalog.salt" not in texts
-    assert {*DOCUMENTS, "Dockerfile", "requirements/run.in"} <= {place for place, _ in our_texts()}
+    assert {"README.md", *DOCUMENTS, "Dockerfile", "requirements/run.in"} <= {place for place, _ in our_texts()}
 
 
-# What the README says of the whole
+# Links between documents
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 
 
-def rows_below(heading: str) -> list[str]:
-    """Return the rows of the README's table with this head."""
-    table = (ROOT / "README.md").read_text(encoding="utf-8").split(f"\n{heading}\n")[1].split("\n\n")[0]
+def documents(house: House) -> list[str]:
+    return sorted(name for name in house.files if name.endswith(".md"))
+
+
+def dead_links(name: str, house: House) -> Iterator[str]:
+    """Yield the links of a document whose file, folder or heading does not exist. The web is not looked at."""
+    for target in LINK.findall(without_code((house.root / name).read_text(encoding="utf-8"))):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
+        exists = linked in house.files or f"{linked}/" in house.files
+        if not exists or (anchor and anchor not in anchors((house.root / linked).read_text(encoding="utf-8"))):
+            yield f"{name}: {target}"
+
+
+def without_code(text: str) -> str:
+    return SPAN.sub("", re.sub(r"^ {4}.*$", "", text, flags=re.MULTILINE))
+
+
+def anchors(text: str) -> list[str]:
+    """Return the anchors of a document's headings, as GitHub makes them.
+
+    >>> anchors("# A *file*, or `n_slots`\\n## Again\\n## Again")
+    ['a-file-or-n_slots', 'again', 'again-1']
+    """
+    names: list[str] = []
+    for heading in HEADING.findall(text):
+        name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        count = sum(re.sub(r"-\d+$", "", other) == name for other in names)
+        names.append(f"{name}-{count}" if count else name)
+    return names
+
+
+def test_links_between_documents_lead_somewhere():
+    dead = [link for name in documents(our_house()) for link in dead_links(name, our_house())]
+    assert not dead, "\n".join(dead)
+
+
+LINKED_HOUSE = SMALL_HOUSE | {
+    "docs/guide.md": "# The guide\n\n## A step\n\n![A grid](pictures/grid.webp), `[no](link)`\n",
+    "docs/pictures/grid.webp": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("link", "is_dead"),
+    [
+        ("docs/guide.md", False),
+        ("docs/guide.md#a-step", False),
+        ("docs/", False),
+        ("https://example.org/away.md", False),
+        ("docs/guides.md", True),
+        ("docs/guide.md#a-stop", True),
+        ("docs/pictures/form.webp", True),
+        ("#nothing", True),
+    ],
+)
+def test_a_dead_link_is_noticed(tmp_path, link, is_dead):
+    for name, text in (LINKED_HOUSE | {"README.md": f"# Read me\n\n[so]({link})\n"}).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    house = House(tmp_path)
+    assert list(dead_links("README.md", house)) == ([f"README.md: {link}"] if is_dead else [])
+    assert not list(dead_links("docs/guide.md", house))
+
+
+def links_of(name: str) -> set[str]:
+    folder = posixpath.dirname(name)
+    targets = LINK.findall((ROOT / name).read_text(encoding="utf-8"))
+    return {posixpath.normpath(posixpath.join(folder, target.partition("#")[0])) for target in targets}
+
+
+def test_the_readme_leads_to_every_document_and_stays_short():
+    assert set(DOCUMENTS) <= links_of("README.md")
+    others = {name for name in documents(our_house()) if name.startswith("docs/")} - set(DOCUMENTS)
+    assert all(name.startswith(f"{DECISIONS}/") for name in others), others
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
+
+
+def test_decisions_are_numbered_without_a_gap_and_listed_under_their_titles():
+    files = sorted((ROOT / DECISIONS).glob("[0-9]*.md"))
+    titles = [file.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") for file in files]
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
+    assert all(title.startswith(f"{number}. ") for number, title in enumerate(titles, start=1))
+    index = (ROOT / DECISIONS / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", index, re.MULTILINE)
+    assert listed == [(title, file.name) for title, file in zip(titles, files, strict=True)]
+
+
+def test_pictures_are_small_and_all_of_them_are_shown():
+    pictures = sorted((ROOT / "docs/pictures").glob("*.webp"))
+    shown = {target for name in documents(our_house()) for target in links_of(name)}
+    assert {f"docs/pictures/{picture.name}" for picture in pictures} <= shown
+    assert [picture.name for picture in pictures if picture.stat().st_size > LARGEST_PICTURE] == []
+
+
+def test_terms_of_the_glossary_are_sorted_and_linked_at_its_head():
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^### (.+)$", text, re.MULTILINE)
+    assert terms == sorted(terms, key=str.lower)
+    head = text.split("\n### ")[0]
+    assert [target[1:] for target in LINK.findall(head)] == [anchors(f"# {term}")[0] for term in terms]
+
+
+# What documents say of the whole
+
+
+def rows_below(document: str, heading: str) -> list[str]:
+    """Return the rows of a document's table with this head."""
+    table = (ROOT / document).read_text(encoding="utf-8").split(f"\n{heading}\n")[1].split("\n\n")[0]
     return table.splitlines()[1:]
 
 
-def test_the_readme_shows_every_room_on_its_floor():
-    rows = [row.split("|")[1:3] for row in rows_below("| floor | room | holds |")]
+def test_the_architecture_shows_every_room_on_its_floor():
+    rows = [row.split("|")[1:3] for row in rows_below("docs/architecture.md", "| floor | room | holds |")]
     shown = {room: floor.strip() for floor, rooms in rows for room in re.findall(r"`(\w+)/`", rooms)}
     words = {FLOORS[ROOF]: "roof"}
     there = {room: words.get(floor, str(floor)) for room, floor in FLOORS.items() if (ROOT / room).is_dir()}
     assert shown == there | {APART: "apart"}
 
 
-def test_the_readme_tells_every_command():
-    cells = [row.split(" | ")[0].replace("\\|", " ") for row in rows_below("| command | what it does |")]
-    told = set(re.findall(r"[a-z_]+", " ".join(cells)))
-    modules = [name for name in our_house().files if re.match(r"(?!marketplace)\w+/management/commands/\w", name)]
-    # ./run and the containers call it by themselves.
-    assert {Path(name).stem for name in modules} - {"__init__", "prepare"} <= told
+def test_the_page_of_commands_is_what_their_parsers_say():
+    words = [sys.executable, str(ROOT / "docs/commands.py"), "--print"]
+    page = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert page == (ROOT / "docs/commands.md").read_text(encoding="utf-8"), "Run .venv/bin/python docs/commands.py"
+    ours = {Path(name).stem for name in our_house().files if re.match(r"\w+/management/commands/[a-z]", name)}
+    assert ours <= set(re.findall(r"^\| \[`(\w+)`\]", page, re.MULTILINE))
+
+
+def test_the_page_of_settings_has_every_figure_of_a_study_with_its_default():
+    rows = [row.split(" | ")[:2] for row in rows_below("docs/settings.md", "| figure | default | meaning |")]
+    shown = {name.strip("|` "): default for name, default in rows if name.startswith("| `")}
+    assert list(shown) == list(FIGURES)
+    for name, default in shown.items():
+        value = SettingsVersion._meta.get_field(name).get_default()
+        assert default == str(value) or name in ("classifiers", "control_pool"), name

@@ -1,4 +1,4 @@
-"""What a person at work can see of a grid: its HTML, headers, addresses and the bytes of its images.
+"""Leaks to a person at work with a grid: its HTML, headers, addresses and the bytes of its images.
 
 None of it may tell a synset, a class other than the question's, a file, a dataset, or which cells are controls. (T20
 of the security scenarios; SOAK=1 for 500 grids.) The same scan is run over a site that was made to leak, too: it must
@@ -25,7 +25,7 @@ from catalog.models import Dataset, Image
 from catalog.photographs import reads as photographs
 from catalog.photographs.reads import read_photograph
 from contains_task import views as grid_views
-from contains_task.reads import Shown
+from contains_task.reads import PageCell
 from tests.factories import make_batch, worker_client
 from tests.leak_scan import (
     OF_PICTURE,
@@ -72,8 +72,8 @@ def strange_word() -> str:
 def profile_called(word: str) -> bytes:
     """A colour profile with a description of our own, as long as the one it has."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    known = "sRGB built-in"
-    renamed = profile.replace(known.encode("utf-16-be"), word[: len(known)].ljust(len(known)).encode("utf-16-be"))
+    name = "sRGB built-in"
+    renamed = profile.replace(name.encode("utf-16-be"), word[: len(name)].ljust(len(name)).encode("utf-16-be"))
     assert renamed != profile
     return renamed
 
@@ -103,9 +103,9 @@ def file_of(words: str, own_word: str, number: int) -> bytes:
 def labelled_images(dataset: Dataset, labels, n_images: int) -> None:
     for number in range(n_images):
         label = labels[number % len(labels)]
-        own = strange_word()
-        name = f"{label.wnid}_{label.words}_{own}_.jpg"
-        content = file_of(f"{label.wnid} {label.words} {name}", own, number)
+        word = strange_word()
+        name = f"{label.wnid}_{label.words}_{word}_.jpg"
+        content = file_of(f"{label.wnid} {label.words} {name}", word, number)
         add_image(dataset=dataset, name=name, dataset_label=label, photograph=read_photograph(content))
 
 
@@ -134,7 +134,7 @@ def study() -> Batch:
 def with_grids(batch: Batch, n_grids: int) -> Batch:
     """The same pairs again and again make grids enough."""
     labels = list(batch.dataset.label_set.labels.order_by("index"))
-    chosen = {label.pk: [labels[at - 1].pk] for at, label in enumerate(labels)}
+    chosen = {label.pk: [labels[i - 1].pk] for i, label in enumerate(labels)}
     pairs = [(image.pk, label.pk) for image in batch.dataset.images.all() for label in labels]
     while batch.hits.filter(slots__state="free").count() < n_grids:
         open_grids_with_controls(batch, pairs, chosen=chosen)
@@ -189,12 +189,12 @@ def pictures_on(page: str) -> set[str]:
 def test_the_pages_in_a_marketplaces_frame_tell_nothing_but_the_question(offered):
     hidden: dict[int, set[str]] = {}
     seen: set[bytes] = set()
-    for n, (grid, worker, *found) in enumerate(framed_pages(offered, N_GRIDS)):
-        own = hidden.setdefault(grid.label_id, secrets_of(offered, grid.label))
-        assert [response.status_code for response in found] == [200, 200, 200]
-        for response in found:
-            assert not told(response.content + headers_of(response), own | {worker})
-        preview, page, after = (response.content.decode() for response in found)
+    for n, (grid, worker, *views) in enumerate(framed_pages(offered, N_GRIDS)):
+        secrets = hidden.setdefault(grid.label_id, secrets_of(offered, grid.label))
+        assert [response.status_code for response in views] == [200, 200, 200]
+        for response in views:
+            assert not told(response.content + headers_of(response), secrets | {worker})
+        preview, page, after = (response.content.decode() for response in views)
         assert 'name="receipt"' in after
         for shown in (preview, page):
             assert len(skeletons(shown)) == CELLS
@@ -205,7 +205,7 @@ def test_the_pages_in_a_marketplaces_frame_tell_nothing_but_the_question(offered
         if n < (50 if SOAK else 4):
             addresses = pictures_on(preview) | pictures_on(page)
             assert len(addresses) == 4 * CELLS
-            check_contents(addresses, own | {worker, grid.label.words}, seen)
+            check_contents(addresses, secrets | {worker, grid.label.words}, seen)
 
 
 # The same over a site that leaks
@@ -233,8 +233,8 @@ def spoil_control_tile(old: str, new: str) -> Spoil:
         handles = list(context["handles"])
         roles = dict(zip(handles, roles_in_order(context["lease"], handles), strict=True))
         handle = next(handle for handle in handles if roles[handle] == "control True")
-        at = page.index(f'value="{handle}"')
-        return page[:at] + page[at:].replace(old, new, 1)
+        start = page.index(f'value="{handle}"')
+        return page[:start] + page[start:].replace(old, new, 1)
 
     return spoil_pages(spoiler)
 
@@ -285,7 +285,7 @@ def unnoticed(study: Batch, leaks: dict[str, tuple[Spoil, str]], look: Callable[
     return said
 
 
-def test_each_leak_of_a_page_is_found(study):
+def test_each_leak_of_a_page_is_detected(study):
     check_pages(with_grids(study, 12), 12)
     assert not unnoticed(study, PAGES_THAT_LEAK, lambda batch: check_pages(with_grids(batch, 12), 12))
 
@@ -345,12 +345,12 @@ PICTURES_THAT_LEAK = {
 }
 
 
-def test_each_leak_of_a_picture_is_found(study):
+def test_each_leak_of_a_picture_is_detected(study):
     check_pictures(with_grids(study, 50), 2)
     assert not unnoticed(study, PICTURES_THAT_LEAK, lambda batch: check_pictures(batch, 2))
 
 
-def by_role(handles: dict[str, Shown], lease: Lease) -> list[str]:
+def by_role(handles: dict[str, PageCell], lease: Lease) -> list[str]:
     roles = dict(zip(handles, roles_in_order(lease, list(handles)), strict=True))
     return sorted(handles, key=roles.__getitem__)
 
@@ -360,9 +360,9 @@ def turned(handles: list[str]) -> list[str]:
     return handles[start:] + handles[:start]
 
 
-def in_the_order(order: Callable[[dict[str, Shown], Lease], list[str]]) -> Spoil:
+def in_the_order(order: Callable[[dict[str, PageCell], Lease], list[str]]) -> Spoil:
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
-        def handles_of(lease: Lease) -> dict[str, Shown]:
+        def handles_of(lease: Lease) -> dict[str, PageCell]:
             handles = real(lease)
             return {handle: handles[handle] for handle in order(handles, lease)}
 
@@ -379,7 +379,7 @@ ORDERS_THAT_LEAK = {
 }
 
 
-def test_each_order_that_leaks_is_found(study):
+def test_each_order_that_leaks_is_detected(study):
     assert not unnoticed(study, ORDERS_THAT_LEAK, lambda batch: check_places(with_grids(batch, 40), 40))
 
 
@@ -393,7 +393,7 @@ def test_what_is_imported_says_all_that_the_scan_looks_for(study):
             without_pixels(content)
 
 
-def test_the_handle_of_an_image_is_another_one_on_every_page(study):
+def test_the_handle_of_an_image_differs_on_every_page(study):
     image = study.dataset.images.first()
     leases = [lease for _, lease, _, _ in pages(study, 5)]
     handles = {image_handle(lease, image.public_id) for lease in leases}

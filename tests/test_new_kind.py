@@ -33,7 +33,7 @@ ADDRESS_TABLES = ("api.urls", "annotation_site.staff_urls", "annotation_site.wor
 
 
 def make_address_tables() -> None:
-    """As a start of the site does."""
+    """Reload the URL tables, as a start of the site does."""
     for name in (*ADDRESS_TABLES, "annotation_site.urls"):
         importlib.reload(importlib.import_module(name))
     clear_url_caches()

@@ -1,7 +1,7 @@
-"""Who gets which work, and what happens to it. The only writer of this room's tables.
+"""Assignment of work, and its submission. The only writer of this room's tables.
 
-Locks are taken in one order, so that nobody waits in a circle: the worker, their leases by id, then slots by HIT
-and number. What closes or aggregates locks submissions by id, then the dataset, batches by id, slots and HITs.
+The order of locks prevents deadlocks: the worker, their leases by id, then slots by HIT and number. Closing and
+aggregation lock submissions by id, then the dataset, batches by id, slots and HITs.
 """
 
 import logging
@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
@@ -20,11 +21,12 @@ from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Wor
 from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
 from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
-from workforce.unverified.actions import AlreadySubmitted, keep_unverified
+from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified
 
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 5000
+NOT_ASSIGNED = gettext_lazy("This task is not assigned to you. Open the study link to get your task.")
 WORKER_TO_LOCK = CachedQuery(lambda: Worker.objects.filter(pk=Given("pk")).select_for_update())
 LEASE_TO_LOCK = CachedQuery(lambda: Lease.objects.filter(pk=Given("pk")).select_for_update())
 OPEN_LEASES_TO_LOCK = CachedQuery(
@@ -38,15 +40,15 @@ OPEN_LEASES_TO_LOCK = CachedQuery(
 
 
 class BatchClosed(UserError):
-    """Nobody is given work from a closed batch any more."""
+    """An assignment of work, or an addition of HITs, in a closed batch."""
 
 
 class NotHandedOut(UserError):
-    """This person was not given this HIT."""
+    """A HIT that is not assigned to this worker."""
 
 
 class AlreadyExcluded(UserError):
-    """An exclusion stands against this submission; the message gives its reason."""
+    """A submission that is excluded already; the message gives the reason."""
 
 
 # Publishing
@@ -64,9 +66,9 @@ def open_batch(
     completion_url: str = "",
     **adaptive: float,
 ) -> Batch:
-    """Open a batch; `adaptive` are the figures of one that asks as often as its votes make necessary: all or none.
+    """Open a batch; `adaptive` are all settings of an adaptive batch, or none.
 
-    Raises UnknownKind if TASK_KINDS lists no such kind: the database does not know them.
+    Raises UnknownKind if TASK_KINDS lists no such kind: the database does not check it.
     """
     return Batch.objects.create(
         dataset=dataset,
@@ -82,21 +84,22 @@ def open_batch(
 
 @transaction.atomic
 def publish_hits(*, batch: Batch, n_hits: int, n_slots: int, initial: bool = False) -> list[HIT]:
-    """Add `n_hits` HITs of `n_slots` wanted answers each to an open batch."""
-    # The row is locked so that no batch closes under HITs being added: those would wait for answers for ever.
+    """Add `n_hits` HITs with `n_slots` answers each to an open batch. Raises BatchClosed."""
+    # The lock keeps the batch open: HITs added to a closed batch would wait for answers for ever.
     if Batch.objects.select_for_update(no_key=True).get(pk=batch.pk).closed_at is not None:
-        raise BatchClosed(f"{batch} is closed: open a new batch for further HITs.")
+        message = gettext("Batch “%(batch)s” is closed. Open a new batch to add HITs.")
+        raise BatchClosed(message % {"batch": batch})
     hits = HIT.objects.bulk_create([HIT(batch=batch, initial=initial) for _ in range(n_hits)])
     slots = (Slot(hit=hit, batch=batch, number=number) for hit in hits for number in range(n_slots))
-    # Bit by bit: there may be hundreds of thousands.
-    while some := list(islice(slots, ROWS_AT_ONCE)):
-        Slot.objects.bulk_create(some)
+    # In portions: there may be hundreds of thousands.
+    while portion := list(islice(slots, ROWS_AT_ONCE)):
+        Slot.objects.bulk_create(portion)
     return hits
 
 
 @transaction.atomic
 def keep_from_former_workers(*, asked_before: Mapping[HIT, Iterable[int]]) -> None:
-    """Give each of these new HITs to nobody who had one of those (ids) that asked the same before."""
+    """Keep each new HIT from workers of the HITs (ids) that asked the same before."""
     through = HIT.asked_before.through
     through.objects.bulk_create(
         [through(from_hit=hit, to_hit_id=former) for hit, formers in asked_before.items() for former in formers],
@@ -106,11 +109,11 @@ def keep_from_former_workers(*, asked_before: Mapping[HIT, Iterable[int]]) -> No
 
 @transaction.atomic
 def close_batch(*, batch: Batch) -> Batch:
-    """Hand out no more of a batch. What is in people's hands may still come in; what came in is aggregated as it is.
+    """Close a batch: no new work is assigned. Work in progress can still be submitted; submissions are aggregated.
 
-    All of the dataset is aggregated again: an image may have waited for this batch alone, with its answers in others.
+    The whole dataset is aggregated again: an image may have waited for this batch alone, with answers in others.
     """
-    # The submissions first, as in a pass of the aggregation, which wants the batch later.
+    # Lock the submissions first, as the aggregation does, which locks the batch later.
     mark_for_aggregation(dataset=batch.dataset)
     closed_at = now()
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
@@ -122,27 +125,27 @@ def close_batch(*, batch: Batch) -> Batch:
 
 @transaction.atomic
 def withdraw_hits(*, hit_ids: Iterable[int]) -> set[int]:
-    """Close those of these HITs that nobody was ever given, so that nobody will be. Returns their ids."""
-    never_given = HIT.objects.filter(closed_at=None, leases=None, submissions=None).order_by()
-    found = set(never_given.filter(pk__in=hit_ids).values_list("pk", flat=True))
-    if not found:
-        return found
-    batches = Batch.objects.filter(pk__in=HIT.objects.filter(pk__in=found).values("batch")).order_by("pk")
+    """Close the HITs among these that were never assigned. Returns their ids."""
+    unassigned = HIT.objects.filter(closed_at=None, leases=None, submissions=None).order_by()
+    hits = set(unassigned.filter(pk__in=hit_ids).values_list("pk", flat=True))
+    if not hits:
+        return hits
+    batches = Batch.objects.filter(pk__in=HIT.objects.filter(pk__in=hits).values("batch")).order_by("pk")
     list(batches.select_for_update(no_key=True).values_list("pk"))
-    # Whoever is just being given one is waited for, and keeps it.
-    slots = Slot.objects.filter(hit__in=found).order_by("hit_id", "number")
+    # Wait for assignments in progress: their workers keep the HITs.
+    slots = Slot.objects.filter(hit__in=hits).order_by("hit_id", "number")
     list(slots.select_for_update().values_list("pk"))
-    found = set(never_given.filter(pk__in=found).values_list("pk", flat=True))
-    Slot.objects.filter(hit__in=found).update(state=Slot.State.WITHDRAWN)
-    HIT.objects.filter(pk__in=found).update(closed_at=now())
-    return found
+    hits = set(unassigned.filter(pk__in=hits).values_list("pk", flat=True))
+    Slot.objects.filter(hit__in=hits).update(state=Slot.State.WITHDRAWN)
+    HIT.objects.filter(pk__in=hits).update(closed_at=now())
+    return hits
 
 
-# Hand-out
+# Assignment of work
 
 
 def identify_worker(*, marketplace: str, external_id: str) -> Worker:
-    """The worker a marketplace's id stands for; made on first sight, once, however many requests meet."""
+    """Return the worker of a marketplace's ID. Created on the first visit, once even for concurrent requests."""
     return known_worker(marketplace, external_id) or _new_worker(marketplace, external_id)
 
 
@@ -150,35 +153,35 @@ def identify_worker(*, marketplace: str, external_id: str) -> Worker:
 def _new_worker(marketplace: str, external_id: str) -> Worker:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{marketplace}:{external_id}"])
-    known = known_worker(marketplace, external_id)
-    if known is not None:
-        return known
+    worker = known_worker(marketplace, external_id)
+    if worker is not None:
+        return worker
     worker = Worker.objects.create()
     WorkerIdentity.objects.create(worker=worker, marketplace=marketplace, external_id=external_id)
     return worker
 
 
 def take_lease(*, batch: Batch, worker: Worker) -> Lease | None:
-    """The HIT this person works on next, or None when there is none for them.
+    """Lease the worker's next HIT, or return None if there is none. Raises BatchClosed.
 
-    Who comes back gets the HIT they hold, also after its lease ran out, as long as it wants an answer. Otherwise
-    the first free slot of a HIT they have never had.
+    A worker who returns gets the HIT they hold, even after its lease expired, as long as it needs an answer. Otherwise
+    the first free slot of a HIT that is new to them.
     """
     if batch.closed_at is not None:
-        raise BatchClosed("This study is closed: it takes no more answers. Thank you for your interest.")
-    lease = _hand_out(batch, worker)
+        raise BatchClosed(gettext("This study is closed and takes no more answers. Thank you for your interest."))
+    lease = _assign(batch, worker)
     if lease is None:
-        # Slots whose leases ran out are free for this person too, also those that somebody is just giving back:
-        # these are waited for. A transaction of its own, since it locks leases again.
+        # Expired leases free slots for this worker too; wait for those being returned now. In a transaction of its own,
+        # since this locks leases again.
         expire_leases(batch=batch, wait=True)
-        lease = _hand_out(batch, worker)
+        lease = _assign(batch, worker)
     return lease
 
 
 @transaction.atomic
-def _hand_out(batch: Batch, worker: Worker) -> Lease | None:
-    held = _lock_leases(batch, worker)
-    active = next((lease for lease in held if lease.state == Lease.State.ACTIVE), None)
+def _assign(batch: Batch, worker: Worker) -> Lease | None:
+    leases = _lock_leases(batch, worker)
+    active = next((lease for lease in leases if lease.state == Lease.State.ACTIVE), None)
     if active is not None and active.expires_at > now():
         return active
     if batch.hits_per_worker is not None and n_done(batch, worker.pk) >= batch.hits_per_worker:
@@ -187,17 +190,17 @@ def _hand_out(batch: Batch, worker: Worker) -> Lease | None:
         return _renew(active, _slot_of(active))
     key = {"batch": batch.pk, "worker": worker.pk}
     free = FREE_FOR_STRANGER if batch.is_adaptive else FREE_FOR_WORKER
-    slot = (claim(FREE_OF_HELD_HITS, key) if held else None) or claim(free, key)
+    slot = (claim(FREE_OF_HELD_HITS, key) if leases else None) or claim(free, key)
     if slot is None:
         return None
     slot.hit.batch = batch
-    former = next((lease for lease in held if lease.hit_id == slot.hit_id), None)
+    former = next((lease for lease in leases if lease.hit_id == slot.hit_id), None)
     return _renew(former, slot) if former is not None else _lease(slot, worker)
 
 
 def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
-    """What this person holds or held of the batch and has not handed in. One thing at a time for each person: two tabs
-    opened at once get the same HIT."""
+    """Lock and return a worker's leases in the batch that are not submitted. The lock on the worker makes two tabs get
+    the same HIT."""
     WORKER_TO_LOCK.get(pk=worker.pk)
     return OPEN_LEASES_TO_LOCK.all(batch=batch.pk, worker=worker.pk)
 
@@ -211,7 +214,7 @@ def _lease(slot: Slot, worker: Worker) -> Lease:
 
 
 def _slot_of(lease: Lease) -> Slot:
-    assert lease.slot is not None, "an active lease that takes a slot has one: a constraint says so"
+    assert lease.slot is not None, "a constraint gives every active lease that takes a slot one"
     return lease.slot
 
 
@@ -230,40 +233,41 @@ def _duration(hit: HIT) -> timedelta:
 
 @transaction.atomic
 def resume_lease(*, hit_public_id: str, worker: Worker) -> Lease:
-    """The lease under which this person works on this HIT; one that ran out is renewed if the HIT still wants answers.
+    """Return the worker's lease on this HIT; renew an expired one if the HIT still needs answers.
 
-    Raises NotHandedOut when the HIT was never theirs.
+    Raises NotHandedOut if the HIT was never assigned to the worker.
     """
     lease = Lease.objects.filter(hit__public_id=hit_public_id, worker=worker).select_related("hit__batch").first()
     if lease is None:
-        raise NotHandedOut("This piece of work was not given to you. Open the study's own address to get yours.")
-    held = {lease.pk: lease for lease in _lock_leases(lease.hit.batch, worker)}
-    if lease.pk not in held:
+        raise NotHandedOut(str(NOT_ASSIGNED))
+    leases = {lease.pk: lease for lease in _lock_leases(lease.hit.batch, worker)}
+    if lease.pk not in leases:
         lease.refresh_from_db()
         return lease
-    lease = held[lease.pk]
+    lease = leases[lease.pk]
     if lease.state == Lease.State.ACTIVE:
         return lease if lease.expires_at > now() else _renew(lease, _slot_of(lease))
-    busy_elsewhere = any(other.state == Lease.State.ACTIVE for other in held.values())
+    busy_elsewhere = any(other.state == Lease.State.ACTIVE for other in leases.values())
     slot = None if busy_elsewhere else claim(FREE_OF_HIT, {"hit": lease.hit_id})
     return lease if slot is None else _renew(lease, slot)
 
 
 @transaction.atomic
 def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
-    """Give the slots of leases that ran out back; those somebody else is at are left to them, or waited for.
+    """Expire overdue leases and free their slots. Returns their number.
 
-    What people still hand in under them is kept (see `submit`).
+    Leases that another transaction has locked are skipped, or with `wait` waited for. Submissions under expired leases
+    are still stored (see `submit`).
     """
     overdue = overdue_leases(batch).order_by("id").select_for_update(skip_locked=not wait)
-    found = dict(overdue.values_list("id", "slot_id"))
-    if found:
-        slots = Slot.objects.filter(pk__in=found.values())
+    slot_by_lease = dict(overdue.values_list("id", "slot_id"))
+    if slot_by_lease:
+        slots = Slot.objects.filter(pk__in=slot_by_lease.values())
         list(slots.order_by("hit_id", "number").select_for_update().values_list("id"))
-        Lease.objects.filter(pk__in=found).update(state=Lease.State.EXPIRED, slot=None)
+        Lease.objects.filter(pk__in=slot_by_lease).update(state=Lease.State.EXPIRED, slot=None)
         slots.update(state=Slot.State.FREE)
-        log.info("%d leases ran out; their slots are free again.", len(found))
-    return len(found)
+        log.info("%d leases expired; their slots are free again.", len(slot_by_lease))
+    return len(slot_by_lease)
 
 
 # Submission
@@ -271,18 +275,18 @@ def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
 
 @transaction.atomic
 def submit(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
-    """Store an answer raw. Returns the submission and whether this call made it.
+    """Store a raw answer. Returns the submission and whether this call created it.
 
-    The same key again returns what is stored. Late work fills a slot if its HIT has a free one, else it is surplus:
-    paid, kept, not counted. Under a lease that takes no slot it waits for proof, one of many (`keep_unverified`).
-    Raises AlreadySubmitted for a second answer under another key, and for the key of an answer to something else.
+    The same key returns the stored submission. A late answer fills a slot if its HIT has a free one, else it is
+    surplus: paid, not counted. Under a lease that takes no slot it waits for proof (`keep_unverified`). Raises
+    AlreadySubmitted for a second answer under another key, and for a key that another answer has.
     """
     return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
 
 
 def hand_in(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
-    """`submit`, within the transaction of a task room, which makes votes of the answer."""
-    # The person first, as in a hand-out: one thing at a time for each, and no deadlock between the two.
+    """Do as `submit` does, within the transaction of a task room, which casts votes."""
+    # Lock the worker first, as an assignment of work does, so that the two never deadlock.
     WORKER_TO_LOCK.get(pk=lease.worker_id)
     if not lease.takes_slot:
         return keep_unverified(lease=lease, answer=answer, idempotency_key=idempotency_key)
@@ -307,7 +311,7 @@ def hand_in(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tu
 def _store(submission: Submission) -> Submission:
     row = HAND_IN.row(submission_values(submission) | now_given())
     if row is None:
-        raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
+        raise AlreadySubmitted(str(KEY_IS_USED))
     submission.pk, submission.submitted_at = row
     submission._state.adding = False
     return submission
@@ -317,23 +321,23 @@ def _pk(slot: Slot | None) -> int | None:
     return None if slot is None else slot.pk
 
 
-def fill_free_slot(submission: Submission, **changed: object) -> None:
-    """Within a transaction that locked it: have a submission confirmed count, or be surplus if no slot is free."""
+def fill_free_slot(submission: Submission, **changes: object) -> None:
+    """Confirm a submission that this transaction has locked: it counts, or is surplus if no slot is free."""
     submission.slot = claim(FREE_OF_HIT, {"hit": submission.hit_id})
     submission.state = Submission.State.CONFIRMED if submission.slot else Submission.State.SURPLUS
     submission.aggregated_at = None
-    for name, value in changed.items():
+    for name, value in changes.items():
         setattr(submission, name, value)
-    submission.save(update_fields=["slot", "state", "aggregated_at", *changed])
+    submission.save(update_fields=["slot", "state", "aggregated_at", *changes])
     if submission.slot is not None:
         Slot.objects.filter(pk=submission.slot.pk).update(state=Slot.State.FILLED)
 
 
 @transaction.atomic
 def settle_recovered(*, submission: Submission, answer: dict[str, Any] | None) -> Submission:
-    """Put what a task room read from a recovered copy in its place: it fills a slot, or is surplus.
+    """Store the answer that a task room read from a recovered copy: it fills a slot, or is surplus.
 
-    None: it could not be read. Then the submission is orphaned, and its slot is asked for again.
+    None stands for an unreadable copy: the submission is orphaned, and its slot stays open.
     """
     locked = Submission.objects.select_for_update(of=("self",), no_key=True).get(pk=submission.pk)
     if not is_recovered(locked):
@@ -348,10 +352,10 @@ def settle_recovered(*, submission: Submission, answer: dict[str, Any] | None) -
 
 
 def _stored(lease: Lease, idempotency_key: str) -> Submission:
-    stored = Submission.objects.get(lease=lease, assignment=None)
-    if stored.idempotency_key != idempotency_key:
-        raise AlreadySubmitted("Your answer to this piece of work is already recorded. Go on to the next.")
-    return stored
+    submission = Submission.objects.get(lease=lease, assignment=None)
+    if submission.idempotency_key != idempotency_key:
+        raise AlreadySubmitted(gettext("Your answer to this task is already saved. Continue with the next task."))
+    return submission
 
 
 @transaction.atomic
@@ -361,8 +365,8 @@ def mark_aggregated(*, submission_ids: list[int]) -> None:
 
 @transaction.atomic
 def mark_for_aggregation(*, dataset: Dataset) -> None:
-    """Have every submission of a dataset aggregated again."""
-    # By id, as a pass takes them: two that lock the same rows in other orders would wait for each other.
+    """Mark every submission of a dataset for aggregation."""
+    # By id, as the aggregation locks them: two different orders would deadlock.
     of_dataset = Submission.objects.filter(hit__batch__dataset=dataset).order_by("id")
     locked = of_dataset.select_for_update(of=("self",), no_key=True).values("id")
     Submission.objects.filter(pk__in=locked).update(aggregated_at=None)
@@ -370,17 +374,17 @@ def mark_for_aggregation(*, dataset: Dataset) -> None:
 
 @transaction.atomic
 def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
-    """Take a submission out of every number. The work stays stored and paid; `readmit_submission` brings it back.
+    """Exclude a submission from all results. The work stays stored and paid; `readmit_submission` reverses it.
 
-    Raises AlreadyExcluded, with the reason on record, if it is out already.
+    Raises AlreadyExcluded, with the stored reason.
     """
     Submission.objects.select_for_update(no_key=True).get(pk=submission.pk)
     standing = submission.exclusions.filter(lifted_at=None).first()
     if standing is not None:
-        raise AlreadyExcluded(
-            f"Submission {submission.pk} is excluded already, because: {standing.reason!r}. "
-            f"Readmit it first to give another reason."
+        message = gettext(
+            "Submission %(id)s is already excluded. Reason: “%(reason)s”. To change the reason, readmit it first."
         )
+        raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
     exclusion = Exclusion.objects.create(submission=submission, reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion
@@ -394,6 +398,6 @@ def readmit_submission(*, submission: Submission) -> None:
 
 @transaction.atomic
 def add_slots(*, hit: HIT, n_slots: int) -> None:
-    """Ask for further answers to a HIT."""
+    """Request further answers to a HIT."""
     first = hit.slots.count()
     Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])

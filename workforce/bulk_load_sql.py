@@ -1,4 +1,4 @@
-"""SQL that stores answers which were given elsewhere.
+"""SQL that stores replayed answers.
 
 The staging table holds one row per answer; read here: position (the order of submission), person (unique among all
 who answered in the dataset), hit_number (rows that share one are answers to the same HIT), idempotency_key, answer,

@@ -1,10 +1,11 @@
-"""Reading what a worker's page sent, before any field of it is believed."""
+"""Reading of the fields that a worker's page sends. None of them is trusted yet."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 
@@ -15,35 +16,34 @@ LONGEST_PAUSE_SECONDS = 7 * 24 * 3600
 
 
 class CrossSite(UserError):
-    """Another site made the browser send this."""
+    """A request that another site made the browser send."""
 
 
 class UnreadableAnswer(UserError):
-    """The body is no form and no JSON object."""
+    """A body that is neither a form nor a JSON object."""
 
 
-def sent_fields(request: HttpRequest) -> Mapping[str, Any]:
-    """The fields of a form, or of a JSON object from the page's script. Raises CrossSite, UnreadableAnswer."""
+def fields_in(request: HttpRequest) -> Mapping[str, Any]:
+    """Return the fields of a form, or of the page script's JSON object. Raises CrossSite, UnreadableAnswer."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise CrossSite(
-            "This answer came from another site's page, so it was not taken. Answer on the study's own page."
+            gettext("This answer came from another site, so it was not saved. Answer on the study's own page.")
         )
     if request.content_type == JSON_TYPE:
         return _object(request.body)
     if request.content_type not in FORM_TYPES:
         raise UnreadableAnswer(
-            "The answer is neither a form nor JSON. Nothing was stored; reload the page and try again."
+            gettext("The answer is neither a form nor JSON. Nothing was saved. Reload the page and try again.")
         )
     return request.POST
 
 
-def pause_told(sent: Mapping[str, Any]) -> int:
-    """Seconds in which a page was out of sight or untouched, as its script tells; 0 for what cannot be meant.
+def paused_seconds_in(fields: Mapping[str, Any]) -> int:
+    """Return the seconds in which a page was hidden or untouched, by its script; 0 for an impossible value.
 
-    Nothing hangs on it but how long the work is said to have taken, and it can only make that shorter: so no answer is
-    refused for it.
+    The value only shortens the working time on record, so no answer is rejected for it.
     """
-    seconds = sent.get("paused_seconds")
+    seconds = fields.get("paused_seconds")
     return seconds if type(seconds) is int and 0 < seconds <= LONGEST_PAUSE_SECONDS else 0
 
 
@@ -53,5 +53,7 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise UnreadableAnswer("The answer is not a JSON object. Nothing was stored; reload the page and try again.")
+        raise UnreadableAnswer(
+            gettext("The answer is not a JSON object. Nothing was saved. Reload the page and try again.")
+        )
     return fields

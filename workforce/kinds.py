@@ -1,7 +1,7 @@
-"""Kinds of task: one record says all that the rest of the site asks about a kind.
+"""Kinds of task: one record holds everything that the rest of the site needs of a kind.
 
-A record stands in the kind.py of its task room; the setting TASK_KINDS lists the records. Whatever means "every kind"
-goes through `task_kinds()`, whatever has a batch at hand through `kind_named(batch.kind)`.
+A record stands in the kind.py of its task room; the setting TASK_KINDS lists the records. Code for
+every kind goes through `task_kinds()`, code for a batch through `kind_named(batch.kind)`.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -11,37 +11,39 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
+    from django_stubs_ext import StrOrPromise
     from rest_framework.serializers import Serializer
 
     from catalog.models import Dataset, Image, Label, SettingsVersion
     from workforce.models import Submission
 
-# What the rows of every kind's votes say alike.
+# Columns that the rows of every kind's votes share.
 VOTE_COLUMNS = ("worker", "role", "state", "submitted_at", "settings_version")
 
 
 class UnknownKind(UserError):
-    """No record of this name is listed in TASK_KINDS."""
+    """A name of no record in TASK_KINDS."""
 
 
 class NotOffered(UserError):
-    """A kind has no words and figures for a marketplace."""
+    """A kind without an offer for a marketplace."""
 
 
 @dataclass(frozen=True)
 class ExportedRows:
-    """Rows that are written as files: `order` sorts them, `named` are the columns whose label gets a name.
+    """Rows to export as files: `order` sorts them, `named` are the columns of labels, whose names can be added.
 
-    `name` is what the command, the page and REST call them; `says` explains them on the page.
+    `name` is their name in the command, on the page and in REST; `says` describes them on the page.
     """
 
     name: str
-    says: str
+    says: "StrOrPromise"
     rows_of: "Callable[[Dataset], QuerySet[Any, Any]]"
     order: tuple[str, ...]
     row: "Callable[[Any, Mapping[int, Label] | None], dict[str, Any]]"
@@ -51,21 +53,21 @@ class ExportedRows:
 
 @dataclass(frozen=True)
 class RestTable:
-    """How REST pages rows and describes them.
+    """Paging and description of rows in REST.
 
-    `key` are columns that order the rows and together name one of them for ever: not the id of a derived row, which
-    changes when the row is computed anew.
+    `key` are columns that order the rows and together identify a row for ever. The id of a derived row does not: it
+    changes when the row is computed again.
     """
 
     key: tuple[str, ...]
-    description: str
+    description: "StrOrPromise"
     row: "type[Serializer[Any]]"
     conditions: "type[Serializer[Any]]"
 
 
 @dataclass(frozen=True)
 class Votes:
-    """Where votes are stored: a table with submission, worker, role and counted, and the columns of a question.
+    """The table of votes, with submission, worker, role and counted, and the columns of a question.
 
     At most one vote counts for a person and a question (image_id and label_id, or image_id alone).
     """
@@ -78,7 +80,7 @@ class Votes:
 
 @dataclass(frozen=True)
 class StagedVotes:
-    """How answers in a staging table become HITs' content and votes.
+    """SQL that turns answers in a staging table into content of HITs and into votes.
 
     `columns` declares the kind's own columns in SQL; `values` yields them for every answer, in the same order. The four
     statements take the table's name as {staged}: `other_answer` selects line and image of a row that contradicts a
@@ -96,19 +98,19 @@ class StagedVotes:
 
 @dataclass(frozen=True)
 class ReplayedVotes:
-    """How a file of votes is read. `columns` are needed, `further` may be there beside those of every kind.
+    """Reading of a file of votes. `columns` are required; `further` are optional, as are those of every kind.
 
     `answer` reads a row (line, cells, class indexes) or raises BadCell; `in_order` checks all answers of a file
     together, raises BadRow, and returns them in the order of submission.
     """
 
     columns: tuple[str, ...]
-    columns_described: str
+    columns_described: "StrOrPromise"
     answer: Callable[[int, dict[str, str], Container[int]], Any]
     in_order: Callable[[list[Any]], list[Any]]
     staged: StagedVotes
     further: tuple[str, ...] = ()
-    # Whether votes on an image without a dataset label lead no further than their counts.
+    # Whether votes on an image without a dataset label yield counts and nothing more.
     needs_dataset_labels: bool = False
     # Names of the dataset's images whose open HITs keep votes that are loaded from taking effect.
     waiting: "Callable[[Dataset], Iterable[str]] | None" = None
@@ -116,10 +118,10 @@ class ReplayedVotes:
 
 @dataclass(frozen=True)
 class Recovery:
-    """How an answer is read that came through a marketplace alone: its values stand in `copy` of the raw answer.
+    """Reading of an answer that came through a marketplace alone: its values are in `copy` of the raw answer.
 
     `answer` returns what the page would have stored, or None if the copy is no answer to its HIT; `cast_votes` takes a
-    stored `submission`, and adds nothing the second time.
+    stored `submission`, and is idempotent.
     """
 
     answer: "Callable[[Submission], dict[str, Any] | None]"
@@ -128,21 +130,21 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a marketplace needs: proposed words, and the items of a HIT by which its time is estimated.
+    """An offer to a marketplace: a proposed title and description, and the items of a HIT, to estimate its time.
 
     `same_question` are SQL joins from `hit`, a row of workforce_hit, to `earlier`: rows with the hit_id of each HIT
     that asks one or more of its questions.
     """
 
-    title: str
-    description: str
+    title: "StrOrPromise"
+    description: "StrOrPromise"
     n_items: "Callable[[SettingsVersion], int]"
     same_question: str
 
 
 @dataclass(frozen=True)
 class AnswerShown:
-    """How a researcher sees an answer: a template, and its context by HIT (id) and submission, if there is one."""
+    """Display of an answer to researchers: a template, and its context by HIT (id) and submission, if any."""
 
     template: str
     context: "Callable[[int, Submission | None], dict[str, Any]]"
@@ -150,7 +152,7 @@ class AnswerShown:
 
 @dataclass(frozen=True)
 class TaskKind:
-    """A kind of task. `name` is what Batch.kind holds, `title` what pages say, `hits` what its HITs are called there.
+    """A kind of task. Batch.kind holds `name`; pages show `title`, and call its HITs `hits`.
 
     Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument). A raw
     answer has `selected`, a list of images' public ids or of whole numbers, and may have `main`, one of them: that much
@@ -159,7 +161,7 @@ class TaskKind:
 
     name: str
     title: str
-    hits: str
+    hits: "StrOrPromise"
     page: str
     path: str
     urls: str
@@ -169,7 +171,7 @@ class TaskKind:
     recovery: Recovery | None = None
     answer_shown: AnswerShown | None = None
     replay: ReplayedVotes | None = None
-    # Beside its votes, which every kind exports.
+    # In addition to its votes, which every kind exports.
     files: tuple[ExportedRows, ...] = ()
 
 
@@ -179,22 +181,24 @@ def task_kinds() -> tuple[TaskKind, ...]:
 
 
 def kind_named(name: str) -> TaskKind:
-    """Return the record of this name. Raises UnknownKind, with the names there are."""
+    """Return the record of this name. Raises UnknownKind, which lists the names."""
     kinds = _kinds(tuple(settings.TASK_KINDS))
     if name not in kinds:
-        raise UnknownKind(f"There is no kind of task {name!r}; TASK_KINDS lists {', '.join(kinds)}.")
+        message = gettext("There is no kind of task “%(name)s”. TASK_KINDS lists: %(kinds)s.")
+        raise UnknownKind(message % {"name": name, "kinds": ", ".join(kinds)})
     return kinds[name]
 
 
 def offer_of(name: str) -> Offer:
-    """Return what a marketplace needs of the kind of this name. Raises NotOffered if the kind is not for one."""
+    """Return the offer of the kind of this name. Raises NotOffered if it has none."""
     offer = kind_named(name).offer
     if offer is None:
-        raise NotOffered(f"Batches of {kind_named(name).title} are for recruitment links: no marketplace offers them.")
+        message = gettext("%(kind)s batches cannot be published on a marketplace. Use recruitment links.")
+        raise NotOffered(message % {"kind": kind_named(name).title})
     return offer
 
 
-# By the setting's value, so that a changed setting is loaded anew.
+# By the setting's value, so that a changed setting is loaded again.
 @lru_cache
 def _kinds(paths: tuple[str, ...]) -> dict[str, TaskKind]:
     records = [import_string(path) for path in paths]

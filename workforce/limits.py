@@ -1,11 +1,11 @@
-"""How often HITs may be opened and handed in from one network address, and in one worker's name.
+"""Rate limits for opening and submitting HITs, by network address and by worker.
 
-Against whoever floods a marketplace's frame with invented ids; nothing here tells who is who. The limits are wide
-enough for a lab whose people share one address, and nobody is kept away for longer than the rest of a minute. Whoever
-sends in a known worker's name from elsewhere does not use up what that worker may send from where they are.
+They protect a marketplace's frame against floods of invented IDs; they do not identify people. They are wide enough for
+a lab whose people share one address, and last no longer than the rest of a minute. Requests in a worker's name from
+another address do not use up the limit of that worker at their own address.
 
-Addresses are kept for two minutes, in Valkey alone, under a key that changes every minute. Without Valkey nothing is
-limited: work goes on.
+Addresses are stored for two minutes, in Valkey alone, under a key that changes every minute. Without Valkey there is no
+limit: work continues.
 """
 
 import hmac
@@ -17,6 +17,7 @@ from time import monotonic, time
 import redis
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import ngettext
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -26,20 +27,25 @@ log = logging.getLogger(__name__)
 
 SECONDS = 60
 TIMEOUT_SECONDS = 0.25
-# Nobody waits for a Valkey that did not answer just now.
+# After a failure Valkey is not asked again for this long, so that no page waits for it.
 PAUSE_SECONDS = 10
-# All addresses that one household or office gets.
+# The prefix that one household or office receives.
 IPV6_PREFIX = 64
 
 _silent_until = 0.0
 
 
 class TooMany(UserError):
-    """So much came from one place or in one name within a minute; after so many `seconds` it may go on."""
+    """More requests than the limit within a minute; `seconds` until the next one is allowed."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
-        super().__init__(f"Too many pages were asked for from your network within a minute. Wait {seconds} seconds.")
+        message = ngettext(
+            "Your network opened too many pages within a minute. Wait %(n)s second.",
+            "Your network opened too many pages within a minute. Wait %(n)s seconds.",
+            seconds,
+        )
+        super().__init__(message % {"n": seconds})
 
 
 def check_pace(request: HttpRequest, worker_id: str) -> None:
@@ -47,36 +53,36 @@ def check_pace(request: HttpRequest, worker_id: str) -> None:
     address = network_of(request)
     if address is None:
         return
-    begin, left = divmod(time(), SECONDS)
+    minute, elapsed = divmod(time(), SECONDS)
     limits = settings.FRAME_REQUESTS_A_MINUTE
-    most = {
+    limit_by_name = {
         f"address {address}": limits["address"],
         f"worker {worker_id} at {address}": limits["worker"],
         f"worker {worker_id}": limits["worker_anywhere"],
     }
-    counts = _count([_key(name, int(begin)) for name in most])
-    if any(count > limit for count, limit in zip(counts, most.values(), strict=False)):
-        raise TooMany(int(SECONDS - left) + 1)
+    counts = _count([_key(name, int(minute)) for name in limit_by_name])
+    if any(count > limit for count, limit in zip(counts, limit_by_name.values(), strict=False)):
+        raise TooMany(int(SECONDS - elapsed) + 1)
 
 
 def network_of(request: HttpRequest) -> str | None:
-    """The address that a request came from, of IPv6 the network; None if it is this machine itself, or unknown.
+    """Return the address of a request, for IPv6 its network; None for this machine itself or an unknown address.
 
-    What a proxy in front says is believed only where there is one: the last it names is the one it spoke with.
+    X-Forwarded-For counts only behind a proxy: its last address is the one that connected to the proxy.
     """
     text = request.META.get("REMOTE_ADDR", "")
     if settings.BEHIND_TLS_PROXY:
         text = request.headers.get("X-Forwarded-For", text).rpartition(",")[2].strip()
     try:
-        found = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    found = getattr(found, "ipv4_mapped", None) or found
-    if found.is_loopback:
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback:
         return None
-    if found.version == 6:
-        return str(ipaddress.ip_network((found, IPV6_PREFIX), strict=False))
-    return str(found)
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address)
 
 
 def _key(name: str, minute: int) -> str:
@@ -85,7 +91,7 @@ def _key(name: str, minute: int) -> str:
 
 
 def _count(keys: list[str]) -> list[int]:
-    """How often each was counted by now, this time included; nothing if Valkey is away."""
+    """Return the count of each key, this request included; an empty list if Valkey is unavailable."""
     global _silent_until
     if monotonic() < _silent_until:
         return []
@@ -97,7 +103,7 @@ def _count(keys: list[str]) -> list[int]:
         return steps.execute()[::2]
     except redis.RedisError as error:
         _silent_until = monotonic() + PAUSE_SECONDS
-        log.warning("Valkey does not answer, so nothing is limited for %d seconds: %s", PAUSE_SECONDS, error)
+        log.warning("Valkey does not answer, so there are no rate limits for %d seconds: %s", PAUSE_SECONDS, error)
         return []
 
 

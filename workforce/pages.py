@@ -1,27 +1,28 @@
-"""What pages of work have in common: whom they are for, what may be sent to them, and how they refuse."""
+"""Common parts of pages of work: access, submission, and error pages."""
 
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
-from workforce.actions import AlreadySubmitted, NotHandedOut, resume_lease
-from workforce.forms import CrossSite, UnreadableAnswer, sent_fields
+from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, resume_lease
+from workforce.forms import CrossSite, UnreadableAnswer, fields_in
 
-# The task rooms have it from here.
-from workforce.forms import pause_told as pause_told
-from workforce.frame import pages as framed
+# Task rooms import it from here.
+from workforce.forms import paused_seconds_in as paused_seconds_in
+from workforce.frame import pages as frame_pages
 from workforce.frame.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
 
-# The pages of mturk have these from here.
+# The pages of mturk import these from here.
 from workforce.frame.ids import BadAddress as BadAddress
 from workforce.frame.ids import submit_address as submit_address
 from workforce.frame.ids import visit_in as visit_in
@@ -35,33 +36,40 @@ from workforce.problem_reports.pages import Show, is_report, take_report
 from workforce.reads import known_worker, progress, running_lease
 from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant, external_id
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 TOKEN_SALT = "workforce.work_token"
-# What a page's idempotency key looks like. Made once per load; bound to the lease before it is stored.
+# A page's idempotency key: new for every load, and bound to the lease before it is stored.
 KEY = r"^[A-Za-z0-9_-]{16,64}$"
 
 
 class ForeignToken(UserError):
-    """The work token was not made by us, or for another piece of work."""
+    """A work token that this site did not sign, or of another task."""
 
 
 class UnfitAnswer(UserError):
-    """The answer is to something else than the page shows. The message is for the person who gave it."""
+    """An answer that does not match the page. The message is for the worker."""
 
 
-REFUSALS: dict[type[UserError], tuple[int, str]] = {
-    NoParticipant: (400, "Who are you?"),
-    UnreadableAnswer: (400, "This answer cannot be read"),
-    CrossSite: (403, "Not from this page"),
-    ForeignToken: (403, "This is not your piece of work"),
-    NotHandedOut: (403, "This is not your piece of work"),
-    AlreadySubmitted: (409, "Already recorded"),
-    UnfitAnswer: (422, "This answer does not fit the page"),
-    BadAddress: (400, "This is no assignment"),
-    WrongHIT: (403, "Not this HIT"),
-    AlreadyAnswered: (409, "Not for you this time"),
-    HITClosed: (410, "This HIT is closed"),
-    NotYetPublished: (503, "One moment"),
-    TooMany: (429, "One moment"),
+BROKEN_LINK = gettext_lazy("This link does not work")
+NOT_YOURS = gettext_lazy("This task is not assigned to you")
+ONE_MOMENT = gettext_lazy("One moment, please")
+# HTTP status and title of the page for each error.
+REFUSALS: "dict[type[UserError], tuple[int, StrOrPromise]]" = {
+    NoParticipant: (400, BROKEN_LINK),
+    UnreadableAnswer: (400, gettext_lazy("We could not read your answer")),
+    CrossSite: (403, gettext_lazy("This answer came from another site")),
+    ForeignToken: (403, NOT_YOURS),
+    NotHandedOut: (403, NOT_YOURS),
+    AlreadySubmitted: (409, gettext_lazy("Already submitted")),
+    UnfitAnswer: (422, gettext_lazy("This answer does not match the page")),
+    BadAddress: (400, BROKEN_LINK),
+    WrongHIT: (403, gettext_lazy("This is a different task")),
+    AlreadyAnswered: (409, gettext_lazy("You cannot take this task")),
+    HITClosed: (410, gettext_lazy("This task is closed")),
+    NotYetPublished: (503, ONE_MOMENT),
+    TooMany: (429, ONE_MOMENT),
 }
 RETRY_SECONDS = 3
 LEASE_OF_TOKEN = CachedQuery(
@@ -73,28 +81,28 @@ Take = Callable[[HttpRequest, Lease, Mapping[str, Any]], HttpResponse | Submissi
 
 
 def serve(request: HttpRequest, hit: HIT, *, show: Show, take: Take) -> HttpResponse:
-    """Answer for a HIT's page: GET shows it to who holds it, POST hands in and leads on to the next one.
+    """Serve a HIT's page: GET shows it to the holder of its lease, POST submits and leads to the next task.
 
-    `show` renders the page of a lease, with what it says of a report that was sent from it. `take` stores what was
-    sent, as `sent_fields` has it, or makes the page that asks again; it returns what it stored or made. What either
-    refuses (see REFUSALS) becomes a page that says why, or JSON for the page's script.
+    `show` renders the page of a lease, with the reply to a report sent from it. `take` gets the `fields_in` the request
+    and returns the stored submission, or a page that asks again. An error of either (see REFUSALS) becomes a page with
+    the reason, or JSON for the page's script.
     """
     try:
         if request.method == "POST":
-            return _hand_in(request, hit, show, take)
+            return _submit(request, hit, show, take)
         return _look_from_a_frame(request, hit, show) if _is_framed(hit) else _look(request, hit, show)
     except tuple(REFUSALS) as error:
         return _refuse(request, hit, error)
 
 
 def _is_framed(hit: HIT) -> bool:
-    """Its people come from a marketplace that shows the page in a frame of its own."""
+    """Return whether a marketplace shows the page in its own frame."""
     return hit.batch.marketplace == Batch.Marketplace.MTURK
 
 
 def _look_from_a_frame(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
-    found = framed.look(request, hit)
-    return show(request, found, NO_REPORT) if isinstance(found, Lease) else found
+    lease_or_page = frame_pages.look(request, hit)
+    return show(request, lease_or_page, NO_REPORT) if isinstance(lease_or_page, Lease) else lease_or_page
 
 
 def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
@@ -104,59 +112,59 @@ def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
         return show(request, running, NO_REPORT)
     worker = known_worker(hit.batch.marketplace, participant)
     if worker is None:
-        raise NotHandedOut("This piece of work was not given to you. Open the study's own address to get yours.")
+        raise NotHandedOut(str(NOT_ASSIGNED))
     lease = resume_lease(hit_public_id=hit.public_id, worker=worker)
     if lease.state == Lease.State.SUBMITTED:
         return redirect(join_address(hit.batch, participant))
     return show(request, lease, NO_REPORT)
 
 
-def _hand_in(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpResponse:
-    sent = sent_fields(request)
-    if _is_framed(hit) and framed.AGAIN in sent:
+def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpResponse:
+    fields = fields_in(request)
+    if _is_framed(hit) and frame_pages.AGAIN in fields:
         return _look_from_a_frame(request, hit, show)
-    lease = lease_of_token(str(sent.get("token", "")), hit)
+    lease = lease_of_token(str(fields.get("token", "")), hit)
     if lease.assignment is not None:
         check_pace(request, lease.worker.identity.external_id)
-    if is_report(sent):
-        return take_report(request, lease, sent, show)
+    if is_report(fields):
+        return take_report(request, lease, fields, show)
     if lease.assignment is not None:
-        return _hand_in_from_a_frame(request, lease, sent, take)
-    taken = take(request, lease, sent)
-    if isinstance(taken, HttpResponse):
-        return taken
+        return _submit_from_a_frame(request, lease, fields, take)
+    outcome = take(request, lease, fields)
+    if isinstance(outcome, HttpResponse):
+        return outcome
     address = join_address(lease.hit.batch, lease.worker.identity.external_id)
     if request.content_type == "application/json":
         return JsonResponse({"next": address})
     return HttpResponse(status=303, headers={"Location": address})
 
 
-def _hand_in_from_a_frame(request: HttpRequest, lease: Lease, sent: Mapping[str, Any], take: Take) -> HttpResponse:
+def _submit_from_a_frame(request: HttpRequest, lease: Lease, fields: Mapping[str, Any], take: Take) -> HttpResponse:
     try:
-        taken = take(request, lease, sent)
+        outcome = take(request, lease, fields)
     except AlreadySubmitted:
-        if framed.assignment_of(lease).is_waited_for:
+        if frame_pages.assignment_of(lease).is_waited_for:
             raise
-        return framed.arrived(request)
-    return taken if isinstance(taken, HttpResponse) else framed.answer_to_hand_in(request, lease, taken)
+        return frame_pages.arrived(request)
+    return outcome if isinstance(outcome, HttpResponse) else frame_pages.answer_to_submit(request, lease, outcome)
 
 
 def _refuse(request: HttpRequest, hit: HIT, error: UserError) -> HttpResponse:
     status, title = REFUSALS[type(error)]
     seconds = {NotYetPublished: RETRY_SECONDS, TooMany: getattr(error, "seconds", 0)}.get(type(error), 0)
     context = {
-        "title": title,
+        "title": str(title),
         "message": error.for_page,
         "next_url": _way_on(request, hit),
-        "next_text": "Go on with the study",
+        "next_text": gettext("Continue the study"),
         "retry_seconds": seconds,
     }
     if request.content_type == "application/json":
         page: HttpResponse = JsonResponse(context, status=status)
     elif seconds and request.method == "POST":
-        # Reloading by itself would lose the answer.
-        sent = [(name, value) for name, values in request.POST.lists() for value in values]
-        page = render(request, "workforce/send_again.html", context | {"sent": sent}, status=status)
+        # An automatic reload would lose the answer.
+        fields = [(name, value) for name, values in request.POST.lists() for value in values]
+        page = render(request, "workforce/send_again.html", context | {"fields": fields}, status=status)
     else:
         page = render(request, "error.html", context, status=status)
     if seconds:
@@ -176,23 +184,23 @@ def _way_on(request: HttpRequest, hit: HIT) -> str:
 def message_page(
     request: HttpRequest, title: str, message: str, status: int, next_text: str = "", next_url: str = ""
 ) -> HttpResponse:
-    """Return a page that says one thing, with one way on."""
+    """Return a page with one message and one link onwards."""
     context = {"title": title, "message": message, "next_text": next_text, "next_url": next_url}
     return render(request, "error.html", context, status=status)
 
 
-# What a page of work carries
+# Context of a page of work
 
 
 def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> dict[str, object]:
-    """What every page of work shows of the hold on it: token and key, progress, time left, the way to stop early.
+    """Return the context of a lease's page: token and key, progress, time left, and the link to stop early.
 
-    A preview has nothing that could be handed in.
+    A preview has nothing to submit.
     """
     batch = lease.hit.batch
     if lease.pk is None:
-        told = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
-        return told | {"preview": True}
+        about = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
+        return about | {"preview": True}
     proof = {
         "batch": batch,
         "token": work_token(lease),
@@ -201,58 +209,57 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
         "unreported": report.unreported,
     }
     if lease.assignment is not None:
-        return proof | framed.page_of_assignment(request, lease)
+        return proof | frame_pages.page_of_assignment(request, lease)
     participant = lease.worker.identity.external_id
-    done, moment = progress(batch, lease.worker_id)
+    n_submitted, moment = progress(batch, lease.worker_id)
     return proof | {
-        "n_done": done,
+        "n_done": n_submitted,
         "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
         "finish_address": _address("finish", batch, urlencode({"worker": participant})),
     }
 
 
 def work_token(lease: Lease) -> str:
-    """What the page of a lease must send back with the answer. Signed, so nothing has to be stored to check it."""
-    turn = lease.assignment
-    bound_to = [lease.public_id, *([turn.external_id, turn.external_hit_id] if turn else [])]
-    return signing.Signer(salt=TOKEN_SALT).sign("/".join(bound_to))
+    """Return the token that a lease's page sends with the answer. It is signed, so that nothing has to be stored."""
+    assignment = lease.assignment
+    ids = [lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])]
+    return signing.Signer(salt=TOKEN_SALT).sign("/".join(ids))
 
 
 def lease_of_token(token: str, hit: HIT) -> Lease:
-    """The lease a token was made for, if that lease is on this HIT, with the assignment that it was made for.
+    """Return the lease of a token on this HIT, with the token's assignment.
 
-    Raises ForeignToken for a token that is forged, or of another HIT, or of an assignment that is long over.
+    Raises ForeignToken for a token that is forged, of another HIT, or of an assignment that ended long ago.
     """
     try:
-        lease_id, *turn = signing.Signer(salt=TOKEN_SALT).unsign(token).split("/")
+        lease_id, *assignment_ids = signing.Signer(salt=TOKEN_SALT).unsign(token).split("/")
         lease = LEASE_OF_TOKEN.get(public_id=lease_id, hit=hit.pk)
         lease.hit = hit
         if not lease.takes_slot:
-            assignment_id, external_hit_id = turn
+            assignment_id, external_hit_id = assignment_ids
             lease.assignment = lease.assignments.get(external_id=assignment_id, external_hit_id=external_hit_id)
             if lease.expires_at + LISTED_WITHIN < now():
                 raise signing.BadSignature("too old")
         return lease
     except (signing.BadSignature, ValueError, Lease.DoesNotExist, Assignment.DoesNotExist):
         raise ForeignToken(
-            "This page's work token is not valid for this piece of work. Nothing was stored. "
-            "Open the study again from the address you were given."
+            gettext("This page does not belong to your task. Nothing was saved. Open the study link again.")
         ) from None
 
 
-# Addresses: path and query, for the worker origin
+# URLs: path and query, for the worker origin
 
 
 def join_address(batch: Batch, participant: str) -> str:
-    """Where a person gets the batch's next HIT."""
+    """Return the URL that leads a participant to the batch's next HIT."""
     return _address("join", batch, urlencode({"worker": participant}))
 
 
 def prolific_address(batch: Batch) -> str:
-    """What to paste into Prolific as the study's address: Prolific fills in who comes."""
+    """Return the URL to paste into Prolific as the study link: Prolific fills in the participant."""
     return _address("join", batch, PROLIFIC_QUERY)
 
 
 def _address(name: str, batch: Batch, query: str) -> str:
-    # By this room's own table, so that a staff page can name them too.
+    # With this room's own URL table, so that staff pages can use it too.
     return f"{reverse(name, args=[batch.public_id], urlconf='workforce.urls')}?{query}"

@@ -1,28 +1,30 @@
-"""Marketplaces that send people to an address of ours: Prolific, CloudResearch Connect, SONA, a lab's own list.
+"""Links for recruitment sites that send people to the study: Prolific, CloudResearch Connect, SONA, a lab's own list.
 
-They vouch for nobody: the id in the address is taken as it comes, and a batch pays by completion code.
+These sites do not verify anybody: the ID in the link is used as it is, and a completion code leads to the payment.
 """
 
 import re
 from collections.abc import Mapping
 
+from django.utils.translation import gettext
+
 from catalog.errors import UserError
 
-# The names under which these marketplaces put a participant's id into the address; the first present counts.
+# Parameters in which these sites put the participant's ID; the first one present counts.
 PARTICIPANT_PARAMETERS = ("PROLIFIC_PID", "participantId", "survey_code", "worker", "workerId")
 LONGEST_ID = 200
-# As Prolific wants them in a study's address: it puts the participant's, the study's and the session's id there.
+# Prolific replaces these placeholders by the IDs of the participant, the study and the session.
 PROLIFIC_QUERY = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
 # {{%PROLIFIC_PID%}} of Prolific, %SURVEY_CODE% of SONA, ${e://Field/PROLIFIC_PID} of survey tools.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\$\{|%[^%]+%")
 
 
 class NoParticipant(UserError):
-    """The address names nobody, or somebody impossible."""
+    """A link without a participant's ID, or with an invalid one."""
 
 
 def external_id(parameters: Mapping[str, str]) -> str:
-    """The participant's id from the parameters of an address.
+    """Return the participant's ID from the parameters of a link. Raises NoParticipant.
 
     >>> external_id({"PROLIFIC_PID": "5f3c", "STUDY_ID": "61aa", "SESSION_ID": "77"})
     '5f3c'
@@ -32,20 +34,22 @@ def external_id(parameters: Mapping[str, str]) -> str:
         if value:
             return _checked(value)
     raise NoParticipant(
-        "This address does not say who you are. Open the study again from the place that sent you here; "
-        "the address must end in ?PROLIFIC_PID=… or ?worker=…"
+        gettext(
+            "Your ID is missing from this link. Open the study again from the site that sent you here. "
+            "The link must end in ?PROLIFIC_PID=… or ?worker=…"
+        )
     )
 
 
 def _checked(value: str) -> str:
     if len(value) > LONGEST_ID or not value.isprintable():
-        raise NoParticipant(
-            f"The participant id in this address is not one: it has at most {LONGEST_ID} printable characters."
-        )
-    # Taken as an id, it would make one person of everybody whom the study sends.
+        message = gettext("The ID in this link is invalid. An ID has at most %(n)s printable characters.")
+        raise NoParticipant(message % {"n": LONGEST_ID})
+    # Used as an ID, a placeholder would turn everybody in the study into one person.
     if PLACEHOLDER.search(value):
-        raise NoParticipant(
-            f"Where your participant id should stand, this address has the placeholder {value}, which nobody filled "
-            "in. Please tell the researcher that the study's address is set up wrongly. Nothing was stored."
+        message = gettext(
+            "Your ID is missing from this link. The link still contains the placeholder %(placeholder)s. "
+            "Please tell the researchers that the study link is set up incorrectly. Nothing was saved."
         )
+        raise NoParticipant(message % {"placeholder": value})
     return value

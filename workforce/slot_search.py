@@ -1,4 +1,4 @@
-"""Finding the next free slot, and locking it for one person alone while many look."""
+"""Search for the next free slot, which is locked for one worker while many search."""
 
 import time
 from datetime import datetime
@@ -8,7 +8,7 @@ from django.db import connection
 
 from workforce.models import HIT, Slot
 
-# How long a hand-out may wait for others' hand-outs before it says that there is no work.
+# An assignment of work waits for others this long before it reports that there is no work.
 LONGEST_WAIT_SECONDS = 5
 
 FREE_FOR_WORKER = """
@@ -38,8 +38,8 @@ FREE_FOR_STRANGER = """
     )
     ORDER BY slot.hit_id, slot.number LIMIT 1
 """
-# One statement to the server, since all who work wait for this one. The savepoint is for a try that finds nothing: it
-# lets go of the slots it locked on the way, which others had taken meanwhile.
+# A single statement, since all workers wait for it. After an attempt that finds nothing, the savepoint releases the
+# slots it locked on the way, which others had taken meanwhile.
 LOCKED = """
     SAVEPOINT before_a_slot;
     WITH free AS ({query} FOR UPDATE OF slot {waiting})
@@ -49,8 +49,11 @@ LOCKED = """
 
 
 def claim(query: str, key: dict[str, int]) -> Slot | None:
-    """Lock a free slot. SKIP LOCKED alone would say "none" while others merely look at the last ones, so a second,
-    blocking try follows, until a plain read finds nothing. Within a transaction."""
+    """Lock and return a free slot, within a transaction; None if there is none.
+
+    SKIP LOCKED alone would miss slots that others have locked for a moment. So blocking attempts follow until a plain
+    read finds nothing.
+    """
     row = _attempt(query, "SKIP LOCKED", key)
     give_up = time.monotonic() + LONGEST_WAIT_SECONDS
     while row is None and _first(query, key) is not None and time.monotonic() < give_up:

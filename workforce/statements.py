@@ -1,7 +1,7 @@
-"""What `workforce.actions` writes when a piece of work is given out and handed in, each as one statement.
+"""Statements that assign a slot and store an answer, each a single one.
 
-Everybody who works waits for these two, over and over: what would be three or four statements is one, with the time
-in it, so that a hand-out holds its locks as shortly as can be.
+Workers wait for these two again and again. One statement instead of three or four, with the time in it, keeps the locks
+of an assignment of work as short as possible.
 """
 
 import json
@@ -18,7 +18,7 @@ LEASE_SLOT = PreparedStatement(f"""
     FROM (SELECT {NOW} AS now) clock
     RETURNING id, created_at, expires_at
 """)
-# Nothing at all if the key is another answer's.
+# Stores nothing if the key is another answer's.
 HAND_IN = PreparedStatement(f"""
     WITH stored AS (
         INSERT INTO workforce_submission

@@ -2,16 +2,21 @@
 
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.management import BaseCommand, CommandParser, ManagementUtility, get_commands, load_command_class
 
+from annotation_site.management.tables import ensure_tables
+
 LONGEST_LINE = 100
+# Makes the tables itself.
+WITHOUT_TABLES = {"prepare"}
 
 
 class CommandLine(ManagementUtility):
-    """Django's command line, which otherwise lists some thirty commands of its own without a word on any."""
+    """Django's command line, with our commands first and a line on each."""
 
     def __init__(self, words: list[str]) -> None:
         super().__init__(words)
@@ -25,22 +30,29 @@ class CommandLine(ManagementUtility):
         width = max(map(len, ours))
         helps = {name: load_command_class(app, name).help for name, app in ours.items()}
         lines = [f"  {name:{width}}  {first_sentence(text)}" for name, text in helps.items()]
-        others = ", ".join(sorted(commands.keys() - ours.keys()))
+        django_commands = ", ".join(sorted(commands.keys() - ours.keys()))
         return "\n".join(
-            [f"Usage: {self.prog_name} COMMAND; {self.prog_name} help COMMAND tells more.", "", *lines, ""]
-            + [f"Django's own: {others}."]
+            [f"Usage: {self.prog_name} COMMAND. Details: {self.prog_name} help COMMAND", "", *lines, ""]
+            + [f"Commands of Django: {django_commands}."]
         )
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
         command = super().fetch_command(subcommand)
-        add_arguments = command.add_arguments
+        add_arguments, execute = command.add_arguments, command.execute
 
         def add_arguments_and_name(parser: CommandParser) -> None:
             # Django puts the last part of a path here, and the parsers of subcommands copy it.
             parser.prog = f"{self.prog_name} {subcommand}"
             add_arguments(parser)
 
-        setattr(command, "add_arguments", add_arguments_and_name)  # noqa: B010 - of this one object, not of its class
+        def execute_with_tables(*args: Any, **options: Any) -> str | None:
+            ensure_tables()
+            return execute(*args, **options)
+
+        # Of this one object, not of its class.
+        setattr(command, "add_arguments", add_arguments_and_name)  # noqa: B010
+        if get_commands().get(subcommand) in rooms() and subcommand not in WITHOUT_TABLES:
+            setattr(command, "execute", execute_with_tables)  # noqa: B010
         return command
 
 

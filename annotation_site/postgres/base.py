@@ -1,7 +1,7 @@
-"""Django's Postgres, but for how it tells whether a connection that was kept still stands.
+"""Django's Postgres backend with a cheaper check of persistent connections.
 
-Django asks the server before every request, and waits for the answer. A server that ended has closed its side, though,
-and that can be seen without asking.
+Django asks the server before every request, and waits for the answer. But a server that has ended has closed its side
+of the connection, and that is visible without a query.
 """
 
 import select
@@ -12,8 +12,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def is_usable(self) -> bool:
-        """Nothing to read: nobody hung up. Otherwise it is the end or a notice, and the server is asked after all, as
-        where a statement failed and the transaction takes no more."""
+        """Return whether the connection works. Bytes to read mean its end or a notice: then, and after a failed
+        statement, the server is asked."""
         if self.connection.closed:
             return False
         line = select.poll()

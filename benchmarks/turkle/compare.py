@@ -46,7 +46,7 @@ from benchmarks.turkle.sides import (  # noqa: E402
 from benchmarks.turkle.their_site import TheirSite  # noqa: E402
 from catalog.label_data import imagenet_labels  # noqa: E402
 from launcher.embedded import running  # noqa: E402
-from launcher.install import bring_uv  # noqa: E402
+from launcher.install import install_uv  # noqa: E402
 from launcher.parts import WEB_PROCESSES, WEB_THREADS  # noqa: E402
 from launcher.places import Places, places_of  # noqa: E402
 from launcher.postgres import SUPERUSER, connect, postgres_part  # noqa: E402
@@ -105,14 +105,14 @@ class Clients:
 
 
 def main() -> None:
-    asked = arguments()
-    state = asked.folder.absolute() / "state"
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    options = arguments()
+    state = options.folder.absolute() / "state"
+    options.folder.mkdir(parents=True, exist_ok=True)
     begin_anew(state)
     places = places_of(state)
     try:
-        with running(places, [postgres_part(places)]), sites(asked, places) as sides:
-            take_turns(sides, asked)
+        with running(places, [postgres_part(places)]), sites(options, places) as sides:
+            take_turns(sides, options)
             check(places, sides)
             report(sides)
     finally:
@@ -147,31 +147,33 @@ def begin_anew(state: Path) -> None:
 
 
 @contextmanager
-def sites(asked: argparse.Namespace, places: Places) -> Iterator[list[Side]]:
+def sites(options: argparse.Namespace, places: Places) -> Iterator[list[Side]]:
     """Fill and serve all sites; return the sides that are compared on them."""
     database = {"NAME": THEIRS, "USER": SUPERUSER, "HOST": str(places.postgres_sockets)}
-    theirs = TheirSite(asked.folder.absolute(), database)
-    say(theirs.install(bring_uv()))
+    theirs = TheirSite(options.folder.absolute(), database)
+    say(theirs.install(install_uv()))
     theirs.write_project()
-    own = [OurSite(OURS, ROOT, OUR_PORT, places)]
-    if asked.before:
-        own.append(OurSite(BEFORE, asked.before, BEFORE_PORT, places))
-    create_databases(places, [THEIRS, *(site.name for site in own)])
-    study = study_of(asked)
+    our_sites = [OurSite(OURS, ROOT, OUR_PORT, places)]
+    if options.before:
+        our_sites.append(OurSite(BEFORE, options.before, BEFORE_PORT, places))
+    create_databases(places, [THEIRS, *(site.name for site in our_sites)])
+    study = study_of(options)
     say("filling Turkle")
     their_study = theirs.fill(study)
-    own_studies = [filled(site, study) for site in own]
-    parts = [server(site.name, site.python, "annotation_site", site.port, places, site.environment) for site in own]
+    own_studies = [filled(site, study) for site in our_sites]
+    parts = [
+        server(site.name, site.python, "annotation_site", site.port, places, site.environment) for site in our_sites
+    ]
     parts.append(server(THEIRS, str(theirs.python), "turkle_project", THEIR_PORT, places, theirs.environment))
     with serving(parts):
         yield sides_of(their_study, *own_studies)
 
 
-def study_of(asked: argparse.Namespace) -> dict:
+def study_of(options: argparse.Namespace) -> dict:
     """Return what every site is filled with, so that all databases are of one size."""
     people = [f"person{number:02}" for number in range(CLIENTS)]
     labels = [(label.words.split(",")[0], label.gloss) for label in imagenet_labels()]
-    slots = {"few": FEW, "many": asked.many, "rounds": asked.rounds + 1}
+    slots = {"few": FEW, "many": options.many, "rounds": options.rounds + 1}
     return slots | {
         "clients": people,
         "hits": HITS,
@@ -222,7 +224,7 @@ def server(name: str, python: str, package: str, port: int, places: Places, envi
 
 
 def listens(port: int) -> bool:
-    """Whether a page comes back, whatever it says."""
+    """Return whether any page comes back."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", "/")
@@ -233,17 +235,17 @@ def listens(port: int) -> bool:
         connection.close()
 
 
-def take_turns(sides: list[Side], asked: argparse.Namespace) -> None:
+def take_turns(sides: list[Side], options: argparse.Namespace) -> None:
     with ExitStack() as stack:
         staying = {side.name: at_work(stack, side, 0) for side in sides if len(side.batches) == 1}
         # The first round warms both servers up and is left out.
-        for number in range(asked.rounds + 1):
-            say(f"round {number} of {asked.rounds}; load {os.getloadavg()[0]:.1f}")
+        for number in range(options.rounds + 1):
+            say(f"round {number} of {options.rounds}; load {os.getloadavg()[0]:.1f}")
             # Back and forth, so that neither side of a pair always comes after the other.
             for side in sides if number % 2 else reversed(sides):
                 with ExitStack() as passing:
                     clients = staying.get(side.name) or at_work(passing, side, number)
-                    seconds = asked.seconds * side.seconds * (1 if number else 0.5)
+                    seconds = options.seconds * side.seconds * (1 if number else 0.5)
                     result = clients.ask({"seconds": seconds, "cycles": side.cycles})
                 side.done += result["cycles"]
                 if number:
@@ -260,7 +262,7 @@ def at_work(stack: ExitStack, side: Side, number: int) -> Clients:
 
 
 def check(places: Places, sides: list[Side]) -> None:
-    """What the clients were told is what is stored, and nobody was asked too often: else the figures mean nothing."""
+    """Check that the stored answers are those of the clients, and that no work was answered too often."""
     for side in sides:
         query = THEIR_ANSWERS if side.site == THEIRS else OUR_ANSWERS
         database = connect(places, side.site)

@@ -39,10 +39,10 @@ class Reply:
     @property
     def location(self) -> str:
         """Path and query of where a redirect leads."""
-        found = re.search(rb"\r\nlocation: *([^\r]+)", self.head, re.IGNORECASE)
-        if self.status not in (302, 303) or found is None:
+        match = re.search(rb"\r\nlocation: *([^\r]+)", self.head, re.IGNORECASE)
+        if self.status not in (302, 303) or match is None:
             raise Unexpected(f"no redirect, but {self.status}: {self.body[:300]!r}")
-        split = urlsplit(found[1].decode())
+        split = urlsplit(match[1].decode())
         return split.path + (f"?{split.query}" if split.query else "")
 
     @property
@@ -102,10 +102,10 @@ class Browser:
         while b"\r\n\r\n" not in received:
             received += more_of(connection)
         head, _, body = received.partition(b"\r\n\r\n")
-        said = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
-        if said is None:
+        match = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+        if match is None:
             raise Unexpected("an answer does not say how long it is")
-        length = int(said[1])
+        length = int(match[1])
         while len(body) < length:
             body += more_of(connection)
         if re.search(rb"\r\nconnection: *close", head, re.IGNORECASE):
@@ -115,10 +115,10 @@ class Browser:
 
 
 def field(name: str, page: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', page)
-    if found is None:
+    match = re.search(rf'name="{name}" value="([^"]+)"', page)
+    if match is None:
         raise Unexpected(f"a page without {name}: {page[:500]}")
-    return found[1]
+    return match[1]
 
 
 class TurkleWorker:
@@ -213,7 +213,7 @@ STEPS = ("accept", "open", "hand_in")
 
 
 class Round:
-    """What all clients do together until the time or the number of cycles is over."""
+    """A round of all clients together, until the time or the number of cycles is over."""
 
     def __init__(self, seconds: float, cycles: int) -> None:
         self.left = cycles

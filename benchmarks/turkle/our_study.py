@@ -29,19 +29,19 @@ ANSWERS_AT_A_TIME = 100_000
 
 
 def main() -> None:
-    asked = json.load(sys.stdin)
+    requested = json.load(sys.stdin)
     study = Study()
-    found = {
-        "one": study.batch(cells=1, hits=asked["hits"], answers=asked["answers"]),
-        "full": study.batch(cells=PHOTOGRAPHS_OF_A_GRID, hits=asked["hits"], answers=asked["answers"]),
-        "few": [study.batch(cells=1, hits=asked["few"] // 10, answers=10) for _ in range(asked["rounds"])],
-        "many": study.batch(cells=1, hits=asked["many"] // 10, answers=10),
-        "framed": study.offered(cells=1, hits=asked["hits"], answers=asked["answers"]),
-        "framed_full": study.offered(cells=PHOTOGRAPHS_OF_A_GRID, hits=asked["hits"], answers=asked["answers"]),
+    batches = {
+        "one": study.batch(cells=1, hits=requested["hits"], answers=requested["answers"]),
+        "full": study.batch(cells=PHOTOGRAPHS_OF_A_GRID, hits=requested["hits"], answers=requested["answers"]),
+        "few": [study.batch(cells=1, hits=requested["few"] // 10, answers=10) for _ in range(requested["rounds"])],
+        "many": study.batch(cells=1, hits=requested["many"] // 10, answers=10),
+        "framed": study.offered(cells=1, hits=requested["hits"], answers=requested["answers"]),
+        "framed_full": study.offered(cells=PHOTOGRAPHS_OF_A_GRID, hits=requested["hits"], answers=requested["answers"]),
     }
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
-    json.dump(found, sys.stdout)
+    json.dump(batches, sys.stdout)
 
 
 class Study:
@@ -65,8 +65,8 @@ class Study:
                 for number in numbers
                 for position in range(cells)
             ]
-            asked = [self.labels[number % len(self.labels)] for number in numbers]
-            open_composed_grids(batch=batch, label_ids=asked, cells=composed, n_slots=answers)
+            label_ids = [self.labels[number % len(self.labels)] for number in numbers]
+            open_composed_grids(batch=batch, label_ids=label_ids, cells=composed, n_slots=answers)
         return batch.public_id
 
     def _image(self, number: int, position: int, cells: int) -> int:

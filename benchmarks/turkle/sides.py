@@ -50,33 +50,33 @@ class Side:
 
 def sides_of(theirs: dict, ours: dict, before: dict | None = None) -> list[Side]:
     """Return the sides in the order of their turns: those of a pair one after the other."""
-    there = {"host": "127.0.0.1", "port": THEIR_PORT, **theirs}
-    own = sides_of_study(OURS, OUR_PORT, ours)
+    their_address = {"host": "127.0.0.1", "port": THEIR_PORT, **theirs}
+    our_sides = sides_of_study(OURS, OUR_PORT, ours)
     if before:
-        for side, earlier in zip(own, sides_of_study(BEFORE, BEFORE_PORT, before), strict=True):
+        for side, earlier in zip(our_sides, sides_of_study(BEFORE, BEFORE_PORT, before), strict=True):
             side.before = earlier
-    turkle = Side(THEIRS, "one question", "turkle", there, [theirs["batch"]], seconds=2)
-    sides = [turkle, *own[:2], *sides_of_slots(ours), *own[2:]]
+    turkle = Side(THEIRS, "one question", "turkle", their_address, [theirs["batch"]], seconds=2)
+    sides = [turkle, *our_sides[:2], *sides_of_slots(ours), *our_sides[2:]]
     return [each for side in sides for each in (side, side.before) if each]
 
 
 def sides_of_study(site: str, port: int, study: dict) -> list[Side]:
-    here = {"host": "localhost", "port": port}
+    address = {"host": "localhost", "port": port}
     framed, full = study["framed"], study["framed_full"]
     return [
-        Side(site, "one question", "link", here, [study["one"]]),
-        Side(site, "grid of 48", "link", here, [study["full"]], cells=48),
-        Side(site, "one, in a frame", "framed", here | {"hits": framed["turns"]}, [framed["batch"]]),
-        Side(site, "48, in a frame", "framed", here | {"hits": full["turns"]}, [full["batch"]], cells=48),
+        Side(site, "one question", "link", address, [study["one"]]),
+        Side(site, "grid of 48", "link", address, [study["full"]], cells=48),
+        Side(site, "one, in a frame", "framed", address | {"hits": framed["turns"]}, [framed["batch"]]),
+        Side(site, "48, in a frame", "framed", address | {"hits": full["turns"]}, [full["batch"]], cells=48),
     ]
 
 
 def sides_of_slots(ours: dict) -> list[Side]:
-    here = {"host": "localhost", "port": OUR_PORT}
+    address = {"host": "localhost", "port": OUR_PORT}
     again: dict[str, Any] = {"cycles": CYCLES_OF_FEW}
     return [
-        Side(OURS, "few slots open", "link", here, ours["few"], **again),
-        Side(OURS, "many slots open", "link", here, [ours["many"]] * len(ours["few"]), **again),
+        Side(OURS, "few slots open", "link", address, ours["few"], **again),
+        Side(OURS, "many slots open", "link", address, [ours["many"]] * len(ours["few"]), **again),
     ]
 
 

@@ -92,15 +92,15 @@ class TheirSite:
         for name, content in (("__init__", ""), ("settings", settings), ("urls", URLS), ("wsgi", WSGI)):
             (package / f"{name}.py").write_text(content)
 
-    def fill(self, asked: dict) -> dict:
+    def fill(self, requested: dict) -> dict:
         """Make the tables and the study; returns what the clients have to know."""
         self.run(["-m", "django", "migrate", "--verbosity", "0"])
-        filled = json.loads(self.run([str(HERE / "their_study.py")], json.dumps(asked)))
-        return filled | {"clients": asked["clients"], "password": asked["password"]}
+        filled = json.loads(self.run([str(HERE / "their_study.py")], json.dumps(requested)))
+        return filled | {"clients": requested["clients"], "password": requested["password"]}
 
-    def run(self, words: list[str], given: str = "") -> str:
+    def run(self, words: list[str], text: str = "") -> str:
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"} | self.environment
         done = subprocess.run(
-            [self.python, *words], input=given, stdout=subprocess.PIPE, text=True, check=True, env=environment
+            [self.python, *words], input=text, stdout=subprocess.PIPE, text=True, check=True, env=environment
         )
         return done.stdout

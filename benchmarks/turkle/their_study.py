@@ -35,26 +35,26 @@ TEMPLATE = """
 
 
 def main() -> None:
-    asked = json.load(sys.stdin)
-    for name in asked["clients"]:
-        get_user_model().objects.create_user(name, password=asked["password"])
+    requested = json.load(sys.stdin)
+    for name in requested["clients"]:
+        get_user_model().objects.create_user(name, password=requested["password"])
     project = Project(name="CONTAINS", html_template=TEMPLATE, filename="contains.html")
     project.process_template()
     project.save()
     batch = Batch.objects.create(
-        name="one question", project=project, filename="contains.csv", assignments_per_task=asked["answers"]
+        name="one question", project=project, filename="contains.csv", assignments_per_task=requested["answers"]
     )
-    batch.create_tasks_from_csv(io.StringIO(table(asked)))
+    batch.create_tasks_from_csv(io.StringIO(table(requested)))
     json.dump({"batch": batch.pk}, sys.stdout)
 
 
-def table(asked: dict) -> str:
-    """As a requester uploads it."""
+def table(requested: dict) -> str:
+    """Return the CSV file that a requester uploads."""
     lines = io.StringIO()
     rows = csv.writer(lines)
     rows.writerow(["name", "gloss", "image"])
-    labels = asked["labels"]
-    for number in range(asked["hits"]):
+    labels = requested["labels"]
+    for number in range(requested["hits"]):
         name, gloss = labels[number % len(labels)]
         rows.writerow([name, gloss, f"{number:024}"])
     return lines.getvalue()

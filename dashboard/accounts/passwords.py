@@ -1,4 +1,4 @@
-"""Logins to the researcher's pages."""
+"""Passwords of the logins to the researcher's pages."""
 
 import secrets
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from dashboard.accounts.actions import make_staff
@@ -13,9 +14,9 @@ from launcher.secrets import kept_secret
 
 
 def set_up_staff(*, username: str, password_file: Path | None) -> str:
-    """Make a staff user or give one a new password: the file's, or a random one. Returns the password.
+    """Create a staff user, or give an existing one a new password: the file's, or a random one. Returns the password.
 
-    Raises UserError for a name or password that Django does not take, or a file that cannot be read or made.
+    Raises UserError for a name or password that Django rejects, or a file that cannot be read or created.
     """
     password = _password_in(password_file) if password_file else secrets.token_urlsafe(12)
     try:
@@ -31,7 +32,14 @@ def _password_in(file: Path) -> str:
     try:
         password = kept_secret(file, n_bytes=12).strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read as a password file: {error}.") from None
+        raise UserError(
+            gettext("The password file %(file)s cannot be read: %(error)s.") % {"file": file, "error": error}
+        ) from None
     if not password.strip():
-        raise UserError(f"{file} is empty: write the password into it, or remove it to have one made.")
+        raise UserError(
+            gettext(
+                "The password file %(file)s is empty. Write a password into it, or delete it to get a random password."
+            )
+            % {"file": file}
+        )
     return password

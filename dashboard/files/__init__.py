@@ -1,1 +1,1 @@
-"""The researcher's pages that bring a study in and take its files out."""
+"""The researcher's pages for importing images and downloading files."""

@@ -1,4 +1,4 @@
-"""Bringing images in, and taking files out."""
+"""Pages for importing images and downloading files."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
 from data_export.reads import FORMATS, exported_files
 from data_import.actions import label_set_or_imagenet
 from data_import.job_sources.actions import BadSource, source_asked_for
-from data_import.server_files.reads import found_on_server, there_is_a_folder
+from data_import.server_files.reads import sources_on_server, there_is_a_folder
 from data_import.uploads import actions as uploads
 from jobs.actions import JobUnderWay, start_job, stop_job
 from jobs.models import Job
@@ -23,7 +23,7 @@ from jobs.reads import latest_job
 
 FORM_BYTES = 2**20
 SPOILT_SHOWN = 20
-# Where a job is watched.
+# The page that shows the progress of a job, by kind.
 PAGES = {
     Job.Kind.IMPORT_IMAGES: "setup-images",
     Job.Kind.PREDICT: "setup-classifiers",
@@ -33,7 +33,7 @@ PAGES = {
 
 
 def largest_upload() -> int:
-    """The files, and what a form says around them."""
+    """Return the limit in bytes: the files, and the rest of the form."""
     return uploads.largest_upload_mib() * 2**20 + FORM_BYTES
 
 
@@ -43,14 +43,14 @@ def new_dataset(request: HttpRequest) -> HttpResponse:
     problems = {}
     if request.method == "POST":
         try:
-            made = create_dataset(name=typed["name"], label_set=label_set_or_imagenet(typed["label_set"]))
-            return redirect("setup-images", made.name)
+            dataset = create_dataset(name=typed["name"], label_set=label_set_or_imagenet(typed["label_set"]))
+            return redirect("setup-images", dataset.name)
         except (BadName, NameTaken) as error:
             problems["name"] = error.for_page
         except UnknownLabelSet as error:
             problems["label_set"] = error.for_page
-    others = LabelSet.objects.exclude(name=IMAGENET).annotate(n_labels=Count("labels")).order_by("name")
-    context = {"typed": typed, "problems": problems, "imagenet": IMAGENET, "label_sets": others}
+    label_sets = LabelSet.objects.exclude(name=IMAGENET).annotate(n_labels=Count("labels")).order_by("name")
+    context = {"typed": typed, "problems": problems, "imagenet": IMAGENET, "label_sets": label_sets}
     return render(request, "dashboard/files/new_dataset.html", context, status=400 if problems else 200)
 
 
@@ -77,7 +77,7 @@ def _start_import(dataset: Dataset, request: HttpRequest) -> None:
     try:
         start_job(dataset=dataset, kind=Job.Kind.IMPORT_IMAGES, arguments=arguments, asked_by=asked_by)
     except JobUnderWay:
-        # Unless they are those of the very job that is under way.
+        # A retry names the upload of the job in progress itself.
         if request.POST.get("from") != "again":
             uploads.remove(arguments)
         raise
@@ -93,7 +93,7 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
     spoilt = dataset.images.exclude(pictures_problem="").order_by("pk")
     counts["spoilt"] = spoilt.count()
     counts["pictures"] = counts["with_files"] - counts["without_pictures"] - counts["spoilt"]
-    on_server, more_on_server = found_on_server()
+    on_server, more_on_server = sources_on_server()
     return {
         "dataset": dataset,
         "tab": "images",
@@ -118,7 +118,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 
 @staff_page("GET")
 def job_report(request: HttpRequest, pk: int) -> HttpResponse:
-    """Every line of it: a page shows the first."""
+    """Return every line of a report, of which a page shows the first."""
     job = get_object_or_404(Job, pk=pk)
     response = HttpResponse("".join(f"{line}\n" for line in job.report), content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="report-{job.pk}.txt"'
@@ -150,5 +150,5 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
 @staff_page("GET")
 def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
     dataset = dataset_or_404(name)
-    found = get_object_or_404(classifiers_of(dataset), pk=classifier)
-    return predictions_response(dataset, found.name)
+    row = get_object_or_404(classifiers_of(dataset), pk=classifier)
+    return predictions_response(dataset, row.name)

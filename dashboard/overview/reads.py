@@ -1,4 +1,4 @@
-"""What the researcher's pages show: a few queries a page, however many images and votes there are."""
+"""Reads of the results pages: a few queries a page, however many images and votes there are."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
 from aggregation.models import Annotation, CandidateSet, SelectionFrequency
 from catalog.models import Dataset, Image, Label
@@ -25,44 +27,44 @@ MAIN_DIFFERS = (
 WAITING = Q(annotation=None) & (
     Q(candidate_set=None, dataset_label__isnull=False) | Q(candidate_set__split="follow_up")
 )
-# The word in the address, what the page calls it, which images it keeps. Nothing from an address reaches a query.
-FILTERS: dict[str, tuple[str, Q]] = {
-    "all": ("All", Q()),
-    "multi": ("Several objects", MULTI_OBJECT),
-    "main-differs": ("Main object is another", MAIN_DIFFERS),
-    "follow-up": ("Follow-up", Q(candidate_set__split="follow_up")),
-    "settled": ("Settled", Q(candidate_set__split="settled")),
-    "rejected": ("Label rejected", Q(candidate_set__split="rejected")),
-    "waiting": ("Waiting for answers", WAITING),
+# Word in the address: (title on the page, condition on the images). Nothing from an address reaches a query.
+FILTERS: dict[str, tuple[Promise, Q]] = {
+    "all": (gettext_lazy("All"), Q()),
+    "multi": (gettext_lazy("Several objects"), MULTI_OBJECT),
+    "main-differs": (gettext_lazy("Main object differs"), MAIN_DIFFERS),
+    "follow-up": (gettext_lazy("Follow-up"), Q(candidate_set__split="follow_up")),
+    "settled": (gettext_lazy("Settled"), Q(candidate_set__split="settled")),
+    "rejected": (gettext_lazy("Label rejected"), Q(candidate_set__split="rejected")),
+    "waiting": (gettext_lazy("Waiting for answers"), WAITING),
 }
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Answers wanted of a batch or an image, and how many are in, in people's hands, and free."""
+    """Slots of a batch or an image, one per answer needed: submitted, in progress, and free."""
 
     filled: int = 0
     leased: int = 0
     free: int = 0
-    # Once wanted, of forms that were replaced before anybody was given them.
+    # Slots of forms that were replaced before anybody leased them.
     withdrawn: int = 0
 
     @property
-    def wanted(self) -> int:
+    def needed(self) -> int:
         return self.filled + self.leased + self.free
 
     @property
     def filled_percent(self) -> float:
-        return 100 * self.filled / self.wanted if self.wanted else 0.0
+        return 100 * self.filled / self.needed if self.needed else 0.0
 
     @property
     def taken_percent(self) -> float:
-        return 100 * (self.filled + self.leased) / self.wanted if self.wanted else 0.0
+        return 100 * (self.filled + self.leased) / self.needed if self.needed else 0.0
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An (image, label) pair as people answered it in grids."""
+    """An (image, label) pair with its selection frequency in grids."""
 
     label: Label
     n_selected: int
@@ -77,6 +79,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class ObjectShown:
+    """An object of an annotation, with the names of its labels."""
+
     name: str
     labels: list[dict[str, Any]]
     main_votes: int
@@ -86,8 +90,10 @@ class ObjectShown:
 
 @dataclass(frozen=True)
 class Result:
-    """All that is known of one image so far. `candidates` and `annotation` are None until they are computed;
-    `form_offers` names the labels of its form where these are not the candidate labels."""
+    """The results of one image so far. `candidates` and `annotation` are None until they are computed.
+
+    `form_offers` names the labels of its form where these differ from the candidate labels.
+    """
 
     image: Image
     contains: Progress
@@ -102,12 +108,13 @@ class Result:
 
     @property
     def main_depends_on_ties(self) -> bool:
-        found = self.annotation
-        return found is not None and found.main_may_differ and not found.main_must_differ
+        """Tell whether the rule for ties alone decides which object is the main one."""
+        annotation = self.annotation
+        return annotation is not None and annotation.main_may_differ and not annotation.main_must_differ
 
 
 def datasets_with_batches() -> QuerySet[Dataset]:
-    """Datasets by name, with their batches, the newest first."""
+    """Return the datasets by name, each with its batches, the newest first."""
     batches = Batch.objects.select_related("settings").order_by("-id")
     return (
         Dataset.objects.select_related("label_set")
@@ -118,15 +125,16 @@ def datasets_with_batches() -> QuerySet[Dataset]:
 
 
 def progress_of_batches(**batches: Any) -> dict[int, Progress]:
-    """Of the batches that people work in: a replayed one came complete, and may be very large.
+    """Return the progress by batch id. Replayed batches are left out: they came complete, and may be very large.
 
-    `batches` narrows them down, such as batch__dataset=….
+    `batches` narrows the batches down, such as batch__dataset=….
     """
     slots = Slot.objects.filter(**batches).exclude(batch__marketplace=Batch.Marketplace.REPLAY)
     return _progress(slots.values_list("batch_id", "state").annotate(n=Count("id")).order_by())
 
 
 def hits_of_batches(**batches: Any) -> dict[int, int]:
+    """Return the number of HITs by batch id, replayed batches left out."""
     hits = HIT.objects.filter(**batches).exclude(batch__marketplace=Batch.Marketplace.REPLAY)
     return dict(hits.order_by().values_list("batch_id").annotate(n=Count("id")))
 
@@ -139,20 +147,22 @@ def _progress(rows: Iterable[tuple[int, str, int]]) -> dict[int, Progress]:
 
 
 def filter_counts(dataset: Dataset) -> dict[str, int]:
+    """Return the number of images that each of FILTERS keeps."""
     counts = {key.replace("-", "_"): Count("id", filter=rule) for key, (_, rule) in FILTERS.items() if rule}
-    found = Image.objects.filter(dataset=dataset).aggregate(all=Count("id"), **counts)
-    return {key: found[key.replace("-", "_")] for key in FILTERS}
+    totals = Image.objects.filter(dataset=dataset).aggregate(all=Count("id"), **counts)
+    return {key: totals[key.replace("-", "_")] for key in FILTERS}
 
 
-def page_of_results(dataset: Dataset, chosen: str, number: str) -> "tuple[Page[Any], list[Result]]":
-    """One page of a dataset's images in the order of import; a page that is not there becomes the nearest."""
-    images = Image.objects.filter(FILTERS[chosen][1], dataset=dataset).order_by("id")
+def page_of_results(dataset: Dataset, filter_name: str, number: str) -> "tuple[Page[Any], list[Result]]":
+    """Return one page of a dataset's images in the order of import, or the nearest page there is."""
+    images = Image.objects.filter(FILTERS[filter_name][1], dataset=dataset).order_by("id")
     page = Paginator(images.only("id"), IMAGES_PER_PAGE).get_page(number)
     ids = [image.pk for image in page.object_list]
     return page, results_of(dataset, ids)
 
 
 def results_of(dataset: Dataset, image_ids: list[int]) -> list[Result]:
+    """Return the results of the images, in the order of import."""
     images = list(
         Image.objects.filter(pk__in=image_ids)
         .select_related("dataset_label", "candidate_set", "annotation")
@@ -167,7 +177,7 @@ def results_of(dataset: Dataset, image_ids: list[int]) -> list[Result]:
 
 
 def _other_offers(images: list[Image]) -> dict[int, list[int]]:
-    """What the form of an image offers, where its candidate labels have become others since it was opened."""
+    """Return the labels of an image's form where they differ from its candidate labels, by image."""
     offers = form_labels([image.pk for image in images])
     candidates = {image.pk: sorted(image.candidate_set.labels) for image in images if hasattr(image, "candidate_set")}
     return {key: labels for key, labels in offers.items() if key in candidates and sorted(labels) != candidates[key]}
@@ -186,7 +196,7 @@ def _classify_progress(image_ids: list[int]) -> dict[int, Progress]:
 
 
 def _pairs(images: list[Image]) -> dict[int, list[Pair]]:
-    """Per image, the pairs people answered, the most selected first."""
+    """Return the answered pairs by image, the most selected first."""
     by_id = {image.pk: image for image in images}
     pairs: dict[int, list[Pair]] = defaultdict(list)
     for row in SelectionFrequency.objects.filter(image__in=images).select_related("label"):
@@ -200,17 +210,18 @@ def _pairs(images: list[Image]) -> dict[int, list[Pair]]:
             is_candidate=candidates is not None and row.label.index in candidates.labels,
         )
         pairs[image.pk].append(pair)
-    for found in pairs.values():
-        found.sort(key=lambda pair: (-pair.percent, pair.label.index))
+    for pairs_of_image in pairs.values():
+        pairs_of_image.sort(key=lambda pair: (-pair.percent, pair.label.index))
     return pairs
 
 
 def _label_names(dataset: Dataset, images: list[Image], offers: dict[int, list[int]]) -> dict[int, str]:
-    found = [image.annotation for image in images if hasattr(image, "annotation")]
-    wanted = {index for labels in offers.values() for index in labels}
-    wanted |= {one["label"] for annotation in found for item in annotation.objects_found for one in item["labels"]}
-    wanted |= {index for annotation in found for index in [annotation.main_label, *annotation.unplaced]}
-    labels = Label.objects.filter(label_set=dataset.label_set_id, index__in=wanted)
+    annotations = [image.annotation for image in images if hasattr(image, "annotation")]
+    objects = [item for annotation in annotations for item in annotation.objects_found]
+    indexes = {index for labels in offers.values() for index in labels}
+    indexes |= {label["label"] for item in objects for label in item["labels"]}
+    indexes |= {index for annotation in annotations for index in [annotation.main_label, *annotation.unplaced]}
+    labels = Label.objects.filter(label_set=dataset.label_set_id, index__in=indexes)
     return {label.index: label.name for label in labels}
 
 
@@ -238,12 +249,12 @@ def _objects(annotation: Annotation, names: dict[int, str]) -> list[ObjectShown]
         ObjectShown(
             name=names[item["label"]],
             labels=[
-                {"name": names[one["label"]], "share": 100 * one["share"], "frequency": 100 * one["frequency"]}
-                for one in item["labels"]
+                {"name": names[label["label"]], "share": 100 * label["share"], "frequency": 100 * label["frequency"]}
+                for label in item["labels"]
             ],
             main_votes=item["main_votes"],
-            is_main=at == annotation.main_object,
-            holds_dataset_label=at == annotation.dataset_label_object,
+            is_main=index == annotation.main_object,
+            holds_dataset_label=index == annotation.dataset_label_object,
         )
-        for at, item in enumerate(annotation.objects_found)
+        for index, item in enumerate(annotation.objects_found)
     ]

@@ -13,5 +13,5 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(next_page="login"), name="logout"),
     path("images/<slug:public_id>/", views.image, name="image"),
     # Last: a dataset may be called what its researcher likes, slashes included.
-    path("datasets/<path:name>/", views.dataset, name="dataset"),
+    path("datasets/<path:name>/", views.results, name="dataset"),
 ]

@@ -1,1 +1,1 @@
-"""The researcher's pages of what workers are told and what they told of."""
+"""The researcher's pages about the study's introduction and the problems that workers report."""

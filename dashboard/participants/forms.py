@@ -1,54 +1,80 @@
-"""What a researcher tells people before they begin, and why an answer is not to count."""
+"""Forms for the study's introduction and for excluding submissions."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import CharField
+from django.utils.translation import gettext, gettext_lazy
 
 from studies.exclusions.actions import LONGEST_REASON
 from workforce.models import Introduction
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 LINES = {"consent": 8, "purpose": 3, "warning": 2}
 
 
 def longest(name: str) -> int:
+    """Return the longest text that the model field of this name stores."""
     field = Introduction._meta.get_field(name)
     assert isinstance(field, CharField) and field.max_length is not None
     return field.max_length
 
 
-def words(name: str, label: str, help_text: str) -> forms.CharField:
+def text_field(name: str, label: "StrPromise", help_text: "StrPromise") -> forms.CharField:
+    """Return an optional field for a text of the model."""
     widget = forms.Textarea(attrs={"rows": LINES[name]}) if name in LINES else forms.TextInput()
     return forms.CharField(label=label, required=False, max_length=longest(name), widget=widget, help_text=help_text)
 
 
 class IntroductionForm(forms.Form):
-    """Nothing is required: what is empty is not shown."""
+    """The study's introduction. Nothing is required, as pages leave out empty fields."""
 
-    requester_name = words("requester_name", "Who asks", "Your group, institute or firm, as people know it.")
-    contact = words("contact", "Contact", "A mail or web address. Whoever's work is refused reads it too, to object.")
-    purpose = words("purpose", "What the answers are for", "In plain words, such as: to train and to test networks.")
+    requester_name = text_field(
+        "requester_name",
+        gettext_lazy("Researchers"),
+        gettext_lazy("Your group, institute or company, as workers know it."),
+    )
+    contact = text_field(
+        "contact",
+        gettext_lazy("Contact"),
+        gettext_lazy("An email or web address. Workers whose work is rejected see it too, so that they can object."),
+    )
+    purpose = text_field(
+        "purpose",
+        gettext_lazy("Purpose"),
+        gettext_lazy("The use of the answers, in plain words, such as: to train and test image classifiers."),
+    )
     minutes_needed = forms.IntegerField(
-        label="Minutes that one HIT takes",
+        label=gettext_lazy("Minutes per HIT"),
         required=False,
         min_value=1,
         max_value=600,
-        help_text="Rather too many than too few.",
+        help_text=gettext_lazy("Estimate generously."),
     )
-    warning = words("warning", "Warning", "Of what photographs may show. It comes first, before any photograph.")
-    consent = words("consent", "Consent", "What people agree to by taking part, as your review board has it.")
+    warning = text_field(
+        "warning",
+        gettext_lazy("Content warning"),
+        gettext_lazy("Anything upsetting that the photographs may show. Workers see it before any photograph."),
+    )
+    consent = text_field(
+        "consent",
+        gettext_lazy("Consent"),
+        gettext_lazy("The statement that workers agree to by taking part, as approved by your review board."),
+    )
 
     def clean_contact(self) -> str:
         contact: str = self.cleaned_data["contact"]
         if not contact.isprintable():
-            raise ValidationError("Write the contact in one line, without special characters.")
+            raise ValidationError(gettext("Enter the contact on one line, without special characters."))
         if contact and not Introduction(contact=contact).contact_link:
-            raise ValidationError("Write a mail address, or a web address that begins with https://.")
+            raise ValidationError(gettext("Enter an email address, or a web address that begins with https://."))
         return contact
 
-    def told(self) -> dict[str, Any]:
-        """As `introduce` takes it; browsers send other ends of lines."""
+    def values(self) -> dict[str, Any]:
+        """Return the fields as `introduce` takes them, with the line ends of browsers made plain."""
         return {
             name: value.replace("\r\n", "\n") if isinstance(value, str) else value
             for name, value in self.cleaned_data.items()
@@ -56,8 +82,14 @@ class IntroductionForm(forms.Form):
 
 
 class ExclusionForm(forms.Form):
-    reason = forms.CharField(label="Reason", max_length=LONGEST_REASON, help_text="It is kept with the answer.")
+    """The reason for an exclusion."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON,
+        help_text=gettext_lazy("It is stored with the submission."),
+    )
 
 
 class ReadmissionForm(forms.Form):
-    """Nothing to fill in."""
+    """A form without fields: readmitting needs no reason."""

@@ -1,1 +1,1 @@
-"""The researcher's pages of the marketplace: what a batch costs, how far it is, and what its people are paid."""
+"""The marketplace pages of researchers: cost, progress and payment of batches."""

@@ -1,4 +1,4 @@
-"""Looking at an answer, and approving it before its time to be looked at is over."""
+"""Pages that show an answer and approve it before its review time is over."""
 
 from urllib.parse import urlencode
 
@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 
 from dashboard.pages import staff_page
 from dashboard.payments.decisions import assignment_or_404
@@ -18,13 +19,13 @@ from mturk.payments.actions import approve_now
 
 
 class PlaceForm(forms.Form):
-    """The page of the assignments on which the button stood."""
+    """The page of the list of assignments that held the button."""
 
     page = forms.IntegerField(min_value=2, max_value=1_000_000)
 
 
 class NewestForm(forms.Form):
-    """The newest assignment (id) that was waiting when the page was made: what came in since, nobody may have seen."""
+    """The newest assignment (id) on the page: nobody may have seen later ones."""
 
     newest = forms.IntegerField(min_value=0, max_value=2**63 - 1)
 
@@ -48,33 +49,41 @@ def approve(request: HttpRequest, pk: int) -> HttpResponse:
     listed = assignment_or_404(pk)
     if approve_now(listed=ListedAssignment.objects.filter(pk=pk)):
         wake_outbox()
-        messages.success(request, f"{listed.external_id} is being approved and paid.")
+        words = gettext("Assignment %(assignment)s is being approved and paid.")
+        messages.success(request, words % {"assignment": listed.external_id})
     else:
-        messages.warning(request, f"Nothing was done: {why_not(listed)}")
+        messages.warning(request, why_not(listed))
     place = PlaceForm(request.GET)
     query = f"?{urlencode(place.cleaned_data)}" if place.is_valid() else ""
     return redirect(reverse("setup-published", args=[listed.marketplace_hit.terms.batch_id]) + query)
 
 
 def why_not(listed: ListedAssignment) -> str:
-    """Why no approval of it waits."""
-    if listed.status != ListedAssignment.Status.SUBMITTED:
-        return f"{listed.external_id} is {listed.status} already."
-    if listed.rejections.filter(overridden_at=None).exists():
-        return f"{listed.external_id} is being rejected."
-    return f"the approval of {listed.external_id} is on its way already, or was refused by the marketplace."
+    """Return why the assignment has no pending approval."""
+    if listed.status == ListedAssignment.Status.APPROVED:
+        words = gettext("Assignment %(assignment)s is already approved.")
+    elif listed.status == ListedAssignment.Status.REJECTED:
+        words = gettext("Assignment %(assignment)s is already rejected.")
+    elif listed.rejections.filter(overridden_at=None).exists():
+        words = gettext("Assignment %(assignment)s is being rejected.")
+    else:
+        words = gettext("Assignment %(assignment)s is already being approved, or the marketplace refused its approval.")
+    return words % {"assignment": listed.external_id}
 
 
 @staff_page("POST")
 def approve_all(request: HttpRequest, pk: int) -> HttpResponse:
     terms, form = terms_or_404(pk), NewestForm(request.POST)
     if not form.is_valid():
-        return HttpResponseBadRequest("Approve from the page of the batch: it says up to which assignment.")
-    seen = ListedAssignment.objects.filter(marketplace_hit__terms=terms, pk__lte=form.cleaned_data["newest"])
-    n = approve_now(listed=seen)
+        return HttpResponseBadRequest(gettext("Open the page of the batch and approve the assignments there."))
+    listed_by_then = ListedAssignment.objects.filter(marketplace_hit__terms=terms, pk__lte=form.cleaned_data["newest"])
+    n = approve_now(listed=listed_by_then)
     wake_outbox()
     if n:
-        messages.success(request, f"{n:,} assignment{' is' if n == 1 else 's are'} being approved and paid.")
+        words = ngettext(
+            "%(n)s assignment is being approved and paid.", "%(n)s assignments are being approved and paid.", n
+        )
+        messages.success(request, words % {"n": f"{n:,}"})
     else:
-        messages.warning(request, "Nothing was done: no approval waits any more.")
+        messages.warning(request, gettext("No approvals are pending any more."))
     return redirect("setup-published", terms.batch_id)

@@ -1,7 +1,5 @@
-"""Decisions about a batch, an assignment or a person, each on a page of its own that says what follows from it."""
+"""Decisions about an assignment or a worker, and the pages that ask for every decision."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,32 +13,21 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from catalog.errors import UserError
-from catalog.reads import now
 from dashboard.pages import researcher, staff_page
-from dashboard.payments.forms import (
-    BlockForm,
-    BonusForm,
-    CompensationForm,
-    ConfirmForm,
-    ExtendForm,
-    MessageForm,
-    PayRaiseForm,
-    ReasonForm,
-)
+from dashboard.payments.batch_decisions import OF_BATCH, Decision, FormValues
+from dashboard.payments.forms import BlockForm, BonusForm, CompensationForm, ConfirmForm, ReasonForm
+from dashboard.payments.labels import STATUSES
 from dashboard.payments.views import terms_or_404, wake_outbox
 from mturk.answers.reads import answer_of
-from mturk.closing.actions import close_published
 from mturk.compensation.actions import compensate
 from mturk.compensation.reads import unpaid_turns
 from mturk.models import Call, ListedAssignment, Terms
-from mturk.payments.actions import REJECTIONS_ALONE, give_bonus, notify, override_rejection, reject
+from mturk.payments.actions import REJECTIONS_ALONE, give_bonus, override_rejection, reject
 from mturk.payments.reads import n_more_rejections, n_rejected, reviewed_workers
-from mturk.publishing.actions import allow_losses, move_end, raise_cap
-from mturk.publishing.reads import committed
 from mturk.qualifications.actions import block_softly, let_in_again
-from mturk.wages.actions import MOST_AT_ONCE, raise_pay
 from mturk.wages.reads import pay_raise_of
 from studies.exclusions.actions import exclude_person
 from workforce.models import HIT, Worker
@@ -48,120 +35,28 @@ from workforce.reads import pseudonym
 
 SECOND_SALT = "paying.second"
 SECONDED_WITHIN = timedelta(days=3)
-# Servers take so long an address.
+# Servers accept addresses of this length.
 LONGEST_TOKEN = 3000
-# Of a bonus, by the state of its call.
-SO_FAR = {
-    "waiting": "is on its way",
-    "unsure": "is on its way",
-    "done": "is paid",
-    "withdrawn": "was taken back",
-    "failed": "was refused by the marketplace",
-}
-FURTHER = "Nothing more is sent: a further bonus needs another amount, or a reason of its own."
-# With another amount or reason it would be paid twice, once the refused call is sent again.
-REFUSED = "Nothing is sent now. When the reason is gone, pay it by “Send refused calls again” below."
-
-Given = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What may be decided: `do` takes the request, the subject and the form's answers, and returns what to say of it,
-    or where to go on."""
-
-    title: str
-    words: str
-    button: str
-    form: type[forms.Form]
-    do: Callable[[HttpRequest, Any, Given], str | HttpResponse]
-
-
-# Of a batch
-
-
-def _extend(request: HttpRequest, terms: Terms, given: Given) -> str:
-    if terms.batch.closed_at is not None:
-        raise UserError(f"Batch {terms.batch_id} is closed: it takes no more answers.")
-    said = []
-    if given["cap"] and given["cap"] < (promised := committed(terms)):
-        raise UserError(f"${promised} are spent or promised already: the cap cannot be below that.")
-    if given["cap"]:
-        raise_cap(terms=terms, spending_cap=given["cap"])
-        said.append(f"The spending cap is ${given['cap']}.")
-    if given["losses"]:
-        allow_losses(terms=terms, per_hit=given["losses"])
-        said.append(f"A HIT is offered again until {given['losses']} of its assignments came to nothing.")
-    if given["days"]:
-        end = max(terms.expires_at, now()) + timedelta(days=given["days"])
-        move_end(terms=terms, expires_at=end)
-        said.append(f"Batch {terms.batch_id} stays until {end:%Y-%m-%d %H:%M} UTC.")
-    return " ".join(said)
-
-
-def _expire(request: HttpRequest, terms: Terms, given: Given) -> str:
-    n = move_end(terms=terms, expires_at=now())
-    return f"Batch {terms.batch_id} is being taken off the marketplace ({n:,} HITs)."
-
-
-def _close(request: HttpRequest, terms: Terms, given: Given) -> str:
-    if terms.batch.closed_at is not None:
-        raise UserError(f"Batch {terms.batch_id} is closed already.")
-    n = close_published(terms=terms)
-    return f"Batch {terms.batch_id} is closed, and being taken off the marketplace ({n:,} HITs)."
-
-
-def _notify(request: HttpRequest, terms: Terms, given: Given) -> str:
-    n = notify(terms=terms, **given)
-    return f"{n:,} {'worker is' if n == 1 else 'workers are'} being written to."
-
-
-def _raise_pay(request: HttpRequest, terms: Terms, given: Given) -> str:
-    n = raise_pay(terms=terms, level=given["level"])
-    more = " There are more: they are proposed again." if n == MOST_AT_ONCE else ""
-    return f"{n:,} bonus{'' if n == 1 else 'es'} on the way.{more}"
-
-
-OF_BATCH = {
-    "extend": Decision(
-        "Keep it longer, or raise its cap",
-        "HITs that ended come back to the list. More answers than before are not asked for.",
-        "Change it",
-        ExtendForm,
-        _extend,
+PENDING = gettext_lazy(
+    "A bonus of $%(amount)s for %(assignment)s with the same reason is already pending. Nothing more is sent. For a "
+    "further bonus, change the amount or the reason."
+)
+# Of a bonus that was decided before, by the state of its call.
+DECIDED_BEFORE = {
+    "waiting": PENDING,
+    "unsure": PENDING,
+    "done": gettext_lazy(
+        "A bonus of $%(amount)s for %(assignment)s with the same reason is already paid. Nothing more is sent. For a "
+        "further bonus, change the amount or the reason."
     ),
-    "expire": Decision(
-        "Take it off the marketplace",
-        "Nobody new can accept its HITs. What people hold now may still be handed in, counts, and is paid. It can be "
-        "extended again.",
-        "Take it off the marketplace",
-        ConfirmForm,
-        _expire,
+    "withdrawn": gettext_lazy(
+        "A bonus of $%(amount)s for %(assignment)s with the same reason was withdrawn. Nothing more is sent. For a "
+        "further bonus, change the amount or the reason."
     ),
-    "close": Decision(
-        "Close it for good",
-        "Nobody new can accept its HITs, and it asks for no further answers, whatever was lost. What people hold now "
-        "may still be handed in, counts, and is paid; images are settled with the answers they got. A closed batch "
-        "cannot be opened or extended again: to pause it, take it off the marketplace instead.",
-        "Close it",
-        ConfirmForm,
-        _close,
-    ),
-    "notify": Decision(
-        "Write to its workers",
-        "All whose work on this batch was approved or rejected get the message, in parcels of a hundred. The "
-        "marketplace delivers to nobody else. What becomes of it stands on the page of the batch, with those whom it "
-        "did not reach.",
-        "Send it",
-        MessageForm,
-        _notify,
-    ),
-    "top_up": Decision(
-        "Bring the pay up to the target",
-        "Every approved assignment that earned less is given a bonus of what is lacking.",
-        "Pay the bonuses",
-        PayRaiseForm,
-        _raise_pay,
+    # With another amount or reason it would be paid twice, once the failed call is retried.
+    "failed": gettext_lazy(
+        "A bonus of $%(amount)s for %(assignment)s with the same reason was refused by the marketplace. Nothing is "
+        "sent now. Once the cause is fixed, retry the failed calls below."
     ),
 }
 
@@ -169,117 +64,140 @@ OF_BATCH = {
 # Of an assignment
 
 
-def _reject(request: HttpRequest, listed: ListedAssignment, given: Given) -> str | HttpResponse:
+def _reject(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str | HttpResponse:
     if _takes_two(listed):
         token = signing.dumps(
-            {"listed": listed.pk, "reason": given["reason"], "by": request.user.pk}, salt=SECOND_SALT, compress=True
+            {"listed": listed.pk, "reason": values["reason"], "by": request.user.pk}, salt=SECOND_SALT, compress=True
         )
         if len(token) > LONGEST_TOKEN:
-            raise UserError("Make the reason shorter: it has to fit into the address that a second person opens.")
+            raise UserError(gettext("The reason is too long for the link that the second person opens. Shorten it."))
         return redirect("setup-second", token)
-    reject(listed=listed, reason=given["reason"], decided_by=researcher(request))
-    return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
+    reject(listed=listed, reason=values["reason"], decided_by=researcher(request))
+    return _rejected(listed)
+
+
+def _rejected(listed: ListedAssignment) -> str:
+    words = gettext("Assignment %(assignment)s is rejected. You can reverse this within 30 days.")
+    return words % {"assignment": listed.external_id}
 
 
 def _takes_two(listed: ListedAssignment) -> bool:
-    """Whether a second person has to agree, and nothing else is in the way."""
+    """Return whether a second person has to agree, and nothing else is in the way."""
     terms = listed.marketplace_hit.terms
     is_open = listed.status == "submitted" and not listed.rejections.filter(overridden_at=None).exists()
     return is_open and n_more_rejections(terms) >= 1 and n_rejected(terms) >= REJECTIONS_ALONE
 
 
-def _override(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+def _override(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
     standing = listed.rejections.filter(overridden_at=None).first()
     if standing is None:
-        raise UserError(f"No rejection of {listed.external_id} stands.")
-    override_rejection(rejection=standing, reason=given["reason"], overridden_by=researcher(request))
-    return f"The rejection of {listed.external_id} is taken back: it is paid, and its answer counts."
+        words = gettext("Assignment %(assignment)s has no rejection to reverse.")
+        raise UserError(words % {"assignment": listed.external_id})
+    override_rejection(rejection=standing, reason=values["reason"], overridden_by=researcher(request))
+    words = gettext("The rejection of %(assignment)s is reversed: it is paid, and its answer counts.")
+    return words % {"assignment": listed.external_id}
 
 
 @transaction.atomic
-def _bonus(request: HttpRequest, listed: ListedAssignment, given: Given) -> str | HttpResponse:
-    # Locked as giving one does: of two at once, the second finds what the first decided.
+def _bonus(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str | HttpResponse:
+    # The same lock as in give_bonus: of two at once, the second finds the first one's decision.
     terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
-    before = set(Call.objects.filter(op="SendBonus", batch=terms.batch_id).values_list("pk", flat=True))
-    call = give_bonus(listed=listed, amount=given["amount"], reason=given["reason"])
-    bonus = f"bonus of ${given['amount']} for {listed.external_id}"
-    if call.pk not in before:
-        return f"A {bonus} is on its way."
-    words = f"This {bonus} was decided already, for the same reason, and {SO_FAR[call.state]}."
-    messages.warning(request, f"{words} {REFUSED if call.state == 'failed' else FURTHER}")
+    earlier_calls = set(Call.objects.filter(op="SendBonus", batch=terms.batch_id).values_list("pk", flat=True))
+    call = give_bonus(listed=listed, amount=values["amount"], reason=values["reason"])
+    named = {"amount": values["amount"], "assignment": listed.external_id}
+    if call.pk not in earlier_calls:
+        return gettext("A bonus of $%(amount)s for %(assignment)s is being paid.") % named
+    messages.warning(request, DECIDED_BEFORE[call.state] % named)
     return redirect("setup-published", terms.batch_id)
 
 
 @transaction.atomic
-def _block(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+def _block(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
     block_softly(workers=[listed.worker])
-    said = f"{name_of(listed)} is offered no more HITs. What they did stays paid"
-    if not given["reason"].strip():
-        return f"{said} and counts."
+    worker = name_of(listed)
+    if not values["reason"].strip():
+        words = gettext("Worker %(worker)s is blocked from further HITs. Existing work stays paid and counts.")
+        return words % {"worker": worker}
     dataset = listed.marketplace_hit.terms.batch.dataset
-    n_all, _ = exclude_person(dataset=dataset, worker=name_of(listed), reason=given["reason"])
-    return f"{said}; {n_all:,} answer{'' if n_all == 1 else 's'} of theirs do not count."
+    n_all, _ = exclude_person(dataset=dataset, worker=worker, reason=values["reason"])
+    words = ngettext(
+        "Worker %(worker)s is blocked from further HITs. %(n)s answer is now excluded; it stays paid.",
+        "Worker %(worker)s is blocked from further HITs. %(n)s answers are now excluded; they stay paid.",
+        n_all,
+    )
+    return words % {"worker": worker, "n": f"{n_all:,}"}
 
 
-def _let_in(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
+def _let_in(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
     if not let_in_again(worker=listed.worker):
-        raise UserError(f"{name_of(listed)} is offered HITs already.")
-    return f"{name_of(listed)} is offered HITs again."
+        raise UserError(gettext("Worker %(worker)s is not blocked.") % {"worker": name_of(listed)})
+    return gettext("Worker %(worker)s is no longer blocked.") % {"worker": name_of(listed)}
 
 
 def name_of(listed: ListedAssignment) -> str:
     return pseudonym(listed.marketplace_hit.terms.batch.dataset, listed.worker_id)
 
 
+WHEN_TO_REJECT = gettext_lazy(
+    "Reject only work that was submitted without looking, or by a program; never reject a different opinion. The "
+    "worker reads the reason, and a rejection harms the worker on the whole marketplace. The answer is excluded and "
+    "another worker is asked. At most 2 percent of a batch can be rejected. From the sixth rejection on, a second "
+    "person has to agree. For poor work, pay it and block the worker instead."
+)
 OF_ASSIGNMENT = {
     "reject": Decision(
-        "Refuse to pay",
-        "For work that was none, never for another opinion: nothing was done, or the work cannot have been done in the "
-        "time it took. The worker reads the reason, and a rejection harms them on all of the marketplace. Its answer "
-        "is excluded and the HIT asks somebody else. At most 2 % of a batch can be rejected, from the sixth on with a "
-        "second person. Poor work is better paid and its worker offered no more HITs.",
-        "Reject it",
-        ReasonForm,
-        _reject,
+        gettext_lazy("Reject assignment"), WHEN_TO_REJECT, gettext_lazy("Reject assignment"), ReasonForm, _reject
     ),
     "override": Decision(
-        "Pay after all",
-        "The rejection is taken back: the reward is paid, and the answer counts again. Possible for 30 days.",
-        "Pay after all",
+        gettext_lazy("Reverse rejection"),
+        gettext_lazy("The reward is paid, and the answer counts again. Possible for 30 days."),
+        gettext_lazy("Reverse rejection"),
         ReasonForm,
         _override,
     ),
-    "bonus": Decision("Give a bonus", "The worker reads the reason.", "Give the bonus", BonusForm, _bonus),
+    "bonus": Decision(
+        gettext_lazy("Pay bonus"),
+        gettext_lazy("The worker reads the reason."),
+        gettext_lazy("Pay bonus"),
+        BonusForm,
+        _bonus,
+    ),
     "block": Decision(
-        "Offer them no more HITs",
-        "They no longer see HITs of this site, by a qualification that all our HITs ask people not to have. Their "
-        "account is not touched, as it would be by a block or a rejection, and what they did stays paid.",
-        "Offer them no more HITs",
+        gettext_lazy("Block worker"),
+        gettext_lazy(
+            "The worker no longer sees HITs of this site: a qualification excludes blocked workers. The worker’s "
+            "account is not affected, and existing work stays paid."
+        ),
+        gettext_lazy("Block worker"),
         BlockForm,
         _block,
     ),
     "let_in": Decision(
-        "Offer them HITs again",
-        "The qualification that kept them out is taken away. Answers that were excluded stay so.",
-        "Offer them HITs again",
+        gettext_lazy("Unblock worker"),
+        gettext_lazy("The worker sees HITs of this site again. Excluded answers stay excluded."),
+        gettext_lazy("Unblock worker"),
         ConfirmForm,
         _let_in,
     ),
 }
 
 COMPENSATE = Decision(
-    "Pay who could not hand in",
-    "A HIT is made that only this person sees, that asks nothing, and that pays the reward of the batch. That they "
-    "worked is what a browser said; if the marketplace knows nobody of that id, nothing is made and nothing paid.",
-    "Offer the compensation",
+    gettext_lazy("Compensate worker"),
+    gettext_lazy(
+        "This creates a HIT that only this worker sees. It asks nothing and pays the reward of the batch. The only "
+        "evidence of the work is from a browser. If the marketplace does not know the worker, nothing is created or "
+        "paid."
+    ),
+    gettext_lazy("Offer compensation"),
     CompensationForm,
-    lambda request, turn, given: _compensate(*turn, **given),
+    lambda request, turn, values: _compensate(*turn, **values),
 )
 
 
 def _compensate(terms: Terms, worker: Worker, hit: HIT | None, returned: bool) -> str:
     compensate(terms=terms, worker=worker, hit=hit, returned=returned)
-    return f"A HIT that only {pseudonym(terms.batch.dataset, worker.pk)} sees pays ${terms.reward}."
+    words = gettext("A HIT that only worker %(worker)s sees pays $%(reward)s.")
+    return words % {"worker": pseudonym(terms.batch.dataset, worker.pk), "reward": terms.reward}
 
 
 # The pages
@@ -292,16 +210,16 @@ def _decision_or_404(decisions: dict[str, Decision], name: str) -> Decision:
 
 
 def decided(
-    request: HttpRequest, decision: Decision, subject: Any, terms: Terms, shown: dict[str, Any]
+    request: HttpRequest, decision: Decision, subject: Any, terms: Terms, details: dict[str, Any]
 ) -> HttpResponse:
-    """Ask whether it is meant, and do it when the form of that page comes back."""
-    initial = {"level": shown["proposed"].level} if shown.get("proposed") else {}
+    """Render the page that asks for confirmation; carry the decision out when its form is posted."""
+    initial = {"level": details["proposed"].level} if details.get("proposed") else {}
     form = decision.form(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_bound and form.is_valid() and (answer := _done(request, decision, subject, form)):
         return answer if isinstance(answer, HttpResponse) else redirect("setup-published", terms.batch_id)
     context = {"dataset": terms.batch.dataset, "tab": "marketplace", "terms": terms, "decision": decision, "form": form}
     status = 422 if form.errors else 200
-    return render(request, "dashboard/payments/decision.html", context | shown, status=status)
+    return render(request, "dashboard/payments/decision.html", context | details, status=status)
 
 
 def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Form) -> str | HttpResponse | None:
@@ -319,64 +237,74 @@ def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Fo
 @staff_page("GET", "POST")
 def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     terms = terms_or_404(pk)
-    shown: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
+    details: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
     if decision == "notify":
-        shown["n_workers"] = len(reviewed_workers(terms))
-    return decided(request, _decision_or_404(OF_BATCH, decision), terms, terms, shown)
+        details["n_workers"] = len(reviewed_workers(terms))
+    return decided(request, _decision_or_404(OF_BATCH, decision), terms, terms, details)
 
 
 @staff_page("GET", "POST")
 def about_assignment(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     listed = assignment_or_404(pk)
-    shown: Given = {"listed": listed, "worker": name_of(listed)}
+    details: dict[str, Any] = {
+        "listed": listed,
+        "worker": name_of(listed),
+        "status": STATUSES[listed.status],
+    }
     if decision in ("reject", "override"):
-        shown["answer"] = answer_of(listed)
-    return decided(request, _decision_or_404(OF_ASSIGNMENT, decision), listed, listed.marketplace_hit.terms, shown)
+        details["answer"] = answer_of(listed)
+    return decided(request, _decision_or_404(OF_ASSIGNMENT, decision), listed, listed.marketplace_hit.terms, details)
 
 
 def assignment_or_404(pk: int) -> ListedAssignment:
-    found = ListedAssignment.objects.select_related("marketplace_hit__terms__batch__dataset", "worker", "submission")
-    return get_object_or_404(found, pk=pk)
+    assignments = ListedAssignment.objects.select_related(
+        "marketplace_hit__terms__batch__dataset", "worker", "submission"
+    )
+    return get_object_or_404(assignments, pk=pk)
 
 
 @staff_page("GET", "POST")
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
-    """`worker` is a pseudonym in the batch's dataset; `?hit=` names one of their HITs, by its public id."""
+    """Offer a compensation. `worker` is a pseudonym in the batch's dataset; `?hit=` is the public id of a HIT."""
     terms = terms_or_404(pk)
-    given = Worker.objects.filter(leases__batch=terms.batch_id, leases__takes_slot=False).distinct()
-    person = next((one for one in given if pseudonym(terms.batch.dataset, one.pk) == worker), None)
-    named = request.GET.get("hit")
-    hits = HIT.objects.filter(batch=terms.batch_id, leases__worker=person) if named else []
-    hit = next((one for one in hits if one.public_id == named), None)
-    if person is None or (named and hit is None):
+    workers = Worker.objects.filter(leases__batch=terms.batch_id, leases__takes_slot=False).distinct()
+    person = next((row for row in workers if pseudonym(terms.batch.dataset, row.pk) == worker), None)
+    hit_id = request.GET.get("hit")
+    hits = HIT.objects.filter(batch=terms.batch_id, leases__worker=person) if hit_id else []
+    hit = next((row for row in hits if row.public_id == hit_id), None)
+    if person is None or (hit_id and hit is None):
         raise Http404
-    shown = {"worker": worker, "turns": unpaid_turns(terms.batch, person, hit)}
-    return decided(request, COMPENSATE, (terms, person, hit), terms, shown)
+    details = {"worker": worker, "turns": unpaid_turns(terms.batch, person, hit)}
+    return decided(request, COMPENSATE, (terms, person, hit), terms, details)
 
 
 @staff_page("GET", "POST")
 def second(request: HttpRequest, token: str) -> HttpResponse:
-    """A rejection that a second researcher has to agree to. Who asked for it sees the address to send to somebody."""
+    """Let a second researcher agree to a rejection; the first one sees the link to pass on."""
     try:
-        asked = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
+        proposal = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
     except signing.BadSignature:
         raise Http404 from None
-    listed = assignment_or_404(asked["listed"])
-    first = get_object_or_404(get_user_model(), pk=asked["by"], is_active=True, is_staff=True)
-    shown = {"listed": listed, "worker": name_of(listed), "first": first, "reason": asked["reason"]}
-    shown |= {"answer": answer_of(listed)}
+    listed = assignment_or_404(proposal["listed"])
+    first = get_object_or_404(get_user_model(), pk=proposal["by"], is_active=True, is_staff=True)
+    details = {"listed": listed, "worker": name_of(listed), "first": first, "reason": proposal["reason"]}
+    details |= {"status": STATUSES[listed.status]}
+    details |= {"answer": answer_of(listed)}
     if first == request.user:
-        shown |= {"address": settings.STAFF_ORIGIN + reverse("setup-second", args=[token])}
-    decision = seconding(first, asked["reason"])
-    return decided(request, decision, listed, listed.marketplace_hit.terms, shown)
+        details |= {"address": settings.STAFF_ORIGIN + reverse("setup-second", args=[token])}
+    decision = seconding(first, proposal["reason"])
+    return decided(request, decision, listed, listed.marketplace_hit.terms, details)
 
 
 def seconding(first: User, reason: str) -> Decision:
-    def do(request: HttpRequest, listed: ListedAssignment, given: Given) -> str:
-        if request.user == first:
-            raise UserError("Somebody else has to agree: send them the address of this page.")
-        reject(listed=listed, reason=reason, decided_by=first, seconded_by=researcher(request))
-        return f"{listed.external_id} is rejected. For 30 days it can be paid after all."
+    """Return the decision that another researcher than the first one has to make."""
 
-    words = "More than five assignments of the batch are rejected, so two researchers decide. "
-    return Decision("Refuse to pay: a second person", words + OF_ASSIGNMENT["reject"].words, "Agree", ConfirmForm, do)
+    def do(request: HttpRequest, listed: ListedAssignment, values: FormValues) -> str:
+        if request.user == first:
+            raise UserError(gettext("Another researcher has to agree: send them the address of this page."))
+        reject(listed=listed, reason=reason, decided_by=first, seconded_by=researcher(request))
+        return _rejected(listed)
+
+    words = gettext("More than five assignments of the batch are rejected, so two researchers have to agree.")
+    title, button = gettext("Reject assignment: second person"), gettext("Agree to rejection")
+    return Decision(title, f"{words} {WHEN_TO_REJECT}", button, ConfirmForm, do)

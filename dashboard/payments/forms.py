@@ -1,11 +1,12 @@
-"""What a researcher may decide about a batch on the marketplace."""
+"""Forms for decisions about batches and assignments on the marketplace."""
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, gettext_lazy
 
 from mturk.costs.reads import preview_of
 from mturk.models import Terms
@@ -28,96 +29,116 @@ from mturk.wages.reads import proposed_reward
 from workforce.kinds import offer_of
 from workforce.models import Batch
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 CAP_OVER_COST = Decimal("1.1")
 MOST_DAYS, MOST_MINUTES = 365, 7 * 24 * 60
 MOST_DOLLARS = Decimal("10000")
 MOST_APPROVED = 1_000_000
-# A reward that is so many times the proposed one, or less or more, is asked about: a digit may be missing.
+# A reward below or above these multiples of the proposed one has to be confirmed: a digit may be missing.
 LEAST_TIMES, MOST_TIMES = Decimal("0.5"), 5
 MOST_REVIEW_HOURS = LONGEST_AUTO_APPROVAL_SECONDS // HOUR - 1
 
 
-def dollars(label: str, most: Decimal = MOST_DOLLARS, **options: Any) -> forms.DecimalField:
+def dollars(label: "StrOrPromise", most: Decimal = MOST_DOLLARS, **options: Any) -> forms.DecimalField:
     widget = forms.NumberInput(attrs={"step": "0.01", "min": "0.01", "inputmode": "decimal"})
     return forms.DecimalField(label=label, min_value=CENT, max_value=most, decimal_places=2, widget=widget, **options)
 
 
 class PublishForm(forms.Form):
-    """On what terms a batch is offered. `agreed` is the cost that was on the page when it was agreed to, `means_reward`
-    the reward that somebody was asked about and does mean; `doubted` is the one to ask about, if it is far off."""
+    """The terms of a batch on the marketplace. `agreed` is the cost on the page when the researcher agreed.
+
+    `doubted` is a reward far from the proposed one, `means_reward` the doubted reward that the researcher confirmed.
+    """
 
     title = forms.CharField(
-        label="Title", max_length=Terms._meta.get_field("title").max_length, help_text="In the list of HITs."
+        label=gettext_lazy("Title"),
+        max_length=Terms._meta.get_field("title").max_length,
+        help_text=gettext_lazy("Workers see it in the list of HITs."),
     )
     description = forms.CharField(
-        label="Description",
+        label=gettext_lazy("Description"),
         max_length=Terms._meta.get_field("description").max_length,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Read before a HIT is looked at.",
+        help_text=gettext_lazy("Workers read it before they open a HIT."),
     )
     keywords = forms.CharField(
-        label="Keywords",
+        label=gettext_lazy("Keywords"),
         required=False,
         max_length=Terms._meta.get_field("keywords").max_length,
-        help_text="With commas between.",
+        help_text=gettext_lazy("Separated by commas."),
     )
-    reward = dollars("Reward in dollars", Decimal("1000"))
-    means_reward = forms.CharField(label="Reward in dollars", required=False, max_length=20)
+    reward = dollars(gettext_lazy("Reward in dollars"), Decimal("1000"))
+    means_reward = forms.CharField(label=gettext_lazy("Reward in dollars"), required=False, max_length=20)
     minutes = forms.IntegerField(
-        label="Minutes for one HIT",
+        label=gettext_lazy("Minutes per HIT"),
         min_value=1,
         max_value=MOST_MINUTES,
         initial=60,
-        help_text="Generous: who runs out of time was not paid for it.",
+        help_text=gettext_lazy("Be generous: workers who time out are not paid."),
     )
     days = forms.IntegerField(
-        label="Days on the marketplace", min_value=1, max_value=MOST_DAYS, initial=7, help_text="Can be extended."
+        label=gettext_lazy("Days on the marketplace"),
+        min_value=1,
+        max_value=MOST_DAYS,
+        initial=7,
+        help_text=gettext_lazy("You can extend this later."),
     )
     review_hours = forms.IntegerField(
-        label="Hours to look at answers",
+        label=gettext_lazy("Hours for review"),
         min_value=0,
         max_value=MOST_REVIEW_HOURS,
         initial=0,
-        help_text="Before each is approved by itself. 0: at once, and nothing can be rejected.",
+        help_text=gettext_lazy("Then each answer is approved automatically. 0: at once, so nothing can be rejected."),
     )
-    cap = dollars("Spending cap in dollars", Decimal("1000000"), required=False)
+    cap = dollars(
+        gettext_lazy("Spending cap in dollars"),
+        Decimal("1000000"),
+        required=False,
+        help_text=gettext_lazy("Never spend more on this batch. Empty: its cost plus 10 percent."),
+    )
     percent_approved = forms.IntegerField(
-        label="Percent of work approved, at least",
+        label=gettext_lazy("Minimum approval rate in percent"),
         min_value=0,
         max_value=100,
         required=False,
-        help_text="By all requesters. 95 is usual. Empty: anybody.",
+        help_text=gettext_lazy("Across all requesters. 95 is usual. Empty: no minimum."),
     )
     number_approved = forms.IntegerField(
-        label="Number of HITs approved, at least",
+        label=gettext_lazy("Minimum number of approved HITs"),
         min_value=0,
         max_value=MOST_APPROVED,
         required=False,
-        help_text="Keeps newcomers out. Empty: anybody.",
+        help_text=gettext_lazy("Keeps newcomers out. Empty: no minimum."),
     )
     places = forms.CharField(
-        label="Countries",
+        label=gettext_lazy("Countries"),
         max_length=400,
         required=False,
-        help_text="Where workers live, by two letters, parts like US-NY: US, CA. Empty: anywhere.",
+        help_text=gettext_lazy("Two-letter codes of where workers live: US, CA. Regions: US-NY. Empty: anywhere."),
     )
     qualifications = forms.CharField(
-        label="Other qualifications",
+        label=gettext_lazy("Other qualifications"),
         max_length=2000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="One a line, ours by name, others by id: “Ticking test” for who has it, “not Ticking test” for who "
-        "does not, “Ticking test >= 80” by score.",
+        help_text=gettext_lazy(
+            "One per line: our own by name, others by id. “Practice test” requires it, “not Practice test” excludes "
+            "it, “Practice test >= 80” requires a score."
+        ),
     )
     keeps_out_former = forms.BooleanField(
-        label="Do not offer HITs again to people who answered their questions before", required=False, initial=True
+        label=gettext_lazy("Do not offer repeated questions to workers who answered them before"),
+        required=False,
+        initial=True,
     )
     agreed = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
 
     def __init__(self, data: Mapping[str, Any] | None, *, batch: Batch, repeated: Repeated | None = None) -> None:
         offer = offer_of(batch.kind)
         proposed = proposed_reward(batch)
-        words = {"title": offer.title, "description": offer.description, "keywords": KEYWORDS}
+        words = {"title": str(offer.title), "description": str(offer.description), "keywords": KEYWORDS}
         initial = words | {"reward": proposed.reward}
         super().__init__(data, initial=initial)
         self.batch = batch
@@ -126,12 +147,11 @@ class PublishForm(forms.Form):
         self.requirements: list[Requirement] = []
         if repeated is None:
             del self.fields["keeps_out_former"]
-        self.fields["reward"].help_text = f"For one HIT. {proposed.why}"
-        self.fields["cap"].help_text = "No more is spent on the batch. Empty: its cost and a tenth more."
+        self.fields["reward"].help_text = f"{gettext('Paid for each HIT.')} {proposed.why}"
 
     @property
     def cost(self) -> Preview | None:
-        """What these terms cost; None while the reward is none."""
+        """Return the cost of these terms; None without a reward."""
         reward = self.cleaned_data.get("reward") if self.is_bound else self.initial["reward"]
         return reward and preview_of(self.batch, reward, self.requirements)
 
@@ -144,7 +164,7 @@ class PublishForm(forms.Form):
 
     @property
     def fee(self) -> Decimal:
-        """On one reward; HITs of ours have nine assignments at most."""
+        """Return the fee on one reward; our HITs have at most nine assignments."""
         reward = self.cleaned_data["reward"] if self.is_bound else self.initial["reward"]
         return fee_of(reward, masters=asks_for_masters(self.requirements))
 
@@ -159,7 +179,7 @@ class PublishForm(forms.Form):
 
     @property
     def only_asks(self) -> bool:
-        """Whether nothing is wrong but a reward that is still to be confirmed."""
+        """Return whether the reward still has to be confirmed, and all other fields are valid."""
         return set(self.errors) == {"means_reward"}
 
     def clean_description(self) -> str:
@@ -172,7 +192,8 @@ class PublishForm(forms.Form):
         self._ask_about_reward(cleaned)
         cost = self.cost
         if cost and cleaned.get("cap") and cleaned["cap"] < cost.total:
-            self.add_error("cap", f"The batch costs ${cost.total}: a cap below that would offer only a part of it.")
+            words = gettext("The batch costs $%(cost)s. A lower cap would offer only part of it.")
+            self.add_error("cap", words % {"cost": cost.total})
         return cleaned
 
     def _ask_about_reward(self, cleaned: dict[str, Any]) -> None:
@@ -181,9 +202,18 @@ class PublishForm(forms.Form):
             return
         self.doubted = reward.quantize(CENT)
         if cleaned.get("means_reward") != str(self.doubted):
-            far = "less than half of" if reward < self.proposed else f"more than {MOST_TIMES} times"
-            words = f"${self.doubted} is {far} the ${self.proposed} that the target wage comes to. Is that meant?"
-            self.add_error("means_reward", f"{words} Tick that it is, or correct the reward.")
+            if reward < self.proposed:
+                words = gettext(
+                    "$%(reward)s is less than half of $%(proposed)s, the reward for the target wage. Confirm it or "
+                    "correct it."
+                )
+            else:
+                words = gettext(
+                    "$%(reward)s is more than %(times)s times $%(proposed)s, the reward for the target wage. Confirm "
+                    "it or correct it."
+                )
+            named = {"reward": self.doubted, "times": MOST_TIMES, "proposed": self.proposed}
+            self.add_error("means_reward", words % named)
 
     def _read_requirements(self, cleaned: dict[str, Any]) -> None:
         read = (
@@ -196,64 +226,71 @@ class PublishForm(forms.Form):
             if cleaned.get(name) in (None, ""):
                 continue
             try:
-                found = requirements_of(cleaned[name])
-                check_together(self.requirements + found)
-                self.requirements += found
+                requirements = requirements_of(cleaned[name])
+                check_together(self.requirements + requirements)
+                self.requirements += requirements
             except BadRequirement as error:
                 self.add_error(name, error.for_page)
 
     def offer(self) -> OfferTerms:
-        """Return the terms that were filled in."""
-        asked = self.cleaned_data
+        """Return the terms of the form."""
+        cleaned = self.cleaned_data
         return OfferTerms(
-            title=asked["title"],
-            description=asked["description"],
-            keywords=asked["keywords"],
-            reward=asked["reward"],
+            title=cleaned["title"],
+            description=cleaned["description"],
+            keywords=cleaned["keywords"],
+            reward=cleaned["reward"],
             spending_cap=self.spending_cap,
-            assignment_seconds=asked["minutes"] * MINUTE,
-            lifetime_seconds=asked["days"] * DAY,
-            review_seconds=asked["review_hours"] * HOUR,
+            assignment_seconds=cleaned["minutes"] * MINUTE,
+            lifetime_seconds=cleaned["days"] * DAY,
+            review_seconds=cleaned["review_hours"] * HOUR,
             requirements=self.requirements,
-            keeps_out_former=asked.get("keeps_out_former", True),
+            keeps_out_former=cleaned.get("keeps_out_former", True),
         )
 
 
 class ConfirmForm(forms.Form):
-    """Nothing to fill in: the button says it all."""
+    """A form without fields: its button confirms the decision."""
 
 
 class CompensationForm(forms.Form):
     returned = forms.BooleanField(
-        label="This person returned the HIT on the marketplace, or cannot hand it in any more",
+        label=gettext_lazy("The worker returned the HIT on the marketplace, or can no longer submit it"),
         required=False,
-        help_text="Needed while their time runs, and while what was handed in in time may still be listed: until then "
-        "they may be paid as usual. If their assignment is listed after all, it is paid too, beside the compensation.",
+        help_text=gettext_lazy(
+            "Required while the worker may still be paid as usual: until the time is over and the marketplace can no "
+            "longer list a submission. If the assignment is listed after all, it is paid as well."
+        ),
     )
 
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        label="Reason", max_length=LONGEST_REASON, help_text="One line of plain words; the worker reads it."
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON,
+        help_text=gettext_lazy("One line in plain words. The worker reads it."),
     )
 
 
 class BlockForm(forms.Form):
     reason = forms.CharField(
-        label="Why their answers do not count either",
+        label=gettext_lazy("Reason to exclude existing answers"),
         max_length=500,
         required=False,
-        help_text="Takes what they answered for this dataset out of all numbers; it stays paid, and the site "
-        "administrator can take that back. Kept with the answers; the worker does not read it. Empty: their answers "
-        "count.",
+        help_text=gettext_lazy(
+            "Excludes all answers of this worker for this dataset; they stay paid. The site administrator can undo "
+            "it. The worker does not see the reason. Empty: the answers count."
+        ),
     )
 
 
 class MessageForm(forms.Form):
-    """`token` is made with the page: sent twice, it is one message."""
+    """A message to workers. `token` comes with the page: posted twice, it is one message."""
 
-    subject = forms.CharField(label="Subject", max_length=LONGEST_SUBJECT)
-    text = forms.CharField(label="Text", max_length=LONGEST_MESSAGE, widget=forms.Textarea(attrs={"rows": 8}))
+    subject = forms.CharField(label=gettext_lazy("Subject"), max_length=LONGEST_SUBJECT)
+    text = forms.CharField(
+        label=gettext_lazy("Text"), max_length=LONGEST_MESSAGE, widget=forms.Textarea(attrs={"rows": 8})
+    )
     token = forms.RegexField(r"^[\w-]{20,64}\Z", widget=forms.HiddenInput, initial=new_token)
 
     def clean_text(self) -> str:
@@ -261,38 +298,43 @@ class MessageForm(forms.Form):
 
 
 class BonusForm(ReasonForm):
-    amount = dollars("Bonus in dollars", help_text="A fee of a fifth is added.")
+    amount = dollars(gettext_lazy("Bonus in dollars"), help_text=gettext_lazy("A fee of 20 percent is added."))
     field_order = ("amount", "reason")
 
 
 class ExtendForm(forms.Form):
     days = forms.IntegerField(
-        label="Days longer",
+        label=gettext_lazy("Additional days"),
         min_value=1,
         max_value=MOST_DAYS,
         required=False,
-        help_text="Empty: the end stays where it is.",
+        help_text=gettext_lazy("Empty: the end stays the same."),
     )
     cap = dollars(
-        "New spending cap in dollars", Decimal("1000000"), required=False, help_text="Empty: it stays what it is."
+        gettext_lazy("New spending cap in dollars"),
+        Decimal("1000000"),
+        required=False,
+        help_text=gettext_lazy("Empty: the cap stays the same."),
     )
     losses = forms.IntegerField(
-        label="Assignments a HIT may lose",
+        label=gettext_lazy("Unusable assignments per HIT"),
         min_value=1,
         max_value=MOST_LOSSES,
         required=False,
-        help_text="A HIT of which so many were paid and came to nothing is not offered again. Empty: as before.",
+        help_text=gettext_lazy(
+            "A HIT with this many paid but unusable assignments is no longer offered. Empty: the limit stays the same."
+        ),
     )
 
     def clean(self) -> dict[str, Any]:
         super().clean()
         cleaned = self.cleaned_data
         if not self.errors and not any(cleaned[name] for name in ("days", "cap", "losses")):
-            raise ValidationError("Write for how many days longer, or a new cap.")
+            raise ValidationError(gettext("Enter additional days, a new cap or a new limit of unusable assignments."))
         return cleaned
 
 
 class PayRaiseForm(forms.Form):
-    """The level that a top-up raises every assignment to, as the page proposed it."""
+    """The pay per assignment that the page proposed."""
 
     level = forms.DecimalField(min_value=CENT, max_value=MOST_DOLLARS, decimal_places=2, widget=forms.HiddenInput)

@@ -1,4 +1,4 @@
-"""What the pages of the marketplace show of a batch: its progress, its calls, its people by pseudonym."""
+"""Queries for the marketplace pages of a batch: its progress, its calls, its workers by pseudonym."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, F, OuterRef, Prefetch, QuerySet, Sum
+from django.utils.translation import gettext
 
 from catalog.models import Dataset
 from catalog.reads import now
+from dashboard.payments.labels import DECISIONS, FINDINGS, STATUSES
 from mturk.compensation.reads import not_handed_in as without_answer
 from mturk.compensation.reads import unpaid_leases
 from mturk.costs.reads import preview_of
@@ -20,7 +22,7 @@ from mturk.outbox.reads import calls_for
 from mturk.payments.actions import OVERRIDE_WITHIN
 from mturk.payments.reads import ToLookAt, active_seconds_of, n_more_rejections, to_look_at, waiting_approvals
 from mturk.pricing.reads import Preview
-from mturk.publishing.reads import given_up
+from mturk.publishing.reads import missing_in_stopped_hits
 from mturk.qualifications.reads import blocked_workers, decided_for, repeating_hits
 from mturk.terms.reads import CannotPublish, check_can_publish
 from mturk.wages.reads import proposed_reward
@@ -30,16 +32,15 @@ from workforce.models import Assignment, Batch, Lease, Submission
 from workforce.reads import is_excluded, pseudonym
 
 if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
+    from django_stubs_ext import StrOrPromise, WithAnnotations
 
     DecidedAssignment = WithAnnotations[ListedAssignment, "Decisions"]
 
 ASSIGNMENTS_PER_PAGE = 50
-DECISIONS = {"override": "Pay after all", "reject": "Reject", "bonus": "Bonus", "block": "Block", "let_in": "Unblock"}
 CALLS_SHOWN, TURNS_SHOWN, MESSAGES_SHOWN = 10, 20, 10
-# Tasks look every two seconds for what is to be sent.
+# Tasks look for calls to send every two seconds.
 SENT_WITHIN = timedelta(minutes=1)
-# Opening a page renews its lease only when so much of it is used up: so exactly the last opening is known by its end.
+# Opening a page renews its lease only after RENEWED_AFTER, so the end of a lease dates its last opening to within this.
 OPENED_WITHIN = GRACE - RENEWED_AFTER
 
 
@@ -48,7 +49,7 @@ OPENED_WITHIN = GRACE - RENEWED_AFTER
 
 @dataclass(frozen=True)
 class Publishable:
-    """A batch that could be published, what it costs at the proposed reward, or why it cannot be."""
+    """An open batch with its cost at the proposed reward, or the `problem` that keeps it from being published."""
 
     batch: Batch
     cost: Preview
@@ -57,11 +58,13 @@ class Publishable:
 
 
 def not_published(dataset: Dataset) -> list[Publishable]:
-    """The open batches that are not on the marketplace, the newest first; empty ones say that they want nothing."""
+    """Return the open batches that are not on the marketplace, the newest first, also those without free slots."""
     offered = [kind.name for kind in task_kinds() if kind.offer is not None]
     batches = Batch.objects.filter(dataset=dataset, closed_at=None, terms=None, kind__in=offered)
-    found = batches.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("settings", "dataset").order_by("-id")
-    return [publishable(batch) for batch in found]
+    batches = (
+        batches.exclude(marketplace=Batch.Marketplace.REPLAY).select_related("settings", "dataset").order_by("-id")
+    )
+    return [publishable(batch) for batch in batches]
 
 
 def publishable(batch: Batch) -> Publishable:
@@ -71,7 +74,7 @@ def publishable(batch: Batch) -> Publishable:
         check_can_publish(batch)
     except CannotPublish as error:
         return Publishable(batch, cost, reward, error.for_page)
-    problem = "" if cost.n_assignments else "It wants no answers: there is nothing to publish yet."
+    problem = "" if cost.n_assignments else gettext("No answers needed yet.")
     return Publishable(batch, cost, reward, problem)
 
 
@@ -80,7 +83,7 @@ def publishable(batch: Batch) -> Publishable:
 
 @dataclass(frozen=True)
 class Progress:
-    """Of a batch on the marketplace. `findings` counts what the marketplace listed by what it did for us."""
+    """Counts of a batch on the marketplace. `findings` and `statuses` count its listed assignments."""
 
     n_hits: int
     n_there: int
@@ -92,8 +95,8 @@ class Progress:
     findings: Counter[str]
     statuses: Counter[str]
     n_excluded: int
-    # HITs that lost too many assignments to be offered again.
-    n_given_up: int
+    # HITs with too many unusable assignments to be offered again.
+    n_stopped: int
 
     @property
     def handed_in(self) -> int:
@@ -113,71 +116,75 @@ class Progress:
 
     @property
     def lost(self) -> int:
-        """Paid and asked for again."""
+        """Return the number of unusable assignments: paid, and replaced."""
         return self.findings["repeated"] + self.findings["unreadable"]
 
 
 def progress_of(terms: Terms) -> Progress:
-    made = terms.marketplace_hits.filter(compensates=None).aggregate(
+    counts = terms.marketplace_hits.filter(compensates=None).aggregate(
         n=Count("pk"), there=Count("external_id"), over=Count("finished_at"), offered=Sum("n_assignments")
     )
     listed = ListedAssignment.objects.filter(marketplace_hit__terms=terms, marketplace_hit__compensates=None)
     of_batch = Submission.objects.filter(hit__batch=terms.batch_id)
     return Progress(
-        n_hits=made["n"],
-        n_there=made["there"],
-        n_over=made["over"],
-        offered=made["offered"] or 0,
+        n_hits=counts["n"],
+        n_there=counts["there"],
+        n_over=counts["over"],
+        offered=counts["offered"] or 0,
         in_hands=_in_hands(terms),
         unconfirmed=of_batch.filter(state=Submission.State.PROVISIONAL, listed=None).count(),
         orphaned=Assignment.objects.filter(lease__batch=terms.batch_id, outcome="orphaned").count(),
         findings=_counts(listed, "finding"),
         statuses=_counts(listed, "status"),
         n_excluded=listed.filter(is_excluded(), finding="confirmed").count(),
-        n_given_up=len(given_up(terms)),
+        n_stopped=len(missing_in_stopped_hits(terms)),
     )
 
 
 class Sureness(TypedDict):
-    """Whether nobody else can have opened the assignment since."""
+    """An annotation: nobody else can have opened the assignment since."""
 
     is_sure: bool
 
 
-def _rivals(**more: Any) -> QuerySet[Assignment]:
-    """What others opened under the id of an assignment: who gives one back does that on the marketplace, and it shows
-    here when the next person opens it. It may come back to the first, whose row is older all the same."""
+def _rivals(**conditions: Any) -> QuerySet[Assignment]:
+    """Return what other workers opened under the id of an assignment. A return on the marketplace shows here only once
+    the next worker opens it. It may go back to the first worker, whose row stays the older one."""
     same = {"external_id": OuterRef("external_id"), "external_hit_id": OuterRef("external_hit_id")}
-    return Assignment.objects.filter(**same, **more).exclude(worker=OuterRef("worker"))
+    return Assignment.objects.filter(**same, **conditions).exclude(worker=OuterRef("worker"))
 
 
 def _running(terms: Terms) -> "QuerySet[WithAnnotations[Lease, Sureness]]":
-    """Turns whose time is not over, that are not listed, and whose assignment nobody else surely opened since.
+    """Return the unlisted leases whose time runs and whose assignment nobody else surely opened since.
 
     `is_sure` where nobody else can have opened it since.
     """
     listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
-    # The time of a person who accepted the HIT again under another id says nothing of this one.
+    # If a worker accepted the HIT again under another id, the end of the lease says nothing about this assignment.
     another = Assignment.objects.filter(lease=OuterRef("lease")).exclude(pk=OuterRef("pk"))
     ends = OuterRef("lease__expires_at")
     surely_later = _rivals(lease__expires_at__gt=ends + OPENED_WITHIN).filter(~Exists(another))
-    held = Assignment.objects.filter(~Exists(surely_later), lease=OuterRef("pk"), outcome="")
+    open_assignments = Assignment.objects.filter(~Exists(surely_later), lease=OuterRef("pk"), outcome="")
     maybe_later = _rivals(lease__expires_at__gte=ends - OPENED_WITHIN)
-    sure = held.filter(~Exists(_rivals()) | (~Exists(another) & ~Exists(maybe_later)))
+    sure = open_assignments.filter(~Exists(_rivals()) | (~Exists(another) & ~Exists(maybe_later)))
     # A lease outlives its assignment by the grace in which an answer may still arrive.
     within = {"state": Lease.State.ACTIVE, "expires_at__gt": now() + GRACE}
-    found = Lease.objects.filter(~Exists(listed), Exists(held), batch=terms.batch_id, takes_slot=False, **within)
-    return found.annotate(is_sure=Exists(sure))
+    leases = Lease.objects.filter(
+        ~Exists(listed), Exists(open_assignments), batch=terms.batch_id, takes_slot=False, **within
+    )
+    return leases.annotate(is_sure=Exists(sure))
 
 
 def _in_hands(terms: Terms) -> int:
-    """At most as many of a HIT as it has assignments that are not handed in: anybody can open a page in any name."""
-    held = Counter(_running(terms).values_list("hit", flat=True))
-    made = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=held)
-    open_ones: Counter[int] = Counter()
-    for hit, n_open in made.annotate(n_open=F("n_assignments") - Count("listed")).values_list("hit", "n_open"):
-        open_ones[hit] += n_open
-    return (held & open_ones).total()
+    """Count running leases, per HIT at most its unsubmitted assignments: anybody can open a page in any name."""
+    running = Counter(_running(terms).values_list("hit", flat=True))
+    marketplace_hits = terms.marketplace_hits.filter(compensates=None, finished_at=None, hit__in=running)
+    n_unfilled: Counter[int] = Counter()
+    for hit, n_open in marketplace_hits.annotate(n_open=F("n_assignments") - Count("listed")).values_list(
+        "hit", "n_open"
+    ):
+        n_unfilled[hit] += n_open
+    return (running & n_unfilled).total()
 
 
 def _counts(rows: QuerySet[Any], field: str) -> Counter[str]:
@@ -185,8 +192,8 @@ def _counts(rows: QuerySet[Any], field: str) -> Counter[str]:
 
 
 def terms_of_dataset(dataset: Dataset) -> list[Terms]:
-    found = Terms.objects.filter(batch__dataset=dataset).select_related("batch__settings", "batch__dataset")
-    return list(found.order_by("-batch"))
+    terms = Terms.objects.filter(batch__dataset=dataset).select_related("batch__settings", "batch__dataset")
+    return list(terms.order_by("-batch"))
 
 
 # What is to be sent
@@ -194,7 +201,7 @@ def terms_of_dataset(dataset: Dataset) -> list[Terms]:
 
 @dataclass(frozen=True)
 class Calls:
-    """`late`: since when something that is due waits, if that is too long. `tried` failed so far and are repeated."""
+    """Calls of a batch. `late`: how long one is overdue. `tried` failed so far and are retried, `refused` are not."""
 
     waiting: int
     unsure: int
@@ -207,7 +214,7 @@ class Calls:
 
 
 def calls_of(terms: Terms) -> Calls:
-    """Of the batch, and those that make the qualifications which all batches share."""
+    """Return the calls of the batch and those that create the qualifications of all batches."""
     of_batch = calls_for(terms.batch)
     states = _counts(of_batch, "state")
     open_calls = of_batch.filter(state__in=["waiting", "unsure"])
@@ -227,7 +234,7 @@ def calls_of(terms: Terms) -> Calls:
 
 @dataclass(frozen=True)
 class Message:
-    """What was written to people of the batch, in one call or several; `unreached`: (pseudonym, why)."""
+    """A message to workers of the batch, in one call; `unreached`: (pseudonym, reason)."""
 
     call: Call
     n_workers: int
@@ -235,14 +242,14 @@ class Message:
 
 
 def messages_of(terms: Terms) -> list[Message]:
-    """The latest first; a message to more than a hundred people is several."""
-    found = Call.objects.filter(batch=terms.batch_id, op="NotifyWorkers").order_by("-pk")[:MESSAGES_SHOWN]
-    return [_message(call, terms.batch.dataset) for call in found]
+    """Return the messages, the latest first; one to more than a hundred workers is several."""
+    calls = Call.objects.filter(batch=terms.batch_id, op="NotifyWorkers").order_by("-pk")[:MESSAGES_SHOWN]
+    return [_message(call, terms.batch.dataset) for call in calls]
 
 
 def _message(call: Call, dataset: Dataset) -> Message:
     failures = call.payload.get("unreached", [])
-    unreached = [(pseudonym(dataset, one["worker"]), one["words"] or one["code"]) for one in failures]
+    unreached = [(pseudonym(dataset, failure["worker"]), failure["words"] or failure["code"]) for failure in failures]
     return Message(call, len(call.payload["workers"]), unreached)
 
 
@@ -251,7 +258,7 @@ def _message(call: Call, dataset: Dataset) -> Message:
 
 @dataclass(frozen=True)
 class KeptOut:
-    """People who answered before what `n_hits` of the batch ask again, and are not offered those."""
+    """Counts of HITs that repeat earlier questions, and of the workers who are not offered them again."""
 
     n_hits: int
     n_workers: int
@@ -266,19 +273,27 @@ def kept_out(terms: Terms) -> KeptOut | None:
 
 @dataclass(frozen=True)
 class AssignmentShown:
-    """`seconds` of active work, where they are known. `decisions`: what may be decided about it, by name, in words."""
+    """A listed assignment as a row. `seconds` of active work, if known. `decisions`: possible ones, name to words."""
 
     listed: ListedAssignment
     worker: str
     seconds: float | None
     rejection: Rejection | None
-    decisions: dict[str, str]
-    # Until when its approval waits for somebody to look.
+    decisions: "dict[str, StrOrPromise]"
+    # The end of its review time, while its approval is pending.
     waits_until: datetime | None
+
+    @property
+    def status(self) -> "StrOrPromise":
+        return STATUSES[self.listed.status]
+
+    @property
+    def finding(self) -> "StrOrPromise":
+        return FINDINGS[self.listed.finding]
 
 
 def page_of_assignments(terms: Terms, number: str) -> "tuple[Page[DecidedAssignment], list[AssignmentShown]]":
-    """The latest first, under pseudonyms: the ids of workers stay in their own table."""
+    """Return a page of assignments, the latest first, under pseudonyms: worker ids stay in their own table."""
     page = Paginator(_assignments(terms), ASSIGNMENTS_PER_PAGE).get_page(number)
     return page, _shown(terms, list(page))
 
@@ -289,7 +304,7 @@ def assignment_shown(listed: ListedAssignment) -> AssignmentShown:
 
 
 class Decisions(TypedDict):
-    """What was paid for an assignment, and its rejections, the latest first."""
+    """Annotations of an assignment: the sum paid, whether it is excluded, its rejections (the latest first)."""
 
     paid: Decimal | None
     excluded: bool
@@ -317,7 +332,7 @@ def _shown(terms: Terms, page: "list[DecidedAssignment]") -> list[AssignmentShow
 
 
 def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
-    """Those of these assignments (ids) whose approval can still be stopped; none once the limit is reached."""
+    """Return the assignments (ids) whose approval can still be stopped; none once the limit is reached."""
     if n_more_rejections(terms) < 1:
         return set()
     purposes = {f"approve:{pk}": pk for pk in ids}
@@ -327,15 +342,15 @@ def _rejectable(terms: Terms, ids: Collection[int]) -> set[int]:
 
 def _assignments(terms: Terms) -> "QuerySet[DecidedAssignment]":
     standing = Prefetch("rejections", Rejection.objects.order_by("-pk"), to_attr="decided")
-    found = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
+    assignments = ListedAssignment.objects.filter(marketplace_hit__terms=terms).annotate(
         paid=Sum("ledger__amount"), excluded=is_excluded()
     )
-    found = found.select_related("submission__lease", "submission__assignment", "marketplace_hit")
-    found = found.prefetch_related(standing)
-    return found.order_by("-submitted_at", "-pk")
+    assignments = assignments.select_related("submission__lease", "submission__assignment", "marketplace_hit")
+    assignments = assignments.prefetch_related(standing)
+    return assignments.order_by("-submitted_at", "-pk")
 
 
-def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: bool) -> dict[str, str]:
+def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: bool) -> "dict[str, StrOrPromise]":
     stands = bool(listed.decided) and listed.decided[0].overridden_at is None
     possible = {
         "override": stands and now() - listed.submitted_at <= OVERRIDE_WITHIN,
@@ -349,8 +364,11 @@ def _decisions(listed: "DecidedAssignment", is_rejectable: bool, is_blocked: boo
 
 @dataclass(frozen=True)
 class UnansweredLease:
-    """Of somebody who was given a HIT and has not handed it in. `until`: when their time ends; None where it is over,
-    or somebody else was given the assignment since. If that cannot be told, it is not `is_sure`."""
+    """A lease of a worker who opened a HIT and has not submitted it.
+
+    `until` is the end of the worker's time; None if it is over, or another worker has the assignment now. Without
+    `is_sure`, another worker may have it.
+    """
 
     worker: str
     lease: Lease
@@ -359,20 +377,20 @@ class UnansweredLease:
 
 
 def not_handed_in(terms: Terms) -> list[UnansweredLease]:
-    """Who looked at a HIT of the batch as its worker, by what browsers say, and never handed it in; the latest of each.
+    """Return the latest lease of each worker who opened a HIT, according to browsers, and never submitted it.
 
-    Those whose turn is compensated are left out, and those whose answer the marketplace may still list.
+    Compensated leases are left out, and those whose answer the marketplace may still list.
     """
     turns = without_answer(unpaid_leases(terms.batch))
     latest = turns.order_by("worker", "-id").distinct("worker").values("pk")
-    found = list(Lease.objects.filter(pk__in=latest).select_related("hit").order_by("-id")[:TURNS_SHOWN])
-    running = dict(_running(terms).filter(pk__in=[one.pk for one in found]).values_list("pk", "is_sure"))
+    leases = list(Lease.objects.filter(pk__in=latest).select_related("hit").order_by("-id")[:TURNS_SHOWN])
+    running = dict(_running(terms).filter(pk__in=[lease.pk for lease in leases]).values_list("pk", "is_sure"))
     return [
         UnansweredLease(
-            worker=pseudonym(terms.batch.dataset, one.worker_id),
-            lease=one,
-            until=one.expires_at - GRACE if one.pk in running else None,
-            is_sure=running.get(one.pk, True),
+            worker=pseudonym(terms.batch.dataset, lease.worker_id),
+            lease=lease,
+            until=lease.expires_at - GRACE if lease.pk in running else None,
+            is_sure=running.get(lease.pk, True),
         )
-        for one in found
+        for lease in leases
     ]

@@ -1,4 +1,4 @@
-"""The marketplace's pages of a dataset: what can be published, what is, and how far that is."""
+"""The marketplace pages of a dataset: open batches, published batches and their progress."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import ngettext
 
 from catalog.errors import UserError
 from catalog.reads import now
@@ -32,6 +33,7 @@ from mturk.publishing.reads import committed, outstanding
 from mturk.reconciliation import reads as comparing
 from mturk.repeats.reads import repeated_by
 from mturk.requirements.reads import in_words
+from mturk.terms.reads import HOUR, MINUTE
 from mturk.wages.reads import pay_raise_of, target_wage
 from workforce.kinds import kind_named
 from workforce.models import Batch
@@ -66,16 +68,16 @@ def summary_of(terms: Terms) -> dict[str, Any]:
 
 @staff_page("GET", "POST")
 def publish(request: HttpRequest, pk: int) -> HttpResponse:
-    """The terms and what they cost; published by the button that names the cost, if that is still the cost."""
+    """Show the terms and their cost; publish when the posted cost is still the current one."""
     batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
     if Terms.objects.filter(batch=batch).exists():
         return redirect("setup-published", pk)
     if kind_named(batch.kind).offer is None:
-        raise Http404("its kind is not for a marketplace")
+        raise Http404("the kind of this batch is not for a marketplace")
     repeated = repeated_by(batch)
     form = PublishForm(request.POST or None, batch=batch, repeated=repeated)
-    found = publishable(batch)
-    wants_to = request.POST.get("do") == PUBLISH and not found.problem
+    publishability = publishable(batch)
+    wants_to = request.POST.get("do") == PUBLISH and not publishability.problem
     if form.is_bound and form.is_valid() and wants_to and form.is_agreed and _publish(request, batch, form):
         return redirect("setup-published", pk)
     context = {
@@ -85,7 +87,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
         "batch": batch,
         "form": form,
         "cost": form.cost,
-        "found": found,
+        "publishability": publishability,
         "repeated": repeated,
         "changed": wants_to and not form.errors and not form.is_agreed,
     }
@@ -99,19 +101,24 @@ def _publish(request: HttpRequest, batch: Batch, form: PublishForm) -> bool:
         form.add_error(None, error.for_page)
         return False
     wake_outbox()
-    words = f"Batch {batch.pk} is being published: {terms.marketplace_hits.count():,} HITs are made in the background."
-    messages.success(request, words)
+    n = terms.marketplace_hits.count()
+    words = ngettext(
+        "Batch %(batch)s is being published: %(n)s HIT is being created.",
+        "Batch %(batch)s is being published: %(n)s HITs are being created.",
+        n,
+    )
+    messages.success(request, words % {"batch": batch.pk, "n": f"{n:,}"})
     return True
 
 
 def wake_outbox() -> None:
-    """Have what was decided sent at once. Only to be quick: the beat hints as well."""
+    """Have the outbox sent at once. This only saves time: beat sends it as well."""
     send = "mturk.tasks.send_outbox"
     transaction.on_commit(lambda: current_app.send_task(send, expires=15), robust=True)
 
 
 def terms_or_404(pk: int) -> Terms:
-    """Of the batch of this number."""
+    """Return the terms of the batch with this number."""
     return get_object_or_404(Terms.objects.select_related("batch__dataset", "batch__settings"), batch=pk)
 
 
@@ -139,13 +146,15 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
         "kept_out": kept_out(terms),
         "rejected": n_rejected(terms),
         "more_rejections": max(0, n_more_rejections(terms)),
+        "minutes_per_hit": round(terms.assignment_seconds / MINUTE),
+        "review_hours": round(terms.review_seconds / HOUR),
     }
     return render(request, "dashboard/payments/batch.html", context)
 
 
 @staff_page("GET")
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
-    """Asks about each HIT of a page; nothing is changed by it, here or there."""
+    """Compare both ledgers for the HITs of one page; change nothing here or there."""
     terms = terms_or_404(pk)
     context: dict[str, Any] = {"dataset": terms.batch.dataset, "tab": "marketplace", "batch": terms.batch}
     try:
@@ -153,9 +162,9 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
         context |= {
             "page": page,
             "compared": compared,
-            "differing": [one for one in compared if one.differs],
-            "ours": sum(one.ours for one in compared),
-            "theirs": sum(one.theirs for one in compared),
+            "differing": [comparison for comparison in compared if comparison.differs],
+            "ours": sum(comparison.ours for comparison in compared),
+            "theirs": sum(comparison.theirs for comparison in compared),
         }
     except UserError as error:
         context["problem"] = error.for_page
@@ -167,5 +176,10 @@ def resend(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     n = try_failed_again(batch=terms.batch)
     wake_outbox()
-    messages.success(request, f"{n:,} refused call{'' if n == 1 else 's'} of batch {pk} will be sent again.")
+    words = ngettext(
+        "%(n)s failed call of batch %(batch)s is being retried.",
+        "%(n)s failed calls of batch %(batch)s are being retried.",
+        n,
+    )
+    messages.success(request, words % {"batch": pk, "n": f"{n:,}"})
     return redirect("setup-published", terms.batch_id)

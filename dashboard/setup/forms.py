@@ -1,10 +1,11 @@
-"""What a researcher may ask for on the pages about asking, checked as the commands check it."""
+"""Forms of the set-up pages, checked as the commands check their options."""
 
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext, gettext_lazy
 
 from candidates.ensemble.reads import installed
 from candidates.models import PotentialLabel
@@ -17,20 +18,39 @@ from studies.adaptive.reads import INITIAL_IMAGES, adaptive_figures
 from studies.composed_grids.actions import OWN
 from studies.opening.actions import LONGEST_CODE
 
-# Each is loaded to look at its weights before any of them begins.
+# All are loaded for a check of their weights before any of them starts.
 MOST_CLASSIFIERS = 20
 LONGEST_ADDRESS = 500
 PLAIN = "plain"
+# Key, title and meaning of each choice of control images.
 PROFILES = (
-    ("tsipras", "Tsipras et al. 2020", "5 images that surely show the class in every grid; no negative controls"),
-    ("imagenetv2", "ImageNetV2 (Recht et al. 2019)", "3 that show it, and 3 of the most similar other class"),
-    (OWN, "The figures of this study’s settings", "as many of each as the settings say"),
-    (PLAIN, "No controls", "the pairs of a file as they are, in the file’s order; short grids stay short"),
+    (
+        "tsipras",
+        gettext_lazy("Tsipras et al. 2020"),
+        gettext_lazy("5 positive controls in every grid, no negative controls"),
+    ),
+    (
+        "imagenetv2",
+        gettext_lazy("ImageNetV2 (Recht et al. 2019)"),
+        gettext_lazy("3 positive controls in every grid, and 3 negative controls of the most similar other class"),
+    ),
+    (
+        OWN,
+        gettext_lazy("This study’s settings"),
+        gettext_lazy("as many positive and negative controls as the settings say"),
+    ),
+    (
+        PLAIN,
+        gettext_lazy("No controls"),
+        gettext_lazy("only the pairs of a file, in the file’s order; short grids are not padded"),
+    ),
 )
 FIGURES_OF_ADAPTIVE = ("accept", "reject", "initial_images", "min_votes", "max_votes")
 
 
 class SmallFile(forms.FileField):
+    """A file small enough to be checked within the request."""
+
     def clean(self, data: Any, initial: Any = None) -> "UploadedFile[Any] | None":
         upload: UploadedFile[Any] | None = super().clean(data, initial)
         if upload and (problem := too_large(upload)):
@@ -39,28 +59,32 @@ class SmallFile(forms.FileField):
 
 
 class PredictForm(forms.Form):
+    """The classifiers to run."""
+
     chosen = forms.MultipleChoiceField(
-        label="Networks",
+        label=gettext_lazy("Networks"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"invalid_choice": "%(value)s is not there any more: look at the list again."},
+        error_messages={"invalid_choice": gettext_lazy("%(value)s no longer exists. Check the list again.")},
     )
     others = forms.CharField(
-        label="Others, one a line",
+        label=gettext_lazy("Other classifiers, one per line"),
         required=False,
         max_length=4000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off"}),
-        help_text="A view of a network, such as efficientnet-lite0@flip or efficientnet-lite0@crop=1.0; onnx:FILE in "
-        "the models folder; with torch installed torchvision:NAME or timm:NAME.",
+        help_text=gettext_lazy(
+            "A view of a network, such as efficientnet-lite0@flip or efficientnet-lite0@crop=1.0; onnx:FILE for a file "
+            "in the models folder; with torch installed, torchvision:NAME or timm:NAME."
+        ),
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         names = [*installed(), *onnx_files()]
-        chosen = self.fields["chosen"]
-        assert isinstance(chosen, forms.MultipleChoiceField)
-        chosen.choices = [(name, name) for name in names]
-        chosen.initial = installed()
+        networks = self.fields["chosen"]
+        assert isinstance(networks, forms.MultipleChoiceField)
+        networks.choices = [(name, name) for name in names]
+        networks.initial = installed()
 
     def clean_others(self) -> list[str]:
         lines = [line.strip() for line in self.cleaned_data["others"].splitlines() if line.strip()]
@@ -70,8 +94,11 @@ class PredictForm(forms.Form):
         network = name.partition("@")[0]
         if ":" not in name and network not in installed():
             raise ValidationError(
-                f"There is no network {network!r} here. Installed: {', '.join(installed()) or 'none'}. One of your own "
-                "is named onnx:FILE, with its file in the models folder."
+                gettext(
+                    "There is no network “%(name)s”. Installed: %(installed)s. To run your own network, write "
+                    "onnx:FILE, with the file in the models folder."
+                )
+                % {"name": network, "installed": ", ".join(installed()) or gettext("none")}
             )
         try:
             return checked_name(name)
@@ -83,103 +110,143 @@ class PredictForm(forms.Form):
         cleaned = self.cleaned_data
         names = [self._checked(name) for name in cleaned.get("chosen", [])] + cleaned.get("others", [])
         if not self.errors and not 1 <= len(set(names)) <= MOST_CLASSIFIERS:
-            raise ValidationError(f"Choose 1 to {MOST_CLASSIFIERS} classifiers.")
+            raise ValidationError(gettext("Choose 1 to %(most)s classifiers.") % {"most": MOST_CLASSIFIERS})
         cleaned["names"] = list(dict.fromkeys(names))
         return cleaned
 
 
 class PredictionsForm(forms.Form):
-    """Predictions that were computed elsewhere."""
+    """A file of predictions computed elsewhere."""
 
     file = SmallFile(
-        label="File",
-        help_text="Of up to 20 MiB. CSV or parquet: columns image, label_1 … label_k, and score_1 … score_k if known. "
-        "npz: arrays images (N,), labels (N, k), and scores (N, k) if known. Labels are class indexes, from 0; the "
-        "first is the best.",
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy(
+            "At most 20 MiB. CSV or parquet: columns image, label_1 … label_k and, optionally, score_1 … score_k. npz: "
+            "arrays images (N,), labels (N, k) and, optionally, scores (N, k). Labels are class indexes from 0, the "
+            "best first."
+        ),
         widget=forms.ClearableFileInput(attrs={"accept": ",".join(SUFFIXES)}),
     )
     classifier = forms.CharField(
-        label="Name of the classifier", max_length=LONGEST_NAME, help_text="What files and settings will call it."
+        label=gettext_lazy("Name of the classifier"),
+        max_length=LONGEST_NAME,
+        help_text=gettext_lazy("Files and settings use this name."),
     )
     network = forms.CharField(
-        label="Network", max_length=LONGEST_NAME, required=False, help_text="If the classifier is a view of one."
+        label=gettext_lazy("Network"),
+        max_length=LONGEST_NAME,
+        required=False,
+        help_text=gettext_lazy("Only if the classifier is a view of a network."),
     )
-    view = forms.CharField(label="View", max_length=100, required=False, help_text="Such as flip.")
+    view = forms.CharField(
+        label=gettext_lazy("View"), max_length=100, required=False, help_text=gettext_lazy("For example: flip.")
+    )
     weights = forms.RegexField(
         r"^[0-9a-fA-F]{64}$",
-        label="SHA-256 of its weights",
+        label=gettext_lazy("SHA-256 of the weights"),
         required=False,
-        error_messages={"invalid": "A SHA-256 has 64 digits 0 to 9 and a to f; leave it out if you do not know it."},
-        help_text="If known: predictions by other weights are then not mixed with these.",
+        error_messages={
+            "invalid": gettext_lazy("A SHA-256 has 64 digits 0 to 9 and a to f. Leave the field empty if unsure.")
+        },
+        help_text=gettext_lazy("Optional. It keeps predictions by other weights from being mixed with these."),
     )
 
     def clean_classifier(self) -> str:
         try:
-            # Settings may name it, and `./manage predict` would then load what its name says.
+            # Settings may name the classifier, and `./manage predict` would then load it by its name.
             return checked_name(self.cleaned_data["classifier"])
         except UserError as error:
             raise ValidationError(error.for_page) from None
 
 
 class GridsForm(forms.Form):
+    """The options for opening CONTAINS grids."""
+
     profile = forms.ChoiceField(
-        label="Control images",
-        choices=[(key, words) for key, words, _ in PROFILES],
+        label=gettext_lazy("Control images"),
+        choices=[(key, title) for key, title, _ in PROFILES],
         widget=forms.RadioSelect,
         initial="tsipras",
     )
     pairs = SmallFile(
-        label="Pairs from a file",
+        label=gettext_lazy("Pairs from a file"),
         required=False,
-        help_text="A CSV with the columns image and label, instead of all potential labels.",
+        help_text=gettext_lazy("A CSV file with the columns image and label. It replaces the potential labels."),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
     )
     similar = SmallFile(
-        label="Similar labels from a file",
+        label=gettext_lazy("Similar labels from a file"),
         required=False,
-        help_text="A CSV with the columns label and similar, the most similar first: where negative controls come "
-        "from, instead of what the settings say.",
+        help_text=gettext_lazy(
+            "A CSV file with the columns label and similar, the most similar first. It replaces the source of negative "
+            "controls in the settings."
+        ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
     )
     again = forms.BooleanField(
-        label="Open pairs again that were opened before", required=False, help_text="Otherwise they are left out."
+        label=gettext_lazy("Open pairs again"),
+        required=False,
+        help_text=gettext_lazy("Otherwise, pairs opened before are skipped."),
     )
     hits_per_worker = forms.IntegerField(
-        label="Most grids for one person", required=False, min_value=1, help_text="Empty: no limit."
+        label=gettext_lazy("Maximum grids per worker"),
+        required=False,
+        min_value=1,
+        help_text=gettext_lazy("Empty: no limit."),
     )
     completion_code = forms.CharField(
-        label="Completion code", required=False, max_length=LONGEST_CODE, help_text="Shown to people at the end."
+        label=gettext_lazy("Completion code"),
+        required=False,
+        max_length=LONGEST_CODE,
+        help_text=gettext_lazy("Shown to workers at the end."),
     )
     completion_url = forms.URLField(
-        label="Completion address",
+        label=gettext_lazy("Completion link"),
         required=False,
         max_length=LONGEST_ADDRESS,
         assume_scheme="https",
-        help_text="Where people are led at the end, http or https.",
+        help_text=gettext_lazy("Workers are sent to this http or https address at the end."),
     )
     adaptive = forms.BooleanField(
-        label="Ask as often as the votes make necessary",
+        label=gettext_lazy("Stop when the votes are clear enough"),
         required=False,
-        help_text="Deng et al. 2009, instead of the same number of answers to every grid.",
+        help_text=gettext_lazy("Deng et al. 2009. Otherwise, every grid gets the same number of answers."),
     )
     accept = forms.FloatField(
-        label="Enough to say yes", initial=0.95, min_value=0, max_value=1, required=False, help_text="A probability."
+        label=gettext_lazy("Accept from this probability"),
+        initial=0.95,
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text=gettext_lazy("The image then counts as showing the class."),
     )
     reject = forms.FloatField(
-        label="Enough to say no", initial=0.05, min_value=0, max_value=1, required=False, help_text="A probability."
+        label=gettext_lazy("Reject up to this probability"),
+        initial=0.05,
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text=gettext_lazy("The image then counts as not showing the class."),
     )
     initial_images = forms.IntegerField(
-        label="Images of each class to learn from",
+        label=gettext_lazy("Images per class for the first estimate"),
         initial=INITIAL_IMAGES,
         min_value=1,
         required=False,
-        help_text="These are asked in full first.",
+        help_text=gettext_lazy("These images get the full number of answers first."),
     )
     min_votes = forms.IntegerField(
-        label="Fewest votes for a pair", min_value=1, required=False, help_text="Empty: what pruning needs."
+        label=gettext_lazy("Minimum votes per pair"),
+        min_value=1,
+        required=False,
+        help_text=gettext_lazy("Empty: the minimum number of votes in the settings."),
     )
     max_votes = forms.IntegerField(
-        label="Most votes for a pair", initial=10, min_value=1, required=False, help_text="Then it stays undecided."
+        label=gettext_lazy("Maximum votes per pair"),
+        initial=10,
+        min_value=1,
+        required=False,
+        help_text=gettext_lazy("After this many votes a pair stays undecided."),
     )
 
     def __init__(self, *args: Any, dataset: Dataset, **options: Any) -> None:
@@ -189,13 +256,13 @@ class GridsForm(forms.Form):
     def clean_completion_code(self) -> str:
         code: str = self.cleaned_data["completion_code"]
         if not code.isprintable():
-            raise ValidationError("It has printable characters only.")
+            raise ValidationError(gettext("Use printable characters only."))
         return code
 
     def clean_completion_url(self) -> str:
         url: str = self.cleaned_data["completion_url"]
         if url and not url.startswith(("http://", "https://")):
-            raise ValidationError("Write an address that begins with http:// or https://.")
+            raise ValidationError(gettext("Enter an address that begins with http:// or https://."))
         return url
 
     def clean(self) -> dict[str, Any]:
@@ -205,17 +272,19 @@ class GridsForm(forms.Form):
         if "pairs" not in self.errors and not cleaned.get("pairs"):
             self._check_pairs(plain)
         if plain and cleaned.get("similar"):
-            self.add_error("similar", "Without controls there are no negative ones: leave the file out.")
+            self.add_error("similar", gettext("Without controls there are no negative controls. Remove this file."))
         cleaned["figures"] = None if self.errors or not cleaned.get("adaptive") else self._figures(cleaned)
         return cleaned
 
     def _check_pairs(self, plain: bool) -> None:
         if plain:
-            self.add_error("pairs", "Grids without controls are made from a file of pairs: choose one.")
+            self.add_error("pairs", gettext("Grids without controls need a file of pairs. Choose a file."))
         elif not PotentialLabel.objects.filter(image__dataset=self.dataset).exists():
             self.add_error(
                 "pairs",
-                "There are no potential labels yet. Work them out first (the page before this one), or choose a file.",
+                gettext(
+                    "No potential labels yet. Compute them on the page Potential labels, or choose a file of pairs."
+                ),
             )
 
     def _figures(self, cleaned: dict[str, Any]) -> dict[str, float] | None:

@@ -1,4 +1,4 @@
-"""The distribution of a whole number as a bar chart: where each bar stands, for the template that draws it."""
+"""Layout of a bar chart of a whole number's distribution, for the template that draws it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ GAP = 0.18
 
 @dataclass(frozen=True)
 class Bar:
-    """How many (`count`) have this `number`, and the bar's place; `middle` is where its tick goes, if it has one."""
+    """A bar: `count` cases have this `number`. `middle` is the place of its tick, if it has one."""
 
     number: int
     count: int
@@ -25,6 +25,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Plot:
+    """A chart in the units of its view box."""
+
     bars: list[Bar]
     mean_x: float
     width: int = WIDTH
@@ -37,7 +39,7 @@ class Plot:
 
 
 def distribution_plot(counts: Sequence[int], mean: float) -> Plot | None:
-    """Bars for `counts` of 0, 1, 2, ... from the least number that occurs to the most; None if none does.
+    """Return bars for `counts` of 0, 1, 2, ... from the least number that occurs to the greatest; None if none does.
 
     >>> plot = distribution_plot([0, 1, 4], 1.8)
     >>> [(bar.number, bar.count) for bar in plot.bars]
@@ -45,10 +47,10 @@ def distribution_plot(counts: Sequence[int], mean: float) -> Plot | None:
     >>> plot.bars[1].height == 4 * plot.bars[0].height
     True
     """
-    found = [number for number, count in enumerate(counts) if count]
-    if not found:
+    numbers = [number for number, count in enumerate(counts) if count]
+    if not numbers:
         return None
-    first, last, most = found[0], found[-1], max(counts)
+    first, last, most = numbers[0], numbers[-1], max(counts)
     n_bars = last - first + 1
     step = (WIDTH - LEFT - RIGHT) / n_bars
     room = HEIGHT - TOP - BOTTOM

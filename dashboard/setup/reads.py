@@ -1,4 +1,4 @@
-"""What the pages about asking show: classifiers and their runs, potential labels, batches and their grids."""
+"""Reads of the set-up pages: classifiers and their runs, potential labels, batches and their grids."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -37,6 +37,8 @@ GRIDS_PER_PAGE = 3
 
 @dataclass(frozen=True)
 class ClassifierShown:
+    """A classifier with its progress. `counts`: its predictions become potential labels."""
+
     classifier: Classifier
     n_predicted: int
     counts: bool
@@ -44,14 +46,14 @@ class ClassifierShown:
 
 @dataclass(frozen=True)
 class RunShown:
-    """`reasons` are the first of the images that it could not predict, each with why."""
+    """A run of a classifier. `reasons` lists the first images that it could not predict."""
 
     run: CountedRun
     reasons: list[Any]
 
     @property
     def stopped(self) -> bool:
-        """By somebody, not by a fault."""
+        """Tell whether a person stopped the run, rather than an error."""
         return self.run.problem.startswith(STOPPED_BY)
 
     @property
@@ -60,18 +62,19 @@ class RunShown:
 
 
 def classifiers_of(dataset: Dataset, settings: SettingsVersion) -> list[ClassifierShown]:
-    """Those that have predicted here or are about to, by name; `counts`: their predictions become potential labels."""
+    """Return the classifiers with predictions or runs of the dataset, by name."""
     counts = Prediction.objects.filter(image__dataset=dataset).values_list("classifier").annotate(n=Count("id"))
     n_predicted = dict(counts.order_by())
-    at_work = Run.objects.filter(dataset=dataset, classifier=OuterRef("pk"))
-    found = Classifier.objects.filter(Q(pk__in=n_predicted) | Exists(at_work), label_set=dataset.label_set_id)
+    runs = Run.objects.filter(dataset=dataset, classifier=OuterRef("pk"))
+    classifiers = Classifier.objects.filter(Q(pk__in=n_predicted) | Exists(runs), label_set=dataset.label_set_id)
     return [
-        ClassifierShown(one, n_predicted.get(one.pk, 0), not settings.classifiers or one.name in settings.classifiers)
-        for one in found.order_by("name")
+        ClassifierShown(row, n_predicted.get(row.pk, 0), not settings.classifiers or row.name in settings.classifiers)
+        for row in classifiers.order_by("name")
     ]
 
 
 def latest_runs(dataset: Dataset) -> list[RunShown]:
+    """Return the latest runs over the dataset, the newest first."""
     runs = list(runs_of(dataset)[:RUNS_SHOWN])
     return [RunShown(run, _reasons(run) if run.n_unpredicted else []) for run in runs]
 
@@ -85,8 +88,13 @@ def _reasons(run: Run) -> list[Any]:
 
 @dataclass(frozen=True)
 class PotentialSummary:
-    """`counts`: how many images have 0, 1, 2, ... labels. `missing`: of the ensemble's classifiers that have not
-    predicted all images the name, how many, and whether it can be started. `problem`: why there is no ensemble."""
+    """A summary of the potential labels of a dataset.
+
+    Attributes:
+        counts: number of images with 0, 1, 2, ... potential labels.
+        missing: (name, number of images not predicted, whether a run can be started) of each incomplete classifier.
+        problem: reason why there is no ensemble, or empty.
+    """
 
     counts: list[int]
     n_labels: int
@@ -97,43 +105,46 @@ class PotentialSummary:
 
 
 def potential_summary(dataset: Dataset, settings: SettingsVersion) -> PotentialSummary:
+    """Return the summary under these settings."""
     counts = distribution(dataset)
     n_labels = int((counts * np.arange(counts.size)).sum())
-    found = counts.tolist(), n_labels, n_labels / max(1, int(counts.sum()))
+    figures = counts.tolist(), n_labels, n_labels / max(1, int(counts.sum()))
     try:
         ensemble = ensemble_of(dataset, settings)
     except NoPredictions as error:
-        return PotentialSummary(*found, [], [], error.for_page)
+        return PotentialSummary(*figures, [], [], error.for_page)
     can_start = startable(ensemble)
     missing = [(name, n, name in can_start) for name, n in n_unpredicted(dataset, ensemble).items()]
-    return PotentialSummary(*found, ensemble, missing)
+    return PotentialSummary(*figures, ensemble, missing)
 
 
 @dataclass(frozen=True)
 class LabelShown:
-    """A potential label of an image; `ranks`: by each classifier of the page, None where it does not name it."""
+    """A potential label with its rank by each classifier of the page, None where the classifier does not name it."""
 
-    found: PotentialLabel
+    potential_label: PotentialLabel
     ranks: list[int | None]
 
 
 @dataclass(frozen=True)
 class ImageShown:
+    """An image with its potential labels."""
+
     image: Image
     labels: list[LabelShown]
 
 
 def page_of_potential_labels(dataset: Dataset, number: str) -> "tuple[Page[Image], list[str], list[ImageShown]]":
-    """One page of a dataset's images in the order of import, and the classifiers that name labels of theirs.
+    """Return one page of a dataset's images in the order of import, with the classifiers that name their labels.
 
-    A page that is not there becomes the nearest.
+    A number without a page gives the nearest page.
     """
     page = Paginator(dataset.images.order_by("id"), IMAGES_PER_PAGE).get_page(number)
-    found: dict[int, list[PotentialLabel]] = defaultdict(list)
+    labels: dict[int, list[PotentialLabel]] = defaultdict(list)
     for row in potential_labels_of(dataset).filter(image__in=[image.pk for image in page]):
-        found[row.image_id].append(row)
-    names = sorted({source["classifier"] for rows in found.values() for row in rows for source in row.sources})
-    return page, names, [ImageShown(image, _labels_shown(found[image.pk], names)) for image in page]
+        labels[row.image_id].append(row)
+    names = sorted({source["classifier"] for rows in labels.values() for row in rows for source in row.sources})
+    return page, names, [ImageShown(image, _labels_shown(labels[image.pk], names)) for image in page]
 
 
 def _labels_shown(rows: list[PotentialLabel], names: list[str]) -> list[LabelShown]:
@@ -144,7 +155,7 @@ def _labels_shown(rows: list[PotentialLabel], names: list[str]) -> list[LabelSho
 
 def _surest_first(shown: LabelShown) -> tuple[Any, ...]:
     ranks = sorted(rank for rank in shown.ranks if rank)
-    return not shown.found.is_dataset_label, -len(ranks), ranks, shown.found.label.index
+    return not shown.potential_label.is_dataset_label, -len(ranks), ranks, shown.potential_label.label.index
 
 
 # Grids
@@ -152,7 +163,7 @@ def _surest_first(shown: LabelShown) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class WouldOpen:
-    """What opening the grids of all potential labels would come to, under the control images of a profile."""
+    """The work of opening all remaining potential labels under the control images of a profile."""
 
     profile: str
     n_grids: int
@@ -160,28 +171,28 @@ class WouldOpen:
 
 
 def would_open(dataset: Dataset, settings: SettingsVersion) -> tuple[int, list[WouldOpen]]:
-    """How many potential labels have not been asked about, and what each profile would make of them."""
-    asked = GridCell.objects.filter(
+    """Return the number of potential labels without a grid, and the work of opening them under each profile."""
+    cells = GridCell.objects.filter(
         image=OuterRef("image"),
         grid__label=OuterRef("label"),
         role=Role.QUESTION,
         grid__hit__batch__marketplace=Batch.Marketplace.LINK,
     )
-    new = PotentialLabel.objects.filter(~Exists(asked), image__dataset=dataset).exclude(image__original="")
+    new = PotentialLabel.objects.filter(~Exists(cells), image__dataset=dataset).exclude(image__original="")
     n_of_labels = list(new.values_list("label").annotate(n=Count("id")).values_list("n", flat=True).order_by())
-    n_controls = {name: made.n_positive + made.n_negative for name, made in PROFILES.items()}
+    n_controls = {name: profile.n_positive + profile.n_negative for name, profile in PROFILES.items()}
     n_controls[OWN] = settings.positive_controls + settings.negative_controls
-    found = []
+    estimates = []
     for name, n in n_controls.items():
         room = settings.images_per_grid - n
         if room > 0:
             n_grids = sum(-(-n_pairs // room) for n_pairs in n_of_labels)
-            found.append(WouldOpen(name, n_grids, n_grids * settings.contains_answers))
-    return sum(n_of_labels), found
+            estimates.append(WouldOpen(name, n_grids, n_grids * settings.contains_answers))
+    return sum(n_of_labels), estimates
 
 
 def page_of_grids(batch: Batch, number: str) -> "tuple[Page[Grid], list[Grid]]":
-    """A few grids of a batch in the order they are handed out in, with their cells."""
+    """Return a few grids of a batch, with their cells, in the order in which they are assigned."""
     cells = GridCell.objects.select_related("image__dataset").order_by("position")
     grids = Grid.objects.filter(hit__batch=batch).select_related("label", "hit").order_by("hit_id")
     page = Paginator(grids.prefetch_related(Prefetch("cells", cells)), GRIDS_PER_PAGE).get_page(number)

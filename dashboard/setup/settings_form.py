@@ -1,76 +1,101 @@
-"""The figures of a study as a form: all of them, each with a sentence, checked by the rules of the database."""
+"""The settings of a study as a form, checked by the constraints of the database."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Exists, OuterRef
 from django.forms.models import fields_for_model
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.actions import FIGURES, RULES
 from catalog.models import Classifier, Dataset, NegativesFrom, Prediction, SettingsVersion
 from catalog.reads import current_settings
 from studies.settings.reads import doubts_about, figure_text
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 VERSIONS_SHOWN = 8
 TITLES = {
-    "images_per_grid": "Cells of a grid",
-    "contains_answers": "Answers to a grid",
-    "classify_answers": "Answers to a form",
-    "min_shown": "People who saw a candidate label",
-    "ratio_numerator": "Least share of the dataset label’s frequency: numerator",
-    "ratio_denominator": "Least share of the dataset label’s frequency: denominator",
-    "max_other_labels": "Most other candidate labels",
-    "lease_seconds": "Seconds for a grid or form",
-    "classifiers": "Classifiers",
-    "top_k": "Labels of each classifier",
-    "always_dataset_label": "Always ask about the dataset’s label",
-    "positive_controls": "Positive controls in a grid",
-    "negative_controls": "Negative controls in a grid",
-    "negatives_from": "Where negative controls come from",
-    "control_pool": "Dataset of the control images",
-    "target_wage": "Target wage, dollars an hour",
-    "note": "Note",
+    "images_per_grid": gettext_lazy("Cells per grid"),
+    "contains_answers": gettext_lazy("Answers per grid"),
+    "classify_answers": gettext_lazy("Answers per form"),
+    "min_shown": gettext_lazy("Minimum votes on a candidate label"),
+    "ratio_numerator": gettext_lazy(
+        "Keep labels with at least this fraction of the dataset label’s frequency: numerator"
+    ),
+    "ratio_denominator": gettext_lazy(
+        "Keep labels with at least this fraction of the dataset label’s frequency: denominator"
+    ),
+    "max_other_labels": gettext_lazy("Maximum other candidate labels"),
+    "lease_seconds": gettext_lazy("Seconds per grid or form"),
+    "classifiers": gettext_lazy("Classifiers"),
+    "top_k": gettext_lazy("Top labels per classifier"),
+    "always_dataset_label": gettext_lazy("Always ask about the dataset label"),
+    "positive_controls": gettext_lazy("Positive controls per grid"),
+    "negative_controls": gettext_lazy("Negative controls per grid"),
+    "negatives_from": gettext_lazy("Source of negative controls"),
+    "control_pool": gettext_lazy("Dataset of the control images"),
+    "target_wage": gettext_lazy("Target wage in dollars per hour"),
+    "note": gettext_lazy("Note"),
 }
 HELP = {
-    "images_per_grid": "Cells of a CONTAINS grid, controls included.",
-    "contains_answers": "How many people answer each grid.",
-    "classify_answers": "How many people answer each CLASSIFY form.",
-    "min_shown": "A label becomes a candidate only if so many people or more were shown it.",
-    "ratio_numerator": "A label becomes a candidate if its selection frequency is this over the next figure, or more, "
-    "of the dataset label’s: 1 over 2 is half.",
-    "ratio_denominator": "The lower figure of that fraction.",
-    "max_other_labels": "The most candidate labels of an image beside the dataset’s own.",
-    "lease_seconds": "How long a person may take for a grid or form before another gets it.",
-    "classifiers": "Whose predictions become potential labels. None ticked: all that have predicted here.",
-    "top_k": "How many labels of each classifier become potential labels.",
-    "always_dataset_label": "The dataset’s own label is asked about even if no classifier names it.",
-    "positive_controls": "Images in every grid that surely show the class: the dataset gives it to them.",
-    "negative_controls": "Images in every grid of the most similar other class.",
-    "negatives_from": "What says which class is most similar: the WordNet hierarchy, what classifiers confuse, or a "
-    "list that is given when grids are opened.",
-    "control_pool": "Another dataset, with the same labels, whose images are the controls. None: this one’s own.",
-    "target_wage": "What an hour on the marketplace is to earn. Rewards are proposed from it, pay is compared with it, "
-    "and bonuses bring it up. At least the minimum wage where you are.",
-    "note": "Why, for whoever reads the history.",
+    "images_per_grid": gettext_lazy("Cells of a CONTAINS grid, including controls."),
+    "contains_answers": gettext_lazy("Number of workers who answer each CONTAINS grid."),
+    "classify_answers": gettext_lazy("Number of workers who answer each CLASSIFY form."),
+    "min_shown": gettext_lazy("Labels with fewer votes do not become candidate labels."),
+    "ratio_numerator": gettext_lazy(
+        "A label stays a candidate if its selection frequency is at least this fraction of the dataset label’s. "
+        "Numerator 1 and denominator 2 mean half."
+    ),
+    "ratio_denominator": gettext_lazy("The lower figure of the fraction."),
+    "max_other_labels": gettext_lazy("Maximum candidate labels of an image besides the dataset label."),
+    "lease_seconds": gettext_lazy("Time that a worker has for a grid or form before it is assigned to another worker."),
+    "classifiers": gettext_lazy(
+        "Their predictions become potential labels. None selected: all classifiers with predictions here."
+    ),
+    "top_k": gettext_lazy("Number of labels of each classifier that become potential labels."),
+    "always_dataset_label": gettext_lazy("The dataset label is a potential label even if no classifier predicts it."),
+    "positive_controls": gettext_lazy("Images in every grid whose dataset label is the class of the grid."),
+    "negative_controls": gettext_lazy("Images in every grid from the most similar other class."),
+    "negatives_from": gettext_lazy("This determines which class is the most similar."),
+    "control_pool": gettext_lazy(
+        "Another dataset with the same label set whose images serve as controls. None: the images of this dataset."
+    ),
+    "target_wage": gettext_lazy(
+        "Hourly wage to aim for on the marketplace. Rewards are proposed from it, pay is compared with it, and bonuses "
+        "raise pay to it. Set it to at least your local minimum wage."
+    ),
+    "note": gettext_lazy("Reason for the change, for readers of the history."),
 }
 GROUPS = (
-    ("Grids and answers", ("images_per_grid", "contains_answers", "classify_answers", "lease_seconds")),
-    ("Candidate labels", ("min_shown", "ratio_numerator", "ratio_denominator", "max_other_labels")),
-    ("Potential labels", ("classifiers", "top_k", "always_dataset_label")),
-    ("Control images", ("positive_controls", "negative_controls", "negatives_from", "control_pool")),
-    ("Pay", ("target_wage",)),
-    ("About this change", ("note",)),
+    (gettext_lazy("Grids and answers"), ("images_per_grid", "contains_answers", "classify_answers", "lease_seconds")),
+    (gettext_lazy("Candidate labels"), ("min_shown", "ratio_numerator", "ratio_denominator", "max_other_labels")),
+    (gettext_lazy("Potential labels"), ("classifiers", "top_k", "always_dataset_label")),
+    (
+        gettext_lazy("Control images"),
+        ("positive_controls", "negative_controls", "negatives_from", "control_pool"),
+    ),
+    (gettext_lazy("Pay"), ("target_wage",)),
+    (gettext_lazy("About this change"), ("note",)),
 )
+NEGATIVES_TITLES = {
+    NegativesFrom.HIERARCHY: gettext_lazy("WordNet hierarchy"),
+    NegativesFrom.CONFUSION: gettext_lazy("classes that classifiers confuse"),
+    NegativesFrom.LIST: gettext_lazy("a list supplied when grids are opened"),
+}
 
 
-# Beside no figure, but at the head of the form.
-NOWHERE: list[str | None] = [None]
+# `add_error` takes None for an error of the whole form, at its head.
+WHOLE_FORM: list[str | None] = [None]
 
 
 class SettingsForm(forms.Form):
-    # Fields beside whose title stands what files and commands call them.
+    """All settings of a dataset, with a note on the change."""
+
+    # Fields whose titles are followed by the name that files and commands use.
     code_names = frozenset(FIGURES)
 
     def __init__(self, *args: Any, dataset: Dataset, **options: Any) -> None:
@@ -84,94 +109,97 @@ class SettingsForm(forms.Form):
             widget=forms.CheckboxSelectMultiple,
             choices=[(name, name) for name in self._classifiers()],
         )
-        # The widget of the model's field offers an empty choice, for which nothing may stand.
-        self.fields["negatives_from"].widget = forms.Select(choices=NegativesFrom.choices)
+        # The model field's own widget would offer an empty choice, which is not allowed here.
+        self.fields["negatives_from"].widget = forms.Select(choices=list(NEGATIVES_TITLES.items()))
         pool = self.fields["control_pool"]
         assert isinstance(pool, forms.ModelChoiceField)
-        pool.empty_label = "none"
+        pool.empty_label = gettext("none")
         pool.queryset = Dataset.objects.filter(label_set=dataset.label_set_id).exclude(pk=dataset.pk)
         for name, text in HELP.items():
             self.fields[name].help_text = text
 
     def _classifiers(self) -> list[str]:
-        """Those that have predicted here, and those that the settings name already. A browser may name no others:
-        `./manage predict` loads what the settings name."""
-        predicted = Prediction.objects.filter(image__dataset=self.dataset, classifier=OuterRef("pk"))
-        found = Classifier.objects.filter(Exists(predicted), label_set=self.dataset.label_set_id)
-        return sorted({*found.values_list("name", flat=True), *self.current.classifiers})
+        """Return the classifiers with predictions here, and those that the settings name already.
+
+        A browser may name no other classifier, as `./manage predict` loads those that the settings name.
+        """
+        predictions = Prediction.objects.filter(image__dataset=self.dataset, classifier=OuterRef("pk"))
+        classifiers = Classifier.objects.filter(Exists(predictions), label_set=self.dataset.label_set_id)
+        return sorted({*classifiers.values_list("name", flat=True), *self.current.classifiers})
 
     def clean(self) -> dict[str, Any]:
         super().clean()
         cleaned = self.cleaned_data
-        # `add_error` takes figures out of the cleaned ones.
-        self.sent = {name: cleaned.get(name) for name in FIGURES}
+        # Kept apart, as `add_error` removes figures from the cleaned data.
+        self.submitted = {name: cleaned.get(name) for name in FIGURES}
         if not self.errors:
-            for name, messages in self._wrong().items():
+            for name, messages in self._model_errors().items():
                 if name == NON_FIELD_ERRORS:
                     self._place(messages)
                 else:
                     self.add_error(name, messages)
         return cleaned
 
-    def _wrong(self, **others: Any) -> dict[str, list[str]]:
-        """What the model says of the figures, with `others` in the place of what was sent."""
+    def _model_errors(self, **replacements: Any) -> dict[str, list[str]]:
+        """Return the model's errors, with some of the submitted figures replaced."""
         try:
-            self._version(**others).full_clean(exclude={"dataset", "version"})
+            self._version(**replacements).full_clean(exclude={"dataset", "version"})
         except ValidationError as error:
             return error.message_dict
         return {}
 
-    def _version(self, **others: Any) -> SettingsVersion:
-        return SettingsVersion(dataset=self.dataset, version=self.current.version + 1, **self.sent | others)
+    def _version(self, **replacements: Any) -> SettingsVersion:
+        return SettingsVersion(dataset=self.dataset, version=self.current.version + 1, **self.submitted | replacements)
 
     def _place(self, messages: list[str]) -> None:
-        """What a broken rule says goes beside the figures that break it alone, or else beside all that were changed."""
+        """Put a broken rule beside the figures that break it alone, or else beside all changed figures of the rule."""
         for rule, words in RULES.items():
             if any(rule in message for message in messages):
                 changed = [name for name in FIGURES if name in words and name in self.changed_data]
                 breaking = [name for name in changed if self._breaks(rule, name, changed)]
-                for name in breaking or changed or NOWHERE:
-                    self.add_error(name, f"{words}.")
+                for name in breaking or changed or WHOLE_FORM:
+                    self.add_error(name, gettext("%(rule)s.") % {"rule": words})
 
     def _breaks(self, rule: str, name: str, changed: list[str]) -> bool:
-        others = {other: getattr(self.current, other) for other in changed if other != name}
-        return any(rule in message for message in self._wrong(**others).get(NON_FIELD_ERRORS, []))
+        replacements = {other: getattr(self.current, other) for other in changed if other != name}
+        return any(rule in message for message in self._model_errors(**replacements).get(NON_FIELD_ERRORS, []))
 
     def figures(self) -> dict[str, str]:
-        """As `study.new_settings` takes them."""
+        """Return the changed figures as new_settings takes them."""
         version = self._version()
         texts = {name: figure_text(version, name) for name in FIGURES}
         changed = {name: text for name, text in texts.items() if text != figure_text(self.current, name)}
         return changed and changed | {"note": self.cleaned_data["note"]}
 
     def doubts(self) -> list[str]:
-        """About the version that holds."""
+        """Return the warnings about the current version."""
         return doubts_about(self.current)
 
-    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
-        return [(words, [self[name] for name in names]) for words, names in GROUPS]
+    def groups(self) -> list[tuple["StrOrPromise", list[forms.BoundField]]]:
+        """Return the fields by group, each with its title."""
+        return [(title, [self[name] for name in names]) for title, names in GROUPS]
 
 
 @dataclass(frozen=True)
 class FigureHistory:
-    """A figure through the versions, the newest first: (its text, whether it differs from the version before)."""
+    """A setting in each version, the newest first: its text, and true where it differs from the version before."""
 
     name: str
-    title: str
+    title: "StrOrPromise"
     values: list[tuple[str, bool]]
 
 
 def _in_words(text: str) -> str:
-    return {"True": "yes", "False": "no"}.get(text, text)
+    return {"True": gettext("yes"), "False": gettext("no")}.get(text, text)
 
 
 def history_of(dataset: Dataset) -> tuple[list[SettingsVersion], list[FigureHistory]]:
-    """The latest versions, the newest first, and every figure in each of them."""
+    """Return the latest versions, the newest first, and every setting in each of them."""
     versions = list(dataset.settings_versions.order_by("-version")[: VERSIONS_SHOWN + 1])
     rows = []
     for name in FIGURES:
         texts = [_in_words(figure_text(version, name)) for version in versions]
-        before = [*texts[1:], texts[-1]]
-        values = [(text, text != older) for text, older in zip(texts, before, strict=True)]
+        earlier = [*texts[1:], texts[-1]]
+        values = [(text, text != older) for text, older in zip(texts, earlier, strict=True)]
         rows.append(FigureHistory(name, TITLES[name], values[:VERSIONS_SHOWN]))
     return versions[:VERSIONS_SHOWN], rows

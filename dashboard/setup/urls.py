@@ -1,4 +1,4 @@
-"""The researcher's pages from classifiers to open grids: what people are going to be asked, and how often."""
+"""Addresses of the set-up pages, from classifiers to open grids."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Classifiers, potential labels, grids and settings of a study."""
+"""Pages of the classifiers, potential labels, grids and settings of a study."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, ngettext
 
 from candidates.actions import stop_run
 from candidates.models import Run
@@ -14,12 +15,12 @@ from catalog.errors import UserError
 from catalog.models import Dataset
 from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
 from dashboard.setup.context import (
-    batches_shown,
+    batches_context,
     classifiers_context,
-    confidence_shown,
-    opening_shown,
+    confidence_context,
+    opening_context,
     potential_labels_context,
-    preview_shown,
+    preview_of,
 )
 from dashboard.setup.forms import PLAIN, PROFILES, GridsForm, PredictForm, PredictionsForm
 from dashboard.setup.settings_form import SettingsForm, history_of
@@ -35,16 +36,16 @@ from workforce.models import Batch
 @takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
 @staff_page("GET", "POST")
 def classifiers(request: HttpRequest, name: str) -> HttpResponse:
-    """Two forms: the one with the button `import` brings a file of predictions, the other starts runs."""
+    """Show the classifiers, start runs, or import predictions (the form with the button `import`)."""
     dataset = dataset_or_404(name)
     importing = "import" in request.POST
-    sent = None if importing else request.POST or None
-    predict = PredictForm(sent)
-    brought: dict[str, Any] = {"data": request.POST, "files": request.FILES} if importing else {}
-    file = PredictionsForm(**brought, auto_id="file_%s")
+    starting = bool(request.POST) and not importing
+    predict = PredictForm(request.POST if starting else None)
+    data: dict[str, Any] = {"data": request.POST, "files": request.FILES} if importing else {}
+    file = PredictionsForm(**data, auto_id="file_%s")
     if importing and file.is_valid() and _import(request, dataset, file):
         return redirect("setup-classifiers", name)
-    if sent and predict.is_valid():
+    if starting and predict.is_valid():
         _start(request, dataset, Job.Kind.PREDICT, {"names": predict.cleaned_data["names"]})
         return redirect("setup-classifiers", name)
     context = classifiers_context(dataset) | {"predict": predict, "file": file, "tab": "classifiers"}
@@ -53,17 +54,30 @@ def classifiers(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _import(request: HttpRequest, dataset: Dataset, form: PredictionsForm) -> bool:
-    given = {key: form.cleaned_data[key] for key in ("classifier", "network", "view", "weights")}
+    classifier = {key: form.cleaned_data[key] for key in ("classifier", "network", "view", "weights")}
     try:
         with uploads.kept_for_now(form.cleaned_data["file"]) as file:
-            n_added, n_known = import_predictions(
-                dataset=dataset, file=file, most_bytes=uploads.MOST_BYTES_UNPACKED, **given
+            n_added, n_existing = import_predictions(
+                dataset=dataset, file=file, most_bytes=uploads.MOST_BYTES_UNPACKED, **classifier
             )
     except UserError as error:
         form.add_error("file", error.for_page)
         return False
-    messages.success(request, f"{given['classifier']}: {n_added:,} predictions added, {n_known:,} were there already.")
+    messages.success(request, _imported_words(classifier["classifier"], n_added, n_existing))
     return True
+
+
+def _imported_words(classifier: str, n_added: int, n_existing: int) -> str:
+    """Return the outcome of an import of predictions in words."""
+    if n_added:
+        added = ngettext("%(name)s: %(n)s prediction added.", "%(name)s: %(n)s predictions added.", n_added)
+    else:
+        added = gettext("%(name)s: no new predictions.")
+    sentences = [added % {"name": classifier, "n": f"{n_added:,}"}]
+    if n_existing:
+        existing = ngettext("%(n)s prediction already existed.", "%(n)s predictions already existed.", n_existing)
+        sentences.append(existing % {"n": f"{n_existing:,}"})
+    return " ".join(sentences)
 
 
 @staff_page("POST")
@@ -90,29 +104,29 @@ def grids(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     form = GridsForm(request.POST or None, request.FILES or None, dataset=dataset)
     if request.method == "POST" and form.is_valid():
-        _start(request, dataset, Job.Kind.OPEN_CONTAINS, _wanted_grids(form.cleaned_data))
+        _start(request, dataset, Job.Kind.OPEN_CONTAINS, _grid_arguments(form.cleaned_data))
         return redirect("setup-grids", name)
-    context = opening_shown(dataset) | {
+    context = opening_context(dataset) | {
         "dataset": dataset,
         "tab": "grids",
         "form": form,
         "profiles": PROFILES,
-        "batches": batches_shown(dataset, request.user.get_username()),
-        "preview": preview_shown(dataset, request.GET),
-        "confidence": confidence_shown(dataset, request.GET),
+        "batches": batches_context(dataset, request.user.get_username()),
+        "preview": preview_of(dataset, request.GET),
+        "confidence": confidence_context(dataset, request.GET),
     }
     return render(request, "dashboard/setup/grids.html", context, status=_status(form))
 
 
-def _wanted_grids(asked: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of the job."""
-    kept = {name: asked[name] and str(uploads.keep_upload(asked[name])) for name in ("pairs", "similar")}
-    profile = None if asked["profile"] == PLAIN else asked["profile"]
-    return kept | {
+def _grid_arguments(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the job that opens grids, and keep the uploaded files for it."""
+    files = {name: options[name] and str(uploads.keep_upload(options[name])) for name in ("pairs", "similar")}
+    profile = None if options["profile"] == PLAIN else options["profile"]
+    return files | {
         "profile": profile,
-        "again": asked["again"],
-        "adaptive": asked["figures"],
-        "pay": {name: asked[name] for name in ("hits_per_worker", "completion_code", "completion_url")},
+        "again": options["again"],
+        "adaptive": options["figures"],
+        "pay": {name: options[name] for name in ("hits_per_worker", "completion_code", "completion_url")},
     }
 
 
@@ -129,7 +143,8 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(Batch.objects.select_related("dataset"), pk=pk)
     was_closed = batch.closed_at is not None
     close_batch(batch=batch)
-    messages.success(request, f"Batch {batch.pk} {'was closed already' if was_closed else 'is closed'}.")
+    message = gettext("Batch %(number)s was already closed.") if was_closed else gettext("Batch %(number)s is closed.")
+    messages.success(request, message % {"number": batch.pk})
     return redirect("setup-grids", batch.dataset.name)
 
 

@@ -1,4 +1,4 @@
-"""How much people told of, for the pages that lead there."""
+"""Number of reported problems, for the pages that link to them."""
 
 from django import template
 
@@ -10,4 +10,5 @@ register = template.Library()
 
 @register.simple_tag
 def n_reports(dataset: Dataset) -> int:
+    """Return the number of problems reported in a dataset."""
     return reports_of(dataset).count()

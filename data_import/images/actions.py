@@ -1,6 +1,6 @@
-"""Images and labels from files: what `./manage import` does.
+"""Images from files, as `./manage import images` and the page Images import them.
 
-Every row or file stands for itself: a bad one is refused with its place and reason, and the good ones are in.
+Every row or file is imported by itself: a bad one is refused with its place and reason, and the good ones are added.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from aggregation.models import CandidateSet
 from catalog.actions import (
@@ -20,7 +21,7 @@ from catalog.actions import (
     give_dataset_labels,
 )
 from catalog.decoding.reads import read_files
-from catalog.models import Dataset, Label
+from catalog.models import Dataset, Label, LabelSet
 from catalog.photographs.reads import BadPhotograph, Photograph
 from catalog.reads import LockName, wait_for_lock
 from csv_files.tables import NamedFile, Refusal
@@ -28,92 +29,116 @@ from data_import.sources.archive import Archive, images_of_archive, is_archive
 from data_import.sources.bucket import SCHEME, images_of_bucket
 from data_import.sources.folder import images_of_folder
 from data_import.sources.manifest import images_of_manifest
-from data_import.sources.wanted import Found, NothingToImport, Wanted
+from data_import.sources.requests import ImageRequest, Listing, NothingToImport
 from workforce.kinds import task_kinds
 
-SOURCES = "Name a folder of images, a CSV manifest, a .tar, .tar.gz or .zip archive, or s3://bucket/prefix or /archive."
+SOURCES = gettext_lazy(
+    "Name a folder of images, a CSV manifest, a .tar, .tar.gz or .zip archive, or s3://bucket/prefix or /archive."
+)
 MOST_IN_PORTION = 50
 MOST_BYTES_IN_PORTION = 8 * 2**20
 
 
 @dataclass
 class Outcome:
+    """Numbers of images after an import, and refusals."""
+
     added: int = 0
-    known: int = 0
-    # Of the known ones: how many had no dataset label and got it now.
+    existing: int = 0
+    # Existing images that had no dataset label and got one now.
     labelled: int = 0
-    # Images of the dataset, whichever import brought them, that are without one.
+    # Images of the dataset without a dataset label, of any import.
     unlabelled: int = 0
-    refused: list[Refusal] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
 
-def labelled_words(n_images: int) -> str:
-    return (
-        f"{n_images:,} images that were there got their dataset label. Potential labels that were worked out before "
-        "lack it: work them out again."
+def added_message(outcome: Outcome) -> str:
+    """Return how many images were added, and how many the dataset had."""
+    existing = ngettext(
+        "%(n)s image was already in the dataset.", "%(n)s images were already in the dataset.", outcome.existing
+    ) % {"n": f"{outcome.existing:,}"}
+    if not outcome.added:
+        return gettext("No new images; %(existing)s") % {"existing": existing} if outcome.existing else _none_added()
+    added = ngettext("%(n)s image was added.", "%(n)s images were added.", outcome.added)
+    message = added % {"n": f"{outcome.added:,}"}
+    return f"{message} {existing}" if outcome.existing else message
+
+
+def _none_added() -> str:
+    return gettext("No new images.")
+
+
+def labelled_message(n_images: int) -> str:
+    message = ngettext(
+        "%(n)s image got its dataset label. Potential labels computed before lack it: compute them again.",
+        "%(n)s images got their dataset labels. Potential labels computed before lack them: compute them again.",
+        n_images,
     )
+    return message % {"n": f"{n_images:,}"}
 
 
 def find_images(
-    source: str, dataset: Dataset, seen: Callable[[int], object] = lambda n: None, *, name: str = ""
-) -> Found:
-    """What a folder, manifest, archive or s3:// address asks for; `seen` is told of entries while they are listed.
+    source: str, label_set: LabelSet, seen: Callable[[int], object] = lambda n: None, *, name: str = ""
+) -> Listing:
+    """List the images of a folder, manifest, archive or s3:// address; `seen` gets numbers of entries meanwhile.
 
-    `name` is what messages call a source of this machine, if not by its path. Raises NothingToImport or BadTable when
-    it is none of them.
+    `name` is the source's name in messages, if not its path. Raises NothingToImport or BadTable for sources that
+    cannot be read.
     """
     if source.startswith(SCHEME):
-        return images_of_bucket(source, dataset, seen)
+        return images_of_bucket(source, label_set, seen)
     path = Path(source)
     file = NamedFile(path, name or str(path))
     if path.is_dir():
-        return images_of_folder(file, dataset)
+        return images_of_folder(file, label_set)
     if not path.exists():
-        raise NothingToImport(f"There is no {file}. {SOURCES}")
+        raise NothingToImport(
+            gettext("There is no %(file)s. %(sources)s") % {"file": file, "sources": SOURCES},
+        )
     if is_archive(file.name):
-        return images_of_archive(Archive(path, file.name), dataset, seen)
-    return images_of_manifest(file, dataset)
+        return images_of_archive(Archive(path, file.name), label_set, seen)
+    return images_of_manifest(file, label_set)
 
 
-def import_images(*, dataset: Dataset, found: Found, progress: Callable[[int], object]) -> Outcome:
-    """Add what was found, portion by portion: what is in stays in, whatever happens to the rest.
+def import_images(*, dataset: Dataset, listing: Listing, progress: Callable[[int], object]) -> Outcome:
+    """Add the images of a listing, portion by portion: those added stay, whatever happens to the others.
 
-    An image of a name that is there already is left as it is, unless its file is absent (a replayed one) or no picture
-    could be made of it: then it gets this file; one without a dataset label gets it, while nobody was asked about it.
-    `progress` is told how many of `found.wanted` are done since the last time.
+    An existing image stays unchanged, with two exceptions: it gets its file if it has none (a replayed one) or none
+    that pictures could be made of; and it gets a dataset label if it has none and nobody has answered about it.
+    `progress` gets the number of requests done since the last call.
     """
     outcome = Outcome()
-    wanted = found.wanted
-    outcome.labelled = _label_known(dataset, wanted)
-    fresh, refused = _sort_out(dataset, wanted)
-    outcome.known = len(wanted) - len(fresh) - len(refused)
-    progress(len(wanted) - len(fresh))
-    for read in _portions(zip(fresh, read_files(found.contents(fresh)), strict=True)):
+    requests = listing.requests
+    outcome.labelled = _label_existing(dataset, requests)
+    fresh, refusals = _sort_out(dataset, requests)
+    outcome.existing = len(requests) - len(fresh) - len(refusals)
+    progress(len(requests) - len(fresh))
+    for portion in _portions(zip(fresh, read_files(listing.contents(fresh)), strict=True)):
         images = []
-        for item, verdict in read:
+        for item, verdict in portion:
             if isinstance(verdict, BadPhotograph):
-                refused[item.where] = Refusal(item.where, str(verdict))
+                refusals[item.where] = Refusal(item.where, str(verdict))
             else:
                 images.append(NewImage(item.name, item.label, verdict))
         n_new = add_images(dataset=dataset, images=images)
         outcome.added += n_new
-        outcome.known += len(images) - n_new
-        progress(len(read))
+        outcome.existing += len(images) - n_new
+        progress(len(portion))
     outcome.unlabelled = dataset.images.filter(dataset_label=None).count()
-    outcome.refused = [refused[item.where] for item in wanted if item.where in refused]
+    outcome.refusals = [refusals[item.where] for item in requests if item.where in refusals]
     return outcome
 
 
-Read = tuple[Wanted, Photograph | BadPhotograph]
+Read = tuple[ImageRequest, Photograph | BadPhotograph]
 
 
-def _portions(read: Iterable[Read]) -> Iterator[list[Read]]:
-    """What is stored in one transaction: one each would wait for the disk each time; too many would fill the memory."""
+def _portions(photographs: Iterable[Read]) -> Iterator[list[Read]]:
+    """Yield the photographs of one transaction each: one by one is slow, and all at once would fill the memory."""
     portion: list[Read] = []
     n_bytes = 0
-    for item, found in read:
-        portion.append((item, found))
-        n_bytes += len(found.original) if isinstance(found, Photograph) else 0
+    for item, photograph in photographs:
+        portion.append((item, photograph))
+        n_bytes += len(photograph.original) if isinstance(photograph, Photograph) else 0
         if len(portion) == MOST_IN_PORTION or n_bytes > MOST_BYTES_IN_PORTION:
             yield portion
             portion, n_bytes = [], 0
@@ -122,73 +147,80 @@ def _portions(read: Iterable[Read]) -> Iterator[list[Read]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """An image that is there already: not the whole of it, as there may be very many."""
+class Existing:
+    """An image of the dataset, with the two facts that count here, as there may be very many."""
 
     label_id: int | None
     has_file: bool
 
 
-def _sort_out(dataset: Dataset, wanted: list[Wanted | Refusal]) -> tuple[list[Wanted], dict[str, Refusal]]:
-    """What is to be read, and by place what cannot be taken; the rest is there already."""
+def _sort_out(
+    dataset: Dataset, requests: list[ImageRequest | Refusal]
+) -> tuple[list[ImageRequest], dict[str, Refusal]]:
+    """Return the requests to read, and refusals by their place; all other images exist already."""
     rows = dataset.images.values_list("name", "dataset_label_id", "original", "pictures_problem")
-    known = {name: Known(label, bool(file) and not problem) for name, label, file, problem in rows.iterator()}
-    fresh: list[Wanted] = []
-    refused: dict[str, Refusal] = {}
-    for item in wanted:
+    images = {name: Existing(label, bool(file) and not problem) for name, label, file, problem in rows.iterator()}
+    fresh: list[ImageRequest] = []
+    refusals: dict[str, Refusal] = {}
+    for item in requests:
         if isinstance(item, Refusal):
-            refused[item.where] = item
-        elif reason := _reason_against(item, known.get(item.name)):
-            refused[item.where] = Refusal(item.where, reason)
-        elif item.name not in known or not known[item.name].has_file:
+            refusals[item.where] = item
+        elif reason := _reason_against(item, images.get(item.name)):
+            refusals[item.where] = Refusal(item.where, reason)
+        elif item.name not in images or not images[item.name].has_file:
             fresh.append(item)
-    return fresh, refused
+    return fresh, refusals
 
 
-def _reason_against(item: Wanted, known: Known | None) -> str:
+def _reason_against(item: ImageRequest, image: Existing | None) -> str:
     try:
         check_image_name(item.name)
     except BadName as error:
         return str(error)
-    if known is None or item.label is None or item.label.pk == known.label_id:
+    if image is None or item.label is None or item.label.pk == image.label_id:
         return ""
-    label = None if known.label_id is None else Label.objects.filter(pk=known.label_id).first()
+    label = None if image.label_id is None else Label.objects.filter(pk=image.label_id).first()
     if label is None:
-        return (
-            f"{item.name!r} is there already without a dataset label, and people have answered about it, so it gets "
-            f"none any more (here: {item.label}): give the image another name, or import into another dataset"
-        )
-    return (
-        f"{item.name!r} is there already with the dataset label {label}, and an import changes no label "
-        f"(here: {item.label}): give the image another name, or import into another dataset"
-    )
+        return gettext(
+            "“%(name)s” cannot get the dataset label %(new)s any more, because workers have answered about it: change "
+            "the image's name, or import it into another dataset"
+        ) % {"name": item.name, "new": item.label}
+    return gettext(
+        "“%(name)s” has the dataset label %(label)s, and an import cannot change it to %(new)s: change the image's "
+        "name, or import it into another dataset"
+    ) % {"name": item.name, "label": label, "new": item.label}
 
 
 @transaction.atomic
-def _label_known(dataset: Dataset, wanted: Iterable[Wanted | Refusal]) -> int:
-    """Give images that are there without a dataset label the one that is given now. Returns how many.
+def _label_existing(dataset: Dataset, requests: Iterable[ImageRequest | Refusal]) -> int:
+    """Give existing images without a dataset label the requested one. Returns how many.
 
-    Not where somebody has answered: what follows from answers was worked out without a label.
+    Images with answers are left out: the results of these answers were computed without a label.
     """
-    asked_for = {item.name: item.label for item in wanted if isinstance(item, Wanted) and item.label}
-    # As add_images does: one import at a time decides.
+    requested = {item.name: item.label for item in requests if isinstance(item, ImageRequest) and item.label}
+    # As in add_images: one import at a time decides.
     wait_for_lock(LockName.ASKING, dataset)
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     rows = dataset.images.filter(dataset_label=None).values_list("pk", "name")
-    labels = {pk: asked_for[name] for pk, name in rows.iterator() if name in asked_for}
+    labels = {pk: requested[name] for pk, name in rows.iterator() if name in requested}
     for pk in _answered(dataset) & labels.keys() if labels else ():
         del labels[pk]
     return give_dataset_labels(dataset=dataset, labels=labels)
 
 
 def _answered(dataset: Dataset) -> set[int]:
-    """The images without a dataset label about which there are answers, or what was made of answers."""
+    """Return the images without a dataset label that have answers, or results of answers."""
     unlabelled = {"image__dataset": dataset, "image__dataset_label": None}
     votes = [kind.votes.model._default_manager.filter(role="question") for kind in task_kinds()]
     tables: list[QuerySet[Any]] = [*votes, CandidateSet.objects.all()]
-    found = [rows.filter(**unlabelled) for rows in tables]
-    return {pk for rows in found for pk in rows.values_list("image_id", flat=True).distinct()}
+    unlabelled_rows = [rows.filter(**unlabelled) for rows in tables]
+    return {pk for rows in unlabelled_rows for pk in rows.values_list("image_id", flat=True).distinct()}
 
 
 def without_dataset_label(n_images: int) -> str:
-    return f"{n_images:,} images have no dataset label: they get selection frequencies but no candidate labels."
+    message = ngettext(
+        "%(n)s image has no dataset label: it gets selection frequencies but no candidate labels.",
+        "%(n)s images have no dataset label: they get selection frequencies but no candidate labels.",
+        n_images,
+    )
+    return message % {"n": f"{n_images:,}"}

@@ -1,4 +1,4 @@
-"""From where an import takes images, as a job remembers it: an upload, a bucket, a path of this machine."""
+"""Sources of imports in the arguments of jobs: an upload, a bucket, a path of this machine."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from catalog.models import Dataset
@@ -23,7 +24,7 @@ LONGEST_ADDRESS = 1000
 
 
 class BadSource(UserError):
-    """Nothing can be imported from what a form says; `field` is the one that is wrong."""
+    """A form that names no source; `field` is the form's field with the fault."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -31,19 +32,19 @@ class BadSource(UserError):
 
 
 def source_asked_for(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
-    """The arguments of the import that a form asks for; files that came with it are kept. Raises BadSource."""
+    """Return the arguments of the import that a form requests; store the form's files. Raises BadSource."""
     field = post.get("from", "")
     if field not in READERS:
-        raise BadSource("files", "Choose files, a bucket or a path first.")
+        raise BadSource("files", gettext("Choose files, a bucket or a path first."))
     return READERS[field](dataset, post, files)
 
 
 def _upload(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
-    sent = files.getlist("files")
-    if not sent:
-        raise BadSource("files", "Choose an archive or some images first.")
+    uploaded = files.getlist("files")
+    if not uploaded:
+        raise BadSource("files", gettext("Choose an archive or images first."))
     try:
-        return uploads.keep(sent)
+        return uploads.keep(uploaded)
     except uploads.BadUpload as error:
         raise BadSource("files", error.for_page) from None
 
@@ -52,14 +53,14 @@ def _bucket(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
     address = post.get("bucket", "").strip()
     bucket = address.removeprefix(SCHEME).partition("/")[0]
     if not address.startswith(SCHEME) or not bucket or not address.isprintable() or len(address) > LONGEST_ADDRESS:
-        raise BadSource("bucket", "Write the address of a bucket: s3://bucket/prefix.")
+        raise BadSource("bucket", gettext("Write the address of a bucket: s3://bucket/prefix."))
     return {"bucket": address, "words": address}
 
 
 def _server(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
     path = post.get("server", "").strip()
     if not path:
-        raise BadSource("server", "Name a folder, an archive or a manifest in the import folder.")
+        raise BadSource("server", gettext("Name a folder, an archive or a manifest in the import folder."))
     try:
         path_on_server(path)
     except OutsideImportRoot as error:
@@ -68,11 +69,11 @@ def _server(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
 
 
 def _again(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
-    """What the last import was asked for: what it has added it finds there already."""
+    """Return the arguments of the last import: the images that it added are skipped."""
     last = latest_job(dataset, Job.Kind.IMPORT_IMAGES)
     arguments = last.job.arguments if last else {}
     if not arguments or ("upload" in arguments and not uploads.folder_of(arguments).is_dir()):
-        raise BadSource("files", "The files of the last import are kept no longer: choose them again.")
+        raise BadSource("files", gettext("The files of the last import have been removed. Choose them again."))
     return arguments
 
 
@@ -85,13 +86,13 @@ READERS: Mapping[str, Callable[[Dataset, QueryDict, Files], Arguments]] = {
 
 
 def source_of_job(arguments: Arguments) -> tuple[str, str]:
-    """Return the source as imports.find_images takes it, and what messages call it: where we keep it is our affair.
+    """Return the source for `find_images`, and its name in messages, which hides our own folders.
 
-    It is looked up anew each time, because links on the server may have changed meanwhile.
+    The path is resolved again each time, because links on the server may have changed.
     """
     if "upload" in arguments:
-        return str(uploads.folder_of(arguments) / arguments["file"]), arguments["file"] or "the upload"
+        return str(uploads.folder_of(arguments) / arguments["file"]), arguments["file"] or gettext("the upload")
     if "bucket" in arguments:
         return arguments["bucket"], arguments["bucket"]
     path, root = path_on_server(arguments["server"]), Path(settings.IMPORT_ROOT).resolve()
-    return str(path), "the import folder" if path == root else path.relative_to(root).as_posix()
+    return str(path), gettext("the import folder") if path == root else path.relative_to(root).as_posix()

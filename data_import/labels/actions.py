@@ -1,8 +1,9 @@
-"""Label sets from a CSV file: `./manage import labels`. All of a file or nothing: the set of classes never changes."""
+"""Label sets from a CSV file (`./manage import labels`): all of a file or nothing, as label sets never change."""
 
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from catalog.actions import IMAGENET, LabelRecord, add_label_set
 from catalog.errors import UserError
@@ -13,19 +14,23 @@ OPTIONAL = ("wnid", "gloss", "superclass", "wikipedia_url")
 
 
 def import_labels(*, file: Path, name: str) -> tuple[LabelSet, bool]:
-    """The label set of that name with the classes of a CSV (index, words and, optional, wnid, gloss, superclass,
-    wikipedia_url). Returns it and whether it is new: the same file again changes nothing.
+    """Make a label set of that name from a CSV (index, words and, optional, wnid, gloss, superclass, wikipedia_url).
 
-    Raises BadTable, or UserError with the lines, for a file that cannot be taken or differs from what is there.
+    Returns the label set, and whether it is new: the same file again changes nothing. Raises BadTable, or UserError
+    with the lines, for a file with faults, or one that differs from the label set of that name.
     """
     if name == IMAGENET:
-        raise UserError(f"{IMAGENET} is the name of the built-in label set. Give this one another name.")
+        raise UserError(
+            gettext("%(name)s is the name of the built-in label set. Choose another name.") % {"name": IMAGENET}
+        )
     records = _records(file)
     standing = LabelSet.objects.filter(name=name).first()
     if standing is None:
         return add_label_set(name=name, labels=records), True
     if sorted(records, key=_index) != [_record(label) for label in standing.labels.order_by("index")]:
-        raise UserError(f"There is a label set named {name!r} with other labels. Give this one another name.")
+        raise UserError(
+            gettext("A label set “%(name)s” with other labels exists already. Choose another name.") % {"name": name}
+        )
     return standing, False
 
 
@@ -39,20 +44,20 @@ def _record(label: Label) -> LabelRecord:
 
 def _records(file: Path) -> list[LabelRecord]:
     records: list[LabelRecord] = []
-    refused: list[Refusal] = []
-    taken: dict[str, str] = {}
+    refusals: list[Refusal] = []
+    line_of_key: dict[str, str] = {}
     for row in read_table(file, ("index", "words"), OPTIONAL):
         if isinstance(row, Refusal):
-            refused.append(row)
+            refusals.append(row)
             continue
-        reasons = _faults(row, taken)
-        refused.extend(Refusal(row.where, reason) for reason in reasons)
+        reasons = _faults(row, line_of_key)
+        refusals.extend(Refusal(row.where, reason) for reason in reasons)
         if not reasons:
             records.append(LabelRecord(int(row.cells["index"]), *(row.cells.get(c, "") for c in COLUMNS)))
-    if refused:
-        raise all_refused(f"{file}: nothing was imported.", refused)
+    if refusals:
+        raise all_refused(gettext("%(file)s: no labels were imported.") % {"file": file}, refusals)
     if not records:
-        raise BadTable(f"{file} holds no labels: write a line index,words for each.")
+        raise BadTable(gettext("%(file)s contains no labels: write a line index,words for each.") % {"file": file})
     return records
 
 
@@ -60,18 +65,21 @@ def _records(file: Path) -> list[LabelRecord]:
 COLUMNS = ("wnid", "words", "gloss", "superclass", "wikipedia_url")
 
 
-def _faults(row: TableRow, taken: dict[str, str]) -> list[str]:
-    """What is wrong with a row; `taken` gathers the lines of indexes and wnids, each of which names one class."""
+def _faults(row: TableRow, line_of_key: dict[str, str]) -> list[str]:
+    """Return the faults of a row; `line_of_key` gathers the lines of indexes and wnids, which name one class each."""
     index, wnid = row.cells["index"], row.cells.get("wnid", "")
     if not (index.isascii() and index.isdecimal()):
-        return [f"the index {index!r} is not a whole number"]
+        return [gettext("the index “%(index)s” is not a whole number") % {"index": index}]
     if wnid.isdecimal():
-        return [f"the wnid {wnid!r} looks like a class index: leave it empty if the class has none"]
+        return [
+            gettext("the wnid “%(wnid)s” looks like a class index: leave it empty if the class has none")
+            % {"wnid": wnid}
+        ]
     faults = _field_faults(row)
     for key in filter(None, (str(int(index)), wnid)):
-        first = taken.setdefault(key, row.where)
+        first = line_of_key.setdefault(key, row.where)
         if first != row.where:
-            faults.append(f"the class {key} stands in {first} already")
+            faults.append(gettext("the class %(key)s appears in %(line)s too") % {"key": key, "line": first})
     return faults
 
 
@@ -83,5 +91,5 @@ def _field_faults(row: TableRow) -> list[str]:
     url = row.cells.get("wikipedia_url", "")
     # Workers follow this link.
     if url and not url.startswith(("http://", "https://")):
-        return ["wikipedia_url: it starts with http:// or https://"]
+        return [gettext("wikipedia_url: the address must start with http:// or https://")]
     return []

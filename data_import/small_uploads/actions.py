@@ -1,4 +1,4 @@
-"""Files that a page is sent: kept where web processes and workers can read them, and removed after use."""
+"""Files uploaded to a page: stored where web processes and workers can read them, and removed after use."""
 
 import secrets
 import shutil
@@ -10,12 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext
 
 from csv_files.tables import NamedFile
 from data_import.uploads.actions import tidy
 
 MOST_MEBIBYTES = 20
-# A packed file of that size may hold any number of zeros, and the web server is to stay up.
+# A compressed file of that size may contain any number of zeros, which must not fill the web server's memory.
 MOST_BYTES_UNPACKED = 128 * 2**20
 # A form has up to two files, and a little beside them.
 MOST_BYTES_OF_A_FORM = (2 * MOST_MEBIBYTES + 1) * 2**20
@@ -23,18 +24,19 @@ LONGEST_NAME = 80
 
 
 def too_large(upload: "UploadedFile[Any]") -> str:
-    """What to say of a file that is larger than pages take; empty if it is not."""
+    """Return the message for a file that is too large for pages; blank for any other file."""
     size = upload.size or 0
     if size <= MOST_MEBIBYTES * 2**20:
         return ""
-    return (
-        f"{upload.name} has {size / 2**20:.1f} MiB, more than the {MOST_MEBIBYTES} that this page takes. The "
-        "command on the server takes any size, or split the file."
+    message = gettext(
+        "%(file)s has %(size)s MiB; the limit of this page is %(limit)s MiB. Split the file, or ask the site "
+        "administrator to import it on the server."
     )
+    return message % {"file": upload.name, "size": f"{size / 2**20:.1f}", "limit": MOST_MEBIBYTES}
 
 
 def keep_upload(upload: "UploadedFile[Any]") -> Path:
-    """Store it in a folder of its own, under its own name as far as that is a plain one."""
+    """Store the upload in a new folder, under the plain characters of its name."""
     tidy()
     folder = Path(settings.UPLOAD_ROOT) / secrets.token_hex(16)
     folder.mkdir(mode=0o700, parents=True)
@@ -51,13 +53,13 @@ def remove_uploads(paths: Iterable[Path]) -> None:
 
 
 def named_upload(path: Path) -> NamedFile:
-    """Return an upload that is kept at this path, called as it was sent: messages do not tell where we keep it."""
+    """Return the upload stored at this path, under its original name: messages hide our folders."""
     return NamedFile(path, path.name)
 
 
 @contextmanager
 def kept_for_now(upload: "UploadedFile[Any]") -> Iterator[NamedFile]:
-    """Keep the upload as a file while the block lasts, under the file's own name."""
+    """Store the upload as a file for the length of the block."""
     path = keep_upload(upload)
     try:
         yield named_upload(path)
@@ -67,7 +69,7 @@ def kept_for_now(upload: "UploadedFile[Any]") -> Iterator[NamedFile]:
 
 @contextmanager
 def removed_after(paths: Iterable[Path]) -> Iterator[None]:
-    """Remove these uploads when the block has done its work, or will never do it; where it is tried again they stay."""
+    """Remove these uploads after the block, unless it ended with an error after which it is retried."""
     try:
         yield
     except (OperationalError, InterfaceError):
@@ -83,5 +85,5 @@ def _plain(name: str) -> str:
     >>> _plain("../../Päare 1.csv"), _plain("..")
     ('Päare 1.csv', 'file')
     """
-    kept = "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isalnum() or c in " ._-()")
-    return kept.strip(" .")[-LONGEST_NAME:] or "file"
+    plain = "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isalnum() or c in " ._-()")
+    return plain.strip(" .")[-LONGEST_NAME:] or "file"

@@ -1,1 +1,1 @@
-"""Where images are imported from: a folder, a manifest, an archive, a bucket."""
+"""Sources of an import: a folder, a manifest, an archive, a bucket."""

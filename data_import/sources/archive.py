@@ -1,7 +1,7 @@
 """Images in a tar or zip archive, read entry by entry: nothing is unpacked, and no name in it becomes a path.
 
-An archive is looked through once, for names, places and sizes; then what is wanted is read at its place. All it says
-of itself is somebody's claim, so each claim has a limit.
+An archive is read through once for names, places and sizes; then each requested entry is read at its place. An
+archive's headers are not to be trusted, so each figure in them has a limit.
 """
 
 import gzip
@@ -18,11 +18,20 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from django.utils.translation import gettext, gettext_lazy
+
 from catalog.decoding.reads import Content
 from catalog.errors import reason_in
-from catalog.models import Dataset
+from catalog.models import LabelSet
 from catalog.photographs.reads import BadPhotograph
-from data_import.sources.wanted import MOST_ENTRIES, Entry, Found, NothingToImport, Wanted, wanted_entries
+from data_import.sources.requests import (
+    MOST_ENTRIES,
+    Entry,
+    ImageRequest,
+    Listing,
+    NothingToImport,
+    requests_of_entries,
+)
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 UNREAD_SUFFIXES = (".tar.bz2", ".tar.xz", ".tar.zst", ".7z", ".rar", ".gz")
@@ -34,14 +43,16 @@ TAR_HEADER_BYTES = 256 * 1024
 ZIP_DIRECTORY_BYTES = 32 * 2**20
 BLOCK_BYTES = 512
 ENCRYPTED = 0x1
-NO_END_MARK = "The archive has no end mark: compare the number of images with what you expect, it may be cut off."
+NO_END_MARK = gettext_lazy(
+    "The archive has no end mark and may be cut off: compare the number of images with the number that you expect."
+)
 
 Seen = Callable[[int], object]
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive to read: its file, and what people call it."""
+    """An archive to read: its file, and its name for messages."""
 
     path: Path
     name: str
@@ -61,16 +72,18 @@ class Limited(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if size > self.allowance:
-            raise NothingToImport("its headers claim to be larger than any are")
+            raise NothingToImport(gettext("its headers are too large"))
         content = self._file.read(size if size >= 0 else self.allowance + 1)
         self.allowance -= len(content)
         if self.allowance < 0:
-            raise NothingToImport("its headers are larger than any are")
+            raise NothingToImport(gettext("its headers are too large"))
         return content
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if whence == os.SEEK_SET and not 0 <= offset <= self._end:
-            raise NothingToImport(f"it grows to over {self._end / 2**20:,.0f} MiB by unpacking, as no images do")
+            raise NothingToImport(
+                gettext("it unpacks to over %(n)s MiB, far more than images do") % {"n": f"{self._end / 2**20:,.0f}"}
+            )
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -81,16 +94,16 @@ class Limited(io.RawIOBase):
 
 
 def is_archive(name: str) -> bool:
-    """Whether something of this name is read as an archive. Raises NothingToImport if it is one of another kind."""
+    """Return whether a source of this name is read as an archive. Raises NothingToImport for unsupported archives."""
     if name.lower().endswith(UNREAD_SUFFIXES) and not name.lower().endswith(SUFFIXES):
         raise NothingToImport(
-            f"{name} is an archive of a kind that is not read: pack it as a .tar, .tar.gz or .zip archive."
+            gettext("%(name)s is an unsupported archive: pack it as a .tar, .tar.gz or .zip archive.") % {"name": name}
         )
     return name.lower().endswith(SUFFIXES)
 
 
-def images_of_archive(archive: Archive, dataset: Dataset, seen: Seen) -> Found:
-    """Every file in an archive, by the name it has there; top folders named by class give the dataset label.
+def images_of_archive(archive: Archive, label_set: LabelSet, seen: Seen) -> Listing:
+    """List every file in an archive, by its name there; top folders named by class give the dataset label.
 
     Raises NothingToImport if it cannot be read to its end; nothing of it is imported then.
     """
@@ -101,11 +114,11 @@ def images_of_archive(archive: Archive, dataset: Dataset, seen: Seen) -> Found:
     listed = _listed(archive.name, _zip_entries(archive.path) if is_zip else _tar_entries(archive.path, remarks))
     with closing(listed):
         entries = _counted(listed, seen)
-    wanted, more = wanted_entries(entries, dataset)
-    if not wanted:
-        raise NothingToImport(f"There are no files in {archive.name}.")
+    requests, more = requests_of_entries(entries, label_set)
+    if not requests:
+        raise NothingToImport(gettext("There are no files in %(name)s.") % {"name": archive.name})
     contents = _zip_contents if is_zip else _tar_contents
-    return Found(wanted, partial(_unchanged, archive, stamp, contents), remarks + more)
+    return Listing(requests, partial(_unchanged, archive, stamp, contents), remarks + more)
 
 
 @contextmanager
@@ -113,26 +126,29 @@ def _readable(name: str) -> Iterator[None]:
     try:
         yield
     except NothingToImport as error:
-        raise NothingToImport(f"{name}: {error}. Nothing of it was imported.") from None
+        raise NothingToImport(
+            gettext("%(name)s: %(reason)s. No image of it was imported.") % {"name": name, "reason": error}
+        ) from None
     except Exception as error:
-        # The readers of archives let through whatever they stumble over in a damaged one.
+        # Readers of archives raise errors of all kinds for damaged ones.
         reason = getattr(error, "strerror", None) or reason_in(error)
         raise NothingToImport(
-            f"{name} cannot be read ({reason}): get a complete copy of it. Nothing of it was imported."
+            gettext("%(name)s cannot be read (%(reason)s): get a complete copy. No image of it was imported.")
+            % {"name": name, "reason": reason}
         ) from None
 
 
 def _listed(name: str, entries: Iterator[Entry | None]) -> Generator[Entry | None]:
-    """The same, where what goes wrong in reading them, and only that, is said of the archive."""
+    """Yield the entries. Errors in reading them, and only those, become errors of the archive."""
     with _readable(name):
         for n, entry in enumerate(entries):
             if n >= MOST_ENTRIES:
-                raise NothingToImport(f"it has over {MOST_ENTRIES:,} entries: split it")
+                raise NothingToImport(gettext("it has over %(n)s entries: split it") % {"n": f"{MOST_ENTRIES:,}"})
             yield entry
 
 
 def _counted(entries: Iterator[Entry | None], seen: Seen) -> list[Entry]:
-    """The entries but the folders (None), which count, too. `seen` may raise what ends the import."""
+    """Return the entries without the folders (None); `seen` counts both, and may raise an error to end the import."""
     files = []
     for entry in entries:
         if entry is not None:
@@ -142,6 +158,7 @@ def _counted(entries: Iterator[Entry | None], seen: Seen) -> list[Entry]:
 
 
 def _stamp(archive: Path) -> tuple[int, int, int]:
+    """Return figures of the file that differ after a change."""
     status = archive.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -149,20 +166,22 @@ def _stamp(archive: Path) -> tuple[int, int, int]:
 def _unchanged(
     archive: Archive,
     stamp: tuple[int, int, int],
-    contents: Callable[[Archive, Sequence[Wanted]], Iterator[Content]],
-    wanted: Sequence[Wanted],
+    contents: Callable[[Archive, Sequence[ImageRequest]], Iterator[Content]],
+    requests: Sequence[ImageRequest],
 ) -> Iterator[Content]:
     try:
         if _stamp(archive.path) != stamp:
             raise NothingToImport(
-                f"{archive.name} has changed since it was looked through.",
-                shell="Give the same command again.",
-                page="Import it again.",
+                gettext("%(name)s has changed since it was listed.") % {"name": archive.name},
+                shell=gettext("Run the same command again."),
+                page=gettext("Import it again."),
             )
-        yield from contents(archive, wanted)
+        yield from contents(archive, requests)
     except OSError as error:
-        reason = error.strerror or error
-        raise NothingToImport(f"{archive.name} cannot be read any more ({reason}). What is in stays.") from None
+        raise NothingToImport(
+            gettext("%(name)s can no longer be read (%(reason)s). The images imported so far stay.")
+            % {"name": archive.name, "reason": error.strerror or error}
+        ) from None
 
 
 def _most_bytes(archive: Path) -> int:
@@ -182,7 +201,7 @@ def _opened_tar(archive: Path) -> Iterator[BinaryIO]:
             yield file
             return
         with gzip.GzipFile(fileobj=file) as unpacked:
-            # It has all that is used of a file here, and is no BinaryIO by name only.
+            # It has all methods used here; only its type is not BinaryIO.
             yield cast(BinaryIO, unpacked)
 
 
@@ -202,32 +221,35 @@ def _tar_entries(archive: Path, remarks: list[str]) -> Iterator[Entry | None]:
             limited.seek(tar.offset)
             block = limited.read(BLOCK_BYTES)
     if block.strip(b"\0"):
-        raise NothingToImport("it is damaged in the middle: get a complete copy of it")
+        raise NothingToImport(gettext("it is damaged in the middle: get a complete copy"))
     if len(block) < BLOCK_BYTES:
-        remarks.append(NO_END_MARK)
+        remarks.append(str(NO_END_MARK))
 
 
 def _reason_against(member: tarfile.TarInfo) -> str:
     if member.issym() or member.islnk():
-        return "it is a link: put the file itself into the archive"
+        return gettext("it is a link: put the file itself into the archive")
     if member.isdev():
-        return "it is a device or pipe: leave it out"
+        return gettext("it is a device or pipe: leave it out")
     if member.issparse() or not member.isreg():
-        return "it is of a kind that is not read: pack it as a plain file"
+        return gettext("it is an unsupported kind of entry: pack it as a plain file")
     return ""
 
 
-def _tar_contents(archive: Archive, wanted: Sequence[Wanted]) -> Iterator[Content]:
+def _tar_contents(archive: Archive, requests: Sequence[ImageRequest]) -> Iterator[Content]:
     with _opened_tar(archive.path) as file:
-        for item in wanted:
+        for item in requests:
             offset, n_bytes = item.place
             try:
                 file.seek(offset)
                 content = file.read(n_bytes)
             except (EOFError, zlib.error) as error:
-                reason = f"{archive.name} is damaged ({error}): get a complete copy of it. What is in stays."
-                raise NothingToImport(reason) from None
-            yield content if len(content) == n_bytes else BadPhotograph("it is cut off: get a complete archive")
+                raise NothingToImport(
+                    gettext("%(name)s is damaged (%(reason)s): get a complete copy. The images imported so far stay.")
+                    % {"name": archive.name, "reason": error}
+                ) from None
+            cut_off = BadPhotograph(gettext("it is cut off: get a complete archive"))
+            yield content if len(content) == n_bytes else cut_off
 
 
 # Zip
@@ -241,7 +263,7 @@ def _zip_entries(archive: Path) -> Iterator[Entry | None]:
             for index, info in enumerate(packed.infolist()):
                 most_bytes -= info.file_size
                 if most_bytes < 0:
-                    raise NothingToImport("it grows by unpacking as no images do")
+                    raise NothingToImport(gettext("it unpacks to far more than images do"))
                 reason = _reason_against_zipped(info)
                 yield None if info.is_dir() else Entry(info.filename, index, info.file_size, reason)
 
@@ -249,21 +271,21 @@ def _zip_entries(archive: Path) -> Iterator[Entry | None]:
 def _reason_against_zipped(info: zipfile.ZipInfo) -> str:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
-        return "it is a link: put the file itself into the archive"
+        return gettext("it is a link: put the file itself into the archive")
     if kind not in (0, stat.S_IFREG):
-        return "it is a device or pipe: leave it out"
+        return gettext("it is a device or pipe: leave it out")
     if info.flag_bits & ENCRYPTED:
-        return "it is encrypted: pack it without a password"
+        return gettext("it is encrypted: pack it without a password")
     # Only these unpack in portions of a size that the reader chooses.
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "it is packed in a way that is not read: pack it with deflate, or unpack the archive"
+        return gettext("its compression is unsupported: pack it with deflate, or unpack the archive")
     return ""
 
 
-def _zip_contents(archive: Archive, wanted: Sequence[Wanted]) -> Iterator[Content]:
+def _zip_contents(archive: Archive, requests: Sequence[ImageRequest]) -> Iterator[Content]:
     with zipfile.ZipFile(archive.path) as packed:
         entries = packed.infolist()
-        for item in wanted:
+        for item in requests:
             yield _zipped(packed, entries[item.place])
 
 
@@ -272,5 +294,7 @@ def _zipped(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | BadPhotog
         with packed.open(info) as file:
             return file.read(info.file_size + 1)
     except Exception as error:
-        # As with a damaged image, there is no list of what a damaged entry makes the reader raise.
-        return BadPhotograph(f"it is damaged in the archive ({reason_in(error)}): pack it again")
+        # As with a damaged image, the reader may raise any error for a damaged entry.
+        return BadPhotograph(
+            gettext("it is damaged in the archive (%(reason)s): pack it again") % {"reason": reason_in(error)}
+        )

@@ -1,4 +1,4 @@
-"""Files that a browser sends: kept in a folder of their own until their import has ended well."""
+"""Files from browsers: stored in a folder of their own until their import has succeeded."""
 
 import json
 import re
@@ -12,26 +12,27 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.utils.translation import gettext, ngettext
 
 from catalog.errors import UserError
 from data_import.sources.archive import SUFFIXES, UNREAD_SUFFIXES
 from jobs.models import Job
 
 MANIFEST = ".csv"
-# What nothing refers to after so long was left by a stop.
+# A file without references is removed after this time: an interruption left it behind.
 SECONDS_KEPT = 24 * 3600
 
 
-# What an upload must leave free: its images are kept beside it, and the database may be on the same disk.
+# Space that uploads must leave free: their images are stored beside them, and perhaps the database.
 BYTES_LEFT_FREE = 2**30
 
 
 class BadUpload(UserError):
-    """These files cannot be imported together; the message says what to send instead."""
+    """Files that cannot be imported together; the message says how to send them instead."""
 
 
 class ToDisk(TemporaryFileUploadHandler):
-    """Every file goes to the disk as it comes, whatever its size: the memory of the web server is for pages."""
+    """Upload handler that writes files of every size to disk as they arrive, to spare the web server's memory."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         _incoming()
@@ -45,32 +46,38 @@ def _incoming() -> Path:
 
 
 def largest_upload_mib() -> int:
-    """What is taken at a time: LARGEST_UPLOAD_MIB, or less where the disk has no room for that."""
+    """Return the limit of one upload: LARGEST_UPLOAD_MIB, or less if the disk has no space for that."""
     room = shutil.disk_usage(_incoming()).free - BYTES_LEFT_FREE
     return max(0, min(settings.LARGEST_UPLOAD_MIB, room // 2**20))
 
 
 def source_of(names: Sequence[str]) -> str:
-    """The file among these that is the source of an import: an archive or manifest; "" for the folder of them all.
+    """Return the name of the archive or manifest among these files; "" if all of them are images.
 
-    Raises BadUpload where that is not clear.
+    Raises BadUpload if that is not clear.
     """
     packed = [name for name in names if name.lower().endswith((*SUFFIXES, *UNREAD_SUFFIXES))]
     tables = [name for name in names if name.lower().endswith(MANIFEST)]
     if packed and len(names) > 1:
-        raise BadUpload(f"{packed[0]} is an archive, and more files came with it: send an archive alone.")
+        raise BadUpload(gettext("%(file)s is an archive: upload it alone, without other files.") % {"file": packed[0]})
     if len(tables) > 1:
-        raise BadUpload(f"{tables[0]} and {tables[1]} are both tables: send one manifest with its images.")
+        raise BadUpload(
+            gettext("%(first)s and %(second)s are both manifests: upload one manifest with its images.")
+            % {"first": tables[0], "second": tables[1]}
+        )
     if tables and len(names) == 1:
-        raise BadUpload(f"{tables[0]} came without images: choose the images that it lists as well.")
+        raise BadUpload(
+            gettext("%(file)s is a manifest without images: choose the images that it lists as well.")
+            % {"file": tables[0]}
+        )
     double = next((name for name in names if names.count(name) > 1), None)
     if double:
-        raise BadUpload(f"Two files are called {double}: give one of them another name.")
+        raise BadUpload(gettext("Two files are named %(file)s: rename one of them.") % {"file": double})
     return (packed or tables or [""])[0]
 
 
 def keep(files: "Sequence[UploadedFile[Any]]") -> dict[str, str]:
-    """Move what was sent to a folder of its own. Returns the arguments of its import. Raises BadUpload."""
+    """Move uploaded files to a new folder. Returns the arguments of their import. Raises BadUpload."""
     names = [name_of(file) for file in files]
     source = source_of(names)
     tidy()
@@ -81,24 +88,27 @@ def keep(files: "Sequence[UploadedFile[Any]]") -> dict[str, str]:
             _move(file, folder / name)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise BadUpload(f"The files could not be kept ({error.strerror}): nothing was imported.") from None
-    words = source or (names[0] if len(names) == 1 else f"{len(files)} files")
-    return {"upload": folder.name, "file": source, "words": words}
+        raise BadUpload(
+            gettext("The files could not be stored (%(reason)s), so they were not imported.")
+            % {"reason": error.strerror}
+        ) from None
+    several = ngettext("%(n)s file", "%(n)s files", len(files)) % {"n": len(files)}
+    return {"upload": folder.name, "file": source, "words": source or (names[0] if len(names) == 1 else several)}
 
 
 def name_of(file: "UploadedFile[Any]") -> str:
-    assert file.name is not None, "a part of a form without a name is no file to Django"
+    assert file.name is not None, "Django takes no part of a form without a name for a file"
     return file.name
 
 
 def _move(file: "UploadedFile[Any]", to: Path) -> None:
     if isinstance(file, TemporaryUploadedFile):
-        # The same disk: no copy. Django looks for the file again when it closes it, and bears that it is gone.
+        # The same disk: no copy. Django tolerates that the file is gone when it closes it.
         shutil.move(file.temporary_file_path(), to)
         return
-    with to.open("wb") as kept:
+    with to.open("wb") as copy:
         for chunk in file.chunks():
-            kept.write(chunk)
+            copy.write(chunk)
 
 
 def folder_of(arguments: dict[str, str]) -> Path:
@@ -111,22 +121,22 @@ def remove(arguments: dict[str, str]) -> None:
 
 
 def tidy() -> None:
-    """Remove what stops have left: halves of uploads, and uploads that no import wants any more."""
+    """Remove leftovers of interruptions: incomplete uploads, and uploads that no import refers to."""
     root, incoming = Path(settings.UPLOAD_ROOT), Path(settings.FILE_UPLOAD_TEMP_DIR)
-    before = time.time() - SECONDS_KEPT
-    wanted = _wanted()
-    left = [path for path in root.glob("*") if path != incoming and path.name not in wanted]
-    for path in [*left, *incoming.glob("*")]:
+    oldest = time.time() - SECONDS_KEPT
+    needed = _needed_uploads()
+    unused = [path for path in root.glob("*") if path != incoming and path.name not in needed]
+    for path in [*unused, *incoming.glob("*")]:
         try:
-            old = path.stat().st_mtime < before
+            is_old = path.stat().st_mtime < oldest
         except FileNotFoundError:
             continue
-        if old:
+        if is_old:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _wanted() -> set[str]:
-    """Uploads of work that is to be done, or that came to nothing and may be asked for again."""
+def _needed_uploads() -> set[str]:
+    """Return the uploads of unfinished jobs, and of failed ones, which may be retried."""
     latest = Job.objects.order_by("dataset", "kind", "-pk").distinct("dataset", "kind").defer("report")
     open_ones = [job.arguments for job in latest if job.problem or job.finished_at is None]
     # Whatever the argument is called, and whether it is the folder or a file in it.

@@ -1,4 +1,4 @@
-"""Loading files of answers: all of a file or, when anything is wrong with it, nothing."""
+"""Files of answers, loaded completely or, with any fault, not at all."""
 
 import csv
 import hashlib
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from catalog.actions import StagedConflict, ensure_dataset, load_staged_images
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
-from data_import.votes.files import BadFile, read_votes
+from data_import.votes.files import BadFile, line_fault, read_votes
 from workforce.actions import mark_for_aggregation
 from workforce.kinds import ReplayedVotes, StagedVotes, task_kinds
 from workforce.reads import pseudonyms_of
@@ -22,7 +23,7 @@ from workforce.votes.actions import check_staged_answers, fill_staged_answers, l
 from workforce.votes.reads import Answer, Origin
 
 STAGED = "staged_answer"
-# What every room reads and fills in is told in its bulk_load_sql.py.
+# The columns that each room reads and fills in are described in its bulk_load_sql.py.
 COMMON_COLUMNS = """
     position integer, line integer, image text, dataset_label integer, person text, role text, state text,
     excluded boolean, submitted_at timestamptz, turn integer, hit_number integer, idempotency_key text
@@ -37,27 +38,27 @@ class Replayed(NamedTuple):
     n_new_images: int
     n_answers: int
     n_new_answers: int
-    # Images of the file that are without one: nothing can be pruned there.
+    # Images of the file without a dataset label: nothing can be pruned there.
     n_unlabelled: int
     # Images of the file that are not annotated yet, because HITs opened here wait for answers.
     n_waiting: int
 
 
 def replayed_kinds() -> dict[str, ReplayedVotes]:
-    """Return how files of votes are read and loaded, by the name of their kind of task."""
+    """Return the readers and loaders of files of votes by the name of their kind of task."""
     return {kind.name: kind.replay for kind in task_kinds() if kind.replay}
 
 
 def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str], object] | None = None) -> Replayed:
-    """Load a file of answers to questions of a kind (its name) into a dataset, made if need be.
+    """Load a file of answers to questions of a kind (its name) into a dataset, made if there is none.
 
-    Answers that are stored already are left alone. `progress` is called with the name of each of STEPS as it
-    begins. Raises BadFile, naming the line and the reason; nothing is loaded then.
+    Answers that are stored already stay unchanged. `progress` is called with the name of each of STEPS as it begins.
+    Raises BadFile, naming the line and the reason; nothing is loaded then.
     """
     try:
         return _replay(kind, replayed_kinds()[kind], path, dataset_name, progress or (lambda step: None))
     except StagedConflict as error:
-        raise BadFile(f"{path}, line {error.line}: {error}", shell=error.shell, page=error.page) from error
+        raise line_fault(path, error.line, error) from error
 
 
 @transaction.atomic
@@ -65,7 +66,7 @@ def _replay(
     kind: str, votes: ReplayedVotes, path: Path, dataset_name: str, progress: Callable[[str], object]
 ) -> Replayed:
     with connection.cursor() as cursor:
-        # The second of two replays at once finds what the first has stored.
+        # The second of two replays at once sees the rows that the first has stored.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('replay', 0))")
         # The statements sort whole files, which the usual few megabytes would send to disk.
         cursor.execute("SET LOCAL work_mem = '128MB'")
@@ -103,13 +104,16 @@ def _load_new(kind: str, votes: StagedVotes, dataset: Dataset, progress: Callabl
 
 
 def _refuse_own_answers(path: Path, dataset: Dataset, answers: Iterable[Answer]) -> None:
-    """A dataset's own export would come back as the answers of other people, and count twice."""
-    own = {f"worker:{name}" for name in pseudonyms_of(dataset)}
+    """Raise BadFile for a dataset's own export: its answers would count again as those of other people."""
+    pseudonyms = {f"worker:{name}" for name in pseudonyms_of(dataset)}
     for answer in answers:
-        if answer.origin.person in own:
+        if answer.origin.person in pseudonyms:
             raise BadFile(
-                f"{path}, line {answer.origin.line}: these answers were exported from dataset {dataset.name}, where "
-                f"they are stored already. Replay them under another name."
+                gettext(
+                    "%(file)s, line %(line)s: these answers are an export of dataset “%(dataset)s”, which has them "
+                    "already. Load them into another dataset."
+                )
+                % {"file": path, "line": answer.origin.line, "dataset": dataset.name}
             )
 
 
@@ -154,7 +158,7 @@ def _common(position: int, origin: Origin, dataset_label: int | None) -> tuple[A
 
 
 class _Numbers:
-    """Numbers the answers of a person to one question (turn), and the HITs: a HIT has one answer of a person."""
+    """Numbers of the answers of a person to one question (turn), and of HITs: a HIT has one answer of a person."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -162,10 +166,10 @@ class _Numbers:
         self.hits: dict[Hashable, int] = {}
 
     def of(self, question: tuple[Any, ...], person: str, cell_role: str) -> tuple[int, int, str]:
-        """Turn, HIT number and idempotency key of the next answer of a person to a question."""
+        """Return the turn, HIT number and idempotency key of the next answer of a person to a question."""
         turn = self.turns[question, person]
         self.turns[question, person] += 1
         hit = self.hits.setdefault((question, turn, cell_role), len(self.hits))
-        # Names have any length, a key has not; the parts are joined by what no name contains.
+        # Names may be longer than a key; no name contains the separator.
         digest = hashlib.sha256("\0".join(map(str, (*question, person, turn))).encode()).hexdigest()
         return turn, hit, f"{self.prefix}:{digest[:40]}"

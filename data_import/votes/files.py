@@ -1,9 +1,9 @@
-"""Reading files of answers: every row is checked before anything is loaded.
+"""Files of answers: every row is checked before anything is loaded.
 
 A votes file is CSV (UTF-8, plain or gzipped) with a header. Beside the columns that a kind needs it may have those
-that our own export adds: worker (who answered; without it, a column of the kind stands for a person), role, state,
-submitted_at, settings_version, submission, further ones of the kind, and names of labels (columns that end in _wnid or
-_words). Of these the names, settings_version and submission are not read.
+of our own export: worker (without it, a column of the kind stands for a person), role, state, submitted_at,
+settings_version, submission, further ones of the kind, and names of labels (columns that end in _wnid or _words). Of
+these the names, settings_version and submission are not read.
 """
 
 import csv
@@ -13,18 +13,24 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from django.utils.translation import gettext
+
 from catalog.errors import UserError
 from csv_files.cells import unguarded
 from workforce.kinds import ReplayedVotes
 from workforce.votes.reads import FURTHER_COLUMNS, BadCell, BadRow, Cells
 
-JSON_LINES = "JSON lines are not read."
-AS_CSV = {"shell": "Export as csv: ./manage export … --format csv.", "page": "Take the file as csv (the page Files)."}
 NAME_ENDINGS = ("_wnid", "_words")
 
 
 class BadFile(UserError):
-    """A file of answers cannot be loaded; the message names the file, the line if there is one, and the reason."""
+    """A file of answers with a fault; the message names the file, the line if there is one, and the reason."""
+
+
+def line_fault(path: Path, line: int, error: UserError) -> BadFile:
+    """Return the error for a fault in a line of the file."""
+    message = gettext("%(file)s, line %(line)s: %(reason)s") % {"file": path, "line": line, "reason": error}
+    return BadFile(message, shell=error.shell, page=error.page)
 
 
 def read_votes(kind: ReplayedVotes, path: Path, labels: Container[int]) -> list[Any]:
@@ -36,12 +42,20 @@ def read_votes(kind: ReplayedVotes, path: Path, labels: Container[int]) -> list[
     try:
         return kind.in_order(answers)
     except BadRow as error:
-        raise BadFile(f"{path}, line {error.line}: {error}", shell=error.shell, page=error.page) from error
+        raise line_fault(path, error.line, error) from error
+
+
+def _no_json_lines() -> dict[str, str]:
+    return {
+        "message": gettext("JSON lines are not supported."),
+        "shell": gettext("Export as csv: ./manage export … --format csv."),
+        "page": gettext("Download the file as csv on the page Files."),
+    }
 
 
 def _answers(kind: ReplayedVotes, path: Path, labels: Container[int]) -> Iterator[Any]:
     if ".jsonl" in path.suffixes:
-        raise BadFile(f"{path}: {JSON_LINES}", **AS_CSV)
+        raise line_fault(path, 1, BadCell(**_no_json_lines()))
     line = 0
     try:
         with _opened(path) as file:
@@ -52,15 +66,21 @@ def _answers(kind: ReplayedVotes, path: Path, labels: Container[int]) -> Iterato
                 if row:
                     yield kind.answer(line, _cells(header, row), labels)
     except FileNotFoundError as error:
-        raise BadFile(f"There is no file {path}.") from error
+        raise BadFile(gettext("There is no file %(file)s.") % {"file": path}) from error
     except UnicodeDecodeError as error:
-        raise BadFile(f"{path}, after line {line}: not UTF-8 text. Save the file as UTF-8.") from error
+        raise BadFile(
+            gettext("%(file)s, after line %(line)s: this is not UTF-8 text. Save the file as UTF-8.")
+            % {"file": path, "line": line}
+        ) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise BadFile(f"{path} cannot be read: {error}.") from error
+        raise BadFile(gettext("%(file)s cannot be read: %(reason)s.") % {"file": path, "reason": error}) from error
     except csv.Error as error:
-        raise BadFile(f"{path}, after line {line}: not CSV: {error}.") from error
+        raise BadFile(
+            gettext("%(file)s, after line %(line)s: this is not CSV: %(reason)s.")
+            % {"file": path, "line": line, "reason": error}
+        ) from error
     except BadCell as error:
-        raise BadFile(f"{path}, line {max(line, 1)}: {error}", shell=error.shell, page=error.page) from error
+        raise line_fault(path, max(line, 1), error) from error
 
 
 def _opened(path: Path) -> TextIO:
@@ -71,22 +91,34 @@ def _opened(path: Path) -> TextIO:
 
 def _checked_header(header: list[str] | None, columns: Iterable[str], further: Iterable[str]) -> list[str]:
     if header is None:
-        raise BadCell(f"the file is empty; its first line must name the columns {', '.join(columns)}.")
+        raise BadCell(
+            gettext("the file is empty. Its first line must name the columns %(columns)s.")
+            % {"columns": ", ".join(columns)}
+        )
     if header and header[0].startswith("{"):
-        raise BadCell(JSON_LINES, **AS_CSV)
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise BadCell(f"the header lacks {', '.join(missing)}; needed are {', '.join(columns)}.")
-    known = {*columns, *further}
-    strange = [column for column in header if column not in known and not column.endswith(NAME_ENDINGS)]
-    if strange:
-        raise BadCell(f"unknown column {strange[0]!r}; beside the needed ones: {', '.join(further)}.")
+        raise BadCell(**_no_json_lines())
+    lacking = [column for column in columns if column not in header]
+    if lacking:
+        raise BadCell(
+            gettext("the header lacks %(lacking)s. Required columns: %(columns)s.")
+            % {"lacking": ", ".join(lacking), "columns": ", ".join(columns)}
+        )
+    expected = {*columns, *further}
+    unknown = [column for column in header if column not in expected and not column.endswith(NAME_ENDINGS)]
+    if unknown:
+        raise BadCell(
+            gettext("unknown column “%(column)s”. Optional columns: %(columns)s.")
+            % {"column": unknown[0], "columns": ", ".join(further)}
+        )
     if len(set(header)) < len(header):
-        raise BadCell("a column is named twice.")
+        raise BadCell(gettext("the header names a column twice."))
     return header
 
 
 def _cells(header: list[str], row: list[str]) -> Cells:
     if len(row) != len(header):
-        raise BadCell(f"{len(row)} cells, but the header names {len(header)} columns.")
+        raise BadCell(
+            gettext("the row has %(n_cells)s cells, but the header names %(n_columns)s columns.")
+            % {"n_cells": len(row), "n_columns": len(header)}
+        )
     return {name: unguarded(cell) if cell.startswith("'") else cell for name, cell in zip(header, row, strict=True)}

@@ -7,10 +7,11 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace.account.actions import mark_messages_read
-from marketplace.account.reads import lost_of, messages_to, qualifications_of, work_of
+from marketplace.account.reads import messages_to, qualifications_of, rejected_cents_of, work_of
 from marketplace.errors import WorkRefused
 from marketplace.models import QualificationType
 from marketplace.pages import WorkerRequest, for_workers, rows_of
@@ -21,11 +22,11 @@ from marketplace.sign_in.views import address_of
 from marketplace.work.reads import earnings_of
 
 STATES = {
-    "": "all",
-    "submitted": "waiting",
-    "approved": "approved",
-    "rejected": "rejected",
-    "bonus": "with a bonus",
+    "": gettext_lazy("All"),
+    "submitted": gettext_lazy("Pending review"),
+    "approved": gettext_lazy("Approved"),
+    "rejected": gettext_lazy("Rejected"),
+    "bonus": gettext_lazy("With a bonus"),
 }
 
 
@@ -35,7 +36,7 @@ def earnings(request: WorkerRequest) -> HttpResponse:
     state = request.GET.get("show", "")
     context = {
         "earnings": earnings_of(request.worker),
-        "lost": lost_of(request.worker),
+        "rejected_cents": rejected_cents_of(request.worker),
         "rows": rows_of(request, work_of(request.worker, state)),
         "state": state,
         "states": STATES.items(),
@@ -66,11 +67,13 @@ def qualifications(request: WorkerRequest) -> HttpResponse:
 
 @require_POST
 @for_workers
-def ask_for_qualification(request: WorkerRequest, type_id: str) -> HttpResponse:
-    wanted = get_object_or_404(QualificationType, public_id=type_id, requester__isnull=False)
-    waits = request_qualification(qualification_type=wanted, worker=request.worker)
-    told = "is asked for: the requester decides" if waits else "is yours now"
-    notes.success(request, f"The qualification “{wanted.name}” {told}.")
+def qualification_request(request: WorkerRequest, type_id: str) -> HttpResponse:
+    kind = get_object_or_404(QualificationType, public_id=type_id, requester__isnull=False)
+    if request_qualification(qualification_type=kind, worker=request.worker):
+        text = gettext("You have requested the qualification “%(name)s”. The requester decides.")
+    else:
+        text = gettext("You now have the qualification “%(name)s”.")
+    notes.success(request, text % {"name": kind.name})
     back = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/")
     return redirect(back if is_ours else "qualifications")
@@ -85,9 +88,9 @@ def password(request: WorkerRequest) -> HttpResponse:
         change_password(request)
     except (ValidationError, WorkRefused) as problem:
         status = 429 if isinstance(problem, TooManyAttempts) else 400
-        said = " ".join(problem.messages) if isinstance(problem, ValidationError) else str(problem)
-        return render(request, "marketplace/password.html", {"problem": said}, status=status)
-    notes.success(request, "Your password is changed. Other browsers that were signed in are signed out.")
+        text = " ".join(problem.messages) if isinstance(problem, ValidationError) else str(problem)
+        return render(request, "marketplace/password.html", {"problem": text}, status=status)
+    notes.success(request, gettext("Your password was changed. All other browsers were signed out."))
     return redirect("earnings")
 
 
@@ -95,9 +98,9 @@ def change_password(request: WorkerRequest) -> None:
     old, new = (request.POST.get(name, "")[:1000] for name in ("old", "new"))
     attempt = begin_attempt(name=request.worker.name, address=address_of(request))
     if not check_password(old, request.worker.password):
-        raise ValidationError("The present password is another one.")
+        raise ValidationError(gettext("The current password is wrong."))
     forget_attempts(attempt=attempt)
     if new != request.POST.get("again", ""):
-        raise ValidationError("The new password was not written the same way twice.")
+        raise ValidationError(gettext("The two new passwords differ."))
     validate_password(new)
     begin_session(request, set_password(worker=request.worker, password=new))

@@ -6,10 +6,10 @@ from marketplace.models import Requester
 
 @dataclass(frozen=True)
 class Call:
-    """A request that is known to come from `requester` and to satisfy the model. `at` is the marketplace's time."""
+    """A verified request of `requester` that satisfies the model. `moment` is the marketplace's time."""
 
     requester: Requester
     operation: str
     parameters: dict
     request_id: str
-    at: datetime
+    moment: datetime

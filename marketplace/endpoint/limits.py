@@ -30,9 +30,9 @@ LENGTHS = {
 }
 BYTES = {"Question": 65_535, "Test": 65_535, "AnswerKey": 65_535}
 ITEMS = {"QualificationRequirements": 10, "IntegerValues": 15, "LocaleValues": 30, "WorkerIds": 100}
-# The highest reward and bonus that the marketplace takes; keeps every sum within 64 bits.
+# The highest reward and bonus; keeps every sum within 64 bits.
 MOST_CENTS = 1_000_000
-# Neither XML nor the database can hold these; feedback with them is refused by the documentation too.
+# Neither XML nor the database can store these; the documentation forbids them in feedback, too.
 IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
@@ -59,7 +59,7 @@ def check_member(name: str, value: Any) -> None:
         check_range(f"The size of {name} in bytes", len(value.encode()), (1, BYTES[name]))
 
 
-def check_range(what: str, number: int, limits: tuple[int, int]) -> None:
+def check_range(name: str, number: int, limits: tuple[int, int]) -> None:
     lowest, highest = limits
     if not lowest <= number <= highest:
-        raise BadParameter(f"{what} is {number}; it must be between {lowest} and {highest}.")
+        raise BadParameter(f"{name} is {number}; it must be between {lowest} and {highest}.")

@@ -1,6 +1,6 @@
-"""Pages by key: a token names the last row seen, for this list of this requester only.
+"""Pages by key: a token names the last row of a page, for this list of this requester only.
 
-Every page that is not empty has a token, the empty one has none: clients rely on both.
+Every page that is not empty has a token, an empty page has none: clients rely on both.
 """
 
 import hashlib
@@ -21,18 +21,18 @@ NOT_PART_OF_THE_LIST = ("NextToken", "MaxResults")
 def page(
     call: Call, name: str, rows: QuerySet[Row], shape: Callable[[Row], Mapping], newest_first: bool = False
 ) -> dict:
-    """One page of `rows` under the member `name`."""
+    """Return a page of `rows` under the member `name`."""
     signer = Signer(salt=f"marketplace.page.{list_name(call)}")
     if token := call.parameters.get("NextToken"):
-        seen = last_seen(signer, token)
-        rows = rows.filter(pk__lt=seen) if newest_first else rows.filter(pk__gt=seen)
-    found = list(rows.order_by("-pk" if newest_first else "pk")[: call.parameters.get("MaxResults", DEFAULT_SIZE)])
-    answer: dict[str, Any] = {"NumResults": len(found), name: [shape(row) for row in found]}
-    return answer | ({"NextToken": signer.sign(str(found[-1].pk))} if found else {})
+        last_pk = last_seen(signer, token)
+        rows = rows.filter(pk__lt=last_pk) if newest_first else rows.filter(pk__gt=last_pk)
+    members = list(rows.order_by("-pk" if newest_first else "pk")[: call.parameters.get("MaxResults", DEFAULT_SIZE)])
+    answer: dict[str, Any] = {"NumResults": len(members), name: [shape(row) for row in members]}
+    return answer | ({"NextToken": signer.sign(str(members[-1].pk))} if members else {})
 
 
 def list_name(call: Call) -> str:
-    """What makes two pages part of the same list: who asks for what, with which filters."""
+    """Return the identity of a list: its requester, operation and filters."""
     filters = {name: value for name, value in call.parameters.items() if name not in NOT_PART_OF_THE_LIST}
     text = f"{call.operation} {call.requester.pk} {sorted(filters.items())}"
     return hashlib.sha256(text.encode()).hexdigest()

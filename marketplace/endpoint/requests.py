@@ -22,22 +22,22 @@ log = logging.getLogger(__name__)
 
 
 def requester_of(request: HttpRequest) -> Requester:
-    """Who signed this request."""
+    """Return the requester who signed this request."""
     keys = AccessKey.objects.filter(revoked_at=None).select_related("requester")
-    found: dict[str, AccessKey] = {}
+    keys_by_id: dict[str, AccessKey] = {}
 
-    def is_known(key_id: str) -> bool:
-        found.update({key.key_id: key for key in keys.filter(key_id=key_id)})
-        return key_id in found
+    def key_exists(key_id: str) -> bool:
+        keys_by_id.update({key.key_id: key for key in keys.filter(key_id=key_id)})
+        return key_id in keys_by_id
 
     key_id = verified_key_id(
         signed_part(request),
         region=settings.SIGNING_REGION,
         service=settings.SIGNING_SERVICE,
-        at=datetime.now(UTC),
-        is_known=is_known,
+        moment=datetime.now(UTC),
+        key_exists=key_exists,
     )
-    return found[key_id].requester
+    return keys_by_id[key_id].requester
 
 
 def signed_part(request: HttpRequest) -> Request:
@@ -69,11 +69,11 @@ def parameters_of(request: HttpRequest, operation: str) -> dict:
 
 
 def perform(request: HttpRequest, operation: str, request_id: str) -> dict:
-    """Do what is asked: check who asks and what, bring their HITs up to date, call the operation."""
+    """Check signature and parameters, bring the requester's HITs up to date, and call the operation."""
     requester = requester_of(request)
     parameters = parameters_of(request, operation)
     if not requester.is_linked:
         raise NotLinked
-    at = now()
-    catch_up(at, requester)
-    return OPERATIONS[operation](Call(requester, operation, parameters, request_id, at))
+    moment = now()
+    catch_up(moment, requester)
+    return OPERATIONS[operation](Call(requester, operation, parameters, request_id, moment))

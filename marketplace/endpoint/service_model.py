@@ -1,4 +1,4 @@
-"""The API's description as botocore ships it: what the endpoint accepts and answers is read from there."""
+"""The API's description as botocore ships it: the endpoint reads its requests and answers from there."""
 
 from botocore.loaders import Loader
 

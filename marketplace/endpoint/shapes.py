@@ -1,4 +1,4 @@
-"""Rows as the structures of the API. What has no value is left out; times are whole epoch seconds."""
+"""Rows as the structures of the API, without members that have no value; times are whole epoch seconds."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from marketplace.prices import dollars
 
 def hit_shape(hit: HIT) -> dict:
     kind = hit.hit_type
-    return known(
+    return members_of(
         HITId=hit.public_id,
         HITTypeId=kind.public_id,
         HITGroupId=kind.group_id,
@@ -41,7 +41,7 @@ def hit_shape(hit: HIT) -> dict:
 
 
 def assignment_shape(assignment: Assignment) -> dict:
-    return known(
+    return members_of(
         AssignmentId=assignment.public_id,
         WorkerId=assignment.holder.public_id,
         HITId=assignment.hit.public_id,
@@ -58,7 +58,7 @@ def assignment_shape(assignment: Assignment) -> dict:
 
 
 def bonus_shape(bonus: BonusPayment) -> dict:
-    return known(
+    return members_of(
         WorkerId=bonus.worker.public_id,
         BonusAmount=dollars(bonus.cents),
         AssignmentId=bonus.assignment.public_id,
@@ -68,7 +68,7 @@ def bonus_shape(bonus: BonusPayment) -> dict:
 
 
 def qualification_type_shape(kind: QualificationType) -> dict:
-    return known(
+    return members_of(
         QualificationTypeId=kind.public_id,
         CreationTime=seconds(kind.created_at),
         Name=kind.name,
@@ -86,7 +86,7 @@ def qualification_type_shape(kind: QualificationType) -> dict:
 
 
 def qualification_shape(qualification: Qualification) -> dict:
-    return known(
+    return members_of(
         QualificationTypeId=qualification.qualification_type.public_id,
         WorkerId=qualification.worker.public_id,
         GrantTime=seconds(qualification.granted_at),
@@ -96,7 +96,7 @@ def qualification_shape(qualification: Qualification) -> dict:
 
 
 def qualification_request_shape(request: QualificationRequest) -> dict:
-    return known(
+    return members_of(
         QualificationRequestId=request.public_id,
         QualificationTypeId=request.qualification_type.public_id,
         WorkerId=request.worker.public_id,
@@ -110,7 +110,7 @@ def block_shape(block: WorkerBlock) -> dict:
     return {"WorkerId": block.worker.public_id, "Reason": block.reason}
 
 
-def known(**members: object) -> dict:
+def members_of(**members: object) -> dict:
     return {name: value for name, value in members.items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4: whether a request was signed with the secret of the key that it names.
+"""AWS Signature Version 4: checks that a request was signed with the secret of the key that it names.
 
 After "Signature Version 4 signing process" of the AWS General Reference. Only the Authorization header is understood,
 not signed addresses. A secret is derived from the key's id and SECRET_KEY and stored nowhere.
@@ -28,7 +28,7 @@ MISMATCH = (
 
 @dataclass(frozen=True)
 class Request:
-    """What of an HTTP request is signed. Header names in small letters."""
+    """The signed parts of an HTTP request. Header names are in lower case."""
 
     method: str
     path: str
@@ -50,16 +50,19 @@ def secret_of(key_id: str) -> str:
 
 
 def verified_key_id(
-    request: Request, *, region: str, service: str, at: datetime, is_known: Callable[[str], bool]
+    request: Request, *, region: str, service: str, moment: datetime, key_exists: Callable[[str], bool]
 ) -> str:
-    """The id of the key that signed the request, or ProtocolError. `at` is the true time, however the clock stands."""
+    """Return the id of the key that signed the request, or raise ProtocolError.
+
+    `moment` is the true time, however far the marketplace's clock was moved.
+    """
     scope, signed, signature = authorization_of(request)
-    stamp = stamp_of(request, scope, at)
+    stamp = stamp_of(request, scope, moment)
     if scope.region != region:
         raise invalid(f"Credential should be scoped to a valid region, not '{scope.region}'.")
     if scope.service != service:
         raise invalid(f"Credential should be scoped to correct service: '{service}'.")
-    if not is_known(scope.key_id) or "x-amz-security-token" in request.headers:
+    if not key_exists(scope.key_id) or "x-amz-security-token" in request.headers:
         raise ProtocolError("UnrecognizedClientException", "The security token included in the request is invalid.")
     expected = signature_of(request, signed, stamp, scope, secret_of(scope.key_id))
     if not hmac.compare_digest(expected.encode(), signature.encode()):
@@ -76,10 +79,10 @@ def authorization_of(request: Request) -> tuple[Scope, list[str], str]:
     if not header:
         raise ProtocolError("MissingAuthenticationTokenException", "Missing Authentication Token")
     parts = dict(PART.findall(header))
-    missing = [name for name in ("Credential", "Signature", "SignedHeaders") if name not in parts]
-    if not header.startswith(ALGORITHM + " ") or missing:
-        wanted = ", ".join(f"'{name}'" for name in missing) or f"the algorithm '{ALGORITHM}'"
-        raise ProtocolError("IncompleteSignatureException", f"Authorization header requires {wanted} parameter.")
+    absent = [name for name in ("Credential", "Signature", "SignedHeaders") if name not in parts]
+    if not header.startswith(ALGORITHM + " ") or absent:
+        expected = ", ".join(f"'{name}'" for name in absent) or f"the algorithm '{ALGORITHM}'"
+        raise ProtocolError("IncompleteSignatureException", f"Authorization header requires {expected} parameter.")
     words = parts["Credential"].rsplit("/", 4)
     if len(words) != 5 or words[4] != "aws4_request":
         raise ProtocolError(
@@ -92,9 +95,9 @@ def authorization_of(request: Request) -> tuple[Scope, list[str], str]:
 
 
 def refuse_unsigned(request: Request, signed: list[str]) -> None:
-    """Host and every x-amz- header decide what is asked of whom: they must be signed."""
-    must = {"host"} | {name for name in request.headers if name.startswith("x-amz-")}
-    unsigned = sorted(must - set(signed))
+    """Refuse a request whose host or an x-amz- header is not signed: they decide its meaning."""
+    required = {"host"} | {name for name in request.headers if name.startswith("x-amz-")}
+    unsigned = sorted(required - set(signed))
     if unsigned:
         raise invalid(f"'{unsigned[0]}' must be a 'SignedHeader' in the AWS Authorization.")
     absent = sorted(set(signed) - set(request.headers))
@@ -102,8 +105,8 @@ def refuse_unsigned(request: Request, signed: list[str]) -> None:
         raise invalid(f"The signed header '{absent[0]}' is not in the request.")
 
 
-def stamp_of(request: Request, scope: Scope, at: datetime) -> str:
-    """The time of signing, which must be about now and of the day that the key was made for."""
+def stamp_of(request: Request, scope: Scope, moment: datetime) -> str:
+    """Return the time of signing, which must be about now and on the day of the credential."""
     stamp = request.headers.get("x-amz-date", "")
     try:
         datetime.strptime(stamp, TIME_FORMAT)
@@ -114,7 +117,7 @@ def stamp_of(request: Request, scope: Scope, at: datetime) -> str:
         ) from None
     if scope.date != stamp[:8]:
         raise invalid(f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date: {stamp}.")
-    oldest, current, newest = (f"{time:{TIME_FORMAT}}" for time in (at - SKEW, at, at + SKEW))
+    oldest, current, newest = (f"{time:{TIME_FORMAT}}" for time in (moment - SKEW, moment, moment + SKEW))
     # These are times of equal length, largest unit first: they compare as texts.
     if stamp < oldest:
         raise invalid(f"Signature expired: {stamp} is now earlier than {oldest} ({current} - 5 min.)")

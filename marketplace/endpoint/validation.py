@@ -21,7 +21,7 @@ RANGES = {"integer": 2**31, "long": 2**63}
 
 
 def read_request(operation: str, payload: object) -> dict:
-    """The members of a request, timestamps as datetimes; members that the model does not know are dropped.
+    """Return the members of a request, timestamps as datetimes; members unknown to the model are dropped.
 
     Raises ProtocolError: SerializationException for a wrong type, ValidationException for a broken constraint.
     """
@@ -38,8 +38,8 @@ def converted(name: str, value: Any, path: str, complaints: list[str]) -> Any:
     shape = SHAPES[name]
     if shape["type"] == "timestamp":
         return time_of(value)
-    wanted = TYPES[shape["type"]]
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+    type_ = TYPES[shape["type"]]
+    if not isinstance(value, type_) or (type_ is int and isinstance(value, bool)):
         noun = TYPE_NAMES.get(shape["type"], name)
         raise ProtocolError("SerializationException", f"{type_name(value)} can not be converted to a {noun}")
     if shape["type"] in RANGES and not -RANGES[shape["type"]] <= value < RANGES[shape["type"]]:
@@ -80,12 +80,12 @@ def broken_constraints(shape: Mapping, value: Any) -> list[str]:
 
 
 def complaint_of(value: object, path: str, constraint: str) -> str:
-    shown = "null" if value is None else f"'{value}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+    text = "null" if value is None else f"'{value}'"
+    return f"Value {text} at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def time_of(value: object) -> datetime:
-    """From epoch seconds, or from ISO 8601 with a zone."""
+    """Return the time of epoch seconds, or of ISO 8601 with a zone."""
     try:
         if isinstance(value, str):
             return datetime.fromisoformat(value).astimezone(UTC)
@@ -103,5 +103,5 @@ def type_name(value: object) -> str:
 
 
 def lower_camel(name: str) -> str:
-    """As Java bean properties are written: hITId for HITId, but maxResults for MaxResults."""
+    """Return a name as a Java bean property: hITId for HITId, but maxResults for MaxResults."""
     return name[0].lower() + name[1:]

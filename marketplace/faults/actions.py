@@ -12,23 +12,23 @@ MOST = 10 * 365 * 24 * 3600
 
 
 class BadFault(ValueError):
-    """There is no such fault, or not with that value."""
+    """An unknown fault, or a value outside its range."""
 
 
 @transaction.atomic
 def set_faults(**values: float) -> FaultSettings:
-    """Change those faults and leave the others: the rates are shares from 0 to 1, the rest whole numbers."""
+    """Change these faults and no others: rates are shares from 0 to 1, all others whole numbers."""
     for name, value in values.items():
-        kind, most = (float, 1) if name in RATES else (int, MOST)
-        if name not in RATES + NUMBERS or not is_number(value, kind) or not 0 <= value <= most:
-            known = f"{', '.join(RATES)} go from 0 to 1; {', '.join(NUMBERS)} are whole numbers"
-            raise BadFault(f"{name}={value!r}: {known}.")
+        kind, highest = (float, 1) if name in RATES else (int, MOST)
+        if name not in RATES + NUMBERS or not is_number(value, kind) or not 0 <= value <= highest:
+            ranges = f"{', '.join(RATES)} go from 0 to 1; {', '.join(NUMBERS)} are whole numbers"
+            raise BadFault(f"{name}={value!r}: {ranges}.")
     return FaultSettings.objects.update_or_create(id=1, defaults=values)[0]
 
 
 @transaction.atomic
 def advance_clock(*, seconds: int) -> FaultSettings:
-    """Move the marketplace's clock ahead; it never goes back."""
+    """Move the marketplace's clock ahead; it is never moved back."""
     if not is_number(seconds, int) or not 0 <= seconds <= MOST:
         raise BadFault(f"seconds={seconds!r} is no whole number from 0 to {MOST}.")
     row, _ = FaultSettings.objects.get_or_create(id=1)
@@ -40,20 +40,20 @@ def advance_clock(*, seconds: int) -> FaultSettings:
 
 @transaction.atomic
 def plan_fault(*, kind: str, operation: str = "", times: int = 1) -> None:
-    """Let the next requests of that operation, or of any, fail in that way."""
+    """Make the next requests of that operation, or of any, fail in that way."""
     if kind not in PlannedFault.Kind.values or not is_number(times, int) or not 1 <= times <= 1000:
         raise BadFault(f"kind must be one of {', '.join(PlannedFault.Kind.values)}, times from 1 to 1000.")
     PlannedFault.objects.bulk_create([PlannedFault(operation=operation, kind=kind) for _ in range(times)])
 
 
-def take_planned(*, operation: str) -> str | None:
-    """The kind of the next planned fault for this operation, used up with that."""
-    planned = PlannedFault.objects.filter(operation__in=(operation, "")).order_by("pk")
-    # Of most requests none is; they need no transaction.
-    if not planned.exists():
+def take_fault(*, operation: str) -> str | None:
+    """Return the kind of the next planned fault for this operation, and delete the fault."""
+    faults = PlannedFault.objects.filter(operation__in=(operation, "")).order_by("pk")
+    # Most requests have no planned fault, and need no transaction.
+    if not faults.exists():
         return None
     with transaction.atomic():
-        fault = planned.select_for_update(skip_locked=True).first()
+        fault = faults.select_for_update(skip_locked=True).first()
         if fault is None:
             return None
         fault.delete()
@@ -62,7 +62,7 @@ def take_planned(*, operation: str) -> str | None:
 
 @transaction.atomic
 def clear_faults() -> None:
-    """No faults any more; the clock stays where it is."""
+    """Delete all faults; the clock keeps its time."""
     PlannedFault.objects.all().delete()
     FaultSettings.objects.update(**dict.fromkeys(RATES, 0), latency_ms=0, hit_lag_seconds=0, assignment_lag_seconds=0)
 

@@ -1,4 +1,4 @@
-"""Failing on purpose around a request, where that is allowed: throttling, faults, lost connections, slowness."""
+"""Deliberate failures of requests, where they are allowed: throttling, errors, lost connections, slowness."""
 
 import contextlib
 import random
@@ -10,17 +10,17 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from marketplace.errors import ProtocolError
-from marketplace.faults.actions import take_planned
+from marketplace.faults.actions import take_fault
 from marketplace.faults.models import FaultSettings, PlannedFault
 from marketplace.faults.reads import fault_settings
 
 Kind = PlannedFault.Kind
-# Where gunicorn hands the connection on to the application.
+# The key under which gunicorn passes the connection to the application.
 CONNECTION = "gunicorn.socket"
 
 
 class Dropped(Exception):
-    """The connection is cut; `response` goes nowhere."""
+    """A cut connection; `response` goes nowhere."""
 
     response = HttpResponse(status=500)
 
@@ -39,19 +39,19 @@ def faults_of(request: HttpRequest, operation: str) -> Iterator[None]:
         fail(kind, request)
 
 
-def next_fault(wanted: FaultSettings, operation: str) -> str | None:
-    time.sleep(wanted.latency_ms / 1000)
+def next_fault(settings_row: FaultSettings, operation: str) -> str | None:
+    time.sleep(settings_row.latency_ms / 1000)
     chance = random.random()
     for kind, rate in (
-        (Kind.THROTTLE, wanted.throttle_rate),
-        (Kind.ERROR, wanted.error_rate),
-        (Kind.DROP_BEFORE, wanted.drop_before_rate),
-        (Kind.DROP_AFTER, wanted.drop_after_rate),
+        (Kind.THROTTLE, settings_row.throttle_rate),
+        (Kind.ERROR, settings_row.error_rate),
+        (Kind.DROP_BEFORE, settings_row.drop_before_rate),
+        (Kind.DROP_AFTER, settings_row.drop_after_rate),
     ):
         chance -= rate
         if chance < 0:
             return kind
-    return take_planned(operation=operation)
+    return take_fault(operation=operation)
 
 
 def fail(kind: str, request: HttpRequest) -> None:

@@ -1,11 +1,11 @@
-"""How the endpoint is made to fail on purpose, for the tests of its clients."""
+"""Deliberate faults of the endpoint, for the tests of its clients."""
 
 from django.db import models
 from django.db.models import Q
 
 
 class FaultSettings(models.Model):
-    """One row: how often the endpoint fails on purpose, how late news show, how far the clock is ahead."""
+    """A single row of settings: rates of deliberate faults, delays of new rows, and the lead of the clock."""
 
     throttle_rate = models.FloatField(default=0)
     error_rate = models.FloatField(default=0)

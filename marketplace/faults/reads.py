@@ -1,4 +1,4 @@
-"""What faults are set. Without the setting FAULTS there are none, whatever the tables say."""
+"""The current faults. Without the setting FAULTS there are none, whatever is in the tables."""
 
 from django.conf import settings
 

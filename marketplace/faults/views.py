@@ -1,4 +1,4 @@
-"""/faults/: what tests of clients set. Only there with the setting FAULTS, and only for this machine."""
+"""/faults/: deliberate faults for tests of clients. Only with the setting FAULTS, and only from this machine."""
 
 import ipaddress
 import json
@@ -14,13 +14,13 @@ from marketplace.faults.reads import fault_settings
 
 
 def from_this_machine(request: HttpRequest) -> bool:
-    """Neither another machine nor a proxy in front of us."""
+    """Return whether the request comes from this machine, not from another one or through a proxy."""
     address = request.META.get("REMOTE_ADDR") or ""
     return "X-Forwarded-For" not in request.headers and ipaddress.ip_address(address or "0.0.0.0").is_loopback
 
 
 def answer(request: HttpRequest, action: Callable[..., object]) -> JsonResponse | HttpResponseForbidden:
-    # A page in a browser on this machine could post text, but not JSON, without asking us first.
+    # A page in a browser on this machine could post text without a preflight request, but not JSON.
     if not from_this_machine(request) or request.content_type != "application/json":
         return HttpResponseForbidden("JSON from this machine only.")
     try:

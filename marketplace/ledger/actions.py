@@ -15,8 +15,8 @@ Kind = LedgerEntry.Kind
 
 @transaction.atomic
 def deposit(*, requester: Requester, cents: int) -> LedgerEntry:
-    """Put money on the account; a negative amount takes some of what is available off it."""
-    return book(requester_id=requester.pk, movements=[(Kind.DEPOSIT, cents, 0)], at=now())[0]
+    """Add money to the account; a negative amount takes available money off it."""
+    return book(requester_id=requester.pk, movements=[(Kind.DEPOSIT, cents, 0)], moment=now())[0]
 
 
 @transaction.atomic(savepoint=False)
@@ -24,12 +24,12 @@ def book(
     *,
     requester_id: int,
     movements: Sequence[tuple[str, int, int]],
-    at: datetime,
+    moment: datetime,
     hit: HIT | None = None,
     assignment: Assignment | None = None,
     bonus: BonusPayment | None = None,
 ) -> list[LedgerEntry]:
-    """Write (kind, change of available, change of held) rows; refuse if either balance would fall below nothing.
+    """Write (kind, change of available, change of held) rows; refuse a negative balance.
 
     Locks the requester until the transaction ends: take every other lock before.
     """
@@ -37,21 +37,21 @@ def book(
     last = last_entry(requester)
     number, available_after, held_after = (last.number, last.available_after, last.held_after) if last else (0, 0, 0)
     entries = []
-    for kind, available, held in movements:
-        number, available_after, held_after = number + 1, available_after + available, held_after + held
+    for kind, available_change, held_change in movements:
+        number, available_after, held_after = number + 1, available_after + available_change, held_after + held_change
         entries.append(
             LedgerEntry(
                 requester=requester,
                 number=number,
                 kind=kind,
-                available=available,
-                held=held,
+                available=available_change,
+                held=held_change,
                 available_after=available_after,
                 held_after=held_after,
                 hit=hit,
                 assignment=assignment,
                 bonus=bonus,
-                created_at=at,
+                created_at=moment,
             )
         )
         if available_after < 0 or held_after < 0:

@@ -18,23 +18,23 @@ SESSIONS_EVERY = 3600.0
 
 
 def sweep_for_ever(seconds: float) -> None:
-    """Until the process ends. A database that is away for a while is waited for."""
-    sessions_at = time.monotonic()
+    """Sweep until the process ends. If the database is unavailable, try again later."""
+    next_clearing = time.monotonic()
     while True:
         try:
             sweep_alone()
-            if time.monotonic() >= sessions_at:
+            if time.monotonic() >= next_clearing:
                 clear_old_sessions()
-                sessions_at = time.monotonic() + SESSIONS_EVERY
+                next_clearing = time.monotonic() + SESSIONS_EVERY
         except (DatabaseError, InterfaceError) as error:
             log.warning("The sweep failed and is tried again in %s s: %s", seconds, error)
-        # Also ends a connection that broke.
+        # This also closes a broken connection.
         close_old_connections()
         time.sleep(seconds)
 
 
 def sweep_alone() -> int:
-    """Everything that is due, unless another process is at it. Returns the number of HITs."""
+    """Bring all overdue HITs up to date, unless another process does. Return the number of HITs."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [SWEEP_LOCK])
         if not cursor.fetchone()[0]:

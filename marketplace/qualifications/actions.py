@@ -1,8 +1,9 @@
-"""Qualification types, who has them, who asks for them."""
+"""Qualification types, and granting, revoking and requesting them."""
 
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from marketplace.clock import now
 from marketplace.errors import BadParameter, Refusal, WorkRefused, WrongStatus
@@ -16,7 +17,7 @@ NAME_TAKEN = (
 
 @transaction.atomic
 def create_qualification_type(*, requester: Requester, name: str, **values) -> QualificationType:
-    # The requester's row is locked, so that two at once are refused in words and not by the constraint.
+    # The requester's row is locked, so that the second of two at once gets this error, not the constraint's.
     Requester.objects.select_for_update(no_key=True).get(pk=requester.pk)
     if requester.qualification_types.filter(name=name, deleted_at=None).exists():
         raise Refusal("QualificationTypeAlreadyExists", NAME_TAKEN)
@@ -50,44 +51,51 @@ def refuse_contradictions(qualification_type: QualificationType) -> None:
 
 @transaction.atomic
 def delete_qualification_type(*, qualification_type: QualificationType) -> None:
-    """Retire a type: what was granted stays granted, what was asked for is turned down."""
-    at = now()
-    QualificationType.objects.filter(pk=qualification_type.pk, deleted_at=None).update(deleted_at=at)
-    qualification_type.requests.filter(granted_at=None, rejected_at=None).update(rejected_at=at)
+    """Delete a type: granted qualifications stay granted, pending requests are rejected."""
+    moment = now()
+    QualificationType.objects.filter(pk=qualification_type.pk, deleted_at=None).update(deleted_at=moment)
+    qualification_type.requests.filter(granted_at=None, rejected_at=None).update(rejected_at=moment)
 
 
 @transaction.atomic
 def grant_qualification(
     *, qualification_type: QualificationType, worker: Worker, value: int, notify: bool = False
 ) -> Qualification:
-    at = now()
-    granted = {"value": value, "granted_at": at, "revoked_at": None, "reason": ""}
+    moment = now()
+    values = {"value": value, "granted_at": moment, "revoked_at": None, "reason": ""}
     qualification, _ = Qualification.objects.update_or_create(
-        qualification_type=qualification_type, worker=worker, defaults=granted
+        qualification_type=qualification_type, worker=worker, defaults=values
     )
     if notify:
-        tell(qualification_type, worker, f"You have been granted the qualification {qualification_type.name}.", at)
+        send_message(
+            qualification_type,
+            worker,
+            gettext("You have been granted the qualification %(name)s.") % {"name": qualification_type.name},
+            moment,
+        )
     return qualification
 
 
 @transaction.atomic
 def revoke_qualification(*, qualification: Qualification, reason: str = "") -> None:
-    at = now()
+    moment = now()
     locked = Qualification.objects.select_for_update(no_key=True).get(pk=qualification.pk)
     if locked.revoked_at:
         raise WrongStatus("Qualification", "Granted", "Revoked")
-    locked.revoked_at, locked.reason = at, reason
+    locked.revoked_at, locked.reason = moment, reason
     locked.save()
 
 
 @transaction.atomic
 def request_qualification(*, qualification_type: QualificationType, worker: Worker) -> QualificationRequest | None:
-    """A worker asks for a qualification; None if it is granted to everybody at once."""
+    """Store a worker's request for a qualification; return None if it is granted automatically."""
     if not qualification_type.is_active or qualification_type.deleted_at:
-        raise WorkRefused("This qualification cannot be asked for any more.")
+        raise WorkRefused(gettext("This qualification can no longer be requested."))
     if qualification_type.test:
-        raise WorkRefused("This qualification needs a test, which this marketplace does not hold. Ask the requester.")
-    # Two requests at once are one after the other.
+        raise WorkRefused(
+            gettext("This qualification requires a test, and this marketplace offers no tests. Ask the requester.")
+        )
+    # The lock serializes two requests at once.
     Worker.objects.select_for_update(no_key=True).get(pk=worker.pk)
     refuse_repeats(qualification_type, worker, now())
     if qualification_type.auto_granted:
@@ -104,19 +112,28 @@ def request_qualification(*, qualification_type: QualificationType, worker: Work
     return request
 
 
-def refuse_repeats(qualification_type: QualificationType, worker: Worker, at: datetime) -> None:
-    """Who was turned down, or had it taken away, may ask again after RetryDelayInSeconds, and without one never."""
-    had = qualification_type.qualifications.filter(worker=worker).first()
-    if had and not had.revoked_at:
-        raise WorkRefused("You have this qualification already.")
-    turned_down = qualification_type.requests.filter(worker=worker, rejected_at__isnull=False)
-    asked = [request.submitted_at for request in turned_down] + ([had.granted_at] if had else [])
-    if not asked:
+def refuse_repeats(qualification_type: QualificationType, worker: Worker, moment: datetime) -> None:
+    """Raise WorkRefused if the worker may not request the type again.
+
+    After a rejected request or a revoked grant, RetryDelayInSeconds must pass; without a delay, one request is allowed.
+    """
+    qualification = qualification_type.qualifications.filter(worker=worker).first()
+    if qualification and not qualification.revoked_at:
+        raise WorkRefused(gettext("You already have this qualification."))
+    rejected_requests = qualification_type.requests.filter(worker=worker, rejected_at__isnull=False)
+    times = [request.submitted_at for request in rejected_requests] + (
+        [qualification.granted_at] if qualification else []
+    )
+    if not times:
         return
     if qualification_type.retry_seconds is None:
-        raise WorkRefused("This qualification can be asked for once, and you have. Write to the requester.")
-    if max(asked) + timedelta(seconds=qualification_type.retry_seconds) > at:
-        raise WorkRefused("You have asked for this qualification before, and it is too early to ask again.")
+        raise WorkRefused(
+            gettext(
+                "You can request this qualification only once, and you have already done so. Write to the requester."
+            )
+        )
+    if max(times) + timedelta(seconds=qualification_type.retry_seconds) > moment:
+        raise WorkRefused(gettext("You have requested this qualification recently. Try again later."))
 
 
 @transaction.atomic
@@ -136,15 +153,19 @@ def reject_request(*, request: QualificationRequest, reason: str = "") -> None:
 
 def lock_request(request: QualificationRequest) -> QualificationRequest:
     locked = QualificationRequest.objects.select_for_update(of=("self",)).select_related("qualification_type", "worker")
-    found = locked.get(pk=request.pk)
-    if found.granted_at or found.rejected_at:
-        state = "Granted" if found.granted_at else "Rejected"
+    row = locked.get(pk=request.pk)
+    if row.granted_at or row.rejected_at:
+        state = "Granted" if row.granted_at else "Rejected"
         raise WrongStatus("QualificationRequest", "Pending", state)
-    return found
+    return row
 
 
-def tell(qualification_type: QualificationType, worker: Worker, text: str, at: datetime) -> None:
-    assert qualification_type.requester is not None, "nobody grants the marketplace's own"
+def send_message(qualification_type: QualificationType, worker: Worker, text: str, moment: datetime) -> None:
+    assert qualification_type.requester is not None, "the marketplace's own types are computed, never granted"
     Message.objects.create(
-        requester=qualification_type.requester, worker=worker, subject=qualification_type.name, text=text, sent_at=at
+        requester=qualification_type.requester,
+        worker=worker,
+        subject=qualification_type.name,
+        text=text,
+        sent_at=moment,
     )

@@ -1,4 +1,4 @@
-"""What a worker's qualifications are worth, now."""
+"""Current values of a worker's qualifications."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -24,21 +24,24 @@ Value = int | tuple[str, str] | None
 def unmet_requirements(
     worker: Worker, requirements: Iterable[Mapping], action: str, values: Callable[[str], Value] | None = None
 ) -> list[Mapping]:
-    """Those that keep this worker from that action: accept, preview or discover. `values`: see `values_of`."""
+    """Return the requirements that prevent this worker's action: accept, preview or discover.
+
+    `values` is as `values_of` returns it.
+    """
     value = values or (lambda type_id: value_of(worker, type_id))
     guarding = [requirement for requirement in requirements if guards(requirement, action)]
     return [r for r in guarding if not meets(r, value(r["QualificationTypeId"]))]
 
 
 def values_of(worker: Worker) -> Callable[[str], Value]:
-    """`value_of` for one worker and many types: what was granted is asked for once, each record at most once."""
+    """Return `value_of` for one worker and many types: grants are queried once, each record at most once."""
     granted = Qualification.objects.filter(worker=worker, revoked_at=None)
     scores = dict(granted.values_list("qualification_type__public_id", "value"))
     return cache(lambda type_id: value_of(worker, type_id) if type_id in system.NAMES else scores.get(type_id))
 
 
 def value_of(worker: Worker, type_id: str) -> Value:
-    """Score, or place for the locale; None if the worker does not have the qualification."""
+    """Return the score, or the place for the locale; None if the worker does not have the qualification."""
     if type_id == system.LOCALE:
         return worker.country, worker.subdivision
     if type_id == system.ADULT:
@@ -52,7 +55,7 @@ def value_of(worker: Worker, type_id: str) -> Value:
 
 
 def record_of(worker: Worker) -> dict[str, int]:
-    """How much of their work was approved. Who has none reviewed yet counts as never having been rejected."""
+    """Return number and percentage of approved work. Without reviewed work the percentage is 100."""
     counts = worker.assignments.aggregate(
         approved=Count("pk", filter=Q(status=Assignment.Status.APPROVED)),
         rejected=Count("pk", filter=Q(status=Assignment.Status.REJECTED)),
@@ -63,16 +66,18 @@ def record_of(worker: Worker) -> dict[str, int]:
 
 
 def qualification_of(qualification_type: QualificationType, worker: Worker) -> Qualification:
-    found = qualification_type.qualifications.filter(worker=worker).select_related("qualification_type", "worker")
-    qualification = found.first()
+    qualifications = qualification_type.qualifications.filter(worker=worker).select_related(
+        "qualification_type", "worker"
+    )
+    qualification = qualifications.first()
     if qualification is None:
         raise DoesNotExist("Qualification", f"{qualification_type.public_id} of worker {worker.public_id}")
     return qualification
 
 
 def request_of(requester: Requester, public_id: str) -> QualificationRequest:
-    theirs = QualificationRequest.objects.filter(qualification_type__requester=requester, public_id=public_id)
-    request = theirs.select_related("qualification_type", "worker").first()
+    requests = QualificationRequest.objects.filter(qualification_type__requester=requester, public_id=public_id)
+    request = requests.select_related("qualification_type", "worker").first()
     if request is None:
         raise DoesNotExist("QualificationRequest", public_id)
     return request

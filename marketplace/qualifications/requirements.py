@@ -1,39 +1,42 @@
-"""Whether a value meets a QualificationRequirement, and what a requirement guards. Pure functions."""
+"""Checks of values against a QualificationRequirement, and its guarded actions. Pure functions."""
 
 from collections.abc import Mapping
 
 from marketplace.errors import BadParameter
 
-# What one may do who does not meet it grows to the left: a requirement guards its own action and those after it.
+# A requirement guards its own action and all stricter ones: without discovery there is no preview.
 GUARDS = {
     "Accept": ("accept",),
     "PreviewAndAccept": ("accept", "preview"),
     "DiscoverPreviewAndAccept": ("accept", "preview", "discover"),
 }
 COMPARISONS = {
-    "LessThan": lambda value, others: value < others[0],
-    "LessThanOrEqualTo": lambda value, others: value <= others[0],
-    "GreaterThan": lambda value, others: value > others[0],
-    "GreaterThanOrEqualTo": lambda value, others: value >= others[0],
-    "EqualTo": lambda value, others: value == others[0],
-    "NotEqualTo": lambda value, others: value != others[0],
-    "In": lambda value, others: value in others,
-    "NotIn": lambda value, others: value not in others,
+    "LessThan": lambda value, limits: value < limits[0],
+    "LessThanOrEqualTo": lambda value, limits: value <= limits[0],
+    "GreaterThan": lambda value, limits: value > limits[0],
+    "GreaterThanOrEqualTo": lambda value, limits: value >= limits[0],
+    "EqualTo": lambda value, limits: value == limits[0],
+    "NotEqualTo": lambda value, limits: value != limits[0],
+    "In": lambda value, members: value in members,
+    "NotIn": lambda value, members: value not in members,
 }
 SETS = ("In", "NotIn")
 EXISTENCE = ("Exists", "DoesNotExist")
 
 
 def guards(requirement: Mapping, action: str) -> bool:
-    """`action` is accept, preview or discover."""
-    named = requirement.get("ActionsGuarded")
-    if named is None:
-        named = "PreviewAndAccept" if requirement.get("RequiredToPreview") else "Accept"
-    return action in GUARDS[named]
+    """Return whether a requirement guards an action: accept, preview or discover."""
+    guard = requirement.get("ActionsGuarded")
+    if guard is None:
+        guard = "PreviewAndAccept" if requirement.get("RequiredToPreview") else "Accept"
+    return action in GUARDS[guard]
 
 
 def meets(requirement: Mapping, value: int | tuple[str, str] | None) -> bool:
-    """`value` is a score, (country, subdivision) for the locale, or None: then only DoesNotExist is met."""
+    """Return whether a value meets the requirement.
+
+    `value` is a score, (country, subdivision) for the locale, or None: then only DoesNotExist is met.
+    """
     comparator = requirement["Comparator"]
     if comparator in EXISTENCE:
         return (value is not None) == (comparator == "Exists")
@@ -58,5 +61,5 @@ def check_requirement(requirement: Mapping, is_locale: bool) -> None:
     if comparator in EXISTENCE and n_values:
         raise BadParameter(f"QualificationRequirement {type_id}: {comparator} takes no values.")
     if comparator not in EXISTENCE and (n_values == 0 or (n_values > 1 and comparator not in SETS)):
-        wanted = "at least one value" if comparator in SETS else "exactly one value"
-        raise BadParameter(f"QualificationRequirement {type_id}: {comparator} takes {wanted} in {field}.")
+        expected = "at least one value" if comparator in SETS else "exactly one value"
+        raise BadParameter(f"QualificationRequirement {type_id}: {comparator} takes {expected} in {field}.")

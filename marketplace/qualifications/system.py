@@ -1,18 +1,20 @@
 """The marketplace's own qualifications, under MTurk's ids. Their values are computed, never granted."""
 
+from django.utils.translation import gettext_lazy
+
 LOCALE = "00000000000000000071"
 ADULT = "00000000000000000060"
 NUMBER_APPROVED = "00000000000000000040"
 PERCENT_APPROVED = "000000000000000000L0"
-# Of the production site and of the sandbox.
+# The ids of the production site and of the sandbox.
 MASTERS = ("2F1QJWKUDD8XADTFD2Q0G6UTO95ALH", "2ARFPLSP75KLA8M8DH1HTEQVJT3SY6")
 
 NAMES = {
-    LOCALE: "Location",
-    ADULT: "Adult content",
-    NUMBER_APPROVED: "Number of assignments approved",
-    PERCENT_APPROVED: "Percent of assignments approved",
-} | dict.fromkeys(MASTERS, "Masters")
+    LOCALE: gettext_lazy("Location"),
+    ADULT: gettext_lazy("Adult content"),
+    NUMBER_APPROVED: gettext_lazy("Number of approved assignments"),
+    PERCENT_APPROVED: gettext_lazy("Percentage of approved assignments"),
+} | dict.fromkeys(MASTERS, gettext_lazy("Masters"))
 
 
 def asks_for_masters(requirements: list[dict]) -> bool:

@@ -1,7 +1,9 @@
-"""Requirements in words, for the people who meet them or do not."""
+"""Requirements in words, for workers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from django.utils.translation import gettext, gettext_lazy
 
 from marketplace.models import QualificationType, Worker
 from marketplace.qualifications import system
@@ -9,70 +11,75 @@ from marketplace.qualifications.reads import value_of
 from marketplace.qualifications.requirements import meets
 
 WORDS = {
-    "LessThan": "less than {}",
-    "LessThanOrEqualTo": "at most {}",
-    "GreaterThan": "more than {}",
-    "GreaterThanOrEqualTo": "at least {}",
-    "EqualTo": "{}",
-    "NotEqualTo": "not {}",
-    "In": "one of {}",
-    "NotIn": "none of {}",
-    "Exists": "to have it",
-    "DoesNotExist": "not to have it",
+    "LessThan": gettext_lazy("less than %(values)s"),
+    "LessThanOrEqualTo": gettext_lazy("at most %(values)s"),
+    "GreaterThan": gettext_lazy("more than %(values)s"),
+    "GreaterThanOrEqualTo": gettext_lazy("at least %(values)s"),
+    "EqualTo": "%(values)s",
+    "NotEqualTo": gettext_lazy("not %(values)s"),
+    "In": gettext_lazy("one of %(values)s"),
+    "NotIn": gettext_lazy("none of %(values)s"),
+    "Exists": gettext_lazy("required"),
+    "DoesNotExist": gettext_lazy("not allowed"),
 }
 
 
 @dataclass(frozen=True)
 class Need:
-    """A requirement as a worker reads it. `ask_for` is the type they may request to meet it, `asked` if they have."""
+    """A requirement as a worker reads it. To meet it, the worker may request `requestable_type`, if there is one."""
 
     name: str
-    wanted: str
-    has: str
+    condition: str
+    value: str
     is_met: bool
-    ask_for: QualificationType | None
-    asked: bool
+    requestable_type: QualificationType | None
+    is_requested: bool
 
 
 def needs_of(worker: Worker, requirements: Iterable[Mapping]) -> list[Need]:
     ids = [requirement["QualificationTypeId"] for requirement in requirements]
     types = {kind.public_id: kind for kind in QualificationType.objects.filter(public_id__in=ids, deleted_at=None)}
-    waiting = worker.qualification_requests.filter(granted_at=None, rejected_at=None)
-    asked = set(waiting.values_list("qualification_type__public_id", flat=True))
+    pending = worker.qualification_requests.filter(granted_at=None, rejected_at=None)
+    requested_ids = set(pending.values_list("qualification_type__public_id", flat=True))
     return [
-        need_of(worker, requirement, types.get(type_id), type_id in asked)
+        need_of(worker, requirement, types.get(type_id), type_id in requested_ids)
         for type_id, requirement in zip(ids, requirements, strict=True)
     ]
 
 
-def need_of(worker: Worker, requirement: Mapping, kind: QualificationType | None, asked: bool) -> Need:
+def need_of(worker: Worker, requirement: Mapping, kind: QualificationType | None, is_requested: bool) -> Need:
     type_id = requirement["QualificationTypeId"]
     value = value_of(worker, type_id)
-    name = system.NAMES.get(type_id) or (kind.name if kind else "A qualification that is given no more")
-    # One that somebody has with another value is changed by the requester alone.
-    may_ask = kind and kind.is_active and not kind.test and value is None and requirement["Comparator"] in GIVEN
+    name = str(system.NAMES.get(type_id) or (kind.name if kind else gettext("Deleted qualification")))
+    # If the worker has the qualification with another value, only the requester can change it.
+    may_request = kind and kind.is_active and not kind.test and value is None
     is_met = meets(requirement, value)
-    return Need(name, told(requirement), told_value(value), is_met, kind if may_ask and not is_met else None, asked)
+    helps = requirement["Comparator"] in REQUESTABLE and not is_met
+    requestable_type = kind if may_request and helps else None
+    return Need(name, condition_text(requirement), value_text(value), is_met, requestable_type, is_requested)
 
 
-GIVEN = tuple(word for word in WORDS if word != "DoesNotExist")
+REQUESTABLE = tuple(word for word in WORDS if word != "DoesNotExist")
 
 
-def told(requirement: Mapping) -> str:
-    """
-    >>> told({"Comparator": "GreaterThan", "IntegerValues": [90]})
+def condition_text(requirement: Mapping) -> str:
+    """Return the condition of a requirement in words.
+
+    >>> condition_text({"Comparator": "GreaterThan", "IntegerValues": [90]})
     'more than 90'
-    >>> told({"Comparator": "In", "LocaleValues": [{"Country": "US", "Subdivision": "NY"}, {"Country": "CA"}]})
+    >>> places = [{"Country": "US", "Subdivision": "NY"}, {"Country": "CA"}]
+    >>> condition_text({"Comparator": "In", "LocaleValues": places})
     'one of US-NY, CA'
     """
-    places = [told_value((p["Country"], p.get("Subdivision"))) for p in requirement.get("LocaleValues") or ()]
+    places = [value_text((p["Country"], p.get("Subdivision"))) for p in requirement.get("LocaleValues") or ()]
     values = [*map(str, requirement.get("IntegerValues") or ()), *places]
-    return WORDS[requirement["Comparator"]].format(", ".join(values))
+    return str(WORDS[requirement["Comparator"]]) % {"values": ", ".join(values)}
 
 
-def told_value(value: int | tuple[str, str | None] | None) -> str:
-    """
-    >>> told_value(("US", "NY")), told_value(3), told_value(None)
+def value_text(value: int | tuple[str, str | None] | None) -> str:
+    """Return the value of a qualification in words; blank for None.
+
+    >>> value_text(("US", "NY")), value_text(3), value_text(None)
     ('US-NY', '3', '')
     """
     if isinstance(value, tuple):

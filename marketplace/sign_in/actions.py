@@ -1,4 +1,4 @@
-"""Tries to sign in, counted before it is known how they end; and passwords."""
+"""Sign-in attempts, counted before their outcome, and passwords."""
 
 from datetime import timedelta
 
@@ -6,6 +6,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
+from django.utils.translation import ngettext
 
 from marketplace.clock import now
 from marketplace.errors import WorkRefused
@@ -14,40 +15,45 @@ from marketplace.models import SignInAttempt, Worker
 # Any number that nothing else in this database locks.
 SIGN_IN_LOCK = 7_201_544
 WITHIN = timedelta(minutes=15)
-# From one address somebody else's name is locked for that address alone; guessing from many addresses is slow, too.
+# Guesses from one address lock the name for that address only; guessing from many addresses is slow, too.
 MOST_OF_PAIR, MOST_OF_ADDRESS, MOST_OF_NAME = 5, 50, 100
 
 
 class TooManyAttempts(WorkRefused):
-    """`seconds` until the next try."""
+    """The limit of sign-in attempts is reached; `seconds` until the next attempt."""
 
     def __init__(self, seconds: int) -> None:
         minutes = -(-seconds // 60)
-        super().__init__(f"Too many tries. Wait {minutes} minute{'s' if minutes > 1 else ''} and try again.")
+        words = ngettext(
+            "Too many attempts. Wait %(n)s minute and try again.",
+            "Too many attempts. Wait %(n)s minutes and try again.",
+            minutes,
+        )
+        super().__init__(words % {"n": minutes})
         self.seconds = seconds
 
 
 @transaction.atomic
 def begin_attempt(*, name: str, address: str) -> SignInAttempt:
-    """Count a try, or raise TooManyAttempts. Tries at once wait for each other: none outruns the count."""
-    named, addressed = digest("name", name), digest("address", address)
+    """Count an attempt, or raise TooManyAttempts. Attempts at once wait for each other: none outruns the count."""
+    name_digest, address_digest = digest("name", name), digest("address", address)
     lock_for_counting()
-    at = now()
-    SignInAttempt.objects.filter(tried_at__lte=at - WITHIN).delete()
-    for most, which in (
-        (MOST_OF_PAIR, {"name": named, "address": addressed}),
-        (MOST_OF_ADDRESS, {"address": addressed}),
-        (MOST_OF_NAME, {"name": named}),
+    moment = now()
+    SignInAttempt.objects.filter(tried_at__lte=moment - WITHIN).delete()
+    for highest, filters in (
+        (MOST_OF_PAIR, {"name": name_digest, "address": address_digest}),
+        (MOST_OF_ADDRESS, {"address": address_digest}),
+        (MOST_OF_NAME, {"name": name_digest}),
     ):
-        times = SignInAttempt.objects.filter(**which).order_by("-tried_at").values_list("tried_at", flat=True)
-        for blocking in times[most - 1 : most]:
-            raise TooManyAttempts(max(1, int((blocking + WITHIN - at).total_seconds())))
-    return SignInAttempt.objects.create(name=named, address=addressed, tried_at=at)
+        attempts = SignInAttempt.objects.filter(**filters).order_by("-tried_at").values_list("tried_at", flat=True)
+        for blocking_time in attempts[highest - 1 : highest]:
+            raise TooManyAttempts(max(1, int((blocking_time + WITHIN - moment).total_seconds())))
+    return SignInAttempt.objects.create(name=name_digest, address=address_digest, tried_at=moment)
 
 
 @transaction.atomic
 def forget_attempts(*, attempt: SignInAttempt) -> None:
-    """It succeeded: what failed before it under that name and address was a mistyped password."""
+    """Delete the attempts under the name and address of a successful attempt: they were mistyped passwords."""
     SignInAttempt.objects.filter(name=attempt.name, address=attempt.address).delete()
 
 

@@ -1,4 +1,4 @@
-"""UniqueRequestToken: a request that is sent again does not happen again."""
+"""UniqueRequestToken: a repeated request has no further effect."""
 
 from datetime import datetime, timedelta
 
@@ -11,21 +11,21 @@ REMEMBERED = timedelta(hours=24)
 
 
 @transaction.atomic(savepoint=False)
-def spend_token(*, requester_id: int, purpose: str, token: str, request_id: str, at: datetime) -> RequestToken:
-    """Use a token up, for a day. Two requests at once: the second waits for the first and is refused if that succeeds.
+def spend_token(*, requester_id: int, purpose: str, token: str, request_id: str, moment: datetime) -> RequestToken:
+    """Use a token for a day. Of two requests at once, the second waits and is refused if the first succeeds.
 
-    What else the requests say is not compared: the token alone names them.
+    Other parameters of the requests are not compared: the token alone identifies them.
     """
-    fresh = {"request_id": request_id, "used_at": at}
+    values = {"request_id": request_id, "used_at": moment}
     row, created = RequestToken.objects.get_or_create(
-        requester_id=requester_id, purpose=purpose, token=token, defaults=fresh
+        requester_id=requester_id, purpose=purpose, token=token, defaults=values
     )
     if created:
         return row
     row = RequestToken.objects.select_for_update(of=("self",)).select_related("hit").get(pk=row.pk)
-    if row.used_at > at - REMEMBERED:
+    if row.used_at > moment - REMEMBERED:
         raise already_used(row)
-    row.request_id, row.used_at, row.hit = request_id, at, None
+    row.request_id, row.used_at, row.hit = request_id, moment, None
     row.save()
     return row
 

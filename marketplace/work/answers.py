@@ -1,16 +1,16 @@
-"""Answers as MTurk hands them to requesters: a QuestionFormAnswers document."""
+"""Answers in MTurk's format for requesters: a QuestionFormAnswers document."""
 
 import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 NAMESPACE = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2005-10-01/QuestionFormAnswers.xsd"
-# XML 1.0 has no way to write these.
+# XML 1.0 cannot represent these characters.
 IMPOSSIBLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def answers_xml(fields: Iterable[tuple[str, str]]) -> str:
-    """Form fields, in their order, as a document; a field that came twice is there twice.
+    """Return form fields, in their order, as a document; a repeated field is repeated there.
 
     >>> answers_xml([("label", "a < b")]).splitlines()[3]
     '<QuestionIdentifier>label</QuestionIdentifier>'

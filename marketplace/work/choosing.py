@@ -1,23 +1,26 @@
-"""Which groups a worker wants to see, and in which order."""
+"""Filter and order of the list of groups."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
 from marketplace.prices import cents_of
 from marketplace.work.reads import Group
 
-ORDERS: dict[str, tuple[str, Callable[[Group], Any]]] = {
-    "newest": ("newest first", lambda group: group.newest),
-    "reward": ("highest reward first", lambda group: group.hit_type.reward_cents),
-    "hits": ("most HITs first", lambda group: group.n_hits),
-    "time": ("longest time allowed first", lambda group: group.hit_type.assignment_seconds),
+ORDERS: dict[str, tuple[Promise, Callable[[Group], Any]]] = {
+    "newest": (gettext_lazy("Newest first"), lambda group: group.newest),
+    "reward": (gettext_lazy("Highest reward first"), lambda group: group.hit_type.reward_cents),
+    "hits": (gettext_lazy("Most HITs first"), lambda group: group.n_hits),
+    "time": (gettext_lazy("Longest time allowed first"), lambda group: group.hit_type.assignment_seconds),
 }
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the form above the list asks for; whatever it cannot mean is left out."""
+    """The filter of the form above the list; values without a meaning are ignored."""
 
     words: str = ""
     order: str = "newest"
@@ -25,18 +28,19 @@ class Choice:
     only_qualified: bool = False
 
     @classmethod
-    def of(cls, query: Mapping[str, str]) -> "Choice":
+    def from_query(cls, query: Mapping[str, str]) -> "Choice":
         order = query.get("order", "")
         words = query.get("q", "").strip()[:200]
         return cls(words, order if order in ORDERS else "newest", cents(query.get("reward", "")), "mine" in query)
 
     @property
-    def orders(self) -> list[tuple[str, str]]:
+    def orders(self) -> list[tuple[str, Promise]]:
         return [(name, words) for name, (words, _) in ORDERS.items()]
 
 
 def cents(text: str) -> int:
-    """
+    """Return an amount that somebody typed, in cents; 0 if it is not a number.
+
     >>> cents("0.10"), cents(" $2"), cents("much")
     (10, 200, 0)
     """
@@ -46,13 +50,13 @@ def cents(text: str) -> int:
         return 0
 
 
-def chosen(groups: list[Group], choice: Choice) -> list[Group]:
-    """Those that fit, in the order that was asked for."""
-    wanted = [group for group in groups if fits(group, choice)]
-    return sorted(wanted, key=ORDERS[choice.order][1], reverse=True)
+def select_groups(groups: list[Group], choice: Choice) -> list[Group]:
+    """Return the groups that match the choice, in its order."""
+    matching = [group for group in groups if matches(group, choice)]
+    return sorted(matching, key=ORDERS[choice.order][1], reverse=True)
 
 
-def fits(group: Group, choice: Choice) -> bool:
+def matches(group: Group, choice: Choice) -> bool:
     kind = group.hit_type
     text = " ".join([kind.title, kind.description, kind.keywords, kind.requester.name]).casefold()
     has_words = all(word in text for word in choice.words.casefold().split())

@@ -1,6 +1,6 @@
-"""/mturk/externalSubmit: an answer comes out of the frame, by a form of the page in it.
+"""/mturk/externalSubmit: answers submitted by a form of the page in the frame.
 
-That page is of another site, so no cookie comes along: the assignment's id decides alone, as on Mechanical Turk.
+That page is of another site, so the form has no cookie: the assignment's id alone decides, as on Mechanical Turk.
 """
 
 import re
@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
@@ -18,12 +19,12 @@ from marketplace.headers import HEADER, IN_OUR_FRAME, policy
 from marketplace.work.actions import submit_assignment
 
 ID = re.compile(r"[A-Z0-9]{10,64}")
-NO_FORM = "The HIT was not submitted: a form with its answers was expected here. Tell the requester."
-NO_ID = (
-    "The HIT was not submitted: its form does not say which assignment it is for. If this is a preview, accept the "
-    "HIT first; if not, tell the requester."
+NO_FORM = gettext_lazy("The HIT was not submitted because no form with its answers was sent. Tell the requester.")
+NO_ID = gettext_lazy(
+    "The HIT was not submitted because its form does not name an assignment. If this is a preview, accept the HIT "
+    "first. Otherwise, tell the requester."
 )
-TOO_LARGE = "The HIT was not submitted: its answers are too large. Tell the requester."
+TOO_LARGE = gettext_lazy("The HIT was not submitted because its answers are too large. Tell the requester.")
 
 
 @csrf_exempt
@@ -31,21 +32,21 @@ def external_submit(request: HttpRequest) -> HttpResponse:
     try:
         assignment_id, fields = read_form(request)
         submit_assignment(assignment_id=assignment_id, fields=fields)
-    except WorkRefused as refusal:
-        return in_frame(render(request, "marketplace/not_submitted.html", {"message": str(refusal)}, status=400))
-    # Read again with GET, so that loading it anew submits nothing twice.
-    done = HttpResponse(status=303, headers={"Location": f"{settings.ORIGIN}/mturk/submitted/{assignment_id}/"})
-    return in_frame(done)
+    except WorkRefused as error:
+        return in_frame(render(request, "marketplace/not_submitted.html", {"message": str(error)}, status=400))
+    # Redirected to GET, so that reloading does not submit twice.
+    response = HttpResponse(status=303, headers={"Location": f"{settings.ORIGIN}/mturk/submitted/{assignment_id}/"})
+    return in_frame(response)
 
 
 @require_safe
 def submitted(request: HttpRequest, assignment_id: str) -> HttpResponse:
-    """Stands in the frame and leads the window around it on. It knows nobody, and tells nothing of the assignment."""
+    """Show the page in the frame that moves the window around it on. It reveals nothing of the assignment."""
     return in_frame(render(request, "marketplace/submitted.html", {"assignment_id": assignment_id}))
 
 
 def read_form(request: HttpRequest) -> tuple[str, list[tuple[str, str]]]:
-    """The assignment's id and all fields in their order; what came in the address does not count."""
+    """Return the assignment's id and all fields in their order; parameters of the address do not count."""
     if request.method != "POST":
         raise WorkRefused(NO_FORM)
     try:

@@ -1,4 +1,4 @@
-"""What workers see: groups of HITs, their queue, their earnings, and the address of a task."""
+"""Queries of workers' pages: groups of HITs, the queue, earnings, and the address of a task."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 
 @dataclass(frozen=True)
 class Group:
-    """HITs of one type that a worker could do; `n_hits` of them. What keeps them from it is in `unmet`."""
+    """The `n_hits` HITs of one type that a worker could do; `unmet` are the requirements that prevent it."""
 
     hit_type: HITType
     n_hits: int
@@ -31,26 +31,26 @@ class Group:
 
 @dataclass(frozen=True)
 class Earnings:
-    """In cents; `awaiting` is the reward of what waits for review."""
+    """A worker's earnings in cents; `awaiting` are the rewards of work pending review."""
 
     rewards: int
     bonuses: int
     awaiting: int
 
 
-def hits_for(worker: Worker, at: datetime) -> QuerySet[HIT]:
-    """HITs with a free place that this worker has not had, of requesters who have not blocked them."""
-    free = HIT.objects.filter(status=HIT.Status.ASSIGNABLE, visible_at__lte=at, expires_at__gt=at)
+def hits_for(worker: Worker, moment: datetime) -> QuerySet[HIT]:
+    """Return HITs with a free place that this worker has not had, of requesters who have not blocked them."""
+    free = HIT.objects.filter(status=HIT.Status.ASSIGNABLE, visible_at__lte=moment, expires_at__gt=moment)
     return free.exclude(requester__blocks__worker=worker).exclude(assignments__worker=worker)
 
 
-def groups_for(worker: Worker, at: datetime) -> list[Group]:
-    """All the groups that this worker may discover, the newest first.
+def groups_for(worker: Worker, moment: datetime) -> list[Group]:
+    """Return all groups that this worker may discover, the newest first.
 
-    What others alone may see, such as HITs made for one person, is left out before anything is cut off.
+    Groups that only other workers may see, such as HITs for one person, are removed before the list is cut.
     """
-    counted = hits_for(worker, at).values_list("hit_type").annotate(n_hits=Count("pk"), newest=Max("created_at"))
-    rows = {hit_type: (n_hits, newest) for hit_type, n_hits, newest in counted.order_by("-newest", "-hit_type")}
+    counts = hits_for(worker, moment).values_list("hit_type").annotate(n_hits=Count("pk"), newest=Max("created_at"))
+    rows = {hit_type: (n_hits, newest) for hit_type, n_hits, newest in counts.order_by("-newest", "-hit_type")}
     values = values_of(worker)
     needs = HITType.objects.filter(pk__in=rows).values_list("pk", "requirements")
     hidden = {pk for pk, requirements in needs if unmet_requirements(worker, requirements, "discover", values)}
@@ -67,28 +67,28 @@ def group_of(
 
 
 def queue_of(worker: Worker) -> QuerySet[Assignment]:
-    """What they have in work, the most urgent first."""
+    """Return the worker's assignments in progress, the most urgent first."""
     pending = worker.assignments.filter(status=Assignment.Status.PENDING).order_by("deadline")
     return pending.select_related("hit__hit_type__requester")
 
 
-def held_by(worker: Worker, at: datetime) -> QuerySet[Assignment]:
-    """The queue without what ran out of time and was not yet taken back."""
-    return queue_of(worker).filter(deadline__gt=at)
+def queue_at(worker: Worker, moment: datetime) -> QuerySet[Assignment]:
+    """Return the queue without expired assignments that were not freed yet."""
+    return queue_of(worker).filter(deadline__gt=moment)
 
 
-def assignment_shown(worker: Worker, public_id: str, at: datetime) -> Assignment | None:
-    """Theirs, in work or handed in. What was returned or ran out of time is nobody's."""
-    theirs = worker.assignments.exclude(status=Assignment.Status.PENDING, deadline__lte=at)
-    return theirs.filter(public_id=public_id).select_related("hit__hit_type__requester", "worker").first()
+def visible_assignment(worker: Worker, public_id: str, moment: datetime) -> Assignment | None:
+    """Return the worker's assignment, in progress or submitted; returned and expired assignments are nobody's."""
+    assignments = worker.assignments.exclude(status=Assignment.Status.PENDING, deadline__lte=moment)
+    return assignments.filter(public_id=public_id).select_related("hit__hit_type__requester", "worker").first()
 
 
-def hit_to_preview(worker: Worker, hit_type: HITType, at: datetime) -> HIT | None:
-    return hits_for(worker, at).filter(hit_type=hit_type).order_by("pk").first()
+def hit_to_preview(worker: Worker, hit_type: HITType, moment: datetime) -> HIT | None:
+    return hits_for(worker, moment).filter(hit_type=hit_type).order_by("pk").first()
 
 
-def type_shown(worker: Worker, group_id: str) -> HITType | None:
-    """The type of a group's HITs, if they may discover it."""
+def visible_type(worker: Worker, group_id: str) -> HITType | None:
+    """Return the type of a group's HITs, if the worker may discover it."""
     return _discovered(worker, group_id, values_of(worker))
 
 
@@ -99,44 +99,44 @@ def _discovered(worker: Worker, group_id: str, values: Callable[[str], Value]) -
     return hit_type
 
 
-def group_shown(worker: Worker, group_id: str, at: datetime) -> Group | None:
-    """A group that they may discover, also when no HIT of it is left for them."""
+def visible_group(worker: Worker, group_id: str, moment: datetime) -> Group | None:
+    """Return a group that the worker may discover, also if no HIT of it is left for them."""
     values = values_of(worker)
     hit_type = _discovered(worker, group_id, values)
     if hit_type is None:
         return None
-    counted = hits_for(worker, at).filter(hit_type=hit_type).aggregate(n_hits=Count("pk"), newest=Max("created_at"))
-    return group_of(worker, hit_type, counted["n_hits"], counted["newest"], values)
+    counts = hits_for(worker, moment).filter(hit_type=hit_type).aggregate(n_hits=Count("pk"), newest=Max("created_at"))
+    return group_of(worker, hit_type, counts["n_hits"], counts["newest"], values)
 
 
-def handed_in_by(worker: Worker) -> QuerySet[Assignment]:
-    done = worker.assignments.filter(submitted_at__isnull=False).order_by("-submitted_at")
-    return done.select_related("hit__hit_type__requester")
+def submitted_by(worker: Worker) -> QuerySet[Assignment]:
+    assignments = worker.assignments.filter(submitted_at__isnull=False).order_by("-submitted_at")
+    return assignments.select_related("hit__hit_type__requester")
 
 
 def earnings_of(worker: Worker) -> Earnings:
-    paid = LedgerEntry.objects.filter(assignment__worker=worker).aggregate(
+    sums = LedgerEntry.objects.filter(assignment__worker=worker).aggregate(
         rewards=Sum(-F("held") - F("available"), filter=Q(kind=LedgerEntry.Kind.REWARD)),
         bonuses=Sum(-F("held") - F("available"), filter=Q(kind=LedgerEntry.Kind.BONUS)),
     )
     awaiting = worker.assignments.filter(status=Assignment.Status.SUBMITTED).aggregate(cents=Sum("reward_cents"))
-    return Earnings(paid["rewards"] or 0, paid["bonuses"] or 0, awaiting["cents"] or 0)
+    return Earnings(sums["rewards"] or 0, sums["bonuses"] or 0, awaiting["cents"] or 0)
 
 
 def task_address(hit: HIT, submit_to: str, assignment: Assignment | None = None) -> tuple[str, int]:
-    """What to show in the frame, and its height (0: as high as the window). Without an assignment: a preview.
+    """Return the address for the frame, and its height (0: as high as the window). Without an assignment: a preview.
 
-    The parameters are added to those that the address has already; a preview tells nothing of the worker.
+    The parameters are added to those of the address; a preview reveals nothing of the worker.
     """
     url, height = external_url(hit.question)
-    told = {"assignmentId": PREVIEW, "hitId": hit.public_id}
+    parameters = {"assignmentId": PREVIEW, "hitId": hit.public_id}
     if assignment:
-        told = {
+        parameters = {
             "assignmentId": assignment.public_id,
             "hitId": hit.public_id,
             "turkSubmitTo": submit_to,
             "workerId": assignment.holder.public_id,
         }
     parts = urlsplit(url)
-    query = "&".join(filter(None, [parts.query, urlencode(told)]))
+    query = "&".join(filter(None, [parts.query, urlencode(parameters)]))
     return urlunsplit(parts._replace(query=query)), height

@@ -1,20 +1,21 @@
-"""As whom we speak to the marketplace, and what is there to spend."""
+"""The account at the marketplace, and its balance."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import gettext
 
 from mturk import endpoint
 
-# Pages renew themselves every few seconds; the marketplace is not asked as often.
+# Pages refresh every few seconds; the marketplace is asked less often.
 BALANCE_KEPT_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Account:
-    """`balance` is in dollars; None where it is not known, and then `why_unknown` says why."""
+    """An account. `balance` is in dollars; if it is None, `why_unknown` gives the reason."""
 
     endpoint: str
     is_live: bool
@@ -24,14 +25,14 @@ class Account:
 
     @property
     def why_unknown(self) -> str:
-        return self.problem or ("It is being asked for." if self.has_keys else "There are no keys.")
+        return self.problem or (gettext("Loading…") if self.has_keys else gettext("There are no keys."))
 
 
 def account() -> Account:
-    """The endpoint of the settings, which no page can change: whoever chose it could send us anywhere.
+    """Return the account of the settings. No page can change the endpoint, for security.
 
-    One page at a time asks for the balance, and not for long; meanwhile the others show what was told last. So a
-    marketplace that hangs keeps no more than one thread of this process, which serves workers' pages too.
+    One page at a time asks for the balance, and only briefly; other pages show the last one. So a marketplace that
+    hangs blocks at most one thread of this process, which also serves workers' pages.
     """
     endpoint, key = settings.MTURK["endpoint_url"], settings.MTURK["access_key_id"]
     if not key or not settings.MTURK["secret_access_key"]:
@@ -39,8 +40,8 @@ def account() -> Account:
     place = f"balance:{key}:{endpoint}"
     if cache.add(f"{place}:asked", True, BALANCE_KEPT_SECONDS):
         cache.set(place, _balance(), None)
-    told = cache.get(place, (None, ""))
-    return Account(endpoint, settings.MTURK["is_live"], True, *told)
+    balance_and_problem = cache.get(place, (None, ""))
+    return Account(endpoint, settings.MTURK["is_live"], True, *balance_and_problem)
 
 
 def _balance() -> tuple[Decimal | None, str]:

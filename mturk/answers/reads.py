@@ -1,7 +1,9 @@
-"""What was handed in with an assignment, for who decides about its pay: the question, and what they said to it."""
+"""The question and the answer of an assignment, for the researcher who decides about its pay."""
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from django.utils.translation import gettext, gettext_lazy
 
 from mturk.endpoint import scrubbed
 from mturk.models import ListedAssignment
@@ -14,20 +16,22 @@ from workforce.reads import is_recovered
 FIELDS_SHOWN, LONGEST_NAME, LONGEST_FIELD = 12, 60, 300
 Finding = ListedAssignment.Finding
 NONE_KEPT = {
-    Finding.COMPENSATION: "A compensation asks nothing: there is no answer.",
-    Finding.REPEATED: "This person had answered the HIT before. That answer stands; this one does not count.",
-    Finding.UNREADABLE: "What was handed in cannot be read as an answer to this HIT: it does not count.",
+    Finding.COMPENSATION: gettext_lazy("A compensation asks nothing: there is no answer."),
+    Finding.REPEATED: gettext_lazy("The worker had answered this HIT before. Only the first answer counts."),
+    Finding.UNREADABLE: gettext_lazy("The submission is not a valid answer to this HIT. It does not count."),
 }
-NOT_READ_YET = "The answer came through the marketplace alone and is not read yet: look again in a few minutes."
-NO_ANSWER = "What came through the marketplace is no answer to this HIT: it does not count."
+NOT_READ_YET = gettext_lazy(
+    "The answer came only from the marketplace’s copy and is not processed yet. Look again in a few minutes."
+)
+NO_ANSWER = gettext_lazy("The marketplace’s copy is not a valid answer to this HIT. It does not count.")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was asked and answered: `content`, for the template of its kind of task; empty if nothing was asked.
+    """A question and its answer: `content` for the template of its kind of task; empty without a question.
 
-    `problem` says why there is no answer to show; `kept` is what the marketplace keeps in its place, by field.
-    `seconds` of active work, where they are known.
+    `problem` is the reason why there is no answer to show, and `kept` the marketplace's copy of it, by field.
+    `seconds` of active work, if known.
     """
 
     template: str = ""
@@ -36,13 +40,17 @@ class Answer:
     problem: str = ""
     kept: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def whole_seconds(self) -> int | None:
+        return None if self.seconds is None else round(self.seconds)
+
 
 def answer_of(listed: ListedAssignment) -> Answer:
     if listed.finding == Finding.COMPENSATION:
-        return Answer(problem=NONE_KEPT[Finding.COMPENSATION])
+        return Answer(problem=str(NONE_KEPT[Finding.COMPENSATION]))
     submission = listed.submission
     seconds = None if submission is None or submission.lease is None else active_seconds_of([listed])[listed.pk]
-    problem = NONE_KEPT.get(Finding(listed.finding), NO_ANSWER) if submission is None else problem_of(submission)
+    problem = str(NONE_KEPT.get(Finding(listed.finding), NO_ANSWER)) if submission is None else problem_of(submission)
     kept = kept_there(listed) if problem else []
     hit = listed.marketplace_hit.hit
     shown = kind_named(hit.batch.kind).answer_shown
@@ -53,15 +61,15 @@ def answer_of(listed: ListedAssignment) -> Answer:
 
 def problem_of(submission: Submission) -> str:
     if is_recovered(submission):
-        return NOT_READ_YET
-    return "" if "selected" in submission.answer else NO_ANSWER
+        return str(NOT_READ_YET)
+    return "" if "selected" in submission.answer else str(NO_ANSWER)
 
 
 def kept_there(listed: ListedAssignment) -> list[tuple[str, str]]:
-    """What the marketplace keeps of it, by field, without ids of workers; a document that is none as one field."""
+    """Return the marketplace's copy by field, without ids of workers; an unreadable document is one field."""
     try:
         fields = answers_in(listed.answer) if listed.answer else {}
     except UnreadableAnswers as error:
-        fields = {"unreadable": f"{error} It begins: {listed.answer}"}
+        fields = {"unreadable": gettext("%(error)s It begins: %(answer)s") % {"error": error, "answer": listed.answer}}
     shown = list(fields.items())[:FIELDS_SHOWN]
     return [(scrubbed(name)[:LONGEST_NAME], scrubbed(value)[:LONGEST_FIELD]) for name, value in shown]

@@ -10,7 +10,9 @@ from workforce.actions import close_batch
 
 @transaction.atomic
 def close_published(*, terms: Terms) -> int:
-    """Close a batch and take its HITs off the marketplace. What is in people's hands still comes in, counts and is
-    paid. Returns how many HITs are taken off."""
+    """Close a batch and take its HITs off the marketplace. Work in progress can still be submitted, counts and is paid.
+
+    Returns the number of HITs that are taken off.
+    """
     close_batch(batch=terms.batch)
     return move_end(terms=terms, expires_at=now())

@@ -1,1 +1,1 @@
-"""Pay for who worked and could not hand in: the marketplace gives bonuses only to who handed something in."""
+"""Pay for workers who could not submit: the marketplace allows bonuses only for submitted assignments."""

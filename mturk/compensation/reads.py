@@ -1,4 +1,4 @@
-"""Queries on turns at HITs that are not paid, and whether they may still be."""
+"""Queries for unpaid leases of HITs, and whether they may still be paid."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,40 +16,44 @@ if TYPE_CHECKING:
 
 
 class SentAt(TypedDict):
-    """When the latest answer came that still waits for the marketplace's word."""
+    """An annotation: the time of the latest answer that the marketplace has not confirmed yet."""
 
     sent_at: datetime | None
 
 
 def unpaid_leases(batch: Batch) -> "QuerySet[WithAnnotations[Lease, SentAt]]":
-    """Of turns of which nothing is listed and that are not compensated. What is listed is paid, with or without an
-    answer. `sent_at`: when the latest answer came that still waits for the marketplace's word."""
+    """Return the leases that are neither listed nor compensated. Listed ones are paid, with or without an answer.
+
+    `sent_at`: the time of the latest answer that the marketplace has not confirmed yet.
+    """
     listed = ListedAssignment.objects.filter(worker=OuterRef("worker"), marketplace_hit__hit=OuterRef("hit"))
     compensated = MarketplaceHIT.objects.filter(compensates=OuterRef("worker"), hit=OuterRef("hit"))
-    sent = Submission.objects.filter(lease=OuterRef("pk"), state=Submission.State.PROVISIONAL)
-    found = Lease.objects.filter(~Exists(listed), ~Exists(compensated), batch=batch, takes_slot=False)
-    return found.annotate(sent_at=Subquery(sent.order_by("-submitted_at").values("submitted_at")[:1]))
+    answers = Submission.objects.filter(lease=OuterRef("pk"), state=Submission.State.PROVISIONAL)
+    leases = Lease.objects.filter(~Exists(listed), ~Exists(compensated), batch=batch, takes_slot=False)
+    return leases.annotate(sent_at=Subquery(answers.order_by("-submitted_at").values("submitted_at")[:1]))
 
 
 def not_handed_in(leases: QuerySet[Lease]) -> QuerySet[Lease]:
-    """Of unpaid leases those without an answer that may still be listed."""
+    """Return the unpaid leases without an answer that may still be listed."""
     begin = now() - LISTED_WITHIN
     return leases.filter(Q(sent_at=None) | Q(sent_at__lte=begin, expires_at__lte=begin))
 
 
 @dataclass(frozen=True)
 class UnpaidWork:
+    """An unpaid lease, with the time of its latest unconfirmed answer."""
+
     lease: Lease
     sent_at: datetime | None
 
     @property
     def held_until(self) -> datetime:
-        """When the person's time ends. A lease outlives it by the grace in which an answer may still arrive."""
+        """Return the end of the worker's time. The lease ends later, by the grace in which an answer may arrive."""
         return self.lease.expires_at - GRACE
 
     @property
     def listed_until(self) -> datetime:
-        """From then on the marketplace lists nothing of it any more."""
+        """Return the time after which the marketplace no longer lists a submission."""
         if self.sent_at is None:
             return self.held_until + LISTED_WITHIN
         return max(self.lease.expires_at, self.sent_at) + LISTED_WITHIN
@@ -64,7 +68,7 @@ class UnpaidWork:
 
 
 def unpaid_turns(batch: Batch, worker: Worker, hit: HIT | None = None) -> list[UnpaidWork]:
-    """A worker's, the latest first; at one of their HITs, or at all."""
+    """Return the unpaid leases of a worker, the latest first; of one HIT, or of all."""
     leases = unpaid_leases(batch).filter(worker=worker).order_by("-id")
     if hit is not None:
         leases = leases.filter(hit=hit)

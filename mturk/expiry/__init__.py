@@ -1,1 +1,1 @@
-"""When HITs leave the marketplace: moves of their end, and the end of those that were closed here."""
+"""Expiry of HITs on the marketplace: moved ends, and the end of HITs that were closed here."""

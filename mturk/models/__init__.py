@@ -1,4 +1,4 @@
-"""A batch on a marketplace: its terms, its HITs there, the calls that bring this about, and the money."""
+"""Models of batches on a marketplace: terms, HITs, calls and money."""
 
 from mturk.models.money import LedgerEntry, ListedAssignment, Rejection
 from mturk.models.publishing import Call, MarketplaceHIT, Qualification, RateLimit, Terms

@@ -1,4 +1,4 @@
-"""What came in on the marketplace, what was paid for it, and what was refused. The ledger only grows."""
+"""Models of listed assignments, payments and rejections. The ledger only grows."""
 
 from django.conf import settings
 from django.db import models
@@ -11,11 +11,11 @@ from workforce.models.people_and_work import Batch, Worker
 
 
 class ListedAssignment(models.Model):
-    """An assignment that the marketplace listed as handed in: the proof that this worker did this HIT.
+    """An assignment that the marketplace listed as submitted: the proof that this worker did this HIT.
 
-    `finding` says what it did for us: its submission was confirmed and filled a slot (or none was left), the answer
-    was recovered from what the marketplace keeps, its person had answered the HIT before, or nothing of it could be
-    read, or it pays somebody who could not hand in before. All of them are paid.
+    `finding` is its result: the submission was confirmed and filled a slot, or was surplus; the answer was recovered
+    from the marketplace's copy; the worker had answered the HIT before; the answer was unreadable; or it compensates a
+    worker who could not submit. All of them are paid.
     """
 
     class Finding(models.TextChoices):
@@ -40,7 +40,7 @@ class ListedAssignment(models.Model):
     accepted_at = models.DateTimeField()
     submitted_at = models.DateTimeField()
     listed_at = models.DateTimeField(db_default=Now())
-    # What the marketplace keeps, where it is not what we have: an answer to be recovered, or one that cannot be read.
+    # The marketplace's copy, if we lack it: an answer to be recovered, or an unreadable one.
     answer = models.TextField(blank=True)
 
     class Meta:
@@ -67,7 +67,7 @@ class ListedAssignment(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """Money that the marketplace took, in dollars. Rows are added and never changed: a trigger sees to it."""
+    """An amount that the marketplace took, in dollars. Rows are added and never changed: a trigger ensures that."""
 
     class Kind(models.TextChoices):
         REWARD = "reward"
@@ -77,7 +77,7 @@ class LedgerEntry(models.Model):
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="ledger")
     listed = models.ForeignKey(ListedAssignment, on_delete=models.PROTECT, related_name="ledger")
-    # The bonus; a reward may be paid without any call of ours, when the marketplace approves by itself.
+    # The call of a bonus; a reward may be paid without a call, when the marketplace approves by itself.
     call = models.ForeignKey(Call, on_delete=models.PROTECT, null=True, related_name="ledger")
     kind = models.CharField(max_length=10, choices=Kind)
     amount = models.DecimalField(max_digits=8, decimal_places=2)
@@ -105,7 +105,7 @@ class LedgerEntry(models.Model):
 
 
 class Rejection(models.Model):
-    """Who refused to pay an assignment, and why; it can be taken back within 30 days. The record stays."""
+    """A rejection of an assignment, its researchers and reason; reversible within 30 days. The record stays."""
 
     listed = models.ForeignKey(ListedAssignment, on_delete=models.PROTECT, related_name="rejections")
     reason = models.CharField(max_length=1024)

@@ -1,4 +1,4 @@
-"""A batch on a marketplace that speaks the MTurk API: its terms, its HITs there, the calls that bring this about."""
+"""Models of a batch on a marketplace with the MTurk API: its terms, its HITs there, and the calls for them."""
 
 import secrets
 from datetime import datetime
@@ -12,18 +12,18 @@ from workforce.models.people_and_work import HIT, Batch, Worker
 
 # Ten assignments or more cost twice the fee.
 MOST_ASSIGNMENTS = 9
-# People should not wait longer for their pay, whatever happens here.
+# Workers must not wait longer for their pay, whatever happens here.
 LONGEST_AUTO_APPROVAL_SECONDS = 3 * 24 * 3600
 SHORTEST_SECONDS, LONGEST_SECONDS = 30, 31_536_000
 
 
 def new_token() -> str:
-    """A UniqueRequestToken: a repeated call that carries the same one is not carried out again."""
+    """Return a UniqueRequestToken: the marketplace carries out calls with the same token once."""
     return secrets.token_urlsafe(32)
 
 
 class Qualification(models.Model):
-    """A qualification type of ours on the marketplace; workers who have it are kept from our HITs, or let in."""
+    """A qualification type of ours on the marketplace; it keeps its holders from our HITs, or lets them in."""
 
     name = models.CharField(max_length=200, unique=True)
     description = models.CharField(max_length=500)
@@ -39,7 +39,7 @@ class Qualification(models.Model):
 
 
 class Terms(models.Model):
-    """On what terms a batch is offered on the marketplace. The reward is in dollars, exact to the cent."""
+    """The terms of a batch on the marketplace. The reward is in dollars, exact to the cent."""
 
     batch = models.OneToOneField(Batch, on_delete=models.PROTECT, related_name="terms")
     title = models.CharField(max_length=128)
@@ -49,22 +49,22 @@ class Terms(models.Model):
     assignment_seconds = models.PositiveIntegerField()
     lifetime_seconds = models.PositiveIntegerField()
     auto_approval_seconds = models.PositiveIntegerField()
-    # How long a person can look at an answer before it is approved by itself.
+    # The time for review before an answer is approved automatically.
     review_seconds = models.PositiveIntegerField(default=0, db_default=0)
-    # As the API has them; the exclusion of soft-blocked workers is added to them.
+    # In the format of the API; the exclusion of blocked workers is added.
     requirements = models.JSONField(default=list)
-    # The most that rewards, bonuses and fees of the batch may come to.
+    # The limit on the sum of rewards, bonuses and fees of the batch.
     spending_cap = models.DecimalField(max_digits=12, decimal_places=2)
-    # A HIT of which so many assignments were paid and came to nothing is not offered again.
+    # A HIT with this many paid but unusable assignments is not offered again.
     losses_per_hit = models.PositiveSmallIntegerField(default=5, db_default=5)
     hit_type_id = models.CharField(max_length=64, blank=True)
-    # Whether those who answered before what a HIT asks again are not offered it; by a qualification that they are
-    # given, which its HIT type asks them not to have. Made when the first such HIT is offered.
+    # Whether repeated questions are not offered to workers who answered them before. Such workers get a qualification
+    # that the HIT type excludes. Created when the first such HIT is offered.
     keeps_out_former = models.BooleanField(default=True, db_default=True)
     former_workers = models.OneToOneField(Qualification, on_delete=models.PROTECT, null=True, related_name="terms")
     guarded_type_id = models.CharField(max_length=64, blank=True)
     published_at = models.DateTimeField(db_default=Now())
-    # When its HITs are to leave the marketplace; in the past: they left.
+    # The end of its HITs on the marketplace; in the past: they expired.
     expires_at = models.DateTimeField()
 
     class Meta:
@@ -95,26 +95,26 @@ class Terms(models.Model):
 
 
 class MarketplaceHIT(models.Model):
-    """A HIT as the marketplace has it: some of the answers to a HIT of ours. `public_id` is its RequesterAnnotation."""
+    """A HIT on the marketplace, for some answers to a HIT of ours. `public_id` is its RequesterAnnotation."""
 
     hit = models.ForeignKey(HIT, on_delete=models.PROTECT, related_name="marketplace_hits")
     terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="marketplace_hits")
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
-    # The marketplace's own; null until it confirmed the creation.
+    # The marketplace's id; null until it confirmed the creation.
     external_id = models.CharField(max_length=64, null=True, unique=True)
     n_assignments = models.PositiveSmallIntegerField()
-    # Of a HIT that asks nothing and pays this person alone, who worked and could not hand in.
+    # Set for a HIT that asks nothing and pays this worker alone, who could not submit.
     compensates = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="compensations")
     qualification = models.ForeignKey(Qualification, on_delete=models.PROTECT, null=True, related_name="+")
-    # Submitted, approved or rejected ones, as the marketplace last counted them.
+    # Submitted, approved and rejected assignments, as the marketplace last counted them.
     n_handed_in = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     polled_at = models.DateTimeField(null=True)
-    # How often in a row it could not be asked about or taken in, and until when others go first.
+    # The number of failed polls in a row, and the time until which other HITs go first.
     n_failed_polls = models.PositiveSmallIntegerField(default=0, db_default=0)
     not_before = models.DateTimeField(null=True)
-    # Nothing more will come in, and all that came in is paid or refused.
+    # No more submissions can come, and all are paid or rejected.
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -150,11 +150,11 @@ class MarketplaceHIT(models.Model):
 
 
 class Call(models.Model):
-    """A call that changes something on the marketplace, stored with the decision and sent afterwards: the outbox.
+    """A call that changes something on the marketplace, stored with its decision and sent afterwards: the outbox.
 
-    Unsure: a try was begun, and how it ended is unknown. Its token was stored before, so it may be tried again; once
-    the marketplace has forgotten the token, it is looked up first whether the call was carried out. Failed: the
-    marketplace refused it, this time. Withdrawn: it was decided otherwise before it was sent.
+    Unsure: a try began, and its outcome is unknown. Its token was stored before, so it can be retried; once the
+    marketplace has forgotten the token, a look-up comes first. Failed: the marketplace refused it. Withdrawn: a later
+    decision came before it was sent.
     """
 
     class State(models.TextChoices):
@@ -165,9 +165,9 @@ class Call(models.Model):
         WITHDRAWN = "withdrawn"
 
     op = models.CharField(max_length=60)
-    # What is decided, once, however often and by however many it is decided.
+    # The decision, which is stored once however often it is made.
     purpose = models.CharField(max_length=200, unique=True)
-    # The parameters, but for the ids of workers: those stay in their own table and are put in when it is sent.
+    # The parameters without ids of workers: those stay in their own table and are added on sending.
     payload = models.JSONField()
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, null=True, related_name="calls")
@@ -176,14 +176,14 @@ class Call(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
     next_try = models.DateTimeField(db_default=Now())
-    # Of the tries that may have been carried out, the first under this token. Of those that were surely not, none is.
+    # The first try under this token that may have been carried out.
     first_tried_at = models.DateTimeField(null=True)
-    # The last of them; null: every try was surely not carried out. A refusal says nothing of the tries before it.
+    # The last such try; null if surely none was carried out. A refusal says nothing about the tries before it.
     doubtful_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=1000, blank=True)
-    # Of a call that its sender has claimed, from the row as it was before: whether an earlier try may have been carried
-    # out, and when the last of those was. No columns.
+    # No columns. For a claimed call, from the row before: whether an earlier try may have been carried out, and the
+    # time of the last such try.
     was_unsure: bool = False
     doubted_before: datetime | None = None
 
@@ -203,7 +203,7 @@ class Call(models.Model):
                 condition=~Q(state__in=["unsure", "done"]) | Q(attempts__gte=1, first_tried_at__isnull=False),
                 name="only_a_tried_call_has_an_outcome",
             ),
-            # A move of the end is made up for by the next one; nothing else that may have been carried out is.
+            # A later move of the end corrects this one; nothing else that may have been carried out can be corrected.
             models.CheckConstraint(
                 condition=Q(state__in=["done", "failed"])
                 | Q(state="unsure", doubtful_at__isnull=False)
@@ -223,7 +223,7 @@ class Call(models.Model):
 
 
 class RateLimit(models.Model):
-    """A bucket of tokens that all processes share: a call takes one, below zero it has to wait for its turn."""
+    """A bucket of tokens shared by all processes: a call takes one, and below zero it has to wait for its turn."""
 
     name = models.CharField(max_length=40, primary_key=True)
     tokens = models.FloatField()

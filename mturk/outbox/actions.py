@@ -1,4 +1,4 @@
-"""The outbox: calls that were decided and are to be carried out, and whose turn it is to call."""
+"""The outbox: storing, claiming and settling calls that change something on the marketplace."""
 
 import logging
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ from mturk.outbox.reads import calls_for
 from workforce.models import Batch, Worker
 
 log = logging.getLogger(__name__)
-# Longer than a call can take with all its tries: whose sender died is taken up by another after this.
+# Longer than a call can take with all its tries: after this, another process takes over from a dead sender.
 SENDING_SECONDS = 180
 # The marketplace forgets a token after 24 hours.
 TOKEN_LIVES = timedelta(hours=23)
 LONGEST_PAUSE_SECONDS = 30
 LONGEST_ERROR = 1000
-# No token makes a repetition known as one, and nothing lists what was sent.
+# No token marks a retry of it, and nothing lists the messages sent.
 WITHOUT_TRACE = "NotifyWorkers"
 
 
@@ -30,56 +30,60 @@ WITHOUT_TRACE = "NotifyWorkers"
 def decide(
     *, op: str, purpose: str, payload: dict[str, Any], batch: Batch | None = None, worker: Worker | None = None
 ) -> tuple[Call, bool]:
-    """Store a call in the transaction of the decision. A purpose that was decided before stays the one call it is."""
+    """Store a call in the transaction of its decision. A purpose decided before keeps its one call."""
     decided = {"op": op, "payload": payload, "batch": batch, "worker": worker}
     return Call.objects.get_or_create(purpose=purpose, defaults=decided)
 
 
 def claim_call(*, passed_over: frozenset[str] = frozenset()) -> Call | None:
-    """The next call to send, as `claim_calls` gives it."""
+    """Claim the next call to send, as `claim_calls` does."""
     return next(iter(claim_calls(most=1, passed_over=passed_over)), None)
 
 
 @transaction.atomic(savepoint=False)
-def decide_later(*, op: str, purpose: str, payload: dict[str, Any], batch: Batch, at: datetime | None = None) -> None:
-    """As `decide`, in one statement, for a call that nobody needs in hand. It is sent from then on, or at once."""
-    begin = {} if at is None else {"next_try": at}
+def decide_later(
+    *, op: str, purpose: str, payload: dict[str, Any], batch: Batch, not_before: datetime | None = None
+) -> None:
+    """Store a call as `decide` does, in one statement, without returning it. `not_before`: the earliest try."""
+    begin = {} if not_before is None else {"next_try": not_before}
     call = Call(op=op, purpose=purpose, payload=payload, batch=batch, **begin)
     Call.objects.bulk_create([call], ignore_conflicts=True)
 
 
 @transaction.atomic
 def claim_calls(*, most: int, passed_over: frozenset[str] = frozenset()) -> list[Call]:
-    """The next calls to send, marked as begun before they are: whatever happens to the sender, they count as tried.
+    """Claim the next calls to send and count the try before it begins, in case the sender dies.
 
-    `was_unsure`: an earlier try may have been carried out, the last of them `doubted_before`. Two senders never get the
-    same one. `passed_over` are operations that are not to be sent now. What may have been carried out comes first: a
-    HIT whose creation was not answered may be in somebody's hands already. Otherwise what was decided first does: a HIT
-    whose creation was throttled must not wait behind the pay for all the others.
+    `was_unsure`: an earlier try may have been carried out, the last of them at `doubted_before`. Two senders never get
+    the same call. `passed_over` are operations that must not be sent now. Uncertain calls come first: a HIT whose
+    creation got no answer may be in progress already. The order is otherwise that of the decisions: a HIT whose
+    creation was throttled must not wait behind the pay for all the others.
     """
-    due = Call.objects.filter(state__in=[Call.State.WAITING, Call.State.UNSURE], next_try__lte=now())
-    found = list(due.exclude(op__in=passed_over).order_by("state", "id").select_for_update(skip_locked=True)[:most])
-    if not found:
-        return found
+    due_calls = Call.objects.filter(state__in=[Call.State.WAITING, Call.State.UNSURE], next_try__lte=now())
+    calls = list(
+        due_calls.exclude(op__in=passed_over).order_by("state", "id").select_for_update(skip_locked=True)[:most]
+    )
+    if not calls:
+        return calls
     begin = now()
-    Call.objects.filter(pk__in=[call.pk for call in found]).update(
+    Call.objects.filter(pk__in=[call.pk for call in calls]).update(
         state=Call.State.UNSURE,
         attempts=F("attempts") + 1,
         first_tried_at=Coalesce("first_tried_at", begin),
         doubtful_at=begin,
         next_try=begin + timedelta(seconds=SENDING_SECONDS),
     )
-    for call in found:
+    for call in calls:
         call.was_unsure, call.doubted_before = call.state == Call.State.UNSURE, call.doubtful_at
         call.state, call.doubtful_at = Call.State.UNSURE, begin
         call.attempts += 1
         call.first_tried_at = call.first_tried_at or begin
         call.next_try = begin + timedelta(seconds=SENDING_SECONDS)
-    return found
+    return calls
 
 
 def must_be_looked_up(call: Call) -> bool:
-    """Whether an earlier try may have been carried out, and a repetition would no longer be recognised as one."""
+    """Return whether an earlier try may have been carried out, and a retry would no longer be recognised as one."""
     return call.was_unsure and token_is_forgotten(call)
 
 
@@ -90,7 +94,7 @@ def token_is_forgotten(call: Call) -> bool:
 
 @transaction.atomic
 def renew_token(*, call: Call) -> None:
-    """It was looked up that the call was not carried out: from here on it is a new one."""
+    """Give a call a new token, after a look-up showed that it was not carried out."""
     call.unique_token, call.was_unsure, call.doubted_before = new_token(), False, None
     call.first_tried_at = now()
     call.save(update_fields=["unique_token", "first_tried_at"])
@@ -98,9 +102,9 @@ def renew_token(*, call: Call) -> None:
 
 @transaction.atomic
 def put_off(*, call: Call, error: str, unsure: bool, seconds: float | None = None) -> None:
-    """Try again later: after `seconds`, or after a pause that doubles with every try.
+    """Have a call retried later: after `seconds`, or after a pause that doubles with every try.
 
-    `unsure`: this try may have been carried out. If not, it leaves no trace; a doubt from an earlier one stays.
+    `unsure`: this try may have been carried out. Otherwise it leaves no trace; a doubt from an earlier one stays.
     """
     pause = min(2.0 ** min(call.attempts - 1, 10), LONGEST_PAUSE_SECONDS) if seconds is None else seconds
     changed = {"next_try": now() + timedelta(seconds=pause), "last_error": error[:LONGEST_ERROR]}
@@ -108,7 +112,7 @@ def put_off(*, call: Call, error: str, unsure: bool, seconds: float | None = Non
 
 
 def _after(call: Call, unsure: bool) -> dict[str, object]:
-    """What is kept of a try that did not succeed."""
+    """Return the changes of columns after a failed try."""
     if unsure:
         return {"state": Call.State.UNSURE}
     if call.was_unsure:
@@ -118,37 +122,37 @@ def _after(call: Call, unsure: bool) -> dict[str, object]:
 
 @transaction.atomic
 def give_up(*, call: Call, error: str, unsure: bool = False) -> None:
-    """Send it no more, unless a person wants that. `unsure` as in put_off."""
-    kept = _after(call, unsure) | {"state": Call.State.FAILED, "last_error": error[:LONGEST_ERROR]}
-    Call.objects.filter(state=Call.State.UNSURE, pk=call.pk).update(**kept)
-    log.error("Call %s (%s) was refused and is not repeated: %s", call.pk, call.op, error)
+    """Mark a call as failed: only a researcher can retry it. `unsure` as in put_off."""
+    changes = _after(call, unsure) | {"state": Call.State.FAILED, "last_error": error[:LONGEST_ERROR]}
+    Call.objects.filter(state=Call.State.UNSURE, pk=call.pk).update(**changes)
+    log.error("Call %s (%s) failed and is not retried: %s", call.pk, call.op, error)
 
 
 @transaction.atomic
 def withdraw(*, purpose: str, reason: str) -> bool:
-    """Do not send this call after all. False if it was sent, or may have been."""
+    """Withdraw a call before it is sent. Returns False if it was sent, or may have been."""
     unsent = Call.objects.filter(purpose=purpose, state__in=[Call.State.WAITING, Call.State.FAILED], doubtful_at=None)
     return bool(unsent.update(state=Call.State.WITHDRAWN, last_error=reason))
 
 
 @transaction.atomic
 def bring_forward(*, calls: QuerySet[Call]) -> int:
-    """Send now those of these calls that wait for a later time. Returns how many that are."""
+    """Have those of these calls sent now that wait for a later time. Returns how many that are."""
     begin = now()
     return calls.filter(state=Call.State.WAITING, next_try__gt=begin).update(next_try=begin)
 
 
 @transaction.atomic
 def try_failed_again(*, batch: Batch | None = None) -> int:
-    """Send what was refused once more: the reason may be gone. Returns how many calls that are.
+    """Have failed calls retried, once their cause is fixed. Returns how many calls that are.
 
-    Under new tokens, but for what may have been carried out in an earlier try: a repetition of that is to be known as
-    one, or looked up. A message that may have been sent stays where it is: it has no token, and cannot be looked up.
-    Of a batch: its own, and those that make the qualifications which all batches share.
+    They get new tokens, unless an earlier try may have been carried out: the marketplace must recognise that retry, or
+    it is looked up. A message that may have been sent stays failed: it has no token, and cannot be looked up. Of a
+    batch: its own calls, and those that create the qualifications of all batches.
     """
-    refused = (calls_for(batch) if batch else Call.objects.all()).filter(state=Call.State.FAILED)
-    refused = refused.exclude(op=WITHOUT_TRACE, doubtful_at__isnull=False)
-    failed = list(refused.order_by("pk").select_for_update(of=("self",)))
+    failed_calls = (calls_for(batch) if batch else Call.objects.all()).filter(state=Call.State.FAILED)
+    failed_calls = failed_calls.exclude(op=WITHOUT_TRACE, doubtful_at__isnull=False)
+    failed = list(failed_calls.order_by("pk").select_for_update(of=("self",)))
     for call in failed:
         call.next_try, call.state = now(), Call.State.UNSURE
         if call.doubtful_at is None:
@@ -158,13 +162,13 @@ def try_failed_again(*, batch: Batch | None = None) -> int:
 
 
 def complete(*, call: Call) -> bool:
-    """Mark a call as carried out. False: somebody did so before, and what follows from it is done."""
+    """Mark a call as carried out. Returns False if it was marked before, with its consequences."""
     return bool(complete_all(calls=[call]))
 
 
 @transaction.atomic
 def complete_all(*, calls: Iterable[Call]) -> list[Call]:
-    """Mark calls as carried out. Returns those that nobody marked before: what follows from the others is done."""
+    """Mark calls as carried out. Returns the newly marked ones: the consequences of the others are done."""
     calls = list(calls)
     standing = Call.objects.filter(pk__in=[call.pk for call in calls]).exclude(state=Call.State.DONE).order_by("id")
     ids = set(standing.select_for_update().values_list("id", flat=True))

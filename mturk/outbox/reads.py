@@ -1,4 +1,4 @@
-"""What was decided and is to be sent, or was."""
+"""Queries for calls of the outbox."""
 
 from collections.abc import Iterable
 
@@ -9,13 +9,13 @@ from workforce.models import Batch
 
 
 def calls_for(batch: Batch) -> QuerySet[Call]:
-    """A batch's own calls, and those that make the qualifications which all batches share."""
+    """Return the calls of the batch and those that create the qualifications of all batches."""
     return Call.objects.filter(Q(batch=batch) | Q(batch=None, op="CreateQualificationType"))
 
 
 def latest_of_workers(purpose: str, workers: Iterable[int] | None = None) -> dict[int, Call]:
-    """The last call per worker (id; of these) whose purpose begins so, without those that were withdrawn."""
-    found = Call.objects.filter(purpose__startswith=purpose).exclude(state=Call.State.WITHDRAWN)
+    """Return the last call per worker (id; of these) whose purpose begins so, without withdrawn ones."""
+    calls = Call.objects.filter(purpose__startswith=purpose).exclude(state=Call.State.WITHDRAWN)
     if workers is not None:
-        found = found.filter(worker__in=list(workers))
-    return {call.worker_id: call for call in found.order_by("pk") if call.worker_id is not None}
+        calls = calls.filter(worker__in=list(workers))
+    return {call.worker_id: call for call in calls.order_by("pk") if call.worker_id is not None}

@@ -1,4 +1,4 @@
-"""What follows from what became of a call: looked up in a table, since it is written by the parts above this one."""
+"""Handlers for the outcome of a call, looked up in a table, since the parts above this one write them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ NoteAll = Callable[[list[Call]], None]
 
 
 def nothing(call: Call, response: Response | None = None) -> None:
-    """Note nothing: no row of ours hangs on the call."""
+    """Note nothing: no row depends on the call."""
 
 
 def never(call: Call) -> bool:
@@ -23,16 +23,16 @@ def never(call: Call) -> bool:
 
 @dataclass(frozen=True)
 class Handlers:
-    """What is done for one operation, each within the transaction that marks its call.
+    """The handlers of one operation, each within the transaction that marks its call.
 
     `done` takes a call that was carried out and the marketplace's answer; `all_done` takes several such calls at once,
-    in its place. `given_up` takes a call that is not sent again. `is_dropped` is asked before a call is sent: whether
-    it was decided otherwise since, and so was dropped.
+    in its place. `failed` takes a call that is not retried. `is_dropped` returns, before a call is sent, whether a
+    later decision dropped it.
     """
 
     done: Callable[[Call, Response], None] = nothing
     all_done: NoteAll | None = None
-    given_up: Callable[[Call], None] = nothing
+    failed: Callable[[Call], None] = nothing
     is_dropped: Callable[[Call], bool] = never
 
 

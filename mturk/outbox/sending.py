@@ -1,4 +1,4 @@
-"""Sending what was decided: each call until it is known to be carried out, once."""
+"""Sending the outbox: each call until it is known to be carried out, once."""
 
 import logging
 import time
@@ -12,10 +12,11 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.reads import now
 from mturk import endpoint
-from mturk.locks import SPEAKING, only_one
+from mturk.locks import SYNC_LOCK, try_lock
 from mturk.models import Call, Qualification
 from mturk.outbox.actions import (
     WITHOUT_TRACE,
@@ -32,68 +33,68 @@ from workforce.models import Worker
 
 log = logging.getLogger(__name__)
 
-# A task that sends for longer keeps others from their turn.
+# A longer task would keep other tasks from running.
 SECONDS_A_RUN = 10
-# So many calls are on their way at a time, of those that are many and that may come in any order.
+# The number of calls sent at a time, of the frequent operations that may come in any order.
 AT_ONCE = 8
 IN_ANY_ORDER = ("CreateHITWithHITType", "ApproveAssignment", "SendBonus")
-# Parts of the marketplace may not know for so long what was just handed in.
+# For so long, parts of the marketplace may not know a fresh submission.
 SETTLES_WITHIN = timedelta(minutes=30)
 SECONDS_TO_SETTLE, SECONDS_TO_REFILL = 30, 600
 WITH_TOKEN = ("CreateHITWithHITType", "SendBonus")
 WITH_QUALIFICATION = ("AssociateQualificationWithWorker", "DisassociateQualificationFromWorker")
 WITH_WORKER = ("SendBonus", *WITH_QUALIFICATION)
 
-# Better a letter lost than one twice.
-MAYBE_SENT = "It may have been sent or not, and cannot be looked up: it is not sent again."
+# A lost message is better than a message sent twice.
+MAYBE_SENT = gettext_lazy("The message may or may not have been sent. It is not sent again.")
 
 Ask = Callable[[], Response]
 
 
 class _TooSoon(Exception):
-    """Whether it was carried out cannot be told yet."""
+    """An error for a call whose outcome cannot be looked up yet."""
 
 
 def send_waiting(seconds: float = SECONDS_A_RUN) -> int:
-    """Send what is due, for at most so long. Returns how many calls were carried out.
+    """Send the calls that are due, for at most so long. Returns how many were carried out.
 
-    One process at a time speaks to the marketplace, asking or sending: the others have other work to do.
+    One process at a time talks to the marketplace, polling or sending; the others do not wait for it.
     """
-    done = 0
+    n_done = 0
     most = max(1, min(AT_ONCE, settings.MTURK["calls_per_second"]))
-    with only_one(SPEAKING) as mine, ThreadPoolExecutor(most) as threads:
+    with try_lock(SYNC_LOCK) as is_ours, ThreadPoolExecutor(most) as threads:
         end = time.monotonic() + seconds
-        while mine and time.monotonic() < end and (calls := claim_calls(most=most)):
+        while is_ours and time.monotonic() < end and (calls := claim_calls(most=most)):
             try:
-                done += send_together(calls, threads)
+                n_done += send_together(calls, threads)
             except endpoint.Unreachable as error:
-                log.warning("The marketplace cannot be reached; what is to be sent waits: %s", error)
+                log.warning("The marketplace cannot be reached; pending calls wait: %s", error)
                 break
-    return done
+    return n_done
 
 
 def send_together(calls: list[Call], threads: Executor) -> int:
-    """Carry claimed calls out, the marketplace working on several while it answers one. Returns how many are done.
+    """Carry out claimed calls, several at the same time. Returns how many are done.
 
-    Raises Unreachable once all that were begun have come to an end.
+    Raises Unreachable once all calls that were begun have ended.
     """
-    answered, away = [], None
+    answered, unreachable = [], None
     begun = _begin([call for call in calls if call.op in IN_ANY_ORDER], threads)
     for call in calls:
         try:
             with _tolerated(call):
                 answered.append((call, answer_to(call, begun.get(call.pk) or partial(_ask, call))))
         except endpoint.Unreachable as error:
-            away = error
-    done = finish_all([(call, response) for call, response in answered if response is not None])
-    if away is not None:
-        raise away
-    return done
+            unreachable = error
+    n_done = finish_all([(call, response) for call, response in answered if response is not None])
+    if unreachable is not None:
+        raise unreachable
+    return n_done
 
 
 @contextmanager
 def _tolerated(call: Call) -> Iterator[None]:
-    """It stays as tried, and is tried again when its sender must be dead: the others do not wait for it."""
+    """Log an unexpected error of one call, so that the others are sent. The call is retried after SENDING_SECONDS."""
     try:
         yield
     except (endpoint.Unreachable, SoftTimeLimitExceeded):
@@ -103,13 +104,13 @@ def _tolerated(call: Call) -> Iterator[None]:
 
 
 def _begin(calls: list[Call], threads: Executor) -> dict[int, Ask]:
-    """Have threads ask. What has to be looked up before, or cannot be written, is asked when its turn comes."""
+    """Begin calls in threads, except those that need a look-up first or have invalid parameters."""
     parameters = {}
     for call in calls:
         if not must_be_looked_up(call):
             with _tolerated(call):
                 parameters[call.pk] = (call.op, parameters_of(call))
-    # Made now, or each thread would make one.
+    # Created now, or each thread would create one.
     endpoint.client(1)
     endpoint.wait_for_turn(len(parameters))
     return {pk: threads.submit(endpoint.ask, *parts).result for pk, parts in parameters.items()}
@@ -120,23 +121,23 @@ def _ask(call: Call) -> Response:
 
 
 def send(call: Call) -> bool:
-    """Carry a claimed call out, or find out that it was. Returns whether it is done. Raises Unreachable."""
+    """Carry out a claimed call, or look up that it was. Returns whether it is done. Raises Unreachable."""
     response = answer_to(call, partial(_ask, call))
     return response is not None and finish(call, response)
 
 
 def answer_to(call: Call, ask: Ask) -> Response | None:
-    """What the marketplace answers, or answered before. None: it is put off or given up. Raises Unreachable."""
+    """Return the answer of this or an earlier try; None if the call is put off or failed. Raises Unreachable."""
     if call.op in WITH_QUALIFICATION and not Qualification.objects.get(pk=call.payload["qualification"]).type_id:
-        put_off(call=call, error="The qualification is not made yet.", unsure=False)
+        put_off(call=call, error=gettext("The qualification does not exist yet."), unsure=False)
         return None
     if handlers_of(call).is_dropped(call):
         return None
     if call.op == WITHOUT_TRACE and call.was_unsure:
-        give_up(call=call, error=MAYBE_SENT)
+        give_up(call=call, error=str(MAYBE_SENT))
         return None
     try:
-        response = _found(call) if must_be_looked_up(call) else None
+        response = _look_up(call) if must_be_looked_up(call) else None
         return ask() if response is None else response
     except _TooSoon as error:
         put_off(call=call, error=str(error), unsure=False, seconds=SECONDS_TO_SETTLE)
@@ -174,23 +175,23 @@ def _refused(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
 @transaction.atomic
 def _give_up(call: Call, refusal: endpoint.RefusedCall) -> None:
     give_up(call=call, error=str(refusal))
-    handlers_of(call).given_up(call)
+    handlers_of(call).failed(call)
 
 
 def finish_all(answered: list[tuple[Call, Response]]) -> int:
-    """Note what was carried out: together, or if that fails, each for itself. Returns how many calls that are."""
+    """Note calls that were carried out: together, or if that fails, one by one. Returns how many calls that are."""
     try:
         with transaction.atomic():
             return _finish_together(answered)
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
-        log.exception("What followed from several calls could not be noted together: %s", error)
-    done = 0
+        log.exception("The results of several calls could not be noted together: %s", error)
+    n_done = 0
     for call, response in answered:
         with _tolerated(call):
-            done += finish(call, response)
-    return done
+            n_done += finish(call, response)
+    return n_done
 
 
 def _finish_together(answered: list[tuple[Call, Response]]) -> int:
@@ -209,17 +210,17 @@ def _finish_together(answered: list[tuple[Call, Response]]) -> int:
 
 @transaction.atomic
 def finish(call: Call, response: Response) -> bool:
-    """Note that a call was carried out, together with all that follows from it."""
+    """Note that a call was carried out, together with its consequences."""
     if complete(call=call):
         handlers_of(call).done(call, response)
     return True
 
 
-# What is sent
+# Parameters
 
 
 def parameters_of(call: Call) -> dict[str, Any]:
-    """The payload with what is kept elsewhere: the token, and the worker's id from its own table."""
+    """Return the payload with the token, and with the worker's id from its own table."""
     parameters = dict(call.payload)
     if call.op in WITH_TOKEN:
         parameters["UniqueRequestToken"] = call.unique_token
@@ -236,19 +237,19 @@ def parameters_of(call: Call) -> dict[str, Any]:
     return parameters
 
 
-# Whether it was carried out before
+# Looking up earlier tries
 
 
 def _done_before(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
-    """What the call would have returned, if this refusal says or means that it was carried out already."""
+    """Return the answer of an earlier try, if this refusal means that one was carried out."""
     if call.op == "CreateHITWithHITType" and "alreadyexists" in refusal.code.lower():
-        named = endpoint.named_hit(refusal.message)
-        return {"HIT": {"HITId": named}} if named else _found_hit(call)
+        hit_id = endpoint.named_hit(refusal.message)
+        return {"HIT": {"HITId": hit_id}} if hit_id else _look_up_hit(call)
     if call.op == "SendBonus" and _has_bonus(call):
         return {}
     if call.op == "CreateQualificationType":
-        found = endpoint.own_qualification_type(call.payload["Name"])
-        return {"QualificationType": {"QualificationTypeId": found}} if found else None
+        type_id = endpoint.find_qualification_type(call.payload["Name"])
+        return {"QualificationType": {"QualificationTypeId": type_id}} if type_id else None
     if call.op == "DisassociateQualificationFromWorker" and refusal.code == "InvalidQualificationState":
         return {}
     if call.op in ("ApproveAssignment", "RejectAssignment") and refusal.code == "InvalidAssignmentState":
@@ -257,32 +258,32 @@ def _done_before(call: Call, refusal: endpoint.RefusedCall) -> Response | None:
 
 
 def _reached_status(call: Call) -> Response | None:
-    wanted = {"ApproveAssignment": "approved", "RejectAssignment": "rejected"}[call.op]
+    expected = {"ApproveAssignment": "approved", "RejectAssignment": "rejected"}[call.op]
     try:
-        return {} if endpoint.assignment(call.payload["AssignmentId"]).status == wanted else None
+        return {} if endpoint.assignment(call.payload["AssignmentId"]).status == expected else None
     except endpoint.RefusedCall:
         return None
 
 
-def _found(call: Call) -> Response | None:
-    """After the marketplace forgot the token: look first. What is not there is sent under a new one.
+def _look_up(call: Call) -> Response | None:
+    """Look up a call whose token the marketplace forgot. If it was not carried out, give it a new token.
 
-    Raises _TooSoon where what was carried out might not be listed yet.
+    Raises _TooSoon if the marketplace might not list the last try yet.
     """
-    found = None
+    response = None
     if call.op == "CreateHITWithHITType":
-        found = _found_hit(call)
+        response = _look_up_hit(call)
     elif call.op == "SendBonus":
-        found = {} if _has_bonus(call) else None
-    if found is None:
+        response = {} if _has_bonus(call) else None
+    if response is None:
         assert call.doubted_before is not None, "an earlier try may have been carried out"
         if call.op in WITH_TOKEN and now() - call.doubted_before < SETTLES_WITHIN:
-            raise _TooSoon("The marketplace may not list yet what the last try came to; it is looked up again.")
+            raise _TooSoon(gettext("The marketplace may not list the last try yet. It is looked up again."))
         renew_token(call=call)
-    return found
+    return response
 
 
-def _found_hit(call: Call) -> Response | None:
+def _look_up_hit(call: Call) -> Response | None:
     hit = endpoint.hit_annotated(call.payload["RequesterAnnotation"])
     return hit and {"HIT": hit}
 

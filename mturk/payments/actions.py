@@ -1,5 +1,5 @@
-"""What came in on the marketplace: whether it counts, and what its person is paid. Everything is paid but what a person
-refuses, with a reason, within a narrow limit."""
+"""Submissions from the marketplace: whether they count, and their pay. Everything is paid except what a researcher
+rejects, with a reason and within a narrow limit."""
 
 import hashlib
 import logging
@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext, ngettext
 
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 Finding, Status, Kind = ListedAssignment.Finding, ListedAssignment.Status, LedgerEntry.Kind
 # Findings that stand for the submission itself.
 READ = (Finding.CONFIRMED, Finding.SURPLUS, Finding.RECOVERED)
-# What the marketplace passes on has 1,024 characters; the way to object takes some of them.
+# The marketplace passes on 1,024 characters; the way to object takes some of them.
 LONGEST_REASON = 640
 WORKERS_PER_MESSAGE, LONGEST_SUBJECT, LONGEST_MESSAGE = 100, 200, 4096
 # Above this many in a batch, a second person has to agree to each further rejection.
@@ -43,24 +44,24 @@ LISTED = CachedQuery(lambda: ListedAssignment.objects.filter(external_id=Given("
 
 
 class CannotPay(UserError):
-    """This payment cannot be made; the message says why."""
+    """An error for a payment that cannot be made."""
 
 
 class CannotNotify(UserError):
-    """This message cannot be sent; the message says why."""
+    """An error for a message that cannot be sent."""
 
 
 class CannotReject(UserError):
-    """This assignment may not be refused; the message says why and what can be done instead."""
+    """An error for an assignment that cannot be rejected, with the alternative."""
 
 
-# What comes in
+# Submissions
 
 
 @transaction.atomic
 def take_in(
     *,
-    made: MarketplaceHIT,
+    marketplace_hit: MarketplaceHIT,
     external_id: str,
     worker_id: str,
     status: str,
@@ -68,29 +69,29 @@ def take_in(
     submitted_at: datetime,
     answer: str,
 ) -> ListedAssignment:
-    """Take in an assignment that the marketplace lists: does it count, and have it paid. Twice changes nothing."""
-    known = LISTED.first(external_id=external_id)
-    if known is not None:
-        return note_status(listed=known, status=status)
+    """Store a listed assignment, decide whether it counts, and have it paid. Idempotent."""
+    existing = LISTED.first(external_id=external_id)
+    if existing is not None:
+        return note_status(listed=existing, status=status)
     try:
         fields = answers_in(answer)
     except UnreadableAnswers as error:
-        log.warning("Assignment %s is paid, and asked for again: %s", external_id, error)
+        log.warning("Assignment %s is paid and will be replaced: %s", external_id, error)
         fields = {}
     finding, submission = Finding.COMPENSATION, None
-    if made.compensates_id is None:
+    if marketplace_hit.compensates_id is None:
         outcome, submission = confirm(
-            hit=made.hit,
-            external_hit_id=made.confirmed_id,
+            hit=marketplace_hit.hit,
+            external_hit_id=marketplace_hit.confirmed_id,
             assignment_id=external_id,
             worker_id=worker_id,
             fields=fields,
         )
         finding = Finding(outcome)
     listed = ListedAssignment.objects.create(
-        marketplace_hit=made,
+        marketplace_hit=marketplace_hit,
         external_id=external_id,
-        worker=identify_worker(marketplace=made.hit.batch.marketplace, external_id=worker_id),
+        worker=identify_worker(marketplace=marketplace_hit.hit.batch.marketplace, external_id=worker_id),
         submission=submission if finding in READ else None,
         finding=finding,
         status=Status.SUBMITTED,
@@ -115,19 +116,19 @@ def _approve_soon(listed: ListedAssignment) -> None:
         purpose=f"approve:{listed.pk}",
         payload={"AssignmentId": listed.external_id},
         batch=listed.marketplace_hit.hit.batch,
-        at=listed.submitted_at + timedelta(seconds=review) if review else None,
+        not_before=listed.submitted_at + timedelta(seconds=review) if review else None,
     )
 
 
 @transaction.atomic
 def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
-    """Send the approvals of these that wait for somebody to look. Returns how many that are: pressed twice, none."""
+    """Send the approvals that wait for review. Returns how many that are; a second call finds none."""
     return bring_forward(calls=waiting_approvals(listed))
 
 
 @transaction.atomic
 def note_status(*, listed: ListedAssignment, status: str) -> ListedAssignment:
-    """What the marketplace says of an assignment now; an approval, by whomever, is booked once."""
+    """Store the status of an assignment on the marketplace; an approval is booked once, whoever gave it."""
     listed = (
         ListedAssignment.objects.select_for_update(of=("self",))
         .select_related("marketplace_hit__terms")
@@ -136,7 +137,7 @@ def note_status(*, listed: ListedAssignment, status: str) -> ListedAssignment:
     if listed.status == status or status == Status.SUBMITTED:
         return listed
     if status == Status.REJECTED and not listed.rejections.exists():
-        log.error("Assignment %s was rejected, and not by us. It can be approved with an override.", listed.external_id)
+        log.error("Assignment %s was rejected, but not by this site. An override can approve it.", listed.external_id)
     ListedAssignment.objects.filter(pk=listed.pk).update(status=status)
     listed.status = status
     if status == Status.APPROVED:
@@ -146,16 +147,18 @@ def note_status(*, listed: ListedAssignment, status: str) -> ListedAssignment:
 
 @transaction.atomic
 def note_approvals(*, external_ids: Iterable[str]) -> None:
-    """As `note_status` with an approval, for many: each is booked once."""
+    """Store approvals as `note_status` does, for many assignments: each is booked once."""
     new = ListedAssignment.objects.filter(external_id__in=external_ids).exclude(status=Status.APPROVED).order_by("pk")
     listed = list(new.select_for_update(of=("self",)).select_related("marketplace_hit__terms"))
-    ListedAssignment.objects.filter(pk__in=[one.pk for one in listed]).update(status=Status.APPROVED)
+    ListedAssignment.objects.filter(pk__in=[assignment.pk for assignment in listed]).update(status=Status.APPROVED)
     _book_rewards(listed)
 
 
 def _book_rewards(listed: Iterable[ListedAssignment]) -> None:
-    # Of an override the reward may be booked already: one per assignment.
-    LedgerEntry.objects.bulk_create([row for one in listed for row in _rows_of(one)], ignore_conflicts=True)
+    # After an override, the reward may be booked already: there is one per assignment.
+    LedgerEntry.objects.bulk_create(
+        [row for assignment in listed for row in _rows_of(assignment)], ignore_conflicts=True
+    )
 
 
 def _rows_of(listed: ListedAssignment) -> list[LedgerEntry]:
@@ -172,12 +175,13 @@ def _rows_of(listed: ListedAssignment) -> list[LedgerEntry]:
 
 @transaction.atomic
 def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Call:
-    """Pay a bonus for an assignment: the same amount for the same reason only once. Raises CannotPay, OverCap."""
+    """Pay a bonus for an assignment; the same amount for the same reason only once. Raises CannotPay, OverCap."""
     exact, reason = in_cents(amount), reason.strip()
     if exact is None:
-        raise CannotPay(f"A bonus is a whole number of cents, at least one; ${amount} is not.")
+        words = gettext("$%(amount)s cannot be paid: a bonus is a whole number of cents, at least one.")
+        raise CannotPay(words % {"amount": amount})
     if not reason:
-        raise CannotPay("A bonus needs a reason: the worker reads it.")
+        raise CannotPay(gettext("A bonus needs a reason: the worker reads it."))
     terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
     digest = hashlib.sha256(reason.encode()).hexdigest()[:16]
     payload = {"AssignmentId": listed.external_id, "BonusAmount": str(exact), "Reason": reason}
@@ -189,10 +193,11 @@ def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Cal
         worker=listed.worker,
     )
     if is_new and committed(terms) > terms.spending_cap:
-        raise OverCap(
-            f"With this bonus and its fee ${committed(terms)} would be spent or promised; the spending cap of batch "
-            f"{terms.batch_id} is ${terms.spending_cap}. Raise it first."
+        words = gettext(
+            "With this bonus and its fee, $%(amount)s would be spent or committed. The spending cap of batch %(batch)s "
+            "is $%(cap)s. Raise it first."
         )
+        raise OverCap(words % {"amount": committed(terms), "batch": terms.batch_id, "cap": terms.spending_cap})
     return call
 
 
@@ -212,16 +217,19 @@ def book_bonus(*, call: Call) -> None:
 
 @transaction.atomic
 def notify(*, terms: Terms, subject: str, text: str, token: str = "") -> int:
-    """Write to all whose work on the batch was approved or rejected: the marketplace takes a message to nobody else.
+    """Message all workers with approved or rejected work on the batch: the marketplace delivers to nobody else.
 
-    Returns to how many that is. The same `token` again sends nothing again. Raises CannotNotify.
+    Returns the number of workers. The same `token` sends nothing again. Raises CannotNotify.
     """
-    for what, words, most in (("subject", subject, LONGEST_SUBJECT), ("text", text, LONGEST_MESSAGE)):
-        if not 1 <= len(words.strip()) <= most:
-            raise CannotNotify(f"The {what} of a message has 1 to {most:,} characters; this one {len(words)}.")
+    if not 1 <= len(subject.strip()) <= LONGEST_SUBJECT:
+        words = gettext("The subject must have 1 to %(most)s characters, but it has %(n)s.")
+        raise CannotNotify(words % {"most": f"{LONGEST_SUBJECT:,}", "n": f"{len(subject):,}"})
+    if not 1 <= len(text.strip()) <= LONGEST_MESSAGE:
+        words = gettext("The text must have 1 to %(most)s characters, but it has %(n)s.")
+        raise CannotNotify(words % {"most": f"{LONGEST_MESSAGE:,}", "n": f"{len(text):,}"})
     workers = reviewed_workers(terms)
     if not workers:
-        raise CannotNotify("No work on this batch was approved or rejected yet: there is nobody to write to.")
+        raise CannotNotify(gettext("No work on this batch is approved or rejected yet, so there are no recipients."))
     token = token or new_token()
     for begin in range(0, len(workers), WORKERS_PER_MESSAGE):
         some = workers[begin : begin + WORKERS_PER_MESSAGE]
@@ -232,31 +240,31 @@ def notify(*, terms: Terms, subject: str, text: str, token: str = "") -> int:
 
 @transaction.atomic
 def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None:
-    """Keep to whom a message did not get, and why; ids of workers stay in their own table."""
-    assert call.batch is not None, "a message is written to people of a batch"
+    """Store the workers whom a message did not reach, with the reasons; worker ids stay in their own table."""
+    assert call.batch is not None, "a message goes to workers of a batch"
     ids = {failure.get("WorkerId", ""): failure for failure in failures}
-    known = WorkerIdentity.objects.filter(marketplace=call.batch.marketplace, external_id__in=ids)
+    identities = WorkerIdentity.objects.filter(marketplace=call.batch.marketplace, external_id__in=ids)
     unreached = [
         {
             "worker": identity.worker_id,
             "code": ids[identity.external_id].get("NotifyWorkersFailureCode", ""),
             "words": scrubbed(ids[identity.external_id].get("NotifyWorkersFailureMessage", "")),
         }
-        for identity in known.order_by("worker_id")
+        for identity in identities.order_by("worker_id")
     ]
     Call.objects.filter(pk=call.pk).update(payload=call.payload | {"unreached": unreached})
     log.warning("%d of the workers of call %s could not be notified.", len(ids), call.pk)
 
 
-# Refusing to pay: a person does it, never a program
+# Rejections: by a person, never by a program
 
 
 @transaction.atomic
 def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_by: User | None = None) -> Rejection:
-    """Refuse to pay for work that was none. Its answer is excluded, and the HIT asks somebody else.
+    """Reject an assignment: its answer is excluded, and another worker is asked.
 
-    Raises CannotReject without a reason, for what is approved or rejected already, over the limit of the batch, and
-    without a second person from the sixth of a batch on.
+    Raises CannotReject without a reason, for an assignment that is approved or rejected already, over the limit of the
+    batch, and from the sixth of a batch on without a second person.
     """
     terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
     listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("submission").get(pk=listed.pk)
@@ -277,67 +285,88 @@ def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_
 
 
 def _check_can_reject(listed: ListedAssignment, terms: Terms, reason: str, seconded_by: User | None) -> None:
-    instead = "Pay it, exclude its answer, and offer its worker no more HITs: that harms nobody."
+    """Raise CannotReject if the assignment cannot be rejected for this reason."""
+    instead = gettext("Instead, pay it, exclude its answer and block its worker: that harms nobody.")
+    ways_out = {"shell": instead, "page": instead}
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
-        raise CannotReject(f"A rejection needs a reason in words, of one line and at most {LONGEST_REASON} characters.")
+        words = gettext("A rejection needs a reason in words: one line of at most %(most)s characters.")
+        raise CannotReject(words % {"most": LONGEST_REASON})
+    if listed.status == Status.APPROVED:
+        words = gettext("Assignment %(assignment)s is already approved.")
+        raise CannotReject(words % {"assignment": listed.external_id}, **ways_out)
     if listed.status != Status.SUBMITTED or listed.rejections.filter(overridden_at=None).exists():
-        raise CannotReject(f"Assignment {listed.external_id} is {listed.status} or being rejected already. {instead}")
+        words = gettext("Assignment %(assignment)s is already rejected or being rejected.")
+        raise CannotReject(words % {"assignment": listed.external_id})
     if n_more_rejections(terms) < 1:
-        raise CannotReject(
-            f"{n_rejected(terms)} assignments of batch {terms.batch_id} are rejected; one more would be over the limit "
-            f"of 2 % of what was handed in. {instead}"
+        words = ngettext(
+            "%(n)s assignment of batch %(batch)s is rejected. Another one would exceed 2 %% of submissions.",
+            "%(n)s assignments of batch %(batch)s are rejected. Another one would exceed 2 %% of submissions.",
+            n_rejected(terms),
         )
+        raise CannotReject(words % {"n": n_rejected(terms), "batch": terms.batch_id}, **ways_out)
     if n_rejected(terms) >= REJECTIONS_ALONE and seconded_by is None:
-        raise CannotReject(
-            f"From the {REJECTIONS_ALONE + 1}th rejection of a batch on, a second person has to agree. {instead}"
-        )
+        words = gettext("A batch already has %(n)s rejections, so a second person has to agree to each further one.")
+        raise CannotReject(words % {"n": REJECTIONS_ALONE}, **ways_out)
 
 
 def way_to_object(listed: ListedAssignment, terms: Terms) -> str:
-    """Where and until when who did the work can ask to be paid after all: as long as a rejection can be taken back."""
+    """Return the sentence that tells the worker how to object: for as long as a rejection can be reversed."""
     contact = contact_of(terms.batch)
-    where = f"to {contact}" if contact else "by the marketplace's contact to the requester"
-    until = f"{listed.submitted_at + OVERRIDE_WITHIN - timedelta(days=1):%d %B %Y}"
-    return f"If you think this is wrong, write {where} until {until} (UTC): a person looks at it again."
+    named = {"contact": contact, "until": f"{listed.submitted_at + OVERRIDE_WITHIN - timedelta(days=1):%d %B %Y}"}
+    if contact:
+        words = gettext(
+            "If you think this is wrong, write to %(contact)s by %(until)s (UTC). A person will check it again."
+        )
+    else:
+        words = gettext(
+            "If you think this is wrong, contact the requester through the marketplace by %(until)s (UTC). A person "
+            "will check it again."
+        )
+    return words % named
 
 
 def _stop_approval(listed: ListedAssignment) -> None:
-    """Raises CannotReject if the approval may have been sent."""
-    if not withdraw(purpose=f"approve:{listed.pk}", reason="A person rejected the assignment."):
-        raise CannotReject(f"Assignment {listed.external_id} is just being approved: it is paid.")
+    """Withdraw the approval. Raises CannotReject if it may have been sent."""
+    if not withdraw(purpose=f"approve:{listed.pk}", reason=gettext("A researcher rejected the assignment.")):
+        words = gettext("Assignment %(assignment)s is being approved right now, so it is paid.")
+        raise CannotReject(words % {"assignment": listed.external_id})
 
 
 def _replace(submission: Submission, reason: str) -> None:
     if not submission.exclusions.filter(lifted_at=None).exists():
-        exclude_submission(submission=submission, reason=f"Rejected: {reason}"[:500])
+        exclude_submission(submission=submission, reason=(gettext("Rejected: %(reason)s") % {"reason": reason})[:500])
     if submission.slot_id is not None:
         add_slots(hit=submission.hit, n_slots=1)
 
 
 @transaction.atomic
 def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User) -> None:
-    """Pay after all. Possible for 30 days after the work was handed in; the answer counts again.
+    """Reverse a rejection within 30 days of the submission: the work is paid, and the answer counts again.
 
-    Raises CannotReject when that time is over, or the rejection was taken back before.
+    Raises CannotReject after that time, or if the rejection was reversed before.
     """
     rejection = (
         Rejection.objects.select_for_update(of=("self",)).select_related("listed__submission").get(pk=rejection.pk)
     )
     listed = rejection.listed
     if rejection.overridden_at is not None:
-        raise CannotReject(f"The rejection of {listed.external_id} was taken back already.")
+        words = gettext("The rejection of %(assignment)s is already reversed.")
+        raise CannotReject(words % {"assignment": listed.external_id})
     if now() - listed.submitted_at > OVERRIDE_WITHIN:
-        raise CannotReject(
-            f"{listed.external_id} was handed in more than 30 days ago; the marketplace pays it no more. "
-            "Its worker can be given a bonus."
+        words = gettext(
+            "Assignment %(assignment)s was submitted more than 30 days ago, so the marketplace no longer pays it. Pay "
+            "its worker a bonus instead."
         )
+        raise CannotReject(words % {"assignment": listed.external_id})
     if not reason.strip():
-        raise CannotReject("Say why the rejection is taken back.")
+        raise CannotReject(gettext("A reason is needed to reverse the rejection."))
     Rejection.objects.filter(pk=rejection.pk).update(
         overridden_at=now(), overridden_by=overridden_by, override_reason=reason[:LONGEST_REASON]
     )
-    never_sent = withdraw(purpose=f"reject:{rejection.pk}", reason="It was taken back before it was sent.")
-    # In the place of the words with which it was rejected, which the person read.
+    never_sent = withdraw(
+        purpose=f"reject:{rejection.pk}", reason=gettext("The rejection was reversed before it was sent.")
+    )
+    # The worker sees this in place of the reason of the rejection.
     payload: dict[str, str | bool] = {"AssignmentId": listed.external_id}
     payload |= {"RequesterFeedback": reason.strip()[:LONGEST_REASON]}
     payload |= {} if never_sent else {"OverrideRejection": True}
@@ -349,14 +378,14 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
     )
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
-        _ask_for_one_less(listed.submission, listed.marketplace_hit.terms)
+        _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)
 
 
-def _ask_for_one_less(submission: Submission, terms: Terms) -> None:
-    """Take back the slot that was to replace a rejected answer, unless somebody may be working on it already."""
+def _withdraw_extra_slot(submission: Submission, terms: Terms) -> None:
+    """Withdraw the slot that replaced a rejected answer, unless somebody may be working on it already."""
     hit = submission.hit_id
     if submission.slot_id is not None and missing_answers(terms).get(hit):
         free = Slot.objects.filter(hit=hit, state=Slot.State.FREE).order_by("-number").select_for_update().first()
-        # An answer that came in meanwhile may have filled the last one.
+        # An answer may have filled the last one meanwhile.
         if free is not None:
             Slot.objects.filter(pk=free.pk).update(state=Slot.State.WITHDRAWN)

@@ -1,4 +1,4 @@
-"""What work costs on a marketplace with MTurk's prices: exact amounts in dollars, no database."""
+"""Prices of a marketplace like MTurk: exact amounts in dollars, no database."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 CENT = Decimal("0.01")
 FEE = Decimal("0.20")
-# Charged on top, of the reward of each assignment, when a HIT has ten of them or more.
+# Added to the fee on each reward if a HIT has ten or more assignments.
 FEE_FOR_MANY, MANY = Decimal("0.20"), 10
 FEE_FOR_MASTERS = Decimal("0.05")
 # The qualification "Masters", on the marketplace and in its sandbox.
@@ -16,7 +16,7 @@ MASTERS = {"2F1QJWKUDD8XADTFD2Q0G6UTO95ALH", "2ARFPLSP75KLA8M8DH1HTEQVJT3SY6"}
 
 @dataclass(frozen=True)
 class Preview:
-    """The cost of a batch in dollars; `fees_as_tens`: what the fees would be if no HIT were divided."""
+    """The cost of a batch in dollars; `fees_as_tens`: the fees if no HIT were divided."""
 
     n_hits: int
     n_assignments: int
@@ -30,7 +30,7 @@ class Preview:
 
 
 def fee_of(amount: Decimal, n_assignments: int = 1, *, masters: bool = False) -> Decimal:
-    """The fee on one reward (or bonus) in dollars: rounded half up to the cent, and at least a cent.
+    """Return the fee on one reward (or bonus) in dollars: rounded half up to the cent, at least one cent.
 
     >>> [str(fee_of(Decimal("0.08"), n)) for n in (1, 9, 10)]
     ['0.02', '0.02', '0.03']
@@ -42,7 +42,7 @@ def fee_of(amount: Decimal, n_assignments: int = 1, *, masters: bool = False) ->
 
 
 def in_cents(amount: Decimal) -> Decimal | None:
-    """A sum of money in its one spelling; None for what is not a whole number of cents, or less than one.
+    """Return an amount with two decimals; None if it is no whole number of cents, or less than one.
 
     >>> str(in_cents(Decimal("1E+1"))), str(in_cents(Decimal("0.100")))
     ('10.00', '0.10')
@@ -56,31 +56,31 @@ def in_cents(amount: Decimal) -> Decimal | None:
         return None
 
 
-def divided(n_wanted: int, most: int = MANY - 1) -> list[int]:
-    """So many answers as HITs of at most `most` assignments each, as even as can be.
+def divided(n_assignments: int, most: int = MANY - 1) -> list[int]:
+    """Divide the assignments of a HIT into parts of at most `most` each, as evenly as possible.
 
     >>> divided(9), divided(10), divided(20)
     ([9], [5, 5], [7, 7, 6])
     """
-    n_parts = -(-n_wanted // most)
-    return [n_wanted // n_parts + (1 if part < n_wanted % n_parts else 0) for part in range(n_parts)]
+    n_parts = -(-n_assignments // most)
+    return [n_assignments // n_parts + (1 if part < n_assignments % n_parts else 0) for part in range(n_parts)]
 
 
-def preview(wanted: Iterable[int], reward: Decimal, *, masters: bool = False) -> Preview:
-    """What HITs cost that want so many answers each.
+def preview(n_answers: Iterable[int], reward: Decimal, *, masters: bool = False) -> Preview:
+    """Return the cost of HITs that need so many answers each.
 
-    >>> shown = preview([10, 9], Decimal("0.10"))
-    >>> shown.n_hits, shown.n_assignments, str(shown.rewards), str(shown.fees), str(shown.fees_as_tens)
+    >>> cost = preview([10, 9], Decimal("0.10"))
+    >>> cost.n_hits, cost.n_assignments, str(cost.rewards), str(cost.fees), str(cost.fees_as_tens)
     (3, 19, '1.90', '0.38', '0.58')
     """
-    wanted = [n for n in wanted if n]
-    parts = [part for n in wanted for part in divided(n)]
+    n_answers = [n for n in n_answers if n]
+    parts = [part for n in n_answers for part in divided(n)]
     return Preview(
         n_hits=len(parts),
         n_assignments=sum(parts),
         rewards=sum(parts) * reward,
         fees=sum((n * fee_of(reward, n, masters=masters) for n in parts), Decimal(0)),
-        fees_as_tens=sum((n * fee_of(reward, n, masters=masters) for n in wanted), Decimal(0)),
+        fees_as_tens=sum((n * fee_of(reward, n, masters=masters) for n in n_answers), Decimal(0)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Offering a batch on the marketplace: its terms, its HITs there, further ones when answers are lost, their end."""
+"""Publishing a batch on the marketplace: its terms, its HITs there, replacements of unusable answers, the end."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext, ngettext
 
 from catalog.reads import now
 from mturk.costs.reads import check_balance, preview_of
@@ -27,17 +28,17 @@ from workforce.models import Batch
 
 log = logging.getLogger(__name__)
 
-# An end that differs by less is not worth a call.
+# A smaller difference between two ends is not worth a call.
 CLOSE_ENOUGH = timedelta(minutes=5)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MOST_COUNTED = 10, 600, 10
 
 
 def publish(*, batch: Batch, offer: OfferTerms) -> Terms:
-    """Offer all that a batch still wants to know on the marketplace, if the balance covers it.
+    """Offer all free slots of a batch on the marketplace, if the balance covers it.
 
-    What its HITs ask again is noted: nobody is to answer that twice. The calls are decided here and sent by a task.
+    Repeated questions are noted, so that nobody answers them twice. A task sends the calls that are decided here.
     Raises CannotPublish for terms that the marketplace would refuse, a batch that is closed, published or begun
-    elsewhere, and a balance that is too low or cannot be asked for; OverCap; NoKeys.
+    elsewhere, and a balance that is too low or unavailable; OverCap; NoKeys.
     """
     offer.check()
     check_balance(preview_of(batch, offer.reward, offer.requirements).total)
@@ -59,45 +60,53 @@ def _publish(batch: Batch, offer: OfferTerms) -> Terms:
 
 @transaction.atomic
 def offer_missing(*, terms: Terms) -> list[MarketplaceHIT]:
-    """Make marketplace HITs for answers that are wanted and that no open one of them can bring. Raises OverCap."""
+    """Create marketplace HITs for needed answers that no open one can bring. Raises OverCap."""
     Terms.objects.select_for_update().get(pk=terms.pk)
     missing = missing_answers(terms)
     cost = cost_of(missing.values(), terms).total
     spent = committed(terms)
     if spent + cost > terms.spending_cap:
-        raise OverCap(
-            f"Batch {terms.batch_id}: {sum(missing.values()):,} answers cost ${cost} with fees. ${spent} are spent or "
-            f"promised, and the spending cap is ${terms.spending_cap}. Raise the cap, or ask for less."
+        n = sum(missing.values())
+        words = ngettext(
+            "Batch %(batch)s needs %(n)s answer for $%(cost)s with fees. $%(spent)s of its cap of $%(cap)s is already "
+            "spent or committed. Raise the cap first.",
+            "Batch %(batch)s needs %(n)s answers for $%(cost)s with fees. $%(spent)s of its cap of $%(cap)s is already "
+            "spent or committed. Raise the cap first.",
+            n,
         )
-    made = [
+        named = {"batch": terms.batch_id, "n": f"{n:,}", "cost": cost, "spent": spent, "cap": terms.spending_cap}
+        raise OverCap(words % named)
+    marketplace_hits = [
         MarketplaceHIT(hit_id=hit, terms=terms, n_assignments=n, expires_at=terms.expires_at)
-        for hit, n_wanted in missing.items()
-        for n in divided(n_wanted)
+        for hit, n_answers in missing.items()
+        for n in divided(n_answers)
     ]
-    return MarketplaceHIT.objects.bulk_create(made, batch_size=5000)
+    return MarketplaceHIT.objects.bulk_create(marketplace_hits, batch_size=5000)
 
 
 @transaction.atomic
 def offer_again(*, terms: Terms) -> int:
-    """Offer what was lost once more: answers that could not be read, came twice, or were refused; and HITs that the
-    batch got since. Returns how many HITs were made. Nothing happens over the cap, but for a line in the log."""
+    """Offer replacements for unreadable, repeated and rejected answers, and HITs that the batch got since.
+
+    Returns the number of created HITs. Over the cap, it only logs a warning.
+    """
     terms = Terms.objects.select_for_update().select_related("batch").get(pk=terms.pk)
     if terms.expires_at <= now() or terms.batch.closed_at is not None:
         return 0
     try:
-        made = offer_missing(terms=terms)
+        marketplace_hits = offer_missing(terms=terms)
     except OverCap as error:
-        log.warning("Nothing more is offered. %s", error)
+        log.warning("No further HITs are offered. %s", error)
         return 0
-    if made:
-        log.info("Offered %d further HITs of batch %s.", len(made), terms.batch_id)
+    if marketplace_hits:
+        log.info("Offered %d further HITs of batch %s.", len(marketplace_hits), terms.batch_id)
         advance(terms=terms)
-    return len(made)
+    return len(marketplace_hits)
 
 
 @transaction.atomic
 def advance(*, terms: Terms) -> None:
-    """Decide the next calls on a batch's way to the marketplace: qualification, HIT type, HITs. Twice adds nothing."""
+    """Decide the next calls to publish a batch: qualification, HIT type, HITs. Idempotent."""
     terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     if terms.expires_at <= now():
         return
@@ -119,15 +128,19 @@ def advance(*, terms: Terms) -> None:
 
 
 def _waiting(terms: Terms) -> tuple[list[MarketplaceHIT], list[MarketplaceHIT]]:
-    """HITs that nothing was decided about yet; those apart that ask again what was asked in other batches."""
+    """Return the HITs without a call yet: those with new questions, and those that repeat other batches."""
     waiting = MarketplaceHIT.objects.filter(terms=terms, external_id=None, finished_at=None, compensates=None)
     waiting = waiting.filter(hit__closed_at=None)
     decided = Call.objects.filter(batch=terms.batch_id, op="CreateHITWithHITType").values_list("purpose", flat=True)
-    known = set(decided)
-    found = [made for made in waiting.select_related("hit__batch").order_by("pk") if f"hit:{made.pk}" not in known]
-    repeating = repeating_hits(terms.batch) if found and terms.keeps_out_former else set()
-    plain = [made for made in found if made.hit_id not in repeating]
-    return plain, [made for made in found if made.hit_id in repeating]
+    purposes = set(decided)
+    undecided = [
+        marketplace_hit
+        for marketplace_hit in waiting.select_related("hit__batch").order_by("pk")
+        if f"hit:{marketplace_hit.pk}" not in purposes
+    ]
+    repeating = repeating_hits(terms.batch) if undecided and terms.keeps_out_former else set()
+    plain = [marketplace_hit for marketplace_hit in undecided if marketplace_hit.hit_id not in repeating]
+    return plain, [marketplace_hit for marketplace_hit in undecided if marketplace_hit.hit_id in repeating]
 
 
 def _decide_type(terms: Terms, purpose: str, *not_for: Qualification) -> None:
@@ -138,11 +151,11 @@ def _decide_hits(terms: Terms, hits: Iterable[MarketplaceHIT], hit_type_id: str)
     calls = [
         Call(
             op="CreateHITWithHITType",
-            purpose=f"hit:{made.pk}",
+            purpose=f"hit:{marketplace_hit.pk}",
             batch=terms.batch,
-            payload=_hit(made, terms, hit_type_id),
+            payload=_hit(marketplace_hit, terms, hit_type_id),
         )
-        for made in hits
+        for marketplace_hit in hits
     ]
     Call.objects.bulk_create(calls, batch_size=1000, ignore_conflicts=True)
 
@@ -167,57 +180,61 @@ def hit_type_of(terms: Terms, *not_for: Qualification) -> dict[str, Any]:
     }
 
 
-def _hit(made: MarketplaceHIT, terms: Terms, hit_type_id: str) -> dict[str, Any]:
+def _hit(marketplace_hit: MarketplaceHIT, terms: Terms, hit_type_id: str) -> dict[str, Any]:
     left = (terms.expires_at - now()).total_seconds()
     return {
         "HITTypeId": hit_type_id,
-        "MaxAssignments": made.n_assignments,
+        "MaxAssignments": marketplace_hit.n_assignments,
         "LifetimeInSeconds": min(max(SHORTEST_SECONDS, int(left)), LONGEST_SECONDS),
-        "Question": external_question(question_address(made.hit)),
-        "RequesterAnnotation": made.public_id,
+        "Question": external_question(question_address(marketplace_hit.hit)),
+        "RequesterAnnotation": marketplace_hit.public_id,
     }
 
 
 @transaction.atomic
 def move_end(*, terms: Terms, expires_at: datetime) -> int:
-    """Have all HITs of a batch end then; in the past: at once. What people hold may still be handed in.
+    """Move the end of all HITs of a batch; in the past: they expire at once. Work in progress can still be submitted.
 
-    Those that are closed stay off. Returns how many calls that takes. Raises CannotPublish for more than a year.
+    Closed HITs stay expired. Returns the number of calls. Raises CannotPublish for more than a year.
     """
     if expires_at > now() + timedelta(seconds=LONGEST_SECONDS):
-        raise CannotPublish(f"{expires_at:%Y-%m-%d} is more than a year away; the marketplace keeps no HIT so long.")
+        words = gettext("%(end)s is more than a year away. The marketplace keeps no HIT that long.")
+        raise CannotPublish(words % {"end": f"{expires_at:%Y-%m-%d}"})
     terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     Terms.objects.filter(pk=terms.pk).update(expires_at=expires_at)
-    made = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
+    marketplace_hits = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
     if expires_at <= now():
-        withdraw_creations(terms=terms, hits=list(made.filter(external_id=None).values_list("pk", flat=True)))
+        withdraw_creations(
+            terms=terms, hits=list(marketplace_hits.filter(external_id=None).values_list("pk", flat=True))
+        )
     else:
-        made = made.filter(hit__closed_at=None)
-    moved = list(made.exclude(external_id=None))
+        marketplace_hits = marketplace_hits.filter(hit__closed_at=None)
+    moved = list(marketplace_hits.exclude(external_id=None))
     for hit in moved:
-        decide_end(made=hit, batch=terms.batch, expires_at=expires_at)
+        decide_end(marketplace_hit=hit, batch=terms.batch, expires_at=expires_at)
     advance(terms=terms)
     return len(moved)
 
 
 @transaction.atomic
 def raise_cap(*, terms: Terms, spending_cap: Decimal) -> None:
-    """Set the most that may be spent. Raises CannotPublish below what is spent or promised already."""
+    """Set the spending cap. Raises CannotPublish if more is already spent or committed."""
     terms = Terms.objects.select_for_update().get(pk=terms.pk)
     check_money(terms.reward, spending_cap)
     if spending_cap < (promised := committed(terms)):
-        raise CannotPublish(f"${promised} are spent or promised already: the cap cannot be ${spending_cap}.")
+        words = gettext("The cap cannot be $%(cap)s: $%(amount)s is already spent or committed.")
+        raise CannotPublish(words % {"cap": spending_cap, "amount": promised})
     Terms.objects.filter(pk=terms.pk).update(spending_cap=spending_cap)
 
 
 @transaction.atomic
 def allow_losses(*, terms: Terms, per_hit: int) -> None:
-    """Offer HITs again that lost too many assignments, until they lost so many. The next run does it."""
+    """Set how many unusable assignments a HIT may have. The next run offers HITs below that again."""
     check_losses(per_hit)
     Terms.objects.filter(pk=terms.pk).update(losses_per_hit=per_hit)
 
 
-# What follows from a call that was carried out
+# Consequences of calls
 
 
 @transaction.atomic
@@ -229,64 +246,67 @@ def note_qualification(*, kind: Qualification, type_id: str) -> None:
 
 @transaction.atomic
 def note_hit_type(*, terms: Terms, hit_type_id: str, guarded: bool = False) -> None:
-    """`guarded`: of the HITs that ask again what was asked before."""
+    """Store the id of a HIT type; `guarded`: the one for HITs with repeated questions."""
     changed = {"guarded_type_id" if guarded else "hit_type_id": hit_type_id}
     Terms.objects.filter(pk=terms.pk).update(**changed)
     advance(terms=terms)
 
 
 @transaction.atomic
-def note_hit(*, made: MarketplaceHIT, created: Mapping[str, Any]) -> None:
-    """A HIT is on the marketplace: keep its id there, and move its end if that was moved meanwhile."""
-    # An end that is just being moved reaches this HIT either there or here.
-    terms = Terms.objects.select_for_update(no_key=True, of=("self",)).select_related("batch").get(pk=made.terms_id)
+def note_hit(*, marketplace_hit: MarketplaceHIT, created: Mapping[str, Any]) -> None:
+    """Store the id of a created HIT, and move its end if that changed meanwhile."""
+    # A concurrent move of the end reaches this HIT either there or here.
+    terms = (
+        Terms.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("batch")
+        .get(pk=marketplace_hit.terms_id)
+    )
     expires_at = created.get("Expiration", terms.expires_at)
-    MarketplaceHIT.objects.filter(pk=made.pk).update(external_id=created["HITId"], expires_at=expires_at)
-    made.external_id = created["HITId"]
-    if made.compensates_id is not None:
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(external_id=created["HITId"], expires_at=expires_at)
+    marketplace_hit.external_id = created["HITId"]
+    if marketplace_hit.compensates_id is not None:
         return
     if terms.expires_at <= now() or abs(expires_at - terms.expires_at) > CLOSE_ENOUGH:
-        decide_end(made=made, batch=terms.batch, expires_at=terms.expires_at)
+        decide_end(marketplace_hit=marketplace_hit, batch=terms.batch, expires_at=terms.expires_at)
 
 
-# What is heard from the marketplace
+# Results of polling
 
 
 @transaction.atomic
 def note_counters(*, handed_in: Mapping[str, int]) -> None:
-    """How many assignments of which HIT the marketplace says were handed in; that never falls."""
-    known = MarketplaceHIT.objects.filter(external_id__in=handed_in, finished_at=None)
+    """Store the numbers of submissions that the marketplace counted per HIT; they never fall."""
+    unfinished = MarketplaceHIT.objects.filter(external_id__in=handed_in, finished_at=None)
     changed = [
-        made
-        for made in known.order_by("pk").select_for_update()
-        if made.n_handed_in < min(handed_in[made.confirmed_id], made.n_assignments)
+        marketplace_hit
+        for marketplace_hit in unfinished.order_by("pk").select_for_update()
+        if marketplace_hit.n_handed_in < min(handed_in[marketplace_hit.confirmed_id], marketplace_hit.n_assignments)
     ]
-    for made in changed:
-        made.n_handed_in = min(handed_in[made.confirmed_id], made.n_assignments)
+    for marketplace_hit in changed:
+        marketplace_hit.n_handed_in = min(handed_in[marketplace_hit.confirmed_id], marketplace_hit.n_assignments)
     MarketplaceHIT.objects.bulk_update(changed, ["n_handed_in"], batch_size=1000)
 
 
 @transaction.atomic
-def note_poll(*, made: MarketplaceHIT, begun_at: datetime, n_handed_in: int, is_over: bool) -> None:
-    """All that was handed in until `begun_at` is taken in. `is_over`: nothing more will come, and all is settled."""
-    changed: dict[str, Any] = {"polled_at": begun_at, "n_handed_in": max(made.n_handed_in, n_handed_in)}
+def note_poll(*, marketplace_hit: MarketplaceHIT, begun_at: datetime, n_handed_in: int, is_over: bool) -> None:
+    """Note that all submissions until `begun_at` are taken in. `is_over`: nothing more can come, and all is settled."""
+    changed: dict[str, Any] = {"polled_at": begun_at, "n_handed_in": max(marketplace_hit.n_handed_in, n_handed_in)}
     if is_over:
         changed["finished_at"] = now()
-    MarketplaceHIT.objects.filter(pk=made.pk).update(**changed, n_failed_polls=0, not_before=None)
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(**changed, n_failed_polls=0, not_before=None)
 
 
 @transaction.atomic
-def note_failed_poll(*, made: MarketplaceHIT, is_of_the_hit: bool = True) -> None:
-    """It could not be asked about, or not all of it taken in: others go first, and if that is because of this HIT, for
-    longer each time."""
-    doubled = made.n_failed_polls if is_of_the_hit else 0
+def note_failed_poll(*, marketplace_hit: MarketplaceHIT, is_of_the_hit: bool = True) -> None:
+    """Note a failed poll: other HITs go first, and if this HIT is the cause, for longer each time."""
+    doubled = marketplace_hit.n_failed_polls if is_of_the_hit else 0
     pause = min(2.0**doubled * FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-    n_failed = min(made.n_failed_polls + is_of_the_hit, MOST_COUNTED)
+    n_failed = min(marketplace_hit.n_failed_polls + is_of_the_hit, MOST_COUNTED)
     until = now() + timedelta(seconds=pause)
-    MarketplaceHIT.objects.filter(pk=made.pk).update(n_failed_polls=n_failed, not_before=until)
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(n_failed_polls=n_failed, not_before=until)
 
 
 @transaction.atomic
 def finish_settled() -> int:
-    """Ask no more about HITs of which everything is in and settled."""
+    """Finish the HITs whose assignments are all submitted and settled."""
     return MarketplaceHIT.objects.filter(pk__in=settled_hits().values("pk")).update(finished_at=now())

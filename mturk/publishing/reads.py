@@ -1,4 +1,4 @@
-"""What a batch on the marketplace has cost and still wants."""
+"""Queries for the cost of a published batch, its missing answers, and the HITs to poll."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from mturk.wasted_assignments.reads import lost_too_many
 from workforce.kinds import kind_named
 from workforce.models import HIT
 
-# A HIT is not asked for twice within this time, and no longer than this after its end.
+# A HIT is not polled twice within SHORTEST_PAUSE, nor later than LISTED_WITHIN after its end.
 SHORTEST_PAUSE = timedelta(seconds=10)
 LISTED_WITHIN = timedelta(hours=24)
 POLLING: dict[str, Any] = {
     "pause": SHORTEST_PAUSE,
     "grace": LISTED_WITHIN,
-    # What a HIT was asked about so long after it came in, and that was not listed, came to nothing.
+    # A submission that is not listed this long after it was received was no real one.
     "lag": timedelta(seconds=30),
     # An hour, in shortest pauses.
     "most_idle": 360,
 }
 
-# Free slots of a HIT that no answer can fill which is still to come in through the marketplace.
+# Free slots of a HIT beyond the answers that may still come from the marketplace.
 MISSING = """
     SELECT hit.id, wanted.n - coalesce(coming.n, 0) AS missing
     FROM workforce_hit hit
@@ -41,7 +41,7 @@ MISSING = """
         SELECT made.hit_id, sum(made.n_assignments - listed.n) AS n
         FROM workforce_marketplacehit made
         CROSS JOIN LATERAL (
-            -- An answer that is still to be read may fill a slot like one that is still to come.
+            -- An answer that is not processed yet may fill a slot, like one that is still to come.
             SELECT count(*) AS n FROM workforce_listedassignment listed
             LEFT JOIN workforce_submission submission ON submission.id = listed.submission_id
             WHERE listed.marketplace_hit_id = made.id AND submission.state IS DISTINCT FROM 'provisional'
@@ -52,7 +52,7 @@ MISSING = """
     WHERE hit.closed_at IS NULL AND wanted.n > coalesce(coming.n, 0)
     ORDER BY hit.id
 """
-# Assignments that may still have to be paid: those open, and those handed in and neither paid nor refused.
+# Assignments that may still have to be paid: open ones, and pending submissions.
 PROMISED = """
     SELECT made.n_assignments, count(*) FILTER (WHERE listed.status = 'submitted'), count(listed.id),
            made.finished_at IS NOT NULL
@@ -78,7 +78,7 @@ TO_POLL = """
     WHERE made.finished_at IS NULL AND made.external_id IS NOT NULL
       AND (made.polled_at IS NULL OR made.polled_at < now() - %(pause)s)
       AND (made.not_before IS NULL OR made.not_before < now())
-      -- Anybody can hint. Each hint that came to nothing makes the next ones wait longer, unless the counters agree.
+      -- Anybody can hint. Each false hint makes the next ones wait longer, unless the counters agree.
       AND (made.n_handed_in > listed.n OR made.polled_at < now() - %(pause)s * (1 + hint.n_idle) OR hint.n_idle = 0
            OR made.polled_at IS NULL)
       AND (
@@ -90,43 +90,43 @@ TO_POLL = """
             AND (made.polled_at < made.expires_at + terms.assignment_seconds * interval '1 second'
                  OR made.expires_at + terms.assignment_seconds * interval '1 second' + %(grace)s < now()))
       )
-    -- What is complete first: one question then tells everything of a HIT.
+    -- Complete HITs first: one query then gets all of their assignments.
     ORDER BY (hint.n_idle = 0 AND hint.n + listed.n >= made.n_assignments) DESC, made.polled_at NULLS FIRST, made.id
     LIMIT %(limit)s
 """
 
 
 def missing_answers(terms: Terms) -> dict[int, int]:
-    """Per HIT (id): how many answers are wanted beyond those that may still come in, and are to be asked for."""
-    wanted = _wanted(terms)
-    too_many = lost_too_many(terms) if wanted else set()
-    return {hit: wanted[hit] for hit in wanted if hit not in too_many}
+    """Return the number of answers to request per HIT (id), beyond those that may still come in."""
+    missing = _missing(terms)
+    too_many = lost_too_many(terms) if missing else set()
+    return {hit: missing[hit] for hit in missing if hit not in too_many}
 
 
-def given_up(terms: Terms) -> dict[int, int]:
-    """Per HIT (id) that lost too many assignments to be offered again: how many answers it still wants."""
-    wanted = _wanted(terms)
-    too_many = lost_too_many(terms) if wanted else set()
-    return {hit: wanted[hit] for hit in wanted if hit in too_many}
+def missing_in_stopped_hits(terms: Terms) -> dict[int, int]:
+    """Return the number of missing answers per HIT (id) with too many unusable assignments to be offered again."""
+    missing = _missing(terms)
+    too_many = lost_too_many(terms) if missing else set()
+    return {hit: missing[hit] for hit in missing if hit in too_many}
 
 
-def _wanted(terms: Terms) -> dict[int, int]:
+def _missing(terms: Terms) -> dict[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(MISSING, {"batch": terms.batch_id, "terms": terms.pk})
         return {hit: int(n) for hit, n in cursor.fetchall()}
 
 
-def cost_of(wanted: Iterable[int], terms: Terms) -> Preview:
-    return preview(wanted, terms.reward, masters=asks_for_masters(terms.requirements))
+def cost_of(n_answers: Iterable[int], terms: Terms) -> Preview:
+    return preview(n_answers, terms.reward, masters=asks_for_masters(terms.requirements))
 
 
 def spent(terms: Terms) -> Decimal:
-    """What the marketplace took for the batch, fees included."""
+    """Return the amount spent on the batch, fees included."""
     return LedgerEntry.objects.filter(batch=terms.batch_id).aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
 def committed(terms: Terms) -> Decimal:
-    """What was spent on the batch, and what it may still cost without any further decision."""
+    """Return the amount spent on the batch, plus all that may still be due without a further decision."""
     masters = asks_for_masters(terms.requirements)
     with connection.cursor() as cursor:
         cursor.execute(PROMISED, {"terms": terms.pk})
@@ -143,9 +143,10 @@ def committed(terms: Terms) -> Decimal:
 
 @dataclass(frozen=True)
 class Outstanding:
-    """Assignments that nobody can accept any more and that may still come in: until `held_until` from who holds one,
-    and until `over_at` the marketplace may list it late. So long they have to stay promised: `amount` dollars, with
-    fees."""
+    """Assignments that nobody can accept any more but that may still be submitted: `amount` dollars, with fees.
+
+    Workers can submit until `held_until`, and the marketplace may list submissions until `over_at`.
+    """
 
     n: int
     amount: Decimal
@@ -158,21 +159,21 @@ class Outstanding:
 
 
 def outstanding(terms: Terms) -> Outstanding | None:
-    """What `committed` promises for HITs that have left the marketplace; None where nothing can come of those.
+    """Return the commitment for expired HITs; None without any.
 
-    Who holds one, the marketplace alone knows, so all of them stay promised: a cap that counted on less could be
-    overrun by work that was handed in in time.
+    Only the marketplace knows which assignments are in progress, so all of them stay committed: otherwise work that is
+    submitted in time could exceed the cap.
     """
     ended = terms.marketplace_hits.filter(finished_at=None, external_id__isnull=False, expires_at__lte=now())
     ended = ended.annotate(n_open=F("n_assignments") - Count("listed")).filter(n_open__gt=0)
-    found = ended.values_list("n_open", "n_assignments", "expires_at")
-    if not found:
+    open_hits = ended.values_list("n_open", "n_assignments", "expires_at")
+    if not open_hits:
         return None
     masters = asks_for_masters(terms.requirements)
-    amounts = [n_open * (terms.reward + fee_of(terms.reward, n, masters=masters)) for n_open, n, _ in found]
-    held_until = max(end for *_, end in found) + timedelta(seconds=terms.assignment_seconds)
+    amounts = [n_open * (terms.reward + fee_of(terms.reward, n, masters=masters)) for n_open, n, _ in open_hits]
+    held_until = max(end for *_, end in open_hits) + timedelta(seconds=terms.assignment_seconds)
     total = sum(amounts, Decimal(0))
-    return Outstanding(sum(n_open for n_open, *_ in found), total, held_until, held_until + LISTED_WITHIN)
+    return Outstanding(sum(n_open for n_open, *_ in open_hits), total, held_until, held_until + LISTED_WITHIN)
 
 
 def _bonuses_on_their_way(terms: Terms) -> Decimal:
@@ -182,7 +183,7 @@ def _bonuses_on_their_way(terms: Terms) -> Decimal:
 
 
 def settled_hits() -> QuerySet[MarketplaceHIT]:
-    """HITs of which everything was listed, and all of that is approved or rejected."""
+    """Return the HITs whose assignments are all listed, and all approved or rejected."""
     counted = MarketplaceHIT.objects.filter(finished_at=None).annotate(
         n_listed=Count("listed"), n_open=Count("listed", filter=Q(listed__status="submitted"))
     )
@@ -190,25 +191,26 @@ def settled_hits() -> QuerySet[MarketplaceHIT]:
 
 
 def question_address(hit: HIT) -> str:
-    """The page of a HIT, which the marketplace shows in a frame. Its id is random: nobody can guess another's."""
-    # By the whole table: the staff side, where somebody may be publishing, has none of the worker pages.
+    """Return the address of the page of a HIT in the marketplace's frame. The id in it is random, not to be guessed."""
+    # By the root URL table: the staff side, which publishes, has no worker pages.
     page = reverse(kind_named(hit.batch.kind).page, args=[hit.public_id], urlconf=settings.ROOT_URLCONF)
     return settings.WORKER_ORIGIN + page
 
 
-def compensation_address(made: MarketplaceHIT) -> str:
-    return settings.WORKER_ORIGIN + reverse("compensation", args=[made.public_id], urlconf=settings.ROOT_URLCONF)
+def compensation_address(marketplace_hit: MarketplaceHIT) -> str:
+    return settings.WORKER_ORIGIN + reverse(
+        "compensation", args=[marketplace_hit.public_id], urlconf=settings.ROOT_URLCONF
+    )
 
 
 def to_poll(limit: int) -> list[MarketplaceHIT]:
-    """HITs that the marketplace may have something new of: those that are complete first, then who waits the longest.
+    """Return the HITs that may have news on the marketplace: complete ones first, then those that wait longest.
 
-    Something new: it counted more answers than it listed to us; somebody handed in here, which is a hint (asked for
-    ever more rarely while it stays one, and if others before it came to nothing); or the end has passed, and with it
-    the time in which answers may come.
+    News: the counters exceed the listed assignments; a browser submitted, which is a hint (polled less often the longer
+    it stays one, and after false hints); or the end has passed, and with it the time for submissions.
     """
     with connection.cursor() as cursor:
         cursor.execute(TO_POLL, POLLING | {"limit": limit})
         ids = [pk for (pk,) in cursor.fetchall()]
-    found = MarketplaceHIT.objects.select_related("terms", "hit__batch").in_bulk(ids)
-    return [found[pk] for pk in ids]
+    marketplace_hits = MarketplaceHIT.objects.select_related("terms", "hit__batch").in_bulk(ids)
+    return [marketplace_hits[pk] for pk in ids]

@@ -1,1 +1,1 @@
-"""Who is not offered which HITs on the marketplace, by qualifications that HITs ask people not to have."""
+"""Qualifications that keep workers from HITs on the marketplace."""

@@ -1,57 +1,60 @@
-"""Keeping people from HITs: those who answered before what a HIT asks again, since a second answer cannot count, and
-those whose work was poor, when a person decides so. Neither touches their account, as a block would."""
+"""Qualifications that keep workers from HITs: from repeated questions, since a second answer cannot count, and, if a
+researcher decides so, after poor work. Unlike a block by the marketplace, neither affects the worker's account."""
 
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from mturk.models import Call, Qualification, Terms
 from mturk.outbox.actions import decide, withdraw
 from mturk.qualifications.reads import SOFT_BLOCK, decided_for, former_workers, has_it
 from workforce.models import HIT, Batch, Worker
 
-SOFT_BLOCK_WORDS = "Workers who have this are not offered certain studies. It has no effect on anything else."
-FORMER_WORDS = (
-    "Workers who have this answered the same questions before. They are not asked a second time, as that answer could "
-    "not be used. It has no effect on anything else, and says nothing bad."
+SOFT_BLOCK_WORDS = gettext_lazy(
+    "Workers with this qualification are not offered certain studies. It has no other effect."
+)
+FORMER_WORDS = gettext_lazy(
+    "Workers with this qualification answered the same questions before. They are not asked again, since a second "
+    "answer could not be used. It has no other effect and is nothing bad."
 )
 ROWS_AT_ONCE = 5000
 
 
 @transaction.atomic
 def note_repeats(*, repeats: Iterable[tuple[int, int]]) -> int:
-    """Remember which HITs (ids) ask again what which former ones asked. Twice adds nothing. Returns how many pairs."""
+    """Store pairs of HITs (ids) where the first repeats questions of the second. Idempotent. Returns their number."""
     through = HIT.asked_before.through
     rows = [through(from_hit_id=hit, to_hit_id=former) for hit, former in repeats]
     through.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE, ignore_conflicts=True)
     return len(rows)
 
 
-# The qualification of those who answered before
+# The qualification of former workers
 
 
 @transaction.atomic
 def guard_of(*, terms: Terms) -> Qualification:
-    """The qualification that HITs of this batch which ask something again ask people not to have; made on first use.
+    """Return the qualification that keeps former workers from repeated questions of this batch; created on first use.
 
-    Given to all who are known to have it coming as soon as the marketplace knows it, before such a HIT is created.
+    As soon as the marketplace knows it, all known former workers get it, before any such HIT is created.
     """
     terms = Terms.objects.select_for_update(of=("self",)).select_related("batch", "former_workers").get(pk=terms.pk)
     kind = terms.former_workers
     if kind is None:
-        name = f"Answered these questions before ({terms.batch.public_id})"
-        kind = Qualification.objects.create(name=name, description=FORMER_WORDS)
+        name = gettext("Answered these questions before (%(batch)s)") % {"batch": terms.batch.public_id}
+        kind = Qualification.objects.create(name=name, description=str(FORMER_WORDS))
         Terms.objects.filter(pk=terms.pk).update(former_workers=kind)
     if kind.type_id:
         keep_out_former_workers(terms=terms)
     else:
-        have_made(kind=kind, batch=terms.batch)
+        create_qualification(kind=kind, batch=terms.batch)
     return kind
 
 
 @transaction.atomic
 def keep_out_former_workers(*, terms: Terms) -> int:
-    """Give the qualification to those who answered meanwhile, too. Returns to how many more."""
+    """Give the qualification to workers who answered meanwhile. Returns the number of new holders."""
     kind = Qualification.objects.filter(terms=terms).exclude(type_id="").first()
     if kind is None:
         return 0
@@ -60,28 +63,28 @@ def keep_out_former_workers(*, terms: Terms) -> int:
     return sum(qualify(worker=worker, kind=kind, batch=terms.batch) for worker in people)
 
 
-# The qualification of those who are offered nothing more
+# The qualification of blocked workers
 
 
 @transaction.atomic
 def soft_block() -> Qualification:
-    """The qualification that keeps its holders from our HITs; blocking their accounts would hurt them elsewhere."""
-    kind, _ = Qualification.objects.get_or_create(name=SOFT_BLOCK, defaults={"description": SOFT_BLOCK_WORDS})
+    """Return the qualification that keeps its holders from our HITs; blocking accounts would hurt them elsewhere."""
+    kind, _ = Qualification.objects.get_or_create(name=SOFT_BLOCK, defaults={"description": str(SOFT_BLOCK_WORDS)})
     if not kind.type_id:
-        have_made(kind=kind)
+        create_qualification(kind=kind)
     return kind
 
 
 @transaction.atomic
 def block_softly(*, workers: Iterable[Worker]) -> int:
-    """Offer these people no more HITs of ours; their accounts are not touched. Returns how many that is new for."""
+    """Keep workers from our HITs without affecting their accounts. Returns the number of newly blocked workers."""
     kind = soft_block()
     return sum(qualify(worker=worker, kind=kind) for worker in workers)
 
 
 @transaction.atomic
 def let_in_again(*, worker: Worker) -> bool:
-    """Offer HITs again to somebody who was offered no more. Returns whether that was so."""
+    """Lift the block of a worker. Returns whether there was one."""
     return disqualify(worker=worker, kind=soft_block())
 
 
@@ -89,14 +92,14 @@ def let_in_again(*, worker: Worker) -> bool:
 
 
 @transaction.atomic
-def have_made(*, kind: Qualification, batch: Batch | None = None) -> None:
+def create_qualification(*, kind: Qualification, batch: Batch | None = None) -> None:
     payload = {"Name": kind.name, "Description": kind.description, "QualificationTypeStatus": "Active"}
     decide(op="CreateQualificationType", purpose=f"qualification:{kind.pk}", payload=payload, batch=batch)
 
 
 @transaction.atomic
 def qualify(*, worker: Worker, kind: Qualification, batch: Batch | None = None) -> bool:
-    """Give a qualification without a message to the person. Returns whether they did not have it by any decision."""
+    """Give a worker a qualification without a message. Returns whether that is new."""
     last = _decided(worker, kind)
     if last is not None and has_it(last):
         return False
@@ -113,11 +116,11 @@ def qualify(*, worker: Worker, kind: Qualification, batch: Batch | None = None) 
 
 @transaction.atomic
 def disqualify(*, worker: Worker, kind: Qualification) -> bool:
-    """Take a qualification away, or do not give it after all. Returns whether they had it by some decision."""
+    """Take a qualification from a worker, or withdraw its assignment. Returns whether the worker had it."""
     last = _decided(worker, kind)
     if last is None or not has_it(last):
         return False
-    if not withdraw(purpose=last.purpose, reason="It was decided otherwise before it was sent."):
+    if not withdraw(purpose=last.purpose, reason=gettext("A later decision came before this call was sent.")):
         decide(
             op="DisassociateQualificationFromWorker",
             purpose=_purpose(worker, kind),
@@ -128,12 +131,12 @@ def disqualify(*, worker: Worker, kind: Qualification) -> bool:
 
 
 def _decided(worker: Worker, kind: Qualification) -> Call | None:
-    """Two decisions about one person are one after the other."""
+    """Lock the worker and return the last decision, so that two decisions about one worker follow each other."""
     Worker.objects.select_for_update(no_key=True).get(pk=worker.pk)
     return decided_for(kind, [worker.pk]).get(worker.pk)
 
 
 def _purpose(worker: Worker, kind: Qualification) -> str:
-    """It may be given and taken away again: each is a decision of its own."""
-    before = f"qualify:{kind.pk}:{worker.pk}:"
-    return f"{before}{Call.objects.filter(purpose__startswith=before).count() + 1}"
+    """Return the purpose of the next decision: giving and taking away are decisions of their own."""
+    prefix = f"qualify:{kind.pk}:{worker.pk}:"
+    return f"{prefix}{Call.objects.filter(purpose__startswith=prefix).count() + 1}"

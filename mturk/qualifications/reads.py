@@ -1,4 +1,4 @@
-"""Who answered before what a HIT asks again, and who is offered no more HITs at all."""
+"""Queries for former workers of repeated questions, and for blocked workers."""
 
 from collections.abc import Iterable
 
@@ -9,8 +9,8 @@ from mturk.outbox.reads import latest_of_workers
 from workforce.models import Batch, Submission
 
 SOFT_BLOCK = "Not for these studies"
-# HITs of other batches that asked what a HIT of this one asks. In a batch that asks adaptively, a HIT that repeats an
-# earlier one of the batch also repeats what that one repeats.
+# HITs of other batches with questions of a HIT of this one. In an adaptive batch, a HIT that repeats an earlier one of
+# the batch also repeats the HITs that the earlier one repeats.
 FORMER = """
     WITH own AS (
         SELECT before.from_hit_id AS hit, before.to_hit_id AS former
@@ -26,7 +26,7 @@ FORMER = """
     )
 """
 REPEATING = FORMER + "SELECT DISTINCT hit FROM elsewhere"
-# Their answers are in: also one too many was seen, and would not count a second time.
+# A surplus answer saw the question as well, and a second answer would not count.
 ANSWERED = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
 FORMER_WORKERS = (
     FORMER
@@ -46,33 +46,35 @@ def _ids(query: str, batch: Batch) -> set[int]:
 
 
 def repeating_hits(batch: Batch) -> set[int]:
-    """HITs (ids) of the batch that ask again what HITs of other batches asked."""
+    """Return the HITs (ids) of the batch that repeat questions of other batches."""
     return _ids(REPEATING, batch)
 
 
 def former_workers(batch: Batch) -> set[int]:
-    """Workers (ids) of the marketplace whose answers to what those HITs ask are confirmed."""
+    """Return the workers (ids) of the marketplace with confirmed answers to the repeated questions."""
     return _ids(FORMER_WORKERS, batch)
 
 
 def n_who_answered(hits: Iterable[int]) -> int:
-    """How many people of the marketplace have confirmed answers to these HITs (ids)."""
-    found = Submission.objects.filter(hit__in=list(hits), state__in=ANSWERED, worker__identity__marketplace="mturk")
-    return found.order_by().values("worker").distinct().count()
+    """Return the number of marketplace workers with confirmed answers to these HITs (ids)."""
+    submissions = Submission.objects.filter(
+        hit__in=list(hits), state__in=ANSWERED, worker__identity__marketplace="mturk"
+    )
+    return submissions.order_by().values("worker").distinct().count()
 
 
 def decided_for(kind: Qualification, workers: Iterable[int] | None = None) -> dict[int, Call]:
-    """Per worker (id) the last decision about a qualification that stands: to give it, or to take it away."""
+    """Return per worker (id) the last standing decision to give or take away a qualification."""
     return latest_of_workers(f"qualify:{kind.pk}:", workers)
 
 
 def has_it(call: Call) -> bool:
-    """Whether by this decision its worker has the qualification, or is about to."""
+    """Return whether this decision gives the worker the qualification."""
     return call.op == "AssociateQualificationWithWorker"
 
 
 def blocked_workers(workers: Iterable[int] | None = None) -> set[int]:
-    """Who (ids; of these) is offered no more HITs."""
+    """Return the blocked workers (ids; of these)."""
     kind = Qualification.objects.filter(name=SOFT_BLOCK).first()
     if kind is None:
         return set()

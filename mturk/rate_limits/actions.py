@@ -1,4 +1,4 @@
-"""How often the marketplace is called, by all processes together."""
+"""The rate of calls to the marketplace, for all processes together."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from django.db.models import F
 from catalog.reads import now
 from mturk.models import RateLimit
 
-# So many calls at once may follow a quiet second, in seconds' worth of the rate.
+# The calls at once after a quiet time, in seconds of the rate.
 BURST_SECONDS = 1.0
 TAKE_TOKENS = """
     INSERT INTO workforce_ratelimit AS bucket (name, tokens, filled_at)
@@ -25,7 +25,7 @@ TAKE_TOKENS = """
 
 @transaction.atomic
 def take_tokens(*, name: str, per_second: float, n_calls: int = 1) -> float:
-    """Take tokens from the bucket that all processes share. Returns after how many seconds it is our turn."""
+    """Take tokens from the shared bucket. Returns the seconds to wait before the calls."""
     burst = max(1.0, per_second * BURST_SECONDS)
     key: dict[str, str | float] = {"name": name, "rate": float(per_second), "burst": burst, "n": n_calls}
     with connection.cursor() as cursor:
@@ -35,15 +35,15 @@ def take_tokens(*, name: str, per_second: float, n_calls: int = 1) -> float:
 
 @transaction.atomic
 def is_due(*, name: str, every_seconds: float) -> bool:
-    """Whether something that is done so often is due, and then that it is done now."""
+    """Return whether periodic work is due, and if so, note that it is done now."""
     begin = now()
-    made, is_new = RateLimit.objects.get_or_create(name=name, defaults={"tokens": 0, "filled_at": begin})
-    before = begin - timedelta(seconds=every_seconds)
-    return is_new or bool(RateLimit.objects.filter(pk=made.pk, filled_at__lte=before).update(filled_at=begin))
+    bucket, is_new = RateLimit.objects.get_or_create(name=name, defaults={"tokens": 0, "filled_at": begin})
+    threshold = begin - timedelta(seconds=every_seconds)
+    return is_new or bool(RateLimit.objects.filter(pk=bucket.pk, filled_at__lte=threshold).update(filled_at=begin))
 
 
 @transaction.atomic
 def put_off_due(*, name: str, seconds: float) -> None:
-    """Have what `is_due` tells of be due so many seconds later than it would be; none or fewer change nothing."""
+    """Put off periodic work of `is_due` by so many seconds; zero or less changes nothing."""
     if seconds > 0:
         RateLimit.objects.filter(pk=name).update(filled_at=F("filled_at") + timedelta(seconds=seconds))

@@ -1,4 +1,4 @@
-"""Our ledger beside what the marketplace itself lists as paid."""
+"""Comparison of our ledger with the payments that the marketplace lists."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,9 +16,9 @@ MOST_HITS, SECONDS, CALLS_A_HIT = 100, 8, 2
 
 @dataclass(frozen=True)
 class Compared:
-    """Dollars with fees that were paid for a HIT, as booked here and as listed there."""
+    """The dollars with fees paid for a HIT: `ours` as booked here, `theirs` as listed on the marketplace."""
 
-    made: MarketplaceHIT
+    marketplace_hit: MarketplaceHIT
     ours: Decimal
     theirs: Decimal
 
@@ -28,28 +28,38 @@ class Compared:
 
 
 def compare(terms: Terms, number: str) -> "tuple[Page[MarketplaceHIT], list[Compared]]":
-    """A page of the HITs that something was handed in of, as many as can be asked about in a few seconds.
+    """Return a page of the HITs with submissions, compared: as many as can be polled in a few seconds.
 
     Raises mturk.endpoint.EndpointError.
     """
     per_page = min(MOST_HITS, max(1, settings.MTURK["calls_per_second"] * SECONDS // CALLS_A_HIT))
     worked_on = terms.marketplace_hits.filter(Q(n_handed_in__gt=0) | Exists(_listed()), external_id__isnull=False)
     page = Paginator(worked_on.select_related("terms").order_by("pk"), per_page).get_page(number)
-    booked = LedgerEntry.objects.filter(listed__marketplace_hit__in=[made.pk for made in page]).order_by()
+    booked = LedgerEntry.objects.filter(
+        listed__marketplace_hit__in=[marketplace_hit.pk for marketplace_hit in page]
+    ).order_by()
     ours = dict(booked.values_list("listed__marketplace_hit").annotate(Sum("amount")))
-    return page, [Compared(made, ours.get(made.pk, Decimal(0)), _paid_there(made)) for made in page]
+    return page, [
+        Compared(marketplace_hit, ours.get(marketplace_hit.pk, Decimal(0)), _paid_there(marketplace_hit))
+        for marketplace_hit in page
+    ]
 
 
 def _listed() -> QuerySet[ListedAssignment]:
     return ListedAssignment.objects.filter(marketplace_hit=OuterRef("pk"))
 
 
-def _paid_there(made: MarketplaceHIT) -> Decimal:
-    masters = asks_for_masters(made.terms.requirements)
-    reward = made.terms.reward + fee_of(made.terms.reward, made.n_assignments, masters=masters)
-    n_approved = sum(one.status == "approved" for one in endpoint.handed_in(made.confirmed_id, made.n_assignments))
+def _paid_there(marketplace_hit: MarketplaceHIT) -> Decimal:
+    masters = asks_for_masters(marketplace_hit.terms.requirements)
+    reward = marketplace_hit.terms.reward + fee_of(
+        marketplace_hit.terms.reward, marketplace_hit.n_assignments, masters=masters
+    )
+    n_approved = sum(
+        assignment.status == "approved"
+        for assignment in endpoint.handed_in(marketplace_hit.confirmed_id, marketplace_hit.n_assignments)
+    )
     bonuses = [
-        Decimal(paid["BonusAmount"])
-        for paid in endpoint.pages("ListBonusPayments", "BonusPayments", HITId=made.confirmed_id)
+        Decimal(bonus["BonusAmount"])
+        for bonus in endpoint.pages("ListBonusPayments", "BonusPayments", HITId=marketplace_hit.confirmed_id)
     ]
     return n_approved * reward + sum((amount + fee_of(amount) for amount in bonuses), Decimal(0))

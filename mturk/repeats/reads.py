@@ -1,7 +1,7 @@
-"""Which HITs of a batch ask again what people of the marketplace were asked in earlier batches.
+"""Queries for HITs that repeat questions of earlier batches on the marketplace.
 
-The same question is the same image with the same class in a grid, or the same image in a form: nobody's second answer
-to it can count.
+The same question is the same image with the same class in a grid, or the same image in a form. A worker's second
+answer to it cannot count.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from workforce.kinds import offer_of
 from workforce.models import Batch
 
 ROWS_AT_ONCE = 10_000
-# The joins from `hit` to `earlier`, whose HIT asked the same, are the kind's own.
+# Each kind of task has its own joins from `hit` to `earlier`, whose HIT asked the same.
 ASKED_AGAIN = """
     SELECT DISTINCT hit.id, former.id
     FROM workforce_hit hit
@@ -28,7 +28,7 @@ ASKED_AGAIN = """
 
 @dataclass(frozen=True)
 class Repeated:
-    """So many HITs ask again what was asked in `batches` (numbers); `n_workers` people answered that."""
+    """Counts of HITs that repeat questions of `batches` (numbers), and of workers who answered those."""
 
     n_hits: int
     n_workers: int
@@ -36,30 +36,30 @@ class Repeated:
 
 
 def earlier_batches(batch: Batch) -> list[int]:
-    """Those (numbers) whose questions could be asked again: of the dataset and kind, on the marketplace."""
-    others = Batch.objects.filter(dataset=batch.dataset_id, kind=batch.kind, marketplace=Batch.Marketplace.MTURK)
-    return list(others.exclude(pk=batch.pk).order_by("pk").values_list("pk", flat=True))
+    """Return the batches (numbers) whose questions could repeat: of the dataset and kind, on the marketplace."""
+    batches = Batch.objects.filter(dataset=batch.dataset_id, kind=batch.kind, marketplace=Batch.Marketplace.MTURK)
+    return list(batches.exclude(pk=batch.pk).order_by("pk").values_list("pk", flat=True))
 
 
 def repeats_of(batch: Batch) -> Iterator[tuple[int, int]]:
-    """(HIT, former HIT), ids: the former asked one or more of the HIT's questions."""
+    """Yield pairs (HIT, former HIT) of ids: the former asked at least one of the HIT's questions."""
     if not earlier_batches(batch):
         return
-    asked: dict[str, int | str] = {"batch": batch.pk, "dataset": batch.dataset_id, "kind": batch.kind}
+    parameters: dict[str, int | str] = {"batch": batch.pk, "dataset": batch.dataset_id, "kind": batch.kind}
     with connection.cursor() as cursor:
-        cursor.execute(ASKED_AGAIN.format(same_question=offer_of(batch.kind).same_question), asked)
-        while some := cursor.fetchmany(ROWS_AT_ONCE):
-            yield from some
+        cursor.execute(ASKED_AGAIN.format(same_question=offer_of(batch.kind).same_question), parameters)
+        while rows := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from rows
 
 
 def repeated_by(batch: Batch) -> Repeated | None:
-    """What a page says of it before a batch is published; None if it asks nothing again."""
-    found = set(repeats_of(batch))
-    if not found:
+    """Return the counts of repeats for the page before publishing; None without any."""
+    pairs = set(repeats_of(batch))
+    if not pairs:
         return None
-    formers = {former for _, former in found}
+    formers = {former for _, former in pairs}
     return Repeated(
-        n_hits=len({hit for hit, _ in found}),
+        n_hits=len({hit for hit, _ in pairs}),
         n_workers=n_who_answered(formers),
         batches=sorted(set(Batch.objects.filter(hits__in=formers).values_list("pk", flat=True))),
     )

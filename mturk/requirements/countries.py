@@ -1,4 +1,4 @@
-"""Codes of countries, as the marketplace takes them: the two letters of ISO 3166-1, all 249 that are assigned.
+"""Country codes of the marketplace: the two letters of ISO 3166-1, all 249 that are assigned.
 
 Source: ISO 3166-1:2020, alpha-2, as its maintenance agency publishes it (https://www.iso.org/obp/ui/#search/code/).
 """
@@ -13,5 +13,5 @@ _ASSIGNED = """
     TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 COUNTRIES = frozenset(_ASSIGNED.split())
-# What is written for a country, and is the code of none.
+# Usual slips: codes of no country.
 USUAL_SLIPS = {"UK": "GB", "EL": "GR"}

@@ -1,10 +1,11 @@
-"""What a batch and its terms must be to be offered on the marketplace."""
+"""Conditions on a batch and its terms before it is published on the marketplace."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import CharField, DecimalField
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from mturk.models import Terms
@@ -15,23 +16,23 @@ from workforce.models import Batch, Lease
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 KEYWORDS = "image, photograph, labels, categorize, research"
-# The marketplace takes ten; two are ours: who is offered no more HITs, and who answered before what is asked again.
+# The marketplace takes ten; two are ours: blocked workers, and former workers of repeated questions.
 MOST_REQUIREMENTS = 8
 MOST_LOSSES = 1000
 DEFAULT_LOSSES = Terms._meta.get_field("losses_per_hit").default
 
 
 class CannotPublish(UserError):
-    """The batch cannot be offered like this; the message says why and what can be done."""
+    """An error for a batch that cannot be published like this."""
 
 
 class OverCap(CannotPublish):
-    """It would cost more than may be spent."""
+    """An error for a cost above the spending cap."""
 
 
 @dataclass(frozen=True)
 class OfferTerms:
-    """What a researcher sets when a batch is offered. The fields are those of the row in `Terms`."""
+    """The terms that a researcher sets to publish a batch. The fields are those of `Terms`."""
 
     title: str
     description: str
@@ -49,25 +50,55 @@ class OfferTerms:
     keeps_out_former: bool = True
 
     def check(self) -> None:
-        """Raise CannotPublish, naming it, for the first of these that the marketplace would refuse, or W3 does."""
+        """Raise CannotPublish for the first field that the marketplace or our rules would refuse."""
         self._check_texts()
-        for name, seconds in (("a HIT", self.assignment_seconds), ("the batch", self.lifetime_seconds)):
+        for words, seconds in (
+            (
+                gettext("The time per HIT is %(n)s seconds; allowed is half a minute to a year."),
+                self.assignment_seconds,
+            ),
+            (
+                gettext("The time of the batch is %(n)s seconds; allowed is half a minute to a year."),
+                self.lifetime_seconds,
+            ),
+        ):
             if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-                raise CannotPublish(f"The time for {name} is {seconds:,} seconds; half a minute to a year is taken.")
+                raise CannotPublish(words % {"n": f"{seconds:,}"})
         if not 0 <= self.review_seconds < self.auto_approval_seconds <= LONGEST_AUTO_APPROVAL_SECONDS:
-            raise CannotPublish("Answers are approved after three days at the latest, and looked at before that.")
+            raise CannotPublish(
+                gettext("Approval must come within three days, and the review time must end before it.")
+            )
         if (n := len(self.requirements)) > MOST_REQUIREMENTS:
-            raise CannotPublish(f"A HIT takes {MOST_REQUIREMENTS} requirements beside our own, not {n}.")
+            words = gettext("There are %(n)s qualifications; a HIT takes at most %(most)s besides our own.")
+            raise CannotPublish(words % {"n": n, "most": MOST_REQUIREMENTS})
         check_losses(self.losses_per_hit)
         check_money(self.reward, self.spending_cap)
 
     def _check_texts(self) -> None:
-        texts = (("title", self.title, 1), ("description", self.description, 1), ("keywords", self.keywords, 0))
-        for name, text, least in texts:
-            most = _longest(name)
+        texts = (
+            (
+                "title",
+                self.title,
+                1,
+                gettext("The title has %(n)s characters; allowed are 1 to %(most)s printable ones."),
+            ),
+            (
+                "description",
+                self.description,
+                1,
+                gettext("The description has %(n)s characters; allowed are 1 to %(most)s printable ones."),
+            ),
+            (
+                "keywords",
+                self.keywords,
+                0,
+                gettext("The keywords have %(n)s characters; at most %(most)s printable ones are allowed."),
+            ),
+        )
+        for column, text, least, words in texts:
+            most = _longest(column)
             if not least <= len(text.strip()) <= most or not text.replace("\n", "").isprintable():
-                words = f"{least} to {most:,} printable ones are taken"
-                raise CannotPublish(f"The {name} has {len(text)} characters; {words}.")
+                raise CannotPublish(words % {"n": f"{len(text):,}", "most": f"{most:,}"})
 
 
 def _longest(column: str) -> int:
@@ -83,31 +114,46 @@ def _max_digits(column: str) -> int:
 
 
 def check_losses(per_hit: int) -> None:
+    """Raise CannotPublish for a number of unusable assignments out of range."""
     if not 1 <= per_hit <= MOST_LOSSES:
-        raise CannotPublish(f"A HIT may lose 1 to {MOST_LOSSES:,} assignments, not {per_hit}.")
+        words = gettext("A HIT may have 1 to %(most)s unusable assignments, not %(n)s.")
+        raise CannotPublish(words % {"most": f"{MOST_LOSSES:,}", "n": per_hit})
 
 
 def check_money(reward: Decimal, spending_cap: Decimal) -> None:
-    for name, amount in (("reward", reward), ("spending_cap", spending_cap)):
-        most = Decimal(10) ** (_max_digits(name) - 2)
+    """Raise CannotPublish for amounts that are no whole cents, too large, or a cap below the reward."""
+    for column, amount, words in (
+        (
+            "reward",
+            reward,
+            gettext("The reward of $%(amount)s must be at least one cent, in whole cents, below $%(most)s."),
+        ),
+        (
+            "spending_cap",
+            spending_cap,
+            gettext("The spending cap of $%(amount)s must be at least one cent, in whole cents, below $%(most)s."),
+        ),
+    ):
+        most = Decimal(10) ** (_max_digits(column) - 2)
         if in_cents(amount) is None or amount >= most:
-            words = f"The {name.replace('_', ' ')} is ${amount}; a whole number of cents is taken, at least one"
-            raise CannotPublish(f"{words}, and less than ${most:,}.")
+            raise CannotPublish(words % {"amount": amount, "most": f"{most:,}"})
     if spending_cap < reward:
-        raise CannotPublish(f"The spending cap, ${spending_cap}, is less than one reward, ${reward}. Raise it.")
+        words = gettext("The spending cap of $%(cap)s is below one reward of $%(reward)s. Raise it.")
+        raise CannotPublish(words % {"cap": spending_cap, "reward": reward})
 
 
 def check_can_publish(batch: Batch) -> None:
     """Raise CannotPublish for a batch that is closed, published, begun elsewhere, or not for a marketplace at all."""
     if kind_named(batch.kind).offer is None:
-        raise CannotPublish(f"Batch {batch.pk} is of a kind that is for recruitment links: no marketplace offers it.")
+        raise CannotPublish(gettext("Batch %(batch)s is of a kind for recruitment links only.") % {"batch": batch.pk})
     if batch.closed_at is not None:
-        raise CannotPublish(f"Batch {batch.pk} is closed. Open a new one for further HITs.")
+        raise CannotPublish(gettext("Batch %(batch)s is closed. Open a new one instead.") % {"batch": batch.pk})
     if Terms.objects.filter(batch=batch).exists():
-        raise CannotPublish(f"Batch {batch.pk} is published already. Its end can be moved: extend it.")
+        words = gettext("Batch %(batch)s is already published. To offer it for longer, extend it.")
+        raise CannotPublish(words % {"batch": batch.pk})
     if batch.marketplace not in (Batch.Marketplace.LINK, Batch.Marketplace.MTURK):
-        raise CannotPublish(f"Batch {batch.pk} holds answers given elsewhere: there is nothing to ask.")
+        words = gettext("Batch %(batch)s holds imported answers, so it cannot be published.")
+        raise CannotPublish(words % {"batch": batch.pk})
     if Lease.objects.filter(batch=batch).exists():
-        raise CannotPublish(
-            f"Batch {batch.pk} was given to people at its own address already. Close it and open a new one to publish."
-        )
+        words = gettext("Workers already opened batch %(batch)s at its own address. Close it, and publish a new one.")
+        raise CannotPublish(words % {"batch": batch.pk})

@@ -1,28 +1,31 @@
-"""Raising pay to the target wage, by bonuses."""
+"""Bonuses that raise pay to the target wage."""
 
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy
 
 from mturk.models import Terms
 from mturk.payments.actions import give_bonus
 from mturk.wages.reads import below, target_wage
 
-# The rest is proposed again: a page is to answer within seconds.
+# Further ones are proposed next: a page has to answer within seconds.
 MOST_AT_ONCE = 200
-REASON = "The work took longer than we reckoned. By the time that half of all needed, this makes it ${wage} an hour."
+REASON = gettext_lazy(
+    "The work took longer than we expected. This bonus brings the pay to $%(wage)s per hour for the median worker."
+)
 
 
 @transaction.atomic
 def raise_pay(*, terms: Terms, level: Decimal) -> int:
-    """Give every approved assignment that earned less than `level` dollars a bonus that brings it there.
+    """Raise every approved assignment that earned less than `level` dollars to that level, by a bonus.
 
-    Returns how many that are: at most MOST_AT_ONCE. Two at the same time give it once. Raises OverCap, and then
-    nobody is given any.
+    Returns their number, at most MOST_AT_ONCE. Two calls at the same time pay each bonus once. Raises OverCap, and
+    then pays none.
     """
     Terms.objects.select_for_update().get(pk=terms.pk)
     lacking = below(terms, level)[:MOST_AT_ONCE]
-    reason = REASON.format(wage=target_wage(terms.batch.dataset))
+    reason = REASON % {"wage": target_wage(terms.batch.dataset)}
     for listed, amount in lacking:
         give_bonus(listed=listed, amount=amount, reason=reason)
     return len(lacking)

@@ -1,4 +1,4 @@
-"""What an hour on the marketplace is to earn, what it earned, and what is lacking."""
+"""Queries for the target wage, the proposed reward, and pay below the target."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from decimal import ROUND_UP, Decimal
 from statistics import median
 
 from django.db.models import Q, Sum
+from django.utils.translation import gettext
 
 from catalog.models import Dataset
 from catalog.reads import current_settings
@@ -16,19 +17,19 @@ from workforce.kinds import offer_of
 from workforce.models import Batch, Submission
 from workforce.reads import pause_of
 
-# Of work that nobody did yet: to read the question, and for each photograph or label.
+# Assumed without any answers: the time to read the question, and for each photograph or label.
 SECONDS_TO_READ, SECONDS_EACH = 10, 2
-# The latest answers that tell how long the work takes.
+# The number of latest answers that show how long the work takes, and the fewest that are enough.
 ANSWERS_LOOKED_AT, FEWEST_ANSWERS = 200, 5
 
 
 def target_wage(dataset: Dataset) -> Decimal:
-    """Dollars an hour, by the study's current settings: also what was published before can be brought up to it."""
+    """Return dollars per hour, by the study's current settings: pay of earlier batches can be raised to it as well."""
     return current_settings(dataset).target_wage
 
 
 def pay_for(seconds: float, wage: Decimal) -> Decimal:
-    """At so many dollars an hour, rounded up to the cent.
+    """Return the pay for some seconds at an hourly wage in dollars, rounded up to the cent.
 
     >>> str(pay_for(30, Decimal(12))), str(pay_for(0.5, Decimal(12)))
     ('0.10', '0.01')
@@ -41,31 +42,41 @@ def pay_for(seconds: float, wage: Decimal) -> Decimal:
 
 @dataclass(frozen=True)
 class Proposed:
+    """A proposed reward in dollars, with the sentence that explains it."""
+
     reward: Decimal
     why: str
 
 
 def proposed_reward(batch: Batch) -> Proposed:
-    """The reward that pays the target wage, by how long the work took so far, or by how much there is to look at."""
+    """Propose the reward that pays the target wage, by the time the work took so far, or the number of items."""
     took = _seconds_taken(batch)
     if len(took) >= FEWEST_ANSWERS:
         seconds = median(took)
-        basis = f"{len(took)} answers like these took {seconds:.0f} seconds (median)"
+        words = gettext(
+            "The median time of %(n)s similar answers is %(seconds)s seconds. At $%(wage)s per hour, that is "
+            "$%(reward)s, rounded up."
+        )
     else:
         seconds = _seconds_expected(batch)
-        basis = f"Nobody did work like this here yet; {seconds:.0f} seconds are assumed"
+        words = gettext(
+            "Without similar answers so far, %(seconds)s seconds are assumed. At $%(wage)s per hour, that is "
+            "$%(reward)s, rounded up."
+        )
     wage = target_wage(batch.dataset)
     reward = pay_for(seconds, wage)
-    return Proposed(reward, f"{basis}; at ${wage} an hour that is ${reward}, rounded up.")
+    return Proposed(reward, words % {"n": len(took), "seconds": f"{seconds:.0f}", "wage": wage, "reward": reward})
 
 
 def _seconds_taken(batch: Batch) -> list[float]:
-    # What nobody confirmed, a forger may have sent.
+    # Unconfirmed answers may be forged.
     sure = [Submission.State.CONFIRMED, Submission.State.SURPLUS]
-    alike = Submission.objects.filter(hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure)
-    found = alike.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at", "answer")
+    submissions = Submission.objects.filter(
+        hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure
+    )
+    rows = submissions.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at", "answer")
     return [
-        max(1.0, (end - begin).total_seconds() - pause_of(answer)) for end, begin, answer in found[:ANSWERS_LOOKED_AT]
+        max(1.0, (end - begin).total_seconds() - pause_of(answer)) for end, begin, answer in rows[:ANSWERS_LOOKED_AT]
     ]
 
 
@@ -79,7 +90,7 @@ def _seconds_expected(batch: Batch) -> float:
 
 @dataclass(frozen=True)
 class PayRaise:
-    """What raises every paid assignment to `level` dollars; of `n` assignments, `total` with fees."""
+    """The bonuses that raise `n` paid assignments to `level` dollars; `total` includes fees."""
 
     level: Decimal
     n: int
@@ -92,7 +103,7 @@ class PayRaise:
 
 
 def level_of(terms: Terms) -> Decimal | None:
-    """The pay with which half of the assignments earn the target wage; None while none is paid."""
+    """Return the pay at which half of the assignments earn the target wage; None without paid ones."""
     paid = ListedAssignment.objects.filter(
         marketplace_hit__terms=terms, status="approved", submission__lease__isnull=False
     )
@@ -101,7 +112,7 @@ def level_of(terms: Terms) -> Decimal | None:
 
 
 def below(terms: Terms, level: Decimal) -> list[tuple[ListedAssignment, Decimal]]:
-    """The approved assignments that earned less than `level`, bonuses on their way included, and how much less."""
+    """Return the approved assignments that earned less than `level`, pending bonuses included, and the difference."""
     coming: defaultdict[str, Decimal] = defaultdict(Decimal)
     for call in Call.objects.filter(batch=terms.batch_id, op="SendBonus", state__in=["waiting", "unsure"]):
         coming[call.payload["AssignmentId"]] += Decimal(call.payload["BonusAmount"])
@@ -109,12 +120,12 @@ def below(terms: Terms, level: Decimal) -> list[tuple[ListedAssignment, Decimal]
     paid = paid.filter(marketplace_hit__compensates=None).annotate(
         earned=Sum("ledger__amount", filter=Q(ledger__kind__in=["reward", "bonus"]))
     )
-    found = ((one, level - (one.earned or 0) - coming[one.external_id]) for one in paid.order_by("pk"))
-    return [(one, lacking) for one, lacking in found if lacking >= CENT]
+    shortfalls = ((listed, level - (listed.earned or 0) - coming[listed.external_id]) for listed in paid.order_by("pk"))
+    return [(listed, lacking) for listed, lacking in shortfalls if lacking >= CENT]
 
 
 def pay_raise_of(terms: Terms) -> PayRaise | None:
-    """What is proposed where half of the assignments earn less than the target wage."""
+    """Return the proposed bonuses if half of the assignments earn less than the target wage, otherwise None."""
     level = level_of(terms)
     lacking = [amount for _, amount in below(terms, level)] if level else []
     if level is None or not lacking:

@@ -1,1 +1,1 @@
-"""Assignments that are paid and came to nothing: who hands in several, and HITs that lose too many."""
+"""Unusable assignments, which are paid: workers who submit several, and HITs with too many."""

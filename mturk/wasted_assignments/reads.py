@@ -1,4 +1,4 @@
-"""Which assignments came to nothing, of whom and of which HITs."""
+"""Queries for unusable assignments, by worker and by HIT."""
 
 from datetime import datetime
 
@@ -7,24 +7,24 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from mturk.models import ListedAssignment, Terms
 from workforce.models import Report, Worker
 
-# Nothing of it could be read, be it at once or when its copy was looked at; or its person had answered before.
+# Unreadable at once or when its copy was processed, or the worker had answered before.
 LOST = Q(finding__in=["unreadable", "repeated"]) | Q(finding="recovered", submission__state="orphaned")
 
 
 def lost_by(worker: Worker, since: datetime | None = None) -> QuerySet[ListedAssignment]:
-    """What a person handed in that came to nothing; `since`: that was listed after it."""
-    found = ListedAssignment.objects.filter(LOST, worker=worker)
-    return found if since is None else found.filter(listed_at__gt=since)
+    """Return the unusable assignments of a worker; with `since`, those listed later."""
+    assignments = ListedAssignment.objects.filter(LOST, worker=worker)
+    return assignments if since is None else assignments.filter(listed_at__gt=since)
 
 
-def not_told_of(lost: QuerySet[ListedAssignment]) -> QuerySet[ListedAssignment]:
-    """Those of which their person told no problem from the page: who could not work is not who would not."""
-    told = Report.objects.filter(lease__hit=OuterRef("marketplace_hit__hit"), lease__worker=OuterRef("worker"))
-    return lost.exclude(Exists(told))
+def without_report(lost: QuerySet[ListedAssignment]) -> QuerySet[ListedAssignment]:
+    """Return the assignments without a problem report of the worker, who may have been unable to work."""
+    reports = Report.objects.filter(lease__hit=OuterRef("marketplace_hit__hit"), lease__worker=OuterRef("worker"))
+    return lost.exclude(Exists(reports))
 
 
 def lost_too_many(terms: Terms) -> set[int]:
-    """HITs (ids) of the batch that lost so many assignments that its terms stop offering them."""
+    """Return the HITs (ids) with too many unusable assignments to be offered again, by the terms of the batch."""
     lost = ListedAssignment.objects.filter(LOST, marketplace_hit__terms=terms)
-    counted = lost.order_by().values("marketplace_hit__hit").annotate(n=Count("pk"))
-    return set(counted.filter(n__gte=terms.losses_per_hit).values_list("marketplace_hit__hit", flat=True))
+    counts = lost.order_by().values("marketplace_hit__hit").annotate(n=Count("pk"))
+    return set(counts.filter(n__gte=terms.losses_per_hit).values_list("marketplace_hit__hit", flat=True))

@@ -1,11 +1,12 @@
-import { handInByScript, keepTicks, say } from "../submit.js";
+import { fill, keepSelection, say, submitByScript } from "../submit.js";
 
 const form = document.querySelector("[data-answer]");
 const boxes = [...form.querySelectorAll("input[name=selected]")];
 
 function count() {
-  const ticked = boxes.filter((box) => box.checked).length;
-  say(form, ticked ? `${ticked} of ${boxes.length} ticked` : `None of ${boxes.length} ticked yet`);
+  const n = boxes.filter((box) => box.checked).length;
+  const { noneSelected, someSelected } = form.dataset;
+  say(form, fill(n ? someSelected : noneSelected, { n, total: boxes.length }));
 }
 
 const large = form.querySelector("[data-large]");
@@ -23,6 +24,6 @@ function enlarge(event) {
 form.addEventListener("change", count);
 form.addEventListener("click", enlarge);
 large.addEventListener("click", () => large.close());
-keepTicks(form);
+keepSelection(form);
 count();
-handInByScript(form);
+submitByScript(form);

@@ -1,4 +1,5 @@
-// Says what is too large before it is sent, and how much of it has been. Without this the form works as forms do.
+// Rejects files that are too large before the upload, and shows its progress. Without this script the form still works.
+// All texts come from the form's data attributes.
 
 const form = document.querySelector("[data-upload]");
 const input = form.querySelector("[type=file]");
@@ -6,34 +7,34 @@ const problem = form.querySelector(".field-problem");
 const bar = form.querySelector("[data-sending]");
 const button = form.querySelector("[type=submit]");
 
-function tooMuch() {
+function limitProblem() {
   const bytes = [...input.files].reduce((sum, file) => sum + file.size, 0);
   if (bytes > form.dataset.mostBytes) {
-    return `These are ${(bytes / 2 ** 20).toFixed(0)} MiB, more than are taken at a time: send fewer, or smaller archives.`;
+    return form.dataset.tooLarge.replace("{n_mebibytes}", (bytes / 2 ** 20).toFixed(0));
   }
   if (input.files.length > form.dataset.mostFiles) {
-    return `These are ${input.files.length} files, more than are taken at a time: put them into an archive.`;
+    return form.dataset.tooMany.replace("{n_files}", input.files.length);
   }
   return "";
 }
 
-function tell(words) {
+function showProblem(words) {
   problem.textContent = words;
   problem.hidden = !words;
   input.toggleAttribute("aria-invalid", Boolean(words));
 }
 
-function send() {
+function upload() {
   const request = new XMLHttpRequest();
   request.responseType = "document";
   request.upload.addEventListener("progress", (event) => (bar.value = event.loaded / event.total));
   request.addEventListener("load", () => {
-    // Where all is well the answer is the same page, found by a redirect.
+    // After a successful upload a redirect leads back to this page.
     if (request.status === 200) return location.replace(request.responseURL);
-    const said = request.response?.querySelector("#files-problem:not([hidden]), .problem, .note p");
-    stop(said?.textContent ?? "The site did not take it. Reload the page and try again.");
+    const message = request.response?.querySelector("#files-problem:not([hidden]), .problem, .note p");
+    stop(message?.textContent ?? form.dataset.rejected);
   });
-  request.addEventListener("error", () => stop("The connection broke before all was sent. Nothing was imported: try again."));
+  request.addEventListener("error", () => stop(form.dataset.interrupted));
   request.open("POST", location.href);
   button.disabled = true;
   bar.hidden = false;
@@ -41,16 +42,16 @@ function send() {
 }
 
 function stop(words) {
-  tell(words);
+  showProblem(words);
   button.disabled = false;
   bar.hidden = true;
 }
 
-input.addEventListener("change", () => tell(tooMuch()));
-// Chosen before this script was there.
-if (input.files.length) tell(tooMuch());
+input.addEventListener("change", () => showProblem(limitProblem()));
+// The files may be chosen before this script is loaded.
+if (input.files.length) showProblem(limitProblem());
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  tell(tooMuch());
-  if (problem.hidden) send();
+  showProblem(limitProblem());
+  if (problem.hidden) upload();
 });

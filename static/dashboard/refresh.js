@@ -1,51 +1,51 @@
-// Looks every few seconds whether this page would now read differently, and changes what does. While nothing changes
-// it looks less and less often; while something on it is under way, every second.
+// Fetches this page every few seconds and updates the parts that have changed. While nothing changes it fetches less
+// and less often; while work on it is in progress, every second.
 
-const UNDER_WAY_MS = 1000;
+const IN_PROGRESS_MS = 1000;
 const SHORTEST_MS = 4000;
 const LONGEST_MS = 30_000;
-// Attributes that the reader or the page's own script sets.
-const OURS = ["open", "hidden"];
+// Attributes set by the reader or the page's own script.
+const LOCAL_ATTRIBUTES = ["open", "hidden"];
 
-async function look() {
+async function refresh() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (response.redirected || !response.ok) return false; // signed out, or a fault: the page stays as it is
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const renewed = [...document.querySelectorAll("[data-live]")].filter((region) => {
-    const now = fresh.getElementById(region.id);
-    return now && renew(region, now);
+    const update = fresh.getElementById(region.id);
+    return update && renew(region, update);
   });
   if (renewed.length) document.dispatchEvent(new Event("renewed"));
   return renewed.length > 0;
 }
 
-// Makes an element what it would be now, down to the text that changed: so photographs do not flicker, what is folded
-// open stays open, and what has the focus keeps it. Says whether anything changed.
-function renew(old, now) {
+// Updates an element down to the text that changed, so that photographs do not flicker, open details stay open, and the
+// focus stays. Returns whether anything changed.
+function renew(old, fresh) {
   let changed = false;
-  for (const { name, value } of now.attributes) {
-    if (OURS.includes(name) || old.getAttribute(name) === value) continue;
+  for (const { name, value } of fresh.attributes) {
+    if (LOCAL_ATTRIBUTES.includes(name) || old.getAttribute(name) === value) continue;
     old.setAttribute(name, value);
     changed = true;
   }
   for (const { name } of [...old.attributes]) {
-    if (OURS.includes(name) || now.hasAttribute(name)) continue;
+    if (LOCAL_ATTRIBUTES.includes(name) || fresh.hasAttribute(name)) continue;
     old.removeAttribute(name);
     changed = true;
   }
   if (old.matches("[data-copy]")) return changed;
   const before = [...old.childNodes];
-  const after = [...now.childNodes];
-  if (before.length === after.length && before.every((node, at) => alike(node, after[at]))) {
-    return before.map((node, at) => renewNode(node, after[at])).some(Boolean) || changed;
+  const after = [...fresh.childNodes];
+  if (before.length === after.length && before.every((node, index) => sameKind(node, after[index]))) {
+    return before.map((node, index) => renewNode(node, after[index])).some(Boolean) || changed;
   }
   if (old.contains(document.activeElement) && old !== document.activeElement) return changed; // later
-  const kept = new Map([...old.children].map((child) => [child.outerHTML, child]));
-  old.replaceChildren(...after.map((node) => kept.get(node.outerHTML) ?? document.adoptNode(node)));
+  const children = new Map([...old.children].map((child) => [child.outerHTML, child]));
+  old.replaceChildren(...after.map((node) => children.get(node.outerHTML) ?? document.adoptNode(node)));
   return true;
 }
 
-function alike(node, other) {
+function sameKind(node, other) {
   return node.nodeName === other.nodeName && (node.id ?? "") === (other.id ?? "");
 }
 
@@ -61,16 +61,16 @@ let timer;
 
 async function watch() {
   clearTimeout(timer);
-  const changed = !document.hidden && (await look().catch(() => false));
+  const changed = !document.hidden && (await refresh().catch(() => false));
   pause = changed ? SHORTEST_MS : Math.min(1.4 * pause, LONGEST_MS);
   timer = setTimeout(watch, next());
 }
 
 function next() {
-  return document.querySelector("[data-unfinished]") ? UNDER_WAY_MS : pause;
+  return document.querySelector("[data-unfinished]") ? IN_PROGRESS_MS : pause;
 }
 
-// Who comes back to the page wants to see it as it is.
+// A reader who returns to the page sees its current state at once.
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) {
     pause = SHORTEST_MS;

@@ -1,9 +1,10 @@
-"""Adaptive batches by hand: their figures, checked, and what they have learnt, in words."""
+"""Figures of adaptive batches, and reports of what these batches have learnt."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from aggregation.adaptive.reads import FEWEST_IMAGES_OF_A_TABLE
 from aggregation.models import ConfidenceTable
@@ -27,29 +28,33 @@ def adaptive_figures(
     initial_images: int = INITIAL_IMAGES,
     min_votes: int | None = None,
 ) -> dict[str, float]:
-    """The figures of a batch that asks as often as its votes make necessary. Raises UserError, with the way out."""
+    """Return the checked figures of an adaptive batch; raise UserError, with the way out, if they do not work."""
     min_shown = current_settings(dataset).min_shown
     min_votes = min_shown if min_votes is None else min_votes
     try:
         StoppingRule(accept=accept, reject=reject, min_votes=min_votes, cap=max_votes)
     except ValueError as error:
         raise UserError(
-            f"The batch cannot be adaptive so: {error}",
-            shell="The cap is --max-votes.",
-            page="The cap is “Most votes for a pair”.",
+            gettext("These figures do not make an adaptive batch: %(reason)s") % {"reason": error},
+            shell=gettext("The cap is --max-votes."),
+            page=gettext("The cap is “Maximum votes for a pair”."),
         ) from None
     if initial_images < 1:
         raise UserError(
-            "Without images of each class that are asked in full first there is nothing to learn from.",
-            shell="--initial is 1 image or more.",
-            page="“Images of each class to learn from” is 1 image or more.",
+            gettext("An adaptive batch needs images of each class to learn from."),
+            shell=gettext("Write --initial with 1 image or more."),
+            page=gettext("Enter 1 image or more under “Images of each class to learn from”."),
         )
     if min_votes < min_shown:
         raise UserError(
-            f"{min_votes} votes at the fewest would settle pairs that pruning then leaves out, for it looks only at "
-            f"those shown {min_shown} times or more.",
-            shell=f"Ask for --min-votes {min_shown}, or lower that: ./manage settings --set min_shown=…",
-            page=f"Ask for {min_shown}, or lower min_shown on the page Settings.",
+            gettext(
+                "A minimum of %(min_votes)s votes is too low: pruning uses only pairs that were shown at least "
+                "%(min_shown)s times."
+            )
+            % {"min_votes": min_votes, "min_shown": min_shown},
+            shell=gettext("Write --min-votes %(min_shown)s, or lower that setting: ./manage settings --set min_shown=…")
+            % {"min_shown": min_shown},
+            page=gettext("Enter %(min_shown)s, or lower min_shown on the page Settings.") % {"min_shown": min_shown},
         )
     return {
         "initial_images": initial_images,
@@ -65,21 +70,24 @@ def adaptive_batches(dataset: Dataset) -> QuerySet[Batch]:
 
 
 def tables_of(batch: Batch) -> QuerySet[ConfidenceTable]:
-    """The hardest classes first."""
+    """Return the batch's confidence tables, the hardest classes first."""
     return batch.confidence_tables.select_related("label").order_by("-expected_votes", "label__index")
 
 
 def confidence_report(dataset: Dataset) -> Iterator[str]:
-    """A line for every table of every adaptive batch, the hardest classes first. Raises UserError if there is none."""
+    """Yield a line for every table of every adaptive batch, the hardest classes first.
+
+    Raises UserError if the dataset has no adaptive batch.
+    """
     batches = list(adaptive_batches(dataset))
     if not batches:
         raise UserError(
-            f"{dataset} has no adaptive batch.",
-            shell="./manage open contains --adaptive opens one.",
-            page="The page Grids opens one.",
+            gettext("Dataset “%(dataset)s” has no adaptive batch.") % {"dataset": dataset},
+            shell=gettext("Open an adaptive batch with ./manage open contains --adaptive."),
+            page=gettext("Open an adaptive batch on the page Grids."),
         )
     for batch in batches:
-        yield f"Batch {batch.pk}: {summary_of(batch)}"
+        yield gettext("Batch %(batch)s: %(summary)s") % {"batch": batch.pk, "summary": summary_of(batch)}
         tables = list(tables_of(batch))
         if tables:
             yield "".join(f"{y}Y {n}N".rjust(7) for y, n in FIGURE_7) + "  votes  images  class"
@@ -88,20 +96,29 @@ def confidence_report(dataset: Dataset) -> Iterator[str]:
 
 def summary_of(batch: Batch) -> str:
     stopped = Counter(batch.stopped_pairs.values_list("decision", flat=True))
-    state = ", ".join(f"{stopped[name]:,} {name}" for name in ("accept", "reject", "undecided"))
-    return (
-        f"{batch.min_votes} to {batch.max_votes} votes, accepted from {batch.accept:g}, rejected "
-        f"to {batch.reject:g}, {batch.initial_images} images of each class asked {batch.initial_votes} times. "
-        f"Pairs settled besides these: {state}."
-    )
+    return gettext(
+        "%(min_votes)s to %(max_votes)s votes for a pair. A pair is accepted from probability %(accept)s, and rejected "
+        "up to %(reject)s. The first %(n_images)s images of each class are shown %(n_votes)s times. "
+        "Other pairs: %(n_accepted)s accepted, %(n_rejected)s rejected, %(n_undecided)s undecided."
+    ) % {
+        "min_votes": batch.min_votes,
+        "max_votes": batch.max_votes,
+        "accept": f"{batch.accept:g}",
+        "reject": f"{batch.reject:g}",
+        "n_images": batch.initial_images,
+        "n_votes": batch.initial_votes,
+        "n_accepted": f"{stopped['accept']:,}",
+        "n_rejected": f"{stopped['reject']:,}",
+        "n_undecided": f"{stopped['undecided']:,}",
+    }
 
 
 def probabilities_of(table: ConfidenceTable) -> list[float | None]:
-    """That an image is good after the votes of FIGURE_7; None where nothing is known."""
+    """Return the probabilities that an image is good after the votes of FIGURE_7; None for votes beyond the table."""
     bound = len(table.p_good) - 1
     return [table.p_good[y][n] if max(y, n) <= bound else None for y, n in FIGURE_7]
 
 
 def _line(table: ConfidenceTable) -> str:
-    shown = "".join(("-" if cell is None else f"{cell:.2f}").rjust(7) for cell in probabilities_of(table))
-    return f"{shown}{table.expected_votes:>7.1f}{table.n_images:>8,}  {table.label or 'all classes'}"
+    cells = "".join(("-" if cell is None else f"{cell:.2f}").rjust(7) for cell in probabilities_of(table))
+    return f"{cells}{table.expected_votes:>7.1f}{table.n_images:>8,}  {table.label or gettext('all classes')}"

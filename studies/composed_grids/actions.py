@@ -1,4 +1,4 @@
-"""Opening CONTAINS grids with controls and padding, from potential labels or a file of pairs."""
+"""CONTAINS grids with controls and padding, opened for potential labels or a file of pairs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import gettext, ngettext
 
 from candidates.grids.actions import OpenedGrids, Pair, Pairs, open_grids_with_controls, potential_pairs
 from catalog.actions import change_settings
@@ -22,18 +23,15 @@ from workforce.actions import open_batch
 from workforce.models import Batch
 
 OWN = "own"
-OPENS_AGAIN = {"shell": "--again opens them once more.", "page": "“Open pairs again” opens them once more."}
+
 PROFILE_NAMES = (*PROFILES, OWN)
-TELLS_EVERY_CELL = {
-    "shell": "./manage export grids tells every cell.",
-    "page": "The file of grids (the page Files) tells every cell.",
-}
+
 Chosen = dict[int, list[int]]
 
 
 @dataclass(frozen=True)
 class OpenedComposed(Opened):
-    """What was opened, and what its grids lack."""
+    """A result of opening grids with controls, with the cells that these grids lack."""
 
     shortfalls: tuple[tuple[Label, Shortfall], ...] = ()
 
@@ -52,25 +50,25 @@ def open_composed(
 ) -> OpenedComposed:
     """Open grids with the controls of a profile: for the potential labels, or for the pairs of a CSV file.
 
-    The profile's figures become those of the study (a new settings version if they differ); "own" leaves them as
-    they are. Pairs opened before are left out unless `again`. Raises UserError, and then nothing is changed.
+    The profile's figures become those of the study (a new settings version if they differ); "own" keeps the study's.
+    Pairs opened before are left out unless `again`. Raises UserError, and then nothing is changed.
     """
     pay.check()
     # Two commands at once must not open the same pairs.
     wait_for_lock(LockName.ASKING, dataset)
     chosen = None if similar is None else similar_of(similar, dataset.label_set)
-    wanted = _wanted(dataset, pairs)
-    known: Mapping[Pair, int] = {} if again else pairs_asked(dataset)
-    new = _without(wanted, known)
-    n_unlabelled = _n_unlabelled(dataset, wanted)
+    requested = _requested_pairs(dataset, pairs)
+    batches: Mapping[Pair, int] = {} if again else pairs_asked(dataset)
+    new = _without(requested, batches)
+    n_unlabelled = _n_unlabelled(dataset, requested)
     if not len(new):
-        last = max(known[image, label] for image, label in wanted.tolist())
-        return OpenedComposed(Batch.objects.get(pk=last), 0, 0, len(wanted), n_unlabelled)
+        last = max(batches[image, label] for image, label in requested.tolist())
+        return OpenedComposed(Batch.objects.get(pk=last), 0, 0, len(requested), n_unlabelled)
     _set_figures(dataset, profile, chosen)
     batch = open_batch(dataset=dataset, kind="contains", **vars(pay), **(adaptive or {}))
     opened = _opened(batch, new, chosen, seed)
-    n_known = len(wanted) - len(new)
-    return OpenedComposed(batch, len(new), opened.n_grids, n_known, n_unlabelled, tuple(opened.shortfalls))
+    n_before = len(requested) - len(new)
+    return OpenedComposed(batch, len(new), opened.n_grids, n_before, n_unlabelled, tuple(opened.shortfalls))
 
 
 def open_as_asked(
@@ -83,54 +81,91 @@ def open_as_asked(
     again: bool,
     adaptive: Mapping[str, Any] | None,
 ) -> Opened:
-    """Open grids as a command or a page asks: with the controls of a profile, or the pairs of a file as they are."""
+    """Open grids for a command or a page: with the controls of a profile, or the pairs of a file without controls."""
     if profile:
         return open_composed(
             dataset=dataset, profile=profile, pay=pay, pairs=pairs, similar=similar, again=again, adaptive=adaptive
         )
     if similar:
         raise UserError(
-            "A file of similar labels tells where negative controls come from, and none are asked for.",
-            shell="Say how many with --profile.",
-            page="Choose control images, or leave the file out.",
+            gettext("A file of similar labels is of use only with negative controls."),
+            shell=gettext("Add --profile, or leave --similar out."),
+            page=gettext("Choose control images, or remove the file."),
         )
     if not pairs:
         raise UserError(
-            "Say which grids to open.",
-            shell=f"--profile {'|'.join(PROFILE_NAMES)} opens them for the potential labels, with controls; "
-            "--pairs FILE for these pairs as they are.",
-            page="Choose control images for the potential labels, or a file for its pairs as they are.",
+            gettext("Choose which grids to open."),
+            shell=gettext(
+                "For the potential labels, with controls: --profile %(profiles)s. For pairs of a file, without "
+                "controls: --pairs FILE."
+            )
+            % {"profiles": "|".join(PROFILE_NAMES)},
+            page=gettext("Choose control images for the potential labels, or a file of pairs without controls."),
         )
     return open_contains(dataset=dataset, pairs=pairs, pay=pay, again=again, adaptive=adaptive)
 
 
-def told_opening(opened: Opened) -> list[Remark]:
-    """Return what was opened and what it lacks, for people."""
+def opening_remarks(opened: Opened) -> list[Remark]:
+    """Return remarks for people on the grids that were opened, and on the cells that they lack."""
     if not opened.n_pairs:
         return [_nothing_opened(opened)]
-    lines = [Remark(f"{opened.n_known:,} pairs were opened before.", **OPENS_AGAIN)] if opened.n_known else []
+    remarks = [_opened_before(opened.n_before)] if opened.n_before else []
     if opened.n_unlabelled:
-        lines.append(Remark(without_dataset_label(opened.n_unlabelled)))
-    lines.append(Remark(f"{opened.n_pairs:,} pairs opened, in {opened.n_grids:,} grids."))
+        remarks.append(Remark(without_dataset_label(opened.n_unlabelled)))
+    message = ngettext(
+        "%(n_pairs)s pairs were opened in %(n)s grid.",
+        "%(n_pairs)s pairs were opened in %(n)s grids.",
+        opened.n_grids,
+    )
+    if opened.n_pairs == 1:
+        message = gettext("1 pair was opened in %(n)s grid.")
+    remarks.append(Remark(message % {"n_pairs": f"{opened.n_pairs:,}", "n": f"{opened.n_grids:,}"}))
     if isinstance(opened, OpenedComposed):
-        lines += told_shortfalls(opened.shortfalls)
-    return lines
+        remarks += shortfall_remarks(opened.shortfalls)
+    return remarks
+
+
+def _how_to_open_again() -> dict[str, str]:
+    return {
+        "shell": gettext("To open these pairs again, use --again."),
+        "page": gettext("To open these pairs again, select “Open pairs again”."),
+    }
+
+
+def _list_of_cells() -> dict[str, str]:
+    return {
+        "shell": gettext("./manage export grids lists every cell."),
+        "page": gettext("The file of grids (page Files) lists every cell."),
+    }
+
+
+def _opened_before(n_before: int) -> Remark:
+    message = ngettext("%(n)s pair was opened before.", "%(n)s pairs were opened before.", n_before)
+    return Remark(message % {"n": f"{n_before:,}"}, **_how_to_open_again())
 
 
 def _nothing_opened(opened: Opened) -> Remark:
-    closed = ", which is closed" if opened.batch.closed_at else ""
-    return Remark(
-        f"Nothing was opened: {opened.n_known:,} pairs were opened before, the last of them in batch "
-        f"{opened.batch.pk}{closed}.",
-        **OPENS_AGAIN,
+    message = ngettext(
+        "No new grids: the %(n)s pair was opened before, in batch %(batch)s.",
+        "No new grids: all %(n)s pairs were opened before, the last of them in batch %(batch)s.",
+        opened.n_before,
     )
+    if opened.batch.closed_at:
+        message = ngettext(
+            "No new grids: the %(n)s pair was opened before, in batch %(batch)s, which is closed.",
+            "No new grids: all %(n)s pairs were opened before, the last of them in batch %(batch)s, which is closed.",
+            opened.n_before,
+        )
+    return Remark(message % {"n": f"{opened.n_before:,}", "batch": opened.batch.pk}, **_how_to_open_again())
 
 
-def _without(pairs: Pairs, known: Mapping[Pair, int]) -> Pairs:
-    return pairs[[pair not in known for pair in zip(*pairs.T.tolist(), strict=True)]] if known else pairs
+def _without(pairs: Pairs, batches: Mapping[Pair, int]) -> Pairs:
+    """Return the pairs that no batch has."""
+    return pairs[[pair not in batches for pair in zip(*pairs.T.tolist(), strict=True)]] if batches else pairs
 
 
 def _n_unlabelled(dataset: Dataset, pairs: Pairs) -> int:
+    """Return how many images of the pairs have no dataset label."""
     unlabelled = np.array(dataset.images.filter(dataset_label=None).values_list("pk", flat=True), np.int64)
     return np.intersect1d(unlabelled, pairs[:, 0]).size
 
@@ -139,25 +174,28 @@ def _opened(batch: Batch, pairs: Pairs, chosen: Chosen | None, seed: int | None)
     return open_grids_with_controls(batch, pairs, chosen=chosen, seed=seed)
 
 
-def _wanted(dataset: Dataset, pairs: InputFile | None) -> Pairs:
+def _requested_pairs(dataset: Dataset, pairs: InputFile | None) -> Pairs:
+    """Return the pairs of the file, or those of the potential labels. Raises UserError if there are none."""
     if pairs is not None:
         return np.array([(image.pk, label.pk) for image, label in pairs_of(pairs, dataset)], np.int64).reshape(-1, 2)
-    found = potential_pairs(dataset)
-    if not len(found):
+    potential = potential_pairs(dataset)
+    if not len(potential):
         raise UserError(
-            f"{dataset} has no potential labels yet.",
-            shell=f"Compute them first (./manage potential_labels --dataset {dataset}), or name the pairs: "
-            "--pairs FILE.",
-            page="Work them out first (the page Potential labels), or choose a file of pairs.",
+            gettext("Dataset “%(dataset)s” has no potential labels yet.") % {"dataset": dataset},
+            shell=gettext(
+                "Compute them first (./manage potential_labels --dataset %(dataset)s), or name the pairs: --pairs FILE."
+            )
+            % {"dataset": dataset},
+            page=gettext("Compute them first on the page Potential labels, or choose a file of pairs."),
         )
-    return found
+    return potential
 
 
 def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
     figures: dict[str, int | str] = {}
     if profile != OWN:
-        made_of = PROFILES[profile]
-        figures = {"positive_controls": made_of.n_positive, "negative_controls": made_of.n_negative}
+        controls = PROFILES[profile]
+        figures = {"positive_controls": controls.n_positive, "negative_controls": controls.n_negative}
     if chosen is not None:
         figures["negatives_from"] = NegativesFrom.LIST
     current = current_settings(dataset)
@@ -166,45 +204,54 @@ def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
 
 
 def similar_of(file: InputFile, label_set: LabelSet) -> Chosen:
-    """Label id to ids of similar labels, of a CSV file with a line label,similar for each, the most similar first.
+    """Return {label id: ids of similar labels} of a CSV file with a line label,similar for each, most similar first.
 
-    Raises UserError, naming the lines, if a label is unknown, its own, or stands twice.
+    Raises UserError, naming the lines, if a label is unknown, similar to itself, or appears twice.
     """
     find = label_lookup(label_set)
     chosen: Chosen = defaultdict(list)
-    refused: list[Refusal] = []
+    refusals: list[Refusal] = []
     for row in read_table(file, ("label", "similar")):
         if isinstance(row, Refusal):
-            refused.append(row)
+            refusals.append(row)
             continue
         try:
             label, other = find(row.cells["label"]), find(row.cells["similar"])
         except UnknownLabel as error:
-            refused.append(Refusal(row.where, str(error)))
+            refusals.append(Refusal(row.where, str(error)))
             continue
         if other == label or other.pk in chosen[label.pk]:
-            refused.append(Refusal(row.where, f"{other.name} is the label itself or stands there already: remove it"))
+            reason = gettext("%(label)s is the label itself or is listed already: remove the line")
+            refusals.append(Refusal(row.where, reason % {"label": other.name}))
         chosen[label.pk].append(other.pk)
-    if refused:
-        raise all_refused(f"{file}: nothing was opened.", refused)
+    if refusals:
+        raise all_refused(gettext("%(file)s: no grids were opened.") % {"file": file}, refusals)
     if not chosen:
-        raise BadTable(f"{file} holds no labels: write a line label,similar for each.")
+        raise BadTable(gettext("%(file)s contains no labels: write a line label,similar for each.") % {"file": file})
     return dict(chosen)
 
 
-def told_shortfalls(shortfalls: tuple[tuple[Label, Shortfall], ...]) -> list[Remark]:
-    """Return of how many labels grids lack something, and what grids of the first of them lack, for people."""
+def shortfall_remarks(shortfalls: tuple[tuple[Label, Shortfall], ...]) -> list[Remark]:
+    """Return remarks for people on labels whose grids lack cells; the first labels are listed."""
     if not shortfalls:
         return []
     lacking: dict[Label, Counter[str]] = defaultdict(Counter)
     for label, shortfall in shortfalls:
         lacking[label][str(shortfall)] += 1
-    lines = [f"{label.index} {label.name}: {_counted(found)}" for label, found in lacking.items()]
-    head = f"For want of images, grids of {len(lines):,} labels have fewer cells than the profile says:"
-    rest = len(lines) - MOST_REFUSALS_SHOWN
-    more = [Remark(f"and {rest:,} more.", **TELLS_EVERY_CELL)] if rest > 0 else []
-    return [*map(Remark, [head, *lines[:MOST_REFUSALS_SHOWN]]), *more]
+    lines = [f"{label.index} {label.name}: {_shortfalls_text(counts)}" for label, counts in lacking.items()]
+    head = ngettext(
+        "%(n)s label has too few images to fill its grids:",
+        "%(n)s labels have too few images to fill their grids:",
+        len(lines),
+    )
+    n_more = len(lines) - MOST_REFUSALS_SHOWN
+    more = [Remark(gettext("and %(n)s more.") % {"n": f"{n_more:,}"}, **_list_of_cells())] if n_more > 0 else []
+    return [Remark(head % {"n": f"{len(lines):,}"}), *map(Remark, lines[:MOST_REFUSALS_SHOWN]), *more]
 
 
-def _counted(found: Counter[str]) -> str:
-    return "; ".join(f"{words} in {n:,} grid{'s'[: n > 1]}" for words, n in found.items())
+def _shortfalls_text(counts: Counter[str]) -> str:
+    texts = []
+    for shortfall, n in counts.items():
+        text = ngettext("%(shortfall)s in %(n)s grid", "%(shortfall)s in %(n)s grids", n)
+        texts.append(text % {"shortfall": shortfall, "n": f"{n:,}"})
+    return "; ".join(texts)

@@ -1,13 +1,15 @@
-"""The study that a new site starts with: real photographs, potential labels by the installed classifiers, and one
-answer wanted of everything, so that one person can do some of it by hand and see annotations appear.
+"""The study that a new site starts with: real photographs and potential labels by the installed classifiers.
 
-It comes in two steps, as the site starts between them: the photographs are stored, and when they are predicted the
-study is opened. A stop at any moment leaves what the same steps complete.
+It needs one answer to each grid and form, so that one person can do some by hand and see annotations appear.
+
+It is made in two steps, and the site starts between them: the photographs are stored, and once they are predicted the
+study is opened. After an interruption, the same steps complete it.
 """
 
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from candidates.actions import find_potential_labels
 from catalog.actions import add_image, create_dataset
@@ -21,7 +23,7 @@ from studies.opening.actions import Pay, open_classify
 from workforce.models import Batch
 
 DEMO = "demo"
-# Also the mark by which a dataset named "demo" is known to be this one.
+# Also the mark that tells this study from another dataset named "demo".
 NOTE = "The demo study: one answer to everything."
 FIGURES: dict[str, Any] = {
     # Of 25 photographs a class has one or two, which are asked about: none is left to be a positive control. The
@@ -40,13 +42,13 @@ PAY = Pay(completion_code="THANK-YOU")
 
 
 class NameInUse(UserError):
-    """There is a dataset named "demo" that is not the demo study."""
+    """A dataset named "demo" that is not the demo study."""
 
 
 def store_demo() -> Dataset:
-    """The demo study with its photographs; one that is open is left as it is, whichever version of the site made it.
+    """Return the demo study, with its photographs stored; leave a study that is open unchanged.
 
-    Raises NameInUse when a dataset of that name is somebody's own, DemoPhotoMissing when the photographs are absent.
+    Raises NameInUse for another dataset of that name, DemoPhotoMissing for photographs that are not installed.
     """
     dataset = _dataset()
     if is_open(dataset):
@@ -61,12 +63,15 @@ def store_demo() -> Dataset:
 
 
 def _dataset() -> Dataset:
-    known = Dataset.objects.filter(name=DEMO).select_related("label_set").first()
-    if known is None:
+    dataset = Dataset.objects.filter(name=DEMO).select_related("label_set").first()
+    if dataset is None:
         return create_dataset(name=DEMO, **FIGURES)
-    if not known.settings_versions.filter(version=1, note=NOTE).exists():
-        raise NameInUse(f"The dataset {DEMO!r} is not the demo study but one of your own: it is left as it is.")
-    return known
+    if not dataset.settings_versions.filter(version=1, note=NOTE).exists():
+        raise NameInUse(
+            gettext("The dataset “%(dataset)s” is not the demo study, so the demo study is not opened.")
+            % {"dataset": DEMO}
+        )
+    return dataset
 
 
 def is_open(dataset: Dataset) -> bool:
@@ -75,9 +80,9 @@ def is_open(dataset: Dataset) -> bool:
 
 @transaction.atomic
 def open_demo(*, dataset: Dataset) -> OpenedComposed | None:
-    """Open grids for the potential labels that follow from the predictions; None if that has been done.
+    """Open grids for the potential labels that follow from the predictions; return None if they are open already.
 
-    All or nothing. Raises NoPredictions when nothing is predicted.
+    All or nothing. Raises NoPredictions without predictions.
     """
     wait_for_lock(LockName.ASKING, dataset)
     if is_open(dataset):
@@ -88,6 +93,6 @@ def open_demo(*, dataset: Dataset) -> OpenedComposed | None:
 
 
 def open_batches(dataset: Dataset) -> list[Batch]:
-    """The newest open batch of each kind, CONTAINS first."""
+    """Return the newest open batch of each kind, CONTAINS first."""
     newest_first = dataset.batches.filter(closed_at=None).order_by("-kind", "-pk")
     return list(newest_first.distinct("kind"))

@@ -1,14 +1,15 @@
 """The photographs of the demo study and the labels that their dataset gives them.
 
-The photographs lie inside two installed packages (requirements/demo.txt) and are read where they lie:
-foolbox brings ImageNet samples whose file names end in the class index, scikit-image free photographs
-without a label, which we gave one. Not every label is right: finding those that are not is what the study
-is for. Which other labels people are asked about is for the classifiers to propose.
+The photographs are part of two installed packages (requirements/demo.txt) and are read there: foolbox has ImageNet
+samples whose file names end in the class index; scikit-image has free photographs without labels, which we labelled.
+Some labels are wrong, so that the study has something to find. The classifiers propose the other labels.
 """
 
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 
@@ -17,12 +18,12 @@ DISTRIBUTIONS = {FOOLBOX: "foolbox", SKIMAGE: "scikit-image"}
 
 
 class DemoPhotoMissing(UserError):
-    """A photograph of the demo study is not installed; the message says how to get it."""
+    """A photograph of the demo study that is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """Where a photograph lies, and the index of its ImageNet class."""
+    """The place of a photograph in a package, and the index of its ImageNet class."""
 
     package: str
     file: str
@@ -46,7 +47,7 @@ def _skimage(file: str, label: int) -> Photo:
     return Photo(SKIMAGE, f"data/{file}", label)
 
 
-# Grids are handed out in this order, so those that show several things, or are hard to name, come first.
+# Grids are assigned in this order: photographs of several things, or of things that are hard to name, come first.
 PHOTOS = (
     _skimage("chelsea.png", 281),  # tabby; which kind of cat it is, is open
     _skimage("coffee.png", 967),  # espresso, in a cup
@@ -77,7 +78,7 @@ PHOTOS = (
 
 
 def demo_photos() -> list[DemoPhoto]:
-    """The photographs in their order, as installed here. Raises DemoPhotoMissing."""
+    """Return the installed photographs in their order. Raises DemoPhotoMissing."""
     return [
         DemoPhoto(
             name=f"photo-{number:02}",
@@ -89,20 +90,24 @@ def demo_photos() -> list[DemoPhoto]:
 
 
 def installed_path(package: str, file: str) -> Path:
-    """A file inside an installed package, found without importing the package. Raises DemoPhotoMissing."""
+    """Return the path of a file in an installed package, without importing it. Raises DemoPhotoMissing."""
     distribution = DISTRIBUTIONS.get(package, package)
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise DemoPhotoMissing(
-            f"The demo study's photographs come with the package {distribution}, which is not installed.",
-            shell="./run installs it (requirements/demo.txt).",
-            page="The site administrator can install it.",
+            gettext("The demo study needs the package %(package)s for its photographs, which is not installed.")
+            % {"package": distribution},
+            shell=gettext("Install the package by starting ./run (requirements/demo.txt)."),
+            page=gettext("The site administrator can install the package."),
         )
     path = Path(spec.submodule_search_locations[0], file)
     if not path.is_file():
         raise DemoPhotoMissing(
-            f"The installed {distribution} has no {file}, so it is not the version in requirements/demo.txt.",
-            shell="./run installs that one.",
-            page="The site administrator can install that one.",
+            gettext(
+                "The installed package %(package)s has no %(file)s: its version differs from requirements/demo.txt."
+            )
+            % {"package": distribution, "file": file},
+            shell=gettext("Install the right version by starting ./run."),
+            page=gettext("The site administrator can install the right version."),
         )
     return path

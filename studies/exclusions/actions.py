@@ -1,6 +1,7 @@
-"""Taking submissions out of every number, with a reason, and back in."""
+"""Exclusions: submissions that are left out of every number, for a reason, until the exclusion is lifted."""
 
 from django.db import transaction
+from django.utils.translation import gettext, ngettext
 
 from catalog.errors import UserError
 from catalog.models import Dataset
@@ -9,51 +10,60 @@ from workforce.models import Exclusion, Submission
 from workforce.reads import submissions_of
 
 LONGEST_REASON = 500
-# Before the reason for which all that a person sent is out, so that only that is taken back with it.
-OF_THE_PERSON = "Of this worker nothing counts: "
+# Stored before the reason if all submissions of a worker are excluded: lifting leaves other exclusions alone.
+OF_THE_PERSON, OF_THE_PERSON_BEFORE = "All work of this worker: ", "Of this worker nothing counts: "
+LARGEST_NUMBER = 2**63 - 1
 
 
 def submission_numbered(number: int) -> Submission:
-    found = Submission.objects.filter(pk=number).first()
-    if found is None:
+    """Return the submission; raise UserError, with the way to the numbers, if there is none."""
+    submission = Submission.objects.filter(pk=number).first() if number <= LARGEST_NUMBER else None
+    if submission is None:
         raise UserError(
-            f"There is no submission {number}.",
-            shell="./manage export contains_votes or classify_votes has the numbers in its column submission.",
-            page="The files of votes (the page Files) have the numbers in their column submission.",
+            gettext("There is no submission %(number)s.") % {"number": number},
+            shell=gettext(
+                "The column “submission” of ./manage export contains_votes (or classify_votes) lists the numbers."
+            ),
+            page=gettext("The column “submission” in the files of votes (page Files) lists the numbers."),
         )
-    return found
+    return submission
 
 
 @transaction.atomic
 def exclude(*, number: int, reason: str) -> Exclusion:
+    """Exclude a submission. Raises UserError if there is none, if it is excluded already, or without a reason."""
     submission = submission_numbered(number)
     _check_reason(reason)
     Submission.objects.select_for_update().get(pk=submission.pk)
     standing = _standing_exclusion(submission)
     if standing is not None:
         raise UserError(
-            f"Submission {number} is excluded already: {standing.reason}.",
-            shell="--lift ends that.",
-            page="It can be counted again.",
+            gettext("Submission %(number)s is already excluded: %(reason)s")
+            % {"number": number, "reason": standing.reason},
+            shell=gettext("To include the submission again, use --lift."),
+            page=gettext("You can include the submission again."),
         )
     return exclude_submission(submission=submission, reason=reason.strip())
 
 
 @transaction.atomic
 def lift_exclusion(*, number: int) -> None:
+    """Include a submission again. Raises UserError if it is not excluded."""
     submission = submission_numbered(number)
     if _standing_exclusion(submission) is None:
-        raise UserError(f"Submission {number} is not excluded: there is nothing to lift.")
+        raise UserError(gettext("Submission %(number)s is not excluded.") % {"number": number})
     readmit_submission(submission=submission)
 
 
 @transaction.atomic
 def exclude_person(*, dataset: Dataset, worker: str, reason: str) -> tuple[int, int]:
-    """Exclude what a person, named by pseudonym, sent for a dataset so far. Returns of how many submissions, and how
-    many stand excluded by it now."""
+    """Exclude all submissions so far of a worker, named by pseudonym, for a dataset.
+
+    Returns the number of the worker's submissions, and the number of those excluded now.
+    """
     _check_reason(reason, LONGEST_REASON - len(OF_THE_PERSON))
     submissions = _submissions_by(dataset, worker)
-    counting = [one for one in submissions if _standing_exclusion(one) is None]
+    counting = [submission for submission in submissions if _standing_exclusion(submission) is None]
     for submission in counting:
         exclude_submission(submission=submission, reason=OF_THE_PERSON + reason.strip())
     return len(submissions), len(counting)
@@ -61,36 +71,51 @@ def exclude_person(*, dataset: Dataset, worker: str, reason: str) -> tuple[int, 
 
 @transaction.atomic
 def lift_exclusions(*, dataset: Dataset, worker: str) -> tuple[int, int]:
-    """End what `exclude_person` did; what was excluded by itself, or rejected, stays so.
+    """Lift the exclusions of `exclude_person`; submissions excluded singly, or rejected, stay excluded.
 
-    Returns of how many submissions, and how many count again.
+    Returns the number of the worker's submissions, and the number of those included again.
     """
     submissions = _submissions_by(dataset, worker)
-    excluded = [one for one in submissions if (found := _standing_exclusion(one)) and _is_of_the_person(found)]
+    excluded = [
+        submission
+        for submission in submissions
+        if (exclusion := _standing_exclusion(submission)) and _is_of_the_person(exclusion)
+    ]
     for submission in excluded:
         readmit_submission(submission=submission)
     return len(submissions), len(excluded)
 
 
 def _is_of_the_person(exclusion: Exclusion) -> bool:
-    return exclusion.reason.startswith(OF_THE_PERSON)
+    return exclusion.reason.startswith((OF_THE_PERSON, OF_THE_PERSON_BEFORE))
 
 
 def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
-    """Return, locked in one order, what the person of this pseudonym sent. Raises UserError if there is nothing."""
-    found = submissions_of(dataset, worker).select_for_update(of=("self",)).order_by("pk")
-    if not found:
+    """Return the worker's submissions, locked in one order. Raises UserError if there are none."""
+    submissions = submissions_of(dataset, worker).select_for_update(of=("self",)).order_by("pk")
+    if not submissions:
         raise UserError(
-            f"Nobody named {worker!r} handed anything in for {dataset}.",
-            shell="./manage export contains_votes or classify_votes has the pseudonyms in its column worker.",
-            page="The files of votes (the page Files) have the pseudonyms in their column worker.",
+            gettext("No worker “%(worker)s” has submitted work for dataset “%(dataset)s”.")
+            % {"worker": worker, "dataset": dataset},
+            shell=gettext(
+                "The column “worker” of ./manage export contains_votes (or classify_votes) lists the pseudonyms."
+            ),
+            page=gettext("The column “worker” in the files of votes (page Files) lists the pseudonyms."),
         )
-    return list(found)
+    return list(submissions)
 
 
 def _check_reason(reason: str, longest: int = LONGEST_REASON) -> None:
     if not reason.strip() or len(reason) > longest:
-        raise UserError(f"An exclusion needs a reason of at most {longest} characters.", shell="Give --reason '…'.")
+        raise UserError(
+            ngettext(
+                "An exclusion needs a reason of at most %(n)s character.",
+                "An exclusion needs a reason of at most %(n)s characters.",
+                longest,
+            )
+            % {"n": longest},
+            shell=gettext("Write --reason '…'."),
+        )
 
 
 def _standing_exclusion(submission: Submission) -> Exclusion | None:

@@ -1,4 +1,4 @@
-"""Opening batches: CONTAINS grids for pairs, and CLASSIFY forms."""
+"""Batches of CONTAINS grids for pairs, and of CLASSIFY forms, opened for a dataset."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from django.conf import settings as site
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import transaction
+from django.utils.translation import gettext
 
 from catalog.errors import Remark, UserError, joined
 from catalog.models import Dataset, Image, Label
@@ -26,7 +27,7 @@ LONGEST_CODE = 60
 
 @dataclass(frozen=True)
 class Pay:
-    """How people on a link marketplace prove that they worked, and how much they may do."""
+    """Proof of work for workers who come by a recruitment link, and the maximum work for one worker."""
 
     hits_per_worker: int | None = None
     completion_code: str = ""
@@ -35,34 +36,35 @@ class Pay:
     def check(self) -> None:
         if self.hits_per_worker is not None and self.hits_per_worker < 1:
             raise UserError(
-                "One person may do 1 HIT or more.",
-                shell="--hits-per-worker is 1 or more; leave it out for no limit.",
-                page="Leave the field empty for no limit.",
+                gettext("The maximum for one worker must be 1 or more."),
+                shell=gettext("Leave --hits-per-worker out for no limit."),
+                page=gettext("Leave the field empty for no limit."),
             )
         if len(self.completion_code) > LONGEST_CODE or not self.completion_code.isprintable():
             raise UserError(
-                f"The completion code has at most {LONGEST_CODE} printable characters.",
-                shell="Give another --completion-code.",
+                gettext("A completion code has at most %(n)s printable characters.") % {"n": LONGEST_CODE},
+                shell=gettext("Choose another --completion-code."),
             )
         try:
             if self.completion_url:
                 URLValidator(schemes=["http", "https"])(self.completion_url)
         except ValidationError:
             raise UserError(
-                f"The completion address {self.completion_url!r} is no http or https address.",
-                shell="Give another --completion-url.",
+                gettext("The completion address “%(address)s” is not an http or https address.")
+                % {"address": self.completion_url},
+                shell=gettext("Choose another --completion-url."),
             ) from None
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The batch in which pairs wait for answers, how many were opened in it now, how many were open before, and how
-    many of the images asked about have no dataset label."""
+    """A result of opening pairs: their batch, the numbers of pairs and grids opened now, the number of pairs opened
+    before, and the number of their images without a dataset label."""
 
     batch: Batch
     n_pairs: int
     n_grids: int
-    n_known: int
+    n_before: int
     n_unlabelled: int
 
 
@@ -79,8 +81,8 @@ def open_contains(
 ) -> Opened:
     """Open grids for the (image, label) pairs of a CSV file; pairs opened before are left out unless `again`.
 
-    With `adaptive` figures (studies.adaptive.reads) the batch asks as often as its votes make necessary.
-    All pairs or none: raises UserError, naming the lines, if one is unknown or stands twice.
+    With `adaptive` figures (studies.adaptive.reads) the batch shows a pair only as often as its votes require.
+    All pairs or none: raises UserError, naming the lines, if a pair is unknown or appears twice.
     """
     # Two commands at once must not open the same pairs.
     wait_for_lock(LockName.ASKING, dataset)
@@ -96,20 +98,20 @@ def open_pairs(
     again: bool = False,
     adaptive: Mapping[str, Any] | None = None,
 ) -> Opened:
-    """Open grids for pairs (at least one), one label per grid: labels and their images in the order given.
+    """Open grids for pairs (at least one), one label per grid: labels and their images in the order of `pairs`.
 
-    Grids are handed out in that order, so pairs that are given together are finished together.
+    Grids are assigned in that order, so pairs that stand together are finished together.
     """
     pay.check()
-    known = {} if again else pairs_asked(dataset)
+    batches = {} if again else pairs_asked(dataset)
     images_by_label: dict[Label, list[Image]] = defaultdict(list)
     for image, label in pairs:
-        if (image.pk, label.pk) not in known:
+        if (image.pk, label.pk) not in batches:
             images_by_label[label].append(image)
     n_pairs = sum(map(len, images_by_label.values()))
     n_unlabelled = len({image.pk for image, _ in pairs if image.dataset_label_id is None})
     if not n_pairs:
-        last = max(known[image.pk, label.pk] for image, label in pairs)
+        last = max(batches[image.pk, label.pk] for image, label in pairs)
         return Opened(Batch.objects.get(pk=last), 0, 0, len(pairs), n_unlabelled)
     batch = open_batch(dataset=dataset, kind="contains", **vars(pay), **(adaptive or {}))
     grids = open_grids(batch=batch, images_by_label=images_by_label)
@@ -117,55 +119,58 @@ def open_pairs(
 
 
 def pairs_of(file: InputFile, dataset: Dataset) -> list[tuple[Image, Label]]:
+    """Return the pairs of a CSV file (image, label). Raises UserError, naming the lines with faults."""
     images = {image.name: image for image in dataset.images.all()}
     find = label_lookup(dataset.label_set)
     line_of_pair: dict[tuple[Image, Label], str] = {}
-    refused: list[Refusal] = []
+    refusals: list[Refusal] = []
     for row in read_table(file, ("image", "label")):
         if isinstance(row, Refusal):
-            refused.append(row)
+            refusals.append(row)
             continue
         image, label, faults = _pair_of(row, images, find)
         if image is not None and label is not None:
             first = line_of_pair.setdefault((image, label), row.where)
             if first != row.where:
-                faults = [Remark(f"the pair stands in {first} already: remove one of them")]
+                faults = [Remark(gettext("the pair appears in %(line)s too: remove one of them") % {"line": first})]
         if faults:
             fault = joined(faults, "; ")
-            refused.append(Refusal(row.where, fault.message, shell=fault.shell, page=fault.page))
-    if refused:
-        raise all_refused(f"{file}: nothing was opened.", refused)
+            refusals.append(Refusal(row.where, fault.message, shell=fault.shell, page=fault.page))
+    if refusals:
+        raise all_refused(gettext("%(file)s: no grids were opened.") % {"file": file}, refusals)
     if not line_of_pair:
-        raise BadTable(f"{file} holds no pairs: write a line image,label for each.")
+        raise BadTable(gettext("%(file)s contains no pairs: write a line image,label for each.") % {"file": file})
     return list(line_of_pair)
 
 
 def _pair_of(
     row: TableRow, images: dict[str, Image], find: Callable[[str], Label]
 ) -> tuple[Image | None, Label | None, list[Remark | UserError]]:
-    """The image and the label of a row as far as they are known, and all that is wrong with it."""
-    found: list[Any] = []
+    """Return the image and the label of a row, None where the dataset has none, and all faults of the row."""
+    pair: list[Any] = []
     faults: list[Remark | UserError] = []
-    for look_up in (lambda: _known_image(row, images), lambda: find(row.cells["label"])):
+    for look_up in (lambda: _image_of(row, images), lambda: find(row.cells["label"])):
         try:
-            found.append(look_up())
+            pair.append(look_up())
         except UserError as error:
-            found.append(None)
+            pair.append(None)
             faults.append(error)
-    return found[0], found[1], faults
+    return pair[0], pair[1], faults
 
 
-def _known_image(row: TableRow, images: dict[str, Image]) -> Image:
+def _image_of(row: TableRow, images: dict[str, Image]) -> Image:
     name = row.cells["image"]
-    # A file made from an export has the export's apostrophe before a name that a spreadsheet would compute.
+    # An export puts an apostrophe before names that a spreadsheet would take for a formula.
     name = name if name in images else unguarded(name)
     if name not in images:
-        raise UserError(f"there is no image {name!r} in this dataset: write the name it was imported under")
+        raise UserError(
+            gettext("the dataset has no image “%(name)s”: write the name under which it was imported") % {"name": name}
+        )
     if not images[name].original:
         raise UserError(
-            f"{name!r} has no file to show: import its file first",
-            shell="./manage import images brings files.",
-            page="The page Images brings files.",
+            gettext("“%(name)s” has no image file: import the file first") % {"name": name},
+            shell=gettext("Import image files with ./manage import images."),
+            page=gettext("Import image files on the page Images."),
         )
     return images[name]
 
@@ -175,7 +180,7 @@ def _known_image(row: TableRow, images: dict[str, Image]) -> Image:
 
 @transaction.atomic
 def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
-    """The open batch that takes the forms made from here on; what it pays is decided when it is made."""
+    """Return the open batch for new forms, opened if there is none; its completion settings never change."""
     pay.check()
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     standing = dataset.batches.filter(
@@ -189,9 +194,12 @@ def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
     batch = classify_batch(dataset=dataset)
     if pay != Pay() and pay != Pay(batch.hits_per_worker, batch.completion_code, batch.completion_url):
         raise UserError(
-            f"Batch {batch.pk} takes the forms of {dataset} already, with other completion settings, which people "
-            "may have been told. Once it is closed, new forms go to a new batch.",
-            shell=f"Close it first: ./manage close {batch.pk}.",
-            page="Close it first on the page Grids.",
+            gettext(
+                "Batch %(batch)s is open for the forms of dataset “%(dataset)s” with other completion settings, which "
+                "workers may have seen. After it is closed, new forms go to a new batch."
+            )
+            % {"batch": batch.pk, "dataset": dataset},
+            shell=gettext("Close the batch first: ./manage close %(batch)s") % {"batch": batch.pk},
+            page=gettext("Close the batch first, on the page Grids."),
         )
     return batch

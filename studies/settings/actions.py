@@ -1,4 +1,6 @@
-"""Changing the figures of a study."""
+"""Changes of a study's figures."""
+
+from django.utils.translation import gettext
 
 from catalog.actions import FIELDS, change_settings
 from catalog.models import Dataset
@@ -7,10 +9,12 @@ from studies.settings.reads import doubts_about, figure_text
 
 
 def new_settings(*, dataset: Dataset, figures: dict[str, str]) -> str:
-    """Make a settings version if a figure changes. Returns what happened, in words."""
+    """Make a settings version if a figure changes. Return a message for people."""
     before = current_settings(dataset)
     if all(name in FIELDS and figure_text(before, name) == value for name, value in figures.items()):
-        return f"Version {before.version} has these figures already: nothing was changed."
+        return gettext("No change: version %(version)s already has these figures.") % {"version": before.version}
     version = change_settings(dataset=dataset, **figures)
-    holds = "holds for batches opened and images pruned from now on; open batches keep theirs."
-    return "\n".join([f"Version {version.version} {holds}", *doubts_about(version)])
+    message = gettext(
+        "From now on, version %(version)s is used for new batches and for pruning. Open batches keep their version."
+    )
+    return "\n".join([message % {"version": version.version}, *doubts_about(version)])

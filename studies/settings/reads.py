@@ -1,8 +1,10 @@
-"""The figures of a study, as a researcher reads and writes them."""
+"""Figures of a study, as a researcher reads and writes them."""
 
 import shlex
 from collections.abc import Iterable
 from decimal import Decimal
+
+from django.utils.translation import gettext
 
 from catalog.actions import FIGURES
 from catalog.errors import UserError
@@ -10,31 +12,37 @@ from catalog.models import Dataset, SettingsVersion
 
 
 def figures_of(assignments: Iterable[str]) -> dict[str, str]:
-    """{figure: value} of texts "figure=value"; what they may be is for catalog.actions to say."""
+    """Return {figure: value} of texts "figure=value"; catalog.actions checks the values."""
     figures = {}
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals:
-            raise UserError(f"The setting {text!r} lacks a value.", shell="Write --set figure=value.")
+            raise UserError(
+                gettext("The setting “%(name)s” has no value.") % {"name": text},
+                shell=gettext("Write --set figure=value."),
+            )
         if name in figures:
-            raise UserError(f"The setting {name} is given twice.", shell="Leave one --set out.")
+            raise UserError(
+                gettext("The setting “%(name)s” appears twice.") % {"name": name}, shell=gettext("Leave one --set out.")
+            )
         figures[name.strip()] = value.strip()
     return figures
 
 
 def doubts_about(version: SettingsVersion) -> list[str]:
-    """What may be set so, and is hardly meant so."""
+    """Return warnings about figures that are allowed but probably a mistake."""
     if version.contains_answers >= version.min_shown:
         return []
-    return [
-        f"contains_answers is {version.contains_answers}, and min_shown {version.min_shown}: no pair is shown to so "
-        "many people by one batch, so no image gets candidate labels, unless its pairs are opened again or in an "
-        "adaptive batch. Raise contains_answers or lower min_shown."
-    ]
+    message = gettext(
+        "contains_answers (%(contains_answers)s) is less than min_shown (%(min_shown)s). One batch then shows no pair "
+        "to enough people, and images get no candidate labels. Raise contains_answers or lower min_shown, unless you "
+        "will open the pairs again or in an adaptive batch."
+    )
+    return [message % {"contains_answers": version.contains_answers, "min_shown": version.min_shown}]
 
 
 def figure_text(version: SettingsVersion, name: str) -> str:
-    """A figure as --set takes it."""
+    """Return a figure in the form that --set takes."""
     value = getattr(version, name)
     if isinstance(value, list):
         return shlex.join(value)
@@ -44,7 +52,7 @@ def figure_text(version: SettingsVersion, name: str) -> str:
 
 
 def settings_table(dataset: Dataset) -> str:
-    """A line per figure with a column per version, the current one last."""
+    """Return a table with a line per figure and a column per version, the current one last."""
     versions = list(dataset.settings_versions.order_by("version"))
     rows = [["version", *(str(version.version) for version in versions)]]
     rows += [[name, *(figure_text(version, name) for version in versions)] for name in FIGURES]

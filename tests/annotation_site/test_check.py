@@ -1,10 +1,11 @@
-"""What `./test` checks before it runs any test, and that nothing is taken out of it."""
+"""Checks of `./test` before any test, and their completeness."""
 
 import re
 
 import pytest
+import yaml
 
-from launcher.check import step
+from launcher.check import QUICK_CHECKS, SLOW_CHECKS, step
 from launcher.places import ROOT
 
 IGNORED = re.compile(r"# type: " + r"ignore(?P<code>\[[a-z-]+\])?(?P<reason>.*)")
@@ -30,6 +31,14 @@ def test_a_check_that_passes_says_nothing_of_its_own(capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_a_commit_is_checked_by_the_same_commands():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    commands = {name: " ".join([".venv/bin/python", *words]) for name, words in (QUICK_CHECKS | SLOW_CHECKS).items()}
+    # They need a database.
+    del commands["migrations"]
+    assert {hook["name"]: hook["entry"] for hook in hooks} == commands
+
+
 def test_no_module_is_taken_out_of_the_checked_types():
     for file in CONFIGURATIONS:
         text = (ROOT / file).read_text()
@@ -39,6 +48,6 @@ def test_no_module_is_taken_out_of_the_checked_types():
 
 
 def test_each_line_that_is_taken_out_says_which_error_and_why_and_there_are_few():
-    found = [(file, match) for file, line in our_lines() if (match := IGNORED.search(line))]
-    assert [file for file, match in found if not match["code"] or len(match["reason"].split()) < 4] == []
-    assert len(found) <= MOST_IGNORED
+    ignored = [(file, match) for file, line in our_lines() if (match := IGNORED.search(line))]
+    assert [file for file, match in ignored if not match["code"] or len(match["reason"].split()) < 4] == []
+    assert len(ignored) <= MOST_IGNORED

@@ -1,4 +1,4 @@
-"""docker-compose.yml, Dockerfile, .env.example, README and settings agree; lock files name no place."""
+"""docker-compose.yml, Dockerfile, .env.example, documents and settings agree; lock files name no place."""
 
 import re
 import tomllib
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from launcher.addresses import marketplace_origin
 from launcher.places import ROOT
 from tests.required import require
 
@@ -39,9 +40,11 @@ def test_the_example_lists_every_variable_and_no_other():
     assert set(example()) - ONLY_COMPOSE == variables_read()
 
 
-def test_the_readme_names_every_variable():
-    readme = (ROOT / "README.md").read_text()
-    assert [name for name in sorted(variables_read()) if f"`{name}`" not in readme] == []
+def test_the_page_of_settings_lists_every_variable_and_no_other():
+    page = (ROOT / "docs/settings.md").read_text()
+    rows = page.split("\n| variable | default | meaning |\n")[1].split("\n\n")[0].splitlines()
+    listed = [name for row in rows for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])]
+    assert sorted(listed) == sorted(variables_read() | {"MARKETPLACE_CONTACT"})
 
 
 def test_compose_sets_every_variable_and_no_other():
@@ -61,13 +64,14 @@ def test_compose_and_the_example_agree_on_defaults():
     assert defaults == {name: value for name, value in example().items() if name in defaults}
 
 
-def test_the_examples_defaults_are_the_settings_defaults(monkeypatch):
+def test_the_examples_defaults_are_the_settings_defaults():
     source = (ROOT / "annotation_site/settings.py").read_text()
     offered = example()
     assert f'env_int("PORT", {offered["PORT"]}' in source
     assert offered["WORKER_ORIGIN"] == f"http://localhost:{offered['PORT']}"
     assert offered["STAFF_ORIGIN"] == f"http://127.0.0.1:{offered['PORT']}"
-    assert f'"MARKETPLACE_ORIGIN", "{offered["MARKETPLACE_ORIGIN"]}"' in source
+    assert 'env_origin("MARKETPLACE_ORIGIN", marketplace_origin(PORT))' in source
+    assert offered["MARKETPLACE_ORIGIN"] == marketplace_origin(int(offered["PORT"]))
 
 
 def test_secrets_have_no_default_anywhere():
@@ -146,7 +150,7 @@ def test_sets_that_are_installed_together_agree_on_versions():
     versions: dict[Any, Any] = {}
     for name, version, marker in (pin for lock in pins for pin in lock):
         versions.setdefault((name, marker), set()).add(version)
-    assert {key: found for key, found in versions.items() if len(found) > 1} == {}
+    assert {key: packages for key, packages in versions.items() if len(packages) > 1} == {}
 
 
 def test_warnings_are_errors():

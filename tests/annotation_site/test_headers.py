@@ -34,7 +34,7 @@ def _written(resolver: URLResolver, start: str = "") -> Iterator[str]:
     for pattern in resolver.url_patterns:
         route = start + str(pattern.pattern).lstrip("^")
         if isinstance(pattern, URLPattern):
-            yield PARAMETER.sub(lambda found: EXAMPLES[found[1] or "str"], route)
+            yield PARAMETER.sub(lambda match: EXAMPLES[match[1] or "str"], route)
         else:
             yield from _written(pattern, route)
 

@@ -1,4 +1,4 @@
-"""Whether a kept connection still stands is seen without asking the server, and seen rightly."""
+"""The state of a persistent connection, read without a query to the server."""
 
 import pytest
 from django.db import DatabaseError, connection, connections

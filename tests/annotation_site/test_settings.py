@@ -219,14 +219,14 @@ def test_cookies_are_bound_to_their_host_under_https():
     assert done.stdout.split() == ["__Host-session", "__Host-csrf", "True"], done.stderr
 
 
-@pytest.mark.parametrize("level, wanted", [("DEBUG", "INFO"), ("INFO", "INFO"), ("ERROR", "ERROR")])
-def test_what_is_sent_over_the_wire_is_logged_at_no_level(level, wanted):
+@pytest.mark.parametrize("level, expected", [("DEBUG", "INFO"), ("INFO", "INFO"), ("ERROR", "ERROR")])
+def test_what_is_sent_over_the_wire_is_logged_at_no_level(level, expected):
     """In detail botocore logs every request as it is, ids of workers among it."""
     loggers = [f"{name}.endpoint" for name in ("boto3", "botocore", "s3transfer", "urllib3")]
     read = "logging.getLevelName(logging.getLogger(name).getEffectiveLevel())"
     code = f"import logging; print(*[{read} for name in {loggers}])"
     done = manage("shell", "--no-imports", "-v", "0", "-c", code, **(DEPLOYED | {"LOG_LEVEL": level}))
-    assert done.stdout.split() == [wanted] * 4, done.stderr
+    assert done.stdout.split() == [expected] * 4, done.stderr
 
 
 @pytest.mark.parametrize(

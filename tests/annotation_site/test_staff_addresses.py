@@ -129,9 +129,9 @@ class Study:
 
     def listed(self) -> ListedAssignment:
         """An assignment that waits to be looked at."""
-        made = self.batch.terms.marketplace_hits.get()
+        hit = self.batch.terms.marketplace_hits.get()
         listed = ListedAssignment.objects.create(
-            marketplace_hit=made,
+            marketplace_hit=hit,
             external_id="3ALISTED",
             worker=make_worker(marketplace="mturk"),
             finding="unreadable",
@@ -185,7 +185,7 @@ def is_kept_by_nobody(answer: Page) -> bool:
 
 
 def complaints(study: Study, address: Address) -> Iterator[str]:
-    """What an address lets visitors and accounts without `is_staff` see or do."""
+    """Yield faults of an address: pages and changes that are open to visitors or to accounts without `is_staff`."""
     for path_, method in [(path_, method) for path_ in study.paths(address) for method in ("GET", "POST")]:
         answer, changed = asked(study.visitor, method, path_)
         sign_in = f"/login/?next={quote(path_)}"
@@ -236,13 +236,13 @@ def test_a_health_check_says_one_word_to_anybody(study, name):
 
 
 def test_a_photograph_is_shown_to_staff_alone(study):
-    at = f"/i/{study.image.public_id}.jpg"
+    path = f"/i/{study.image.public_id}.jpg"
     for client in (study.visitor, study.guest):
         for method, status in (("GET", 403), ("POST", 405)):
-            answer, changed = asked(client, method, at)
+            answer, changed = asked(client, method, path)
             assert (answer.status_code, changed) == (status, [])
             assert is_kept_by_nobody(answer)
-    answer = study.staff.get(at)
+    answer = study.staff.get(path)
     assert answer.status_code == 200 and "private" in answer.headers["Cache-Control"]
     assert b"".join(answer.streaming_content)
 
@@ -265,17 +265,17 @@ def test_no_session_opens_the_rest_interface(study, address):
 
 def test_an_account_that_is_not_staff_reads_after_its_sign_in_what_is_missing_and_can_sign_out(study):
     get_user_model().objects.create_user("rosa", password="a long pass phrase")
-    client, at = staff_client(signed_in=False), f"/datasets/{study.dataset.name}/"
-    fields = {"username": "rosa", "password": "a long pass phrase", "next": at}
+    client, path = staff_client(signed_in=False), f"/datasets/{study.dataset.name}/"
+    fields = {"username": "rosa", "password": "a long pass phrase", "next": path}
     page = client.post("/login/", fields, follow=True)
-    assert (page.status_code, page.redirect_chain) == (403, [(at, 302)])
+    assert (page.status_code, page.redirect_chain) == (403, [(path, 302)])
     words = page.content.decode()
     assert "The account <strong>rosa</strong> is not a staff account. Nothing was changed." in words
     assert "ask the site administrator" in words and 'action="/logout/"' in words
     assert study.dataset.name not in words
     assert client.get("/login/", follow=True).status_code == 403, "and it is led round in no circle"
     assert client.post("/logout/").headers["Location"] == "/login/"
-    assert "Sign in" in client.get(at, follow=True).content.decode()
+    assert "Sign in" in client.get(path, follow=True).content.decode()
 
 
 # What breaks the rule is found
@@ -310,13 +310,13 @@ def test_an_address_that_lets_somebody_through_is_found(study, monkeypatch, case
     monkeypatch.setattr(staff_urls, "urlpatterns", [added, *staff_urls.urlpatterns])
     clear_url_caches()
     try:
-        (address,) = [one for one in addresses(staff_urls.urlpatterns) if one not in ADDRESSES]
+        (address,) = [pattern for pattern in addresses(staff_urls.urlpatterns) if pattern not in ADDRESSES]
         study.arguments["added"] = {"pk": [study.open_batch.pk]}
-        found = list(complaints(study, address))
+        faults = list(complaints(study, address))
     finally:
         monkeypatch.undo()
         clear_url_caches()
-    assert any(words in complaint for complaint in found), found
+    assert any(words in complaint for complaint in faults), faults
 
 
 def test_the_same_address_with_its_decorator_is_left_alone(study, monkeypatch):

@@ -61,14 +61,14 @@ def test_paging_while_rows_come_in_gives_every_earlier_row_exactly_once(reader, 
     before = {(row["image"], row["label"]) for row in reader.results(table, dataset=dataset.name, limit=1000)}
     assert len(before) == 300
     body = reader.get(table, dataset=dataset.name, limit=50).json()
-    found = body["results"]
+    rows = body["results"]
     while body["next"]:
         newcomers = make_images(dataset, 2)
         tick(make_grid(images=newcomers, n_slots=1), newcomers)
         aggregate(dataset=dataset)
-        body = reader.get(body["next"]).json() if len(found) < 400 else {"next": None, "results": []}
-        found += body["results"]
-    pairs = [(row["image"], row["label"]) for row in found]
+        body = reader.get(body["next"]).json() if len(rows) < 400 else {"next": None, "results": []}
+        rows += body["results"]
+    pairs = [(row["image"], row["label"]) for row in rows]
     assert len(pairs) == len(set(pairs))
     assert before <= set(pairs)
 
@@ -88,13 +88,13 @@ def test_paging_classify_votes_while_answers_come_in_on_every_image(reader):
     before = {(row["image"], row["worker"]) for row in reader.results("classify_votes", dataset=dataset.name)}
     assert len(before) == 20
     body = reader.get("classify_votes", dataset=dataset.name, limit=7).json()
-    found = body["results"]
+    rows = body["results"]
     while body["next"]:
-        if len(found) < 22:
+        if len(rows) < 22:
             answer_all()
         body = reader.get(body["next"]).json()
-        found += body["results"]
-    pairs = [(row["image"], row["worker"]) for row in found]
+        rows += body["results"]
+    pairs = [(row["image"], row["worker"]) for row in rows]
     assert len(pairs) == len(set(pairs)) and before <= set(pairs)
 
 
@@ -106,12 +106,12 @@ def test_paging_while_all_is_computed_anew_gives_every_row_exactly_once(reader, 
     aggregate(dataset=dataset)
     before = in_any_order(reader.results(table, dataset=dataset.name))
     body = reader.get(table, dataset=dataset.name, limit=2).json()
-    found = body["results"]
+    rows = body["results"]
     while body["next"]:
         call_command("aggregate", dataset=dataset.name, again=True, stdout=StringIO())
         body = reader.get(body["next"]).json()
-        found += body["results"]
-    assert in_any_order(found) == before and len(before) >= 6
+        rows += body["results"]
+    assert in_any_order(rows) == before and len(before) >= 6
 
 
 def test_rows_that_vanish_while_paging_shift_nothing(reader):
@@ -193,7 +193,9 @@ def test_a_cursor_that_this_list_did_not_give_out_is_refused(reader, forged):
 
 
 def test_a_cursor_of_another_dataset_leads_to_no_row_of_it(reader):
-    one, other = make_counted_study(4, 1), make_counted_study(4, 1)
-    address = reader.get("contains_votes", dataset=one.name, limit=1).json()["next"].replace(one.name, other.name)
-    images = set(other.images.values_list("name", flat=True))
+    dataset, another = make_counted_study(4, 1), make_counted_study(4, 1)
+    address = (
+        reader.get("contains_votes", dataset=dataset.name, limit=1).json()["next"].replace(dataset.name, another.name)
+    )
+    images = set(another.images.values_list("name", flat=True))
     assert {row["image"] for row in reader.get(address).json()["results"]} <= images

@@ -148,9 +148,9 @@ def test_rows_of_one_image(reader, table):
     dataset = make_answered_study()
     image = require(dataset.images.first()).name
     rows = reader.results(table, dataset=dataset.name)
-    wanted = reader.results(table, dataset=dataset.name, image=image)
-    assert 0 < len(wanted) < len(rows)
-    assert wanted == [row for row in rows if row["image"] == image]
+    expected = reader.results(table, dataset=dataset.name, image=image)
+    assert 0 < len(expected) < len(rows)
+    assert expected == [row for row in rows if row["image"] == image]
 
 
 @pytest.mark.parametrize("table", ["selection_frequencies", "contains_votes"])

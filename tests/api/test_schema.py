@@ -55,17 +55,17 @@ def component(document: dict, schema: dict) -> dict:
     return document["components"]["schemas"][reference.rsplit("/", 1)[1]]
 
 
-def members(document: dict, schema: dict, found: Any, path: str = "") -> Iterator[tuple[str, set[str], set[str]]]:
+def members(document: dict, schema: dict, value: Any, path: str = "") -> Iterator[tuple[str, set[str], set[str]]]:
     """For every object of an answer: where it stands, the members it has, and those its schema names."""
     if "$ref" in schema:
         schema = component(document, schema)
-    if isinstance(found, list):
-        for one in found:
-            yield from members(document, schema["items"], one, f"{path}[]")
-    if isinstance(found, dict):
-        yield path, set(found), set(schema["properties"])
-        for name, value in found.items():
-            yield from members(document, schema["properties"][name], value, f"{path}.{name}")
+    if isinstance(value, list):
+        for item in value:
+            yield from members(document, schema["items"], item, f"{path}[]")
+    if isinstance(value, dict):
+        yield path, set(value), set(schema["properties"])
+        for name, member in value.items():
+            yield from members(document, schema["properties"][name], member, f"{path}.{name}")
 
 
 def make_study() -> Dataset:
@@ -139,8 +139,8 @@ def test_the_comparison_notices_a_wrong_type_and_a_foreign_member(document):
     answer["results"][0] |= {"n_objects": "2", "pseudonym_key": "x"}
     answer["results"][1]["objects"][0]["labels"][0]["share"] = None
     del answer["next"]
-    found = " ".join(problems(document, schema, answer))
-    assert all(word in found for word in ("n_objects", "pseudonym_key", "share", "'next'"))
+    value = " ".join(problems(document, schema, answer))
+    assert all(word in value for word in ("n_objects", "pseudonym_key", "share", "'next'"))
 
 
 def test_moments_are_told_in_utc(document):
@@ -173,7 +173,7 @@ def test_refusals_are_described_and_have_the_described_shape(document, client, t
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_parameters_described_are_those_taken(document, table):
-    described = {found["name"] for found in document["paths"][f"/api/v1/{table}/"]["get"]["parameters"]}
+    described = {parameter["name"] for parameter in document["paths"][f"/api/v1/{table}/"]["get"]["parameters"]}
     refusal = answer_of(table, 400, dataset="x", nonsense=1)["error"]["message"]
     taken = refusal.partition("Parameters: ")[2].rstrip(".").split(", ")
     assert described == set(taken) and {"dataset", "names", "limit", "cursor"} < described

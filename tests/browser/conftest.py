@@ -40,7 +40,7 @@ def site(transactional_db, settings) -> Iterator[str]:
 
 @pytest.fixture
 def browser_flags() -> list[str]:
-    """What a file of tests wants of its browser besides."""
+    """Return further flags of the browser, for a file of tests."""
     return []
 
 
@@ -60,7 +60,7 @@ def browser(site, browser_flags, monkeypatch) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages; whatever one of them says on the console as an error, or throws, fails the test."""
+    """Open pages; an error on the console, or one thrown, fails the test."""
     problems: list[str] = []
 
     def opened(**options: Any) -> Page:

@@ -64,17 +64,17 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
         pass
     if not with_script:
         page.reload()
-    expect(runs).to_contain_text("Nothing is being predicted")
+    expect(runs).to_contain_text("No runs in progress")
     classifiers = page.get_by_role("region", name="Classifiers", exact=True).first
     expect(classifiers).to_contain_text(f"{N_IMAGES} of {N_IMAGES}")
 
     tab(page, "Potential labels")
-    page.get_by_role("button", name="Work them out").click()
+    page.get_by_role("button", name="Compute potential labels").click()
     expect(page.get_by_role("heading", name="Working out the potential labels")).to_be_visible()
     assert do_next_job()
     page.reload()
     expect(page.get_by_role("img", name=re.compile("How many images have"))).to_be_visible()
-    expect(page.get_by_role("button", name="Work them out again")).to_be_visible()
+    expect(page.get_by_role("button", name="Recompute potential labels")).to_be_visible()
 
     tab(page, "Grids")
     page.get_by_label("The figures of this study’s settings").check()
@@ -84,7 +84,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     page.reload()
     batch = Batch.objects.get(dataset=dataset)
     n_pairs = PotentialLabel.objects.filter(image__dataset=dataset).count()
-    expect(page.get_by_text(f"{n_pairs} pairs opened")).to_be_visible()
+    expect(page.get_by_text(f"{n_pairs} pairs were opened")).to_be_visible()
     expect(page.get_by_role("heading", name=f"Grids of batch {batch.pk}")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
@@ -92,7 +92,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     worker.goto(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker=ann")
     first = worker.url
     worker.get_by_role("checkbox").first.check()
-    worker.get_by_role("button", name="Hand in").click()
+    worker.get_by_role("button", name="Submit").click()
     expect(worker).not_to_have_url(first)
     assert ContainsVote.objects.filter(selected=True).count() == 1
 
@@ -108,12 +108,12 @@ def test_a_figure_that_cannot_be_is_marked_where_it_stands(site, open_page):
     field = page.get_by_label("images_per_grid")
     field.fill("501")
     page.get_by_label("top_k").fill("7")
-    page.get_by_role("button", name="Make a new version").click()
+    page.get_by_role("button", name="Create version").click()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(re.compile("at most 500"))
     expect(page.get_by_label("top_k")).to_have_value("7")
     open_page.problems.clear()  # the browser reports the refusal's status as an error
     field.fill("24")
-    page.get_by_role("button", name="Make a new version").click()
+    page.get_by_role("button", name="Create version").click()
     expect(page.get_by_role("status")).to_contain_text("Version 2 holds for batches opened")
     expect(page.get_by_role("table")).to_contain_text("24")

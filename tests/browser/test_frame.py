@@ -29,7 +29,7 @@ OFFLINE_MS = 10_000
 
 
 class Parent(ThreadingHTTPServer):
-    """As much of a marketplace's worker site as a frame meets: the page around it, and where it hands over.
+    """The part of a marketplace's worker site that a frame needs: the page around it, and the submission.
 
     Its /cookies sets a cookie of each kind, and shows which of them came back.
     """
@@ -125,7 +125,7 @@ class Work:
         return handle
 
     def hand_in(self) -> None:
-        self.frame.get_by_role("button", name="Hand in").click()
+        self.frame.get_by_role("button", name="Submit").click()
 
     def expect_arrived(self) -> dict[str, str]:
         expect(self.frame.get_by_text(ARRIVED)).to_be_visible()
@@ -135,7 +135,7 @@ class Work:
         return fields
 
     def listed(self) -> str:
-        """What our side makes of what arrived at the marketplace."""
+        """Return the outcome of the fields that arrived at the marketplace."""
         return confirm(
             hit=self.hit,
             external_hit_id=self.ids["hitId"],
@@ -165,14 +165,14 @@ def test_the_browser_refuses_cookies_of_the_site_in_a_frame(open_page, parent):
 def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reload_and_back(work):
     """T12. Whatever the browser says of a policy that was violated is an error on its console, and fails this."""
     work.open(assignmentId="ASSIGNMENT_ID_NOT_AVAILABLE", workerId="")
-    expect(work.frame.get_by_text("Accept the HIT on the marketplace")).to_be_visible()
-    expect(work.frame.get_by_role("button", name="Hand in")).to_have_count(0)
+    expect(work.frame.get_by_text("Accept this task on the marketplace")).to_be_visible()
+    expect(work.frame.get_by_role("button", name="Submit")).to_have_count(0)
     expect(work.frame.get_by_role("checkbox").first).to_be_disabled()
     assert not Lease.objects.exists()
 
     work.open()
     handle = work.tick_first()
-    expect(work.frame.get_by_role("status")).to_have_text("1 of 3 ticked")
+    expect(work.frame.get_by_role("status")).to_have_text("1 of 3 selected")
     work.page.context.set_offline(True)
     work.page.wait_for_timeout(OFFLINE_MS)
     expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
@@ -180,7 +180,7 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reloa
     work.page.reload()
     expect(work.frame.locator(f"input[value='{handle}']")).to_be_visible()
     work.page.go_back()
-    expect(work.frame.get_by_text("Accept the HIT on the marketplace")).to_be_visible()
+    expect(work.frame.get_by_text("Accept this task on the marketplace")).to_be_visible()
     work.page.go_forward()
     box = work.frame.locator(f"input[value='{handle}']")
     expect(box).to_be_visible()
@@ -201,7 +201,7 @@ def test_without_a_script_the_page_leads_on_by_two_buttons(open_page, parent, se
     work.open()
     handle = work.tick_first()
     work.hand_in()
-    work.frame.get_by_role("button", name="Hand in to the marketplace").click()
+    work.frame.get_by_role("button", name="Submit to the marketplace").click()
     assert work.expect_arrived()["selected"] == handle
     assert work.listed() == "confirmed"
 
@@ -210,9 +210,9 @@ def test_without_a_script_the_page_leads_on_by_two_buttons(open_page, parent, se
 def test_a_double_click_hands_in_once(with_script, open_page, parent, settings, hit):
     work = Work(open_page(java_script_enabled=with_script), parent, settings, *hit)
     work.open()
-    work.frame.get_by_role("button", name="Hand in").dblclick()
+    work.frame.get_by_role("button", name="Submit").dblclick()
     if not with_script:
-        work.frame.get_by_role("button", name="Hand in to the marketplace").click()
+        work.frame.get_by_role("button", name="Submit to the marketplace").click()
     work.expect_arrived()
     assert Submission.objects.count() == 1
     assert ContainsVote.objects.count() == 3
@@ -271,10 +271,10 @@ def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
             break
         work.page.wait_for_timeout(100)
     assert any("frame-ancestors" in problem for problem in open_page.problems)
-    expect(work.frame.get_by_role("button", name="Hand in")).to_have_count(0)
+    expect(work.frame.get_by_role("button", name="Submit")).to_have_count(0)
     open_page.problems.clear()
 
 
 def forget_failed_requests(open_page) -> None:
-    """What the browser says of requests that were meant to fail; nothing else may have been said."""
+    """Forget the browser's errors about requests that were meant to fail; allow no other."""
     open_page.problems[:] = [words for words in open_page.problems if "Failed to load resource" not in words]

@@ -47,7 +47,7 @@ def new_dataset(browser: Browser, site: str, *, scripts: bool = True) -> Page:
 def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(site, browser, archive):
     page = new_dataset(browser, site)
     page.get_by_label("An archive").set_input_files(archive)
-    page.get_by_role("button", name="Send and import").click()
+    page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_text("waiting for a worker")).to_be_visible()
     assert page.get_by_role("progressbar", name="Importing images").get_attribute("value") is None
     Job.objects.update(n_total=4, n_done=1)
@@ -57,7 +57,7 @@ def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(s
     # What the reader is about to send stays chosen while the page renews itself.
     page.get_by_label("Address").fill("s3://birds")
     assert do_next_job()
-    expect(page.get_by_text("2 images added, 0 there already.")).to_be_visible(timeout=5000)
+    expect(page.get_by_text("2 images were added.")).to_be_visible(timeout=5000)
     expect(page.get_by_text("2/broken.jpg: it is not an image")).to_be_visible()
     expect(page.get_by_label("Address")).to_have_value("s3://birds")
     assert Dataset.objects.get().images.count() == 2
@@ -72,31 +72,31 @@ def test_what_is_larger_than_is_taken_is_said_before_it_is_sent(site, browser, s
     page.on("request", lambda request: sent.append(request.method))
     page.get_by_label("An archive").set_input_files(large)
     expect(page.get_by_role("alert")).to_contain_text("These are 2 MiB, more than are taken at a time")
-    page.get_by_role("button", name="Send and import").click()
+    page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert "POST" not in sent and not Job.objects.exists()
 
 
-def test_a_refused_upload_is_told_beside_the_field_and_can_be_corrected(site, browser, archive, tmp_path):
+def test_a_refused_upload_shows_its_error_beside_the_field_and_can_be_corrected(site, browser, archive, tmp_path):
     page = new_dataset(browser, site)
     picture = tmp_path / "a.jpg"
     picture.write_bytes(encoded())
     page.get_by_label("An archive").set_input_files([archive, picture])
-    page.get_by_role("button", name="Send and import").click()
-    expect(page.get_by_role("alert")).to_contain_text("is an archive, and more files came with it")
+    page.get_by_role("button", name="Upload and import").click()
+    expect(page.get_by_role("alert")).to_contain_text("is an archive: upload it alone")
     page.get_by_label("An archive").set_input_files(archive)
     expect(page.get_by_role("alert")).to_be_hidden()
-    page.get_by_role("button", name="Send and import").click()
+    page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_text("waiting for a worker")).to_be_visible()
 
 
 def test_all_of_it_works_without_scripts(site, browser, archive):
     page = new_dataset(browser, site, scripts=False)
     page.get_by_label("An archive").set_input_files(archive)
-    page.get_by_role("button", name="Send and import").click()
+    page.get_by_role("button", name="Upload and import").click()
     assert do_next_job()
     page.reload()
-    expect(page.get_by_text("2 images added, 0 there already.")).to_be_visible()
+    expect(page.get_by_text("2 images were added.")).to_be_visible()
     page.get_by_role("link", name="Files").click()
     with page.expect_download() as download:
         frequencies = page.get_by_role("listitem").filter(has_text="Selection frequencies")

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MINUTE = 60_000  # milliseconds
 
 
-def test_time_in_which_nobody_touches_a_page_is_told_but_for_a_long_look(study, settings, open_page):  # noqa: F811
+def test_idle_time_on_a_page_is_reported_except_for_a_long_look(study, settings, open_page):  # noqa: F811
     _, _, batch = study
     page = open_page()
     page.clock.install()
@@ -21,13 +21,13 @@ def test_time_in_which_nobody_touches_a_page_is_told_but_for_a_long_look(study, 
     box.check()
     page.clock.fast_forward(MINUTE // 2)
     box.uncheck()
-    page.get_by_role("button", name="Hand in").click()
-    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     # Of five minutes one may have been a look; half a minute was one.
     assert pause_of(Submission.objects.get().answer) == pytest.approx(240, abs=10)
 
 
-def test_time_in_which_a_page_is_out_of_sight_is_told(study, settings, open_page):  # noqa: F811
+def test_hidden_time_of_a_page_is_reported(study, settings, open_page):  # noqa: F811
     _, _, batch = study
     page = open_page()
     page.clock.install()
@@ -38,6 +38,6 @@ def test_time_in_which_a_page_is_out_of_sight_is_told(study, settings, open_page
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         if hidden == "true":
             page.clock.fast_forward(MINUTE // 2)
-    page.get_by_role("button", name="Hand in").click()
-    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert pause_of(Submission.objects.get().answer) == pytest.approx(30, abs=5)

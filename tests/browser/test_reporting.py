@@ -1,4 +1,4 @@
-"""Telling of a problem from a HIT in a marketplace's frame, in a real browser; and a site that never answers."""
+"""Problem reports from a HIT in a marketplace's frame, in a real browser; and a site that never answers."""
 
 from typing import Any
 
@@ -17,16 +17,16 @@ from tests.browser.test_frame import (  # noqa: F401
 from workforce.models import Report, Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
-THANKS = "Thank you: the people who ask are told of it."
+THANKS = "Thank you, we told the researchers."
 
 
 def tell(work: Work, kind: str = "Pictures do not load") -> None:  # noqa: F811
     work.frame.get_by_role("radio", name=kind).check()
-    work.frame.get_by_label("In your words, if you like").fill("Three are grey.")
-    work.frame.get_by_role("button", name="Send the report").click()
+    work.frame.get_by_label("Details (optional)").fill("Three are grey.")
+    work.frame.get_by_role("button", name="Send report").click()
 
 
-def test_a_problem_is_told_of_in_place_and_the_answer_is_handed_in_all_the_same(work):  # noqa: F811
+def test_a_problem_is_reported_in_place_and_the_answer_is_still_submitted(work):  # noqa: F811
     work.open()
     handle = work.tick_first()
     work.frame.get_by_role("link", name="Report a problem").click()
@@ -46,7 +46,7 @@ def test_without_a_script_the_page_comes_back_with_its_ticks(open_page, parent, 
     work.open()
     handle = work.tick_first()
     work.frame.get_by_text("Report a problem").last.click()
-    tell(work, "I cannot hand in")
+    tell(work, "I cannot submit")
     expect(work.frame.get_by_text(THANKS)).to_be_visible()
     expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
     assert Report.objects.get().kind == "handing in"
@@ -63,10 +63,10 @@ def test_while_the_site_is_away_nothing_is_lost_by_telling(work, open_page):  # 
     work.page.route(work.place + "**", lambda route: route.abort())
     work.frame.get_by_role("link", name="Report a problem").click()
     tell(work)
-    expect(work.frame.get_by_text("nobody was told yet")).to_be_visible()
+    expect(work.frame.get_by_text("your report was not sent")).to_be_visible()
     expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
     work.page.unroute(work.place + "**")
-    work.frame.get_by_role("button", name="Send the report").click()
+    work.frame.get_by_role("button", name="Send report").click()
     expect(work.frame.get_by_text(THANKS)).to_be_visible()
     forget_failed_requests(open_page)
 
@@ -77,7 +77,7 @@ def test_a_site_that_takes_an_answer_and_says_nothing_is_asked_again(work, open_
     held: list[Any] = []
     work.page.route(work.place + "**", lambda route: route.continue_() if len(held) > 1 else held.append(route))
     work.hand_in()
-    expect(work.frame.get_by_role("status")).to_contain_text("The site does not answer")
+    expect(work.frame.get_by_role("status")).to_contain_text("The site is not responding")
     # It says so until an answer comes: to the next request, which waits here until that was read.
     for _ in range(150):
         if len(held) > 1:

@@ -46,10 +46,10 @@ def box_of(image: Image) -> str:
 
 def answer_both_grids(page: Page, image: Image) -> None:
     for number in (0, 1):
-        expect(page.get_by_role("heading", name=f"at least one thing {number}?")).to_be_visible()
+        expect(page.get_by_role("heading", name=f"that shows: thing {number}")).to_be_visible()
         # The photograph itself is the thing to click on.
         page.locator(f"label:has({box_of(image)}) img").click()
-        page.get_by_role("button", name="Hand in").click()
+        page.get_by_role("button", name="Submit").click()
     expect(page.get_by_text("C0DE7")).to_be_visible()
 
 
@@ -80,7 +80,7 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     worker.get_by_role("checkbox", name="thing 0").check()
     worker.get_by_role("checkbox", name="thing 1").check()
     worker.get_by_role("radio", name="Main object: thing 1").check()
-    worker.get_by_role("button", name="Hand in").click()
+    worker.get_by_role("button", name="Submit").click()
     expect(worker.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     aggregate_new_submissions()
 
@@ -96,8 +96,8 @@ def test_a_double_click_stores_one_answer(with_script, study, settings, open_pag
     _, _, batch = study
     page = open_page(java_script_enabled=with_script)
     page.goto(worker_address(batch, settings))
-    page.get_by_role("button", name="Hand in").dblclick()
-    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    page.get_by_role("button", name="Submit").dblclick()
+    expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1
     assert ContainsVote.objects.count() == 2
 
@@ -112,14 +112,14 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
             break
         page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    expect(page.get_by_role("status")).to_have_text("1 of 2 ticked")
+    expect(page.get_by_role("status")).to_have_text("1 of 2 selected")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    page.get_by_role("button", name="Hand in").press("Enter")
-    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    page.get_by_role("button", name="Submit").press("Enter")
+    expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert ContainsVote.objects.get(selected=True).image == image
 
 
@@ -128,10 +128,10 @@ def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settin
     page = open_page()
     page.goto(worker_address(batch, settings))
     page.context.set_offline(True)
-    page.get_by_role("button", name="Hand in").click()
+    page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("status")).to_contain_text("Your answer is kept on this page")
     page.context.set_offline(False)
-    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1
     open_page.problems.clear()  # the browser itself reports the lost connection as an error
 
@@ -149,8 +149,8 @@ def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings,
         return route.continue_()
 
     page.route("**/contains/**", lose_the_first_receipt)
-    page.get_by_role("button", name="Hand in").click()
-    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert lost == [200]
     assert Submission.objects.count() == 1
     open_page.problems.clear()  # as above
@@ -178,11 +178,11 @@ def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, 
     form = make_form(labels=(0, 1, 2))
     page = open_page(java_script_enabled=with_script)
     page.goto(worker_address(form.hit.batch, settings))
-    page.get_by_role("button", name="Hand in").click()
-    expect(page.get_by_role("alert")).to_contain_text("Choose at least one label")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("alert")).to_contain_text("Select at least one label")
     page.get_by_role("checkbox", name="thing 1").check()
     page.get_by_role("radio", name="Main object: thing 1").check()
-    page.get_by_role("button", name="Hand in").click()
+    page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     assert ClassifyVote.objects.get().main == 1
     open_page.problems.clear()  # the browser reports the refusal, 422, as an error
@@ -196,9 +196,9 @@ def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(st
     box.check()
     page.reload()
     expect(box).to_be_checked()
-    expect(page.get_by_role("status")).to_have_text("1 of 2 ticked")
-    page.get_by_role("button", name="Hand in").click()
-    expect(page.get_by_role("heading", name="at least one thing 1?")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("1 of 2 selected")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     expect(page.locator(box_of(image))).not_to_be_checked()
     assert page.evaluate("sessionStorage.length") == 0
     assert ContainsVote.objects.get(selected=True).image == image
@@ -220,7 +220,7 @@ def test_ticks_and_main_mark_outlive_a_reload_of_the_form_also_when_the_site_is_
     expect(page.get_by_role("checkbox", name="thing 1")).to_be_checked()
     expect(page.get_by_role("checkbox", name="thing 2")).not_to_be_checked()
     expect(page.get_by_role("radio", name="Main object: thing 1")).to_be_checked()
-    expect(page.get_by_role("status")).to_have_text("2 objects ticked, main object marked.")
+    expect(page.get_by_role("status")).to_have_text("2 selected, main object marked.")
     open_page.problems.clear()  # the browser reports the lost connection as an error
 
 
@@ -247,7 +247,7 @@ def test_an_address_is_copied_and_the_unfolded_stays_so_while_the_page_renews_it
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}&")
     make_lease(batch)
-    expect(page.get_by_text("1 being worked on")).to_be_visible()
+    expect(page.get_by_text("1 in progress")).to_be_visible()
     expect(page.get_by_role("heading", name=f"Batch {closed.pk}: CONTAINS")).to_be_visible()
     expect(page.get_by_role("button", name="Copy")).to_be_focused()
 
@@ -285,7 +285,7 @@ def test_who_is_done_is_led_back_to_where_they_came_from(with_script, site, open
         lambda route: route.fulfill(body="<h1>Back again</h1>", content_type="text/html"),
     )
     page.goto(worker_address(batch, settings))
-    page.get_by_role("button", name="Hand in").click()
+    page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", name="Back again")).to_be_visible()
     assert page.url == batch.completion_url
 

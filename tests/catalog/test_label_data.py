@@ -195,9 +195,9 @@ def gzipped(content):
     [
         (None, "is missing"),
         (b"not packed", "is damaged"),
-        (gzip.compress(b'{"synsets": []}')[:-9], "is damaged"),
-        (gzip.compress(b"{}")[:10] + b"\xff" * 20, "is damaged"),
-        (gzip.compress(b"{"), "is damaged"),
+        (gzip.compress(b'{"synsets": []}', mtime=0)[:-9], "is damaged"),
+        (gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 20, "is damaged"),
+        (gzip.compress(b"{", mtime=0), "is damaged"),
         (gzipped({}), "has no list of synsets"),
         (gzipped({"synsets": [{"wnid": "n1"}]}), "has no list of synsets"),
         (gzipped([]), "has no list of synsets"),

@@ -59,11 +59,14 @@ def second_form(form: Form) -> Form:
 # Opening
 
 
-def test_each_image_gets_one_form_with_its_labels_ascending_and_the_wanted_slots():
+def test_each_image_gets_a_form_with_its_labels_ascending_and_its_slots():
     dataset = make_dataset(classify_answers=3)
-    one, two = make_images(dataset, 2)
-    forms = open_forms(dataset=dataset, labels_by_image={two.pk: [3, 1], one.pk: [2]})
-    assert [(form.image, form.labels, form.hit.slots.count()) for form in forms] == [(one, [2], 3), (two, [1, 3], 3)]
+    first, second = make_images(dataset, 2)
+    forms = open_forms(dataset=dataset, labels_by_image={second.pk: [3, 1], first.pk: [2]})
+    assert [(form.image, form.labels, form.hit.slots.count()) for form in forms] == [
+        (first, [2], 3),
+        (second, [1, 3], 3),
+    ]
     assert {form.hit.batch.kind for form in forms} == {"classify"}
 
 
@@ -78,7 +81,7 @@ def test_an_image_that_has_a_form_with_its_labels_gets_no_second_one():
     assert open_forms(dataset=form.image.dataset, labels_by_image={}) == []
 
 
-def test_a_form_that_nobody_was_given_is_replaced_when_the_candidate_labels_change():
+def test_an_unassigned_form_is_replaced_when_the_candidate_labels_change():
     form = make_form(labels=(0, 1), n_slots=2)
     (new,) = reopen(form.image, 0, 1, 2)
     form.hit.refresh_from_db()
@@ -89,14 +92,14 @@ def test_a_form_that_nobody_was_given_is_replaced_when_the_candidate_labels_chan
     assert form_labels([form.image_id]) == {form.image_id: [0, 1, 2]}
 
 
-def test_a_replaced_form_goes_to_the_batch_of_the_settings_under_which_the_labels_were_found():
+def test_a_replaced_form_goes_to_the_batch_of_the_settings_of_its_labels():
     form = make_form(labels=(0, 1))
     settings = change_settings(dataset=form.image.dataset, min_shown=3)
     (new,) = reopen(form.image, 0, 2)
     assert new.hit.batch.settings == settings
 
 
-def test_a_form_that_nobody_was_given_is_withdrawn_when_no_question_is_left():
+def test_an_unassigned_form_is_withdrawn_when_no_question_is_left():
     form = make_form(labels=(0, 1))
     assert reopen(form.image) == []
     form.hit.refresh_from_db()
@@ -196,10 +199,10 @@ def test_an_answer_becomes_one_vote_with_its_labels_and_its_main_label():
         ([0, 3], 0, "not on this form"),
         ([-1], -1, "not on this form"),
         ([10**12], 10**12, "not on this form"),
-        ([1, 1], 1, "chosen twice"),
+        ([1, 1], 1, "selected twice"),
         ([0, 1], None, "main object"),
-        ([0, 1], 2, "one of the labels you chose"),
-        ([0, 1], 3, "one of the labels you chose"),
+        ([0, 1], 2, "must be a selected label"),
+        ([0, 1], 3, "must be a selected label"),
     ],
 )
 def test_an_answer_against_the_rules_is_refused_with_the_reason_and_nothing_is_stored(selected, main, reason):

@@ -45,8 +45,8 @@ def offered(response) -> list[int]:
 
 
 def marked(response, name: str) -> list[int]:
-    found = re.findall(rf'name="{name}" value="(\d+)"[^>]* checked', response.content.decode())
-    return sorted(int(index) for index in found)
+    values = re.findall(rf'name="{name}" value="(\d+)"[^>]* checked', response.content.decode())
+    return sorted(int(index) for index in values)
 
 
 def nothing_is_stored() -> bool:
@@ -108,12 +108,12 @@ def test_the_script_hands_in_json_and_reads_where_to_go_next():
     [
         ({}, "at least one label"),
         ({"main": "1"}, "at least one label"),
-        ({"selected": ["0", "1"]}, "which of the chosen labels is the main object"),
-        ({"selected": ["0", "1"], "main": "2"}, "must be one of the labels you chose"),
+        ({"selected": ["0", "1"]}, "which selected label is the main object"),
+        ({"selected": ["0", "1"], "main": "2"}, "must be a selected label"),
         ({"selected": ["0", "3"], "main": "0"}, "not on this form"),
         ({"selected": ["0"], "main": "3"}, "not on this form"),
         ({"selected": ["0", "banana"], "main": "0"}, "not on this form"),
-        ({"selected": ["0", "0"], "main": "0"}, "chosen twice"),
+        ({"selected": ["0", "0"], "main": "0"}, "selected twice"),
         ({"selected": ["-1"], "main": "-1"}, "not on this form"),
         ({"selected": ["9" * 400], "main": "0"}, "not on this form"),
     ],
@@ -178,7 +178,7 @@ def test_a_forged_token_is_refused_and_nothing_stored(token):
     form = make_form()
     response = answer(form, hidden(joined(form)) | {"token": token, "selected": ["1"], "main": "1"})
     assert response.status_code == 403
-    assert "Nothing was stored" in response.content.decode()
+    assert "Nothing was saved" in response.content.decode()
     assert nothing_is_stored()
 
 
@@ -227,7 +227,7 @@ def test_a_body_of_10_megabytes_is_refused_and_nothing_stored():
     assert nothing_is_stored()
 
 
-def test_a_form_is_shown_only_to_who_was_given_it():
+def test_a_form_is_shown_only_to_its_worker():
     form = make_form()
     assert worker_client().get(address(form, "stranger")).status_code == 403
     assert worker_client().get(f"/classify/{form.hit.public_id}/").status_code == 400

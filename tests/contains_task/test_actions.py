@@ -1,4 +1,4 @@
-"""From ticked images to votes, and which of the votes count."""
+"""Votes from selected images, and the votes that count."""
 
 from collections import Counter
 from itertools import permutations
@@ -156,11 +156,11 @@ def test_every_cell_shown_becomes_a_vote_selected_or_not():
     assert sorted(submission.answer["selected"]) == sorted([ids(grid)[1], ids(grid)[3]])
 
 
-def test_nothing_ticked_is_an_answer_too():
+def test_an_empty_selection_is_an_answer():
     assert [vote.selected for vote in votes(answer(make_grid(n_images=2)))] == [False, False]
 
 
-def test_a_cell_ticked_twice_is_one_vote():
+def test_a_cell_selected_twice_is_a_single_vote():
     assert [vote.selected for vote in votes(answer(make_grid(n_images=2), 0, 0))] == [True, False]
 
 
@@ -171,7 +171,7 @@ def test_an_image_of_another_grid_is_refused_by_name_and_nothing_is_stored():
     cells = cells_by_handle(lease)
     for invented in (foreign, ids(grid)[0], next(iter(cells_by_handle(make_lease(other.hit.batch))))):
         with pytest.raises(KeyError, match=invented):
-            record_votes(lease=lease, cells=cells, ticked=[next(iter(cells)), invented], idempotency_key="k")
+            record_votes(lease=lease, cells=cells, selected=[next(iter(cells)), invented], idempotency_key="k")
     lease.refresh_from_db()
     assert (lease.state, Submission.objects.count(), ContainsVote.objects.count()) == ("active", 0, 0)
 
@@ -180,7 +180,7 @@ def test_an_image_of_another_grid_is_refused_by_name_and_nothing_is_stored():
 def test_an_invented_image_is_refused_and_nothing_is_stored(forged):
     lease = make_lease(make_grid().hit.batch)
     with pytest.raises(KeyError):
-        record_votes(lease=lease, cells=cells_by_handle(lease), ticked=[forged], idempotency_key="k")
+        record_votes(lease=lease, cells=cells_by_handle(lease), selected=[forged], idempotency_key="k")
     assert not Submission.objects.exists()
 
 
@@ -288,7 +288,7 @@ def excluded_then_answered_again() -> tuple[Submission, Submission]:
     return first, second
 
 
-def test_a_readmitted_answer_takes_its_place_back_from_the_one_given_in_between():
+def test_a_readmitted_answer_takes_its_place_back_from_a_later_answer():
     first, second = excluded_then_answered_again()
     readmit_submission(submission=first)
     settle(first)
@@ -314,15 +314,15 @@ def test_after_all_were_excluded_and_readmitted_the_first_counts_whatever_the_or
         exclude_submission(submission=submissions[-1], reason="doubt")
         settle(submissions[-1])
     assert counted(*submissions) == [False] * 3
-    for at in order:
-        readmit_submission(submission=submissions[at])
+    for i in order:
+        readmit_submission(submission=submissions[i])
         if not together:
-            settle(submissions[at])
+            settle(submissions[i])
     settle(*submissions)
     assert counted(*submissions) == [True, False, False]
 
 
-def test_settling_one_person_leaves_the_votes_of_others_alone():
+def test_settling_a_worker_leaves_other_votes_alone():
     first, second = excluded_then_answered_again()
     other = answer(Grid.objects.get(hit=first.hit_id))
     ContainsVote.objects.filter(submission=other).update(counted=False)
@@ -343,7 +343,7 @@ def test_two_people_at_one_grid_have_handles_of_their_own_and_ticks_go_to_the_ri
     assert images == {cell.public_id for cell in pages[1].values()} and len(images) == 3
     for lease, (handle, cell) in ((first, next(iter(pages[0].items()))), (second, next(iter(pages[1].items())))):
         cells = cells_by_handle(lease)
-        submission = record_votes(lease=lease, cells=cells, ticked=[handle], idempotency_key=unique("key"))
+        submission = record_votes(lease=lease, cells=cells, selected=[handle], idempotency_key=unique("key"))
         assert cells_by_handle(lease)[handle].public_id == submission.answer["selected"][0]
         assert submission.answer["shown"] == [cell.public_id for cell in cells_by_handle(lease).values()]
         assert submission.contains_votes.get(selected=True).image_id == cell.image_id

@@ -30,15 +30,15 @@ def test_every_pair_is_opened_once_and_of_each_label_as_many_as_were_wished_to_l
     pairs = [(image, label) for label in range(4) for image in range(chance.randint(0, 9))]
     chance.shuffle(pairs)
     label_ids = np.array([label for _, label in pairs], np.int64)
-    found = openings(batch, label_ids, np.random.default_rng(seed))
-    assert sorted(at for opening in found for at in opening.pairs) == list(range(len(pairs)))
+    rounds = openings(batch, label_ids, np.random.default_rng(seed))
+    assert sorted(i for opening in rounds for i in opening.pairs) == list(range(len(pairs)))
     sizes = {label: sum(pair[1] == label for pair in pairs) for label in range(4)}
-    initial = [label for opening in found if opening.initial for label in label_ids[opening.pairs]]
+    initial = [label for opening in rounds if opening.initial for label in label_ids[opening.pairs]]
     assert {label: initial.count(label) for label in range(4)} == {
         label: min(size, require(batch.initial_images)) for label, size in sizes.items()
     }
-    assert [opening.n_slots for opening in found] == ([10, 2] if len(found) == 2 else [10] if initial else [])
-    for opening in found:
+    assert [opening.n_slots for opening in rounds] == ([10, 2] if len(rounds) == 2 else [10] if initial else [])
+    for opening in rounds:
         labels = label_ids[opening.pairs].tolist()
         assert len(list(dict.fromkeys(labels))) == 1 + sum(a != b for a, b in zip(labels, labels[1:], strict=False))
 
@@ -48,7 +48,7 @@ def test_the_initial_subset_is_drawn_by_the_generator_and_each_pair_as_likely():
     first, again = (openings(batch, label_ids, np.random.default_rng(5))[0].pairs.tolist() for _ in range(2))
     assert first == again
     rng = np.random.default_rng(0)
-    times = Counter(at for _ in range(2000) for at in openings(batch, label_ids, rng)[0].pairs.tolist())
+    times = Counter(i for _ in range(2000) for i in openings(batch, label_ids, rng)[0].pairs.tolist())
     # Each is drawn 1,000 times on average, with a standard deviation of about 22.
     assert set(times) == set(range(12))
     assert all(abs(n - 1000) < 120 for n in times.values())
@@ -64,17 +64,17 @@ def test_further_grids_ask_once_more_about_these_images_and_know_who_was_asked(b
     open_grids(batch=batch, images_by_label={label: images})
     control = make_images(dataset, 1)[0]
     add_control(batch.hits.order_by("id").first(), control)
-    wanted = [image.pk for image in images[:5]]
-    known = set(batch.hits.values_list("pk", flat=True))
-    open_further_grids(batch=batch, images_by_label={label.pk: wanted})
-    further = batch.hits.exclude(pk__in=known).order_by("id")
+    image_ids = [image.pk for image in images[:5]]
+    earlier_hits = set(batch.hits.values_list("pk", flat=True))
+    open_further_grids(batch=batch, images_by_label={label.pk: image_ids})
+    further = batch.hits.exclude(pk__in=earlier_hits).order_by("id")
     questions = [[cell.image_id for cell in hit.grid.cells.filter(role=Role.QUESTION)] for hit in further]
     assert [len(asked) for asked in questions] == [3, 2]
-    assert sorted(sum(questions, [])) == wanted
+    assert sorted(sum(questions, [])) == image_ids
     for hit, asked in zip(further, questions, strict=True):
         assert (hit.slots.count(), hit.initial, hit.grid.label) == (1, False, label)
         assert hit.grid.cells.get(role=Role.CONTROL).image == control
-        before = GridCell.objects.filter(grid__hit__in=known, role=Role.QUESTION, image__in=asked)
+        before = GridCell.objects.filter(grid__hit__in=earlier_hits, role=Role.QUESTION, image__in=asked)
         assert set(hit.asked_before.all()) == {cell.grid.hit for cell in before}
 
 

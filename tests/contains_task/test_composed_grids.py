@@ -30,9 +30,9 @@ def dataset() -> Dataset:
     """Twelve images of each of three labels, asked about their own label and the next."""
     dataset = make_dataset(n_labels=3, images_per_grid=10, contains_answers=2, negatives_from="list", min_shown=1)
     labels = list(dataset.label_set.labels.order_by("index"))
-    for at, label in enumerate(labels):
+    for position, label in enumerate(labels):
         for image in make_images(dataset, 12, label=label.index):
-            for other in (label, labels[(at + 1) % 3]):
+            for other in (label, labels[(position + 1) % 3]):
                 PotentialLabel.objects.create(
                     image=image, label=other, is_dataset_label=other == label, sources=[{"classifier": "a", "rank": 1}]
                 )
@@ -71,7 +71,7 @@ def test_a_profile_sets_the_controls_and_opens_all_potential_labels(dataset, sim
     batch = Batch.objects.get()
     assert out.startswith(f"Batch {batch.pk}: http")
     n_grids = Grid.objects.count()
-    assert err == f"72 pairs opened, in {n_grids} grids.\n"
+    assert err == f"72 pairs were opened in {n_grids} grids.\n"
     figures = current_settings(dataset)
     assert (figures.positive_controls, figures.negative_controls, figures.version) == (positive, negative, 2)
     assert batch.settings == figures
@@ -108,7 +108,7 @@ def test_the_pairs_of_a_file_are_opened_with_controls_too(dataset, similar, tmp_
     image = dataset.images.first()
     pairs = table(tmp_path, "image,label", f"{image.name},2")
     _, err = open_contains(dataset, "--profile", "imagenetv2", "--similar", similar, "--pairs", pairs)
-    assert err == "1 pairs opened, in 1 grids.\n"
+    assert err == "1 pair was opened in 1 grid.\n"
     # The gap of a lonely short grid is filled with further images of both kinds, of which nothing is expected.
     expected = {("question", None): 1, ("control", True): 3, ("control", False): 3, ("padding", None): 3}
     assert roles_of(Grid.objects.get()) == expected
@@ -131,10 +131,10 @@ def test_what_grids_lack_is_said_per_label(dataset, similar):
     unlabelled, *lines = err.splitlines()
     assert "images have no dataset label" in unlabelled
     assert "have fewer cells than the profile says" in lines[1]
-    told = {line.split(":")[0]: line for line in lines[2:]}
-    assert "1 of 3 positive controls" in told["2 thing 2"]
-    assert "1 of 3 negative controls" in told["1 thing 1"]
-    assert "0 thing 0" not in told
+    line_by_role = {line.split(":")[0]: line for line in lines[2:]}
+    assert "1 of 3 positive controls" in line_by_role["2 thing 2"]
+    assert "1 of 3 negative controls" in line_by_role["1 thing 1"]
+    assert "0 thing 0" not in line_by_role
 
 
 def test_of_many_labels_that_lack_something_the_first_are_listed_and_the_others_counted():

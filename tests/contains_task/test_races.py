@@ -18,7 +18,7 @@ from workforce.votes.actions import settle_votes
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_an_exclusion_made_during_a_pass_is_taken_in_by_the_next():
+def test_an_exclusion_during_a_pass_takes_effect_in_the_next():
     grid = make_grid(n_images=1, n_slots=2)
     submission = tick_images(lease=make_lease(grid.hit.batch), selected=[], idempotency_key="k")
     image = grid.cells.get().image

@@ -70,7 +70,7 @@ def test_a_recovered_grid_becomes_votes_that_count(grid_assignment):
     assert aggregate() == 1
 
 
-def test_a_recovered_grid_with_nothing_ticked_is_an_answer(grid_assignment):
+def test_a_recovered_grid_with_an_empty_selection_is_an_answer(grid_assignment):
     listed_with(grid_assignment, "none")
     take_in_recovered()
     assert ContainsVote.objects.filter(counted=True, selected=False).count() == 3

@@ -38,7 +38,7 @@ def hidden(response) -> dict[str, str]:
 
 
 def cells(grid: Grid, name: str = "ann") -> list[str]:
-    """What stands for the grid's images on the page of this person."""
+    """Return the handles of the grid's images on this worker's page."""
     lease = Lease.objects.get(hit=grid.hit, worker__identity__external_id=name)
     return [image_handle(lease, cell.image.public_id) for cell in grid.cells.order_by("position")]
 
@@ -62,9 +62,9 @@ def nothing_is_stored() -> bool:
 def test_the_page_asks_the_question_and_explains_it():
     grid = make_grid(n_images=3, label=2)
     page = html.unescape(joined(grid).content.decode())
-    assert "at least one <em>thing 2</em>" in page
+    assert "that shows: <em>thing 2</em>" in page
     assert "a thing numbered 2" in page
-    assert "it is fine to tick nothing" in page
+    assert "Any number may match, even none" in page
     assert [page.count(f'value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
     assert not [cell for cell in grid.cells.all() if cell.image.public_id in page]
 
@@ -87,12 +87,12 @@ def test_the_order_in_which_cells_were_shown_is_in_the_raw_answer():
     assert stored["selected"] == sorted(image_of[handle] for handle in cells(grid)[:2])
 
 
-def test_the_other_words_of_a_label_are_given_too():
+def test_the_other_words_of_a_label_are_shown():
     grid = make_grid()
     grid.label.words = "tabby, tabby cat, mouser"
     grid.label.save()
     page = joined(grid).content.decode()
-    assert "at least one <em>tabby</em>" in page
+    assert "that shows: <em>tabby</em>" in page
     assert "<dd>tabby cat, mouser</dd>" in page
 
 
@@ -130,7 +130,7 @@ def test_words_of_a_label_are_escaped():
     assert "<img src=x" not in page
 
 
-def test_ticked_and_not_ticked_cells_become_votes():
+def test_selected_and_unselected_cells_become_votes():
     grid = make_grid(n_images=3)
     fields = hidden(joined(grid))
     first, _, third = cells(grid)
@@ -170,7 +170,7 @@ def test_a_second_answer_from_another_tab_is_refused_with_a_way_on():
     answer(grid, one_tab | {"selected": cells(grid)})
     response = answer(grid, other_tab)
     assert response.status_code == 409
-    assert "already recorded" in response.content.decode()
+    assert "already saved" in response.content.decode()
     assert f"/join/{grid.hit.batch.public_id}?worker=ann" in response.content.decode()
     assert ContainsVote.objects.filter(selected=True).count() == 2
 
@@ -204,7 +204,7 @@ def test_what_stands_for_an_image_on_another_persons_page_is_refused():
 
 
 @pytest.mark.parametrize("forged", ["", "x" * 400, "'; DROP TABLE", "\u202e", "0"])
-def test_what_stands_for_no_image_at_all_is_refused_with_all_that_is_ticked(forged):
+def test_an_unknown_handle_is_refused_with_the_whole_selection(forged):
     grid = make_grid()
     fields = hidden(joined(grid))
     assert answer(grid, fields | {"selected": [cells(grid)[0], forged]}).status_code == 422
@@ -217,7 +217,7 @@ def test_a_forged_token_is_refused_and_nothing_stored(token):
     grid = make_grid()
     response = answer(grid, hidden(joined(grid)) | {"token": token})
     assert response.status_code == 403
-    assert "Nothing was stored" in response.content.decode()
+    assert "Nothing was saved" in response.content.decode()
     assert nothing_is_stored()
 
 
@@ -308,7 +308,7 @@ def test_too_many_fields_are_refused_and_nothing_stored():
     assert nothing_is_stored()
 
 
-def test_a_grid_is_shown_only_to_who_was_given_it():
+def test_a_grid_is_shown_only_to_its_worker():
     grid = make_grid()
     assert worker_client().get(address(grid, "stranger")).status_code == 403
     assert worker_client().get(f"/contains/{grid.hit.public_id}/").status_code == 400
@@ -316,14 +316,14 @@ def test_a_grid_is_shown_only_to_who_was_given_it():
 
 
 @pytest.mark.parametrize("parameter", ["worker", "PROLIFIC_PID"])
-def test_who_opens_somebody_elses_grid_is_led_to_their_own(parameter):
+def test_a_worker_who_opens_somebody_elses_grid_is_led_to_theirs(parameter):
     grid = make_grid()
     response = worker_client().get(f"/contains/{grid.hit.public_id}/?{parameter}=stranger")
     assert response.status_code == 403
     assert f'href="/join/{grid.hit.batch.public_id}?worker=stranger"' in response.content.decode()
 
 
-def test_an_unknown_grid_is_not_found():
+def test_an_unknown_grid_is_a_404():
     assert worker_client().get("/contains/no-such-hit/?worker=ann").status_code == 404
 
 
@@ -347,7 +347,7 @@ def test_work_in_hand_may_be_handed_in_after_the_batch_was_closed():
     assert Submission.objects.count() == 1
 
 
-def test_the_page_tells_how_far_one_is():
+def test_the_page_shows_the_progress():
     batch = make_batch(hits_per_worker=2)
     first, second = make_grid(batch=batch), make_grid(batch=batch)
     response = joined(first)

@@ -15,7 +15,7 @@ from classify_task.actions import record_vote
 from csv_files.cells import guarded, unguarded
 from data_export.files import whole_file
 from data_export.formats import csv_cell
-from data_export.management.commands.export import one_moment
+from data_export.management.commands.export import one_snapshot
 from data_export.reads import exported_tables, write_rows
 from data_import.votes.actions import replay
 from tests.factories import (
@@ -54,13 +54,15 @@ def dataset(db) -> Dataset:
     Image.objects.filter(pk=images[2].pk).update(name="=1+1.jpg", dataset_label=None)
     grid = make_grid(images=images, label=1)
     people = [make_worker() for _ in range(3)]
-    for at, worker in enumerate(people):
+    for number, worker in enumerate(people):
         lease = require(take_lease(batch=grid.hit.batch, worker=worker))
-        tick_images(lease=lease, selected=[image.public_id for image in images[: at + 1]], idempotency_key=f"c{at}")
+        tick_images(
+            lease=lease, selected=[image.public_id for image in images[: number + 1]], idempotency_key=f"c{number}"
+        )
     form = make_form(labels=(1, 2, 3), image=images[0])
-    for at, (worker, selected, main) in enumerate(zip(people, ([2, 1], [1, 2], [3]), (2, 1, 3), strict=True)):
+    for number, (worker, selected, main) in enumerate(zip(people, ([2, 1], [1, 2], [3]), (2, 1, 3), strict=True)):
         lease = require(take_lease(batch=form.hit.batch, worker=worker))
-        record_vote(lease=lease, selected=selected, main=main, idempotency_key=f"f{at}")
+        record_vote(lease=lease, selected=selected, main=main, idempotency_key=f"f{number}")
     for key in ("c0", "f2"):
         exclude_submission(submission=Submission.objects.get(idempotency_key=key), reason="too fast")
     aggregate(dataset=dataset)
@@ -149,9 +151,9 @@ def test_votes_name_their_worker_by_pseudonym_and_an_exclusion_by_its_state(data
 def test_names_add_wordnet_ids_and_words_in_objects_too(dataset):
     (line,) = as_lines("annotations", dataset, names=True)
     assert (line["dataset_label_wnid"], line["main_label_words"]) == ("n00000001", "thing 2")
-    found = line["objects"][1]
-    assert (found["wnid"], found["words"]) == ("n00000002", "thing 2")
-    assert (found["labels"][0]["wnid"], found["labels"][0]["words"]) == ("n00000002", "thing 2")
+    annotated_object = line["objects"][1]
+    assert (annotated_object["wnid"], annotated_object["words"]) == ("n00000002", "thing 2")
+    assert (annotated_object["labels"][0]["wnid"], annotated_object["labels"][0]["words"]) == ("n00000002", "thing 2")
     header = exported("classify_votes", dataset, names=True).splitlines()[0]
     assert header == COLUMNS["classify_votes"] + "".join(
         f",{column}_{ending}" for column in ("dataset_label", "main", "selected") for ending in ("wnid", "words")
@@ -269,7 +271,7 @@ def test_a_stop_half_way_leaves_the_old_file(tmp_path):
 
 def test_what_is_exported_is_as_it_was_at_one_moment(committed):
     """Rows read after somebody else's commit are still those of the beginning."""
-    with one_moment():
+    with one_snapshot():
         before = exported("contains_votes", committed)
         elsewhere = connection.copy()
         with elsewhere.cursor() as cursor:

@@ -30,7 +30,7 @@ def test_a_folder_gives_images_named_by_their_paths_below_it(folder):
     dataset = make_dataset()
     result = import_into(dataset, folder)
     assert result.error == ""
-    assert result.out == f"Dataset {dataset.name}: 3 images added, 0 there already.\n"
+    assert result.out == f"Dataset “{dataset.name}”: 3 images were added.\n"
     assert labels_by_name(dataset) == {"a.jpg": None, "sub/b.JPEG": None, "sub/deeper/c d.png": None}
 
 
@@ -41,7 +41,7 @@ def test_sub_folders_named_by_class_give_the_dataset_labels(folder, named):
     dataset = make_dataset()
     result = import_into(dataset, folder)
     assert result.refused == []
-    assert result.notes == ["The names of 2 sub-folders give the dataset labels of the images in them."]
+    assert result.notes == ["The names of 2 sub-folders are used as the dataset labels of their images."]
     assert sorted(map(require, labels_by_name(dataset).values())) == [1, 3]
 
 
@@ -52,7 +52,7 @@ def test_a_sub_folder_that_is_no_class_costs_the_others_nothing_and_is_named(fol
     result = import_into(dataset, folder)
     others = dict.fromkeys(("misc/b.jpg", "misc/c.jpg", "odd/d.jpg", "e.jpg"))
     assert labels_by_name(dataset) == {"n00000001/a.jpg": 1} | others
-    assert "3 files come without a dataset label" in result.refused[0]
+    assert "3 files have no dataset label" in result.refused[0]
     assert "misc (2), odd (1)" in result.refused[0]
     assert result.error == ""
 
@@ -62,7 +62,7 @@ def test_what_is_refused_is_no_sub_folder(folder, tmp_path):
     (folder / "misc").mkdir()
     (folder / "misc" / "b.jpg").symlink_to(write(tmp_path / "elsewhere" / "b.jpg"))
     result = import_into(make_dataset(), folder)
-    assert result.notes == ["The names of 1 sub-folders give the dataset labels of the images in them."]
+    assert result.notes == ["The name of 1 sub-folder is used as the dataset label of its images."]
     assert [line.partition(":")[0] for line in result.refused] == ["misc/b.jpg"]
 
 
@@ -107,13 +107,16 @@ def test_running_it_again_adds_nothing_and_after_a_correction_only_what_was_miss
         write(folder / name)
     write(folder / "c.jpg", b"not yet an image")
     dataset = make_dataset()
-    assert "1 not imported" in import_into(dataset, folder).error
+    assert "1 file was not imported" in import_into(dataset, folder).error
     before = sorted(media.rglob("*"))
     again = import_into(dataset, folder)
-    assert "0 images added, 2 there already" in again.out
+    assert "No new images; 2 images were already in the dataset" in again.out
     assert sorted(media.rglob("*")) == before
     write(folder / "c.jpg")
-    assert import_into(dataset, folder).out == f"Dataset {dataset.name}: 1 images added, 2 there already.\n"
+    assert (
+        import_into(dataset, folder).out
+        == f"Dataset “{dataset.name}”: 1 image was added. 2 images were already in the dataset.\n"
+    )
 
 
 def test_each_bad_file_is_listed_with_its_reason_while_the_good_ones_are_in(folder, tmp_path, media):
@@ -133,7 +136,10 @@ def test_each_bad_file_is_listed_with_its_reason_while_the_good_ones_are_in(fold
     write(folder / os.fsdecode(b"\xff.jpg"))
     dataset = make_dataset()
     result = import_into(dataset, folder)
-    assert result.error == "10 not imported, listed above. Correct them and give the same command again."
+    assert (
+        result.error
+        == "10 files were not imported; the reasons are above. Correct them and run the same command again."
+    )
     reasons = dict(line.split(": ", 1) for line in result.refused)
     assert set(labels_by_name(dataset)) == {"good.jpg", "jpeg_named.png", "in.jpg"}
     assert require(Image.objects.get(name="jpeg_named.png").original.name).endswith(".jpg")
@@ -167,10 +173,19 @@ def test_a_folder_without_files_and_a_path_without_anything_are_errors(folder):
     folder.mkdir()
     dataset = make_dataset()
     assert "There are no files in" in import_into(dataset, folder).error
+
     assert (
         f"There is no {folder}/x. Name a folder of images, a CSV manifest, a .tar"
         in import_into(dataset, folder / "x").error
     )
+
+
+def test_a_wrong_path_leaves_no_empty_dataset_behind(folder):
+    assert "There is no " in import_into("flowers", folder / "absent").error
+    assert not Dataset.objects.filter(name="flowers").exists()
+    write(folder / "a.jpg")
+    assert "1 image was added" in import_into("flowers", folder).out
+    assert Dataset.objects.get(name="flowers").label_set.name == "ImageNet"
 
 
 # Progress, stops and company
@@ -181,10 +196,10 @@ def test_progress_reaches_every_row_once(folder):
         write(folder / f"{n}.jpg")
     write(folder / "bad.jpg", b"x")
     dataset = make_dataset()
-    found = imports.find_images(str(folder), dataset)
+    listing = imports.find_images(str(folder), dataset.label_set)
     steps: list[Any] = []
-    outcome = imports.import_images(dataset=dataset, found=found, progress=steps.append)
-    assert (sum(steps), outcome.added, outcome.known, len(outcome.refused)) == (8, 7, 0, 1)
+    outcome = imports.import_images(dataset=dataset, listing=listing, progress=steps.append)
+    assert (sum(steps), outcome.added, outcome.existing, len(outcome.refusals)) == (8, 7, 0, 1)
 
 
 def test_what_was_stored_before_a_stop_stays_and_the_next_run_goes_on(folder, monkeypatch):
@@ -192,7 +207,7 @@ def test_what_was_stored_before_a_stop_stays_and_the_next_run_goes_on(folder, mo
         write(folder / f"{n}.jpg")
     monkeypatch.setattr(imports, "MOST_IN_PORTION", 2)
     dataset = make_dataset()
-    found = imports.find_images(str(folder), dataset)
+    listing = imports.find_images(str(folder), dataset.label_set)
     done = []
 
     def stop_at_4(n):
@@ -201,9 +216,9 @@ def test_what_was_stored_before_a_stop_stays_and_the_next_run_goes_on(folder, mo
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        imports.import_images(dataset=dataset, found=found, progress=stop_at_4)
+        imports.import_images(dataset=dataset, listing=listing, progress=stop_at_4)
     assert dataset.images.count() == 4
-    assert "3 images added, 4 there already" in import_into(dataset, folder).out
+    assert "3 images were added. 4 images were already in the dataset" in import_into(dataset, folder).out
 
 
 def test_ctrl_c_is_answered_with_the_way_on(folder, monkeypatch):
@@ -214,7 +229,7 @@ def test_ctrl_c_is_answered_with_the_way_on(folder, monkeypatch):
     command = importlib.import_module("data_import.management.commands.import")
     monkeypatch.setattr(command, "import_images", interrupted)
     assert import_into(make_dataset(), folder).error == (
-        "Stopped. What is in stays; the same command goes on from there."
+        "Stopped. The images imported so far stay; the same command resumes the import."
     )
 
 
@@ -234,12 +249,12 @@ def test_two_imports_of_the_same_files_at_once_store_each_once(folder, media):
     for n in range(10):
         write(folder / f"{n}.jpg")
     dataset = make_dataset()
-    found = imports.find_images(str(folder), dataset)
+    listing = imports.find_images(str(folder), dataset.label_set)
     outcomes = []
 
     def run():
         try:
-            outcomes.append(imports.import_images(dataset=dataset, found=found, progress=lambda n: None))
+            outcomes.append(imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None))
         finally:
             connection.close()
 
@@ -249,7 +264,7 @@ def test_two_imports_of_the_same_files_at_once_store_each_once(folder, media):
     for thread in threads:
         thread.join()
     assert dataset.images.count() == sum(outcome.added for outcome in outcomes) == 10
-    assert [outcome.added + outcome.known for outcome in outcomes] == [10, 10]
+    assert [outcome.added + outcome.existing for outcome in outcomes] == [10, 10]
     assert len([path for path in media.rglob("*") if path.is_file()]) == 10
 
 
@@ -279,9 +294,9 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
     [
         ("x,owl,,", "the index 'x' is not a whole number"),
         ("-1,owl,,", "the index '-1' is not a whole number"),
-        ("0,crow,,", "the class 0 stands in line 2 already"),
-        ("00,crow,,", "the class 0 stands in line 2 already"),
-        ("1,crow,n1,", "the class n1 stands in line 2 already"),
+        ("0,crow,,", "the class 0 appears in line 2 too"),
+        ("00,crow,,", "the class 0 appears in line 2 too"),
+        ("1,crow,n1,", "the class n1 appears in line 2 too"),
         ("1,crow,55,", "looks like a class index"),
         ("1,,n2,", "words: This field cannot be blank."),
         ("99999999999,crow,,", "index: "),
@@ -293,7 +308,7 @@ def test_other_labels_under_a_taken_name_are_refused(folder):
 )
 def test_a_bad_label_is_named_by_line_and_nothing_is_imported(folder, row, reason):
     result = import_labels(folder, f"index,words,wnid,wikipedia_url\n0,owl,n1,\n{row}\n")
-    assert "nothing was imported.\nline 3: " in result.error
+    assert "no labels were imported.\nline 3: " in result.error
     assert reason in result.error
     assert not LabelSet.objects.exists()
 
@@ -315,4 +330,4 @@ def test_images_land_on_imported_labels(folder):
 def test_an_image_of_a_dataset_is_no_obstacle_in_another(folder):
     add_image(dataset=make_dataset(), name="a.jpg", dataset_label=None, photograph=small_photograph())
     write(folder / "a.jpg")
-    assert "1 images added" in import_into(make_dataset(), folder).out
+    assert "1 image was added" in import_into(make_dataset(), folder).out

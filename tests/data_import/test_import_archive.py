@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from data_import.images import actions as imports
-from data_import.sources import archive, wanted
+from data_import.sources import archive, requests
 from jobs.actions import Stopped
 from tests.archives import LINK_MODE, PIPE_MODE, member, packed_zeros, tar, tar_of, zip_of
 from tests.factories import make_dataset
@@ -37,7 +37,7 @@ def pack(path, files: dict[str, bytes]):
 
 
 def import_into(dataset, path) -> tuple[str, dict[str, str], str]:
-    """What was said, the refusals by place, and the error at the end."""
+    """Return the output, the refusals by place, and the error at the end."""
     out, err, error = io.StringIO(), io.StringIO(), ""
     try:
         call_command("import", "images", str(path), "--dataset", dataset.name, stdout=out, stderr=err)
@@ -66,7 +66,7 @@ def test_entries_become_images_named_as_in_the_archive_and_labelled_by_folder(tm
     files = {"n00000001/a.jpg": JPEG, "./2/b.png": PNG, "2/deep/c d.jpg": JPEG, ".hidden/x": b"", "__MACOSX/a": b""}
     out, refused, error = import_into(dataset, pack(tmp_path / kind, files))
     assert (refused, error) == ({}, "")
-    assert out == f"Dataset {dataset.name}: 3 images added, 0 there already.\n"
+    assert out == f"Dataset “{dataset.name}”: 3 images were added.\n"
     assert labels_by_name(dataset) == {"n00000001/a.jpg": 1, "2/b.png": 2, "2/deep/c d.jpg": 2}
     assert stored(dataset.images.get(name="2/b.png")) == PNG
 
@@ -76,7 +76,7 @@ def test_a_second_import_reads_no_entry_that_is_in(tmp_path, kind, monkeypatch):
     dataset = make_dataset()
     files = {f"{n}.jpg": encoded(corners(20 + n, 20)) for n in range(5)}
     path = pack(tmp_path / kind, files | {"3.jpg": b"damaged"})
-    assert "1 not imported" in import_into(dataset, path)[2]
+    assert "1 file was not imported" in import_into(dataset, path)[2]
     pack(path, files)
     read = []
     real = imports.read_files
@@ -89,7 +89,7 @@ def test_a_second_import_reads_no_entry_that_is_in(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(imports, "read_files", lambda contents: real(noted(contents)))
     out, _, error = import_into(dataset, path)
     assert (error, read) == ("", [files["3.jpg"]])
-    assert "1 images added, 4 there already" in out
+    assert "1 image was added. 4 images were already in the dataset" in out
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,7 +97,7 @@ def test_names_that_lead_out_are_refused_and_nothing_is_written_by_name(tmp_path
     names = ["../up.jpg", "sub/../../up.jpg", "/etc/up.jpg", "..\\up.jpg", "C:\\up.jpg", "C:up.jpg", "\\\\host\\up.jpg"]
     dataset = make_dataset()
     _, refused, error = import_into(dataset, pack(tmp_path / kind, {"good.jpg": JPEG} | dict.fromkeys(names, JPEG)))
-    assert len(refused) == len(names) and f"{len(names)} not imported" in error
+    assert len(refused) == len(names) and f"{len(names)} files were not imported" in error
     assert all("leads out of the folder" in reason for reason in refused.values())
     image = dataset.images.get()
     assert files_below(tmp_path) == sorted([kind, f"media/originals/{image.public_id}.jpg"])
@@ -105,7 +105,7 @@ def test_names_that_lead_out_are_refused_and_nothing_is_written_by_name(tmp_path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_bad_entry_is_listed_with_its_reason_while_the_good_ones_are_in(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(wanted, "LARGEST_FILE_BYTES", 100_000)
+    monkeypatch.setattr(requests, "LARGEST_FILE_BYTES", 100_000)
     files = {
         "good.jpg": JPEG,
         "cut.jpg": JPEG[:-200],
@@ -127,7 +127,7 @@ def test_each_bad_entry_is_listed_with_its_reason_while_the_good_ones_are_in(tmp
     }
     dataset = make_dataset()
     _, refused, error = import_into(dataset, pack(tmp_path / kind, files))
-    assert "7 not imported" in error
+    assert "7 files were not imported" in error
     assert set(refused) == set(words)
     assert {name: words[name] for name, reason in refused.items() if words[name] not in reason} == {}
     assert set(labels_by_name(dataset)) == {"good.jpg"}
@@ -144,7 +144,7 @@ def test_a_name_that_stands_twice_is_said_not_guessed(tmp_path, kind):
     else:
         tar(path, member("a", JPEG), member("./a", PNG))
     dataset = make_dataset()
-    assert import_into(dataset, path)[1] == {"a": "the name stands there twice: give one another"}
+    assert import_into(dataset, path)[1] == {"a": "the name appears twice: change one of them"}
     assert stored(dataset.images.get()) == JPEG
 
 
@@ -174,8 +174,8 @@ def test_links_devices_passwords_and_other_packings_in_a_zip_are_refused(tmp_pat
         packed.writestr("bzip2", JPEG, zipfile.ZIP_BZIP2)
         packed.writestr("secret", JPEG)
     content = path.read_bytes()
-    at = content.rindex(b"PK\1\2") + 8
-    path.write_bytes(content[:at] + struct.pack("<H", 1) + content[at + 2 :])
+    offset = content.rindex(b"PK\1\2") + 8
+    path.write_bytes(content[:offset] + struct.pack("<H", 1) + content[offset + 2 :])
     dataset = make_dataset()
     _, refused, _ = import_into(dataset, path)
     words = {"link": "is a link", "pipe": "device or pipe", "bzip2": "packed in a way", "secret": "encrypted"}
@@ -188,8 +188,8 @@ def test_an_entry_of_a_zip_that_is_damaged_or_lies_about_itself_costs_only_itsel
     path = zip_of(tmp_path / "a.zip", {"bad": PNG, "good": JPEG, "liar": bytes(500_000)}, zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
     content[content.index(PNG) + 60] ^= 255
-    at = content.rindex(b"PK\1\2") + 24
-    content[at : at + 4] = struct.pack("<I", 1000)
+    offset = content.rindex(b"PK\1\2") + 24
+    content[offset : offset + 4] = struct.pack("<I", 1000)
     path.write_bytes(content)
     dataset = make_dataset()
     _, refused, _ = import_into(dataset, path)
@@ -232,7 +232,7 @@ def test_a_tar_without_an_end_mark_is_taken_with_a_remark(tmp_path):
     path.write_bytes(path.read_bytes().rstrip(b"\0").ljust(512 + (len(JPEG) + 511) // 512 * 512, b"\0"))
     dataset = make_dataset()
     out, remarks, error = import_into(dataset, path)
-    assert ("1 images added" in out, error) == (True, "")
+    assert ("1 image was added" in out, error) == (True, "")
     assert "no end mark" in next(iter(remarks))
 
 
@@ -250,13 +250,13 @@ def test_an_archive_of_zeros_is_not_unpacked(tmp_path, monkeypatch):
             reached.append(self.tell())
 
     monkeypatch.setattr(archive.Limited, "seek", watched)
-    assert "grows to over" in refusal(path)
+    assert "unpacks to over" in refusal(path)
     assert max(reached) <= archive.GROWTH_OF_ANY + archive.MOST_GROWTH * path.stat().st_size < info.size
 
 
 def test_a_zip_that_declares_more_than_images_have_is_refused(tmp_path):
     path = zip_of(tmp_path / "a.zip", {f"{n}.jpg": bytes(10 * 2**20) for n in range(12)})
-    assert "grows by unpacking" in refusal(path)
+    assert "unpacks to far more" in refusal(path)
 
 
 def test_a_header_of_a_tar_that_would_fill_the_memory_is_refused(tmp_path):
@@ -278,10 +278,10 @@ def test_too_many_entries_are_refused(tmp_path, monkeypatch):
 def test_an_archive_that_changes_between_the_two_looks_is_not_read(tmp_path):
     dataset = make_dataset()
     path = tar_of(tmp_path / "a.tar", {"a.jpg": JPEG})
-    found = imports.find_images(str(path), dataset)
+    listing = imports.find_images(str(path), dataset.label_set)
     tar_of(path, {"b.jpg": PNG, "c.jpg": JPEG})
-    with pytest.raises(wanted.NothingToImport, match="has changed"):
-        imports.import_images(dataset=dataset, found=found, progress=lambda n: None)
+    with pytest.raises(requests.NothingToImport, match="has changed"):
+        imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
 
 
 @pytest.mark.parametrize("name", ["a.tar.bz2", "a.rar", "a.7z"])
@@ -297,7 +297,9 @@ def test_an_empty_archive_is_an_error(tmp_path):
 
 def test_progress_tells_of_every_entry_while_listing(tmp_path):
     seen: list[Any] = []
-    imports.find_images(str(tar_of(tmp_path / "a.tar", {f"{n}": JPEG for n in range(4)})), make_dataset(), seen.append)
+    imports.find_images(
+        str(tar_of(tmp_path / "a.tar", {f"{n}": JPEG for n in range(4)})), make_dataset().label_set, seen.append
+    )
     assert sum(seen) == 4
 
 
@@ -310,4 +312,4 @@ def test_what_ends_an_import_while_it_lists_is_not_laid_on_the_archive(kind, err
         raise error
 
     with pytest.raises(error):
-        imports.find_images(str(path), make_dataset(), seen)
+        imports.find_images(str(path), make_dataset().label_set, seen)

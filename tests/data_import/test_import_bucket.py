@@ -22,7 +22,7 @@ from catalog.models import Dataset, Image
 from catalog.photographs.reads import pictures_of
 from data_import.images import actions as imports
 from data_import.sources import bucket as sources
-from data_import.sources.wanted import NothingToImport
+from data_import.sources.requests import NothingToImport
 from launcher.places import ROOT
 from tests.buckets import bucket_of, s3_server
 from tests.factories import make_dataset, staff_client, unique
@@ -84,7 +84,7 @@ def test_objects_under_a_prefix_become_images_named_by_the_rest_of_their_keys(fi
     dataset = make_dataset()
     out, refused, error = import_into(dataset, f"s3://{name}/set")
     assert (refused, error) == ({}, "")
-    assert out == f"Dataset {dataset.name}: 2 images added, 0 there already.\n"
+    assert out == f"Dataset “{dataset.name}”: 2 images were added.\n"
     assert labels_by_name(dataset) == {"1/a.jpg": 1, "n00000002/b c.png": 2}
     assert content_of(dataset.images.get(name="1/a.jpg").original) == JPEG
 
@@ -111,8 +111,8 @@ def test_a_listing_of_several_pages_is_read_to_its_end(filled, monkeypatch):
 
     monkeypatch.setattr(sources, "_client", small_pages)
     seen: list[Any] = []
-    found = imports.find_images(f"s3://{name}", make_dataset(), seen.append)
-    assert (len(found.wanted), seen) == (25, [10, 10, 5])
+    listing = imports.find_images(f"s3://{name}", make_dataset().label_set, seen.append)
+    assert (len(listing.requests), seen) == (25, [10, 10, 5])
 
 
 def test_a_manifest_in_the_prefix_gives_names_and_labels(filled):
@@ -122,7 +122,7 @@ def test_a_manifest_in_the_prefix_gives_names_and_labels(filled):
     for address in (f"s3://{name}/set/", f"s3://{name}/set/manifest.csv"):
         dataset = make_dataset()
         _, refused, error = import_into(dataset, address)
-        assert "4 not imported" in error
+        assert "4 files were not imported" in error
         assert [place.partition(" (")[0] for place in refused] == ["line 4", "line 5", "line 6", "line 7"]
         words = ["no object absent.jpg beside the manifest", "leads out", "at most 20", "no class"]
         assert all(word in reason for word, reason in zip(words, refused.values(), strict=True))
@@ -132,7 +132,7 @@ def test_a_manifest_in_the_prefix_gives_names_and_labels(filled):
 def test_a_second_import_fetches_only_what_is_missing(filled, monkeypatch):
     name, client = filled({f"{n}.jpg": JPEG for n in range(6)} | {"bad.jpg": b"no image"})
     dataset = make_dataset()
-    assert "1 not imported" in import_into(dataset, f"s3://{name}")[2]
+    assert "1 file was not imported" in import_into(dataset, f"s3://{name}")[2]
     client.put_object(Bucket=name, Key="bad.jpg", Body=JPEG)
     fetched: list[str] = []
     real = sources._fetch
@@ -144,7 +144,7 @@ def test_a_second_import_fetches_only_what_is_missing(filled, monkeypatch):
     monkeypatch.setattr(sources, "_fetch", fetch_and_note)
     out, _, error = import_into(dataset, f"s3://{name}")
     assert (fetched, error) == (["bad.jpg"], "")
-    assert "1 images added, 6 there already" in out
+    assert "1 image was added. 6 images were already in the dataset" in out
 
 
 def test_an_object_that_is_too_large_by_the_listing_is_not_fetched(filled, monkeypatch):
@@ -157,11 +157,11 @@ def test_an_object_that_is_too_large_by_the_listing_is_not_fetched(filled, monke
 def test_an_object_that_goes_between_listing_and_fetching_costs_only_itself(filled):
     name, client = filled({"a.jpg": JPEG, "b.jpg": JPEG})
     dataset = make_dataset()
-    found = imports.find_images(f"s3://{name}", dataset)
+    listing = imports.find_images(f"s3://{name}", dataset.label_set)
     client.delete_object(Bucket=name, Key="a.jpg")
-    outcome = imports.import_images(dataset=dataset, found=found, progress=lambda n: None)
+    outcome = imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
     assert outcome.added == 1
-    assert "a.jpg: it cannot be fetched (NoSuchKey)" in str(outcome.refused[0])
+    assert "a.jpg: it cannot be fetched (NoSuchKey)" in str(outcome.refusals[0])
 
 
 def test_a_server_that_is_gone_half_way_stops_the_import_and_what_is_in_stays(monkeypatch, settings):
@@ -171,27 +171,30 @@ def test_a_server_that_is_gone_half_way_stops_the_import_and_what_is_in_stays(mo
     with s3_server() as store:
         settings.OBJECT_STORE = store
         bucket_of(store, "going", {f"{n:02}.jpg": JPEG for n in range(30)})
-        found = imports.find_images("s3://going", dataset)
-        real = found.contents
+        listing = imports.find_images("s3://going", dataset.label_set)
+        real = listing.contents
 
-        def cut(wanted):
-            contents = real(wanted)
+        def cut(requests):
+            contents = real(requests)
             for n, content in enumerate(contents):
                 if n == 12:
-                    monkeypatch.setattr(sources, "_fetch", lost)
+                    monkeypatch.setattr(sources, "_fetch", broken)
                 yield content
 
-        def lost(client, bucket, key):
+        def broken(client, bucket, key):
             return ORIGINAL_FETCH(boto3.client("s3", **store | {"endpoint_url": "http://127.0.0.1:9"}), bucket, key)
 
-        cut_off = imports.Found(found.wanted, cut)
-        with pytest.raises(NothingToImport, match="cannot be reached any more .* What is in stays"):
-            imports.import_images(dataset=dataset, found=cut_off, progress=lambda n: None)
+        cut_off = imports.Listing(listing.requests, cut)
+        with pytest.raises(NothingToImport, match="can no longer be reached .* The images imported so far stay"):
+            imports.import_images(dataset=dataset, listing=cut_off, progress=lambda n: None)
         kept = dataset.images.count()
         assert 4 <= kept < 30
         monkeypatch.undo()
         settings.OBJECT_STORE = store
-        assert f"{30 - kept} images added, {kept} there already" in import_into(dataset, "s3://going")[0]
+        assert (
+            f"{30 - kept} images were added. {kept} images were already in the dataset"
+            in import_into(dataset, "s3://going")[0]
+        )
 
 
 ORIGINAL_FETCH = sources._fetch
@@ -203,22 +206,24 @@ def test_what_is_wrong_with_the_bucket_ends_the_import_and_refuses_no_image(code
     dataset = make_dataset()
     with monkeypatch.context() as patch:
         patch.setattr(sources, "_client", partial(client_that_fails, sources._client(), code))
-        found = imports.find_images(f"s3://{name}", dataset)
-        with pytest.raises(NothingToImport, match=rf"gives nothing more \({code}\): check .* What is in stays"):
-            imports.import_images(dataset=dataset, found=found, progress=lambda n: None)
+        listing = imports.find_images(f"s3://{name}", dataset.label_set)
+        with pytest.raises(
+            NothingToImport, match=rf"stopped serving objects \({code}\)\. The images imported so far stay"
+        ):
+            imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
     n_left = 6 - dataset.images.count()
-    assert f"{n_left} images added" in import_into(dataset, f"s3://{name}")[0]
+    assert f"{n_left} images were added" in import_into(dataset, f"s3://{name}")[0]
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied", "InvalidObjectState"])
 def test_what_is_wrong_with_an_object_refuses_its_image_alone(code, filled, monkeypatch):
     name, _ = filled({f"{n:02}.jpg": JPEG for n in range(6)})
     monkeypatch.setattr(sources, "_client", partial(client_that_fails, sources._client(), code))
-    found = imports.find_images(f"s3://{name}", make_dataset())
-    outcome = imports.import_images(dataset=make_dataset(), found=found, progress=lambda n: None)
+    listing = imports.find_images(f"s3://{name}", make_dataset().label_set)
+    outcome = imports.import_images(dataset=make_dataset(), listing=listing, progress=lambda n: None)
     assert outcome.added == 5
-    assert [str(one) for one in outcome.refused] == [
-        f"03.jpg: it cannot be fetched ({code}): check that it is there and may be read"
+    assert [str(refusal) for refusal in outcome.refusals] == [
+        f"03.jpg: it cannot be fetched ({code}): check that it exists and may be read"
     ]
 
 
@@ -238,10 +243,10 @@ def client_that_fails(client, code: str):
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("s3://", "names no bucket"),
-        ("s3://no-such-bucket-here/x", "cannot be listed (NoSuchBucket): check the name, and AWS_ENDPOINT_URL"),
-        ("s3://{}/absent", "There is nothing at s3://"),
-        ("s3://{}/absent/manifest.csv", "There is nothing at s3://"),
+        ("s3://", "lacks a bucket"),
+        ("s3://no-such-bucket-here/x", "cannot be listed (NoSuchBucket). Check the name, AWS_ENDPOINT_URL"),
+        ("s3://{}/absent", "There are no objects at s3://"),
+        ("s3://{}/absent/manifest.csv", "There are no objects at s3://"),
         ("s3://{}/table", "table/manifest.csv has no column 'file'"),
         ("s3://{}/bytes", "bytes/manifest.csv is not UTF-8"),
     ],
@@ -352,7 +357,7 @@ def settings_with(**variables: str) -> str:
 def test_who_deploys_sets_bucket_and_server_by_the_environment():
     said = settings_with(MEDIA_BUCKET="pictures", AWS_ENDPOINT_URL="https://s3.example.org")
     assert said.startswith("https://s3.example.org ") and "'bucket_name': 'pictures'" in said
-    assert "AWS_ENDPOINT_URL='file:///etc/passwd' is no http address" in settings_with(
+    assert "AWS_ENDPOINT_URL='file:///etc/passwd' is not an http address" in settings_with(
         AWS_ENDPOINT_URL="file:///etc/passwd"
     )
     assert settings_with(AWS_ENDPOINT_URL="", AWS_ACCESS_KEY_ID="").startswith("None ")

@@ -55,17 +55,17 @@ def files_below(folder: Path) -> list[Path]:
 def test_the_images_of_an_archive_in_a_bucket_are_imported(kept, tmp_path, settings, kind):
     address, dataset = kept(KINDS[kind](tmp_path / kind, FILES)), make_dataset()
     done = import_into(dataset, address)
-    assert done.out == f"Dataset {dataset.name}: 2 images added, 0 there already.\n"
+    assert done.out == f"Dataset “{dataset.name}”: 2 images were added.\n"
     assert [line.partition(":")[0] for line in done.refused] == ["n00000001/no.jpg"]
     assert labels_by_name(dataset) == {"n00000001/a.jpg": 1, "n00000002/b.png": 2}
-    assert "0 images added, 2 there already" in import_into(dataset, address).out
+    assert "No new images; 2 images were already in the dataset" in import_into(dataset, address).out
     assert files_below(Path(settings.STATE_DIR)) == []
 
 
 def test_a_folder_that_is_called_like_an_archive_is_a_folder(server):
     name, dataset = unique("bucket"), make_dataset()
     bucket_of(server, name, {"old.zip/1/a.jpg": JPEG})
-    assert "1 images added" in import_into(dataset, f"s3://{name}/old.zip").out
+    assert "1 image was added" in import_into(dataset, f"s3://{name}/old.zip").out
     assert labels_by_name(dataset) == {"1/a.jpg": 1}
 
 
@@ -105,9 +105,9 @@ def broken_after(n_parts: int, times: int):
         get_object = client.get_object
         left = [times]
 
-        def get(**what):
-            found = get_object(**what)
-            body, read = found["Body"], found["Body"].read
+        def get(**parameters):
+            answer = get_object(**parameters)
+            body, read = answer["Body"], answer["Body"].read
             parts = [0]
 
             def some(n_bytes):
@@ -118,7 +118,7 @@ def broken_after(n_parts: int, times: int):
                 return read(n_bytes)
 
             body.read = some
-            return found
+            return answer
 
         client.get_object = get
         return client
@@ -139,13 +139,13 @@ def test_a_fetch_that_breaks_off_goes_on_where_it_was(kept, tmp_path, monkeypatc
 
 def test_the_file_is_there_for_as_long_as_what_was_found(kept, tmp_path, settings):
     dataset = make_dataset()
-    found = imports.find_images(kept(tar_of(tmp_path / "set.tar", FILES)), dataset)
+    listing = imports.find_images(kept(tar_of(tmp_path / "set.tar", FILES)), dataset.label_set)
     assert files_below(Path(settings.STATE_DIR)) == []
-    contents: Any = found.contents
+    contents: Any = listing.contents
     path = contents.args[0].path
     for _ in range(2):
         assert path.exists()
-        imports.import_images(dataset=dataset, found=found, progress=lambda n: None)
+        imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
     assert dataset.images.count() == 2
-    del found, contents
+    del listing, contents
     assert not path.exists()

@@ -147,7 +147,7 @@ def test_what_is_dangerous_is_refused_and_what_is_odd_is_handled_in_bounded_memo
     (folder / "passwd.jpg").symlink_to("/etc/passwd")
     dataset = make_dataset()
     reasons, said, n_bytes = imported(dataset, folder)
-    assert f"Dataset {dataset.name}: {len(odd)} images added, 0 there already." in said, said
+    assert f"Dataset “{dataset.name}”: {len(odd)} images were added." in said, said
     assert "passwd.jpg: it is a link out of the folder" in said
     assert {name: words for name, (_, words) in bad.items() if words not in reasons.get(name, "")} == {}
     assert set(dataset.images.values_list("name", flat=True)) == set(odd)
@@ -167,7 +167,7 @@ def test_the_same_holds_inside_an_archive(tmp_path, media, kind):
         path = tar(tmp_path / kind, *(member(name, content) for name, content in files.items()), link)
     dataset = make_dataset()
     reasons, said, n_bytes = imported(dataset, path)
-    assert f"{len(odd)} images added" in said, said
+    assert f"{len(odd)} images were added" in said, said
     assert "../../slip.jpg: its name leads out" in said and "passwd.jpg: it is a link" in said
     assert {name: words for name, (_, words) in bad.items() if words not in reasons.get(name, "")} == {}
     assert not list(tmp_path.parent.rglob("slip.jpg"))
@@ -181,7 +181,7 @@ def test_what_is_shown_of_a_polyglot_is_the_picture_alone(tmp_path, media):
     folder = tmp_path / "odd"
     for name, content in polyglots().items():
         write(folder / name, content)
-    import_images(dataset=dataset, found=find_images(str(folder), dataset), progress=lambda n: None)
+    import_images(dataset=dataset, listing=find_images(str(folder), dataset.label_set), progress=lambda n: None)
     assert make_pictures() == len(polyglots())
     for image in dataset.images.all():
         for file in (image.display, image.thumbnail):

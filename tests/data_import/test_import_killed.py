@@ -39,8 +39,8 @@ def media(settings, tmp_path) -> Path:
 
 def files() -> dict[str, bytes]:
     """Images of two classes, each different, and one that is no image."""
-    made = {f"{n % 2}/{n:04}.jpg": encoded(corners(64 + n % 50, 48 + n // 50)) for n in range(N_IMAGES)}
-    return made | {"0/none.jpg": b"no image"}
+    photographs = {f"{n % 2}/{n:04}.jpg": encoded(corners(64 + n % 50, 48 + n // 50)) for n in range(N_IMAGES)}
+    return photographs | {"0/none.jpg": b"no image"}
 
 
 def folder(path: Path, content: dict[str, bytes]) -> Path:
@@ -128,8 +128,8 @@ def test_a_killed_import_goes_on_and_leaves_no_half_image_and_no_stray_file(tmp_
     assert n_kills >= N_KILLS - 1, "it was over before it could be killed: make it longer"
     for dataset, n_there in ((killed, n_before), (calm, 0)):
         said, _ = start(source, dataset, media).communicate(timeout=FINISH_SECONDS)
-        assert f"{N_IMAGES - n_there} images added, {n_there} there already." in said, said
-        assert "none.jpg: unsupported format" in said and "1 not imported" in said
+        assert f"{N_IMAGES - n_there} images were added. {n_there} images were already in the dataset." in said, said
+        assert "none.jpg: unsupported format" in said and "1 file was not imported" in said
     assert check_rows(killed, media, content) == check_rows(calm, media, content) == N_IMAGES
     assert state_of(killed) == state_of(calm)
     rows = [name for dataset in (killed, calm) for name in dataset.images.values_list("original", flat=True)]

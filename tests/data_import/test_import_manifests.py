@@ -26,12 +26,12 @@ def test_a_label_may_be_a_word_that_one_class_alone_has(folder):
     text = 'index,words,wnid\n0,crane,\n1,crane,\n2,"House finch, linnet",n0002\n3,7,\n7,"linnets, 0",\n'
     assert import_labels(folder, text).error == ""
     create_dataset(name="garden", label_set=LabelSet.objects.get(name="birds"))
-    given = {"linnet": 2, "HOUSE FINCH": 2, "house finch, Linnet": 2, "n0002": 2, "7": 7, "0": 0}
-    rows = [f'a.jpg,{n},"{word}"' for n, word in enumerate(given)]
+    label_of_word = {"linnet": 2, "HOUSE FINCH": 2, "house finch, Linnet": 2, "n0002": 2, "7": 7, "0": 0}
+    rows = [f'a.jpg,{n},"{word}"' for n, word in enumerate(label_of_word)]
     table = manifest(folder, "\n".join(["file,name,label", *rows, "a.jpg,x,crane", "a.jpg,y,finch"]))
     result = import_into("garden", table)
-    found = labels_by_name(Dataset.objects.get(name="garden"))
-    assert [found[str(n)] for n in range(len(given))] == list(given.values())
+    labels = labels_by_name(Dataset.objects.get(name="garden"))
+    assert [labels[str(n)] for n in range(len(label_of_word))] == list(label_of_word.values())
     assert "line 8 (a.jpg): 'crane' is a word of several classes of birds: write the index, 0, 1" in result.refused
     reason = "'finch' is no class of birds: write a class index, wnid or word of the class"
     assert f"line 9 (a.jpg): {reason}" in result.refused
@@ -43,8 +43,8 @@ def test_a_row_with_several_faults_is_told_all_of_them(folder):
     result = import_into(make_dataset(), manifest(folder, "file,name,label\n" + "\n".join(rows)))
     words = [
         ("line 3", "it cannot be read (No such file", "'nonsense' is no class", "a name has 1 to 500 characters"),
-        ("line 4", "it leads out", "'nonsense' is no class", "'one' stands in line 2"),
-        ("line 5", "'nonsense' is no class", "'one' stands in line 2"),
+        ("line 4", "it leads out", "'nonsense' is no class", "“one” appears in line 2"),
+        ("line 5", "'nonsense' is no class", "“one” appears in line 2"),
     ]
     assert len(result.refused) == len(words)
     for line, expected in zip(result.refused, words, strict=True):
@@ -86,8 +86,8 @@ def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_p
     dataset = make_dataset()
     result = import_into(dataset, manifest(folder, "file,name,label\n" + "\n".join(rows)))
     assert set(labels_by_name(dataset)) == {"good", "last"}
-    assert "2 images added" in result.out
-    assert "13 not imported" in result.error
+    assert "2 images were added" in result.out
+    assert "13 files were not imported" in result.error
     expected = [
         "line 3 (a.jpg): '4' is no class",
         "line 4 (../outside.jpg): it leads out",
@@ -97,7 +97,7 @@ def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_p
         "line 8 (absent.jpg): it cannot be read (No such file",
         "line 9 (sub): it is a folder",
         "line 10 (): the column file is empty",
-        "line 11 (a.jpg): the name 'good' stands in line 2",
+        "line 11 (a.jpg): the name “good” appears in line 2",
         "line 12: the line has 4 cells",
         "line 13: the line has 1 cell,",
         "line 14 (a.jpg): a name has 1 to 500 characters, this one has 501",
@@ -136,7 +136,7 @@ def test_another_label_for_an_image_that_is_there_is_refused_not_lost(folder):
     dataset = make_dataset()
     import_into(dataset, manifest(folder, "file,label\na.jpg,1\n"))
     result = import_into(dataset, manifest(folder, "file,label\na.jpg,2\n"))
-    assert "'a.jpg' is there already with the dataset label 1: thing 1" in result.refused[0]
+    assert "“a.jpg” has the dataset label 1: thing 1" in result.refused[0]
     assert labels_by_name(dataset) == {"a.jpg": 1}
     assert import_into(dataset, manifest(folder, "file,label\na.jpg,\n")).error == ""
 
@@ -147,8 +147,8 @@ def test_an_image_without_a_dataset_label_gets_it_later_and_keeps_it(folder):
     dataset = make_dataset()
     import_into(dataset, folder)
     later = import_into(dataset, manifest(folder, "file,label\na.jpg,1\nb.jpg,\n"))
-    assert "0 images added, 2 there already" in later.out
-    assert later.notes[0].startswith("1 images that were there got their dataset label")
+    assert "No new images; 2 images were already in the dataset" in later.out
+    assert later.notes[0].startswith("1 image got its dataset label")
     assert labels_by_name(dataset) == {"a.jpg": 1, "b.jpg": None}
     again = import_into(dataset, manifest(folder, "file,label\na.jpg,2\nb.jpg,3\n"))
     assert "a.jpg" in again.refused[0]
@@ -167,7 +167,7 @@ def test_an_image_that_somebody_has_answered_about_gets_no_dataset_label_any_mor
     for image in (asked, held, other):
         write(folder / image.name)
     result = import_into(dataset, manifest(folder, f"file,name,label\n{rows}"))
-    assert "people have answered about it" in result.refused[0]
+    assert "workers have answered about it" in result.refused[0]
     assert labels_by_name(dataset) == {asked.name: None, held.name: 1, other.name: 1}
 
 
@@ -176,6 +176,6 @@ def test_an_image_known_only_by_its_answers_gets_its_file(folder):
     label = dataset.label_set.labels.get(index=1)
     Image.objects.create(dataset=dataset, name="a.jpg", dataset_label=label)
     write(folder / "a.jpg")
-    assert "1 images added, 0 there already" in import_into(dataset, folder).out
-    assert "0 images added, 1 there already" in import_into(dataset, folder).out
+    assert "1 image was added." in import_into(dataset, folder).out
+    assert "No new images; 1 image was already in the dataset" in import_into(dataset, folder).out
     assert dataset.images.get().original

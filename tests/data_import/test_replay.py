@@ -142,8 +142,12 @@ def test_an_image_that_is_there_is_used_and_keeps_its_file(file, dataset):
     image = make_images(dataset, 1, label=None)[0]
     load("contains", file(CONTAINS + f"{image.name},1,r,yes\n"), dataset)
     load("classify", file(CLASSIFY + f"{image.name},1,0,1,1\n"), dataset)
-    found = Image.objects.get()
-    assert (found.pk, found.original.name, require(found.dataset_label).index) == (image.pk, image.original.name, 1)
+    stored_image = Image.objects.get()
+    assert (stored_image.pk, stored_image.original.name, require(stored_image.dataset_label).index) == (
+        image.pk,
+        image.original.name,
+        1,
+    )
 
 
 def test_contains_votes_are_pruned_once_their_image_gets_a_dataset_label(file, dataset):

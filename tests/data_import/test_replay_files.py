@@ -85,14 +85,14 @@ def test_a_bad_further_cell_is_named(file, cells, reason):
         (b"image,label,rater\n", "votes.csv", "the header lacks answer"),
         (b'{"image": "a", "label": 1, "rater": "r"}\n', "votes.csv", "JSON lines are not read. Export as csv"),
         (b'{"image": "a", "label": 1, "rater": "r"}\n', "votes.jsonl", "JSON lines are not read. Export as csv"),
-        (gzip.compress(b"{}"), "votes.jsonl.gz", "JSON lines are not read. Export as csv"),
+        (gzip.compress(b"{}", mtime=0), "votes.jsonl.gz", "JSON lines are not read. Export as csv"),
         (b"image,label,rater,answer,wroker\n", "votes.csv", "unknown column 'wroker'"),
         (b"image,label,rater,answer,label\n", "votes.csv", "a column is named twice"),
         (CONTAINS.encode() + b"a\xff,1,r,yes\n", "votes.csv", "not UTF-8"),
         (CONTAINS.encode() + b'"a,1,r,yes\n', "votes.csv", "not CSV"),
         (b"not gzipped", "votes.csv.gz", "cannot be read"),
-        (gzip.compress(CONTAINS.encode())[:-9], "votes.csv.gz", "cannot be read"),
-        (gzip.compress(CONTAINS.encode())[:10] + b"\xff" * 20, "votes.csv.gz", "cannot be read"),
+        (gzip.compress(CONTAINS.encode(), mtime=0)[:-9], "votes.csv.gz", "cannot be read"),
+        (gzip.compress(CONTAINS.encode(), mtime=0)[:10] + b"\xff" * 20, "votes.csv.gz", "cannot be read"),
     ],
 )
 def test_a_file_that_is_not_one_is_refused_with_the_reason(file, content, name, reason):

@@ -43,8 +43,8 @@ def live() -> Dataset:
     people = [make_worker() for _ in range(FIGURES["contains_answers"])]
     for label in range(N_LABELS):
         batch = make_grid(images=[*images, free], label=label).hit.batch
-        for at, worker in enumerate(people):
-            tick(batch, worker, {pk for pk, of_label in shares.items() if at < of_label[label] * len(people)})
+        for number, worker in enumerate(people):
+            tick(batch, worker, {pk for pk, of_label in shares.items() if number < of_label[label] * len(people)})
     batch = make_grid(images=[few], label=0).hit.batch
     sent = [tick(batch, worker, {few.pk}) for worker in people[:2]]
     exclude_submission(submission=sent[0], reason="too fast")
@@ -60,10 +60,10 @@ def live() -> Dataset:
     return dataset
 
 
-def tick(batch: Batch, worker: Worker, wanted: set[int]):
+def tick(batch: Batch, worker: Worker, image_ids: set[int]):
     lease = require(take_lease(batch=batch, worker=worker))
     cells = lease.hit.grid.cells.select_related("image")
-    selected = [cell.image.public_id for cell in cells if cell.image_id in wanted]
+    selected = [cell.image.public_id for cell in cells if cell.image_id in image_ids]
     return tick_images(lease=lease, selected=selected, idempotency_key=unique("key"))
 
 
@@ -82,8 +82,8 @@ def replay_votes(kind: str, source: Dataset, target: Dataset, folder: Path) -> s
 
 
 def candidates(dataset: Dataset) -> dict[str, tuple[str, list[int]]]:
-    found = CandidateSet.objects.filter(image__dataset=dataset)
-    return {one.image.name: (one.split, one.labels) for one in found.select_related("image")}
+    sets = CandidateSet.objects.filter(image__dataset=dataset)
+    return {candidates.image.name: (candidates.split, candidates.labels) for candidates in sets.select_related("image")}
 
 
 def assert_the_same(again: Dataset, live: Dataset) -> None:

@@ -57,18 +57,18 @@ def complaints(events: list[dict], submissions: list[dict], votes: list[dict]) -
     stored = defaultdict(list)
     for row in submissions:
         stored[row["key"]].append(row)
-    found = [f"{key} was acknowledged and is not stored" for key in outcomes(events, "ok") - stored.keys()]
-    found += [f"{key} was refused and is stored" for key in outcomes(events, "fail") & stored.keys()]
-    found += [f"{key} is stored and nobody sent it" for key in stored.keys() - sent.keys()]
-    found += [f"{key} is stored {len(rows)} times" for key, rows in stored.items() if len(rows) > 1]
-    found += repeated(submissions, "worker", "hit")
-    found += repeated([row for row in submissions if row["slot_id"]], "slot_id")
+    faults = [f"{key} was acknowledged and is not stored" for key in outcomes(events, "ok") - stored.keys()]
+    faults += [f"{key} was refused and is stored" for key in outcomes(events, "fail") & stored.keys()]
+    faults += [f"{key} is stored and nobody sent it" for key in stored.keys() - sent.keys()]
+    faults += [f"{key} is stored {len(rows)} times" for key, rows in stored.items() if len(rows) > 1]
+    faults += repeated(submissions, "worker", "hit")
+    faults += repeated([row for row in submissions if row["slot_id"]], "slot_id")
     by_submission = defaultdict(list)
     for vote in votes:
         by_submission[vote["submission_id"]].append(vote)
     for key in stored.keys() & sent.keys():
-        found += differences(sent[key], stored[key][0], by_submission[stored[key][0]["id"]])
-    return found
+        faults += differences(sent[key], stored[key][0], by_submission[stored[key][0]["id"]])
+    return faults
 
 
 def outcomes(events: list[dict], event: str) -> set[str]:
@@ -82,16 +82,16 @@ def repeated(rows: list[dict], *columns: str) -> list[str]:
 
 def differences(sent: dict, row: dict, votes: list[dict]) -> list[str]:
     """Between what was sent and what is stored: the raw answer, and a vote for every cell that was shown."""
-    found = []
+    faults = []
     if (sent["worker"], sent["hit"], sent["selected"]) != (row["worker"], row["hit"], sorted(row["selected"])):
-        found.append(f"{sent['key']} is stored otherwise than it was sent: {row}")
+        faults.append(f"{sent['key']} is stored otherwise than it was sent: {row}")
     if len(votes) != sent["n_shown"] or len({vote["image"] for vote in votes}) != len(votes):
-        found.append(f"{sent['key']} has {len(votes)} votes for {sent['n_shown']} cells")
+        faults.append(f"{sent['key']} has {len(votes)} votes for {sent['n_shown']} cells")
     if sorted(vote["image"] for vote in votes if vote["selected"]) != sent["selected"]:
-        found.append(f"{sent['key']} has votes that say something else than its answer")
+        faults.append(f"{sent['key']} has votes that say something else than its answer")
     if row["state"] == "confirmed" and not all(vote["counted"] for vote in votes):
-        found.append(f"{sent['key']} is confirmed and not wholly counted")
-    return found
+        faults.append(f"{sent['key']} is confirmed and not wholly counted")
+    return faults
 
 
 def slowest(events: list[dict]) -> list[float]:

@@ -7,7 +7,7 @@ from tests.factories import make_batch, make_dataset, make_images
 
 
 def publish(n_grids: int, n_images: int, n_slots: int) -> None:
-    """As many grids as labels, all over the same images, so that nobody is asked the same thing twice."""
+    """Make a grid for each label, over the same images, so that nobody answers the same pair twice."""
     dataset = make_dataset(n_labels=n_grids, images_per_grid=n_images, contains_answers=n_slots)
     batch = make_batch(dataset)
     images = make_images(dataset, n_images)

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg2.extras
 import redis
 
+from launcher.migrated import copy_migrated_cluster
 from launcher.places import ROOT, places_of
 from launcher.postgres import DATABASE, connect
 from tests.ports import free_port
@@ -61,7 +62,7 @@ class Site:
         return json.loads((self.state / "parts" / f"{part}.json").read_text())["pid"]
 
     def is_replaced(self, part: str, before: int) -> bool:
-        """Whether another process runs as this part; for a moment there may be none."""
+        """Return whether another process runs as this part; for a moment there may be none."""
         with contextlib.suppress(OSError, ValueError):
             return self.pid_of(part) != before
         return False
@@ -135,6 +136,8 @@ def running_site() -> Iterator[Site]:
     state.chmod(0o755)
     site = Site(state)
     try:
+        # A first start that migrates is what tests/launcher has.
+        copy_migrated_cluster(state)
         site.start()
         yield site
     finally:

@@ -107,8 +107,8 @@ def check(site: Site, study: dict, log: OperationsLog, *, at_least: int) -> None
     assert len(acknowledged) >= at_least, f"only {len(acknowledged)} submits were acknowledged"
     assert not outcomes(events, "fail"), [event for event in events if event["event"] == "fail"][:3]
     assert wait_until(lambda: site.rows("SELECT 1"), CATCH_UP_SECONDS)
-    found = complaints(events, *as_on_the_pages(site, site.rows(SUBMISSIONS, **study), site.rows(VOTES, **study)))
-    assert not found, "\n".join(found[:20])
+    faults = complaints(events, *as_on_the_pages(site, site.rows(SUBMISSIONS, **study), site.rows(VOTES, **study)))
+    assert not faults, "\n".join(faults[:20])
     assert wait_until(lambda: not site.rows(NOT_AGGREGATED, **study), CATCH_UP_SECONDS), "the aggregation lags behind"
     assert not site.rows(WRONG_FREQUENCIES, **study)
 
@@ -147,7 +147,7 @@ def test_killing_the_web_server_as_a_whole_loses_and_doubles_nothing(site, study
     people_at_work(people(site, study, log), WORK_SECONDS, every(15 if SOAK else 3, lambda: site.kill("web")))
     check(site, study, log, at_least=10)
     assert wait_until(lambda: site.is_replaced("web", before), CATCH_UP_SECONDS)
-    assert says(site, "web was killed by SIGKILL; starting it again")
+    assert says(site, "web was killed by SIGKILL; restarting it")
 
 
 def test_stopping_postgres_short_or_killing_it_loses_and_doubles_nothing(site, study, log):
@@ -160,7 +160,7 @@ def test_stopping_postgres_short_or_killing_it_loses_and_doubles_nothing(site, s
 
 
 def test_an_emptied_and_killed_valkey_and_killed_task_workers_make_work_late_and_never_wrong(site, study, log):
-    """What the passes that ended had counted is published at every moment, however many were killed."""
+    """Counts of completed passes are published at every moment, however many passes were killed."""
     faults = [site.flush_valkey, lambda: site.kill_children("worker"), lambda: site.kill("worker")]
     faults += [lambda: site.kill("beat"), lambda: site.kill("valkey")]
     n_published = []
@@ -173,7 +173,7 @@ def test_an_emptied_and_killed_valkey_and_killed_task_workers_make_work_late_and
     check(site, study, log, at_least=20)
     assert n_published == sorted(n_published)
     for name in ("worker", "beat", "valkey"):
-        assert says(site, f"{name} was killed by SIGKILL; starting it again"), name
+        assert says(site, f"{name} was killed by SIGKILL; restarting it"), name
 
 
 def test_a_pass_of_the_aggregation_killed_half_way_publishes_nothing_and_a_later_one_all(site, study, log):

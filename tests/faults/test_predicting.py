@@ -1,4 +1,4 @@
-"""What predicts is killed at random points: afterwards there are exactly the predictions of a calm run.
+"""Predictors killed at random points: afterwards the predictions are exactly those of a calm run.
 
 SOAK=1 for full length. The site is the one that `./run` starts, the command the one that a researcher gives.
 """
@@ -95,7 +95,7 @@ def site(modules):
 
 
 def in_site(site: Site, code: str) -> str:
-    """What a process with the site's settings prints."""
+    """Return the output of a process with the site's settings."""
     environment = site.environment | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings", "LOG_LEVEL": "WARNING"}
     words = [sys.executable, "-c", f"import django; django.setup(); {code}"]
     return subprocess.run(
@@ -194,7 +194,7 @@ def second_worker(site: Site) -> Iterator[subprocess.Popen]:
 
 def waiting_at_the_queue(site: Site) -> set[str]:
     with contextlib.closing(redis.Redis(unix_socket_path=str(site.places.valkey_socket))) as client:
-        return {one["name"] for one in client.client_list() if one["cmd"] == "brpop"}
+        return {picture["name"] for picture in client.client_list() if picture["cmd"] == "brpop"}
 
 
 def child_of(process: subprocess.Popen) -> list[int]:
@@ -202,7 +202,7 @@ def child_of(process: subprocess.Popen) -> list[int]:
 
 
 def kill_child(process: subprocess.Popen) -> None:
-    """What computes; its parent starts another."""
+    """Return the pid of the process that computes; its parent starts another."""
     for pid in child_of(process):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -242,11 +242,11 @@ def test_a_torch_module_of_ours_predicts_the_whole_way(site, dataset):
         output, code = ended(predict(site, dataset, name))
         assert code == 0, output
         network = named(name, device="cpu")
-        found = predictions(site, dataset, name)
-        assert len(found) == N_IMAGES
-        some = found[:: N_IMAGES // 50]
+        rows = predictions(site, dataset, name)
+        assert len(rows) == N_IMAGES
+        some = rows[:: N_IMAGES // 50]
         pictures = [Pillow.open(io.BytesIO(picture(int(image[:5]), side=320))) for image, _, _ in some]
-        labels, scores = top_k(network.predict(np.stack([network.prepare(one) for one in pictures])), 5)
+        labels, scores = top_k(network.predict(np.stack([network.prepare(picture) for picture in pictures])), 5)
         assert [kept for _, kept, _ in some] == labels.tolist()
         assert np.allclose([kept for _, _, kept in some], scores, atol=5e-3)
     (view,) = site.rows("SELECT network, view FROM catalog_classifier WHERE name LIKE '%%@crop=0.5,flip'")

@@ -17,7 +17,7 @@ from launcher import install
 def test_installing_again_does_nothing_and_never_takes_a_set_away(monkeypatch):
     called = []
     monkeypatch.setattr(install, "command", lambda words, *rest, **named: called.append(words))
-    monkeypatch.setattr(install, "bring_uv", lambda: Path("uv"))
+    monkeypatch.setattr(install, "install_uv", lambda: Path("uv"))
     monkeypatch.setattr(install, "python_identity", lambda: "this one")
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setattr(install, "VENV", Path(folder))
@@ -50,7 +50,7 @@ def executable(path: Path, text: str) -> Path:
 
 
 def test_the_newest_python_is_the_first_that_answers_on_path_or_of_pyenv(monkeypatch, tmp_path):
-    """What stands on PATH may be pyenv's, which then says that this version was not chosen."""
+    """The program on PATH may be pyenv's, which then reports that this version is not selected."""
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setattr(install, "NEWER_PYTHONS", ((3, 96), (3, 95)))
     assert install.newest_python() == (install.sys.executable, install.python_identity())
@@ -67,7 +67,7 @@ def test_the_newest_python_is_the_first_that_answers_on_path_or_of_pyenv(monkeyp
 def test_an_environment_for_the_newest_python_is_made_anew_when_there_is_a_newer_one(monkeypatch, tmp_path):
     called = []
     monkeypatch.setattr(install, "command", lambda words, *rest, **named: called.append(words))
-    monkeypatch.setattr(install, "bring_uv", lambda: Path("uv"))
+    monkeypatch.setattr(install, "install_uv", lambda: Path("uv"))
     monkeypatch.setattr(install, "PYTHON", "newest")
     monkeypatch.setattr(install, "VENV", tmp_path)
     monkeypatch.setattr(install, "STAMP", tmp_path / "installed.json")
@@ -121,7 +121,7 @@ def test_a_mirror_that_only_pip_knows_is_handed_to_uv(monkeypatch):
 
 @pytest.fixture
 def nothing_told(monkeypatch, tmp_path):
-    """Nobody said anything about certificates, and there is no pip of ours to ask."""
+    """Remove all settings of certificates, and our own pip."""
     for name in (*install.UV_CERTIFICATES, "PIP_CERT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(install, "BOOTSTRAP", tmp_path)
@@ -176,7 +176,7 @@ def test_ctrl_c_during_set_up_is_answered_in_a_line(tmp_path):
         waiting.send_signal(signal.SIGINT)
         _, said = waiting.communicate(timeout=120)
     assert waiting.returncode == 130
-    assert said == "-- set-up stopped by Ctrl-C; the same command goes on from there\n"
+    assert said == "-- set-up stopped by Ctrl-C; the same command resumes it\n"
 
 
 @pytest.mark.parametrize("script", ["run", "test", "manage", ".ci/run"])
@@ -203,14 +203,14 @@ def test_a_relative_path_given_to_manage_is_the_callers(tmp_path):
 def test_manage_lists_our_commands_first_with_a_line_each(words):
     done = subprocess.run([install.ROOT / "manage", *words], capture_output=True, text=True)
     usage, _, *lines = done.stdout.splitlines()
-    assert usage == "Usage: ./manage COMMAND; ./manage help COMMAND tells more."
+    assert usage == "Usage: ./manage COMMAND. Details: ./manage help COMMAND"
     rooms = [folder for folder in install.ROOT.glob("*/management/commands") if "marketplace" not in folder.parts]
     ours = {path.stem for folder in rooms for path in folder.glob("[a-z]*.py")}
     assert {"export", "open", "publish", "prepare"} <= ours
     listed = lines[: lines.index("")]
     assert {line.split()[0] for line in listed} == ours
     assert all(len(line.split()) > 4 and len(line) < 125 for line in listed)
-    assert lines[-1].startswith("Django's own: ") and " migrate," in lines[-1]
+    assert lines[-1].startswith("Commands of Django: ") and " migrate," in lines[-1]
 
 
 def test_usage_says_how_the_command_is_given():

@@ -20,7 +20,7 @@ import redis
 from django.db import connection
 
 from launcher.addresses import origins_of_site, remember_port
-from launcher.embedded import services, wanted_parts
+from launcher.embedded import embedded_parts, services
 from launcher.places import LONGEST_SOCKET_PATH, ROOT, PlaceError, can_walk, package_folder, places_of, private_folder
 from launcher.postgres import DATABASE, accepts, connect
 from launcher.secrets import kept_secret
@@ -185,7 +185,7 @@ def test_a_socket_folder_laid_out_by_somebody_else_is_refused(state):
 def test_a_link_in_place_of_a_private_folder_is_refused(state):
     (state / "elsewhere").mkdir()
     (state / "link").symlink_to(state / "elsewhere")
-    with pytest.raises(PlaceError, match="link is there already"):
+    with pytest.raises(PlaceError, match="link exists already"):
         private_folder(state / "link")
 
 
@@ -280,7 +280,7 @@ def test_a_second_command_uses_the_running_services_and_the_first_waits_for_it(s
 
 
 def test_a_named_server_of_ones_own_is_never_doubled_by_an_embedded_one(state, monkeypatch):
-    names = lambda: [part.name for part in wanted_parts(places_of(state))]  # noqa: E731
+    names = lambda: [part.name for part in embedded_parts(places_of(state))]  # noqa: E731
     assert names() == ["postgres", "valkey"]
     monkeypatch.setenv("DATABASE_URL", "postgres://u:p@localhost/d")
     assert names() == ["valkey"]
@@ -334,8 +334,8 @@ def test_a_command_prints_the_addresses_of_the_site_that_runs_or_ran(state, monk
         monkeypatch.delenv(name, raising=False)
     assert origins_of_site(state) == {}
     remember_port(state, 9551)
-    found = origins_of_site(state)
-    assert (found["WORKER_ORIGIN"], found["STAFF_ORIGIN"]) == ("http://localhost:9551", "http://127.0.0.1:9551")
+    addresses = origins_of_site(state)
+    assert (addresses["WORKER_ORIGIN"], addresses["STAFF_ORIGIN"]) == ("http://localhost:9551", "http://127.0.0.1:9551")
     monkeypatch.setenv("WORKER_ORIGIN", "https://work.example.org")
     assert origins_of_site(state)["WORKER_ORIGIN"] == "https://work.example.org"
     monkeypatch.setenv("PORT", "8000")

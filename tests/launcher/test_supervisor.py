@@ -74,12 +74,12 @@ class Site:
     def group(self, part: str) -> set[int]:
         """The part and its children that are of its process group."""
         leader = self.pid(part)
-        found = set()
+        pids = set()
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 if int(stat.read_text().rpartition(")")[2].split()[2]) == leader:
-                    found.add(int(stat.parent.name))
-        return found
+                    pids.add(int(stat.parent.name))
+        return pids
 
     def fetch(self) -> int:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/livez", timeout=SOON_SECONDS) as page:
@@ -219,7 +219,7 @@ def test_the_port_is_that_of_the_environment_unless_one_is_named(monkeypatch, ca
         monkeypatch.setenv("PORT", bad)
         with pytest.raises(SystemExit):
             run.parse([])
-        assert f"'{bad}', given so or by the variable PORT, is not a port" in capsys.readouterr().err
+        assert f"'{bad}' is not a port: write a number from 1 to 65535" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["0", "65536", "eighty"])
@@ -335,9 +335,11 @@ def test_a_part_that_keeps_dying_is_tried_ever_more_rarely_and_its_log_is_shown(
         time.sleep(0.02)
     supervisor.stop()
     crashes = [line for line in said if "exit status 3" in line]
-    assert crashes[0] == "flaky ended with exit status 3; starting it again"
-    assert "2 times in a row" in crashes[1] and "next try in 0.5 s" in crashes[1] and "the disk is full" in crashes[1]
-    assert "next try in 1 s" in crashes[2]
+    assert crashes[0] == "flaky ended with exit status 3; restarting it"
+    assert (
+        "2 times in a row" in crashes[1] and "restarting it in 0.5 s" in crashes[1] and "the disk is full" in crashes[1]
+    )
+    assert "restarting it in 1 s" in crashes[2]
 
 
 def test_a_part_that_lived_long_enough_is_started_again_at_once_however_often_it_ends(state, monkeypatch):
@@ -351,7 +353,7 @@ def test_a_part_that_lived_long_enough_is_started_again_at_once_however_often_it
         time.sleep(0.01)
     supervisor.stop()
     ends = [line for line in said if "exit status 0" in line]
-    assert set(ends) == {"steady ended with exit status 0; starting it again"} and len(ends) == 4
+    assert set(ends) == {"steady ended with exit status 0; restarting it"} and len(ends) == 4
 
 
 def test_a_part_that_never_comes_up_stops_the_start_with_its_last_words(state):

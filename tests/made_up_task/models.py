@@ -6,7 +6,7 @@ from workforce.models import HIT, Submission, Worker
 
 
 class Counting(models.Model):
-    """What a HIT asks: to count the objects of an image."""
+    """The content of a HIT: an image whose objects are counted."""
 
     hit = models.OneToOneField(HIT, on_delete=models.PROTECT, related_name="+")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")

@@ -18,7 +18,7 @@ def counting(request: HttpRequest, hit_id: str) -> HttpResponse:
 
 
 def show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
-    """As JSON, which spares the test a form to read."""
+    """Reply with JSON, so that the test has no form to read."""
     carried = page_of_lease(request, lease, report)
     image = Counting.objects.get(hit=lease.hit).image
     photograph = f"/i/{lease.public_id}/{image_handle(lease, image.public_id)}.jpg"

@@ -20,7 +20,7 @@ def stranger(**options: Any) -> Client:
 
 
 def at_work(worker: Worker, **options: Any) -> Client:
-    """Signed in, without the slow check of a password."""
+    """Return a client that is signed in, without the slow check of a password."""
     client = stranger(**options)
     session = client.session
     session[WORKER], session[PASSWORD] = worker.pk, mark_of_password(worker)
@@ -30,7 +30,7 @@ def at_work(worker: Worker, **options: Any) -> Client:
 
 
 def text_of(page: Page) -> str:
-    """What is read on a page, in one line."""
+    """Return the text of a page in one line."""
     words = re.sub(r"<[^>]*>", " ", page.content.decode())
     return re.sub(r"\s+", " ", unescape(words)).strip()
 
@@ -51,6 +51,6 @@ def accept_on_page(client: Client, hit, **fields: str) -> Assignment:
     return Assignment.objects.get(public_id=answer.headers["Location"].split("/")[2])
 
 
-def hand_in_form(assignment_id: str, client: Client | None = None, **fields: Any) -> Page:
-    """The form in the frame: no cookie comes with it."""
+def submit_form(assignment_id: str, client: Client | None = None, **fields: Any) -> Page:
+    """Submit the form in the frame, without a cookie."""
     return (client or stranger()).post("/mturk/externalSubmit", {"assignmentId": assignment_id} | fields)

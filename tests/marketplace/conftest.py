@@ -1,7 +1,6 @@
-"""The marketplace is a project of its own: its tests run under its settings, in a process of their own.
+"""The marketplace is a project of its own: its tests run under its settings, in processes of their own.
 
-`./test --ds=marketplace.settings tests/marketplace` runs them directly; a plain `./test` runs them through
-test_in_its_own_settings.py, which is all that is collected under other settings.
+`./test` sees to that, also for one file or one test of this folder; under other settings nothing here is collected.
 """
 
 from pathlib import Path
@@ -10,10 +9,10 @@ import pytest
 from django.conf import settings
 
 HERE = Path(__file__).parent
-WRAPPER = "test_in_its_own_settings.py"
 OWN = settings.ROOT_URLCONF == "marketplace.urls"
-OTHERS = [path.name for path in HERE.glob("*.py") if path.name not in (WRAPPER, "conftest.py", "__init__.py")]
-collect_ignore = [WRAPPER] if OWN else OTHERS
+collect_ignore = (
+    [] if OWN else [path.name for path in HERE.glob("*.py") if path.name not in ("conftest.py", "__init__.py")]
+)
 
 if OWN:
     from tests.marketplace.parties import Endpoint, Lab, running_endpoint
@@ -21,12 +20,12 @@ if OWN:
 
     @pytest.fixture(autouse=True)
     def faults_allowed(settings):
-        """The tests move the clock, which only a marketplace with this setting lets them."""
+        """Allow faults: only a marketplace with this setting lets the tests move the clock."""
         settings.FAULTS = True
 
-    @pytest.fixture(scope="session")
+    @pytest.fixture(scope="module")
     def server(django_db_setup, django_db_blocker):
-        """The marketplace as it is served, on a port of its own and on the database of the tests."""
+        """Serve the marketplace on a port of its own and on the database of the tests."""
         with django_db_blocker.unblock():
             database = settings.DATABASES["default"]
         with running_endpoint(database) as url:
@@ -38,7 +37,7 @@ if OWN:
 
     @pytest.fixture
     def lab(endpoint) -> Lab:
-        """A requester with 1,000 dollars who asks over HTTP."""
+        """Return a requester with 1,000 dollars and a client over HTTP."""
         return endpoint.lab()
 
     @pytest.fixture

@@ -17,7 +17,7 @@ OPERATIONS, SHAPES = MODEL["operations"], MODEL["shapes"]
 TYPES = {"string": str, "boolean": bool, "list": list, "structure": dict, "integer": int, "long": int}
 # 2001 to 2100: milliseconds would be far above, and clients choke on them.
 EARLIEST, LATEST = 1_000_000_000, 4_102_444_800
-# What an answer always tells. The model marks nothing in answers as required, but clients index these.
+# Members that every answer has. The model marks none as required, but clients index these.
 ALWAYS = {
     "HIT": {
         "HITId",
@@ -70,7 +70,7 @@ ONLY_SOMETIMES = {"NextToken"}
 
 
 def deviations(name: str, value: Any, path: str = "answer") -> Iterator[str]:
-    """Where a value differs from the shape of that name."""
+    """Yield the differences of a value from the shape of that name."""
     shape = SHAPES[name]
     if shape["type"] == "timestamp":
         if isinstance(value, bool) or not isinstance(value, int | float) or not EARLIEST < value < LATEST:
@@ -93,9 +93,9 @@ def deviations_of_structure(name: str, value: Mapping, path: str) -> Iterator[st
     for unknown in value.keys() - members.keys():
         yield f"{path}: unknown member {unknown}"
     top = name.endswith("Response")
-    wanted = ALWAYS.get(name, set()) | set(SHAPES[name].get("required", ())) | (set(members) if top else set())
-    for missing in wanted - value.keys() - ONLY_SOMETIMES:
-        yield f"{path}: {missing} is missing"
+    expected = ALWAYS.get(name, set()) | set(SHAPES[name].get("required", ())) | (set(members) if top else set())
+    for absent in expected - value.keys() - ONLY_SOMETIMES:
+        yield f"{path}: {absent} is missing"
     for member in value.keys() & members.keys():
         yield from deviations(members[member]["shape"], value[member], f"{path}.{member}")
 
@@ -111,21 +111,21 @@ def broken(shape: Mapping, value, path: str) -> Iterator[str]:
 
 
 def constrained_members(name: str, path: tuple = ()) -> Iterator[tuple[tuple, dict]]:
-    """(path, shape) of every member below a request that the model restricts; list elements are 0 in the path."""
+    """Yield (path, shape) of every member of a request that the model restricts; list elements are 0 in the path."""
     for member, reference in SHAPES[name]["members"].items():
         target = reference["shape"]
-        here = (*path, member)
+        member_path = (*path, member)
         while SHAPES[target]["type"] == "list":
             target = SHAPES[target]["member"]["shape"]
-            here = (*here, 0)
+            member_path = (*member_path, 0)
         if SHAPES[target]["type"] == "structure":
-            yield from constrained_members(target, here) if target not in path else ()
+            yield from constrained_members(target, member_path) if target not in path else ()
         elif {"min", "max", "pattern", "enum"} & SHAPES[target].keys():
-            yield here, SHAPES[target]
+            yield member_path, SHAPES[target]
 
 
 def bad_values(shape: Mapping) -> Iterator[object]:
-    """Values of the right type that break the shape's constraints."""
+    """Yield values of the right type that break the shape's constraints."""
     if "enum" in shape:
         yield "Neither"
     if "pattern" in shape:
@@ -139,14 +139,14 @@ def bad_values(shape: Mapping) -> Iterator[object]:
 
 
 def raw(url: str, key_id: str, secret: str, operation: str, body: bytes, **headers: str) -> tuple[int, dict, dict]:
-    """A signed request with any body: (status, headers, what came back)."""
+    """Send a signed request with any body; return status, headers and answer."""
     target = f"{MODEL['metadata']['targetPrefix']}.{operation}"
-    sent = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
-    request = AWSRequest("POST", url + "/", headers=sent | headers, data=body)
+    all_headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+    request = AWSRequest("POST", url + "/", headers=all_headers | headers, data=body)
     SigV4Auth(Credentials(key_id, secret), "mturk-requester", "us-east-1").add_auth(request)
-    prepared = urllib.request.Request(url + "/", body, dict(request.headers.items()), method="POST")
+    signed_request = urllib.request.Request(url + "/", body, dict(request.headers.items()), method="POST")
     try:
-        with urllib.request.urlopen(prepared, timeout=120) as answer:
+        with urllib.request.urlopen(signed_request, timeout=120) as answer:
             return answer.status, dict(answer.headers), json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

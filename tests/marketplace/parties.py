@@ -1,4 +1,4 @@
-"""Who meets on the marketplace: requesters with an unmodified boto3 client, and workers who act directly."""
+"""The parties of a marketplace: requesters with an unmodified boto3 client, and workers who act directly."""
 
 import contextlib
 import json
@@ -41,7 +41,7 @@ QUESTION = (
 )
 TYPE: dict[str, Any] = {
     "Title": "Which photographs contain a cat?",
-    "Description": "Tick the photographs with a cat in them.",
+    "Description": "Select the photographs with a cat in them.",
     "Keywords": "images, cats",
     "Reward": "0.10",
     "AssignmentDurationInSeconds": 600,
@@ -69,7 +69,7 @@ def make_workers(n_workers: int) -> list[Worker]:
 def make_hit_type(requester: Requester, **values) -> HITType:
     defaults = {
         "title": "Which photographs contain a cat?",
-        "description": "Tick them.",
+        "description": "Select them.",
         "keywords": "",
         "reward_cents": 10,
         "assignment_seconds": 600,
@@ -84,20 +84,20 @@ def make_hit(hit_type: HITType | None = None, max_assignments: int = 1, **values
     return create_hit(hit_type=hit_type or make_hit_type(make_requester()), max_assignments=max_assignments, **fields)
 
 
-def hand_in(hit: HIT, worker: Worker | None = None, **fields: str) -> Assignment:
-    """Accept and submit."""
+def submit_hit(hit: HIT, worker: Worker | None = None, **fields: str) -> Assignment:
+    """Accept and submit a HIT."""
     assignment = accept_hit(worker=worker or make_worker(), hit=hit)
     return submit_assignment(assignment_id=assignment.public_id, fields=(fields or {"label": "cat"}).items())
 
 
 def later(**delta: float) -> None:
-    """Move the clock ahead, later(days=3), and let happen what is due by then."""
+    """Move the clock ahead, later(days=3), and bring all HITs up to date."""
     advance_clock(seconds=int(timedelta(**delta).total_seconds()))
     catch_up(now())
 
 
 def check_ledger(requester: Requester) -> None:
-    """The sum of the rows is the balance, the HITs hold what is held, and every approved assignment is paid once."""
+    """Check that the rows add up to the balance, the HITs hold the held money, and approved work is paid once."""
     sums = requester.entries.aggregate(available=Sum("available"), held=Sum("held"))
     assert (sums["available"] or 0, sums["held"] or 0) == balances(requester)
     assert requester.hits.aggregate(held=Sum("held_cents"))["held"] in (None, balances(requester)[1])
@@ -114,8 +114,8 @@ class Lab:
         self.requester, self.client = requester, client
 
     def publish(self, max_assignments: int = 1, **values) -> HIT:
-        known = TYPE | HIT_VALUES | {"MaxAssignments": max_assignments}
-        answer = self.client.create_hit(**(known | values))
+        parameters = TYPE | HIT_VALUES | {"MaxAssignments": max_assignments}
+        answer = self.client.create_hit(**(parameters | values))
         return HIT.objects.get(public_id=answer["HIT"]["HITId"])
 
     def hit(self, hit: HIT) -> dict:
@@ -131,12 +131,18 @@ class Endpoint:
         self.url = url
 
     def client(self, requester: Requester, **options):
-        """An unmodified client that tries once, so that a test sees every answer."""
+        """Return an unmodified client that tries once, so that a test sees every answer."""
         key_id = create_access_key(requester=requester).key_id
-        tries = options.pop("attempts", 1)
-        given = {"aws_access_key_id": key_id, "aws_secret_access_key": secret_of(key_id), "region_name": "us-east-1"}
-        config = Config(retries={"mode": "standard", "total_max_attempts": tries}, connect_timeout=5, read_timeout=60)
-        return boto3.client("mturk", endpoint_url=self.url, config=config, **(given | options))
+        attempts = options.pop("attempts", 1)
+        credentials = {
+            "aws_access_key_id": key_id,
+            "aws_secret_access_key": secret_of(key_id),
+            "region_name": "us-east-1",
+        }
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts}, connect_timeout=5, read_timeout=60
+        )
+        return boto3.client("mturk", endpoint_url=self.url, config=config, **(credentials | options))
 
     def lab(self, cents: int = 100_000, **options) -> Lab:
         requester = make_requester(cents)
@@ -155,9 +161,14 @@ class Endpoint:
 
 
 def marketplace(*words: str, **environment: str) -> subprocess.CompletedProcess:
-    given = os.environ | {"MARKETPLACE_SECRET_KEY": settings.SECRET_KEY} | environment
+    variables = os.environ | {"MARKETPLACE_SECRET_KEY": settings.SECRET_KEY} | environment
     return subprocess.run(
-        [sys.executable, "-m", "marketplace", *words], cwd=ROOT, env=given, capture_output=True, text=True, timeout=180
+        [sys.executable, "-m", "marketplace", *words],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
 
 
@@ -168,13 +179,13 @@ def url_of(database: dict) -> str:
 
 @contextlib.contextmanager
 def running_endpoint(database: dict, sweep_every: float = 0, **environment: str) -> Iterator[str]:
-    """`python -m marketplace serve` with faults allowed; yields its address.
+    """Run `python -m marketplace serve` with faults allowed, and yield its address.
 
-    Without a sweep, which would meet the tests' emptying of the tables.
+    It does not sweep: a sweep would collide with the tests' emptying of the tables.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    given = {
+    variables = {
         "MARKETPLACE_DATABASE_URL": url_of(database),
         "MARKETPLACE_SECRET_KEY": settings.SECRET_KEY,
         "MARKETPLACE_ORIGIN": url,
@@ -182,7 +193,7 @@ def running_endpoint(database: dict, sweep_every: float = 0, **environment: str)
         "LOG_LEVEL": "WARNING",
     }
     words = [sys.executable, "-m", "marketplace", "serve", "--sweep-every", str(sweep_every)]
-    process = subprocess.Popen(words, cwd=ROOT, env=os.environ | given | environment)
+    process = subprocess.Popen(words, cwd=ROOT, env=os.environ | variables | environment)
     try:
         wait_for(port, process)
         yield url

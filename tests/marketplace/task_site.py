@@ -1,4 +1,4 @@
-"""A requester's own site with one task, on another host name than the marketplace: what an ExternalURL leads to."""
+"""A requester's own site with one task, on another host name than the marketplace: the target of an ExternalURL."""
 
 import contextlib
 import threading
@@ -18,11 +18,11 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>Task</title><link rel="ico
 
 
 class TaskSite(ThreadingHTTPServer):
-    """`asked` are the parameters and headers with which its page was opened."""
+    """The site; `requests` are the parameters and headers with which its page was opened."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Task)
-        self.asked: list[dict[str, str]] = []
+        self.requests: list[dict[str, str]] = []
         self.url = f"http://localhost:{self.server_port}/task?image=7"
 
     def question(self, height: int = 0) -> str:
@@ -37,13 +37,13 @@ class _Task(BaseHTTPRequestHandler):
     server: "TaskSite"
 
     def do_GET(self) -> None:
-        given = dict(parse_qsl(urlsplit(self.path).query))
-        seen = {name: self.headers.get(name, "") for name in ("Referer", "Cookie")}
-        self.server.asked.append(given | seen)
+        parameters = dict(parse_qsl(urlsplit(self.path).query))
+        headers = {name: self.headers.get(name, "") for name in ("Referer", "Cookie")}
+        self.server.requests.append(parameters | headers)
         page = PAGE.format(
-            who=escape(given.get("workerId", "nobody yet")),
-            target=escape(given.get("turkSubmitTo", "")),
-            assignment=escape(given.get("assignmentId", "")),
+            who=escape(parameters.get("workerId", "nobody yet")),
+            target=escape(parameters.get("turkSubmitTo", "")),
+            assignment=escape(parameters.get("assignmentId", "")),
         ).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -52,7 +52,7 @@ class _Task(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, *words: object) -> None:
-        """Not to the console."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager

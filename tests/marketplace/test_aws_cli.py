@@ -8,7 +8,7 @@ import pytest
 
 from marketplace.actions import create_access_key
 from marketplace.endpoint.signatures import secret_of
-from tests.marketplace.parties import HIT_VALUES, ROOT, TYPE, hand_in, make_worker
+from tests.marketplace.parties import HIT_VALUES, ROOT, TYPE, make_worker, submit_hit
 
 AWS = ROOT / "var" / "awscli" / "bin" / "aws"
 
@@ -35,15 +35,15 @@ def aws(endpoint, lab, tmp_path):
 
 def test_the_command_line_client_publishes_lists_and_pays(aws, lab):
     values = TYPE | HIT_VALUES | {"MaxAssignments": 3}
-    made = aws("create-hit", "--cli-input-json", json.dumps(values))
-    assert made.returncode == 0, made.stderr
-    hit_id = json.loads(made.stdout)["HIT"]["HITId"]
+    creation = aws("create-hit", "--cli-input-json", json.dumps(values))
+    assert creation.returncode == 0, creation.stderr
+    hit_id = json.loads(creation.stdout)["HIT"]["HITId"]
     hit = lab.requester.hits.get(public_id=hit_id)
-    assignments = [hand_in(hit, make_worker()) for _ in range(3)]
-    # The client pages by itself: three pages of one row.
+    assignments = [submit_hit(hit, make_worker()) for _ in range(3)]
+    # The client pages automatically: three pages of one row.
     listed = aws("list-assignments-for-hit", "--hit-id", hit_id, "--page-size", "1")
-    assert [one["AssignmentId"] for one in json.loads(listed.stdout)["Assignments"]] == [
-        one.public_id for one in assignments
+    assert [row["AssignmentId"] for row in json.loads(listed.stdout)["Assignments"]] == [
+        row.public_id for row in assignments
     ]
     for assignment in assignments:
         assert aws("approve-assignment", "--assignment-id", assignment.public_id).returncode == 0

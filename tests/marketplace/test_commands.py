@@ -13,20 +13,20 @@ from django.contrib.auth.hashers import check_password
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from marketplace.management.commands.serve import own_address
+from marketplace.management.commands.serve import default_address
 from marketplace.models import Requester, Worker
 from marketplace.reads import balances
 from tests.marketplace.parties import ROOT, Endpoint, marketplace, url_of
 
 
-def said(*words, **options) -> str:
+def output_of(*words, **options) -> str:
     out = StringIO()
     call_command(*words, stdout=out, **options)
     return out.getvalue()
 
 
 def test_a_requesters_printed_variables_open_the_api(server, transactional_db):
-    out = said("create_requester", "our lab", cents=1234)
+    out = output_of("create_requester", "our lab", cents=1234)
     values = dict(line.split("=", 1) for line in out.split())
     pair = {name.lower(): values[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     assert (values["AWS_DEFAULT_REGION"], values["AWS_ENDPOINT_URL_MTURK"]) == ("us-east-1", settings.ORIGIN)
@@ -35,28 +35,28 @@ def test_a_requesters_printed_variables_open_the_api(server, transactional_db):
 
 
 @pytest.mark.django_db
-def test_a_requester_has_a_balance_and_a_name_of_their_own():
-    said("create_requester", "our lab")
+def test_a_requester_has_a_balance_and_a_unique_name():
+    output_of("create_requester", "our lab")
     assert balances(Requester.objects.get()) == (1_000_000, 0)
     with pytest.raises(CommandError, match="already"):
-        said("create_requester", "our lab")
-    with pytest.raises(CommandError, match="less than nothing"):
-        said("create_requester", "another lab", cents=-1)
-    said("create_requester", "a third lab", cents=0)
+        output_of("create_requester", "our lab")
+    with pytest.raises(CommandError, match="cannot be negative"):
+        output_of("create_requester", "another lab", cents=-1)
+    output_of("create_requester", "a third lab", cents=0)
     assert balances(Requester.objects.get(name="a third lab")) == (0, 0)
 
 
 @pytest.mark.django_db
 def test_a_worker_gets_an_id_and_a_password():
-    out = said("create_worker", "anna", country="de")
+    out = output_of("create_worker", "anna", country="de")
     worker = Worker.objects.get()
     assert worker.public_id in out
     assert check_password(out.split()[-1], worker.password)
     assert worker.country == "DE"
     with pytest.raises(CommandError, match="already"):
-        said("create_worker", "anna")
+        output_of("create_worker", "anna")
     with pytest.raises(CommandError, match="country"):
-        said("create_worker", "berta", country="Germany")
+        output_of("create_worker", "berta", country="Germany")
 
 
 def test_preparing_makes_the_database_and_its_tables_and_may_be_repeated(django_db_setup):
@@ -65,28 +65,28 @@ def test_preparing_makes_the_database_and_its_tables_and_may_be_repeated(django_
     server.autocommit = True
     try:
         for _ in range(2):
-            done = marketplace("prepare", MARKETPLACE_DATABASE_URL=url_of(database))
-            assert done.returncode == 0, done.stderr
-        done = marketplace("create_worker", "anna", MARKETPLACE_DATABASE_URL=url_of(database))
-        assert "anna" in done.stdout, done.stderr
+            process = marketplace("prepare", MARKETPLACE_DATABASE_URL=url_of(database))
+            assert process.returncode == 0, process.stderr
+        process = marketplace("create_worker", "anna", MARKETPLACE_DATABASE_URL=url_of(database))
+        assert "anna" in process.stdout, process.stderr
     finally:
         server.cursor().execute('DROP DATABASE IF EXISTS "marketplace_made_by_a_test"')
         server.close()
 
 
-def kept(folder: Path, name: str) -> str:
+def private_text(folder: Path, name: str) -> str:
     assert (folder / name).stat().st_mode & 0o777 == 0o600
     return (folder / name).read_text()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_a_demo_needs_is_made_once_and_its_secrets_are_kept(settings, tmp_path, server):
+def test_a_demo_is_set_up_once_and_its_secrets_are_stored(settings, tmp_path, server):
     settings.STATE_DIR = tmp_path
-    first, again = said("make_demo"), said("make_demo")
+    first, again = output_of("make_demo"), output_of("make_demo")
     assert first == again
     (key_id, secret), (name, password) = (line.split(" / ") for line in first.splitlines())
     keys = f"AWS_ACCESS_KEY_ID={key_id}\nAWS_SECRET_ACCESS_KEY={secret}\n"
-    assert (kept(tmp_path, "requester_keys"), kept(tmp_path, "worker_password")) == (keys, password)
+    assert (private_text(tmp_path, "requester_keys"), private_text(tmp_path, "worker_password")) == (keys, password)
     assert check_password(password, Worker.objects.get(name=name).password)
     pair = {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
     client = Endpoint(server).client(Requester.objects.get(), **pair)
@@ -94,41 +94,41 @@ def test_what_a_demo_needs_is_made_once_and_its_secrets_are_kept(settings, tmp_p
 
 
 @pytest.mark.django_db
-def test_workers_are_told_whom_to_turn_to_and_who_runs_it_says_so(settings, tmp_path):
+def test_workers_read_a_contact_and_the_administrator_sets_it(settings, tmp_path):
     settings.STATE_DIR = tmp_path
-    said("make_demo")
-    assert Requester.objects.get().contact == "whoever gave you your login here"
+    output_of("make_demo")
+    assert Requester.objects.get().contact == "the person who gave you your login"
     settings.CONTACT = "lab@example.org"
     for _ in range(2):
-        said("make_demo")
+        output_of("make_demo")
         assert Requester.objects.get().contact == "lab@example.org"
-    said("create_requester", "another lab", cents=0)
+    output_of("create_requester", "another lab", cents=0)
     assert Requester.objects.get(name="another lab").contact == "lab@example.org"
     with pytest.raises(CommandError, match="200 characters"):
-        said("create_requester", "a third lab", contact="x" * 201)
+        output_of("create_requester", "a third lab", contact="x" * 201)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_demo_that_lost_its_files_or_its_database_gets_new_keys(settings, tmp_path):
     settings.STATE_DIR = tmp_path
-    before = said("make_demo").splitlines()
+    first_lines = output_of("make_demo").splitlines()
     (tmp_path / "requester_keys").write_text("AWS_ACCESS_KEY_ID=AKIAOFANOTHERDATABAS\n")
     (tmp_path / "worker_password").unlink()
-    keys, login = said("make_demo").splitlines()
-    assert keys != before[0] and keys.split(" / ")[0] in kept(tmp_path, "requester_keys")
-    assert login == "worker / (the password you gave it)"
+    keys, login = output_of("make_demo").splitlines()
+    assert keys != first_lines[0] and keys.split(" / ")[0] in private_text(tmp_path, "requester_keys")
+    assert login == "worker / (your own password)"
     assert Requester.objects.count() == Worker.objects.count() == 1
 
 
 @pytest.mark.django_db
-def test_whoever_runs_it_gives_a_worker_a_new_password():
-    said("create_worker", "anna", password="the one before")
-    out = said("set_password", "anna")
+def test_the_administrator_sets_a_new_password_for_a_worker():
+    output_of("create_worker", "anna", password="the one before")
+    out = output_of("set_password", "anna")
     assert check_password(out.split()[-1], Worker.objects.get().password)
-    said("set_password", "anna", password="a chosen one")
+    output_of("set_password", "anna", password="a chosen one")
     assert check_password("a chosen one", Worker.objects.get().password)
     with pytest.raises(CommandError, match="no worker"):
-        said("set_password", "berta")
+        output_of("set_password", "berta")
 
 
 def test_the_tables_are_those_of_the_models():
@@ -136,14 +136,14 @@ def test_the_tables_are_those_of_the_models():
 
 
 def test_a_deployment_has_nothing_to_complain_of():
-    done = marketplace(
+    process = marketplace(
         "check",
         "--deploy",
         "--fail-level",
         "WARNING",
         MARKETPLACE_ORIGIN="https://work.example.org",
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
 
 
 def test_it_is_served_at_its_origin(settings):
@@ -153,25 +153,25 @@ def test_it_is_served_at_its_origin(settings):
         ("https://work.example.org", "work.example.org:443"),
     ):
         settings.ORIGIN = origin
-        assert own_address() == address
+        assert default_address() == address
 
 
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
         ({"MARKETPLACE_ORIGIN": "http://work.example.org"}, "https://"),
-        ({"MARKETPLACE_ORIGIN": "work.example.org"}, "is no origin"),
+        ({"MARKETPLACE_ORIGIN": "work.example.org"}, "is not an origin"),
         ({"MARKETPLACE_DATABASE_URL": "mysql://a@b/c"}, "does not name a Postgres server"),
         ({"MARKETPLACE_SECRET_KEY": "short"}, "at least 50 random characters"),
         ({"MARKETPLACE_ORIGIN": "https://a.example", "MARKETPLACE_SECRET_KEY": ""}, "at least 50 random characters"),
         ({"MARKETPLACE_FAULTS": "perhaps"}, "neither yes nor no"),
-        ({"MARKETPLACE_FRAME_ORIGINS": "https://a.example, tasks.example"}, "is no origin"),
+        ({"MARKETPLACE_FRAME_ORIGINS": "https://a.example, tasks.example"}, "is not an origin"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_stops_the_start_in_words(variables, words):
-    done = marketplace("check", **variables)
-    assert done.returncode != 0
-    assert words in done.stderr
+    process = marketplace("check", **variables)
+    assert process.returncode != 0
+    assert words in process.stderr
 
 
 def test_it_starts_without_any_setting_and_keeps_its_key(tmp_path):
@@ -184,8 +184,8 @@ def test_it_starts_without_any_setting_and_keeps_its_key(tmp_path):
         for _ in range(2)
     ]
     assert runs[0].stdout == runs[1].stdout
-    key, *rest = runs[0].stdout.split()
-    assert rest == ["http://127.0.0.1:8100", "False", str(tmp_path / "postgres-sockets")]
+    key, *values = runs[0].stdout.split()
+    assert values == ["http://127.0.0.1:8100", "False", str(tmp_path / "postgres-sockets")]
     assert len(key) >= 50
     assert (tmp_path / "marketplace_secret_key").stat().st_mode & 0o777 == 0o600
 
@@ -193,8 +193,8 @@ def test_it_starts_without_any_setting_and_keeps_its_key(tmp_path):
 def test_reading_the_settings_writes_nothing(tmp_path):
     bare = {name: value for name, value in os.environ.items() if not name.startswith("MARKETPLACE_")}
     words = [sys.executable, "-c", "import marketplace.settings as s; print(repr(s.SECRET_KEY))"]
-    done = subprocess.run(
+    process = subprocess.run(
         words, cwd=ROOT, env=bare | {"STATE_DIR": str(tmp_path / "state")}, capture_output=True, text=True
     )
-    assert done.stdout == "''\n", done.stderr
+    assert process.stdout == "''\n", process.stderr
     assert list(tmp_path.iterdir()) == []

@@ -8,15 +8,15 @@ import pytest
 from marketplace.endpoint.operations import OPERATIONS as OFFERED
 from tests.marketplace.contract import OPERATIONS, SHAPES, bad_values, constrained_members, deviations
 from tests.marketplace.parties import TYPE
-from tests.marketplace.worlds import UNTOLD, good_requests
+from tests.marketplace.worlds import OMITTED, good_requests
 
-# Declared: part of the API, not of this marketplace.
+# Operations of the API that this marketplace does not offer.
 NOT_OFFERED = {"GetFileUploadURL", "SendTestEventNotification", "UpdateNotificationSettings"}
 # No HIT has review policies: that one list is always empty.
 LISTS = {name for name in OPERATIONS if name.startswith("List")} - {"ListReviewPolicyResultsForHIT"}
 
 
-def test_every_operation_of_the_api_is_known():
+def test_every_operation_of_the_api_exists():
     assert set(OFFERED) == set(OPERATIONS)
     assert len(OFFERED) == 39
 
@@ -31,21 +31,21 @@ def test_the_answer_is_as_described_member_by_member(world, operation):
         assert not list(deviations("RequestError", {name: answer[name] for name in ("Message", "TurkErrorCode")}))
         return
     assert status == 200, answer
-    untold = [f"answer: {name} is missing" for name in UNTOLD.get(operation, ())]
-    found = deviations(OPERATIONS[operation]["output"]["shape"], answer)
-    assert sorted(found) == sorted(untold)
+    omitted = [f"answer: {name} is missing" for name in OMITTED.get(operation, ())]
+    differences = deviations(OPERATIONS[operation]["output"]["shape"], answer)
+    assert sorted(differences) == sorted(omitted)
 
 
 @pytest.mark.parametrize("operation", sorted(LISTS))
 def test_lists_show_something_and_then_end(world, operation):
-    """Every page with something on it names the next one, and the empty one does not."""
+    """Every page with rows has a next token, and the empty page has none."""
     request = good_requests(world)[operation]
     _, _, answer = world.ask(operation, request)
     assert answer["NumResults"] > 0
-    seen = {answer["NextToken"]}
+    tokens = {answer["NextToken"]}
     while answer["NumResults"]:
         _, _, answer = world.ask(operation, request | {"NextToken": answer["NextToken"]})
-        assert answer.get("NextToken") not in seen
+        assert answer.get("NextToken") not in tokens
     assert "NextToken" not in answer
 
 
@@ -64,12 +64,12 @@ def test_every_required_member_is_missed(world, operation):
         assert f"Value null at '{place}' failed to satisfy constraint: Member must not be null" in answer["message"]
 
 
-def put(values: dict, path: tuple, value: object) -> dict:
-    """A copy of a request with one member, however deep, set to that value."""
+def with_value(values: dict, path: tuple, value: object) -> dict:
+    """Return a copy of a request with one member, however deep, set to that value."""
     copied = copy.deepcopy(values)
     place = copied
-    for here, following in zip(path, path[1:], strict=False):
-        place = place[0] if isinstance(place, list) else place.setdefault(here, [{}] if following == 0 else {})
+    for part, next_part in zip(path, path[1:], strict=False):
+        place = place[0] if isinstance(place, list) else place.setdefault(part, [{}] if next_part == 0 else {})
     if isinstance(place, list):
         place[:] = [value]
     else:
@@ -82,7 +82,7 @@ def test_values_that_break_a_constraint_are_refused(world, operation):
     good = good_requests(world)[operation]
     for path, shape in constrained_members(OPERATIONS[operation]["input"]["shape"]):
         for value in bad_values(shape):
-            status, _, answer = world.ask(operation, put(good, path, value))
+            status, _, answer = world.ask(operation, with_value(good, path, value))
             assert (status, answer["__type"]) == (400, "ValidationException"), (path, value, answer)
             assert "failed to satisfy constraint" in answer["message"]
 
@@ -90,10 +90,10 @@ def test_values_that_break_a_constraint_are_refused(world, operation):
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_values_of_another_type_are_refused(world, operation):
     good = good_requests(world)[operation]
-    wrong = {"string": 5, "integer": "5", "long": True, "boolean": "yes", "list": "one", "structure": []}
-    wrong["timestamp"] = "soon"
+    wrong_values = {"string": 5, "integer": "5", "long": True, "boolean": "yes", "list": "one", "structure": []}
+    wrong_values["timestamp"] = "soon"
     for member, reference in SHAPES[OPERATIONS[operation]["input"]["shape"]]["members"].items():
-        value = wrong[SHAPES[reference["shape"]]["type"]]
+        value = wrong_values[SHAPES[reference["shape"]]["type"]]
         status, _, answer = world.ask(operation, good | {member: value})
         assert (status, answer["__type"]) == (400, "SerializationException"), (member, answer)
 
@@ -122,8 +122,8 @@ def test_members_that_the_api_does_not_know_are_passed_over(world):
 
 
 def test_the_measure_finds_what_is_wrong():
-    """A measure that finds nothing must be known to look."""
-    wrong: list[tuple[str, object]] = [
+    """Check the check itself: it reports each of these deviations."""
+    wrong_values: list[tuple[str, object]] = [
         ("GetHITResponse", {}),
         ("GetHITResponse", {"HIT": {"HITId": "1"}}),
         ("GetAccountBalanceResponse", {"AvailableBalance": 1, "OnHoldBalance": "0.00"}),
@@ -133,4 +133,4 @@ def test_the_measure_finds_what_is_wrong():
         ("HITStatus", "Open"),
     ]
     check: Callable = deviations
-    assert all(list(check(*case)) for case in wrong)
+    assert all(list(check(*case)) for case in wrong_values)

@@ -16,15 +16,15 @@ from marketplace.faults.reads import fault_settings
 from marketplace.faults.views import from_this_machine
 from marketplace.models import HIT
 from marketplace.work.actions import NotAvailable, accept_hit
-from tests.marketplace.parties import HIT_VALUES, TYPE, Endpoint, hand_in, make_hit, make_worker, running_endpoint
+from tests.marketplace.parties import HIT_VALUES, TYPE, Endpoint, make_hit, make_worker, running_endpoint, submit_hit
 
 HIT_REQUEST = TYPE | HIT_VALUES
 
 
 def code_of(call, **values) -> str:
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as raised:
         call(**values)
-    return refused.value.response["Error"]["Code"]
+    return raised.value.response["Error"]["Code"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_the_endpoint_can_be_slow(endpoint, lab):
     assert time.monotonic() - begun > 0.3
 
 
-def test_new_hits_show_late_and_cannot_be_found_before(endpoint, lab):
+def test_new_hits_are_visible_late_and_do_not_exist_before(endpoint, lab):
     endpoint.post("/faults/", hit_lag_seconds=60)
     hit = lab.publish()
     assert code_of(lab.client.get_hit, HITId=hit.public_id) == "RequestError"
@@ -103,13 +103,13 @@ def test_new_hits_show_late_and_cannot_be_found_before(endpoint, lab):
     with pytest.raises(NotAvailable):
         accept_hit(worker=make_worker(), hit=hit)
     endpoint.later(minutes=2)
-    assert [one["HITId"] for one in lab.client.list_hits()["HITs"]] == [hit.public_id]
+    assert [row["HITId"] for row in lab.client.list_hits()["HITs"]] == [hit.public_id]
 
 
-def test_what_was_handed_in_shows_late_and_has_no_status_before(endpoint, lab):
+def test_submitted_work_is_visible_late_and_has_no_status_before(endpoint, lab):
     endpoint.post("/faults/", assignment_lag_seconds=300)
     hit = lab.publish()
-    assignment = hand_in(hit)
+    assignment = submit_hit(hit)
     assert lab.hit(hit)["HITStatus"] == "Reviewable"
     assert lab.client.list_assignments_for_hit(HITId=hit.public_id)["NumResults"] == 0
     for call, more, words in (
@@ -149,9 +149,9 @@ def test_the_clock_only_goes_ahead_and_signatures_follow_the_true_time(endpoint,
     ],
 )
 def test_a_fault_that_does_not_exist_is_refused_in_words(endpoint, path, values):
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(urllib.error.HTTPError) as raised:
         endpoint.post(path, **values)
-    with refused.value as answer:
+    with raised.value as answer:
         assert answer.code == 400
         assert json.load(answer)["message"]
 

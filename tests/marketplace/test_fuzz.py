@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.marketplace.contract import OPERATIONS, SHAPES, deviations
-from tests.marketplace.worlds import UNTOLD, World, good_requests
+from tests.marketplace.worlds import OMITTED, World, good_requests
 
 N_REQUESTS = 20_000 if os.environ.get("SOAK") else 400
 ODD = ["\x00", "\ud800", "'", "%s", "{}", "<a>", "0", "9" * 5000, "A1", "3X", " ", ""]
@@ -20,10 +20,10 @@ ANYTHING = st.none() | st.booleans() | TEXTS | NUMBERS | NESTED
 
 
 def values_of(name: str, depth: int = 0) -> st.SearchStrategy:
-    """Values of a shape's type, whatever its constraints; now and then of any type."""
+    """Return values of a shape's type, whatever its constraints; now and then of any type."""
     shape = SHAPES[name]
     if shape["type"] == "structure":
-        # Parameters of policies may hold parameters: twice is deep enough.
+        # Parameters of policies may contain parameters: two levels are deep enough.
         members = {} if depth > 4 else shape["members"]
         optional = {m: values_of(r["shape"], depth + 1) for m, r in members.items()}
         good: st.SearchStrategy[Any] = st.fixed_dictionaries({}, optional=optional)
@@ -38,23 +38,23 @@ def values_of(name: str, depth: int = 0) -> st.SearchStrategy:
 
 def test_no_request_makes_the_endpoint_fail(world: World):
     good = good_requests(world)
-    asked: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     @settings(max_examples=N_REQUESTS, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.data())
     def ask(data):
         operation = data.draw(st.sampled_from(sorted(OPERATIONS)))
         strange = data.draw(values_of(OPERATIONS[operation]["input"]["shape"]))
-        # Half of them are right but for one member, so that they reach what lies behind the checks.
+        # Half of them are valid except for one member, so that they pass the first checks.
         if data.draw(st.booleans()) and strange:
             member = data.draw(st.sampled_from(sorted(strange)))
             strange = good[operation] | {member: strange[member]}
         status, _, answer = world.ask(operation, strange)
-        asked[operation] += 1
+        counts[operation] += 1
         assert status in (200, 400), answer
         if status == 200:
-            untold = {f"answer: {name} is missing" for name in UNTOLD.get(operation, ())}
-            assert set(deviations(OPERATIONS[operation]["output"]["shape"], answer)) == untold
+            omitted = {f"answer: {name} is missing" for name in OMITTED.get(operation, ())}
+            assert set(deviations(OPERATIONS[operation]["output"]["shape"], answer)) == omitted
         else:
             assert answer["__type"] in (
                 "RequestError",
@@ -64,7 +64,7 @@ def test_no_request_makes_the_endpoint_fail(world: World):
             )
 
     ask()
-    # Of few requests that are drawn at random, some may be to none of an operation.
-    assert asked.total() >= N_REQUESTS
-    assert N_REQUESTS < 20_000 or asked.keys() == OPERATIONS.keys()
+    # A few random requests may miss an operation.
+    assert counts.total() >= N_REQUESTS
+    assert N_REQUESTS < 20_000 or counts.keys() == OPERATIONS.keys()
     assert world.ask("GetAccountBalance", {})[0] == 200

@@ -20,7 +20,7 @@ PARAMETER = re.compile(r"<\w+:\w+>")
 
 
 def addresses() -> list[str]:
-    """Every address of the marketplace, with an id that belongs to nobody."""
+    """Return every address of the marketplace, with an id that belongs to nobody."""
     return ["/" + PARAMETER.sub("3NOBODYSIDNOBODYSID", route) for route in _written(get_resolver().url_patterns)]
 
 
@@ -31,12 +31,12 @@ def _written(patterns: list, start: str = "") -> Iterator[str]:
 
 
 def policy_of(address: str, method: str) -> str:
-    """What follows a HIT that was handed in stands in the frame; a refusal of the method needs no frame."""
+    """Return the expected policy: pages after a submission are shown in the frame, refused methods are not."""
     framed = address == "/mturk/externalSubmit" or address.startswith("/mturk/") and method != "post"
     return IN_OUR_FRAME if framed else NOT_FRAMED
 
 
-def assert_told(client: Client, address: str, policy: str, method: str = "get") -> None:
+def assert_policy(client: Client, address: str, policy: str, method: str = "get") -> None:
     page = getattr(client, method)(address)
     if page.streaming:
         assert b"".join(page)
@@ -52,30 +52,30 @@ def assert_told(client: Client, address: str, policy: str, method: str = "get") 
 @pytest.mark.parametrize("address", [*addresses(), "/nowhere/"])
 def test_every_address_tells_who_may_frame_it_and_what_it_may_load(address, signed_in, method):
     client = at_work(make_worker()) if signed_in else stranger()
-    assert_told(client, address, policy_of(address, method), method)
+    assert_policy(client, address, policy_of(address, method), method)
 
 
 def test_a_form_of_another_site_is_refused_with_the_same_headers():
     strict = stranger(enforce_csrf_checks=True)
     assert strict.post("/sign-in/").status_code == 403
     for address in addresses():
-        assert_told(strict, address, policy_of(address, "post"), "post")
+        assert_policy(strict, address, policy_of(address, "post"), "post")
 
 
 def test_a_preview_and_a_task_may_show_the_site_of_the_task_in_their_frame():
     client, hit = at_work(make_worker()), make_hit()
-    assert_told(client, f"/groups/{hit.hit_type.group_id}/", AROUND_A_TASK)
+    assert_policy(client, f"/groups/{hit.hit_type.group_id}/", AROUND_A_TASK)
     assignment = accept_on_page(client, hit)
-    assert_told(client, f"/tasks/{assignment.public_id}/", AROUND_A_TASK)
+    assert_policy(client, f"/tasks/{assignment.public_id}/", AROUND_A_TASK)
 
 
 def test_files_have_them_too():
     files = [f"/static/{path}" for finder in finders.get_finders() for path, _ in finder.list([])]
     assert len(files) >= 2
     for address in files:
-        assert_told(stranger(), address, NOT_FRAMED)
+        assert_policy(stranger(), address, NOT_FRAMED)
 
 
 def test_the_addresses_are_all_there():
-    known = {"/", "/sign-in/", "/hits/", "/mturk/externalSubmit", "/tasks/3NOBODYSIDNOBODYSID/return/"}
-    assert known <= set(addresses())
+    paths = {"/", "/sign-in/", "/hits/", "/mturk/externalSubmit", "/tasks/3NOBODYSIDNOBODYSID/return/"}
+    assert paths <= set(addresses())

@@ -41,7 +41,7 @@ def worker(endpoint):
 
 @pytest.fixture
 def open_page(endpoint, monkeypatch):
-    """Opens pages; whatever one of them complains of on its console, or throws, fails the test."""
+    """Return a function that opens pages; console errors and exceptions of a page fail the test."""
     monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert program, "The browser tests need Chromium: ./test installs it."
@@ -56,7 +56,7 @@ def open_page(endpoint, monkeypatch):
             page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
             return page
 
-        setattr(opened, "problems", problems)  # noqa: B010 - a function has no such place for the types
+        setattr(opened, "problems", problems)  # noqa: B010 - the type of a function has no such attribute
         yield opened
         chromium.close()
         connections.close_all()
@@ -78,7 +78,7 @@ def answer(page: Page, text: str) -> None:
 
 
 def check_fits(page: Page) -> None:
-    """Nothing is wider than the window."""
+    """Check that nothing is wider than the window."""
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -92,11 +92,11 @@ def test_a_worker_previews_accepts_answers_goes_on_and_is_paid(lab, tasks, worke
     page = open_page(viewport={"width": width, "height": 800})
     sign_in(page, worker)
     check_fits(page)
-    expect(page.get_by_text("2 HITs left for you")).to_be_visible()
+    expect(page.get_by_text("2 HITs available")).to_be_visible()
     page.get_by_role("link", name="Preview").click()
     expect(page.frame_locator("#task").get_by_text("nobody yet")).to_be_visible()
     check_fits(page)
-    page.get_by_label("accept the next one by itself").check()
+    page.get_by_label("Automatically accept the next HIT").check()
     page.get_by_role("button", name="Accept and work").click()
     expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
     expect(page.locator("#timer-words")).to_contain_text("of 10:00")
@@ -105,53 +105,53 @@ def test_a_worker_previews_accepts_answers_goes_on_and_is_paid(lab, tasks, worke
     answer(page, "a cat")
     page.wait_for_url(lambda url: url.partition("?")[0] != first.partition("?")[0] and "/tasks/" in url)
     expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
-    page.get_by_label("accept the next").uncheck()
+    page.get_by_label("Auto-accept").uncheck()
     answer(page, "a dog")
-    expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
-    expect(page.get_by_text("No HIT of this group is left for you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Submitted")).to_be_visible()
+    expect(page.get_by_text("No HITs are left for you in this group")).to_be_visible()
 
-    listed = [one for hit in hits for one in lab.client.list_assignments_for_hit(HITId=hit.public_id)["Assignments"]]
-    assert [one["WorkerId"] for one in listed] == [worker.public_id] * 2
-    assert ["a cat" in one["Answer"] for one in listed] == [True, False]
+    listed = [row for hit in hits for row in lab.client.list_assignments_for_hit(HITId=hit.public_id)["Assignments"]]
+    assert [row["WorkerId"] for row in listed] == [worker.public_id] * 2
+    assert ["a cat" in row["Answer"] for row in listed] == [True, False]
     lab.client.approve_assignment(AssignmentId=listed[0]["AssignmentId"], RequesterFeedback="Thank you")
     lab.client.reject_assignment(AssignmentId=listed[1]["AssignmentId"], RequesterFeedback="It is a cat")
     page.get_by_role("link", name="Earnings").first.click()
     expect(page.get_by_text("Reason: It is a cat")).to_be_visible()
     expect(page.locator(".figures div").first).to_contain_text("$0.10")
     check_fits(page)
-    preview, work = tasks.asked[0], tasks.asked[1]
+    preview, work = tasks.requests[0], tasks.requests[1]
     assert preview["assignmentId"] == "ASSIGNMENT_ID_NOT_AVAILABLE" and "workerId" not in preview
     assert work["image"] == "7" and work["workerId"] == worker.public_id
-    assert {one["Cookie"] for one in tasks.asked} == {""}
-    assert {one["Referer"] for one in tasks.asked} == {page.url.partition("/account")[0] + "/"}
+    assert {row["Cookie"] for row in tasks.requests} == {""}
+    assert {row["Referer"] for row in tasks.requests} == {page.url.partition("/account")[0] + "/"}
 
 
-def test_without_scripts_one_press_more_leads_on(lab, tasks, worker, open_page):
+def test_without_scripts_a_further_click_leads_on(lab, tasks, worker, open_page):
     publish(lab, tasks, n_hits=2)
     page = open_page(java_script_enabled=False)
     sign_in(page, worker)
     page.get_by_role("button", name="Accept and work").click()
-    expect(page.locator("#timer-words")).to_contain_text("Hand in by")
+    expect(page.locator("#timer-words")).to_contain_text("Submit by")
     answer(page, "a cat")
     page.frame_locator("#task").get_by_role("link", name="Continue").click()
-    expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Submitted")).to_be_visible()
     page.get_by_role("button", name="Accept the next HIT").click()
     expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
 
 
-def test_coming_back_to_a_handed_in_hit_accepts_nothing(lab, tasks, worker, open_page):
+def test_coming_back_to_a_submitted_hit_accepts_nothing(lab, tasks, worker, open_page):
     publish(lab, tasks, n_hits=3)
     page = open_page()
     sign_in(page, worker)
     page.get_by_role("button", name="Accept and work").click()
-    page.get_by_label("accept the next").check()
-    done = page.url
+    page.get_by_label("Auto-accept").check()
+    first_url = page.url
     answer(page, "a cat")
-    page.wait_for_url(lambda url: url.partition("?")[0] != done)
+    page.wait_for_url(lambda url: url.partition("?")[0] != first_url)
     assert Assignment.objects.filter(status="Pending").count() == 1
     for _ in range(2):
-        page.goto(f"{done}?auto=1")
-        expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
+        page.goto(f"{first_url}?auto=1")
+        expect(page.get_by_role("heading", name="Submitted")).to_be_visible()
     assert Assignment.objects.filter(status="Pending").count() == 1
 
 
@@ -162,13 +162,13 @@ def test_a_bad_submit_is_explained_in_the_frame_and_leads_to_the_queue(lab, task
     page.get_by_role("button", name="Accept and work").click()
     answer(page, "")
     frame = page.frame_locator("#task")
-    expect(frame.get_by_text("There was a problem with handing in this HIT")).to_be_visible()
+    expect(frame.get_by_text("There was a problem submitting this HIT")).to_be_visible()
     assert Assignment.objects.get().status == "Pending"
     frame.get_by_role("link", name="Your queue").click()
-    page.get_by_role("link", name="Work on it").click()
+    page.get_by_role("link", name="Work on HIT").click()
     answer(page, "a cat")
-    expect(page.get_by_role("heading", name="Handed in")).to_be_visible()
-    # The browser reports the refusal of the empty form, and nothing else.
+    expect(page.get_by_role("heading", name="Submitted")).to_be_visible()
+    # The browser reports the refused empty form, and nothing else.
     (complaint,) = open_page.problems
     assert "400 (Bad Request)" in complaint
     open_page.problems.clear()
@@ -183,7 +183,7 @@ def test_the_timer_warns_after_three_quarters_and_says_when_it_is_over(lab, task
     expect(page.locator("#timer-words")).to_contain_text("of 0:40")
     expect(page.locator("#warning")).to_be_hidden()
     page.clock.fast_forward(31_000)
-    expect(page.locator("#warning")).to_contain_text("Three quarters of the time are over")
+    expect(page.locator("#warning")).to_contain_text("Three quarters of the time have passed. Submit within")
     expect(page.locator("#timer")).to_have_class("timer late")
     page.clock.fast_forward(10_000)
     expect(page.locator("#over")).to_contain_text("Time is up")
@@ -209,8 +209,8 @@ def test_a_worker_returns_a_hit_from_its_page(lab, tasks, worker, open_page):
     page.get_by_role("button", name="Accept and work").click()
     page.get_by_text("More", exact=True).click()
     check_fits(page)
-    page.get_by_role("button", name="Return this HIT").click()
-    expect(page.get_by_text("is returned")).to_be_visible()
+    page.get_by_role("button", name="Return HIT").click()
+    expect(page.get_by_text("was returned")).to_be_visible()
     assert Assignment.objects.get().status == "Free"
 
 
@@ -231,10 +231,10 @@ def test_a_worker_asks_for_a_qualification_and_works_once_it_is_granted(lab, tas
     page = open_page()
     sign_in(page, worker)
     page.get_by_role("link", name="Preview").click()
-    page.get_by_role("button", name="Ask for it").click()
-    expect(page.get_by_text("You have asked")).to_be_visible()
-    (asked,) = lab.client.list_qualification_requests()["QualificationRequests"]
-    lab.client.accept_qualification_request(QualificationRequestId=asked["QualificationRequestId"])
+    page.get_by_role("button", name="Request qualification").click()
+    expect(page.get_by_text("You have requested this qualification")).to_be_visible()
+    (request,) = lab.client.list_qualification_requests()["QualificationRequests"]
+    lab.client.accept_qualification_request(QualificationRequestId=request["QualificationRequestId"])
     page.reload()
     page.get_by_role("button", name="Accept and work").click()
     expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()

@@ -8,7 +8,7 @@ from marketplace.actions import block_worker
 from marketplace.models import HIT
 from marketplace.qualifications.actions import create_qualification_type, grant_qualification, request_qualification
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
-from tests.marketplace.parties import hand_in, make_hit, make_hit_type, make_workers
+from tests.marketplace.parties import make_hit, make_hit_type, make_workers, submit_hit
 from tests.required import require
 
 N_ROWS = 7
@@ -16,7 +16,7 @@ N_ROWS = 7
 
 @pytest.fixture
 def busy(lab):
-    """Seven of everything that can be listed: (lab, HIT with seven answers, qualification type)."""
+    """Create seven rows of every list; return lab, HIT with seven answers, qualification type."""
     kind = create_qualification_type(requester=lab.requester, name="Trained", description="Has read the guide")
     needed = {"QualificationTypeId": kind.public_id, "Comparator": "Exists"}
     hit_type = make_hit_type(lab.requester, requirements=[needed])
@@ -24,18 +24,18 @@ def busy(lab):
     for number, worker in enumerate(make_workers(N_ROWS)):
         request_qualification(qualification_type=kind, worker=worker)
         grant_qualification(qualification_type=kind, worker=worker, value=number)
-        assignment = hand_in(hit, worker)
+        assignment = submit_hit(hit, worker)
         send_bonus(assignment=assignment, worker_id=worker.public_id, cents=number + 1, reason="Careful")
         block_worker(requester=lab.requester, worker=worker, reason="A pause")
         create_qualification_type(requester=lab.requester, name=f"Kind {number}", description="One of seven")
     for other, worker in zip([make_hit(hit_type) for _ in range(N_ROWS - 1)], make_workers(N_ROWS - 1), strict=True):
         grant_qualification(qualification_type=kind, worker=worker, value=1)
-        hand_in(other, worker)
+        submit_hit(other, worker)
     return lab, hit, kind
 
 
 def parameters(hit: HIT, kind) -> dict[str, tuple[str, dict, int]]:
-    """By operation: the list's name in the answer, what to ask with, how many there are."""
+    """Return by operation: the list's name in the answer, the parameters, the number of rows."""
     kind_id, hit_id = {"QualificationTypeId": kind.public_id}, {"HITId": hit.public_id}
     return {
         "list_assignments_for_hit": ("Assignments", hit_id, N_ROWS),
@@ -88,14 +88,14 @@ def test_a_page_has_ten_rows_without_a_word(lab):
 def test_hits_published_meanwhile_disturb_no_list(lab):
     hit_type = make_hit_type(lab.requester)
     hits = [make_hit(hit_type) for _ in range(4)]
-    seen = []
+    hit_ids = []
     for page in lab.client.get_paginator("list_hits").paginate(PaginationConfig={"PageSize": 2}):
-        seen += [hit["HITId"] for hit in page["HITs"]]
+        hit_ids += [hit["HITId"] for hit in page["HITs"]]
         make_hit(hit_type)
-    assert seen == [hit.public_id for hit in reversed(hits)]
+    assert hit_ids == [hit.public_id for hit in reversed(hits)]
 
 
-def test_a_token_is_good_for_its_own_list_only(busy, endpoint):
+def test_a_token_is_valid_for_its_list_only(busy, endpoint):
     lab, hit, _ = busy
     token = lab.client.list_hits(MaxResults=2)["NextToken"]
     assert len(token) <= 255
@@ -114,7 +114,7 @@ def test_a_token_is_good_for_its_own_list_only(busy, endpoint):
 
 def test_assignments_are_listed_by_their_status(lab):
     hit = lab.publish(3)
-    submitted, approved, rejected = (hand_in(hit, worker) for worker in make_workers(3))
+    submitted, approved, rejected = (submit_hit(hit, worker) for worker in make_workers(3))
     approve_assignment(assignment=approved)
     reject_assignment(assignment=rejected, feedback="Blank")
     for statuses, expected in (
@@ -123,24 +123,24 @@ def test_assignments_are_listed_by_their_status(lab):
         ([], [submitted, approved, rejected]),
     ):
         listed = lab.client.list_assignments_for_hit(HITId=hit.public_id, AssignmentStatuses=statuses)["Assignments"]
-        assert [one["AssignmentId"] for one in listed] == [one.public_id for one in expected]
+        assert [row["AssignmentId"] for row in listed] == [row.public_id for row in expected]
 
 
 def test_reviewable_hits_can_be_listed_by_type(lab):
     first, second = lab.publish(), lab.publish(Title="Which contain a dog?")
-    hand_in(first), hand_in(second)
+    submit_hit(first), submit_hit(second)
     listed = lab.client.list_reviewable_hits(HITTypeId=second.hit_type.public_id)["HITs"]
     assert [hit["HITId"] for hit in listed] == [second.public_id]
 
 
 def test_bonuses_are_listed_for_a_hit_or_for_an_assignment_and_not_without(lab):
     hit = lab.publish(2)
-    first, second = (hand_in(hit, worker) for worker in make_workers(2))
+    first, second = (submit_hit(hit, worker) for worker in make_workers(2))
     for assignment, cents in ((first, 5), (second, 7), (second, 9)):
         send_bonus(assignment=assignment, worker_id=require(assignment.worker).public_id, cents=cents, reason="Careful")
     payments = lab.client.list_bonus_payments(AssignmentId=second.public_id)["BonusPayments"]
     assert [payment["BonusAmount"] for payment in payments] == ["0.07", "0.09"]
     assert lab.client.list_bonus_payments(HITId=hit.public_id)["NumResults"] == 3
-    for wrong in ({}, {"HITId": hit.public_id, "AssignmentId": first.public_id}):
+    for parameters in ({}, {"HITId": hit.public_id, "AssignmentId": first.public_id}):
         with pytest.raises(ClientError, match="HITId or AssignmentId"):
-            lab.client.list_bonus_payments(**wrong)
+            lab.client.list_bonus_payments(**parameters)

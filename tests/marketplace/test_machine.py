@@ -22,7 +22,7 @@ from tests.marketplace.parties import check_ledger, make_hit, make_hit_type, mak
 
 N_RUNS = 2000 if os.environ.get("SOAK") else 25
 CENTS, UNIT = 1_000, 12
-# Steps of 100 seconds against limits between them: how long a run really takes changes nothing.
+# Steps of 100 seconds, and limits between them: the real duration of a run has no influence.
 LIFETIME, DURATION, REVIEW = 1_550, 650, 2_050
 N_WORKERS = 4
 WORKERS = st.integers(0, N_WORKERS - 1)
@@ -40,9 +40,9 @@ STATES = {
 
 
 class Marketplace(RuleBasedStateMachine):
-    """`seen` counts histories, and what became of assignments and of the HIT in all of them together."""
+    """A HIT and its model; `counts` are of histories, and of the final states in all of them together."""
 
-    seen: Counter = Counter()
+    counts: Counter = Counter()
 
     @initialize(n_places=st.integers(1, 3))
     def publish(self, n_places):
@@ -52,12 +52,12 @@ class Marketplace(RuleBasedStateMachine):
         kind = make_hit_type(self.requester, assignment_seconds=DURATION, auto_approval_seconds=REVIEW)
         self.hit = make_hit(kind, n_places, lifetime_seconds=LIFETIME)
         self.workers = make_workers(N_WORKERS)
-        # The model: per worker a state and since when.
+        # The model: the state of each worker, and its time.
         self.time, self.expires, self.n_places = 0, LIFETIME, n_places
         self.state: dict[int, tuple[str, int]] = {}
         self.reviewing = self.disposed = False
         self.spent = 0
-        self.seen["histories"] += 1
+        self.counts["histories"] += 1
 
     def teardown(self):
         if hasattr(self, "atomic"):
@@ -91,7 +91,7 @@ class Marketplace(RuleBasedStateMachine):
         return UNIT * (self.n("Pending", "Submitted") + (self.n_available if is_open else 0))
 
     def attempt(self, expected: bool, action) -> None:
-        """The action succeeds if and only if the model says so."""
+        """Check that the action succeeds if and only if the model allows it."""
         try:
             with transaction.atomic():
                 action()
@@ -170,9 +170,9 @@ class Marketplace(RuleBasedStateMachine):
     def extend(self, n_more):
         if self.n_places + n_more > 9:
             return
-        before = self.held
+        earlier = self.held
         self.n_places += n_more
-        more = self.held - before
+        more = self.held - earlier
         self.n_places -= n_more
         allowed = not self.disposed and self.affordable(more)
         self.attempt(allowed, lambda: add_assignments(hit=self.hit, n_assignments=n_more))
@@ -182,9 +182,9 @@ class Marketplace(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-100, 1_050]))
     def set_end(self, seconds):
-        before, old = self.held, self.expires
+        earlier, old = self.held, self.expires
         self.expires = self.time + seconds
-        more = self.held - before
+        more = self.held - earlier
         allowed = not self.disposed
         if allowed and more > 0:
             self.expires = old
@@ -221,7 +221,7 @@ class Marketplace(RuleBasedStateMachine):
                 self.spent += UNIT
 
     def forget_review(self) -> None:
-        """Once a HIT is open again, it has to be marked anew."""
+        """Reset the mark of a HIT that is open again."""
         if self.status in ("Assignable", "Unassignable"):
             self.reviewing = False
 
@@ -231,19 +231,22 @@ class Marketplace(RuleBasedStateMachine):
             return
         self.hit.refresh_from_db()
         hit = self.hit
-        counted = (hit.n_available, hit.n_pending, hit.n_submitted, hit.n_approved, hit.n_rejected)
+        counts = (hit.n_available, hit.n_pending, hit.n_submitted, hit.n_approved, hit.n_rejected)
         states = ("Pending", "Submitted", "Approved", "Rejected")
-        self.seen.update({self.status, *(state for state, _ in self.state.values())})
-        assert (hit.status, *counted) == (self.status, self.n_available, *(self.n(state) for state in states))
+        self.counts.update({self.status, *(state for state, _ in self.state.values())})
+        assert (hit.status, *counts) == (self.status, self.n_available, *(self.n(state) for state in states))
         assert balances(self.requester) == (CENTS - self.spent - self.held, self.held)
-        taken = hit.assignments.exclude(worker=None).count()
-        assert (taken, hit.assignments.exclude(worker=None).values("worker").distinct().count()) == (taken, taken)
-        assert taken == len(self.state)
+        n_assigned = hit.assignments.exclude(worker=None).count()
+        assert (n_assigned, hit.assignments.exclude(worker=None).values("worker").distinct().count()) == (
+            n_assigned,
+            n_assigned,
+        )
+        assert n_assigned == len(self.state)
         check_ledger(self.requester)
 
 
 @pytest.mark.django_db
 def test_no_history_leads_rows_and_model_apart(capsys):
     run_histories(Marketplace, N_RUNS, capsys)
-    assert Marketplace.seen["histories"] >= N_RUNS
-    assert N_RUNS < 2_000 or Marketplace.seen.keys() >= STATES
+    assert Marketplace.counts["histories"] >= N_RUNS
+    assert N_RUNS < 2_000 or Marketplace.counts.keys() >= STATES

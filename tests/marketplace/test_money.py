@@ -15,7 +15,15 @@ from marketplace.qualifications.system import MASTERS
 from marketplace.reads import balances
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
-from tests.marketplace.parties import check_ledger, hand_in, later, make_hit, make_hit_type, make_requester, make_worker
+from tests.marketplace.parties import (
+    check_ledger,
+    later,
+    make_hit,
+    make_hit_type,
+    make_requester,
+    make_worker,
+    submit_hit,
+)
 from tests.required import require
 
 pytestmark = pytest.mark.django_db
@@ -63,8 +71,8 @@ def test_publishing_holds_what_the_hit_will_cost(n_assignments, cost):
 
 def test_masters_cost_more():
     requester = make_requester()
-    wanted = [{"QualificationTypeId": MASTERS[0], "Comparator": "Exists"}]
-    make_hit(make_hit_type(requester, reward_cents=100, requirements=wanted), 2)
+    requirements = [{"QualificationTypeId": MASTERS[0], "Comparator": "Exists"}]
+    make_hit(make_hit_type(requester, reward_cents=100, requirements=requirements), 2)
     assert balances(requester)[1] == 2 * 125
 
 
@@ -81,11 +89,11 @@ def test_nothing_is_published_without_the_money_for_it():
 def test_approval_pays_the_worker_and_the_fee_out_of_what_is_held():
     requester = make_requester()
     hit = make_hit(make_hit_type(requester), 2)
-    assignment = hand_in(hit)
+    assignment = submit_hit(hit)
     approve_assignment(assignment=assignment)
     assert balances(requester) == (100_000 - 24, 12)
-    paid = assignment.entries.values_list("kind", "available", "held")
-    assert sorted(paid) == [("reward", 0, -10), ("reward fee", 0, -2)]
+    entries = assignment.entries.values_list("kind", "available", "held")
+    assert sorted(entries) == [("reward", 0, -10), ("reward fee", 0, -2)]
     with pytest.raises(WrongStatus, match="Submitted"):
         approve_assignment(assignment=assignment)
     check_ledger(requester)
@@ -94,7 +102,7 @@ def test_approval_pays_the_worker_and_the_fee_out_of_what_is_held():
 def test_rejection_gives_back_what_was_held_and_reopens_no_place():
     requester = make_requester()
     hit = make_hit(make_hit_type(requester), 1)
-    reject_assignment(assignment=hand_in(hit), feedback="Empty")
+    reject_assignment(assignment=submit_hit(hit), feedback="Empty")
     assert balances(requester) == (100_000, 0)
     hit.refresh_from_db()
     assert (hit.status, hit.n_available) == (HIT.Status.REVIEWABLE, 0)
@@ -104,7 +112,7 @@ def test_rejection_gives_back_what_was_held_and_reopens_no_place():
 def test_a_rejection_can_be_taken_back_for_thirty_days():
     requester = make_requester()
     hit_type = make_hit_type(requester)
-    early, late = hand_in(make_hit(hit_type)), hand_in(make_hit(hit_type))
+    early, late = submit_hit(make_hit(hit_type)), submit_hit(make_hit(hit_type))
     for assignment in (early, late):
         reject_assignment(assignment=assignment, feedback="Empty")
     with pytest.raises(WrongStatus):
@@ -120,20 +128,20 @@ def test_a_rejection_can_be_taken_back_for_thirty_days():
 
 def test_a_rejection_cannot_be_taken_back_once_the_hit_is_deleted():
     hit = make_hit()
-    assignment = hand_in(hit)
+    assignment = submit_hit(hit)
     reject_assignment(assignment=assignment, feedback="Empty")
     delete_hit(hit=hit)
     with pytest.raises(WrongStatus, match="'Disposed'"):
         approve_assignment(assignment=assignment, override=True)
 
 
-def test_what_nobody_wanted_to_do_is_given_back_when_the_hit_ends():
+def test_money_for_open_places_is_released_when_the_hit_ends():
     requester = make_requester()
     hit = make_hit(make_hit_type(requester), 3)
-    hand_in(hit)
+    submit_hit(hit)
     accept_hit(worker=make_worker(), hit=hit)
     set_expiration(hit=hit, expires_at=now())
-    # One is in work and may still come in.
+    # An assignment is in progress and may still be submitted.
     assert balances(requester)[1] == 24
     later(minutes=11)
     assert balances(requester)[1] == 12
@@ -165,16 +173,16 @@ def test_who_has_accepted_is_paid_what_was_promised_then():
     assert balances(requester)[1] == 12 + 60
     submit_assignment(assignment_id=accepted.public_id, fields=[("label", "cat")])
     approve_assignment(assignment=accepted)
-    approve_assignment(assignment=hand_in(hit))
+    approve_assignment(assignment=submit_hit(hit))
     rewards = LedgerEntry.objects.filter(requester=requester, kind="reward").order_by("number")
     assert [entry.held for entry in rewards] == [-10, -50]
     assert balances(requester) == (100_000 - 72, 0)
     check_ledger(requester)
 
 
-def test_a_bonus_is_paid_with_its_fee_to_who_handed_in():
+def test_a_bonus_is_paid_with_its_fee_to_the_worker_who_submitted():
     requester = make_requester()
-    assignment = hand_in(make_hit(make_hit_type(requester)))
+    assignment = submit_hit(make_hit(make_hit_type(requester)))
     send_bonus(assignment=assignment, worker_id=assignment.holder.public_id, cents=250, reason="Careful work")
     assert balances(requester) == (100_000 - 12 - 300, 12)
     with pytest.raises(BadParameter, match="did not hand in"):
@@ -185,7 +193,7 @@ def test_a_bonus_is_paid_with_its_fee_to_who_handed_in():
     check_ledger(requester)
 
 
-def test_no_bonus_for_work_that_is_not_handed_in():
+def test_no_bonus_for_work_that_is_not_submitted():
     worker = make_worker()
     assignment = accept_hit(worker=worker, hit=make_hit())
     with pytest.raises(WrongStatus):
@@ -200,14 +208,14 @@ def test_the_ledger_refuses_to_be_changed():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "changes",
     [{"number": 3}, {"available_after": 100_002}, {"held_after": 1}, {"available": 2}, {"held": 1}],
 )
-def test_the_ledger_refuses_a_row_that_does_not_follow(wrong):
+def test_the_ledger_refuses_a_row_that_does_not_follow(changes):
     requester = make_requester()
     row = {"number": 2, "kind": "deposit", "available": 1, "held": 0, "available_after": 100_001, "held_after": 0}
     with pytest.raises(IntegrityError, match="does not go on|check constraint"), transaction.atomic():
-        LedgerEntry.objects.create(requester=requester, created_at=now(), **(row | wrong))
+        LedgerEntry.objects.create(requester=requester, created_at=now(), **(row | changes))
     LedgerEntry.objects.create(requester=requester, created_at=now(), **row)
 
 
@@ -243,7 +251,7 @@ def act(rng, requester, types, workers) -> None:
     steps = [
         lambda: make_hit(rng.choice(types), rng.choice((1, 3, 10))),
         lambda: accept_hit(worker=rng.choice(workers), hit=hit),
-        lambda: hand_in(hit, rng.choice(workers)),
+        lambda: submit_hit(hit, rng.choice(workers)),
         lambda: pending and return_assignment(worker=require(pending.worker), assignment=pending),
         lambda: submitted and approve_assignment(assignment=submitted),
         lambda: submitted and reject_assignment(assignment=submitted, feedback="Empty"),

@@ -1,4 +1,4 @@
-"""What is due happens, however much of it there is, and holds nobody up."""
+"""Overdue HITs are brought up to date, however many there are, and delay nobody."""
 
 from io import StringIO
 
@@ -12,17 +12,17 @@ from marketplace.endpoint.operations.assignments import get_assignment
 from marketplace.endpoint.operations.hits import get_hit
 from marketplace.models import HIT
 from marketplace.overdue.actions import catch_up
-from tests.marketplace.parties import advance_clock, hand_in, make_hit, make_hit_type, make_requester, marketplace
+from tests.marketplace.parties import advance_clock, make_hit, make_hit_type, make_requester, marketplace, submit_hit
 
 
-def published(requester, n_hits: int) -> list[HIT]:
+def publish(requester, n_hits: int) -> list[HIT]:
     kind = make_hit_type(requester, auto_approval_seconds=60)
     return [make_hit(kind, lifetime_seconds=30) for _ in range(n_hits)]
 
 
 @pytest.mark.django_db
 def test_a_request_spends_little_time_on_what_is_due_and_begins_with_the_oldest():
-    hits = published(make_requester(), 5)
+    hits = publish(make_requester(), 5)
     advance_clock(seconds=40)
     assert catch_up(now(), seconds=0) == 1
     assert [hit.status for hit in HIT.objects.order_by("pk")] == ["Reviewable"] + ["Assignable"] * 4
@@ -32,22 +32,22 @@ def test_a_request_spends_little_time_on_what_is_due_and_begins_with_the_oldest(
 
 
 @pytest.mark.django_db
-def test_what_is_asked_about_is_up_to_date_even_if_nothing_else_is():
+def test_the_requested_row_is_up_to_date_even_if_no_other_is():
     requester = make_requester()
-    hits = published(requester, 3)
-    assignment = hand_in(hits[-1])
+    hits = publish(requester, 3)
+    assignment = submit_hit(hits[-1])
     advance_clock(seconds=300)
     call = Call(requester, "GetHIT", {"HITId": hits[1].public_id, "AssignmentId": assignment.public_id}, "", now())
     assert get_hit(call)["HIT"]["HITStatus"] == "Reviewable"
-    told = get_assignment(call)["Assignment"]
-    assert told["AssignmentStatus"] == "Approved"
-    assert told["ApprovalTime"] == told["AutoApprovalTime"]
+    answer = get_assignment(call)["Assignment"]
+    assert answer["AssignmentStatus"] == "Approved"
+    assert answer["ApprovalTime"] == answer["AutoApprovalTime"]
     assert HIT.objects.get(pk=hits[0].pk).status == "Assignable"
 
 
 @pytest.mark.django_db
 def test_sweeping_brings_everything_up_to_date():
-    published(make_requester(), 3)
+    publish(make_requester(), 3)
     advance_clock(seconds=40)
     out = StringIO()
     call_command("sweep", stdout=out)
@@ -56,5 +56,5 @@ def test_sweeping_brings_everything_up_to_date():
 
 
 def test_what_is_assumed_is_printed_at_the_start():
-    done = marketplace("serve", "--bind", "127.0.0.1:99999", MARKETPLACE_DATABASE_URL="postgres://x@localhost/x")
-    assert all(text in done.stdout for text in ASSUMED)
+    process = marketplace("serve", "--bind", "127.0.0.1:99999", MARKETPLACE_DATABASE_URL="postgres://x@localhost/x")
+    assert all(text in process.stdout for text in ASSUMED)

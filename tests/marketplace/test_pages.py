@@ -1,4 +1,4 @@
-"""What workers find on their pages, and what every page tells the browser."""
+"""Contents of workers' pages, and the policy of every page."""
 
 import json
 import re
@@ -22,11 +22,11 @@ from marketplace.qualifications.actions import (
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit
 from tests.marketplace.browsing import HOST, accept_on_page, at_work, directives, frame_of, stranger, text_of
-from tests.marketplace.parties import hand_in, later, make_hit, make_hit_type, make_requester, make_worker
+from tests.marketplace.parties import later, make_hit, make_hit_type, make_requester, make_worker, submit_hit
 from tests.required import require
 
 pytestmark = pytest.mark.django_db
-# Session, worker and time are three of them.
+# Session, worker and time take three of them.
 MOST_QUERIES_OF_ACCEPTING, MOST_QUERIES_OF_A_TASK = 16, 4
 
 
@@ -47,9 +47,9 @@ def test_the_list_names_reward_time_requester_and_how_many_are_left(client):
     kind = make_hit_type(make_requester(), title="Cats & dogs", reward_cents=105, assignment_seconds=5400)
     for _ in range(3):
         make_hit(kind)
-    said = text_of(client.get("/hits/"))
-    for words in ("Cats & dogs", "$1.05", kind.requester.name, "3 HITs left for you", "1 hour 30 minutes allowed"):
-        assert words in said
+    text = text_of(client.get("/hits/"))
+    for words in ("Cats & dogs", "$1.05", kind.requester.name, "3 HITs available", "1 hour 30 minutes allowed"):
+        assert words in text
     assert "There are no HITs for you" in text_of(at_work(blocked_by(kind.requester)).get("/hits/"))
 
 
@@ -127,15 +127,15 @@ def test_who_does_not_qualify_reads_why_and_cannot_accept(client, worker):
     address = f"/groups/{hit.hit_type.group_id}/"
     assert "You do not qualify yet" in text_of(client.get("/hits/"))
     page = client.get(address)
-    said = text_of(page)
-    assert "not met Trained: more than 80" in said and "met Location: one of US, CA (yours: US)" in said
-    assert "Accept and work" not in said
+    text = text_of(page)
+    assert "not met Trained: more than 80" in text and "met Location: one of US, CA (yours: US)" in text
+    assert "Accept and work" not in text
     answer = client.post(f"{address}accept/", {"hit": hit.public_id})
     assert answer.status_code == 409 and "do not meet the requirements" in text_of(answer)
     ask = f"/account/qualifications/{trained.public_id}/ask/"
     assert ask in page.content.decode()
     assert client.post(ask, {"next": address}).headers["Location"] == address
-    assert "You have asked" in text_of(client.get(address))
+    assert "You have requested this qualification" in text_of(client.get(address))
     grant_qualification(qualification_type=trained, worker=worker, value=81)
     assert "Accept and work" in text_of(client.get(address))
     assert "Trained" in text_of(client.get("/account/qualifications/"))
@@ -159,23 +159,23 @@ def test_a_qualification_that_everybody_gets_is_there_at_once(client, worker):
     )
     answer = client.post(f"/account/qualifications/{kind.public_id}/ask/", {"next": "//evil.example"}, follow=True)
     assert answer.redirect_chain[-1][0] == "/account/qualifications/"
-    assert "is yours now" in text_of(answer)
+    assert "You now have the qualification" in text_of(answer)
     assert worker.qualifications.get().value == 3
 
 
-def test_what_was_taken_away_or_turned_down_is_not_asked_for_again_at_once(worker):
+def test_revoked_and_rejected_qualifications_are_not_requested_again_at_once(worker):
     at_once = create_qualification_type(
         requester=make_requester(), name="A", description="a", auto_granted=True, auto_granted_value=1
     )
     request_qualification(qualification_type=at_once, worker=worker)
-    with pytest.raises(WorkRefused, match="already"):
+    with pytest.raises(WorkRefused, match="already have"):
         request_qualification(qualification_type=at_once, worker=worker)
     revoke_qualification(qualification=worker.qualifications.get())
-    with pytest.raises(WorkRefused, match="asked for once"):
+    with pytest.raises(WorkRefused, match="only once"):
         request_qualification(qualification_type=at_once, worker=worker)
     slow = create_qualification_type(requester=make_requester(), name="B", description="b", retry_seconds=3600)
     reject_request(request=require(request_qualification(qualification_type=slow, worker=worker)), reason="Not yet")
-    with pytest.raises(WorkRefused, match="too early"):
+    with pytest.raises(WorkRefused, match="recently"):
         request_qualification(qualification_type=slow, worker=worker)
     later(hours=2)
     assert require(request_qualification(qualification_type=slow, worker=worker)).rejected_at is None
@@ -219,10 +219,10 @@ def test_a_returned_hit_leaves_the_queue_and_its_page(client):
     address = f"/tasks/{assignment.public_id}/"
     assert hit.hit_type.title in text_of(client.get("/queue/"))
     answer = client.post(f"{address}return/", follow=True)
-    assert "is returned" in text_of(answer)
-    assert "nothing in work" in text_of(client.get("/queue/"))
-    gone = client.get(address)
-    assert gone.status_code == 404 and "Not in your queue" in text_of(gone)
+    assert "was returned" in text_of(answer)
+    assert "Your queue is empty" in text_of(client.get("/queue/"))
+    page = client.get(address)
+    assert page.status_code == 404 and "Not in your queue" in text_of(page)
     assert client.post(f"{address}return/").status_code == 404
 
 
@@ -230,7 +230,7 @@ def test_what_ran_out_of_time_is_not_shown_even_before_it_is_swept_away(client):
     assignment = accept_on_page(client, make_hit())
     Assignment.objects.filter(pk=assignment.pk).update(deadline=assignment.accepted_at)
     assert client.get(f"/tasks/{assignment.public_id}/").status_code == 404
-    assert "nothing in work" in text_of(client.get("/queue/"))
+    assert "Your queue is empty" in text_of(client.get("/queue/"))
 
 
 def test_nobody_sees_or_returns_what_somebody_else_has(client):
@@ -241,24 +241,24 @@ def test_nobody_sees_or_returns_what_somebody_else_has(client):
     assert theirs.status == "Pending"
 
 
-def test_what_is_handed_in_cannot_be_returned(client, worker):
-    done = hand_in(make_hit(), worker)
-    answer = client.post(f"/tasks/{done.public_id}/return/")
-    assert answer.status_code == 409 and "handed in already" in text_of(answer)
+def test_submitted_work_cannot_be_returned(client, worker):
+    submitted = submit_hit(make_hit(), worker)
+    answer = client.post(f"/tasks/{submitted.public_id}/return/")
+    assert answer.status_code == 409 and "already been submitted" in text_of(answer)
 
 
-def test_after_handing_in_the_next_hit_is_one_press_away(client, worker):
+def test_after_submission_the_next_hit_is_a_click_away(client, worker):
     kind = make_hit_type(make_requester())
     first, second = make_hit(kind), make_hit(kind)
-    done = hand_in(first, worker)
-    page = client.get(f"/tasks/{done.public_id}/?auto=1")
-    assert "Handed in" in text_of(page) and "Accept the next HIT" in text_of(page)
-    assert f'data-after="{done.public_id}"' in page.content.decode()
+    submitted = submit_hit(first, worker)
+    page = client.get(f"/tasks/{submitted.public_id}/?auto=1")
+    assert "Submitted" in text_of(page) and "Accept the next HIT" in text_of(page)
+    assert f'data-after="{submitted.public_id}"' in page.content.decode()
     answer = client.post(f"/groups/{kind.group_id}/accept/", {"auto": "1"})
     assert answer.headers["Location"].endswith("/?auto=1")
     assert second.assignments.get().worker == worker
-    page = client.get(f"/tasks/{done.public_id}/")
-    assert "No HIT of this group is left" in text_of(page) and "Go on with what is in your queue (1)" in text_of(page)
+    page = client.get(f"/tasks/{submitted.public_id}/")
+    assert "No HITs are left for you" in text_of(page) and "Continue with your queue (1)" in text_of(page)
 
 
 # Earnings and messages
@@ -268,34 +268,34 @@ def test_earnings_tell_what_was_approved_waits_was_rejected_and_why(client, work
     requester = make_requester()
     requester.contact = "lab@example.org"
     requester.save()
-    approved, rejected, _ = (hand_in(make_hit(make_hit_type(requester, title=t)), worker) for t in ("A", "B", "C"))
+    approved, rejected, _ = (submit_hit(make_hit(make_hit_type(requester, title=t)), worker) for t in ("A", "B", "C"))
     approve_assignment(assignment=approved, feedback="Thank you")
     send_bonus(assignment=approved, worker_id=worker.public_id, cents=25, reason="Careful work")
     reject_assignment(assignment=rejected, feedback="The form was empty")
     page = client.get("/account/earnings/")
-    said = text_of(page)
+    text = text_of(page)
     for words in (
         "Approved $0.10",
         "Bonuses $0.25",
-        "Waiting for review $0.10",
+        "Pending review $0.10",
         "Rejected $0.10",
         "Thank you",
         "Bonus of $0.25: Careful work",
         "Reason: The form was empty",
         "within 30 days",
     ):
-        assert words in said
+        assert words in text
     assert f"mailto:lab@example.org?subject={rejected.public_id}" in page.content.decode()
     only = text_of(client.get("/account/earnings/?show=rejected"))
     assert "The form was empty" in only and "Thank you" not in only
     assert "Careful work" in text_of(client.get("/account/earnings/?show=bonus"))
-    assert "You have handed in nothing yet" in text_of(at_work(make_worker()).get("/account/earnings/"))
+    assert "You have not submitted a HIT yet" in text_of(at_work(make_worker()).get("/account/earnings/"))
 
 
 def test_long_lists_are_turned_page_by_page(client, worker):
     kind = make_hit_type(make_requester())
     for _ in range(51):
-        hand_in(make_hit(kind), worker)
+        submit_hit(make_hit(kind), worker)
     first, second = (client.get(f"/account/earnings/?page={n}&show=submitted").content.decode() for n in (1, 2))
     assert (first.count('class="tag"'), second.count('class="tag"')) == (50, 1)
     assert "page=2&amp;show=submitted" in first
@@ -304,15 +304,15 @@ def test_long_lists_are_turned_page_by_page(client, worker):
 
 def test_messages_are_new_until_they_are_said_to_be_read(client, worker):
     requester = make_requester()
-    approve_assignment(assignment=hand_in(make_hit(make_hit_type(requester)), worker))
+    approve_assignment(assignment=submit_hit(make_hit(make_hit_type(requester)), worker))
     notify_workers(requester=requester, workers=[worker], subject="New grids", text="Two lines\nof text")
     assert "Messages 1 new" in text_of(client.get("/hits/"))
-    said = text_of(client.get("/account/messages/"))
-    assert "New grids" in said and requester.name in said
+    text = text_of(client.get("/account/messages/"))
+    assert "New grids" in text and requester.name in text
     assert worker.messages.get().read_at is None
     newest = worker.messages.get().pk
-    for wrong in ("", "x", "9" * 30, str(newest - 1)):
-        client.post("/account/messages/read/", {"newest": wrong})
+    for number in ("", "x", "9" * 30, str(newest - 1)):
+        client.post("/account/messages/read/", {"newest": number})
     assert worker.messages.get().read_at is None
     client.post("/account/messages/read/", {"newest": newest})
     assert worker.messages.get().read_at
@@ -324,7 +324,7 @@ def test_messages_are_new_until_they_are_said_to_be_read(client, worker):
 
 
 def addresses() -> list[str]:
-    """Every address of the marketplace, with an id that belongs to nobody."""
+    """Return every address of the marketplace, with an id that belongs to nobody."""
     plain = [str(pattern.pattern) for pattern in get_resolver().url_patterns if not hasattr(pattern, "url_patterns")]
     return ["/" + re.sub(r"<slug:\w+>", "3NOBODYSIDNOBODYSID", text) for text in plain]
 
@@ -341,12 +341,12 @@ def test_no_page_but_the_sign_in_is_for_strangers():
 
 def test_looking_changes_nothing(client, worker):
     hit = make_hit()
-    done = hand_in(make_hit(), worker)
-    before = snapshot()
+    submitted = submit_hit(make_hit(), worker)
+    earlier = snapshot()
     for address in addresses():
-        for known in (hit.hit_type.group_id, done.public_id):
-            client.get(address.replace("3NOBODYSIDNOBODYSID", known))
-    assert snapshot() == before
+        for identifier in (hit.hit_type.group_id, submitted.public_id):
+            client.get(address.replace("3NOBODYSIDNOBODYSID", identifier))
+    assert snapshot() == earlier
     assert client.get("/hits/").status_code == 200
 
 
@@ -354,15 +354,15 @@ def snapshot() -> list:
     return [list(model.objects.order_by("pk").values()) for model in (HIT, Assignment, Message)]
 
 
-def test_pages_hold_no_script_or_style_of_their_own(client, worker):
-    done = hand_in(make_hit(), worker)
-    for address in ("/hits/", "/account/earnings/", "/account/password/", f"/tasks/{done.public_id}/"):
+def test_pages_have_no_inline_script_or_style(client, worker):
+    submitted = submit_hit(make_hit(), worker)
+    for address in ("/hits/", "/account/earnings/", "/account/password/", f"/tasks/{submitted.public_id}/"):
         page = client.get(address).content.decode()
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page), address
 
 
 @pytest.mark.parametrize(
-    ("origin", "told"),
+    ("origin", "sources"),
     [
         ("https://Lab.Example:8443/a", "https://lab.example:8443 'self'"),
         ("http://localhost:9/x", "http://localhost:9 'self'"),
@@ -372,10 +372,10 @@ def test_pages_hold_no_script_or_style_of_their_own(client, worker):
         ("https://[::1]:9/", "'self'"),
     ],
 )
-def test_the_frame_may_show_the_origin_of_the_hit_alone(client, origin, told):
+def test_the_frame_may_show_the_origin_of_the_hit_alone(client, origin, sources):
     hit = make_hit()
     HIT.objects.filter(pk=hit.pk).update(question=hit.question.replace("https://lab.example/grid", origin))
-    assert directives(client.get(f"/groups/{hit.hit_type.group_id}/"))["frame-src"] == told
+    assert directives(client.get(f"/groups/{hit.hit_type.group_id}/"))["frame-src"] == sources
 
 
 def test_further_origins_of_frames_are_a_setting(client, settings):
@@ -390,7 +390,7 @@ def test_under_another_name_of_the_machine_pages_lead_to_their_origin():
     assert stranger(HTTP_HOST="localhost:8100").get("/livez").content == b"ok\n"
 
 
-def test_whoever_looks_at_the_endpoint_finds_the_work(client):
+def test_a_browser_at_the_endpoint_is_sent_to_the_hits(client):
     assert client.get("/").headers["Location"] == "/hits/"
     answer = stranger(enforce_csrf_checks=True).post("/", b"{}", content_type="application/x-amz-json-1.1")
     assert json.loads(answer.content)["__type"] == "UnknownOperationException"
@@ -398,13 +398,13 @@ def test_whoever_looks_at_the_endpoint_finds_the_work(client):
 
 
 def queries_of(client, method: str, address: str) -> int:
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         getattr(client, method)(address)
-    return len(asked)
+    return len(queries)
 
 
 def test_accepting_and_opening_a_task_asks_as_little_as_it_can(client, worker):
-    """Everybody does both over and over: neither counts the HITs of the group or what else waits for the worker."""
+    """Workers do both again and again: neither counts the HITs of the group or the worker's queue and messages."""
     kind = make_hit_type(make_requester())
     for _ in range(4):
         make_hit(kind)

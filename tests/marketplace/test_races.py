@@ -16,12 +16,12 @@ from marketplace.review.actions import approve_assignment, reject_assignment, se
 from marketplace.work.actions import accept_hit, accept_next, return_assignment, submit_assignment
 from tests.marketplace.parties import (
     check_ledger,
-    hand_in,
     make_hit,
     make_hit_type,
     make_requester,
     make_worker,
     make_workers,
+    submit_hit,
 )
 from tests.required import require
 from tests.threads import in_threads
@@ -42,22 +42,22 @@ def succeeds(action, *refusals: type[Exception]) -> bool:
 @pytest.mark.parametrize("round_number", range(3))
 def test_the_last_place_goes_to_one_of_sixteen(round_number):
     hit, workers = make_hit(max_assignments=2), make_workers(N_THREADS)
-    hand_in(hit)
-    given = in_threads(N_THREADS, lambda number: succeeds(lambda: accept_hit(worker=workers[number], hit=hit)))
-    assert sum(given) == 1
+    submit_hit(hit)
+    results = in_threads(N_THREADS, lambda number: succeeds(lambda: accept_hit(worker=workers[number], hit=hit)))
+    assert sum(results) == 1
     hit.refresh_from_db()
     assert (hit.n_pending, hit.n_submitted, hit.assignments.count()) == (1, 1, 2)
 
 
 def test_sixteen_tabs_of_one_worker_get_one_assignment():
     hit, worker = make_hit(max_assignments=5), make_worker()
-    given = in_threads(N_THREADS, lambda number: accept_hit(worker=worker, hit=hit).public_id)
-    assert len(set(given)) == 1
+    results = in_threads(N_THREADS, lambda number: accept_hit(worker=worker, hit=hit).public_id)
+    assert len(set(results)) == 1
     hit.refresh_from_db()
     assert hit.n_pending == 1
 
 
-def test_nobody_is_told_that_there_is_no_work_while_there_is_some():
+def test_no_worker_is_refused_while_a_hit_is_available():
     kind, workers = make_hit_type(make_requester()), make_workers(N_THREADS)
     for _ in range(4):
         make_hit(kind, max_assignments=4)
@@ -76,15 +76,15 @@ def test_one_answer_of_sixteen_is_taken():
     assert assignment.hit.assignments.get().status == "Submitted"
 
 
-def test_returning_and_handing_in_at_once_does_one_of_them():
+def test_returning_and_submitting_at_once_does_one_of_them():
     worker = make_worker()
     assignment = accept_hit(worker=worker, hit=make_hit())
     actions = (
         lambda: return_assignment(worker=worker, assignment=assignment),
         lambda: submit_assignment(assignment_id=assignment.public_id, fields=[("label", "cat")]),
     )
-    done = in_threads(8, lambda number: succeeds(actions[number % 2]))
-    assert sum(done) == 1
+    successes = in_threads(8, lambda number: succeeds(actions[number % 2]))
+    assert sum(successes) == 1
     hit = HIT.objects.get()
     assert hit.n_pending == 0
     assert hit.n_submitted + hit.n_available == 1
@@ -92,7 +92,7 @@ def test_returning_and_handing_in_at_once_does_one_of_them():
 
 def test_sixteen_approvals_and_rejections_decide_once_and_pay_at_most_once():
     requester = make_requester()
-    assignment = hand_in(make_hit(make_hit_type(requester)))
+    assignment = submit_hit(make_hit(make_hit_type(requester)))
     actions = (
         lambda: approve_assignment(assignment=assignment),
         lambda: reject_assignment(assignment=assignment, feedback="Blank"),
@@ -105,7 +105,7 @@ def test_sixteen_approvals_and_rejections_decide_once_and_pay_at_most_once():
 
 def test_bonuses_at_once_never_overdraw_the_account():
     requester = make_requester(cents=12 + 5 * 12)
-    assignment = hand_in(make_hit(make_hit_type(requester)))
+    assignment = submit_hit(make_hit(make_hit_type(requester)))
     worker_id = require(assignment.worker).public_id
 
     def pay(number: int) -> bool:
@@ -128,7 +128,7 @@ def test_deposits_at_once_are_all_booked():
 def test_what_is_due_happens_once_however_many_look():
     requester = make_requester()
     hit = make_hit(make_hit_type(requester, auto_approval_seconds=60), max_assignments=3)
-    hand_in(hit)
+    submit_hit(hit)
     accept_hit(worker=make_worker(), hit=hit)
     advance_clock(seconds=100_000)
     in_threads(8, lambda number: catch_up(now()))
@@ -145,7 +145,7 @@ def test_approving_and_working_on_many_hits_at_once_never_waits_in_a_circle():
     def work(number: int) -> None:
         worker = make_worker()
         for hit in hits if number % 2 else reversed(hits):
-            assignment = hand_in(hit, worker)
+            assignment = submit_hit(hit, worker)
             approve_assignment(assignment=assignment)
             send_bonus(assignment=assignment, worker_id=worker.public_id, cents=1, reason="Careful")
             set_expiration(hit=hit, expires_at=hit.expires_at)

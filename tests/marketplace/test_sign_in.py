@@ -1,9 +1,9 @@
-"""Who gets in: passwords, tries, sessions, forged forms."""
+"""Signing in: passwords, attempts, sessions, forged forms."""
 
 import threading
 
 import pytest
-from django.conf import settings as given
+from django.conf import settings as site_settings
 from django.db import connections
 from django.utils.crypto import salted_hmac
 
@@ -53,11 +53,11 @@ def test_nobody_is_led_to_another_site(anna, way):
 
 @pytest.mark.parametrize("name", ["anna", "", "\0", "x" * 5000])
 def test_a_wrong_password_and_an_unknown_name_are_answered_alike(anna, name):
-    wrong = try_to_sign_in(stranger(), anna.name, "another password")
+    wrong_password = try_to_sign_in(stranger(), anna.name, "another password")
     unknown = try_to_sign_in(stranger(), name, "one good password")
-    assert (wrong.status_code, unknown.status_code) == (403, 403)
-    said = "This name and password do not belong together"
-    assert said in text_of(wrong) and said in text_of(unknown)
+    assert (wrong_password.status_code, unknown.status_code) == (403, 403)
+    text = "Wrong name or password"
+    assert text in text_of(wrong_password) and text in text_of(unknown)
 
 
 def test_a_worker_without_a_password_cannot_sign_in():
@@ -73,8 +73,8 @@ def test_after_five_wrong_passwords_the_right_one_waits_too(anna):
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 900
     assert "Wait 15 minutes" in text_of(answer)
-    elsewhere = stranger(REMOTE_ADDR="192.0.2.7")
-    assert try_to_sign_in(elsewhere, anna.name, "one good password").status_code == 302
+    other_browser = stranger(REMOTE_ADDR="192.0.2.7")
+    assert try_to_sign_in(other_browser, anna.name, "one good password").status_code == 302
     later(minutes=16)
     assert try_to_sign_in(stranger(), anna.name, "one good password").status_code == 302
 
@@ -97,20 +97,20 @@ def test_one_address_cannot_try_many_names():
 
 def test_neither_names_nor_addresses_are_kept():
     begin_attempt(name="anna", address="192.0.2.1")
-    kept = SignInAttempt.objects.values_list("name", "address").get()
-    assert all(len(digest) == 64 and digest.isalnum() for digest in kept)
-    assert "anna" not in kept and "192.0.2.1" not in kept
+    digests = SignInAttempt.objects.values_list("name", "address").get()
+    assert all(len(digest) == 64 and digest.isalnum() for digest in digests)
+    assert "anna" not in digests and "192.0.2.1" not in digests
 
 
 @pytest.mark.django_db(transaction=True)
 def test_many_guesses_at_once_are_not_more_than_one_after_the_other():
-    refused = []
+    refusals = []
 
     def guess() -> None:
         try:
             begin_attempt(name="anna", address="192.0.2.1")
         except TooManyAttempts:
-            refused.append(1)
+            refusals.append(1)
         finally:
             connections.close_all()
 
@@ -120,7 +120,7 @@ def test_many_guesses_at_once_are_not_more_than_one_after_the_other():
     for thread in threads:
         thread.join()
     assert SignInAttempt.objects.count() == MOST_OF_PAIR
-    assert len(refused) == 12 - MOST_OF_PAIR
+    assert len(refusals) == 12 - MOST_OF_PAIR
 
 
 def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(anna, settings):
@@ -134,12 +134,12 @@ def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_saw(anna, settings
 def test_a_session_begins_anew_with_the_sign_in_and_is_over_for_good_afterwards(anna):
     client = stranger()
     client.get(SIGN_IN)
-    client.cookies[given.SESSION_COOKIE_NAME] = "prepared0by0somebody0else0abcdef"
+    client.cookies[site_settings.SESSION_COOKIE_NAME] = "prepared0by0somebody0else0abcdef"
     try_to_sign_in(client, anna.name, "one good password")
-    key = client.cookies[given.SESSION_COOKIE_NAME].value
+    key = client.cookies[site_settings.SESSION_COOKIE_NAME].value
     assert key != "prepared0by0somebody0else0abcdef"
     client.post("/sign-out/")
-    client.cookies[given.SESSION_COOKIE_NAME] = key
+    client.cookies[site_settings.SESSION_COOKIE_NAME] = key
     assert client.get("/hits/").status_code == 302
 
 
@@ -156,20 +156,20 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(anna):
 
 
 def test_a_worker_changes_the_password_and_stays_signed_in(anna):
-    here, elsewhere = at_work(anna), at_work(anna)
+    browser, other_browser = at_work(anna), at_work(anna)
     new = "a quite different one"
-    for fields, said in (
-        ({"old": "a guess", "new": new, "again": new}, "another one"),
-        ({"old": "one good password", "new": new, "again": "a slip"}, "the same way twice"),
+    for fields, text in (
+        ({"old": "a guess", "new": new, "again": new}, "current password is wrong"),
+        ({"old": "one good password", "new": new, "again": "a slip"}, "two new passwords differ"),
         ({"old": "one good password", "new": "short", "again": "short"}, "too short"),
         ({"old": "one good password", "new": "password123", "again": "password123"}, "too common"),
     ):
-        answer = here.post("/account/password/", fields)
-        assert answer.status_code == 400 and said in text_of(answer)
-    answer = here.post("/account/password/", {"old": "one good password", "new": new, "again": new})
+        answer = browser.post("/account/password/", fields)
+        assert answer.status_code == 400 and text in text_of(answer)
+    answer = browser.post("/account/password/", {"old": "one good password", "new": new, "again": new})
     assert answer.status_code == 302
-    assert here.get("/hits/").status_code == 200
-    assert elsewhere.get("/hits/").status_code == 302
+    assert browser.get("/hits/").status_code == 200
+    assert other_browser.get("/hits/").status_code == 302
     assert try_to_sign_in(stranger(), anna.name, new).status_code == 302
 
 
@@ -178,7 +178,7 @@ def test_forms_of_other_sites_change_nothing(anna):
     for path in ("/sign-out/", "/account/password/", "/account/messages/read/"):
         answer = client.post(path, {})
         assert answer.status_code == 403
-        assert "open the page again" in text_of(answer)
+        assert "reload the page" in text_of(answer)
     assert try_to_sign_in(stranger(enforce_csrf_checks=True), anna.name, "one good password").status_code == 403
     assert client.get("/hits/").status_code == 200
 

@@ -1,4 +1,4 @@
-"""Signature Version 4: botocore's own signer is the measure, and whoever signs otherwise is refused."""
+"""Signature Version 4: signatures of botocore's own signer are accepted, all others refused."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,32 +33,32 @@ def signed(
     region="us-east-1",
     service="mturk-requester",
 ) -> Request:
-    """A request as botocore signs it, now."""
+    """Return a request as botocore signs it, now."""
     url = f"http://127.0.0.1:8100{path}"
     request = AWSRequest("POST", url, headers=headers or {}, data=body, params=params)
     SigV4Auth(Credentials(key, secret or secret_of(key)), service, region).add_auth(request)
-    prepared = request.prepare()
-    sent = {name.lower(): value for name, value in prepared.headers.items()} | {"host": "127.0.0.1:8100"}
-    sent = {name: value.decode() if isinstance(value, bytes) else value for name, value in sent.items()}
-    return Request("POST", path, prepared.url.partition("?")[2], sent, body)
+    signed_request = request.prepare()
+    all_headers = {name.lower(): value for name, value in signed_request.headers.items()} | {"host": "127.0.0.1:8100"}
+    all_headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in all_headers.items()}
+    return Request("POST", path, signed_request.url.partition("?")[2], all_headers, body)
 
 
-def key_of(request: Request, at: datetime | None = None, **options) -> str:
-    wanted: dict[str, Any] = {"region": "us-east-1", "service": "mturk-requester"}
-    wanted |= {"is_known": lambda key_id: key_id == KEY} | options
-    return verified_key_id(request, at=at or datetime.now(UTC), **wanted)
+def key_of(request: Request, moment: datetime | None = None, **options) -> str:
+    parameters: dict[str, Any] = {"region": "us-east-1", "service": "mturk-requester"}
+    parameters |= {"key_exists": lambda key_id: key_id == KEY} | options
+    return verified_key_id(request, moment=moment or datetime.now(UTC), **parameters)
 
 
 def refusal_of(request: Request, **options) -> tuple[str, str]:
-    with pytest.raises(ProtocolError) as refused:
+    with pytest.raises(ProtocolError) as raised:
         key_of(request, **options)
-    return refused.value.kind, refused.value.message
+    return raised.value.kind, raised.value.message
 
 
 def with_headers(request: Request, **changed: str | None) -> Request:
     headers = {**request.headers, **{name.replace("_", "-"): value for name, value in changed.items()}}
-    kept = {name: value for name, value in headers.items() if value is not None}
-    return Request(request.method, request.path, request.query, kept, request.body)
+    other_headers = {name: value for name, value in headers.items() if value is not None}
+    return Request(request.method, request.path, request.query, other_headers, request.body)
 
 
 @given(
@@ -131,11 +131,11 @@ def test_a_signature_for_another_region_or_service_is_refused(scope, words):
 
 @pytest.mark.parametrize(("minutes", "words"), [(-5.5, "Signature not yet current"), (5.5, "Signature expired")])
 def test_a_signature_is_good_for_five_minutes(minutes, words):
-    at = datetime.now(UTC)
-    kind, message = refusal_of(signed(), at=at + timedelta(minutes=minutes))
+    moment = datetime.now(UTC)
+    kind, message = refusal_of(signed(), moment=moment + timedelta(minutes=minutes))
     assert kind == "InvalidSignatureException"
     assert words in message
-    assert key_of(signed(), at=at + timedelta(minutes=minutes * 0.8)) == KEY
+    assert key_of(signed(), moment=moment + timedelta(minutes=minutes * 0.8)) == KEY
 
 
 def test_the_day_of_the_key_is_the_day_of_signing():
@@ -174,19 +174,19 @@ def test_signatures_of_strange_letters_are_refused_and_no_crash():
 
 
 def code_of(client) -> tuple[str, int]:
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as raised:
         client.get_account_balance()
-    answer = refused.value.response
+    answer = raised.value.response
     return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def test_an_unmodified_client_is_refused_over_http_for_each_of_these(endpoint, lab):
-    wrong = [
+    bad_headers = [
         ({"aws_secret_access_key": "x" * 40}, "InvalidSignatureException"),
         ({"aws_access_key_id": "AKIANOBODY"}, "UnrecognizedClientException"),
         ({"region_name": "eu-west-1"}, "InvalidSignatureException"),
     ]
-    for options, code in wrong:
+    for options, code in bad_headers:
         assert code_of(endpoint.client(lab.requester, **options)) == (code, 400)
     assert lab.balance() == ("1000.00", "0.00")
 

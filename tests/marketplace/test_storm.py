@@ -9,20 +9,20 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from marketplace.models import HIT, Assignment, BonusPayment, LedgerEntry
-from tests.marketplace.parties import HIT_VALUES, TYPE, check_ledger, hand_in, make_workers
+from tests.marketplace.parties import HIT_VALUES, TYPE, check_ledger, make_workers, submit_hit
 from tests.required import require
 
 N_HITS = 200 if os.environ.get("SOAK") else 12
 TRANSIENT = {"ThrottlingException", "ServiceFault"}
 
 
-def until_it_is_done(call: Callable, done: tuple[str, ...] = (), **values) -> dict | None:
-    """Send until there is an answer; an error whose message holds one of `done` says that an earlier one arrived."""
+def until_it_is_done(call: Callable, final_codes: tuple[str, ...] = (), **values) -> dict | None:
+    """Send until there is an answer; an error with one of `final_codes` shows that an earlier request arrived."""
     for _ in range(50):
         try:
             return call(**values)
         except ClientError as error:
-            if any(word in str(error) for word in done):
+            if any(word in str(error) for word in final_codes):
                 return None
             assert error.response["Error"]["Code"] in TRANSIENT, error
         except BotoCoreError:
@@ -37,20 +37,20 @@ def test_nothing_is_published_or_paid_twice_when_requests_and_replies_get_lost(e
     workers = make_workers(3)
     for _ in range(N_HITS):
         values = TYPE | HIT_VALUES | {"MaxAssignments": 3, "UniqueRequestToken": str(uuid4())}
-        until_it_is_done(client.create_hit, done=("already exists",), **values)
+        until_it_is_done(client.create_hit, final_codes=("already exists",), **values)
     assert HIT.objects.count() == N_HITS
     for hit in HIT.objects.all():
         for worker in workers:
-            hand_in(hit, worker)
+            submit_hit(hit, worker)
     for assignment in Assignment.objects.select_related("worker"):
         ours = {"AssignmentId": assignment.public_id}
-        until_it_is_done(client.approve_assignment, done=("'Approved'",), **ours)
+        until_it_is_done(client.approve_assignment, final_codes=("'Approved'",), **ours)
         if random.random() < 0.5:
             bonus = {"WorkerId": require(assignment.worker).public_id, "BonusAmount": "0.05", "Reason": "Careful"}
             token = {"UniqueRequestToken": f"bonus-{assignment.public_id}"}
-            until_it_is_done(client.send_bonus, done=("already been processed",), **ours, **bonus, **token)
+            until_it_is_done(client.send_bonus, final_codes=("already been processed",), **ours, **bonus, **token)
     for hit in HIT.objects.all():
-        until_it_is_done(client.delete_hit, done=("'Disposed'",), HITId=hit.public_id)
+        until_it_is_done(client.delete_hit, final_codes=("'Disposed'",), HITId=hit.public_id)
     endpoint.post("/faults/clear/")
     assert set(HIT.objects.values_list("status", flat=True)) == {"Disposed"}
     assert LedgerEntry.objects.filter(kind="reward").count() == 3 * N_HITS

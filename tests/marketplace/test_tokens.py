@@ -9,15 +9,15 @@ from botocore.exceptions import ClientError
 
 from marketplace.models import BonusPayment
 from marketplace.reads import balances
-from tests.marketplace.parties import HIT_VALUES, TYPE, hand_in
+from tests.marketplace.parties import HIT_VALUES, TYPE, submit_hit
 from tests.required import require
 from tests.threads import in_threads
 
 
 def refusal(call, **values) -> Mapping[str, Any]:
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as raised:
         call(**values)
-    return refused.value.response
+    return raised.value.response
 
 
 def test_the_same_token_makes_no_second_hit_and_names_the_first(lab):
@@ -83,7 +83,7 @@ def test_the_same_token_extends_once(lab):
 
 
 def test_the_same_token_pays_once(lab):
-    assignment = hand_in(lab.publish())
+    assignment = submit_hit(lab.publish())
     bonus = {
         "WorkerId": require(assignment.worker).public_id,
         "AssignmentId": assignment.public_id,
@@ -125,7 +125,7 @@ def test_of_eight_threads_with_the_same_token_one_makes_a_hit(lab, round_number)
 
 
 def test_of_eight_threads_with_the_same_token_one_pays_a_bonus(lab):
-    assignment = hand_in(lab.publish())
+    assignment = submit_hit(lab.publish())
 
     def pay(number: int) -> bool:
         try:

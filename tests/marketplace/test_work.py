@@ -1,4 +1,4 @@
-"""Accept, return, hand in, run out of time."""
+"""Accepting, returning and submitting HITs, and time-outs."""
 
 from datetime import timedelta
 from xml.dom import minidom
@@ -14,13 +14,13 @@ from marketplace.hits.actions import set_expiration
 from marketplace.models import HIT, Assignment
 from marketplace.qualifications import system
 from marketplace.qualifications.actions import create_qualification_type, grant_qualification, revoke_qualification
-from marketplace.reads import shown_assignments
+from marketplace.reads import visible_assignments
 from marketplace.review.actions import approve_assignment, reject_assignment
 from marketplace.work.actions import (
-    MOST_HELD,
+    MOST_IN_QUEUE,
     AlreadyDone,
     NotAvailable,
-    NotInWork,
+    NotInProgress,
     NotQualified,
     accept_hit,
     accept_next,
@@ -29,13 +29,13 @@ from marketplace.work.actions import (
 )
 from marketplace.work.answers import answers_xml
 from tests.marketplace.parties import (
-    hand_in,
     later,
     make_hit,
     make_hit_type,
     make_requester,
     make_worker,
     make_workers,
+    submit_hit,
 )
 from tests.required import require
 
@@ -82,12 +82,12 @@ def test_a_returned_assignment_goes_to_the_next_worker_under_the_same_id():
     hit, (first, second) = make_hit(max_assignments=5), make_workers(2)
     returned = accept_hit(worker=first, hit=hit)
     return_assignment(worker=first, assignment=returned)
-    taken = accept_hit(worker=second, hit=hit)
-    assert taken.public_id == returned.public_id
-    with pytest.raises(NotInWork, match="not in your queue"):
+    again = accept_hit(worker=second, hit=hit)
+    assert again.public_id == returned.public_id
+    with pytest.raises(NotInProgress, match="not in your queue"):
         submit_assignment(assignment_id=returned.public_id, fields=ANSWER, worker=first)
-    submit_assignment(assignment_id=taken.public_id, fields=ANSWER, worker=second)
-    assert shown_assignments(hit, now()).get().worker == second
+    submit_assignment(assignment_id=again.public_id, fields=ANSWER, worker=second)
+    assert visible_assignments(hit, now()).get().worker == second
 
 
 @database
@@ -103,30 +103,31 @@ def test_an_abandoned_assignment_goes_to_the_next_worker_under_the_same_id():
 
 
 @database
-def test_nothing_can_be_handed_in_after_the_deadline():
+def test_nothing_can_be_submitted_after_the_deadline():
     hit, worker = make_hit(), make_worker()
     assignment = accept_hit(worker=worker, hit=hit)
     later(minutes=11)
-    with pytest.raises(NotInWork, match="Time is up"):
+    with pytest.raises(NotInProgress, match="has expired or was returned"):
         submit_assignment(assignment_id=assignment.public_id, fields=ANSWER, worker=worker)
-    with pytest.raises(NotInWork, match="Time is up"):
+    with pytest.raises(NotInProgress, match="has expired or was returned"):
         return_assignment(worker=worker, assignment=assignment)
     assert counts(hit) == ("Assignable", 1, 0, 0, 0)
 
 
 @database
-def test_what_is_handed_in_waits_for_review_and_is_there_once():
+def test_submitted_work_is_pending_review_and_stored_once():
     hit, worker = make_hit(max_assignments=2), make_worker()
     assignment = accept_hit(worker=worker, hit=hit)
-    done = submit_assignment(assignment_id=assignment.public_id, fields=[*ANSWER, ("assignmentId", "x")])
-    assert (done.status, require(done.submitted_at) >= require(done.accepted_at)) == (Status.SUBMITTED, True)
-    assert "assignmentId" not in done.answer
-    with pytest.raises(NotInWork, match="already"):
+    submitted = submit_assignment(assignment_id=assignment.public_id, fields=[*ANSWER, ("assignmentId", "x")])
+    assert submitted.status == Status.SUBMITTED
+    assert require(submitted.submitted_at) >= require(submitted.accepted_at)
+    assert "assignmentId" not in submitted.answer
+    with pytest.raises(NotInProgress, match="already"):
         submit_assignment(assignment_id=assignment.public_id, fields=[("label", "dog")])
     with pytest.raises(AlreadyDone):
         accept_hit(worker=worker, hit=hit)
-    done.refresh_from_db()
-    assert "cat" in done.answer
+    submitted.refresh_from_db()
+    assert "cat" in submitted.answer
     assert counts(hit) == ("Assignable", 1, 0, 1, 0)
 
 
@@ -142,17 +143,17 @@ def test_an_answer_must_say_something(fields):
 
 @database
 @pytest.mark.parametrize("assignment_id", ["ASSIGNMENT_ID_NOT_AVAILABLE", "", "3" * 30, "' OR 1=1"])
-def test_a_preview_or_an_invented_id_cannot_be_handed_in(assignment_id):
-    with pytest.raises(NotInWork, match="unknown"):
+def test_a_preview_or_an_invented_id_cannot_be_submitted(assignment_id):
+    with pytest.raises(NotInProgress, match="does not exist"):
         submit_assignment(assignment_id=assignment_id, fields=ANSWER)
 
 
 @database
 def test_the_last_answer_makes_a_hit_reviewable():
     hit, (first, second) = make_hit(max_assignments=2), make_workers(2)
-    hand_in(hit, first)
+    submit_hit(hit, first)
     assert counts(hit)[0] == "Assignable"
-    hand_in(hit, second)
+    submit_hit(hit, second)
     assert counts(hit) == ("Reviewable", 0, 0, 2, 0)
 
 
@@ -182,7 +183,7 @@ def test_a_hit_expires_by_itself():
 @database
 def test_work_is_approved_by_itself_after_the_delay_at_the_time_promised():
     hit = make_hit(make_hit_type(make_requester(), auto_approval_seconds=3600))
-    assignment = hand_in(hit)
+    assignment = submit_hit(hit)
     later(minutes=59)
     assignment.refresh_from_db()
     assert assignment.status == Status.SUBMITTED
@@ -196,7 +197,7 @@ def test_work_is_approved_by_itself_after_the_delay_at_the_time_promised():
 @database
 @pytest.mark.parametrize("delay", [0, 60])
 def test_a_short_delay_does_not_wait_for_anything_else_of_the_hit(delay):
-    assignment = hand_in(make_hit(make_hit_type(make_requester(), auto_approval_seconds=delay), max_assignments=2))
+    assignment = submit_hit(make_hit(make_hit_type(make_requester(), auto_approval_seconds=delay), max_assignments=2))
     later(seconds=delay + 5)
     assignment.refresh_from_db()
     assert assignment.status == Status.APPROVED
@@ -204,7 +205,7 @@ def test_a_short_delay_does_not_wait_for_anything_else_of_the_hit(delay):
 
 @database
 def test_what_was_rejected_is_not_approved_by_itself():
-    assignment = hand_in(make_hit())
+    assignment = submit_hit(make_hit())
     reject_assignment(assignment=assignment, feedback="Blank")
     later(days=4)
     assignment.refresh_from_db()
@@ -226,8 +227,8 @@ def test_accept_next_gives_each_worker_another_hit_until_there_is_none():
     kind = make_hit_type(make_requester())
     hits = [make_hit(kind, max_assignments=2) for _ in range(3)]
     first, second = make_workers(2)
-    given = [accept_next(worker=worker, hit_type=kind).hit for worker in (first, second) for _ in range(3)]
-    assert given == hits * 2
+    accepted_hits = [accept_next(worker=worker, hit_type=kind).hit for worker in (first, second) for _ in range(3)]
+    assert accepted_hits == hits * 2
     with pytest.raises(NotAvailable):
         accept_next(worker=first, hit_type=kind)
     with pytest.raises(NotAvailable):
@@ -237,7 +238,7 @@ def test_accept_next_gives_each_worker_another_hit_until_there_is_none():
 @database
 def test_nobody_holds_more_than_the_queue_has_room_for():
     kind, worker = make_hit_type(make_requester()), make_worker()
-    for _ in range(MOST_HELD):
+    for _ in range(MOST_IN_QUEUE):
         accept_hit(worker=worker, hit=make_hit(kind))
     with pytest.raises(WorkRefused, match="queue"):
         accept_hit(worker=worker, hit=make_hit(kind))
@@ -314,8 +315,8 @@ def test_the_marketplace_knows_some_qualifications_itself(requirement, facts, ac
 def test_a_workers_record_counts_what_was_approved_and_rejected():
     worker = make_worker()
     for _ in range(2):
-        approve_assignment(assignment=hand_in(make_hit(), worker))
-    reject_assignment(assignment=hand_in(make_hit(), worker), feedback="Blank")
+        approve_assignment(assignment=submit_hit(make_hit(), worker))
+    reject_assignment(assignment=submit_hit(make_hit(), worker), feedback="Blank")
     for requirement, accepted in (
         (needs(system.NUMBER_APPROVED, "EqualTo", 2), True),
         (needs(system.PERCENT_APPROVED, "EqualTo", 66), True),
@@ -339,9 +340,9 @@ def test_answers_are_well_formed_xml_that_reads_back_what_xml_can_hold(fields):
     ]
     assert len(read) == len(fields)
     for (name, value), (name_read, value_read) in zip(fields, read, strict=True):
-        for sent, came in ((name, name_read), (value, value_read)):
-            if sent.isprintable():
-                assert came == sent
+        for original, parsed in ((name, name_read), (value, value_read)):
+            if original.isprintable():
+                assert parsed == original
 
 
 def text_of(element: minidom.Element) -> str:

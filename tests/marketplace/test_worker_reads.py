@@ -1,4 +1,4 @@
-"""What workers are shown."""
+"""Queries of workers' pages."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from marketplace.clock import now
 from marketplace.qualifications import system
 from marketplace.review.actions import approve_assignment, reject_assignment, send_bonus
 from marketplace.work.actions import accept_hit, accept_next
-from marketplace.work.reads import Earnings, earnings_of, groups_for, handed_in_by, queue_of, task_address
-from tests.marketplace.parties import hand_in, later, make_hit, make_hit_type, make_requester, make_worker
+from marketplace.work.reads import Earnings, earnings_of, groups_for, queue_of, submitted_by, task_address
+from tests.marketplace.parties import later, make_hit, make_hit_type, make_requester, make_worker, submit_hit
 
 pytestmark = pytest.mark.django_db
 WORK = "http://127.0.0.1:8100"
 
 
-def shown(worker) -> dict[str, int]:
+def groups_shown(worker) -> dict[str, int]:
     return {group.hit_type.title: group.n_hits for group in groups_for(worker, now())}
 
 
@@ -24,14 +24,14 @@ def test_groups_count_the_hits_that_a_worker_could_do():
     for _ in range(3):
         make_hit(cats)
     make_hit(dogs, max_assignments=2)
-    assert shown(worker) == {"Dogs": 1, "Cats": 3}
-    assert list(shown(worker)) == ["Dogs", "Cats"]
-    hand_in(accept_next(worker=worker, hit_type=cats).hit, worker)
+    assert groups_shown(worker) == {"Dogs": 1, "Cats": 3}
+    assert list(groups_shown(worker)) == ["Dogs", "Cats"]
+    submit_hit(accept_next(worker=worker, hit_type=cats).hit, worker)
     accept_next(worker=worker, hit_type=dogs)
-    assert shown(worker) == {"Cats": 2}
-    assert shown(make_worker()) == {"Cats": 2, "Dogs": 1}
+    assert groups_shown(worker) == {"Cats": 2}
+    assert groups_shown(make_worker()) == {"Cats": 2, "Dogs": 1}
     later(days=2)
-    assert shown(worker) == {}
+    assert groups_shown(worker) == {}
 
 
 def test_a_group_says_who_may_preview_and_accept_it_and_hides_from_others():
@@ -39,13 +39,13 @@ def test_a_group_says_who_may_preview_and_accept_it_and_hides_from_others():
     for title, guarded in (("A", "Accept"), ("B", "PreviewAndAccept"), ("C", "DiscoverPreviewAndAccept")):
         need = {"QualificationTypeId": system.MASTERS[0], "Comparator": "Exists", "ActionsGuarded": guarded}
         make_hit(make_hit_type(requester, title=title, requirements=[need]))
-    seen = {group.hit_type.title: (group.can_preview, group.can_accept) for group in groups_for(make_worker(), now())}
-    assert seen == {"A": (True, False), "B": (False, False)}
+    access = {group.hit_type.title: (group.can_preview, group.can_accept) for group in groups_for(make_worker(), now())}
+    assert access == {"A": (True, False), "B": (False, False)}
     master = {g.hit_type.title: (g.can_preview, g.can_accept) for g in groups_for(make_worker(is_master=True), now())}
     assert master == dict.fromkeys("ABC", (True, True))
 
 
-def test_what_is_made_for_one_person_alone_hides_nothing_from_the_others(django_assert_max_num_queries):
+def test_hits_for_one_person_hide_nothing_from_other_workers(django_assert_max_num_queries):
     requester, worker = make_requester(), make_worker()
     make_hit(make_hit_type(requester, title="Cats"))
     for number in range(105):
@@ -56,7 +56,7 @@ def test_what_is_made_for_one_person_alone_hides_nothing_from_the_others(django_
         }
         make_hit(make_hit_type(requester, title=f"For your work {number}", requirements=[need]))
     with django_assert_max_num_queries(5):
-        assert shown(worker) == {"Cats": 1}
+        assert groups_shown(worker) == {"Cats": 1}
 
 
 def test_a_blocked_worker_sees_nothing_of_that_requester():
@@ -64,7 +64,7 @@ def test_a_blocked_worker_sees_nothing_of_that_requester():
     make_hit(make_hit_type(requester, title="Cats"))
     make_hit(make_hit_type(make_requester(), title="Dogs"))
     block_worker(requester=requester, worker=worker, reason="A pause")
-    assert shown(worker) == {"Dogs": 1}
+    assert groups_shown(worker) == {"Dogs": 1}
 
 
 def test_the_queue_begins_with_the_most_urgent():
@@ -73,21 +73,21 @@ def test_the_queue_begins_with_the_most_urgent():
     for hit in (slow, fast):
         accept_hit(worker=worker, hit=hit)
     assert [assignment.hit for assignment in queue_of(worker)] == [fast, slow]
-    done = hand_in(fast, worker)
+    submitted = submit_hit(fast, worker)
     assert [assignment.hit for assignment in queue_of(worker)] == [slow]
-    assert list(handed_in_by(worker)) == [done]
+    assert list(submitted_by(worker)) == [submitted]
 
 
 def test_earnings_are_what_the_ledger_paid():
     worker = make_worker()
     assert earnings_of(worker) == Earnings(0, 0, 0)
-    approved, rejected, overridden, _ = (hand_in(make_hit(), worker) for _ in range(4))
+    approved, rejected, overridden, _ = (submit_hit(make_hit(), worker) for _ in range(4))
     approve_assignment(assignment=approved)
     send_bonus(assignment=approved, worker_id=worker.public_id, cents=25, reason="Careful")
     for assignment in (rejected, overridden):
         reject_assignment(assignment=assignment, feedback="Blank")
     approve_assignment(assignment=overridden, override=True)
-    hand_in(make_hit(), make_worker())
+    submit_hit(make_hit(), make_worker())
     assert earnings_of(worker) == Earnings(rewards=20, bonuses=25, awaiting=10)
 
 

@@ -10,7 +10,7 @@ from marketplace.models import HIT, Assignment, QualificationRequest, Qualificat
 from marketplace.qualifications.actions import create_qualification_type, grant_qualification, request_qualification
 from marketplace.review.actions import approve_assignment, send_bonus
 from tests.marketplace.contract import raw
-from tests.marketplace.parties import HIT_VALUES, TYPE, hand_in, make_hit, make_hit_type, make_worker
+from tests.marketplace.parties import HIT_VALUES, TYPE, make_hit, make_hit_type, make_worker, submit_hit
 from tests.required import require
 
 NOTIFICATION = {
@@ -29,7 +29,7 @@ class World:
     key_id: str
     worker: Worker
     hit: HIT
-    done: HIT
+    reviewable: HIT
     submitted: Assignment
     approved: Assignment
     kind: QualificationType
@@ -46,19 +46,19 @@ def make_world(endpoint, lab) -> World:
     needed = [{"QualificationTypeId": kind.public_id, "Comparator": "Exists", "ActionsGuarded": "Accept"}]
     hit_type = make_hit_type(requester, requirements=needed, keywords="cats")
     grant_qualification(qualification_type=kind, worker=worker, value=7)
-    hit, done = make_hit(hit_type, max_assignments=3, annotation="grid 1"), make_hit(hit_type)
-    submitted = hand_in(hit, worker)
-    approved = approve_assignment(assignment=hand_in(done, worker), feedback="Thank you")
+    hit, reviewable = make_hit(hit_type, max_assignments=3, annotation="grid 1"), make_hit(hit_type)
+    submitted = submit_hit(hit, worker)
+    approved = approve_assignment(assignment=submit_hit(reviewable, worker), feedback="Thank you")
     send_bonus(assignment=approved, worker_id=worker.public_id, cents=5, reason="Careful")
     request = request_qualification(qualification_type=kind, worker=make_worker())
     key_id = create_access_key(requester=requester).key_id
-    world = World(endpoint.url, key_id, worker, hit, done, submitted, approved, kind, require(request))
+    world = World(endpoint.url, key_id, worker, hit, reviewable, submitted, approved, kind, require(request))
     world.ask("CreateWorkerBlock", {"WorkerId": make_worker().public_id, "Reason": "Blank answers"})
     return world
 
 
 def good_requests(world: World) -> dict[str, dict]:
-    """For every operation a request that succeeds, with as many members as it can have."""
+    """Return for every operation a request that succeeds, with as many members as it can have."""
     hit, kind, worker = world.hit.public_id, world.kind.public_id, world.worker.public_id
     size = {"MaxResults": 5}
     needs = [
@@ -104,7 +104,7 @@ def good_requests(world: World) -> dict[str, dict]:
             "TestDurationInSeconds": 600,
         },
         "CreateWorkerBlock": {"WorkerId": worker, "Reason": "Blank answers"},
-        "DeleteHIT": {"HITId": world.done.public_id},
+        "DeleteHIT": {"HITId": world.reviewable.public_id},
         "DeleteQualificationType": {"QualificationTypeId": kind},
         "DeleteWorkerBlock": {"WorkerId": worker, "Reason": "A mistake"},
         "DisassociateQualificationFromWorker": {"WorkerId": worker, "QualificationTypeId": kind, "Reason": "Over"},
@@ -145,7 +145,7 @@ def good_requests(world: World) -> dict[str, dict]:
         },
         "SendTestEventNotification": {"Notification": NOTIFICATION, "TestEventType": "Ping"},
         "UpdateExpirationForHIT": {"HITId": hit, "ExpireAt": int(time.time()) + 3600},
-        "UpdateHITReviewStatus": {"HITId": world.done.public_id, "Revert": False},
+        "UpdateHITReviewStatus": {"HITId": world.reviewable.public_id, "Revert": False},
         "UpdateHITTypeOfHIT": {"HITId": hit, "HITTypeId": world.hit.hit_type.public_id},
         "UpdateNotificationSettings": {
             "HITTypeId": world.hit.hit_type.public_id,
@@ -163,8 +163,8 @@ def good_requests(world: World) -> dict[str, dict]:
     }
 
 
-# Review policies tell of policies, which no HIT here can have; layouts neither.
-UNTOLD = {
+# These members describe review policies, and no HIT here can have a policy.
+OMITTED = {
     "ListReviewPolicyResultsForHIT": {
         "AssignmentReviewPolicy",
         "HITReviewPolicy",

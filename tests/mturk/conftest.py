@@ -1,10 +1,10 @@
-import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
 from mturk import endpoint
+from tests.factories import unique
 from tests.fixtures import file as file
 from tests.fixtures import folder as folder
 from tests.fixtures import media as media
@@ -12,10 +12,10 @@ from tests.fixtures import reader as reader
 from tests.mturk.marketplaces import requester_keys, running_marketplace
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_endpoint(django_db_setup):
-    """One marketplace for all tests that ask for it, with a database of its own."""
-    with running_marketplace(f"marketplace_{os.getpid()}") as running:
+    """One marketplace for the tests of a module that ask for it, with a database of its own."""
+    with running_marketplace(unique("marketplace")) as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""The workers of a marketplace that runs: asked on standard input, a JSON object a line, answered the same way.
+"""The workers of a marketplace that runs: request on standard input, a JSON object a line, answered the same way.
 
 Run in a process of its own, under the marketplace's settings: python -m tests.mturk.desk
 """
@@ -11,37 +11,56 @@ import django
 from tests.required import require
 
 
-def answer(asked: dict) -> dict:
+def answer(request: dict) -> dict:
     from marketplace.actions import create_worker
     from marketplace.errors import WorkRefused
     from marketplace.faults.models import FaultSettings
     from marketplace.models import HIT, Assignment, Worker
     from marketplace.work.actions import accept_hit, return_assignment, submit_assignment
 
-    worker = Worker.objects.filter(public_id=asked.get("worker")).first()
+    worker = Worker.objects.filter(public_id=request.get("worker")).first()
     try:
-        if asked["do"] == "worker":
-            return {"id": create_worker(name=asked["name"], password=asked.get("password")).public_id}
-        if asked["do"] == "accept":
-            return {"id": accept_hit(worker=require(worker), hit=HIT.objects.get(public_id=asked["hit"])).public_id}
-        if asked["do"] == "return":
-            return_assignment(worker=require(worker), assignment=Assignment.objects.get(public_id=asked["assignment"]))
+        if request["do"] == "worker":
+            return {"id": create_worker(name=request["name"], password=request.get("password")).public_id}
+        if request["do"] == "requester":
+            return keys_of_new_requester(request["name"], request["cents"])
+        if request["do"] == "accept":
+            hit = HIT.objects.get(public_id=request["hit"])
+            return {"id": accept_hit(worker=require(worker), hit=hit).public_id}
+        if request["do"] == "return":
+            return_assignment(
+                worker=require(worker), assignment=Assignment.objects.get(public_id=request["assignment"])
+            )
             return {}
-        if asked["do"] == "submit":
-            fields = asked["fields"].items()
-            return {"id": submit_assignment(assignment_id=asked["assignment"], fields=fields, worker=worker).public_id}
-        if asked["do"] == "reset clock":
+        if request["do"] == "submit":
+            fields = request["fields"].items()
+            return {
+                "id": submit_assignment(assignment_id=request["assignment"], fields=fields, worker=worker).public_id
+            }
+        if request["do"] == "reset clock":
             FaultSettings.objects.update(clock_ahead_seconds=0)
             return {}
-        if asked["do"] == "ledger":
-            return ledger(asked["key_id"])
+        if request["do"] == "ledger":
+            return ledger(request["key_id"])
     except WorkRefused as refusal:
         return {"refused": str(refusal)}
-    raise ValueError(asked)
+    raise ValueError(request)
+
+
+def keys_of_new_requester(name: str, cents: int) -> dict:
+    """Create a requester as `create_requester` does, and return the two keys."""
+    from marketplace.actions import create_access_key, create_requester
+    from marketplace.endpoint.signatures import secret_of
+    from marketplace.ledger.actions import deposit
+
+    requester = create_requester(name=name)
+    deposit(requester=requester, cents=cents)
+    key_id = create_access_key(requester=requester).key_id
+    return {"key_id": key_id, "secret": secret_of(key_id)}
 
 
 def ledger(key_id: str) -> dict:
-    """What the marketplace took from the requester of this key: its rows in cents, and what they are for."""
+    """Return the amounts in cents that the marketplace took from the requester of this key, and their purposes."""
     from marketplace.models import HIT, AccessKey, Assignment, BonusPayment, LedgerEntry
 
     requester = AccessKey.objects.get(key_id=key_id).requester

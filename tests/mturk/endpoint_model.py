@@ -55,7 +55,10 @@ class EndpointModel:
 
     @property
     def cents(self) -> int:
-        return sum(one.n_paid for one in self.assignments.values()) * UNIT_CENTS + len(self.bonuses) * BONUS_CENTS
+        return (
+            sum(assignment.n_paid for assignment in self.assignments.values()) * UNIT_CENTS
+            + len(self.bonuses) * BONUS_CENTS
+        )
 
     def new_id(self) -> str:
         return f"3MODEL{next(self.numbers):014}"
@@ -64,18 +67,20 @@ class EndpointModel:
 
     def places(self, worker: str) -> list[str]:
         """The HITs that this worker may accept."""
-        held = {one.hit for one in self.assignments.values() if one.worker == worker}
-        return [hit for hit in self.hits if hit not in held and self.n_available(hit) and not self.hits[hit].expired]
+        hits = {assignment.hit for assignment in self.assignments.values() if assignment.worker == worker}
+        return [hit for hit in self.hits if hit not in hits and self.n_available(hit) and not self.hits[hit].expired]
 
     def n_available(self, hit: str) -> int:
-        return self.hits[hit].n_places - sum(one.hit == hit and one.worker is not None for one in self.of(hit).values())
+        return self.hits[hit].n_places - sum(
+            assignment.hit == hit and assignment.worker is not None for assignment in self.of(hit).values()
+        )
 
     def of(self, hit: str) -> dict[str, Assignment]:
-        return {name: one for name, one in self.assignments.items() if one.hit == hit}
+        return {name: assignment for name, assignment in self.assignments.items() if assignment.hit == hit}
 
     def accept(self, worker: str, hit: str) -> str:
         """An assignment that somebody gave back goes to the next one under the same id."""
-        free = [name for name, one in self.of(hit).items() if one.worker is None]
+        free = [name for name, assignment in self.of(hit).items() if assignment.worker is None]
         name = free[0] if free else self.new_id()
         self.assignments[name] = Assignment(hit, worker, "Pending")
         return name
@@ -89,8 +94,12 @@ class EndpointModel:
             answer = SubElement(root, "Answer")
             SubElement(answer, "QuestionIdentifier").text = identifier
             SubElement(answer, "FreeText").text = text
-        one = self.assignments[name]
-        one.status, one.answer, one.submitted_at = "Submitted", tostring(root, encoding="unicode"), now()
+        assignment = self.assignments[name]
+        assignment.status, assignment.answer, assignment.submitted_at = (
+            "Submitted",
+            tostring(root, encoding="unicode"),
+            now(),
+        )
 
     def approve_by_itself(self, name: str) -> None:
         self.assignments[name].status = "Approved"
@@ -107,13 +116,17 @@ class EndpointModel:
     def CreateHITType(self, **_: Any) -> dict[str, Any]:
         return {"HITTypeId": self.new_id()}
 
-    def CreateHITWithHITType(self, **wanted: Any) -> dict[str, Any]:
-        known = next((name for name, hit in self.hits.items() if hit.token == wanted["UniqueRequestToken"]), None)
-        if known is not None:
-            raise endpoint.RefusedCall("HitAlreadyExists", f"The HIT {known} was made with this token.")
+    def CreateHITWithHITType(self, **parameters: Any) -> dict[str, Any]:
+        existing = next(
+            (name for name, hit in self.hits.items() if hit.token == parameters["UniqueRequestToken"]), None
+        )
+        if existing is not None:
+            raise endpoint.RefusedCall("HitAlreadyExists", f"The HIT {existing} was made with this token.")
         name = self.new_id()
-        made = OfferedHIT(wanted["RequesterAnnotation"], wanted["UniqueRequestToken"], wanted["MaxAssignments"], False)
-        self.hits[name] = made
+        offered_hit = OfferedHIT(
+            parameters["RequesterAnnotation"], parameters["UniqueRequestToken"], parameters["MaxAssignments"], False
+        )
+        self.hits[name] = offered_hit
         return {"HIT": {"HITId": name}}
 
     def UpdateExpirationForHIT(self, HITId: str, ExpireAt: datetime) -> dict[str, Any]:
@@ -124,28 +137,30 @@ class EndpointModel:
         return {"HITs": [{"HITId": name, "RequesterAnnotation": hit.annotation} for name, hit in self.hits.items()]}
 
     def ListAssignmentsForHIT(self, HITId: str, **_: Any) -> dict[str, Any]:
-        return {"Assignments": [self.shown(name) for name, one in self.of(HITId).items() if one.submitted_at]}
+        return {
+            "Assignments": [self.shown(name) for name, assignment in self.of(HITId).items() if assignment.submitted_at]
+        }
 
     def GetAssignment(self, AssignmentId: str) -> dict[str, Any]:
         return {"Assignment": self.shown(AssignmentId)}
 
     def shown(self, name: str) -> dict[str, Any]:
-        one = self.assignments[name]
+        assignment = self.assignments[name]
         return {
             "AssignmentId": name,
-            "HITId": one.hit,
-            "WorkerId": one.worker,
-            "AssignmentStatus": one.status,
-            "AcceptTime": one.submitted_at,
-            "SubmitTime": one.submitted_at,
-            "Answer": one.answer,
+            "HITId": assignment.hit,
+            "WorkerId": assignment.worker,
+            "AssignmentStatus": assignment.status,
+            "AcceptTime": assignment.submitted_at,
+            "SubmitTime": assignment.submitted_at,
+            "Answer": assignment.answer,
         }
 
     def ApproveAssignment(self, AssignmentId: str, OverrideRejection: bool = False, **_: Any) -> dict[str, Any]:
         """Words to the worker (`RequesterFeedback`) come with it when a rejection is taken back."""
-        one = self.assignments[AssignmentId]
-        self.check_status(one, {"Submitted", "Rejected"} if OverrideRejection else {"Submitted"})
-        one.status, one.n_paid = "Approved", one.n_paid + 1
+        assignment = self.assignments[AssignmentId]
+        self.check_status(assignment, {"Submitted", "Rejected"} if OverrideRejection else {"Submitted"})
+        assignment.status, assignment.n_paid = "Approved", assignment.n_paid + 1
         return {}
 
     def RejectAssignment(self, AssignmentId: str, RequesterFeedback: str) -> dict[str, Any]:
@@ -153,8 +168,8 @@ class EndpointModel:
         self.assignments[AssignmentId].status = "Rejected"
         return {}
 
-    def check_status(self, one: Assignment, allowed: set[str]) -> None:
-        if one.status not in allowed:
+    def check_status(self, assignment: Assignment, allowed: set[str]) -> None:
+        if assignment.status not in allowed:
             words = f"This operation can be called with a status of: {allowed}"
             raise endpoint.RefusedCall("InvalidAssignmentState", words)
 
@@ -165,5 +180,5 @@ class EndpointModel:
         return {}
 
     def ListBonusPayments(self, AssignmentId: str, **_: Any) -> dict[str, Any]:
-        paid = [one[1:] for one in self.bonuses.values() if one[0] == AssignmentId]
-        return {"BonusPayments": [{"BonusAmount": amount, "Reason": reason} for amount, reason in paid]}
+        bonuses = [bonus[1:] for bonus in self.bonuses.values() if bonus[0] == AssignmentId]
+        return {"BonusPayments": [{"BonusAmount": amount, "Reason": reason} for amount, reason in bonuses]}

@@ -121,10 +121,10 @@ def _() -> None:
 @breaks("compensated_once_for_a_hit")
 def _() -> None:
     worker, kind = make_worker(), Qualification.objects.create(name=unique("kind"), description="d")
-    made = marketplace_hit(n_assignments=1, compensates=worker, qualification=kind)
-    made.pk, made.public_id, made.external_id = None, unique("copy"), unique("3HIT")
-    made._state.adding = True
-    made.save()
+    compensation = marketplace_hit(n_assignments=1, compensates=worker, qualification=kind)
+    compensation.pk, compensation.public_id, compensation.external_id = None, unique("copy"), unique("3HIT")
+    compensation._state.adding = True
+    compensation.save()
 
 
 @breaks("call_state_is_known")

@@ -10,9 +10,11 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import psycopg2
 from django.conf import settings
 
 from tests.factories import unique, worker_client
@@ -84,34 +86,55 @@ class Marketplace:
 
 @contextlib.contextmanager
 def running_marketplace(name: str, port: int | None = None, n_processes: int = 1) -> Iterator[Marketplace]:
-    """A marketplace on a database of this name, on the test's own server."""
-    server = settings.DATABASES["default"]
+    """A marketplace on a database of this name, on the test's own server, for as long as the block."""
     url = f"http://127.0.0.1:{port or free_port()}"
-    environment = os.environ | {
+    template = _template()
+    _on_server(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    marketplace = Marketplace(url, _environment(name, url), n_processes)
+    marketplace.start()
+    try:
+        yield marketplace
+    finally:
+        marketplace.stop()
+        require(marketplace.desk.stdin).close()
+        marketplace.desk.wait(120)
+        require(marketplace.desk.stdout).close()
+        _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@lru_cache
+def _template() -> str:
+    """Return the name of a database with the marketplace's tables, from which others are copied in no time."""
+    name = f"marketplace_template_{os.getpid()}"
+    words = [sys.executable, "-m", "marketplace", "prepare", "-v", "0"]
+    subprocess.run(words, cwd=ROOT, env=_environment(name, "http://127.0.0.1:8100"), check=True)
+    return name
+
+
+def _environment(database: str, url: str) -> dict[str, str]:
+    server = settings.DATABASES["default"]
+    return os.environ | {
         "DJANGO_SETTINGS_MODULE": "marketplace.settings",
-        "MARKETPLACE_DATABASE_URL": f"postgres://{server['USER']}@{quote(server['HOST'], safe='')}/{name}",
+        "MARKETPLACE_DATABASE_URL": f"postgres://{server['USER']}@{quote(server['HOST'], safe='')}/{database}",
         "MARKETPLACE_SECRET_KEY": settings.SECRET_KEY,
         "MARKETPLACE_ORIGIN": url,
         "MARKETPLACE_FAULTS": "yes",
         "LOG_LEVEL": "ERROR",
     }
-    subprocess.run([sys.executable, "-m", "marketplace", "prepare", "-v", "0"], cwd=ROOT, env=environment, check=True)
-    made = Marketplace(url, environment, n_processes)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()
-        require(made.desk.stdin).close()
-        made.desk.wait(120)
-        require(made.desk.stdout).close()
+
+
+def _on_server(statement: str) -> None:
+    server = settings.DATABASES["default"]
+    connection = psycopg2.connect(host=server["HOST"], user=server["USER"], dbname="postgres")
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def requester_keys(marketplace: Marketplace, cents: int = 1_000_000) -> tuple[str, str]:
-    words = [sys.executable, "-m", "marketplace", "create_requester", unique("lab"), "--cents", str(cents)]
-    said = subprocess.run(words, cwd=ROOT, env=marketplace.environment, check=True, capture_output=True, text=True)
-    found = dict(line.split("=", 1) for line in said.stdout.splitlines())
-    return found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"]
+    """Create a requester; the desk does it at once, where a command would first have to start."""
+    keys = marketplace.ask("requester", name=unique("lab"), cents=cents)
+    return keys["key_id"], keys["secret"]
 
 
 # What a browser does on a HIT's page
@@ -129,13 +152,13 @@ def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
     assert page.status_code == 200, page.content
     text = page.content.decode()
     token, key = require(TOKEN.search(text))[1], require(KEY.search(text))[1]
-    sent = {"token": token, "key": key, "selected": BOX.findall(text)[:n_ticked]}
-    answered = client.post(address, json.dumps(sent), content_type="application/json")
+    data = {"token": token, "key": key, "selected": BOX.findall(text)[:n_ticked]}
+    answered = client.post(address, json.dumps(data), content_type="application/json")
     assert answered.status_code == 200, answered.content
     return answered.json()["hand_over"]["fields"]
 
 
 def fields_of_page(address: str, n_ticked: int = 1) -> dict[str, str]:
-    """What the page's script sends to the marketplace when it cannot reach us: the answer's copy alone."""
+    """Return the fields that the page's script sends to the marketplace when it cannot reach us: only the copy."""
     text = worker_client().get(address).content.decode()
     return {"lease": require(LEASE.search(text))[1], "selected": " ".join(BOX.findall(text)[:n_ticked]) or "none"}

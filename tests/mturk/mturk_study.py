@@ -44,9 +44,9 @@ def offer_of(reward: str = "0.10", cap: str = "1000", **terms: object) -> OfferT
 
 def published(batch: Batch, **terms: Any) -> list[MarketplaceHIT]:
     """Decide it, and have all calls sent."""
-    made = publish(batch, **terms)
+    marketplace_hits = publish(batch, **terms)
     send_until_quiet()
-    return hits_of(made)
+    return hits_of(marketplace_hits)
 
 
 def hits_of(terms: Terms) -> list[MarketplaceHIT]:
@@ -75,16 +75,16 @@ def settle() -> None:
     send_until_quiet()
 
 
-def page_of(made: MarketplaceHIT, assignment: str, worker: str) -> str:
-    ids = {"assignmentId": assignment, "hitId": require(made.external_id), "workerId": worker}
-    return address_of(made.hit.public_id, made.hit.batch.kind, **ids)
+def page_of(marketplace_hit: MarketplaceHIT, assignment: str, worker: str) -> str:
+    ids = {"assignmentId": assignment, "hitId": require(marketplace_hit.external_id), "workerId": worker}
+    return address_of(marketplace_hit.hit.public_id, marketplace_hit.hit.batch.kind, **ids)
 
 
-def work(marketplace: Marketplace, made: MarketplaceHIT, worker: str | None = None) -> str:
+def work(marketplace: Marketplace, marketplace_hit: MarketplaceHIT, worker: str | None = None) -> str:
     """A person accepts, works in the frame and hands in, here and there. Returns the assignment's id."""
     worker = worker or marketplace.worker()
-    assignment = marketplace.accept(worker, require(made.external_id))
-    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+    assignment = marketplace.accept(worker, require(marketplace_hit.external_id))
+    hand_over(marketplace, assignment, answer_in_frame(page_of(marketplace_hit, assignment, worker)))
     return assignment
 
 

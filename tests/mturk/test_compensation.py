@@ -35,13 +35,13 @@ from workforce.models import Lease, Submission, Worker, WorkerIdentity
 pytestmark = pytest.mark.django_db
 
 
-def who_opened(made: MarketplaceHIT, assignment: str, worker: str) -> Worker:
-    assert worker_client().get(page_of(made, assignment, worker)).status_code == 200
+def who_opened(marketplace_hit: MarketplaceHIT, assignment: str, worker: str) -> Worker:
+    assert worker_client().get(page_of(marketplace_hit, assignment, worker)).status_code == 200
     return WorkerIdentity.objects.get(external_id=worker).worker
 
 
 def send_all_but_what_is_refused() -> None:
-    """As time goes by: what the marketplace does not know for half an hour is given up."""
+    """Send all calls, as after half an hour, when unknown workers make a call fail."""
     before = now() - timedelta(minutes=31)
     for _ in range(30):
         Call.objects.filter(state__in=["waiting", "unsure"]).update(next_try=before, created_at=before)
@@ -52,10 +52,10 @@ def send_all_but_what_is_refused() -> None:
 
 
 def test_who_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
-    compensate(terms=made.terms, worker=person, returned=True)
+    person = who_opened(marketplace_hit, marketplace.accept(worker, marketplace_hit.external_id), worker)
+    compensate(terms=marketplace_hit.terms, worker=person, returned=True)
     send_until_quiet()
     offered = MarketplaceHIT.objects.get(compensates=person)
     assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=offered.external_id)
@@ -64,46 +64,46 @@ def test_who_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(marketplace):
     listed = ListedAssignment.objects.get()
     assert (listed.finding, listed.status) == ("compensation", "approved")
     with pytest.raises(CannotPublish, match="paid or compensated"):
-        compensate(terms=made.terms, worker=person)
+        compensate(terms=marketplace_hit.terms, worker=person)
 
 
 def test_who_finished_without_an_answer_is_paid_by_that_and_not_compensated(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
-    person = who_opened(made, assignment, worker)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    person = who_opened(marketplace_hit, assignment, worker)
     marketplace.submit(assignment, nothing="here")
     settle()
     listed = ListedAssignment.objects.get()
     assert (listed.finding, listed.submission) == ("unreadable", None)
     with pytest.raises(CannotPublish, match="paid or compensated"):
-        compensate(terms=made.terms, worker=person)
+        compensate(terms=marketplace_hit.terms, worker=person)
 
 
 def test_for_an_invented_worker_nothing_is_made_nothing_promised_and_nothing_paid(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
-    person = who_opened(made, "3" + "Z" * 29, "A" + "9" * 13)
-    before = committed(made.terms)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    person = who_opened(marketplace_hit, "3" + "Z" * 29, "A" + "9" * 13)
+    before = committed(marketplace_hit.terms)
     held = marketplace.ask("ledger", key_id=marketplace.key_id)["held"]
-    compensate(terms=made.terms, worker=person, returned=True)
+    compensate(terms=marketplace_hit.terms, worker=person, returned=True)
     send_all_but_what_is_refused()
     ops = set(Call.objects.filter(purpose__startswith="compensation:").values_list("op", flat=True))
     assert ops == set()
     assert Call.objects.get(op="AssociateQualificationWithWorker").state == "failed"
     offered = MarketplaceHIT.objects.get(compensates=person)
     assert offered.external_id is None and offered.finished_at is not None
-    assert committed(made.terms) == before
+    assert committed(marketplace_hit.terms) == before
     theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
     assert (len(theirs["hits"]), theirs["held"]) == (1, held)
 
 
 def test_a_compensation_whose_first_call_was_refused_by_mistake_is_offered_when_it_is_sent_again(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
+    person = who_opened(marketplace_hit, marketplace.accept(worker, marketplace_hit.external_id), worker)
     right = WorkerIdentity.objects.get(worker=person).external_id
     WorkerIdentity.objects.filter(worker=person).update(external_id="A" + "8" * 13)
-    compensate(terms=made.terms, worker=person, returned=True)
+    compensate(terms=marketplace_hit.terms, worker=person, returned=True)
     send_all_but_what_is_refused()
     WorkerIdentity.objects.filter(worker=person).update(external_id=right)
     assert try_failed_again() == 1
@@ -117,7 +117,7 @@ def test_a_compensation_whose_first_call_was_refused_by_mistake_is_offered_when_
 
 
 def as_if_passed(passed: timedelta) -> None:
-    """As if so much time had passed since people opened their pages and sent their answers."""
+    """Move the pages and answers back in time by so much."""
     Lease.objects.update(expires_at=F("expires_at") - passed)
     Submission.objects.update(submitted_at=F("submitted_at") - passed)
 
@@ -128,58 +128,58 @@ def rewards(marketplace) -> list[str]:
 
 
 def test_who_sent_an_answer_that_is_not_listed_yet_is_paid_once(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    work(marketplace, made, worker)
+    work(marketplace, marketplace_hit, worker)
     person = WorkerIdentity.objects.get(external_id=worker).worker
     as_if_passed(timedelta(hours=23))
     for returned in (False, True):
-        with pytest.raises(CannotPublish, match=r"sent an answer .* may list until 20\d\d-.* paid as usual"):
-            compensate(terms=made.terms, worker=person, returned=returned)
+        with pytest.raises(CannotPublish, match=r"submitted an answer .* lists it by 20\d\d-.* paid as usual"):
+            compensate(terms=marketplace_hit.terms, worker=person, returned=returned)
     settle()
     assert not MarketplaceHIT.objects.filter(compensates=person).exists()
     assert rewards(marketplace) == ["0.10"]
 
 
 def test_who_sent_an_answer_that_was_never_listed_is_compensated_after_that(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    answer_in_frame(page_of(made, marketplace.accept(worker, made.external_id), worker))
+    answer_in_frame(page_of(marketplace_hit, marketplace.accept(worker, marketplace_hit.external_id), worker))
     person = WorkerIdentity.objects.get(external_id=worker).worker
-    with pytest.raises(CannotPublish, match="sent an answer"):
-        compensate(terms=made.terms, worker=person, returned=True)
+    with pytest.raises(CannotPublish, match="submitted an answer"):
+        compensate(terms=marketplace_hit.terms, worker=person, returned=True)
     as_if_passed(timedelta(seconds=600) + GRACE + LISTED_WITHIN)
-    compensate(terms=made.terms, worker=person)
+    compensate(terms=marketplace_hit.terms, worker=person)
 
 
 def test_who_may_still_hand_in_is_paid_once(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
-    person = who_opened(made, assignment, worker)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    person = who_opened(marketplace_hit, assignment, worker)
     for passed in (timedelta(0), timedelta(seconds=570), timedelta(hours=23)):
         as_if_passed(passed)
-        with pytest.raises(CannotPublish, match="time for the HIT ends at .* both would be paid"):
-            compensate(terms=made.terms, worker=person)
-    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+        with pytest.raises(CannotPublish, match="time for this HIT ends at .* both would be paid"):
+            compensate(terms=marketplace_hit.terms, worker=person)
+    hand_over(marketplace, assignment, answer_in_frame(page_of(marketplace_hit, assignment, worker)))
     settle()
     assert rewards(marketplace) == ["0.10"]
 
 
 def test_who_never_handed_in_is_compensated_when_nothing_can_be_listed_any_more(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
+    person = who_opened(marketplace_hit, marketplace.accept(worker, marketplace_hit.external_id), worker)
     as_if_passed(timedelta(seconds=600) + LISTED_WITHIN)
-    compensate(terms=made.terms, worker=person)
+    compensate(terms=marketplace_hit.terms, worker=person)
 
 
 def test_who_returned_one_hit_and_works_on_another_is_compensated_for_the_returned_one(marketplace):
     returned, held = published(grids_to_publish(2, n_slots=1))
     worker = marketplace.worker()
-    for made in (returned, held):
-        person = who_opened(made, marketplace.accept(worker, made.external_id), worker)
-    with pytest.raises(CannotPublish, match="opened 2 HITs of the batch that are not paid. Say which"):
+    for marketplace_hit in (returned, held):
+        person = who_opened(marketplace_hit, marketplace.accept(worker, marketplace_hit.external_id), worker)
+    with pytest.raises(CannotPublish, match="opened 2 HITs of the batch that are not paid. Choose the"):
         compensate(terms=held.terms, worker=person, returned=True)
     assert compensate(terms=held.terms, worker=person, hit=returned.hit, returned=True).hit == returned.hit
     as_if_passed(timedelta(seconds=600) + LISTED_WITHIN)
@@ -190,11 +190,11 @@ def test_who_returned_one_hit_and_works_on_another_is_compensated_for_the_return
 
 
 def test_not_even_the_most_talkative_log_names_a_worker(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    work(marketplace, made, worker)
-    written, root = io.StringIO(), logging.getLogger()
-    handler, level = logging.StreamHandler(written), root.level
+    work(marketplace, marketplace_hit, worker)
+    output, root = io.StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(output), root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
@@ -205,7 +205,7 @@ def test_not_even_the_most_talkative_log_names_a_worker(marketplace):
         root.removeHandler(handler)
         root.setLevel(level)
     assert "SendBonus" in Call.objects.filter(state="done").values_list("op", flat=True)
-    assert worker not in written.getvalue()
+    assert worker not in output.getvalue()
 
 
 def test_who_has_the_masters_qualification_is_kept_out_for_the_usual_fee(marketplace):
@@ -214,8 +214,8 @@ def test_who_has_the_masters_qualification_is_kept_out_for_the_usual_fee(marketp
         "Comparator": "DoesNotExist",
         "ActionsGuarded": "Accept",
     }
-    (made,) = published(grids_to_publish(n_slots=1), reward="1.00", requirements=[not_masters])
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1), reward="1.00", requirements=[not_masters])
+    work(marketplace, marketplace_hit)
     settle()
     assert ListedAssignment.objects.get().ledger.get(kind="reward_fee").amount == Decimal("0.20")
     assert_ledgers_are_equal(marketplace)

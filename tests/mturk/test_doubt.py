@@ -106,10 +106,10 @@ def test_what_is_not_there_half_an_hour_later_was_not_made_and_is_made_then(mark
 
 
 def test_a_letter_whose_answer_was_lost_is_written_once(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, marketplace_hit)
     settle()
-    notify(terms=made.terms, subject="Thank you", text="The study goes on.")
+    notify(terms=marketplace_hit.terms, subject="Thank you", text="The study goes on.")
     marketplace.post("/faults/plan/", kind="drop_after", operation="NotifyWorkers")
     send_waiting()
     call = Call.objects.get(op="NotifyWorkers")
@@ -127,15 +127,15 @@ def test_a_letter_whose_answer_was_lost_is_written_once(marketplace):
 
 @pytest.fixture
 def somebody_between(settings) -> Iterator[dict]:
-    """What stands between us and the marketplace, and answers as it is told."""
-    told = {"status": 403, "n": 0}
+    """Stand between us and the marketplace, as a proxy with a set answer."""
+    answer = {"status": 403, "n": 0}
 
     class Proxy(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told["n"] += 1
+            answer["n"] += 1
             self.rfile.read(int(self.headers["Content-Length"]))
             body = b"<html>no</html>"
-            self.send_response(told["status"])
+            self.send_response(answer["status"])
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -150,7 +150,7 @@ def somebody_between(settings) -> Iterator[dict]:
     keys = {"access_key_id": "AKIA" + "X" * 16, "secret_access_key": "x" * 40, "calls_per_second": 1000}
     settings.MTURK = settings.MTURK | keys | {"endpoint_url": f"http://127.0.0.1:{server.server_port}"}
     endpoint.client.cache_clear()
-    yield told
+    yield answer
     server.shutdown()
     serving.join()
     server.server_close()
@@ -187,12 +187,12 @@ def test_wrong_keys_for_a_moment_fail_nothing(marketplace, settings):
     settings.MTURK = right
     endpoint.client.cache_clear()
     send_until_quiet()
-    assert all(made.external_id for made in hits_of(terms))
+    assert all(marketplace_hit.external_id for marketplace_hit in hits_of(terms))
 
 
 def test_paid_work_cannot_be_rejected_after_its_approval_was_refused(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, marketplace_hit)
     ask()
     marketplace.post("/faults/plan/", kind="drop_after", operation="ApproveAssignment")
     send_waiting()
@@ -211,8 +211,8 @@ def test_paid_work_cannot_be_rejected_after_its_approval_was_refused(marketplace
 
 
 def test_an_amount_written_in_two_ways_is_one_bonus(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, marketplace_hit)
     settle()
     listed = ListedAssignment.objects.get()
     for amount in ("0.1", "0.10", "1E-1", "0.100"):

@@ -1,4 +1,4 @@
-"""When HITs leave the marketplace, whatever the marketplace does meanwhile."""
+"""Tests that HITs leave the marketplace, whatever it does meanwhile."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -43,8 +43,8 @@ def move(terms: Terms, **until: float) -> None:
     move_end(terms=terms, expires_at=now() + timedelta(**until))
 
 
-def is_offered(marketplace: Marketplace, made: MarketplaceHIT) -> bool:
-    return "refused" not in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
+def is_offered(marketplace: Marketplace, marketplace_hit: MarketplaceHIT) -> bool:
+    return "refused" not in marketplace.ask("accept", worker=marketplace.worker(), hit=marketplace_hit.external_id)
 
 
 def ends() -> dict[int, str]:
@@ -54,29 +54,29 @@ def ends() -> dict[int, str]:
 
 @pytest.mark.parametrize("kind", ["throttle", "drop_before", "drop_after"])
 def test_a_move_that_comes_late_does_not_undo_the_next_one(marketplace, kind):
-    (made,) = published(grids_to_publish(n_slots=3))
-    move(made.terms, days=0)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=3))
+    move(marketplace_hit.terms, days=0)
     marketplace.post("/faults/plan/", kind=kind, operation="UpdateExpirationForHIT")
     assert not send(require(claim_call()))
-    move(made.terms, days=2)
+    move(marketplace_hit.terms, days=2)
     # The later one is sent while the first one still waits for its next try.
     send_waiting()
     send_until_quiet()
     assert list(ends().values()) == ["withdrawn", "done"]
-    assert is_offered(marketplace, made)
+    assert is_offered(marketplace, marketplace_hit)
     assert MarketplaceHIT.objects.get().expires_at > now() + timedelta(days=1)
 
 
 def test_a_move_that_was_refused_is_not_sent_again_after_a_later_one(marketplace):
-    (made,) = published(grids_to_publish(n_slots=3))
-    move(made.terms, days=0)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=3))
+    move(marketplace_hit.terms, days=0)
     Call.objects.filter(op="UpdateExpirationForHIT").update(state="failed")
-    move(made.terms, days=2)
+    move(marketplace_hit.terms, days=2)
     send_until_quiet()
     assert try_failed_again() == 1
     send_until_quiet()
     assert list(ends().values()) == ["withdrawn", "done"]
-    assert is_offered(marketplace, made)
+    assert is_offered(marketplace, marketplace_hit)
 
 
 def test_a_batch_is_put_back_and_taken_off_again_while_everything_goes_wrong(marketplace):
@@ -91,11 +91,11 @@ def test_a_batch_is_put_back_and_taken_off_again_while_everything_goes_wrong(mar
             send_waiting()
     send_until_quiet()
     assert not Call.objects.exclude(state__in=["done", "withdrawn"]).exists()
-    assert {made.expires_at for made in hits_of(terms)} == {terms_end(terms)}
-    assert all(is_offered(marketplace, made) for made in hits_of(terms))
+    assert {marketplace_hit.expires_at for marketplace_hit in hits_of(terms)} == {terms_end(terms)}
+    assert all(is_offered(marketplace, marketplace_hit) for marketplace_hit in hits_of(terms))
     move(terms, days=0)
     send_until_quiet()
-    assert not any(is_offered(marketplace, made) for made in hits_of(terms))
+    assert not any(is_offered(marketplace, marketplace_hit) for marketplace_hit in hits_of(terms))
     marketplace.post("/faults/clear/")
     assert len(marketplace.ask("ledger", key_id=marketplace.key_id)["hits"]) == 4
 
@@ -174,17 +174,17 @@ def test_what_has_ended_is_promised_until_who_holds_it_can_hand_in_no_more(marke
     assert outstanding(held.terms) is None
     move(held.terms, days=0)
     send_until_quiet()
-    found = outstanding(held.terms)
+    promise = outstanding(held.terms)
     held.refresh_from_db()
-    assert (require(found).n, require(found).amount) == (2, committed(held.terms)) == (2, Decimal("0.24"))
-    assert require(found).held_until == held.expires_at + timedelta(seconds=held.terms.assignment_seconds)
-    assert require(found).may_be_held
+    assert (require(promise).n, require(promise).amount) == (2, committed(held.terms)) == (2, Decimal("0.24"))
+    assert require(promise).held_until == held.expires_at + timedelta(seconds=held.terms.assignment_seconds)
+    assert require(promise).may_be_held
     hand_over(marketplace, assignment, fields)
     settle()
     settle()
     # What came in late is paid, and within what was promised.
     assert (require(outstanding(held.terms)).n, committed(held.terms)) == (1, Decimal("0.24"))
-    later(free, require(found).held_until - now() + timedelta(hours=1))
+    later(free, require(promise).held_until - now() + timedelta(hours=1))
     ask()
     assert not require(outstanding(free.terms)).may_be_held
     assert committed(free.terms) == Decimal("0.24"), "the marketplace may list it late"
@@ -194,44 +194,46 @@ def test_what_has_ended_is_promised_until_who_holds_it_can_hand_in_no_more(marke
     assert committed(free.terms) == Decimal("0.12")
 
 
-def later(made: MarketplaceHIT, passed: timedelta) -> None:
-    """As if so much time had passed since its end."""
-    made.refresh_from_db()
-    MarketplaceHIT.objects.filter(pk=made.pk).update(expires_at=made.expires_at - passed)
+def later(marketplace_hit: MarketplaceHIT, passed: timedelta) -> None:
+    """Move the end back in time by so much."""
+    marketplace_hit.refresh_from_db()
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(expires_at=marketplace_hit.expires_at - passed)
 
 
 # What an end does not touch, and how far it goes
 
 
 def test_ending_a_batch_leaves_the_pay_for_who_could_not_hand_in(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
-    compensated = compensate(terms=made.terms, worker=open_page(made, assignment, worker), returned=True)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    compensated = compensate(
+        terms=marketplace_hit.terms, worker=open_page(marketplace_hit, assignment, worker), returned=True
+    )
     while not Call.objects.filter(purpose=f"hit:{compensated.pk}").exists():
         send(require(claim_call()))
-    move(made.terms, days=0)
+    move(marketplace_hit.terms, days=0)
     send_until_quiet()
-    assert not is_offered(marketplace, made)
+    assert not is_offered(marketplace, marketplace_hit)
     offered = MarketplaceHIT.objects.get(pk=compensated.pk)
     assert offered.external_id and offered.finished_at is None
     assert "refused" not in marketplace.ask("accept", worker=worker, hit=offered.external_id)
 
 
-def open_page(made: MarketplaceHIT, assignment: str, worker: str) -> Worker:
-    assert worker_client().get(page_of(made, assignment, worker)).status_code == 200
+def open_page(marketplace_hit: MarketplaceHIT, assignment: str, worker: str) -> Worker:
+    assert worker_client().get(page_of(marketplace_hit, assignment, worker)).status_code == 200
     return WorkerIdentity.objects.get(external_id=worker).worker
 
 
 def test_nothing_is_kept_for_more_than_a_year(marketplace):
-    (made,) = published(grids_to_publish(1))
-    before = made.terms.expires_at
+    (marketplace_hit,) = published(grids_to_publish(1))
+    before = marketplace_hit.terms.expires_at
     with pytest.raises(CannotPublish, match="more than a year"):
-        move(made.terms, days=365, hours=1)
-    made.terms.refresh_from_db()
-    assert made.terms.expires_at == before
+        move(marketplace_hit.terms, days=365, hours=1)
+    marketplace_hit.terms.refresh_from_db()
+    assert marketplace_hit.terms.expires_at == before
     assert not ends()
-    move(made.terms, days=365)
+    move(marketplace_hit.terms, days=365)
     send_until_quiet()
     assert list(ends().values()) == ["done"]
 

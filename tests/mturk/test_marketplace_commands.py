@@ -53,20 +53,20 @@ def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkey
 def test_without_a_terminal_nothing_is_published_and_nobody_is_asked_twice(marketplace, monkeypatch):  # noqa: F811
     batch = grids_to_publish(1, n_slots=1)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert "agree beforehand with --yes" in refusal("publish", batch.pk, "--reward", "0.10")
+    assert "agree in advance with --yes" in refusal("publish", batch.pk, "--reward", "0.10")
     said("publish", batch.pk, "--reward", "0.10", "--yes")
-    assert "is published already" in refusal("publish", batch.pk, "--reward", "0.10")
+    assert "is already published" in refusal("publish", batch.pk, "--reward", "0.10")
 
 
 @pytest.mark.parametrize("reward", ["0", "-1", "0.081", "eight"])
 def test_a_reward_that_is_no_amount_is_refused(reward):
     batch = grids_to_publish(1)
-    assert "is no amount in dollars and cents" in refusal("publish", batch.pk, f"--reward={reward}", "--yes")
+    assert "is not an amount in dollars and cents" in refusal("publish", batch.pk, f"--reward={reward}", "--yes")
 
 
 def test_an_empty_batch_is_not_published():
     batch = grids_to_publish(0)
-    assert "nothing to publish" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")
+    assert "needs no answers now" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")
 
 
 def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_path):  # noqa: F811
@@ -88,17 +88,23 @@ def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_
     )
     said(*words)
     send_until_quiet()
-    sent = Call.objects.get(op="CreateHITType").payload["QualificationRequirements"]
-    assert [one["Comparator"] for one in sent] == ["GreaterThanOrEqualTo", "DoesNotExist"]
+    requirements = Call.objects.get(op="CreateHITType").payload["QualificationRequirements"]
+    assert [requirement["Comparator"] for requirement in requirements] == ["GreaterThanOrEqualTo", "DoesNotExist"]
     assert MarketplaceHIT.objects.get().external_id
 
 
 def test_status_tells_progress_money_and_the_wage(paid):
     out, _ = said("marketplace", "status", paid.marketplace_hit.terms.batch_id)
-    assert "1 created, 1 over" in out
+    assert "1 created, 1 finished" in out
     assert "1 offered, 1 confirmed" in out
     assert "$0.12" in out
-    assert "an hour (median of 1)" in out
+    assert "per hour (median of 1)" in out
+    assert paid.external_id not in out
+
+
+def test_status_lists_the_assignments_where_that_is_asked_for(paid):
+    out, _ = said("marketplace", "status", paid.marketplace_hit.terms.batch_id, "--assignments")
+    assert f"{paid.external_id}  approved   confirmed" in out
 
 
 def test_a_batch_that_is_not_published_is_named_with_the_way_to_do_it():
@@ -138,14 +144,14 @@ def test_who_worked_and_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(ma
     said("marketplace", "compensate", terms.batch_id, name, "--returned")
     assert "paid or compensated" in refusal("marketplace", "compensate", terms.batch_id, name)
     send_until_quiet()
-    made = MarketplaceHIT.objects.exclude(compensates=None).get()
-    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
-    assignment = marketplace.accept(worker, made.external_id)
-    address = f"/compensation/{made.public_id}/?assignmentId={assignment}&hitId={made.external_id}&workerId={worker}"
-    page = worker_client().get(address)
+    marketplace_hit = MarketplaceHIT.objects.exclude(compensates=None).get()
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=marketplace_hit.external_id)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    ids = {"assignmentId": assignment, "hitId": marketplace_hit.external_id, "workerId": worker}
+    page = worker_client().get(f"/compensation/{marketplace_hit.public_id}/", ids)
     assert f'name="assignmentId" value="{assignment}"' in page.content.decode()
-    assert worker_client().get(f"/compensation/{made.public_id}/").status_code == 200
-    marketplace.submit(assignment, compensation=made.public_id)
+    assert worker_client().get(f"/compensation/{marketplace_hit.public_id}/").status_code == 200
+    marketplace.submit(assignment, compensation=marketplace_hit.public_id)
     settle()
     listed = ListedAssignment.objects.get()
     assert (listed.finding, listed.status) == ("compensation", "approved")
@@ -157,11 +163,11 @@ def test_a_batch_is_extended_and_ended_by_command(marketplace):  # noqa: F811
     terms = published_by_command()
     said("marketplace", "extend", terms.batch_id, "--days", "3")
     send_until_quiet()
-    made = MarketplaceHIT.objects.get()
-    assert (made.expires_at - terms.expires_at).days in (2, 3)
+    marketplace_hit = MarketplaceHIT.objects.get()
+    assert (marketplace_hit.expires_at - terms.expires_at).days in (2, 3)
     said("marketplace", "expire", terms.batch_id)
     send_until_quiet()
-    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=marketplace_hit.external_id)
 
 
 def test_reconciling_takes_in_what_came_and_sends_what_waits(marketplace):  # noqa: F811
@@ -174,9 +180,11 @@ def test_reconciling_takes_in_what_came_and_sends_what_waits(marketplace):  # no
 
 def test_a_rejection_by_command_needs_a_researcher_and_obeys_the_limit(paid):
     words = ("marketplace", "reject", paid.external_id, "--reason", "It is empty.", "--by")
-    assert "has a researcher's login" in refusal(*words, "nobody")
-    assert "approved or being rejected already" in refusal(*words, researcher().username)
-    assert "No rejection" in refusal("marketplace", "override", paid.external_id, "--reason", "x", "--by", "nobody")
+    assert "No researcher has the login" in refusal(*words, "nobody")
+    assert "is already approved" in refusal(*words, researcher().username)
+    assert "has no rejection to reverse" in refusal(
+        "marketplace", "override", paid.external_id, "--reason", "x", "--by", "nobody"
+    )
 
 
 def test_a_worker_is_blocked_softly_by_pseudonym(paid):
@@ -184,7 +192,7 @@ def test_a_worker_is_blocked_softly_by_pseudonym(paid):
     said("marketplace", "block", pseudonym(dataset, paid.worker_id), "--dataset", dataset.name)
     send_until_quiet()
     assert Call.objects.get(op="AssociateQualificationWithWorker").state == "done"
-    assert "Nobody called" in refusal("marketplace", "block", "0123", "--dataset", dataset.name)
+    assert "No worker “0123”" in refusal("marketplace", "block", "0123", "--dataset", dataset.name)
 
 
 def test_the_workers_of_a_batch_are_written_to(paid):
@@ -195,7 +203,7 @@ def test_the_workers_of_a_batch_are_written_to(paid):
 
 
 def test_an_assignment_nobody_listed_is_named():
-    assert "has not listed '3ABC'" in refusal(
+    assert "There is no submitted assignment “3ABC”" in refusal(
         "marketplace", "bonus", "3ABC", "--amount", "1", "--reason", "For your care."
     )
 

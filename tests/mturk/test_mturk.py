@@ -44,8 +44,8 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_grid_is_published_worked_on_confirmed_and_paid(marketplace):
-    (made,) = published(grids_to_publish())
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish())
+    work(marketplace, marketplace_hit)
     assert Submission.objects.get().state == "provisional"
     assert not Slot.objects.filter(state="filled").exists()
     ask()
@@ -61,17 +61,17 @@ def test_a_grid_is_published_worked_on_confirmed_and_paid(marketplace):
 
 
 def test_a_hit_with_ten_answers_is_offered_as_two_with_five(marketplace):
-    made = published(grids_to_publish(n_slots=10))
-    assert [one.n_assignments for one in made] == [5, 5]
+    marketplace_hits = published(grids_to_publish(n_slots=10))
+    assert [marketplace_hit.n_assignments for marketplace_hit in marketplace_hits] == [5, 5]
     theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
-    assert sorted(theirs["hits"]) == sorted(one.public_id for one in made)
+    assert sorted(theirs["hits"]) == sorted(marketplace_hit.public_id for marketplace_hit in marketplace_hits)
     assert theirs["held"] == 10 * 12
 
 
 def test_publishing_again_or_sending_again_makes_no_hit_twice(marketplace):
     batch = grids_to_publish(3)
     terms = publish(batch)
-    with pytest.raises(CannotPublish, match="published already"):
+    with pytest.raises(CannotPublish, match="already published"):
         publish(batch)
     send_until_quiet()
     advance(terms=terms)
@@ -80,13 +80,13 @@ def test_publishing_again_or_sending_again_makes_no_hit_twice(marketplace):
 
 
 def test_a_batch_over_its_cap_is_not_published_and_the_message_says_the_sums(marketplace):
-    with pytest.raises(OverCap, match=r"cost \$0.48 .* cap is \$0.47"):
+    with pytest.raises(OverCap, match=r"for \$0.48 .* cap of \$0.47"):
         publish(grids_to_publish(2), cap="0.47")
     assert not Call.objects.exists()
 
 
 def test_a_batch_that_the_balance_does_not_cover_is_not_published(marketplace):
-    with pytest.raises(CannotPublish, match="balance on the marketplace is"):
+    with pytest.raises(CannotPublish, match="account balance is"):
         publish(grids_to_publish(), reward="9000.00", cap="100000")
 
 
@@ -100,7 +100,7 @@ def test_without_keys_nothing_is_published(marketplace, settings):
 def test_with_wrong_keys_nothing_is_published(marketplace, settings):
     settings.MTURK = settings.MTURK | {"secret_access_key": "x" * 40}
     endpoint.client.cache_clear()
-    with pytest.raises(CannotPublish, match="could not be asked for"):
+    with pytest.raises(CannotPublish, match="balance is unavailable"):
         publish(grids_to_publish())
 
 
@@ -113,8 +113,8 @@ def test_a_batch_that_was_handed_out_at_its_own_address_is_not_published(marketp
 
 def test_votes_count_once_the_marketplace_lists_the_assignment_and_not_before(marketplace):
     batch = grids_to_publish(n_slots=1)
-    (made,) = published(batch)
-    work(marketplace, made)
+    (marketplace_hit,) = published(batch)
+    work(marketplace, marketplace_hit)
     aggregate()
     assert not SelectionFrequency.objects.exists()
     ask()
@@ -124,11 +124,11 @@ def test_votes_count_once_the_marketplace_lists_the_assignment_and_not_before(ma
 
 
 def test_an_answer_that_only_the_marketplace_has_is_recovered_and_counts(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
-    shown = fields_of_page(page_of(made, assignment, worker))
-    marketplace.submit(assignment, **shown)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    fields = fields_of_page(page_of(marketplace_hit, assignment, worker))
+    marketplace.submit(assignment, **fields)
     assert not Submission.objects.exists()
     ask()
     assert ListedAssignment.objects.get().finding == "recovered"
@@ -142,13 +142,13 @@ def test_an_answer_that_only_the_marketplace_has_is_recovered_and_counts(marketp
 
 
 def test_what_cannot_be_read_is_paid_and_asked_for_again(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
-    marketplace.submit(marketplace.accept(marketplace.worker(), made.external_id), nonsense="yes")
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    marketplace.submit(marketplace.accept(marketplace.worker(), marketplace_hit.external_id), nonsense="yes")
     settle()
     listed = ListedAssignment.objects.get()
     assert (listed.finding, listed.status) == ("unreadable", "approved")
-    again = hits_of(made.terms)[1]
-    assert (again.hit_id, again.n_assignments) == (made.hit_id, 1)
+    again = hits_of(marketplace_hit.terms)[1]
+    assert (again.hit_id, again.n_assignments) == (marketplace_hit.hit_id, 1)
     work(marketplace, again)
     settle()
     assert Submission.objects.get().state == "confirmed"
@@ -158,13 +158,13 @@ def test_what_cannot_be_read_is_paid_and_asked_for_again(marketplace):
 
 def test_of_two_workers_with_one_assignment_id_only_the_listed_one_is_confirmed(marketplace):
     """T10"""
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     first, second = marketplace.worker(), marketplace.worker()
-    assignment = marketplace.accept(first, made.external_id)
-    answer_in_frame(page_of(made, assignment, first))
+    assignment = marketplace.accept(first, marketplace_hit.external_id)
+    answer_in_frame(page_of(marketplace_hit, assignment, first))
     marketplace.ask("return", worker=first, assignment=assignment)
-    assert marketplace.accept(second, made.external_id) == assignment
-    fields = answer_in_frame(page_of(made, assignment, second))
+    assert marketplace.accept(second, marketplace_hit.external_id) == assignment
+    fields = answer_in_frame(page_of(marketplace_hit, assignment, second))
     assert Submission.objects.filter(state="provisional").count() == 2
     hand_over(marketplace, assignment, fields)
     settle()
@@ -175,13 +175,13 @@ def test_of_two_workers_with_one_assignment_id_only_the_listed_one_is_confirmed(
 
 
 def test_a_batch_is_taken_off_and_put_back_for_longer(marketplace):
-    (made,) = published(grids_to_publish(n_slots=2))
-    move_end(terms=made.terms, expires_at=now())
+    (marketplace_hit,) = published(grids_to_publish(n_slots=2))
+    move_end(terms=marketplace_hit.terms, expires_at=now())
     send_until_quiet()
-    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
-    move_end(terms=made.terms, expires_at=now() + timedelta(days=3))
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=marketplace_hit.external_id)
+    move_end(terms=marketplace_hit.terms, expires_at=now() + timedelta(days=3))
     send_until_quiet()
-    work(marketplace, made)
+    work(marketplace, marketplace_hit)
     settle()
     assert Submission.objects.get().state == "confirmed"
     assert MarketplaceHIT.objects.get().expires_at > now() + timedelta(days=2)
@@ -191,13 +191,17 @@ def test_a_batch_that_ends_before_it_was_sent_offers_nothing(marketplace):
     terms = publish(grids_to_publish(2))
     move_end(terms=terms, expires_at=now())
     send_until_quiet()
-    open_ones = [made for made in hits_of(terms) if made.external_id and made.expires_at > now()]
+    open_ones = [
+        marketplace_hit
+        for marketplace_hit in hits_of(terms)
+        if marketplace_hit.external_id and marketplace_hit.expires_at > now()
+    ]
     assert open_ones == []
 
 
 def test_the_same_bonus_is_paid_once_and_another_one_as_well(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, marketplace_hit)
     settle()
     listed = ListedAssignment.objects.get()
     for reason in ("For your care.", "For your care.", "For your patience."):
@@ -209,8 +213,8 @@ def test_the_same_bonus_is_paid_once_and_another_one_as_well(marketplace):
 
 
 def test_a_bonus_over_the_cap_is_not_paid(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1), cap="0.50")
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1), cap="0.50")
+    work(marketplace, marketplace_hit)
     settle()
     with pytest.raises(OverCap, match="spending cap"):
         give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("0.40"), reason="For your care.")
@@ -218,9 +222,9 @@ def test_a_bonus_over_the_cap_is_not_paid(marketplace):
 
 
 def test_whoever_is_blocked_softly_gets_no_more_hits_of_ours(marketplace):
-    (made, other) = published(grids_to_publish(2, n_slots=1))
+    (marketplace_hit, other) = published(grids_to_publish(2, n_slots=1))
     worker = marketplace.worker()
-    work(marketplace, made, worker)
+    work(marketplace, marketplace_hit, worker)
     settle()
     block_softly(workers=[Worker.objects.get(identity__external_id=worker)])
     send_until_quiet()
@@ -229,12 +233,12 @@ def test_whoever_is_blocked_softly_gets_no_more_hits_of_ours(marketplace):
 
 
 def test_workers_are_written_to_and_their_ids_stay_in_their_table(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
     worker = marketplace.worker()
-    work(marketplace, made, worker)
+    work(marketplace, marketplace_hit, worker)
     settle()
     give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("0.01"), reason="Thank you.")
-    assert notify(terms=made.terms, subject="Thank you", text="The study goes on next week.") == 1
+    assert notify(terms=marketplace_hit.terms, subject="Thank you", text="The study goes on next week.") == 1
     send_until_quiet()
     assert Call.objects.get(op="NotifyWorkers").state == "done"
     assert worker not in json.dumps(list(Call.objects.values("payload", "purpose", "last_error")))
@@ -242,8 +246,8 @@ def test_workers_are_written_to_and_their_ids_stay_in_their_table(marketplace):
 
 
 def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
-    (made,) = published(grids_to_publish(n_slots=1), review_seconds=80_000, auto_approval_seconds=86_400)
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1), review_seconds=80_000, auto_approval_seconds=86_400)
+    work(marketplace, marketplace_hit)
     ask()
     assert ListedAssignment.objects.get().status == "submitted"
     marketplace.later(86_401)
@@ -259,18 +263,18 @@ def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
     "changed, message",
     [
         ({"title": ""}, "The title has 0 characters"),
-        ({"title": "x" * 129}, "129 characters; 1 to 128"),
+        ({"title": "x" * 129}, "129 characters; allowed are 1 to 128"),
         ({"description": "a\x00b"}, "The description"),
-        ({"assignment_seconds": 29}, "time for a HIT is 29 seconds"),
-        ({"lifetime_seconds": 31_536_001}, "time for the batch"),
-        ({"auto_approval_seconds": 3 * 86_400 + 1}, "three days at the latest"),
-        ({"review_seconds": 3 * 86_400}, "three days at the latest"),
-        ({"cap": "0.09"}, r"spending cap, \$0.09, is less than one reward, \$0.10"),
-        ({"reward": "0.105"}, r"reward is \$0.105; a whole number of cents"),
-        ({"reward": "0"}, r"reward is \$0; a whole number of cents"),
-        ({"cap": "1e11"}, r"spending cap is \$1E\+11; a whole number of cents"),
-        ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes 8 requirements"),
-        ({"losses_per_hit": 0}, "may lose 1 to 1,000 assignments, not 0"),
+        ({"assignment_seconds": 29}, "time per HIT is 29 seconds"),
+        ({"lifetime_seconds": 31_536_001}, "time of the batch"),
+        ({"auto_approval_seconds": 3 * 86_400 + 1}, "within three days"),
+        ({"review_seconds": 3 * 86_400}, "within three days"),
+        ({"cap": "0.09"}, r"spending cap of \$0.09 is below one reward of \$0.10"),
+        ({"reward": "0.105"}, r"reward of \$0.105 must be at least one cent, in whole cents"),
+        ({"reward": "0"}, r"reward of \$0 must be at least one cent"),
+        ({"cap": "1e11"}, r"spending cap of \$1E\+11 must be at least one cent"),
+        ({"requirements": [{"QualificationTypeId": "x"}] * 10}, "takes at most 8 besides"),
+        ({"losses_per_hit": 0}, "may have 1 to 1,000 unusable assignments, not 0"),
     ],
 )
 def test_terms_that_the_marketplace_would_refuse_are_refused_here_and_nothing_is_kept(marketplace, changed, message):
@@ -306,7 +310,11 @@ def test_terms_that_are_refused_cost_no_question_about_the_balance(monkeypatch):
 
 def test_a_cap_is_never_set_below_what_is_spent_or_promised(marketplace):
     terms = publish(grids_to_publish(2), cap="1.00")
-    for cap, words in (("0.47", r"\$0.48 are spent or promised"), ("0.05", "less than one reward"), ("0.485", "cents")):
+    for cap, words in (
+        ("0.47", r"\$0.48 is already spent or committed"),
+        ("0.05", "below one reward"),
+        ("0.485", "cents"),
+    ):
         with pytest.raises(CannotPublish, match=words):
             raise_cap(terms=terms, spending_cap=Decimal(cap))
     terms.refresh_from_db()
@@ -326,8 +334,8 @@ def test_what_the_marketplace_does_not_know_yet_is_tried_again_for_half_an_hour(
 
 
 def test_a_call_beyond_the_balance_waits_until_there_is_money_again(marketplace):
-    made = published(grids_to_publish(n_slots=1), cap="100000")
-    work(marketplace, made[0])
+    marketplace_hits = published(grids_to_publish(n_slots=1), cap="100000")
+    work(marketplace, marketplace_hits[0])
     settle()
     give_bonus(listed=ListedAssignment.objects.get(), amount=Decimal("9999.99"), reason="A large one.")
     assert not send(require(claim_call()))
@@ -341,7 +349,7 @@ def test_a_further_hit_of_a_published_batch_is_offered_by_itself(marketplace):
     published(batch)
     make_grid(batch=batch, images=make_images(batch.dataset, 1), n_slots=1)
     settle()
-    assert [bool(made.external_id) for made in MarketplaceHIT.objects.all()] == [True, True]
+    assert [bool(marketplace_hit.external_id) for marketplace_hit in MarketplaceHIT.objects.all()] == [True, True]
 
 
 def test_forms_that_open_later_go_to_a_published_classify_batch(marketplace):
@@ -372,5 +380,5 @@ def test_an_assignment_that_cannot_be_taken_in_does_not_hold_up_the_others(marke
     work(marketplace, whole)
     MarketplaceHIT.objects.filter(pk=broken.pk).update(external_id="3" + "X" * 29)
     ask()
-    assert [one.marketplace_hit for one in ListedAssignment.objects.all()] == [whole]
+    assert [listed.marketplace_hit for listed in ListedAssignment.objects.all()] == [whole]
     assert "did not tell about" in caplog.text

@@ -48,8 +48,8 @@ def test_throttling_faults_lost_answers_and_lag_change_nothing_in_the_end(market
     marketplace.post("/faults/", **FAULTS, hit_lag_seconds=LAG_SECONDS, assignment_lag_seconds=LAG_SECONDS)
     terms = publish_through_faults(grids_to_publish(N_GRIDS))
     marketplace.later(LAG_SECONDS + 1)
-    for made in hits_of(terms):
-        work(marketplace, made)
+    for marketplace_hit in hits_of(terms):
+        work(marketplace, marketplace_hit)
     # Handed in there, and not listed yet.
     settle()
     assert not ListedAssignment.objects.exists()
@@ -86,7 +86,7 @@ def test_a_marketplace_that_is_away_stops_nobody_from_working_and_gets_everythin
     # The marketplace ends work that takes longer than it gives, whether it can be reached or not.
     terms = publish(grids_to_publish(N_AT_WORK + 1, n_slots=1), assignment_seconds=3600)
     send_until_quiet()
-    done, *unfinished = [begin_work(marketplace, made) for made in hits_of(terms)]
+    done, *unfinished = [begin_work(marketplace, marketplace_hit) for marketplace_hit in hits_of(terms)]
     hand_over(marketplace, done[2], answer_of(done))
     ask()
     marketplace.stop()
@@ -109,15 +109,15 @@ def test_a_marketplace_that_is_away_stops_nobody_from_working_and_gets_everythin
     assert_ledgers_are_equal(marketplace)
 
 
-def begin_work(marketplace, made: MarketplaceHIT) -> tuple[MarketplaceHIT, str, str]:
+def begin_work(marketplace, marketplace_hit: MarketplaceHIT) -> tuple[MarketplaceHIT, str, str]:
     worker = marketplace.worker()
-    return made, worker, marketplace.accept(worker, made.external_id)
+    return marketplace_hit, worker, marketplace.accept(worker, marketplace_hit.external_id)
 
 
 def answer_of(turn: tuple[MarketplaceHIT, str, str]) -> dict[str, str]:
-    """What their frame sends on. Fails if the page is not the task's, or the answer is not taken."""
-    made, worker, assignment = turn
-    return answer_in_frame(page_of(made, assignment, worker))
+    """Return the fields that the frame sends on. Fails if the page is not the task's, or the answer is refused."""
+    marketplace_hit, worker, assignment = turn
+    return answer_in_frame(page_of(marketplace_hit, assignment, worker))
 
 
 def work_during_an_outage(turns: list) -> list[dict[str, str]]:
@@ -221,8 +221,8 @@ def test_a_sender_that_is_killed_again_and_again_sends_everything_once(marketpla
         sender.wait()
     assert n_kills >= 3
     theirs = marketplace.ask("ledger", key_id=marketplace.key_id)
-    assert sorted(theirs["hits"]) == sorted(made.public_id for made in hits_of(terms))
-    assert all(made.external_id for made in hits_of(terms))
+    assert sorted(theirs["hits"]) == sorted(marketplace_hit.public_id for marketplace_hit in hits_of(terms))
+    assert all(marketplace_hit.external_id for marketplace_hit in hits_of(terms))
     assert theirs["held"] == n_hits * 12
 
 

@@ -1,4 +1,4 @@
-"""Whose turn it is to call, and what becomes of a call."""
+"""Tests of the outbox: claiming, retrying and settling calls."""
 
 import time
 from datetime import timedelta
@@ -52,9 +52,9 @@ def test_a_claimed_call_counts_as_tried_before_it_is_sent():
     call = decided()
     claimed = claim_call()
     assert (require(claimed).pk, require(claimed).was_unsure) == (call.pk, False)
-    stored = Call.objects.get()
-    assert (stored.state, stored.attempts, stored.unique_token) == ("unsure", 1, call.unique_token)
-    assert stored.next_try > now() + timedelta(minutes=1)
+    call_now = Call.objects.get()
+    assert (call_now.state, call_now.attempts, call_now.unique_token) == ("unsure", 1, call.unique_token)
+    assert call_now.next_try > now() + timedelta(minutes=1)
 
 
 def test_nobody_else_gets_a_claimed_call_until_its_sender_must_be_dead():
@@ -70,9 +70,9 @@ def test_a_call_that_failed_for_sure_waits_and_an_ambiguous_one_stays_unsure_wit
     for unsure, state in ((False, "waiting"), (True, "unsure")):
         Call.objects.update(next_try=now())
         put_off(call=require(claim_call()), error="The connection broke.", unsure=unsure)
-        stored = Call.objects.get()
-        assert (stored.state, stored.unique_token) == (state, call.unique_token)
-        assert stored.next_try > now()
+        call_now = Call.objects.get()
+        assert (call_now.state, call_now.unique_token) == (state, call.unique_token)
+        assert call_now.next_try > now()
 
 
 def test_what_may_have_been_carried_out_is_sent_before_what_was_never_tried():
@@ -117,10 +117,10 @@ def test_of_calls_that_are_completed_together_those_done_before_are_left_out():
 
 def test_a_call_that_is_decided_for_later_is_the_one_call_of_its_purpose():
     batch = make_batch()
-    at = now() + timedelta(hours=1)
-    for when in (at, None):
-        decide_later(op="ApproveAssignment", purpose="approve:1", payload={}, batch=batch, at=when)
-    assert Call.objects.get().next_try == at
+    later = now() + timedelta(hours=1)
+    for when in (later, None):
+        decide_later(op="ApproveAssignment", purpose="approve:1", payload={}, batch=batch, not_before=when)
+    assert Call.objects.get().next_try == later
     assert claim_call() is None
     decide_later(op="ApproveAssignment", purpose="approve:2", payload={}, batch=batch)
     assert require(claim_call()).purpose == "approve:2"
@@ -192,8 +192,8 @@ def test_a_letter_that_may_have_been_sent_is_not_sent_again():
 def test_a_try_that_was_surely_not_carried_out_does_not_let_the_token_grow_old():
     decided()
     put_off(call=require(claim_call()), error="Rate exceeded", unsure=False, seconds=0)
-    stored = Call.objects.get()
-    assert (stored.first_tried_at, stored.doubtful_at) == (None, None)
+    call_now = Call.objects.get()
+    assert (call_now.first_tried_at, call_now.doubtful_at) == (None, None)
     Call.objects.update(created_at=now() - timedelta(hours=30))
     put_off(call=require(claim_call()), error="The answer was lost.", unsure=True, seconds=0)
     assert not must_be_looked_up(require(claim_call()))

@@ -32,23 +32,23 @@ def test_what_the_script_of_a_page_tells_is_kept_beside_the_answer():
     assert grid_answered(paused_seconds=240).status_code == 200
     form = make_form()
     page = form_page.joined(form)
-    chosen = {"selected": ["1"], "main": "1", "paused_seconds": 90}
-    assert form_page.answer_as_json(form, form_page.hidden(page) | chosen).status_code == 200
-    assert [pause_of(one.answer) for one in Submission.objects.order_by("pk")] == [240, 90]
+    answer = {"selected": ["1"], "main": "1", "paused_seconds": 90}
+    assert form_page.answer_as_json(form, form_page.hidden(page) | answer).status_code == 200
+    assert [pause_of(submission.answer) for submission in Submission.objects.order_by("pk")] == [240, 90]
     assert (ContainsVote.objects.filter(selected=True).count(), ClassifyVote.objects.count()) == (1, 1)
 
 
-@pytest.mark.parametrize("told", [None, -1, 0, True, 1.5, "240", 10**9, [], {"a": 1}])
-def test_nobody_is_refused_for_what_cannot_be_meant(told):
-    assert grid_answered(paused_seconds=told).status_code == 200
+@pytest.mark.parametrize("paused_seconds", [None, -1, 0, True, 1.5, "240", 10**9, [], {"a": 1}])
+def test_nobody_is_refused_for_what_cannot_be_meant(paused_seconds):
+    assert grid_answered(paused_seconds=paused_seconds).status_code == 200
     assert set(Submission.objects.get().answer) == {"shown", "selected"}
 
 
 def test_a_page_without_a_script_tells_nothing():
     grid = make_grid()
     page = grid_page.joined(grid)
-    sent = grid_page.hidden(page) | {"selected": [], "paused_seconds": "240"}
-    assert grid_page.answer(grid, sent).status_code == 303
+    data = grid_page.hidden(page) | {"selected": [], "paused_seconds": "240"}
+    assert grid_page.answer(grid, data).status_code == 303
     assert pause_of(Submission.objects.get().answer) == 0
 
 
@@ -65,9 +65,9 @@ def test_a_pause_makes_an_assignment_shorter_and_never_by_what_is_left_out_anywa
     active,
 ):
     worker = marketplace.worker()
-    made = published(grids_to_publish(1 if before is None else 2, n_slots=1), cap="50")
-    for one in made:
-        work(marketplace, one, worker)
+    marketplace_hits = published(grids_to_publish(1 if before is None else 2, n_slots=1), cap="50")
+    for marketplace_hit in marketplace_hits:
+        work(marketplace, marketplace_hit, worker)
     settle()
     ask()
     *others, listed = ListedAssignment.objects.order_by("pk").select_related("submission__lease")

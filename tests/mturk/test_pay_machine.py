@@ -116,25 +116,25 @@ class Study(RuleBasedStateMachine):
         return name
 
     def page_of(self, name: str) -> Assignment | None:
-        """What opens in the frame.
+        """Open the page in the frame.
 
         None as long as nobody answered us that the HIT was created; and for who answered in another HIT there that
         asks the same, perhaps listed only since this one was accepted: they give it back.
         """
-        one = self.model.assignments[name]
+        assignment = self.model.assignments[name]
         try:
-            return accept(hit=self.grid.hit, visit=FrameVisit(name, one.hit, require(one.worker)))
+            return accept(hit=self.grid.hit, visit=FrameVisit(name, assignment.hit, require(assignment.worker)))
         except NotYetPublished:
-            assert not MarketplaceHIT.objects.filter(external_id=one.hit).exists()
+            assert not MarketplaceHIT.objects.filter(external_id=assignment.hit).exists()
             self.seen["opened too early"] += 1
         except AlreadyAnswered:
-            assert one.worker in self.answered_by(), "nobody else is sent away"
+            assert assignment.worker in self.answered_by(), "nobody else is sent away"
             self.model.give_back(name)
             self.seen["sent away"] += 1
         return None
 
     def held(self, *states: str) -> list[str]:
-        return sorted(name for name, one in self.model.assignments.items() if one.status in states)
+        return sorted(name for name, assignment in self.model.assignments.items() if assignment.status in states)
 
     @precondition(lambda self: self.held("Pending"))
     @rule(data=st.data(), ran_out=st.booleans())
@@ -163,9 +163,9 @@ class Study(RuleBasedStateMachine):
         ticked = sorted(self.images[:n_ticked])
         stored = self.send_to_us(mine, ticked, again) if here else None
         if there:
-            known = stored is not None and stored.pk is not None
+            is_stored = stored is not None and stored.pk is not None
             copy = encode(copy_of(mine.lease, {"selected": ticked}))
-            self.model.submit(name, fields_to_hand_over(mine, require(stored).answer) if known else copy)
+            self.model.submit(name, fields_to_hand_over(mine, require(stored).answer) if is_stored else copy)
             self.handed_in[name] = (mine.worker.identity.external_id, ticked)
             self.seen["submitted"] += 1
 
@@ -200,8 +200,8 @@ class Study(RuleBasedStateMachine):
 
     @rule()
     def ask_what_was_handed_in(self):
-        for made in MarketplaceHIT.objects.filter(finished_at=None).exclude(external_id=None).order_by("pk"):
-            poll(MarketplaceHIT.objects.select_related("terms", "hit__batch").get(pk=made.pk))
+        for marketplace_hit in MarketplaceHIT.objects.filter(finished_at=None).exclude(external_id=None).order_by("pk"):
+            poll(MarketplaceHIT.objects.select_related("terms", "hit__batch").get(pk=marketplace_hit.pk))
         take_in_recovered()
         self.terms.refresh_from_db()
         offer_again(terms=self.terms)
@@ -262,7 +262,7 @@ class Study(RuleBasedStateMachine):
     # What holds after every step
 
     def answered_by(self) -> set[str]:
-        """Those whose answer the marketplace has listed."""
+        """Return the workers whose answer the marketplace has listed."""
         proven = Submission.objects.filter(Q(state__in=PROVEN) | Q(answer__has_key="copy"))
         return set(proven.values_list("worker__identity__external_id", flat=True))
 
@@ -271,31 +271,31 @@ class Study(RuleBasedStateMachine):
         if not hasattr(self, "atomic"):
             return
         votes = dict(ContainsVote.objects.order_by().values_list("submission").annotate(Count("pk")))
-        stored = {one.pk: one for one in Submission.objects.all()}
-        proven = [one.worker_id for one in stored.values() if one.state in PROVEN]
+        stored = {submission.pk: submission for submission in Submission.objects.all()}
+        proven = [submission.worker_id for submission in stored.values() if submission.state in PROVEN]
         assert len(set(proven)) == len(proven)
-        assert votes == {pk: N_IMAGES for pk, one in stored.items() if "selected" in one.answer}
+        assert votes == {pk: N_IMAGES for pk, submission in stored.items() if "selected" in submission.answer}
         for pk, ticked in self.acknowledged.values():
             assert stored[pk].answer["selected"] == ticked
 
     @invariant()
-    def what_counts_was_listed_and_has_a_slot_of_its_own(self):
+    def counted_answers_are_listed_and_have_slots(self):
         if not hasattr(self, "atomic"):
             return
         confirmed = list(Submission.objects.filter(state="confirmed").select_related("assignment", "worker__identity"))
-        assert len({one.slot_id for one in confirmed}) == len(confirmed)
+        assert len({submission.slot_id for submission in confirmed}) == len(confirmed)
         assert Slot.objects.filter(state="filled").count() == len(confirmed) <= MOST_SLOTS
-        for one in confirmed:
-            ours = (one.worker.identity.external_id, one.answer["selected"])
-            assert self.handed_in[require(one.assignment).external_id] == ours
+        for submission in confirmed:
+            ours = (submission.worker.identity.external_id, submission.answer["selected"])
+            assert self.handed_in[require(submission.assignment).external_id] == ours
 
     @invariant()
-    def nothing_is_made_or_paid_twice(self):
+    def nothing_is_created_or_paid_twice(self):
         if not hasattr(self, "atomic"):
             return
         annotations = [hit.annotation for hit in self.model.hits.values()]
         assert len(set(annotations)) == len(annotations)
-        assert all(one.n_paid <= 1 for one in self.model.assignments.values())
+        assert all(assignment.n_paid <= 1 for assignment in self.model.assignments.values())
         assert len(set(self.model.bonuses.values())) == len(self.model.bonuses)
         assert self.booked_cents() <= self.model.cents
 
@@ -321,7 +321,9 @@ class Study(RuleBasedStateMachine):
         assert set(self.held("Rejected")) <= refused
         assert {(name, reason) for name, _, reason in self.model.bonuses.values()} == self.decided_bonuses
         assert self.booked_cents() == self.model.cents
-        assert {made.external_id for made in MarketplaceHIT.objects.exclude(external_id=None)} == set(self.model.hits)
+        assert {
+            marketplace_hit.external_id for marketplace_hit in MarketplaceHIT.objects.exclude(external_id=None)
+        } == set(self.model.hits)
         assert set(Call.objects.exclude(state="done").values_list("state", flat=True)) <= {"withdrawn", "failed"}
         for call in Call.objects.filter(state="failed"):
             # A person rejected, or took a rejection back, what the marketplace had approved by itself meanwhile.

@@ -1,4 +1,4 @@
-"""What is asked of the marketplace when some of it goes wrong, or takes long."""
+"""Tests of polling when some of it fails or takes long."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -19,25 +19,25 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_hundred_hits_that_are_gone_hold_up_nobody_elses_pay(marketplace):
-    (made,) = published(grids_to_publish(n_slots=2))
+    (marketplace_hit,) = published(grids_to_publish(n_slots=2))
     for number in range(120):
         MarketplaceHIT.objects.create(
-            hit=made.hit,
-            terms=made.terms,
+            hit=marketplace_hit.hit,
+            terms=marketplace_hit.terms,
             n_assignments=1,
             expires_at=now() - timedelta(days=40),
             external_id=f"3GONE{number:03}" + "X" * 20,
             polled_at=PAST,
         )
-    work(marketplace, made)
-    MarketplaceHIT.objects.filter(pk=made.pk).update(polled_at=now() - timedelta(minutes=1))
+    work(marketplace, marketplace_hit)
+    MarketplaceHIT.objects.filter(pk=marketplace_hit.pk).update(polled_at=now() - timedelta(minutes=1))
     polling.poll_assignments()
     polling.poll_assignments()
     assert ListedAssignment.objects.count() == 1
-    gone = MarketplaceHIT.objects.filter(external_id__startswith="3GONE")
-    assert not gone.filter(n_failed_polls=0).exists()
-    assert gone.exclude(not_before=None).count() == 120
-    assert gone.filter(polled_at=PAST).count() == 120, "what was not taken in is not to count as asked"
+    missing_hits = MarketplaceHIT.objects.filter(external_id__startswith="3GONE")
+    assert not missing_hits.filter(n_failed_polls=0).exists()
+    assert missing_hits.exclude(not_before=None).count() == 120
+    assert missing_hits.filter(polled_at=PAST).count() == 120, "what was not taken in is not to count as asked"
 
 
 def pauses_while(monkeypatch, fault: Exception, times: int) -> list[float]:
@@ -57,26 +57,26 @@ def pauses_while(monkeypatch, fault: Exception, times: int) -> list[float]:
 
 
 def test_pauses_of_a_hit_that_cannot_be_asked_about_grow_and_end_with_its_first_answer(marketplace, monkeypatch):
-    (made,) = published(grids_to_publish(n_slots=1))
-    work(marketplace, made)
-    gone = endpoint.RefusedCall("HITDoesNotExist", "It is gone.")
-    assert pauses_while(monkeypatch, gone, 9) == [10, 20, 40, 80, 160, 320, 600, 600, 600]
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, marketplace_hit)
+    refusal = endpoint.RefusedCall("HITDoesNotExist", "It is gone.")
+    assert pauses_while(monkeypatch, refusal, 9) == [10, 20, 40, 80, 160, 320, 600, 600, 600]
     ask()
-    found = MarketplaceHIT.objects.get()
-    assert (found.n_failed_polls, found.not_before) == (0, None)
+    marketplace_hit = MarketplaceHIT.objects.get()
+    assert (marketplace_hit.n_failed_polls, marketplace_hit.not_before) == (0, None)
     assert ListedAssignment.objects.count() == 1
 
 
 @pytest.mark.parametrize("fault", [endpoint.Throttled("Rate exceeded"), endpoint.Ambiguous("ServiceFault")])
 def test_what_is_nothing_of_the_hit_makes_it_wait_a_moment_however_often(marketplace, monkeypatch, fault):
-    (made,) = published(grids_to_publish(n_slots=1))
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, marketplace_hit)
     assert pauses_while(monkeypatch, fault, 4) == [10, 10, 10, 10]
 
 
 def test_counters_that_take_long_leave_the_hits_their_time(marketplace, monkeypatch):
-    (made,) = published(grids_to_publish(n_slots=1))
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1))
+    work(marketplace, marketplace_hit)
     passed: list[Any] = []
     monkeypatch.setattr(polling, "time", SimpleNamespace(monotonic=lambda: sum(passed)))
     monkeypatch.setattr(polling, "count_handed_in", lambda: passed.append(6.0))
@@ -85,14 +85,14 @@ def test_counters_that_take_long_leave_the_hits_their_time(marketplace, monkeypa
 
 
 def test_what_cannot_be_taken_in_holds_up_nothing_else_of_its_hit(marketplace, monkeypatch, caplog):
-    (made,) = published(grids_to_publish(n_slots=3))
-    names = [work(marketplace, made) for _ in range(3)]
+    (marketplace_hit,) = published(grids_to_publish(n_slots=3))
+    names = [work(marketplace, marketplace_hit) for _ in range(3)]
     take_in = polling.take_in
 
-    def broken(**one: Any) -> object:
-        if one["external_id"] == names[0]:
+    def broken(**parameters: Any) -> object:
+        if parameters["external_id"] == names[0]:
             raise KeyError("selected")
-        return take_in(**one)
+        return take_in(**parameters)
 
     monkeypatch.setattr(polling, "take_in", broken)
     ask()

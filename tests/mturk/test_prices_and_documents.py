@@ -46,8 +46,8 @@ def test_a_fee_is_rounded_half_up_to_the_cent_and_at_least_one(reward, n, fee):
 
 
 def test_ten_answers_as_one_hit_would_cost_twice_the_fee_and_the_preview_says_so():
-    shown = preview([10], Decimal("0.10"))
-    assert (shown.n_hits, shown.fees, shown.fees_as_tens, shown.total) == (
+    cost = preview([10], Decimal("0.10"))
+    assert (cost.n_hits, cost.fees, cost.fees_as_tens, cost.total) == (
         2,
         Decimal("0.20"),
         Decimal("0.40"),
@@ -56,15 +56,15 @@ def test_ten_answers_as_one_hit_would_cost_twice_the_fee_and_the_preview_says_so
 
 
 @given(st.lists(st.integers(0, 60), max_size=20), st.integers(1, 500))
-def test_a_preview_counts_every_answer_once_and_never_crosses_the_cliff(wanted, cents):
-    shown = preview(wanted, Decimal(cents) / 100)
-    parts = [part for n in wanted if n for part in divided(n)]
-    assert shown.n_assignments == sum(wanted) == sum(parts)
-    assert shown.n_hits == len(parts)
+def test_a_preview_counts_every_answer_once_and_never_crosses_the_cliff(n_answers, cents):
+    cost = preview(n_answers, Decimal(cents) / 100)
+    parts = [part for n in n_answers if n for part in divided(n)]
+    assert cost.n_assignments == sum(n_answers) == sum(parts)
+    assert cost.n_hits == len(parts)
     assert all(1 <= part <= 9 for part in parts)
-    assert shown.total == shown.rewards + shown.fees
-    assert shown.fees <= shown.fees_as_tens
-    assert shown.total == shown.total.quantize(Decimal("0.01"))
+    assert cost.total == cost.rewards + cost.fees
+    assert cost.fees <= cost.fees_as_tens
+    assert cost.total == cost.total.quantize(Decimal("0.01"))
 
 
 def test_masters_cost_more():

@@ -1,4 +1,4 @@
-"""Who answered what a HIT asks again is not offered it, and who is offered nothing more can be let in again."""
+"""Tests that former workers are kept from repeated questions, and that blocked workers can be unblocked."""
 
 import json
 from datetime import UTC, datetime
@@ -41,22 +41,22 @@ def batch_asking(*images: Image, n_slots: int = 1, label: int = 0) -> Batch:
 
 
 def published(batch: Batch, **terms: Any) -> list[MarketplaceHIT]:
-    made = publish(batch, cap="50", **terms)
+    marketplace_hits = publish(batch, cap="50", **terms)
     send_until_quiet()
-    return hits_of(made)
+    return hits_of(marketplace_hits)
 
 
-def worked(marketplace, made: MarketplaceHIT, worker: str | None = None) -> str:
+def worked(marketplace, marketplace_hit: MarketplaceHIT, worker: str | None = None) -> str:
     """Somebody's answer to it is confirmed. Returns their id on the marketplace."""
     worker = worker or marketplace.worker()
-    work(marketplace, made, worker)
+    work(marketplace, marketplace_hit, worker)
     settle()
     return worker
 
 
-def refusal(marketplace, worker: str, made: MarketplaceHIT) -> str:
-    """What the marketplace says to somebody who wants to accept; nothing if they may."""
-    return marketplace.ask("accept", worker=worker, hit=made.external_id).get("refused", "")
+def refusal(marketplace, worker: str, marketplace_hit: MarketplaceHIT) -> str:
+    """Return the refusal of an accept by the marketplace; empty if it is allowed."""
+    return marketplace.ask("accept", worker=worker, hit=marketplace_hit.external_id).get("refused", "")
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ def test_who_answered_a_question_is_not_offered_it_again_in_a_later_batch_and_ot
     assert "ualific" in refusal(marketplace, former, again)
     assert refusal(marketplace, former, new) == ""
     assert refusal(marketplace, marketplace.worker(), again) == ""
-    [given] = Call.objects.filter(op="AssociateQualificationWithWorker")
-    assert (given.state, given.payload["SendNotification"]) == ("done", False)
+    [call] = Call.objects.filter(op="AssociateQualificationWithWorker")
+    assert (call.state, call.payload["SendNotification"]) == ("done", False)
     assert former not in json.dumps(list(Call.objects.values("payload", "purpose", "last_error")))
 
 
@@ -83,11 +83,11 @@ def test_they_do_not_even_see_it_in_the_list(marketplace, images):
     worked(marketplace, first)
     published(batch_asking(images[0]))
     guarded = Call.objects.get(purpose__endswith=":guarded")
-    asked = guarded.payload["QualificationRequirements"]
-    assert [(one["Comparator"], one["ActionsGuarded"]) for one in asked] == [
+    requirements = guarded.payload["QualificationRequirements"]
+    assert [(requirement["Comparator"], requirement["ActionsGuarded"]) for requirement in requirements] == [
         ("DoesNotExist", "DiscoverPreviewAndAccept")
     ] * 2
-    assert len({one["QualificationTypeId"] for one in asked}) == 2
+    assert len({requirement["QualificationTypeId"] for requirement in requirements}) == 2
 
 
 def test_what_is_confirmed_only_after_the_later_batch_was_published_keeps_people_out_as_well(marketplace, images):
@@ -108,8 +108,8 @@ def test_a_person_who_was_not_kept_out_is_refused_at_that_hit_alone_before_they_
     again, same_batch = published(batch_asking(images[0], images[1]), keeps_out_former=False)
     assert Terms.objects.get(pk=again.terms_id).former_workers is None
     assignment = marketplace.accept(former, again.external_id)
-    said = worker_client().get(page_of(again, assignment, former)).content.decode()
-    assert "You were asked about these photographs before" in said
+    source = worker_client().get(page_of(again, assignment, former)).content.decode()
+    assert "You were asked about these photographs before" in source
     marketplace.ask("return", worker=former, assignment=assignment)
     worked(marketplace, same_batch, former)
     assert Submission.objects.filter(state="confirmed").count() == 2
@@ -139,8 +139,8 @@ def test_a_form_for_the_same_image_is_a_repeat():
     close_batch(batch=earlier)
     later = make_form(image=form.image)
     assert list(repeats_of(later.hit.batch)) == [(later.hit_id, form.hit_id)]
-    found = repeated_by(later.hit.batch)
-    assert (require(found).n_hits, require(found).n_workers, require(found).batches) == (1, 0, [earlier.pk])
+    repeated = repeated_by(later.hit.batch)
+    assert (require(repeated).n_hits, require(repeated).n_workers, require(repeated).batches) == (1, 0, [earlier.pk])
 
 
 def test_a_further_hit_of_an_adaptive_batch_repeats_what_the_one_it_follows_repeats(db):
@@ -216,15 +216,15 @@ def test_a_decision_that_was_not_sent_yet_is_withdrawn_by_the_opposite_one(db):
 def test_a_person_is_kept_out_only_once_the_marketplace_knows_the_qualification(marketplace, images):
     [first] = published(batch_asking(images[0]))
     name = worked(marketplace, first)
-    made = Call.objects.filter(op="CreateQualificationType")
-    made.update(state="waiting", done_at=None, doubtful_at=None, next_try=FAR)
+    creation = Call.objects.filter(op="CreateQualificationType")
+    creation.update(state="waiting", done_at=None, doubtful_at=None, next_try=FAR)
     Qualification.objects.update(type_id="")
     block_softly(workers=[Worker.objects.get(identity__external_id=name)])
-    given = Call.objects.get(op="AssociateQualificationWithWorker")
-    Call.objects.filter(pk=given.pk).update(next_try=PAST)
+    call = Call.objects.get(op="AssociateQualificationWithWorker")
+    Call.objects.filter(pk=call.pk).update(next_try=PAST)
     assert send_waiting() == 0
-    given.refresh_from_db()
-    assert (given.state, given.last_error) == ("waiting", "The qualification is not made yet.")
+    call.refresh_from_db()
+    assert (call.state, call.last_error) == ("waiting", "The qualification is not made yet.")
     send_until_quiet()
-    given.refresh_from_db()
-    assert given.state == "done"
+    call.refresh_from_db()
+    assert call.state == "done"

@@ -55,19 +55,22 @@ def listed_assignments(n: int) -> list[ListedAssignment]:
     listed = ListedAssignment.objects.bulk_create(
         [
             ListedAssignment(
-                marketplace_hit=made,
-                external_id=f"3A{made.pk}",
+                marketplace_hit=marketplace_hit,
+                external_id=f"3A{marketplace_hit.pk}",
                 worker=worker,
                 finding="unreadable",
                 status="submitted",
                 accepted_at=now(),
                 submitted_at=now(),
             )
-            for made in hits
+            for marketplace_hit in hits
         ]
     )
     Call.objects.bulk_create(
-        [Call(op="ApproveAssignment", purpose=f"approve:{one.pk}", payload={}, batch=batch) for one in listed]
+        [
+            Call(op="ApproveAssignment", purpose=f"approve:{listed_assignment.pk}", payload={}, batch=batch)
+            for listed_assignment in listed
+        ]
     )
     return listed
 
@@ -75,19 +78,19 @@ def listed_assignments(n: int) -> list[ListedAssignment]:
 def test_a_script_that_rejects_a_tenth_of_a_batch_is_stopped_at_the_cap():
     listed = listed_assignments(N_HANDED_IN)
     first, second = researcher(), researcher()
-    refused = []
-    for one in listed[: N_HANDED_IN // 10]:
+    refusals = []
+    for listed_assignment in listed[: N_HANDED_IN // 10]:
         try:
-            reject(listed=one, reason="All cells were left empty.", decided_by=first, seconded_by=second)
+            reject(listed=listed_assignment, reason="All cells were left empty.", decided_by=first, seconded_by=second)
         except CannotReject as error:
-            refused.append(str(error))
+            refusals.append(str(error))
     allowed = N_HANDED_IN * 2 // 100
     assert Rejection.objects.count() == Call.objects.filter(op="RejectAssignment").count() == allowed
-    assert len(refused) == N_HANDED_IN // 10 - allowed
-    assert all("over the limit of 2 %" in message for message in refused)
+    assert len(refusals) == N_HANDED_IN // 10 - allowed
+    assert all("over the limit of 2 %" in message for message in refusals)
     audit = Rejection.objects.order_by("pk").values_list("listed", "decided_by", "seconded_by", "reason")
     decided = (first.pk, second.pk, "All cells were left empty.")
-    assert list(audit) == [(one.pk, *decided) for one in listed[:allowed]]
+    assert list(audit) == [(listed_assignment.pk, *decided) for listed_assignment in listed[:allowed]]
     # Whoever was not rejected is paid: their approvals wait to be sent as before.
     waiting = Call.objects.filter(op="ApproveAssignment", state="waiting")
     assert waiting.count() == N_HANDED_IN - allowed
@@ -96,8 +99,8 @@ def test_a_script_that_rejects_a_tenth_of_a_batch_is_stopped_at_the_cap():
 def test_from_the_sixth_rejection_of_a_batch_on_a_second_person_has_to_agree():
     listed = listed_assignments(N_HANDED_IN)
     person, other = researcher(), researcher()
-    for one in listed[:5]:
-        reject(listed=one, reason="It is empty.", decided_by=person)
+    for listed_assignment in listed[:5]:
+        reject(listed=listed_assignment, reason="It is empty.", decided_by=person)
     with pytest.raises(CannotReject, match="second person"):
         reject(listed=listed[5], reason="It is empty.", decided_by=person)
     assert reject(listed=listed[5], reason="It is empty.", decided_by=person, seconded_by=other).seconded_by == other
@@ -113,14 +116,14 @@ def test_a_rejection_without_a_reason_in_words_is_refused(reason):
 
 def test_in_a_small_batch_nothing_is_rejected_and_the_message_says_what_to_do_instead():
     listed = listed_assignments(49)
-    with pytest.raises(CannotReject, match="Pay it, exclude its answer"):
+    with pytest.raises(CannotReject, match="exceed 2 % of submissions"):
         reject(listed=listed[0], reason="It is empty.", decided_by=researcher())
 
 
 def test_what_is_just_being_approved_is_not_rejected():
     listed = listed_assignments(50)
     assert require(claim_call()).purpose == f"approve:{listed[0].pk}"
-    with pytest.raises(CannotReject, match="just being approved"):
+    with pytest.raises(CannotReject, match="being approved right now"):
         reject(listed=listed[0], reason="It is empty.", decided_by=researcher())
     assert not Rejection.objects.exists()
     assert not Call.objects.filter(op="RejectAssignment").exists()
@@ -137,8 +140,8 @@ def test_a_rejection_is_not_taken_back_after_thirty_days():
 def test_a_rejected_answer_is_replaced_and_after_an_override_paid_and_counted_again(marketplace, monkeypatch):
     # Fifty people at work would take minutes; the share is proven above.
     monkeypatch.setattr("mturk.payments.reads.MOST_REJECTED_PERCENT", 100)
-    (made,) = published(grids_to_publish(n_slots=1), **REVIEW)
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1), **REVIEW)
+    work(marketplace, marketplace_hit)
     ask()
     listed = ListedAssignment.objects.get()
     rejection = reject(listed=listed, reason="All cells were left empty.", decided_by=researcher())
@@ -147,7 +150,7 @@ def test_a_rejected_answer_is_replaced_and_after_an_override_paid_and_counted_ag
     assert not LedgerEntry.objects.exists()
     assert Submission.objects.get().exclusions.filter(lifted_at=None).exists()
     assert Slot.objects.filter(state="free").count() == 1
-    assert [one.n_assignments for one in hits_of(made.terms)] == [1, 1]
+    assert [listed_assignment.n_assignments for listed_assignment in hits_of(marketplace_hit.terms)] == [1, 1]
     override_rejection(rejection=rejection, reason="The page was broken.", overridden_by=researcher())
     send_until_quiet()
     there = endpoint.client(1).get_assignment(AssignmentId=listed.external_id)["Assignment"]
@@ -187,8 +190,8 @@ def test_an_override_is_done_although_an_answer_just_filled_the_slot_that_was_to
 
 def test_a_rejection_that_was_not_sent_yet_is_taken_back_without_a_trace_at_the_marketplace(marketplace, monkeypatch):
     monkeypatch.setattr("mturk.payments.reads.MOST_REJECTED_PERCENT", 100)
-    (made,) = published(grids_to_publish(n_slots=1), **REVIEW)
-    work(marketplace, made)
+    (marketplace_hit,) = published(grids_to_publish(n_slots=1), **REVIEW)
+    work(marketplace, marketplace_hit)
     ask()
     rejection = reject(listed=ListedAssignment.objects.get(), reason="It is empty.", decided_by=researcher())
     override_rejection(rejection=rejection, reason="It was not.", overridden_by=researcher())

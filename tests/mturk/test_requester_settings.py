@@ -1,4 +1,4 @@
-"""Which marketplace is called, and as whom: decided by who deploys, and never by accident with real money."""
+"""Tests of the marketplace and account to call: set at deployment, and never by accident with real money."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from annotation_site import settings as source
 from annotation_site.staff_urls import urlpatterns
-from launcher.secrets import kept_pair
+from launcher.secrets import read_keys
 from workforce.frame.ids import submit_address
 
 LIVE = "https://mturk-requester.us-east-1.amazonaws.com"
@@ -22,8 +22,8 @@ def unset(monkeypatch):
 
 
 def test_without_a_word_it_is_our_own_marketplace():
-    found = source.requester()
-    assert (found["endpoint_url"], found["is_live"]) == (source.MARKETPLACE_ORIGIN, False)
+    requester = source.requester()
+    assert (requester["endpoint_url"], requester["is_live"]) == (source.MARKETPLACE_ORIGIN, False)
 
 
 def test_another_endpoint_is_refused_and_the_message_names_the_switch(monkeypatch):
@@ -41,9 +41,9 @@ def test_any_server_on_this_machine_is_taken(monkeypatch, address):
 def test_with_the_switch_another_endpoint_is_taken_and_called_slowly(monkeypatch):
     monkeypatch.setenv("MTURK_ENDPOINT_URL", LIVE)
     monkeypatch.setenv("MTURK_LIVE", "yes")
-    found = source.requester()
-    assert (found["endpoint_url"], found["is_live"]) == (LIVE, True)
-    assert (found["calls_per_second"], found["retry_mode"]) == (3, "adaptive")
+    requester = source.requester()
+    assert (requester["endpoint_url"], requester["is_live"]) == (LIVE, True)
+    assert (requester["calls_per_second"], requester["retry_mode"]) == (3, "adaptive")
 
 
 def test_elsewhere_the_keys_of_our_own_marketplace_are_not_used(monkeypatch, tmp_path):
@@ -60,8 +60,8 @@ def test_keys_from_the_environment_go_before_kept_ones(monkeypatch, tmp_path):
     monkeypatch.setattr(source, "STATE_DIR", tmp_path)
     monkeypatch.setenv("MTURK_ACCESS_KEY_ID", "AKIAGIVEN")
     monkeypatch.setenv("MTURK_SECRET_ACCESS_KEY", "given")
-    found = source.requester()
-    assert (found["access_key_id"], found["secret_access_key"]) == ("AKIAGIVEN", "given")
+    requester = source.requester()
+    assert (requester["access_key_id"], requester["secret_access_key"]) == ("AKIAGIVEN", "given")
 
 
 SANDBOX = "https://mturk-requester-sandbox.us-east-1.amazonaws.com"
@@ -96,7 +96,7 @@ def test_an_endpoint_of_amazon_is_not_ours_whatever_is_said_of_our_marketplace(m
 
 
 def test_a_file_without_keys_gives_none(tmp_path):
-    assert kept_pair(tmp_path / "missing") == ("", "")
+    assert read_keys(tmp_path / "missing") == ("", "")
 
 
 def test_no_page_takes_an_address_of_an_endpoint():

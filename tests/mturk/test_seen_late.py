@@ -1,4 +1,4 @@
-"""What was just handed in is known to some parts of a marketplace only: our endpoint says so in Mechanical Turk's
+"""Tests of fresh submissions that only parts of a marketplace know: our endpoint says so in Mechanical Turk's
 words, and our client waits when it reads them."""
 
 import pytest
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_approval_of_what_does_not_show_yet_waits_and_is_carried_out_later(marketplace):
-    (made,) = published(grids_to_publish(1, n_slots=1))
+    (marketplace_hit,) = published(grids_to_publish(1, n_slots=1))
     marketplace.post("/faults/", assignment_lag_seconds=300)
     worker = marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
     marketplace.submit(assignment, selected="none")
-    with pytest.raises(endpoint.RefusedCall, match="status of: null$") as refused:
+    with pytest.raises(endpoint.RefusedCall, match="status of: null$") as refusal:
         endpoint.call("ApproveAssignment", AssignmentId=assignment)
-    assert (refused.value.code, refused.value.may_come_to_be) == ("InvalidAssignmentState", True)
+    assert (refusal.value.code, refusal.value.may_come_to_be) == ("InvalidAssignmentState", True)
     call, _ = decide(op="ApproveAssignment", purpose="approve:test", payload={"AssignmentId": assignment})
     send_waiting()
     assert Call.objects.get(pk=call.pk).state == "waiting", "it is not given up"

@@ -1,4 +1,4 @@
-"""Who speaks with the marketplace: several calls at once, and sending and asking in turns."""
+"""Tests of synchronisation with the marketplace: several calls at once, sending and polling in turns."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Ra
 from mturk.outbox import sending
 from mturk.outbox.actions import claim_call, claim_calls
 from mturk.publishing.actions import note_hit
-from mturk.sync import speak
+from mturk.sync import synchronise
 from tests.mturk.mturk_study import PAST, assert_ledgers_are_equal, grids_to_publish, hits_of, publish, work
 from tests.required import require
 
@@ -18,21 +18,21 @@ pytestmark = pytest.mark.django_db
 
 
 def speak_again() -> None:
-    """As if the pauses between two talks were over."""
+    """End the pauses between two rounds."""
     RateLimit.objects.update(filled_at=PAST)
     Call.objects.filter(state__in=["waiting", "unsure"]).update(next_try=PAST)
     MarketplaceHIT.objects.exclude(polled_at=None).update(polled_at=PAST)
-    speak()
+    synchronise()
 
 
 def test_a_study_is_published_and_paid_by_speaking_alone(marketplace):
     terms = publish(grids_to_publish(n_grids=12, n_slots=2))
-    speak()
-    made = hits_of(terms)
-    assert None not in {one.external_id for one in made}
-    for one in made:
-        work(marketplace, one)
-        work(marketplace, one)
+    synchronise()
+    marketplace_hits = hits_of(terms)
+    assert None not in {marketplace_hit.external_id for marketplace_hit in marketplace_hits}
+    for marketplace_hit in marketplace_hits:
+        work(marketplace, marketplace_hit)
+        work(marketplace, marketplace_hit)
     speak_again()
     assert set(ListedAssignment.objects.values_list("finding", "status")) == {("confirmed", "approved")}
     assert LedgerEntry.objects.filter(kind="reward").count() == 24
@@ -45,10 +45,12 @@ def test_calls_that_were_throttled_failed_or_lost_are_done_once_in_the_end(marke
         marketplace.post("/faults/plan/", kind=kind, operation="CreateHITWithHITType")
     for _ in range(5):
         speak_again()
-    made = hits_of(terms)
-    assert sorted(marketplace.ask("ledger", key_id=marketplace.key_id)["hits"]) == sorted(one.public_id for one in made)
-    for one in made:
-        work(marketplace, one)
+    marketplace_hits = hits_of(terms)
+    assert sorted(marketplace.ask("ledger", key_id=marketplace.key_id)["hits"]) == sorted(
+        marketplace_hit.public_id for marketplace_hit in marketplace_hits
+    )
+    for marketplace_hit in marketplace_hits:
+        work(marketplace, marketplace_hit)
     for kind in ("throttle", "error", "error_after", "drop_after", "drop_before"):
         marketplace.post("/faults/plan/", kind=kind, operation="ApproveAssignment")
     for _ in range(5):
@@ -61,7 +63,7 @@ def test_calls_that_were_throttled_failed_or_lost_are_done_once_in_the_end(marke
 def test_answers_are_taken_in_while_many_calls_wait_to_be_sent(marketplace, monkeypatch):
     """Not all have to be sent before somebody's answer is looked at."""
     terms = publish(grids_to_publish(n_grids=3, n_slots=1))
-    speak()
+    synchronise()
     work(marketplace, hits_of(terms)[0])
     batch = terms.batch
     Call.objects.bulk_create(
@@ -70,7 +72,7 @@ def test_answers_are_taken_in_while_many_calls_wait_to_be_sent(marketplace, monk
     RateLimit.objects.update(filled_at=PAST)
     MarketplaceHIT.objects.update(polled_at=PAST)
     monkeypatch.setattr(sync, "SENDING_SECONDS", 1)
-    speak(seconds=1.5)
+    synchronise(seconds=1.5)
     assert ListedAssignment.objects.count() == 1
     assert Call.objects.filter(op="GetAccountBalance", state="waiting").exists()
 
@@ -81,15 +83,15 @@ def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, mon
         sending.send(require(claim_call()))
     unlucky = hits_of(terms)[1]
 
-    def fails(*, made, created):
-        if made.pk == unlucky.pk:
+    def fails(*, marketplace_hit, created):
+        if marketplace_hit.pk == unlucky.pk:
             raise RuntimeError("The disk is full.")
-        note_hit(made=made, created=created)
+        note_hit(marketplace_hit=marketplace_hit, created=created)
 
     monkeypatch.setattr(results, "note_hit", fails)
     sending.send_waiting()
-    known = {one.pk for one in hits_of(terms) if one.external_id}
-    assert known == {one.pk for one in hits_of(terms)} - {unlucky.pk}
+    created_ids = {marketplace_hit.pk for marketplace_hit in hits_of(terms) if marketplace_hit.external_id}
+    assert created_ids == {marketplace_hit.pk for marketplace_hit in hits_of(terms)} - {unlucky.pk}
     assert "The disk is full." in caplog.text
     standing = Call.objects.get(purpose=f"hit:{unlucky.pk}")
     assert (standing.state, standing.attempts) == ("unsure", 1)
@@ -97,10 +99,10 @@ def test_what_fails_after_one_call_undoes_nothing_of_the_others(marketplace, mon
 
 
 def test_calls_whose_order_may_matter_are_sent_one_after_the_other(marketplace, monkeypatch):
-    asked: list[int] = []
+    batch_sizes: list[int] = []
 
     def ask(op, parameters, tries=1) -> dict:
-        asked.append(parameters["n"])
+        batch_sizes.append(parameters["n"])
         return {}
 
     monkeypatch.setattr(sending.endpoint, "ask", ask)
@@ -110,4 +112,4 @@ def test_calls_whose_order_may_matter_are_sent_one_after_the_other(marketplace, 
     # None but this thread is there to ask.
     nobody: Any = None
     assert sending.send_together(claim_calls(most=4), nobody) == 4
-    assert asked == [0, 1, 2, 3]
+    assert batch_sizes == [0, 1, 2, 3]

@@ -1,4 +1,4 @@
-"""What somebody reads whose work is refused: why, and where and until when they can object."""
+"""Tests of the text that a rejected worker reads: the reason, and the way and time to object."""
 
 from datetime import UTC, datetime
 
@@ -25,16 +25,18 @@ def feedback_on(listed: ListedAssignment, reason: str) -> str:
 def test_a_rejection_names_where_and_until_when_to_object():
     listed = listed_assignments(100)
     words = feedback_on(listed[0], "Nothing was ticked.")
-    assert words.startswith("Nothing was ticked. If you think this is wrong, write by the marketplace's contact")
-    assert "until 30 March 2026 (UTC)" in words, "within the 30 days in which it can be taken back"
-    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, told={"contact": "lab@example.org"})
-    assert "write to lab@example.org until 30 March 2026" in feedback_on(listed[1], "Nothing was ticked.")
+    assert words.startswith(
+        "Nothing was ticked. If you think this is wrong, contact the requester through the marketplace"
+    )
+    assert "by 30 March 2026 (UTC)" in words, "within the 30 days in which it can be reversed"
+    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, fields={"contact": "lab@example.org"})
+    assert "write to lab@example.org by 30 March 2026" in feedback_on(listed[1], "Nothing was ticked.")
 
 
 def test_the_longest_reason_and_contact_still_fit_what_the_marketplace_takes():
     listed = listed_assignments(50)
     longest = Introduction._meta.get_field("contact").max_length
-    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, told={"contact": "c" * require(longest)})
+    introduce(dataset=listed[0].marketplace_hit.terms.batch.dataset, fields={"contact": "c" * require(longest)})
     assert len(feedback_on(listed[0], "x" * LONGEST_REASON)) <= MOST_ON_THE_MARKETPLACE
     with pytest.raises(CannotReject):
         reject(listed=listed[1], reason="x" * (LONGEST_REASON + 1), decided_by=researcher())

@@ -53,7 +53,7 @@ def site(transactional_db, settings):
 
 
 def answered(op: str, **parameters: str) -> dict:
-    """What the test itself asks of the endpoint, until there is an answer."""
+    """Ask the endpoint, for the test itself, until there is an answer."""
     for _ in range(50):
         try:
             return endpoint.call(op, **parameters)
@@ -63,7 +63,7 @@ def answered(op: str, **parameters: str) -> dict:
 
 
 class Study:
-    """What its requester does, each step until it is done; nobody repeats anything by hand."""
+    """The requester of the study, who does each step until it is done, without repeating any by hand."""
 
     def __init__(self, marketplace: Marketplace, **faults: float) -> None:
         self.marketplace = marketplace
@@ -102,8 +102,8 @@ class Study:
 
     def look(self) -> None:
         """In which states its HITs are to be seen."""
-        for made in MarketplaceHIT.objects.exclude(external_id=None):
-            self.states.add(answered("GetHIT", HITId=require(made.external_id))["HIT"]["HITStatus"])
+        for marketplace_hit in MarketplaceHIT.objects.exclude(external_id=None):
+            self.states.add(answered("GetHIT", HITId=require(marketplace_hit.external_id))["HIT"]["HITStatus"])
 
     # People
 
@@ -128,16 +128,16 @@ class Study:
             person.browser.connections.clear()
         return n_done
 
-    def work_together(self, n_wanted: int) -> None:
-        each = -(-n_wanted // N_PEOPLE)
+    def work_together(self, n_answers: int) -> None:
+        each = -(-n_answers // N_PEOPLE)
         n_done = sum(in_threads(N_PEOPLE, lambda number: self.work(self.people[number], each)))
         self.look()
         # The last places may be in HITs that those who are left have done already.
-        self.work_as_newcomers(n_wanted - n_done)
+        self.work_as_newcomers(n_answers - n_done)
 
-    def work_as_newcomers(self, n_wanted: int) -> None:
-        while n_wanted:
-            n_wanted -= self.work(self.person(), n_wanted)
+    def work_as_newcomers(self, n_answers: int) -> None:
+        while n_answers:
+            n_answers -= self.work(self.person(), n_answers)
         self.marketplace.later(LAG_SECONDS + 1)
 
     # What is the case in the end
@@ -145,11 +145,12 @@ class Study:
     def state(self) -> dict[str, Any]:
         aggregate()
         theirs = self.marketplace.ask("ledger", key_id=self.marketplace.key_id)
-        made = MarketplaceHIT.objects.filter(terms=self.terms)
+        marketplace_hits = MarketplaceHIT.objects.filter(terms=self.terms)
         booked = LedgerEntry.objects.filter(batch=self.batch)
         return {
             "HITs there": (len(theirs["hits"]), len(set(theirs["hits"]))),
-            "HITs made for one of ours": set(theirs["hits"]) == set(made.values_list("public_id", flat=True)),
+            "HITs made for one of ours": set(theirs["hits"])
+            == set(marketplace_hits.values_list("public_id", flat=True)),
             "their assignments": Counter(status for _, status in theirs["assignments"]),
             "their rows": Counter(kind for kind, *_ in theirs["rows"] if kind not in ("deposit", "hold", "release")),
             "their money": (theirs["available"], theirs["held"]),
@@ -206,10 +207,10 @@ def review(study: Study) -> None:
 
 
 def dispose(study: Study) -> None:
-    """As its requester may; nothing on the site does."""
-    for made in MarketplaceHIT.objects.exclude(external_id=None):
+    """Delete the HITs, as only a requester may; nothing on the site does."""
+    for marketplace_hit in MarketplaceHIT.objects.exclude(external_id=None):
         try:
-            answered("DeleteHIT", HITId=require(made.external_id))
+            answered("DeleteHIT", HITId=require(marketplace_hit.external_id))
         except endpoint.RefusedCall as refusal:
             # Carried out before, and its answer was lost.
             assert "Disposed" in refusal.message
@@ -238,14 +239,14 @@ def test_a_study_of_twenty_people_ends_the_same_whatever_fails_on_the_way(faults
     # Of so few the share would allow none; it is proven in test_rejections.
     monkeypatch.setattr("mturk.payments.reads.MOST_REJECTED_PERCENT", 100)
     study = live(marketplace, **faults)
-    found = study.state()
-    assert {name: found[name] for name in expected()} == expected()
-    assert found["booked"].keys() == {
+    state = study.state()
+    assert {name: state[name] for name in expected()} == expected()
+    assert state["booked"].keys() == {
         ("reward", Decimal("0.10")),
         ("reward_fee", Decimal("0.02")),
         ("bonus", Decimal("0.05")),
         ("bonus_fee", Decimal("0.01")),
     }
-    assert found["their rows"]["reward"] == found["booked"]["reward", Decimal("0.10")] == N_GRIDS * N_ANSWERS + 1
+    assert state["their rows"]["reward"] == state["booked"]["reward", Decimal("0.10")] == N_GRIDS * N_ANSWERS + 1
     assert_ledgers_are_equal(marketplace)
     assert {"Assignable", "Reviewable", "Disposed"} <= study.states

@@ -50,23 +50,27 @@ def media(settings, tmp_path):
 
 @pytest.fixture(scope="module")
 def top_labels() -> dict:
-    """What each network says of the photographs where they lie installed: (name, weights) to labels, best first."""
+    """Return each network's labels of the installed photographs: {(name, weights): labels, best first}."""
     paths = {photo.name: photo.path for photo in demo_photos()}
-    found = {}
+    results = {}
     for name in packages.installed():
         network = named(name)
         answers = predictions(network, list(paths), paths.__getitem__, k=K)
-        said = {photo: labels for one in answers for photo, labels in zip(one.ids, one.labels.tolist(), strict=True)}
-        found[name, network.weights] = said
-    return found
+        answer = {
+            photo: labels
+            for answer_of in answers
+            for photo, labels in zip(answer_of.ids, answer_of.labels.tolist(), strict=True)
+        }
+        results[name, network.weights] = answer
+    return results
 
 
 @pytest.fixture
 def potential(top_labels) -> set[tuple[str, int]]:
     """(photograph, label): the first labels of each network, and the dataset's own."""
-    own = {(photo.name, photo.dataset_label) for photo in demo_photos()}
-    said = [(photo, labels) for of_network in top_labels.values() for photo, labels in of_network.items()]
-    return own | {(photo, label) for photo, labels in said for label in labels[: FIGURES["top_k"]]}
+    dataset_labels = {(photo.name, photo.dataset_label) for photo in demo_photos()}
+    answer = [(photo, labels) for of_network in top_labels.values() for photo, labels in of_network.items()]
+    return dataset_labels | {(photo, label) for photo, labels in answer for label in labels[: FIGURES["top_k"]]}
 
 
 @pytest.fixture
@@ -74,9 +78,9 @@ def predicted(top_labels) -> Dataset:
     """The stored demo study, as it is once the workers are through."""
     dataset = store_demo()
     ids = dict(dataset.images.values_list("name", "pk"))
-    for (name, weights), said in top_labels.items():
+    for (name, weights), answer in top_labels.items():
         classifier = ensure_classifier(label_set=dataset.label_set, name=name, weights=weights)
-        rows: list[Any] = [(ids[photo], labels, []) for photo, labels in said.items()]
+        rows: list[Any] = [(ids[photo], labels, []) for photo, labels in answer.items()]
         store_predictions(classifier=classifier, predictions=rows)
     return dataset
 
@@ -132,8 +136,8 @@ def test_its_grids_ask_about_exactly_the_potential_labels_of_the_networks_each_o
     lines, _ = said(here=True)
     contains, classify = Dataset.objects.get(name="demo").batches.order_by("-kind")
     assert asked() == sorted(potential)
-    found = PotentialLabel.objects.values_list("image__name", "label__index")
-    assert sorted(found) == sorted(potential)
+    results = PotentialLabel.objects.values_list("image__name", "label__index")
+    assert sorted(results) == sorted(potential)
     assert Prediction.objects.count() == 3 * len(demo_photos())
     assert re.search("25 photographs are predicted by .*-lite0, .*-lite1, .*-lite2; its grids open in about", lines[0])
     assert lines[1:-2] == [

@@ -54,10 +54,10 @@ def test_open_contains_fills_grids_of_one_label_each_in_the_order_of_the_file(da
     out, err = said("open", "contains", "--dataset", dataset, "--pairs", file)
     batch = Batch.objects.get()
     assert out == f"Batch {batch.pk}: {settings.WORKER_ORIGIN}/join/{batch.public_id}\n"
-    assert err == "7 pairs opened, in 3 grids.\n"
+    assert err == "7 pairs were opened in 3 grids.\n"
     grids = Grid.objects.order_by("pk")
-    found = [(grid.label.index, [cell.image for cell in grid.cells.order_by("position")]) for grid in grids]
-    assert found == [(4, images[:1:-1]), (4, images[1::-1]), (2, images[:2])]
+    results = [(grid.label.index, [cell.image for cell in grid.cells.order_by("position")]) for grid in grids]
+    assert results == [(4, images[:1:-1]), (4, images[1::-1]), (2, images[:2])]
     assert Slot.objects.filter(batch=batch).count() == 3 * 2
 
 
@@ -102,7 +102,7 @@ def test_pairs_of_a_closed_batch_stay_opened_and_that_is_said(dataset, images, p
 
 def test_pairs_answered_elsewhere_can_be_opened_here(dataset, images, pairs_file):
     make_grid(images=images[:1], label=1, batch=make_batch(dataset, marketplace="replay"))
-    assert "1 pairs opened" in opened(dataset, pairs_file([(images[0], 1)]))[1]
+    assert "1 pair was opened" in opened(dataset, pairs_file([(images[0], 1)]))[1]
 
 
 def test_a_name_may_stand_as_an_export_writes_it(dataset, pairs_file):
@@ -123,7 +123,7 @@ def test_again_opens_pairs_once_more(dataset, images, pairs_file):
 
 def test_pairs_of_another_dataset_are_not_in_the_way(dataset, images, pairs_file):
     make_grid(images=make_images(make_dataset(), 2))
-    assert "1 pairs opened" in opened(dataset, pairs_file([(images[0], 0)]))[1]
+    assert "1 pair was opened" in opened(dataset, pairs_file([(images[0], 0)]))[1]
 
 
 def test_open_contains_names_every_bad_line_and_opens_nothing(dataset, images, pairs_file):
@@ -133,7 +133,7 @@ def test_open_contains_names_every_bad_line_and_opens_nothing(dataset, images, p
     pairs.append((images[0], "n00000001"))
     *lines, way_out = refusal("open", "contains", "--dataset", dataset, "--pairs", pairs_file(pairs)).splitlines()
     assert way_out == "./manage import images brings files.", "once for all lines"
-    assert lines[0].endswith("pairs.csv: nothing was opened.")
+    assert lines[0].endswith("pairs.csv: no grids were opened.")
     assert [line.split(":")[0] for line in lines[1:]] == [f"line {n}" for n in (3, 4, 5, 6, 7)]
     for line, words in zip(
         lines[1:], ["no image 'nobody.jpg'", "'6' is no class", "no image", "no file to show", "in line 2"], strict=True
@@ -197,11 +197,11 @@ def test_open_classify_makes_the_batch_that_takes_the_forms_and_finds_it_again(d
 def test_two_opens_of_the_same_pairs_at_once_open_them_once(pairs_file):
     dataset = make_dataset(images_per_grid=2)
     file = pairs_file([(image, 1) for image in make_images(dataset, 8)])
-    found = []
+    results = []
 
     def run():
         try:
-            found.append(open_contains(dataset=dataset, pairs=file, pay=Pay()))
+            results.append(open_contains(dataset=dataset, pairs=file, pay=Pay()))
         finally:
             connection.close()
 
@@ -210,6 +210,6 @@ def test_two_opens_of_the_same_pairs_at_once_open_them_once(pairs_file):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(one.n_pairs for one in found) == [0, 0, 0, 8]
-    assert len({one.batch for one in found}) == 1
+    assert sorted(batch.n_pairs for batch in results) == [0, 0, 0, 8]
+    assert len({batch.batch for batch in results}) == 1
     assert GridCell.objects.count() == 8

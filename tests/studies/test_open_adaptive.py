@@ -35,8 +35,10 @@ def study(*, n_potential: int = N_LABELS, n_images: int = N_IMAGES, **figures: i
         for n in range(n_images)
     )
     PotentialLabel.objects.bulk_create(
-        PotentialLabel(image=image, label=labels[(at + n) % N_LABELS], is_dataset_label=n == 0, sources=[{"rank": 1}])
-        for at, image in enumerate(images)
+        PotentialLabel(
+            image=image, label=labels[(position + n) % N_LABELS], is_dataset_label=n == 0, sources=[{"rank": 1}]
+        )
+        for position, image in enumerate(images)
         for n in range(n_potential)
     )
     return dataset
@@ -50,14 +52,14 @@ def opened(dataset: Dataset, profile: str) -> Batch:
 def questions_of(batch: Batch, label: int, n_pairs: int | None = None) -> list[int]:
     """Images that the others of a label's first grids ask about: as if so many of them were still unclear."""
     cells = GridCell.objects.filter(grid__hit__batch=batch, grid__label=label, role=Role.QUESTION)
-    found = cells.filter(grid__hit__initial=False).order_by("image").values_list("image", flat=True)
-    return list(dict.fromkeys(found))[:n_pairs]
+    images = cells.filter(grid__hit__initial=False).order_by("image").values_list("image", flat=True)
+    return list(dict.fromkeys(images))[:n_pairs]
 
 
 def next_round(batch: Batch, label: int, n_pairs: int | None = None) -> list[Grid]:
-    known = set(batch.hits.values_list("pk", flat=True))
+    first_hits = set(batch.hits.values_list("pk", flat=True))
     open_further_grids(batch=batch, images_by_label={label: questions_of(batch, label, n_pairs)})
-    return list(Grid.objects.filter(hit__batch=batch).exclude(hit__in=known).order_by("hit"))
+    return list(Grid.objects.filter(hit__batch=batch).exclude(hit__in=first_hits).order_by("hit"))
 
 
 def made_of(grid: Grid) -> Counter:
@@ -88,8 +90,8 @@ def test_no_two_further_grids_carry_the_same_controls_while_there_are_others():
     grids = [grid for _ in range(2) for grid in next_round(batch, label, 200)]
     assert len(grids) == 10
     for expected in (True, False):
-        for one, other in combinations(grids, 2):
-            assert not controls_of(one, expected=expected) & controls_of(other, expected=expected)
+        for grid, other in combinations(grids, 2):
+            assert not controls_of(grid, expected=expected) & controls_of(other, expected=expected)
 
 
 def test_the_controls_of_further_grids_are_what_they_are_said_to_be_and_nobody_is_asked_about_negative_ones():

@@ -25,7 +25,7 @@ def make_terms(batch: Batch) -> Terms:
     return Terms.objects.create(
         batch=batch,
         title="Find things in photographs",
-        description="Tick the photographs that show a thing.",
+        description="Select the photographs that show an object.",
         reward="0.20",
         assignment_seconds=HOUR,
         lifetime_seconds=HOUR,
@@ -65,5 +65,5 @@ def make_assignment(hit: HIT, external_hit_id: str, **ids: str) -> Assignment:
 
 
 def fields_of_the_last(assignment: Assignment) -> dict[str, str]:
-    """What the frame sends to the marketplace for what was sent last under an assignment."""
+    """Return the fields that the frame sends to the marketplace for the latest answer under an assignment."""
     return fields_to_hand_over(assignment, answers_under(assignment)[0].answer)

@@ -71,7 +71,7 @@ class Turns(RuleBasedStateMachine):
         return N_SLOTS - list(self.settled.values()).count("confirmed")
 
     def may_list(self, assignment: int, worker: int) -> bool:
-        taken = {(found[0], hit_of(known)) for known, found in self.listed.items()}
+        taken = {(outcome[0], hit_of(turn)) for turn, outcome in self.listed.items()}
         return assignment not in self.listed and (worker, hit_of(assignment)) not in taken
 
     def to_list(self) -> list[tuple[int, int]]:
@@ -97,9 +97,9 @@ class Turns(RuleBasedStateMachine):
     def row(self, assignment: int, worker: int, hit: int) -> Assignment:
         rows = Assignment.objects.select_related("lease__hit__batch__settings", "lease__hit__grid")
         ids = {"external_id": f"3ASG{assignment}", "external_hit_id": self.hits[hit]}
-        found = rows.get(worker__identity__external_id=f"A{worker}", **ids)
-        found.lease.assignment = found
-        return found
+        row = rows.get(worker__identity__external_id=f"A{worker}", **ids)
+        row.lease.assignment = row
+        return row
 
     def ask(self, assignment: int, worker: int, fields: dict[str, str]) -> str:
         outcome, submission = confirm(
@@ -125,14 +125,14 @@ class Turns(RuleBasedStateMachine):
     def open_page(self, assignment: int, worker: int, honest: bool) -> None:
         hit = hit_of(assignment) if honest else 1 - hit_of(assignment)
         visit = make_visit(self.hits[hit], assignment=f"3ASG{assignment}", worker=f"A{worker}")
-        known = (assignment, worker, hit) in self.opened
+        is_opened = (assignment, worker, hit) in self.opened
         try:
-            found = accept(hit=self.grid.hit, visit=visit)
+            assignment_row = accept(hit=self.grid.hit, visit=visit)
         except AlreadyAnswered:
-            assert self.is_done(worker) and not known
+            assert self.is_done(worker) and not is_opened
         else:
-            assert found.lease.slot is None
-            assert known or not self.is_done(worker)
+            assert assignment_row.lease.slot is None
+            assert is_opened or not self.is_done(worker)
             self.opened.add((assignment, worker, hit))
 
     @precondition(lambda self: bool(getattr(self, "opened", None)))
@@ -229,7 +229,7 @@ class Turns(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_no_history_makes_an_unproven_answer_count_or_a_proven_one_be_lost(capsys):
+def test_no_history_counts_an_unproven_answer_or_loses_a_proven_answer(capsys):
     grid, first = make_offered_grid(n_images=N_IMAGES, n_slots=N_SLOTS)
     Turns.offered = (grid, first, offer(grid.hit))
     run_histories(Turns, N_RUNS, capsys)

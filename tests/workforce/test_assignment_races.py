@@ -43,8 +43,8 @@ def list_(assignment: Assignment, fields: dict[str, str]) -> tuple:
 def test_an_address_opened_many_times_at_once_is_one_assignment_of_one_worker():
     grid, external_hit_id = make_offered_grid()
     visit = make_visit(external_hit_id)
-    found = in_threads(8, lambda number: accept(hit=grid.hit, visit=visit).pk)
-    assert len(set(found)) == 1
+    assignment_ids = in_threads(8, lambda number: accept(hit=grid.hit, visit=visit).pk)
+    assert len(set(assignment_ids)) == 1
     assert Assignment.objects.count() == Lease.objects.count() == Worker.objects.count() == 1
 
 
@@ -122,10 +122,10 @@ def test_answers_are_confirmed_while_others_are_aggregated_and_all_of_them_count
         fields.append(fields_of_the_last(turn))
 
     def step(number: int) -> object:
-        return aggregate() if number % 4 == 0 else [list_(turns[at], fields[at]) for at in range(number, 12, 4)]
+        return aggregate() if number % 4 == 0 else [list_(turns[i], fields[i]) for i in range(number, 12, 4)]
 
     in_threads(4, step)
-    for at in range(0, 12, 4):
-        assert list_(turns[at], fields[at])[0] == "confirmed"
+    for i in range(0, 12, 4):
+        assert list_(turns[i], fields[i])[0] == "confirmed"
     aggregate()
     assert ContainsVote.objects.filter(counted=True).count() == 24

@@ -47,7 +47,7 @@ def hand_in(assignment: Assignment, n_ticked: int = 1) -> Submission:
 
 
 def list_(assignment: Assignment, fields: dict | None = None, **changed: object):
-    """What the marketplace says of an assignment that came through its door."""
+    """List an assignment, as the marketplace does after its submission."""
     assignment.refresh_from_db()
     named: dict[str, Any] = {
         "hit": assignment.lease.hit,
@@ -109,7 +109,7 @@ def test_the_same_address_again_finds_the_same_assignment_and_lease(offered):
     assert Lease.objects.count() == Assignment.objects.count() == 1
 
 
-def test_it_is_found_after_the_lease_ran_out_and_after_the_batch_closed(offered):
+def test_it_is_resumed_after_the_lease_expired_and_after_the_batch_closed(offered):
     grid, external_hit_id = offered
     visit = make_visit(external_hit_id)
     first = accept(hit=grid.hit, visit=visit)
@@ -121,7 +121,7 @@ def test_it_is_found_after_the_lease_ran_out_and_after_the_batch_closed(offered)
     assert hand_in(first).state == "provisional"
 
 
-def test_a_returned_assignment_is_given_to_somebody_else_under_the_same_id(offered):
+def test_a_returned_assignment_goes_to_another_worker_under_the_same_id(offered):
     grid, external_hit_id = offered
     first = make_assignment(grid.hit, external_hit_id)
     second = make_assignment(grid.hit, external_hit_id, assignment=first.external_id)
@@ -142,7 +142,7 @@ def test_a_person_may_work_on_several_hits_at_once(offered):
 def test_an_id_of_another_hit_of_the_marketplace_is_refused(offered):
     grid, _ = offered
     _, stolen = make_offered_grid()
-    with pytest.raises(WrongHIT, match="not this one"):
+    with pytest.raises(WrongHIT, match="another task"):
         make_assignment(grid.hit, stolen)
     with pytest.raises(WrongHIT):
         make_assignment(grid.hit, external("3INVENTED"))
@@ -163,10 +163,10 @@ def test_who_tells_an_assignment_with_another_hit_is_in_nobodys_way(offered):
         accept(hit=other.hit, visit=visit)
 
 
-def test_a_hit_whose_id_we_were_not_told_yet_asks_for_a_moment(offered):
+def test_a_hit_whose_id_is_not_stored_yet_asks_for_a_moment(offered):
     grid, _ = offered
     MarketplaceHIT.objects.update(external_id=None)
-    with pytest.raises(NotYetPublished, match="tries again"):
+    with pytest.raises(NotYetPublished, match="reloads automatically"):
         make_assignment(grid.hit, external("3HIT"))
 
 
@@ -174,7 +174,7 @@ def test_a_closed_hit_asks_to_be_returned(offered):
     grid, external_hit_id = offered
     close_batch(batch=grid.hit.batch)
     grid.hit.refresh_from_db()
-    with pytest.raises(HITClosed, match="return the HIT"):
+    with pytest.raises(HITClosed, match="return this task"):
         make_assignment(grid.hit, external_hit_id)
 
 
@@ -183,7 +183,7 @@ def test_who_answered_the_hit_in_another_hit_of_the_marketplace_is_asked_to_retu
     hand_in(assignment)
     list_(assignment)
     worker = assignment.worker.identity.external_id
-    with pytest.raises(AlreadyAnswered, match="return the HIT"):
+    with pytest.raises(AlreadyAnswered, match="Please return it"):
         make_assignment(grid.hit, offer(grid.hit), worker=worker)
 
 
@@ -213,7 +213,7 @@ def test_who_did_their_share_is_asked_to_return_the_hit():
     # What the marketplace has not listed may be somebody else's.
     make_assignment(other.hit, other_id, worker=worker)
     list_(assignment)
-    with pytest.raises(AlreadyAnswered, match="as many"):
+    with pytest.raises(AlreadyAnswered, match="maximum number"):
         make_assignment(other.hit, other_id, worker=worker)
 
 
@@ -271,9 +271,9 @@ def test_an_answer_is_surplus_when_all_slots_are_filled(offered):
     grid, external_hit_id = offered
     outcomes = []
     for _ in range(3):
-        one = make_assignment(grid.hit, external_hit_id)
-        hand_in(one)
-        outcomes.append(list_(one)[0])
+        first = make_assignment(grid.hit, external_hit_id)
+        hand_in(first)
+        outcomes.append(list_(first)[0])
     assert outcomes == ["confirmed", "confirmed", "surplus"]
 
 

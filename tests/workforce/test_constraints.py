@@ -164,9 +164,9 @@ def _() -> None:
 
 @breaks("identity_once_per_marketplace")
 def _() -> None:
-    known = make_worker().identity
+    identity = make_worker().identity
     WorkerIdentity.objects.create(
-        worker=Worker.objects.create(), marketplace=known.marketplace, external_id=known.external_id
+        worker=Worker.objects.create(), marketplace=identity.marketplace, external_id=identity.external_id
     )
 
 

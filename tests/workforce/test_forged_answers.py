@@ -1,4 +1,4 @@
-"""Whoever knows a worker's id, and writes in that worker's name, before, between and after what the worker does.
+"""Forgers who know a worker's id, and write in that worker's name before, between and after the worker's own steps.
 
 Of all of them the worker knows nothing: every page and every answer is as if nobody else were there, and what the
 marketplace lists in the end counts.
@@ -38,8 +38,8 @@ def victim(grid_and_id) -> Frame:
 
 def forger_of(victim: Frame, *, knows_assignment: bool = False, **ids: str) -> Frame:
     """A browser that writes in the victim's name: under an invented assignment, or under the victim's own."""
-    known = {"assignmentId": victim.ids["assignmentId"]} if knows_assignment else {}
-    return Frame(victim.hit, victim.ids["hitId"], workerId=victim.ids["workerId"], **known, **ids)
+    stolen_ids = {"assignmentId": victim.ids["assignmentId"]} if knows_assignment else {}
+    return Frame(victim.hit, victim.ids["hitId"], workerId=victim.ids["workerId"], **stolen_ids, **ids)
 
 
 def forge(victim: Frame, *, knows_assignment: bool = False) -> dict[str, str]:
@@ -240,9 +240,9 @@ def test_a_forged_answer_beside_a_recovered_one_that_nobody_can_read_is_still_no
     other = Frame(victim.hit, offer(victim.hit), workerId=victim.ids["workerId"])
     assert listed(other, {"lease": victim.lease.public_id, "selected": "nonsense"})[0] == "recovered"
     take_in_recovered()
-    own = Frame(victim.hit, offer(victim.hit), workerId=victim.ids["workerId"])
-    fields = own.send(own.open()).json()["hand_over"]["fields"]
-    assert listed(own, fields)[0] == "confirmed"
+    frame = Frame(victim.hit, offer(victim.hit), workerId=victim.ids["workerId"])
+    fields = frame.send(frame.open()).json()["hand_over"]["fields"]
+    assert listed(frame, fields)[0] == "confirmed"
     assert list(Submission.objects.order_by("id").values_list("state", flat=True)) == ["orphaned"] * 3 + ["confirmed"]
 
 
@@ -286,13 +286,13 @@ def test_answers_that_are_never_listed_have_the_marketplace_asked_ever_more_rare
     moment = now()
     for _ in range(6):
         forge(Frame(victim.hit, victim.ids["hitId"]))
-    made = MarketplaceHIT.objects.get()
+    marketplace_hit = MarketplaceHIT.objects.get()
 
     def is_asked(seconds_ago: int, **changed: object) -> bool:
-        """Whether the HIT is asked about, if it was so long ago, whatever else is told of it just now."""
+        """Return whether the HIT is polled at a longer age, whatever forgers send just now."""
         MarketplaceHIT.objects.update(polled_at=moment - timedelta(seconds=seconds_ago), **changed)
         forge(Frame(victim.hit, victim.ids["hitId"]))
-        return to_poll(10) == [made]
+        return to_poll(10) == [marketplace_hit]
 
     assert is_asked(11), "a hint that is new is followed"
     Submission.objects.update(submitted_at=moment - timedelta(hours=2))

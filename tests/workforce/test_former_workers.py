@@ -18,7 +18,7 @@ def hand_in(lease: Lease, key: str) -> None:
     submit(lease=lease, answer={"selected": []}, idempotency_key=key)
 
 
-def test_who_answered_what_a_hit_asks_is_not_given_it_and_others_are(batch):
+def test_a_worker_who_answered_the_questions_of_a_hit_does_not_get_it(batch):
     first, unrelated = make_hits(2, 1, batch=batch)
     former, stranger = make_worker(), make_worker()
     hand_in(require(take_lease(batch=batch, worker=former)), "a")
@@ -35,7 +35,7 @@ def test_who_answered_what_a_hit_asks_is_not_given_it_and_others_are(batch):
     assert require(take_lease(batch=batch, worker=make_worker())).hit == further
 
 
-def test_who_only_held_a_hit_and_let_it_go_is_not_given_the_one_that_asks_the_same(batch):
+def test_a_worker_who_let_a_hit_go_does_not_get_another_with_the_same_question(batch):
     (first,) = make_hits(1, 1, batch=batch)
     left = make_worker()
     held = take_lease(batch=batch, worker=left)

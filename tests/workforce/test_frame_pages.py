@@ -80,7 +80,7 @@ def handed_over(page) -> tuple[str, dict[str, str]]:
 
 
 def listed(frame: Frame, fields: dict[str, str]):
-    """What our side makes of the fields once the marketplace lists the assignment."""
+    """Return the outcome of the fields once the marketplace lists the assignment."""
     return confirm(
         hit=frame.hit,
         external_hit_id=frame.ids["hitId"],
@@ -109,7 +109,7 @@ def test_a_preview_shows_the_work_and_can_not_be_handed_in(grid_and_id, worker, 
     text = page.content.decode()
     assert page.status_code == 200
     assert text.count('<input type="checkbox"') == 3
-    for shown in ("thing 0", "Preview", "Accept the HIT", "$0.20", '<fieldset class="preview" disabled>'):
+    for shown in ("thing 0", "Preview", "Accept this task", "$0.20", '<fieldset class="preview" disabled>'):
         assert shown in text
     for absent in ('name="token"', 'method="post"', '<button type="submit"', "<script"):
         assert absent not in text
@@ -186,11 +186,11 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_leads_on(frame):
 
 def test_of_two_tabs_the_one_that_the_marketplace_has_counts(frame):
     first, second = frame.open(), frame.open()
-    one = frame.send(first).json()["hand_over"]["fields"]
+    fields = frame.send(first).json()["hand_over"]["fields"]
     other = frame.send(second, selected=[]).json()["hand_over"]["fields"]
-    assert one["receipt"] != other["receipt"]
+    assert fields["receipt"] != other["receipt"]
     both = frame.open().content.decode()
-    assert one["receipt"] in both and other["receipt"] in both
+    assert fields["receipt"] in both and other["receipt"] in both
     assert listed(frame, other)[0] == "confirmed"
     assert dict(Submission.objects.values_list("answer__selected__0", "state")) == {
         None: "confirmed",
@@ -255,7 +255,7 @@ def test_ids_that_no_marketplace_makes_are_refused(grid_and_id, ids):
     grid, external_hit_id = grid_and_id
     page = Frame(grid.hit, external_hit_id, **ids).open()
     assert page.status_code == 400
-    assert "Nothing was stored" in page.content.decode()
+    assert "Nothing was saved" in page.content.decode()
     assert not Worker.objects.exists()
 
 
@@ -280,7 +280,7 @@ def test_who_answered_before_is_told_to_return_the_hit(frame):
     again = Frame(frame.hit, offer(frame.hit), workerId=frame.ids["workerId"])
     page = again.open()
     assert page.status_code == 409
-    assert "return the HIT" in page.content.decode()
+    assert "Please return" in page.content.decode()
 
 
 def test_what_another_site_sends_or_without_a_token_is_refused(frame):
@@ -313,7 +313,7 @@ def test_images_of_another_lease_are_refused(frame, grid_and_id):
 
 
 def forge(grid, external_hit_id: str, stolen: str, victim: str, victim_page) -> Counter:
-    """What one forger sends: a post of each kind, and what the marketplace would list of it. Returns posts by kind."""
+    """Send a forged post of each kind, and list its fields. Returns the posts by kind."""
     forger = Frame(grid.hit, external_hit_id)
     page = forger.open()
     first = forger.send(page)
@@ -328,8 +328,9 @@ def forge(grid, external_hit_id: str, stolen: str, victim: str, victim_page) -> 
     preview = Frame(grid.hit, external_hit_id, assignmentId=PREVIEW)
     assert preview.client.post(preview.address, {"selected": forger.handles()}).status_code == 403
     assert listed(forger, {"receipt": "0" * 64})[0] == "unreadable"
-    known = Frame(grid.hit, external_hit_id, workerId=victim)
-    assert known.send(known.open(), selected=[]).status_code == 200, "a known worker's id is believed like any other"
+    frame_of_victim = Frame(grid.hit, external_hit_id, workerId=victim)
+    reply = frame_of_victim.send(frame_of_victim.open(), selected=[])
+    assert reply.status_code == 200, "a known worker's id is accepted like any other"
     return Counter(
         ["invented ids", "a replayed token", "another lease's images", "a stolen hitId", "a preview's id", "a known id"]
     )
@@ -401,5 +402,5 @@ def test_who_was_never_listed_is_told_what_to_do(frame):
     frame.send(frame.open())
     Assignment.objects.update(outcome="orphaned")
     page = frame.open().content.decode()
-    assert "write to the requester" in page
+    assert "contact the requester" in page
     assert 'name="receipt"' in page

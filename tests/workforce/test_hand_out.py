@@ -1,4 +1,4 @@
-"""Who gets which HIT, and when there is none."""
+"""Assignment of HITs to workers, and its end."""
 
 import pytest
 from django.db import connection
@@ -77,9 +77,9 @@ def test_work_of_another_batch_is_not_handed_out():
 
 
 def test_a_person_may_hold_one_hit_in_each_of_two_batches():
-    (one,), (two,) = make_hits(), make_hits()
+    (first,), (second,) = make_hits(), make_hits()
     worker = make_worker()
-    assert {make_lease(one.batch, worker).hit_id, make_lease(two.batch, worker).hit_id} == {one.pk, two.pk}
+    assert {make_lease(first.batch, worker).hit_id, make_lease(second.batch, worker).hit_id} == {first.pk, second.pk}
 
 
 def test_nothing_is_handed_out_of_a_closed_batch_and_the_message_says_so():
@@ -149,7 +149,7 @@ def test_a_closed_batch_takes_no_further_hits_even_through_an_old_copy_of_it():
     batch = make_batch()
     old = Batch.objects.get(pk=batch.pk)
     close_batch(batch=batch)
-    with pytest.raises(BatchClosed, match="open a new batch"):
+    with pytest.raises(BatchClosed, match="Open a new batch"):
         publish_hits(batch=old, n_hits=1, n_slots=1)
     assert not batch.hits.exists()
 
@@ -218,7 +218,7 @@ def test_the_same_id_is_the_same_worker_and_another_marketplaces_id_is_not():
 def test_a_hit_that_was_never_handed_to_a_person_cannot_be_resumed_by_them():
     (hit,) = make_hits(1, 2)
     make_lease(hit.batch)
-    with pytest.raises(NotHandedOut, match="not given to you"):
+    with pytest.raises(NotHandedOut, match="not assigned to you"):
         resume_lease(hit_public_id=hit.public_id, worker=make_worker())
 
 

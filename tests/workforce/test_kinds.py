@@ -20,7 +20,7 @@ def test_the_setting_lists_the_kinds_in_its_order(settings):
 
 
 def test_an_unknown_kind_is_refused_with_the_names_there_are():
-    with pytest.raises(UnknownKind, match="no kind of task 'count'; TASK_KINDS lists contains, classify"):
+    with pytest.raises(UnknownKind, match="no kind of task “count”. TASK_KINDS lists: contains, classify"):
         kind_named("count")
 
 
@@ -42,5 +42,5 @@ def test_a_batch_is_opened_of_listed_kinds_only(settings):
 def test_a_kind_without_an_offer_is_not_for_a_marketplace(settings):
     settings.TASK_KINDS = [*settings.TASK_KINDS, "tests.made_up_task.kind.LINKS_ONLY"]
     assert offer_of("contains") is CONTAINS.offer
-    with pytest.raises(NotOffered, match="Batches of COUNT are for recruitment links"):
+    with pytest.raises(NotOffered, match="COUNT batches cannot be published on a marketplace"):
         offer_of("links_only")

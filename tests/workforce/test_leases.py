@@ -64,11 +64,11 @@ def test_the_task_that_expires_leases_does_it_for_all_batches(later):
 
 
 def test_expiring_one_batch_leaves_the_others_alone(later):
-    (one,), (two,) = hits(), hits()
-    make_lease(one.batch), make_lease(two.batch)
+    (first,), (second,) = hits(), hits()
+    make_lease(first.batch), make_lease(second.batch)
     later(61)
-    assert expire_leases(batch=one.batch) == 1
-    assert Lease.objects.get(batch=two.batch).state == Lease.State.ACTIVE
+    assert expire_leases(batch=first.batch) == 1
+    assert Lease.objects.get(batch=second.batch).state == Lease.State.ACTIVE
 
 
 def test_the_slot_of_a_lease_that_ran_out_goes_to_the_next_person_before_any_sweep(later):

@@ -1,4 +1,4 @@
-"""How much may come from one network address and in one worker's name: 429 beyond, in words, and nothing is lost."""
+"""Rate limits by network address and worker: 429 beyond, with a message, and nothing is lost."""
 
 import re
 from html import unescape
@@ -109,8 +109,8 @@ def test_what_is_sent_in_a_workers_name_from_everywhere_has_an_end(wide):
 def test_a_preview_and_this_machine_itself_are_not_counted(address, wide):
     wide.update(address=0, worker=0, worker_anywhere=0)
     assert frame_at(address, assignmentId="ASSIGNMENT_ID_NOT_AVAILABLE").open().status_code == 200
-    for own in ("127.0.0.1", "::1", ""):
-        assert frame_at(own).open().status_code == 200
+    for address in ("127.0.0.1", "::1", ""):
+        assert frame_at(address).open().status_code == 200
 
 
 def test_the_people_of_a_lab_who_share_an_address_are_not_limited(address):
@@ -167,4 +167,4 @@ def test_without_valkey_work_goes_on_and_nobody_waits_for_it(address, wide, sett
     frame = frame_at(address)
     assert frame.send(frame.open()).status_code == 200
     said = [record.message for record in caplog.records if record.name == limits.__name__]
-    assert len(said) == 1 and said[0].startswith("Valkey does not answer, so nothing is limited for 10 seconds")
+    assert len(said) == 1 and said[0].startswith("Valkey does not answer, so there are no rate limits for 10 seconds")

@@ -62,7 +62,7 @@ LONG_AGO = timezone.now().replace(year=2000)
 
 @dataclass
 class Record:
-    """What happened, with the moments just before and just after."""
+    """An event, with the moments just before and just after."""
 
     leased: dict[int, list[tuple[float, float, int]]] = field(default_factory=lambda: defaultdict(list))
     freed: dict[int, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
@@ -118,7 +118,7 @@ def fresh_record(batch: Batch) -> Record:
 
 
 def check_books(batch: Batch) -> None:
-    """What must hold of the tables whatever happened."""
+    """Check the invariants of the tables."""
     twice = Submission.objects.filter(hit__batch=batch).values("hit", "worker").annotate(n=Count("id")).filter(n__gt=1)
     assert not twice.exists(), "somebody answered a HIT twice"
     confirmed = Submission.objects.filter(hit__batch=batch, state="confirmed")
@@ -213,8 +213,8 @@ def test_of_16_people_at_3_slots_three_get_one_and_thirteen_none():
         batch = make_hits(1, 3)[0].batch
         workers = [make_worker() for _ in range(16)]
         leases = all_ask(batch, workers)
-        given = [lease for lease in leases if lease is not None]
-        assert len(given) == len({lease.slot_id for lease in given}) == 3
+        active_leases = [lease for lease in leases if lease is not None]
+        assert len(active_leases) == len({lease.slot_id for lease in active_leases}) == 3
 
 
 def test_16_people_at_16_slots_that_all_just_ran_out_all_get_one():
@@ -284,8 +284,8 @@ def test_two_tabs_opened_at_once_get_the_same_hit():
 def test_a_new_person_with_many_tabs_is_one_worker():
     for _ in range(ROUNDS):
         name = unique("newcomer")
-        found = in_threads(8, partial(identify, name))
-        assert len(set(found)) == 1
+        workers = in_threads(8, partial(identify, name))
+        assert len(set(workers)) == 1
         assert WorkerIdentity.objects.filter(external_id=name).count() == 1
     assert Worker.objects.count() == ROUNDS
 
@@ -416,11 +416,11 @@ def do_one(acts: list[Callable[[], object]], number: int) -> None:
 
 def test_a_form_that_is_just_being_handed_out_is_not_withdrawn():
     form = make_form(labels=(0, 1), n_slots=1)
-    dataset, wanted = form.image.dataset, {form.image_id: [0, 1, 2]}
+    dataset, labels_by_image = form.image.dataset, {form.image_id: [0, 1, 2]}
     take = partial(take_lease, batch=form.hit.batch, worker=make_worker())
     with (
         while_another_has_done(take) as other,
-        started(partial(open_forms, dataset=dataset, labels_by_image=wanted)) as opened,
+        started(partial(open_forms, dataset=dataset, labels_by_image=labels_by_image)) as opened,
     ):
         assert waits(opened)
         other.end(commit=True)
@@ -431,8 +431,8 @@ def test_a_form_that_is_just_being_handed_out_is_not_withdrawn():
 
 def test_whoever_meets_the_withdrawal_of_a_form_is_given_the_one_that_replaces_it():
     form = make_form(labels=(0, 1), n_slots=1)
-    dataset, wanted = form.image.dataset, {form.image_id: [0, 1, 2]}
-    replace = partial(open_forms, dataset=dataset, labels_by_image=wanted)
+    dataset, labels_by_image = form.image.dataset, {form.image_id: [0, 1, 2]}
+    replace = partial(open_forms, dataset=dataset, labels_by_image=labels_by_image)
     ask = partial(take_lease, batch=form.hit.batch, worker=make_worker())
     with while_another_has_done(replace) as other, started(ask) as asked:
         assert waits(asked)

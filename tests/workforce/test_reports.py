@@ -1,4 +1,4 @@
-"""Telling of a problem from a page of work, in a frame and on the link path, without a script and with one."""
+"""Problem reports from a page of work, in a frame and on the link path, with and without a script."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from tests.factories import make_batch, make_dataset, make_form, make_grid, make
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from tests.workforce.test_frame_pages import Frame, hidden, listed
 from workforce.introductions.actions import introduce
-from workforce.models import Introduction, Lease, Report, Submission
+from workforce.models import KIND_NAMES, Introduction, Lease, Report, Submission
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ def test_a_report_is_kept_and_the_page_comes_back_as_it_was(frame):
     text = again.content.decode()
     assert again.status_code == 200
     assert sorted(ticked(again)) == sorted(chosen)
-    assert "Thank you: the people who ask are told of it." in text
+    assert "Thank you, we told the researchers." in text
     assert '<details class="report" id="report" open>' in text
     assert not Submission.objects.exists()
     assert not again.cookies
@@ -49,22 +49,22 @@ def test_a_report_is_kept_and_the_page_comes_back_as_it_was(frame):
     assert listed(frame, fields)[0] == "confirmed", "who told of a problem hands in like everybody"
 
 
-def test_the_pages_script_is_told_and_hands_in_afterwards(frame):
+def test_the_pages_script_reports_and_submits_afterwards(frame):
     page = frame.open()
-    assert "told of it" in tell(frame, page).json()["reported"]
+    assert "told the researchers" in tell(frame, page).json()["reported"]
     assert frame.send(page).status_code == 200
     assert tell(frame, page, kind="handing in").status_code == 200, "also after the answer is stored"
     assert Report.objects.count() == 2
 
 
-def test_who_told_of_nothing_is_asked_what_it_is(frame):
+def test_an_empty_report_is_asked_for_its_problem(frame):
     page = frame.open()
     chosen = frame.handles()[1:3]
     again = tell(frame, page, kind="", words=" ", as_json=False, selected=chosen)
     assert "Choose what went wrong" in again.content.decode() and "Thank you" not in again.content.decode()
     assert sorted(ticked(again)) == sorted(chosen)
-    told = tell(frame, page, kind="", words="").json()
-    assert "Choose what went wrong" in told["message"] and "reported" not in told
+    reply = tell(frame, page, kind="", words="").json()
+    assert "Choose what went wrong" in reply["message"] and "reported" not in reply
     assert not Report.objects.exists()
 
 
@@ -106,8 +106,8 @@ def test_a_form_comes_back_with_its_ticks_and_its_main_object():
     form = make_form(labels=(0, 1), image=make_images(dataset, 1)[0])
     frame = Frame(form.hit, offer(form.hit), kind="classify", workerId=external("AWORKER"))
     again = tell(frame, frame.open(), as_json=False, selected=["0", "1"], main="1").content.decode()
-    found = sorted(re.findall(r'name="(\w+)" value="(\d)"[^>]* checked', again))
-    assert found == [("main", "1"), ("selected", "0"), ("selected", "1")]
+    values = sorted(re.findall(r'name="(\w+)" value="(\d)"[^>]* checked', again))
+    assert values == [("main", "1"), ("selected", "0"), ("selected", "1")]
     assert not Submission.objects.exists()
 
 
@@ -125,13 +125,14 @@ def test_on_the_link_path_it_is_told_of_in_the_same_way():
     assert (Report.objects.get().kind, Submission.objects.get().state) == ("question", "confirmed")
 
 
-def test_the_kinds_on_the_page_are_those_that_are_kept(frame):
+def test_the_kinds_on_the_page_are_those_of_the_model(frame):
     text = frame.open().content.decode()
-    shown = re.findall(r'name="report_kind" value="([^"]+)"> ([^<]+)</label>', text)
-    assert shown == list(Report.Kind.choices)
+    choices = re.findall(r'name="report_kind" value="([^"]+)"> ([^<]+)</label>', text)
+    assert choices == list(KIND_NAMES.items())
+    assert [value for value, _ in choices] == Report.Kind.values
 
 
-def test_researchers_read_who_told_what_by_pseudonym(frame):
+def test_researchers_read_reports_by_pseudonym(frame):
     page = frame.open()
     tell(frame, page)
     tell(frame, page, kind="question", words="")
@@ -139,9 +140,9 @@ def test_researchers_read_who_told_what_by_pseudonym(frame):
     dataset = frame.hit.batch.dataset
     assert kinds_of(reports_of(dataset)) == {"Pictures do not load": 1, "The question is unclear": 1}
     shown = reports_shown(dataset, list(reports_of(dataset).select_related("lease")))
-    assert [one.report.kind for one in shown] == ["question", "pictures"]
-    assert {one.submission for one in shown} == {Submission.objects.get()}
-    assert frame.ids["workerId"] not in str([one.worker for one in shown])
+    assert [row.report.kind for row in shown] == ["question", "pictures"]
+    assert {row.submission for row in shown} == {Submission.objects.get()}
+    assert frame.ids["workerId"] not in str([row.worker for row in shown])
 
 
 def in_words(sql: str) -> str:
@@ -181,7 +182,7 @@ def preview_of(frame: Frame) -> str:
 
 
 def test_a_preview_says_who_asks_what_for_for_how_long_and_for_how_much(frame):
-    introduce(dataset=frame.hit.batch.dataset, told=TOLD)
+    introduce(dataset=frame.hit.batch.dataset, fields=TOLD)
     about = worker_client().get(f"/about/{frame.hit.batch.public_id}/").content.decode()
     for text in (preview_of(frame), about):
         for words in (
@@ -193,21 +194,21 @@ def test_a_preview_says_who_asks_what_for_for_how_long_and_for_how_much(frame):
             "60 minutes",
             "<p>I take part of my own will.</p>",
             "Wounds may be seen.",
-            "Nothing is refused for disagreeing",
+            "We never reject work because",
         ):
             assert words in text
     assert f'href="/about/{frame.hit.batch.public_id}/"' in frame.open().content.decode()
 
 
-def test_what_nobody_filled_in_is_not_shown(frame):
+def test_empty_fields_are_not_shown(frame):
     text = preview_of(frame)
-    for words in ("Who asks", "Contact", "Time needed", "Consent", "Before you look"):
+    for words in ("Run by", "Contact", "Time needed", "Consent", "Before you look"):
         assert words not in text
-    assert "Nothing is refused for disagreeing" in text and "use the marketplace's contact" in text
+    assert "We never reject work because" in text and "send a message to the requester" in text
 
 
 def test_what_a_researcher_wrote_is_no_markup(frame):
-    introduce(dataset=frame.hit.batch.dataset, told=dict.fromkeys(TOLD, "<b onclick=x>") | {"minutes_needed": None})
+    introduce(dataset=frame.hit.batch.dataset, fields=dict.fromkeys(TOLD, "<b onclick=x>") | {"minutes_needed": None})
     assert "<b onclick" not in preview_of(frame)
 
 
@@ -227,7 +228,7 @@ def test_a_contact_opens_beside_the_frame_if_a_browser_can_open_it(contact, link
 
 def test_people_who_come_by_a_link_read_about_the_work_too():
     grid = make_grid()
-    introduce(dataset=grid.hit.batch.dataset, told=TOLD)
+    introduce(dataset=grid.hit.batch.dataset, fields=TOLD)
     client = worker_client()
     text = client.get(f"/about/{grid.hit.batch.public_id}/").content.decode()
     assert "The Vision Lab" in text and "You can stop at any time." in text

@@ -55,7 +55,7 @@ def test_the_same_key_with_another_answer_keeps_the_first(lease):
 
 def test_a_second_answer_under_another_key_is_refused_and_the_first_kept(lease):
     send(lease)
-    with pytest.raises(AlreadySubmitted, match="already recorded"):
+    with pytest.raises(AlreadySubmitted, match="already saved"):
         send(lease, key="another-key", selected=("y",))
     assert Submission.objects.get().answer == {"selected": ["x"]}
 
@@ -109,7 +109,7 @@ def test_a_second_exclusion_is_refused_with_the_first_ones_reason_and_changes_no
     submission, _ = send(lease)
     exclude_submission(submission=submission, reason="answered in 2 s")
     mark_aggregated(submission_ids=[submission.pk])
-    with pytest.raises(AlreadyExcluded, match=f"Submission {submission.pk} .*'answered in 2 s'.*Readmit"):
+    with pytest.raises(AlreadyExcluded, match=f"Submission {submission.pk} .*“answered in 2 s”.*readmit"):
         exclude_submission(submission=submission, reason="too fast")
     assert [row.reason for row in submission.exclusions.all()] == ["answered in 2 s"]
     assert not not_aggregated().exists()
@@ -130,7 +130,7 @@ def test_a_work_token_leads_back_to_its_lease(lease):
 
 @pytest.mark.parametrize("forge", [lambda t: t + "x", lambda t: "x" + t, lambda t: t.split(":")[0], lambda t: ""])
 def test_a_forged_work_token_is_refused(lease, forge):
-    with pytest.raises(ForeignToken, match="not valid"):
+    with pytest.raises(ForeignToken, match="does not belong to your task"):
         lease_of_token(forge(work_token(lease)), lease.hit)
 
 

@@ -1,4 +1,4 @@
-"""The one address of a batch: the next HIT, the same HIT again, the completion code, or a clear word."""
+"""The study link of a batch: the next HIT, the same HIT again, the completion code, or a clear message."""
 
 import html
 from datetime import timedelta
@@ -73,7 +73,7 @@ def test_the_same_person_coming_back_gets_the_same_grid():
 def test_without_a_participant_the_page_says_what_to_do(query):
     response = visit(make_grid().hit.batch, query)
     assert response.status_code == 400
-    assert "address" in text(response)
+    assert "ID" in text(response) and "link" in text(response)
     assert not Worker.objects.exists()
 
 
@@ -82,12 +82,12 @@ def test_without_a_participant_the_page_says_what_to_do(query):
     ["{{%PROLIFIC_PID%}}", "{{ID}}", "{{%PROLIFIC_PID", "%SURVEY_CODE%", "${e://Field/PROLIFIC_PID}", "x%ID%"],
 )
 @pytest.mark.parametrize("path", ["", "/finish"])
-def test_a_placeholder_that_nobody_filled_in_is_nobody(placeholder, path):
+def test_an_unfilled_placeholder_is_no_participant(placeholder, path):
     response = visit(make_grid().hit.batch, f"PROLIFIC_PID={quote(placeholder)}", path)
     assert response.status_code == 400
     assert placeholder in text(response)
-    assert "tell the researcher" in text(response)
-    assert "Nothing was stored" in text(response)
+    assert "tell the researchers" in text(response)
+    assert "Nothing was saved" in text(response)
     assert not Worker.objects.exists()
 
 
@@ -99,9 +99,9 @@ def test_an_odd_id_is_not_taken_for_a_placeholder(name):
 def test_without_work_a_newcomer_reads_a_friendly_page():
     response = visit(make_batch(), "worker=ann")
     assert response.status_code == 200
-    assert "No work for you at the moment" in text(response)
-    assert "There is no work in this study at the moment" in text(response)
-    assert "with somebody or done" not in text(response)
+    assert "No tasks available right now" in text(response)
+    assert "This study has no tasks right now" in text(response)
+    assert "taken or done" not in text(response)
 
 
 def test_when_the_work_is_done_the_completion_code_is_shown():
@@ -219,7 +219,7 @@ def test_who_stops_early_gets_the_code():
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"completion_code": "C1"}, "Stop here and get the code"), ({}, "Stop here")]
+    ("options", "words"), [({"completion_code": "C1"}, "Stop and get your code"), ({}, "Stop here")]
 )
 def test_stopping_promises_a_code_only_where_there_is_one(options, words):
     batch = make_batch(**options)
@@ -252,7 +252,7 @@ def test_who_stops_at_the_end_is_led_to_no_further_work(what_ends_it):
         close_batch(batch=batch)
     page = text(visit(batch, "worker=ann", "/finish"))
     assert "Thank you, you are done" in page
-    assert "There is nothing more to do" in page
+    assert "You can close this page" in page
     assert "/join/" not in page
 
 

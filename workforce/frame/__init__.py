@@ -1,1 +1,1 @@
-"""Turns at HITs that a marketplace hands out: what browsers say of them, and what the marketplace says later."""
+"""Assignments that a marketplace gives out: claimed by browsers first, confirmed by the marketplace later."""

@@ -1,10 +1,10 @@
-"""Turns at HITs that a marketplace hands out: a lease when a browser asks, a verdict when the marketplace lists it.
+"""Assignments that a marketplace gives out: a lease for a browser, an outcome once the marketplace lists it.
 
-What browsers say proves nothing. So a lease here takes no slot, an answer is provisional, and only an assignment that
-the marketplace itself lists, with our receipt or the answer's copy in it, fills a slot. Whatever was sent in somebody's
-name before takes nothing from them: there may be many answers that wait for proof, of which one is proven.
+A browser's request proves nothing. So its lease takes no slot, and its answer is provisional. Only an assignment that
+the marketplace lists, with our receipt or a copy of the answer, fills a slot. Earlier answers in a worker's name take
+nothing from them: many may wait for proof, and one is proven.
 
-Locks: a lease is asked for person first, as everywhere; a verdict locks the submission first, as the aggregation does.
+Locks: a lease locks the worker first, as everywhere; an outcome locks the submission first, as the aggregation does.
 """
 
 import logging
@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now, now_given
@@ -27,20 +28,19 @@ from workforce.reads import is_recovered
 
 log = logging.getLogger(__name__)
 
-# A HIT's open leases for each answer it wants, and a person's: whoever invents ids or opens page after page
-# displaces older leases and takes nothing from anybody, since work under a displaced one is accepted all the same.
+# Most open leases of a HIT for each answer it needs, and of a worker. Invented IDs and page after page displace older
+# leases, which takes nothing from anybody: work under a displaced lease is accepted too.
 OPEN_LEASES_PER_ANSWER = 2
 OPEN_LEASES_PER_WORKER = 30
-# After the deadline an answer may still be on its way. Who opens the page again may have accepted it again.
+# After the deadline an answer may still be on its way, and a worker who opens the page may have accepted it again.
 GRACE = timedelta(hours=1)
 RENEWED_AFTER = GRACE / 2
-# So long after its deadline the marketplace lists an assignment or never will.
+# The marketplace lists an assignment within this time after its deadline, or never.
 LISTED_WITHIN = timedelta(hours=24)
 
-WRONG_HIT = "This address names a HIT of the marketplace that is not this one. Open the HIT again from the marketplace."
-PLEASE_RETURN = "Please return the HIT on the marketplace; that has no effect on your account."
+WRONG_HIT = gettext_lazy("This link belongs to another task. Open the task again from the marketplace.")
 SURE = (Submission.State.CONFIRMED, Submission.State.SURPLUS)
-# Outcomes of an assignment after which no other answer of its person to the HIT can count any more.
+# Outcomes of an assignment after which no other answer of its worker to the HIT can count.
 SETTLED = (Assignment.Outcome.CONFIRMED, Assignment.Outcome.SURPLUS, Assignment.Outcome.RECOVERED)
 
 ASSIGNMENT = CachedQuery(
@@ -52,29 +52,29 @@ ASSIGNMENT = CachedQuery(
 
 
 class WrongHIT(UserError):
-    """The address names a HIT of the marketplace that is not this one."""
+    """A URL that names another HIT of the marketplace."""
 
 
 class NotYetPublished(UserError):
-    """The marketplace offers the HIT already, and has not told us yet under which id."""
+    """A HIT that the marketplace offers under an id that is not stored yet."""
 
 
 class HITClosed(UserError):
-    """The HIT wants no more answers."""
+    """A HIT that needs no more answers."""
 
 
 class AlreadyAnswered(UserError):
-    """This person answered the HIT in another assignment, or has done their share."""
+    """A worker who answered the HIT in another assignment, or has done as many HITs as allowed."""
 
 
-# What browsers say
+# Requests of browsers
 
 
 @transaction.atomic
 def accept(*, hit: HIT, visit: FrameVisit) -> Assignment:
-    """The assignment of an address, with its lease on the HIT; the same address again finds the same.
+    """Return the assignment that a URL names, with its lease on the HIT. Idempotent.
 
-    Raises WrongHIT, NotYetPublished, HITClosed and AlreadyAnswered, each with words for the person.
+    Raises WrongHIT, NotYetPublished, HITClosed and AlreadyAnswered, with messages for the worker.
     """
     worker = identify_worker(marketplace=hit.batch.marketplace, external_id=visit.worker_id)
     WORKER_TO_LOCK.get(pk=worker.pk)
@@ -86,8 +86,8 @@ def accept(*, hit: HIT, visit: FrameVisit) -> Assignment:
     if standing.has_lease:
         return _accept_again(hit, visit, worker, standing)
     assignment = _accept_first(hit, visit, worker, standing)
-    if standing.n_open_of_hit >= OPEN_LEASES_PER_ANSWER * standing.n_wanted:
-        _make_room(Lease.objects.filter(hit=hit), OPEN_LEASES_PER_ANSWER * standing.n_wanted)
+    if standing.n_open_of_hit >= OPEN_LEASES_PER_ANSWER * standing.n_answers:
+        _make_room(Lease.objects.filter(hit=hit), OPEN_LEASES_PER_ANSWER * standing.n_answers)
     if standing.n_open_of_worker >= OPEN_LEASES_PER_WORKER:
         _make_room(Lease.objects.filter(worker=worker), OPEN_LEASES_PER_WORKER)
     return assignment
@@ -96,7 +96,7 @@ def accept(*, hit: HIT, visit: FrameVisit) -> Assignment:
 def _resume(assignment: Assignment, hit: HIT) -> Assignment:
     lease = assignment.lease
     if lease.hit_id != hit.pk:
-        raise WrongHIT(WRONG_HIT)
+        raise WrongHIT(str(WRONG_HIT))
     if assignment.is_waited_for:
         _renew(lease, hit)
     return _shown(assignment, lease, hit)
@@ -108,7 +108,7 @@ def _shown(assignment: Assignment, lease: Lease, hit: HIT) -> Assignment:
 
 
 def _renew(lease: Lease, hit: HIT) -> None:
-    """A marketplace gives the same id to who comes back after a return or a deadline: with all the time again."""
+    """Renew a lease: after a return or a deadline, a marketplace gives the same id again, with the full time."""
     seconds = {"grace": GRACE.total_seconds(), "slack": RENEWED_AFTER.total_seconds()}
     key = {"lease": lease.pk, "batch": hit.batch_id, "settings": hit.batch.settings_id}
     row = renew_statement(frame_offers()).row(key | seconds | now_given())
@@ -123,18 +123,34 @@ def _standing(hit: HIT, visit: FrameVisit, worker: Worker) -> Standing:
 def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> None:
     if not standing.is_known_hit:
         if frame_offers().is_being_published(hit):
-            raise NotYetPublished("This HIT was put up only just now. The page tries again by itself.")
-        raise WrongHIT(WRONG_HIT)
+            raise NotYetPublished(gettext("This task was published just now. This page reloads automatically."))
+        raise WrongHIT(str(WRONG_HIT))
     if hit.closed_at is not None or hit.batch.closed_at is not None:
-        raise HITClosed(f"This HIT takes no more answers. {PLEASE_RETURN}")
-    # In another HIT of the marketplace that asks the same. What the marketplace has not listed keeps nobody away: it
-    # may be somebody else's, who knows their id.
+        raise HITClosed(
+            gettext(
+                "This task takes no more answers. Please return this task. Returning it does not affect your account."
+            )
+        )
+    # In another HIT of the marketplace that asks the same. Unconfirmed answers keep nobody away: they may come from
+    # somebody else with the worker's ID.
     if standing.has_answered:
-        raise AlreadyAnswered(f"You have answered this HIT before; thank you. {PLEASE_RETURN}")
+        raise AlreadyAnswered(
+            gettext("You have already answered this task. Please return it. Returning it does not affect your account.")
+        )
     if standing.answered_former:
-        raise AlreadyAnswered(f"You were asked about these photographs before. {PLEASE_RETURN}")
+        raise AlreadyAnswered(
+            gettext(
+                "You have already seen these photographs. Please return this task. "
+                "Returning it does not affect your account."
+            )
+        )
     if share_is_confirmed(hit.batch, worker):
-        raise AlreadyAnswered(f"You have done as many of these HITs as one person may; thank you. {PLEASE_RETURN}")
+        raise AlreadyAnswered(
+            gettext(
+                "You have done the maximum number of these tasks. Thank you. Please return this task. "
+                "Returning it does not affect your account."
+            )
+        )
 
 
 def _accept_first(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> Assignment:
@@ -156,13 +172,13 @@ def _accept_first(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standin
 
 
 def _accept_again(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> Assignment:
-    """Under the lease of an earlier assignment of the same HIT."""
+    """Create an assignment under the lease of an earlier one of the same HIT."""
     lease = Lease.objects.get(hit=hit, worker=worker)
     lease.expires_at = now() + _time_held(hit, standing)
     if lease.state != Lease.State.SUBMITTED:
         lease.state = Lease.State.ACTIVE
     lease.save(update_fields=["state", "expires_at"])
-    _make_room(Lease.objects.filter(hit=hit), OPEN_LEASES_PER_ANSWER * standing.n_wanted)
+    _make_room(Lease.objects.filter(hit=hit), OPEN_LEASES_PER_ANSWER * standing.n_answers)
     _make_room(Lease.objects.filter(worker=worker), OPEN_LEASES_PER_WORKER)
     assignment = Assignment.objects.create(
         external_id=visit.assignment_id, external_hit_id=visit.hit_id, worker=worker, lease=lease, created_at=now()
@@ -176,20 +192,20 @@ def _time_held(hit: HIT, standing: Standing) -> timedelta:
 
 
 def _make_room(leases: QuerySet[Lease], most: int) -> None:
-    """Let the oldest of these open leases go that are more than so many; one that is locked just now stays."""
+    """Expire the oldest open leases beyond this number; skip locked ones."""
     open_leases = leases.filter(takes_slot=False, state=Lease.State.ACTIVE)
-    beyond = list(open_leases.order_by("-id").values_list("id", flat=True)[most:])
-    if beyond:
-        locked = Lease.objects.filter(pk__in=beyond).order_by("id").select_for_update(skip_locked=True)
+    excess = list(open_leases.order_by("-id").values_list("id", flat=True)[most:])
+    if excess:
+        locked = Lease.objects.filter(pk__in=excess).order_by("id").select_for_update(skip_locked=True)
         Lease.objects.filter(pk__in=list(locked.values_list("id", flat=True))).update(state=Lease.State.EXPIRED)
 
 
-# What the marketplace says
+# Assignments that the marketplace lists
 
 
 @dataclass(frozen=True)
 class Listed:
-    """An assignment as the marketplace lists it; `fields` is what came with it, by the names the page sent it under."""
+    """An assignment as the marketplace lists it; `fields` are the submitted ones, by name."""
 
     hit: HIT
     worker: Worker
@@ -202,35 +218,34 @@ class Listed:
 def confirm(
     *, hit: HIT, external_hit_id: str, assignment_id: str, worker_id: str, fields: Mapping[str, str]
 ) -> tuple[Assignment.Outcome, Submission | None]:
-    """Take in an assignment that the marketplace lists as handed in. Doing it twice changes nothing.
+    """Process an assignment that the marketplace lists as submitted. Idempotent.
 
-    An answer of ours that was sent under this assignment is confirmed if the receipt in `fields` (see Listed) is its
-    own, or if they are a copy of it: it fills a slot of the HIT, or is surplus when none is free. Without such a one
-    the copy is stored as recovered, for the task room to read (`workforce.actions.settle_recovered`). What was sent
-    under other ids in the same person's name, and whoever else held the same assignment, is not waited for any longer.
-    Returns the outcome, and the submission if it came from this assignment.
+    An answer under this assignment is confirmed if `fields` (see Listed) hold its receipt or a copy of it: it fills a
+    slot of the HIT, or is surplus if none is free. Without such an answer the copy is stored as recovered, for the task
+    room to read (`workforce.actions.settle_recovered`). Answers under other ids in the worker's name, and other holders
+    of the assignment, are orphaned. Returns the outcome, and the submission if it came from this assignment.
     """
     worker = identify_worker(marketplace=hit.batch.marketplace, external_id=worker_id)
     listed = Listed(hit, worker, assignment_id, external_hit_id, fields)
-    known = _known(listed)
-    if known.proven is None and known.decided is None:
-        # Whoever is just handing in is waited for.
+    claims = _claims(listed)
+    if claims.proven is None and claims.decided is None:
+        # Wait for a submission in progress.
         WORKER_TO_LOCK.get(pk=worker.pk)
-        known = _known(listed)
-    if known.decided is not None:
-        return Assignment.Outcome(known.decided.outcome), known.settled_by(known.decided)
+        claims = _claims(listed)
+    if claims.decided is not None:
+        return Assignment.Outcome(claims.decided.outcome), claims.settled_by(claims.decided)
     _orphan_rivals(assignment_id, worker)
-    outcome, submission = _verdict(listed, known)
-    assignment = submission.assignment if submission is not None else known.assignment
+    outcome, submission = _decide(listed, claims)
+    assignment = submission.assignment if submission is not None else claims.assignment
     if assignment is not None:
         Assignment.objects.filter(pk=assignment.pk).update(outcome=outcome)
-        _orphan_others(known.answers, assignment, submission, outcome)
+        _orphan_other_answers(claims.answers, assignment, submission, outcome)
     return outcome, submission
 
 
 @dataclass(frozen=True)
-class Known:
-    """What browsers have told in the name of who is listed, under whichever ids; `assignment` is the one listed."""
+class Claims:
+    """Answers in the listed worker's name, under any id; `assignment` is the listed one, if a browser named it."""
 
     assignment: Assignment | None
     answers: list[Submission]
@@ -238,28 +253,30 @@ class Known:
 
     @property
     def decided(self) -> Assignment | None:
-        """Return the assignment if its outcome stands already."""
+        """Return the assignment if it has an outcome."""
         return None if self.assignment is None or self.assignment.is_waited_for else self.assignment
 
     def settled_by(self, assignment: Assignment) -> Submission | None:
         if assignment.outcome not in SETTLED:
             return None
-        mine = [answer for answer in self.answers if answer.assignment_id == assignment.pk]
-        # A recovered one may have turned out to be none.
-        return next((answer for answer in mine if _is_settled(answer)), None) or next(
-            (answer for answer in mine if "copy" in answer.answer), None
+        answers = [answer for answer in self.answers if answer.assignment_id == assignment.pk]
+        # A recovered copy may have turned out to be no answer.
+        return next((answer for answer in answers if _is_settled(answer)), None) or next(
+            (answer for answer in answers if "copy" in answer.answer), None
         )
 
 
-def _known(listed: Listed) -> Known:
-    # By id, as the aggregation takes them.
-    found = answers_of(listed.hit, listed.worker).select_related("lease", "assignment__lease").order_by("id")
-    answers = list(found.select_for_update(of=("self",), no_key=True))
+def _claims(listed: Listed) -> Claims:
+    # By id, as the aggregation locks them.
+    rows = answers_of(listed.hit, listed.worker).select_related("lease", "assignment__lease").order_by("id")
+    answers = list(rows.select_for_update(of=("self",), no_key=True))
     key = {"external_id": listed.assignment_id, "worker": listed.worker.pk, "external_hit": listed.external_hit_id}
     assignment = ASSIGNMENT.first(**key)
-    mine = [answer for answer in answers if assignment is not None and answer.assignment_id == assignment.pk]
-    proven = next((answer for answer in mine if is_proven_by(answer, listed.fields, _copy_in(listed.fields))), None)
-    return Known(assignment, answers, proven)
+    own_answers = [answer for answer in answers if assignment is not None and answer.assignment_id == assignment.pk]
+    proven = next(
+        (answer for answer in own_answers if is_proven_by(answer, listed.fields, _copy_in(listed.fields))), None
+    )
+    return Claims(assignment, answers, proven)
 
 
 def _is_settled(answer: Submission) -> bool:
@@ -267,7 +284,7 @@ def _is_settled(answer: Submission) -> bool:
 
 
 def _orphan_rivals(assignment_id: str, worker: Worker) -> None:
-    """Return and abandonment give an assignment to somebody else: the marketplace lists who it was in the end."""
+    """Orphan earlier holders of an assignment: after a return the marketplace lists another worker for it."""
     rivals = Assignment.objects.filter(external_id=assignment_id, outcome="").exclude(worker=worker)
     orphaned = dict(rivals.values_list("id", "lease_id"))
     if orphaned:
@@ -276,23 +293,23 @@ def _orphan_rivals(assignment_id: str, worker: Worker) -> None:
         answers.filter(state=Submission.State.PROVISIONAL).update(state=Submission.State.ORPHANED)
 
 
-def _verdict(listed: Listed, known: Known) -> tuple[Assignment.Outcome, Submission | None]:
-    if any(map(_is_settled, known.answers)):
+def _decide(listed: Listed, claims: Claims) -> tuple[Assignment.Outcome, Submission | None]:
+    if any(map(_is_settled, claims.answers)):
         return Assignment.Outcome.REPEATED, None
-    if known.proven is not None:
-        fill_free_slot(known.proven)
-        return Assignment.Outcome(known.proven.state), known.proven
-    if known.assignment is not None and known.assignment.lease.hit_id != listed.hit.pk:
+    if claims.proven is not None:
+        fill_free_slot(claims.proven)
+        return Assignment.Outcome(claims.proven.state), claims.proven
+    if claims.assignment is not None and claims.assignment.lease.hit_id != listed.hit.pk:
         log.warning("An assignment of HIT %s was listed for another HIT than its page was opened for.", listed.hit.pk)
         return Assignment.Outcome.UNREADABLE, None
-    return _recover(listed, known.assignment)
+    return _recover(listed, claims.assignment)
 
 
-def _orphan_others(
+def _orphan_other_answers(
     answers: list[Submission], assignment: Assignment, proven: Submission | None, outcome: Assignment.Outcome
 ) -> None:
-    """Wait no longer for what cannot be listed any more. If it is listed after all, it is looked at all the same."""
-    over = [
+    """Orphan answers that the marketplace can no longer list. If it still lists one, that one is processed."""
+    orphans = [
         answer.pk
         for answer in answers
         if answer != proven
@@ -300,8 +317,8 @@ def _orphan_others(
         and not is_recovered(answer)
         and (outcome in SETTLED or answer.assignment_id == assignment.pk)
     ]
-    if over:
-        Submission.objects.filter(pk__in=over).update(state=Submission.State.ORPHANED)
+    if orphans:
+        Submission.objects.filter(pk__in=orphans).update(state=Submission.State.ORPHANED)
 
 
 def _copy_in(fields: Mapping[str, str]) -> AnswerCopy | None:
@@ -334,13 +351,13 @@ def _recover(listed: Listed, assignment: Assignment | None) -> tuple[Assignment.
 
 
 def _is_foreign(copy: AnswerCopy, listed: Listed) -> bool:
-    """Whether the copy is of the page of another HIT or person."""
+    """Return whether the copy comes from the page of another HIT or worker."""
     lease = Lease.objects.filter(public_id=copy.lease).first()
     return lease is not None and (lease.hit_id, lease.worker_id) != (listed.hit.pk, listed.worker.pk)
 
 
 def _lost_lease(copy: AnswerCopy, listed: Listed) -> Lease:
-    """The lease as it must have been: a database that was restored may be older than it."""
+    """Create the lease again: a restored database may be older than it."""
     return Lease.objects.create(
         hit=listed.hit,
         batch_id=listed.hit.batch_id,
@@ -365,15 +382,17 @@ def _unseen(listed: Listed, lease: Lease) -> Assignment:
 
 @transaction.atomic
 def orphan_unlisted() -> int:
-    """Stop waiting for assignments that the marketplace should have listed long ago. Listed after all, they count."""
+    """Orphan assignments that the marketplace should have listed long ago. If it still lists one, that one counts."""
     begin = now() - LISTED_WITHIN
-    found = Submission.objects.filter(
+    overdue = Submission.objects.filter(
         state=Submission.State.PROVISIONAL, lease__expires_at__lt=begin, submitted_at__lt=begin
     ).filter(answer__has_key="selected")
-    locked = found.order_by("id").select_for_update(of=("self",), no_key=True, skip_locked=True)
-    given_up = dict(locked.values_list("id", "assignment_id"))
-    Submission.objects.filter(pk__in=given_up).update(state=Submission.State.ORPHANED)
-    Assignment.objects.filter(pk__in=given_up.values(), outcome="").update(outcome=Assignment.Outcome.ORPHANED)
-    if given_up:
-        log.info("%d answers were never listed by the marketplace.", len(given_up))
-    return len(given_up)
+    locked = overdue.order_by("id").select_for_update(of=("self",), no_key=True, skip_locked=True)
+    assignment_by_answer = dict(locked.values_list("id", "assignment_id"))
+    Submission.objects.filter(pk__in=assignment_by_answer).update(state=Submission.State.ORPHANED)
+    Assignment.objects.filter(pk__in=assignment_by_answer.values(), outcome="").update(
+        outcome=Assignment.Outcome.ORPHANED
+    )
+    if assignment_by_answer:
+        log.info("%d answers were never listed by the marketplace.", len(assignment_by_answer))
+    return len(assignment_by_answer)

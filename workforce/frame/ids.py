@@ -1,8 +1,10 @@
-"""What a marketplace adds to the address of a HIT's page in its frame. Anybody can write such an address."""
+"""Parameters that a marketplace adds to the URL of a HIT's page in its frame. Anybody can write such a URL."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from django.utils.translation import gettext
 
 from catalog.errors import UserError
 
@@ -14,12 +16,12 @@ SUBMIT_PATH = "/mturk/externalSubmit"
 
 
 class BadAddress(UserError):
-    """The address names no assignment; the message is for the person who opened it."""
+    """A URL that names no valid assignment. The message is for the worker."""
 
 
 @dataclass(frozen=True)
 class FrameVisit:
-    """One person's visit to a HIT, in the marketplace's own ids."""
+    """One worker's visit to a HIT, in the marketplace's own IDs."""
 
     assignment_id: str
     hit_id: str
@@ -27,7 +29,7 @@ class FrameVisit:
 
 
 def visit_in(parameters: Mapping[str, str]) -> FrameVisit | None:
-    """Return the visit that an address names, None for a preview. Raises BadAddress.
+    """Return the visit that a URL names, None for a preview. Raises BadAddress.
 
     >>> visit_in({"assignmentId": "3ABC", "hitId": "3DEF", "workerId": "A1B2"})
     FrameVisit(assignment_id='3ABC', hit_id='3DEF', worker_id='A1B2')
@@ -37,14 +39,16 @@ def visit_in(parameters: Mapping[str, str]) -> FrameVisit | None:
         return None
     if not (ENTITY.fullmatch(assignment) and ENTITY.fullmatch(hit) and WORKER.fullmatch(worker)):
         raise BadAddress(
-            "This address does not name an assignment, a HIT and a worker as the marketplace writes them. "
-            "Open the HIT again from the marketplace. Nothing was stored."
+            gettext(
+                "This link does not name a valid task and worker of the marketplace. Nothing was saved. "
+                "Open the task again from the marketplace."
+            )
         )
     return FrameVisit(assignment, hit, worker)
 
 
 def submit_address(claimed: str, origins: Iterable[str]) -> str:
-    """Where the frame sends the finished assignment: what the address claims, if it is one of these origins.
+    """Return the URL to which the frame submits: at the claimed origin if it is one of these, else at the first.
 
     >>> submit_address("https://b.example/", ["https://a.example", "https://b.example"])
     'https://b.example/mturk/externalSubmit'

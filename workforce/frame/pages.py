@@ -1,11 +1,12 @@
-"""A HIT's page in the frame of a marketplace: preview, work, and the way back to where it was accepted.
+"""A HIT's page in a marketplace's frame: preview, work, and submission to the marketplace.
 
-Nothing here rests on a cookie, and nothing on what the address says of a person: see workforce.frame.
+Nothing here relies on a cookie, or on the worker's ID in the URL: see workforce.frame.
 """
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from catalog.reads import now
 from workforce.frame.actions import HITClosed, accept
@@ -15,21 +16,21 @@ from workforce.frame.receipts import fields_to_hand_over
 from workforce.limits import check_pace
 from workforce.models import HIT, Assignment, Lease, Submission
 from workforce.reads import preview_lease
+from workforce.unverified.actions import ARRIVED
 
-# Sent by who wants to answer although an answer is stored. Not in an address: those name the worker.
+# Sent to answer although an answer is stored. Not in a URL: URLs name the worker.
 AGAIN = "again"
-HANDED_IN = "Your answer to this HIT has arrived. There is nothing more to do here. Thank you."
 
 
 def look(request: HttpRequest, hit: HIT) -> Lease | HttpResponse:
-    """The lease whose page is to be shown, one without a row for a preview; or the page that leads on from it.
+    """Return the lease to show, an unsaved one for a preview; or the page that follows a submission.
 
-    Raises what `accept` and `visit_in` raise.
+    Raises the errors of `accept` and `visit_in`.
     """
     visit = visit_in(request.GET)
     if visit is None:
         if hit.closed_at is not None:
-            raise HITClosed("This HIT takes no more answers.")
+            raise HITClosed(gettext("This task takes no more answers."))
         return preview_lease(hit)
     check_pace(request, visit.worker_id)
     assignment = accept(hit=hit, visit=visit)
@@ -40,26 +41,29 @@ def look(request: HttpRequest, hit: HIT) -> Lease | HttpResponse:
 
 
 def _answers_to_hand_over(assignment: Assignment) -> list[Submission]:
-    """The answer is stored; whether the marketplace has it too, nobody here can know before it says so."""
+    """Return the stored answers of an assignment that the marketplace has not confirmed."""
     return answers_under(assignment) if assignment.lease.state == Lease.State.SUBMITTED else []
 
 
 def _hand_over(
     request: HttpRequest, assignment: Assignment, answers: list[Submission], *, may_be_others: bool
 ) -> HttpResponse:
-    """Whoever knows which assignment somebody holds may have sent some of them: then the person may still answer."""
+    """Show the button to submit to the marketplace.
+
+    With `may_be_others` the worker can still answer: another person may have sent some of these answers.
+    """
     moment = now()
-    shown = [
+    choices = [
         {
-            "fields": fields_to_hand_over(assignment, one.answer),
-            "n_ticked": len(one.answer["selected"]),
-            "minutes": (moment - one.submitted_at).seconds // 60 if one.submitted_at else 0,
+            "fields": fields_to_hand_over(assignment, answer.answer),
+            "n_selected": len(answer.answer["selected"]),
+            "minutes": (moment - answer.submitted_at).seconds // 60 if answer.submitted_at else 0,
         }
-        for one in answers
+        for answer in answers
     ]
     context = {
         "action": _submit_address(request),
-        "answers": shown,
+        "answers": choices,
         "is_missed": assignment.outcome == Assignment.Outcome.ORPHANED,
         "may_be_others": may_be_others,
     }
@@ -67,14 +71,15 @@ def _hand_over(
 
 
 def arrived(request: HttpRequest) -> HttpResponse:
-    """The marketplace has listed the assignment: whatever is sent of it now changes nothing."""
+    """Reply that the marketplace has listed the assignment: nothing can change it any more."""
+    context = {"title": gettext("Submitted"), "message": str(ARRIVED)}
     if request.content_type == "application/json":
-        return JsonResponse({"title": "Handed in", "message": HANDED_IN}, status=409)
-    return render(request, "error.html", {"title": "Handed in", "message": HANDED_IN})
+        return JsonResponse(context, status=409)
+    return render(request, "error.html", context)
 
 
-def answer_to_hand_in(request: HttpRequest, lease: Lease, answer: Submission) -> HttpResponse:
-    """What follows an answer: the script is told what to send to the marketplace, others are shown a button."""
+def answer_to_submit(request: HttpRequest, lease: Lease, answer: Submission) -> HttpResponse:
+    """Reply to an answer: the fields for the marketplace to a script, otherwise a page with a button."""
     if "selected" not in answer.answer:
         return arrived(request)
     if request.content_type == "application/json":
@@ -90,7 +95,7 @@ def assignment_of(lease: Lease) -> Assignment:
 
 
 def page_of_assignment(request: HttpRequest, lease: Lease) -> dict[str, object]:
-    """What a page of work needs to say where it is handed over, also when only the marketplace can be reached."""
+    """Return the context to submit to the marketplace, even if only the marketplace can be reached."""
     assignment = assignment_of(lease)
     return {
         "assignment": assignment,

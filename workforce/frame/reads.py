@@ -1,4 +1,4 @@
-"""Queries on turns at HITs that a marketplace hands out, and what the frame has to know of the offers there."""
+"""Queries on assignments that a marketplace gives out, and on their offers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from workforce.models import HIT, Assignment, Batch, Submission, Worker
 
 @dataclass(frozen=True)
 class FrameOffers:
-    """How HITs are offered: filled in by the room above that makes the offers; the setting FRAME_OFFERS says where.
+    """Access to the offers of HITs, from the room that publishes them; the setting FRAME_OFFERS names the record.
 
-    The first two are SQL, parts of statements that everybody waits for. `is_offered`: whether the HIT %(hit)s is
-    offered under the marketplace's id %(external_hit)s. `seconds`: the time that people have for a HIT of the batch
-    %(batch)s, null if it has no terms. `is_being_published`: whether a HIT may be offered under an id that is not known
-    here yet. `terms_of`: what pages show of a batch's terms, if it has any.
+    The first two are SQL, parts of statements that workers wait for. `is_offered`: whether the HIT %(hit)s is offered
+    under the marketplace's id %(external_hit)s. `seconds`: the time allowed for a HIT of the batch %(batch)s, null
+    without terms. `is_being_published`: whether a HIT may be offered under an id that is not stored yet. `terms_of`:
+    the terms of a batch for pages, if any.
     """
 
     is_offered: str
@@ -35,23 +35,23 @@ def frame_offers() -> FrameOffers:
 
 
 def answers_of(hit: HIT, worker: Worker) -> QuerySet[Submission]:
-    """All that was ever sent of this HIT in this person's name, by whomever."""
+    """Return all answers to a HIT in a worker's name, whoever sent them."""
     return Submission.objects.filter(lease__hit=hit, lease__worker=worker, assignment__isnull=False)
 
 
 def answers_under(assignment: Assignment) -> list[Submission]:
-    """What was sent under an assignment and may be handed over, the last one first."""
-    sent = Submission.objects.filter(lease=assignment.lease_id, assignment__isnull=False).filter(assignment=assignment)
-    return list(sent.filter(answer__has_key="selected").order_by("-id"))
+    """Return the answers under an assignment that may be handed over, the latest first."""
+    answers = Submission.objects.filter(lease=assignment.lease_id, assignment__isnull=False, assignment=assignment)
+    return list(answers.filter(answer__has_key="selected").order_by("-id"))
 
 
 def is_proven_by(answer: Submission, fields: Mapping[str, str], copy: AnswerCopy | None) -> bool:
-    """Whether what the marketplace lists of its assignment is this answer.
+    """Return whether the fields that the marketplace lists prove this answer.
 
-    By our receipt, or by the same answer, of a person who never saw the receipt.
+    They prove it by our receipt, or, for a worker who never got the receipt, by the same answer.
     """
     if "selected" not in answer.answer:
-        return False  # recovered, and nobody could read it
+        return False  # recovered, but unreadable
     assert answer.assignment is not None, "it came out of a frame"
     if is_receipt_of(answer.assignment, answer.answer, fields.get(RECEIPT, "")):
         return True
@@ -59,8 +59,8 @@ def is_proven_by(answer: Submission, fields: Mapping[str, str], copy: AnswerCopy
 
 
 def share_is_confirmed(batch: Batch, worker: Worker) -> bool:
-    """Whether this person has handed in, by the marketplace's word, all that one person may."""
+    """Return whether the marketplace confirmed as many submissions of a worker as one worker may make."""
     if batch.hits_per_worker is None:
         return False
-    sure = Submission.objects.filter(worker=worker, hit__batch=batch, state__in=["confirmed", "surplus"])
-    return sure.count() >= batch.hits_per_worker
+    confirmed = Submission.objects.filter(worker=worker, hit__batch=batch, state__in=["confirmed", "surplus"])
+    return confirmed.count() >= batch.hits_per_worker

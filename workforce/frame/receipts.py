@@ -1,4 +1,4 @@
-"""The receipt of an answer: what only this site can make, and only for this lease, assignment, worker and answer."""
+"""Receipts of answers: a signature of this site for one lease, assignment, worker and answer."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ RECEIPT_SALT = "workforce.receipt"
 
 def receipt_of(assignment: Assignment, answer: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(answer, sort_keys=True).encode()).hexdigest()
-    # A list, so that no two different rows of ids read alike.
+    # A list, so that different IDs never produce the same text.
     text = json.dumps([assignment.lease.public_id, assignment.external_id, assignment.worker_id, digest])
     return salted_hmac(RECEIPT_SALT, text, algorithm="sha256").hexdigest()
 
@@ -25,13 +25,13 @@ def is_receipt_of(assignment: Assignment, answer: dict[str, Any], claimed: str) 
 
 
 def copy_of(lease: Lease, answer: dict[str, Any]) -> AnswerCopy:
-    """A stored answer in the values of its page: an image is a handle there, a class its index."""
+    """Return a stored answer in the values of its page: handles of images, or class indexes."""
     values = [image_handle(lease, value) if isinstance(value, str) else str(value) for value in answer["selected"]]
     main = answer.get("main")
     return AnswerCopy(lease.public_id, tuple(values), "" if main is None else str(main))
 
 
 def fields_to_hand_over(assignment: Assignment, answer: dict[str, Any]) -> dict[str, str]:
-    """What the frame sends to the marketplace for an answer that was sent under an assignment."""
+    """Return the fields that the frame sends to the marketplace for an answer under an assignment."""
     copy = encode(copy_of(assignment.lease, answer))
     return {"assignmentId": assignment.external_id, RECEIPT: receipt_of(assignment, answer)} | copy

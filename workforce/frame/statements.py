@@ -1,6 +1,6 @@
-"""What is asked and written when somebody opens a HIT in the marketplace's frame, each as one statement.
+"""Statements that run when a worker opens a HIT in the marketplace's frame.
 
-Everybody who works waits for these two: what would be ten questions is one, and so are the rows that follow.
+Workers wait for them: one query replaces ten, and one statement writes all rows.
 """
 
 from functools import lru_cache
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from catalog.reads import NOW, PreparedStatement
 from workforce.frame.reads import FrameOffers
 
-# Through the marketplace: what browsers alone have told may be somebody else's word.
+# Confirmed by the marketplace: an unconfirmed answer may be somebody else's.
 ANSWERED = """
     SELECT FROM workforce_lease lease
     JOIN workforce_submission submission ON submission.lease_id = lease.id AND submission.assignment_id IS NOT NULL
@@ -55,7 +55,7 @@ RENEW = f"""
         ) AS seconds
     ) clock
     WHERE lease.id = %(lease)s AND lease.expires_at < clock.now + make_interval(
-        -- Whose own time is over has accepted it anew, however short that time was.
+        -- After the time allowed, a worker who opens the page has accepted the HIT again, however short that time was.
         secs => greatest(%(grace)s, clock.seconds + %(slack)s)
     )
     RETURNING lease.state, lease.expires_at
@@ -64,24 +64,24 @@ RENEW = f"""
 
 @lru_cache
 def standing_statement(offers: FrameOffers) -> PreparedStatement:
-    """Return how a person and a HIT stand to each other, as `Standing`."""
+    """Return the query for the `Standing` of a worker at a HIT."""
     return PreparedStatement(STANDING.format(is_offered=offers.is_offered, seconds=offers.seconds))
 
 
 @lru_cache
 def renew_statement(offers: FrameOffers) -> PreparedStatement:
-    """Return the statement that gives a lease all its time again, unless it has that already."""
+    """Return the statement that renews a lease, unless it has all its time."""
     return PreparedStatement(RENEW.format(seconds=offers.seconds))
 
 
 class Standing(NamedTuple):
-    """How a person and a HIT stand to each other. `seconds` are those that the batch's terms give, if it has any."""
+    """A worker's standing at a HIT. `seconds` is the time allowed by the batch's terms, if any."""
 
     is_known_hit: bool
     has_answered: bool
     has_lease: bool
     answered_former: bool
     seconds: int | None
-    n_wanted: int
+    n_answers: int
     n_open_of_hit: int
     n_open_of_worker: int

@@ -1,1 +1,1 @@
-"""Who asks for the answers on a dataset, and what people are to know before they begin."""
+"""Introductions to studies: the researchers, and information for workers before they begin."""

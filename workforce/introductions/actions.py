@@ -1,4 +1,4 @@
-"""Who asks for the answers on a dataset, as a researcher says it."""
+"""Storage of a study's introduction."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from workforce.models import Introduction
 
 
 @transaction.atomic
-def introduce(*, dataset: Dataset, told: Mapping[str, object]) -> Introduction:
-    """Say who asks for the answers on a dataset, from now on; `told` are the fields of an Introduction."""
-    introduction, _ = Introduction.objects.update_or_create(dataset=dataset, defaults=dict(told))
+def introduce(*, dataset: Dataset, fields: Mapping[str, object]) -> Introduction:
+    """Store the introduction to a dataset's study; `fields` are those of an Introduction."""
+    introduction, _ = Introduction.objects.update_or_create(dataset=dataset, defaults=dict(fields))
     return introduction

@@ -1,4 +1,4 @@
-"""What people were told about a study."""
+"""Queries on introductions to studies."""
 
 from workforce.models import Batch, Introduction
 
@@ -8,6 +8,6 @@ def introduction_of(dataset_id: int) -> Introduction | None:
 
 
 def contact_of(batch: Batch) -> str:
-    """Where people may write about a batch; empty if nobody said."""
-    found = introduction_of(batch.dataset_id)
-    return found.contact if found else ""
+    """Return the contact for questions about a batch; empty if none is set."""
+    introduction = introduction_of(batch.dataset_id)
+    return introduction.contact if introduction else ""

@@ -1,12 +1,13 @@
-"""Who works, on what, and what they submitted."""
+"""Workers, their work, and their submissions."""
 
 from workforce.models.answers import Assignment, Exclusion, Lease, Submission
 from workforce.models.introductions import Introduction
 from workforce.models.people_and_work import HIT, Batch, Slot, Worker, WorkerIdentity
-from workforce.models.problem_reports import Report
+from workforce.models.problem_reports import KIND_NAMES, Report
 
 __all__ = [
     "HIT",
+    "KIND_NAMES",
     "Assignment",
     "Batch",
     "Exclusion",

@@ -1,4 +1,4 @@
-"""Who holds what, and what they handed in. A submission is stored first and raw; task rooms read votes from it."""
+"""Leases, assignments and submissions. A submission is stored raw; task rooms cast votes from it."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,8 +10,8 @@ from workforce.models.people_and_work import HIT, Batch, Slot, Worker
 class Lease(models.Model):
     """A worker's hold on a slot of a HIT until `expires_at`. One row per (HIT, worker): coming back renews it.
 
-    Where the marketplace hands out the work, and browsers only say so, a lease takes no slot: whoever invents ids
-    would hold them all. There a confirmed submission fills one.
+    If a marketplace assigns the work, a lease takes no slot: a browser's word proves nothing, and invented IDs could
+    hold all slots. There a confirmed submission fills a slot.
     """
 
     class State(models.TextChoices):
@@ -28,14 +28,14 @@ class Lease(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    # Under which of its assignments a page is shown or sent, for as long as that takes; no column.
+    # The assignment under which a page is shown or submitted, during the request; no column.
     assignment: "Assignment | None" = None
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["worker", "hit"], name="one_lease_per_worker_and_hit"),
             models.UniqueConstraint(fields=["slot"], condition=Q(state="active"), name="one_active_lease_per_slot"),
-            # Elsewhere a person may have accepted several pieces of work at once.
+            # On a marketplace a worker can accept several HITs at once.
             models.UniqueConstraint(
                 fields=["worker", "batch"],
                 condition=Q(state="active", takes_slot=True),
@@ -66,20 +66,20 @@ class Lease(models.Model):
 
 
 class Assignment(models.Model):
-    """What a marketplace calls one person's turn at one of its HITs, as a browser told us: proof of nothing.
+    """A worker's assignment on a marketplace, as a browser named it: unproven.
 
-    A marketplace gives the id of a returned assignment to the next worker, so it names a turn together with the
-    worker only; and whoever tells us both with another HIT than the marketplace's makes a row of its own, which is in
-    nobody's way. `outcome` stays empty until the marketplace lists the assignment, or nobody waits for that any more.
+    A marketplace gives the id of a returned assignment to the next worker, so only id and worker together identify it.
+    A forged combination with another HIT gets a row of its own, which affects nobody. `outcome` stays empty until the
+    marketplace lists the assignment, or it is orphaned.
     """
 
     class Outcome(models.TextChoices):
-        CONFIRMED = "confirmed"  # our receipt came back: the answer fills a slot
-        SURPLUS = "surplus"  # it did, and no slot was free: paid, not counted
-        RECOVERED = "recovered"  # the answer came through the marketplace alone; a task reads it
-        REPEATED = "repeated"  # this person answered the HIT in another of its assignments already: paid, asked again
-        UNREADABLE = "unreadable"  # handed in there with nothing that proves or holds an answer: paid, asked again
-        ORPHANED = "orphaned"  # the marketplace gave the id to somebody else, or never listed it
+        CONFIRMED = "confirmed"  # the receipt came back: the answer fills a slot
+        SURPLUS = "surplus"  # the receipt came back, but no slot was free: paid, not counted
+        RECOVERED = "recovered"  # the answer came through the marketplace alone; a Celery task reads it
+        REPEATED = "repeated"  # the worker answered the HIT in another assignment: paid, asked again
+        UNREADABLE = "unreadable"  # submitted there without receipt or copy of an answer: paid, asked again
+        ORPHANED = "orphaned"  # not confirmed by the marketplace, or given to another worker: not counted
 
     external_id = models.CharField(max_length=64)
     external_hit_id = models.CharField(max_length=64)
@@ -107,16 +107,16 @@ class Assignment(models.Model):
 
     @property
     def is_waited_for(self) -> bool:
-        """The marketplace has not listed it, so that an answer to it may still be sent and handed over."""
+        """Return whether the marketplace has not listed it, so that an answer can still be submitted."""
         return self.outcome in ("", self.Outcome.ORPHANED)
 
 
 class Submission(models.Model):
-    """What a person sent, raw. Its id is the order of submission; ties in the aggregation go by it.
+    """A raw answer. The order of ids is the order of submission, and breaks ties in the aggregation.
 
-    A replayed submission has no lease: it was handed out elsewhere. What came from a marketplace's frame belongs to the
-    assignment that it was sent under: whoever knows a worker's id can write in that worker's name, so there may be
-    several that wait for proof. At most one of them is ever proven.
+    A replayed submission has no lease: it was given elsewhere. A submission from a marketplace's frame belongs to an
+    assignment: anybody with a worker's ID can write in their name, so several may wait for proof. At most one of them
+    is ever proven.
     """
 
     class State(models.TextChoices):
@@ -137,7 +137,7 @@ class Submission(models.Model):
     answer = models.JSONField()
     idempotency_key = models.CharField(max_length=100, unique=True)
     submitted_at = models.DateTimeField()
-    # Null until the aggregation has recounted what this submission touches; set back to null by an exclusion.
+    # Null until the aggregation has counted this submission; an exclusion sets it to null again.
     aggregated_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -155,7 +155,7 @@ class Submission(models.Model):
             models.CheckConstraint(
                 condition=Q(assignment=None) | Q(lease__isnull=False), name="under_an_assignment_there_is_a_lease"
             ),
-            # With slot being unique: never more counted answers than slots.
+            # Since slot is unique, there are never more counted answers than slots.
             models.CheckConstraint(
                 condition=Q(state="confirmed", slot__isnull=False) | (~Q(state="confirmed") & Q(slot__isnull=True)),
                 name="a_submission_is_confirmed_iff_it_fills_a_slot",
@@ -176,7 +176,7 @@ class Submission(models.Model):
 
 
 class Exclusion(models.Model):
-    """Why a submission does not count although it was paid. Reversible: lifting it keeps the record."""
+    """The reason why a paid submission does not count. Reversible: lifting it keeps the record."""
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="exclusions")
     reason = models.CharField(max_length=500)

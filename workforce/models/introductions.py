@@ -1,4 +1,4 @@
-"""Who asks for the answers on a dataset, and what people are to know before they begin."""
+"""Introductions to studies: the researchers, and information for workers before they begin."""
 
 from django.db import models
 
@@ -6,19 +6,19 @@ from catalog.models import Dataset
 
 
 class Introduction(models.Model):
-    """Who asks for the answers on a dataset, and what people are to know before they begin. What is empty is not shown.
+    """The introduction to a dataset's study, for workers before they begin. Empty fields are not shown.
 
-    `contact` is an address, by mail or on the web, to which people may also write when their work was refused.
+    `contact` is an email or web address, also for workers whose work was rejected.
     """
 
     dataset = models.OneToOneField(Dataset, on_delete=models.PROTECT, related_name="introduction")
     requester_name = models.CharField(max_length=200, blank=True)
     contact = models.CharField(max_length=200, blank=True)
     purpose = models.CharField(max_length=2000, blank=True)
-    # Of one HIT, as people are told; rather too much than too little.
+    # For one HIT, rather too many than too few.
     minutes_needed = models.PositiveSmallIntegerField(null=True)
     consent = models.CharField(max_length=5000, blank=True)
-    # Of what the photographs may show.
+    # About the content of the photographs.
     warning = models.CharField(max_length=1000, blank=True)
 
     def __str__(self) -> str:
@@ -26,7 +26,7 @@ class Introduction(models.Model):
 
     @property
     def contact_link(self) -> str:
-        """What a browser opens to reach them; empty for an address of another kind."""
+        """Return the link for `contact`; empty if it is neither a web nor an email address."""
         if " " in self.contact:
             return ""
         if self.contact.startswith(("https://", "http://")):

@@ -1,16 +1,16 @@
-"""Who works, and on what: workers, batches of HITs, and a slot for every wanted answer."""
+"""Workers, batches of HITs, and a slot for every answer that a HIT needs."""
 
 from django.db import models
 from django.db.models import F, Q
 
 from catalog.models import Dataset, SettingsVersion, new_public_id
 
-# Deng et al. 2009, section 3.2: an image of the initial subset gets so many votes or more.
+# Deng et al. 2009, section 3.2: an image of the initial subset gets at least this many votes.
 FEWEST_INITIAL_VOTES = 10
 
 
 class Worker(models.Model):
-    """A person, without anything that names one: the marketplace's id is kept apart, in WorkerIdentity."""
+    """A person without identifying data: the marketplace's ID is stored apart, in WorkerIdentity."""
 
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -19,7 +19,7 @@ class Worker(models.Model):
 
 
 class WorkerIdentity(models.Model):
-    """The guarded table: a marketplace's id of a person can lead to a name. Nothing else stores it."""
+    """A marketplace's ID of a worker, which can lead to a name. No other table stores it."""
 
     worker = models.OneToOneField(Worker, on_delete=models.PROTECT, related_name="identity")
     marketplace = models.CharField(max_length=60)
@@ -37,10 +37,10 @@ class WorkerIdentity(models.Model):
 
 
 class Batch(models.Model):
-    """HITs of the same kind and settings version, published and closed together. Their address: /join/<public_id>.
+    """HITs of the same kind and settings version, opened and closed together. Their study link: /join/<public_id>.
 
-    With the figures from `initial_images` to `max_votes` it asks as often as its votes make necessary (Deng et al.
-    2009, section 3.2) and not a fixed number of times: all of them are set, or none.
+    With the fields from `initial_images` to `max_votes` the batch is adaptive: the number of votes depends on the votes
+    (Deng et al. 2009, section 3.2). All of these fields are set, or none.
     """
 
     class Marketplace(models.TextChoices):
@@ -51,7 +51,7 @@ class Batch(models.Model):
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="batches")
     settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="batches")
-    # One that TASK_KINDS lists, which is checked when the batch is opened.
+    # A kind in TASK_KINDS, which `open_batch` checks.
     kind = models.CharField(max_length=20)
     marketplace = models.CharField(max_length=20, choices=Marketplace)
     hits_per_worker = models.PositiveIntegerField(null=True)
@@ -59,8 +59,8 @@ class Batch(models.Model):
     completion_url = models.URLField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)
-    # Images of each class on which it is learnt how sure a few votes make us; the others are asked about from
-    # min_votes to max_votes times, until they are good with probability `accept` or more, or `reject` or less.
+    # Images of each class from which the confidence of a few votes is learnt. Other images get min_votes to max_votes
+    # votes, until they are positive with probability `accept` or more, or `reject` or less.
     initial_images = models.PositiveIntegerField(null=True)
     accept = models.FloatField(null=True)
     reject = models.FloatField(null=True)
@@ -94,7 +94,7 @@ class Batch(models.Model):
                 ),
                 name="adaptive_figures_make_a_stopping_rule",
             ),
-            # The aggregation finds or makes it whenever an image is ready: two of it would split the forms.
+            # The aggregation finds or creates it whenever an image is ready: two would split the forms.
             models.UniqueConstraint(
                 fields=["dataset", "settings"],
                 condition=Q(closed_at=None, kind="classify", marketplace__in=["link", "mturk"]),
@@ -114,7 +114,7 @@ class Batch(models.Model):
 
     @property
     def initial_votes(self) -> int:
-        """How many votes an image of the initial subset gets: enough for every cell of the table that is learnt."""
+        """Return the votes for an image of the initial subset: enough for every cell of the learnt table."""
         assert self.max_votes is not None, "only adaptive batches have an initial subset"
         return max(FEWEST_INITIAL_VOTES, self.max_votes)
 
@@ -127,7 +127,7 @@ class HIT(models.Model):
     closed_at = models.DateTimeField(null=True)
     # Of an adaptive batch: whether its images belong to the initial subset.
     initial = models.BooleanField(default=False, db_default=False)
-    # HITs that asked the same before: whoever had one of them is not given this one.
+    # HITs that asked the same before: their workers do not get this one.
     asked_before = models.ManyToManyField("self", symmetrical=False, related_name="+")
 
     def __str__(self) -> str:
@@ -135,7 +135,7 @@ class HIT(models.Model):
 
 
 class Slot(models.Model):
-    """A wanted answer; withdrawn: wanted no more. `batch` is its HIT's: one index look-up finds the next free slot."""
+    """An answer that a HIT needs, or needed (withdrawn). `batch` is its HIT's: one index finds the next free slot."""
 
     class State(models.TextChoices):
         FREE = "free"

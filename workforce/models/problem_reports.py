@@ -1,14 +1,15 @@
-"""Problems that people report from the page they work on."""
+"""Problems that people report from a page of work."""
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy
 
 from workforce.models.answers import Lease
 
 
 class Report(models.Model):
-    """A problem that a person told of from the page they work on: once of each kind. It decides nothing by itself."""
+    """A problem that a person reported from a page of work, once of each kind. Nothing follows from it by itself."""
 
     class Kind(models.TextChoices):
         PICTURES = "pictures", "Pictures do not load"
@@ -29,5 +30,18 @@ class Report(models.Model):
             ),
         ]
 
+    def get_kind_display(self) -> str:
+        """Return the kind as pages name it."""
+        return str(KIND_NAMES[self.kind])
+
     def __str__(self) -> str:
         return f"report on {self.lease} ({self.kind})"
+
+
+# Names on pages. The labels of the choices are part of the migrations.
+KIND_NAMES = {
+    Report.Kind.PICTURES.value: gettext_lazy("Pictures do not load"),
+    Report.Kind.QUESTION.value: gettext_lazy("The question is unclear"),
+    Report.Kind.HANDING_IN.value: gettext_lazy("I cannot submit"),
+    Report.Kind.OTHER.value: gettext_lazy("Something else"),
+}

@@ -1,4 +1,4 @@
-"""The photographs of a page of work, for as long as that page may be worked on."""
+"""Photographs of a page of work, available as long as its lease."""
 
 from django.http import FileResponse, Http404, HttpRequest
 from django.utils.crypto import constant_time_compare
@@ -12,20 +12,20 @@ from workforce.reads import image_handle, lease_of_page, seconds_of_pictures
 
 @require_safe
 def work_photograph(request: HttpRequest, lease_id: str, handle: str) -> FileResponse:
-    """A photograph of the page of a lease, for as long as that page may be worked on."""
+    """Serve a photograph of a lease's page."""
     image, seconds = _image_on_page(lease_id, handle)
     return picture_response(image.display, seconds)
 
 
 @require_safe
 def cell_photograph(request: HttpRequest, lease_id: str, handle: str) -> FileResponse:
-    """The same in the size of a cell."""
+    """Serve a photograph of a lease's page in the size of a cell."""
     image, seconds = _image_on_page(lease_id, handle)
     return picture_response(image.thumbnail, seconds)
 
 
 def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
-    """The image that a handle stands for, and for how many seconds. Raises Http404 if it does not, or no longer."""
+    """Return the image of a handle, and the seconds it stays available. Raises Http404 otherwise."""
     lease = lease_of_page(lease_id)
     if lease is None:
         raise Http404
@@ -33,7 +33,7 @@ def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
     if seconds <= 0:
         raise Http404
     images = kind_named(lease.batch.kind).images_of_hit(lease.hit_id)
-    found = (image for image in images if constant_time_compare(image_handle(lease, image.public_id), handle))
-    if (image := next(found, None)) is None:
+    matches = (image for image in images if constant_time_compare(image_handle(lease, image.public_id), handle))
+    if (image := next(matches, None)) is None:
         raise Http404
     return image, int(seconds)

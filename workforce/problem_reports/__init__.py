@@ -1,1 +1,1 @@
-"""Problems that people report from the page they work on."""
+"""Problems that people report from a page of work."""

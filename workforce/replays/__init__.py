@@ -1,1 +1,1 @@
-"""Answers that were given elsewhere, loaded as they are."""
+"""Replayed answers: given elsewhere, loaded unchanged."""

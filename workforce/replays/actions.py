@@ -1,4 +1,4 @@
-"""Storing answers that were given elsewhere; workforce.bulk_load_sql tells the columns of the staging table."""
+"""Storage of replayed answers; workforce.bulk_load_sql describes the columns of the staging table."""
 
 from datetime import datetime
 from typing import Any
@@ -14,15 +14,15 @@ from workforce.models import Batch
 
 @transaction.atomic
 def find_stored_answers(*, staged: str) -> int:
-    """Mark the rows whose answer is stored already with its submission_id. Returns how many there are."""
+    """Fill in submission_id for rows whose answer is stored. Returns their number."""
     return _run(FIND_STORED, staged)
 
 
 @transaction.atomic
 def load_staged_people(*, dataset: Dataset, staged: str) -> None:
-    """Drop the rows that are stored already, and find or make the workers of the others."""
+    """Drop the rows that are stored, and find or create the workers of the other rows."""
     _run(DROP_STORED, staged)
-    # The dataset's id, not its name: names are longer than a marketplace's may be.
+    # The dataset's id, since a name can be longer than the column.
     marketplace = f"{Batch.Marketplace.REPLAY}:{dataset.pk}"
     _run(ADD_WORKERS, staged, marketplace=marketplace)
     _run(FIND_WORKERS, staged, marketplace=marketplace)
@@ -30,14 +30,14 @@ def load_staged_people(*, dataset: Dataset, staged: str) -> None:
 
 @transaction.atomic
 def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
-    """Store answers as submissions to the HITs of one closed batch: whatever their number, they are all there is."""
+    """Store answers as submissions to the HITs of one closed batch: there will be no more of them."""
     batch = open_batch(dataset=dataset, kind=kind, marketplace=Batch.Marketplace.REPLAY)
     closed_at = now()
     _run(ADD_HITS, staged, batch=batch.pk, closed_at=closed_at)
     key: dict[str, Any] = {"batch": batch.pk, "settings": batch.settings_id, "now": closed_at}
     _run(ADD_ANSWERS, staged, **key, reason="Excluded in the file it was loaded from.")
     Batch.objects.filter(pk=batch.pk).update(closed_at=closed_at)
-    # So many rows at once make the planner's picture of the tables wrong until autovacuum comes by.
+    # After so many rows the planner's statistics are wrong until autovacuum runs.
     _run("ANALYZE workforce_hit, workforce_slot, workforce_submission", staged)
     return batch
 

@@ -1,4 +1,4 @@
-"""Kinds of task as pages call them."""
+"""Titles of kinds of task for pages."""
 
 from django import template
 
@@ -9,5 +9,5 @@ register = template.Library()
 
 @register.filter
 def kind_title(kind: str) -> str:
-    """Return what pages call the kind of this name."""
+    """Return the title of the kind of this name."""
     return kind_named(kind).title

@@ -1,1 +1,1 @@
-"""Answers from a marketplace's frame, as they arrive: anybody may have sent them."""
+"""Unverified answers from a marketplace's frame: anybody may have sent them."""

@@ -1,13 +1,14 @@
-"""Keeping what a marketplace's frame sends until the marketplace says which of it is true.
+"""Storage of answers from a marketplace's frame until the marketplace confirms one of them.
 
-Whoever knows a worker's id, or even which assignment they hold, can send an answer in their name. So no answer ever
-takes the place of another, and each is answered with the receipt of its own: the one whose receipt the marketplace
-lists is the worker's (`workforce.frame.actions.confirm`).
+Anybody with a worker's ID, or even with their assignment's, can send an answer in their name. So no answer replaces
+another, and each gets a receipt of its own: the answer whose receipt the marketplace lists is the worker's
+(`workforce.frame.actions.confirm`).
 """
 
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy
 
 from catalog.errors import UserError
 from catalog.reads import now_given
@@ -15,25 +16,28 @@ from workforce.models import Lease, Submission
 from workforce.statements import submission_values
 from workforce.unverified.statements import HAND_IN_UNVERIFIED
 
-# Of one person on one HIT. What comes beyond is not kept here; its copy goes through the marketplace all the same, and
-# is recovered from there.
+# Of one worker on one HIT. Answers beyond are not stored here; their copies still go through the marketplace, and are
+# recovered from there.
 MOST_UNVERIFIED = 8
+
+KEY_IS_USED = gettext_lazy("This answer has the key of another answer. Reload the page and submit it again.")
+ARRIVED = gettext_lazy("Your answer to this task has arrived. There is nothing more to do here. Thank you.")
 
 
 class AlreadySubmitted(UserError):
-    """The answer to this HIT is on record; another one for it is refused."""
+    """A second answer to a HIT whose answer is stored."""
 
 
 @transaction.atomic
 def keep_unverified(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
-    """Within a transaction that locked the person: store an answer under the assignment of `lease.assignment`.
+    """Store an answer under `lease.assignment`, within a transaction that locked the worker.
 
-    Returns the submission and whether this call made it. The same key again returns what is stored. One that was
-    not kept, since too many are already, has no pk. Raises AlreadySubmitted if the marketplace has listed the
+    Returns the submission and whether this call created it. The same key returns the stored submission. A submission
+    beyond the limit is not stored, and has no pk. Raises AlreadySubmitted if the marketplace has listed the
     assignment, and for the key of another assignment's answer.
     """
     if lease.assignment is None:
-        raise ValueError("What comes from a marketplace's frame is sent under an assignment: set lease.assignment.")
+        raise ValueError("An answer from a marketplace's frame needs an assignment: set lease.assignment.")
     submission = Submission(
         hit=lease.hit,
         worker_id=lease.worker_id,
@@ -44,24 +48,25 @@ def keep_unverified(*, lease: Lease, answer: dict[str, Any], idempotency_key: st
         answer=answer,
         idempotency_key=idempotency_key,
     )
-    under = {"assignment": submission.assignment_id, "most": MOST_UNVERIFIED}
-    row = HAND_IN_UNVERIFIED.row(submission_values(submission) | under | now_given())
+    limits = {"assignment": submission.assignment_id, "most": MOST_UNVERIFIED}
+    row = HAND_IN_UNVERIFIED.row(submission_values(submission) | limits | now_given())
     if row is None:
-        return _known(submission), False
+        return _stored_or_beyond(submission), False
     submission.pk, submission.submitted_at = row
     submission._state.adding = False
     return submission, True
 
 
-def _known(submission: Submission) -> Submission:
-    stored = Submission.objects.filter(idempotency_key=submission.idempotency_key).first()
-    if stored is not None and stored.assignment_id == submission.assignment_id:
-        return stored
-    if stored is not None:
-        raise AlreadySubmitted("This answer carries the key of another one. Reload the page and send it again.")
+def _stored_or_beyond(submission: Submission) -> Submission:
+    """Return the stored submission with the same key, or this one, unstored, beyond the limit."""
+    same_key = Submission.objects.filter(idempotency_key=submission.idempotency_key).first()
+    if same_key is not None and same_key.assignment_id == submission.assignment_id:
+        return same_key
+    if same_key is not None:
+        raise AlreadySubmitted(str(KEY_IS_USED))
     assignment = submission.assignment
     assert assignment is not None, "it came out of a frame"
     assignment.refresh_from_db(fields=["outcome"])
     if not assignment.is_waited_for:
-        raise AlreadySubmitted("Your answer to this HIT has arrived. There is nothing more to do here. Thank you.")
+        raise AlreadySubmitted(str(ARRIVED))
     return submission

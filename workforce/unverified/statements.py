@@ -1,8 +1,8 @@
-"""What is written when an answer comes from a marketplace's frame, as one statement: everybody there waits for it."""
+"""Statement that stores an answer from a marketplace's frame: a single one, since workers wait for it."""
 
 from catalog.reads import NOW, PreparedStatement
 
-# Nothing at all if the key is another answer's, the assignment is decided, or too many wait already.
+# Stores nothing if the key is used, the assignment is decided, or too many answers are pending.
 HAND_IN_UNVERIFIED = PreparedStatement(f"""
     WITH stored AS (
         INSERT INTO workforce_submission

@@ -1,10 +1,11 @@
-"""What is done with the votes of every kind: settling, taking in recovered answers, loading answers given elsewhere."""
+"""Actions on votes of every kind: settling them, reading recovered answers, loading replayed answers."""
 
 import logging
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from catalog.actions import StagedConflict
 from workforce.actions import settle_recovered
@@ -14,8 +15,8 @@ from workforce.reads import unread_recovered
 
 log = logging.getLogger(__name__)
 
-# Votes that may count, but for others of the same person on the same question: confirmed, a question, not excluded.
-# A vote of these submissions that stands the other way unsettles all that its person said on its question.
+# A vote may count if it is confirmed, a question, and not excluded. Of a worker's votes on a question one counts.
+# A vote of these submissions whose `counted` differs unsettles all votes of its worker on its question.
 UNSETTLED = """
     WITH vote AS NOT MATERIALIZED (
         SELECT vote.*, vote.role = 'question' AND submission.state = 'confirmed' AND NOT EXISTS (
@@ -29,7 +30,7 @@ UNSETTLED = """
     )
 """
 UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
-# Of several that may count, the first does: whatever was excluded and readmitted in between, and in which order.
+# Of several that may count, the first one counts, in whichever order some were excluded and readmitted.
 WRONG = (
     UNSETTLED
     + """, verdict AS (
@@ -44,17 +45,17 @@ WRONG = (
 
 @transaction.atomic
 def settle_votes(*, kind: TaskKind, submission_ids: list[int]) -> None:
-    """Bring `counted` in line with the state, roles and exclusions of these submissions. Twice changes nothing."""
+    """Bring `counted` in line with the state, roles and exclusions of these submissions. Idempotent."""
     workers = [worker for (worker,) in _rows(UNSETTLED_WORKERS, kind.votes, submission_ids)]
     if not workers:
         return
-    # The person first, as in a submission: no answer of theirs comes in while it is decided which one counts.
+    # Lock the workers first, as a submission does: no answer of theirs arrives before the decision.
     list(Worker.objects.select_for_update().filter(pk__in=workers).order_by("pk"))
-    wrong = dict(_rows(WRONG, kind.votes, submission_ids))
+    corrections = dict(_rows(WRONG, kind.votes, submission_ids))
     votes = kind.votes.model._default_manager.all()
-    # First those that lose, then those that win: at no moment do two of a person's votes count on one question.
-    votes.filter(pk__in=[pk for pk, counts in wrong.items() if not counts]).update(counted=False)
-    votes.filter(pk__in=[pk for pk, counts in wrong.items() if counts]).update(counted=True)
+    # Votes that no longer count come first, so that at no moment two votes of a worker count on one question.
+    votes.filter(pk__in=[pk for pk, counts in corrections.items() if not counts]).update(counted=False)
+    votes.filter(pk__in=[pk for pk, counts in corrections.items() if counts]).update(counted=True)
 
 
 def _rows(query: str, votes: Votes, submission_ids: list[int]) -> list[tuple[Any, ...]]:
@@ -67,42 +68,43 @@ def _rows(query: str, votes: Votes, submission_ids: list[int]) -> list[tuple[Any
 
 
 def take_in_recovered() -> int:
-    """Read the answers that came through a marketplace alone, of every kind. Returns how many there were."""
+    """Read the recovered answers of every kind, which came through a marketplace alone. Returns their number."""
     recovered = [(kind.name, kind.recovery) for kind in task_kinds() if kind.recovery]
     return sum(_record_or_log(answer, recovery) for name, recovery in recovered for answer in unread_recovered(name))
 
 
 def _record_or_log(submission: Submission, recovery: Recovery) -> bool:
-    """Read one answer. One that cannot be read for a fault of ours keeps no other from being read."""
+    """Read one answer, and log an error instead of raising it, so that the other answers are read. Returns success."""
     try:
         _record_recovered(submission, recovery)
     except SoftTimeLimitExceeded:
         raise
     except Exception:
-        log.exception("The recovered answer of submission %s could not be read; it is tried again.", submission.pk)
+        log.exception("The recovered answer of submission %s could not be read; it will be retried.", submission.pk)
         return False
     return True
 
 
 @transaction.atomic
 def _record_recovered(submission: Submission, recovery: Recovery) -> None:
-    """Turn a recovered answer into votes, if it is an answer to its HIT. Twice adds nothing."""
+    """Turn a recovered answer into votes, if it is an answer to its HIT. Idempotent."""
     settled = settle_recovered(submission=submission, answer=recovery.answer(submission))
     if "selected" in settled.answer:
         recovery.cast_votes(submission=settled)
 
 
-# Answers given elsewhere; the room's bulk_load_sql.py tells the columns of the staging table
+# Replayed answers; the room's bulk_load_sql.py describes the columns of the staging table
 
 
 @transaction.atomic
 def check_staged_answers(*, votes: StagedVotes, staged: str) -> None:
-    """Raise StagedConflict if a row whose answer is stored already says something else."""
+    """Raise StagedConflict if a row differs from the stored answer."""
     with connection.cursor() as cursor:
         cursor.execute(votes.other_answer.format(staged=staged))
         if other := cursor.fetchone():
             line, image = other
-            raise StagedConflict(line, f"this person's answer on {image} is stored already, and it is another one.")
+            message = gettext("this worker's stored answer on %(image)s is different.")
+            raise StagedConflict(line, message % {"image": image})
 
 
 @transaction.atomic
@@ -114,7 +116,7 @@ def fill_staged_answers(*, votes: StagedVotes, staged: str) -> None:
 
 @transaction.atomic
 def load_staged_votes(*, votes: StagedVotes, staged: str) -> int:
-    """Fill the HITs of staged answers that are submitted, and cast their votes. Returns how many."""
+    """Fill the HITs of staged answers that are stored, and cast their votes. Returns the number of votes."""
     with connection.cursor() as cursor:
         cursor.execute(votes.add_content.format(staged=staged))
         cursor.execute(votes.add_votes.format(staged=staged))

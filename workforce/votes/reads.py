@@ -1,15 +1,17 @@
-"""Rows of a file of votes: what all kinds have in common, and how their cells are read and checked."""
+"""Reading of a file of votes: the parts that all kinds share, and checks of cells."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from django.utils.translation import gettext
+
 from catalog.actions import BadName, check_image_name
 from catalog.errors import UserError
 from workforce.models import Submission
 
-# What a file of any kind may have beside its own columns. The last two are not read.
+# Optional columns of files of every kind. The last two are ignored.
 FURTHER_COLUMNS = ("worker", "role", "state", "submitted_at", "settings_version", "submission")
 STATES = frozenset({*Submission.State.values, "excluded"})
 LONGEST_PERSON = 150
@@ -19,11 +21,11 @@ Cells = dict[str, str]
 
 
 class BadCell(UserError):
-    """The reason why a row is refused. The reader of the file adds the line."""
+    """A cell that makes its row invalid. The reader of the file adds the line."""
 
 
 class BadRow(UserError):
-    """A row does not agree with the rest of its file."""
+    """A row that contradicts its file."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(reason)
@@ -31,7 +33,7 @@ class BadRow(UserError):
 
 
 class Origin(NamedTuple):
-    """What answers of all kinds have in common. `person` is unique among all who answered in a dataset."""
+    """The common part of answers of all kinds. `person` is unique among the workers of a dataset."""
 
     line: int
     image: str
@@ -58,7 +60,7 @@ class Answer(Protocol):
 
 
 def origin_of(line: int, cells: Cells, person: str, roles: Iterable[str]) -> Origin:
-    """Read what all kinds have in common; `person` stands for somebody who has no column `worker`."""
+    """Read the common part of an answer; `person` is the worker if there is no column `worker`."""
     return Origin(
         line=line,
         image=_image(cells["image"]),
@@ -73,20 +75,22 @@ def _image(name: str) -> str:
     try:
         check_image_name(name)
     except BadName as error:
-        raise BadCell(f"image: {error}.") from error
+        raise BadCell(gettext("image: %(reason)s.") % {"reason": error}) from error
     return name
 
 
 def person_in(cells: Cells, column: str) -> str:
     name = cells[column]
     if not name or len(name) > LONGEST_PERSON or not name.isprintable():
-        raise BadCell(f"{column} is {name[:50]!r}; it must have 1 to {LONGEST_PERSON} printable characters.")
+        message = gettext("%(column)s is “%(value)s”. It must have 1 to %(n)s printable characters.")
+        raise BadCell(message % {"column": column, "value": name[:50], "n": LONGEST_PERSON})
     return name
 
 
 def whole_number_in(cells: Cells, column: str) -> int:
     if not WHOLE.fullmatch(cells[column]):
-        raise BadCell(f"{column} is {cells[column]!r}; it must be a whole number, 0 or more.")
+        message = gettext("%(column)s is “%(value)s”. It must be a whole number, 0 or more.")
+        raise BadCell(message % {"column": column, "value": cells[column]})
     return int(cells[column])
 
 
@@ -97,13 +101,15 @@ def dataset_label_in(cells: Cells, labels: Container[int]) -> int | None:
 
 def class_index(cell: str, column: str, labels: Container[int]) -> int:
     if not WHOLE.fullmatch(cell) or int(cell) not in labels:
-        raise BadCell(f"{column} is {cell!r}, which is not a class index of the dataset's label set.")
+        message = gettext("%(column)s is “%(value)s”. It must be a class index of the dataset's label set.")
+        raise BadCell(message % {"column": column, "value": cell})
     return int(cell)
 
 
 def _one_of(cell: str, column: str, choices: Iterable[str]) -> str:
     if cell not in choices:
-        raise BadCell(f"{column} is {cell!r}; it must be one of {', '.join(sorted(choices))}.")
+        message = gettext("%(column)s is “%(value)s”. It must be one of: %(choices)s.")
+        raise BadCell(message % {"column": column, "value": cell, "choices": ", ".join(sorted(choices))})
     return cell
 
 
@@ -113,25 +119,28 @@ def _moment(cell: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(cell)
     except ValueError:
-        raise BadCell(f"submitted_at is {cell!r}; write it as 2020-05-17T10:30:00+00:00.") from None
+        message = gettext("submitted_at is “%(value)s”. Write it as 2020-05-17T10:30:00+00:00.")
+        raise BadCell(message % {"value": cell}) from None
     if moment.utcoffset() is None:
-        raise BadCell(f"submitted_at is {cell!r}, without its distance from UTC; write it as {cell}+00:00.")
+        message = gettext("submitted_at is “%(value)s”, without its offset from UTC. Write it as %(value)s+00:00.")
+        raise BadCell(message % {"value": cell})
     return moment
 
 
 def sitting(answer: Answer) -> tuple[str, str, datetime | None]:
-    """Return what sets a person's answers to one image apart: a repeated question is answered at another time."""
+    """Return the key of an answer: image, person and time. A repeated question has another time."""
     return answer.origin.image, answer.origin.person, answer.origin.submitted_at
 
 
-def refuse_repeats(answers: Sequence[Any], what: str, key: Callable[[Any], tuple[Any, ...]]) -> None:
-    """Raise BadRow for the second of two answers with the same key; `what` names the key's columns."""
+def refuse_repeats(answers: Sequence[Any], columns: str, key: Callable[[Any], tuple[Any, ...]]) -> None:
+    """Raise BadRow for the second of two answers with the same key; `columns` names those of the key."""
     lines: dict[tuple[Any, ...], int] = {}
     for answer in answers:
         line = answer.origin.line
         first = lines.setdefault(key(answer), line)
         if first != line:
-            raise BadRow(line, f"the same {what} as in line {first}. Remove one of the two.")
+            message = gettext("the same %(columns)s as in line %(line)s. Remove one of the two.")
+            raise BadRow(line, message % {"columns": columns, "line": first})
 
 
 def check_dataset_labels(answers: Sequence[Answer]) -> None:
@@ -141,12 +150,12 @@ def check_dataset_labels(answers: Sequence[Answer]) -> None:
         line, image = answer.origin.line, answer.origin.image
         label, first = firsts.setdefault(image, (answer.dataset_label, line))
         if label != answer.dataset_label:
-            raise BadRow(
-                line,
-                f"dataset_label is {_shown(answer.dataset_label)}, but {_shown(label)} in line {first}; an image has "
-                "one.",
+            message = gettext(
+                "dataset_label is %(here)s, but %(there)s in line %(line)s. An image has one dataset label."
             )
+            values = {"here": _cell_of(answer.dataset_label), "there": _cell_of(label), "line": first}
+            raise BadRow(line, message % values)
 
 
-def _shown(label: int | None) -> str:
-    return "empty" if label is None else str(label)
+def _cell_of(label: int | None) -> str:
+    return gettext("empty") if label is None else str(label)

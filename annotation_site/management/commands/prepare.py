@@ -1,4 +1,4 @@
-"""What `./run` does between the start of the database and the first page."""
+"""The preparation of the database by `./run` before the first page."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.utils.translation import gettext
 
+from annotation_site.management.tables import migrate
 from dashboard.accounts.actions import make_staff
 from launcher.secrets import kept_secret
 
@@ -15,20 +17,20 @@ STAFF_NAME = "researcher"
 
 
 class Command(BaseCommand):
-    help = "Migrate, make the researcher's login, store the demo's photographs, print the login. May run again."
+    help = "Migrate, create the researcher's login, store the demo's photographs, print the login. May run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", interactive=False, verbosity=0)
+        migrate()
         password = ensure_staff(STAFF_NAME, settings.STATE_DIR / "staff_password")
         call_command("load_demo", store=True)
         self.stdout.write(f"{STAFF_NAME} / {password}")
 
 
 def ensure_staff(name: str, file: Path) -> str:
-    """Make the login if it is missing. Returns its password, or words for one that was changed since."""
+    """Create the login if there is none. Returns its password, or a text for a password that was changed since."""
     password = kept_secret(file, n_bytes=12)
     users = get_user_model().objects
     if not users.filter(username=name).exists():
         make_staff(username=name, password=password)
     user = users.get(username=name)
-    return password if user.check_password(password) else "(the password you gave it)"
+    return password if user.check_password(password) else gettext("(your password)")

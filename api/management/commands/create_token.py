@@ -1,28 +1,29 @@
-"""`./manage create_token NAME`: a key to the REST interface."""
+"""`./manage create_token NAME`: create a key for the REST interface."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError
+from django.utils.translation import gettext
 
 from api.actions import create_token
 from catalog.reads import UnknownDataset, dataset_named, now
 
 
 class Command(BaseCommand):
-    help = "Make a token for the REST interface and print its key, this once: only a hash of it is kept."
+    help = "Create a token for the REST interface and print its key, only once: a hash of the key is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="whose token it is, or what for; ./manage revoke_token takes this name")
-        parser.add_argument("--dataset", metavar="NAME", help="the one dataset it may read (all)")
-        parser.add_argument("--days", type=int, metavar="N", help="for how many days it is valid (until revoked)")
+        parser.add_argument("name", help="owner or purpose of the token; ./manage revoke_token takes this name")
+        parser.add_argument("--dataset", metavar="NAME", help="the only dataset it may read (all datasets)")
+        parser.add_argument("--days", type=int, metavar="N", help="days of validity (until revoked)")
 
     def handle(self, *args: Any, name: str, dataset: str | None, days: int | None, **options: Any) -> None:
         if not 1 <= len(name) <= 100:
-            raise CommandError("A token's name has 1 to 100 characters. Give another name.")
+            raise CommandError(gettext("A token's name has 1 to 100 characters. Choose another name."))
         if days is not None and not 1 <= days <= 36_500:
-            raise CommandError(f"--days {days}: give a number from 1 to 36500.")
+            raise CommandError(gettext("--days %(days)s is not a number from 1 to 36500.") % {"days": days})
         try:
             bound_to = dataset_named(dataset) if dataset else None
             expires_at = now() + timedelta(days=days) if days else None
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         except UnknownDataset as error:
             raise CommandError(error.for_shell) from error
         except IntegrityError as error:
-            raise CommandError(f"There is or was a token named {name!r}. Give another name.") from error
-        self.stderr.write("Keep this key: it is not shown again.")
+            message = gettext("A token “%(name)s” exists already, or has been revoked. Choose another name.")
+            raise CommandError(message % {"name": name}) from error
+        self.stderr.write(gettext("Store this key now: it is not shown again."))
         self.stdout.write(key)

@@ -1,4 +1,4 @@
-"""`./manage create_staff USERNAME`: a login to the researcher's pages."""
+"""`./manage create_staff USERNAME`: create a login to the researcher's pages."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from dashboard.accounts.passwords import set_up_staff
 
 
 class Command(BaseCommand):
-    help = "Make a login to the researcher's pages, or give the one of that name a new password."
+    help = "Create a login to the researcher's pages, or give an existing login a new password."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
@@ -18,7 +18,7 @@ class Command(BaseCommand):
             "--password-file",
             type=Path,
             metavar="FILE",
-            help="holds the password; made with a random one if absent. Without it a random one is printed",
+            help="file with the password, created with a random one if absent (default: print a random password)",
         )
 
     def handle(self, *args: Any, username: str, password_file: Path | None, **options: Any) -> None:

@@ -1,41 +1,42 @@
-"""`./manage import images|labels|predictions`: a dataset's images, the classes of a label set, or what classifiers said
-of the images, from files."""
+"""`./manage import images|labels|predictions`: import images, the classes of a label set, or predictions."""
 
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext, ngettext
 from tqdm import tqdm
 
 from candidates.prediction_files.actions import import_predictions
 from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 from csv_files.tables import Refusal
-from data_import.actions import dataset_for_import
+from data_import.actions import dataset_for_import, label_set_for_import
 from data_import.images.actions import (
     SOURCES,
     Outcome,
+    added_message,
     find_images,
     import_images,
-    labelled_words,
+    labelled_message,
     without_dataset_label,
 )
 from data_import.labels.actions import import_labels
 
 
 class Command(BaseCommand):
-    help = "Import images, labels or predictions. Running it again adds what is missing, and nothing twice."
+    help = "Import images, labels or predictions from files. May run again: nothing is added twice."
 
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = parser.add_subparsers(dest="kind", required=True, metavar="images|labels|predictions")
-        images = kinds.add_parser("images", help="JPEG, PNG and WebP files into a dataset")
+        images = kinds.add_parser("images", help="import JPEG, PNG and WebP files into a dataset")
         images.add_argument("source", help=f"{SOURCES} A manifest has the columns file, name, label.")
-        images.add_argument("--dataset", required=True, metavar="NAME", help="made if there is none of that name")
-        images.add_argument("--label-set", metavar="NAME", help="the classes of a new dataset (ImageNet)")
-        labels = kinds.add_parser("labels", help="the classes of a new label set")
-        labels.add_argument("path", type=Path, help="a CSV with the columns index, words and, if you like, others")
+        images.add_argument("--dataset", required=True, metavar="NAME", help="created if it does not exist")
+        images.add_argument("--label-set", metavar="NAME", help="label set of a new dataset (ImageNet)")
+        labels = kinds.add_parser("labels", help="import the classes of a new label set")
+        labels.add_argument("path", type=Path, help="a CSV with the columns index, words and optional ones")
         labels.add_argument("--label-set", required=True, metavar="NAME")
-        add_prediction_arguments(kinds.add_parser("predictions", help="labels that a classifier ranks highest"))
+        add_prediction_arguments(kinds.add_parser("predictions", help="import the top labels of a classifier"))
 
     def handle(self, *args: Any, kind: str, label_set: str | None = None, **options: Any) -> None:
         with as_command_errors():
@@ -48,46 +49,74 @@ class Command(BaseCommand):
 
     def labels(self, path: Path, name: str) -> None:
         label_set, new = import_labels(file=path, name=name)
-        what = "imported" if new else "there already"
-        self.stdout.write(f"Label set {label_set}: {label_set.labels.count():,} labels, {what}.")
+        n_labels = label_set.labels.count()
+        message = ngettext(
+            "Label set “%(label_set)s”: %(n)s label was already imported.",
+            "Label set “%(label_set)s”: %(n)s labels were already imported.",
+            n_labels,
+        )
+        if new:
+            message = ngettext(
+                "Label set “%(label_set)s”: %(n)s label was imported.",
+                "Label set “%(label_set)s”: %(n)s labels were imported.",
+                n_labels,
+            )
+        self.stdout.write(message % {"label_set": label_set, "n": f"{n_labels:,}"})
 
     def predictions(self, path: Path, options: dict[str, Any]) -> None:
-        of_classifier = {name: options[name] for name in ("classifier", "network", "view", "weights")}
-        n_added, n_known = import_predictions(dataset=dataset_named(options["dataset"]), file=path, **of_classifier)
-        self.stdout.write(f"{options['classifier']}: {n_added:,} predictions added, {n_known:,} there already.")
+        fields = {name: options[name] for name in ("classifier", "network", "view", "weights")}
+        n_added, n_existing = import_predictions(dataset=dataset_named(options["dataset"]), file=path, **fields)
+        message = ngettext(
+            "%(classifier)s: %(n)s prediction was added; %(n_existing)s existed already.",
+            "%(classifier)s: %(n)s predictions were added; %(n_existing)s existed already.",
+            n_added,
+        )
+        numbers = {"n": f"{n_added:,}", "n_existing": f"{n_existing:,}"}
+        self.stdout.write(message % {"classifier": options["classifier"], **numbers})
 
     def images(self, source: str, name: str, label_set: str | None) -> None:
-        dataset = dataset_for_import(name, label_set)
+        # The dataset is created after the images are found: a wrong path leaves no empty one behind.
+        classes = label_set_for_import(name, label_set)
         # Bars on a terminal only: in a log they are noise.
         with tqdm(desc="Listing", unit=" entries", leave=False, disable=None) as bar:
-            found = find_images(source, dataset, bar.update)
-        for remark in found.remarks:
+            listing = find_images(source, classes, bar.update)
+        dataset = dataset_for_import(name, label_set)
+        for remark in listing.remarks:
             self.stderr.write(remark)
-        with tqdm(total=len(found.wanted), unit=" images", disable=None) as bar:
+        with tqdm(total=len(listing.requests), unit=" images", disable=None) as bar:
             try:
-                outcome = import_images(dataset=dataset, found=found, progress=bar.update)
+                outcome = import_images(dataset=dataset, listing=listing, progress=bar.update)
             except KeyboardInterrupt:
-                raise CommandError("Stopped. What is in stays; the same command goes on from there.") from None
+                raise CommandError(
+                    gettext("Stopped. The images imported so far stay; the same command resumes the import.")
+                ) from None
         self.report(outcome, name)
 
     def report(self, outcome: Outcome, name: str) -> None:
-        self.stdout.write(f"Dataset {name}: {outcome.added:,} images added, {outcome.known:,} there already.")
+        message = gettext("Dataset “%(dataset)s”: %(message)s")
+        self.stdout.write(message % {"dataset": name, "message": added_message(outcome)})
         if outcome.labelled:
-            self.stderr.write(labelled_words(outcome.labelled))
+            self.stderr.write(labelled_message(outcome.labelled))
         if outcome.unlabelled:
+            self.stderr.write(without_dataset_label(outcome.unlabelled))
             self.stderr.write(
-                f"{without_dataset_label(outcome.unlabelled)} The column label of a manifest or sub-folders named by "
-                "class give it, until somebody has answered about an image."
+                gettext(
+                    "To label images that nobody has answered about, import a manifest with the column label, or "
+                    "sub-folders named by class."
+                )
             )
-        self.list_refused(outcome.refused)
+        self.list_refusals(outcome.refusals)
 
-    def list_refused(self, refused: list[Refusal]) -> None:
-        for refusal in refused:
+    def list_refusals(self, refusals: list[Refusal]) -> None:
+        for refusal in refusals:
             self.stderr.write(str(refusal))
-        if refused:
-            raise CommandError(
-                f"{len(refused):,} not imported, listed above. Correct them and give the same command again."
+        if refusals:
+            message = ngettext(
+                "%(n)s file was not imported; the reason is above. Correct it and run the same command again.",
+                "%(n)s files were not imported; the reasons are above. Correct them and run the same command again.",
+                len(refusals),
             )
+            raise CommandError(message % {"n": f"{len(refusals):,}"})
 
 
 def add_prediction_arguments(parser: CommandParser) -> None:
@@ -98,7 +127,7 @@ def add_prediction_arguments(parser: CommandParser) -> None:
         "or .csv or .parquet with columns image, label_1 ..., score_1 ...; labels are class indexes from 0, best first",
     )
     parser.add_argument("--dataset", required=True, metavar="NAME")
-    parser.add_argument("--classifier", required=True, metavar="NAME", help="what to call it here")
-    parser.add_argument("--network", default="", metavar="NAME", help="the network that it is a view of (itself)")
-    parser.add_argument("--view", default="", metavar="WORDS", help="what that view does, such as flip")
-    parser.add_argument("--weights", default="", metavar="SHA256", help="of the file of weights, if known")
+    parser.add_argument("--classifier", required=True, metavar="NAME", help="its name on this site")
+    parser.add_argument("--network", default="", metavar="NAME", help="the network of which it is a view (itself)")
+    parser.add_argument("--view", default="", metavar="WORDS", help="description of the view, such as flip")
+    parser.add_argument("--weights", default="", metavar="SHA256", help="checksum of the file of weights, if known")

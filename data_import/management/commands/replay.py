@@ -1,4 +1,4 @@
-"""`./manage replay classify|contains FILE --dataset NAME`: loads answers that were given elsewhere."""
+"""`./manage replay classify|contains FILE --dataset NAME`: load answers from elsewhere."""
 
 import sys
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext, ngettext
 from tqdm import tqdm
 
 from catalog.actions import BadName
@@ -18,44 +19,49 @@ from workforce.kinds import kind_named
 class Command(BaseCommand):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # Not in the class: which kinds there are is asked when the command runs.
-        self.help = described()
+        # Not in the class: the kinds of task are read when the command runs.
+        self.help = help_text()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", choices=sorted(replayed_kinds()), help="the kind of question the answers are to")
+        parser.add_argument("kind", choices=sorted(replayed_kinds()), help="kind of task of the answers")
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--dataset", required=True, metavar="NAME", help="where to load them; made if need be")
+        parser.add_argument("--dataset", required=True, metavar="NAME", help="dataset; created if it does not exist")
 
     def handle(self, *args: Any, kind: str, file: Path, dataset: str, **options: Any) -> None:
         begin = time.monotonic()
         try:
             with tqdm(total=len(STEPS), file=sys.stderr, disable=not sys.stderr.isatty(), leave=False) as bar:
-                done = replay(kind=kind, path=file, dataset_name=dataset, progress=lambda step: advance(bar, step))
+                result = replay(kind=kind, path=file, dataset_name=dataset, progress=lambda step: advance(bar, step))
         except BadName as error:
             raise CommandError(error.for_shell) from error
         except BadFile as error:
-            raise CommandError(f"{error} Nothing was loaded. {error.shell}".rstrip()) from error
-        if replayed_kinds()[kind].needs_dataset_labels and done.n_unlabelled:
-            self.stderr.write(without_dataset_label(done.n_unlabelled))
-        if done.n_waiting:
-            self.stderr.write(
-                f"{done.n_waiting:,} images have {kind_named(kind).hits} that still wait for people: they are "
-                "annotated when those are answered, or once ./manage close ends their batch."
+            message = gettext("%(reason)s No answers were loaded. %(way_out)s")
+            raise CommandError((message % {"reason": error, "way_out": error.shell}).rstrip()) from error
+        if replayed_kinds()[kind].needs_dataset_labels and result.n_unlabelled:
+            self.stderr.write(without_dataset_label(result.n_unlabelled))
+        if result.n_waiting:
+            message = ngettext(
+                "%(n)s image still has unanswered %(hits)s. It is annotated after these are answered, or after "
+                "./manage close closes their batch.",
+                "%(n)s images still have unanswered %(hits)s. They are annotated after these are answered, or after "
+                "./manage close closes their batch.",
+                result.n_waiting,
             )
-        self.stdout.write(summary(done, time.monotonic() - begin))
+            self.stderr.write(message % {"n": f"{result.n_waiting:,}", "hits": kind_named(kind).hits})
+        self.stdout.write(summary(result, time.monotonic() - begin))
 
 
-def described() -> str:
+def help_text() -> str:
     kinds = sorted(replayed_kinds().items())
-    needed = "; ".join(f"{name}: {votes.columns_described}" for name, votes in kinds)
+    columns = "; ".join(f"{name}: {votes.columns_described}" for name, votes in kinds)
     further = [f", for {name} {', '.join(votes.further)}" for name, votes in kinds if votes.further]
     return (
         "Load a file of answers (.csv or .csv.gz) as confirmed submissions, one worker per annotator or rater, or "
-        f"per worker where the file has that column. Columns: {needed}. Optional, as exported: worker, role, "
-        f"state, submitted_at{''.join(further)}; settings_version and submission are not read, the answers are "
-        "recorded under the dataset's current settings. A dataset that does not exist is made, on the ImageNet "
-        "classes. An apostrophe that the export put before = + - @ tab or carriage return is taken off again. "
-        "Answers that are stored already are left alone; a bad row stops it and nothing is loaded."
+        f"per worker if the file has that column. Columns: {columns}. Optional, as exported: worker, role, "
+        f"state, submitted_at{''.join(further)}. The columns settings_version and submission are not read: the "
+        "answers get the dataset's current settings. A dataset that does not exist is created with the ImageNet "
+        "classes. Apostrophes that the export added before = + - @ tab or carriage return are removed. Answers that "
+        "are stored already stay unchanged. After a bad row, nothing is loaded."
     )
 
 
@@ -64,8 +70,8 @@ def advance(bar: "tqdm[Any]", step: str) -> None:
     bar.update(STEPS.index(step) - bar.n)
 
 
-def summary(done: Replayed, seconds: float) -> str:
+def summary(result: Replayed, seconds: float) -> str:
     return (
-        f"{done.dataset.name}: {done.n_images:,} images ({done.n_new_images:,} new), "
-        f"{done.n_answers:,} answers ({done.n_new_answers:,} new), {seconds:.1f} s"
+        f"{result.dataset.name}: {result.n_images:,} images ({result.n_new_images:,} new), "
+        f"{result.n_answers:,} answers ({result.n_new_answers:,} new), {seconds:.1f} s"
     )

@@ -1,4 +1,4 @@
-"""Every operation of the API by its name."""
+"""The operations of the API by their names."""
 
 from marketplace.endpoint.operations import assignments, hits, qualifications, workers
 

@@ -1,4 +1,4 @@
-"""Operations on qualification types, on who has them and on who asks for them."""
+"""Operations on qualification types, grants and requests."""
 
 from django.db.models import Q
 
@@ -9,7 +9,7 @@ from marketplace.errors import WrongStatus
 from marketplace.models import Qualification, QualificationRequest, QualificationType
 from marketplace.qualifications import actions
 from marketplace.qualifications.reads import qualification_of, request_of
-from marketplace.reads import qualification_type_of, worker_named
+from marketplace.reads import qualification_type_of, worker_by_id
 
 FIELDS = {
     "Keywords": "keywords",
@@ -31,36 +31,36 @@ def create_qualification_type(call: Call) -> dict:
 
 
 def update_qualification_type(call: Call) -> dict:
-    changed = actions.change_qualification_type(qualification_type=own_type(call), **values_of(call))
+    changed = actions.change_qualification_type(qualification_type=type_of(call), **values_of(call))
     return {"QualificationType": qualification_type_shape(changed)}
 
 
 def get_qualification_type(call: Call) -> dict:
-    found = qualification_type_of(call.parameters["QualificationTypeId"])
-    return {"QualificationType": qualification_type_shape(found)}
+    qualification_type = qualification_type_of(call.parameters["QualificationTypeId"])
+    return {"QualificationType": qualification_type_shape(qualification_type)}
 
 
 def delete_qualification_type(call: Call) -> dict:
-    actions.delete_qualification_type(qualification_type=own_type(call))
+    actions.delete_qualification_type(qualification_type=type_of(call))
     return {}
 
 
 def list_qualification_types(call: Call) -> dict:
-    given = call.parameters
+    parameters = call.parameters
     types = QualificationType.objects.filter(deleted_at=None)
-    if given.get("MustBeOwnedByCaller"):
+    if parameters.get("MustBeOwnedByCaller"):
         types = types.filter(requester=call.requester)
-    if given["MustBeRequestable"]:
+    if parameters["MustBeRequestable"]:
         types = types.filter(is_active=True, requester__isnull=False)
-    if query := given.get("Query"):
+    if query := parameters.get("Query"):
         types = types.filter(Q(name__icontains=query) | Q(description__icontains=query) | Q(keywords__icontains=query))
     return page(call, "QualificationTypes", types, qualification_type_shape)
 
 
 def associate_qualification(call: Call) -> dict:
     actions.grant_qualification(
-        qualification_type=own_type(call),
-        worker=worker_named(call.parameters["WorkerId"]),
+        qualification_type=type_of(call),
+        worker=worker_by_id(call.parameters["WorkerId"]),
         value=call.parameters.get("IntegerValue", 1),
         notify=call.parameters.get("SendNotification", True),
     )
@@ -68,13 +68,13 @@ def associate_qualification(call: Call) -> dict:
 
 
 def disassociate_qualification(call: Call) -> dict:
-    qualification = qualification_of(own_type(call), worker_named(call.parameters["WorkerId"]))
+    qualification = qualification_of(type_of(call), worker_by_id(call.parameters["WorkerId"]))
     actions.revoke_qualification(qualification=qualification, reason=call.parameters.get("Reason", ""))
     return {}
 
 
 def get_qualification_score(call: Call) -> dict:
-    qualification = qualification_of(own_type(call), worker_named(call.parameters["WorkerId"]))
+    qualification = qualification_of(type_of(call), worker_by_id(call.parameters["WorkerId"]))
     if qualification.revoked_at:
         raise WrongStatus("Qualification", "Granted")
     return {"Qualification": qualification_shape(qualification)}
@@ -82,18 +82,20 @@ def get_qualification_score(call: Call) -> dict:
 
 def list_workers_with_qualification_type(call: Call) -> dict:
     revoked = call.parameters.get("Status") == "Revoked"
-    found = Qualification.objects.filter(qualification_type=own_type(call), revoked_at__isnull=not revoked)
-    return page(call, "Qualifications", found.select_related("worker", "qualification_type"), qualification_shape)
+    qualifications = Qualification.objects.filter(qualification_type=type_of(call), revoked_at__isnull=not revoked)
+    return page(
+        call, "Qualifications", qualifications.select_related("worker", "qualification_type"), qualification_shape
+    )
 
 
 def list_qualification_requests(call: Call) -> dict:
-    pending = QualificationRequest.objects.filter(
+    requests = QualificationRequest.objects.filter(
         qualification_type__requester=call.requester, granted_at=None, rejected_at=None
     )
     if "QualificationTypeId" in call.parameters:
-        pending = pending.filter(qualification_type=own_type(call))
-    shown = pending.select_related("worker", "qualification_type")
-    return page(call, "QualificationRequests", shown, qualification_request_shape)
+        requests = requests.filter(qualification_type=type_of(call))
+    requests = requests.select_related("worker", "qualification_type")
+    return page(call, "QualificationRequests", requests, qualification_request_shape)
 
 
 def accept_qualification_request(call: Call) -> dict:
@@ -108,7 +110,7 @@ def reject_qualification_request(call: Call) -> dict:
     return {}
 
 
-def own_type(call: Call) -> QualificationType:
+def type_of(call: Call) -> QualificationType:
     return qualification_type_of(call.parameters["QualificationTypeId"], call.requester)
 
 

@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils.translation import gettext
 
 from marketplace.actions import create_access_key, create_requester
 from marketplace.endpoint.signatures import secret_of
@@ -12,12 +13,12 @@ SANDBOX_CENTS = 1_000_000
 
 
 class Command(BaseCommand):
-    help = "Make a requester with a balance and a key pair, and print the pair as environment variables for boto3."
+    help = "Create a requester with a balance and a key pair, and print the pair as environment variables for boto3."
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("name")
         parser.add_argument(
-            "--contact", default=settings.CONTACT, help="an address of mail or a page, or words; shown to workers"
+            "--contact", default=settings.CONTACT, help="e-mail address, web address or words; shown to workers"
         )
         parser.add_argument(
             "--cents", type=int, default=SANDBOX_CENTS, help=f"balance (default {dollars(SANDBOX_CENTS)} dollars)"
@@ -26,11 +27,13 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *, name: str, contact: str, cents: int, **options) -> None:
         if Requester.objects.filter(name=name).exists():
-            raise CommandError(f"There is a requester {name!r} already. Choose another name.")
+            raise CommandError(gettext("A requester “%(name)s” already exists. Choose another name.") % {"name": name})
         if cents < 0:
-            raise CommandError("A balance cannot be less than nothing.")
+            raise CommandError(gettext("The balance cannot be negative."))
         if len(contact) > settings.LONGEST_CONTACT:
-            raise CommandError("A contact has at most 200 characters.")
+            raise CommandError(
+                gettext("A contact can have at most %(n)s characters.") % {"n": settings.LONGEST_CONTACT}
+            )
         requester = create_requester(name=name, contact=contact)
         if cents:
             deposit(requester=requester, cents=cents)

@@ -1,24 +1,26 @@
 import secrets
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext
 
 from marketplace.actions import create_worker
 from marketplace.models import Worker
 
 
 class Command(BaseCommand):
-    help = "Make a worker's account and print its worker id and password."
+    help = "Create a worker's account and print its worker ID and password."
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("name")
-        parser.add_argument("--password", help="chosen at random without this")
+        parser.add_argument("--password", help="the password (default: a random one)")
         parser.add_argument("--country", default="US", help="two letters, for the locale qualification")
 
     def handle(self, *, name: str, password: str | None, country: str, **options) -> None:
         if Worker.objects.filter(name=name).exists():
-            raise CommandError(f"There is a worker {name!r} already. Choose another name.")
+            raise CommandError(gettext("A worker “%(name)s” already exists. Choose another name.") % {"name": name})
         if len(country) != 2 or not country.isalpha():
-            raise CommandError(f"{country!r} is no country code. Write two letters, such as US.")
+            text = gettext("“%(country)s” is not a country code. Write two letters, such as US.")
+            raise CommandError(text % {"country": country})
         password = password or secrets.token_urlsafe(9)
         worker = create_worker(name=name, password=password, country=country.upper())
         self.stdout.write(f"worker {worker.public_id}, name {worker.name}, password {password}")

@@ -8,7 +8,7 @@ from psycopg2 import sql
 
 
 class Command(BaseCommand):
-    help = "Make the marketplace's database if it is missing, and bring its tables up to date."
+    help = "Create the marketplace's database if it is missing, and update its tables."
 
     def handle(self, *, verbosity: int, **options) -> None:
         make_database()
@@ -16,11 +16,11 @@ class Command(BaseCommand):
 
 
 def make_database() -> None:
-    """Postgres has no CREATE DATABASE IF NOT EXISTS; of two at once, the slower finds it made."""
+    """Create the database if it is missing. Postgres has no CREATE DATABASE IF NOT EXISTS: two may try at once."""
     parameters = connection.get_connection_params()
     name = parameters.pop("dbname", None) or parameters.pop("database")
-    wanted = {key: parameters[key] for key in ("host", "port", "user", "password") if key in parameters}
-    server = psycopg2.connect(dbname="postgres", connect_timeout=10, **wanted)
+    server_parameters = {key: parameters[key] for key in ("host", "port", "user", "password") if key in parameters}
+    server = psycopg2.connect(dbname="postgres", connect_timeout=10, **server_parameters)
     server.autocommit = True
     with contextlib.closing(server), server.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])

@@ -1,22 +1,23 @@
 import secrets
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext
 
 from marketplace.models import Worker
 from marketplace.sign_in.actions import set_password
 
 
 class Command(BaseCommand):
-    help = "Give a worker a new password, and print it. Whoever is signed in under that name is signed out."
+    help = "Set a new password for a worker and print it. All browsers signed in under that name are signed out."
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("name")
-        parser.add_argument("--password", help="chosen at random without this")
+        parser.add_argument("--password", help="the password (default: a random one)")
 
     def handle(self, *, name: str, password: str | None, **options) -> None:
         worker = Worker.objects.filter(name=name).first()
         if worker is None:
-            raise CommandError(f"There is no worker {name!r}.")
+            raise CommandError(gettext("There is no worker “%(name)s”.") % {"name": name})
         password = password or secrets.token_urlsafe(9)
         set_password(worker=worker, password=password)
         self.stdout.write(f"worker {worker.public_id}, name {worker.name}, password {password}")

@@ -2,6 +2,7 @@ import time
 
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
+from django.utils.translation import ngettext
 
 from marketplace.clock import now
 from marketplace.overdue.actions import catch_up
@@ -10,16 +11,19 @@ ALL = float("inf")
 
 
 class Command(BaseCommand):
-    help = "Let happen what is due: time-outs, expirations, automatic approvals. Once, or every few seconds."
+    help = "Process time-outs, expirations and automatic approvals that are due, once or every few seconds."
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("--every", type=float, metavar="SECONDS", help="go on for ever")
+        parser.add_argument(
+            "--every", type=float, metavar="SECONDS", help="sweep again after so many seconds, until stopped"
+        )
 
     def handle(self, *, every: float | None, **options) -> None:
         while True:
-            done = catch_up(now(), seconds=ALL)
+            n_hits = catch_up(now(), seconds=ALL)
             if every is None:
-                self.stdout.write(f"{done} HITs brought up to date.")
+                text = ngettext("%(n)s HIT was updated.", "%(n)s HITs were updated.", n_hits)
+                self.stdout.write(text % {"n": n_hits})
                 return
             close_old_connections()
             time.sleep(every)

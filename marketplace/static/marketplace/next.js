@@ -1,8 +1,8 @@
-// Goes on by itself, once, and only straight after a HIT was handed in: coming back to this page accepts nothing.
+// Accepts the next HIT automatically, once, right after a submission: coming back to this page accepts nothing.
 const form = document.getElementById("next");
 const auto = document.getElementById("auto");
-const justDone = sessionStorage.getItem("handed-in");
-sessionStorage.removeItem("handed-in");
-if (form && auto.checked && justDone === form.dataset.after) {
+const justSubmitted = sessionStorage.getItem("submitted");
+sessionStorage.removeItem("submitted");
+if (form && auto.checked && justSubmitted === form.dataset.after) {
   form.requestSubmit();
 }

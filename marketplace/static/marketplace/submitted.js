@@ -1,7 +1,7 @@
-// The answer is stored. The page around this one takes the window on; where there is none, this one does.
-const link = document.getElementById("way-on");
+// The answer is stored. The page around this one opens the next page; without one, this page does.
+const link = document.getElementById("next-page");
 if (window.parent === window) {
   window.location.replace(link.href);
 } else {
-  window.parent.postMessage({ handedIn: link.dataset.assignment }, window.location.origin);
+  window.parent.postMessage({ submitted: link.dataset.assignment }, window.location.origin);
 }

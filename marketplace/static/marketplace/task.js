@@ -1,4 +1,4 @@
-// The running timer, and the way on when the page in the frame has handed in.
+// The running timer, and the next page after the page in the frame has submitted.
 const WARN_AT = 0.75;
 const timer = document.getElementById("timer");
 const words = document.getElementById("timer-words");
@@ -17,7 +17,7 @@ const clock = (seconds) => {
 
 const show = () => {
   const elapsed = Math.min(allowed, Math.max(0, Math.floor((Date.now() - begun) / 1000)));
-  words.textContent = `${clock(elapsed)} of ${clock(allowed)}`;
+  words.textContent = timer.dataset.words.replace("{elapsed}", clock(elapsed)).replace("{allowed}", clock(allowed));
   bar.value = elapsed;
   timer.classList.toggle("late", elapsed >= allowed * WARN_AT);
   if (elapsed >= allowed) {
@@ -26,7 +26,7 @@ const show = () => {
     clearInterval(ticking);
   } else if (elapsed >= allowed * WARN_AT && !warning.dataset.shown) {
     warning.dataset.shown = "yes";
-    warning.textContent = `Three quarters of the time are over: hand in within ${clock(allowed - elapsed)}.`;
+    warning.textContent = warning.dataset.words.replace("{remaining}", clock(allowed - elapsed));
     warning.hidden = false;
     setTimeout(() => { warning.hidden = true; }, 20000);
   }
@@ -37,13 +37,13 @@ bar.hidden = false;
 show();
 document.addEventListener("visibilitychange", show);
 
-const wayOn = document.getElementById("way-on").dataset;
+const next = document.getElementById("next-page").dataset;
 const auto = document.getElementById("auto");
 const frame = document.getElementById("task");
 document.getElementById("auto-line").hidden = false;
 window.addEventListener("message", (event) => {
   const isOurs = event.origin === window.location.origin && event.source === frame.contentWindow;
-  if (!isOurs || event.data?.handedIn !== wayOn.assignment) return;
-  sessionStorage.setItem("handed-in", wayOn.assignment);
-  window.location.replace(auto.checked ? `${wayOn.href}?auto=1` : wayOn.href);
+  if (!isOurs || event.data?.submitted !== next.assignment) return;
+  sessionStorage.setItem("submitted", next.assignment);
+  window.location.replace(auto.checked ? `${next.href}?auto=1` : next.href);
 });

@@ -1,4 +1,4 @@
-"""`./manage publish BATCH`: offer a batch on the marketplace, once its cost was seen and agreed to."""
+"""`./manage publish BATCH`: publish a batch on the marketplace, after showing its cost and asking for agreement."""
 
 import json
 from argparse import ArgumentTypeError
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext, ngettext
 
 from catalog.errors import as_command_errors
 from mturk.costs.reads import preview_of
@@ -23,86 +24,115 @@ from workforce.reads import batch_named
 
 class Command(BaseCommand):
     help = (
-        "Offer all that a batch still wants to know on the marketplace. Shows first what that costs, to the cent, and "
-        "asks. The HITs are made by the background tasks; `marketplace status` tells how far they are."
+        "Publish all open work of a batch on the marketplace. It first shows the cost, to the cent, and asks for "
+        "agreement. Background tasks create the HITs; `marketplace status` shows their progress."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("batch", help="its number, or its address")
-        parser.add_argument("--reward", type=dollars, required=True, metavar="DOLLARS", help="for one HIT: 0.08")
-        parser.add_argument("--title", default="", metavar="TEXT")
-        parser.add_argument("--description", default="", metavar="TEXT")
-        parser.add_argument("--keywords", default=KEYWORDS, metavar="WORDS")
-        parser.add_argument("--minutes", type=int, default=60, metavar="N", help="allowed for one HIT (60)")
-        parser.add_argument("--days", type=int, default=7, metavar="N", help="on the marketplace (7)")
-        parser.add_argument("--review-hours", type=int, default=0, metavar="N", help="before answers are approved (0)")
+        parser.add_argument("batch", help="number or address of the batch")
+        parser.add_argument(
+            "--reward", type=dollars, required=True, metavar="DOLLARS", help="reward per HIT, for example 0.08"
+        )
+        parser.add_argument("--title", default="", metavar="TEXT", help="title in the list of HITs")
+        parser.add_argument("--description", default="", metavar="TEXT", help="description of the HITs")
+        parser.add_argument("--keywords", default=KEYWORDS, metavar="WORDS", help="keywords, separated by commas")
+        parser.add_argument("--minutes", type=int, default=60, metavar="N", help="minutes per HIT (default 60)")
+        parser.add_argument("--days", type=int, default=7, metavar="N", help="days on the marketplace (default 7)")
+        parser.add_argument(
+            "--review-hours", type=int, default=0, metavar="N", help="hours for review before approval (default 0)"
+        )
         parser.add_argument(
             "--approve-days",
             type=int,
             default=3,
             choices=(1, 2, 3),
             metavar="N",
-            help="after which the marketplace approves by itself (3, at most)",
+            help="days until the marketplace approves by itself (default 3, the maximum)",
         )
-        parser.add_argument("--cap", type=dollars, metavar="DOLLARS", help="spend no more on it (its cost and 10 %%)")
-        parser.add_argument("--requirements", type=Path, metavar="FILE", help="JSON: QualificationRequirements")
+        parser.add_argument(
+            "--cap", type=dollars, metavar="DOLLARS", help="spending cap of the batch (default: its cost plus 10 %%)"
+        )
+        parser.add_argument(
+            "--requirements", type=Path, metavar="FILE", help="JSON file with a list of QualificationRequirements"
+        )
         parser.add_argument(
             "--offer-former",
             action="store_true",
-            help="offer HITs also to people who answered some of their questions before: they are "
-            "refused at those that they had, once they accepted one",
+            help="offer repeated questions also to workers who answered them before; "
+            "such a worker is turned away after accepting the HIT",
         )
-        parser.add_argument("--yes", action="store_true", help="agree to the cost beforehand")
+        parser.add_argument("--yes", action="store_true", help="agree to the cost in advance")
 
-    def handle(self, *args: Any, batch: str, reward: Decimal, **options: Any) -> None:
+    def handle(self, *args: Any, reward: Decimal, **options: Any) -> None:
         with as_command_errors():
-            found = batch_named(batch)
-            check_can_publish(found)
+            batch = batch_named(options["batch"])
+            check_can_publish(batch)
             requirements = requirements_in(options["requirements"])
-            cost = preview_of(found, reward, requirements)
-            self.show(found, cost, reward)
-            self.tell_repeats(found, options["offer_former"])
+            cost = preview_of(batch, reward, requirements)
+            self.show(batch, cost, reward)
+            self.tell_repeats(batch, options["offer_former"])
             if not options["yes"] and not is_agreed():
-                raise CommandError("Nothing was published. Write yes when asked, or agree beforehand with --yes.")
+                raise CommandError(gettext("Nothing was published. Answer yes, or agree in advance with --yes."))
             cap = options["cap"] or (cost.total * Decimal("1.1")).quantize(Decimal("0.01"))
-            terms = publish(batch=found, offer=offer_in(options, found, reward, cap, requirements))
+            terms = publish(batch=batch, offer=offer_in(options, batch, reward, cap, requirements))
             send_waiting()
-        self.stdout.write(f"Batch {found.pk} is published until {terms.expires_at:%Y-%m-%d %H:%M} UTC; cap ${cap}.")
+        words = gettext("Batch %(batch)s is published until %(end)s UTC. Its spending cap is $%(cap)s.")
+        self.stdout.write(words % {"batch": batch.pk, "end": f"{terms.expires_at:%Y-%m-%d %H:%M}", "cap": cap})
 
     def show(self, batch: Batch, cost: Preview, reward: Decimal) -> None:
         if not cost.n_assignments:
-            raise CommandError(f"Batch {batch.pk} wants no answers: there is nothing to publish.")
-        self.stderr.write(f"Batch {batch.pk} ({batch}): {cost.n_assignments:,} assignments in {cost.n_hits:,} HITs")
+            raise CommandError(gettext("Batch %(batch)s needs no answers now.") % {"batch": batch.pk})
+        assignments = ngettext("%(n)s assignment", "%(n)s assignments", cost.n_assignments)
+        hits = ngettext("%(n)s HIT", "%(n)s HITs", cost.n_hits)
+        self.stderr.write(f"Batch {batch.pk} ({batch})")
+        self.stderr.write(
+            f"  size     {assignments % {'n': f'{cost.n_assignments:,}'}}, {hits % {'n': f'{cost.n_hits:,}'}}"
+        )
         self.stderr.write(f"  rewards  ${cost.rewards:>10,}  ({cost.n_assignments:,} × ${reward})")
         self.stderr.write(f"  fees     ${cost.fees:>10,}")
         self.stderr.write(f"  total    ${cost.total:>10,}")
         if cost.fees_as_tens > cost.fees:
-            self.stderr.write(
-                f"  HITs of 10 assignments or more cost twice the fee; divided into HITs of at most 9 this saves "
-                f"${cost.fees_as_tens - cost.fees:,}."
+            words = gettext(
+                "HITs with 10 or more assignments cost double fees. Splitting them into parts of at most 9 saves "
+                "$%(amount)s."
             )
+            self.stderr.write(words % {"amount": f"{cost.fees_as_tens - cost.fees:,}"})
 
     def tell_repeats(self, batch: Batch, offers_former: bool) -> None:
         repeated = repeated_by(batch)
         if repeated is None:
             return
-        numbers = ", ".join(map(str, repeated.batches))
-        people = f"{repeated.n_workers:,} {'person' if repeated.n_workers == 1 else 'people'}"
-        self.stderr.write(
-            f"  {repeated.n_hits:,} HITs ask again what batch {numbers} asked: {people} answered that before and "
-            f"{'may accept them all the same' if offers_former else 'will not be offered them'}."
+        words = ngettext(
+            "%(n)s HIT repeats questions of earlier batches (%(batches)s).",
+            "%(n)s HITs repeat questions of earlier batches (%(batches)s).",
+            repeated.n_hits,
         )
+        self.stderr.write(words % {"n": f"{repeated.n_hits:,}", "batches": ", ".join(map(str, repeated.batches))})
+        if offers_former:
+            words = ngettext(
+                "%(n)s worker who answered before may still accept such a HIT.",
+                "%(n)s workers who answered before may still accept such HITs.",
+                repeated.n_workers,
+            )
+        else:
+            words = ngettext(
+                "%(n)s worker who answered before will not be offered them.",
+                "%(n)s workers who answered before will not be offered them.",
+                repeated.n_workers,
+            )
+        self.stderr.write(words % {"n": f"{repeated.n_workers:,}"})
 
 
 def is_agreed() -> bool:
     try:
-        return input("Publish? Write yes: ").strip().lower() == "yes"
+        return input(gettext("Publish? Type yes: ")).strip().lower() == "yes"
     except EOFError:
         return False
 
 
 def dollars(text: str) -> Decimal:
-    """
+    """Return an amount in dollars and cents. Raises ArgumentTypeError.
+
     >>> dollars("0.08"), dollars("$2")
     (Decimal('0.08'), Decimal('2.00'))
     """
@@ -112,7 +142,8 @@ def dollars(text: str) -> Decimal:
             return amount.quantize(Decimal("0.01"))
     except InvalidOperation:
         pass
-    raise ArgumentTypeError(f"{text!r} is no amount in dollars and cents. Write one such as 0.08.")
+    words = gettext("“%(text)s” is not an amount in dollars and cents. Write one like 0.08.")
+    raise ArgumentTypeError(words % {"text": text})
 
 
 def requirements_in(path: Path | None) -> list[dict[str, Any]]:
@@ -121,9 +152,13 @@ def requirements_in(path: Path | None) -> list[dict[str, Any]]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CommandError(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(read, list) or not all(isinstance(one, dict) and "QualificationTypeId" in one for one in read):
-        raise CommandError(f"{path}: a list of objects with QualificationTypeId, Comparator and values is wanted.")
+        words = gettext("%(path)s is not readable as JSON: %(error)s")
+        raise CommandError(words % {"path": path, "error": error}) from None
+    if not isinstance(read, list) or not all(
+        isinstance(requirement, dict) and "QualificationTypeId" in requirement for requirement in read
+    ):
+        words = gettext("%(path)s must hold a list of objects with QualificationTypeId, Comparator and values.")
+        raise CommandError(words % {"path": path})
     return read
 
 
@@ -132,8 +167,8 @@ def offer_in(
 ) -> OfferTerms:
     offer = offer_of(batch.kind)
     return OfferTerms(
-        title=options["title"] or offer.title,
-        description=options["description"] or offer.description,
+        title=options["title"] or str(offer.title),
+        description=options["description"] or str(offer.description),
         keywords=options["keywords"],
         reward=reward,
         spending_cap=cap,

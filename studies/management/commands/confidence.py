@@ -1,4 +1,4 @@
-"""`./manage confidence --dataset NAME`: how sure a few votes make us, class by class."""
+"""`./manage confidence --dataset NAME`: print how much a few votes say, class by class."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from studies.adaptive.reads import confidence_report
 
 class Command(BaseCommand):
     help = (
-        "Print what the adaptive batches of a dataset have learnt: the probability that an image is good after so many "
-        "yes (Y) and no (N), and the votes a class takes on average, hardest first."
+        "Print what the adaptive batches of a dataset have learnt: for each class, hardest first, the probability that "
+        "an image is good after a number of yes (Y) and no (N) votes, and how many votes an image takes on average."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,10 +1,11 @@
-"""`./manage load_demo`: the study that a new site starts with."""
+"""`./manage load_demo`: open the demo study of a new site."""
 
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.utils.translation import gettext, gettext_lazy
 
 from candidates.runs.actions import requested_classifiers
 from catalog.errors import as_command_errors
@@ -15,22 +16,22 @@ from workforce.kinds import kind_named
 
 # A network is loaded and looks at 25 photographs in about this time, on two cores.
 SECONDS_PER_NETWORK = 2
-WAY_OUT = (
-    "The demo study is not open; all else works without it. ./run, started again, goes on from here, and installs "
-    "networks that are missing; so does ./manage load_demo --here."
+WAY_OUT = gettext_lazy(
+    "The demo study is not open; everything else works without it. To open it, restart ./run, which also installs "
+    "missing networks, or use ./manage load_demo --here."
 )
 
 
 class Command(BaseCommand):
     help = (
-        "Open the demo study, unless it is open: store its photographs, have the installed classifiers predict their "
-        "labels, open grids for these. Print the addresses at which to try it. May be stopped; it goes on from there."
+        "Open the demo study if it is not open: store its photographs, predict their labels with the installed "
+        "classifiers, and open grids for these labels. Print the addresses of its batches. May run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument("--store", action="store_true", help="only store the photographs")
-        how.add_argument("--here", action="store_true", help="predict in this process, whatever workers do")
+        modes = parser.add_mutually_exclusive_group()
+        modes.add_argument("--store", action="store_true", help="only store the photographs")
+        modes.add_argument("--here", action="store_true", help="predict in this process, without workers")
 
     def handle(self, *args: Any, store: bool, here: bool, **options: Any) -> None:
         with as_command_errors():
@@ -46,8 +47,8 @@ class Command(BaseCommand):
         if not is_open(dataset):
             self.open(dataset, here)
         for batch in open_batches(dataset):
-            called = f"demo {kind_named(batch.kind).hits}"
-            self.stdout.write(f"  {called:12} {address_of(batch)}?worker=you")
+            title = f"demo {kind_named(batch.kind).hits}"
+            self.stdout.write(f"  {title:12} {address_of(batch)}?worker=you")
 
     def open(self, dataset: Dataset, here: bool) -> None:
         try:
@@ -57,15 +58,21 @@ class Command(BaseCommand):
         except (CommandError, DatabaseError) as error:
             raise CommandError(f"{error}\n{WAY_OUT}") from error
         if opened is not None:
-            pairs, grids = opened.n_pairs, opened.n_grids
-            self.stdout.write(f"The demo study: {pairs} potential labels are asked about in {grids} grids.")
+            message = gettext("Demo study: %(n_grids)s grids were opened for %(n_labels)s potential labels.")
+            self.stdout.write(message % {"n_grids": opened.n_grids, "n_labels": opened.n_pairs})
 
     def predict(self, dataset: Dataset, here: bool) -> None:
         names = requested_classifiers(dataset, [])
-        self.stdout.write(
-            f"The demo study: the labels of {dataset.images.count()} photographs are predicted by {', '.join(names)}; "
-            f"its grids open in about {SECONDS_PER_NETWORK * len(names)} s."
+        message = gettext(
+            "Demo study: %(classifiers)s now predict the labels of %(n_photographs)s photographs. "
+            "The grids open in about %(seconds)s s."
         )
-        # Where this is no terminal it would come with the end only.
+        figures = {
+            "classifiers": ", ".join(names),
+            "n_photographs": dataset.images.count(),
+            "seconds": SECONDS_PER_NETWORK * len(names),
+        }
+        self.stdout.write(message % figures)
+        # Without a terminal the line would appear only at the end.
         self.stdout.flush()
         call_command("predict", dataset=DEMO, here=here, stdout=self.stdout, stderr=self.stderr)

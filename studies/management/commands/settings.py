@@ -1,4 +1,4 @@
-"""`./manage settings --dataset NAME`: the figures of a study, and new ones."""
+"""`./manage settings --dataset NAME`: print the figures of a study, or set new ones."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dataset", required=True, metavar="NAME")
         parser.add_argument(
-            "--set", action="append", default=[], metavar="FIGURE=VALUE", help="may be given several times"
+            "--set", action="append", default=[], metavar="FIGURE=VALUE", help="set a figure; may be repeated"
         )
 
     def handle(self, *args: Any, dataset: str, **options: Any) -> None:
         with as_command_errors():
-            found = dataset_named(dataset)
+            study = dataset_named(dataset)
             if options["set"]:
-                self.stderr.write(new_settings(dataset=found, figures=figures_of(options["set"])))
-            self.stdout.write(settings_table(found))
+                self.stderr.write(new_settings(dataset=study, figures=figures_of(options["set"])))
+            self.stdout.write(settings_table(study))

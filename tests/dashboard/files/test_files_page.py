@@ -117,7 +117,7 @@ def test_the_page_says_what_each_file_holds_and_where_rest_has_it(dataset):
     assert f"{site.STAFF_ORIGIN}/api/v1/contains_votes/?dataset={quote(dataset.name, safe='')}" in page
     assert "/api/v1/grids/" not in page
     # Annotations and CLASSIFY votes.
-    assert page.count("nothing in it yet") == 2
+    assert page.count("empty so far") == 2
 
 
 def test_what_is_no_file_is_not_found(dataset):

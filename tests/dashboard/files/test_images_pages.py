@@ -105,13 +105,13 @@ def large_file(n_kib: int = 400) -> SimpleUploadedFile:
 def test_a_large_body_is_read_from_researchers_alone_and_on_this_page_alone(dataset, staff, tmp_path, settings):
     settings.LARGEST_UPLOAD_MIB = 1
     response = send(staff_client(signed_in=False), dataset, large_file())
-    assert response.status_code == 413 and "at most 256 KiB are taken" in text_of(response)
+    assert response.status_code == 413 and "the limit is 256 KiB" in text_of(response)
     assert send(worker_client(), dataset, large_file()).status_code == 413
     assert staff.post("/setup/new/", {"name": "a", "files": [large_file()]}).status_code == 413
     assert kept(tmp_path) == []
     assert send(staff, dataset, large_file()).status_code == 302
     beyond = send(staff, dataset, large_file(3072))
-    assert beyond.status_code == 413 and "at most 2 MiB are taken. Nothing was stored." in text_of(beyond)
+    assert beyond.status_code == 413 and "the limit is 2 MiB. Your data was not saved." in text_of(beyond)
 
 
 # A new dataset
@@ -122,7 +122,7 @@ def test_a_dataset_is_made_and_its_images_come_next(staff):
     response = staff.post("/setup/new/", {"name": " birds of 2026 ", "label_set": labels.name})
     assert (response.status_code, response.url) == (302, "/setup/images/birds%20of%202026/")
     assert Dataset.objects.get(name="birds of 2026").label_set == labels
-    assert "bring its images in" in text_of(staff.get("/"))
+    assert "import images</a>" in text_of(staff.get("/"))
 
 
 def test_imagenet_is_what_a_dataset_is_labelled_with_unless_another_is_chosen(staff):
@@ -176,9 +176,9 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     assert labels_by_name(dataset) == {"0/a.jpg": 0, "1/b.jpg": 1}
     assert kept(tmp_path) == []
     page = text_of(staff.get(address(dataset)))
-    assert "2 images added, 0 there already." in page and "2 not imported." in page
+    assert "2 images were added." in page and "2 files were not imported." in page
     assert "1/&lt;script&gt;.jpg: it is not an image" in page and "<script>.jpg" not in page
-    assert "The last import was from <code>pictures.zip</code>" in " ".join(page.split())
+    assert "Source of the last import: <code>pictures.zip</code>" in " ".join(page.split())
     assert not list(tmp_path.rglob("*.upload*"))
 
 
@@ -201,10 +201,10 @@ def test_images_without_a_manifest_are_imported_without_labels(staff, dataset):
     "names, words",
     [
         ([], "Choose an archive or some images first"),
-        (["a.zip", "b.jpg"], "a.zip is an archive, and more files came with it"),
-        (["a.csv", "b.csv"], "both tables"),
-        (["a.csv"], "a.csv came without images"),
-        (["a.jpg", "a.jpg"], "Two files are called a.jpg"),
+        (["a.zip", "b.jpg"], "a.zip is an archive: upload it alone"),
+        (["a.csv", "b.csv"], "both manifests"),
+        (["a.csv"], "a.csv is a manifest without images"),
+        (["a.jpg", "a.jpg"], "Two files are named a.jpg"),
         (["é" * 200 + ".jpg"], "The files could not be kept"),
     ],
 )
@@ -228,7 +228,7 @@ def test_no_more_is_taken_than_the_disk_has_room_for(staff, dataset, tmp_path, m
     monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert "At most 3 MiB and" in text_of(staff.get(address(dataset)))
     response = send(staff, dataset, large_file(5 * 1024))
-    assert response.status_code == 413 and "at most 4 MiB are taken" in text_of(response) and kept(tmp_path) == []
+    assert response.status_code == 413 and "the limit is 4 MiB" in text_of(response) and kept(tmp_path) == []
 
 
 def test_every_upload_goes_to_the_disk_whatever_its_size(staff, dataset, monkeypatch):
@@ -368,7 +368,7 @@ def test_nothing_outside_the_import_folder_is_opened(staff, dataset, tmp_path, t
     response = staff.post(address(dataset), {"from": "server", "server": typed})
     page = text_of(response)
     assert response.status_code == 400 and f'value="{typed}"' in page
-    assert "leads out of the import folder" in page or "cannot be opened below the import folder" in page
+    assert "is outside the import folder" in page or "cannot be opened in the import folder" in page
     assert not Job.objects.exists()
 
 
@@ -380,16 +380,16 @@ def test_a_link_that_leads_out_by_the_time_of_the_import_is_refused_too(staff, d
     (root / "set").rename(root / "before")
     (root / "set").symlink_to(tmp_path / "secret")
     assert do_next_job()
-    assert "leads out of the import folder" in Job.objects.get().problem and not dataset.images.exists()
+    assert "is outside the import folder" in Job.objects.get().problem and not dataset.images.exists()
 
 
 def test_an_import_folder_that_is_not_there_is_made(staff, dataset, settings, tmp_path):
     settings.IMPORT_ROOT = str(tmp_path / "deep" / "import")
-    assert "There is nothing in it yet" in text_of(staff.get(address(dataset)))
+    assert "This folder is empty" in text_of(staff.get(address(dataset)))
     assert (tmp_path / "deep" / "import").is_dir()
     write(tmp_path / "file")
     settings.IMPORT_ROOT = str(tmp_path / "file" / "import")
-    assert "This folder does not exist and cannot be made" in text_of(staff.get(address(dataset)))
+    assert "This folder does not exist and could not be created" in text_of(staff.get(address(dataset)))
 
 
 @pytest.mark.parametrize("typed", ["", "nothing", "a" * 5000, "a\0b"])
@@ -411,11 +411,11 @@ def test_the_page_counts_images_labels_and_pictures(staff, dataset, tmp_path):
     do_next_job()
     dataset.images.filter(name="1/b.jpg").update(dataset_label=None)
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dt>Images</dt><dd>2<" in page and "<dt>With a dataset label</dt><dd>1<" in page
-    assert "<dd>0<small>2 are being made</small>" in page
+    assert "<dt>Images</dt><dd>2<" in page and "<dt>With dataset label</dt><dd>1<" in page
+    assert "<dd>0<small>2 in progress</small>" in page
     make_pictures()
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dt>Pictures for grids and forms</dt><dd>2<small>all made</small>" in page and "data-unfinished" not in page
+    assert "<dt>Resized for grids and forms</dt><dd>2<small>all done</small>" in page and "data-unfinished" not in page
 
 
 def test_images_of_which_no_picture_can_be_made_are_named_and_waited_for_no_longer(staff, dataset, tmp_path):
@@ -424,10 +424,10 @@ def test_images_of_which_no_picture_can_be_made_are_named_and_waited_for_no_long
     Path(dataset.images.get(name="0/a.jpg").original.path).unlink()
     make_pictures()
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dd>1<small>1 cannot be made</small>" in page and "data-unfinished" not in page
-    assert "1 image without pictures" in page and "<li>0/a.jpg: No such file or directory</li>" in page
+    assert "<dd>1<small>1 failed</small>" in page and "data-unfinished" not in page
+    assert "1 image could not be resized" in page and "<li>0/a.jpg: No such file or directory</li>" in page
     send(staff, dataset, packed(tmp_path, {"0/a.jpg": JPEG}))
     do_next_job()
     make_pictures()
     page = " ".join(text_of(staff.get(address(dataset))).split())
-    assert "<dd>2<small>all made</small>" in page and "without pictures" not in page
+    assert "<dd>2<small>all done</small>" in page and "could not be resized" not in page

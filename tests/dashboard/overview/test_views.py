@@ -110,7 +110,7 @@ def test_a_researcher_signs_in_and_out():
 def test_a_wrong_password_is_named_without_telling_which_part_was_wrong():
     response = staff_client(signed_in=False).post("/login/", {"username": "nobody", "password": "x"})
     assert response.status_code == 200
-    assert "do not fit together" in response.content.decode()
+    assert "Wrong name or password" in response.content.decode()
 
 
 def test_the_sign_in_leads_to_no_other_site():
@@ -123,7 +123,7 @@ def test_the_sign_in_leads_to_no_other_site():
 
 
 def test_a_fresh_site_says_how_to_bring_a_dataset_in():
-    assert "There is no dataset yet" in page("/")
+    assert "No datasets yet" in page("/")
 
 
 def test_a_batch_is_listed_with_its_progress_and_address(settings):
@@ -133,12 +133,14 @@ def test_a_batch_is_listed_with_its_progress_and_address(settings):
     answer_grid(grid, [])
     make_lease(batch)
     text = page("/")
-    wanted = batch.settings.contains_answers
+    n_answers = batch.settings.contains_answers
     placeholders = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
     assert f'value="https://work.example.org/join/{batch.public_id}?{placeholders}" readonly' in text
     assert f'href="https://work.example.org/join/{batch.public_id}?worker=researcher' in text
     assert f"<code>https://work.example.org/join/{batch.public_id}?worker=NAME</code>" in text
-    assert f"1 of {wanted} answers in · 1 being worked on · {wanted - 2} free" in " ".join(text.split())
+    assert f"1 of {n_answers} answers submitted · 1 in progress · {n_answers - 2} not yet assigned" in " ".join(
+        text.split()
+    )
 
 
 @pytest.mark.parametrize("marketplace", ["link", "replay"])
@@ -163,11 +165,11 @@ def test_two_batches_of_a_kind_can_be_told_apart():
         assert f"{batch.created_at:%b %Y}" in shown
         assert f'/setup/grids/{batch.dataset.name}/#batch-{batch.pk}"' in shown
     assert "1 HIT ·" in of_first
-    assert "at most 5 per person" in of_first
+    assert "at most 5 per worker" in of_first
     assert "completion code <code>C0DE<7></code>" in of_first
-    assert "no limit per person" in of_second
+    assert "no limit per worker" in of_second
     assert "no completion code" in of_second
-    assert "leads to <code>https://app.example.org/complete?cc=C1&n=2</code>" in of_second
+    assert "ends at <code>https://app.example.org/complete?cc=C1&n=2</code>" in of_second
 
 
 def test_what_is_over_is_folded_and_what_was_replayed_is_not_counted():
@@ -196,12 +198,12 @@ def test_the_results_lead_to_the_batches_of_their_dataset():
 def test_a_form_that_offers_other_labels_than_the_candidates_is_flagged():
     dataset = make_dataset(contains_answers=1, min_shown=1)
     settled, followed, _ = settled_and_followed(dataset)
-    words = "the candidate labels are other ones now"
+    words = "these are no longer the candidate labels"
     assert words not in page(f"/images/{followed.public_id}/")
     CandidateSet.objects.filter(image=followed).update(labels=[0, 3])
     text = page(f"/images/{followed.public_id}/")
     assert words in text
-    assert "It offers thing 0, thing 1;" in text
+    assert "The form offers thing 0, thing 1;" in text
     assert words not in page(f"/images/{settled.public_id}/")
 
 
@@ -236,19 +238,19 @@ def test_selection_frequencies_are_shown_as_counts_of_those_who_saw_the_pair():
 def test_an_annotation_appears_with_objects_shares_and_the_main_object():
     image = annotated_image(answers=[([0, 1], 1), ([0, 1], 1), ([0, 1], 0)])
     text = " ".join(page(f"/datasets/{image.dataset.name}/").split())
-    assert "annotated by 3" in text
+    assert "3 annotators" in text
     assert "2 objects" in text
     assert "main label thing 1" in text
     assert '<span>thing 1</span><span class="tag good">main object</span>' in text
-    assert '<span>thing 0</span><span class="tag">dataset label’s</span>' in text
-    assert "main object is another" in text
+    assert '<span>thing 0</span><span class="tag">has the dataset label</span>' in text
+    assert "main object differs" in text
 
 
 def test_labels_without_a_place_and_ties_are_flagged():
     image = annotated_image(answers=[([0, 1], 0), ([1, 2], 1), ([0, 2], 2), ([3], 3)])
     text = page(f"/images/{image.public_id}/")
     assert "partitions tie" in text
-    assert "In no object, because nobody chose it together with another: thing 3." in text
+    assert "In no object, because nobody selected it together with another label: thing 3." in text
 
 
 def test_an_image_that_waits_says_for_what():
@@ -367,5 +369,5 @@ def test_a_batch_on_the_marketplace_says_so_and_how_far_it_is():
     grid, _ = make_offered_grid(n_slots=2)
     page = staff_client().get("/").content.decode()
     assert "on the marketplace" in page
-    assert "0 of 2 answers in" in page
+    assert "0 of 2 answers submitted" in page
     assert f"/join/{grid.hit.batch.public_id}" not in page

@@ -34,15 +34,15 @@ def told(frame: Frame, words: str = "Grey <b>squares</b>", *, hand_in: bool = Tr
 def test_problems_are_listed_by_pseudonym_and_counted_where_a_researcher_looks(client, frame):
     dataset = frame.hit.batch.dataset
     page = client.get(f"/setup/reports/{dataset.name}/").content.decode()
-    assert "Nobody told of a problem." in page
+    assert "No problems reported." in page
     report = told(frame)
     page = client.get(f"/setup/reports/{dataset.name}/").content.decode()
     for words in ("Pictures do not load: 1", "Grey &lt;b&gt;squares", pseudonym(dataset, report.lease.worker_id)):
         assert words in page
     assert frame.ids["workerId"] not in page and frame.ids["assignmentId"] not in page
-    assert f'href="/setup/report/{report.pk}/exclude/"' in page
+    assert f'href="/setup/report/{report.pk}/exclude/?from=marketplace"' in page
     for address in (f"/datasets/{dataset.name}/", f"/setup/published/{frame.hit.batch_id}/"):
-        assert "Problems that people told of (1)" in client.get(address).content.decode()
+        assert "Reported problems (1)" in client.get(address).content.decode()
 
 
 def test_an_answer_is_taken_out_by_a_person_and_let_in_again(client, frame):
@@ -51,7 +51,7 @@ def test_an_answer_is_taken_out_by_a_person_and_let_in_again(client, frame):
     assert client.post(f"{place}/exclude/", {"reason": " "}).status_code == 422
     assert not Exclusion.objects.exists()
     done = client.post(f"{place}/exclude/", {"reason": "The pictures were not there."}, follow=True)
-    assert "counts no more; it stays stored and paid" in done.content.decode()
+    assert "is now excluded. It stays stored and paid." in done.content.decode()
     assert Exclusion.objects.get().submission == Submission.objects.get()
     assert client.post(f"{place}/exclude/", {"reason": "Twice."}).status_code == 422
     assert "counts again" in client.post(f"{place}/readmit/", follow=True).content.decode()

@@ -29,19 +29,19 @@ def test_a_marketplace_that_hangs_keeps_one_page_and_the_others_not_at_all(hangi
     monkeypatch.setattr(endpoint, "QUICK_SECONDS", 120)
     monkeypatch.setattr(paying_account, "BALANCE_KEPT_SECONDS", 600)
     endpoint.client.cache_clear()
-    with started(account) as one:
+    with started(account) as first:
         assert hanging_up_can_wait(hanging)
         assert in_threads(7, lambda number: account().why_unknown) == ["It is being asked for."] * 7
-        assert not one.done()
+        assert not first.done()
         let_go(hanging)
-        why = one.result(PATIENCE_SECONDS).why_unknown
+        why = first.result(PATIENCE_SECONDS).why_unknown
     assert "closed" in why.lower()
     # What came of it is kept for a while, as an answer would be.
     assert account().why_unknown == why
 
 
 def hanging_up_can_wait(server: socket.socket) -> bool:
-    """Whether somebody has connected, within the time that this may take."""
+    """Return whether a client connected within the time limit."""
     return bool(select.select([server], [], [], 60)[0])
 
 

@@ -60,27 +60,27 @@ def grid_answered(marketplace) -> ListedAssignment:  # noqa: F811
     dataset = make_dataset(contains_answers=1)
     batch = make_batch(dataset)
     make_grid(batch=batch, images=make_images(dataset, 5), label=2)
-    [made] = published(batch, cap="5", **REVIEW)
-    work(marketplace, made)
+    [marketplace_hit] = published(batch, cap="5", **REVIEW)
+    work(marketplace, marketplace_hit)
     ask()
     return ListedAssignment.objects.get()
 
 
 def waiting(marketplace, n: int) -> list[ListedAssignment]:  # noqa: F811
     """So many assignments that a person may look at for an hour."""
-    for made in published(grids_to_publish(n, n_slots=1), cap="5", **REVIEW):
-        work(marketplace, made)
+    for marketplace_hit in published(grids_to_publish(n, n_slots=1), cap="5", **REVIEW):
+        work(marketplace, marketplace_hit)
     ask()
     return list(ListedAssignment.objects.order_by("pk"))
 
 
-def answer_form(marketplace, made: MarketplaceHIT, **answer: object) -> None:  # noqa: F811
+def answer_form(marketplace, marketplace_hit: MarketplaceHIT, **answer: object) -> None:  # noqa: F811
     worker = marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
-    client, address = worker_client(), page_of(made, assignment, worker)
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    client, address = worker_client(), page_of(marketplace_hit, assignment, worker)
     page = client.get(address).content.decode()
-    sent = {"token": require(TOKEN.search(page))[1], "key": require(KEY.search(page))[1]} | answer
-    answered = client.post(address, json.dumps(sent), content_type="application/json")
+    data = {"token": require(TOKEN.search(page))[1], "key": require(KEY.search(page))[1]} | answer
+    answered = client.post(address, json.dumps(data), content_type="application/json")
     assert answered.status_code == 200, answered.content
     hand_over(marketplace, assignment, answered.json()["hand_over"]["fields"])
 
@@ -95,28 +95,28 @@ def test_the_pages_about_the_pay_of_a_grid_show_every_photograph_and_which_were_
     ticked = set(grid_answered.submission.contains_votes.filter(selected=True).values_list("image__name", flat=True))
     names = set(grid_answered.submission.hit.grid.cells.values_list("image__name", flat=True))
     assert len(ticked) == 1 and len(names) == 5
-    assert marks(source) == {name: "✓ ticked" if name in ticked else "not ticked" for name in names}
-    assert "Which of these contain at least one thing 2? a thing numbered 2" in words
-    assert "1 of 5 photographs ticked." in words
+    assert marks(source) == {name: "✓ selected" if name in ticked else "not selected" for name in names}
+    assert "Select every photograph that shows: thing 2 a thing numbered 2" in words
+    assert "1 of 5 photographs selected." in words
     assert re.search(r"Handed in \d+ \w+ \d{4}, \d\d:\d\d UTC after \d+ seconds? of active work\.", words)
     photographs = re.findall(r'src="(/i/[^"]+)"', source)
     assert len(photographs) == 5
-    sent = client.get(photographs[0])
-    assert sent.status_code == 200
-    assert b"".join(sent.streaming_content).startswith(b"\xff\xd8")
-    sent.close()
+    image = client.get(photographs[0])
+    assert image.status_code == 200
+    assert b"".join(image.streaming_content).startswith(b"\xff\xd8")
+    image.close()
 
 
 def test_of_a_form_the_chosen_labels_and_the_main_one_are_shown(marketplace, client):  # noqa: F811
     form = make_form(labels=(0, 1, 3), n_slots=1)
-    [made] = published(form.hit.batch, cap="5", **REVIEW)
-    answer_form(marketplace, made, selected=["0", "3"], main="3")
+    [marketplace_hit] = published(form.hit.batch, cap="5", **REVIEW)
+    answer_form(marketplace, marketplace_hit, selected=["0", "3"], main="3")
     ask()
     page = client.get(page_about(ListedAssignment.objects.get()))
     offered = re.findall(r"<li>(.*?)</li>", page.content.decode()[page.content.decode().index("given-form") :])
-    words = [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", one))) for one in offered]
+    words = [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", label))) for label in offered]
     assert words == [
-        "✓ thing 0 chosen a thing numbered 0",
+        "✓ thing 0 selected a thing numbered 0",
         "thing 1 a thing numbered 1",
         "✓ thing 3 main label a thing numbered 3",
     ]
@@ -127,9 +127,11 @@ def test_an_answer_that_cannot_be_read_is_said_to_be_so_with_what_the_marketplac
     marketplace,  # noqa: F811
     client,
 ):
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
     worker = marketplace.worker()
-    marketplace.submit(marketplace.accept(worker, made.external_id), remark=f"It is <b>empty</b>, says {worker}")
+    marketplace.submit(
+        marketplace.accept(worker, marketplace_hit.external_id), remark=f"It is <b>empty</b>, says {worker}"
+    )
     ask()
     page = client.get(page_about(ListedAssignment.objects.get()))
     words = text_of(page)
@@ -137,22 +139,24 @@ def test_an_answer_that_cannot_be_read_is_said_to_be_so_with_what_the_marketplac
     assert "remark It is <b>empty</b>, says (worker)" in words
     assert worker not in page.content.decode()
     assert "<b>empty" not in page.content.decode()
-    assert "1 photograph was asked about." in words and set(marks(page.content.decode()).values()) == {"no answer"}
-    assert "ticked" not in words
+    assert "The task showed 1 photograph." in words and set(marks(page.content.decode()).values()) == {"no answer"}
+    assert "selected" not in words
 
 
 def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_read(marketplace, client):  # noqa: F811
     fine, wrong = published(grids_to_publish(2, n_slots=1), cap="5", **REVIEW)
-    for made in (fine, wrong):
+    for marketplace_hit in (fine, wrong):
         worker = marketplace.worker()
-        assignment = marketplace.accept(worker, made.external_id)
-        fields = fields_of_page(page_of(made, assignment, worker))
-        marketplace.submit(assignment, **fields | ({} if made == fine else {"selected": "no such photograph"}))
+        assignment = marketplace.accept(worker, marketplace_hit.external_id)
+        fields = fields_of_page(page_of(marketplace_hit, assignment, worker))
+        marketplace.submit(
+            assignment, **fields | ({} if marketplace_hit == fine else {"selected": "no such photograph"})
+        )
     ask()
-    good, bad = (ListedAssignment.objects.get(marketplace_hit=made) for made in (fine, wrong))
-    assert "is not read yet: look again" in text_of(client.get(page_about(good)))
+    good, bad = (ListedAssignment.objects.get(marketplace_hit=marketplace_hit) for marketplace_hit in (fine, wrong))
+    assert "is not processed yet. Look again" in text_of(client.get(page_about(good)))
     take_in_recovered()
-    assert set(marks(client.get(page_about(good)).content.decode()).values()) == {"✓ ticked"}
+    assert set(marks(client.get(page_about(good)).content.decode()).values()) == {"✓ selected"}
     words = text_of(client.get(page_about(bad)))
     assert "is no answer to this HIT" in words and "selected no such photograph" in words
 
@@ -160,27 +164,27 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_shown_once_it_is_r
 def test_an_assignment_that_was_never_answered_here_still_has_its_page(client):
     [listed] = listed_assignments(1)
     page = client.get(page_about(listed))
-    assert "how long they worked is not known" in text_of(page)
+    assert "The working time is unknown." in text_of(page)
     assert "Approve now" not in text_of(page), "it is due already"
 
 
 def test_only_researchers_see_an_answer_and_under_a_pseudonym_only(client, grid_answered):
-    at, batch = page_about(grid_answered), grid_answered.marketplace_hit.terms.batch
-    page = client.get(at).content.decode()
+    url, batch = page_about(grid_answered), grid_answered.marketplace_hit.terms.batch
+    page = client.get(url).content.decode()
     assert pseudonym(batch.dataset, grid_answered.worker_id) in page
     real = WorkerIdentity.objects.get(worker=grid_answered.worker, marketplace=batch.marketplace).external_id
-    assert real not in page and real not in client.get(f"{at}reject/").content.decode()
-    assert worker_client().get(at).status_code == 404, "the workers' origin has no such page"
-    assert staff_client(signed_in=False).get(at).status_code == 302
+    assert real not in page and real not in client.get(f"{url}reject/").content.decode()
+    assert worker_client().get(url).status_code == 404, "the workers' origin has no such page"
+    assert staff_client(signed_in=False).get(url).status_code == 302
     visitor = staff_client(signed_in=False)
     visitor.force_login(get_user_model().objects.create_user("visitor"))
-    assert visitor.get(at).status_code == 403
-    for address in (f"{at}approve/", f"{batch_page(grid_answered)}approve/"):
+    assert visitor.get(url).status_code == 403
+    for address in (f"{url}approve/", f"{batch_page(grid_answered)}approve/"):
         assert visitor.post(address, {"newest": grid_answered.pk}).status_code == 403
         assert client.get(address).status_code == 405
     assert "Answer" in text_of(client.get(batch_page(grid_answered)))
     page = visitor.get(batch_page(grid_answered))
-    assert (page.status_code, at in page.content.decode()) == (403, False)
+    assert (page.status_code, url in page.content.decode()) == (403, False)
     assert not approved_calls()
 
 
@@ -188,8 +192,8 @@ def test_only_researchers_see_an_answer_and_under_a_pseudonym_only(client, grid_
 
 
 def approved_calls() -> list[str]:
-    due = Call.objects.filter(op="ApproveAssignment", next_try__lte=now())
-    return list(due.order_by("pk").values_list("purpose", flat=True))
+    calls = Call.objects.filter(op="ApproveAssignment", next_try__lte=now())
+    return list(calls.order_by("pk").values_list("purpose", flat=True))
 
 
 def test_what_is_approved_now_is_paid_at_once_and_pressed_twice_only_once(marketplace, client):  # noqa: F811
@@ -209,24 +213,24 @@ def test_what_is_approved_now_is_paid_at_once_and_pressed_twice_only_once(market
     send_waiting()
     assert list(LedgerEntry.objects.filter(kind="reward").values_list("listed", flat=True)) == [first.pk]
     assert dict(ListedAssignment.objects.values_list("pk", "status")) == {first.pk: "approved", second.pk: "submitted"}
-    shown = client.get(batch_page(first)).content.decode()
-    assert f"/assignment/{first.pk}/approve/" not in shown and f"/assignment/{second.pk}/approve/" in shown
+    source = client.get(batch_page(first)).content.decode()
+    assert f"/assignment/{first.pk}/approve/" not in source and f"/assignment/{second.pk}/approve/" in source
 
 
 def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(marketplace, client):  # noqa: F811
-    made = published(grids_to_publish(3, n_slots=1), cap="5", **REVIEW)
-    for one in made[:2]:
-        work(marketplace, one)
+    marketplace_hits = published(grids_to_publish(3, n_slots=1), cap="5", **REVIEW)
+    for marketplace_hit in marketplace_hits[:2]:
+        work(marketplace, marketplace_hit)
     ask()
     listed = ListedAssignment.objects.first()
     page = client.get(batch_page(require(listed)))
-    assert "2 of those that wait are approvals that wait for somebody to look" in text_of(page)
-    assert "Approve all 2 that wait" in text_of(page)
-    sent = {"newest": require(re.search(r'name="newest" value="(\d+)"', page.content.decode()))[1]}
-    work(marketplace, made[2])
+    assert "2 pending approvals wait for review" in text_of(page)
+    assert "Approve all 2 pending assignments" in text_of(page)
+    data = {"newest": require(re.search(r'name="newest" value="(\d+)"', page.content.decode()))[1]}
+    work(marketplace, marketplace_hits[2])
     ask()
-    for words in ("2 assignments are being approved", "Nothing was done: no approval waits any more"):
-        assert words in text_of(client.post(f"{batch_page(require(listed))}approve/", sent, follow=True))
+    for words in ("2 assignments are being approved", "No approvals are pending any more"):
+        assert words in text_of(client.post(f"{batch_page(require(listed))}approve/", data, follow=True))
     send_waiting()
     ask()
     assert ListedAssignment.objects.filter(status="approved").count() == 2
@@ -277,8 +281,8 @@ def test_a_call_that_is_repeated_after_a_failed_try_is_none_that_waits_for_someb
 
 
 def test_batches_without_time_to_look_have_no_such_buttons(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
-    work(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, marketplace_hit)
     ask()
     page = client.get(batch_page(ListedAssignment.objects.get()))
     assert "Approve" not in text_of(page)
@@ -290,12 +294,14 @@ def test_batches_without_time_to_look_have_no_such_buttons(marketplace, client):
 def test_the_command_approves_assignments_or_all_of_a_batch(marketplace):  # noqa: F811
     first, *others = waiting(marketplace, 3)
     batch = Batch.objects.get()
-    assert "3 of them are approvals that wait for somebody to look" in said("marketplace", "status", batch.pk)[0]
+    assert "3 approvals wait for review" in said("marketplace", "status", batch.pk)[0]
     assert said("marketplace", "approve", first.external_id)[0].startswith("1 approval that waited")
     assert said("marketplace", "approve", first.external_id)[0].startswith("0 approvals that waited")
     assert said("marketplace", "approve", "--batch", batch.pk)[0].startswith("2 approvals that waited")
     ask()
     assert LedgerEntry.objects.filter(kind="reward").count() == 3
-    assert "one or the other" in refusal("marketplace", "approve")
-    assert "one or the other" in refusal("marketplace", "approve", first.external_id, "--batch", batch.pk)
-    assert "has not listed 'nobody'" in refusal("marketplace", "approve", others[0].external_id, "nobody")
+    assert "Name either assignments" in refusal("marketplace", "approve")
+    assert "Name either assignments" in refusal("marketplace", "approve", first.external_id, "--batch", batch.pk)
+    assert "There is no submitted assignment “nobody”" in refusal(
+        "marketplace", "approve", others[0].external_id, "nobody"
+    )

@@ -55,16 +55,16 @@ def text_of(response) -> str:
 
 
 def publish(client: Client, batch: Batch, **changed: str):
-    sent = TERMS | {"do": "publish"} | changed
+    data = TERMS | {"do": "publish"} | changed
     # Far from what is proposed, and meant.
-    return client.post(f"/setup/publish/{batch.pk}/", {"means_reward": sent["reward"]} | sent)
+    return client.post(f"/setup/publish/{batch.pk}/", {"means_reward": data["reward"]} | data)
 
 
 @pytest.fixture
 def paid(marketplace) -> ListedAssignment:  # noqa: F811
     """An assignment that was worked on, confirmed and approved."""
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
-    work(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, marketplace_hit)
     settle()
     ask()
     return ListedAssignment.objects.get()
@@ -73,8 +73,8 @@ def paid(marketplace) -> ListedAssignment:  # noqa: F811
 @pytest.fixture
 def handed_in(marketplace) -> ListedAssignment:  # noqa: F811
     """An assignment that a person may look at for an hour before it is approved."""
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
-    work(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
+    work(marketplace, marketplace_hit)
     ask()
     return ListedAssignment.objects.get()
 
@@ -85,35 +85,35 @@ def handed_in(marketplace) -> ListedAssignment:  # noqa: F811
 def test_the_proposed_terms_and_their_cost_are_shown_before_anything_is_sent(marketplace, client):  # noqa: F811
     batch = grids_to_publish(2, n_slots=10)
     page = client.get(f"/setup/publish/{batch.pk}/")
-    said = text_of(page)
-    assert "20 assignments in 4 HITs" in said
+    text = text_of(page)
+    assert "20 assignments in 4 HITs" in text
     reward = wages.proposed_reward(batch).reward
-    assert f"Rewards ${20 * reward}" in said
-    assert "From ten assignments on a HIT costs the double fee" in said
-    assert "Available $10,000.00" in said
+    assert f"Rewards ${20 * reward}" in text
+    assert "HITs with ten or more assignments cost double fees" in text
+    assert "Balance $10,000.00" in text
     assert marketplace.url in page.content.decode()
     assert not Call.objects.exists()
 
 
 def test_other_terms_are_worked_out_without_sending_anything(marketplace, client):  # noqa: F811
     batch = grids_to_publish(1, n_slots=10)
-    said = text_of(publish(client, batch, do="preview", reward="1.00"))
-    assert "Rewards $10.00" in said
-    assert "Fees $2.00" in said
-    assert "Total $12.00" in said
-    assert "fees as a whole would be $4.00" in said
-    assert "cap of $13.20" in said
+    text = text_of(publish(client, batch, do="preview", reward="1.00"))
+    assert "Rewards $10.00" in text
+    assert "Fees $2.00" in text
+    assert "Total $12.00" in text
+    assert "Unsplit, the fees would be $4.00" in text
+    assert "cap of $13.20" in text
     assert not Terms.objects.exists()
 
 
 def test_one_click_on_the_page_as_it_comes_publishes_the_batch(marketplace, client):  # noqa: F811
     batch = grids_to_publish(2, n_slots=2)
     page = client.get(f"/setup/publish/{batch.pk}/").content.decode()
-    sent = dict(re.findall(r'<input[^>]*? name="(\w+)"[^>]*? value="([^"]*)"', page))
-    sent["description"] = html.unescape(require(re.search(r"<textarea[^>]*>\s*(.*?)</textarea>", page, re.DOTALL))[1])
-    sent = {name: html.unescape(sent[name]) for name in sent}
-    assert Decimal(sent["agreed"]) > 0
-    answered = client.post(f"/setup/publish/{batch.pk}/", sent | {"do": "publish"})
+    data = dict(re.findall(r'<input[^>]*? name="(\w+)"[^>]*? value="([^"]*)"', page))
+    data["description"] = html.unescape(require(re.search(r"<textarea[^>]*>\s*(.*?)</textarea>", page, re.DOTALL))[1])
+    data = {name: html.unescape(data[name]) for name in data}
+    assert Decimal(data["agreed"]) > 0
+    answered = client.post(f"/setup/publish/{batch.pk}/", data | {"do": "publish"})
     assert answered.headers["Location"] == f"/setup/published/{batch.pk}/"
     send_until_quiet()
     assert MarketplaceHIT.objects.exclude(external_id=None).count() == 2
@@ -126,7 +126,7 @@ def test_terms_that_cost_something_else_than_what_was_agreed_to_are_asked_about_
 ):
     batch = grids_to_publish(1, n_slots=2)
     answered = publish(client, batch, agreed="0.20")
-    assert "another than the one you agreed to" in text_of(answered)
+    assert "The cost has changed since you agreed to it" in text_of(answered)
     assert not Terms.objects.exists()
     assert publish(client, batch, agreed="0.24").status_code == 302
     terms = Terms.objects.get()
@@ -148,7 +148,7 @@ def test_a_batch_is_published_once_however_often_the_button_is_pressed(marketpla
         ({"reward": "0"}, "greater than or equal to 0.01"),
         ({"reward": "0.081"}, "2 decimal places"),
         ({"reward": "lots"}, "Enter a number"),
-        ({"cap": "0.20"}, "a cap below that would offer only a part"),
+        ({"cap": "0.20"}, "A lower cap would offer only part"),
         ({"title": ""}, "required"),
         ({"title": "x" * 129}, "at most 128"),
         ({"minutes": "0"}, "greater than or equal to 1"),
@@ -170,8 +170,8 @@ def test_more_than_the_balance_is_not_published(marketplace, client):  # noqa: F
     batch = grids_to_publish(1, n_slots=20)
     total = "24000.00"
     answered = publish(client, batch, reward="1000.00", agreed=total)
-    assert "the balance on the marketplace is $10000.00" in text_of(answered)
-    assert "not enough" in text_of(answered)
+    assert "the account balance is $10000.00" in text_of(answered)
+    assert "too low" in text_of(answered)
     assert not Terms.objects.exists()
 
 
@@ -193,17 +193,17 @@ def test_an_endpoint_that_is_away_is_named_and_no_page_breaks(client, settings, 
     endpoint.client.cache_clear()
     assert "does not answer" in text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
     answered = publish(client, batch, agreed="0.24")
-    assert "The balance could not be asked for, so nothing was published" in text_of(answered)
+    assert "Nothing was published: the account balance is unavailable" in text_of(answered)
     assert not Terms.objects.exists()
 
 
 def test_a_batch_that_people_work_on_elsewhere_or_that_is_empty_says_why_it_cannot_be_published(client):
     batch, empty = grids_to_publish(1), grids_to_publish(0)
     make_lease(batch)
-    assert "given to people at its own address" in text_of(client.get(f"/setup/publish/{batch.pk}/"))
-    assert "given to people at its own address" in text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
+    assert "at its own address" in text_of(client.get(f"/setup/publish/{batch.pk}/"))
+    assert "at its own address" in text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
     assert publish(client, batch, agreed="0.24").status_code == 200
-    assert "there is nothing to publish" in text_of(client.get(f"/setup/publish/{empty.pk}/"))
+    assert "No answers needed yet" in text_of(client.get(f"/setup/publish/{empty.pk}/"))
     assert not Terms.objects.exists()
 
 
@@ -219,35 +219,35 @@ def test_the_reward_is_proposed_from_how_long_the_work_took(paid):
 def test_the_page_of_a_batch_tells_progress_money_wage_and_people_by_pseudonym(paid, client):
     terms = paid.marketplace_hit.terms
     page = client.get(f"/setup/published/{terms.batch_id}/")
-    said = text_of(page)
-    assert "HITs there 1 of 1, 1 over" in said
-    assert "Confirmed 1" in said
-    assert "Spent $0.12 with what is promised: $0.12 of at most $5.00" in said
-    assert "median of 1, half earned less" in said
-    assert pseudonym(terms.batch.dataset, paid.worker_id) in said
+    text = text_of(page)
+    assert "HITs created 1 of 1, 1 finished" in text
+    assert "Confirmed 1" in text
+    assert "Spent $0.12 $0.12 spent or committed, of a cap of $5.00" in text
+    assert "from 1 assignment" in text
+    assert pseudonym(terms.batch.dataset, paid.worker_id) in text
     raw = WorkerIdentity.objects.get(worker=paid.worker_id).external_id
     assert raw not in page.content.decode()
     overview = client.get(f"/setup/marketplace/{terms.batch.dataset.name}/")
-    assert "1 of 1 assignments handed in · 1 approved · $0.12 spent of at most $5.00" in text_of(overview)
+    assert "1 of 1 assignments submitted · 1 approved · $0.12 spent of at most $5.00" in text_of(overview)
 
 
 def test_what_waits_and_what_was_refused_is_shown_and_can_be_sent_again(marketplace, client):  # noqa: F811
     batch = grids_to_publish(1)
     publish(client, batch, agreed="0.24")
     Call.objects.update(state="failed", last_error="RequestError: no such thing")
-    said = text_of(client.get(f"/setup/published/{batch.pk}/"))
-    assert "1 refused" in said
-    assert "RequestError: no such thing" in said
+    text = text_of(client.get(f"/setup/published/{batch.pk}/"))
+    assert "1 failed" in text
+    assert "RequestError: no such thing" in text
     assert client.post(f"/setup/published/{batch.pk}/resend/").status_code == 302
     Call.objects.update(next_try=now() - timedelta(minutes=5))
-    said = text_of(client.get(f"/setup/published/{batch.pk}/"))
-    assert f"1 refused call of batch {batch.pk} will be sent again" in said
-    assert "A call has been due for 0:05:" in said
+    text = text_of(client.get(f"/setup/published/{batch.pk}/"))
+    assert f"1 failed call of batch {batch.pk} is being retried" in text
+    assert "A call has been overdue for 0:05:" in text
 
 
 def test_both_ledgers_are_compared_hit_by_hit(paid, client):
     address = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/compare/"
-    assert "Equal to the cent: 1 HIT, $0.12 here and there" in text_of(client.get(address))
+    assert "Both ledgers agree: 1 HIT, $0.12." in text_of(client.get(address))
     LedgerEntry.objects.create(
         batch=paid.marketplace_hit.terms.batch,
         listed=paid,
@@ -255,9 +255,9 @@ def test_both_ledgers_are_compared_hit_by_hit(paid, client):
         amount="1.00",
         call=Call.objects.create(op="SendBonus", purpose="by hand", payload={}),
     )
-    said = text_of(client.get(address))
-    assert "1 of 1 HITs differ" in said
-    assert "$1.12 $0.12" in said
+    text = text_of(client.get(address))
+    assert "1 of 1 HITs differs" in text
+    assert "$1.12 $0.12" in text
 
 
 # Decisions
@@ -268,19 +268,19 @@ def about(listed: ListedAssignment, act: str) -> str:
 
 
 def test_a_batch_is_extended_given_another_cap_and_taken_off(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1), cap="5")
-    terms, at = made.terms, f"/setup/published/{made.terms.batch_id}"
-    assert "Write for how many days longer" in text_of(client.post(f"{at}/extend/", {"days": "", "cap": ""}))
-    assert "cannot be below that" in text_of(client.post(f"{at}/extend/", {"days": "", "cap": "0.01"}))
-    assert client.post(f"{at}/extend/", {"days": "3", "cap": "7"}).status_code == 302
+    [marketplace_hit] = published(grids_to_publish(1), cap="5")
+    terms, url = marketplace_hit.terms, f"/setup/published/{marketplace_hit.terms.batch_id}"
+    assert "Enter additional days" in text_of(client.post(f"{url}/extend/", {"days": "", "cap": ""}))
+    assert "cannot be below $" in text_of(client.post(f"{url}/extend/", {"days": "", "cap": "0.01"}))
+    assert client.post(f"{url}/extend/", {"days": "3", "cap": "7"}).status_code == 302
     send_until_quiet()
-    made.refresh_from_db()
-    assert (made.expires_at - terms.expires_at).days in (2, 3)
+    marketplace_hit.refresh_from_db()
+    assert (marketplace_hit.expires_at - terms.expires_at).days in (2, 3)
     assert Terms.objects.get().spending_cap == 7
-    assert client.post(f"{at}/expire/").status_code == 302
+    assert client.post(f"{url}/expire/").status_code == 302
     send_until_quiet()
-    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=made.external_id)
-    assert "ended" in text_of(client.get(f"{at}/"))
+    assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=marketplace_hit.external_id)
+    assert "expired" in text_of(client.get(f"{url}/"))
 
 
 def test_a_bonus_is_paid_and_one_over_the_cap_is_refused(paid, client):
@@ -288,36 +288,36 @@ def test_a_bonus_is_paid_and_one_over_the_cap_is_refused(paid, client):
     assert client.post(about(paid, "bonus"), {"amount": "0.25", "reason": "For your care."}).status_code == 302
     send_until_quiet()
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.25")
-    said = text_of(client.get(f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"))
-    assert "Bonuses $0.25" in said
+    text = text_of(client.get(f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"))
+    assert "Bonuses $0.25" in text
 
 
 def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(paid, client):
     terms = paid.marketplace_hit.terms
     Assignment.objects.update(created_at=paid.submission.submitted_at - timedelta(minutes=2))
     ListedAssignment.objects.update(accepted_at=paid.submitted_at - timedelta(minutes=2))
-    at = f"/setup/published/{terms.batch_id}/"
-    said = text_of(client.get(at))
-    assert "A bonus that brings 1 of them to $0.40 costs $0.36 with fees" in said
-    page = client.get(f"{at}top_up/").content.decode()
+    url = f"/setup/published/{terms.batch_id}/"
+    text = text_of(client.get(url))
+    assert "A bonus that raises 1 assignment to $0.40 costs $0.36 with fees" in text
+    page = client.get(f"{url}top_up/").content.decode()
     level = require(re.search(r'name="level" value="([\d.]+)"', page))[1]
     for _ in range(2):
-        assert client.post(f"{at}top_up/", {"level": level}).status_code == 302
-    assert "are on their way" in text_of(client.get(at))
+        assert client.post(f"{url}top_up/", {"level": level}).status_code == 302
+    assert "are pending" in text_of(client.get(url))
     send_until_quiet()
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.30")
-    assert "The pay reaches the target" in text_of(client.get(at))
+    assert "Pay meets the target" in text_of(client.get(url))
     change_settings(dataset=terms.batch.dataset, target_wage="13.00")
     assert raise_pay(terms=terms, level=Decimal("0.40")) == 0
-    said = text_of(client.get(at))
-    assert "Target $13.00" in said
-    assert "brings 1 of them to $0.44 costs $0.05 with fees" in said
+    text = text_of(client.get(url))
+    assert "Target $13.00" in text
+    assert "raises 1 assignment to $0.44 costs $0.05 with fees" in text
 
 
 def test_a_rejection_needs_a_reason_and_room_under_the_limit(handed_in, client):
     assert "required" in text_of(client.post(about(handed_in, "reject"), {"reason": " "}))
-    said = text_of(client.post(about(handed_in, "reject"), {"reason": REASON}))
-    assert "over the limit of 2 % of what was handed in" in said
+    text = text_of(client.post(about(handed_in, "reject"), {"reason": REASON}))
+    assert "Another one would exceed 2 % of submissions" in text
     assert not Rejection.objects.exists()
 
 
@@ -334,26 +334,30 @@ def test_an_assignment_is_rejected_and_paid_after_all(client):
     assert client.post(about(listed, "override"), {"reason": "We looked again."}).status_code == 302
     decided.refresh_from_db()
     assert decided.override_reason == "We looked again."
-    assert "No rejection of" in text_of(client.post(about(listed, "override"), {"reason": "Again."}))
+    assert "has no rejection to reverse" in text_of(client.post(about(listed, "override"), {"reason": "Again."}))
 
 
 def test_from_the_sixth_rejection_on_somebody_else_agrees_under_their_own_login(client):
     listed = listed_assignments(300)
-    for one in listed[:5]:
-        assert client.post(about(one, "reject"), {"reason": REASON}).headers["Location"].startswith("/setup/published/")
+    for assignment in listed[:5]:
+        assert (
+            client.post(about(assignment, "reject"), {"reason": REASON})
+            .headers["Location"]
+            .startswith("/setup/published/")
+        )
     address = client.post(about(listed[5], "reject"), {"reason": REASON}).headers["Location"]
     assert address.startswith("/setup/second/")
     assert Rejection.objects.count() == 5
     page = client.get(address)
     assert address in page.content.decode()
     assert "Agree" not in page.content.decode()
-    assert "Somebody else has to agree" in text_of(client.post(address))
+    assert "Another researcher has to agree" in text_of(client.post(address))
     second = staff_client()
     assert REASON in text_of(second.get(address))
     assert second.post(address).status_code == 302
     decided = Rejection.objects.get(listed=listed[5])
     assert require(decided.seconded_by).pk == int(second.session["_auth_user_id"]) != decided.decided_by.pk
-    assert "being rejected already" in text_of(second.post(address))
+    assert "already rejected or being rejected" in text_of(second.post(address))
     assert second.get(address[:-2] + "x/").status_code == 404
 
 
@@ -367,32 +371,32 @@ def test_a_worker_is_offered_no_more_hits_and_stands_there_as_blocked(paid, clie
 
 
 def test_who_could_not_hand_in_is_listed_by_pseudonym_and_compensated_once(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
     worker = marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
-    worker_client().get(page_of(made, assignment, worker))
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    worker_client().get(page_of(marketplace_hit, assignment, worker))
     marketplace.ask("return", worker=worker, assignment=assignment)
-    name = pseudonym(made.terms.batch.dataset, Worker.objects.get().pk)
-    at = f"/setup/published/{made.terms.batch_id}/"
-    address = f"{at}compensate/{name}/"
-    page = client.get(at).content.decode()
+    name = pseudonym(marketplace_hit.terms.batch.dataset, Worker.objects.get().pk)
+    url = f"/setup/published/{marketplace_hit.terms.batch_id}/"
+    address = f"{url}compensate/{name}/"
+    page = client.get(url).content.decode()
     assert address in page
     assert worker not in page
     assert client.post(address, {"returned": "on"}).status_code == 302
-    assert address not in client.get(at).content.decode()
+    assert address not in client.get(url).content.decode()
     assert "paid or compensated" in text_of(client.post(address))
     send_until_quiet()
     offered = MarketplaceHIT.objects.exclude(compensates=None).get()
     assert marketplace.accept(worker, offered.external_id)
-    assert client.get(f"{at}compensate/{'0' * 16}/").status_code == 404
+    assert client.get(f"{url}compensate/{'0' * 16}/").status_code == 404
 
 
 # Who may, and how
 
 
 def addresses(listed: ListedAssignment) -> list[str]:
-    at = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"
-    of_batch = [f"{at}{act}/" for act in ("extend", "expire", "close", "notify", "top_up")]
+    url = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"
+    of_batch = [f"{url}{act}/" for act in ("extend", "expire", "close", "notify", "top_up")]
     return of_batch + [about(listed, act) for act in ("reject", "override", "bonus", "block", "let_in")]
 
 
@@ -402,29 +406,29 @@ def test_looking_at_a_decision_changes_nothing(paid, client):
         page = client.get(address)
         assert page.status_code == 200
         assert 'method="post"' in page.content.decode()
-    at = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"
-    assert client.get(f"{at}resend/").status_code == 405
-    assert client.get(f"{at}sell/").status_code == 404
+    url = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"
+    assert client.get(f"{url}resend/").status_code == 405
+    assert client.get(f"{url}sell/").status_code == 404
     assert client.get(about(paid, "sell")).status_code == 404
-    assert client.post(at).status_code == 405
+    assert client.post(url).status_code == 405
     assert Call.objects.count() == before
 
 
 def test_only_researchers_look_and_decide_at_the_worker_side_nobody(paid):
-    at = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"
+    url = f"/setup/published/{paid.marketplace_hit.terms.batch_id}/"
     overview = f"/setup/marketplace/{paid.marketplace_hit.terms.batch.dataset.name}/"
     stranger, other = staff_client(signed_in=False), staff_client(signed_in=False)
-    for address in (at, overview, f"{at}compare/", *addresses(paid)):
+    for address in (url, overview, f"{url}compare/", *addresses(paid)):
         assert stranger.get(address).headers["Location"].startswith("/login/")
         assert stranger.post(address).status_code in (302, 405)
     other.force_login(get_user_model().objects.create_user(unique("guest")))
-    for address in (at, overview, f"{at}compare/"):
+    for address in (url, overview, f"{url}compare/"):
         page = other.get(address)
         assert page.status_code == 403
         assert about(paid, "bonus") not in page.content.decode()
-    for address in (*addresses(paid), f"{at}resend/"):
+    for address in (*addresses(paid), f"{url}resend/"):
         assert other.post(address, {"reason": REASON, "amount": "1", "days": "1", "level": "1"}).status_code == 403
-    assert worker_client().get(at).status_code == 404
+    assert worker_client().get(url).status_code == 404
 
 
 def test_a_decision_without_the_token_of_its_page_is_refused(paid):
@@ -437,9 +441,9 @@ def test_a_decision_without_the_token_of_its_page_is_refused(paid):
 
 def test_a_batch_of_forms_is_proposed_with_words_of_its_own(marketplace, client):  # noqa: F811
     form = make_form(n_slots=2)
-    said = client.get(f"/setup/publish/{form.hit.batch_id}/").content.decode()
-    assert 'value="What is in the photograph?"' in said
-    assert "2 assignments in 1 HITs" in said
+    text = client.get(f"/setup/publish/{form.hit.batch_id}/").content.decode()
+    assert 'value="What is in the photograph?"' in text
+    assert "2 assignments in 1 HIT" in text
 
 
 def test_the_grids_page_leads_to_publishing_and_then_to_the_money(marketplace, client):  # noqa: F811
@@ -456,14 +460,14 @@ def test_the_tab_leads_there_from_every_page_of_a_dataset(client):
     batch = grids_to_publish(1)
     page = client.get(f"/setup/settings/{batch.dataset.name}/").content.decode()
     assert f'href="/setup/marketplace/{batch.dataset.name}/"' in page
-    said = text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
-    assert f"Publish batch {batch.pk}" in said
+    text = text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
+    assert f"Publish batch {batch.pk}" in text
 
 
 def test_a_batch_of_a_kind_that_no_marketplace_offers_is_left_out(client, settings):
     settings.TASK_KINDS = [*settings.TASK_KINDS, "tests.made_up_task.kind.LINKS_ONLY"]
     batch, other = make_batch(kind="links_only"), make_batch()
-    with pytest.raises(CannotPublish, match="for recruitment links"):
+    with pytest.raises(CannotPublish, match="recruitment links only"):
         check_can_publish(batch)
     page = client.get(f"/setup/marketplace/{batch.dataset}/")
     assert page.status_code == 200 and f"Batch {batch.pk}:" not in text_of(page)

@@ -57,14 +57,14 @@ def nothing_remembered():
     cache.clear()
 
 
-def own_type(name: str) -> str:
+def qualification_type_id(name: str) -> str:
     return endpoint.call("CreateQualificationType", Name=name, **OURS)["QualificationType"]["QualificationTypeId"]
 
 
 def worked_on(marketplace, n_hits: int = 1, worker: str | None = None) -> list[ListedAssignment]:  # noqa: F811
     """Assignments that were confirmed and approved."""
-    for made in published(grids_to_publish(n_hits, n_slots=1), cap="50"):
-        work(marketplace, made, worker)
+    for marketplace_hit in published(grids_to_publish(n_hits, n_slots=1), cap="50"):
+        work(marketplace, marketplace_hit, worker)
     settle()
     ask()
     return list(ListedAssignment.objects.order_by("pk"))
@@ -76,19 +76,19 @@ def worked_on(marketplace, n_hits: int = 1, worker: str | None = None) -> list[L
 def test_qualifications_are_asked_for_by_figures_places_names_and_ids(marketplace, client):  # noqa: F811
     batch = grids_to_publish(1, n_slots=1)
     name = unique("Ticking test")
-    trained, other = own_type(name), own_type(unique("Trained"))
-    asked = {
+    trained, other = qualification_type_id(name), qualification_type_id(unique("Trained"))
+    fields = {
         "percent_approved": "95",
         "number_approved": "0",
         "places": "us, CA-QC",
         "qualifications": f"{name} >= 80\r\n\r\nnot {other}",
     }
-    said = text_of(publish(client, batch, do="preview", **asked))
-    assert "Total $0.12" in said
-    assert publish(client, batch, agreed="0.12", **asked).status_code == 302
+    text = text_of(publish(client, batch, do="preview", **fields))
+    assert "Total $0.12" in text
+    assert publish(client, batch, agreed="0.12", **fields).status_code == 302
     send_until_quiet()
-    one, two, three, four, five = Terms.objects.get().requirements
-    assert (one["QualificationTypeId"], one["Comparator"], one["IntegerValues"]) == (
+    approved, two, three, four, five = Terms.objects.get().requirements
+    assert (approved["QualificationTypeId"], approved["Comparator"], approved["IntegerValues"]) == (
         PERCENT_APPROVED,
         "GreaterThanOrEqualTo",
         [95],
@@ -99,42 +99,42 @@ def test_qualifications_are_asked_for_by_figures_places_names_and_ids(marketplac
     assert (five["QualificationTypeId"], five["Comparator"]) == (other, "DoesNotExist")
     page = text_of(client.get(f"/setup/published/{batch.pk}/"))
     assert "Percent of assignments approved: at least 95" in page
-    assert "Place: one of US, CA-QC" in page
+    assert "Location: one of US, CA-QC" in page
     assert f"{trained}: at least 80" in page
-    [made] = hits_of(Terms.objects.get())
+    [marketplace_hit] = hits_of(Terms.objects.get())
     worker = marketplace.worker()
-    assert "ualific" in marketplace.ask("accept", worker=worker, hit=made.external_id)["refused"]
+    assert "ualific" in marketplace.ask("accept", worker=worker, hit=marketplace_hit.external_id)["refused"]
     endpoint.call("AssociateQualificationWithWorker", QualificationTypeId=trained, WorkerId=worker, IntegerValue=80)
-    assert marketplace.accept(worker, made.external_id)
+    assert marketplace.accept(worker, marketplace_hit.external_id)
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("fields", "words"),
     [
         ({"percent_approved": "101"}, "less than or equal to 100"),
         ({"number_approved": "-1"}, "greater than or equal to 0"),
-        ({"places": "US, Germany"}, "GERMANY is no place: write countries by two letters"),
-        ({"places": "US, ZZ"}, "ZZ is the code of no country: correct or leave out"),
-        ({"places": "uk, XX-AB, EL"}, "UK, XX, EL are codes of no country: for UK write GB; for EL write GR."),
-        ({"qualifications": "Never made"}, "We have no qualification called “Never made” there"),
+        ({"places": "US, Germany"}, "Unknown place GERMANY. Write countries as two letters"),
+        ({"places": "US, ZZ"}, "Unknown country code: ZZ. Look codes up"),
+        ({"places": "uk, XX-AB, EL"}, "Unknown country codes: UK, XX, EL. Use GB instead of UK. Use GR instead of EL."),
+        ({"qualifications": "Never made"}, "You have no qualification called “Never made” on the marketplace"),
         ({"qualifications": "3ABCDEFGHIJKLMNOPQRSTUVWXYZ012"}, "knows no qualification with the id 3ABCDEFGHIJKLMNOP"),
         ({"qualifications": "Ticking >= many"}, "“Ticking >= many”: write a name or id alone"),
-        ({"qualifications": "not Ticking = 5"}, "with “not” before it, or with"),
-        ({"percent_approved": "95", "qualifications": PERCENT_APPROVED}, "approved is asked for twice"),
+        ({"qualifications": "not Ticking = 5"}, "write a name or id alone, after “not”, or before"),
+        ({"percent_approved": "95", "qualifications": PERCENT_APPROVED}, "approved” is required twice"),
     ],
 )
-def test_what_cannot_be_asked_of_workers_is_refused_in_words_and_kept(marketplace, client, asked, words):  # noqa: F811
+def test_what_cannot_be_asked_of_workers_is_refused_in_words_and_kept(marketplace, client, fields, words):  # noqa: F811
     batch = grids_to_publish(1)
-    page = publish(client, batch, agreed="0.24", **asked)
+    page = publish(client, batch, agreed="0.24", **fields)
     assert page.status_code == 422
     assert words in text_of(page)
-    assert next(iter(asked.values())).replace(">", "&gt;") in page.content.decode()
+    assert next(iter(fields.values())).replace(">", "&gt;") in page.content.decode()
     assert not Terms.objects.exists()
 
 
 def test_more_than_the_marketplace_takes_is_refused_before_it_is_asked():
     many = custom("\n".join(f"q{n}" for n in range(9)), str.upper)
-    with pytest.raises(BadRequirement, match="9 qualifications are asked for; a HIT takes 8 beside ours"):
+    with pytest.raises(BadRequirement, match="9 qualifications; a HIT takes at most 8 besides our own"):
         check_together(many)
     with pytest.raises(BadRequirement, match="31 places"):
         in_places(" ".join(f"A{chr(65 + n)}" if n < 26 else f"B{chr(39 + n)}" for n in range(31)))
@@ -144,8 +144,8 @@ def test_more_than_the_marketplace_takes_is_refused_before_it_is_asked():
 
 def test_masters_cost_more_and_the_page_says_so(marketplace, client):  # noqa: F811
     batch = grids_to_publish(1, n_slots=1)
-    said = text_of(publish(client, batch, do="preview", reward="1.00", qualifications="2F1QJWKUDD8XADTFD2Q0G6UTO95ALH"))
-    assert "Fees $0.25" in said
+    text = text_of(publish(client, batch, do="preview", reward="1.00", qualifications="2F1QJWKUDD8XADTFD2Q0G6UTO95ALH"))
+    assert "Fees $0.25" in text
 
 
 def test_a_marketplace_that_is_away_is_named_where_a_name_was_to_be_looked_up(settings, client):
@@ -157,7 +157,7 @@ def test_a_marketplace_that_is_away_is_named_where_a_name_was_to_be_looked_up(se
     endpoint.client.cache_clear()
     page = publish(client, grids_to_publish(1), qualifications="Trained")
     endpoint.client.cache_clear()
-    assert "could not be asked about Trained" in text_of(page)
+    assert "gave no answer about Trained" in text_of(page)
 
 
 # Who answered before
@@ -174,8 +174,8 @@ def asked_again(marketplace) -> Batch:  # noqa: F811
         make_grid(batch=later, images=[image], n_slots=1)
     publish_directly(first, cap="5")
     send_until_quiet()
-    [made] = hits_of(Terms.objects.get())
-    work(marketplace, made)
+    [marketplace_hit] = hits_of(Terms.objects.get())
+    work(marketplace, marketplace_hit)
     settle()
     return later
 
@@ -183,13 +183,13 @@ def asked_again(marketplace) -> Batch:  # noqa: F811
 def test_what_is_asked_again_is_told_before_publishing_and_former_workers_are_kept_out(asked_again, client):
     first = Terms.objects.get().batch_id
     page = client.get(f"/setup/publish/{asked_again.pk}/")
-    said = text_of(page)
-    assert f"1 HIT of it asks again what batch {first} asked. 1 person answered that" in said
+    text = text_of(page)
+    assert f"1 HIT repeats questions of earlier batches ({first}). 1 worker answered those questions" in text
     assert 'name="keeps_out_former"' in page.content.decode()
     assert publish(client, asked_again, agreed="0.24", keeps_out_former="on").status_code == 302
     send_until_quiet()
-    said = text_of(client.get(f"/setup/published/{asked_again.pk}/"))
-    assert "1 HIT of it asks again what was asked before: the 1 person who answered that is not offered it." in said
+    text = text_of(client.get(f"/setup/published/{asked_again.pk}/"))
+    assert "1 HIT repeats earlier questions. Not offered again to 1 worker who answered before." in text
 
 
 def test_former_workers_are_offered_it_all_the_same_where_that_is_wanted(asked_again, client):
@@ -209,9 +209,9 @@ def test_a_batch_that_asks_nothing_again_has_no_such_choice_and_keeps_out_what_c
 
 def test_the_command_tells_of_repeats_too(asked_again, capsys):
     call_command("publish", str(asked_again.pk), "--reward", "0.10", "--offer-former", "--yes")
-    said = capsys.readouterr().err
-    assert "1 HITs ask again what batch" in said
-    assert "1 person answered that before and may accept them all the same" in said
+    text = capsys.readouterr().err
+    assert "1 HIT repeats questions of earlier batches" in text
+    assert "1 worker who answered before may still accept such a HIT." in text
     assert not Terms.objects.get(batch=asked_again).keeps_out_former
 
 
@@ -221,13 +221,13 @@ def test_the_command_tells_of_repeats_too(asked_again, capsys):
 def test_who_is_kept_out_can_be_excluded_with_it_and_is_let_in_again(marketplace, client):  # noqa: F811
     [listed] = worked_on(marketplace)
     answered = client.post(about(listed, "block"), {"reason": "Ticked everything."}, follow=True)
-    assert "1 answer of theirs do not count" in text_of(answered)
+    assert "1 answer is now excluded" in text_of(answered)
     assert Exclusion.objects.get().reason.endswith(": Ticked everything.")
     send_until_quiet()
     page = client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/").content.decode()
     assert about(listed, "let_in") in page
     assert client.post(about(listed, "let_in")).status_code == 302
-    assert "is offered HITs already" in text_of(client.post(about(listed, "let_in")))
+    assert "is not blocked" in text_of(client.post(about(listed, "let_in")))
     send_until_quiet()
     page = client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/").content.decode()
     assert about(listed, "block") in page
@@ -253,10 +253,10 @@ def test_the_command_lets_in_again_as_well(marketplace, capsys):  # noqa: F811
 def test_closing_takes_it_off_and_what_people_hold_still_counts_and_is_paid(marketplace, client):  # noqa: F811
     held, free = published(grids_to_publish(2, n_slots=1), cap="5")
     worker = marketplace.worker()
-    at = f"/setup/published/{held.terms.batch_id}"
+    url = f"/setup/published/{held.terms.batch_id}"
     assignment = marketplace.accept(worker, held.external_id)
     fields = answer_in_frame(page_of(held, assignment, worker))
-    assert client.post(f"{at}/close/").status_code == 302
+    assert client.post(f"{url}/close/").status_code == 302
     send_until_quiet()
     assert "refused" in marketplace.ask("accept", worker=marketplace.worker(), hit=free.external_id)
     hand_over(marketplace, assignment, fields)
@@ -264,33 +264,33 @@ def test_closing_takes_it_off_and_what_people_hold_still_counts_and_is_paid(mark
     ask()
     assert Submission.objects.get().state == "confirmed"
     assert ListedAssignment.objects.get().status == "approved"
-    said = text_of(client.get(f"{at}/"))
-    assert "closed" in said and "Extend" not in said and "Close it" not in said
-    assert "is closed already" in text_of(client.post(f"{at}/close/"))
-    assert "takes no more answers" in text_of(client.post(f"{at}/extend/", {"days": "1"}))
+    text = text_of(client.get(f"{url}/"))
+    assert "closed" in text and "Extend" not in text and "Close batch" not in text
+    assert "is already closed" in text_of(client.post(f"{url}/close/"))
+    assert "takes no more answers" in text_of(client.post(f"{url}/extend/", {"days": "1"}))
 
 
 def test_the_command_that_closes_a_batch_takes_it_off_the_marketplace(marketplace):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
-    call_command("close", str(made.terms.batch_id))
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
+    call_command("close", str(marketplace_hit.terms.batch_id))
     assert Terms.objects.get().expires_at <= now()
     assert Call.objects.filter(op="UpdateExpirationForHIT").count() == 1
-    call_command("close", str(made.terms.batch_id))
+    call_command("close", str(marketplace_hit.terms.batch_id))
     assert Call.objects.filter(op="UpdateExpirationForHIT").count() == 1
 
 
 def test_workers_are_written_to_once_however_often_the_button_is_pressed(marketplace, client):  # noqa: F811
     [listed] = worked_on(marketplace)
-    at = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"
-    page = client.get(f"{at}notify/")
+    url = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"
+    page = client.get(f"{url}notify/")
     assert "Workers 1" in text_of(page)
-    sent = {"subject": "Thank you", "text": "The study\r\ngoes on.", "token": page.context["form"]["token"].value()}
+    data = {"subject": "Thank you", "text": "The study\r\ngoes on.", "token": page.context["form"]["token"].value()}
     for _ in range(2):
-        assert "1 worker is being written to" in text_of(client.post(f"{at}notify/", sent, follow=True))
+        assert "The message is being sent to 1 worker." in text_of(client.post(f"{url}notify/", data, follow=True))
     send_until_quiet()
     [call] = Call.objects.filter(op="NotifyWorkers")
     assert (call.state, call.payload["MessageText"]) == ("done", "The study\ngoes on.")
-    assert "Thank you sent" in text_of(client.get(at))
+    assert "Thank you sent" in text_of(client.get(url))
 
 
 @pytest.mark.parametrize(
@@ -299,9 +299,9 @@ def test_workers_are_written_to_once_however_often_the_button_is_pressed(marketp
 )
 def test_a_message_that_cannot_be_is_refused_with_what_was_written_kept(marketplace, client, changed, words):  # noqa: F811
     [listed] = worked_on(marketplace)
-    at = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/notify/"
-    sent = {"subject": "Thank you", "text": "The study goes on.", "token": "t" * 30} | changed
-    page = client.post(at, sent)
+    url = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/notify/"
+    data = {"subject": "Thank you", "text": "The study goes on.", "token": "t" * 30} | changed
+    page = client.post(url, data)
     assert page.status_code == 422
     assert words in text_of(page)
     assert not Call.objects.filter(op="NotifyWorkers").exists()
@@ -315,18 +315,18 @@ def test_a_message_goes_out_by_the_hundred_and_whom_it_missed_is_shown_by_pseudo
     for n in range(100):
         _somebody_reviewed(listed, n)
     assert notify(terms=terms, subject="Thank you", text="Really.") == 101
-    one, two = Call.objects.filter(op="NotifyWorkers").order_by("pk")
-    assert (len(one.payload["workers"]), len(two.payload["workers"])) == (100, 1)
+    first, second = Call.objects.filter(op="NotifyWorkers").order_by("pk")
+    assert (len(first.payload["workers"]), len(second.payload["workers"])) == (100, 1)
     raw = WorkerIdentity.objects.get(worker=listed.worker_id).external_id
     failure = {
         "WorkerId": raw,
         "NotifyWorkersFailureCode": "HardFailure",
         "NotifyWorkersFailureMessage": f"{raw} is gone",
     }
-    note_unreached(call=one, failures=[failure])
+    note_unreached(call=first, failures=[failure])
     page = client.get(f"/setup/published/{terms.batch_id}/")
-    said = text_of(page)
-    assert f"1 of them did not get it: {pseudonym(terms.batch.dataset, listed.worker_id)} : (worker) is gone" in said
+    text = text_of(page)
+    assert f"1 worker did not receive it: {pseudonym(terms.batch.dataset, listed.worker_id)} : (worker) is gone" in text
     assert raw not in page.content.decode()
 
 
@@ -343,12 +343,12 @@ def _somebody_reviewed(listed: ListedAssignment, n: int) -> None:
 
 
 def test_there_is_nobody_to_write_to_before_something_was_reviewed(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1), cap="5")
-    at = f"/setup/published/{made.terms.batch_id}/notify/"
-    sent = {"subject": "Thank you", "text": "The study goes on.", "token": "t" * 30}
-    assert "there is nobody to write to" in text_of(client.post(at, sent))
-    with pytest.raises(CommandError, match="nobody to write to"):
-        call_command("marketplace", "notify", str(made.terms.batch_id), "--subject", "a", "--text", "b")
+    [marketplace_hit] = published(grids_to_publish(1), cap="5")
+    url = f"/setup/published/{marketplace_hit.terms.batch_id}/notify/"
+    data = {"subject": "Thank you", "text": "The study goes on.", "token": "t" * 30}
+    assert "there are no recipients" in text_of(client.post(url, data))
+    with pytest.raises(CommandError, match="no recipients"):
+        call_command("marketplace", "notify", str(marketplace_hit.terms.batch_id), "--subject", "a", "--text", "b")
 
 
 def test_only_the_refused_calls_of_this_batch_are_sent_again(marketplace, client):  # noqa: F811
@@ -358,8 +358,8 @@ def test_only_the_refused_calls_of_this_batch_are_sent_again(marketplace, client
     for batch in (mine, other):
         Call.objects.create(op="UpdateExpirationForHIT", purpose=f"end of {batch.pk}", payload={}, batch=batch)
     Call.objects.update(state="failed", last_error="RequestError: no such thing")
-    said = text_of(client.post(f"/setup/published/{mine.pk}/resend/", follow=True))
-    assert f"2 refused calls of batch {mine.pk} will be sent again" in said
+    text = text_of(client.post(f"/setup/published/{mine.pk}/resend/", follow=True))
+    assert f"2 failed calls of batch {mine.pk} are being retried" in text
     assert Call.objects.get(batch=other, purpose=f"end of {other.pk}").state == "failed"
     assert Call.objects.get(batch=None).state == "waiting"
 
@@ -385,23 +385,25 @@ def test_time_on_several_pages_at_once_is_counted_once(marketplace):  # noqa: F8
     end = now()
     Assignment.objects.update(created_at=end - timedelta(seconds=100))
     for listed, seconds in ((first, 60), (second, 20)):
-        at = end - timedelta(seconds=seconds)
-        Submission.objects.filter(listed=listed).update(submitted_at=at)
-        ListedAssignment.objects.filter(pk=listed.pk).update(accepted_at=end - timedelta(seconds=100), submitted_at=at)
-    found = ListedAssignment.objects.select_related("submission__lease")
-    assert active_seconds_of(found) == {first.pk: pytest.approx(40), second.pk: pytest.approx(40)}
+        begin = end - timedelta(seconds=seconds)
+        Submission.objects.filter(listed=listed).update(submitted_at=begin)
+        ListedAssignment.objects.filter(pk=listed.pk).update(
+            accepted_at=end - timedelta(seconds=100), submitted_at=begin
+        )
+    assignments = ListedAssignment.objects.select_related("submission__lease")
+    assert active_seconds_of(assignments) == {first.pk: pytest.approx(40), second.pk: pytest.approx(40)}
 
 
 def test_the_page_says_what_is_known_of_the_time_and_the_wage_beside_its_target(marketplace, client):  # noqa: F811
     [listed] = worked_on(marketplace)
-    said = text_of(client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"))
-    assert "Target $12.00" in said
-    assert "Without the time in which the page was out of sight" in said
+    text = text_of(client.get(f"/setup/published/{listed.marketplace_hit.terms.batch_id}/"))
+    assert "Target $12.00" in text
+    assert "Time while the page was hidden" in text
 
 
 def test_a_top_up_over_the_cap_pays_nobody(marketplace, client):  # noqa: F811
     [listed] = worked_on(marketplace)
-    at = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/top_up/"
-    assert "spending cap" in text_of(client.post(at, {"level": "60.00"}))
+    url = f"/setup/published/{listed.marketplace_hit.terms.batch_id}/top_up/"
+    assert "spending cap" in text_of(client.post(url, {"level": "60.00"}))
     assert not LedgerEntry.objects.filter(kind="bonus").exists()
     assert not Call.objects.filter(op="SendBonus").exists()

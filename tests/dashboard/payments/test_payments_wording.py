@@ -1,4 +1,4 @@
-"""What the researcher's pages of the marketplace ask and say, so that nobody spends or pays what they did not mean."""
+"""Tests that the marketplace pages ask and say enough, so that nobody spends or pays by mistake."""
 
 import html
 import re
@@ -44,11 +44,11 @@ def nothing_remembered():
     cache.clear()
 
 
-def opened(marketplace, made: MarketplaceHIT, worker: str | None = None) -> tuple[str, str]:  # noqa: F811
+def opened(marketplace, marketplace_hit: MarketplaceHIT, worker: str | None = None) -> tuple[str, str]:  # noqa: F811
     """Somebody accepts and looks at the page. Returns who, and the assignment."""
     worker = worker or marketplace.worker()
-    assignment = marketplace.accept(worker, made.external_id)
-    assert worker_client().get(page_of(made, assignment, worker)).status_code == 200
+    assignment = marketplace.accept(worker, marketplace_hit.external_id)
+    assert worker_client().get(page_of(marketplace_hit, assignment, worker)).status_code == 200
     return worker, assignment
 
 
@@ -56,8 +56,8 @@ def opened(marketplace, made: MarketplaceHIT, worker: str | None = None) -> tupl
 
 
 def publish_for(client: Client, batch: Batch, reward: Decimal, **more: str):
-    sent = TERMS | {"do": "publish", "reward": str(reward), "agreed": str(reward * 2 * Decimal("1.2"))}
-    return client.post(f"/setup/publish/{batch.pk}/", sent | more)
+    data = TERMS | {"do": "publish", "reward": str(reward), "agreed": str(reward * 2 * Decimal("1.2"))}
+    return client.post(f"/setup/publish/{batch.pk}/", data | more)
 
 
 @pytest.mark.parametrize(("times", "words"), [(Decimal("0.25"), "less than half of"), (10, "more than 5 times")])
@@ -70,10 +70,10 @@ def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_
     batch = grids_to_publish(1, n_slots=2)
     reward = (proposed_reward(batch).reward * times).quantize(CENT)
     page = publish_for(client, batch, reward, title="Ours & theirs")
-    said, source = text_of(page), page.content.decode()
+    text, source = text_of(page), page.content.decode()
     assert page.status_code == 422
-    assert f"${reward:.2f} is {words} the ${proposed_reward(batch).reward}" in said
-    assert "Yes, " in said and 'value="Ours &amp; theirs"' in source
+    assert f"${reward:.2f} is {words} ${proposed_reward(batch).reward}, the reward for the target wage" in text
+    assert "Yes, " in text and 'value="Ours &amp; theirs"' in source
     assert not Terms.objects.exists()
     tick_box = r'<input type="checkbox" name="means_reward" id="id_means_reward" value="([\d.]+)"'
     tick = require(re.search(tick_box, source))[1]
@@ -81,7 +81,7 @@ def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_
     assert 'value="publish"' in source, "one tick and one press are enough"
     further = reward - CENT if times < 1 else reward + CENT
     other = publish_for(client, batch, further, means_reward=tick, agreed=agreed)
-    assert other.status_code == 422 and "Is that meant?" in text_of(other), "the tick was for another reward"
+    assert other.status_code == 422 and "Confirm it or correct it." in text_of(other), "the tick was for another reward"
     assert publish_for(client, batch, reward, means_reward=tick, agreed=agreed).status_code == 302
     assert Terms.objects.get().reward == reward
 
@@ -102,25 +102,25 @@ def test_what_is_wrong_stands_above_the_form_with_ways_to_the_fields(marketplace
     batch = grids_to_publish(1)
     source = client.post(f"/setup/publish/{batch.pk}/", TERMS | {"minutes": "0", "places": "ZZ"}).content.decode()
     above = source[source.index('role="alert"') : source.index('name="title"')]
-    for name, label in (("minutes", "Minutes for one HIT"), ("places", "Countries"), ("means_reward", "Reward")):
+    for name, label in (("minutes", "Minutes per HIT"), ("places", "Countries"), ("means_reward", "Reward")):
         assert f'<a href="#id_{name}">{label}' in above
         assert f'id="id_{name}"' in source
-    assert "ZZ is the code of no country" in html.unescape(above)
+    assert "Unknown country code: ZZ" in html.unescape(above)
 
 
 def test_other_forms_lead_to_their_fields_too(client):
     name = grids_to_publish(1).dataset.name
-    for address, sent in (
+    for address, data in (
         (f"/setup/settings/{name}/", {"target_wage": "much"}),
         (f"/setup/introduction/{name}/", {"minutes_needed": "-1"}),
         (f"/setup/grids/{name}/", {"profile": "none"}),
     ):
-        page = client.post(address, sent)
+        page = client.post(address, data)
         source = page.content.decode()
         assert page.status_code == 422
         linked = re.findall(r'<a href="#(id_\w+)">', source)
-        assert f"id_{next(iter(sent))}" in linked
-        assert all(f'id="{one}"' in source for one in linked)
+        assert f"id_{next(iter(data))}" in linked
+        assert all(f'id="{field_id}"' in source for field_id in linked)
 
 
 def test_only_codes_of_countries_are_known_as_such():
@@ -132,14 +132,14 @@ def test_only_codes_of_countries_are_known_as_such():
 
 
 def test_only_what_is_still_being_worked_on_is_in_hands(marketplace):  # noqa: F811
-    held, given_back, late = published(grids_to_publish(3, n_slots=1), cap="5")
+    held, returned, late = published(grids_to_publish(3, n_slots=1), cap="5")
     terms = held.terms
     opened(marketplace, held)
-    first, assignment = opened(marketplace, given_back)
+    first, assignment = opened(marketplace, returned)
     opened(marketplace, late)
     assert progress_of(terms).in_hands == 3
     marketplace.ask("return", worker=first, assignment=assignment)
-    opened(marketplace, given_back)
+    opened(marketplace, returned)
     assert progress_of(terms).in_hands == 3, "the one who gave it back does not hold it beside the next"
     over = Lease.objects.filter(hit=late.hit)
     over.update(expires_at=now() + GRACE - timedelta(minutes=1))
@@ -148,79 +148,81 @@ def test_only_what_is_still_being_worked_on_is_in_hands(marketplace):  # noqa: F
 
 
 def test_pages_opened_in_invented_names_are_not_more_in_hands_than_there_are_assignments(marketplace):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
     for n in range(2):
-        worker_client().get(page_of(made, f"3FORGED{n:023}", f"AFORGED{n:06}"))
-    assert Lease.objects.filter(hit=made.hit, state="active").count() == 2
-    assert progress_of(made.terms).in_hands == 1
+        worker_client().get(page_of(marketplace_hit, f"3FORGED{n:023}", f"AFORGED{n:06}"))
+    assert Lease.objects.filter(hit=marketplace_hit.hit, state="active").count() == 2
+    assert progress_of(marketplace_hit.terms).in_hands == 1
 
 
 def opened_in_turns(marketplace, passed: timedelta) -> MarketplaceHIT:  # noqa: F811
     """One opens and gives back, a second as well, and the first accepts again: so much after the second."""
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5", assignment_seconds=7200)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5", assignment_seconds=7200)
     first, second = marketplace.worker(), marketplace.worker()
     for worker in (first, second, first):
         Lease.objects.update(expires_at=F("expires_at") - passed)
-        _, assignment = opened(marketplace, made, worker)
+        _, assignment = opened(marketplace, marketplace_hit, worker)
         marketplace.ask("return", worker=worker, assignment=assignment)
     assert Assignment.objects.values("external_id").distinct().count() == 1
-    return made
+    return marketplace_hit
 
 
 def test_who_opened_an_assignment_last_holds_it_though_they_had_it_before_as_well(marketplace, client):  # noqa: F811
-    made = opened_in_turns(marketplace, timedelta(minutes=40))
+    marketplace_hit = opened_in_turns(marketplace, timedelta(minutes=40))
     first, second = Lease.objects.order_by("pk")
-    turns = {turn.lease: turn for turn in not_handed_in(made.terms)}
+    turns = {turn.lease: turn for turn in not_handed_in(marketplace_hit.terms)}
     assert (turns[first].until, turns[first].is_sure) == (first.expires_at - GRACE, True)
     assert (turns[second].until, turns[second].is_sure) == (None, True)
-    assert progress_of(made.terms).in_hands == 1
+    assert progress_of(marketplace_hit.terms).in_hands == 1
 
 
 def test_who_holds_an_assignment_is_not_known_where_it_was_opened_in_quick_turns(marketplace, client):  # noqa: F811
-    made = opened_in_turns(marketplace, timedelta(minutes=1))
-    assert [turn.is_sure for turn in not_handed_in(made.terms)] == [False, False]
-    assert progress_of(made.terms).in_hands == 1
-    assert "not known Somebody else opened the same" in text_of(client.get(f"/setup/published/{made.terms.batch_id}/"))
+    marketplace_hit = opened_in_turns(marketplace, timedelta(minutes=1))
+    assert [turn.is_sure for turn in not_handed_in(marketplace_hit.terms)] == [False, False]
+    assert progress_of(marketplace_hit.terms).in_hands == 1
+    assert "unknown Another worker opened the same" in text_of(
+        client.get(f"/setup/published/{marketplace_hit.terms.batch_id}/")
+    )
 
 
 def test_what_is_handed_in_is_in_nobodys_hands(marketplace):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=2), cap="5")
-    work(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=2), cap="5")
+    work(marketplace, marketplace_hit)
     settle()
     # Whose answer came with the marketplace's copy alone never told us that they were done.
     Lease.objects.update(state="active")
-    opened(marketplace, made)
-    assert progress_of(made.terms).in_hands == 1
+    opened(marketplace, marketplace_hit)
+    assert progress_of(marketplace_hit.terms).in_hands == 1
 
 
 def test_what_an_ended_batch_still_promises_is_said_with_its_time(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=2), cap="5")
-    at = f"/setup/published/{made.terms.batch_id}/"
-    assert "nobody can accept any more" not in text_of(client.get(at))
-    client.post(f"{at}close/")
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=2), cap="5")
+    url = f"/setup/published/{marketplace_hit.terms.batch_id}/"
+    assert "nobody can accept any more" not in text_of(client.get(url))
+    client.post(f"{url}close/")
     send_until_quiet()
-    said = text_of(client.get(at))
-    made.refresh_from_db()
-    until = made.expires_at + timedelta(seconds=made.terms.assignment_seconds)
-    assert "$0.24 of what is promised is for 2 assignments that nobody can accept any more." in said
-    assert f"Until {until:%-d %b, %H:%M} UTC people who hold one may still hand it in" in said
-    assert f"until {until + timedelta(days=1):%-d %b, %H:%M} UTC the marketplace may list it" in said
+    text = text_of(client.get(url))
+    marketplace_hit.refresh_from_db()
+    until = marketplace_hit.expires_at + timedelta(seconds=marketplace_hit.terms.assignment_seconds)
+    assert "$0.24 is committed for 2 assignments that nobody can accept any more." in text
+    assert f"Workers who accepted earlier can submit until {until:%-d %b, %H:%M} UTC" in text
+    assert f"The marketplace may list submissions until {until + timedelta(days=1):%-d %b, %H:%M} UTC" in text
 
 
 # Pay of who told of a problem
 
 
 def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client):  # noqa: F811
-    done, undone = published(grids_to_publish(2, n_slots=1), cap="5")
-    dataset = done.terms.batch.dataset
-    for made in (done, undone):
-        worker, assignment = opened(marketplace, made)
-        lease = Lease.objects.get(hit=made.hit)
+    finished, unfinished = published(grids_to_publish(2, n_slots=1), cap="5")
+    dataset = finished.terms.batch.dataset
+    for marketplace_hit in (finished, unfinished):
+        worker, assignment = opened(marketplace, marketplace_hit)
+        lease = Lease.objects.get(hit=marketplace_hit.hit)
         report_problem(lease=lease, kind="other", words="I finish without an answer.")
-        if made == done:
+        if marketplace_hit == finished:
             marketplace.submit(assignment, nothing="here")
     reports = f"/setup/reports/{dataset.name}/"
-    compensate = f"/setup/published/{done.terms.batch_id}/compensate/"
+    compensate = f"/setup/published/{finished.terms.batch_id}/compensate/"
     assert client.get(reports).content.decode().count(compensate) == 2
     ask()
     assert "it is being paid" in text_of(client.get(reports))
@@ -232,9 +234,11 @@ def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client): 
     assert "it was paid" in text_of(page)
     address = require(re.search(rf'href="({compensate}[^"]+)"', page.content.decode()))[1]
     assert "They may hand it in until" in text_of(page)
-    held = client.post(address)
-    assert held.status_code == 422
-    assert "time for the HIT ends at" in text_of(held) and "If their assignment is listed after all" in text_of(held)
+    response = client.post(address)
+    assert response.status_code == 422
+    assert "time for this HIT ends at" in text_of(response) and "If the assignment is listed after all" in text_of(
+        response
+    )
     assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
     assert client.post(address, {"returned": "on"}).status_code == 302
     page = client.get(reports)
@@ -246,33 +250,33 @@ def test_a_compensation_stands_beside_the_pay_of_an_assignment_that_was_listed_a
     marketplace,  # noqa: F811
     client,
 ):
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
-    worker, assignment = opened(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
+    worker, assignment = opened(marketplace, marketplace_hit)
     lease = Lease.objects.get()
     report_problem(lease=lease, kind="other", words="It does not open.")
-    reports = reports_of(client, made).content.decode()
+    reports = reports_of(client, marketplace_hit).content.decode()
     address = require(re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', reports))[1]
     assert client.post(address, {"returned": "on"}).status_code == 302
-    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
+    hand_over(marketplace, assignment, answer_in_frame(page_of(marketplace_hit, assignment, worker)))
     settle()
     ask()
-    said = text_of(reports_of(client, made))
-    assert "it was paid." in said and "compensated" in said
+    text = text_of(reports_of(client, marketplace_hit))
+    assert "it was paid." in text and "compensated" in text
 
 
-def reports_of(client: Client, made: MarketplaceHIT):
-    return client.get(f"/setup/reports/{made.terms.batch.dataset.name}/")
+def reports_of(client: Client, marketplace_hit: MarketplaceHIT):
+    return client.get(f"/setup/reports/{marketplace_hit.terms.batch.dataset.name}/")
 
 
 def test_who_handed_in_and_is_not_listed_yet_is_not_offered_a_compensation(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
-    at = f"/setup/published/{made.terms.batch_id}/"
-    worker, assignment = opened(marketplace, made)
-    address = require(re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', client.get(at).content.decode()))[1]
-    hand_over(marketplace, assignment, answer_in_frame(page_of(made, assignment, worker)))
-    assert "/compensate/" not in client.get(at).content.decode()
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
+    url = f"/setup/published/{marketplace_hit.terms.batch_id}/"
+    worker, assignment = opened(marketplace, marketplace_hit)
+    address = require(re.search(r'href="(/setup/[^"]+/compensate/[^"]+)"', client.get(url).content.decode()))[1]
+    hand_over(marketplace, assignment, answer_in_frame(page_of(marketplace_hit, assignment, worker)))
+    assert "/compensate/" not in client.get(url).content.decode()
     answered = client.post(address, {"returned": "on"})
-    assert answered.status_code == 422 and "has sent an answer to this HIT" in text_of(answered)
+    assert answered.status_code == 422 and "submitted an answer to this HIT" in text_of(answered)
     settle()
     assert not MarketplaceHIT.objects.exclude(compensates=None).exists()
     assert LedgerEntry.objects.filter(kind="reward").count() == 1
@@ -283,45 +287,45 @@ def test_who_handed_in_and_is_not_listed_yet_is_not_offered_a_compensation(marke
 
 def test_a_rejection_is_offered_only_where_it_could_be_carried_out(client):
     listed = listed_assignments(50)
-    at = f"/setup/published/{listed[0].marketplace_hit.terms.batch_id}/"
-    shown = client.get(at).content.decode()
-    assert shown.count("/reject/") == 50
+    url = f"/setup/published/{listed[0].marketplace_hit.terms.batch_id}/"
+    source = client.get(url).content.decode()
+    assert source.count("/reject/") == 50
     sending = claim_calls(most=1)[0]
-    assert shown.count("/reject/") - client.get(at).content.decode().count("/reject/") == 1
-    refused = ListedAssignment.objects.get(pk=int(sending.purpose.split(":")[1]))
-    assert "just being approved" in text_of(client.post(about(refused, "reject"), {"reason": REASON}))
+    assert source.count("/reject/") - client.get(url).content.decode().count("/reject/") == 1
+    approving = ListedAssignment.objects.get(pk=int(sending.purpose.split(":")[1]))
+    assert "being approved right now" in text_of(client.post(about(approving, "reject"), {"reason": REASON}))
     reject(listed=listed[9], reason=REASON, decided_by=researcher())
-    page = client.get(at)
+    page = client.get(url)
     assert Rejection.objects.count() == 1
     assert "/reject/" not in page.content.decode()
-    assert "“Reject” is not offered now: the limit is reached" in text_of(page)
+    assert "“Reject” is unavailable: the limit is reached" in text_of(page)
 
 
 def test_in_a_small_batch_the_page_says_why_nothing_can_be_rejected(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
-    work(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5", **REVIEW)
+    work(marketplace, marketplace_hit)
     ask()
-    page = client.get(f"/setup/published/{made.terms.batch_id}/")
+    page = client.get(f"/setup/published/{marketplace_hit.terms.batch_id}/")
     assert "/reject/" not in page.content.decode()
-    assert "with fewer than 50 handed in, 2 % are less than one" in text_of(page)
+    assert "2 % of fewer than 50 submissions is less than one" in text_of(page)
 
 
 # A bonus that was decided before
 
 
 def test_the_same_bonus_again_is_said_to_be_decided_already_and_not_sent(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
-    work(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, marketplace_hit)
     settle()
     ask()
     [listed] = ListedAssignment.objects.all()
     bonus = {"amount": "0.25", "reason": "For your care."}
-    assert "is on its way" in text_of(client.post(about(listed, "bonus"), bonus, follow=True))
-    said = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
-    assert "was decided already, for the same reason, and is on its way. Nothing more is sent" in said
+    assert "is being paid" in text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    text = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "with the same reason is already pending. Nothing more is sent" in text
     send_until_quiet()
-    said = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
-    assert "was decided already, for the same reason, and is paid. Nothing more is sent" in said
+    text = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "with the same reason is already paid. Nothing more is sent" in text
     assert Call.objects.filter(op="SendBonus").count() == 1
     other = text_of(client.post(about(listed, "bonus"), bonus | {"reason": "For your patience."}, follow=True))
     assert "decided already" not in other
@@ -329,34 +333,34 @@ def test_the_same_bonus_again_is_said_to_be_decided_already_and_not_sent(marketp
 
 
 def test_a_refused_bonus_is_paid_by_sending_it_again_and_not_by_another(marketplace, client):  # noqa: F811
-    [made] = published(grids_to_publish(1, n_slots=1), cap="5")
-    work(marketplace, made)
+    [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
+    work(marketplace, marketplace_hit)
     settle()
     ask()
     [listed] = ListedAssignment.objects.all()
     bonus = {"amount": "0.25", "reason": "For your care."}
     client.post(about(listed, "bonus"), bonus)
     Call.objects.filter(op="SendBonus").update(state="failed", last_error="InsufficientFunds")
-    said = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
-    assert "was refused by the marketplace. Nothing is sent now." in said
-    assert "pay it by “Send refused calls again”" in said
-    assert "another amount" not in said and "reason of its own" not in said
-    client.post(f"/setup/published/{made.terms.batch_id}/resend/")
+    text = text_of(client.post(about(listed, "bonus"), bonus, follow=True))
+    assert "was refused by the marketplace. Nothing is sent now." in text
+    assert "retry the failed calls below" in text
+    assert "further bonus" not in text
+    client.post(f"/setup/published/{marketplace_hit.terms.batch_id}/resend/")
     send_until_quiet()
     assert LedgerEntry.objects.get(kind="bonus").amount == Decimal("0.25")
 
 
 def test_an_answer_that_was_excluded_does_not_stand_among_those_that_count(marketplace, client):  # noqa: F811
-    made = published(grids_to_publish(1, n_slots=2), cap="50")
-    for one in made:
+    marketplace_hits = published(grids_to_publish(1, n_slots=2), cap="50")
+    for marketplace_hit in marketplace_hits:
         for _ in range(2):
-            work(marketplace, one)
+            work(marketplace, marketplace_hit)
     settle()
     ask()
-    address = f"/setup/published/{made[0].terms.batch_id}/"
+    address = f"/setup/published/{marketplace_hits[0].terms.batch_id}/"
     assert "Confirmed 2 answers that count" in text_of(client.get(address))
     listed = require(ListedAssignment.objects.first())
     exclude_submission(submission=require(listed.submission), reason="Ticked at random.")
-    said = text_of(client.get(address))
-    assert "Confirmed 1 answers that count; 1 excluded" in said
-    assert said.count("confirmed, excluded") == 1
+    text = text_of(client.get(address))
+    assert "Confirmed 1 answers that count; 1 excluded" in text
+    assert text.count("confirmed, excluded") == 1

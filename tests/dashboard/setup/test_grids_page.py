@@ -106,7 +106,7 @@ def test_grids_of_a_profile_are_opened_by_a_job_with_their_shortfalls_and_addres
     text = opened(client, dataset, completion_code="C0DE", hits_per_worker="5")
     batch = Batch.objects.get()
     assert (batch.completion_code, batch.hits_per_worker) == ("C0DE", 5)
-    assert "72 pairs opened, in 4 grids." in text
+    assert "72 pairs were opened in 4 grids." in text
     assert f"Batch {batch.pk}: http://work.example.org:8000/join/{batch.public_id}" in text
     assert "grids of 4 labels have fewer cells than the profile says" in text
     assert current_settings(dataset).positive_controls == 5, "the profile's figure is the study's now"
@@ -129,7 +129,7 @@ def test_the_studys_own_figures_are_left_as_they_are(client):
 def test_pairs_of_a_file_without_controls_are_opened_and_the_file_is_removed(client, settings):
     dataset = coloured_dataset(3)
     text = opened(client, dataset, profile="plain", pairs=csv("image,label", "00000.jpg,2", "00001.jpg,2"))
-    assert "2 pairs opened, in 1 grids." in text
+    assert "2 pairs were opened in 1 grid." in text
     assert n_of("question") == 2
     assert not uploads_left(settings)
 
@@ -142,7 +142,7 @@ def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, datas
         pairs=csv("image,label", "00000.jpg,0", name="pairs.csv"),
         similar=csv("label,similar", "0,3", "0,2", name="similar.csv"),
     )
-    assert "1 pairs opened, in 1 grids." in text
+    assert "1 pair was opened in 1 grid." in text
     negatives = GridCell.objects.filter(role="control", expected=False)
     # Class 3 is left out: its images have label 0 among their potential ones.
     assert {require(cell.image.dataset_label).index for cell in negatives} == {2}
@@ -151,8 +151,8 @@ def test_pairs_and_similar_labels_of_files_are_used_with_a_profile(client, datas
 
 def test_a_bad_file_opens_nothing_and_is_named_as_it_was_sent(client, dataset, settings):
     text = opened(client, dataset, pairs=csv("image,label", "nobody.jpg,0", "00000.jpg,zebra"))
-    assert "came to nothing" in text
-    assert "mine.csv: nothing was opened." in text
+    assert "failed" in text
+    assert "mine.csv: no grids were opened." in text
     assert "line 2: there is no image 'nobody.jpg'" in text
     assert str(settings.UPLOAD_ROOT) not in text
     assert not Batch.objects.exists()
@@ -210,12 +210,12 @@ def test_asking_while_grids_are_being_opened_keeps_no_file(client, dataset, sett
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"profile": "plain"}, "made from a file of pairs"),
+        ({"profile": "plain"}, "need a file of pairs"),
         ({"profile": "else"}, "Select a valid choice"),
         ({"hits_per_worker": "0"}, "greater than or equal to 1"),
         ({"completion_url": "javascript:alert(1)"}, "Enter a valid URL"),
         ({"completion_url": "ftp://a.example.org"}, "begins with http:// or https://"),
-        ({"completion_code": "a\u200bb"}, "printable characters only"),
+        ({"completion_code": "a\u200bb"}, "Use printable characters only"),
         ({"completion_code": "c" * 61}, "at most 60 characters"),
         ({"adaptive": "on", "accept": "0.1", "reject": "0.9"}, "cannot be adaptive so"),
         ({"adaptive": "on", "min_votes": "6", "max_votes": "5"}, "“Most votes for a pair”"),
@@ -236,9 +236,9 @@ def test_what_cannot_be_is_said_beside_the_field_and_what_was_typed_stays(fields
 def test_similar_labels_without_controls_and_no_potential_labels_are_refused(client, dataset):
     files = {"pairs": csv("image,label", "00000.jpg,0"), "similar": csv("label,similar", "0,1")}
     text = text_of(ask(client, dataset, profile="plain", **files))
-    assert "Without controls there are no negative ones" in text
-    assert "Files must be chosen again" in text
-    assert "There are no potential labels yet" in text_of(ask(client, coloured_dataset(2)))
+    assert "Without controls there are no negative controls" in text
+    assert "Choose the files again" in text
+    assert "No potential labels yet" in text_of(ask(client, coloured_dataset(2)))
 
 
 # Batches
@@ -250,7 +250,7 @@ def test_batches_are_listed_with_their_addresses_and_closed_by_a_button(client, 
     other = make_grid().hit.batch
     text = page(client, batch.dataset)
     assert f"/join/{batch.public_id}?PROLIFIC_PID" in text
-    assert "0 of 3 answers in" in text
+    assert "0 of 3 answers submitted" in text
     assert f"Batch {other.pk}:" not in text, "another dataset's"
     assert f'action="/setup/close/{batch.pk}/"' in text
     assert client.get(f"/setup/close/{batch.pk}/").status_code == 405
@@ -262,7 +262,7 @@ def test_batches_are_listed_with_their_addresses_and_closed_by_a_button(client, 
     assert f"Batch {batch.pk} is closed." in text
     assert f"/setup/close/{batch.pk}/" not in text
     client.post(f"/setup/close/{batch.pk}/")
-    assert "was closed already" in page(client, batch.dataset)
+    assert "was already closed" in page(client, batch.dataset)
     assert client.post("/setup/close/99999999/").status_code == 404
     assert staff_client(signed_in=False).post(f"/setup/close/{other.pk}/").status_code == 302
     other.refresh_from_db()
@@ -313,12 +313,12 @@ def test_the_page_takes_no_more_queries_with_more_grids(client, django_assert_ma
 
 
 def test_an_adaptive_batch_is_opened_with_its_figures(client, dataset):
-    assert "How sure a few votes make us" not in page(client, dataset)
+    assert "Confidence after a few votes" not in page(client, dataset)
     text = opened(client, dataset, adaptive="on", max_votes="12", accept="0.9", initial_images="2", reject="")
     batch = Batch.objects.get()
     assert (batch.max_votes, batch.accept, batch.reject, batch.initial_images) == (12, 0.9, 0.05, 2)
     assert batch.min_votes == current_settings(dataset).min_shown
-    assert "Nothing learnt yet" in text
+    assert "No estimates yet" in text
     assert "5 to 12 votes, accepted from 0.9" in text
 
 

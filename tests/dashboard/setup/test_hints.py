@@ -84,18 +84,18 @@ def test_the_classifiers_that_are_wanted_and_have_predicted_nothing_are_named(cl
 def test_of_an_imported_classifier_a_further_file_is_wanted_and_of_a_run_a_start(client, dataset, settings):
     predicted_elsewhere(dataset, "elsewhere", N_IMAGES - 4)
     text = page(client, "potential_labels", dataset)
-    assert "elsewhere has not predicted 4 of the images:" in text
-    assert "bring in a further file of its predictions" in text and "start it again" not in text
+    assert "elsewhere has not predicted 4 images." in text
+    assert "Import more of its predictions" in text and "Run it again" not in text
     run = run_over(dataset, settings)
     store_predictions(classifier=run.classifier, predictions=[(dataset.images.first().pk, [0, 1, 2, 3, 4], [])])
-    assert "start it again" in page(client, "potential_labels", dataset)
+    assert "Run it again" in page(client, "potential_labels", dataset)
 
 
 def test_a_network_that_is_none_is_told_beside_the_field_in_words_of_the_page(client, dataset):
     response = client.post(f"/setup/classifiers/{dataset.name}/", {"others": "resnet50"})
     text = text_of(response)
     assert response.status_code == 422
-    assert "There is no network 'resnet50' here" in text and "onnx:FILE" in text
+    assert "There is no network “resnet50”" in text and "onnx:FILE" in text
     assert "onnx:PATH" not in text
     assert 'aria-invalid="true"' in text and 'id="id_others_error"' in text
 
@@ -139,7 +139,7 @@ def test_before_grids_are_opened_the_page_says_how_many_and_how_much_work_that_i
     with_potential_labels(dataset)
     change_settings(dataset=dataset, positive_controls=2, contains_answers=3, min_shown=3)
     text = page(client, "grids", dataset)
-    assert f"{N_IMAGES} potential labels have not been asked about" in text
+    assert f"{N_IMAGES} potential labels have not been opened yet" in text
     n_labels = PotentialLabel.objects.values("label").distinct().count()
     per_label = [
         -(-n // 6)
@@ -149,11 +149,11 @@ def test_before_grids_are_opened_the_page_says_how_many_and_how_much_work_that_i
         )
     ]
     assert len(per_label) == n_labels
-    assert f"{sum(per_label)} grids, {3 * sum(per_label)} answers: The figures of this study’s settings" in text
+    assert f"This study’s settings: {sum(per_label)} grids, {3 * sum(per_label)} answers" in text
     client.post(f"/setup/grids/{dataset.name}/", {"profile": "own"})
     assert do_next_job()
     assert (Grid.objects.count(), Slot.objects.count()) == (sum(per_label), 3 * sum(per_label)), "as was said"
-    assert "have not been asked about" not in page(client, "grids", dataset)
+    assert "have not been opened yet" not in page(client, "grids", dataset)
 
 
 def test_replayed_answers_leave_a_pair_to_be_asked_about(client, dataset):
@@ -190,7 +190,7 @@ def test_answers_too_few_for_any_candidate_label_are_warned_of(client, dataset):
 
 def test_every_figure_has_a_heading_in_words_with_the_name_that_commands_take(client, dataset):
     text = page(client, "settings", dataset)
-    assert 'Answers to a grid <code class="code-name">contains_answers</code></label>' in text
+    assert 'Answers per grid <code class="code-name">contains_answers</code></label>' in text
     assert "See ratio_numerator" not in text
 
 
@@ -214,6 +214,7 @@ def test_a_name_that_can_be_has_all_its_pages(client, name):
 
 def test_without_javascript_a_page_says_how_to_see_it_as_it_is(client, dataset):
     address = f"/setup/classifiers/{dataset.name}/"
-    assert f'<noscript><p class="soft">Without JavaScript this page does not renew itself: <a href="{address}"' in page(
-        client, "classifiers", dataset
+    assert (
+        '<noscript><p class="soft">Without JavaScript this page does not update itself. '
+        f'<a href="{address}"' in page(client, "classifiers", dataset)
     )

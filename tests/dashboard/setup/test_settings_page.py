@@ -148,7 +148,7 @@ def test_the_history_has_the_latest_versions_the_newest_first(client, dataset):
     for answers in range(10, 20):
         change_settings(dataset=dataset, contains_answers=answers)
     text = client.get(address(dataset)).content.decode()
-    found = re.search(r'<th scope="row">Answers to a grid <code[^>]*>contains_answers</code></th>(.*?)</tr>', text)
+    found = re.search(r'<th scope="row">Answers per grid <code[^>]*>contains_answers</code></th>(.*?)</tr>', text)
     row = require(found)[1]
     assert re.findall(r"<td>(?:<mark>)?(\d+)", row) == [str(n) for n in range(19, 11, -1)]
     assert row.count("<mark>") == 8

@@ -1,0 +1,60 @@
+"""`./manage` before the first `./run`, and on a database of a deployment."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from launcher.embedded import services
+from launcher.places import DATABASE, ROOT, SUPERUSER, places_of
+
+CREATE_DATASET, CREATE_TOKEN = ("create_dataset", "birds"), ("create_token", "notebook")
+LIST_DATASETS = "from catalog.models import Dataset; print(*Dataset.objects.values_list('name', flat=True))"
+HIDDEN = ("PORT", "WORKER_ORIGIN", "STAFF_ORIGIN", "MARKETPLACE_ORIGIN", "DJANGO_SETTINGS_MODULE")
+
+pytestmark = pytest.mark.skipif(bool(os.environ.get("DATABASE_URL")), reason="DATABASE_URL names another server")
+
+
+@pytest.fixture
+def state(monkeypatch):
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    folder = Path(tempfile.mkdtemp(prefix="state-"))
+    folder.chmod(0o755)
+    yield folder
+    places = places_of(folder)
+    for path in (folder, places.outside, places.postgres_sockets, places.valkey_sockets):
+        if path:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def manage(state: Path, *words: str, **variables: str) -> subprocess.CompletedProcess:
+    environment = {name: value for name, value in os.environ.items() if name not in HIDDEN}
+    return subprocess.run(
+        [sys.executable, "-m", "launcher.command", *words],
+        cwd=ROOT,
+        env=environment | {"STATE_DIR": str(state)} | variables,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_commands_before_the_first_run_make_the_tables_and_wait_for_each_other(state):
+    with services(state, durable=False), ThreadPoolExecutor() as pool:
+        commands = list(pool.map(lambda words: manage(state, *words), [CREATE_DATASET, CREATE_TOKEN]))
+        assert [command.returncode for command in commands] == [0, 0], commands
+        assert "birds" in manage(state, "shell", "--no-imports", "-v", "0", "-c", LIST_DATASETS).stdout
+
+
+def test_a_database_of_a_deployment_is_not_migrated_by_a_command(state):
+    with services(state, durable=False):
+        url = f"postgres://{SUPERUSER}@{quote(str(places_of(state).postgres_sockets), safe='')}/{DATABASE}"
+        command = manage(state, "create_dataset", "birds", DATABASE_URL=url, SECRET_KEY=secrets.token_urlsafe(50))
+    assert command.returncode == 1 and "Traceback" not in command.stderr
+    assert "Run first: ./manage migrate" in command.stderr

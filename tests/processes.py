@@ -1,0 +1,41 @@
+"""A plugin for pytest: a state folder for each process of a run, the longest files first, and a count of outcomes.
+
+`./test` names it in PYTEST_PLUGINS: pytest-django reads the settings before any conftest is imported.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from launcher.suites import COUNTS_VARIABLE, OUTCOMES, SUITE_VARIABLE, environment_of_process
+
+# The files that take longest, in this order. If one of them began last, the other processors would wait for it.
+LONGEST: tuple[str, ...] = ()
+
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER")
+if PROCESS:
+    os.environ |= environment_of_process(Path(os.environ["STATE_DIR"]) / PROCESS, os.environ[SUITE_VARIABLE])
+    # What a test starts is no process of this run, and keeps the folder that it is told.
+    del os.environ["PYTEST_PLUGINS"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others stay in the random order that they are in."""
+    places = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Leave the numbers of the summary line for the line that sums up both suites."""
+    stats = terminalreporter.stats
+    counts = {
+        name: sum(getattr(report, "count_towards_summary", True) for report in stats[name])
+        for name in OUTCOMES
+        if name in stats
+    }
+    if COUNTS_VARIABLE in os.environ:
+        Path(os.environ[COUNTS_VARIABLE]).write_text(json.dumps(counts))
