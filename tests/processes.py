@@ -12,7 +12,30 @@ import pytest
 from launcher.suites import COUNTS_VARIABLE, OUTCOMES, SUITE_VARIABLE, environment_of_process
 
 # The files that take longest, in this order. If one of them began last, the other processors would wait for it.
-LONGEST: tuple[str, ...] = ()
+LONGEST = (
+    "tests/mturk/test_mturk_faults.py",
+    "tests/faults/test_faults.py",
+    "tests/launcher/test_supervisor.py",
+    "tests/faults/test_predicting.py",
+    "tests/data_import/test_import_corpus.py",
+    "tests/workforce/test_races.py",
+    "tests/dashboard/payments/test_payments_pages.py",
+    "tests/dashboard/payments/test_payments_to_people.py",
+    "tests/workforce/test_assignment_machine.py",
+    "tests/mturk/test_pay_machine.py",
+    "tests/data_import/test_replay_released.py",
+    "tests/test_leaks.py",
+    "tests/browser/test_study.py",
+    "tests/launcher/test_services.py",
+    "tests/studies/test_load_demo.py",
+    "tests/data_import/test_import_killed.py",
+    "tests/mturk/test_marketplace_commands.py",
+    "tests/marketplace/test_lists.py",
+    "tests/marketplace/test_aws_cli.py",
+    "tests/marketplace/test_machine.py",
+    "tests/marketplace/test_commands.py",
+    "tests/marketplace/test_request_loops.py",
+)
 
 PROCESS = os.environ.get("PYTEST_XDIST_WORKER")
 if PROCESS:

@@ -7,6 +7,7 @@ import yaml
 
 from launcher.check import QUICK_CHECKS, SLOW_CHECKS, step
 from launcher.places import ROOT
+from tests.processes import LONGEST
 
 IGNORED = re.compile(r"# type: " + r"ignore(?P<code>\[[a-z-]+\])?(?P<reason>.*)")
 CONFIGURATIONS = ("pyproject.toml", "marketplace/mypy.ini")
@@ -29,6 +30,10 @@ def test_a_check_that_fails_is_named_and_its_status_is_that_of_the_run(capfd):
 def test_a_check_that_passes_says_nothing_of_its_own(capfd):
     step("types", ["-c", "pass"])
     assert capfd.readouterr().err == ""
+
+
+def test_the_longest_files_are_there():
+    assert [file for file in LONGEST if not (ROOT / file).exists()] == []
 
 
 def test_a_commit_is_checked_by_the_same_commands():

@@ -1,6 +1,8 @@
 import socket
+import threading
 from collections.abc import Iterator
 
+import boto3
 import pytest
 
 from mturk import endpoint
@@ -19,6 +21,17 @@ def running_endpoint(django_db_setup):
         yield running
 
 
+class SharedSession:
+    """One session of boto3 for all tests: a new one reads a megabyte of JSON for its first client."""
+
+    session = boto3.session.Session()
+    lock = threading.Lock()
+
+    def client(self, *words, **named):
+        with self.lock:
+            return self.session.client(*words, **named)
+
+
 @pytest.fixture
 def marketplace(running_endpoint, settings, monkeypatch):
     """The marketplace without faults, and the site as a requester of its own there."""
@@ -35,6 +48,7 @@ def marketplace(running_endpoint, settings, monkeypatch):
         "calls_per_second": 1000,
         "counters_every": 0,
     }
+    monkeypatch.setattr(boto3.session, "Session", SharedSession)
     # A page waits no longer for a slow marketplace; a test does.
     monkeypatch.setattr(endpoint, "PATIENT_SECONDS", 60)
     endpoint.client.cache_clear()
