@@ -36,7 +36,7 @@ MOST_BEGINNINGS = 5
 LONGEST_REASON = 500
 LONGEST_PROBLEM = 1000
 FAULT = gettext_lazy(
-    "This is an error of the site; the log of the part predictor says more. Everything done before the error is kept."
+    "This is an error of the site; see the log of the part predictor. Everything done before the error is kept."
 )
 # Stored in English, whatever the reader's language: its start tells a stopped run from a failed one.
 STOPPED = "Stopped by %(user)s. Start the classifier again to resume."

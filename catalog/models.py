@@ -62,7 +62,7 @@ class Label(models.Model):
 class Dataset(models.Model):
     name = models.CharField(max_length=100, unique=True)
     label_set = models.ForeignKey(LabelSet, on_delete=models.PROTECT, related_name="datasets")
-    # Keys the workers' pseudonyms in what leaves the site: two datasets cannot be joined by worker.
+    # Keys the workers' pseudonyms in exports: two datasets cannot be joined by worker.
     pseudonym_key = models.CharField(max_length=64, default=secrets.token_hex, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -29,6 +29,6 @@ def picture_response(picture: FieldFile, max_age: int) -> FileResponse:
     response = FileResponse(content, content_type="image/jpeg")
     for name, value in HEADERS.items():
         response[name] = value
-    # An address never comes to mean another picture, so a browser may keep what it has; a shared cache may not.
+    # The picture at an address never changes, so a browser may cache it; a shared cache may not.
     response["Cache-Control"] = f"private, max-age={max_age}, immutable"
     return response

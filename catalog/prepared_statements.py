@@ -15,11 +15,11 @@ from weakref import WeakKeyDictionary
 from django.db import DatabaseError, connection
 
 NAME = re.compile(r"%\((\w+)\)s")
-# What Postgres says when a table was altered since, and when it does not know the name (any more).
+# Postgres's codes for a table altered since, and for a name it does not know (any more).
 PLAN_IS_STALE, NO_SUCH_PLAN = "0A000", "26000"
 
-# By connection of the driver: its statements' names. A name is never given twice, so one that was perhaps given, as
-# the connection was interrupted in between, is in nobody's way.
+# The names of statements, by connection of the driver. No name is used twice, so a name that an interrupted connection
+# may have used is harmless.
 _named: WeakKeyDictionary[Any, dict["PreparedStatement", str]] = WeakKeyDictionary()
 _numbers = count(1)
 

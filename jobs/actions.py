@@ -26,7 +26,7 @@ MOST_BEGINNINGS = 5
 SECONDS_BETWEEN_NOTES = 0.5
 LONGEST_PROBLEM = 4000
 FAULT = gettext_lazy(
-    "This is an error of the site; the log of the part setup says more. Everything done before the error is kept."
+    "This is an error of the site; see the log of the part setup. Everything done before the error is kept."
 )
 # More than an import can refuse.
 MOST_LINES_OF_REPORT = 250_000
@@ -48,7 +48,7 @@ def start_job(*, dataset: Dataset, kind: Job.Kind, arguments: dict[str, Any], as
             "again."
         )
         raise JobUnderWay(message % {"kind": kind.label, "dataset": dataset}) from None
-    # Only for speed: the beat sends hints as well. By its name, as the task stands above this room's actions.
+    # Only for speed: the beat sends hints as well. By name, as the task imports this module.
     transaction.on_commit(lambda: current_app.send_task("jobs.tasks.do_job", expires=15), robust=True)
     return job
 
@@ -147,10 +147,10 @@ def _held(pk: int) -> Iterator[bool]:
 def _do(job: Job) -> None:
     if job.beginnings >= MOST_BEGINNINGS:
         message = ngettext(
-            "The job failed after %(n)s attempt: its worker was killed before any progress. The log of the part setup "
-            "says more. Everything done before is kept.",
-            "The job failed after %(n)s attempts: each time its worker was killed before any progress. The log of the "
-            "part setup says more. Everything done before is kept.",
+            "The job failed after %(n)s attempt: its worker was killed before any progress. See the log of the part "
+            "setup. Everything done before is kept.",
+            "The job failed after %(n)s attempts: each time its worker was killed before any progress. See the log of "
+            "the part setup. Everything done before is kept.",
             job.beginnings,
         )
         _finish(job, problem=message % {"n": job.beginnings})

@@ -114,7 +114,7 @@ class _Graph:
         """Add a convolution, its batch normalisation folded into weight and bias, and ReLU6."""
         kernel, bias = _folded(self.weights, name, norm)
         inputs = [x, self.constant(f"{name}.weight", kernel), self.constant(f"{name}.bias", bias)]
-        # The padding is TensorFlow's, where the weights come from: what is odd goes to the right and below.
+        # The padding is TensorFlow's, as the weights are: an odd row or column goes to the right and below.
         attributes = {"strides": [step, step], "group": groups, "auto_pad": "SAME_UPPER"}
         y = self.node("Conv", inputs, f"{name}.out", kernel_shape=list(kernel.shape[2:]), **attributes)
         if not relu:

@@ -120,7 +120,8 @@ def _check(path: PathLike[str], predictions: Predictions, places: _Places, n_cla
     if faults:
         n_more = len(faults) - FAULTS_SHOWN
         more = [ngettext("and %(n)s more", "and %(n)s more", n_more) % {"n": f"{n_more:,}"}] if n_more > 0 else []
-        raise BadPredictions(f"{path}, {'; '.join(faults[:FAULTS_SHOWN] + more)}.")
+        message = gettext("%(file)s, %(faults)s.")
+        raise BadPredictions(message % {"file": path, "faults": "; ".join(faults[:FAULTS_SHOWN] + more)})
 
 
 def _faults(predictions: Predictions, n_classes: int | None) -> Iterator[tuple[int, str]]:

@@ -132,7 +132,7 @@ def load_module(
     except (ImportError, AttributeError, ValueError) as error:
         way_out = gettext("Write torch:package.module:function.")
         message = gettext("There is no %(name)r on this machine.") % {"name": name}
-        raise BadModel(message, shell=f"{_reason(error)} {way_out}") from error
+        raise BadModel(message, shell=_reason(error, way_out)) from error
     model = make()
     if not isinstance(model, nn.Module):
         way_out = gettext("The function returns a %(type)s; it must return a torch.nn.Module.")
@@ -248,9 +248,10 @@ def _prepared_at(size: int, scaled: int, interpolation: str, squash: bool = Fals
 # Models and weights
 
 
-def _reason(error: Exception) -> str:
-    """Return the message of a library, for the shell: it names classes and arguments."""
-    return gettext("Message of the library: %(reason)s.") % {"reason": error}
+def _reason(error: Exception, way_out: str = "") -> str:
+    """Return the message of a library, for the shell: it names classes and arguments. A way out may follow."""
+    reason = gettext("Message of the library: %(reason)s.") % {"reason": error}
+    return f"{reason} {way_out}".rstrip()
 
 
 def _no_model(library: str, name: str, error: Exception, list_models: str) -> BadModel:
@@ -258,7 +259,7 @@ def _no_model(library: str, name: str, error: Exception, list_models: str) -> Ba
     way_out = gettext("%(function)s lists the models.") % values
     return BadModel(
         gettext("%(library)s has no model %(name)r.") % values,
-        shell=f"{_reason(error)} {way_out}",
+        shell=_reason(error, way_out),
         page=gettext("The documentation of %(library)s lists the models.") % values,
     )
 
@@ -271,7 +272,7 @@ def _library(module: str, package: str) -> ModuleType:
         way_out = gettext("Install it with pip install %(package)s, in a version for the installed torch.") % values
         page = gettext("Ask the site administrator to install it, in a version for the installed torch.")
         message = gettext("%(package)s cannot be imported.") % values
-        raise BadModel(message, shell=f"{_reason(error)} {way_out}", page=page) from error
+        raise BadModel(message, shell=_reason(error, way_out), page=page) from error
 
 
 def _named(model: str, weights: str) -> str:
@@ -306,7 +307,7 @@ def _no_weights(full_name: str, error: Exception, files: str, model: str) -> Bad
     way_out = gettext("Without a network, %(files)s, or name a file of weights: %(model)s:/path/of/weights.pth.")
     return BadModel(
         gettext("The weights of %(name)s cannot be downloaded.") % {"name": full_name},
-        shell=f"{_reason(error)} {way_out % {'files': files, 'model': model}}",
+        shell=_reason(error, way_out % {"files": files, "model": model}),
         page=gettext("Without a network, the site administrator can install the weights."),
     )
 

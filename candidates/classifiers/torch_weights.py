@@ -141,9 +141,10 @@ def read_weights(path: Path) -> dict[str, NDArray]:
         raise BadWeights(message % {"file": path, "reason": error.strerror}) from error
     except Exception as error:
         # A damaged pickle fails in more ways than can be listed.
-        reason = gettext("Message of the library: %(reason)s.") % {"reason": reason_in(error)}
         message = gettext("%(file)s is damaged, or not a file of weights.") % {"file": path}
-        raise BadWeights(message, shell=f"{reason} {_save_again()}", page=_save_again_on_page()) from error
+        way_out = gettext("Message of the library: %(reason)s. %(way_out)s")
+        shell = way_out % {"reason": reason_in(error), "way_out": _save_again()}
+        raise BadWeights(message, shell=shell, page=_save_again_on_page()) from error
 
 
 def _save_again() -> str:

@@ -32,18 +32,18 @@ from catalog.photographs.reads import (
     read_photograph,
 )
 
-# Twice what the largest image taken needs, and many times what it takes.
+# Twice the need of the largest permitted image.
 MEMORY_BYTES = 2 * 2**30
 SECONDS_PER_FILE = 60
 
 # More would not fit beside each other into 500 MB, and two decode some hundred photographs a second.
 MOST_PROCESSES = 2
-# What may lie decoded or waiting at a time, so that decoding goes on while a portion is stored.
+# Limits of decoded and waiting files, so that decoding goes on while a portion is stored.
 BYTES_AHEAD = LARGEST_FILE_BYTES
 FILES_AHEAD = 64
 
-# Of malloc.h. Unless they are set, what a large image took is kept for the next; with the values that glibc starts
-# with, the memory of every small one is asked for and given back, too, which takes as long as decoding it.
+# Options of malloc.h. Without them, the memory of a large image is kept for the next one. With glibc's initial values,
+# the memory of every small image is allocated and returned, too, which takes as long as decoding it.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 8 * 2**20
 MAPPED_FROM_BYTES = 4 * 2**20

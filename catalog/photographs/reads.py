@@ -14,8 +14,8 @@ from PIL import ImageCms, ImageMath, UnidentifiedImageError
 
 from catalog.errors import UserError, gettext, reason_in
 
-# The suffix follows from what the file is, never from its name. MPO: a JPEG with further pictures behind the first,
-# as many telephones write them.
+# The suffix follows from the content of the file, never from its name. MPO: a JPEG with further pictures behind the
+# first, as many telephones write them.
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 MOST_PIXELS = 25_000_000
@@ -26,11 +26,11 @@ THUMBNAIL_SIDE_PIXELS = 320
 JPEG_QUALITY = 90
 # An image with more than this is decoded alone: several at once would fill the memory.
 MANY_PIXELS = 2_000_000
-# What is converted at a time, so that a whole image never stands in memory in two modes.
+# Rows converted at a time, so that memory never holds a whole image in two modes.
 ROWS_AT_ONCE = 256
-# What can be made smaller as it is; palettes cannot be averaged, 16-bit grey and transparency need work first.
+# Modes that can be scaled as they are; palettes cannot be averaged, 16-bit grey and transparency need work first.
 PLAIN_MODES = ("L", "RGB", "CMYK")
-# EXIF orientation: how a picture has to be turned to stand upright.
+# EXIF orientation: the turn that sets a picture upright.
 ORIENTATION = 0x0112
 TURNS = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -95,7 +95,7 @@ def read_photograph(content: bytes) -> Photograph:
         suffix = SUFFIXES[picture.format or ""]
         orientation = _orientation(picture)
         width, height = reversed(picture.size) if orientation in LYING else picture.size
-        # The very steps that will make the pictures: what passes here can be shown.
+        # The same steps that will make the pictures: an image that passes here can be displayed.
         _shown(picture, orientation)
         return Photograph(content, suffix, width, height)
 

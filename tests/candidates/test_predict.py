@@ -203,7 +203,7 @@ def test_a_run_that_stands_still_is_an_error_with_its_reason(dataset, network, h
     (tmp_path / "networks" / "small.json").unlink()
     assert Run.objects.get().problem
     message = refusal("predict", "--dataset", dataset.name, "--classifier", network)
-    assert "A description is like" in message
+    assert "Example of a description" in message
 
 
 def test_the_shell_and_the_page_each_get_their_way_out_of_a_run_that_stands_still(dataset, network, hints):

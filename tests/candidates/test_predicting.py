@@ -195,7 +195,7 @@ def test_weights_that_changed_are_other_predictions(tmp_path, network):
     run.refresh_from_db()
     assert "have changed since the run was started" in run.problem
     assert not Prediction.objects.exists()
-    with pytest.raises(OtherWeights, match="give one of them another name"):
+    with pytest.raises(OtherWeights, match="choose another name for one of them"):
         run_of(dataset, network)
 
 

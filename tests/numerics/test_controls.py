@@ -186,7 +186,7 @@ def test_no_ranking_has_no_most_similar_class():
         (lambda: rank_others(np.ones((2, 2)), n=0), "n is 0"),
         (lambda: in_turn(), "Pass one ranking or more"),
         (lambda: in_turn(np.zeros((2, 1), np.int64), np.zeros((3, 1), np.int64)), "all of the same classes"),
-        (lambda: confusion_counts(np.array([0]), np.array([0, 1]), 2), "pass a row a label"),
+        (lambda: confusion_counts(np.array([0]), np.array([0, 1]), 2), "pass a row per label"),
         (lambda: confusion_counts(np.array([2]), np.array([0]), 2), "A prediction is 2"),
         (lambda: confusion_counts(np.array([0]), np.array([-3]), 2), "A dataset label is -3"),
         (lambda: confusion_similarity(np.ones((2, 3), np.int64)), "must be square"),

@@ -78,10 +78,10 @@ BAD = {
     "gif": (encoded(kind="GIF"), "unsupported format"),
     "cut off": (encoded(size=(200, 200))[:3000], "damaged file"),
     "cut off early": (encoded(kind="PNG")[:20], "damaged file|unsupported format"),
-    "too many pixels": (png_that_claims(12_000, 12_000), "pixels: make it smaller|more than 25 million"),
-    "very many pixels": (png_that_claims(50_000, 50_000), "far more than 25 million pixels"),
-    "just too many": (png_that_claims(5_001, 5_000), r"(5,001 x 5,000): the limit is 25 million"),
-    "many bytes": (b"\xff" * (MOST_BYTES + 1), "more than 20 MiB"),
+    "too many pixels": (png_that_claims(12_000, 12_000), "too many pixels.*: the limit is 25 million"),
+    "very many pixels": (png_that_claims(50_000, 50_000), "far too many pixels: the limit is 25 million"),
+    "just too many": (png_that_claims(5_001, 5_000), r"\(5,001 x 5,000\): the limit is 25 million"),
+    "many bytes": (b"\xff" * (MOST_BYTES + 1), "the limit is 20 MiB"),
 }
 
 
