@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.bulk_load_sql import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_LABEL
-from catalog.errors import UserError
+from catalog.errors import StagedConflict, UserError
 from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
@@ -35,14 +35,6 @@ FIGURES = tuple(
     for field in SettingsVersion._meta.concrete_fields
     if field.name not in ("id", "dataset", "version", "note", "created_at")
 )
-
-
-class StagedConflict(UserError):
-    """An error: a row of a file contradicts the stored data. `line` is its number in the file."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
 
 
 FIELDS = (*FIGURES, "note")

@@ -74,6 +74,14 @@ def ngettext(singular: str, plural: str, number: int) -> str:
     return singular if number == 1 else plural
 
 
+class StagedConflict(UserError):
+    """An error: a row of a file contradicts the stored data. `line` is its number in the file."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
 def joined(texts: Iterable[Remark | UserError], between: str = "\n") -> Remark:
     """Return one remark of several: all messages, and then each way out once.
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils.translation import gettext
 
-from catalog.actions import StagedConflict, ensure_dataset, load_staged_images
+from catalog.actions import ensure_dataset, load_staged_images
+from catalog.errors import StagedConflict
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
 from data_import.votes.files import BadFile, line_fault, read_votes

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from annotation_site.marked_texts import bring_up_to_date, marked_texts
 
 CATALOGS = sorted(settings.LOCALE_PATHS[0].glob("*/LC_MESSAGES/django.po"))
-PLACEHOLDER = re.compile(r"%\(\w+\)s|%%")
+PLACEHOLDER = re.compile(r"%\(\w+\)[sr]|%%")
 # Whatever a worker may read: these have to be translated in every catalog.
 FOR_WORKERS = ("templates/workforce/", "templates/contains_task/", "templates/classify_task/", "templates/base.html")
 

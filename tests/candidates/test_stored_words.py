@@ -10,7 +10,7 @@ from candidates.models import Run, Unpredicted
 from catalog.reads import now
 from jobs.models import Job
 from tests.factories import make_dataset, make_images
-from tests.test_words_on_pages import told_to_programmers
+from tests.test_words_on_pages import programmers_words
 
 BEFORE, AFTER = "0003_run_shell_problem", "0004_stored_words_for_pages"
 FILES = "put the file of https://x/y.pth into /srv/.cache/torch/hub/checkpoints"
@@ -85,7 +85,7 @@ def test_the_problem_of_a_run_is_put_in_page_words_and_kept_for_the_shell(older,
     run.refresh_from_db()
     job.refresh_from_db()
     assert (run.problem, job.problem, run.problem_for_shell) == (PROBLEMS[stored], PROBLEMS[stored], stored)
-    assert not told_to_programmers(run.problem)
+    assert not programmers_words(run.problem)
 
 
 def test_a_fault_that_a_job_told_of_is_left_to_the_log(older):

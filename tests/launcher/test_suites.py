@@ -1,4 +1,4 @@
-"""Which suites `./test` runs for which arguments, on how many processes, and how it sums them up."""
+"""Tests of which suites `./test` runs for its arguments, on how many processes, and of their sum."""
 
 from collections import Counter
 

@@ -7,7 +7,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.utils.translation import gettext
 
-from catalog.actions import StagedConflict
+from catalog.errors import StagedConflict
 from workforce.actions import settle_recovered
 from workforce.kinds import Recovery, StagedVotes, TaskKind, Votes, task_kinds
 from workforce.models import Submission, Worker
