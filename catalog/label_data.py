@@ -65,7 +65,7 @@ def imagenet_classes(path: Path = CLASSES_FILE) -> list[tuple[str, str]]:
         return [(wnid, names[superclass]) for wnid, superclass in content["classes"]]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         message = gettext("%(file)s: 'classes' is not a list of (wnid, superclass index).") % {"file": path}
-        raise _error(message, FETCH) from error
+        raise _error(message, shell=FETCH) from error
 
 
 def hierarchy(path: Path = HIERARCHY_FILE) -> list[SynsetRecord]:
@@ -77,7 +77,7 @@ def hierarchy(path: Path = HIERARCHY_FILE) -> list[SynsetRecord]:
         ]
     except (KeyError, TypeError) as error:
         message = gettext("%(file)s has no list of synsets under 'synsets'.") % {"file": path}
-        raise _error(message, MAKE_AGAIN) from error
+        raise _error(message, shell=MAKE_AGAIN) from error
 
 
 def imagenet_labels() -> list[LabelRecord]:
@@ -93,7 +93,7 @@ def label_records(classes: Iterable[tuple[str, str]], synsets: Iterable[SynsetRe
         if wnid not in by_wnid:
             message = gettext("The hierarchy has no synset %(wnid)s, the wnid of class %(index)s.")
             values = {"wnid": wnid, "index": index}
-            raise _error(message % values, MAKE_AGAIN)
+            raise _error(message % values, shell=MAKE_AGAIN)
         synset = by_wnid[wnid]
         records.append(LabelRecord(index, wnid, synset.words, synset.gloss, superclass, wikipedia_url(synset.words)))
     return records
@@ -122,9 +122,9 @@ def encode_hierarchy(synsets: Iterable[Synset]) -> bytes:
     return packed.getvalue()
 
 
-def _error(message: str, way_out: object) -> LabelDataError:
+def _error(message: str, *, shell: object) -> LabelDataError:
     return LabelDataError(
-        message, shell=str(way_out), page=gettext("The site administrator can repair the installation.")
+        message, shell=str(shell), page=gettext("The site administrator can repair the installation.")
     )
 
 
@@ -132,7 +132,7 @@ def _content(path: Path, read: Callable[[], bytes], way_out: object) -> Any:
     try:
         return json.loads(read())
     except FileNotFoundError as error:
-        raise _error(gettext("%(file)s is missing.") % {"file": path}, way_out) from error
+        raise _error(gettext("%(file)s is missing.") % {"file": path}, shell=way_out) from error
     except (OSError, EOFError, ValueError, zlib.error) as error:
         message = gettext("%(file)s is damaged (%(reason)s).") % {"file": path, "reason": error}
-        raise _error(message, way_out) from error
+        raise _error(message, shell=way_out) from error

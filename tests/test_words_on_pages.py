@@ -51,7 +51,7 @@ STAFF, WORKER = "annotation_site.staff_urls", "annotation_site.worker_urls"
 ROOMS = "|".join(sorted({source.room for source in our_sources()}))
 FORBIDDEN = {
     "a command": re.compile(r"\./[a-z]+\b(?![./])"),
-    "an option": re.compile(r"(?<![\w-])--[a-z][\w-]*"),
+    "an option": re.compile(r"(?<![\w/-])--[a-z][\w-]*"),
     "a module": re.compile(rf"\b(?:{ROOMS})\.[a-z_]+"),
     "a value of Python's": re.compile(r"^None$|[^.!?\s]\s+None\b|[=(\[,'\"]None\b|\b(?:True|False)\b|\bTraceback\b"),
     "an object": re.compile(r"<class |<[A-Za-z_.]+ object|\bobject at 0x|<[A-Z]\w+: "),

@@ -62,7 +62,7 @@ def load_torchvision(
     try:
         offered = models.get_model_weights(name)
     except ValueError as error:
-        raise _no_model("torchvision", name, error, "torchvision.models.list_models()") from error
+        raise _no_model("torchvision", name, error, shell="torchvision.models.list_models()") from error
     recipe = offered[weights] if weights in offered.__members__ else None
     # Pictures are prepared as for the best weights of the model, unless the chosen weights have their own way.
     transforms = (recipe or offered[DEFAULT]).transforms()
@@ -92,7 +92,7 @@ def load_timm(
         files = gettext("copy the folder HF_HOME from a machine with a network")
         raise _no_weights(full_name, error, files, f"timm:{name}") from error
     except (RuntimeError, ValueError) as error:
-        raise _no_model("timm", name, error, "timm.list_models()") from error
+        raise _no_model("timm", name, error, shell="timm.list_models()") from error
     if weights != DEFAULT:
         _fill(model, weights, f"timm:{name}", [DEFAULT])
     config = data.resolve_model_data_config(model)
@@ -254,8 +254,8 @@ def _reason(error: Exception, way_out: str = "") -> str:
     return f"{reason} {way_out}".rstrip()
 
 
-def _no_model(library: str, name: str, error: Exception, list_models: str) -> BadModel:
-    values = {"library": library, "name": name, "function": list_models}
+def _no_model(library: str, name: str, error: Exception, *, shell: str) -> BadModel:
+    values = {"library": library, "name": name, "function": shell}
     way_out = gettext("%(function)s lists the models.") % values
     return BadModel(
         gettext("%(library)s has no model %(name)r.") % values,
