@@ -87,7 +87,7 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "144-megapixels.png": (bomb(12_000), "the limit is 25 million"),
         "400-megapixels.png": (bomb(20_000), "the limit is 25 million"),
         "claims.png": (png(2**31 - 1, 2**31 - 1, b""), "the limit is 25 million"),
-        "large.webp": (encoded(Pillow.new("RGB", (4200, 3000)), "WEBP", method=0), "at most 12.5 million"),
+        "large.webp": (encoded(Pillow.new("RGB", (4200, 3000)), "WEBP", method=0), "the limit is 12.5 million"),
         "inflating-notes.png": (encoded(kind="PNG", pnginfo=notes_of("x" * 80_000_000)), "damaged"),
         "truncated.jpg": (encoded(squares().resize((800, 800)))[:20_000], "damaged"),
         "truncated.png": (encoded(squares().resize((800, 800)), "PNG")[:20_000], "damaged"),
@@ -97,7 +97,7 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "gifar.jpg": (encoded(kind="GIF") + HTML, "unsupported format"),
         "script.png": (b"#!/bin/sh\nexit\n" + encoded(kind="PNG"), "unsupported format"),
         "postscript.jpg": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unsupported format"),
-        "large.jpg": (encoded() + bytes(20 * 2**20), "20.0 MiB; at most 20"),
+        "large.jpg": (encoded() + bytes(20 * 2**20), "20.0 MiB): the limit is 20 MiB"),
         "empty.jpg": (b"", "empty"),
     }
 

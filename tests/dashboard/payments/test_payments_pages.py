@@ -454,7 +454,7 @@ def test_the_grids_page_leads_to_publishing_and_then_to_the_money(marketplace, c
     publish(client, batch, agreed="0.24")
     page = client.get(address).content.decode()
     assert f'href="/setup/publish/{batch.pk}/"' not in page
-    assert "Its progress and money" in page
+    assert "View progress and payments on the marketplace" in page
 
 
 def test_the_tab_leads_there_from_every_page_of_a_dataset(client):
