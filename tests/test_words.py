@@ -125,7 +125,7 @@ def is_unmarked(text: ast.expr) -> bool:
 
 
 def is_word(text: ast.expr) -> bool:
-    return isinstance(text, ast.Constant) and bool(re.search("[A-Za-z]{2}", text.value))
+    return isinstance(text, ast.Constant) and isinstance(text.value, str) and bool(re.search("[A-Za-z]{2}", text.value))
 
 
 TRANSLATED = re.compile(r"{% *blocktrans(?:late)?\b.*?{% *endblocktrans(?:late)? *%}", re.DOTALL)
