@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import to_language
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -83,7 +84,8 @@ def offered_languages(chosen: list[str], catalogs: Path) -> list[tuple[str, str]
     >>> offered_languages(["en"], Path("locale"))
     [('en', 'English')]
     """
-    available = ["en", *sorted(path.parents[1].name for path in catalogs.glob("*/LC_MESSAGES/django.po"))]
+    folders = sorted(path.parents[1].name for path in catalogs.glob("*/LC_MESSAGES/django.po"))
+    available = ["en", *map(to_language, folders)]
     missing = [code for code in chosen if code not in available]
     if missing:
         raise ImproperlyConfigured(
@@ -91,4 +93,4 @@ def offered_languages(chosen: list[str], catalogs: Path) -> list[tuple[str, str]
         )
     codes = chosen or available
     # English is the language of whatever is not translated.
-    return [(code, LANG_INFO[code]["name_local"]) for code in dict.fromkeys([*codes, "en"])]
+    return [(code, LANG_INFO.get(code, {}).get("name_local", code)) for code in dict.fromkeys([*codes, "en"])]

@@ -46,8 +46,9 @@ def for_workers(request: HttpRequest) -> bool:
     side = getattr(request, "urlconf", None)
     if side in (WORKER_URLS, STAFF_URLS):
         return bool(side == WORKER_URLS)
-    # Both sides on one origin.
-    return bool(is_valid_path(without_language(request.path_info), WORKER_URLS))
+    # Both sides on one origin, where the researchers' pages come first.
+    path = without_language(request.path_info)
+    return bool(is_valid_path(path, WORKER_URLS) and not is_valid_path(path, STAFF_URLS))
 
 
 def language_of_address(path: str) -> str:
@@ -78,7 +79,7 @@ def move_into_script_name(request: HttpRequest, language: str) -> None:
 
 
 def accepted_language(header: str) -> str:
-    """Return the best of LANGUAGES for an Accept-Language header (RFC 9110, 12.5.4).
+    """Return the best of LANGUAGES for an Accept-Language header (RFC 9110, 12.5.4), else the first of them.
 
     >>> accepted_language("en-GB,en;q=0.8"), accepted_language("xx"), accepted_language("%%%"), accepted_language("")
     ('en', 'en', 'en', 'en')
@@ -92,4 +93,4 @@ def accepted_language(header: str) -> str:
             return get_supported_language_variant(language)
         except LookupError:
             continue
-    return settings.LANGUAGE_CODE
+    return str(settings.LANGUAGES[0][0])

@@ -65,7 +65,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         # Without the parameters: an address of a study may contain a worker's id.
         address = f"{settings.STAFF_ORIGIN}{request.path}"
         message = gettext("The pages for researchers are at %(origin)s.") % {"origin": settings.STAFF_ORIGIN}
-        return _error(request, 404, gettext("Not here"), message, address, gettext("Open the page there"))
+        return _error(request, 404, gettext("Wrong address"), message, address, gettext("Open the right page"))
     message = gettext("There is no page at this address.")
     if side == WORKER_URLS:
         message = gettext("There is no page at this address. If you came for a study, open its link again.")
@@ -78,13 +78,13 @@ def _on_the_worker_side(request: HttpRequest) -> HttpResponse:
         return redirect(address)
     message = gettext("The pages for workers are at %(origin)s. Your data was not saved.")
     message %= {"origin": settings.WORKER_ORIGIN}
-    return _error(request, 404, gettext("Not here"), message, address, gettext("Open the page there"))
+    return _error(request, 404, gettext("Wrong address"), message, address, gettext("Open the right page"))
 
 
 def method_not_allowed(request: HttpRequest, refusal: HttpResponseNotAllowed) -> HttpResponse:
-    message = gettext("This address does not support this request. Your data was not saved.")
+    message = gettext("This page cannot accept what your browser sent.")
     link = (request.get_full_path(), gettext("Open the page")) if "GET" in refusal.headers["Allow"] else ()
-    page = _error(request, 405, gettext("That does not work here"), message, *link)
+    page = _error(request, 405, gettext("Nothing was saved"), message, *link)
     page.headers["Allow"] = refusal.headers["Allow"]
     return page
 
@@ -127,7 +127,7 @@ def _error(
         "title": title,
         "message": message,
         "next_url": next_url,
-        "next_text": next_text or gettext("Go to the start page"),
+        "next_text": next_text or gettext("Go to the home page"),
         "retry_seconds": retry_seconds,
     }
     # After a fault of ours no user is looked up: that may be the broken part.

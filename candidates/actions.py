@@ -36,7 +36,8 @@ MOST_BEGINNINGS = 5
 LONGEST_REASON = 500
 LONGEST_PROBLEM = 1000
 FAULT = gettext_lazy(
-    "This is an error of the site; see the log of the part predictor. Everything done before the error is kept."
+    "The site had an internal error. The log of its predictor process shows the cause. "
+    "Everything done before the error is kept."
 )
 # Stored in English, whatever the reader's language: its start tells a stopped run from a failed one.
 STOPPED = "Stopped by %(user)s. Start the classifier again to resume."
@@ -208,10 +209,16 @@ def _more(free: QuerySet[Portion], first: Portion) -> QuerySet[Portion]:
 def _killed_too_often(portion: Portion) -> str:
     names = Image.objects.filter(pk__in=(portion.first, portion.last)).order_by("pk").values_list("name", flat=True)
     message = ngettext(
-        "%(n)s image (%(first)s) failed %(n_attempts)s times: each time its worker was killed, probably for lack of "
-        "memory. Read the log of the part predictor, then start the classifier again.",
-        "%(n)s images (%(first)s to %(last)s) failed %(n_attempts)s times: each time their worker was killed, probably "
-        "for lack of memory. Read the log of the part predictor, then start the classifier again.",
+        (
+            "%(n)s image (%(first)s) failed %(n_attempts)s times: each time the process was killed, "
+            "probably for lack of memory. Check the log of the predictor process, then run the "
+            "classifier again."
+        ),
+        (
+            "%(n)s images (%(first)s to %(last)s) failed %(n_attempts)s times: each time the process "
+            "was killed, probably for lack of memory. Check the log of the predictor process, then "
+            "run the classifier again."
+        ),
         portion.n_images,
     )
     first, *_, last = [*names, *names]
@@ -341,5 +348,5 @@ def _too_short(classifier: Classifier, n_labels: int, top_k: int) -> ShortPredic
     return ShortPredictions(
         message % {"classifier": classifier, "n": n_labels, "top_k": top_k},
         shell=gettext("Lower top_k, or predict (./manage predict) or import more labels per image."),
-        page=gettext("Lower top_k, or predict or import more labels per image on the page Classifiers."),
+        page=gettext("Lower top_k, or predict or import more labels per image under Classifiers."),
     )

@@ -126,9 +126,9 @@ def ensemble_of(dataset: Dataset, settings: SettingsVersion) -> list[Classifier]
     idle = [name for name in names if name not in by_name]
     if idle or not names:
         message = (
-            gettext("Dataset %(dataset)s has no predictions of %(classifiers)s.")
+            gettext("Dataset “%(dataset)s” has no predictions by: %(classifiers)s.")
             if idle
-            else gettext("Dataset %(dataset)s has no predictions of any classifier.")
+            else gettext("Dataset “%(dataset)s” has no predictions yet.")
         )
         way_out = gettext(
             "Run ./manage predict --dataset %(dataset)s, or import a file with ./manage import predictions."
@@ -136,7 +136,7 @@ def ensemble_of(dataset: Dataset, settings: SettingsVersion) -> list[Classifier]
         raise NoPredictions(
             message % {"dataset": dataset, "classifiers": ", ".join(idle)},
             shell=way_out % {"dataset": dataset},
-            page=gettext("Start the classifiers or import their predictions on the page Classifiers."),
+            page=gettext("Run the classifiers or import their predictions under Classifiers."),
         )
     return [by_name[name] for name in dict.fromkeys(names)]
 

@@ -206,9 +206,9 @@ def _check_name(name: str, message: str) -> None:
 
 def _check_dataset_name(name: str) -> None:
     """Raise BadName: the name is part of addresses, in which browsers and servers drop such parts and blanks."""
-    _check_name(name, gettext("The name of a dataset has 1 to %(most)s printable characters; %(name)r does not."))
+    _check_name(name, gettext("Enter a name of 1 to %(most)s printable characters for the dataset."))
     if name != name.strip():
-        message = gettext("The name of a dataset begins and ends without a blank; %(name)r does not.")
+        message = gettext("The name of a dataset must not begin or end with a space: %(name)r.")
         raise BadName(message % {"name": name})
     if {"", ".", ".."} & set(name.split("/")):
         message = gettext(

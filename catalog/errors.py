@@ -108,7 +108,7 @@ def reason_in(error: BaseException) -> str:
     >>> reason_in(EOFError("it ends early")), reason_in(EOFError())
     ('it ends early', 'no reason given')
     """
-    return str(error) or gettext("no reason given")
+    return str(error) or gettext("cause unknown")
 
 
 def _with_way_out(message: str, way_out: str) -> str:

@@ -19,7 +19,7 @@ from workforce.reads import pause_field
 log = logging.getLogger(__name__)
 
 FOREIGN_LABEL = gettext_lazy(
-    "A selected label is not on this form. Nothing was saved. Reload the page and select again."
+    "A selected label does not belong to this task. Nothing was saved. Reload the page and select again."
 )
 
 

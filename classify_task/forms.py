@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from classify_task.actions import FOREIGN_LABEL
 from workforce.pages import KEY
 
-BROKEN = gettext_lazy("The page's key is missing or invalid. Nothing was saved. Reload the page and try again.")
+BROKEN = gettext_lazy("This page is out of date. Nothing was saved. Reload the page and try again.")
 
 
 class FormAnswer(forms.Form):

@@ -59,7 +59,7 @@ def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:
 def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: str) -> HttpResponse:
     """Show the page again, with the selection and the problem."""
     if request.content_type == "application/json":
-        return JsonResponse({"title": gettext("Not complete yet"), "message": problem}, status=422)
+        return JsonResponse({"title": gettext("Your answer is incomplete"), "message": problem}, status=422)
     return _page(request, lease, answer.selection(), answer.marked_main(), problem)
 
 

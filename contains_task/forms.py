@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy
 
 from workforce.pages import KEY
 
-BROKEN = gettext_lazy("The page's key is missing or invalid. Nothing was saved. Reload the page and try again.")
+BROKEN = gettext_lazy("This page is out of date. Nothing was saved. Reload the page and try again.")
 FOREIGN_IMAGE = gettext_lazy(
-    "%(value)s is not an image of this grid. Nothing was saved. Reload the page and try again."
+    "A selected photograph does not belong to this task. Nothing was saved. Reload the page and try again."
 )
 
 

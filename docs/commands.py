@@ -27,12 +27,11 @@ It starts Postgres and Valkey if they are not running, and it migrates a new dat
 `./manage help COMMAND` prints the same texts.
 The [guide](guide.md) shows the commands of a study in their order.
 """
-MARKETPLACE_HEAD = """
-## Commands of the marketplace
-
-These belong to [our own marketplace](../marketplace/README.md). `./run` starts it and calls them by itself.
-Run them with the project's Python, in the root of the checkout.
-"""
+MARKETPLACE_HEAD = (
+    "\n## Commands of the marketplace\n\nThese belong to [our own "
+    "marketplace](../marketplace/README.md). `./run` starts it and calls them "
+    "automatically.\nRun them with the project's Python, in the root of the checkout.\n"
+)
 LEVELS = {"site": "##", "marketplace": "###"}
 # Options that Django gives to every command.
 OF_DJANGO = {

@@ -26,7 +26,8 @@ MOST_BEGINNINGS = 5
 SECONDS_BETWEEN_NOTES = 0.5
 LONGEST_PROBLEM = 4000
 FAULT = gettext_lazy(
-    "This is an error of the site; see the log of the part setup. Everything done before the error is kept."
+    "The site had an internal error. The log of its setup process shows the cause. "
+    "Everything done before the error is kept."
 )
 # More than an import can refuse.
 MOST_LINES_OF_REPORT = 250_000
@@ -44,8 +45,7 @@ def start_job(*, dataset: Dataset, kind: Job.Kind, arguments: dict[str, Any], as
             job = Job.objects.create(dataset=dataset, kind=kind, arguments=arguments, asked_by=asked_by)
     except IntegrityError:
         message = gettext(
-            "A job of the kind “%(kind)s” is already in progress for %(dataset)s. Wait until it is finished, then try "
-            "again."
+            "“%(kind)s” is already in progress for dataset “%(dataset)s”. Wait for it to finish, then try again."
         )
         raise JobUnderWay(message % {"kind": kind.label, "dataset": dataset}) from None
     # Only for speed: the beat sends hints as well. By name, as the task imports this module.
@@ -147,10 +147,14 @@ def _held(pk: int) -> Iterator[bool]:
 def _do(job: Job) -> None:
     if job.beginnings >= MOST_BEGINNINGS:
         message = ngettext(
-            "The job failed after %(n)s attempt: its worker was killed before any progress. See the log of the part "
-            "setup. Everything done before is kept.",
-            "The job failed after %(n)s attempts: each time its worker was killed before any progress. See the log of "
-            "the part setup. Everything done before is kept.",
+            (
+                "The job failed after %(n)s attempt: the process was killed before any progress. Check "
+                "the log of the setup process. Everything done before is kept."
+            ),
+            (
+                "The job failed after %(n)s attempts: each time, the process was killed before any "
+                "progress. Check the log of the setup process. Everything done before is kept."
+            ),
             job.beginnings,
         )
         _finish(job, problem=message % {"n": job.beginnings})

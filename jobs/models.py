@@ -16,7 +16,7 @@ class Job(models.Model):
     class Kind(models.TextChoices):
         IMPORT_IMAGES = "import_images", gettext_lazy("Importing images")
         PREDICT = "predict", gettext_lazy("Starting classifiers")
-        POTENTIAL_LABELS = "potential_labels", gettext_lazy("Working out the potential labels")
+        POTENTIAL_LABELS = "potential_labels", gettext_lazy("Computing potential labels")
         OPEN_CONTAINS = "open_contains", gettext_lazy("Opening CONTAINS grids")
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="jobs")

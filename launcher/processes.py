@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 MARK = "ANNOTATION_SITE_PART"
+# In the state folder while ./run works on it.
+RUN_NOTE = "run.json"
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 LARGEST_LOG = 10_000_000
@@ -126,6 +128,15 @@ def start_ticks(pid: int) -> int | None:
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] == "Z" else int(fields[19])
+
+
+def running_site(state: Path) -> dict[str, int] | None:
+    """Return the pid and the port of the ./run that works on this state folder, if one does."""
+    try:
+        run: dict[str, int] = json.loads((state / RUN_NOTE).read_text())
+        return run if start_ticks(run["pid"]) == run["started"] else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def recorded(state: Path) -> dict[int, str]:

@@ -33,7 +33,7 @@ from launcher.parts import (
 )
 from launcher.places import ROOT, PlaceError, Places, places_of, state_dir
 from launcher.postgres import make_database
-from launcher.processes import MARK, end_leftovers, mark_of, start_ticks
+from launcher.processes import MARK, RUN_NOTE, end_leftovers, mark_of, running_site, start_ticks
 from launcher.secrets import make_site_key
 from launcher.supervisor import Supervisor
 
@@ -94,12 +94,12 @@ def port_number(text: str) -> int:
 @contextlib.contextmanager
 def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]:
     """Lock the state folder's services. Raises PlaceError if another ./run has them; waits for a ./manage command."""
-    note = state / "run.json"
+    note = state / RUN_NOTE
     with open(state / "owner.lock", "a") as owner:
         deadline = time.monotonic() + PATIENCE_SECONDS
         has_announced = False
         while not try_lock(owner):
-            refuse_second_run(note)
+            refuse_second_run(state)
             if not has_announced:
                 supervisor.say("waiting for a ./manage command that uses the services")
                 has_announced = True
@@ -114,13 +114,9 @@ def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]
             fcntl.flock(owner, fcntl.LOCK_UN)
 
 
-def refuse_second_run(note: Path) -> None:
-    try:
-        run = json.loads(note.read_text())
-        is_running = start_ticks(run["pid"]) == run["started"]
-    except (OSError, ValueError, KeyError):
-        return
-    if is_running:
+def refuse_second_run(state: Path) -> None:
+    run = running_site(state)
+    if run is not None:
         raise PlaceError(
             f"The site is already running: http://127.0.0.1:{run['port']}/ (process {run['pid']}). "
             f"Stop it with Ctrl-C in its terminal, or with: kill {run['pid']}"

@@ -64,14 +64,19 @@ def suites_of(arguments: Sequence[str]) -> list[Suite]:
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tell pytest's options from the paths among its arguments."""
+    """Tell pytest's options, with their values, from the paths among its arguments."""
     options: list[str] = []
     paths: list[str] = []
-    is_value = False
+    previous = ""
     for word in arguments:
-        (options if is_value or word.startswith("-") else paths).append(word)
-        is_value = not is_value and word in OPTIONS_WITH_VALUES
+        (options if word.startswith("-") or is_value(word, previous) else paths).append(word)
+        previous = "" if is_value(word, previous) else word
     return options, paths
+
+
+def is_value(word: str, previous: str) -> bool:
+    """Return whether a word is the value of the option before it: of one that takes any, or no path that there is."""
+    return previous in OPTIONS_WITH_VALUES or (previous.startswith("-") and not (ROOT / relative(word)).exists())
 
 
 def paths_of(suite: str, paths: list[str]) -> list[str]:

@@ -29,7 +29,9 @@ def choose_language(get_response: Handler) -> Handler:
 
 def language_of(request: HttpRequest) -> str:
     """Return the code of the language for this request; LANGUAGE_CODE if none of the accepted languages is offered."""
-    for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
+    for code, quality in parse_accept_lang_header(request.headers.get("Accept-Language", "").lower()):
+        if not quality:
+            continue
         try:
             return translation.get_supported_language_variant(code)
         except LookupError:

@@ -12,8 +12,8 @@ from mturk.models import MarketplaceHIT
 from workforce.pages import BadAddress, message_page, submit_address, visit_in
 
 ACCEPT_TO_BE_PAID = gettext_lazy(
-    "You worked on one of our HITs and could not submit it. Accept this HIT and press its button: it asks nothing and "
-    "pays the same."
+    "You worked on one of our tasks and could not submit it. Accept this task and press its "
+    "button. It has no questions and pays the same reward."
 )
 
 

@@ -130,7 +130,7 @@ def study(db) -> Dataset:
     dataset = make_dataset(name="a study", contains_answers=2, classify_answers=1, min_shown=5)
     images = make_images(dataset, 4)
     spoilt = Image.objects.filter(pk=images[3].pk)
-    spoilt.update(pictures_problem="damaged file (no reason given): get a complete copy")
+    spoilt.update(pictures_problem="damaged file (cause unknown): replace it with an intact copy")
     label = dataset.label_set.labels.get(index=0)
     for image in images:
         sources = [{"classifier": "elsewhere", "rank": 1}]

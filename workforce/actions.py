@@ -168,7 +168,7 @@ def take_lease(*, batch: Batch, worker: Worker) -> Lease | None:
     the first free slot of a HIT that is new to them.
     """
     if batch.closed_at is not None:
-        raise BatchClosed(gettext("This study is closed and takes no more answers. Thank you for your interest."))
+        raise BatchClosed(gettext("This study is closed and no longer accepts answers. Thank you for your interest."))
     lease = _assign(batch, worker)
     if lease is None:
         # Expired leases free slots for this worker too; wait for those being returned now. In a transaction of its own,
@@ -379,7 +379,7 @@ def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
     standing = submission.exclusions.filter(lifted_at=None).first()
     if standing is not None:
         message = gettext(
-            "Submission %(id)s is already excluded. Reason: “%(reason)s”. To change the reason, readmit it first."
+            "Submission %(id)s is already excluded. Reason: “%(reason)s”. To change the reason, include it again first."
         )
         raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
     exclusion = Exclusion.objects.create(submission=submission, reason=reason)

@@ -33,7 +33,9 @@ def fields_in(request: HttpRequest) -> Mapping[str, Any]:
         return _object(request.body)
     if request.content_type not in FORM_TYPES:
         raise UnreadableAnswer(
-            gettext("The answer is neither a form nor JSON. Nothing was saved. Reload the page and try again.")
+            gettext(
+                "Your browser sent an answer that we cannot read. Nothing was saved. Reload the page and try again."
+            )
         )
     return request.POST
 
@@ -54,6 +56,8 @@ def _object(body: bytes) -> dict[str, Any]:
         fields = None
     if not isinstance(fields, dict):
         raise UnreadableAnswer(
-            gettext("The answer is not a JSON object. Nothing was saved. Reload the page and try again.")
+            gettext(
+                "Your browser sent an answer that we cannot read. Nothing was saved. Reload the page and try again."
+            )
         )
     return fields

@@ -35,8 +35,9 @@ def external_id(parameters: Mapping[str, str]) -> str:
             return _checked(value)
     raise NoParticipant(
         gettext(
-            "Your ID is missing from this link. Open the study again from the site that sent you here. "
-            "The link must end in ?PROLIFIC_PID=… or ?worker=…"
+            "Your ID is missing from this link. Open the study again from the site that sent you "
+            "here. If that does not help, tell the researchers that their link must end in "
+            "?PROLIFIC_PID=… or ?worker=…"
         )
     )
 

@@ -134,13 +134,13 @@ def _nobody(request: HttpRequest, error: NoParticipant) -> HttpResponse:
 
 
 NO_WORK = gettext_lazy(
-    "This study has no tasks right now. Try again later, or return this task on the site that sent you here."
+    "This study has no tasks right now. Try again later, or return the study on the site that sent you here."
 )
 ALL_TAKEN = gettext_lazy(
-    "Every task of this study is taken or done. A task that somebody returns becomes available again. "
-    "Try again later, or return this task on the site that sent you here."
+    "Every task of this study is taken or done. A task that somebody returns becomes "
+    "available again. Try again later, or return the study on the site that sent you here."
 )
 CLOSED = gettext_lazy(
-    "This study takes no more answers. Thank you for your interest. If another site sent you here, return this task "
-    "there. Otherwise you can close this page."
+    "This study no longer accepts answers. Thank you for your interest. If another site sent "
+    "you here, return the study there. Otherwise, you can close this page."
 )

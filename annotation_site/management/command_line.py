@@ -12,7 +12,7 @@ from annotation_site.management.tables import ensure_tables
 
 LONGEST_LINE = 100
 # Makes the tables itself.
-WITHOUT_TABLES = {"prepare"}
+WITHOUT_TABLES = {"prepare", "extract_texts", "build_hierarchy"}
 
 
 class CommandLine(ManagementUtility):

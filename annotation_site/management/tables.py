@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -11,20 +12,26 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext
 
 from annotation_site.environment import env_str
+from launcher.processes import running_site
 
 POLL_SECONDS = 0.2
 
 
 def ensure_tables() -> None:
-    """Migrate the embedded database if it is new or behind the code; raise CommandError for any other database.
+    """Migrate the embedded database if it is new or behind the code.
 
-    Other databases belong to a deployment, whose administrator decides when tables change.
+    Raises CommandError for any other database, since its administrator decides when tables change; and while a site
+    of an older version is running on the tables.
     """
     if not has_pending_migrations():
         return
     if env_str("DATABASE_URL"):
         raise CommandError(
             gettext("The tables in the database do not match this version of the site. Run first: ./manage migrate")
+        )
+    if running_site(settings.STATE_DIR):
+        raise CommandError(
+            gettext("The site is running on the tables of another version. Stop it, then run the command again.")
         )
     migrate()
 

@@ -219,7 +219,9 @@ def _pixels(content: bytes, prepare: Callable[[Pillow.Image], Pictures]) -> Pict
 
 
 def _damaged(error: Exception) -> BadPicture:
-    return BadPicture(gettext("damaged file (%(reason)s): get a complete copy") % {"reason": reason_in(error)})
+    return BadPicture(
+        gettext("damaged file (%(reason)s): replace it with an intact copy") % {"reason": reason_in(error)}
+    )
 
 
 def _content(path: Path) -> bytes:
@@ -233,7 +235,7 @@ def decoded(content: bytes) -> Pillow.Image:
     Pixels are decoded on first use, which may still fail.
     """
     if not content:
-        raise BadPicture(gettext("empty file: get a complete copy"))
+        raise BadPicture(gettext("empty file: replace it with an intact copy"))
     if len(content) > MOST_BYTES:
         message = gettext("file too large: the limit is %(most)s MiB; make the image smaller")
         raise BadPicture(message % {"most": MOST_BYTES // 2**20})

@@ -160,7 +160,7 @@ def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
         raise OtherLabels(
             message % values,
             shell=gettext("Choose a pool with the same labels: ./manage settings --set control_pool=NAME."),
-            page=gettext("Choose a pool with the same labels (control_pool on the page Settings)."),
+            page=gettext("Choose a pool with the same labels (control_pool under Settings)."),
         )
     labels = list(dataset.label_set.labels.order_by("index"))
     place = {label.pk: index for index, label in enumerate(labels)}
@@ -230,9 +230,7 @@ def similar_labels(
             raise NoList(
                 gettext("The negative controls need a list of similar labels, which is missing."),
                 shell=gettext("Add one with --similar FILE, or run ./manage settings --set negatives_from=hierarchy."),
-                page=gettext(
-                    "Choose a file of similar labels, or set negatives_from to hierarchy on the page Settings."
-                ),
+                page=gettext("Choose a file of similar labels, or set negatives_from to hierarchy under Settings."),
             )
         place = {label.pk: index for index, label in enumerate(labels)}
         places = {place[label]: [place[pk] for pk in similar] for label, similar in chosen.items()}

@@ -133,7 +133,7 @@ def _refusals() -> Iterator[None]:
         raise BadPhotograph(message % {"most": f"{MOST_PIXELS / 1e6:g}"}) from None
     except Exception as error:
         # Pillow's parsers let through whatever they stumble over in a damaged file: there is no list to name here.
-        message = gettext("damaged file (%(reason)s): get a complete copy")
+        message = gettext("damaged file (%(reason)s): replace it with an intact copy")
         raise BadPhotograph(message % {"reason": reason_in(error)}) from None
 
 
@@ -153,7 +153,7 @@ def _opened(content: bytes) -> Iterator[Pillow.Image]:
 
 def _check_size(n_bytes: int) -> None:
     if n_bytes == 0:
-        raise BadPhotograph(gettext("empty file: get a complete copy"))
+        raise BadPhotograph(gettext("empty file: replace it with an intact copy"))
     if n_bytes > LARGEST_FILE_BYTES:
         message = gettext("file too large (%(size)s MiB): the limit is %(most)s MiB; make the image smaller")
         raise BadPhotograph(message % {"size": f"{n_bytes / 2**20:.1f}", "most": LARGEST_FILE_BYTES // 2**20})

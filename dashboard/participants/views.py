@@ -85,6 +85,6 @@ def _decide(request: HttpRequest, act: str, submission: Submission, form: forms.
     if act == "exclude":
         message = gettext("Submission %(number)s is now excluded. It stays stored and paid.")
     else:
-        message = gettext("Submission %(number)s counts again.")
+        message = gettext("Submission %(number)s is now included again.")
     messages.success(request, message % {"number": submission.pk})
     return True

@@ -41,7 +41,7 @@ class Decision:
 
 def _extend(request: HttpRequest, terms: Terms, values: FormValues) -> str:
     if terms.batch.closed_at is not None:
-        raise UserError(gettext("Batch %(batch)s is closed: it takes no more answers.") % {"batch": terms.batch_id})
+        raise UserError(gettext("Batch %(batch)s is closed: it no longer accepts answers.") % {"batch": terms.batch_id})
     texts = []
     if values["cap"] and values["cap"] < (promised := committed(terms)):
         words = gettext("The cap cannot be below $%(amount)s: that much is already spent or committed.")
@@ -122,9 +122,10 @@ OF_BATCH = {
     "close": Decision(
         gettext_lazy("Close batch for good"),
         gettext_lazy(
-            "The HITs leave the marketplace and no further answers are requested, even for unusable ones. Work in "
-            "progress can still be submitted, counts and is paid. Images are settled with the answers they have. "
-            "A closed batch cannot be opened or extended again: to pause it, expire it instead."
+            "The HITs leave the marketplace and no further answers are requested, not even to "
+            "replace unusable ones. Work in progress can still be submitted, counts and is paid. "
+            "Results use the answers collected so far. A closed batch cannot be reopened or "
+            "extended. To pause a batch, expire it instead."
         ),
         gettext_lazy("Close batch"),
         ConfirmForm,
@@ -133,8 +134,9 @@ OF_BATCH = {
     "notify": Decision(
         gettext_lazy("Message the workers"),
         gettext_lazy(
-            "All workers with an approved or rejected assignment of this batch get the message. The marketplace "
-            "delivers to nobody else. The page of the batch shows the delivery, and the workers it did not reach."
+            "All workers with an approved or rejected assignment of this batch get the message. The "
+            "marketplace delivers to nobody else. The page of the batch shows the delivery and any "
+            "workers it did not reach."
         ),
         gettext_lazy("Send message"),
         MessageForm,

@@ -184,9 +184,9 @@ OF_ASSIGNMENT = {
 COMPENSATE = Decision(
     gettext_lazy("Compensate worker"),
     gettext_lazy(
-        "This creates a HIT that only this worker sees. It asks nothing and pays the reward of the batch. The only "
-        "evidence of the work is from a browser. If the marketplace does not know the worker, nothing is created or "
-        "paid."
+        "This creates a HIT that only this worker sees. The HIT has no questions and pays the "
+        "reward of the batch. The only evidence of the work comes from the worker’s browser. If "
+        "the marketplace does not know the worker, nothing is created or paid."
     ),
     gettext_lazy("Offer compensation"),
     CompensationForm,

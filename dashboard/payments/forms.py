@@ -118,7 +118,9 @@ class PublishForm(forms.Form):
         label=gettext_lazy("Countries"),
         max_length=400,
         required=False,
-        help_text=gettext_lazy("Two-letter codes of where workers live: US, CA. Regions: US-NY. Empty: anywhere."),
+        help_text=gettext_lazy(
+            "Two-letter codes of the countries where workers live, such as US, CA. Regions: US-NY. Empty: anywhere."
+        ),
     )
     qualifications = forms.CharField(
         label=gettext_lazy("Other qualifications"),

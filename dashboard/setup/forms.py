@@ -210,7 +210,9 @@ class GridsForm(forms.Form):
     adaptive = forms.BooleanField(
         label=gettext_lazy("Stop when the votes are clear enough"),
         required=False,
-        help_text=gettext_lazy("Deng et al. 2009. Otherwise, every grid gets the same number of answers."),
+        help_text=gettext_lazy(
+            "This is the method of Deng et al. 2009. Otherwise, every grid gets the same number of answers."
+        ),
     )
     accept = forms.FloatField(
         label=gettext_lazy("Accept from this probability"),
@@ -229,7 +231,7 @@ class GridsForm(forms.Form):
         help_text=gettext_lazy("The image then counts as not showing the class."),
     )
     initial_images = forms.IntegerField(
-        label=gettext_lazy("Images of each class to learn from"),
+        label=gettext_lazy("Initial images per class"),
         initial=INITIAL_IMAGES,
         min_value=1,
         required=False,
@@ -282,9 +284,7 @@ class GridsForm(forms.Form):
         elif not PotentialLabel.objects.filter(image__dataset=self.dataset).exists():
             self.add_error(
                 "pairs",
-                gettext(
-                    "No potential labels yet. Compute them on the page Potential labels, or choose a file of pairs."
-                ),
+                gettext("No potential labels yet. Compute them under Potential labels, or choose a file of pairs."),
             )
 
     def _figures(self, cleaned: dict[str, Any]) -> dict[str, float] | None:

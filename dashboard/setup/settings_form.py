@@ -50,7 +50,7 @@ HELP = {
         "A label stays a candidate if its selection frequency is at least this fraction of the dataset label’s. "
         "Numerator 1 and denominator 2 mean half."
     ),
-    "ratio_denominator": gettext_lazy("The lower figure of the fraction."),
+    "ratio_denominator": gettext_lazy("The bottom number of the fraction."),
     "max_other_labels": gettext_lazy("Maximum candidate labels of an image besides the dataset label."),
     "lease_seconds": gettext_lazy("Time that a worker has for a grid or form before it is assigned to another worker."),
     "classifiers": gettext_lazy(
@@ -65,8 +65,8 @@ HELP = {
         "Another dataset with the same label set whose images serve as controls. None: the images of this dataset."
     ),
     "target_wage": gettext_lazy(
-        "Hourly wage to aim for on the marketplace. Rewards are proposed from it, pay is compared with it, and bonuses "
-        "raise pay to it. Set it to at least your local minimum wage."
+        "Hourly wage to aim for on the marketplace. Proposed rewards, pay checks and bonuses are "
+        "based on this wage. Set it to at least your local minimum wage."
     ),
     "note": gettext_lazy("Reason for the change, for readers of the history."),
 }

@@ -182,8 +182,9 @@ def _reason_against(item: ImageRequest, image: Existing | None) -> str:
     label = None if image.label_id is None else Label.objects.filter(pk=image.label_id).first()
     if label is None:
         return gettext(
-            "“%(name)s” cannot get the dataset label %(new)s any more, because workers have answered about it: change "
-            "the image's name, or import it into another dataset"
+            "“%(name)s” cannot get the dataset label %(new)s any more, because workers have already "
+            "answered questions about this image: change the image's name, or import it into another "
+            "dataset"
         ) % {"name": item.name, "new": item.label}
     return gettext(
         "“%(name)s” has the dataset label %(label)s, and an import cannot change it to %(new)s: change the image's "

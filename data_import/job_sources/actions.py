@@ -53,14 +53,14 @@ def _bucket(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
     address = post.get("bucket", "").strip()
     bucket = address.removeprefix(SCHEME).partition("/")[0]
     if not address.startswith(SCHEME) or not bucket or not address.isprintable() or len(address) > LONGEST_ADDRESS:
-        raise BadSource("bucket", gettext("Write the address of a bucket: s3://bucket/prefix."))
+        raise BadSource("bucket", gettext("Enter the address of a bucket, such as s3://bucket/prefix."))
     return {"bucket": address, "words": address}
 
 
 def _server(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
     path = post.get("server", "").strip()
     if not path:
-        raise BadSource("server", gettext("Name a folder, an archive or a manifest in the import folder."))
+        raise BadSource("server", gettext("Enter the name of a folder, archive or manifest in the import folder."))
     try:
         path_on_server(path)
     except OutsideImportRoot as error:

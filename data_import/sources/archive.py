@@ -179,7 +179,7 @@ def _unchanged(
         yield from contents(archive, requests)
     except OSError as error:
         raise NothingToImport(
-            gettext("%(name)s can no longer be read (%(reason)s). The images imported so far stay.")
+            gettext("%(name)s can no longer be read (%(reason)s). The images imported so far are kept.")
             % {"name": archive.name, "reason": error.strerror or error}
         ) from None
 
@@ -245,7 +245,9 @@ def _tar_contents(archive: Archive, requests: Sequence[ImageRequest]) -> Iterato
                 content = file.read(n_bytes)
             except (EOFError, zlib.error) as error:
                 raise NothingToImport(
-                    gettext("%(name)s is damaged (%(reason)s): get a complete copy. The images imported so far stay.")
+                    gettext(
+                        "%(name)s is damaged (%(reason)s): get a complete copy. The images imported so far are kept."
+                    )
                     % {"name": archive.name, "reason": error}
                 ) from None
             cut_off = BadPhotograph(gettext("it is cut off: get a complete archive"))

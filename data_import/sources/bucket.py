@@ -280,7 +280,9 @@ def _fetch(client: Any, bucket: str, key: str) -> bytes | BadPhotograph:
                 )
             # The client has retried errors that may pass.
             raise NothingToImport(
-                gettext("The bucket %(bucket)s stopped serving objects (%(reason)s). The images imported so far stay.")
+                gettext(
+                    "The bucket %(bucket)s stopped serving objects (%(reason)s). The images imported so far are kept."
+                )
                 % {"bucket": bucket, "reason": reason},
                 **_how_to_check_and_resume(),
             ) from None
@@ -288,7 +290,7 @@ def _fetch(client: Any, bucket: str, key: str) -> bytes | BadPhotograph:
             # The client does not retry by itself when the connection ends within an object.
             reason = str(error)
     raise NothingToImport(
-        gettext("The bucket %(bucket)s can no longer be reached (%(reason)s). The images imported so far stay.")
+        gettext("The bucket %(bucket)s can no longer be reached (%(reason)s). The images imported so far are kept.")
         % {"bucket": bucket, "reason": reason},
         **_how_to_resume(),
     )

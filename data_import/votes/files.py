@@ -49,7 +49,7 @@ def _no_json_lines() -> dict[str, str]:
     return {
         "message": gettext("JSON lines are not supported."),
         "shell": gettext("Export as csv: ./manage export … --format csv."),
-        "page": gettext("Download the file as csv on the page Files."),
+        "page": gettext("Download the file as csv under Files."),
     }
 
 

@@ -51,7 +51,7 @@ def contact_link(requester: Requester, subject: str) -> SafeString | str:
     """Return a link to the requester's contact, or its words; the administrator if the requester has none."""
     contact = requester.contact
     if not contact:
-        words = gettext("the administrator of this marketplace (%(requester)s left no contact)")
+        words = gettext("the administrator of this marketplace (%(requester)s gave no contact)")
         return words % {"requester": requester.name}
     address = contact_address(contact, subject)
     if not address:

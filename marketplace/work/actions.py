@@ -117,7 +117,7 @@ def submit_assignment(
 def refuse_unavailable(hit: HIT, moment: datetime) -> None:
     open_now = hit.status == HIT.Status.ASSIGNABLE and hit.visible_at <= moment < hit.expires_at
     if not open_now or hit.n_available < 1:
-        raise NotAvailable(gettext("There are no more assignments of this HIT. Choose another HIT."))
+        raise NotAvailable(gettext("This HIT is no longer available. Choose another HIT."))
 
 
 def refuse_unqualified(worker: Worker, hit: HIT) -> None:
@@ -149,9 +149,9 @@ def _assign(worker: Worker, hit: HIT, moment: datetime) -> Assignment:
 def _in_progress(assignment_id: str, worker: Worker | None) -> Assignment:
     assignment = Assignment.objects.select_for_update(of=("self",)).get(public_id=assignment_id)
     if assignment.status in SUBMITTED_STATUSES:
-        raise NotInProgress(gettext("This assignment has already been submitted. You need to do nothing more."))
+        raise NotInProgress(gettext("You have already submitted this HIT. You do not need to do anything else."))
     if assignment.status != Status.PENDING:
-        raise NotInProgress(gettext("This assignment has expired or was returned. It can no longer be submitted."))
+        raise NotInProgress(gettext("This HIT has expired or was returned. It can no longer be submitted."))
     if worker and assignment.worker_id != worker.pk:
-        raise NotInProgress(gettext("This assignment is not in your queue. Accept the HIT first."))
+        raise NotInProgress(gettext("This HIT is not in your queue. Accept it first."))
     return assignment

@@ -96,7 +96,7 @@ def return_hit(request: WorkerRequest, assignment_id: str) -> HttpResponse:
     if assignment is None:
         raise Http404
     return_assignment(worker=request.worker, assignment=assignment)
-    text = gettext("“%(title)s” was returned. Returning a HIT counts neither for nor against you.")
+    text = gettext("“%(title)s” was returned. Returning a HIT does not affect your account.")
     messages.success(request, text % {"title": assignment.hit.hit_type.title})
     return redirect("groups")
 

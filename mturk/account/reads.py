@@ -25,7 +25,7 @@ class Account:
 
     @property
     def why_unknown(self) -> str:
-        return self.problem or (gettext("Loading…") if self.has_keys else gettext("There are no keys."))
+        return self.problem or (gettext("Loading…") if self.has_keys else gettext("No marketplace keys are set."))
 
 
 def account() -> Account:

@@ -80,7 +80,7 @@ def _why_wait(turn: UnpaidWork) -> CannotPublish:
     return CannotPublish(
         words % {"held": held, "listed": listed},
         shell=gettext("To confirm this, add --returned to the command."),
-        page=gettext("To confirm this, select the box on the page of the compensation."),
+        page=gettext("To confirm this, select the box on the compensation page."),
     )
 
 

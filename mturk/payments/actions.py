@@ -286,7 +286,7 @@ def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_
 
 def _check_can_reject(listed: ListedAssignment, terms: Terms, reason: str, seconded_by: User | None) -> None:
     """Raise CannotReject if the assignment cannot be rejected for this reason."""
-    instead = gettext("Instead, pay it, exclude its answer and block its worker: that harms nobody.")
+    instead = gettext("Instead, pay the assignment, exclude the answer and block the worker.")
     ways_out = {"shell": instead, "page": instead}
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
         words = gettext("A rejection needs a reason in words: one line of at most %(most)s characters.")

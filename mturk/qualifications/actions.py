@@ -15,8 +15,9 @@ SOFT_BLOCK_WORDS = gettext_lazy(
     "Workers with this qualification are not offered certain studies. It has no other effect."
 )
 FORMER_WORDS = gettext_lazy(
-    "Workers with this qualification answered the same questions before. They are not asked again, since a second "
-    "answer could not be used. It has no other effect and is nothing bad."
+    "Workers with this qualification answered the same questions before. They are not asked "
+    "again, since a second answer could not be used. It has no other effect and does not "
+    "count against you."
 )
 ROWS_AT_ONCE = 5000
 

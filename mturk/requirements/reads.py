@@ -77,7 +77,7 @@ def in_places(text: str) -> Requirement:
     codes = [place.upper() for place in re.split(r"[\s,;]+", text) if place]
     for place in codes:
         if not PLACE.fullmatch(place):
-            words = gettext("Unknown place %(place)s. Write countries as two letters and regions like US-NY.")
+            words = gettext("Unknown place %(place)s. Enter countries as two letters, and regions like US-NY.")
             raise BadRequirement(words % {"place": place})
     if len(codes) > MOST_PLACES:
         words = gettext("There are %(n)s places; the marketplace takes at most %(most)s.")

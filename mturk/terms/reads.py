@@ -54,7 +54,7 @@ class OfferTerms:
         self._check_texts()
         for words, seconds in (
             (
-                gettext("The time per HIT is %(n)s seconds; allowed is half a minute to a year."),
+                gettext("The time per HIT is %(n)s seconds; it must be between 30 seconds and one year."),
                 self.assignment_seconds,
             ),
             (
@@ -80,19 +80,19 @@ class OfferTerms:
                 "title",
                 self.title,
                 1,
-                gettext("The title has %(n)s characters; allowed are 1 to %(most)s printable ones."),
+                gettext("The title has %(n)s characters; it must have 1 to %(most)s printable characters."),
             ),
             (
                 "description",
                 self.description,
                 1,
-                gettext("The description has %(n)s characters; allowed are 1 to %(most)s printable ones."),
+                gettext("The description has %(n)s characters; it must have 1 to %(most)s printable characters."),
             ),
             (
                 "keywords",
                 self.keywords,
                 0,
-                gettext("The keywords have %(n)s characters; at most %(most)s printable ones are allowed."),
+                gettext("The keywords have %(n)s characters; they may have at most %(most)s printable characters."),
             ),
         )
         for column, text, least, words in texts:
@@ -150,8 +150,8 @@ def _how_to_publish_anew(batch: Batch) -> dict[str, str]:
         )
         % {"batch": batch.pk, "kind": batch.kind, "dataset": batch.dataset},
         "page": gettext(
-            "Close it on the page Grids, open its work again there (for grids, select “Open pairs again”), and "
-            "publish the new batch."
+            "Close it under Grids, open its work again there (for grids, select “Open pairs again”), "
+            "and publish the new batch."
         ),
     }
 
@@ -159,7 +159,9 @@ def _how_to_publish_anew(batch: Batch) -> dict[str, str]:
 def check_can_publish(batch: Batch) -> None:
     """Raise CannotPublish for a batch that is closed, published, begun elsewhere, or not for a marketplace at all."""
     if kind_named(batch.kind).offer is None:
-        raise CannotPublish(gettext("Batch %(batch)s is of a kind for recruitment links only.") % {"batch": batch.pk})
+        raise CannotPublish(
+            gettext("Batch %(batch)s can only be shared through recruitment links.") % {"batch": batch.pk}
+        )
     if batch.closed_at is not None:
         raise CannotPublish(gettext("Batch %(batch)s is closed. Open a new one instead.") % {"batch": batch.pk})
     if Terms.objects.filter(batch=batch).exists():
@@ -169,5 +171,5 @@ def check_can_publish(batch: Batch) -> None:
         words = gettext("Batch %(batch)s holds imported answers, so it cannot be published.")
         raise CannotPublish(words % {"batch": batch.pk})
     if Lease.objects.filter(batch=batch).exists():
-        words = gettext("Workers already opened batch %(batch)s at its own address, so it cannot be published.")
+        words = gettext("Workers have already opened batch %(batch)s through its link, so it cannot be published.")
         raise CannotPublish(words % {"batch": batch.pk}, **_how_to_publish_anew(batch))

@@ -11,9 +11,7 @@ from mturk.wages.reads import below, target_wage
 
 # Further ones are proposed next: a page has to answer within seconds.
 MOST_AT_ONCE = 200
-REASON = gettext_lazy(
-    "The work took longer than we expected. This bonus brings the pay to $%(wage)s per hour for the median worker."
-)
+REASON = gettext_lazy("The work took longer than we expected. With this bonus, typical pay is $%(wage)s per hour.")
 
 
 @transaction.atomic

@@ -35,15 +35,15 @@ def adaptive_figures(
         StoppingRule(accept=accept, reject=reject, min_votes=min_votes, cap=max_votes)
     except ValueError as error:
         raise UserError(
-            gettext("These figures do not make an adaptive batch: %(reason)s") % {"reason": error},
+            gettext("These values are not valid for an adaptive batch: %(reason)s") % {"reason": error},
             shell=gettext("The cap is --max-votes."),
             page=gettext("The cap is “Maximum votes for a pair”."),
         ) from None
     if initial_images < 1:
         raise UserError(
-            gettext("An adaptive batch needs images of each class to learn from."),
+            gettext("An adaptive batch needs initial images of each class."),
             shell=gettext("Write --initial with 1 image or more."),
-            page=gettext("Enter 1 image or more under “Images of each class to learn from”."),
+            page=gettext("Enter 1 image or more under “Initial images per class”."),
         )
     if min_votes < min_shown:
         raise UserError(
@@ -54,7 +54,7 @@ def adaptive_figures(
             % {"min_votes": min_votes, "min_shown": min_shown},
             shell=gettext("Write --min-votes %(min_shown)s, or lower that setting: ./manage settings --set min_shown=…")
             % {"min_shown": min_shown},
-            page=gettext("Enter %(min_shown)s, or lower min_shown on the page Settings.") % {"min_shown": min_shown},
+            page=gettext("Enter %(min_shown)s, or lower min_shown under Settings.") % {"min_shown": min_shown},
         )
     return {
         "initial_images": initial_images,
@@ -84,7 +84,7 @@ def confidence_report(dataset: Dataset) -> Iterator[str]:
         raise UserError(
             gettext("Dataset “%(dataset)s” has no adaptive batch.") % {"dataset": dataset},
             shell=gettext("Open an adaptive batch with ./manage open contains --adaptive."),
-            page=gettext("Open an adaptive batch on the page Grids."),
+            page=gettext("Open an adaptive batch under Grids."),
         )
     for batch in batches:
         yield gettext("Batch %(batch)s: %(summary)s") % {"batch": batch.pk, "summary": summary_of(batch)}
@@ -97,9 +97,10 @@ def confidence_report(dataset: Dataset) -> Iterator[str]:
 def summary_of(batch: Batch) -> str:
     stopped = Counter(batch.stopped_pairs.values_list("decision", flat=True))
     return gettext(
-        "%(min_votes)s to %(max_votes)s votes for a pair. A pair is accepted from probability %(accept)s, and rejected "
-        "up to %(reject)s. The first %(n_images)s images of each class are shown %(n_votes)s times. "
-        "Other pairs: %(n_accepted)s accepted, %(n_rejected)s rejected, %(n_undecided)s undecided."
+        "Each pair gets %(min_votes)s to %(max_votes)s votes. It is accepted at a probability of "
+        "%(accept)s or more, and rejected at %(reject)s or less. Initial images per class: "
+        "%(n_images)s, each shown %(n_votes)s times. Other pairs: %(n_accepted)s accepted, "
+        "%(n_rejected)s rejected, %(n_undecided)s undecided."
     ) % {
         "min_votes": batch.min_votes,
         "max_votes": batch.max_votes,

@@ -88,7 +88,7 @@ def open_as_asked(
         )
     if similar:
         raise UserError(
-            gettext("A file of similar labels is of use only with negative controls."),
+            gettext("A file of similar labels is useful only with negative controls."),
             shell=gettext("Add --profile, or leave --similar out."),
             page=gettext("Choose control images, or remove the file."),
         )
@@ -135,7 +135,7 @@ def _how_to_open_again() -> dict[str, str]:
 def _list_of_cells() -> dict[str, str]:
     return {
         "shell": gettext("./manage export grids lists every cell."),
-        "page": gettext("The file of grids (page Files) lists every cell."),
+        "page": gettext("The file of grids (under Files) lists every cell."),
     }
 
 
@@ -186,7 +186,7 @@ def _requested_pairs(dataset: Dataset, pairs: InputFile | None) -> Pairs:
                 "Compute them first (./manage potential_labels --dataset %(dataset)s), or name the pairs: --pairs FILE."
             )
             % {"dataset": dataset},
-            page=gettext("Compute them first on the page Potential labels, or choose a file of pairs."),
+            page=gettext("Compute them first under Potential labels, or choose a file of pairs."),
         )
     return potential
 

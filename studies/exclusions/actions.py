@@ -24,7 +24,7 @@ def submission_numbered(number: int) -> Submission:
             shell=gettext(
                 "The column “submission” of ./manage export contains_votes (or classify_votes) lists the numbers."
             ),
-            page=gettext("The column “submission” in the files of votes (page Files) lists the numbers."),
+            page=gettext("The column “submission” in the files of votes (under Files) lists the numbers."),
         )
     return submission
 
@@ -100,7 +100,7 @@ def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
             shell=gettext(
                 "The column “worker” of ./manage export contains_votes (or classify_votes) lists the pseudonyms."
             ),
-            page=gettext("The column “worker” in the files of votes (page Files) lists the pseudonyms."),
+            page=gettext("The column “worker” in the files of votes (under Files) lists the pseudonyms."),
         )
     return list(submissions)
 

@@ -50,7 +50,7 @@ class Pay:
                 URLValidator(schemes=["http", "https"])(self.completion_url)
         except ValidationError:
             raise UserError(
-                gettext("The completion address “%(address)s” is not an http or https address.")
+                gettext("The completion link “%(address)s” must begin with http:// or https://.")
                 % {"address": self.completion_url},
                 shell=gettext("Choose another --completion-url."),
             ) from None
@@ -170,7 +170,7 @@ def _image_of(row: TableRow, images: dict[str, Image]) -> Image:
         raise UserError(
             gettext("“%(name)s” has no image file: import the file first") % {"name": name},
             shell=gettext("Import image files with ./manage import images."),
-            page=gettext("Import image files on the page Images."),
+            page=gettext("Import image files under Images."),
         )
     return images[name]
 
@@ -200,6 +200,6 @@ def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
             )
             % {"batch": batch.pk, "dataset": dataset},
             shell=gettext("Close the batch first: ./manage close %(batch)s") % {"batch": batch.pk},
-            page=gettext("Close the batch first, on the page Grids."),
+            page=gettext("Close the batch first, under Grids."),
         )
     return batch

@@ -12,7 +12,7 @@ def new_settings(*, dataset: Dataset, figures: dict[str, str]) -> str:
     """Make a settings version if a figure changes. Return a message for people."""
     before = current_settings(dataset)
     if all(name in FIELDS and figure_text(before, name) == value for name, value in figures.items()):
-        return gettext("No change: version %(version)s already has these figures.") % {"version": before.version}
+        return gettext("No change: version %(version)s already has these values.") % {"version": before.version}
     version = change_settings(dataset=dataset, **figures)
     message = gettext(
         "From now on, version %(version)s is used for new batches and for pruning. Open batches keep their version."

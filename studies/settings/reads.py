@@ -34,9 +34,10 @@ def doubts_about(version: SettingsVersion) -> list[str]:
     if version.contains_answers >= version.min_shown:
         return []
     message = gettext(
-        "contains_answers (%(contains_answers)s) is less than min_shown (%(min_shown)s). One batch then shows no pair "
-        "to enough people, and images get no candidate labels. Raise contains_answers or lower min_shown, unless you "
-        "will open the pairs again or in an adaptive batch."
+        "contains_answers (%(contains_answers)s) is less than min_shown (%(min_shown)s). A "
+        "single batch then shows each pair to too few workers, and images get no candidate "
+        "labels. Raise contains_answers or lower min_shown. Otherwise, open the pairs again "
+        "later, or in an adaptive batch."
     )
     return [message % {"contains_answers": version.contains_answers, "min_shown": version.min_shown}]
 

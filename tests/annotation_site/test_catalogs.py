@@ -13,7 +13,30 @@ from annotation_site.marked_texts import bring_up_to_date, marked_texts
 CATALOGS = sorted(settings.LOCALE_PATHS[0].glob("*/LC_MESSAGES/django.po"))
 PLACEHOLDER = re.compile(r"%\(\w+\)[sr]|%%")
 # Whatever a worker may read: these have to be translated in every catalog.
-FOR_WORKERS = ("templates/workforce/", "templates/contains_task/", "templates/classify_task/", "templates/base.html")
+FOR_WORKERS = (
+    "templates/workforce/",
+    "templates/contains_task/",
+    "templates/classify_task/",
+    "templates/mturk/",
+    "templates/base.html",
+    "templates/error.html",
+    "templates/note.html",
+    "templates/worker_home.html",
+    "annotation_site/views.py",
+    "annotation_site/middleware.py",
+    "classify_task/forms.py",
+    "contains_task/forms.py",
+    "contains_task/templatetags/",
+    "mturk/views.py",
+    "workforce/forms.py",
+    "workforce/frame/",
+    "workforce/limits.py",
+    "workforce/pages.py",
+    "workforce/problem_reports/",
+    "workforce/recruitment_links.py",
+    "workforce/unverified/",
+    "workforce/views.py",
+)
 
 
 @pytest.fixture(scope="module")

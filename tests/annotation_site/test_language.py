@@ -90,7 +90,14 @@ def test_on_one_origin_workers_are_answered_in_their_language_and_researchers_in
     client = staff_client()
     assert client.get("/de" + join_path(), {"worker": "anna"}).headers["Content-Language"] == "de"
     assert client.get(join_path(), headers={"Accept-Language": "de"}).headers["Content-Language"] == "de"
-    assert client.get("/datasets/", headers={"Accept-Language": "de"}).headers["Content-Language"] == "en"
+    for path in ("/", "/datasets/"):
+        assert client.get(path, headers={"Accept-Language": "de"}).headers["Content-Language"] == "en"
+    assert client.get("/de/").status_code == 404
+
+
+def test_without_an_accepted_language_the_first_that_is_offered_is_used(settings):
+    settings.LANGUAGES = [("de", "Deutsch"), ("en", "English")]
+    assert worker_client().get("/", headers={"Accept-Language": "fr"}).headers["Content-Language"] == "de"
 
 
 def test_languages_are_those_with_a_catalog_or_fewer(tmp_path):
@@ -98,6 +105,9 @@ def test_languages_are_those_with_a_catalog_or_fewer(tmp_path):
     (tmp_path / "de" / "LC_MESSAGES" / "django.po").touch()
     assert offered_languages([], tmp_path) == [("en", "English"), ("de", "Deutsch")]
     assert offered_languages(["en"], tmp_path) == [("en", "English")]
+    (tmp_path / "pt_BR" / "LC_MESSAGES").mkdir(parents=True)
+    (tmp_path / "pt_BR" / "LC_MESSAGES" / "django.po").touch()
+    assert offered_languages(["pt-br"], tmp_path) == [("pt-br", "Português Brasileiro"), ("en", "English")]
     assert offered_languages(["de"], tmp_path) == [("de", "Deutsch"), ("en", "English")]
-    with pytest.raises(ImproperlyConfigured, match="names fr, which has no catalog. Write some of: en, de"):
+    with pytest.raises(ImproperlyConfigured, match="names fr, which has no catalog. Write some of: en, de, pt-br"):
         offered_languages(["fr"], tmp_path)

@@ -70,7 +70,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
 
     tab(page, "Potential labels")
     page.get_by_role("button", name="Compute potential labels").click()
-    expect(page.get_by_role("heading", name="Working out the potential labels")).to_be_visible()
+    expect(page.get_by_role("heading", name="Computing potential labels")).to_be_visible()
     assert do_next_job()
     page.reload()
     expect(page.get_by_role("img", name=re.compile("Images by number"))).to_be_visible()

@@ -48,7 +48,7 @@ def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(s
     page = new_dataset(browser, site)
     page.get_by_label("One archive").set_input_files(archive)
     page.get_by_role("button", name="Upload and import").click()
-    expect(page.get_by_text("waiting for a worker")).to_be_visible()
+    expect(page.get_by_text("waiting to start")).to_be_visible()
     assert page.get_by_role("progressbar", name="Importing images").get_attribute("value") is None
     Job.objects.update(n_total=4, n_done=1)
     bar = page.get_by_role("progressbar", name="Importing images")
@@ -87,7 +87,7 @@ def test_a_refused_upload_shows_its_error_beside_the_field_and_can_be_corrected(
     page.get_by_label("One archive").set_input_files(archive)
     expect(page.get_by_role("alert")).to_be_hidden()
     page.get_by_role("button", name="Upload and import").click()
-    expect(page.get_by_text("waiting for a worker")).to_be_visible()
+    expect(page.get_by_text("waiting to start")).to_be_visible()
 
 
 def test_all_of_it_works_without_scripts(site, browser, archive):

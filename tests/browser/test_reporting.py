@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 THANKS = "Thank you, we told the researchers."
 
 
-def tell(work: Work, kind: str = "Pictures do not load") -> None:  # noqa: F811
+def tell(work: Work, kind: str = "Photographs do not load") -> None:  # noqa: F811
     work.frame.get_by_role("radio", name=kind).check()
     work.frame.get_by_label("Details (optional)").fill("Three are grey.")
     work.frame.get_by_role("button", name="Send report").click()

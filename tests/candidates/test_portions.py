@@ -63,7 +63,7 @@ def test_a_fault_stops_its_run_and_points_to_the_log(network, monkeypatch, caplo
     assert predict_next_portions()
     run.refresh_from_db()
     assert run.problem == actions.FAULT
-    assert "This is an error of the site; see the log of the part predictor." in run.problem
+    assert "The site had an internal error. The log of its predictor process shows the cause." in run.problem
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [fault]
     assert not predict_next_portions(), "it would be begun again at once, for ever"
 

@@ -61,4 +61,4 @@ def test_an_error_of_another_process_arrives_with_its_ways_out():
 
 def test_an_error_of_a_library_never_shows_the_name_of_its_class():
     assert reason_in(EOFError("it ends early")) == "it ends early"
-    assert reason_in(MemoryError()) == "no reason given"
+    assert reason_in(MemoryError()) == "cause unknown"

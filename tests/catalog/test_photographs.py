@@ -190,11 +190,11 @@ def test_anything_but_jpeg_png_and_webp_is_refused_with_the_way_out(content):
 def test_a_truncated_file_is_refused_as_damaged(kind):
     noise = Pillow.effect_noise((200, 200), 60).convert("RGB")
     content = encoded(noise, kind)
-    assert "get a complete copy" in reason_against(content[: len(content) // 2])
+    assert "replace it with an intact copy" in reason_against(content[: len(content) // 2])
 
 
 def test_an_empty_file_is_refused():
-    assert reason_against(b"") == "empty file: get a complete copy"
+    assert reason_against(b"") == "empty file: replace it with an intact copy"
 
 
 def header_of_png(width: int, height: int) -> bytes:

@@ -196,9 +196,9 @@ def test_an_answer_becomes_one_vote_with_its_labels_and_its_main_label():
     [
         ([], None, "at least one"),
         ([], 0, "at least one"),
-        ([0, 3], 0, "not on this form"),
-        ([-1], -1, "not on this form"),
-        ([10**12], 10**12, "not on this form"),
+        ([0, 3], 0, "does not belong to this task"),
+        ([-1], -1, "does not belong to this task"),
+        ([10**12], 10**12, "does not belong to this task"),
         ([1, 1], 1, "selected twice"),
         ([0, 1], None, "main object"),
         ([0, 1], 2, "must be a selected label"),

@@ -110,12 +110,12 @@ def test_the_script_hands_in_json_and_reads_where_to_go_next():
         ({"main": "1"}, "at least one label"),
         ({"selected": ["0", "1"]}, "which selected label is the main object"),
         ({"selected": ["0", "1"], "main": "2"}, "must be a selected label"),
-        ({"selected": ["0", "3"], "main": "0"}, "not on this form"),
-        ({"selected": ["0"], "main": "3"}, "not on this form"),
-        ({"selected": ["0", "banana"], "main": "0"}, "not on this form"),
+        ({"selected": ["0", "3"], "main": "0"}, "does not belong to this task"),
+        ({"selected": ["0"], "main": "3"}, "does not belong to this task"),
+        ({"selected": ["0", "banana"], "main": "0"}, "does not belong to this task"),
         ({"selected": ["0", "0"], "main": "0"}, "selected twice"),
-        ({"selected": ["-1"], "main": "-1"}, "not on this form"),
-        ({"selected": ["9" * 400], "main": "0"}, "not on this form"),
+        ({"selected": ["-1"], "main": "-1"}, "does not belong to this task"),
+        ({"selected": ["9" * 400], "main": "0"}, "does not belong to this task"),
     ],
 )
 @pytest.mark.parametrize("send", [answer, answer_as_json])

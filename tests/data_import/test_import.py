@@ -229,7 +229,7 @@ def test_ctrl_c_is_answered_with_the_way_on(folder, monkeypatch):
     command = importlib.import_module("data_import.management.commands.import")
     monkeypatch.setattr(command, "import_images", interrupted)
     assert import_into(make_dataset(), folder).error == (
-        "Stopped. The images imported so far stay; the same command resumes the import."
+        "Stopped. The images imported so far are kept; the same command resumes the import."
     )
 
 

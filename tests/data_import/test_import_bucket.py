@@ -185,7 +185,7 @@ def test_a_server_that_is_gone_half_way_stops_the_import_and_what_is_in_stays(mo
             return ORIGINAL_FETCH(boto3.client("s3", **store | {"endpoint_url": "http://127.0.0.1:9"}), bucket, key)
 
         cut_off = imports.Listing(listing.requests, cut)
-        with pytest.raises(NothingToImport, match="can no longer be reached .* The images imported so far stay"):
+        with pytest.raises(NothingToImport, match="can no longer be reached .* The images imported so far are kept"):
             imports.import_images(dataset=dataset, listing=cut_off, progress=lambda n: None)
         kept = dataset.images.count()
         assert 4 <= kept < 30
@@ -208,7 +208,7 @@ def test_what_is_wrong_with_the_bucket_ends_the_import_and_refuses_no_image(code
         patch.setattr(sources, "_client", partial(client_that_fails, sources._client(), code))
         listing = imports.find_images(f"s3://{name}", dataset.label_set)
         with pytest.raises(
-            NothingToImport, match=rf"stopped serving objects \({code}\)\. The images imported so far stay"
+            NothingToImport, match=rf"stopped serving objects \({code}\)\. The images imported so far are kept"
         ):
             imports.import_images(dataset=dataset, listing=listing, progress=lambda n: None)
     n_left = 6 - dataset.images.count()

@@ -82,7 +82,7 @@ def test_a_damaged_archive_and_a_bomb_are_refused_under_their_address(kept, tmp_
     whole.write_bytes(whole.read_bytes()[:-30])
     head = io.BytesIO(tar_of(tmp_path / "head.tar", {"a.jpg": JPEG}).read_bytes()).read(512)
     bomb = packed_zeros(tmp_path / "bomb.tar.gz", head[:124] + b"00077777777\0" + head[136:], 300)
-    for path, words in ((whole, "get a complete copy"), (bomb, "No image of it was imported")):
+    for path, words in ((whole, "replace it with an intact copy"), (bomb, "No image of it was imported")):
         address = kept(path)
         error = import_into(make_dataset(), address).error
         assert error.startswith(address) and words in error

@@ -167,7 +167,7 @@ def test_an_image_that_somebody_has_answered_about_gets_no_dataset_label_any_mor
     for image in (asked, held, other):
         write(folder / image.name)
     result = import_into(dataset, manifest(folder, f"file,name,label\n{rows}"))
-    assert "workers have answered about it" in result.refused[0]
+    assert "workers have already answered questions about this image" in result.refused[0]
     assert labels_by_name(dataset) == {asked.name: None, held.name: 1, other.name: 1}
 
 

@@ -148,7 +148,7 @@ def test_a_refusal_is_told_in_its_words_and_a_fault_in_its_log_alone(does, caplo
     assert do_next_job() and do_next_job() and not do_next_job()
     assert fresh(refused).problem == "There are no predictions yet."
     assert fresh(broken).problem == actions.FAULT
-    assert actions.FAULT.startswith("This is an error of the site; see the log of the part setup.")
+    assert actions.FAULT.startswith("The site had an internal error. The log of its setup process shows the cause.")
     assert shown(broken).state == "failed"
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
     assert "by nought" in caplog.text

@@ -1,5 +1,6 @@
 """`./manage` before the first `./run`, and on a database of a deployment."""
 
+import json
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 from launcher.embedded import services
 from launcher.places import DATABASE, ROOT, SUPERUSER, places_of
+from launcher.processes import RUN_NOTE, start_ticks
 
 CREATE_DATASET, CREATE_TOKEN = ("create_dataset", "birds"), ("create_token", "notebook")
 LIST_DATASETS = "from catalog.models import Dataset; print(*Dataset.objects.values_list('name', flat=True))"
@@ -58,3 +60,13 @@ def test_a_database_of_a_deployment_is_not_migrated_by_a_command(state):
         command = manage(state, "create_dataset", "birds", DATABASE_URL=url, SECRET_KEY=secrets.token_urlsafe(50))
     assert command.returncode == 1 and "Traceback" not in command.stderr
     assert "Run first: ./manage migrate" in command.stderr
+
+
+def test_tables_do_not_change_under_a_running_site(state):
+    (state / RUN_NOTE).write_text(json.dumps({"pid": os.getpid(), "started": start_ticks(os.getpid()), "port": 8000}))
+    with services(state, durable=False):
+        command = manage(state, "create_dataset", "birds")
+        assert command.returncode == 1 and "Traceback" not in command.stderr
+        assert "Stop it, then run the command again." in command.stderr
+        (state / RUN_NOTE).unlink()
+        assert manage(state, "create_dataset", "birds").returncode == 0

@@ -47,6 +47,20 @@ def test_options_go_to_both_suites_with_their_values():
 
 
 @pytest.mark.parametrize(
+    "options",
+    [["--tb", "short"], ["--durations", "20"], ["-n", "4"], ["--color", "yes"], ["-k", "mturk"], ["-m", "tests"]],
+)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_the_value_of_an_option_is_no_path(options, is_last):
+    path = ["tests/mturk/test_sync.py"]
+    assert words_of([*path, *options] if is_last else [*options, *path]) == {SITE: [*options, *path]}
+
+
+def test_a_path_may_follow_an_option_without_a_value():
+    assert words_of(["-x", "tests/mturk"]) == {SITE: ["-x", "tests/mturk"]}
+
+
+@pytest.mark.parametrize(
     ("arguments", "n_processes"),
     [
         ([], {4}),

@@ -98,7 +98,7 @@ def test_a_form_without_an_answer_is_refused(fields):
 def test_a_second_submit_changes_nothing():
     assignment = accepted_assignment()
     submit_form(assignment.public_id, label="cat")
-    check_refused(submit_form(assignment.public_id, label="dog"), "already been submitted")
+    check_refused(submit_form(assignment.public_id, label="dog"), "already submitted this HIT")
     assert answers(assignment) == [("label", "cat")]
 
 

@@ -183,7 +183,7 @@ def test_the_timer_warns_after_three_quarters_and_says_when_it_is_over(lab, task
     expect(page.locator("#timer-words")).to_contain_text("of 0:40")
     expect(page.locator("#warning")).to_be_hidden()
     page.clock.fast_forward(31_000)
-    expect(page.locator("#warning")).to_contain_text("Three quarters of the time have passed. Submit within")
+    expect(page.locator("#warning")).to_contain_text("Three quarters of the time has passed. Submit within")
     expect(page.locator("#timer")).to_have_class("timer late")
     page.clock.fast_forward(10_000)
     expect(page.locator("#over")).to_contain_text("Time is up")

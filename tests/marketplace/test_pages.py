@@ -244,7 +244,7 @@ def test_nobody_sees_or_returns_what_somebody_else_has(client):
 def test_submitted_work_cannot_be_returned(client, worker):
     submitted = submit_hit(make_hit(), worker)
     answer = client.post(f"/tasks/{submitted.public_id}/return/")
-    assert answer.status_code == 409 and "already been submitted" in text_of(answer)
+    assert answer.status_code == 409 and "already submitted this HIT" in text_of(answer)
 
 
 def test_after_submission_the_next_hit_is_a_click_away(client, worker):

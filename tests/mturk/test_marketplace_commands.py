@@ -211,4 +211,4 @@ def test_an_assignment_nobody_listed_is_named():
 def test_a_batch_with_a_person_at_work_is_not_published(marketplace):  # noqa: F811
     batch = grids_to_publish(1)
     make_lease(batch)
-    assert "own address" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")
+    assert "through its link" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")

@@ -107,7 +107,7 @@ def test_with_wrong_keys_nothing_is_published(marketplace, settings):
 def test_a_batch_that_was_handed_out_at_its_own_address_is_not_published(marketplace):
     batch = grids_to_publish()
     make_lease(batch)
-    with pytest.raises(CannotPublish, match="own address"):
+    with pytest.raises(CannotPublish, match="through its link"):
         publish(batch)
 
 

@@ -173,8 +173,8 @@ def test_a_file_that_is_absent_is_refused_by_name(dataset, tmp_path):
     [
         (["--hits-per-worker", "0"], "must be 1 or more. Leave --hits-per-worker out"),
         (["--completion-code", "x" * 61], "at most 60"),
-        (["--completion-url", "javascript:alert(1)"], "is not an http or https address"),
-        (["--completion-url", "example.org"], "is not an http or https address"),
+        (["--completion-url", "javascript:alert(1)"], "must begin with http:// or https://"),
+        (["--completion-url", "example.org"], "must begin with http:// or https://"),
     ],
 )
 @pytest.mark.parametrize("kind", ["contains", "classify"])

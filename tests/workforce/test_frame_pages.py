@@ -163,7 +163,7 @@ def test_a_reload_after_handing_in_offers_to_hand_over_again_until_it_is_listed(
     fields = frame.send(frame.open()).json()["hand_over"]["fields"]
     assert handed_over(frame.open())[1] == fields
     listed(frame, fields)
-    assert "nothing more to do" in frame.open().content.decode()
+    assert "You do not need to do anything else" in frame.open().content.decode()
 
 
 def test_a_reload_shows_the_same_page_of_work(frame):

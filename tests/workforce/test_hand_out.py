@@ -85,7 +85,7 @@ def test_a_person_may_hold_one_hit_in_each_of_two_batches():
 def test_nothing_is_handed_out_of_a_closed_batch_and_the_message_says_so():
     (hit,) = make_hits()
     closed = close_batch(batch=hit.batch)
-    with pytest.raises(BatchClosed, match="takes no more answers"):
+    with pytest.raises(BatchClosed, match="no longer accepts answers"):
         take_lease(batch=closed, worker=make_worker())
     assert not Lease.objects.exists()
 

@@ -138,7 +138,7 @@ def test_researchers_read_reports_by_pseudonym(frame):
     tell(frame, page, kind="question", words="")
     frame.send(page)
     dataset = frame.hit.batch.dataset
-    assert kinds_of(reports_of(dataset)) == {"Pictures do not load": 1, "The question is unclear": 1}
+    assert kinds_of(reports_of(dataset)) == {"Photographs do not load": 1, "The question is unclear": 1}
     shown = reports_shown(dataset, list(reports_of(dataset).select_related("lease")))
     assert [row.report.kind for row in shown] == ["question", "pictures"]
     assert {row.submission for row in shown} == {Submission.objects.get()}

@@ -109,7 +109,7 @@ def test_a_second_exclusion_is_refused_with_the_first_ones_reason_and_changes_no
     submission, _ = send(lease)
     exclude_submission(submission=submission, reason="answered in 2 s")
     mark_aggregated(submission_ids=[submission.pk])
-    with pytest.raises(AlreadyExcluded, match=f"Submission {submission.pk} .*“answered in 2 s”.*readmit"):
+    with pytest.raises(AlreadyExcluded, match=f"Submission {submission.pk} .*“answered in 2 s”.*include it again"):
         exclude_submission(submission=submission, reason="too fast")
     assert [row.reason for row in submission.exclusions.all()] == ["answered in 2 s"]
     assert not not_aggregated().exists()

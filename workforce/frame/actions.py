@@ -128,7 +128,8 @@ def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Sta
     if hit.closed_at is not None or hit.batch.closed_at is not None:
         raise HITClosed(
             gettext(
-                "This task takes no more answers. Please return this task. Returning it does not affect your account."
+                "This task no longer accepts answers. Please return this task. Returning it does not "
+                "affect your account."
             )
         )
     # In another HIT of the marketplace that asks the same. Unconfirmed answers keep nobody away: they may come from
@@ -147,8 +148,8 @@ def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Sta
     if share_is_confirmed(hit.batch, worker):
         raise AlreadyAnswered(
             gettext(
-                "You have done the maximum number of these tasks. Thank you. Please return this task. "
-                "Returning it does not affect your account."
+                "You have completed the maximum number of these tasks. Thank you. Please return this "
+                "task. Returning it does not affect your account."
             )
         )
 

@@ -39,10 +39,7 @@ def visit_in(parameters: Mapping[str, str]) -> FrameVisit | None:
         return None
     if not (ENTITY.fullmatch(assignment) and ENTITY.fullmatch(hit) and WORKER.fullmatch(worker)):
         raise BadAddress(
-            gettext(
-                "This link does not name a valid task and worker of the marketplace. Nothing was saved. "
-                "Open the task again from the marketplace."
-            )
+            gettext("This link is incomplete. Nothing was saved. Open the task again from the marketplace.")
         )
     return FrameVisit(assignment, hit, worker)
 

@@ -30,7 +30,7 @@ def look(request: HttpRequest, hit: HIT) -> Lease | HttpResponse:
     visit = visit_in(request.GET)
     if visit is None:
         if hit.closed_at is not None:
-            raise HITClosed(gettext("This task takes no more answers."))
+            raise HITClosed(gettext("This task no longer accepts answers."))
         return preview_lease(hit)
     check_pace(request, visit.worker_id)
     assignment = accept(hit=hit, visit=visit)

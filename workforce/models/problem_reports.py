@@ -12,7 +12,7 @@ class Report(models.Model):
     """A problem that a person reported from a page of work, once of each kind. Nothing follows from it by itself."""
 
     class Kind(models.TextChoices):
-        PICTURES = "pictures", "Pictures do not load"
+        PICTURES = "pictures", "Photographs do not load"
         QUESTION = "question", "The question is unclear"
         HANDING_IN = "handing in", "I cannot hand in"
         OTHER = "other", "Something else"
@@ -40,7 +40,7 @@ class Report(models.Model):
 
 # Names on pages. The labels of the choices are part of the migrations.
 KIND_NAMES = {
-    Report.Kind.PICTURES.value: gettext_lazy("Pictures do not load"),
+    Report.Kind.PICTURES.value: gettext_lazy("Photographs do not load"),
     Report.Kind.QUESTION.value: gettext_lazy("The question is unclear"),
     Report.Kind.HANDING_IN.value: gettext_lazy("I cannot submit"),
     Report.Kind.OTHER.value: gettext_lazy("Something else"),

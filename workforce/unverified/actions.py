@@ -20,8 +20,8 @@ from workforce.unverified.statements import HAND_IN_UNVERIFIED
 # recovered from there.
 MOST_UNVERIFIED = 8
 
-KEY_IS_USED = gettext_lazy("This answer has the key of another answer. Reload the page and submit it again.")
-ARRIVED = gettext_lazy("Your answer to this task has arrived. There is nothing more to do here. Thank you.")
+KEY_IS_USED = gettext_lazy("This page was already used for another answer. Reload the page and submit again.")
+ARRIVED = gettext_lazy("We have received your answer to this task. You do not need to do anything else. Thank you.")
 
 
 class AlreadySubmitted(UserError):

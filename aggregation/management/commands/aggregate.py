@@ -25,7 +25,7 @@ SPLIT_NAMES = {
 
 
 class Command(BaseCommand):
-    help = "Aggregate the waiting answers of a dataset, and print a summary of its annotations."
+    help = "Aggregate the pending answers of a dataset, and print a summary of its annotations."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dataset", required=True, metavar="NAME")

@@ -17,7 +17,7 @@ STAFF_NAME = "researcher"
 
 
 class Command(BaseCommand):
-    help = "Migrate, create the researcher's login, store the demo's photographs, print the login. May run again."
+    help = "Migrate, create the researcher's login, store the demo's photographs, print the login. Safe to repeat."
 
     def handle(self, *args: Any, **options: Any) -> None:
         migrate()

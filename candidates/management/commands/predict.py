@@ -68,7 +68,7 @@ class Command(BaseCommand):
         )
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--here", action="store_true", help="predict in this process, beside any workers")
-        how.add_argument("--no-wait", action="store_true", help="leave the work to the workers and end")
+        how.add_argument("--no-wait", action="store_true", help="leave the work to the background processes and exit")
 
     def handle(self, *args: Any, dataset: str, classifier: list[str], here: bool, **options: Any) -> None:
         with as_command_errors():

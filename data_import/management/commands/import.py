@@ -25,7 +25,7 @@ from data_import.labels.actions import import_labels
 
 
 class Command(BaseCommand):
-    help = "Import images, labels or predictions from files. May run again: nothing is added twice."
+    help = "Import images, labels or predictions from files. Safe to repeat: nothing is added twice."
 
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = parser.add_subparsers(dest="kind", required=True, metavar="images|labels|predictions")
@@ -88,7 +88,7 @@ class Command(BaseCommand):
                 outcome = import_images(dataset=dataset, listing=listing, progress=bar.update)
             except KeyboardInterrupt:
                 raise CommandError(
-                    gettext("Stopped. The images imported so far stay; the same command resumes the import.")
+                    gettext("Stopped. The images imported so far are kept; the same command resumes the import.")
                 ) from None
         self.report(outcome, name)
 
@@ -130,4 +130,4 @@ def add_prediction_arguments(parser: CommandParser) -> None:
     parser.add_argument("--classifier", required=True, metavar="NAME", help="its name on this site")
     parser.add_argument("--network", default="", metavar="NAME", help="the network of which it is a view (itself)")
     parser.add_argument("--view", default="", metavar="WORDS", help="description of the view, such as flip")
-    parser.add_argument("--weights", default="", metavar="SHA256", help="checksum of the file of weights, if known")
+    parser.add_argument("--weights", default="", metavar="SHA256", help="checksum of the weights file, if known")

@@ -26,7 +26,7 @@ KEYS_FILE, PASSWORD_FILE = "requester_keys", "worker_password"
 class Command(BaseCommand):
     help = (
         "Prepare the database; create a requester and a worker if they are missing. Store their secrets in the state "
-        f"folder ({KEYS_FILE}, {PASSWORD_FILE}) and print them. May be repeated."
+        f"folder ({KEYS_FILE}, {PASSWORD_FILE}) and print them. Can be repeated."
     )
 
     def handle(self, **options) -> None:

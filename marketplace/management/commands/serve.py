@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser) -> None:
         parser.add_argument(
-            "--bind", action="append", metavar="HOST:PORT", help="address to listen on; may be repeated"
+            "--bind", action="append", metavar="HOST:PORT", help="address to listen on; can be repeated"
         )
         parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
         parser.add_argument("--threads", type=int, default=8, help="threads of each process (default 8)")

@@ -112,7 +112,7 @@ class Command(BaseCommand):
     def extend(self, options: dict[str, Any]) -> None:
         terms = terms_named(options["batch"])
         if terms.batch.closed_at is not None:
-            words = gettext("Batch %(batch)s is closed: it takes no more answers.")
+            words = gettext("Batch %(batch)s is closed: it no longer accepts answers.")
             raise CommandError(words % {"batch": terms.batch_id})
         if options["cap"] is not None:
             raise_cap(terms=terms, spending_cap=options["cap"])
@@ -349,7 +349,9 @@ def rejection(parser: CommandParser) -> None:
     assignment_arguments(parser)
     parser.add_argument("--by", required=True, metavar="NAME", help="the login of the researcher who decides")
     parser.add_argument(
-        "--seconded-by", metavar="NAME", help="the login of a second researcher, from the sixth of a batch on"
+        "--seconded-by",
+        metavar="NAME",
+        help="the login of a second researcher; required from the sixth rejection of a batch on",
     )
 
 

@@ -47,7 +47,7 @@ class Command(BaseCommand):
             default=3,
             choices=(1, 2, 3),
             metavar="N",
-            help="days until the marketplace approves by itself (default 3, the maximum)",
+            help="days until the marketplace approves automatically (default 3, the maximum)",
         )
         parser.add_argument(
             "--cap", type=dollars, metavar="DOLLARS", help="spending cap of the batch (default: its cost plus 10 %%)"

@@ -24,8 +24,9 @@ WAY_OUT = gettext_lazy(
 
 class Command(BaseCommand):
     help = (
-        "Open the demo study if it is not open: store its photographs, predict their labels with the installed "
-        "classifiers, and open grids for these labels. Print the addresses of its batches. May run again."
+        "Open the demo study if it is not open: store its photographs, predict their labels with "
+        "the installed classifiers, and open grids for these labels. Print the addresses of its "
+        "batches. Safe to repeat."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dataset", required=True, metavar="NAME")
         parser.add_argument(
-            "--set", action="append", default=[], metavar="FIGURE=VALUE", help="set a figure; may be repeated"
+            "--set", action="append", default=[], metavar="FIGURE=VALUE", help="set a figure; can be repeated"
         )
 
     def handle(self, *args: Any, dataset: str, **options: Any) -> None:

@@ -171,7 +171,7 @@ def test_an_archive_is_imported_and_its_upload_removed(staff, dataset, tmp_path)
     assert (response.status_code, response.url) == (302, address(dataset))
     assert [path.name for path in stored_files(tmp_path)] == ["pictures.zip"]
     page = text_of(staff.get(address(dataset)))
-    assert "waiting for a worker" in page and "data-unfinished" in page and "<progress" in page
+    assert "waiting to start" in page and "data-unfinished" in page and "<progress" in page
     assert do_next_job()
     assert labels_by_name(dataset) == {"0/a.jpg": 0, "1/b.jpg": 1}
     assert stored_files(tmp_path) == []
@@ -340,7 +340,7 @@ def test_a_bucket_is_imported(staff, dataset, settings):
 def test_an_invalid_bucket_address_is_rejected_and_stays_in_the_field(staff, dataset, typed):
     response = staff.post(address(dataset), {"from": "bucket", "bucket": typed})
     page = text_of(response)
-    assert response.status_code == 400 and "Write the address of a bucket" in page and f'value="{typed}"' in page
+    assert response.status_code == 400 and "Enter the address of a bucket" in page and f'value="{typed}"' in page
     assert not Job.objects.exists()
 
 

@@ -266,7 +266,7 @@ def test_labels_without_a_place_and_ties_are_flagged():
     image = annotated_image(answers=[([0, 1], 0), ([1, 2], 1), ([0, 2], 2), ([3], 3)])
     text = page(f"/images/{image.public_id}/")
     assert "partitions tie" in text
-    assert "In no object, because nobody selected it together with another label: thing 3." in text
+    assert "Not part of any object, because never selected together with another label: thing 3." in text
 
 
 def test_a_waiting_image_shows_its_progress():

@@ -38,7 +38,7 @@ def test_reported_problems_are_listed_by_pseudonym_and_counted_on_other_pages(cl
     assert "No problems reported." in page
     report = report_problem(frame)
     page = client.get(f"/setup/reports/{dataset.name}/").content.decode()
-    for words in ("Pictures do not load: 1", "Grey &lt;b&gt;squares", pseudonym(dataset, report.lease.worker_id)):
+    for words in ("Photographs do not load: 1", "Grey &lt;b&gt;squares", pseudonym(dataset, report.lease.worker_id)):
         assert words in page
     assert frame.ids["workerId"] not in page and frame.ids["assignmentId"] not in page
     assert f'href="/setup/report/{report.pk}/exclude/?from=marketplace"' in page
@@ -55,7 +55,7 @@ def test_a_submission_is_excluded_and_readmitted(client, frame):
     assert "is now excluded. It stays stored and paid." in page.content.decode()
     assert Exclusion.objects.get().submission == Submission.objects.get()
     assert client.post(f"{place}/exclude/", {"reason": "Twice."}).status_code == 422
-    assert "counts again" in client.post(f"{place}/readmit/", follow=True).content.decode()
+    assert "is now included again" in client.post(f"{place}/readmit/", follow=True).content.decode()
     assert Exclusion.objects.get().lifted_at is not None
 
 

@@ -178,11 +178,11 @@ def test_more_than_the_balance_is_not_published(marketplace, client):  # noqa: F
 def test_without_keys_the_pages_say_so_and_nothing_can_be_published(client, settings):
     settings.MTURK = settings.MTURK | {"access_key_id": "", "secret_access_key": ""}
     batch = grids_to_publish(1)
-    assert "There are no keys" in text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
+    assert "No marketplace keys are set" in text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
     page = client.get(f"/setup/publish/{batch.pk}/")
     assert "MTURK_ACCESS_KEY_ID" in text_of(page)
     assert 'value="publish"' not in page.content.decode()
-    assert "There are no keys" in text_of(publish(client, batch, agreed="0.24"))
+    assert "No marketplace keys are set" in text_of(publish(client, batch, agreed="0.24"))
     assert not Terms.objects.exists()
 
 
@@ -200,9 +200,9 @@ def test_an_endpoint_that_is_away_is_named_and_no_page_breaks(client, settings, 
 def test_a_batch_that_people_work_on_elsewhere_or_that_is_empty_says_why_it_cannot_be_published(client):
     batch, empty = grids_to_publish(1), grids_to_publish(0)
     make_lease(batch)
-    assert "at its own address" in text_of(client.get(f"/setup/publish/{batch.pk}/"))
+    assert "through its link" in text_of(client.get(f"/setup/publish/{batch.pk}/"))
     text = text_of(client.get(f"/setup/marketplace/{batch.dataset.name}/"))
-    assert "at its own address" in text and "Open pairs again" in text
+    assert "through its link" in text and "Open pairs again" in text
     assert publish(client, batch, agreed="0.24").status_code == 200
     assert "No answers needed yet" in text_of(client.get(f"/setup/publish/{empty.pk}/"))
     assert not Terms.objects.exists()
@@ -224,7 +224,7 @@ def test_the_page_of_a_batch_tells_progress_money_wage_and_people_by_pseudonym(p
     assert "HITs created 1 of 1, 1 finished" in text
     assert "Confirmed 1" in text
     assert "Spent $0.12 $0.12 spent or committed, of a cap of $5.00" in text
-    assert "from 1 assignment" in text
+    assert "Median hourly wage" in text and "from 1 assignment" in text
     assert pseudonym(terms.batch.dataset, paid.worker_id) in text
     raw = WorkerIdentity.objects.get(worker=paid.worker_id).external_id
     assert raw not in page.content.decode()
@@ -468,7 +468,7 @@ def test_the_tab_leads_there_from_every_page_of_a_dataset(client):
 def test_a_batch_of_a_kind_that_no_marketplace_offers_is_left_out(client, settings):
     settings.TASK_KINDS = [*settings.TASK_KINDS, "tests.made_up_task.kind.LINKS_ONLY"]
     batch, other = make_batch(kind="links_only"), make_batch()
-    with pytest.raises(CannotPublish, match="recruitment links only"):
+    with pytest.raises(CannotPublish, match="only be shared through recruitment links"):
         check_can_publish(batch)
     page = client.get(f"/setup/marketplace/{batch.dataset}/")
     assert page.status_code == 200 and f"Batch {batch.pk}:" not in text_of(page)

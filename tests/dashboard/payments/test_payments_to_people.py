@@ -267,7 +267,7 @@ def test_closing_takes_it_off_and_what_people_hold_still_counts_and_is_paid(mark
     text = text_of(client.get(f"{url}/"))
     assert "closed" in text and "Extend" not in text and "Close batch" not in text
     assert "is already closed" in text_of(client.post(f"{url}/close/"))
-    assert "takes no more answers" in text_of(client.post(f"{url}/extend/", {"days": "1"}))
+    assert "no longer accepts answers" in text_of(client.post(f"{url}/extend/", {"days": "1"}))
 
 
 def test_the_command_that_closes_a_batch_takes_it_off_the_marketplace(marketplace):  # noqa: F811

@@ -219,9 +219,9 @@ def test_a_second_request_during_the_job_stores_no_file(client, dataset, setting
         ({"completion_url": "ftp://a.example.org"}, "begins with http:// or https://"),
         ({"completion_code": "a\u200bb"}, "Use printable characters only"),
         ({"completion_code": "c" * 61}, "at most 60 characters"),
-        ({"adaptive": "on", "accept": "0.1", "reject": "0.9"}, "do not make an adaptive batch"),
+        ({"adaptive": "on", "accept": "0.1", "reject": "0.9"}, "are not valid for an adaptive batch"),
         ({"adaptive": "on", "min_votes": "6", "max_votes": "5"}, "“Maximum votes for a pair”"),
-        ({"adaptive": "on", "min_votes": "2"}, "lower min_shown on the page Settings"),
+        ({"adaptive": "on", "min_votes": "2"}, "lower min_shown under Settings"),
         ({"adaptive": "on", "accept": "2"}, "less than or equal to 1"),
     ],
 )

@@ -153,7 +153,7 @@ def test_the_page_estimates_the_work_before_grids_are_opened(client, dataset):
     client.post(f"/setup/grids/{dataset.name}/", {"profile": "own"})
     assert do_next_job()
     assert (Grid.objects.count(), Slot.objects.count()) == (sum(per_label), 3 * sum(per_label)), "as estimated"
-    assert "have not been opened yet" not in page(client, "grids", dataset)
+    assert "not in any grid yet" not in page(client, "grids", dataset)
 
 
 def test_replayed_answers_leave_a_pair_unopened(client, dataset):

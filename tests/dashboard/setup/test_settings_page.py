@@ -82,7 +82,7 @@ def test_a_change_creates_a_version_and_explains_it(client, dataset):
 
 
 def test_the_unchanged_form_changes_nothing(client, dataset):
-    assert "already has these figures" in change(client, dataset, note="A note alone.")
+    assert "already has these values" in change(client, dataset, note="A note alone.")
     assert dataset.settings_versions.count() == 1
 
 

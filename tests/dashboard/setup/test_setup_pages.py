@@ -134,7 +134,7 @@ def test_classifiers_are_started_run_and_listed(client, dataset, network, hints)
     assert len(hints) == 3, "a worker for each portion"
     text = page_text(client, "classifiers", dataset)
     assert f"Started: {network}." in text
-    assert "waiting for a worker" in text
+    assert "waiting to start" in text
     assert f'<progress max="{N_IMAGES}" value="0"' in text
     predict_next_portions()
     assert f"8 of {N_IMAGES} images (40 %)" in page_text(client, "classifiers", dataset)
@@ -230,7 +230,7 @@ def test_one_invalid_classifier_starts_none_of_the_requested_ones(client, datase
     (settings.MODELS_ROOT / "damaged.onnx").write_bytes(b"no network")
     ask_for(client, dataset, others="onnx:small.onnx\nonnx:damaged.onnx")
     text = page_text(client, "classifiers", dataset)
-    assert "failed" in text
+    assert '<span class="tag bad">failed</span>' in client.get(f"/setup/classifiers/{dataset.name}/").content.decode()
     assert "damaged.onnx" in text
     assert not Run.objects.exists()
 
@@ -272,6 +272,7 @@ def test_predictions_of_a_file_are_imported(suffix, client, dataset, tmp_path, s
     assert import_file(client, dataset, f"mine{suffix}", content, view="flip").status_code == 302
     text = page_text(client, "classifiers", dataset)
     assert f"elsewhere: {N_IMAGES} predictions added." in text
+    assert "already existed" not in text
     assert Prediction.objects.count() == N_IMAGES
     assert not list(settings.UPLOAD_ROOT.rglob("mine*")), "the upload is removed"
 
@@ -338,7 +339,7 @@ def test_potential_labels_are_computed_by_a_job_and_shown_with_their_classifiers
     response = client.post(address("potential_labels", predicted))
     assert (response.status_code, response.url) == (302, address("potential_labels", predicted))
     assert not PotentialLabel.objects.exists(), "a worker computes them"
-    assert "Working out the potential labels" in page_text(client, "potential_labels", predicted)
+    assert "Computing potential labels" in page_text(client, "potential_labels", predicted)
     assert do_next_job()
     text = page_text(client, "potential_labels", predicted)
     n_labels = PotentialLabel.objects.count()
