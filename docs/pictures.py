@@ -30,7 +30,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LARGEST_BYTES = 150_000
 PATIENCE_SECONDS = 300
 DATASET = "kitchen and sky"
-COMPLETION = ("--dataset", DATASET, "--completion-code", "COFFEE-42")
+GRIDS_CODE = ("--dataset", DATASET, "--completion-code", "GRIDS-42")
+FORMS_CODE = ("--dataset", DATASET, "--completion-code", "FORMS-67")
 ESPRESSO, CUP, MUG, PLATE = 967, 968, 504, 923
 TABBY, TIGER_CAT, EGYPTIAN_CAT = 281, 282, 285
 SHUTTLE, HELMET, UNIFORM = 812, 518, 652
@@ -169,7 +170,7 @@ def make_study(site: Site) -> None:
     words = [word for name, value in FIGURES.items() for word in ("--set", f"{name}={value}")]
     site.manage("create_dataset", DATASET, *words)
     site.manage("import", "images", str(folder / "images.csv"), "--dataset", DATASET)
-    site.manage("open", "classify", *COMPLETION)
+    site.manage("open", "classify", *FORMS_CODE)
     site.manage("replay", "classify", str(folder / "classify.csv"), "--dataset", DATASET)
     site.manage("replay", "contains", str(folder / "contains.csv"), "--dataset", DATASET)
     site.manage("aggregate", "--dataset", DATASET)
@@ -188,6 +189,9 @@ def write_photographs(folder: Path) -> None:
     rows = [(f"{name}.png", name, label) for name, _, _, label in PHOTOGRAPHS]
     write_csv(folder / "images.csv", ("file", "name", "label"), rows)
     write_csv(folder / "pairs.csv", ("image", "label"), [(name, ESPRESSO) for name, *_ in PHOTOGRAPHS])
+    # Not asked about before: answers to "coffee" are replayed.
+    others = [(name, CUP) for name, *_ in PHOTOGRAPHS if name != "coffee"]
+    write_csv(folder / "other_pairs.csv", ("image", "label"), others)
 
 
 def write_answers(folder: Path) -> None:
@@ -215,12 +219,13 @@ def write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[object,
 
 
 def take_pictures(site: Site, browser: Browser) -> None:
-    pairs = str(site.state / "photographs" / "pairs.csv")
-    number, grids = batch_in(site.manage("open", "contains", "--pairs", pairs, *COMPLETION))
-    _, forms = batch_in(site.manage("open", "classify", *COMPLETION))
+    folder = site.state / "photographs"
+    pairs = str(folder / "pairs.csv")
+    _, grids = batch_in(site.manage("open", "contains", "--pairs", pairs, *GRIDS_CODE))
+    _, forms = batch_in(site.manage("open", "classify", *FORMS_CODE))
     staff = new_page(browser, 1100, 900)
     sign_in(site, staff)
-    take_study_pictures(site, staff, number)
+    take_study_pictures(site, staff)
     for name, width, height in (("grid", 1000, 860), ("grid-phone", 390, 1000)):
         page = new_page(browser, width, height)
         page.goto(f"{grids}?worker={name}")
@@ -232,6 +237,11 @@ def take_pictures(site: Site, browser: Browser) -> None:
     save(page, "form")
     staff.goto(f"{site.staff}/setup/grids/{DATASET}/")
     save(staff, "batches", part="#batches")
+    # Another batch, after that picture: people who have a link are not asked on a marketplace too.
+    others = str(folder / "other_pairs.csv")
+    number, _ = batch_in(site.manage("open", "contains", "--pairs", others, "--dataset", DATASET))
+    staff.goto(f"{site.staff}/setup/publish/{number}/")
+    save(staff, "publish", whole=True)
 
 
 def sign_in(site: Site, page: Page) -> None:
@@ -242,7 +252,7 @@ def sign_in(site: Site, page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def take_study_pictures(site: Site, page: Page, batch: str) -> None:
+def take_study_pictures(site: Site, page: Page) -> None:
     page.goto(f"{site.staff}/datasets/{DATASET}/")
     save(page, "dataset")
     page.get_by_role("link", name="coffee", exact=True).last.click()
@@ -251,8 +261,7 @@ def take_study_pictures(site: Site, page: Page, batch: str) -> None:
     for name, text in INTRODUCTION.items():
         page.locator(f"[name={name}]").fill(text)
     page.locator("main button[type=submit]").click()
-    page.goto(f"{site.staff}/setup/publish/{batch}/")
-    save(page, "publish", whole=True)
+    page.wait_for_load_state("networkidle")
 
 
 def select_coffee(page: Page) -> None:
