@@ -10,7 +10,7 @@ from workforce.pages import KEY
 
 BROKEN = gettext_lazy("This page is out of date. Nothing was saved. Reload the page and try again.")
 FOREIGN_IMAGE = gettext_lazy(
-    "A selected photograph does not belong to this task. Nothing was saved. Reload the page and try again."
+    "%(value)s does not belong to this task. Nothing was saved. Reload the page and try again."
 )
 
 

@@ -69,8 +69,9 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     paths: list[str] = []
     previous = ""
     for word in arguments:
-        (options if word.startswith("-") or is_value(word, previous) else paths).append(word)
-        previous = "" if is_value(word, previous) else word
+        is_option = word.startswith("-")
+        (options if is_option or is_value(word, previous) else paths).append(word)
+        previous = word if is_option else ""
     return options, paths
 
 
