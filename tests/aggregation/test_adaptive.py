@@ -541,11 +541,11 @@ def test_the_commands_open_an_adaptive_batch_and_print_what_it_has_learnt(pairs)
     batch = dataset.batches.get()
     figures = (batch.initial_images, batch.accept, batch.reject, batch.min_votes, batch.max_votes)
     assert figures == (2, 0.9, 0.05, 3, 7)
-    assert "Pairs settled besides these: 0 accept" in run("confidence", "--dataset", dataset.name)
+    assert "Other pairs: 0 accepted" in run("confidence", "--dataset", dataset.name)
     yes = {image.pk for n, image in enumerate(Image.objects.filter(pk__in=initial_images(batch))) if n}
     answer_all(batch, lambda image: image.pk in yes)
     printed = run("confidence", "--dataset", dataset.name)
-    assert "0 accept, 4 reject, 0 undecided" in printed
+    assert "0 accepted, 4 rejected, 0 undecided" in printed
     assert " ".join(printed.splitlines()[2].split()) == "0.00 1.00 - 1.00 0.00 1.00 - 3.0 2 all classes"
 
 
@@ -586,7 +586,7 @@ def test_grids_with_the_controls_of_a_profile_can_be_adaptive_too(db, tmp_path):
         (["--min-votes", "2"], "--set min_shown"),
         (["--max-votes", "2"], "--max-votes"),
         (["--accept", "0.01"], "reject the lower one"),
-        (["--initial", "0"], "--initial is 1"),
+        (["--initial", "0"], "--initial with 1 image or more"),
     ],
 )
 def test_figures_that_cannot_be_are_refused_with_the_way_out(pairs, words, reason):

@@ -270,7 +270,7 @@ def test_an_account_that_is_not_staff_reads_after_its_sign_in_what_is_missing_an
     page = client.post("/login/", fields, follow=True)
     assert (page.status_code, page.redirect_chain) == (403, [(path, 302)])
     words = page.content.decode()
-    assert "The account <strong>rosa</strong> is not a staff account. Nothing was changed." in words
+    assert "<strong>rosa</strong> is not a staff account. Nothing was changed." in words
     assert "ask the site administrator" in words and 'action="/logout/"' in words
     assert study.dataset.name not in words
     assert client.get("/login/", follow=True).status_code == 403, "and it is led round in no circle"

@@ -205,7 +205,7 @@ def test_the_command_ends_a_token():
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("create_token", "taken"), "named 'taken'"),
+        (("create_token", "taken"), "A token “taken” exists already"),
         (("create_token", "new", "--dataset", "nothing"), "no dataset named 'nothing'"),
         (("create_token", "new", "--days", "0"), "--days 0"),
         (("create_token", "n" * 101), "100 characters"),

@@ -247,7 +247,7 @@ def test_without_a_name_the_settings_choose_or_else_everything_installed(dataset
 
 def test_classifiers_are_a_figure_like_the_others(dataset):
     _, err = said("settings", "--dataset", dataset.name, "--set", "classifiers=a 'onnx:/my models/b.onnx'")
-    assert "Version 2 holds" in err
+    assert "version 2 is used for new batches" in err
     out, err = said("settings", "--dataset", dataset.name, "--set", "classifiers=a 'onnx:/my models/b.onnx'")
     assert "nothing was changed" in err
     assert re.search(r"classifiers +a 'onnx:/my models/b.onnx'", out)
@@ -319,7 +319,7 @@ def test_what_was_exported_is_imported_elsewhere_as_it_was(dataset, network, tmp
     said("predict", "--dataset", dataset.name, "--classifier", network, "--here")
     file = tmp_path / f"top5.{format}"
     words = ("--dataset", dataset.name, "--classifier", network, "--format", format, "-o", file)
-    assert said("export", "predictions", *words)[0] == f"{file}: 20 rows\n"
+    assert said("export", "predictions", *words)[0] == f"{file}: 20 rows were written.\n"
     other = coloured_dataset(N_IMAGES)
     into = ("import", "predictions", file, "--dataset", other.name, "--classifier", "theirs", "--network", "net")
     assert said(*into)[0] == "theirs: 20 predictions added, 0 there already.\n"
@@ -361,7 +361,7 @@ def test_predictions_of_other_weights_do_not_go_under_one_name(dataset, network,
     into = ("import", "predictions", file, "--dataset", dataset.name, "--classifier", network)
     assert "come from other weights" in refusal(*into)
     weights = Classifier.objects.get().weights
-    assert said(*into, "--weights", weights.upper())[0] == f"{network}: 0 predictions added, 1 there already.\n"
+    assert said(*into, "--weights", weights.upper())[0] == f"{network}: 0 predictions were added; 1 existed already.\n"
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def committed(transactional_db) -> Dataset:
 def test_the_command_writes_to_standard_output_or_a_file(committed, tmp_path, capfd):
     path = tmp_path / "out.csv"
     call_command("export", "selection_frequencies", dataset=committed.name, format="csv", output=path)
-    assert f"{path}: 1 rows" in capfd.readouterr().out
+    assert f"{path}: 1 row was written." in capfd.readouterr().out
     call_command("export", "selection_frequencies", dataset=committed.name, format="csv")
     written = path.read_bytes().decode()
     assert capfd.readouterr().out == written == exported("selection_frequencies", committed)

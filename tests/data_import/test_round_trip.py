@@ -102,7 +102,7 @@ def test_the_study_has_images_of_every_part(live):
 def test_the_same_split_and_the_same_annotations(live, tmp_path, order):
     again = study("again")
     said = {kind: replay_votes(kind, live, again, tmp_path) for kind in order}
-    assert "1 images have no dataset label" in said["contains"]
+    assert "1 image has no dataset label" in said["contains"]
     aggregate(dataset=again)
     assert_the_same(again, live)
     assert not hits_with_open_slots().filter(batch__dataset=again).exists()

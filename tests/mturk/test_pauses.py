@@ -103,4 +103,4 @@ def test_a_reward_is_proposed_by_the_time_that_was_worked():
             submitted_at=end,
         )
     Lease.objects.update(created_at=end - timedelta(seconds=600))
-    assert "took 60 seconds (median)" in proposed_reward(grid.hit.batch).why
+    assert "The median time of 5 similar answers is 60 seconds." in proposed_reward(grid.hit.batch).why

@@ -225,7 +225,7 @@ def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client): 
     compensate = f"/setup/published/{finished.terms.batch_id}/compensate/"
     assert client.get(reports).content.decode().count(compensate) == 2
     ask()
-    assert "it is being paid" in text_of(client.get(reports))
+    assert "the payment is pending" in text_of(client.get(reports))
     settle()
     ask()
     assert not Submission.objects.exists()
@@ -261,7 +261,7 @@ def test_a_compensation_stands_beside_the_pay_of_an_assignment_that_was_listed_a
     settle()
     ask()
     text = text_of(reports_of(client, marketplace_hit))
-    assert "it was paid." in text and "compensated" in text
+    assert "submitted and approved" in text and "compensated" in text
 
 
 def reports_of(client: Client, marketplace_hit: MarketplaceHIT):
