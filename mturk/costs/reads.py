@@ -29,7 +29,7 @@ def check_keys() -> None:
     """Check that the settings have keys for the marketplace. Raises NoKeys."""
     if not settings.MTURK["access_key_id"] or not settings.MTURK["secret_access_key"]:
         raise NoKeys(
-            gettext("There are no keys for the marketplace."),
+            gettext("No marketplace keys are set."),
             shell=gettext(
                 "Set MTURK_ACCESS_KEY_ID and MTURK_SECRET_ACCESS_KEY. For our own marketplace, ./run creates a "
                 "pair and keeps it in the state folder."

@@ -113,7 +113,7 @@ def test_qualifications_are_asked_for_by_figures_places_names_and_ids(marketplac
     [
         ({"percent_approved": "101"}, "less than or equal to 100"),
         ({"number_approved": "-1"}, "greater than or equal to 0"),
-        ({"places": "US, Germany"}, "Unknown place GERMANY. Write countries as two letters"),
+        ({"places": "US, Germany"}, "Unknown place GERMANY. Enter countries as two letters"),
         ({"places": "US, ZZ"}, "Unknown country code: ZZ. Look codes up"),
         ({"places": "uk, XX-AB, EL"}, "Unknown country codes: UK, XX, EL. Use GB instead of UK. Use GR instead of EL."),
         ({"qualifications": "Never made"}, "You have no qualification called “Never made” on the marketplace"),
