@@ -133,7 +133,9 @@ def _readable(name: str) -> Iterator[None]:
         # Readers of archives raise errors of all kinds for damaged ones.
         reason = getattr(error, "strerror", None) or reason_in(error)
         raise NothingToImport(
-            gettext("%(name)s cannot be read (%(reason)s): get a complete copy. No image of it was imported.")
+            gettext(
+                "%(name)s cannot be read (%(reason)s): replace it with an intact copy. No image of it was imported."
+            )
             % {"name": name, "reason": reason}
         ) from None
 
@@ -221,7 +223,7 @@ def _tar_entries(archive: Path, remarks: list[str]) -> Iterator[Entry | None]:
             limited.seek(tar.offset)
             block = limited.read(BLOCK_BYTES)
     if block.strip(b"\0"):
-        raise NothingToImport(gettext("it is damaged in the middle: get a complete copy"))
+        raise NothingToImport(gettext("it is damaged in the middle: replace it with an intact copy"))
     if len(block) < BLOCK_BYTES:
         remarks.append(str(NO_END_MARK))
 
@@ -246,7 +248,8 @@ def _tar_contents(archive: Archive, requests: Sequence[ImageRequest]) -> Iterato
             except (EOFError, zlib.error) as error:
                 raise NothingToImport(
                     gettext(
-                        "%(name)s is damaged (%(reason)s): get a complete copy. The images imported so far are kept."
+                        "%(name)s is damaged (%(reason)s): replace it with an intact copy. "
+                        "The images imported so far are kept."
                     )
                     % {"name": archive.name, "reason": error}
                 ) from None

@@ -58,7 +58,7 @@ class OfferTerms:
                 self.assignment_seconds,
             ),
             (
-                gettext("The time of the batch is %(n)s seconds; allowed is half a minute to a year."),
+                gettext("The time of the batch is %(n)s seconds; it must be between 30 seconds and one year."),
                 self.lifetime_seconds,
             ),
         ):

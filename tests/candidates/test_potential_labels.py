@@ -109,10 +109,10 @@ def test_no_predictions_at_all_is_an_error_with_the_way_out():
     dataset = dataset_of([5])
     with pytest.raises(NoPredictions) as refused:
         find_potential_labels(dataset=dataset)
-    assert "no predictions of any classifier. Run ./manage predict" in refused.value.for_shell
+    assert "has no predictions yet. Run ./manage predict" in refused.value.for_shell
     predict(dataset, "a", [[1, 2, 3, 4, 5]])
     change_settings(dataset=dataset, classifiers="a b")
-    with pytest.raises(NoPredictions, match="no predictions of b"):
+    with pytest.raises(NoPredictions, match="no predictions by: b"):
         find_potential_labels(dataset=dataset)
 
 

@@ -262,7 +262,7 @@ def test_state_role_worker_and_time_are_kept(file, dataset):
 
 
 def test_a_dataset_must_have_a_name(file, db):
-    with pytest.raises(CommandError, match="The name of a dataset has 1 to 100 printable characters"):
+    with pytest.raises(CommandError, match="Enter a name of 1 to 100 printable characters"):
         call_command("replay", "classify", str(file(THREE_ANSWERS)), dataset=" ")
 
 

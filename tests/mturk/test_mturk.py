@@ -263,7 +263,7 @@ def test_what_the_marketplace_approves_by_itself_is_booked_once(marketplace):
     "changed, message",
     [
         ({"title": ""}, "The title has 0 characters"),
-        ({"title": "x" * 129}, "129 characters; allowed are 1 to 128"),
+        ({"title": "x" * 129}, "129 characters; it must have 1 to 128"),
         ({"description": "a\x00b"}, "The description"),
         ({"assignment_seconds": 29}, "time per HIT is 29 seconds"),
         ({"lifetime_seconds": 31_536_001}, "time of the batch"),

@@ -86,7 +86,7 @@ def test_settings_prints_every_figure_of_every_version():
 def test_settings_makes_a_version_only_if_a_figure_changes():
     dataset = make_dataset()
     assert "From now on, version 2 is used" in said("settings", "--dataset", dataset, "--set", "min_shown=1")[1]
-    assert "version 2 already has these figures" in said("settings", "--dataset", dataset, "--set", "min_shown=1")[1]
+    assert "version 2 already has these values" in said("settings", "--dataset", dataset, "--set", "min_shown=1")[1]
     assert current_settings(dataset).version == 2
 
 

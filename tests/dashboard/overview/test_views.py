@@ -169,7 +169,7 @@ def test_two_batches_of_a_kind_are_distinguishable():
     assert "completion code <code>C0DE<7></code>" in of_first
     assert "no limit per worker" in of_second
     assert "no completion code" in of_second
-    assert "ends at <code>https://app.example.org/complete?cc=C1&n=2</code>" in of_second
+    assert "completion link <code>https://app.example.org/complete?cc=C1&n=2</code>" in of_second
 
 
 def test_closed_batches_are_folded_and_replayed_ones_not_counted():

@@ -321,7 +321,7 @@ def test_an_adaptive_batch_is_opened_with_its_figures(client, dataset):
     assert (batch.max_votes, batch.accept, batch.reject, batch.initial_images) == (12, 0.9, 0.05, 2)
     assert batch.min_votes == current_settings(dataset).min_shown
     assert "No estimates yet" in text
-    assert "5 to 12 votes for a pair. A pair is accepted from probability 0.9" in text
+    assert "Each pair gets 5 to 12 votes. It is accepted at a probability of 0.9 or more" in text
 
 
 def test_the_estimates_of_an_adaptive_batch_are_a_table_with_the_hardest_class_first(client, dataset):

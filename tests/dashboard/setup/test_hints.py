@@ -77,7 +77,7 @@ def test_selected_classifiers_without_predictions_are_named(client, dataset):
     predicted_elsewhere(dataset, "here", N_IMAGES)
     change_settings(dataset=dataset, classifiers=["here", "nowhere", "never"])
     text = page(client, "potential_labels", dataset)
-    assert "has no predictions of nowhere, never. Start the classifiers or import their predictions" in text
+    assert "has no predictions by: nowhere, never. Run the classifiers or import their predictions" in text
     assert "./manage" not in text
 
 
@@ -139,7 +139,7 @@ def test_the_page_estimates_the_work_before_grids_are_opened(client, dataset):
     with_potential_labels(dataset)
     change_settings(dataset=dataset, positive_controls=2, contains_answers=3, min_shown=3)
     text = page(client, "grids", dataset)
-    assert f"{N_IMAGES} potential labels have not been opened yet" in text
+    assert f"{N_IMAGES} potential labels are not in any grid yet" in text
     n_labels = PotentialLabel.objects.values("label").distinct().count()
     per_label = [
         -(-n // 6)
@@ -163,7 +163,7 @@ def test_replayed_answers_leave_a_pair_unopened(client, dataset):
         dataset=dataset, kind="contains", settings=current_settings(dataset), marketplace="replay"
     )
     make_grid(images=[image], label=image.dataset_label.index, batch=batch)
-    assert f"{N_IMAGES} potential labels have not" in page(client, "grids", dataset)
+    assert f"{N_IMAGES} potential labels are not in any grid" in page(client, "grids", dataset)
 
 
 def test_errors_of_the_form_come_before_the_report_of_the_last_job(client, dataset):
@@ -184,7 +184,7 @@ def test_too_few_answers_for_candidate_labels_give_a_warning(client, dataset):
     assert not doubts_about(current_settings(dataset))
     assert "is less than min_shown" not in page(client, "settings", dataset)
     change_settings(dataset=dataset, contains_answers=3)
-    words = "contains_answers (3) is less than min_shown (5). One batch then shows no pair to enough people"
+    words = "contains_answers (3) is less than min_shown (5). A single batch then shows each pair to too few workers"
     assert all(words in page(client, name, dataset) for name in ("settings", "grids"))
 
 

@@ -369,7 +369,7 @@ def counts_of(dataset: Dataset) -> list[int]:
 
 
 def test_missing_predictions_are_named_before_potential_labels_are_computed(client, dataset, network, hints):
-    problem = "has no predictions of any classifier. Start the classifiers or import their predictions"
+    problem = "has no predictions yet. Run the classifiers or import their predictions"
     assert problem in page_text(client, "potential_labels", dataset)
     client.post(address("potential_labels", dataset))
     do_next_job()
