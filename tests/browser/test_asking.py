@@ -115,5 +115,5 @@ def test_a_figure_that_cannot_be_is_marked_where_it_stands(site, open_page):
     open_page.problems.clear()  # the browser reports the refusal's status as an error
     field.fill("24")
     page.get_by_role("button", name="Create version").click()
-    expect(page.get_by_role("status")).to_contain_text("Version 2 holds for batches opened")
+    expect(page.get_by_role("status")).to_contain_text("From now on, version 2 is used")
     expect(page.get_by_role("table")).to_contain_text("24")

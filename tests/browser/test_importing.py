@@ -71,7 +71,7 @@ def test_what_is_larger_than_is_taken_is_said_before_it_is_sent(site, browser, s
     sent = []
     page.on("request", lambda request: sent.append(request.method))
     page.get_by_label("One archive").set_input_files(large)
-    expect(page.get_by_role("alert")).to_contain_text("These files have 2 MiB, more than the limit")
+    expect(page.get_by_role("alert")).to_contain_text("These files total 2 MiB, more than the limit")
     page.get_by_role("button", name="Upload and import").click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert "POST" not in sent and not Job.objects.exists()

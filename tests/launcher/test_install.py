@@ -38,7 +38,7 @@ def test_installing_again_does_nothing_and_never_takes_a_set_away(monkeypatch):
 
 def test_a_python_that_is_too_old_is_named(monkeypatch):
     monkeypatch.setattr(install.sys, "version_info", (3, 10, 4))
-    with pytest.raises(SystemExit, match="needs 3.11 or newer"):
+    with pytest.raises(SystemExit, match="needs Python 3.11 or newer"):
         install.main(["run"])
 
 
