@@ -106,7 +106,7 @@ def reason_in(error: BaseException) -> str:
     """Return the message of a library's error. The name of its class is for programmers.
 
     >>> reason_in(EOFError("it ends early")), reason_in(EOFError())
-    ('it ends early', 'no reason given')
+    ('it ends early', 'cause unknown')
     """
     return str(error) or gettext("cause unknown")
 

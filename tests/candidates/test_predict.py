@@ -249,7 +249,7 @@ def test_classifiers_are_a_figure_like_the_others(dataset):
     _, err = said("settings", "--dataset", dataset.name, "--set", "classifiers=a 'onnx:/my models/b.onnx'")
     assert "version 2 is used for new batches" in err
     out, err = said("settings", "--dataset", dataset.name, "--set", "classifiers=a 'onnx:/my models/b.onnx'")
-    assert "nothing was changed" in err
+    assert "No change: version 2 already has these values." in err
     assert re.search(r"classifiers +a 'onnx:/my models/b.onnx'", out)
     assert "No closing quotation" in refusal("settings", "--dataset", dataset.name, "--set", "classifiers='a")
     assert "top_k must be 1 or more" in refusal("settings", "--dataset", dataset.name, "--set", "top_k=0")
@@ -322,7 +322,7 @@ def test_what_was_exported_is_imported_elsewhere_as_it_was(dataset, network, tmp
     assert said("export", "predictions", *words)[0] == f"{file}: 20 rows were written.\n"
     other = coloured_dataset(N_IMAGES)
     into = ("import", "predictions", file, "--dataset", other.name, "--classifier", "theirs", "--network", "net")
-    assert said(*into)[0] == "theirs: 20 predictions added, 0 there already.\n"
+    assert said(*into)[0] == "theirs: 20 predictions were added; 0 existed already.\n"
     assert said(*into)[0] == "theirs: 0 predictions added, 20 there already.\n"
     here, there = ({p.image.name: (p.labels, p.scores) for p in predictions_in(study)} for study in (dataset, other))
     assert {name: labels for name, (labels, _) in here.items()} == {name: labels for name, (labels, _) in there.items()}

@@ -27,7 +27,7 @@ def test_its_predictor_predicts_the_photographs_and_grids_open_although_it_was_s
 
 def is_completed_after_a_stop() -> bool:
     with running_site() as site:
-        assert wait_until(lambda: "its grids open in about" in site.said(), SECONDS), site.said()
+        assert wait_until(lambda: "The grids open in about" in site.said(), SECONDS), site.said()
         require(site.process).terminate()
         require(site.process).wait(SECONDS)
         if "demo grids" in site.said():

@@ -31,7 +31,7 @@ def test_a_marketplace_that_hangs_keeps_one_page_and_the_others_not_at_all(hangi
     endpoint.client.cache_clear()
     with started(account) as first:
         assert hanging_up_can_wait(hanging)
-        assert in_threads(7, lambda number: account().why_unknown) == ["It is being asked for."] * 7
+        assert in_threads(7, lambda number: account().why_unknown) == ["Loading…"] * 7
         assert not first.done()
         let_go(hanging)
         why = first.result(PATIENCE_SECONDS).why_unknown

@@ -231,7 +231,7 @@ def test_who_was_paid_is_not_offered_a_compensation_again(marketplace, client): 
     assert not Submission.objects.exists()
     page = client.get(reports)
     assert page.content.decode().count(compensate) == 1
-    assert "it was paid" in text_of(page)
+    assert "submitted and approved" in text_of(page)
     address = require(re.search(rf'href="({compensate}[^"]+)"', page.content.decode()))[1]
     assert "They may hand it in until" in text_of(page)
     response = client.post(address)
