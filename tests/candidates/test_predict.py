@@ -323,7 +323,7 @@ def test_what_was_exported_is_imported_elsewhere_as_it_was(dataset, network, tmp
     other = coloured_dataset(N_IMAGES)
     into = ("import", "predictions", file, "--dataset", other.name, "--classifier", "theirs", "--network", "net")
     assert said(*into)[0] == "theirs: 20 predictions were added; 0 existed already.\n"
-    assert said(*into)[0] == "theirs: 0 predictions added, 20 there already.\n"
+    assert said(*into)[0] == "theirs: 0 predictions were added; 20 existed already.\n"
     here, there = ({p.image.name: (p.labels, p.scores) for p in predictions_in(study)} for study in (dataset, other))
     assert {name: labels for name, (labels, _) in here.items()} == {name: labels for name, (labels, _) in there.items()}
     assert all(np.allclose(here[name][1], there[name][1], atol=1e-6) for name in here)
