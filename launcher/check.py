@@ -97,10 +97,10 @@ def tidy(old: Path) -> None:
 
 def remove(state: Path) -> None:
     """Remove a state folder and those of its processes, with the servers that still run on them."""
-    for own in (*state.glob("gw*"), state):
-        end_leftovers(own)
-        places = places_of(own)
-        for folder in (own, places.postgres_sockets, places.valkey_sockets, places.outside):
+    for folder_of_process in (*state.glob("gw*"), state):
+        end_leftovers(folder_of_process)
+        places = places_of(folder_of_process)
+        for folder in (folder_of_process, places.postgres_sockets, places.valkey_sockets, places.outside):
             if folder:
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -109,9 +109,9 @@ def check_sources(state: Path) -> None:
     """Check style, format, types and migrations; the slow ones beside each other."""
     for name, words in QUICK_CHECKS.items():
         step(name, words)
-    own = {"STATE_DIR": str(folders_of(state, 1)[0])}
+    environment = {"STATE_DIR": str(folders_of(state, 1)[0])}
     with ThreadPoolExecutor() as pool:
-        checks = [pool.submit(step, name, words, own) for name, words in SLOW_CHECKS.items()]
+        checks = [pool.submit(step, name, words, environment) for name, words in SLOW_CHECKS.items()]
     for check in checks:
         check.result()
 

@@ -57,9 +57,9 @@ def suites_of(arguments: Sequence[str]) -> list[Suite]:
     options, paths = split(arguments)
     suites = []
     for name in (MARKETPLACE, SITE):
-        own = paths_of(name, paths)
-        if own:
-            suites.append(Suite(name, [*options, *own], n_processes(options, own)))
+        suite_paths = paths_of(name, paths)
+        if suite_paths:
+            suites.append(Suite(name, [*options, *suite_paths], n_processes(options, suite_paths)))
     return suites
 
 

@@ -43,7 +43,10 @@ def test_a_path_runs_in_the_suite_that_it_belongs_to(paths, expected):
 
 def test_options_go_to_both_suites_with_their_values():
     words = words_of(["-x", "-k", "tests", "--maxfail=2"])
-    assert all(own[:4] == ["-x", "-k", "tests", "--maxfail=2"] for own in words.values()) and len(words) == 2
+    assert (
+        all(suite_words[:4] == ["-x", "-k", "tests", "--maxfail=2"] for suite_words in words.values())
+        and len(words) == 2
+    )
 
 
 @pytest.mark.parametrize(
