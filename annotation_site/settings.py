@@ -172,6 +172,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "catalog",
+    "access",
     "jobs",
     "workforce",
     "contains_task",

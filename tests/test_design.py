@@ -16,6 +16,7 @@ from annotation_site.celery import app
 ROOT = Path(__file__).resolve().parents[1]
 # Those with tables, actions or tasks.
 ROOMS = (
+    "access",
     "catalog",
     "jobs",
     "workforce",

@@ -5,9 +5,10 @@ from html import unescape
 
 import pytest
 
+from access.networks.reads import network_of
+from access.pace import actions as limits
 from tests.workforce.assignments_by_hand import external, make_offered_grid
 from tests.workforce.test_frame_pages import Frame, handed_over, hidden
-from workforce import limits
 from workforce.models import Assignment, Submission
 
 pytestmark = pytest.mark.django_db
@@ -147,7 +148,7 @@ def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_names(wide, settin
     ],
 )
 def test_an_address_of_ipv6_stands_for_its_network(rf, text, network):
-    assert limits.network_of(rf.get("/", REMOTE_ADDR=text)) == network
+    assert network_of(rf.get("/", REMOTE_ADDR=text)) == network
 
 
 def test_valkey_is_told_no_address_and_no_worker_and_forgets_soon(address, wide):
