@@ -21,6 +21,7 @@ import pytest
 
 from launcher import run
 from launcher.addresses import marketplace_port
+from launcher.migrated import copy_migrated_cluster
 from launcher.places import ROOT, PlaceError, places_of
 from launcher.postgres import DATABASE, connect
 from launcher.processes import MARK, Part, alive, end_leftovers, mark_of, marked, recorded, start_ticks
@@ -49,7 +50,7 @@ class Site:
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
         with open(self.console, "w") as console:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "launcher.run", "--port", str(self.port)],
+                [sys.executable, "-m", "launcher.run", "--port", str(self.port), "--no-demo"],
                 cwd=ROOT,
                 env=environment | {"STATE_DIR": str(self.state)},
                 stdout=console,
@@ -234,9 +235,11 @@ def test_a_port_that_is_none_is_refused(word):
 
 
 def test_a_killed_run_does_not_block_the_next_which_keeps_the_data_and_stops_in_order():
-    site = Site(open_folder() / "var", free_port()).start()
+    site = Site(open_folder() / "var", free_port())
     try:
-        site.wait_running()
+        # The first start of the module's site migrates.
+        copy_migrated_cluster(site.state)
+        site.start().wait_running()
         query(site, "CREATE TABLE kept AS SELECT 42 AS n")
         password = (site.state / "staff_password").read_text()
         before = {part: site.pid(part) for part in PARTS}
