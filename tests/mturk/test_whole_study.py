@@ -1,6 +1,7 @@
 """A whole study over HTTP, calm (T1) and through throttling, faults, lost answers and lag (T2): the same in the end.
 
-Published, done by twenty people (eight in the short form) with browsers of their own, confirmed, reviewed, paid, extended, ended and disposed of.
+Published, done by twenty people (eight in the short form) with browsers of their own, confirmed, reviewed, paid,
+extended, ended and disposed of.
 """
 
 import os
