@@ -1,4 +1,4 @@
-"""The one list of what each role in a study may do, and of what a person may do in a study."""
+"""List of what each role in a study may do, and reads of what a person may do there."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
