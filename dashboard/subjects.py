@@ -8,7 +8,9 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404
 
+from access.models import Invitation, Membership
 from access.permissions.reads import May
+from api.models import ApiToken
 from candidates.models import Run
 from catalog.models import Dataset, Image
 from jobs.models import Job
@@ -45,6 +47,19 @@ def study_of_report(pk: int, **rest: Any) -> Dataset:
 
 def study_of_assignment(pk: int, **rest: Any) -> Dataset:
     return _study(ListedAssignment.objects.filter(pk=pk), "marketplace_hit__terms__batch__dataset")
+
+
+def study_of_membership(pk: int, **rest: Any) -> Dataset:
+    return _study(Membership.objects.filter(pk=pk), "dataset")
+
+
+def study_of_invitation(pk: int, **rest: Any) -> Dataset:
+    return _study(Invitation.objects.filter(pk=pk), "dataset")
+
+
+def study_of_token(pk: int, **rest: Any) -> Dataset:
+    """Return the study of a token. Tokens for all studies belong to none."""
+    return _study(ApiToken.objects.filter(pk=pk), "dataset")
 
 
 def permission_of_job(pk: int, **rest: Any) -> May:

@@ -12,7 +12,7 @@ from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
 from dashboard.files.downloads import classifiers_of, files_of, predictions_response, rows_response
-from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
+from dashboard.pages import dataset_or_404, permissions, staff_page, takes_bodies_up_to
 from dashboard.subjects import permission_of_job, study_of_job
 from data_export.reads import FORMATS, exported_files, permission_to_read
 from data_import.actions import label_set_or_imagenet
@@ -143,7 +143,7 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "dataset": dataset,
         "tab": "files",
-        "files": list(files_of(dataset)),
+        "files": list(files_of(dataset, permissions(request))),
         "classifiers": classifiers_of(dataset),
         "formats": FORMATS,
         "staff_origin": settings.STAFF_ORIGIN,
