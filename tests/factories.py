@@ -118,6 +118,15 @@ def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: I
     return open_forms(dataset=image.dataset, labels_by_image={image.pk: list(labels)})[0]
 
 
+def make_account() -> User:
+    """An account without any role."""
+    return User.objects.create_user(unique("account"))
+
+
+def make_administrator() -> User:
+    return User.objects.create_user(unique("administrator"), is_staff=True)
+
+
 def make_member(dataset: Dataset, role: Role) -> User:
     """An account with a role in a study, given by the site administrator."""
     person = User.objects.create_user(unique(role))

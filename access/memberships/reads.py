@@ -4,9 +4,11 @@ import hashlib
 
 from django.contrib.auth.models import User
 from django.db.models import Case, QuerySet, Value, When
+from django.utils.translation import gettext
 
 from access.models import Invitation, Membership, MembershipChange, Role
 from access.permissions.reads import may_give, permissions_in
+from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import now
 
@@ -56,3 +58,11 @@ def invitation_of(secret: str) -> Invitation | None:
 def changes_of(dataset: Dataset) -> QuerySet[MembershipChange]:
     """Return the latest changes of a study's people, the latest first."""
     return dataset.membership_changes.select_related("by", "person").order_by("-pk")[:CHANGES_SHOWN]
+
+
+def account_named(name: str) -> User:
+    """Return the account with this name. Raises UserError if there is none."""
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise UserError(gettext("There is no account named “%(name)s”.") % {"name": name})
+    return user

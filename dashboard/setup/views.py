@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext, ngettext
 
-from access.permissions.reads import May
+from access.permissions.reads import May, studies_with
 from candidates.actions import stop_run
 from candidates.models import Run
 from candidates.prediction_files.actions import import_predictions
@@ -153,7 +153,8 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
 @staff_page("GET", "POST", may=May.EDIT_STUDY, of=dataset_or_404)
 def settings(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
-    form = SettingsForm(request.POST or None, dataset=dataset)
+    readable = studies_with(request.user, May.SEE_RESULTS)
+    form = SettingsForm(request.POST or None, dataset=dataset, readable=readable)
     if request.method == "POST" and form.is_valid() and _change(request, dataset, form):
         return redirect("setup-settings", name)
     versions, history = history_of(dataset)

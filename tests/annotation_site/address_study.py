@@ -14,8 +14,10 @@ from django.http import FileResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver
 
-from access.models import Role
+from access.memberships.actions import invite
+from access.models import Membership, Role
 from annotation_site import staff_urls
+from api.actions import create_token
 from candidates.models import Run
 from catalog.models import Classifier, Prediction
 from catalog.reads import now
@@ -33,7 +35,8 @@ from workforce.reads import pseudonym
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # What most decisions need to be carried out.
-BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "1", "level": "0.30", "newest": 10**9}
+BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
+BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations"}
 ABSENT, NO_NUMBER = "absent", 10**9
 VISITOR, WITHOUT_ROLE, ADMINISTRATOR, FOREIGN = "visitor", "without a role", "administrator", "foreign "
 
@@ -105,6 +108,17 @@ class Study:
             "setup-about-report": {"pk": [report.pk], "act": [*FORMS]},
         }
         self.arguments |= {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
+        invitation, secret = invite(dataset=self.dataset, role=Role.READER, by=first)
+        token, _ = create_token(name="reader", dataset=self.dataset)
+        member = Membership.objects.get(user=make_member(self.dataset, Role.READER))
+        self.arguments |= {
+            "change-member": {"pk": [member.pk]},
+            "remove-member": {"pk": [member.pk]},
+            "revoke-invitation": {"pk": [invitation.pk]},
+            "revoke-study-token": {"pk": [token.pk]},
+            "revoke-token": {"pk": [token.pk]},
+            "invitation": {"secret": [secret]},
+        }
         self.elsewhere = make_dataset()
         self.people = {ADMINISTRATOR: get_user_model().objects.create_user(unique("administrator"), is_staff=True)}
         self.people[WITHOUT_ROLE] = get_user_model().objects.create_user(unique("guest"))

@@ -43,6 +43,8 @@ from workforce.models import Batch
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
 # no session opens it. Of a photograph: no page, as nobody would see a sign-in in the place of a picture.
 HEALTH, SIGN_IN, PHOTOGRAPH, REST = {"livez", "readyz"}, {"login", "logout"}, {"photograph"}, "api/v1/"
+# The secret in the address of an invitation is what lets its reader in.
+INVITATION = {"invitation"}
 # What they say of the interface holds for every site: anybody may read it.
 REST_DESCRIBED = {"api-index", "api-schema"}
 # Of calls to the marketplace: how many may still be made in this second.
@@ -80,14 +82,22 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "setup-introduction": RESEARCHERS,
     "setup-reports": RESEARCHERS,
     "setup-about-report": RESEARCHERS,
+    "people": OWNERS,
+    "change-member": OWNERS,
+    "remove-member": OWNERS,
+    "revoke-invitation": OWNERS,
+    "study-tokens": RESEARCHERS,
+    "revoke-study-token": RESEARCHERS,
 }
 # Addresses that belong to no study: for anybody with a role, and for site administrators alone.
-OF_EVERYBODY, OF_ADMINISTRATORS = {"datasets"}, {"new-dataset"}
+OF_EVERYBODY, OF_ADMINISTRATORS = {"datasets"}, {"new-dataset", "tokens", "revoke-token"}
 # Decisions that the body of address_study carries out: with them, changes are known to be seen.
 CARRIED_OUT = {"setup-close-batch", "setup-stop-run", "stop-job", "setup-approve", "setup-approve-all"}
 CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-report", "setup-introduction"}
+CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
+CARRIED_OUT |= {"tokens", "revoke-token"}
 
-OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH]
+OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
 REST_ADDRESSES = [address for address in STAFF_ADDRESSES if address.route.startswith(REST)]
 CLOSED = [address for address in STAFF_ADDRESSES if address not in OPEN + REST_ADDRESSES]
 OF_STUDIES = [address for address in CLOSED if address.name not in OF_EVERYBODY | OF_ADMINISTRATORS]
@@ -184,7 +194,7 @@ def without_names(study: Study, answer: Page) -> str:
 
 
 def test_every_address_has_its_line(study):
-    assert {address.name for address in OPEN} == HEALTH | SIGN_IN | PHOTOGRAPH
+    assert {address.name for address in OPEN} == HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION
     assert {address.name for address in CLOSED} == {*LETS_IN, *OF_EVERYBODY, *OF_ADMINISTRATORS}
     assert len(CLOSED) > 30 and len(REST_ADDRESSES) > 5
 
@@ -215,6 +225,16 @@ def test_a_photograph_is_shown_to_readers_of_its_study_alone(study):
             assert is_kept_by_nobody(answer)
     unknown = study.clients[FOREIGN + "owner"].get("/i/absent.jpg")
     assert unknown.status_code == 404
+
+
+def test_an_invitation_shows_itself_to_anybody_with_its_link_and_a_get_changes_nothing(study):
+    (path_,) = [path_ for address in OPEN if address.name in INVITATION for path_ in study.paths(address)]
+    for name, client in study.clients.items():
+        answer, changed = asked(client, "GET", path_)
+        assert (answer.status_code, changed, is_kept_by_nobody(answer)) == (200, [], True), name
+        other, changed = asked(client, "POST", path_[:-2] + "/")
+        assert (other.status_code, changed, is_kept_by_nobody(other)) == (404, [], True), name
+        assert study.dataset.name not in other.content.decode()
 
 
 @pytest.mark.parametrize("address", REST_ADDRESSES, ids=str)
