@@ -147,6 +147,10 @@ class Study:
         )
         return listed
 
+    def calls_to_come(self) -> list[tuple[int, str, datetime]]:
+        """The calls to the marketplace about its batch, with their states and times."""
+        return list(Call.objects.filter(batch=self.batch).order_by("pk").values_list("pk", "state", "next_try"))
+
     def paths(self, address: Address) -> list[str]:
         """The address with every combination of its arguments filled in."""
         usual = {"path": [self.dataset.name], "int": [self.batch.pk]}
