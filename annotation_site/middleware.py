@@ -29,8 +29,8 @@ def limit_body(get_response: Handler) -> Handler:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         # Only here: other requests, and those of workers, do not look up a user.
-        if length > limit and request.method == "POST" and (most_bytes := most_bytes_of(request)):
-            limit = most_bytes if request.user.is_staff else limit
+        if length > limit and request.method == "POST":
+            limit = max(limit, most_bytes_of(request))
         if length <= limit:
             return get_response(request)
         remaining = min(length, MOST_DISCARDED_BYTES)

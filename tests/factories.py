@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image as Pillow
 
+from access.memberships.actions import give_role
+from access.models import Role
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image, LabelSet
@@ -113,6 +116,28 @@ def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: I
     if image is None:
         image = make_images(make_dataset(classify_answers=n_slots), 1)[0]
     return open_forms(dataset=image.dataset, labels_by_image={image.pk: list(labels)})[0]
+
+
+def make_account() -> User:
+    """An account without any role."""
+    return User.objects.create_user(unique("account"))
+
+
+def make_administrator() -> User:
+    return User.objects.create_user(unique("administrator"), is_staff=True)
+
+
+def make_member(dataset: Dataset, role: Role) -> User:
+    """An account with a role in a study, given by the site administrator."""
+    person = User.objects.create_user(unique(role))
+    give_role(dataset=dataset, user=person, role=role, by=None)
+    return person
+
+
+def member_client(dataset: Dataset, role: Role) -> Client:
+    client = staff_client(signed_in=False)
+    client.force_login(make_member(dataset, role))
+    return client
 
 
 def worker_client() -> Client:

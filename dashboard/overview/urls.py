@@ -11,6 +11,7 @@ urlpatterns = [
         name="login",
     ),
     path("logout/", LogoutView.as_view(next_page="login"), name="logout"),
+    path("i/<slug:public_id>.jpg", views.photograph, name="photograph"),
     path("images/<slug:public_id>/", views.image, name="image"),
     # Last: a dataset may be called what its researcher likes, slashes included.
     path("datasets/<path:name>/", views.results, name="dataset"),

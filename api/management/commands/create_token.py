@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import IntegrityError
 from django.utils.translation import gettext
 
 from api.actions import create_token
-from catalog.reads import UnknownDataset, dataset_named, now
+from api.models import Scope
+from catalog.errors import UserError
+from catalog.reads import dataset_named, now
+
+SCOPES = {"annotations": Scope.ANNOTATIONS.value, "votes": Scope.VOTES.value}
 
 
 class Command(BaseCommand):
@@ -17,9 +20,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="owner or purpose of the token; ./manage revoke_token takes this name")
         parser.add_argument("--dataset", metavar="NAME", help="the only dataset it may read (all datasets)")
+        parser.add_argument(
+            "--scope", choices=SCOPES, action="append", help="what it may read; repeat it for several (everything)"
+        )
         parser.add_argument("--days", type=int, metavar="N", help="days of validity (until revoked)")
 
-    def handle(self, *args: Any, name: str, dataset: str | None, days: int | None, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        name: str,
+        dataset: str | None,
+        scope: list[str] | None,
+        days: int | None,
+        **options: Any,
+    ) -> None:
         if not 1 <= len(name) <= 100:
             raise CommandError(gettext("A token's name has 1 to 100 characters. Choose another name."))
         if days is not None and not 1 <= days <= 36_500:
@@ -27,11 +41,9 @@ class Command(BaseCommand):
         try:
             bound_to = dataset_named(dataset) if dataset else None
             expires_at = now() + timedelta(days=days) if days else None
-            _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at)
-        except UnknownDataset as error:
+            scopes = sorted({SCOPES[word] for word in scope or SCOPES})
+            _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at, scopes=scopes)
+        except UserError as error:
             raise CommandError(error.for_shell) from error
-        except IntegrityError as error:
-            message = gettext("A token “%(name)s” exists already, or has been revoked. Choose another name.")
-            raise CommandError(message % {"name": name}) from error
         self.stderr.write(gettext("Store this key now: it is not shown again."))
         self.stdout.write(key)
