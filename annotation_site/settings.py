@@ -202,8 +202,11 @@ FRAME_OFFERS = "mturk.offers.OFFERS"
 CALL_RESULTS = "mturk.results.RESULTS"
 
 MIDDLEWARE = [
+    "annotation_site.middleware.set_headers",
+    "annotation_site.refusals.accept_own_hosts",
     "django.middleware.security.SecurityMiddleware",
     "annotation_site.middleware.separate_origins",
+    "annotation_site.refusals.refuse_unreadable_addresses",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
@@ -214,6 +217,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.
     "annotation_site.middleware.limit_body",
+    "annotation_site.refusals.RefuseUnreadableBodies",
 ]
 
 ROOT_URLCONF = "annotation_site.urls"

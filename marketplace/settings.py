@@ -39,6 +39,10 @@ def origin_of(name: str, text: str) -> str:
     return origin
 
 
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def database() -> Mapping[str, Any]:
     """Return MARKETPLACE_DATABASE_URL, or a database `marketplace` on the Postgres in the state folder."""
     url = env("MARKETPLACE_DATABASE_URL")
@@ -72,7 +76,8 @@ def secret_key() -> str:
 ORIGIN = origin_of("MARKETPLACE_ORIGIN", env("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100"))
 IS_HTTPS = ORIGIN.startswith("https://")
 # The endpoint answers under the origin's name; on this machine also under the machine's other names.
-ALLOWED_HOSTS = [urlsplit(ORIGIN).hostname, *(() if IS_HTTPS else ("127.0.0.1", "localhost"))]
+# With the port it is checked in refusals.
+ALLOWED_HOSTS = [bracketed(host) for host in (urlsplit(ORIGIN).hostname or "", *(() if IS_HTTPS else LOOPBACK))]
 # The region and service that a request must be signed for, as in the address of the requester's service.
 SIGNING_REGION, SIGNING_SERVICE = "us-east-1", "mturk-requester"
 # Further origins that a task's frame may show, besides the origin of its HIT's address.
@@ -100,8 +105,10 @@ INSTALLED_APPS = [
     "marketplace.faults",
 ]
 MIDDLEWARE = [
+    "marketplace.headers.set_headers",
+    "marketplace.refusals.accept_own_hosts",
+    "marketplace.refusals.refuse_unreadable_addresses",
     "django.middleware.security.SecurityMiddleware",
-    "marketplace.headers.set_content_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "marketplace.headers.redirect_to_origin",
     "marketplace.language.choose_language",
@@ -109,6 +116,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "marketplace.refusals.RefuseUnreadableBodies",
 ]
 TEMPLATES = [
     {
