@@ -23,11 +23,12 @@ from annotation_site.environment import (
     host_of,
     offered_languages,
 )
+from annotation_site.keys import earlier_keys, secret_key
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.storage import media_storage, object_store
 from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
-from launcher.secrets import SITE_KEY, read_keys, read_secret
+from launcher.secrets import read_keys
 
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
@@ -145,21 +146,8 @@ def redis_url() -> str:
     return url
 
 
-def secret_key() -> str:
-    """Return SECRET_KEY, or the key that the start of the embedded database stored; blank before the first start."""
-    key = env_str("SECRET_KEY")
-    if not key and not env_str("DATABASE_URL"):
-        return read_secret(STATE_DIR / SITE_KEY)
-    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
-        raise ImproperlyConfigured(
-            "SECRET_KEY is missing or weak: with DATABASE_URL set it must be at least 50 random "
-            "characters. Make one with: "
-            "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-        )
-    return key
-
-
 SECRET_KEY = secret_key()
+SECRET_KEY_FALLBACKS = earlier_keys()
 DATABASES = {"default": {**database(), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 REDIS_URL = redis_url()
 

@@ -64,13 +64,24 @@ def secret_key() -> str:
     """
     key = env("MARKETPLACE_SECRET_KEY")
     if key or IS_HTTPS:
-        if len(key) < 50 or len(set(key)) < 5:
-            raise ImproperlyConfigured(
-                "MARKETPLACE_SECRET_KEY is missing or weak: it needs at least 50 random characters. Create one with: "
-                "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-            )
-        return key
+        return checked_key("MARKETPLACE_SECRET_KEY is missing or weak: it needs", key)
     return read_key()
+
+
+def earlier_keys() -> list[str]:
+    """Return the keys before MARKETPLACE_SECRET_KEY: secrets, sessions and pages of theirs stay valid."""
+    keys = [key.strip() for key in env("MARKETPLACE_SECRET_KEY_FALLBACKS").split(",") if key.strip()]
+    begin = "A key of MARKETPLACE_SECRET_KEY_FALLBACKS is weak or cut off (keys stand between commas): each needs"
+    return [checked_key(begin, key) for key in keys]
+
+
+def checked_key(begin: str, key: str) -> str:
+    if len(key) < 50 or len(set(key)) < 5:
+        raise ImproperlyConfigured(
+            f"{begin} at least 50 random characters. Create one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    return key
 
 
 ORIGIN = origin_of("MARKETPLACE_ORIGIN", env("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100"))
@@ -89,6 +100,7 @@ FAULTS = env_bool("MARKETPLACE_FAULTS")
 
 DEBUG = False
 SECRET_KEY = secret_key()
+SECRET_KEY_FALLBACKS = earlier_keys()
 # The contact that workers read on the HITs of the requesters created here.
 CONTACT = env("MARKETPLACE_CONTACT")
 LONGEST_CONTACT = 200
