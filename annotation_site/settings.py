@@ -256,6 +256,8 @@ LARGEST_UPLOAD_MIB = env_int("LARGEST_UPLOAD_MIB", 2048, lowest=1)
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 UPLOAD_ROOT = STATE_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR = UPLOAD_ROOT / "incoming"
+# Of media and uploads, whatever the umask: only the site's own processes read them.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 FILE_UPLOAD_HANDLERS = ["data_import.uploads.actions.ToDisk"]
 # The only folder of this machine from which that page imports. The administrator puts images there, or sets another.
 IMPORT_ROOT = env_str("IMPORT_ROOT", str(STATE_DIR / "import"))

@@ -14,13 +14,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
-from marketplace.headers import HEADER, IN_OUR_FRAME, policy
 from marketplace.pages import error_page
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 HEALTH = "/livez"
-API = "/"
+# The API, and the form of a frame.
+IN_THEIR_OWN_WORDS = ("/", "/mturk/externalSubmit")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[0-9a-z_-][0-9a-z_.-]*?)\.?)(?::(?P<port>[0-9]{0,5}))?")
 # An address has one line, other texts several.
@@ -81,7 +81,7 @@ def refuse_unreadable_addresses(get_response: Handler) -> Handler:
 
 
 class RefuseUnreadableBodies:
-    """Answer 400 to the same in a form. The API says it in its own words."""
+    """Answer 400 to the same in a form."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -90,12 +90,9 @@ class RefuseUnreadableBodies:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        if request.method in ("GET", "HEAD") or request.path == API or has_readable_form(request):
+        if request.method in ("GET", "HEAD") or request.path in IN_THEIR_OWN_WORDS or has_readable_form(request):
             return None
-        page = error_page(request, unreadable(), status=400)
-        if request.resolver_match and request.resolver_match.view_name == "external_submit":
-            page.headers[HEADER] = policy(ancestors=IN_OUR_FRAME)
-        return page
+        return error_page(request, unreadable(), status=400)
 
 
 def unreadable() -> str:
