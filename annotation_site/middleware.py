@@ -20,6 +20,15 @@ CHUNK_BYTES = 64 * 1024
 CONTENT = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
 )
+# What a browser would otherwise let a page, or a frame in it, ask for.
+PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope"),
+        *("hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "screen-wake-lock", "serial"),
+        *("usb", "xr-spatial-tracking"),
+    )
+)
 
 
 def limit_body(get_response: Handler) -> Handler:
@@ -63,6 +72,19 @@ def explain_methods(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         return method_not_allowed(request, response) if isinstance(response, HttpResponseNotAllowed) else response
+
+    return middleware
+
+
+def set_headers(get_response: Handler) -> Handler:
+    """Set on every answer what holds for all: no page needs a device, and none belongs into a search engine."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
+        response.headers.setdefault("Content-Security-Policy", f"{CONTENT}form-action 'none'; frame-ancestors 'none'")
+        return response
 
     return middleware
 

@@ -21,6 +21,7 @@ from launcher.marketplace import (
     marketplace_part,
     preparing,
     reason_for_none,
+    shown,
 )
 from launcher.parts import (
     beat_part,
@@ -33,6 +34,7 @@ from launcher.parts import (
 )
 from launcher.places import ROOT, PlaceError, Places, places_of, state_dir
 from launcher.postgres import make_database
+from launcher.privacy import OTHERS, make_private, private_file, write_privately
 from launcher.processes import MARK, RUN_NOTE, end_leftovers, mark_of, running_site, start_ticks
 from launcher.secrets import make_site_key
 from launcher.supervisor import Supervisor
@@ -45,7 +47,9 @@ def main(arguments: list[str]) -> None:
     options = parse(arguments)
     port = options.port
     state = state_dir()
-    state.mkdir(parents=True, exist_ok=True)
+    # Of this process and all its children, which write media, logs and keys.
+    os.umask(OTHERS)
+    make_private(state)
     make_site_key(state)
     supervisor = Supervisor()
     supervisor.catch_signals()
@@ -97,7 +101,7 @@ def port_number(text: str) -> int:
 def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]:
     """Lock the state folder's services. Raises PlaceError if another ./run has them; waits for a ./manage command."""
     note = state / RUN_NOTE
-    with open(state / "owner.lock", "a") as owner:
+    with private_file(state / "owner.lock", "a") as owner:
         deadline = time.monotonic() + PATIENCE_SECONDS
         has_announced = False
         while not try_lock(owner):
@@ -108,7 +112,7 @@ def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]
             if supervisor.stopping or time.monotonic() > deadline:
                 raise PlaceError("A ./manage command is still using the services. Start again after it ends.")
             time.sleep(0.2)
-        note.write_text(json.dumps({"pid": os.getpid(), "started": start_ticks(os.getpid()), "port": port}))
+        write_privately(note, json.dumps({"pid": os.getpid(), "started": start_ticks(os.getpid()), "port": port}))
         try:
             yield
         finally:
@@ -216,7 +220,7 @@ def announce(environment: dict[str, str], login: str, marketplace: str, state: P
         f"\nThe site is running (ready after {seconds:.1f} s).\n\n"
         f"  workers      {environment['WORKER_ORIGIN']}/\n"
         f"  researchers  {environment['STAFF_ORIGIN']}/\n"
-        f"  login        {login}\n"
+        f"  login        {shown(login)}\n"
         f"{marketplace}"
         f"  data, logs   {state}\n\n"
         "Ctrl-C stops everything; the data stays.\n",

@@ -30,6 +30,8 @@ class Lease(models.Model):
     expires_at = models.DateTimeField()
     # The assignment under which a page is shown or submitted, during the request; no column.
     assignment: "Assignment | None" = None
+    # The key under which a submitted page was made, if not SECRET_KEY, during the request; no column.
+    page_key = ""
 
     class Meta:
         constraints = [
