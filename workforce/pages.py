@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
@@ -46,6 +46,12 @@ log = logging.getLogger(__name__)
 TOKEN_SALT = "workforce.work_token"
 # A page's idempotency key: new for every load, and bound to the lease before it is stored.
 KEY = r"^[A-Za-z0-9_-]{16,64}$"
+
+
+class SeeOther(HttpResponseRedirect):
+    """The reply to a form that was taken: the browser opens the next page with GET."""
+
+    status_code = 303
 
 
 class ForeignToken(UserError):
@@ -142,7 +148,7 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
     address = _next_address(request, lease)
     if request.content_type == "application/json":
         return JsonResponse({"next": address})
-    return HttpResponse(status=303, headers={"Location": address})
+    return SeeOther(address)
 
 
 def _check_participant(request: HttpRequest, lease: Lease) -> None:

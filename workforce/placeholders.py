@@ -13,7 +13,7 @@ WRAPPED = re.compile(r"\{.*\}|\[.*\]|<.*>|([#$@|*~!^%&?=]).+\1|%[a-zA-Z@]|\$\d+"
 # A part of the value: lab-{ID}.
 IN_BRACKETS = re.compile(r"\{([^{}]*)\}|\[([^\[\]]*)\]|<([^<>]*)>|\(([^()]*)\)|__(.+)__")
 NO_VALUE = frozenset(
-    [
+    {
         "undefined",
         "null",
         "none",
@@ -41,7 +41,7 @@ NO_VALUE = frozenset(
         "placeholder",
         "todo",
         "tbd",
-    ]
+    }
 )
 # Names of parameters, at recruitment sites, survey tools and marketplaces, without signs and in lower case.
 NAMES = (

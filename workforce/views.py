@@ -16,7 +16,7 @@ from workforce.introductions.reads import introduction_of
 from workforce.limits import TooMany, check_link_pace, link_visit
 from workforce.links.reads import NetworkFull, participant_in
 from workforce.models import Batch, Lease, Worker
-from workforce.pages import ONE_MOMENT, REFUSALS, join_address, message_page, task_address
+from workforce.pages import ONE_MOMENT, REFUSALS, SeeOther, join_address, message_page, task_address
 from workforce.reads import has_work, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 
 BATCH = CachedQuery(
@@ -58,8 +58,7 @@ def _begin(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse
         lease = begin(batch=batch, participant=participant, visit=link_visit(request, batch))
     except BatchClosed:
         lease = None
-    address = join_address(batch, participant) if lease is None else task_address(lease, batch, participant)
-    return HttpResponse(status=303, headers={"Location": address})
+    return SeeOther(join_address(batch, participant) if lease is None else task_address(lease, batch, participant))
 
 
 def _newcomer(request: HttpRequest, batch: Batch) -> HttpResponse:
