@@ -24,6 +24,15 @@ from annotation_site.environment import (
     offered_languages,
 )
 from annotation_site.keys import earlier_keys, secret_key
+from annotation_site.link_limits import (  # noqa: F401
+    CLIENT_ADDRESS_HEADER,
+    FIRST_LEASE_SECONDS,
+    FRAME_REQUESTS_A_MINUTE,
+    LINK_REQUESTS_A_MINUTE,
+    NETWORK_MARK_DAYS,
+    OPEN_LINK_LEASES,
+    TRUSTED_PROXIES,
+)
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.storage import media_storage, object_store
 from launcher.addresses import marketplace_origin
@@ -279,13 +288,6 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 # Only behind a proxy that sets this header itself and drops the client's.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
-# Pages opened and answers submitted in a marketplace's frame: from one network address, and in one worker's name from
-# there and from anywhere. The people of a lab, or of a whole university, may share an address.
-FRAME_REQUESTS_A_MINUTE = {
-    "address": env_int("FRAME_REQUESTS_PER_ADDRESS", 3000, lowest=1),
-    "worker": env_int("FRAME_REQUESTS_PER_WORKER", 240, lowest=1),
-    "worker_anywhere": env_int("FRAME_REQUESTS_PER_WORKER_ANYWHERE", 2400, lowest=1),
-}
 
 SILENCED_SYSTEM_CHECKS = [
     "files.E001",  # the folder of incoming uploads is made with the first of them

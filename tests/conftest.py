@@ -40,6 +40,11 @@ def name_the_host() -> None:
 
 
 name_the_host()
+# All tests of a minute come from this machine. Those that are about the limits set their own.
+django_settings.FRAME_REQUESTS_A_MINUTE = dict.fromkeys(django_settings.FRAME_REQUESTS_A_MINUTE, 10**9)
+django_settings.LINK_REQUESTS_A_MINUTE = dict.fromkeys(django_settings.LINK_REQUESTS_A_MINUTE, 10**9)
+django_settings.OPEN_LINK_LEASES = dict.fromkeys(django_settings.OPEN_LINK_LEASES, 10**9)
+
 NETWORK = (socket.AF_INET, socket.AF_INET6)
 
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -143,6 +143,12 @@ def member_client(dataset: Dataset, role: Role) -> Client:
 def worker_client() -> Client:
     """A browser on the worker origin, as strict about forged requests as a real one meets."""
     return Client(enforce_csrf_checks=True, headers={"host": urlsplit(settings.WORKER_ORIGIN).netloc})
+
+
+def start(batch: Batch, name: str = "ann", client: Client | None = None, **extra: Any) -> Any:
+    """Press Start, or Continue, on the study link: the reply leads to the page of the next task, if there is one."""
+    query = name if "=" in name else urlencode({"worker": name})
+    return (client or worker_client()).post(f"/join/{batch.public_id}?{query}", **extra)
 
 
 def staff_client(*, signed_in: bool = True) -> Client:
