@@ -8,13 +8,14 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
+from dashboard.accounts.reads import must_set_up_second_factor
 
 View = Callable[..., HttpResponseBase]
 # Undecorated views whose POST may be larger than other requests, with the limit of each.
@@ -30,7 +31,8 @@ def staff_page(*methods: str) -> Callable[[View], View]:
     """Serve a view to staff alone and by these methods (HEAD with GET), and let nobody cache its answers.
 
     A visitor is led to the sign-in. An account without `is_staff` gets a page that says so, whatever the method, and
-    before anything is read or written for it. An unknown dataset gets a page that lists the datasets.
+    before anything is read or written for it. Where the site requires a second factor, an account without one is led to
+    set it up. An unknown dataset gets a page that lists the datasets.
     """
     allowed = [*methods, "HEAD"] if "GET" in methods else [*methods]
 
@@ -43,6 +45,8 @@ def staff_page(*methods: str) -> Callable[[View], View]:
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_staff:
                 return render(request, "dashboard/not_staff.html", status=403)
+            if must_set_up_second_factor(request.user):
+                return redirect("account")
             try:
                 return answer(request, *args, **kwargs)
             except NoSuchDataset as error:

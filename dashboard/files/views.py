@@ -10,7 +10,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
-from dashboard.files.downloads import classifiers_of, files_of, predictions_response, rows_response
+from dashboard.accounts.pages import confirmed
+from dashboard.files.downloads import classifiers_of, files_of, names_people, predictions_response, rows_response
 from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
 from data_export.reads import FORMATS, exported_files
 from data_import.actions import label_set_or_imagenet
@@ -150,6 +151,7 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @staff_page("GET")
+@confirmed("GET", only=lambda request, name, kind, format: names_people(kind))
 def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHttpResponse:
     dataset = dataset_or_404(name)
     if kind not in exported_files() or format not in FORMATS:

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
+from dashboard.accounts.pages import confirmed
 from dashboard.pages import staff_page
 from dashboard.payments.decisions import assignment_or_404
 from dashboard.payments.reads import assignment_shown
@@ -45,6 +46,7 @@ def assignment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @staff_page("POST")
+@confirmed("POST")
 def approve(request: HttpRequest, pk: int) -> HttpResponse:
     listed = assignment_or_404(pk)
     if approve_now(listed=ListedAssignment.objects.filter(pk=pk)):
@@ -72,6 +74,7 @@ def why_not(listed: ListedAssignment) -> str:
 
 
 @staff_page("POST")
+@confirmed("POST")
 def approve_all(request: HttpRequest, pk: int) -> HttpResponse:
     terms, form = terms_or_404(pk), NewestForm(request.POST)
     if not form.is_valid():

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from catalog.errors import UserError
+from dashboard.accounts.pages import confirmed
 from dashboard.pages import researcher, staff_page
 from dashboard.payments.batch_decisions import OF_BATCH, Decision, FormValues
 from dashboard.payments.forms import BlockForm, BonusForm, CompensationForm, ConfirmForm, ReasonForm
@@ -235,6 +236,7 @@ def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Fo
 
 
 @staff_page("GET", "POST")
+@confirmed("POST")
 def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     terms = terms_or_404(pk)
     details: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
@@ -244,6 +246,7 @@ def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
 
 
 @staff_page("GET", "POST")
+@confirmed("POST")
 def about_assignment(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     listed = assignment_or_404(pk)
     details: dict[str, Any] = {
@@ -264,6 +267,7 @@ def assignment_or_404(pk: int) -> ListedAssignment:
 
 
 @staff_page("GET", "POST")
+@confirmed("POST")
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     """Offer a compensation. `worker` is a pseudonym in the batch's dataset; `?hit=` is the public id of a HIT."""
     terms = terms_or_404(pk)
@@ -279,6 +283,7 @@ def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
 
 
 @staff_page("GET", "POST")
+@confirmed("POST")
 def second(request: HttpRequest, token: str) -> HttpResponse:
     """Let a second researcher agree to a rejection; the first one sees the link to pass on."""
     try:

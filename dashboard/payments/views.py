@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from catalog.errors import UserError
 from catalog.reads import now
+from dashboard.accounts.pages import confirmed
 from dashboard.pages import dataset_or_404, staff_page
 from dashboard.payments.forms import PublishForm
 from dashboard.payments.reads import (
@@ -69,6 +70,7 @@ def summary_of(terms: Terms) -> dict[str, Any]:
 
 
 @staff_page("GET", "POST")
+@confirmed("POST", only=lambda request, pk: request.POST.get("do") == PUBLISH)
 def publish(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the terms and their cost; publish when the posted cost is still the current one."""
     batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
@@ -172,6 +174,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @staff_page("POST")
+@confirmed("POST")
 def resend(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     n = try_failed_again(batch=terms.batch)

@@ -32,7 +32,7 @@ from data_export.reads import FORMATS
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment
 from tests.dashboard.participants.test_participants_pages import report_problem
-from tests.factories import make_batch, make_grid, make_worker, staff_client, unique
+from tests.factories import make_batch, make_grid, make_worker, sign_in, staff_client, unique
 from tests.required import Page
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
@@ -101,8 +101,8 @@ class Study:
         run = Run.objects.create(dataset=self.dataset, classifier=classifier, top_k=5)
         job = Job.objects.create(dataset=self.dataset, kind=Job.Kind.PREDICT, asked_by="x", started_at=now())
         self.staff, self.guest, self.visitor = (staff_client(signed_in=False) for _ in range(3))
-        self.staff.force_login(get_user_model().objects.create_user(unique("researcher"), is_staff=True))
-        self.guest.force_login(get_user_model().objects.create_user(unique("guest")))
+        sign_in(self.staff, get_user_model().objects.create_user(unique("researcher"), is_staff=True))
+        sign_in(self.guest, get_user_model().objects.create_user(unique("guest")))
         first = get_user_model().objects.create_user(unique("first"), is_staff=True)
         asked = {"listed": listed.pk, "reason": BODY["reason"], "by": first.pk}
         # Per pattern, the arguments that name subjects; several to be tried one after the other.
