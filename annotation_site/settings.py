@@ -34,6 +34,7 @@ from annotation_site.link_limits import (  # noqa: F401
     TRUSTED_PROXIES,
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
+from annotation_site.staff_sign_in import *  # noqa: F403
 from annotation_site.storage import media_storage, object_store
 from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
@@ -166,6 +167,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "dashboard.accounts.apps.Accounts",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
     "catalog",
@@ -208,10 +213,12 @@ MIDDLEWARE = [
     "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "annotation_site.middleware.end_idle_sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "annotation_site.middleware.prepare_sign_in",
     # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.
     "annotation_site.middleware.limit_body",
     "annotation_site.refusals.RefuseUnreadableBodies",

@@ -78,10 +78,10 @@ class Site:
         """The part and its children that are of its process group."""
         leader = self.pid(part)
         pids = set()
-        for stat in Path("/proc").glob("[0-9]*/stat"):
+        for status in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                if int(stat.read_text().rpartition(")")[2].split()[2]) == leader:
-                    pids.add(int(stat.parent.name))
+                if int(status.read_text().rpartition(")")[2].split()[2]) == leader:
+                    pids.add(int(status.parent.name))
         return pids
 
     def fetch(self) -> int:
