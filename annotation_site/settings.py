@@ -171,6 +171,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "audit",
     "catalog",
     "access",
     "jobs",
@@ -211,6 +212,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "annotation_site.acting.name_actor",
     "django.contrib.messages.middleware.MessageMiddleware",
     # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.
     "annotation_site.middleware.limit_body",

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from api.models import ApiToken
 from api.reads import digest_of
+from audit.actions import Area, record
 from catalog.models import Dataset
 from catalog.reads import now
 
@@ -24,12 +25,14 @@ def create_token(
     token = ApiToken.objects.create(
         name=name, prefix=key[:8], digest=digest_of(key), dataset=dataset, expires_at=expires_at
     )
+    record(Area.PERMISSION, "token.create", f"token {token}", after={"dataset": dataset, "expires_at": expires_at})
     return token, key
 
 
 @transaction.atomic
 def revoke_token(*, token: ApiToken) -> None:
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now())
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now()):
+        record(Area.PERMISSION, "token.revoke", f"token {token}")
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.translation import gettext, gettext_lazy
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import CachedQuery, Given, current_settings, now, now_given
@@ -118,6 +119,7 @@ def close_batch(*, batch: Batch) -> Batch:
     closed_at = now()
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
     batch.hits.filter(closed_at=None).update(closed_at=closed_at)
+    record(Area.CONFIG, "batch.close", f"batch {batch.pk} of dataset {batch.dataset}")
     batch.refresh_from_db()
     log.info("Closed batch %s of %s.", batch.pk, batch.dataset)
     return batch
@@ -383,13 +385,16 @@ def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
         )
         raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
     exclusion = Exclusion.objects.create(submission=submission, reason=reason)
+    record(Area.REVIEW, "submission.exclude", f"submission {submission.pk}", reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion
 
 
 @transaction.atomic
 def readmit_submission(*, submission: Submission) -> None:
-    Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
+    lifted = Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
+    if lifted:
+        record(Area.REVIEW, "submission.readmit", f"submission {submission.pk}")
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
 
 
