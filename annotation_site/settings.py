@@ -173,6 +173,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
+    "audit",
     "catalog",
     "access",
     "jobs",
@@ -217,6 +218,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "annotation_site.acting.name_actor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "annotation_site.middleware.prepare_sign_in",
     # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.

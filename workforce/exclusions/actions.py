@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils.translation import gettext
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.reads import now
 from workforce.models import Exclusion, Submission
@@ -26,11 +27,13 @@ def exclude_submission(*, submission: Submission, reason: str, step: str = "") -
         )
         raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
     exclusion = Exclusion.objects.create(submission=submission, reason=reason, step=step)
+    record(Area.REVIEW, "submission.exclude", f"submission {submission.pk}", reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion
 
 
 @transaction.atomic
 def readmit_submission(*, submission: Submission) -> None:
-    Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
+    if Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now()):
+        record(Area.REVIEW, "submission.readmit", f"submission {submission.pk}")
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
