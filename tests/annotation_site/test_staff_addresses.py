@@ -44,7 +44,10 @@ pytestmark = pytest.mark.django_db
 
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
 # no session opens it. Of a photograph: 403 for both, as nobody would see a sign-in in the place of a picture.
-HEALTH, SIGN_IN, PHOTOGRAPH, REST = {"livez", "readyz"}, {"login", "logout"}, {"photograph"}, "api/v1/"
+HEALTH, PHOTOGRAPH, REST = {"livez", "readyz"}, {"photograph"}, "api/v1/"
+SIGN_IN = {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
+# Of the account itself: any account opens them, and no visitor.
+ACCOUNT = {"account", "confirm", "password", "authenticator", "passkey", "remove-factor", "recovery-codes"}
 # What they say of the interface holds for every site: anybody may read it.
 REST_DESCRIBED = {"api-index", "api-schema"}
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -82,7 +85,8 @@ def addresses(patterns: Iterable[URLPattern | URLResolver], before: str = "") ->
 ADDRESSES = list(addresses(staff_urls.urlpatterns))
 OPEN = [address for address in ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH]
 REST_ADDRESSES = [address for address in ADDRESSES if address.route.startswith(REST)]
-CLOSED = [address for address in ADDRESSES if address not in OPEN + REST_ADDRESSES]
+OF_ACCOUNT = [address for address in ADDRESSES if address.name in ACCOUNT]
+CLOSED = [address for address in ADDRESSES if address not in OPEN + REST_ADDRESSES + OF_ACCOUNT]
 
 
 class Study:
@@ -216,6 +220,18 @@ def test_staff_are_answered_at_each_address_and_nobody_caches_it(study, address)
             assert method == "POST" or set(changed) <= BOOK_KEEPING, f"GET {path_} changes {changed}"
             carried_out = carried_out or bool(changed)
     assert carried_out or address.name not in CARRIED_OUT
+
+
+@pytest.mark.parametrize("address", OF_ACCOUNT, ids=str)
+def test_an_address_of_the_account_shows_and_does_nothing_for_a_visitor(study, address):
+    for path_, method in [(path_, method) for path_ in study.paths(address) for method in ("GET", "POST")]:
+        answer, changed = asked(study.visitor, method, path_)
+        assert answer.headers["Location"] == f"/login/?next={quote(path_)}" and not answer.content
+        for client in (study.guest, study.staff):
+            shown, _ = asked(client, method, path_)
+            assert shown.status_code in (200, 302, 403, 404, 405, 422) and is_kept_by_nobody(shown)
+            changed += asked(client, "GET", path_)[1]
+        assert not changed and is_kept_by_nobody(answer)
 
 
 # The few that are open
