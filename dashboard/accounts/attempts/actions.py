@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
@@ -131,8 +132,9 @@ def withdraw_attempt(*, attempt: SignInAttempt) -> None:
 
 @transaction.atomic
 def remember_network(*, user: User, network: str) -> None:
-    """Note that the account signed in at this network."""
+    """Note that the account signed in at this network. Forget old networks, and sessions that have ended."""
     moment = now()
+    Session.objects.filter(expire_date__lte=moment).delete()
     SignInNetwork.objects.filter(user=user, last_at__lte=moment - NETWORK_REMEMBERED).delete()
     SignInNetwork.objects.update_or_create(user=user, network=digest("network", network), defaults={"last_at": moment})
 
