@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from tests.dashboard.accounts.oidc_provider import OpenIdProvider, settings_for
 from tests.dashboard.accounts.people import RIGHT, code_of, make_account
 
 AUTHENTICATOR = {
@@ -109,6 +110,17 @@ def test_an_app_is_set_up_and_opens_the_account_without_scripts(site, open_page,
     page.get_by_label("Code of your authenticator app, or a recovery code").fill(code)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name=f"Account {rosa.username}")).to_be_visible()
+
+
+def test_single_sign_on_leads_to_the_provider_and_back(site, page, rosa, settings, monkeypatch):
+    provider = OpenIdProvider(callback=f"{site}/login/sso/callback/")
+    settings.SOCIALACCOUNT_PROVIDERS = settings_for(provider, monkeypatch)
+    rosa.email = "rosa@example.org"
+    rosa.save()
+    page.goto(f"{site}/account/")
+    page.get_by_role("button", name="Sign in with the lab’s login").click()
+    expect(page.get_by_role("heading", name=f"Account {rosa.username}")).to_be_visible()
+    provider.stop()
 
 
 def test_a_device_without_the_passkey_says_so_and_a_code_still_opens(site, page, open_page, rosa):

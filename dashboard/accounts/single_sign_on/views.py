@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from requests import RequestException
 
 from dashboard.accounts.pages import next_page
-from dashboard.accounts.single_sign_on.pages import not_signed_on, too_busy
+from dashboard.accounts.single_sign_on.pages import lead_on, not_signed_on, too_busy
 from dashboard.accounts.single_sign_on.provider import PLACES, Adapter
 from dashboard.accounts.single_sign_on.reads import name_of_provider, provider_id
 
@@ -32,15 +32,9 @@ def start(request: HttpRequest) -> HttpResponse:
         return redirect(next_page(request))
     provider = get_adapter().get_provider(request, _provider_or_404())
     nonce = get_random_string(NONCE_LENGTH)
+    options = {"next_url": next_page(request), "auth_params": {"nonce": nonce}, "nonce": nonce}
     return _at_the_provider(
-        request,
-        lambda: provider.redirect(
-            request,
-            process=AuthProcess.LOGIN,
-            next_url=next_page(request),
-            auth_params={"nonce": nonce},
-            nonce=nonce,
-        ),
+        request, lambda: lead_on(request, provider.redirect(request, process=AuthProcess.LOGIN, **options))
     )
 
 

@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from annotation_site import staff_sign_in
+
 CLIENT, SECRET = "annotation-site", "a secret of the client"
 KEY_ID = "key-1"
 
@@ -47,6 +49,12 @@ class OpenIdProvider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if urlsplit(self.path).path.endswith("/auth"):
+                    way_back = provider.agree(f"http://{self.headers['Host']}{self.path}")
+                    self.send_response(302)
+                    self.send_header("Location", provider.callback.partition("/login/")[0] + way_back)
+                    self.end_headers()
+                    return
                 self.answer(*provider.get(urlsplit(self.path).path, self.headers.get("Authorization", "")))
 
             def do_POST(self) -> None:
@@ -112,3 +120,12 @@ class OpenIdProvider:
         claims = {name: value for name, value in claims.items() if value is not None}
         id_token = jwt.encode(claims, self.signing_key, self.algorithm, headers=self.header)
         return 200, {"access_token": "an access token", "token_type": "Bearer", "id_token": id_token}
+
+
+def settings_for(provider: OpenIdProvider, monkeypatch) -> dict[str, Any]:
+    """The site's settings with this provider."""
+    monkeypatch.setenv("OIDC_ISSUER", provider.address)
+    monkeypatch.setenv("OIDC_CLIENT_ID", CLIENT)
+    monkeypatch.setenv("OIDC_CLIENT_SECRET", SECRET)
+    monkeypatch.setenv("OIDC_NAME", "the lab’s login")
+    return staff_sign_in.single_sign_on()

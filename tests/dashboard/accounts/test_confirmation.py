@@ -118,20 +118,21 @@ def test_without_a_fresh_proof_no_address_sends_money_or_rejects_or_shows_ids(st
 
 def test_a_form_that_is_interrupted_loses_nothing(study, client):
     listed = study.batch.terms.marketplace_hits.get().listed.get()
-    path = f"/setup/assignment/{listed.pk}/reject/"
-    reason = "Nothing was answered.\r\nNot even <one> “cell” & 'more'."
-    asked_page = client.post(path, {"reason": reason, "further": ["a", "b"]})
+    path = f"/setup/assignment/{listed.pk}/bonus/"
+    reason = "Thank you.\r\nNot even <one> “cell” & 'more'."
+    bonuses = Call.objects.filter(op="SendBonus")
+    asked_page = client.post(path, {"amount": "0.10", "reason": reason, "further": ["a", "b"]})
     assert asked_page.status_code == 403 and "Your input is kept" in asked_page.content.decode()
     kept = fields_of(asked_page)
     del kept["csrfmiddlewaretoken"]
-    assert kept["reason"] == reason
-    assert not Rejection.objects.exists()
+    assert kept["reason"] == reason and 'name="further" value="a"' in asked_page.content.decode()
     wrong = client.post(path, kept | {"confirm-password": "a guess"})
     assert wrong.status_code == 403 and "Wrong password" in wrong.content.decode()
-    assert fields_of(wrong) | kept == fields_of(wrong) and not Rejection.objects.exists()
+    assert fields_of(wrong) | kept == fields_of(wrong) and not bonuses.exists()
+    assert "confirm-password" not in fields_of(wrong), "a password is not sent back"
     done = client.post(path, kept | {"confirm-password": RIGHT})
     assert done.status_code == 302
-    assert Rejection.objects.get().reason.replace("\r\n", "\n") == reason.replace("\r\n", "\n")
+    assert reason.splitlines()[1] in str(bonuses.get().payload)
 
 
 def test_a_proof_lasts_as_long_as_the_setting_says(study, client, settings):

@@ -77,22 +77,11 @@ def test_between_the_two_steps_a_closed_account_or_a_changed_password_ends_the_s
     assert not is_signed_in(browser)
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        "{}",
-        "[" * 50_000,
-        "1" * 10_000,
-        "x" * 100_000,
-        "[]",
-        "1",
-        "null",
-        '"x"',
-        "{",
-        '{"id": 1, "response": {}}',
-        '{"type": "public-key"}',
-    ],
-)
+SPOILT = ["{}", "[]", "1", "null", '"x"', "{", '{"id": 1, "response": {}}', '{"type": "public-key"}']
+SPOILT += ["[" * 50_000, "1" * 10_000, "x" * 100_000]
+
+
+@pytest.mark.parametrize("sent", SPOILT, ids=lambda text: text[:20])
 def test_a_malformed_passkey_is_refused(settings, sent):
     settings.STAFF_ORIGIN = "http://staff.localhost:8000"
     settings.ALLOWED_HOSTS = ["staff.localhost"]

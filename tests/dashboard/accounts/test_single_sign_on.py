@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from html import unescape
 
 import jwt
 import pytest
@@ -13,19 +13,11 @@ from django.test import Client
 
 from annotation_site import staff_sign_in
 from dashboard.accounts.single_sign_on import provider as provider_module
-from tests.dashboard.accounts.oidc_provider import CLIENT, SECRET, OpenIdProvider, new_key
+from tests.dashboard.accounts.oidc_provider import CLIENT, SECRET, OpenIdProvider, new_key, settings_for
 from tests.dashboard.accounts.people import HERE, browser_at, code_of, give_app, is_signed_in, make_account
 from tests.required import Page
 
 pytestmark = pytest.mark.django_db
-
-
-def settings_for(provider: OpenIdProvider, monkeypatch) -> dict[str, Any]:
-    monkeypatch.setenv("OIDC_ISSUER", provider.address)
-    monkeypatch.setenv("OIDC_CLIENT_ID", CLIENT)
-    monkeypatch.setenv("OIDC_CLIENT_SECRET", SECRET)
-    monkeypatch.setenv("OIDC_NAME", "the lab’s login")
-    return staff_sign_in.single_sign_on()
 
 
 @pytest.fixture
@@ -47,9 +39,14 @@ def rosa() -> User:
 
 def come_back(provider: OpenIdProvider, client: Client, **fields: str) -> Page:
     """Go to the provider, agree there, and follow the way back."""
-    start = client.post("/login/sso/", fields)
-    assert start.status_code == 302, start.content.decode()
-    return client.get(provider.agree(start["Location"]))
+    return client.get(provider.agree(way_to_provider(client, **fields)))
+
+
+def way_to_provider(client: Client, query: str = "", **fields: str) -> str:
+    """The address to which the button leads."""
+    page = client.post(f"/login/sso/{query}", fields).content.decode()
+    assert '<meta http-equiv="refresh"' in page, page
+    return unescape(page.split('class="button" href="')[1].split('"')[0])
 
 
 def refused(page: Page, client: Client) -> bool:
@@ -235,7 +232,7 @@ def test_the_same_subject_of_another_issuer_is_another_person(provider, rosa, se
 
 def test_an_answer_serves_once_and_in_the_browser_that_asked(provider, rosa):
     client = browser_at(HERE)
-    way_back = provider.agree(client.post("/login/sso/")["Location"])
+    way_back = provider.agree(way_to_provider(client))
     stranger = browser_at(HERE)
     assert refused(stranger.get(way_back), stranger), "another browser has no such state"
     assert client.get(way_back).status_code == 302
@@ -248,15 +245,15 @@ def test_an_answer_serves_once_and_in_the_browser_that_asked(provider, rosa):
 def test_who_cancels_at_the_provider_is_led_back(provider, rosa):
     client = browser_at(HERE)
     client.post("/login/sso/")
-    query = provider.agree(client.post("/login/sso/")["Location"]).partition("?")[2]
+    query = provider.agree(way_to_provider(client)).partition("?")[2]
     state = query.partition("state=")[2]
     assert refused(client.get(f"/login/sso/callback/?error=access_denied&state={state}"), client)
 
 
 def test_the_address_of_our_page_changes_nothing_of_what_is_asked(provider, rosa):
     client = browser_at(HERE)
-    start = client.post("/login/sso/?auth_params=prompt%3Dnone%26nonce%3Dmine&scope=admin&process=connect&action=x")
-    provider.agree(start["Location"])
+    query = "?auth_params=prompt%3Dnone%26nonce%3Dmine&scope=admin&process=connect&action=x"
+    provider.agree(way_to_provider(client, query))
     assert "prompt" not in provider.asked[0] and provider.asked[0]["nonce"] != "mine"
 
 
