@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/sign_in_flood.py http://127.0.0.1:8000 'http://localhost:8000/join/BATCH?worker=you'
 
 Takes the staff origin and the address of a worker page of a running site. Workers open that page, one after the other
-in each of some threads; meanwhile others try passwords at a set rate, from as many networks of this machine as
-`--networks` says, each guess under a new name or under `--name`. Rounds with and without the flood alternate, so that
-whatever else the machine does meets both.
+in each of some threads, with a pause between. Meanwhile others try passwords at a set rate, from as many networks of
+this machine as `--networks` says, each guess under a new name or under `--name`. Rounds with and without the flood
+alternate, so that whatever else the machine does meets both.
 """
 
 import argparse
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--name", help="the account that is guessed (default: another name each time)")
     parser.add_argument("--networks", type=int, default=1)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--pause", type=float, default=0.1, help="seconds between two pages of a worker")
     parser.add_argument("--guessers", type=int, default=8)
     parser.add_argument("--per-second", type=float, default=20, help="guesses of all guessers together")
     parser.add_argument("--seconds", type=float, default=10)
@@ -83,6 +84,7 @@ def work(options: argparse.Namespace, measured: Round, end: float) -> None:
         status, _ = ask(parts.netloc, "GET", f"{parts.path}?{parts.query}")
         assert status < 500, status
         measured.seconds.append(time.perf_counter() - start)
+        time.sleep(options.pause)
 
 
 def guess(options: argparse.Namespace, measured: Round, end: float, number: int) -> None:

@@ -62,6 +62,7 @@ class Tried:
     account: str
     network: str
     is_at_home: bool
+    moment: datetime
 
     @property
     def limits(self) -> list[Limit]:
@@ -73,16 +74,18 @@ def subject_of(*, proof: str, user: User | None, name: str, network: str) -> Tri
     """Return the subject of an attempt. An account counts as itself, however its name was written."""
     account = digest("account", str(user.pk)) if user else digest("name", name)
     place = digest("network", network)
-    since = now() - NETWORK_REMEMBERED
+    moment = now()
     # The same query for a name without account: both take the same time.
-    homes = SignInNetwork.objects.filter(user=user.pk if user else 0, network=place, last_at__gt=since)
-    return Tried(str(proof), account, place, homes.exists())
+    homes = SignInNetwork.objects.filter(
+        user=user.pk if user else 0, network=place, last_at__gt=moment - NETWORK_REMEMBERED
+    )
+    return Tried(str(proof), account, place, homes.exists(), moment)
 
 
 def begin_attempt(*, tried: Tried) -> SignInAttempt:
     """Count an attempt, or raise TooManyAttempts. Attempts at once wait for each other: none outruns the count."""
     # First without a lock: a flood of refused attempts makes nobody wait.
-    refuse_beyond_limits(tried, now())
+    refuse_beyond_limits(tried, tried.moment)
     with transaction.atomic():
         lock(tried)
         moment = now()
