@@ -19,11 +19,17 @@ from dashboard.models import SignInNetwork
 
 
 @transaction.atomic
-def make_staff(*, username: str, password: str) -> User:
-    """Return a login to the researcher's pages. An existing one becomes active staff with this password."""
+def make_staff(*, username: str, password: str, email: str | None = None) -> User:
+    """Return a login to the researcher's pages. An existing one becomes active staff with this password.
+
+    Single sign-on opens the one active account with an e-mail address, so no two may have the same.
+    """
+    if email and User.objects.filter(email__iexact=email, is_active=True).exclude(username=username).exists():
+        raise UserError(gettext("Another account has the e-mail address %(email)s.") % {"email": email})
     user = User.objects.select_for_update().filter(username=username).first() or User(username=username)
     user.is_staff = user.is_active = True
     user.set_password(password)
+    user.email = user.email if email is None else email
     user.save()
     return user
 
@@ -35,6 +41,7 @@ def remove_staff(*, username: str) -> User:
     if user is None:
         raise UserError(gettext("There is no account “%(name)s”.") % {"name": username})
     user.is_staff = user.is_superuser = user.is_active = False
+    user.email = ""
     # This also changes the mark in each session, so that none lives again with the account.
     user.set_unusable_password()
     user.save()

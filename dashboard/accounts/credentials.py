@@ -8,7 +8,6 @@ from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -27,6 +26,7 @@ from dashboard.accounts.attempts.actions import (
     withdraw_attempt,
 )
 from dashboard.accounts.hashing import TooBusy, is_password_of
+from dashboard.accounts.passkeys import PasskeyForm
 from dashboard.accounts.sessions import place_of
 
 log = logging.getLogger(__name__)
@@ -72,16 +72,6 @@ class NewAuthenticatorForm(ActivateTOTPForm):
         code = super().clean_code()
         use_up(self.user, code)
         return code
-
-
-class PasskeyForm(AuthenticateWebAuthnForm):
-    """The answer of a passkey to the page's challenge."""
-
-    def clean_credential(self) -> Authenticator:
-        try:
-            return super().clean_credential()
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise ValidationError(gettext("This passkey was not accepted.")) from None
 
 
 def use_up(user: User, code: str) -> None:

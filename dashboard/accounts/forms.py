@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext, gettext_lazy
 
 from dashboard.accounts.hashing import hash_of
@@ -47,24 +45,3 @@ class NewPasswordForm(forms.Form):
 
     def password_hash(self) -> str:
         return hash_of(self.cleaned_data["new"])
-
-
-class PasskeyNameForm(AddWebAuthnForm):
-    """A name for a new passkey, and its answer to the page's challenge."""
-
-    code_names: frozenset[str] = frozenset()
-    name = forms.CharField(
-        label=gettext_lazy("Name of the passkey"),
-        help_text=gettext_lazy("Such as the device that holds it."),
-        required=False,
-        max_length=60,
-    )
-
-    def clean(self) -> Any:
-        try:
-            return super().clean()
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise ValidationError(gettext("This passkey was not accepted.")) from None
-
-    def values(self) -> dict[str, Any]:
-        return {"name": self.cleaned_data["name"], "credential": self.cleaned_data["credential"]}

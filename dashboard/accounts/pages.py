@@ -68,7 +68,7 @@ def is_fresh(request: HttpRequest) -> bool:
     """Return whether the password or a second factor was entered a short time ago."""
     times, user = proof_times(request), request.user
     assert isinstance(user, User), "only signed-in people come here"
-    ways = ["password", "mfa"] if can_confirm(user) else ["socialaccount"]
+    ways = ["password", "mfa"] if can_confirm(user) else ["password", "mfa", "socialaccount"]
     newest = max((times.get(way, 0) for way in ways), default=0)
     return time() - newest < settings.STAFF_CONFIRMED_MINUTES * 60
 

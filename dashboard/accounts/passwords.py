@@ -6,25 +6,33 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
-from dashboard.accounts.actions import make_staff
+from dashboard.accounts.actions import forget_second_factors, make_staff
 from launcher.secrets import kept_secret
 
 
-def set_up_staff(*, username: str, password_file: Path | None) -> str:
+def set_up_staff(
+    *, username: str, password_file: Path | None, email: str | None = None, forgets_factors: bool = False
+) -> str:
     """Create a staff user, or give an existing one a new password: the file's, or a random one. Returns the password.
 
-    Raises UserError for a name or password that Django rejects, or a file that cannot be read or created.
+    Raises UserError for a name, password or e-mail address that Django rejects, and for a file that cannot be read or
+    created.
     """
     password = _password_in(password_file) if password_file else secrets.token_urlsafe(12)
     try:
         User.username_validator(username)
         validate_password(password, User(username=username))
+        if email:
+            validate_email(email)
     except ValidationError as error:
         raise UserError(" ".join(error.messages)) from None
-    make_staff(username=username, password=password)
+    user = make_staff(username=username, password=password, email=email)
+    if forgets_factors:
+        forget_second_factors(user=user)
     return password
 
 

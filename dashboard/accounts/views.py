@@ -29,8 +29,9 @@ from dashboard.accounts.credentials import (
     is_right_factor,
     user_of_password,
 )
-from dashboard.accounts.forms import NewPasswordForm, PasskeyNameForm
+from dashboard.accounts.forms import NewPasswordForm
 from dashboard.accounts.pages import account_page, ask, confirmed, next_page
+from dashboard.accounts.passkeys import NewPasskeyForm
 from dashboard.accounts.reads import factors_of, must_set_up_second_factor, passkeys_are_possible
 from dashboard.accounts.second_factor import passkey_request, picture_of_secret
 from dashboard.accounts.single_sign_on.reads import name_of_provider
@@ -171,7 +172,7 @@ def passkey(request: HttpRequest) -> HttpResponse:
         raise Http404
     if request.method != "POST":
         return redirect("account")
-    form = PasskeyNameForm(request.POST if "credential" in request.POST else None, user=user)
+    form = NewPasskeyForm(request.POST if "credential" in request.POST else None, user=user)
     if form.is_bound and form.is_valid():
         actions.add_passkey(request=request, **form.values())
         messages.success(request, gettext("Your passkey is set up. Keep your recovery codes."))

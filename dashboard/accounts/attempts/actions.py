@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
@@ -61,6 +62,7 @@ class Tried:
     account: str
     network: str
     is_at_home: bool
+    moment: datetime
 
     @property
     def limits(self) -> list[Limit]:
@@ -72,16 +74,18 @@ def subject_of(*, proof: str, user: User | None, name: str, network: str) -> Tri
     """Return the subject of an attempt. An account counts as itself, however its name was written."""
     account = digest("account", str(user.pk)) if user else digest("name", name)
     place = digest("network", network)
-    since = now() - NETWORK_REMEMBERED
+    moment = now()
     # The same query for a name without account: both take the same time.
-    homes = SignInNetwork.objects.filter(user=user.pk if user else 0, network=place, last_at__gt=since)
-    return Tried(str(proof), account, place, homes.exists())
+    homes = SignInNetwork.objects.filter(
+        user=user.pk if user else 0, network=place, last_at__gt=moment - NETWORK_REMEMBERED
+    )
+    return Tried(str(proof), account, place, homes.exists(), moment)
 
 
 def begin_attempt(*, tried: Tried) -> SignInAttempt:
     """Count an attempt, or raise TooManyAttempts. Attempts at once wait for each other: none outruns the count."""
     # First without a lock: a flood of refused attempts makes nobody wait.
-    refuse_beyond_limits(tried, now())
+    refuse_beyond_limits(tried, tried.moment)
     with transaction.atomic():
         lock(tried)
         moment = now()
@@ -131,8 +135,9 @@ def withdraw_attempt(*, attempt: SignInAttempt) -> None:
 
 @transaction.atomic
 def remember_network(*, user: User, network: str) -> None:
-    """Note that the account signed in at this network."""
+    """Note that the account signed in at this network. Forget old networks, and sessions that have ended."""
     moment = now()
+    Session.objects.filter(expire_date__lte=moment).delete()
     SignInNetwork.objects.filter(user=user, last_at__lte=moment - NETWORK_REMEMBERED).delete()
     SignInNetwork.objects.update_or_create(user=user, network=digest("network", network), defaults={"last_at": moment})
 

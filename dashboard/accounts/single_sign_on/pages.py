@@ -8,6 +8,14 @@ from django.utils.translation import gettext
 BUSY_SECONDS = 5
 
 
+def lead_on(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return a page that leads to the provider: a form of ours may not be redirected to another site."""
+    address = response.headers.get("Location", "")
+    if not address.startswith(("https://", "http://")):
+        return response
+    return render(request, "dashboard/accounts/to_provider.html", {"address": address})
+
+
 def not_signed_on(request: HttpRequest) -> HttpResponse:
     """Return the page for an answer that cannot be used: invalid, late, or cancelled."""
     return _page(request, gettext("Single sign-on failed. Start again; if it fails again, ask the administrator."), 403)

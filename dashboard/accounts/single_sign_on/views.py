@@ -8,7 +8,6 @@ from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.providers.base import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.crypto import get_random_string
@@ -17,9 +16,9 @@ from django.views.decorators.http import require_http_methods
 from requests import RequestException
 
 from dashboard.accounts.pages import next_page
-from dashboard.accounts.single_sign_on.pages import not_signed_on, too_busy
+from dashboard.accounts.single_sign_on.pages import lead_on, not_signed_on, too_busy
 from dashboard.accounts.single_sign_on.provider import PLACES, Adapter
-from dashboard.accounts.single_sign_on.reads import provider_id
+from dashboard.accounts.single_sign_on.reads import name_of_provider, provider_id
 
 log = logging.getLogger(__name__)
 NONCE_LENGTH = 32
@@ -33,15 +32,9 @@ def start(request: HttpRequest) -> HttpResponse:
         return redirect(next_page(request))
     provider = get_adapter().get_provider(request, _provider_or_404())
     nonce = get_random_string(NONCE_LENGTH)
+    options = {"next_url": next_page(request), "auth_params": {"nonce": nonce}, "nonce": nonce}
     return _at_the_provider(
-        request,
-        lambda: provider.redirect(
-            request,
-            process=AuthProcess.LOGIN,
-            next_url=next_page(request),
-            auth_params={"nonce": nonce},
-            nonce=nonce,
-        ),
+        request, lambda: lead_on(request, provider.redirect(request, process=AuthProcess.LOGIN, **options))
     )
 
 
@@ -54,7 +47,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 
 def _provider_or_404() -> str:
-    if not settings.SOCIALACCOUNT_PROVIDERS:
+    if not name_of_provider():
         raise Http404
     return provider_id()
 
