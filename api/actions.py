@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from api.models import ApiToken, Scope
 from api.reads import digest_of
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import now
@@ -38,6 +39,8 @@ def create_token(
     try:
         with transaction.atomic():
             token.save()
+            after = {"dataset": dataset, "expires_at": expires_at, "scopes": token.scopes}
+            record(Area.PERMISSION, "token.create", f"token {token}", after=after)
     except IntegrityError as error:
         if "token_name_once" not in str(error):
             raise
@@ -48,7 +51,8 @@ def create_token(
 
 @transaction.atomic
 def revoke_token(*, token: ApiToken, by: User | None = None) -> None:
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now(), revoked_by=by)
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now(), revoked_by=by):
+        record(Area.PERMISSION, "token.revoke", f"token {token}")
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
@@ -32,6 +32,7 @@ from access.permissions.reads import (
 )
 from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
+from dashboard.accounts.reads import must_set_up_second_factor
 
 View = Callable[..., HttpResponseBase]
 Subject = Callable[..., Dataset]
@@ -100,8 +101,9 @@ def staff_page(*methods: str, may: Permission, of: Subject | None = None) -> Cal
     """Serve a view to people with a permission, by these methods (HEAD with GET), and let nobody cache its answers.
 
     A visitor is led to the sign-in. Whatever the method, and before anything is read or written for the request: an
-    account without any role gets a page that says so, a study without a role is answered as one that does not exist,
-    and a role without the permission gets a page that names who has it.
+    account that lacks a required second factor is led to set it up, one without any role gets a page that says so, a
+    study without a role is answered as one that does not exist, and a role without the permission gets a page that
+    names who has it.
     """
     allowed = [*methods, "HEAD"] if "GET" in methods else [*methods]
     guard = Guard(may, of)
@@ -114,6 +116,8 @@ def staff_page(*methods: str, may: Permission, of: Subject | None = None) -> Cal
         @login_required
         @wraps(view)
         def page(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
+            if must_set_up_second_factor(request.user):
+                return redirect("account")
             try:
                 _let_in(request, guard, arguments)
                 return answer(request, **arguments)

@@ -5,9 +5,11 @@ import itertools
 import secrets
 from collections.abc import Collection
 from functools import lru_cache
+from time import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
@@ -25,6 +27,7 @@ from classify_task.models import Form
 from contains_task.actions import open_grids, record_votes
 from contains_task.models import Grid
 from contains_task.reads import cells_by_handle
+from dashboard.accounts.sessions import SEEN
 from workforce.actions import identify_worker, open_batch, publish_hits, take_lease
 from workforce.models import HIT, Batch, Lease, Submission, Worker
 
@@ -136,7 +139,7 @@ def make_member(dataset: Dataset, role: Role) -> User:
 
 def member_client(dataset: Dataset, role: Role) -> Client:
     client = staff_client(signed_in=False)
-    client.force_login(make_member(dataset, role))
+    sign_in(client, make_member(dataset, role))
     return client
 
 
@@ -145,8 +148,24 @@ def worker_client() -> Client:
     return Client(enforce_csrf_checks=True, headers={"host": urlsplit(settings.WORKER_ORIGIN).netloc})
 
 
+def start(batch: Batch, name: str = "ann", client: Client | None = None, **extra: Any) -> Any:
+    """Press Start, or Continue, on the study link: the reply leads to the page of the next task, if there is one."""
+    query = name if "=" in name else urlencode({"worker": name})
+    return (client or worker_client()).post(f"/join/{batch.public_id}?{query}", **extra)
+
+
 def staff_client(*, signed_in: bool = True) -> Client:
     client = Client(headers={"host": urlsplit(settings.STAFF_ORIGIN).netloc})
     if signed_in:
-        client.force_login(get_user_model().objects.create_user(unique("researcher"), is_staff=True))
+        sign_in(client, get_user_model().objects.create_user(unique("researcher"), is_staff=True))
     return client
+
+
+def sign_in(client: Client, user: User, *, method: str = "password") -> None:
+    """Sign in as the page does, just now, without its hash."""
+    client.force_login(user)
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": method, "at": time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session[SEEN] = int(time())
+    session.save()

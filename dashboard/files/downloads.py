@@ -55,6 +55,12 @@ def files_of(dataset: Dataset, may: frozenset[May]) -> Iterator[FileShown]:
             yield FileShown(name, str(rows.says), not rows.rows_of(dataset).exists(), name in tables)
 
 
+def names_people(kind: str) -> bool:
+    """Return whether the rows of this kind hold ids of people, pseudonyms too."""
+    rows = exported_files().get(kind)
+    return rows is not None and "worker" in rows.columns
+
+
 def classifiers_of(dataset: Dataset) -> QuerySet[Classifier]:
     """Return the classifiers that have predicted images of the dataset."""
     of_dataset = Prediction.objects.filter(classifier=OuterRef("pk"), image__dataset=dataset)

@@ -11,7 +11,8 @@ from access.permissions.reads import May
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
-from dashboard.files.downloads import classifiers_of, files_of, predictions_response, rows_response
+from dashboard.accounts.pages import confirmed
+from dashboard.files.downloads import classifiers_of, files_of, names_people, predictions_response, rows_response
 from dashboard.pages import dataset_or_404, permissions, staff_page, takes_bodies_up_to
 from dashboard.subjects import permission_of_job, study_of_job
 from data_export.reads import FORMATS, exported_files, permission_to_read
@@ -152,6 +153,7 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @staff_page("GET", may=permission_to_read, of=dataset_or_404)
+@confirmed("GET", only=lambda request, name, kind, format: names_people(kind))
 def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHttpResponse:
     dataset = dataset_or_404(name)
     if kind not in exported_files() or format not in FORMATS:

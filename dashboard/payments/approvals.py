@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from access.permissions.reads import May
+from dashboard.accounts.pages import confirmed
 from dashboard.pages import staff_page
 from dashboard.payments.decisions import assignment_or_404
 from dashboard.payments.reads import assignment_shown
@@ -47,6 +48,7 @@ def assignment(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @staff_page("POST", may=May.DECIDE_PAYMENTS, of=study_of_assignment)
+@confirmed("POST")
 def approve(request: HttpRequest, pk: int) -> HttpResponse:
     listed = assignment_or_404(pk)
     if approve_now(listed=ListedAssignment.objects.filter(pk=pk)):
@@ -74,6 +76,7 @@ def why_not(listed: ListedAssignment) -> str:
 
 
 @staff_page("POST", may=May.DECIDE_PAYMENTS, of=study_of_batch)
+@confirmed("POST")
 def approve_all(request: HttpRequest, pk: int) -> HttpResponse:
     terms, form = terms_or_404(pk), NewestForm(request.POST)
     if not form.is_valid():

@@ -18,6 +18,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 from access.permissions.reads import May, permissions_in
 from catalog.errors import UserError
 from catalog.models import Dataset
+from dashboard.accounts.pages import confirmed
 from dashboard.pages import researcher, staff_page
 from dashboard.payments.batch_decisions import OF_BATCH, Decision, FormValues
 from dashboard.payments.forms import BlockForm, BonusForm, CompensationForm, ConfirmForm, ReasonForm
@@ -238,6 +239,7 @@ def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Fo
 
 
 @staff_page("GET", "POST", may=May.PUBLISH, of=study_of_batch)
+@confirmed("POST")
 def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     terms = terms_or_404(pk)
     details: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
@@ -247,6 +249,7 @@ def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
 
 
 @staff_page("GET", "POST", may=May.DECIDE_PAYMENTS, of=study_of_assignment)
+@confirmed("POST")
 def about_assignment(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     listed = assignment_or_404(pk)
     details: dict[str, Any] = {
@@ -267,6 +270,7 @@ def assignment_or_404(pk: int) -> ListedAssignment:
 
 
 @staff_page("GET", "POST", may=May.DECIDE_PAYMENTS, of=study_of_batch)
+@confirmed("POST")
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     """Offer a compensation. `worker` is a pseudonym in the batch's dataset; `?hit=` is the public id of a HIT."""
     terms = terms_or_404(pk)
@@ -295,6 +299,7 @@ def study_of_proposal(token: str, **rest: Any) -> Dataset:
 
 
 @staff_page("GET", "POST", may=May.DECIDE_PAYMENTS, of=study_of_proposal)
+@confirmed("POST")
 def second(request: HttpRequest, token: str) -> HttpResponse:
     """Let a second researcher agree to a rejection; the first one sees the link to pass on."""
     proposal = _proposal_or_404(token)

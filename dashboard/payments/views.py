@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from access.permissions.reads import May
 from catalog.errors import UserError
 from catalog.reads import now
+from dashboard.accounts.pages import confirmed
 from dashboard.pages import dataset_or_404, staff_page
 from dashboard.payments.forms import PublishForm
 from dashboard.payments.reads import (
@@ -71,6 +72,7 @@ def summary_of(terms: Terms) -> dict[str, Any]:
 
 
 @staff_page("GET", "POST", may=May.PUBLISH, of=study_of_batch)
+@confirmed("POST", only=lambda request, pk: request.POST.get("do") == PUBLISH)
 def publish(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the terms and their cost; publish when the posted cost is still the current one."""
     batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
@@ -174,6 +176,7 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @staff_page("POST", may=May.PUBLISH, of=study_of_batch)
+@confirmed("POST")
 def resend(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     n = try_failed_again(batch=terms.batch)

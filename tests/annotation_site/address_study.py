@@ -27,7 +27,7 @@ from data_export.reads import FORMATS
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment
 from tests.dashboard.participants.test_participants_pages import report_problem
-from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, staff_client, unique
+from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, sign_in, staff_client, unique
 from tests.required import Page
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
@@ -128,7 +128,7 @@ class Study:
         self.clients = {VISITOR: staff_client(signed_in=False)}
         for name, person in self.people.items():
             self.clients[name] = staff_client(signed_in=False)
-            self.clients[name].force_login(person)
+            sign_in(self.clients[name], person)
 
     def listed(self) -> ListedAssignment:
         """An assignment that waits to be looked at."""

@@ -11,7 +11,16 @@ from catalog.reads import current_settings
 from jobs.models import Job
 from tests.annotation_site.address_study import Study, asked
 from tests.dashboard.setup.test_settings_page import as_sent
-from tests.factories import make_batch, make_dataset, make_grid, make_images, make_member, member_client, staff_client
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_grid,
+    make_images,
+    make_member,
+    member_client,
+    sign_in,
+    staff_client,
+)
 from workforce.reads import pseudonym
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +39,7 @@ def researcher(dataset):
 @pytest.fixture
 def client(researcher):
     client = staff_client(signed_in=False)
-    client.force_login(researcher)
+    sign_in(client, researcher)
     return client
 
 

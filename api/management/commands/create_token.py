@@ -1,14 +1,16 @@
 """`./manage create_token NAME`: create a key for the REST interface."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext
 
+from access.secret_output.actions import secret_output
 from api.actions import create_token
 from api.models import Scope
-from catalog.errors import UserError
+from catalog.errors import UserError, as_command_errors
 from catalog.reads import dataset_named, now
 
 SCOPES = {"annotations": Scope.ANNOTATIONS.value, "votes": Scope.VOTES.value}
@@ -25,6 +27,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--days", type=int, metavar="N", help="days of validity (until revoked)")
 
+        parser.add_argument(
+            "--to", type=Path, metavar="FILE", help="new file for the key, readable by you alone (the terminal)"
+        )
+
     def handle(
         self,
         *args: Any,
@@ -32,6 +38,7 @@ class Command(BaseCommand):
         dataset: str | None,
         scope: list[str] | None,
         days: int | None,
+        to: Path | None,
         **options: Any,
     ) -> None:
         if not 1 <= len(name) <= 100:
@@ -42,8 +49,10 @@ class Command(BaseCommand):
             bound_to = dataset_named(dataset) if dataset else None
             expires_at = now() + timedelta(days=days) if days else None
             scopes = sorted({SCOPES[word] for word in scope or SCOPES})
-            _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at, scopes=scopes)
+            with as_command_errors(), secret_output(self.stdout, to) as show:
+                _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at, scopes=scopes)
+                show(key)
         except UserError as error:
             raise CommandError(error.for_shell) from error
-        self.stderr.write(gettext("Store this key now: it is not shown again."))
-        self.stdout.write(key)
+        if to is None:
+            self.stderr.write(gettext("Store this key now: it is not shown again."))

@@ -17,6 +17,7 @@ from tests.factories import (
     make_images,
     make_member,
     member_client,
+    sign_in,
     staff_client,
 )
 from tests.required import require
@@ -38,7 +39,7 @@ def owner(dataset):
 @pytest.fixture
 def client(owner):
     client = staff_client(signed_in=False)
-    client.force_login(owner)
+    sign_in(client, owner)
     return client
 
 
@@ -70,7 +71,7 @@ def test_the_page_lists_people_with_their_roles_and_the_record(client, dataset, 
 def test_a_role_is_changed_and_removed_with_effect_on_the_next_request(client, dataset):
     person = make_member(dataset, Role.READER)
     theirs = staff_client(signed_in=False)
-    theirs.force_login(person)
+    sign_in(theirs, person)
     address = f"/setup/settings/{dataset.name}/"
     assert theirs.get(address).status_code == 403
     member = member_of(dataset, person)
@@ -166,7 +167,7 @@ def test_fields_of_a_browser_make_no_administrator(dataset):
 def test_somebody_with_an_account_just_accepts_even_without_any_role_before(dataset):
     _, secret = invite(dataset=dataset, role=Role.RESEARCHER, by=make_administrator())
     person, theirs = make_account(), staff_client(signed_in=False)
-    theirs.force_login(person)
+    sign_in(theirs, person)
     assert f"Accept as {person.username}" in text(theirs.get(f"/invitations/{secret}/"))
     answer = theirs.post(f"/invitations/{secret}/", ACCOUNT, follow=True)
     assert "You are now researcher of this study." in text(answer)
@@ -197,7 +198,7 @@ def test_people_see_only_their_own_studies_and_what_their_role_may_do(dataset):
     reader = make_member(dataset, Role.READER)
     give_role(dataset=other, user=reader, role=Role.LABELER, by=None)
     client = staff_client(signed_in=False)
-    client.force_login(reader)
+    sign_in(client, reader)
     listed = text(client.get("/"))
     assert dataset.name in listed and other.name in listed and absent.name not in listed
     assert "your role: reader" in listed and "your role: labeler" in listed
