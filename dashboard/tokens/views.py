@@ -13,12 +13,14 @@ from api.actions import TokenNameTaken, create_token, revoke_token
 from api.models import ApiToken
 from api.reads import all_tokens, tokens_of, with_powers
 from catalog.reads import now
+from dashboard.accounts.pages import confirmed
 from dashboard.pages import dataset_or_404, permissions, researcher, staff_page
 from dashboard.subjects import study_of_token
 from dashboard.tokens.forms import SiteTokenForm, TokenForm
 
 
 @staff_page("GET", "POST", may=May.CREATE_TOKENS, of=dataset_or_404)
+@confirmed("POST")
 def of_study(request: HttpRequest, name: str) -> HttpResponse:
     """Show the tokens of a study. A POST creates one, whose key is on its answer alone."""
     dataset = dataset_or_404(name)
@@ -30,6 +32,7 @@ def of_study(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @staff_page("GET", "POST", may=May.ADMINISTER)
+@confirmed("POST")
 def of_site(request: HttpRequest) -> HttpResponse:
     """Show all tokens to the site administrator. A POST creates one, for a study or for all."""
     form = SiteTokenForm(_posted(request), may=OF_A_STUDY)

@@ -155,6 +155,15 @@ def test_a_token_for_all_studies_ends_with_its_authors_administration(dataset):
     assert statuses(key, dataset=dataset.name)["annotations"] == 401
 
 
+def test_a_forgotten_session_creates_no_token(dataset, researcher):
+    for person, address in ((researcher, f"/setup/tokens/{dataset.name}/"), (make_administrator(), "/tokens/")):
+        stale = staff_client(signed_in=False)
+        stale.force_login(person)
+        answer = stale.post(address, FIELDS | {"study": "all"})
+        assert answer.status_code == 403 and "Confirm that it is you" in text(answer)
+    assert not ApiToken.objects.exists()
+
+
 @pytest.mark.parametrize("study", [None, "", "0", "All"])
 def test_a_token_for_all_studies_is_no_slip(study):
     fields = FIELDS | ({} if study is None else {"study": study})
