@@ -36,7 +36,7 @@ from workforce.reads import pseudonym
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # What most decisions need to be carried out.
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
-BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations"}
+BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
 ABSENT, NO_NUMBER = "absent", 10**9
 VISITOR, WITHOUT_ROLE, ADMINISTRATOR, FOREIGN = "visitor", "without a role", "administrator", "foreign "
 
