@@ -108,10 +108,11 @@ def has_readable_address(request: HttpRequest) -> bool:
     # In another encoding, which the type of a request may name, its address would say something else.
     if request.encoding and codecs.lookup(request.encoding).name not in UTF_8:
         return False
-    lines = (request.META.get("PATH_INFO", "").replace("%", "%25"), request.META.get("QUERY_STRING", ""))
     headers = [value for name, value in request.META.items() if name.startswith(("HTTP_", "CONTENT_"))]
     return (
-        all(is_encoded(line, NOT_IN_A_LINE) for line in lines)
+        # Bytes of the path that are no UTF-8 keep their percent signs: there is nothing at such an address.
+        not NOT_IN_A_LINE.search(request.path_info)
+        and is_encoded(request.META.get("QUERY_STRING", ""), NOT_IN_A_LINE)
         and not any(NOT_IN_A_HEADER.search(value) for value in headers if isinstance(value, str))
         # A cookie in quotes may say \000.
         and not any(NOT_IN_A_LINE.search(value) for value in request.COOKIES.values())
