@@ -77,10 +77,10 @@ class Site:
         """The part and its children that are of its process group."""
         leader = self.pid(part)
         pids = set()
-        for stat in Path("/proc").glob("[0-9]*/stat"):
+        for file in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                if int(stat.read_text().rpartition(")")[2].split()[2]) == leader:
-                    pids.add(int(stat.parent.name))
+                if int(file.read_text().rpartition(")")[2].split()[2]) == leader:
+                    pids.add(int(file.parent.name))
         return pids
 
     def fetch(self) -> int:
@@ -143,9 +143,8 @@ def test_what_a_start_leaves_in_the_state_folder_is_its_owners_alone(site):
         if mode & 0o077 and not stat.S_ISSOCK(mode) and not stat.S_ISLNK(mode):
             open_to_others[str(path)] = oct(mode)
     assert not open_to_others
-    assert {"logs", "media", "parts", "secret_key", "port", "owner.lock"} <= {
-        path.name for path in site.state.iterdir()
-    }
+    names = {path.name for path in site.state.iterdir()}
+    assert {"logs", "media", "parts", "secret_key", "port", "owner.lock"} <= names
     for log in (site.state / "logs").iterdir():
         assert not [secret for secret in secrets_of(site) if secret in log.read_text(errors="replace")], log
 
