@@ -24,8 +24,9 @@ from annotation_site.environment import (
     offered_languages,
 )
 from annotation_site.keys import earlier_keys, secret_key
+from annotation_site.limits import frame_requests_a_minute, rest_requests_a_minute
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
-from annotation_site.storage import media_storage, object_store
+from annotation_site.storage import import_buckets, media_storage, object_store
 from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
 from launcher.secrets import read_keys
@@ -259,7 +260,8 @@ FILE_UPLOAD_TEMP_DIR = UPLOAD_ROOT / "incoming"
 # Of media and uploads, whatever the umask: only the site's own processes read them.
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 FILE_UPLOAD_HANDLERS = ["data_import.uploads.actions.ToDisk"]
-# The only folder of this machine from which that page imports. The administrator puts images there, or sets another.
+# The buckets from which that page imports, and the only folder of this machine. The administrator puts images there.
+IMPORT_BUCKETS = import_buckets()
 IMPORT_ROOT = env_str("IMPORT_ROOT", str(STATE_DIR / "import"))
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -279,13 +281,8 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 # Only behind a proxy that sets this header itself and drops the client's.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
-# Pages opened and answers submitted in a marketplace's frame: from one network address, and in one worker's name from
-# there and from anywhere. The people of a lab, or of a whole university, may share an address.
-FRAME_REQUESTS_A_MINUTE = {
-    "address": env_int("FRAME_REQUESTS_PER_ADDRESS", 3000, lowest=1),
-    "worker": env_int("FRAME_REQUESTS_PER_WORKER", 240, lowest=1),
-    "worker_anywhere": env_int("FRAME_REQUESTS_PER_WORKER_ANYWHERE", 2400, lowest=1),
-}
+FRAME_REQUESTS_A_MINUTE = frame_requests_a_minute()
+REST_REQUESTS_A_MINUTE = rest_requests_a_minute()
 
 SILENCED_SYSTEM_CHECKS = [
     "files.E001",  # the folder of incoming uploads is made with the first of them

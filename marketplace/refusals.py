@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
 from marketplace.pages import error_page
+from marketplace.texts import NOT_IN_A_HEADER, NOT_IN_A_LINE, NOT_IN_A_TEXT
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -23,11 +24,6 @@ HEALTH = "/livez"
 IN_THEIR_OWN_WORDS = ("/", "/mturk/externalSubmit")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[0-9a-z_-][0-9a-z_.-]*?)\.?)(?::(?P<port>[0-9]{0,5}))?")
-# An address has one line, other texts several.
-NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-NOT_IN_A_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-# Django shows the bytes of a header as Latin-1.
-NOT_IN_A_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 UTF_8 = ("utf-8", "ascii")
 
 
