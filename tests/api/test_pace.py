@@ -31,9 +31,9 @@ def key_of() -> str:
 
 
 def assert_throttled(answer) -> None:
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "48")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "49")
     error = answer.json()["error"]
-    assert error["code"] == "throttled" and "Wait 48 seconds." in error["message"]
+    assert error["code"] == "throttled" and "Wait 49 seconds." in error["message"]
     assert set(answer.json()) == {"error"}
 
 
@@ -61,7 +61,7 @@ def test_addresses_that_need_no_key_have_it_too(path):
     for _ in range(5):
         assert ask("", "203.0.113.7", path).status_code in (200, 404)
     answer = ask("", "203.0.113.7", path)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "48")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "49")
 
 
 def test_the_network_of_an_ipv6_address_is_its_prefix():
