@@ -24,8 +24,18 @@ from annotation_site.environment import (
     offered_languages,
 )
 from annotation_site.keys import earlier_keys, secret_key
-from annotation_site.limits import frame_requests_a_minute, rest_requests_a_minute
+from annotation_site.limits import rest_requests_a_minute
+from annotation_site.link_limits import (  # noqa: F401
+    CLIENT_ADDRESS_HEADER,
+    FIRST_LEASE_SECONDS,
+    FRAME_REQUESTS_A_MINUTE,
+    LINK_REQUESTS_A_MINUTE,
+    NETWORK_MARK_DAYS,
+    OPEN_LINK_LEASES,
+    TRUSTED_PROXIES,
+)
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
+from annotation_site.staff_sign_in import *  # noqa: F403
 from annotation_site.storage import import_buckets, media_storage, object_store
 from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
@@ -158,8 +168,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "dashboard.accounts.apps.Accounts",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
+    "audit",
     "catalog",
     "access",
     "jobs",
@@ -200,10 +215,13 @@ MIDDLEWARE = [
     "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "annotation_site.middleware.end_idle_sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "annotation_site.acting.name_actor",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "annotation_site.middleware.prepare_sign_in",
     # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.
     "annotation_site.middleware.limit_body",
     "annotation_site.refusals.RefuseUnreadableBodies",
@@ -281,7 +299,6 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 # Only behind a proxy that sets this header itself and drops the client's.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
-FRAME_REQUESTS_A_MINUTE = frame_requests_a_minute()
 REST_REQUESTS_A_MINUTE = rest_requests_a_minute()
 
 SILENCED_SYSTEM_CHECKS = [

@@ -44,7 +44,8 @@ PATIENCE_SECONDS = 60
 
 def main(arguments: list[str]) -> None:
     started = time.monotonic()
-    port = parse(arguments).port
+    options = parse(arguments)
+    port = options.port
     state = state_dir()
     # Of this process and all its children, which write media, logs and keys.
     os.umask(OTHERS)
@@ -60,7 +61,7 @@ def main(arguments: list[str]) -> None:
             remember_port(state, port)
             compile_catalogs()
             try:
-                serve(supervisor, state, port, started)
+                serve(supervisor, state, port, started, demo=not options.no_demo)
             finally:
                 supervisor.stop()
     except PlaceError as error:
@@ -84,6 +85,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         default=os.environ.get("PORT", "").strip() or "8000",
         help="port of the site (that of the variable PORT, or 8000); the marketplace gets the port 100 above it",
     )
+    parser.add_argument("--no-demo", action="store_true", help="do not open the demo study on a new site")
     return parser.parse_args(arguments)
 
 
@@ -127,7 +129,7 @@ def refuse_second_run(state: Path) -> None:
         )
 
 
-def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> None:
+def serve(supervisor: Supervisor, state: Path, port: int, started: float, *, demo: bool) -> None:
     places = places_of(state)
     explain(supervisor, places, port)
     environment = origins(port)
@@ -151,7 +153,7 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
             supervisor.start(part)
     if not supervisor.stopping:
         announce(environment, login, announcement(environment, logins), state, time.monotonic() - started)
-        with demo_study(state, environment):
+        with demo_study(state, environment) if demo else contextlib.nullcontext():
             supervisor.watch()
 
 

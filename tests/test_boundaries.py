@@ -38,6 +38,7 @@ FLOORS = {
     "jobs": 2,
     "csv_files": 2,
     "access": 1,
+    "audit": 0,
     "catalog": 0,
     "numerics": 0,
     "launcher": 0,

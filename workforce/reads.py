@@ -135,6 +135,12 @@ def running_lease(hit: HIT, participant: str) -> Lease | None:
     return lease
 
 
+def has_lease(hit: HIT, participant: str) -> bool:
+    """Return whether this participant ever had a lease on this HIT."""
+    identity = {"worker__identity__marketplace": hit.batch.marketplace, "worker__identity__external_id": participant}
+    return Lease.objects.filter(hit=hit, **identity).exists()
+
+
 def n_done(batch: Batch, worker_id: int) -> int:
     """Return how many HITs of the batch this worker has submitted."""
     n_submitted: int = N_DONE.only_row({"batch": batch.pk, "worker": worker_id})[0]
@@ -158,6 +164,11 @@ def lease_in_hand(batch: Batch, worker: Worker) -> Lease | None:
     can_fill = Q(state=Lease.State.ACTIVE) | Q(Exists(free), state=Lease.State.EXPIRED)
     theirs = Lease.objects.filter(can_fill, batch=batch, worker=worker).select_related("hit")
     return theirs.order_by("state", "-expires_at").first()  # the active one first
+
+
+def has_work(batch: Batch) -> bool:
+    """Return whether the batch has a HIT for somebody new."""
+    return batch.closed_at is None and Slot.objects.filter(batch=batch, state=Slot.State.FREE).exists()
 
 
 def has_work_for(batch: Batch, worker: Worker) -> bool:

@@ -22,6 +22,7 @@ import pytest
 
 from launcher import run
 from launcher.addresses import marketplace_port
+from launcher.migrated import copy_migrated_cluster
 from launcher.places import ROOT, PlaceError, places_of, postgres_user
 from launcher.postgres import DATABASE, connect
 from launcher.processes import MARK, Part, alive, end_leftovers, mark_of, marked, recorded, start_ticks
@@ -51,7 +52,7 @@ class Site:
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
         with open(self.console, "w") as console:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "launcher.run", "--port", str(self.port)],
+                [sys.executable, "-m", "launcher.run", "--port", str(self.port), "--no-demo"],
                 cwd=ROOT,
                 env=environment | {"STATE_DIR": str(self.state)},
                 stdout=console,
@@ -77,10 +78,10 @@ class Site:
         """The part and its children that are of its process group."""
         leader = self.pid(part)
         pids = set()
-        for file in Path("/proc").glob("[0-9]*/stat"):
+        for status in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                if int(file.read_text().rpartition(")")[2].split()[2]) == leader:
-                    pids.add(int(file.parent.name))
+                if int(status.read_text().rpartition(")")[2].split()[2]) == leader:
+                    pids.add(int(status.parent.name))
         return pids
 
     def fetch(self) -> int:
@@ -263,9 +264,11 @@ def test_a_port_that_is_none_is_refused(word):
 
 
 def test_a_killed_run_does_not_block_the_next_which_keeps_the_data_and_stops_in_order():
-    site = Site(open_folder() / "var", free_port()).start()
+    site = Site(open_folder() / "var", free_port())
     try:
-        site.wait_running()
+        # The first start of the module's site migrates.
+        copy_migrated_cluster(site.state)
+        site.start().wait_running()
         query(site, "CREATE TABLE kept AS SELECT 42 AS n")
         password = (site.state / "staff_password").read_text()
         before = {part: site.pid(part) for part in PARTS}

@@ -12,7 +12,7 @@ from django.urls import reverse
 from contains_task.models import ContainsVote
 from dashboard.payments.decisions import SECOND_SALT
 from tests.contains_task.test_views import address, answer, hidden, joined, shown
-from tests.factories import make_form, make_grid, staff_client, unique, worker_client
+from tests.factories import make_form, make_grid, sign_in, staff_client, unique, worker_client
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame, handed_over, listed
@@ -164,7 +164,7 @@ def test_a_preview_keeps_its_pictures(change_key):
 def test_who_is_signed_in_stays_so_and_the_link_for_a_second_person_opens(change_key):
     client = staff_client(signed_in=False)
     person = get_user_model().objects.create_user(unique("researcher"), password="a long pass phrase", is_staff=True)
-    client.force_login(person)
+    sign_in(client, person)
     token = signing.dumps({"listed": 0, "reason": "x", "by": person.pk}, salt=SECOND_SALT, compress=True)
     is_kept = change_key()
     answer = client.get(reverse("datasets"))

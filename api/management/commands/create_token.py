@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import IntegrityError
 from django.utils.translation import gettext
 
 from access.secret_output.actions import secret_output
 from api.actions import create_token
-from catalog.errors import as_command_errors
-from catalog.reads import UnknownDataset, dataset_named, now
+from api.models import Scope
+from catalog.errors import UserError, as_command_errors
+from catalog.reads import dataset_named, now
+
+SCOPES = {"annotations": Scope.ANNOTATIONS.value, "votes": Scope.VOTES.value}
 
 
 class Command(BaseCommand):
@@ -20,6 +22,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="owner or purpose of the token; ./manage revoke_token takes this name")
         parser.add_argument("--dataset", metavar="NAME", help="the only dataset it may read (all datasets)")
+        parser.add_argument(
+            "--scope", choices=SCOPES, action="append", help="what it may read; repeat it for several (everything)"
+        )
         parser.add_argument("--days", type=int, metavar="N", help="days of validity (until revoked)")
 
         parser.add_argument(
@@ -27,7 +32,14 @@ class Command(BaseCommand):
         )
 
     def handle(
-        self, *args: Any, name: str, dataset: str | None, days: int | None, to: Path | None, **options: Any
+        self,
+        *args: Any,
+        name: str,
+        dataset: str | None,
+        scope: list[str] | None,
+        days: int | None,
+        to: Path | None,
+        **options: Any,
     ) -> None:
         if not 1 <= len(name) <= 100:
             raise CommandError(gettext("A token's name has 1 to 100 characters. Choose another name."))
@@ -36,13 +48,11 @@ class Command(BaseCommand):
         try:
             bound_to = dataset_named(dataset) if dataset else None
             expires_at = now() + timedelta(days=days) if days else None
+            scopes = sorted({SCOPES[word] for word in scope or SCOPES})
             with as_command_errors(), secret_output(self.stdout, to) as show:
-                _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at)
+                _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at, scopes=scopes)
                 show(key)
-        except UnknownDataset as error:
+        except UserError as error:
             raise CommandError(error.for_shell) from error
-        except IntegrityError as error:
-            message = gettext("A token “%(name)s” exists already, or has been revoked. Choose another name.")
-            raise CommandError(message % {"name": name}) from error
         if to is None:
             self.stderr.write(gettext("Store this key now: it is not shown again."))
