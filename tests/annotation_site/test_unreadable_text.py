@@ -36,6 +36,11 @@ BAD_JSON = [
     r'"\u007f"',
 ]
 BAD_COOKIES = [r'session="\000aaaaaaaa"', r'csrf="a\033b"', "session=aaaaaaaa\x00", r'x="\177"']
+# Django reads these before any middleware.
+UNREADABLE_TYPES = [
+    *("text/plain; charset*=nosuch''x", "text/plain; charset*=utf-8''%00", "text/plain; name*=nosuch''x"),
+    "text/plain; charset*=unicode_escape''%5Cud83d",
+]
 ENCODINGS = ["hex", "utf-16", "utf-7", "unicode_escape", "idna", "punycode", "latin-1", "rot13"]
 
 
@@ -154,6 +159,9 @@ def test_the_served_site_refuses_them_too():
             "X-Anything: a\x00b",
             "Content-Type: text/plain; charset=hex",
         ):
+            assert status_of(port, request_to("/login/", host, header)) == 400, header
+        for content_type in UNREADABLE_TYPES:
+            header = f"Content-Type: {content_type}"
             assert status_of(port, request_to("/login/", host, header)) == 400, header
         assert status_of(port, request_to("/login/?next=%C3%A4", host)) == 200
 

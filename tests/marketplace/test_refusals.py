@@ -135,4 +135,7 @@ def test_the_served_marketplace_refuses_them_too():
         )
         for path in ("/hits/?q=%00", "/hits/?q=%ff", "/groups/a%00b/", "/sign-in/?next=%ed%a0%bd"):
             assert status_of(port, request_to(path, f"Host: {HOST}")) == 400, path
+        for content_type in ("text/plain; charset*=nosuch''x", "text/plain; charset*=utf-8''%00"):
+            headers = (f"Host: {HOST}", f"Content-Type: {content_type}")
+            assert status_of(port, request_to("/sign-in/", *headers)) == 400, content_type
         assert status_of(port, request_to("/sign-in/", f"Host: {HOST}")) == 200
