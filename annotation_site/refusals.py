@@ -77,10 +77,11 @@ def _has_readable_address(request: HttpRequest) -> bool:
     # In another encoding, which the type of a request may name, its address would say something else.
     if request.encoding and codecs.lookup(request.encoding).name not in UTF_8:
         return False
-    lines = (request.META.get("PATH_INFO", "").replace("%", "%25"), request.META.get("QUERY_STRING", ""))
     headers = (value for name, value in request.META.items() if name.startswith(("HTTP_", "CONTENT_")))
     return (
-        all(map(is_encoded_line, lines))
+        # Bytes of the path that are no UTF-8 keep their percent signs: there is nothing at such an address.
+        is_line(request.path_info)
+        and is_encoded_line(request.META.get("QUERY_STRING", ""))
         and all(is_header(value) for value in headers if isinstance(value, str))
         # A cookie in quotes may say \000.
         and all(is_line(value) for value in request.COOKIES.values())

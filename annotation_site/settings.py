@@ -24,6 +24,7 @@ from annotation_site.environment import (
     offered_languages,
 )
 from annotation_site.keys import earlier_keys, secret_key
+from annotation_site.limits import rest_requests_a_minute
 from annotation_site.link_limits import (  # noqa: F401
     CLIENT_ADDRESS_HEADER,
     FIRST_LEASE_SECONDS,
@@ -35,7 +36,7 @@ from annotation_site.link_limits import (  # noqa: F401
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.staff_sign_in import *  # noqa: F403
-from annotation_site.storage import media_storage, object_store
+from annotation_site.storage import import_buckets, media_storage, object_store
 from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
 from launcher.secrets import read_keys
@@ -277,7 +278,8 @@ FILE_UPLOAD_TEMP_DIR = UPLOAD_ROOT / "incoming"
 # Of media and uploads, whatever the umask: only the site's own processes read them.
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 FILE_UPLOAD_HANDLERS = ["data_import.uploads.actions.ToDisk"]
-# The only folder of this machine from which that page imports. The administrator puts images there, or sets another.
+# The buckets from which that page imports, and the only folder of this machine. The administrator puts images there.
+IMPORT_BUCKETS = import_buckets()
 IMPORT_ROOT = env_str("IMPORT_ROOT", str(STATE_DIR / "import"))
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -297,6 +299,7 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 # Only behind a proxy that sets this header itself and drops the client's.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+REST_REQUESTS_A_MINUTE = rest_requests_a_minute()
 
 SILENCED_SYSTEM_CHECKS = [
     "files.E001",  # the folder of incoming uploads is made with the first of them

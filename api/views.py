@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from aggregation.api import AnnotationFilter, AnnotationRow, FrequencyFilter, FrequencyRow
 from api.models import ApiToken
+from api.pace.reads import check_key, check_network
 from api.pagination import page_of
 from api.schema import IndexSchema, TableSchema
 from catalog.models import Dataset
@@ -43,7 +44,17 @@ class Query(serializers.Serializer):
     cursor = serializers.CharField(required=False, help_text="Start of the page; part of the `next` address.")
 
 
-class ReadOnlyView(APIView):
+class PacedView(APIView):
+    """A view that counts requests: of a network before a key is looked up, and of a key."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        check_network(request)
+        super().initial(request, *args, **kwargs)
+        if isinstance(request.auth, ApiToken):
+            check_key(request.auth.pk)
+
+
+class ReadOnlyView(PacedView):
     http_method_names = ("get", "head")
 
 
@@ -177,7 +188,7 @@ class Index(ReadOnlyView):
         return Response({name: request.build_absolute_uri(reverse(f"api-{name}")) for name in names})
 
 
-class OpenAPISchema(SpectacularJSONAPIView):
+class OpenAPISchema(PacedView, SpectacularJSONAPIView):
     http_method_names = ("get", "head")
     authentication_classes = ()
     permission_classes = (AllowAny,)

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
 from marketplace.pages import error_page
+from marketplace.texts import NOT_IN_A_HEADER, NOT_IN_A_LINE, NOT_IN_A_TEXT
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -23,11 +24,6 @@ HEALTH = "/livez"
 IN_THEIR_OWN_WORDS = ("/", "/mturk/externalSubmit")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[0-9a-z_-][0-9a-z_.-]*?)\.?)(?::(?P<port>[0-9]{0,5}))?")
-# An address has one line, other texts several.
-NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-NOT_IN_A_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-# Django shows the bytes of a header as Latin-1.
-NOT_IN_A_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 UTF_8 = ("utf-8", "ascii")
 
 
@@ -108,10 +104,11 @@ def has_readable_address(request: HttpRequest) -> bool:
     # In another encoding, which the type of a request may name, its address would say something else.
     if request.encoding and codecs.lookup(request.encoding).name not in UTF_8:
         return False
-    lines = (request.META.get("PATH_INFO", "").replace("%", "%25"), request.META.get("QUERY_STRING", ""))
     headers = [value for name, value in request.META.items() if name.startswith(("HTTP_", "CONTENT_"))]
     return (
-        all(is_encoded(line, NOT_IN_A_LINE) for line in lines)
+        # Bytes of the path that are no UTF-8 keep their percent signs: there is nothing at such an address.
+        not NOT_IN_A_LINE.search(request.path_info)
+        and is_encoded(request.META.get("QUERY_STRING", ""), NOT_IN_A_LINE)
         and not any(NOT_IN_A_HEADER.search(value) for value in headers if isinstance(value, str))
         # A cookie in quotes may say \000.
         and not any(NOT_IN_A_LINE.search(value) for value in request.COOKIES.values())

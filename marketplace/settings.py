@@ -28,6 +28,13 @@ def env_bool(name: str) -> bool:
     return text in YES
 
 
+def env_int(name: str, default: int) -> int:
+    text = env(name)
+    if text and not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise ImproperlyConfigured(f"{name}={text!r} is not a whole number above 0. Write one, such as {default}.")
+    return int(text or default)
+
+
 def origin_of(name: str, text: str) -> str:
     """Return scheme://host[:port]; plain http on this machine only, where keys and passwords do not travel."""
     origin = text.strip().rstrip("/")
@@ -97,6 +104,12 @@ FRAME_ORIGINS = [
 ]
 # Deliberate faults and a clock that can be moved, for the tests of clients. Never on a marketplace with real people.
 FAULTS = env_bool("MARKETPLACE_FAULTS")
+
+# API requests a minute, in each process of the server: with one key, from one network, and wrongly signed from there.
+# The site that publishes here makes 50 a second at most.
+CALLS_PER_KEY = env_int("MARKETPLACE_CALLS_PER_KEY", 12_000)
+CALLS_PER_NETWORK = env_int("MARKETPLACE_CALLS_PER_NETWORK", 24_000)
+WRONG_SIGNATURES_PER_NETWORK = env_int("MARKETPLACE_WRONG_SIGNATURES_PER_NETWORK", 600)
 
 DEBUG = False
 SECRET_KEY = secret_key()

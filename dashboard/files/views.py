@@ -108,6 +108,7 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
         "job": job,
         "added_nothing": job and job.job.arguments.get(N_IMAGES_BEFORE) == counts["all"],
         "largest_upload_mib": uploads.largest_upload_mib(),
+        "import_buckets": settings.IMPORT_BUCKETS,
         "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
     }
 
