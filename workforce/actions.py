@@ -73,6 +73,8 @@ def open_batch(
     hits_per_worker: int | None = None,
     completion_code: str = "",
     completion_url: str = "",
+    admission: str = Batch.Admission.ANYONE,
+    networks: str = Batch.Networks.SHARED,
     **adaptive: float,
 ) -> Batch:
     """Open a batch; `adaptive` are all settings of an adaptive batch, or none.
@@ -87,6 +89,8 @@ def open_batch(
         hits_per_worker=hits_per_worker,
         completion_code=completion_code,
         completion_url=completion_url,
+        admission=admission,
+        networks=networks,
         **adaptive,
     )
 
