@@ -11,9 +11,8 @@ from django.utils.translation import gettext
 from catalog.errors import Remark, UserError
 from csv_files.cells import guarded
 from workforce.links.actions import list_ids
-from workforce.links.reads import link_query
+from workforce.links.reads import NoParticipant, checked_id, link_query, similar_ids
 from workforce.models import Batch
-from workforce.recruitment_links import NoParticipant, checked_id, similar_ids
 
 HEADINGS = ("id", "ids", "worker", "participant")
 MOST_IDS = 20_000

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core.management.base import CommandError
 
-from aggregation.actions import aggregate_new_submissions
+from aggregation.tasks import aggregate_new_submissions
 from catalog.models import Dataset
 from contains_task.models import ContainsVote
 from tests.commands import said as run

@@ -15,7 +15,12 @@ from catalog.errors import UserError
 from catalog.reads import NOW, PreparedStatement, now_given
 from workforce.introductions.reads import introduction_of
 from workforce.models import Batch, ListedID
+
+# Other rooms import these from here.
+from workforce.recruitment_links import NoParticipant as NoParticipant
+from workforce.recruitment_links import checked_id as checked_id
 from workforce.recruitment_links import external_id
+from workforce.recruitment_links import similar_ids as similar_ids
 
 SIGNATURE_SALT = "workforce.signed_link"
 SIGNATURE = "sig"
