@@ -25,7 +25,10 @@ OF_SITE = (
         "workforce/reads.py",
         '        worker__identity__external_id=Given("participant"),\n        hit=Given("hit"),\n',
         '        hit=Given("hit"),\n',
-        ("tests/contains_task/test_views.py::test_a_grid_is_shown_only_to_its_worker",),
+        (
+            "tests/annotation_site/test_matrix_of_workers.py"
+            "::test_everybody_meets_what_the_matrix_says_and_no_get_changes_anything",
+        ),
     ),
     Defence(
         "S1 an answer names cells of its own page",
@@ -39,7 +42,7 @@ OF_SITE = (
         "workforce/pages.py",
         'signing.Signer(salt=TOKEN_SALT).unsign(token).split("/")',
         'token.rpartition(":")[0].split("/")',
-        ("tests/contains_task/test_views.py::test_a_forged_token_is_refused_and_nothing_stored",),
+        ("tests/workforce/test_submit.py::test_a_forged_work_token_is_refused",),
     ),
     Defence(
         "S2 conditions of REST are a list",
