@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -24,7 +24,7 @@ from api.pagination import page_of
 from api.schema import IndexSchema, TableSchema
 from catalog.models import Dataset
 from catalog.reads import dataset_named, labels_by_index
-from data_export.reads import exported_tables
+from data_export.reads import exported_tables, permission_to_read
 from workforce.kinds import ExportedRows, RestTable, task_kinds
 
 LARGEST_PAGE = 1000
@@ -72,8 +72,10 @@ class Table(ReadOnlyView):
     table: ClassVar[RestTable]
 
     def get(self, request: Request) -> Response:
+        token = cast(ApiToken, request.auth)
+        check_scope(token, self.rows.name)
         query, conditions = checked_query(request, self.query, self.table.conditions)
-        dataset = readable_dataset(cast(ApiToken, request.auth), query.get("dataset"))
+        dataset = readable_dataset(token, query.get("dataset"))
         page, cursor = page_of(
             self.rows.rows_of(dataset).filter(**conditions),
             listing=self.rows.name,
@@ -134,6 +136,13 @@ def checked_query(
     query.is_valid(raise_exception=True)
     conditions.is_valid(raise_exception=True)
     return query.validated_data, conditions.validated_data
+
+
+def check_scope(token: ApiToken, table: str) -> None:
+    """Refuse a table that the token may not read, whatever the study."""
+    if permission_to_read(table) not in token.powers:
+        message = gettext("This token may not read %(table)s. Create a token that may.")
+        raise PermissionDenied(message % {"table": table}, code="scope_missing")
 
 
 def readable_dataset(token: ApiToken, name: str | None) -> Dataset:

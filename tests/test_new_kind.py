@@ -16,7 +16,7 @@ from catalog.models import Dataset, Image
 from dashboard.files.downloads import files_of
 from mturk.repeats.reads import repeats_of
 from tests.api_reader import Reader
-from tests.factories import make_batch, make_dataset, make_images, staff_client, worker_client
+from tests.factories import make_batch, make_dataset, make_images, staff_client, start, worker_client
 from tests.made_up_task.actions import open_countings
 from tests.made_up_task.models import Counting, CountVote
 from tests.required import require
@@ -67,7 +67,7 @@ def batch() -> Batch:
 def answered(batch: Batch, name: str, n_objects: int) -> Submission:
     """Have a person open the batch's address, look at the page and its photograph, and send the answer."""
     client = worker_client()
-    page = client.get(f"/join/{batch.public_id}?worker={name}", follow=True)
+    page = start(batch, name, client, follow=True)
     (address, _) = page.redirect_chain[-1]
     assert address.startswith("/count/")
     carried = page.json()

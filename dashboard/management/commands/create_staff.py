@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from access.secret_output.actions import secret_output
 from catalog.errors import as_command_errors
 from dashboard.accounts.passwords import set_up_staff
 
@@ -23,5 +24,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, username: str, password_file: Path | None, **options: Any) -> None:
         with as_command_errors():
-            password = set_up_staff(username=username, password_file=password_file)
-        self.stdout.write(f"{username} / {password_file or password}")
+            if password_file:
+                set_up_staff(username=username, password_file=password_file)
+                self.stdout.write(f"{username} / {password_file}")
+                return
+            with secret_output(self.stdout, None, option="--password-file FILE") as show:
+                show(f"{username} / {set_up_staff(username=username, password_file=None)}")
