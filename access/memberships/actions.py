@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from access.memberships.reads import digest_of, invitation_of, is_last_owner
 from access.models import Invitation, Membership, MembershipChange, Role
 from access.permissions.reads import may_give, permissions_in
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import LockName, now, wait_for_lock
@@ -155,3 +156,5 @@ def _record(
     MembershipChange.objects.create(
         dataset=dataset, event=event, by=by, person=person, before=before, after=after, happened_at=now()
     )
+    named = f"{person or 'an invitation'} in dataset {dataset}"
+    record(Area.PERMISSION, f"role.{event}", named, before={"role": before}, after={"role": after, "by": by})

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from dashboard.accounts.reads import FACTORS, factors_of
 from dashboard.models import SignInNetwork
@@ -25,6 +26,7 @@ def make_staff(*, username: str, password: str) -> User:
     user.is_staff = user.is_active = True
     user.set_password(password)
     user.save()
+    record(Area.PERMISSION, "account.administrate", f"account {user}")
     return user
 
 
@@ -40,13 +42,15 @@ def remove_staff(*, username: str) -> User:
     user.save()
     SocialAccount.objects.filter(user=user).delete()
     forget_second_factors(user=user)
+    record(Area.PERMISSION, "account.close", f"account {user}")
     return user
 
 
 @transaction.atomic
 def forget_second_factors(*, user: User) -> None:
     """Delete second factors, recovery codes and the networks where the account signed in."""
-    Authenticator.objects.filter(user=user).delete()
+    if Authenticator.objects.filter(user=user).delete()[0]:
+        record(Area.PERMISSION, "account.forget_second_factors", f"account {user}")
     SignInNetwork.objects.filter(user=user).delete()
 
 
