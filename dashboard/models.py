@@ -8,7 +8,7 @@ class SignInAttempt(models.Model):
     """A failed or current attempt to prove an identity. Account and network are keyed digests, kept for a day."""
 
     class Proof(models.TextChoices):
-        PASSWORD = "password"
+        PASSWORD = "password"  # noqa: S105 - the name of a way to sign in
         CODE = "code"
 
     proof = models.CharField(max_length=10, choices=Proof.choices)

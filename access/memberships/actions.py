@@ -156,5 +156,5 @@ def _record(
     MembershipChange.objects.create(
         dataset=dataset, event=event, by=by, person=person, before=before, after=after, happened_at=now()
     )
-    named = f"{person or 'an invitation'} in dataset {dataset}"
-    record(Area.PERMISSION, f"role.{event}", named, before={"role": before}, after={"role": after, "by": by})
+    subject = f"{person.get_username() if person else 'invitation'} in {dataset}"
+    record(Area.PERMISSION, f"role.{event}", subject, before={"role": before}, after={"role": after, "by": by})
