@@ -13,6 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from dashboard.accounts.reads import FACTORS, factors_of
 from dashboard.models import SignInNetwork
@@ -31,6 +32,7 @@ def make_staff(*, username: str, password: str, email: str | None = None) -> Use
     user.set_password(password)
     user.email = user.email if email is None else email
     user.save()
+    record(Area.PERMISSION, "account.administrate", f"account {user}")
     return user
 
 
@@ -47,13 +49,15 @@ def remove_staff(*, username: str) -> User:
     user.save()
     SocialAccount.objects.filter(user=user).delete()
     forget_second_factors(user=user)
+    record(Area.PERMISSION, "account.close", f"account {user}")
     return user
 
 
 @transaction.atomic
 def forget_second_factors(*, user: User) -> None:
     """Delete second factors, recovery codes and the networks where the account signed in."""
-    Authenticator.objects.filter(user=user).delete()
+    if Authenticator.objects.filter(user=user).delete()[0]:
+        record(Area.PERMISSION, "account.forget_second_factors", f"account {user}")
     SignInNetwork.objects.filter(user=user).delete()
 
 

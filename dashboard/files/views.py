@@ -8,6 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, Stream
 from django.shortcuts import get_object_or_404, redirect, render
 
 from access.permissions.reads import May
+from audit.actions import Area, record
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
@@ -159,11 +160,15 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
     dataset = dataset_or_404(name)
     if kind not in exported_files() or format not in FORMATS:
         raise Http404
-    return rows_response(dataset, kind, format, names=bool(request.GET.get("names")))
+    names = bool(request.GET.get("names"))
+    # A mark of use, as of a token: the request itself changes nothing.
+    record(Area.EXPORT, "rows.export", f"{kind} of dataset {dataset}", after={"format": format, "names": names})
+    return rows_response(dataset, kind, format, names=names)
 
 
 @staff_page("GET", may=May.READ_ANNOTATIONS, of=dataset_or_404)
 def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
     dataset = dataset_or_404(name)
     row = get_object_or_404(classifiers_of(dataset), pk=classifier)
+    record(Area.EXPORT, "predictions.export", f"dataset {dataset}", after={"classifier": row.name})
     return predictions_response(dataset, row.name)
