@@ -135,7 +135,7 @@ class Study:
         hit = self.batch.terms.marketplace_hits.get()
         listed = ListedAssignment.objects.create(
             marketplace_hit=hit,
-            external_id="3ALISTED",
+            external_id=unique("3ALISTED"),
             worker=make_worker(marketplace="mturk"),
             finding="unreadable",
             status="submitted",
