@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from access.permissions.reads import May, permissions_in
+from accounts.pages import confirmed
 from catalog.errors import UserError
 from catalog.models import Dataset
-from dashboard.accounts.pages import confirmed
 from dashboard.pages import researcher, staff_page
 from dashboard.payments.batch_decisions import OF_BATCH, Decision, FormValues
 from dashboard.payments.forms import BlockForm, BonusForm, CompensationForm, ConfirmForm, ReasonForm

@@ -127,7 +127,12 @@ def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
     n_approved = bring_forward(calls=waiting_approvals(listed))
     if n_approved:
         numbers = list(listed.order_by("pk").values_list("pk", flat=True)[:1000])
-        record(Area.MONEY, "assignments.approve", f"{n_approved} assignments", after={"assignments": numbers})
+        record(
+            area=Area.MONEY,
+            action="assignments.approve",
+            subject=f"{n_approved} assignments",
+            after={"assignments": numbers},
+        )
     return n_approved
 
 
@@ -204,7 +209,13 @@ def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Cal
         )
         raise OverCap(words % {"amount": committed(terms), "batch": terms.batch_id, "cap": terms.spending_cap})
     if is_new:
-        record(Area.MONEY, "bonus.pay", f"assignment {listed.external_id}", after={"amount": exact}, reason=reason)
+        record(
+            area=Area.MONEY,
+            action="bonus.pay",
+            subject=f"assignment {listed.external_id}",
+            after={"amount": exact},
+            reason=reason,
+        )
     return call
 
 
@@ -287,7 +298,13 @@ def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_
     )
     log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
     people = {"decided_by": decided_by, "seconded_by": seconded_by}
-    record(Area.REVIEW, "assignment.reject", f"assignment {listed.external_id}", after=people, reason=reason)
+    record(
+        area=Area.REVIEW,
+        action="assignment.reject",
+        subject=f"assignment {listed.external_id}",
+        after=people,
+        reason=reason,
+    )
     if listed.submission is not None:
         _replace(listed.submission, reason)
     return rejection
@@ -385,7 +402,7 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
         payload=payload,
         batch=listed.marketplace_hit.hit.batch,
     )
-    record(Area.REVIEW, "rejection.reverse", f"assignment {listed.external_id}", reason=reason)
+    record(area=Area.REVIEW, action="rejection.reverse", subject=f"assignment {listed.external_id}", reason=reason)
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
         _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)

@@ -66,7 +66,7 @@ OF_WAYS_IN = (
     ),
     Defence(
         "S13 passwords are counted before they are hashed",
-        "dashboard/accounts/attempts/actions.py",
+        "accounts/attempts/actions.py",
         "    if waits:\n        raise TooManyAttempts(max(waits))\n",
         "",
         (
@@ -75,24 +75,24 @@ OF_WAYS_IN = (
     ),
     Defence(
         "S13 a fresh proof before money and people's ids",
-        "dashboard/accounts/pages.py",
+        "accounts/pages.py",
         "            if is_free or is_fresh(request):\n",
         "            if is_free or request.user.is_authenticated:\n",
         (f"{WAYS}test_money_and_exports_of_people_need_a_fresh_password",),
     ),
     Defence(
         "S13 a session ends after hours without use",
-        "dashboard/accounts/sessions.py",
+        "accounts/sessions.py",
         "        request.session.flush()\n",
         "        pass\n",
-        ("tests/dashboard/accounts/test_sessions.py::test_twelve_hours_without_use_end_a_session",),
+        ("tests/accounts/test_sessions.py::test_twelve_hours_without_use_end_a_session",),
     ),
     Defence(
         "S13 a code opens once",
-        "dashboard/accounts/credentials.py",
+        "accounts/credentials.py",
         "    if not spend_code(user=user, code=normalize_user_code(code)):\n",
         "    if not code:\n",
-        ("tests/dashboard/accounts/test_attempts.py::test_a_code_is_accepted_once_in_all_processes",),
+        ("tests/accounts/test_attempts.py::test_a_code_is_accepted_once_in_all_processes",),
     ),
     Defence(
         "S23 other hosts are refused",
