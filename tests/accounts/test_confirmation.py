@@ -16,7 +16,8 @@ from dashboard.files.downloads import names_people
 from data_export.reads import exported_files
 from mturk.models import Call, Rejection
 from tests.accounts.people import RIGHT, browser_at, code_of, give_app, make_account
-from tests.annotation_site.test_staff_addresses import BODY, CLOSED, OF_ACCOUNT, Study, addresses, asked
+from tests.annotation_site.address_study import BODY, Study, addresses, asked
+from tests.annotation_site.test_staff_addresses import CLOSED, OF_ACCOUNT
 from tests.factories import sign_in, unique
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +33,11 @@ OF_WORK = {
     "setup-about-assignment": ("POST",),
     "setup-second": ("POST",),
     "file-of-rows": ("GET",),
+    "people": ("POST",),
+    "change-member": ("POST",),
+    "remove-member": ("POST",),
+    "study-tokens": ("POST",),
+    "tokens": ("POST",),
 }
 OF_ACCOUNTS = {
     "password": ("POST",),
