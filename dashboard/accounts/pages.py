@@ -40,6 +40,12 @@ def account_page(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
+def account_of(request: HttpRequest) -> User:
+    """Return the signed-in account."""
+    assert isinstance(request.user, User), "`account_page` lets nobody else in"
+    return request.user
+
+
 def confirmed(*methods: str, only: Callable[..., bool] | None = None) -> Callable[[View], View]:
     """Ask for the password or second factor before these methods of a view, unless it was entered a short time ago.
 
@@ -66,8 +72,7 @@ def confirmed(*methods: str, only: Callable[..., bool] | None = None) -> Callabl
 
 def is_fresh(request: HttpRequest) -> bool:
     """Return whether the password or a second factor was entered a short time ago."""
-    times, user = proof_times(request), request.user
-    assert isinstance(user, User), "only signed-in people come here"
+    times, user = proof_times(request), account_of(request)
     ways = ["password", "mfa"] if can_confirm(user) else ["password", "mfa", "socialaccount"]
     newest = max((times.get(way, 0) for way in ways), default=0)
     return time() - newest < settings.STAFF_CONFIRMED_MINUTES * 60
@@ -80,8 +85,7 @@ def can_confirm(user: User) -> bool:
 
 def ask(request: HttpRequest) -> HttpResponse | None:
     """Return the page that asks for the confirmation, or nothing once the request has one."""
-    user = request.user
-    assert isinstance(user, User), "only signed-in people come here"
+    user = account_of(request)
     try:
         problem, status, seconds = _problem_of(request, user), 403, 0
     except NotTried as error:

@@ -30,12 +30,11 @@ from dashboard.accounts.credentials import (
     user_of_password,
 )
 from dashboard.accounts.forms import NewPasswordForm
-from dashboard.accounts.pages import account_page, ask, confirmed, next_page
+from dashboard.accounts.pages import account_of, account_page, ask, confirmed, next_page
 from dashboard.accounts.passkeys import NewPasskeyForm
 from dashboard.accounts.reads import factors_of, must_set_up_second_factor, passkeys_are_possible
 from dashboard.accounts.second_factor import passkey_request, picture_of_secret
 from dashboard.accounts.single_sign_on.reads import name_of_provider
-from dashboard.pages import researcher
 
 MARK = "password_mark"
 
@@ -115,7 +114,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 
 @account_page("GET")
 def account(request: HttpRequest) -> HttpResponse:
-    user = researcher(request)
+    user = account_of(request)
     factors = list(factors_of(user))
     context = {
         "factors": [factor.wrap() for factor in factors],
@@ -131,7 +130,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @account_page("GET", "POST")
 @confirmed("POST")
 def password(request: HttpRequest) -> HttpResponse:
-    user = researcher(request)
+    user = account_of(request)
     form = NewPasswordForm(request.POST if request.method == "POST" else None, user=user)
     status = 200
     if form.is_bound and form.is_valid():
@@ -151,7 +150,7 @@ def password(request: HttpRequest) -> HttpResponse:
 @confirmed("POST")
 def authenticator(request: HttpRequest) -> HttpResponse:
     """Show a new secret for an authenticator app; store it once a code proves that the app has it."""
-    user = researcher(request)
+    user = account_of(request)
     if request.method != "POST" or factors_of(user).filter(type=Authenticator.Type.TOTP).exists():
         return redirect("account")
     form = NewAuthenticatorForm(request.POST if "code" in request.POST else None, user=user)
@@ -167,7 +166,7 @@ def authenticator(request: HttpRequest) -> HttpResponse:
 @confirmed("POST")
 def passkey(request: HttpRequest) -> HttpResponse:
     """Show the challenge for a new passkey, and store the passkey that answers it."""
-    user = researcher(request)
+    user = account_of(request)
     if not passkeys_are_possible():
         raise Http404
     if request.method != "POST":
@@ -186,7 +185,7 @@ def passkey(request: HttpRequest) -> HttpResponse:
 def remove_factor(request: HttpRequest, pk: int) -> HttpResponse:
     may_remove_last = not settings.STAFF_SECOND_FACTOR_REQUIRED
     try:
-        actions.remove_factor(user=researcher(request), pk=pk, is_last_allowed=may_remove_last)
+        actions.remove_factor(user=account_of(request), pk=pk, is_last_allowed=may_remove_last)
         messages.success(request, gettext("The second factor was removed."))
     except UserError as error:
         messages.error(request, error.for_page)
@@ -197,7 +196,7 @@ def remove_factor(request: HttpRequest, pk: int) -> HttpResponse:
 @confirmed("GET", "POST")
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Show the unused recovery codes; a POST makes new ones."""
-    user = researcher(request)
+    user = account_of(request)
     if not factors_of(user).exists():
         return redirect("account")
     if request.method == "POST":
