@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
+from dashboard.accounts.attempts.actions import forget_networks
 from dashboard.accounts.reads import FACTORS, factors_of
-from dashboard.models import SignInNetwork
 
 
 @transaction.atomic
@@ -54,7 +54,7 @@ def remove_staff(*, username: str) -> User:
 def forget_second_factors(*, user: User) -> None:
     """Delete second factors, recovery codes and the networks where the account signed in."""
     Authenticator.objects.filter(user=user).delete()
-    SignInNetwork.objects.filter(user=user).delete()
+    forget_networks(user=user)
 
 
 @transaction.atomic
