@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from accounts.pages import end_if_idle
 from annotation_site.language import for_workers
 from annotation_site.views import STAFF_URLS, WORKER_URLS, method_not_allowed
-from dashboard.accounts.pages import end_if_idle
 from dashboard.pages import most_bytes_of
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -23,6 +23,15 @@ CHUNK_BYTES = 64 * 1024
 CONTENT = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
 )
+# What a browser would otherwise let a page, or a frame in it, ask for.
+PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope"),
+        *("hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "screen-wake-lock", "serial"),
+        *("usb", "xr-spatial-tracking"),
+    )
+)
 
 
 def limit_body(get_response: Handler) -> Handler:
@@ -32,8 +41,8 @@ def limit_body(get_response: Handler) -> Handler:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         # Only here: other requests, and those of workers, do not look up a user.
-        if length > limit and request.method == "POST" and (most_bytes := most_bytes_of(request)):
-            limit = most_bytes if request.user.is_staff else limit
+        if length > limit and request.method == "POST":
+            limit = max(limit, most_bytes_of(request))
         if length <= limit:
             return get_response(request)
         remaining = min(length, MOST_DISCARDED_BYTES)
@@ -66,6 +75,19 @@ def explain_methods(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         return method_not_allowed(request, response) if isinstance(response, HttpResponseNotAllowed) else response
+
+    return middleware
+
+
+def set_headers(get_response: Handler) -> Handler:
+    """Set on every answer what holds for all: no page needs a device, and none belongs into a search engine."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
+        response.headers.setdefault("Content-Security-Policy", f"{CONTENT}form-action 'none'; frame-ancestors 'none'")
+        return response
 
     return middleware
 

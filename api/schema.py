@@ -27,6 +27,7 @@ class Error(serializers.Serializer):
 PROBLEMS = {
     400: OpenApiResponse(Error, "A parameter is missing, unknown or invalid."),
     401: OpenApiResponse(Error, "The token is missing, unknown, revoked or expired."),
+    403: OpenApiResponse(Error, "The token may not read this table."),
     404: OpenApiResponse(Error, "The token cannot read a dataset of this name."),
 }
 

@@ -25,7 +25,7 @@ from workforce.reads import image_handle
 @never_cache
 @require_http_methods(["GET", "POST"])
 def form(request: HttpRequest, hit_id: str) -> HttpResponse:
-    hit = get_object_or_404(HIT.objects.select_related("batch"), public_id=hit_id, form__isnull=False)
+    hit = get_object_or_404(HIT.objects.select_related("batch__settings"), public_id=hit_id, form__isnull=False)
     return serve(request, hit, show=_show, take=_take)
 
 

@@ -17,7 +17,8 @@ from workforce.models import HIT, Lease, Submission
 from workforce.pages import ReportOutcome, UnfitAnswer, page_of_lease, paused_seconds_in, serve
 
 HIT_OF_PAGE = CachedQuery(
-    lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False), related=["batch", "grid__label"]
+    lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False),
+    related=["batch__settings", "grid__label"],
 )
 
 

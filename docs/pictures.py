@@ -229,11 +229,13 @@ def take_pictures(site: Site, browser: Browser) -> None:
     for name, width, height in (("grid", 1000, 860), ("grid-phone", 390, 1000)):
         page = new_page(browser, width, height)
         page.goto(f"{grids}?worker={name}")
+        page.get_by_role("button", name="Start").click()
         page.wait_for_load_state("networkidle")
         select_coffee(page)
         save(page, name)
     page = new_page(browser, 1000, 800)
     page.goto(f"{forms}?worker=form")
+    page.get_by_role("button", name="Start").click()
     save(page, "form")
     staff.goto(f"{site.staff}/setup/grids/{DATASET}/")
     save(staff, "batches", part="#batches")

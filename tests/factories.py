@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from time import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
@@ -16,6 +16,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image as Pillow
 
+from access.memberships.actions import give_role
+from access.models import Role
+from accounts.sessions import SEEN
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image, LabelSet
@@ -25,7 +28,6 @@ from classify_task.models import Form
 from contains_task.actions import open_grids, record_votes
 from contains_task.models import Grid
 from contains_task.reads import cells_by_handle
-from dashboard.accounts.sessions import SEEN
 from workforce.actions import identify_worker, open_batch, publish_hits, take_lease
 from workforce.models import HIT, Batch, Lease, Submission, Worker
 
@@ -119,9 +121,37 @@ def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: I
     return open_forms(dataset=image.dataset, labels_by_image={image.pk: list(labels)})[0]
 
 
+def make_account() -> User:
+    """An account without any role."""
+    return User.objects.create_user(unique("account"))
+
+
+def make_administrator() -> User:
+    return User.objects.create_user(unique("administrator"), is_staff=True)
+
+
+def make_member(dataset: Dataset, role: Role) -> User:
+    """An account with a role in a study, given by the site administrator."""
+    person = User.objects.create_user(unique(role))
+    give_role(dataset=dataset, user=person, role=role, by=None)
+    return person
+
+
+def member_client(dataset: Dataset, role: Role) -> Client:
+    client = staff_client(signed_in=False)
+    sign_in(client, make_member(dataset, role))
+    return client
+
+
 def worker_client() -> Client:
     """A browser on the worker origin, as strict about forged requests as a real one meets."""
     return Client(enforce_csrf_checks=True, headers={"host": urlsplit(settings.WORKER_ORIGIN).netloc})
+
+
+def start(batch: Batch, name: str = "ann", client: Client | None = None, **extra: Any) -> Any:
+    """Press Start, or Continue, on the study link: the reply leads to the page of the next task, if there is one."""
+    query = name if "=" in name else urlencode({"worker": name})
+    return (client or worker_client()).post(f"/join/{batch.public_id}?{query}", **extra)
 
 
 def staff_client(*, signed_in: bool = True) -> Client:

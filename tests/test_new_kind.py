@@ -10,13 +10,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import clear_url_caches
 
+from access.permissions.reads import OF_A_STUDY
 from aggregation.actions import aggregate
 from api.actions import create_token
 from catalog.models import Dataset, Image
 from dashboard.files.downloads import files_of
 from mturk.repeats.reads import repeats_of
 from tests.api_reader import Reader
-from tests.factories import make_batch, make_dataset, make_images, staff_client, worker_client
+from tests.factories import make_batch, make_dataset, make_images, staff_client, start, worker_client
 from tests.made_up_task.actions import open_countings
 from tests.made_up_task.models import Counting, CountVote
 from tests.required import require
@@ -67,7 +68,7 @@ def batch() -> Batch:
 def answered(batch: Batch, name: str, n_objects: int) -> Submission:
     """Have a person open the batch's address, look at the page and its photograph, and send the answer."""
     client = worker_client()
-    page = client.get(f"/join/{batch.public_id}?worker={name}", follow=True)
+    page = start(batch, name, client, follow=True)
     (address, _) = page.redirect_chain[-1]
     assert address.startswith("/count/")
     carried = page.json()
@@ -139,7 +140,7 @@ def test_its_votes_are_exported_and_listed_on_the_page_of_files(batch):
     assert len(lines) == 6
     rows = {row["submission"]: row for row in map(json.loads, exported(batch.dataset, "jsonl").splitlines())}
     assert (rows[submission.pk]["n_objects"], rows[submission.pk]["state"]) == (1, "confirmed")
-    (file,) = [file for file in files_of(batch.dataset) if file.kind == "count_votes"]
+    (file,) = [file for file in files_of(batch.dataset, OF_A_STUDY) if file.kind == "count_votes"]
     assert (file.says, file.is_empty, file.on_rest) == ("How many objects each person saw.", False, True)
 
 

@@ -8,17 +8,23 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils.translation import gettext, gettext_lazy
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import CachedQuery, Given, current_settings, now, now_given
+
+# Other rooms import these from here.
+from workforce.exclusions.actions import exclude_submission as exclude_submission
+from workforce.exclusions.actions import readmit_submission as readmit_submission
 from workforce.kinds import kind_named
-from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker, WorkerIdentity
-from workforce.reads import is_recovered, known_worker, n_done, overdue_leases
+from workforce.links.reads import FULL, NOBODY, LinkVisit, NetworkFull, check_network, first_lease_seconds, standing_of
+from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
+from workforce.reads import has_work, is_recovered, known_worker, overdue_leases
 from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
 from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified
@@ -26,6 +32,7 @@ from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unv
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 5000
+CLOSED = gettext_lazy("This study is closed and no longer accepts answers. Thank you for your interest.")
 NOT_ASSIGNED = gettext_lazy("This task is not assigned to you. Open the study link to get your task.")
 WORKER_TO_LOCK = CachedQuery(lambda: Worker.objects.filter(pk=Given("pk")).select_for_update())
 LEASE_TO_LOCK = CachedQuery(lambda: Lease.objects.filter(pk=Given("pk")).select_for_update())
@@ -47,8 +54,11 @@ class NotHandedOut(UserError):
     """A HIT that is not assigned to this worker."""
 
 
-class AlreadyExcluded(UserError):
-    """A submission that is excluded already; the message gives the reason."""
+class Hold(NamedTuple):
+    """The length of a lease, and the mark of the network that takes it; empty without a network."""
+
+    seconds: int
+    mark: str
 
 
 # Publishing
@@ -64,6 +74,8 @@ def open_batch(
     hits_per_worker: int | None = None,
     completion_code: str = "",
     completion_url: str = "",
+    admission: str = Batch.Admission.ANYONE,
+    networks: str = Batch.Networks.SHARED,
     **adaptive: float,
 ) -> Batch:
     """Open a batch; `adaptive` are all settings of an adaptive batch, or none.
@@ -78,6 +90,8 @@ def open_batch(
         hits_per_worker=hits_per_worker,
         completion_code=completion_code,
         completion_url=completion_url,
+        admission=admission,
+        networks=networks,
         **adaptive,
     )
 
@@ -118,6 +132,7 @@ def close_batch(*, batch: Batch) -> Batch:
     closed_at = now()
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
     batch.hits.filter(closed_at=None).update(closed_at=closed_at)
+    record(area=Area.CONFIG, action="batch.close", subject=f"batch {batch.pk} of dataset {batch.dataset}")
     batch.refresh_from_db()
     log.info("Closed batch %s of %s.", batch.pk, batch.dataset)
     return batch
@@ -161,41 +176,71 @@ def _new_worker(marketplace: str, external_id: str) -> Worker:
     return worker
 
 
-def take_lease(*, batch: Batch, worker: Worker) -> Lease | None:
-    """Lease the worker's next HIT, or return None if there is none. Raises BatchClosed.
+def begin(*, batch: Batch, participant: str, visit: LinkVisit) -> Lease | None:
+    """Lease the next HIT to a participant of a study link, or return None if there is none.
 
-    A worker who returns gets the HIT they hold, even after its lease expired, as long as it needs an answer. Otherwise
-    the first free slot of a HIT that is new to them.
+    Raises BatchClosed and NetworkFull. Without work, or beyond its network's cap, no unknown ID is stored.
     """
-    if batch.closed_at is not None:
-        raise BatchClosed(gettext("This study is closed and no longer accepts answers. Thank you for your interest."))
-    lease = _assign(batch, worker)
+    worker = known_worker(batch.marketplace, participant)
+    if worker is None:
+        if batch.closed_at is not None:
+            raise BatchClosed(str(CLOSED))
+        if standing_of(batch, NOBODY, visit.mark)[1] >= visit.most_open:
+            raise NetworkFull(str(FULL))
+        if not has_work(batch) and not overdue_leases(batch).exists():
+            return None
+        worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
+    return take_lease(batch=batch, worker=worker, visit=visit)
+
+
+def take_lease(*, batch: Batch, worker: Worker, visit: LinkVisit | None = None) -> Lease | None:
+    """Lease the worker's next HIT, or return None if there is none. Raises BatchClosed; for a `visit` NetworkFull.
+
+    A worker who returns gets the HIT they hold, even after its lease expired, as long as it needs an answer, and even
+    if the batch is closed. Otherwise the first free slot of a HIT that is new to them.
+    """
+    lease = _assign(batch, worker, visit)
     if lease is None:
         # Expired leases free slots for this worker too; wait for those being returned now. In a transaction of its own,
         # since this locks leases again.
         expire_leases(batch=batch, wait=True)
-        lease = _assign(batch, worker)
+        lease = _assign(batch, worker, visit)
+    if lease is None and batch.closed_at is not None:
+        raise BatchClosed(str(CLOSED))
     return lease
 
 
 @transaction.atomic
-def _assign(batch: Batch, worker: Worker) -> Lease | None:
+def _assign(batch: Batch, worker: Worker, visit: LinkVisit | None) -> Lease | None:
     leases = _lock_leases(batch, worker)
     active = next((lease for lease in leases if lease.state == Lease.State.ACTIVE), None)
     if active is not None and active.expires_at > now():
         return active
-    if batch.hits_per_worker is not None and n_done(batch, worker.pk) >= batch.hits_per_worker:
+    n_submitted, n_open = standing_of(batch, worker.pk, visit.mark if visit else "")
+    if batch.hits_per_worker is not None and n_submitted >= batch.hits_per_worker:
         return None
+    if visit is not None:
+        check_network(batch, visit, n_open)
+    is_first = visit is not None and not n_submitted
+    seconds = first_lease_seconds(batch) if is_first else batch.settings.lease_seconds
+    hold = Hold(seconds, visit.mark if visit else "")
     if active is not None:
-        return _renew(active, _slot_of(active))
-    key = {"batch": batch.pk, "worker": worker.pk}
-    free = FREE_FOR_STRANGER if batch.is_adaptive else FREE_FOR_WORKER
-    slot = (claim(FREE_OF_HELD_HITS, key) if leases else None) or claim(free, key)
+        return _renew(active, _slot_of(active), hold)
+    slot = _next_slot(batch, worker, leases)
     if slot is None:
         return None
     slot.hit.batch = batch
     former = next((lease for lease in leases if lease.hit_id == slot.hit_id), None)
-    return _renew(former, slot) if former is not None else _lease(slot, worker)
+    return _renew(former, slot, hold) if former is not None else _lease(slot, worker, hold)
+
+
+def _next_slot(batch: Batch, worker: Worker, leases: list[Lease]) -> Slot | None:
+    """Lock and return a free slot of a HIT that the worker held; in an open batch, else of a new one."""
+    key = {"batch": batch.pk, "worker": worker.pk}
+    slot = claim(FREE_OF_HELD_HITS, key) if leases else None
+    if slot is not None or batch.closed_at is not None:
+        return slot
+    return claim(FREE_FOR_STRANGER if batch.is_adaptive else FREE_FOR_WORKER, key)
 
 
 def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
@@ -204,9 +249,9 @@ def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
     return OPEN_LEASES_TO_LOCK.all(batch=batch.pk, worker=worker.pk)
 
 
-def _lease(slot: Slot, worker: Worker) -> Lease:
-    lease = Lease(hit=slot.hit, batch_id=slot.batch_id, worker=worker, slot=slot)
-    values = lease_values(lease, seconds=slot.hit.batch.settings.lease_seconds) | now_given()
+def _lease(slot: Slot, worker: Worker, hold: Hold) -> Lease:
+    lease = Lease(hit=slot.hit, batch_id=slot.batch_id, worker=worker, slot=slot, network_mark=hold.mark)
+    values = lease_values(lease, seconds=hold.seconds) | now_given()
     lease.pk, lease.created_at, lease.expires_at = LEASE_SLOT.only_row(values)
     lease._state.adding = False
     return lease
@@ -217,38 +262,14 @@ def _slot_of(lease: Lease) -> Slot:
     return lease.slot
 
 
-def _renew(lease: Lease, slot: Slot) -> Lease:
+def _renew(lease: Lease, slot: Slot, hold: Hold) -> Lease:
     Slot.objects.filter(pk=slot.pk).update(state=Slot.State.LEASED)
     lease.slot = slot
     lease.state = Lease.State.ACTIVE
-    lease.expires_at = now() + _duration(lease.hit)
-    lease.save(update_fields=["slot", "state", "expires_at"])
+    lease.expires_at = now() + timedelta(seconds=hold.seconds)
+    lease.network_mark = hold.mark or lease.network_mark
+    lease.save(update_fields=["slot", "state", "expires_at", "network_mark"])
     return lease
-
-
-def _duration(hit: HIT) -> timedelta:
-    return timedelta(seconds=hit.batch.settings.lease_seconds)
-
-
-@transaction.atomic
-def resume_lease(*, hit_public_id: str, worker: Worker) -> Lease:
-    """Return the worker's lease on this HIT; renew an expired one if the HIT still needs answers.
-
-    Raises NotHandedOut if the HIT was never assigned to the worker.
-    """
-    lease = Lease.objects.filter(hit__public_id=hit_public_id, worker=worker).select_related("hit__batch").first()
-    if lease is None:
-        raise NotHandedOut(str(NOT_ASSIGNED))
-    leases = {lease.pk: lease for lease in _lock_leases(lease.hit.batch, worker)}
-    if lease.pk not in leases:
-        lease.refresh_from_db()
-        return lease
-    lease = leases[lease.pk]
-    if lease.state == Lease.State.ACTIVE:
-        return lease if lease.expires_at > now() else _renew(lease, _slot_of(lease))
-    busy_elsewhere = any(other.state == Lease.State.ACTIVE for other in leases.values())
-    slot = None if busy_elsewhere else claim(FREE_OF_HIT, {"hit": lease.hit_id})
-    return lease if slot is None else _renew(lease, slot)
 
 
 @transaction.atomic
@@ -367,30 +388,6 @@ def mark_for_aggregation(*, dataset: Dataset) -> None:
     of_dataset = Submission.objects.filter(hit__batch__dataset=dataset).order_by("id")
     locked = of_dataset.select_for_update(of=("self",), no_key=True).values("id")
     Submission.objects.filter(pk__in=locked).update(aggregated_at=None)
-
-
-@transaction.atomic
-def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
-    """Exclude a submission from all results. The work stays stored and paid; `readmit_submission` reverses it.
-
-    Raises AlreadyExcluded, with the stored reason.
-    """
-    Submission.objects.select_for_update(no_key=True).get(pk=submission.pk)
-    standing = submission.exclusions.filter(lifted_at=None).first()
-    if standing is not None:
-        message = gettext(
-            "Submission %(id)s is already excluded. Reason: “%(reason)s”. To change the reason, include it again first."
-        )
-        raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
-    exclusion = Exclusion.objects.create(submission=submission, reason=reason)
-    Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
-    return exclusion
-
-
-@transaction.atomic
-def readmit_submission(*, submission: Submission) -> None:
-    Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
-    Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
 
 
 @transaction.atomic

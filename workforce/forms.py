@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
@@ -25,10 +26,7 @@ class UnreadableAnswer(UserError):
 
 def fields_in(request: HttpRequest) -> Mapping[str, Any]:
     """Return the fields of a form, or of the page script's JSON object. Raises CrossSite, UnreadableAnswer."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        raise CrossSite(
-            gettext("This answer came from another site, so it was not saved. Answer on the study's own page.")
-        )
+    check_origin(request)
     if request.content_type == JSON_TYPE:
         return _object(request.body)
     if request.content_type not in FORM_TYPES:
@@ -38,6 +36,19 @@ def fields_in(request: HttpRequest) -> Mapping[str, Any]:
             )
         )
     return request.POST
+
+
+def check_origin(request: HttpRequest) -> None:
+    """Refuse a POST that another site's page made. Raises CrossSite.
+
+    Browsers without Sec-Fetch-Site say the page's origin; programs say neither, and no page misuses them.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin", settings.WORKER_ORIGIN)
+    if site != "same-origin" if site else origin not in (settings.WORKER_ORIGIN, settings.STAFF_ORIGIN):
+        raise CrossSite(
+            gettext("This answer came from another site, so it was not saved. Answer on the study's own page.")
+        )
 
 
 def paused_seconds_in(fields: Mapping[str, Any]) -> int:

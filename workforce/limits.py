@@ -1,8 +1,7 @@
-"""Rate limits for opening and submitting HITs, by network address and by worker.
+"""Rate limits for opening and submitting work, by network and by worker.
 
-They protect a marketplace's frame against floods of invented IDs; they do not identify people. They are wide enough for
-a lab whose people share one address, and last no longer than the rest of a minute. Requests in a worker's name from
-another address do not use up the limit of that worker at their own address.
+They protect against floods of invented IDs; they do not identify people. They last no longer than the rest of a minute.
+Requests in a worker's name from another network do not use up the limit of that worker at their own.
 """
 
 from django.conf import settings
@@ -12,6 +11,8 @@ from django.utils.translation import ngettext
 from access.networks.reads import network_of
 from access.pace.actions import count_request
 from catalog.errors import UserError
+from workforce.links.reads import LinkVisit, network_mark
+from workforce.models import Batch
 
 
 class TooMany(UserError):
@@ -29,15 +30,29 @@ class TooMany(UserError):
 
 def check_pace(request: HttpRequest, worker_id: str) -> None:
     """Count a request of a frame in this worker's name. Raises TooMany."""
-    address = network_of(request)
-    if address is None:
-        return
+    network = network_of(request)
     limits = settings.FRAME_REQUESTS_A_MINUTE
     limit_by_name = {
-        f"address {address}": limits["address"],
-        f"worker {worker_id} at {address}": limits["worker"],
+        f"address {network}": limits["address"],
+        f"worker {worker_id} at {network}": limits["worker"],
         f"worker {worker_id}": limits["worker_anywhere"],
     }
+    _count(limit_by_name)
+
+
+def check_link_pace(request: HttpRequest, batch: Batch) -> None:
+    """Count a Start, Continue or submit of a network in a batch. Raises TooMany."""
+    limit = settings.LINK_REQUESTS_A_MINUTE[batch.networks]
+    _count({f"link {batch.pk} at {network_of(request)}": limit})
+
+
+def link_visit(request: HttpRequest, batch: Batch) -> LinkVisit:
+    """Return the visit of a request for work by a study link."""
+    mark = network_mark(batch, network_of(request))
+    return LinkVisit(mark=mark, most_open=settings.OPEN_LINK_LEASES[batch.networks])
+
+
+def _count(limit_by_name: dict[str, int]) -> None:
     seconds = count_request(limit_by_name)
     if seconds:
         raise TooMany(seconds)

@@ -1,20 +1,21 @@
 """Common parts of pages of work: access, submission, and error pages."""
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
-from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, resume_lease
+from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take_lease
 from workforce.forms import CrossSite, UnreadableAnswer, fields_in
 
 # Task rooms import it from here.
@@ -28,20 +29,30 @@ from workforce.frame.ids import submit_address as submit_address
 from workforce.frame.ids import visit_in as visit_in
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
-from workforce.limits import TooMany, check_pace
+from workforce.kinds import kind_named
+from workforce.limits import TooMany, check_link_pace, check_pace, link_visit
+from workforce.links.reads import NotAdmitted, link_query, participant_in
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
 from workforce.problem_reports.pages import ReportOutcome as ReportOutcome
 from workforce.problem_reports.pages import Show, is_report, take_report
-from workforce.reads import known_worker, progress, running_lease
-from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant, external_id
+from workforce.reads import has_lease, page_keys, progress, running_lease
+from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+log = logging.getLogger(__name__)
+
 TOKEN_SALT = "workforce.work_token"
 # A page's idempotency key: new for every load, and bound to the lease before it is stored.
 KEY = r"^[A-Za-z0-9_-]{16,64}$"
+
+
+class SeeOther(HttpResponseRedirect):
+    """The reply to a form that was taken: the browser opens the next page with GET."""
+
+    status_code = 303
 
 
 class ForeignToken(UserError):
@@ -53,11 +64,13 @@ class UnfitAnswer(UserError):
 
 
 BROKEN_LINK = gettext_lazy("This link does not work")
+NOT_YOUR_PAGE = gettext_lazy("This page does not belong to your task. Nothing was saved. Open the study link again.")
 NOT_YOURS = gettext_lazy("This task is not assigned to you")
 ONE_MOMENT = gettext_lazy("One moment, please")
 # HTTP status and title of the page for each error.
 REFUSALS: "dict[type[UserError], tuple[int, StrOrPromise]]" = {
     NoParticipant: (400, BROKEN_LINK),
+    NotAdmitted: (403, BROKEN_LINK),
     UnreadableAnswer: (400, gettext_lazy("We could not read your answer")),
     CrossSite: (403, gettext_lazy("This answer came from another site")),
     ForeignToken: (403, NOT_YOURS),
@@ -106,17 +119,14 @@ def _look_from_a_frame(request: HttpRequest, hit: HIT, show: Show) -> HttpRespon
 
 
 def _look(request: HttpRequest, hit: HIT, show: Show) -> HttpResponse:
-    participant = external_id(request.GET)
+    """Show the page to the holder of its lease. The study link leads on from an expired or submitted one."""
+    participant = participant_in(request.GET, hit.batch)
     running = running_lease(hit, participant)
     if running is not None:
         return show(request, running, NO_REPORT)
-    worker = known_worker(hit.batch.marketplace, participant)
-    if worker is None:
+    if not has_lease(hit, participant):
         raise NotHandedOut(str(NOT_ASSIGNED))
-    lease = resume_lease(hit_public_id=hit.public_id, worker=worker)
-    if lease.state == Lease.State.SUBMITTED:
-        return redirect(join_address(hit.batch, participant))
-    return show(request, lease, NO_REPORT)
+    return redirect(join_address(hit.batch, participant))
 
 
 def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpResponse:
@@ -126,6 +136,9 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
     lease = lease_of_token(str(fields.get("token", "")), hit)
     if lease.assignment is not None:
         check_pace(request, lease.worker.identity.external_id)
+    else:
+        _check_participant(request, lease)
+        check_link_pace(request, hit.batch)
     if is_report(fields):
         return take_report(request, lease, fields, show)
     if lease.assignment is not None:
@@ -133,10 +146,32 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
     outcome = take(request, lease, fields)
     if isinstance(outcome, HttpResponse):
         return outcome
-    address = join_address(lease.hit.batch, lease.worker.identity.external_id)
+    address = _next_address(request, lease)
     if request.content_type == "application/json":
         return JsonResponse({"next": address})
-    return HttpResponse(status=303, headers={"Location": address})
+    return SeeOther(address)
+
+
+def _check_participant(request: HttpRequest, lease: Lease) -> None:
+    """Refuse an answer whose address does not prove the ID, if the batch admits only some. Raises ForeignToken."""
+    batch = lease.hit.batch
+    if batch.admission != Batch.Admission.ANYONE:
+        participant = participant_in(request.GET, batch)
+        if participant != lease.worker.identity.external_id:
+            raise ForeignToken(str(NOT_YOUR_PAGE))
+
+
+def _next_address(request: HttpRequest, lease: Lease) -> str:
+    """Lease the next task after a stored answer, and return its address; without one, that of the study link."""
+    batch, participant = lease.hit.batch, lease.worker.identity.external_id
+    try:
+        following = take_lease(batch=batch, worker=lease.worker, visit=link_visit(request, batch))
+    except UserError:  # closed, or too many tasks from this network: the page of the study link says so
+        following = None
+    except Exception:  # noqa: BLE001  # the answer is stored, and its worker must read so
+        log.exception("The task after submission of lease %s could not be assigned.", lease.pk)
+        following = None
+    return join_address(batch, participant) if following is None else task_address(following, batch, participant)
 
 
 def _submit_from_a_frame(request: HttpRequest, lease: Lease, fields: Mapping[str, Any], take: Take) -> HttpResponse:
@@ -176,8 +211,8 @@ def _way_on(request: HttpRequest, hit: HIT) -> str:
     if _is_framed(hit):
         return ""
     try:
-        return join_address(hit.batch, external_id(request.GET))
-    except NoParticipant:
+        return join_address(hit.batch, participant_in(request.GET, hit.batch))
+    except (NoParticipant, NotAdmitted):
         return ""
 
 
@@ -215,7 +250,7 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
     return proof | {
         "n_done": n_submitted,
         "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
-        "finish_address": _address("finish", batch, urlencode({"worker": participant})),
+        "finish_address": _address("finish", batch, link_query(batch, participant)),
     }
 
 
@@ -223,7 +258,20 @@ def work_token(lease: Lease) -> str:
     """Return the token that a lease's page sends with the answer. It is signed, so that nothing has to be stored."""
     assignment = lease.assignment
     ids = [lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])]
-    return signing.Signer(salt=TOKEN_SALT).sign("/".join(ids))
+    # Under the key of the page's handles: its token says how to read them.
+    return _signer(lease.page_key or page_keys()[0]).sign("/".join(ids))
+
+
+def _signer(key: str) -> signing.Signer:
+    return signing.Signer(key=key, salt=TOKEN_SALT, fallback_keys=[])
+
+
+def _read_token(token: str) -> tuple[str, str]:
+    """Return what a token says, and the key that signed it. Raises BadSignature."""
+    for key in page_keys():
+        with suppress(signing.BadSignature):
+            return _signer(key).unsign(token), key
+    raise signing.BadSignature("no key of ours signed it")
 
 
 def lease_of_token(token: str, hit: HIT) -> Lease:
@@ -232,9 +280,10 @@ def lease_of_token(token: str, hit: HIT) -> Lease:
     Raises ForeignToken for a token that is forged, of another HIT, or of an assignment that ended long ago.
     """
     try:
-        lease_id, *assignment_ids = signing.Signer(salt=TOKEN_SALT).unsign(token).split("/")
+        text, page_key = _read_token(token)
+        lease_id, *assignment_ids = text.split("/")
         lease = LEASE_OF_TOKEN.get(public_id=lease_id, hit=hit.pk)
-        lease.hit = hit
+        lease.hit, lease.page_key = hit, page_key
         if not lease.takes_slot:
             assignment_id, external_hit_id = assignment_ids
             lease.assignment = lease.assignments.get(external_id=assignment_id, external_hit_id=external_hit_id)
@@ -242,9 +291,7 @@ def lease_of_token(token: str, hit: HIT) -> Lease:
                 raise signing.BadSignature("too old")
         return lease
     except (signing.BadSignature, ValueError, Lease.DoesNotExist, Assignment.DoesNotExist):
-        raise ForeignToken(
-            gettext("This page does not belong to your task. Nothing was saved. Open the study link again.")
-        ) from None
+        raise ForeignToken(str(NOT_YOUR_PAGE)) from None
 
 
 # URLs: path and query, for the worker origin
@@ -252,7 +299,13 @@ def lease_of_token(token: str, hit: HIT) -> Lease:
 
 def join_address(batch: Batch, participant: str) -> str:
     """Return the URL that leads a participant to the batch's next HIT."""
-    return _address("join", batch, urlencode({"worker": participant}))
+    return _address("join", batch, link_query(batch, participant))
+
+
+def task_address(lease: Lease, batch: Batch, participant: str) -> str:
+    """Return the URL of a lease's page."""
+    address = reverse(kind_named(batch.kind).page, args=[lease.hit.public_id])
+    return f"{address}?{link_query(batch, participant)}"
 
 
 def prolific_address(batch: Batch) -> str:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from copy import copy
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
@@ -59,7 +61,29 @@ def image_handle(lease: Lease, image_public_id: str) -> str:
 
     Keyed, so that a handle reveals neither the image nor whether two workers have the same one. A reload keeps it.
     """
-    key = _handle_key(settings.SECRET_KEY, lease.public_id)
+    return _handle_under(lease.page_key or settings.SECRET_KEY, lease, image_public_id)
+
+
+def page_keys() -> list[str]:
+    """Return the keys under which pages that are still open may have been made, the newest first."""
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+def made_under(lease: Lease, key: str) -> Lease:
+    """Return the lease with a page made under this key."""
+    page = copy(lease)
+    page.page_key = key
+    return page
+
+
+def is_handle_of(lease: Lease, image_public_id: str, handle: str) -> bool:
+    """Return whether this is the image's handle on a lease's page, under whatever key the page was made."""
+    handles = [_handle_under(key, lease, image_public_id) for key in page_keys()]
+    return any(constant_time_compare(handle, expected) for expected in handles)
+
+
+def _handle_under(secret: str, lease: Lease, image_public_id: str) -> str:
+    key = _handle_key(secret, lease.public_id)
     digest = hashlib.blake2b(image_public_id.encode(), key=key, digest_size=HANDLE_BYTES).digest()
     return base64.urlsafe_b64encode(digest).decode()
 
@@ -111,6 +135,12 @@ def running_lease(hit: HIT, participant: str) -> Lease | None:
     return lease
 
 
+def has_lease(hit: HIT, participant: str) -> bool:
+    """Return whether this participant ever had a lease on this HIT."""
+    identity = {"worker__identity__marketplace": hit.batch.marketplace, "worker__identity__external_id": participant}
+    return Lease.objects.filter(hit=hit, **identity).exists()
+
+
 def n_done(batch: Batch, worker_id: int) -> int:
     """Return how many HITs of the batch this worker has submitted."""
     n_submitted: int = N_DONE.only_row({"batch": batch.pk, "worker": worker_id})[0]
@@ -134,6 +164,11 @@ def lease_in_hand(batch: Batch, worker: Worker) -> Lease | None:
     can_fill = Q(state=Lease.State.ACTIVE) | Q(Exists(free), state=Lease.State.EXPIRED)
     theirs = Lease.objects.filter(can_fill, batch=batch, worker=worker).select_related("hit")
     return theirs.order_by("state", "-expires_at").first()  # the active one first
+
+
+def has_work(batch: Batch) -> bool:
+    """Return whether the batch has a HIT for somebody new."""
+    return batch.closed_at is None and Slot.objects.filter(batch=batch, state=Slot.State.FREE).exists()
 
 
 def has_work_for(batch: Batch, worker: Worker) -> bool:

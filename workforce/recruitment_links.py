@@ -3,20 +3,20 @@
 These sites do not verify anybody: the ID in the link is used as it is, and a completion code leads to the payment.
 """
 
-import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
+from workforce.placeholders import folded, is_nobody
 
 # Parameters in which these sites put the participant's ID; the first one present counts.
 PARTICIPANT_PARAMETERS = ("PROLIFIC_PID", "participantId", "survey_code", "worker", "workerId")
 LONGEST_ID = 200
 # Prolific replaces these placeholders by the IDs of the participant, the study and the session.
 PROLIFIC_QUERY = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
-# {{%PROLIFIC_PID%}} of Prolific, %SURVEY_CODE% of SONA, ${e://Field/PROLIFIC_PID} of survey tools.
-PLACEHOLDER = re.compile(r"\{\{|\}\}|\$\{|%[^%]+%")
 
 
 class NoParticipant(UserError):
@@ -30,9 +30,13 @@ def external_id(parameters: Mapping[str, str]) -> str:
     '5f3c'
     """
     for name in PARTICIPANT_PARAMETERS:
-        value = parameters.get(name, "").strip()
-        if value:
-            return _checked(value)
+        values = {value.strip() for value in _values(parameters, name)} - {""}
+        if len(values) > 1:
+            raise NoParticipant(
+                gettext("This link contains several different IDs. Open the link exactly as you received it.")
+            )
+        if values:
+            return checked_id(values.pop())
     raise NoParticipant(
         gettext(
             "Your ID is missing from this link. Open the study again from the site that sent you "
@@ -42,15 +46,34 @@ def external_id(parameters: Mapping[str, str]) -> str:
     )
 
 
-def _checked(value: str) -> str:
+def _values(parameters: Mapping[str, str], name: str) -> list[str]:
+    if isinstance(parameters, MultiValueDict):
+        return parameters.getlist(name)
+    return [parameters.get(name, "")]
+
+
+def checked_id(value: str) -> str:
+    """Return the ID. Raises NoParticipant if it is no valid ID, or nobody's."""
     if len(value) > LONGEST_ID or not value.isprintable():
         message = gettext("The ID in this link is invalid. An ID has at most %(n)s printable characters.")
         raise NoParticipant(message % {"n": LONGEST_ID})
     # Used as an ID, a placeholder would turn everybody in the study into one person.
-    if PLACEHOLDER.search(value):
+    if is_nobody(value):
         message = gettext(
             "Your ID is missing from this link. The link still contains the placeholder %(placeholder)s. "
             "Please tell the researchers that the study link is set up incorrectly. Nothing was saved."
         )
         raise NoParticipant(message % {"placeholder": value})
     return value
+
+
+def similar_ids(ids: Iterable[str]) -> list[list[str]]:
+    """Return the groups of different IDs that differ by case or Unicode form only. They stay different people.
+
+    >>> similar_ids(["anna", "Anna", "bert", "anna"])
+    [['Anna', 'anna']]
+    """
+    by_form: dict[str, set[str]] = defaultdict(set)
+    for each in ids:
+        by_form[folded(each)].add(each)
+    return [sorted(group) for group in by_form.values() if len(group) > 1]

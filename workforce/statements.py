@@ -12,8 +12,9 @@ from workforce.models import Lease, Submission
 LEASE_SLOT = PreparedStatement(f"""
     WITH leased AS (UPDATE workforce_slot SET state = 'leased' WHERE id = %(slot)s)
     INSERT INTO workforce_lease
-        (hit_id, batch_id, worker_id, takes_slot, slot_id, public_id, state, created_at, expires_at)
-    SELECT %(hit)s, %(batch)s, %(worker)s, true, %(slot)s, %(public_id)s, 'active', clock.now,
+        (hit_id, batch_id, worker_id, takes_slot, slot_id, public_id, network_mark, state, created_at,
+         expires_at)
+    SELECT %(hit)s, %(batch)s, %(worker)s, true, %(slot)s, %(public_id)s, %(mark)s, 'active', clock.now,
            clock.now + make_interval(secs => %(seconds)s)
     FROM (SELECT {NOW} AS now) clock
     RETURNING id, created_at, expires_at
@@ -42,6 +43,7 @@ def lease_values(lease: Lease, *, seconds: int) -> dict[str, object]:
         "worker": lease.worker_id,
         "slot": lease.slot_id,
         "public_id": lease.public_id,
+        "mark": lease.network_mark,
         "seconds": seconds,
     }
 

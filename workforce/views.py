@@ -1,24 +1,23 @@
-"""A batch's study link: it leads to the next HIT, and in the end to the completion code."""
-
-from urllib.parse import urlencode
+"""A batch's study link: it offers the next HIT, and in the end the completion code."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from catalog.reads import CachedQuery, Given
-from workforce.actions import BatchClosed, identify_worker, take_lease
+from catalog.errors import UserError
+from catalog.reads import CachedQuery, Given, now
+from workforce.actions import BatchClosed, begin
+from workforce.forms import fields_in
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
-from workforce.kinds import kind_named
+from workforce.limits import TooMany, check_link_pace, link_visit
+from workforce.links.reads import NetworkFull, participant_in
 from workforce.models import Batch, Lease, Worker
-from workforce.pages import BROKEN_LINK, join_address, message_page
-from workforce.reads import has_work_for, known_worker, lease_in_hand, n_done, share_is_done
-from workforce.recruitment_links import NoParticipant, external_id
+from workforce.pages import ONE_MOMENT, REFUSALS, SeeOther, join_address, message_page, task_address
+from workforce.reads import has_work, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 
 BATCH = CachedQuery(
     lambda: Batch.objects.filter(
@@ -29,31 +28,74 @@ BATCH = CachedQuery(
     related=["settings"],
 )
 
+SECONDS_IF_FULL = 60
 
-# Both pages allow GET alone. Without the exemption a POST would get an error about cookies instead of 405.
+
+# These pages use no cookies, so a forged request gains nothing. Without the exemption a POST would get an error about
+# cookies, and on pages that allow GET alone no 405.
 @csrf_exempt
 @never_cache
-@require_GET
+@require_http_methods(["GET", "POST"])
 def join(request: HttpRequest, batch_id: str) -> HttpResponse:
-    """Lead a participant to the next HIT, or to the completion page after the last one."""
+    """Show a participant what there is to do, and change nothing; a POST, Start or Continue, leases the next HIT."""
     batch = _batch(batch_id)
     try:
-        participant = external_id(request.GET)
-        if batch.closed_at is not None:
-            return _closed(request, batch, participant)
-        worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
-        lease = take_lease(batch=batch, worker=worker)
-    except NoParticipant as error:
-        return _nobody(request, error)
-    except BatchClosed:  # just now
-        return _closed(request, batch, participant)
-    if lease is not None:
-        return redirect(_task_page(batch, lease, participant))
-    if n_done(batch, worker.pk):
+        participant = participant_in(request.GET, batch)
+        if request.method == "POST":
+            return _begin(request, batch, participant)
+    except tuple(REFUSALS) as error:
+        return _refuse(request, error)
+    except NetworkFull as error:
+        return _later(request, error, SECONDS_IF_FULL)
+    worker = known_worker(batch.marketplace, participant)
+    return _newcomer(request, batch) if worker is None else _returned(request, batch, worker, participant)
+
+
+def _begin(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
+    fields_in(request)
+    check_link_pace(request, batch)
+    try:
+        lease = begin(batch=batch, participant=participant, visit=link_visit(request, batch))
+    except BatchClosed:
+        lease = None
+    return SeeOther(join_address(batch, participant) if lease is None else task_address(lease, batch, participant))
+
+
+def _newcomer(request: HttpRequest, batch: Batch) -> HttpResponse:
+    if batch.closed_at is not None:
+        return message_page(request, gettext("This study is closed"), str(CLOSED), 410)
+    if not has_work(batch):
+        return _without_work(request, batch)
+    context = {"batch": batch, "introduction": introduction_of(batch.dataset_id)}
+    return render(request, "workforce/start.html", context)
+
+
+def _returned(request: HttpRequest, batch: Batch, worker: Worker, participant: str) -> HttpResponse:
+    """Lead the holder of a lease to their task, also in a closed batch; offer to continue an expired one."""
+    lease = None if share_is_done(batch, worker) else lease_in_hand(batch, worker)
+    if lease is not None and lease.state == Lease.State.ACTIVE and lease.expires_at > now():
+        return redirect(task_address(lease, batch, participant))
+    n_submitted = n_done(batch, worker.pk)
+    if lease is not None or (n_submitted and has_work_for(batch, worker)):
+        context = {"batch": batch, "n_done": n_submitted, "is_expired": lease is not None}
+        return render(request, "workforce/continue.html", context)
+    if n_submitted:
         return _completed(request, batch, worker, participant)
+    if has_work_for(batch, worker) or batch.closed_at is not None:
+        return _newcomer(request, batch)
+    return _without_work(request, batch)
+
+
+def _without_work(request: HttpRequest, batch: Batch) -> HttpResponse:
     message = ALL_TAKEN if batch.hits.exists() else NO_WORK
-    title, retry = gettext("No tasks available right now"), gettext("Try again")
-    return message_page(request, title, str(message), 200, retry, join_address(batch, participant))
+    return message_page(
+        request,
+        gettext("No tasks available right now"),
+        str(message),
+        200,
+        gettext("Try again"),
+        request.get_full_path(),
+    )
 
 
 @csrf_exempt
@@ -63,9 +105,9 @@ def finish(request: HttpRequest, batch_id: str) -> HttpResponse:
     """Show the completion page to a participant who stops early. Changes nothing: an open lease expires by itself."""
     batch = _batch(batch_id)
     try:
-        participant = external_id(request.GET)
-    except NoParticipant as error:
-        return _nobody(request, error)
+        participant = participant_in(request.GET, batch)
+    except tuple(REFUSALS) as error:
+        return _refuse(request, error)
     worker = known_worker(batch.marketplace, participant)
     n_submitted = 0 if worker is None else n_done(batch, worker.pk)
     if worker is not None and n_submitted >= (batch.hits_per_worker or 1):
@@ -105,23 +147,6 @@ def _batch(batch_id: str) -> Batch:
     return batch
 
 
-def _task_page(batch: Batch, lease: Lease, participant: str) -> str:
-    address = reverse(kind_named(batch.kind).page, args=[lease.hit.public_id])
-    return f"{address}?{urlencode({'worker': participant})}"
-
-
-def _closed(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
-    """Lead the holder of an open lease to their task; add no workers to a closed batch."""
-    worker = known_worker(batch.marketplace, participant)
-    if worker is not None:
-        lease = None if share_is_done(batch, worker) else lease_in_hand(batch, worker)
-        if lease is not None:
-            return redirect(_task_page(batch, lease, participant))
-        if n_done(batch, worker.pk):
-            return _completed(request, batch, worker, participant)
-    return message_page(request, gettext("This study is closed"), str(CLOSED), 410)
-
-
 def _completed(request: HttpRequest, batch: Batch, worker: Worker, participant: str) -> HttpResponse:
     # A page instead of a redirect: after a form browsers allow redirects to the form's own origin alone.
     more = join_address(batch, participant) if has_work_for(batch, worker) else ""
@@ -129,8 +154,19 @@ def _completed(request: HttpRequest, batch: Batch, worker: Worker, participant: 
     return render(request, "workforce/completed.html", context)
 
 
-def _nobody(request: HttpRequest, error: NoParticipant) -> HttpResponse:
-    return message_page(request, str(BROKEN_LINK), error.for_page, 400)
+def _refuse(request: HttpRequest, error: UserError) -> HttpResponse:
+    if isinstance(error, TooMany):
+        return _later(request, error, error.seconds)
+    status, title = REFUSALS[type(error)]
+    return message_page(request, str(title), error.for_page, status)
+
+
+def _later(request: HttpRequest, error: UserError, seconds: int) -> HttpResponse:
+    """Ask to press the button again in a while: an automatic reload would lease nothing."""
+    context = {"title": str(ONE_MOMENT), "message": error.for_page}
+    page = render(request, "workforce/try_again.html", context, status=429)
+    page.headers["Retry-After"] = str(seconds)
+    return page
 
 
 NO_WORK = gettext_lazy(

@@ -152,7 +152,11 @@ class TurkleWorker:
 
 
 class LinkWorker:
-    """Comes by the batch's address, as Prolific and others send people."""
+    """Comes by the batch's address, as Prolific and others send people.
+
+    There a button starts the work; afterwards each answer leads to the next page by itself. Earlier commits redirected
+    from the address to the page, at the start and after each answer.
+    """
 
     def __init__(self, asked: dict, client: str) -> None:
         self.browser = Browser(asked["host"], asked["port"])
@@ -162,7 +166,10 @@ class LinkWorker:
         pass
 
     def accept(self) -> None:
-        self.page = self.browser.get(self.next_page).location
+        self.page = self.next_page
+        if self.page.startswith("/join/"):
+            reply = self.browser.get(self.page)
+            self.page = (self.browser.post(self.page, {}) if reply.status == 200 else reply).location
 
     def open(self) -> None:
         self.task = self.browser.get(self.page).text

@@ -15,6 +15,11 @@ from launcher.addresses import origins
 from launcher.places import ROOT, SUPERUSER, Places
 
 PYTHON = Path(".venv", "bin", "python")
+LIMITS = (
+    *("FRAME_REQUESTS_PER_ADDRESS", "FRAME_REQUESTS_PER_WORKER", "FRAME_REQUESTS_PER_WORKER_ANYWHERE"),
+    *("LINK_REQUESTS_PER_NETWORK", "LINK_REQUESTS_PER_SHARED_NETWORK"),
+    *("LINK_LEASES_PER_NETWORK", "LINK_LEASES_PER_SHARED_NETWORK"),
+)
 STUDY = Path("benchmarks", "turkle", "our_study.py")
 
 
@@ -31,6 +36,8 @@ class OurSite:
             "DATABASE_URL": f"postgres://{SUPERUSER}@{quote(str(places.postgres_sockets), safe='')}/{name}",
             "SECRET_KEY": secrets.token_urlsafe(50),
             "LOG_LEVEL": "WARNING",
+            # All clients come from this machine.
+            **dict.fromkeys(LIMITS, str(10**9)),
         }
 
     def fill(self, study: dict) -> dict:

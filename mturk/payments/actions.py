@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext, ngettext
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from mturk.endpoint import scrubbed
@@ -123,7 +124,16 @@ def _approve_soon(listed: ListedAssignment) -> None:
 @transaction.atomic
 def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
     """Send the approvals that wait for review. Returns how many that are; a second call finds none."""
-    return bring_forward(calls=waiting_approvals(listed))
+    n_approved = bring_forward(calls=waiting_approvals(listed))
+    if n_approved:
+        numbers = list(listed.order_by("pk").values_list("pk", flat=True)[:1000])
+        record(
+            area=Area.MONEY,
+            action="assignments.approve",
+            subject=f"{n_approved} assignments",
+            after={"assignments": numbers},
+        )
+    return n_approved
 
 
 @transaction.atomic
@@ -198,6 +208,14 @@ def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Cal
             "is $%(cap)s. Raise it first."
         )
         raise OverCap(words % {"amount": committed(terms), "batch": terms.batch_id, "cap": terms.spending_cap})
+    if is_new:
+        record(
+            area=Area.MONEY,
+            action="bonus.pay",
+            subject=f"assignment {listed.external_id}",
+            after={"amount": exact},
+            reason=reason,
+        )
     return call
 
 
@@ -279,6 +297,14 @@ def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_
         batch=terms.batch,
     )
     log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
+    people = {"decided_by": decided_by, "seconded_by": seconded_by}
+    record(
+        area=Area.REVIEW,
+        action="assignment.reject",
+        subject=f"assignment {listed.external_id}",
+        after=people,
+        reason=reason,
+    )
     if listed.submission is not None:
         _replace(listed.submission, reason)
     return rejection
@@ -376,6 +402,7 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
         payload=payload,
         batch=listed.marketplace_hit.hit.batch,
     )
+    record(area=Area.REVIEW, action="rejection.reverse", subject=f"assignment {listed.external_id}", reason=reason)
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
         _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)

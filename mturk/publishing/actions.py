@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext, ngettext
 
+from audit.actions import Area, record
 from catalog.reads import now
 from mturk.costs.reads import check_balance, preview_of
 from mturk.expiry.actions import decide_end, withdraw_creations
@@ -55,6 +56,7 @@ def _publish(batch: Batch, offer: OfferTerms) -> Terms:
     terms = Terms.objects.create(batch=batch, expires_at=expires_at, **asdict(offer))
     offer_missing(terms=terms)
     advance(terms=terms)
+    record(area=Area.MONEY, action="offer.publish", subject=f"batch {batch.pk}", after=asdict(offer))
     return terms
 
 
@@ -202,6 +204,8 @@ def move_end(*, terms: Terms, expires_at: datetime) -> int:
         raise CannotPublish(words % {"end": f"{expires_at:%Y-%m-%d}"})
     terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     Terms.objects.filter(pk=terms.pk).update(expires_at=expires_at)
+    ends = {"before": {"expires_at": terms.expires_at}, "after": {"expires_at": expires_at}}
+    record(area=Area.MONEY, action="offer.end", subject=f"batch {terms.batch_id}", **ends)
     marketplace_hits = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
     if expires_at <= now():
         withdraw_creations(
@@ -225,6 +229,8 @@ def raise_cap(*, terms: Terms, spending_cap: Decimal) -> None:
         words = gettext("The cap cannot be $%(cap)s: $%(amount)s is already spent or committed.")
         raise CannotPublish(words % {"cap": spending_cap, "amount": promised})
     Terms.objects.filter(pk=terms.pk).update(spending_cap=spending_cap)
+    caps = {"before": {"spending_cap": terms.spending_cap}, "after": {"spending_cap": spending_cap}}
+    record(area=Area.MONEY, action="offer.cap", subject=f"batch {terms.batch_id}", **caps)
 
 
 @transaction.atomic
@@ -232,6 +238,8 @@ def allow_losses(*, terms: Terms, per_hit: int) -> None:
     """Set how many unusable assignments a HIT may have. The next run offers HITs below that again."""
     check_losses(per_hit)
     Terms.objects.filter(pk=terms.pk).update(losses_per_hit=per_hit)
+    losses = {"before": {"losses_per_hit": terms.losses_per_hit}, "after": {"losses_per_hit": per_hit}}
+    record(area=Area.MONEY, action="offer.losses", subject=f"batch {terms.batch_id}", **losses)
 
 
 # Consequences of calls

@@ -13,7 +13,8 @@ from tests.required import require
 
 READ_BY_CALL = re.compile(r"""env_(?:str|bool|int|list|origin|choice)\(\s*"([A-Z_]+)\"""")
 READ_DIRECTLY = re.compile(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)"[\])]""")
-ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER", "MARKETPLACE_SECRET_KEY", "MARKETPLACE_CONTACT"}
+ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER", "MARKETPLACE_CONTACT"}
+ONLY_COMPOSE |= {"MARKETPLACE_SECRET_KEY", "MARKETPLACE_SECRET_KEY_FALLBACKS"}
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 

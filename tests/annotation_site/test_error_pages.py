@@ -9,7 +9,7 @@ from django.conf import settings as site
 from django.db import connection
 from django.test import Client
 
-from tests.factories import make_grid, staff_client, worker_client
+from tests.factories import make_grid, staff_client, start, worker_client
 from tests.required import require
 from workforce.models import Submission
 
@@ -72,7 +72,7 @@ def test_a_staff_address_on_the_worker_side_names_the_other_one_without_paramete
 def test_on_one_shared_origin_nothing_is_redirected(settings):
     settings.WORKER_ORIGIN = settings.STAFF_ORIGIN
     batch = make_grid().hit.batch
-    assert staff_client().get(f"/join/{batch.public_id}?worker=ann")["Location"].startswith("/contains/")
+    assert start(batch, client=staff_client())["Location"].startswith("/contains/")
     assert staff_client().get("/nothing").status_code == 404
 
 
@@ -126,7 +126,7 @@ def test_without_postgres_a_page_asks_to_try_again_in_a_moment(path):
 @pytest.mark.django_db(transaction=True)
 def test_without_postgres_an_answer_is_sent_again_by_reloading_and_counts_once():
     grid = make_grid()
-    page = text(worker_client().get(f"/join/{grid.hit.batch.public_id}?worker=ann", follow=True))
+    page = text(start(grid.hit.batch, follow=True))
     fields = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
     address = f"/contains/{grid.hit.public_id}/?worker=ann"
     with postgres_away():

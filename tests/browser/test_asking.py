@@ -90,6 +90,8 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
 
     worker = open_page(java_script_enabled=with_script)
     worker.goto(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker=ann")
+    worker.get_by_role("button", name="Start").click()
+    expect(worker.get_by_role("checkbox").first).to_be_visible()
     first = worker.url
     worker.get_by_role("checkbox").first.check()
     worker.get_by_role("button", name="Submit").click()

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_study import study, worker_address  # noqa: F401
+from tests.browser.test_study import start_work, study, worker_address  # noqa: F401
 from workforce.models import Submission
 from workforce.reads import pause_of
 
@@ -15,7 +15,7 @@ def test_idle_time_on_a_page_is_reported_except_for_a_long_look(study, settings,
     _, _, batch = study
     page = open_page()
     page.clock.install()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     box = page.get_by_role("checkbox").first
     page.clock.fast_forward(5 * MINUTE)
     box.check()
@@ -31,7 +31,7 @@ def test_hidden_time_of_a_page_is_reported(study, settings, open_page):  # noqa:
     _, _, batch = study
     page = open_page()
     page.clock.install()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     for hidden in ("true", "false"):
         # What a browser does when another tab is brought to the front, and this one again.
         page.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")

@@ -38,6 +38,13 @@ def worker_address(batch: Batch, settings, name: str = "ann") -> str:
     return f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker={name}"
 
 
+def start_work(page: Page, address: str) -> None:
+    """Open the study link and press Start, which leads to the first task."""
+    page.goto(address)
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+
+
 def box_of(image: Image) -> str:
     """The checkbox of the image on the page that was handed out last."""
     lease = Lease.objects.filter(state=Lease.State.ACTIVE).latest("pk")
@@ -70,12 +77,12 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     card = researcher.locator("li.result", has_text=image.name)
     expect(card).to_contain_text("CONTAINS: 0 of 2 answers")
 
-    worker.goto(worker_address(batch, settings))
+    start_work(worker, worker_address(batch, settings))
     answer_both_grids(worker, image)
     aggregate_new_submissions()
     expect(card).to_contain_text("CLASSIFY: 0 of 1 answers")
 
-    worker.goto(worker_address(classify_batch(dataset=dataset), settings))
+    start_work(worker, worker_address(classify_batch(dataset=dataset), settings))
     expect(worker.get_by_role("heading", name="What is in this photograph?")).to_be_visible()
     worker.get_by_role("checkbox", name="thing 0").check()
     worker.get_by_role("checkbox", name="thing 1").check()
@@ -95,7 +102,7 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
 def test_a_double_click_stores_one_answer(with_script, study, settings, open_page):
     _, _, batch = study
     page = open_page(java_script_enabled=with_script)
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     page.get_by_role("button", name="Submit").dblclick()
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1
@@ -105,7 +112,7 @@ def test_a_double_click_stores_one_answer(with_script, study, settings, open_pag
 def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
     _, image, batch = study
     page = open_page()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     first = page.locator(box_of(image))
     for _ in range(6):
         if first.evaluate("box => box === document.activeElement"):
@@ -126,7 +133,7 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
 def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settings, open_page):
     _, _, batch = study
     page = open_page()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     page.context.set_offline(True)
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("status")).to_contain_text("Your answer is kept on this page")
@@ -139,7 +146,7 @@ def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settin
 def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings, open_page):
     _, _, batch = study
     page = open_page()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     lost: list[Any] = []
 
     def lose_the_first_receipt(route):
@@ -159,7 +166,7 @@ def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings,
 def test_the_form_keeps_ticks_and_main_mark_in_agreement(site, settings, open_page):
     form = make_form(labels=(0, 1, 2))
     page = open_page()
-    page.goto(worker_address(form.hit.batch, settings))
+    start_work(page, worker_address(form.hit.batch, settings))
     tick = [page.get_by_role("checkbox", name=f"thing {n}") for n in range(3)]
     main = [page.get_by_role("radio", name=f"Main object: thing {n}") for n in range(3)]
     tick[0].check()
@@ -177,7 +184,7 @@ def test_the_form_keeps_ticks_and_main_mark_in_agreement(site, settings, open_pa
 def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, site, settings, open_page):
     form = make_form(labels=(0, 1, 2))
     page = open_page(java_script_enabled=with_script)
-    page.goto(worker_address(form.hit.batch, settings))
+    start_work(page, worker_address(form.hit.batch, settings))
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("alert")).to_contain_text("Select at least one label")
     page.get_by_role("checkbox", name="thing 1").check()
@@ -191,7 +198,7 @@ def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, 
 def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(study, settings, open_page):
     _, image, batch = study
     page = open_page()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     box = page.locator(box_of(image))
     box.check()
     page.reload()
@@ -207,7 +214,7 @@ def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(st
 def test_ticks_and_main_mark_outlive_a_reload_of_the_form_also_when_the_site_is_out_of_reach(site, settings, open_page):
     form = make_form(labels=(0, 1, 2))
     page = open_page()
-    page.goto(worker_address(form.hit.batch, settings))
+    start_work(page, worker_address(form.hit.batch, settings))
     address = page.url
     page.get_by_role("checkbox", name="thing 0").check()
     page.get_by_role("radio", name="Main object: thing 1").check()
@@ -230,7 +237,7 @@ def test_a_browser_that_keeps_nothing_is_no_hindrance(study, settings, open_page
     page.add_init_script(
         "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('no', 'SecurityError') } })"
     )
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     answer_both_grids(page, image)
     assert Submission.objects.count() == 2
 
@@ -268,7 +275,7 @@ def test_hostile_words_stay_words(study, site, settings, open_page):
     dataset.label_set.labels.update(words=HOSTILE, gloss=HOSTILE)
     Image.objects.filter(pk=image.pk).update(name=HOSTILE)
     page = open_page()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     expect(page.locator(".question h1")).to_contain_text(HOSTILE)
     sign_in(page, site)
     expect(page.get_by_role("link", name=HOSTILE).first).to_be_visible()
@@ -284,7 +291,7 @@ def test_who_is_done_is_led_back_to_where_they_came_from(with_script, site, open
         "https://marketplace.example.org/**",
         lambda route: route.fulfill(body="<h1>Back again</h1>", content_type="text/html"),
     )
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", name="Back again")).to_be_visible()
     assert page.url == batch.completion_url
@@ -300,12 +307,15 @@ def test_no_page_is_wider_than_the_screen(width, scheme, study, site, settings, 
     for address in [*worker_pages, site, f"{site}/datasets/{dataset.name}/", f"{site}/images/{image.public_id}/"]:
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        if address in worker_pages[:2]:
+            start_work(page, address)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 
 
 def test_a_photograph_is_shown_on_both_origins(study, site, settings, open_page):
     _, _, batch = study
     page = open_page()
-    page.goto(worker_address(batch, settings))
+    start_work(page, worker_address(batch, settings))
     expect(page.locator("main img").first).to_have_js_property("naturalWidth", WIDTH)
     sign_in(page, site)
     expect(page).to_have_title(re.compile("browser study"))

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from classify_task.models import ClassifyVote, Form
-from tests.factories import make_form, make_grid, make_lease, make_worker, worker_client
+from tests.factories import make_form, make_grid, make_lease, make_worker, start, worker_client
 from tests.required import require
 from workforce.models import Lease, Submission, Worker
 from workforce.reads import image_handle
@@ -21,8 +21,7 @@ def address(form: Form, name: str = "ann") -> str:
 
 def joined(form: Form, name: str = "ann"):
     """The form's page for a person who was given it."""
-    client = worker_client()
-    response = client.get(f"/join/{form.hit.batch.public_id}?worker={name}", follow=True)
+    response = start(form.hit.batch, name, follow=True)
     assert response.redirect_chain[-1][0] == address(form, name)
     return response
 

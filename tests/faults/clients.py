@@ -20,6 +20,7 @@ from tests.required import require
 IMAGE = re.compile(r'name="selected" value="([\w-]+)"')
 TOKEN = re.compile(r'name="token" value="([^"]+)"')
 KEY = re.compile(r'name="key" value="([\w-]+)"')
+START = re.compile(r">(Start|Continue)</button>")
 NO_ANSWER = (OSError, http.client.HTTPException)
 PAUSE_SECONDS = 0.1
 ONE_TRY_SECONDS = 10
@@ -63,10 +64,12 @@ class Person:
             self.hand_in(*page)
 
     def next_page(self) -> tuple[str, str] | None:
-        """(path, html) of the next grid; None when there is no more work."""
+        """(path, html) of the next grid, which a button on the study link starts; None when there is no more work."""
         path = f"/join/{self.batch}?{urlencode({'worker': self.name})}"
         for _ in range(5):
             status, headers, body = self.patiently("GET", path)
+            if status == 200 and START.search(body):
+                status, headers, body = self.patiently("POST", path, "{}")
             if status == 200:
                 return (path, body) if TOKEN.search(body) else None
             assert status in (302, 303), f"GET {path} gave {status}: {body[:300]}"

@@ -51,7 +51,7 @@ def test_nobody_is_led_to_another_site(anna, way):
     assert answer.headers["Location"] == "/hits/"
 
 
-@pytest.mark.parametrize("name", ["anna", "", "\0", "x" * 5000])
+@pytest.mark.parametrize("name", ["anna", "", "x" * 5000])
 def test_a_wrong_password_and_an_unknown_name_are_answered_alike(anna, name):
     wrong_password = try_to_sign_in(stranger(), anna.name, "another password")
     unknown = try_to_sign_in(stranger(), name, "one good password")

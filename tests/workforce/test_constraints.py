@@ -20,6 +20,7 @@ from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
 from jobs.models import Job
+from tests.access.membership_breakers import BREAKERS as MEMBERSHIP_BREAKERS
 from tests.factories import (
     make_batch,
     make_dataset,
@@ -40,6 +41,7 @@ from workforce.models import (
     Batch,
     Exclusion,
     Lease,
+    ListedID,
     Report,
     Slot,
     Submission,
@@ -47,8 +49,8 @@ from workforce.models import (
     WorkerIdentity,
 )
 
-ROOMS = ("catalog", "jobs", "workforce", "mturk", "contains_task", "classify_task", "candidates", "api")
-BREAKERS: dict[str, Callable[[], object]] = dict(MARKETPLACE_BREAKERS)
+ROOMS = ("access", "catalog", "jobs", "workforce", "mturk", "contains_task", "classify_task", "candidates", "api")
+BREAKERS: dict[str, Callable[[], object]] = MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS
 
 
 def breaks(name: str) -> Callable:
@@ -184,6 +186,21 @@ def _() -> None:
 @breaks("batch_marketplace_is_known")
 def _() -> None:
     make_batch(marketplace="bazaar")
+
+
+@breaks("batch_admission_is_known")
+def _() -> None:
+    make_batch(admission="friends")
+
+
+@breaks("batch_networks_are_known")
+def _() -> None:
+    make_batch(networks="none")
+
+
+@breaks("listed_once_per_batch")
+def _() -> None:
+    twice(ListedID.objects.create(batch=make_batch(), digest="0" * 64))
 
 
 @breaks("slot_number_once_per_hit")

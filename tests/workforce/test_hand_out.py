@@ -8,7 +8,6 @@ from tests.factories import make_batch, make_dataset, make_hits, make_lease, mak
 from tests.required import require
 from workforce.actions import (
     BatchClosed,
-    NotHandedOut,
     add_slots,
     close_batch,
     expire_leases,
@@ -16,7 +15,6 @@ from workforce.actions import (
     mark_aggregated,
     open_batch,
     publish_hits,
-    resume_lease,
     submit,
     take_lease,
     withdraw_hits,
@@ -213,23 +211,6 @@ def test_the_same_id_is_the_same_worker_and_another_marketplaces_id_is_not():
     assert identify_worker(marketplace="link", external_id="5f3c") == first
     assert identify_worker(marketplace="replay", external_id="5f3c") != first
     assert (Worker.objects.count(), WorkerIdentity.objects.count()) == (2, 2)
-
-
-def test_a_hit_that_was_never_handed_to_a_person_cannot_be_resumed_by_them():
-    (hit,) = make_hits(1, 2)
-    make_lease(hit.batch)
-    with pytest.raises(NotHandedOut, match="not assigned to you"):
-        resume_lease(hit_public_id=hit.public_id, worker=make_worker())
-
-
-def test_resuming_gives_the_lease_in_hand_and_after_handing_in_the_finished_one():
-    (hit,) = make_hits()
-    worker = make_worker()
-    lease = make_lease(hit.batch, worker)
-    assert resume_lease(hit_public_id=hit.public_id, worker=worker).pk == lease.pk
-    do(lease)
-    done = resume_lease(hit_public_id=hit.public_id, worker=worker)
-    assert (done.pk, done.state) == (lease.pk, Lease.State.SUBMITTED)
 
 
 def test_the_next_free_slot_of_a_long_used_batch_is_found_without_reading_the_filled_ones():

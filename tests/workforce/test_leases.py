@@ -7,7 +7,7 @@ import pytest
 from catalog import reads as clock
 from tests.factories import make_batch, make_dataset, make_hits, make_lease, make_worker, unique
 from tests.required import require
-from workforce.actions import expire_leases, resume_lease, submit, take_lease
+from workforce.actions import expire_leases, submit, take_lease
 from workforce.models import Lease, Slot, Submission
 from workforce.tasks import expire_leases as expire_leases_task
 
@@ -111,7 +111,7 @@ def test_a_lease_that_ran_out_unswept_is_renewed_in_place(later):
     assert expire_leases() == 0
 
 
-def test_opening_the_page_of_a_lease_that_ran_out_renews_it_swept_or_not(later):
+def test_continuing_a_lease_that_ran_out_renews_it_swept_or_not(later):
     (hit,) = hits()
     worker = make_worker()
     lease = make_lease(hit.batch, worker)
@@ -119,31 +119,22 @@ def test_opening_the_page_of_a_lease_that_ran_out_renews_it_swept_or_not(later):
         later(61)
         if sweep:
             expire_leases()
-        again = resume_lease(hit_public_id=hit.public_id, worker=worker)
+        again = make_lease(hit.batch, worker)
         assert (again.pk, again.state) == (lease.pk, Lease.State.ACTIVE)
         assert again.expires_at > clock.now()
         assert expire_leases() == 0
 
 
-def test_opening_the_page_of_a_lease_whose_slot_is_gone_leaves_it_expired(later):
-    (hit,) = hits()
-    worker = make_worker()
-    make_lease(hit.batch, worker)
-    later(61)
-    make_lease(hit.batch)
-    assert resume_lease(hit_public_id=hit.public_id, worker=worker).state == Lease.State.EXPIRED
-
-
-def test_opening_an_old_page_while_holding_another_hit_takes_no_second_slot(later):
+def test_continuing_takes_no_second_slot_while_another_hit_is_held(later):
     first, second = hits(2, 1)
     worker = make_worker()
-    old = make_lease(first.batch, worker)
+    make_lease(first.batch, worker)
     later(61)
     expire_leases()
     other = make_lease(first.batch)
     assert make_lease(first.batch, worker).hit == second
     hand_in(other)
-    assert resume_lease(hit_public_id=first.public_id, worker=worker).pk == old.pk
+    assert make_lease(first.batch, worker).hit == second
     assert Lease.objects.filter(worker=worker, state="active").count() == 1
 
 

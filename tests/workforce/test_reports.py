@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.participants.reports import kinds_of, reports_of, reports_shown
-from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, worker_client
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, start, worker_client
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from tests.workforce.test_frame_pages import Frame, hidden, listed
 from workforce.introductions.actions import introduce
@@ -72,7 +72,7 @@ def test_nothing_that_is_told_is_refused_and_each_kind_is_kept_once(frame):
     page = frame.open()
     for _ in range(3):
         tell(frame, page, words="first" if not Report.objects.exists() else "again")
-    tell(frame, page, kind="<script>", words="\0" + "long " * 1000)
+    tell(frame, page, kind="<script>", words="long " * 1000)
     assert list(Report.objects.order_by("pk").values_list("kind", flat=True)) == ["pictures", "other"]
     first, other = Report.objects.order_by("pk")
     assert (first.words, len(other.words)) == ("first", 1000)
@@ -114,7 +114,7 @@ def test_a_form_comes_back_with_its_ticks_and_its_main_object():
 def test_on_the_link_path_it_is_told_of_in_the_same_way():
     grid = make_grid(n_images=3)
     client = worker_client()
-    address = client.get(f"/join/{grid.hit.batch.public_id}?worker=ann").headers["Location"]
+    address = start(grid.hit.batch, "ann", client).headers["Location"]
     page = client.get(address)
     handles = re.findall(r'name="selected" value="([^"]+)"', page.content.decode())
     sent = hidden(page) | {"report": "yes", "report_kind": "question", "report_words": "?", "selected": handles[:2]}

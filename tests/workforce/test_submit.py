@@ -4,7 +4,6 @@ import pytest
 
 from tests.factories import make_hits, make_lease, make_worker
 from workforce.actions import (
-    AlreadyExcluded,
     AlreadySubmitted,
     exclude_submission,
     mark_aggregated,
@@ -12,6 +11,7 @@ from workforce.actions import (
     readmit_submission,
     submit,
 )
+from workforce.exclusions.actions import AlreadyExcluded
 from workforce.models import Lease, Slot, Submission
 from workforce.pages import ForeignToken, lease_of_token, work_token
 from workforce.reads import not_aggregated, pseudonym

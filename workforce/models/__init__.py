@@ -2,7 +2,7 @@
 
 from workforce.models.answers import Assignment, Exclusion, Lease, Submission
 from workforce.models.introductions import Introduction
-from workforce.models.people_and_work import HIT, Batch, Slot, Worker, WorkerIdentity
+from workforce.models.people_and_work import HIT, Batch, ListedID, Slot, Worker, WorkerIdentity
 from workforce.models.problem_reports import KIND_NAMES, Report
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Exclusion",
     "Introduction",
     "Lease",
+    "ListedID",
     "Report",
     "Slot",
     "Submission",

@@ -28,8 +28,12 @@ class Lease(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    # Keyed mark of the network that last took this lease, on links; empty once it is forgotten. Never shown.
+    network_mark = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     # The assignment under which a page is shown or submitted, during the request; no column.
     assignment: "Assignment | None" = None
+    # The key under which a submitted page was made, if not SECRET_KEY, during the request; no column.
+    page_key = ""
 
     class Meta:
         constraints = [
@@ -53,6 +57,11 @@ class Lease(models.Model):
         indexes = [
             models.Index(fields=["worker", "batch", "created_at"], name="leases_of_a_worker"),
             models.Index(fields=["expires_at"], condition=Q(state="active"), name="active_leases_by_expiry"),
+            models.Index(
+                fields=["batch", "network_mark"],
+                condition=Q(state="active") & ~Q(network_mark=""),
+                name="active_leases_of_a_network",
+            ),
             models.Index(
                 fields=["hit"], condition=Q(state="active", takes_slot=False), name="slotless_leases_of_a_hit"
             ),
@@ -176,14 +185,19 @@ class Submission(models.Model):
 
 
 class Exclusion(models.Model):
-    """The reason why a paid submission does not count. Reversible: lifting it keeps the record."""
+    """The reason why a paid submission does not count. Reversible: lifting it keeps the record.
+
+    `step` is common to the exclusions that were decided at once, and are lifted at once; empty for a single one.
+    """
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="exclusions")
     reason = models.CharField(max_length=500)
     created_at = models.DateTimeField(auto_now_add=True)
     lifted_at = models.DateTimeField(null=True)
+    step = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
 
     class Meta:
+        indexes = [models.Index(fields=["step"], condition=~Q(step=""), name="exclusions_of_a_step")]
         constraints = [
             models.UniqueConstraint(
                 fields=["submission"], condition=Q(lifted_at=None), name="one_standing_exclusion_per_submission"

@@ -48,6 +48,15 @@ class Batch(models.Model):
         MTURK = "mturk"
         REPLAY = "replay"
 
+    class Admission(models.TextChoices):
+        ANYONE = "anyone"  # whoever has the link, under any ID
+        LISTED = "listed"  # IDs on the batch's list
+        SIGNED = "signed"  # links that this site signed, each for one ID
+
+    class Networks(models.TextChoices):
+        SHARED = "shared"  # many participants behind one address, as in a lab
+        OWN = "own"  # each participant at home, as on Prolific
+
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="batches")
     settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="batches")
@@ -57,6 +66,9 @@ class Batch(models.Model):
     hits_per_worker = models.PositiveIntegerField(null=True)
     completion_code = models.CharField(max_length=60, blank=True)
     completion_url = models.URLField(max_length=500, blank=True)
+    # Who may work by the study link, and how many of them share a network: workforce.links.
+    admission = models.CharField(max_length=10, choices=Admission, default=Admission.ANYONE, db_default="anyone")
+    networks = models.CharField(max_length=10, choices=Networks, default=Networks.SHARED, db_default="shared")
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)
     # Images of each class from which the confidence of a few votes is learnt. Other images get min_votes to max_votes
@@ -103,6 +115,10 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(marketplace__in=["link", "mturk", "replay"]), name="batch_marketplace_is_known"
             ),
+            models.CheckConstraint(
+                condition=Q(admission__in=["anyone", "listed", "signed"]), name="batch_admission_is_known"
+            ),
+            models.CheckConstraint(condition=Q(networks__in=["shared", "own"]), name="batch_networks_are_known"),
         ]
 
     def __str__(self) -> str:
@@ -117,6 +133,19 @@ class Batch(models.Model):
         """Return the votes for an image of the initial subset: enough for every cell of the learnt table."""
         assert self.max_votes is not None, "only adaptive batches have an initial subset"
         return max(FEWEST_INITIAL_VOTES, self.max_votes)
+
+
+class ListedID(models.Model):
+    """An ID on the list of a batch whose admission is `listed`: a keyed digest, since WorkerIdentity alone has IDs."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="listed_ids", db_index=False)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["batch", "digest"], name="listed_once_per_batch")]
+
+    def __str__(self) -> str:
+        return f"listed ID of {self.batch}"
 
 
 class HIT(models.Model):

@@ -1,0 +1,1 @@
+"""Exclusions of submissions from every number."""
