@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_lazy
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take_lease
-from workforce.forms import CrossSite, UnreadableAnswer, fields_in
+from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
 
 # Task rooms import it from here.
 from workforce.forms import paused_seconds_in as paused_seconds_in
@@ -72,6 +72,7 @@ REFUSALS: "dict[type[UserError], tuple[int, StrOrPromise]]" = {
     NotAdmitted: (403, BROKEN_LINK),
     UnreadableAnswer: (400, gettext_lazy("We could not read your answer")),
     CrossSite: (403, gettext_lazy("This answer came from another site")),
+    ForeignStart: (403, gettext_lazy("This request came from another site")),
     ForeignToken: (403, NOT_YOURS),
     NotHandedOut: (403, NOT_YOURS),
     AlreadySubmitted: (409, gettext_lazy("Already submitted")),

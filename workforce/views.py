@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import BatchClosed, begin
-from workforce.forms import fields_in
+from workforce.forms import check_start
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
 from workforce.limits import TooMany, check_link_pace, link_visit
@@ -52,7 +52,7 @@ def join(request: HttpRequest, batch_id: str) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
-    fields_in(request)
+    check_start(request)
     check_link_pace(request, batch)
     try:
         lease = begin(batch=batch, participant=participant, visit=link_visit(request, batch))

@@ -22,7 +22,7 @@ from workforce import actions
 from workforce.actions import close_batch, expire_leases
 from workforce.introductions.actions import introduce
 from workforce.links.actions import forget_networks, list_ids
-from workforce.links.reads import link_query
+from workforce.links.reads import STANDING_SQL, link_query
 from workforce.models import Batch, Lease, Slot, Submission, Worker
 
 pytestmark = pytest.mark.django_db
@@ -414,6 +414,15 @@ def test_an_answer_after_the_short_first_time_still_counts(settings, later):
     expire_leases()
     assert worker_client().post(address, fields).status_code == 303
     assert Submission.objects.get().state == "confirmed"
+
+
+def test_the_tasks_of_a_network_are_counted_without_reading_those_of_others():
+    batch = study(1)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN " + STANDING_SQL, {"batch": batch.pk, "worker": 0, "mark": "0" * 32, "now": now()})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "active_leases_of_a_network" in plan
 
 
 # Marks of networks
