@@ -250,7 +250,7 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
     return proof | {
         "n_done": n_submitted,
         "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
-        "finish_address": _address("finish", batch, link_query(batch, participant)),
+        "finish_address": finish_address(batch, participant),
     }
 
 
@@ -286,6 +286,11 @@ def lease_of_token(token: str, hit: HIT) -> Lease:
 def join_address(batch: Batch, participant: str) -> str:
     """Return the URL that leads a participant to the batch's next HIT."""
     return _address("join", batch, link_query(batch, participant))
+
+
+def finish_address(batch: Batch, participant: str) -> str:
+    """Return the URL at which a participant stops early."""
+    return _address("finish", batch, link_query(batch, participant))
 
 
 def task_address(lease: Lease, batch: Batch, participant: str) -> str:

@@ -179,6 +179,7 @@ def test_who_did_a_task_continues_with_the_next_by_a_button():
     Slot.objects.filter(state="leased").update(state="free")
     page = text(look(batch))
     assert "Your task is saved." in page and ">Continue</button>" in page
+    assert f'href="/join/{batch.public_id}/finish?worker=ann">Stop here</a>' in page
     assert start(batch).status_code == 303
 
 
