@@ -132,7 +132,7 @@ def close_batch(*, batch: Batch) -> Batch:
     closed_at = now()
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
     batch.hits.filter(closed_at=None).update(closed_at=closed_at)
-    record(Area.CONFIG, "batch.close", f"batch {batch.pk} of dataset {batch.dataset}")
+    record(area=Area.CONFIG, action="batch.close", subject=f"batch {batch.pk} of dataset {batch.dataset}")
     batch.refresh_from_db()
     log.info("Closed batch %s of %s.", batch.pk, batch.dataset)
     return batch

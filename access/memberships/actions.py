@@ -159,4 +159,10 @@ def _record(
         dataset=dataset, event=event, by=by, person=person, before=before, after=after, happened_at=now()
     )
     subject = f"{person.get_username() if person else 'invitation'} in {dataset}"
-    record(Area.PERMISSION, f"role.{event}", subject, before={"role": before}, after={"role": after, "by": by})
+    record(
+        area=Area.PERMISSION,
+        action=f"role.{event}",
+        subject=subject,
+        before={"role": before},
+        after={"role": after, "by": by},
+    )

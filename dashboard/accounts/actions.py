@@ -32,7 +32,7 @@ def make_staff(*, username: str, password: str, email: str | None = None) -> Use
     user.set_password(password)
     user.email = user.email if email is None else email
     user.save()
-    record(Area.PERMISSION, "account.administrate", f"account {user}")
+    record(area=Area.PERMISSION, action="account.administrate", subject=f"account {user}")
     return user
 
 
@@ -49,7 +49,7 @@ def remove_staff(*, username: str) -> User:
     user.save()
     SocialAccount.objects.filter(user=user).delete()
     forget_second_factors(user=user)
-    record(Area.PERMISSION, "account.close", f"account {user}")
+    record(area=Area.PERMISSION, action="account.close", subject=f"account {user}")
     return user
 
 
@@ -57,7 +57,7 @@ def remove_staff(*, username: str) -> User:
 def forget_second_factors(*, user: User) -> None:
     """Delete second factors, recovery codes and the networks where the account signed in."""
     if Authenticator.objects.filter(user=user).delete()[0]:
-        record(Area.PERMISSION, "account.forget_second_factors", f"account {user}")
+        record(area=Area.PERMISSION, action="account.forget_second_factors", subject=f"account {user}")
     SignInNetwork.objects.filter(user=user).delete()
 
 

@@ -162,7 +162,12 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
         raise Http404
     names = bool(request.GET.get("names"))
     # A mark of use, as of a token: the request itself changes nothing.
-    record(Area.EXPORT, "rows.export", f"{kind} of dataset {dataset}", after={"format": format, "names": names})
+    record(
+        area=Area.EXPORT,
+        action="rows.export",
+        subject=f"{kind} of dataset {dataset}",
+        after={"format": format, "names": names},
+    )
     return rows_response(dataset, kind, format, names=names)
 
 
@@ -170,5 +175,5 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
 def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
     dataset = dataset_or_404(name)
     row = get_object_or_404(classifiers_of(dataset), pk=classifier)
-    record(Area.EXPORT, "predictions.export", f"dataset {dataset}", after={"classifier": row.name})
+    record(area=Area.EXPORT, action="predictions.export", subject=f"dataset {dataset}", after={"classifier": row.name})
     return predictions_response(dataset, row.name)

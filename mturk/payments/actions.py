@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext, ngettext
 
-from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from mturk.endpoint import scrubbed
@@ -20,6 +19,7 @@ from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Re
 from mturk.models.publishing import new_token
 from mturk.outbox.actions import bring_forward, decide, decide_later, withdraw
 from mturk.payments.reads import n_more_rejections, n_rejected, reviewed_workers, waiting_approvals
+from mturk.payments.recorded import record_approvals, record_bonus, record_rejection, record_reversal
 from mturk.pricing.reads import asks_for_masters, fee_of, in_cents
 from mturk.publishing.actions import OverCap
 from mturk.publishing.reads import committed, missing_answers
@@ -124,11 +124,7 @@ def _approve_soon(listed: ListedAssignment) -> None:
 @transaction.atomic
 def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
     """Send the approvals that wait for review. Returns how many that are; a second call finds none."""
-    n_approved = bring_forward(calls=waiting_approvals(listed))
-    if n_approved:
-        numbers = list(listed.order_by("pk").values_list("pk", flat=True)[:1000])
-        record(Area.MONEY, "assignments.approve", f"{n_approved} assignments", after={"assignments": numbers})
-    return n_approved
+    return record_approvals(listed, bring_forward(calls=waiting_approvals(listed)))
 
 
 @transaction.atomic
@@ -204,7 +200,7 @@ def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Cal
         )
         raise OverCap(words % {"amount": committed(terms), "batch": terms.batch_id, "cap": terms.spending_cap})
     if is_new:
-        record(Area.MONEY, "bonus.pay", f"assignment {listed.external_id}", after={"amount": exact}, reason=reason)
+        record_bonus(listed, exact, reason)
     return call
 
 
@@ -286,8 +282,7 @@ def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_
         batch=terms.batch,
     )
     log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
-    people = {"decided_by": decided_by, "seconded_by": seconded_by}
-    record(Area.REVIEW, "assignment.reject", f"assignment {listed.external_id}", after=people, reason=reason)
+    record_rejection(listed, reason, decided_by, seconded_by)
     if listed.submission is not None:
         _replace(listed.submission, reason)
     return rejection
@@ -385,7 +380,7 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
         payload=payload,
         batch=listed.marketplace_hit.hit.batch,
     )
-    record(Area.REVIEW, "rejection.reverse", f"assignment {listed.external_id}", reason=reason)
+    record_reversal(listed, reason)
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
         _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)

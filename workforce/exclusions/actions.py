@@ -28,7 +28,7 @@ def exclude_submission(*, submission: Submission, reason: str, step: str = "") -
         )
         raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
     exclusion = Exclusion.objects.create(submission=submission, reason=reason, step=step)
-    record(Area.REVIEW, "submission.exclude", f"submission {submission.pk}", reason=reason)
+    record(area=Area.REVIEW, action="submission.exclude", subject=f"submission {submission.pk}", reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion
 
@@ -36,7 +36,7 @@ def exclude_submission(*, submission: Submission, reason: str, step: str = "") -
 @transaction.atomic
 def readmit_submission(*, submission: Submission) -> None:
     if Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now()):
-        record(Area.REVIEW, "submission.readmit", f"submission {submission.pk}")
+        record(area=Area.REVIEW, action="submission.readmit", subject=f"submission {submission.pk}")
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
 
 
