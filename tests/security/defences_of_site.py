@@ -351,8 +351,8 @@ OF_SITE = (
     Defence(
         "S19 an exclusion is recorded",
         "workforce/exclusions/actions.py",
-        '    record(Area.REVIEW, "submission.exclude", f"submission {submission.pk}", reason=reason)\n',
-        "",
+        '    record(area=Area.REVIEW, action="submission.exclude", ',
+        "    dict(area=Area.REVIEW, ",
         ("tests/audit/test_decisions.py::test_what_people_decide_is_recorded",),
     ),
     Defence(
