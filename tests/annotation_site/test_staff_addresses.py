@@ -42,7 +42,10 @@ from workforce.models import Batch
 
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
 # no session opens it. Of a photograph: no page, as nobody would see a sign-in in the place of a picture.
-HEALTH, SIGN_IN, PHOTOGRAPH, REST = {"livez", "readyz"}, {"login", "logout"}, {"photograph"}, "api/v1/"
+HEALTH, PHOTOGRAPH, REST = {"livez", "readyz"}, {"photograph"}, "api/v1/"
+SIGN_IN = {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
+# Of an account itself, whatever its roles: tests/accounts/ asks for them.
+ACCOUNT = {"account", "confirm", "password", "authenticator", "passkey", "remove-factor", "recovery-codes"}
 # The secret in the address of an invitation is what lets its reader in.
 INVITATION = {"invitation"}
 # What they say of the interface holds for every site: anybody may read it.
@@ -101,7 +104,9 @@ CARRIED_OUT |= {"tokens", "revoke-token"}
 
 OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
 REST_ADDRESSES = [address for address in STAFF_ADDRESSES if address.route.startswith(REST)]
-CLOSED = [address for address in STAFF_ADDRESSES if address not in OPEN + REST_ADDRESSES]
+CLOSED = [
+    address for address in STAFF_ADDRESSES if address not in OPEN + REST_ADDRESSES and address.name not in ACCOUNT
+]
 OF_STUDIES = [address for address in CLOSED if address.name not in OF_EVERYBODY | OF_ADMINISTRATORS]
 
 
