@@ -30,9 +30,9 @@ from access.permissions.reads import (
     roles_with,
     studies_with,
 )
+from accounts.reads import must_set_up_second_factor
 from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
-from dashboard.accounts.reads import must_set_up_second_factor
 
 View = Callable[..., HttpResponseBase]
 Subject = Callable[..., Dataset]

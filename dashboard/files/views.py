@@ -8,11 +8,11 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, Stream
 from django.shortcuts import get_object_or_404, redirect, render
 
 from access.permissions.reads import May
+from accounts.pages import confirmed
 from audit.actions import Area, record
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
-from dashboard.accounts.pages import confirmed
 from dashboard.files.downloads import classifiers_of, files_of, names_people, predictions_response, rows_response
 from dashboard.pages import dataset_or_404, permissions, staff_page, takes_bodies_up_to
 from dashboard.subjects import permission_of_job, study_of_job

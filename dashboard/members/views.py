@@ -24,9 +24,9 @@ from access.memberships.actions import (
 from access.memberships.reads import changes_of, invitation_of, members_of, open_invitations
 from access.models import Invitation, Membership
 from access.permissions.reads import May
+from accounts.pages import confirmed
 from catalog.errors import UserError
 from catalog.models import Dataset
-from dashboard.accounts.pages import confirmed
 from dashboard.members.forms import AccountForm, RoleForm
 from dashboard.pages import dataset_or_404, researcher, staff_page
 from dashboard.subjects import study_of_invitation, study_of_membership

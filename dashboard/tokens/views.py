@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 
 from access.permissions.reads import OF_A_STUDY, May
+from accounts.pages import confirmed
 from api.actions import TokenNameTaken, create_token, revoke_token
 from api.models import ApiToken
 from api.reads import all_tokens, tokens_of, with_powers
 from catalog.reads import now
-from dashboard.accounts.pages import confirmed
 from dashboard.pages import dataset_or_404, permissions, researcher, staff_page
 from dashboard.subjects import study_of_token
 from dashboard.tokens.forms import SiteTokenForm, TokenForm

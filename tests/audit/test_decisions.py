@@ -13,9 +13,10 @@ from audit.models import AuditEntry
 from catalog.models import Dataset
 from catalog.reads import now
 from mturk.models import Call, ListedAssignment, Terms
-from mturk.payments.actions import approve_now, give_bonus, override_rejection, reject
+from mturk.payments.actions import approve_now, give_bonus
 from mturk.publishing.actions import allow_losses, move_end, raise_cap
 from mturk.qualifications.actions import block_softly, let_in_again
+from mturk.rejections.actions import override_rejection, reject
 from studies.exclusions.actions import exclude, exclude_person, lift_exclusion, lift_exclusions
 from studies.settings.actions import new_settings
 from tests.factories import (

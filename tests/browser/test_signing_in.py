@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.dashboard.accounts.oidc_provider import OpenIdProvider, settings_for
-from tests.dashboard.accounts.people import RIGHT, code_of, make_account
+from tests.accounts.oidc_provider import OpenIdProvider, settings_for
+from tests.accounts.people import RIGHT, code_of, make_account
 
 AUTHENTICATOR = {
     "protocol": "ctap2",

@@ -66,14 +66,14 @@ OF_WAYS_IN = (
     ),
     Defence(
         "S12 a provider opens accounts that exist and makes none",
-        "dashboard/accounts/adapters.py",
+        "accounts/adapters.py",
         "    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:\n        return False\n",
         "    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:\n        return True\n",
-        ("tests/dashboard/accounts/test_single_sign_on.py::test_nobody_is_given_an_account",),
+        ("tests/accounts/test_single_sign_on.py::test_nobody_is_given_an_account",),
     ),
     Defence(
         "S13 passwords are counted before they are hashed",
-        "dashboard/accounts/attempts/actions.py",
+        "accounts/attempts/actions.py",
         "    if waits:\n        raise TooManyAttempts(max(waits))\n",
         "",
         (
@@ -82,24 +82,24 @@ OF_WAYS_IN = (
     ),
     Defence(
         "S13 a fresh proof before money and people's ids",
-        "dashboard/accounts/pages.py",
+        "accounts/pages.py",
         "            if is_free or is_fresh(request):\n",
         "            if is_free or request.user.is_authenticated:\n",
         (f"{WAYS}test_money_and_exports_of_people_need_a_fresh_password",),
     ),
     Defence(
         "S13 a session ends after hours without use",
-        "dashboard/accounts/sessions.py",
+        "accounts/sessions.py",
         "        request.session.flush()\n",
         "        pass\n",
-        ("tests/dashboard/accounts/test_sessions.py::test_twelve_hours_without_use_end_a_session",),
+        ("tests/accounts/test_sessions.py::test_twelve_hours_without_use_end_a_session",),
     ),
     Defence(
         "S13 a code opens once",
-        "dashboard/accounts/credentials.py",
+        "accounts/credentials.py",
         "    if not spend_code(user=user, code=normalize_user_code(code)):\n",
         "    if not code:\n",
-        ("tests/dashboard/accounts/test_attempts.py::test_a_code_is_accepted_once_in_all_processes",),
+        ("tests/accounts/test_attempts.py::test_a_code_is_accepted_once_in_all_processes",),
     ),
     Defence(
         "S23 other hosts are refused",

@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from access.models import Role
+from accounts.attempts.actions import OF_BOTH, PASSWORD
 from catalog.reads import now
-from dashboard.accounts.attempts.actions import OF_BOTH, PASSWORD
 from launcher.privacy import make_private
 from tests.factories import make_dataset, make_grid, member_client, sign_in, staff_client, start, worker_client
 from workforce.links.reads import link_query
