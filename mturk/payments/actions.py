@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given
 from mturk.endpoint import scrubbed
