@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
-from accounts.models import SignInNetwork
+from accounts.attempts.actions import forget_networks
 from accounts.reads import FACTORS, factors_of
 from audit.actions import Area, record
 from catalog.errors import UserError
@@ -58,7 +58,7 @@ def forget_second_factors(*, user: User) -> None:
     """Delete second factors, recovery codes and the networks where the account signed in."""
     if Authenticator.objects.filter(user=user).delete()[0]:
         record(area=Area.PERMISSION, action="account.forget_second_factors", subject=f"account {user}")
-    SignInNetwork.objects.filter(user=user).delete()
+    forget_networks(user=user)
 
 
 @transaction.atomic

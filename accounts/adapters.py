@@ -35,7 +35,7 @@ class AccountAdapter(DefaultAccountAdapter):
         begin_session(request, user)
 
     def is_reauthentication_required(self, *, app: str, **options: Any) -> bool:
-        """Leave it to `accounts.confirmation`, which counts attempts."""
+        """Leave it to `accounts.pages`, which counts attempts."""
         return False
 
     def add_message(self, *arguments: Any, **options: Any) -> None:

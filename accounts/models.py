@@ -1,6 +1,5 @@
 """Attempts to sign in, the networks where accounts signed in, and second-factor codes that were used."""
 
-from django.conf import settings
 from django.db import models
 
 
@@ -30,28 +29,28 @@ class SignInAttempt(models.Model):
 
 
 class SignInNetwork(models.Model):
-    """A network (a keyed digest) where an account signed in: guesses from elsewhere never lock it."""
+    """A network where an account signed in, both as keyed digests: guesses from elsewhere never lock it."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    account = models.CharField(max_length=64)
     network = models.CharField(max_length=64)
     last_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "network"], name="network_of_account_is_listed_once")]
+        constraints = [models.UniqueConstraint(fields=["account", "network"], name="network_of_account_is_listed_once")]
 
     def __str__(self) -> str:
-        return f"network of account {self.user_id}"
+        return f"network last used at {self.last_at}"
 
 
 class SpentCode(models.Model):
-    """A time-based code (a keyed digest) that was accepted: it is not accepted again."""
+    """A time-based code that an account used, both as keyed digests: it is not accepted again."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    account = models.CharField(max_length=64)
     code = models.CharField(max_length=64)
     spent_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "code"], name="code_is_spent_once")]
+        constraints = [models.UniqueConstraint(fields=["account", "code"], name="code_is_spent_once")]
 
     def __str__(self) -> str:
         return f"code spent at {self.spent_at}"

@@ -1,4 +1,4 @@
-"""What the pages of second factors show: challenges of passkeys, and the picture of a new secret."""
+"""Contents of the pages of second factors: challenges of passkeys, and the picture of a new secret."""
 
 from typing import Any
 

@@ -167,10 +167,10 @@ def authenticator(request: HttpRequest) -> HttpResponse:
 def passkey(request: HttpRequest) -> HttpResponse:
     """Show the challenge for a new passkey, and store the passkey that answers it."""
     user = signed_in(request)
-    if not passkeys_are_possible():
-        raise Http404
     if request.method != "POST":
         return redirect("account")
+    if not passkeys_are_possible():
+        raise Http404
     form = NewPasskeyForm(request.POST if "credential" in request.POST else None, user=user)
     if form.is_bound and form.is_valid():
         actions.add_passkey(request=request, **form.values())

@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 60
 
 @dataclass
 class Round:
-    """What one round measured: the seconds of each worker page, and how often each status answered a guess."""
+    """Seconds of each worker page of a round, and the number of guesses by the status of the answer."""
 
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -93,6 +93,7 @@ def guess(options: argparse.Namespace, measured: Round, end: float, number: int)
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     assert status == 200 and token
     headers = {"Cookie": f"csrf={token[1]}", "Origin": options.staff_origin}
+    time.sleep(number / options.per_second)  # not all at once
     for turn in itertools.count(number):
         if time.monotonic() >= end:
             return

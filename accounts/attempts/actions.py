@@ -72,13 +72,10 @@ class Tried:
 
 def subject_of(*, proof: str, user: User | None, name: str, network: str) -> Tried:
     """Return the subject of an attempt. An account counts as itself, however its name was written."""
-    account = digest("account", str(user.pk)) if user else digest("name", name)
+    account = key_of(user) if user else digest("name", name)
     place = digest("network", network)
     moment = now()
-    # The same query for a name without account: both take the same time.
-    homes = SignInNetwork.objects.filter(
-        user=user.pk if user else 0, network=place, last_at__gt=moment - NETWORK_REMEMBERED
-    )
+    homes = SignInNetwork.objects.filter(account=account, network=place, last_at__gt=moment - NETWORK_REMEMBERED)
     return Tried(str(proof), account, place, homes.exists(), moment)
 
 
@@ -138,8 +135,15 @@ def remember_network(*, user: User, network: str) -> None:
     """Note that the account signed in at this network. Forget old networks, and sessions that have ended."""
     moment = now()
     Session.objects.filter(expire_date__lte=moment).delete()
-    SignInNetwork.objects.filter(user=user, last_at__lte=moment - NETWORK_REMEMBERED).delete()
-    SignInNetwork.objects.update_or_create(user=user, network=digest("network", network), defaults={"last_at": moment})
+    SignInNetwork.objects.filter(last_at__lte=moment - NETWORK_REMEMBERED).delete()
+    place = digest("network", network)
+    SignInNetwork.objects.update_or_create(account=key_of(user), network=place, defaults={"last_at": moment})
+
+
+@transaction.atomic
+def forget_networks(*, user: User) -> None:
+    """Delete the networks where the account signed in."""
+    SignInNetwork.objects.filter(account=key_of(user)).delete()
 
 
 def spend_code(*, user: User, code: str) -> bool:
@@ -148,10 +152,14 @@ def spend_code(*, user: User, code: str) -> bool:
     SpentCode.objects.filter(spent_at__lte=moment - CODE_REMEMBERED).delete()
     try:
         with transaction.atomic():
-            SpentCode.objects.create(user=user, code=digest("code", code), spent_at=moment)
+            SpentCode.objects.create(account=key_of(user), code=digest("code", code), spent_at=moment)
     except IntegrityError:
         return False
     return True
+
+
+def key_of(user: User) -> str:
+    return digest("account", str(user.pk))
 
 
 def digest(kind: str, text: str) -> str:

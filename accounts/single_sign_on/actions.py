@@ -1,4 +1,4 @@
-"""Which account a person of the provider may use: one bound to the subject, or one with the verified e-mail."""
+"""Accounts that a person of the provider may open: the one bound to the subject, or that with the verified e-mail."""
 
 import logging
 
