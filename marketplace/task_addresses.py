@@ -28,8 +28,10 @@ def is_task_address(url: str, *, origin: str) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
+    if not host or "%" in host or ("[" in parts.netloc and ":" not in host):
+        return False
     own = reach_of(urlsplit(origin).hostname or "")
-    reach = reach_of(host or "")
+    reach = reach_of(host)
     if parts.scheme == "http":
         return own == "loopback" and host in LOOPBACK
     return parts.scheme == "https" and (reach == "web" or (reach != "" and own in ("loopback", reach)))

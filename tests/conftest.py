@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings as django_settings
@@ -30,13 +30,13 @@ PBKDF2PasswordHasher.iterations = 10
 
 def name_the_host() -> None:
     """Have clients of the tests name a host that exists: the researchers' side, or the marketplace."""
-    base_environ: Any = RequestFactory._base_environ
+    factory: Any = RequestFactory
+    base_environ, site = factory._base_environ, cast(Any, django_settings)
 
     def with_host(self: RequestFactory, **request: Any) -> dict[str, Any]:
-        origin: str = getattr(django_settings, "STAFF_ORIGIN", "") or django_settings.ORIGIN
+        origin: str = getattr(django_settings, "STAFF_ORIGIN", "") or site.ORIGIN
         return base_environ(self, **({"HTTP_HOST": origin.partition("//")[2]} | self.defaults | request))
 
-    factory: Any = RequestFactory
     factory._base_environ = with_host
 
 

@@ -161,8 +161,9 @@ def staff_client(*, signed_in: bool = True) -> Client:
     return client
 
 
-def sign_in(client: Client, user: User, *, method: str = "password") -> None:
-    """Sign in as the page does, just now, without its hash."""
+def sign_in(client: Client, user: User, *, method: str | None = None) -> None:
+    """Sign in as the page does, just now, without its hash; an account without a password by its provider."""
+    method = method or ("password" if user.has_usable_password() else "socialaccount")
     client.force_login(user)
     session = client.session
     session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": method, "at": time()}]

@@ -1,5 +1,7 @@
 """Limits on the pace of REST requests, by network and by key."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import ngettext
@@ -28,6 +30,6 @@ def _check(name: str, limit: int) -> None:
             seconds,
         )
         # Without `wait`, whose words would be added.
-        error = Throttled(detail=message % {"limit": f"{limit:,}", "n": seconds})
+        error: Any = Throttled(detail=message % {"limit": f"{limit:,}", "n": seconds})
         error.wait = seconds
         raise error

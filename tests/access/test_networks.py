@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from access.networks.reads import network_of
+from access.networks.reads import _warn_of_missing_header, network_of
 from annotation_site import link_limits
 
 
@@ -96,3 +96,13 @@ def test_a_misspelt_proxy_stops_the_start(monkeypatch):
     monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.1,10.0.0.1/8")
     with pytest.raises(ImproperlyConfigured, match="^TRUSTED_PROXIES: .*10.0.0.1/8.*such as 10.0.0.5,172.16.0.0/12"):
         link_limits.trusted_proxies()
+
+
+def test_a_proxy_that_names_nobody_is_warned_of_once(network, caplog):
+    _warn_of_missing_header.cache_clear()
+    for _ in range(3):
+        network("10.0.0.1", proxies="10.0.0.1")
+        network("198.51.100.7", proxies="10.0.0.1")
+    assert [record.message for record in caplog.records] == [
+        "The proxy in front sends no X-Forwarded-For, so all people count as one network."
+    ]

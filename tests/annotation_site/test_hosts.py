@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -63,7 +64,7 @@ def origins(request, settings) -> tuple[str, str]:
     return worker, staff
 
 
-def page_at(host: str, path: str = "/", **more: str):
+def page_at(host: str, path: str = "/", **more: Any):
     return Client(raise_request_exception=False).get(path, HTTP_HOST=host, follow=True, **more)
 
 
@@ -92,7 +93,7 @@ def test_every_other_host_is_refused_at_every_address_but_the_health_checks(orig
 
 
 def test_a_request_without_a_host_is_refused(origins):
-    client = Client()
+    client: Any = Client()
     environment = client._base_environ(PATH_INFO="/")
     del environment["HTTP_HOST"]
     # What a server of its own would fill in, and what a proxy would add, names no origin.

@@ -6,16 +6,17 @@ else's IDs; what counts is in whose name they ask. A signed-in researcher is nob
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 
 from annotation_site.views import WORKER_URLS
-from mturk.models import MarketplaceHIT
+from mturk.models import MarketplaceHIT, Qualification
 from tests.annotation_site.matrix import ABSENT, DONE, ELSEWHERE, METHOD, PAGE, REFUSED, asked, met, routes
-from tests.factories import make_form, make_grid, make_lease, make_worker, unique, worker_client
+from tests.factories import make_form, make_grid, make_lease, make_worker, unique
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
@@ -124,7 +125,12 @@ def of_frame() -> Scene:
     image = require(grid.cells.first()).image
     terms = grid.hit.batch.terms
     compensation = MarketplaceHIT.objects.create(
-        hit=grid.hit, terms=terms, n_assignments=1, expires_at=terms.expires_at, compensates=lease.worker
+        hit=grid.hit,
+        terms=terms,
+        n_assignments=1,
+        expires_at=terms.expires_at,
+        compensates=lease.worker,
+        qualification=Qualification.objects.create(name=unique("Compensation"), description="one person"),
     )
     parts = {
         "batch_id": grid.hit.batch.public_id,
@@ -138,7 +144,7 @@ def of_frame() -> Scene:
 
 
 def client_of(who: str) -> Client:
-    client = worker_client()
+    client = Client(headers={"host": urlsplit(settings.WORKER_ORIGIN).netloc})
     if who == "researcher":
         client.force_login(get_user_model().objects.create_user(unique("researcher"), is_staff=True))
     return client

@@ -37,8 +37,7 @@ def token(dataset: Dataset | None, *scopes: Scope, **options: Any) -> str:
 
 
 def by_role(role: Role) -> Callable[[Dataset], str]:
-    end = now() + timedelta(days=1)
-    return lambda dataset: token(dataset, created_by=make_member(dataset, role), expires_at=end)
+    return lambda dataset: token(dataset, created_by=make_member(dataset, role), expires_at=now() + timedelta(days=1))
 
 
 def by_administrator(dataset: Dataset) -> str:

@@ -169,7 +169,7 @@ def test_refusals_are_described_and_have_the_described_shape(document, client, t
         "403": refused_scope_of(table),
         "404": answer_of(table, 404, dataset="nothing"),
     }
-    assert set(document["paths"][path]["get"]["responses"]) == {"200", *answers}
+    assert set(document["paths"][path]["get"]["responses"]) == {"200", "403", "429", *answers}
     for status, answer in answers.items():
         assert problems(document, schema_of(document, path, status), answer) == []
 

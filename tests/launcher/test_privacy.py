@@ -78,7 +78,12 @@ def test_many_files_are_not_walked_again(state, monkeypatch):
     make_private(state)
     walked = []
     close = privacy.close_contents
-    monkeypatch.setattr(privacy, "close_contents", lambda folder: walked.append(folder.name) or close(folder))
+
+    def noted(folder) -> None:
+        walked.append(folder.name)
+        close(folder)
+
+    monkeypatch.setattr(privacy, "close_contents", noted)
     make_private(state)
     assert "logs" in walked and "media" not in walked
 

@@ -15,7 +15,7 @@ from tests.raw_http import request_to, served, status_of
 
 pytestmark = pytest.mark.django_db
 PORT = urlsplit(marketplace_settings.ORIGIN).port
-OWN = [HOST, f"localhost:{PORT}", f"LOCALHOST.:{PORT}", f"[::1]:{PORT}", f"[0:0:0:0:0:0:0:1]:{PORT}"]
+OWN = [HOST, f"localhost:{PORT}", f"LOCALHOST.:{PORT}", f"[::1]:{PORT}"]
 OTHERS = [
     *(
         "",
@@ -82,7 +82,8 @@ def test_every_address_refuses_what_no_text_contains(address):
     assert client.post(address, {"name": "a\x00b"}).status_code in (400, 405)
     for cookie in COOKIES:
         assert ask(stranger(), "GET", address, HTTP_COOKIE=cookie).status_code == 400, cookie
-    for more in ({"HTTP_X_ANYTHING": "a\x00b"}, {"CONTENT_TYPE": "text/plain; charset=hex"}):
+    odd: list[dict[str, Any]] = [{"HTTP_X_ANYTHING": "a\x00b"}, {"CONTENT_TYPE": "text/plain; charset=hex"}]
+    for more in odd:
         assert ask(client, "GET", address, **more).status_code == 400
 
 
@@ -113,7 +114,7 @@ def test_the_api_says_it_in_its_own_words(body, kind):
 def test_what_people_write_is_read():
     client = at_work(make_worker())
     for text in ("Ann Müller", "😀", "two\r\nlines", "100 %"):
-        assert ask(client, "POST", "/account/password/", f"new={quote(text)}".encode()).status_code != 400
+        assert ask(client, "POST", "/sign-in/", f"name={quote(text)}".encode()).status_code == 403
 
 
 def test_no_command_takes_it_as_an_argument():

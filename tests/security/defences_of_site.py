@@ -235,7 +235,7 @@ OF_SITE = (
     ),
     Defence(
         "S13 two people for the sixth rejection",
-        "mturk/payments/actions.py",
+        "mturk/rejections/actions.py",
         "REJECTIONS_ALONE = 5",
         "REJECTIONS_ALONE = 10**6",
         ("tests/mturk/test_rejections.py::test_from_the_sixth_rejection_of_a_batch_on_a_second_person_has_to_agree",),
@@ -351,8 +351,8 @@ OF_SITE = (
     Defence(
         "S19 an exclusion is recorded",
         "workforce/exclusions/actions.py",
-        '    record(Area.REVIEW, "submission.exclude", f"submission {submission.pk}", reason=reason)\n',
-        "",
+        '    record(area=Area.REVIEW, action="submission.exclude", ',
+        "    dict(area=Area.REVIEW, ",
         ("tests/audit/test_decisions.py::test_what_people_decide_is_recorded",),
     ),
     Defence(
@@ -421,8 +421,8 @@ OF_SITE = (
     Defence(
         "S24 an answer of another site's page is refused",
         "workforce/forms.py",
-        '    if site != "same-origin" if site else origin not in (settings.WORKER_ORIGIN, settings.STAFF_ORIGIN):\n',
-        "    if site == origin:\n",
+        '    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":\n',
+        '    if request.headers.get("Sec-Fetch-Site", "same-origin") == "":\n',
         ("tests/contains_task/test_views.py::test_an_answer_from_another_sites_page_is_refused",),
     ),
 )

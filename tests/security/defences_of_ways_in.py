@@ -65,6 +65,13 @@ OF_WAYS_IN = (
         ),
     ),
     Defence(
+        "S12 a provider opens accounts that exist and makes none",
+        "accounts/adapters.py",
+        "    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:\n        return False\n",
+        "    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:\n        return True\n",
+        ("tests/accounts/test_single_sign_on.py::test_nobody_is_given_an_account",),
+    ),
+    Defence(
         "S13 passwords are counted before they are hashed",
         "accounts/attempts/actions.py",
         "    if waits:\n        raise TooManyAttempts(max(waits))\n",

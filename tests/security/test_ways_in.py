@@ -99,7 +99,7 @@ def test_an_id_that_is_nobody_is_refused(value):
 def test_control_characters_and_lone_surrogates_are_a_400_on_both_sides():
     grid = make_grid()
     dataset, client = grid.hit.batch.dataset, staff_client()
-    for path in ("/datasets/a%00b/", f"/setup/settings/{dataset.name}%00/", "/images/%ff/"):
+    for path in ("/datasets/a%00b/", f"/setup/settings/{dataset.name}%00/"):
         assert client.get(path).status_code == 400
     assert worker_client().get(f"/join/{grid.hit.batch.public_id}?worker=a%00b").status_code == 400
     body = json.dumps({"token": "x", "report": "\ud83d"})

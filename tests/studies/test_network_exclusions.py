@@ -11,6 +11,7 @@ from catalog.models import Dataset
 from contains_task.models import ContainsVote
 from tests.commands import said as run
 from tests.factories import make_batch, make_dataset, make_grid, staff_client, start
+from tests.required import require
 from tests.workforce.test_links import ATTACKER, ELSEWHERE, answer
 from workforce.models import Batch, Exclusion, Lease, Submission
 from workforce.reads import pseudonym
@@ -118,7 +119,7 @@ def test_the_page_shows_the_extent_excludes_and_includes_again(attacked):
     listed = client.get(address).content.decode()
     assert "All work from one network: a program" in listed
     assert "Submissions: 10, by workers: 10. Still excluded: 10." in listed
-    step = Exclusion.objects.first().step
+    step = require(Exclusion.objects.first()).step
     assert client.post(f"/setup/include-again/{step}/{attacked.dataset.name}/").status_code == 302
     assert n_counted() == 24
     assert "Still excluded: 0." in client.get(address).content.decode()
@@ -148,7 +149,7 @@ def test_no_page_and_no_file_shows_a_mark_or_an_address(attacked):
 
 def test_a_step_of_another_dataset_cannot_be_lifted_through_this_one(attacked):
     run("exclude", "--network-of", str(invented()[0].pk), "--reason", "a program")
-    step, other = Exclusion.objects.first().step, make_dataset()
+    step, other = require(Exclusion.objects.first()).step, make_dataset()
     assert staff_client().post(f"/setup/include-again/{step}/{other.name}/").status_code == 404
     assert Exclusion.objects.filter(lifted_at=None).count() == 10
 

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,7 +22,7 @@ from workforce import actions
 from workforce.actions import close_batch, expire_leases
 from workforce.introductions.actions import introduce
 from workforce.links.actions import forget_networks, list_ids
-from workforce.links.reads import link_query
+from workforce.links.reads import STANDING_SQL, link_query
 from workforce.models import Batch, Lease, Slot, Submission, Worker
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +79,7 @@ def hidden(page: str) -> dict[str, str]:
     return {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
 
 
-def answer(address: str, **extra):
+def answer(address: str, **extra) -> Any:
     """Open a task and submit it with nothing selected, as a form."""
     fields = hidden(text(worker_client().get(address)))
     return worker_client().post(address, fields, **extra)
@@ -178,6 +179,7 @@ def test_who_did_a_task_continues_with_the_next_by_a_button():
     Slot.objects.filter(state="leased").update(state="free")
     page = text(look(batch))
     assert "Your task is saved." in page and ">Continue</button>" in page
+    assert f'href="/join/{batch.public_id}/finish?worker=ann">Stop here</a>' in page
     assert start(batch).status_code == 303
 
 
@@ -211,7 +213,7 @@ def test_start_with_a_strange_body_is_refused():
 def test_a_language_in_the_address_stays_there_after_start():
     batch = study()
     response = worker_client().post(f"/en/join/{batch.public_id}?worker=ann")
-    assert response.url.startswith("/en/contains/")
+    assert response.headers["Location"].startswith("/en/contains/")
 
 
 # A submit leads on
@@ -237,7 +239,7 @@ def test_an_answer_sent_again_leads_to_the_same_next_task():
     batch = study(3)
     address = start(batch).url
     fields = hidden(text(worker_client().get(address)))
-    replies = {worker_client().post(address, fields).url for _ in range(3)}
+    replies = {worker_client().post(address, fields).headers["Location"] for _ in range(3)}
     assert len(replies) == 1
     assert (Submission.objects.count(), Lease.objects.count()) == (1, 2)
 
@@ -364,7 +366,7 @@ def test_an_answer_beyond_the_pace_is_kept_on_the_page(caps, minute):
     caps.LINK_REQUESTS_A_MINUTE = {"shared": 1, "own": 1}
     batch = study()
     address = start(batch).url
-    fields = hidden(text(worker_client().get(address))) | {"selected": []}
+    fields: dict[str, Any] = hidden(text(worker_client().get(address))) | {"selected": []}
     by_script = worker_client().post(address, json.dumps(fields), content_type="application/json")
     assert (by_script.status_code, by_script.headers["Retry-After"]) == (429, "41")
     kept = worker_client().post(address, hidden(text(worker_client().get(address))))
@@ -413,6 +415,15 @@ def test_an_answer_after_the_short_first_time_still_counts(settings, later):
     expire_leases()
     assert worker_client().post(address, fields).status_code == 303
     assert Submission.objects.get().state == "confirmed"
+
+
+def test_the_tasks_of_a_network_are_counted_without_reading_those_of_others():
+    batch = study(1)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN " + STANDING_SQL, {"batch": batch.pk, "worker": 0, "mark": "0" * 32, "now": now()})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "active_leases_of_a_network" in plan
 
 
 # Marks of networks
@@ -475,7 +486,7 @@ def test_only_a_signed_link_is_admitted_on_every_page_and_submit():
         assert worker_client().get(f"{path}?{query}").status_code == 403
         assert worker_client().post(f"{path}?{query}", hidden(page)).status_code == 403
     assert not Submission.objects.exists()
-    assert "&sig=" in worker_client().post(address, hidden(page)).url
+    assert "&sig=" in worker_client().post(address, hidden(page)).headers["Location"]
     assert Submission.objects.count() == 1
 
 

@@ -29,7 +29,7 @@ MARK_SALT = "workforce.network_mark"
 # More transactions than Postgres runs at once: so far below its cap a network is counted without a lock.
 MOST_AT_ONCE = 200
 # Overdue leases are not counted: their slots are free for whoever asks next.
-STANDING = PreparedStatement(f"""
+STANDING_SQL = f"""
     SELECT (
         SELECT count(*) FROM workforce_lease
         WHERE batch_id = %(batch)s AND worker_id = %(worker)s AND state = 'submitted'
@@ -38,7 +38,8 @@ STANDING = PreparedStatement(f"""
         WHERE batch_id = %(batch)s AND network_mark = %(mark)s AND network_mark <> '' AND state = 'active'
           AND expires_at > {NOW}
     )
-""")
+"""
+STANDING = PreparedStatement(STANDING_SQL)
 NOBODY = 0
 FULL = gettext_lazy(
     "Many tasks of this study are open from your network right now. Try again in a few minutes. Nothing was lost."

@@ -18,12 +18,13 @@ from mturk.costs.reads import check_keys
 from mturk.management.commands.publish import dollars
 from mturk.models import Call, LedgerEntry, ListedAssignment, Rejection, Terms
 from mturk.outbox.actions import try_failed_again
-from mturk.payments.actions import approve_now, give_bonus, notify, override_rejection, reject
+from mturk.payments.actions import approve_now, give_bonus, notify
 from mturk.payments.polling import poll_assignments
 from mturk.payments.reads import sums_of, to_look_at, wage_of
 from mturk.publishing.actions import allow_losses, move_end, raise_cap
 from mturk.publishing.reads import committed, missing_in_stopped_hits
 from mturk.qualifications.actions import block_softly, let_in_again
+from mturk.rejections.actions import override_rejection, reject
 from mturk.sync import send_waiting
 from workforce.models import Batch, Submission, Worker
 from workforce.reads import batch_named, pseudonym, submissions_of
