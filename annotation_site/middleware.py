@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from accounts.pages import end_if_idle
 from annotation_site.language import for_workers
 from annotation_site.views import STAFF_URLS, WORKER_URLS, method_not_allowed
-from dashboard.accounts.pages import end_if_idle
 from dashboard.pages import most_bytes_of
 
 Handler = Callable[[HttpRequest], HttpResponse]

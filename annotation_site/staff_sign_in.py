@@ -17,10 +17,11 @@ def second_factor_is_required() -> bool:
 
 
 def single_sign_on() -> dict[str, Any]:
-    """Return allauth's settings of the provider, or none without OIDC_ISSUER."""
+    """Return allauth's settings of the provider; without OIDC_ISSUER there is none."""
+    provider_class = "accounts.single_sign_on.provider.Provider"
     issuer, client, secret = env_str("OIDC_ISSUER"), env_str("OIDC_CLIENT_ID"), env_str("OIDC_CLIENT_SECRET")
     if not (issuer or client or secret):
-        return {}
+        return {OIDC: {"provider_class": provider_class, "APPS": []}}
     if not (issuer and client and secret):
         raise ImproperlyConfigured(
             "Single sign-on needs OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET. Set all three, or none."
@@ -39,7 +40,7 @@ def single_sign_on() -> dict[str, Any]:
         "secret": secret,
         "settings": {"server_url": issuer.rstrip("/"), "issuer": issuer, "oauth_pkce_enabled": True},
     }
-    return {OIDC: {"provider_class": "dashboard.accounts.single_sign_on.provider.Provider", "APPS": [app]}}
+    return {OIDC: {"provider_class": provider_class, "APPS": [app]}}
 
 
 STAFF_SECOND_FACTOR_REQUIRED = second_factor_is_required()
@@ -49,13 +50,13 @@ STAFF_CONFIRMED_MINUTES = env_int("STAFF_CONFIRMED_MINUTES", 15, lowest=1)
 STAFF_IDLE_HOURS = env_int("STAFF_IDLE_HOURS", 12, lowest=1)
 SESSION_COOKIE_AGE = STAFF_IDLE_HOURS * 3600
 
-ACCOUNT_ADAPTER = "dashboard.accounts.adapters.AccountAdapter"
-MFA_ADAPTER = "dashboard.accounts.adapters.SecondFactorAdapter"
-SOCIALACCOUNT_ADAPTER = "dashboard.accounts.adapters.SingleSignOnAdapter"
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+MFA_ADAPTER = "accounts.adapters.SecondFactorAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.SingleSignOnAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-# Attempts are counted in Postgres (dashboard.accounts.attempts); allauth's limits live in a cache of each process.
+# Attempts are counted in Postgres (accounts.attempts); allauth's limits live in a cache of each process.
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Image annotation"

@@ -8,7 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/", include("api.urls")),
-    path("", include("dashboard.accounts.urls")),
+    path("", include("accounts.urls")),
     path("", include("dashboard.files.urls")),
     path("", include("dashboard.setup.urls")),
     path("", include("dashboard.payments.urls")),

@@ -40,7 +40,7 @@ def create_token(
         with transaction.atomic():
             token.save()
             after = {"dataset": dataset, "expires_at": expires_at, "scopes": token.scopes}
-            record(Area.PERMISSION, "token.create", f"token {token}", after=after)
+            record(area=Area.PERMISSION, action="token.create", subject=f"token {token}", after=after)
     except IntegrityError as error:
         if "token_name_once" not in str(error):
             raise
@@ -52,7 +52,7 @@ def create_token(
 @transaction.atomic
 def revoke_token(*, token: ApiToken, by: User | None = None) -> None:
     if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now(), revoked_by=by):
-        record(Area.PERMISSION, "token.revoke", f"token {token}")
+        record(area=Area.PERMISSION, action="token.revoke", subject=f"token {token}")
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """Tokens of the REST interface, by their keys."""
 
 import hashlib
+from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 
@@ -33,6 +34,14 @@ def powers_of(token: ApiToken) -> frozenset[May]:
     if token.dataset is None:
         return scopes if is_administrator(author) else frozenset()
     return scopes & permissions_in(author, token.dataset)
+
+
+def with_powers(tokens: Iterable[ApiToken]) -> list[ApiToken]:
+    """Return tokens with what each may read now: nothing, where its author lost the role."""
+    listed = list(tokens)
+    for token in listed:
+        token.powers = powers_of(token)
+    return listed
 
 
 def tokens_of(dataset: Dataset) -> QuerySet[ApiToken]:

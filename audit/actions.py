@@ -13,10 +13,10 @@ Area = AuditEntry.Area
 
 @transaction.atomic
 def record(
+    *,
     area: AuditEntry.Area,
     action: str,
     subject: object,
-    *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     reason: str = "",

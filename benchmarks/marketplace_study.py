@@ -37,7 +37,8 @@ os.environ |= {
     "STAFF_ORIGIN": f"http://127.0.0.1:{SITE_PORT}",
     "MARKETPLACE_ORIGIN": f"http://127.0.0.1:{MARKETPLACE_PORT}",
     # All people come from this machine.
-    "FRAME_REQUESTS_PER_ADDRESS": str(10**9),
+    **dict.fromkeys(("FRAME_REQUESTS_PER_ADDRESS", "FRAME_REQUESTS_PER_WORKER"), str(10**9)),
+    "FRAME_REQUESTS_PER_WORKER_ANYWHERE": str(10**9),
 }
 
 import django  # noqa: E402

@@ -13,6 +13,7 @@ from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
 from classify_task.reads import standing_forms
 from workforce.actions import hand_in, open_batch, publish_hits, withdraw_hits
+from workforce.links.actions import copy_list
 from workforce.models import Batch, Lease, Submission
 from workforce.reads import pause_field
 
@@ -74,7 +75,17 @@ def classify_batch(*, dataset: Dataset) -> Batch:
         dataset=dataset, settings=settings, kind="classify", marketplace__in=live, closed_at=None
     )
     standing = batches.select_for_update(no_key=True).first()
-    return standing or open_batch(dataset=dataset, kind="classify", settings=settings)
+    return standing or _open_for_the_same_people(dataset)
+
+
+def _open_for_the_same_people(dataset: Dataset) -> Batch:
+    """Open a batch for whoever could work by the dataset's latest study link, so that no link admits more people."""
+    former = Batch.objects.filter(dataset=dataset, marketplace=Batch.Marketplace.LINK).order_by("-pk").first()
+    if former is None:
+        return open_batch(dataset=dataset, kind="classify")
+    batch = open_batch(dataset=dataset, kind="classify", admission=former.admission, networks=former.networks)
+    copy_list(batch=batch, former=former)
+    return batch
 
 
 @transaction.atomic

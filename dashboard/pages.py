@@ -30,9 +30,9 @@ from access.permissions.reads import (
     roles_with,
     studies_with,
 )
+from accounts.reads import must_set_up_second_factor
 from catalog.models import Dataset
 from catalog.reads import UnknownDataset, dataset_named
-from dashboard.accounts.reads import must_set_up_second_factor
 
 View = Callable[..., HttpResponseBase]
 Subject = Callable[..., Dataset]
@@ -66,6 +66,10 @@ class NoRole(Exception):
     """A refusal: the account has no role in any study, or does not administer the site."""
 
 
+class NoSecondFactor(Exception):
+    """A refusal: the site requires a second factor, and the account has none."""
+
+
 @dataclass(frozen=True)
 class Guard:
     """The permission that a view needs, in the study that `of` finds for the arguments of its address."""
@@ -78,7 +82,12 @@ class Guard:
             raise TypeError("a permission in a study needs `of`, and one of the site has none")
 
     def check(self, user: Any, arguments: Mapping[str, Any]) -> frozenset[May]:
-        """Return the person's permissions. Raises NoRole, Lacking, or the Http404 that an unknown subject raises."""
+        """Return the person's permissions.
+
+        Raises NoSecondFactor, NoRole, Lacking, or the Http404 that an unknown subject raises.
+        """
+        if user.is_authenticated and must_set_up_second_factor(user):
+            raise NoSecondFactor
         on_site = permissions_on_site(user)
         if May.LIST_STUDIES not in on_site:
             raise NoRole
@@ -116,8 +125,6 @@ def staff_page(*methods: str, may: Permission, of: Subject | None = None) -> Cal
         @login_required
         @wraps(view)
         def page(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
-            if must_set_up_second_factor(request.user):
-                return redirect("account")
             try:
                 _let_in(request, guard, arguments)
                 return answer(request, **arguments)
@@ -127,6 +134,8 @@ def staff_page(*methods: str, may: Permission, of: Subject | None = None) -> Cal
                 return _lacking(request, refusal)
             except NoRole:
                 return render(request, "dashboard/no_role.html", status=403)
+            except NoSecondFactor:
+                return redirect("account")
 
         return page
 
@@ -146,7 +155,7 @@ def staff_file(*, may: Permission, of: Subject) -> Callable[[View], View]:
             if request.method in ("GET", "HEAD"):
                 try:
                     _let_in(request, guard, arguments)
-                except (NoRole, Lacking):
+                except (NoRole, Lacking, NoSecondFactor):
                     words = gettext("Only researchers of this study can open this address. Sign in first.")
                     raise PermissionDenied(words) from None
             return answer(request, **arguments)
@@ -226,6 +235,6 @@ def most_bytes_of(request: HttpRequest) -> int:
         return 0
     try:
         _guards[view].check(request.user, match.kwargs)
-    except (NoRole, Lacking, Http404, PermissionDenied):
+    except (NoRole, Lacking, NoSecondFactor, Http404, PermissionDenied):
         return 0
     return _body_limits[view]()

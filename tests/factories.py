@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 
 from access.memberships.actions import give_role
 from access.models import Role
+from accounts.sessions import SEEN
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image, LabelSet
@@ -27,7 +28,6 @@ from classify_task.models import Form
 from contains_task.actions import open_grids, record_votes
 from contains_task.models import Grid
 from contains_task.reads import cells_by_handle
-from dashboard.accounts.sessions import SEEN
 from workforce.actions import identify_worker, open_batch, publish_hits, take_lease
 from workforce.models import HIT, Batch, Lease, Submission, Worker
 
@@ -161,8 +161,9 @@ def staff_client(*, signed_in: bool = True) -> Client:
     return client
 
 
-def sign_in(client: Client, user: User, *, method: str = "password") -> None:
-    """Sign in as the page does, just now, without its hash."""
+def sign_in(client: Client, user: User, *, method: str | None = None) -> None:
+    """Sign in as the page does, just now, without its hash; an account without a password by its provider."""
+    method = method or ("password" if user.has_usable_password() else "socialaccount")
     client.force_login(user)
     session = client.session
     session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": method, "at": time()}]

@@ -37,6 +37,7 @@ FLOORS = {
     "workforce": 2,
     "jobs": 2,
     "csv_files": 2,
+    "accounts": 2,
     "access": 1,
     "audit": 0,
     "catalog": 0,

@@ -24,7 +24,7 @@ from workforce.exclusions.actions import readmit_submission as readmit_submissio
 from workforce.kinds import kind_named
 from workforce.links.reads import FULL, NOBODY, LinkVisit, NetworkFull, check_network, first_lease_seconds, standing_of
 from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
-from workforce.reads import is_recovered, known_worker, overdue_leases
+from workforce.reads import has_work, is_recovered, known_worker, overdue_leases
 from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
 from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified
@@ -74,6 +74,8 @@ def open_batch(
     hits_per_worker: int | None = None,
     completion_code: str = "",
     completion_url: str = "",
+    admission: str = Batch.Admission.ANYONE,
+    networks: str = Batch.Networks.SHARED,
     **adaptive: float,
 ) -> Batch:
     """Open a batch; `adaptive` are all settings of an adaptive batch, or none.
@@ -88,6 +90,8 @@ def open_batch(
         hits_per_worker=hits_per_worker,
         completion_code=completion_code,
         completion_url=completion_url,
+        admission=admission,
+        networks=networks,
         **adaptive,
     )
 
@@ -128,7 +132,7 @@ def close_batch(*, batch: Batch) -> Batch:
     closed_at = now()
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
     batch.hits.filter(closed_at=None).update(closed_at=closed_at)
-    record(Area.CONFIG, "batch.close", f"batch {batch.pk} of dataset {batch.dataset}")
+    record(area=Area.CONFIG, action="batch.close", subject=f"batch {batch.pk} of dataset {batch.dataset}")
     batch.refresh_from_db()
     log.info("Closed batch %s of %s.", batch.pk, batch.dataset)
     return batch
@@ -175,7 +179,7 @@ def _new_worker(marketplace: str, external_id: str) -> Worker:
 def begin(*, batch: Batch, participant: str, visit: LinkVisit) -> Lease | None:
     """Lease the next HIT to a participant of a study link, or return None if there is none.
 
-    Raises BatchClosed and NetworkFull, before an unknown ID is stored.
+    Raises BatchClosed and NetworkFull. Without work, or beyond its network's cap, no unknown ID is stored.
     """
     worker = known_worker(batch.marketplace, participant)
     if worker is None:
@@ -183,6 +187,8 @@ def begin(*, batch: Batch, participant: str, visit: LinkVisit) -> Lease | None:
             raise BatchClosed(str(CLOSED))
         if standing_of(batch, NOBODY, visit.mark)[1] >= visit.most_open:
             raise NetworkFull(str(FULL))
+        if not has_work(batch) and not overdue_leases(batch).exists():
+            return None
         worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
     return take_lease(batch=batch, worker=worker, visit=visit)
 

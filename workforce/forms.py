@@ -20,13 +20,20 @@ class CrossSite(UserError):
     """A request that another site made the browser send."""
 
 
+class ForeignStart(UserError):
+    """A Start or Continue that another site made the browser send."""
+
+
 class UnreadableAnswer(UserError):
     """A body that is neither a form nor a JSON object."""
 
 
 def fields_in(request: HttpRequest) -> Mapping[str, Any]:
     """Return the fields of a form, or of the page script's JSON object. Raises CrossSite, UnreadableAnswer."""
-    check_origin(request)
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise CrossSite(
+            gettext("This answer came from another site, so it was not saved. Answer on the study's own page.")
+        )
     if request.content_type == JSON_TYPE:
         return _object(request.body)
     if request.content_type not in FORM_TYPES:
@@ -38,17 +45,19 @@ def fields_in(request: HttpRequest) -> Mapping[str, Any]:
     return request.POST
 
 
-def check_origin(request: HttpRequest) -> None:
-    """Refuse a POST that another site's page made. Raises CrossSite.
+def check_start(request: HttpRequest) -> None:
+    """Refuse a Start or Continue that is not the button of our own page. Raises ForeignStart, UnreadableAnswer.
 
-    Browsers without Sec-Fetch-Site say the page's origin; programs say neither, and no page misuses them.
+    Unlike an answer, it carries no token. Browsers without Sec-Fetch-Site say the page's origin; programs say neither,
+    and no other site makes them send anything.
     """
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin", settings.WORKER_ORIGIN)
-    if site != "same-origin" if site else origin not in (settings.WORKER_ORIGIN, settings.STAFF_ORIGIN):
-        raise CrossSite(
-            gettext("This answer came from another site, so it was not saved. Answer on the study's own page.")
+    if site != "same-origin" if site else origin != settings.WORKER_ORIGIN:
+        raise ForeignStart(
+            gettext("This request came from another site, so nothing was saved. Press the button on the study's page.")
         )
+    fields_in(request)
 
 
 def paused_seconds_in(fields: Mapping[str, Any]) -> int:

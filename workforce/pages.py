@@ -16,7 +16,7 @@ from django.utils.translation import gettext, gettext_lazy
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take_lease
-from workforce.forms import CrossSite, UnreadableAnswer, fields_in
+from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
 
 # Task rooms import it from here.
 from workforce.forms import paused_seconds_in as paused_seconds_in
@@ -73,6 +73,7 @@ REFUSALS: "dict[type[UserError], tuple[int, StrOrPromise]]" = {
     NotAdmitted: (403, BROKEN_LINK),
     UnreadableAnswer: (400, gettext_lazy("We could not read your answer")),
     CrossSite: (403, gettext_lazy("This answer came from another site")),
+    ForeignStart: (403, gettext_lazy("This request came from another site")),
     ForeignToken: (403, NOT_YOURS),
     NotHandedOut: (403, NOT_YOURS),
     AlreadySubmitted: (409, gettext_lazy("Already submitted")),
@@ -250,7 +251,7 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
     return proof | {
         "n_done": n_submitted,
         "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
-        "finish_address": _address("finish", batch, link_query(batch, participant)),
+        "finish_address": finish_address(batch, participant),
     }
 
 
@@ -300,6 +301,11 @@ def lease_of_token(token: str, hit: HIT) -> Lease:
 def join_address(batch: Batch, participant: str) -> str:
     """Return the URL that leads a participant to the batch's next HIT."""
     return _address("join", batch, link_query(batch, participant))
+
+
+def finish_address(batch: Batch, participant: str) -> str:
+    """Return the URL at which a participant stops early."""
+    return _address("finish", batch, link_query(batch, participant))
 
 
 def task_address(lease: Lease, batch: Batch, participant: str) -> str:

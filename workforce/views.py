@@ -10,13 +10,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import BatchClosed, begin
-from workforce.forms import fields_in
+from workforce.forms import check_start
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
 from workforce.limits import TooMany, check_link_pace, link_visit
 from workforce.links.reads import NetworkFull, participant_in
 from workforce.models import Batch, Lease, Worker
-from workforce.pages import ONE_MOMENT, REFUSALS, SeeOther, join_address, message_page, task_address
+from workforce.pages import ONE_MOMENT, REFUSALS, SeeOther, finish_address, join_address, message_page, task_address
 from workforce.reads import has_work, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 
 BATCH = CachedQuery(
@@ -52,7 +52,7 @@ def join(request: HttpRequest, batch_id: str) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
-    fields_in(request)
+    check_start(request)
     check_link_pace(request, batch)
     try:
         lease = begin(batch=batch, participant=participant, visit=link_visit(request, batch))
@@ -78,6 +78,7 @@ def _returned(request: HttpRequest, batch: Batch, worker: Worker, participant: s
     n_submitted = n_done(batch, worker.pk)
     if lease is not None or (n_submitted and has_work_for(batch, worker)):
         context = {"batch": batch, "n_done": n_submitted, "is_expired": lease is not None}
+        context["finish_address"] = finish_address(batch, participant)
         return render(request, "workforce/continue.html", context)
     if n_submitted:
         return _completed(request, batch, worker, participant)

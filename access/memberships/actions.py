@@ -122,7 +122,9 @@ def _check(dataset: Dataset, by: User | None, role: Role | None, membership: Mem
     if by is None:
         return
     permissions = permissions_in(by, dataset)
-    for touched in filter(None, (role, membership and Role(membership.role))):
+    roles = [role] if role else []
+    roles += [Role(membership.role)] if membership else []
+    for touched in roles:
         if not may_give(permissions, touched):
             words = gettext("You cannot give or remove the role “%(role)s”.")
             raise NotAllowed(words % {"role": touched.label})
@@ -157,4 +159,10 @@ def _record(
         dataset=dataset, event=event, by=by, person=person, before=before, after=after, happened_at=now()
     )
     subject = f"{person.get_username() if person else 'invitation'} in {dataset}"
-    record(Area.PERMISSION, f"role.{event}", subject, before={"role": before}, after={"role": after})
+    record(
+        area=Area.PERMISSION,
+        action=f"role.{event}",
+        subject=subject,
+        before={"role": before},
+        after={"role": after, "by": by},
+    )

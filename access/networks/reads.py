@@ -1,10 +1,14 @@
 """The network that a request comes from."""
 
 import ipaddress
+import logging
 import re
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
+
+log = logging.getLogger(__name__)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -25,6 +29,8 @@ def network_of(request: HttpRequest) -> str:
     """
     sender = request.META.get("REMOTE_ADDR", "")
     entries = request.headers.get(settings.CLIENT_ADDRESS_HEADER, "").split(",")
+    if _is_trusted(sender) and not any(entry.strip() for entry in entries):
+        _warn_of_missing_header(settings.CLIENT_ADDRESS_HEADER)
     # The sender of the request is the last hop; each trusted hop names the one before it.
     while _is_trusted(sender) and entries:
         earlier = entries.pop().strip()
@@ -44,6 +50,12 @@ def _is_trusted(sender: str) -> bool:
     if address is None:
         return sender == UNIX_SOCKET
     return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+@lru_cache
+def _warn_of_missing_header(header: str) -> None:
+    """Log a warning, once in a process."""
+    log.warning("The proxy in front sends no %s, so all people count as one network.", header)
 
 
 def _address(text: str) -> Address | None:

@@ -8,10 +8,11 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, Stream
 from django.shortcuts import get_object_or_404, redirect, render
 
 from access.permissions.reads import May
+from accounts.pages import confirmed
+from audit.actions import Area, record
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
-from dashboard.accounts.pages import confirmed
 from dashboard.files.downloads import classifiers_of, files_of, names_people, predictions_response, rows_response
 from dashboard.pages import dataset_or_404, permissions, staff_page, takes_bodies_up_to
 from dashboard.subjects import permission_of_job, study_of_job
@@ -159,11 +160,20 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
     dataset = dataset_or_404(name)
     if kind not in exported_files() or format not in FORMATS:
         raise Http404
-    return rows_response(dataset, kind, format, names=bool(request.GET.get("names")))
+    names = bool(request.GET.get("names"))
+    # A mark of use, as of a token: the request itself changes nothing.
+    record(
+        area=Area.EXPORT,
+        action="rows.export",
+        subject=f"{kind} of dataset {dataset}",
+        after={"format": format, "names": names},
+    )
+    return rows_response(dataset, kind, format, names=names)
 
 
 @staff_page("GET", may=May.READ_ANNOTATIONS, of=dataset_or_404)
 def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
     dataset = dataset_or_404(name)
     row = get_object_or_404(classifiers_of(dataset), pk=classifier)
+    record(area=Area.EXPORT, action="predictions.export", subject=f"dataset {dataset}", after={"classifier": row.name})
     return predictions_response(dataset, row.name)

@@ -38,6 +38,11 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg]  # generic in
         self.fields["username"].label = gettext_lazy("Name")
         self.fields["username"].help_text = gettext_lazy("Letters, digits and @ . + - _. Other people see it.")
         self.fields["username"].widget.attrs.pop("autofocus", None)
+        self.fields["password1"].help_text = gettext_lazy(
+            "At least 8 characters. Not a common password, and not digits alone."
+        )
+        self.fields["password2"].label = gettext_lazy("Password again")
+        self.fields["password2"].help_text = ""
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]

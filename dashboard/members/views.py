@@ -24,6 +24,7 @@ from access.memberships.actions import (
 from access.memberships.reads import changes_of, invitation_of, members_of, open_invitations
 from access.models import Invitation, Membership
 from access.permissions.reads import May
+from accounts.pages import confirmed
 from catalog.errors import UserError
 from catalog.models import Dataset
 from dashboard.members.forms import AccountForm, RoleForm
@@ -32,6 +33,7 @@ from dashboard.subjects import study_of_invitation, study_of_membership
 
 
 @staff_page("GET", "POST", may=May.MANAGE_MEMBERS, of=dataset_or_404)
+@confirmed("POST")
 def people(request: HttpRequest, name: str) -> HttpResponse:
     """Show the people of a study. A POST creates an invitation, whose link is on its answer alone."""
     dataset = dataset_or_404(name)
@@ -63,6 +65,7 @@ def _invite(request: HttpRequest, dataset: Dataset, form: RoleForm) -> str:
 
 
 @staff_page("POST", may=May.MANAGE_MEMBERS, of=study_of_membership)
+@confirmed("POST")
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     member = _member_or_404(pk)
     form = RoleForm(request.POST)
@@ -79,6 +82,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @staff_page("POST", may=May.MANAGE_MEMBERS, of=study_of_membership)
+@confirmed("POST")
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
     member = _member_or_404(pk)
     try:

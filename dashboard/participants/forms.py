@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import CharField
 from django.utils.translation import gettext, gettext_lazy
 
-from studies.exclusions.actions import LONGEST_REASON
+from studies.exclusions.actions import LONGEST_REASON, OF_THE_NETWORK
 from workforce.models import Introduction
 
 if TYPE_CHECKING:
@@ -93,3 +93,33 @@ class ExclusionForm(forms.Form):
 
 class ReadmissionForm(forms.Form):
     """A form without fields: readmitting needs no reason."""
+
+
+class NetworkForm(forms.Form):
+    """Work whose network is in question."""
+
+    of = forms.CharField(
+        label=gettext_lazy("Submission or worker"),
+        max_length=40,
+        help_text=gettext_lazy("The number of a submission, or a worker's pseudonym, as in the files of votes."),
+    )
+
+
+class NetworkExclusionForm(forms.Form):
+    """The reason to exclude all work from a network."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=LONGEST_REASON - len(OF_THE_NETWORK),
+        help_text=gettext_lazy("It is stored with every submission."),
+    )
+
+
+class LinksForm(forms.Form):
+    """The IDs of a researcher's own participants."""
+
+    ids = forms.CharField(
+        label=gettext_lazy("IDs, one on each line"),
+        widget=forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "autocapitalize": "off"}),
+        help_text=gettext_lazy("Use IDs that are not names. Each participant needs a different one."),
+    )

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from access.permissions.reads import May
-from dashboard.accounts.pages import confirmed
+from accounts.pages import confirmed
 from dashboard.pages import staff_page
 from dashboard.payments.decisions import assignment_or_404
 from dashboard.payments.reads import assignment_shown

@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from access.permissions.reads import May, permissions_in
+from accounts.pages import confirmed
 from catalog.errors import UserError
 from catalog.models import Dataset
-from dashboard.accounts.pages import confirmed
 from dashboard.pages import researcher, staff_page
 from dashboard.payments.batch_decisions import OF_BATCH, Decision, FormValues
 from dashboard.payments.forms import BlockForm, BonusForm, CompensationForm, ConfirmForm, ReasonForm
@@ -29,9 +29,10 @@ from mturk.answers.reads import answer_of
 from mturk.compensation.actions import compensate
 from mturk.compensation.reads import unpaid_turns
 from mturk.models import Call, ListedAssignment, Terms
-from mturk.payments.actions import REJECTIONS_ALONE, give_bonus, override_rejection, reject
+from mturk.payments.actions import give_bonus
 from mturk.payments.reads import n_more_rejections, n_rejected, reviewed_workers
 from mturk.qualifications.actions import block_softly, let_in_again
+from mturk.rejections.actions import REJECTIONS_ALONE, override_rejection, reject
 from mturk.wages.reads import pay_raise_of
 from studies.exclusions.actions import exclude_person
 from workforce.models import HIT, Worker

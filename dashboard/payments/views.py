@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import ngettext
 
 from access.permissions.reads import May
+from accounts.pages import confirmed
 from catalog.errors import UserError
 from catalog.reads import now
-from dashboard.accounts.pages import confirmed
 from dashboard.pages import dataset_or_404, staff_page
 from dashboard.payments.forms import PublishForm
 from dashboard.payments.reads import (

@@ -17,6 +17,7 @@ from data_import.small_uploads.actions import too_large
 from studies.adaptive.reads import INITIAL_IMAGES, adaptive_figures
 from studies.composed_grids.actions import OWN
 from studies.opening.actions import LONGEST_CODE
+from workforce.models import Batch
 
 # All are loaded for a check of their weights before any of them starts.
 MOST_CLASSIFIERS = 20
@@ -207,6 +208,29 @@ class GridsForm(forms.Form):
         assume_scheme="https",
         help_text=gettext_lazy("Workers are sent to this http or https address at the end."),
     )
+    admission = forms.ChoiceField(
+        label=gettext_lazy("Who may work by the study link"),
+        choices=[
+            (Batch.Admission.ANYONE, gettext_lazy("Anyone with the link, under any ID")),
+            (Batch.Admission.LISTED, gettext_lazy("Only IDs that you list")),
+            (Batch.Admission.SIGNED, gettext_lazy("Only your own participants, each with a signed link")),
+        ],
+        widget=forms.RadioSelect,
+        initial=Batch.Admission.ANYONE,
+        required=False,
+        help_text=gettext_lazy("You list IDs and make links after the grids are open."),
+    )
+    networks = forms.ChoiceField(
+        label=gettext_lazy("Networks of the participants"),
+        choices=[
+            (Batch.Networks.SHARED, gettext_lazy("Many may share one, as in a lab or class")),
+            (Batch.Networks.OWN, gettext_lazy("Each has their own, as on Prolific")),
+        ],
+        widget=forms.RadioSelect,
+        initial=Batch.Networks.SHARED,
+        required=False,
+        help_text=gettext_lazy("A network can hold only so many tasks at a time. The second choice is stricter."),
+    )
     adaptive = forms.BooleanField(
         label=gettext_lazy("Stop when the votes are clear enough"),
         required=False,
@@ -270,6 +294,8 @@ class GridsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         super().clean()
         cleaned = self.cleaned_data
+        cleaned["admission"] = cleaned.get("admission") or Batch.Admission.ANYONE.value
+        cleaned["networks"] = cleaned.get("networks") or Batch.Networks.SHARED.value
         plain = cleaned.get("profile") == PLAIN
         if "pairs" not in self.errors and not cleaned.get("pairs"):
             self._check_pairs(plain)

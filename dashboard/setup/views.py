@@ -1,5 +1,6 @@
 """Pages of the classifiers, potential labels, grids and settings of a study."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from data_import.small_uploads import actions as uploads
 from jobs.actions import JobUnderWay, start_job
 from jobs.models import Job
 from jobs.reads import latest_job
+from studies.opening.actions import Pay
 from studies.settings.actions import new_settings
 from workforce.actions import close_batch
 from workforce.models import Batch
@@ -128,7 +130,7 @@ def _grid_arguments(options: dict[str, Any]) -> dict[str, Any]:
         "profile": profile,
         "again": options["again"],
         "adaptive": options["figures"],
-        "pay": {name: options[name] for name in ("hits_per_worker", "completion_code", "completion_url")},
+        "pay": {field.name: options[field.name] for field in fields(Pay)},
     }
 
 

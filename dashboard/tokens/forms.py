@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from access.permissions.reads import May
 from api.models import ApiToken, Scope
@@ -13,6 +13,7 @@ from catalog.reads import now
 
 DAYS = (30, 90, 180, 365)
 USUAL_DAYS = 90
+ALL_STUDIES = "all"
 
 
 def in_days(n: int) -> str:
@@ -53,13 +54,18 @@ class TokenForm(forms.Form):
 class SiteTokenForm(TokenForm):
     """A token for one study, or for all of them."""
 
-    dataset = forms.ModelChoiceField(
-        Dataset.objects.order_by("name"),
-        label=gettext_lazy("Study"),
-        required=False,
-        empty_label=gettext_lazy("all studies"),
-    )
-    field_order = ("name", "dataset")
+    study = forms.ChoiceField(label=gettext_lazy("Study"))
+    field_order = ("name", "study")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        study = self.fields["study"]
+        assert isinstance(study, forms.ChoiceField)
+        # Nothing is chosen at first: a key to all studies must not be a slip.
+        names = Dataset.objects.order_by("name").values_list("pk", "name")
+        study.choices = [("", gettext("choose")), (ALL_STUDIES, gettext("all studies")), *names]
 
     def values(self) -> dict[str, Any]:
-        return super().values() | {"dataset": self.cleaned_data["dataset"]}
+        study = self.cleaned_data["study"]
+        dataset = None if study == ALL_STUDIES else Dataset.objects.get(pk=study)
+        return super().values() | {"dataset": dataset}

@@ -3,14 +3,16 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 
 from access.permissions.reads import OF_A_STUDY, May
+from accounts.pages import confirmed
 from api.actions import TokenNameTaken, create_token, revoke_token
 from api.models import ApiToken
-from api.reads import all_tokens, tokens_of
+from api.reads import all_tokens, tokens_of, with_powers
 from catalog.reads import now
 from dashboard.pages import dataset_or_404, permissions, researcher, staff_page
 from dashboard.subjects import study_of_token
@@ -18,21 +20,25 @@ from dashboard.tokens.forms import SiteTokenForm, TokenForm
 
 
 @staff_page("GET", "POST", may=May.CREATE_TOKENS, of=dataset_or_404)
+@confirmed("POST")
 def of_study(request: HttpRequest, name: str) -> HttpResponse:
     """Show the tokens of a study. A POST creates one, whose key is on its answer alone."""
     dataset = dataset_or_404(name)
-    form = TokenForm(_posted(request), may=permissions(request))
+    may = permissions(request)
+    form = TokenForm(_posted(request), may=may)
     key = _create(request, form, dataset=dataset)
-    context = {"dataset": dataset, "tab": "tokens", "form": form, "key": key, "tokens": tokens_of(dataset)}
-    return _page(request, "dashboard/tokens/study.html", context)
+    context = {"dataset": dataset, "tab": "tokens", "form": TokenForm(may=may) if key else form, "key": key}
+    return _page(request, "dashboard/tokens/study.html", tokens_of(dataset), context)
 
 
 @staff_page("GET", "POST", may=May.ADMINISTER)
+@confirmed("POST")
 def of_site(request: HttpRequest) -> HttpResponse:
     """Show all tokens to the site administrator. A POST creates one, for a study or for all."""
     form = SiteTokenForm(_posted(request), may=OF_A_STUDY)
     key = _create(request, form)
-    return _page(request, "dashboard/tokens/site.html", {"form": form, "key": key, "tokens": all_tokens()})
+    context = {"form": SiteTokenForm(may=OF_A_STUDY) if key else form, "key": key}
+    return _page(request, "dashboard/tokens/site.html", all_tokens(), context)
 
 
 def _posted(request: HttpRequest) -> Any:
@@ -51,8 +57,8 @@ def _create(request: HttpRequest, form: TokenForm, **values: Any) -> str:
     return key
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    context |= {"now": now()}
+def _page(request: HttpRequest, template: str, tokens: QuerySet[ApiToken], context: dict[str, Any]) -> HttpResponse:
+    context |= {"now": now(), "tokens": with_powers(tokens)}
     return render(request, template, context, status=422 if context["form"].errors else 200)
 
 

@@ -49,7 +49,7 @@ def compensate(*, terms: Terms, worker: Worker, hit: HIT | None = None, returned
     )
     advance_compensations(kind=kind)
     named = f"batch {terms.batch_id}, worker {pseudonym(terms.batch.dataset, worker.pk)}"
-    record(Area.MONEY, "worker.compensate", named, after={"reward": terms.reward})
+    record(area=Area.MONEY, action="worker.compensate", subject=named, after={"reward": terms.reward})
     return marketplace_hit
 
 

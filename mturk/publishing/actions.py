@@ -56,7 +56,7 @@ def _publish(batch: Batch, offer: OfferTerms) -> Terms:
     terms = Terms.objects.create(batch=batch, expires_at=expires_at, **asdict(offer))
     offer_missing(terms=terms)
     advance(terms=terms)
-    record(Area.MONEY, "offer.publish", f"batch {batch.pk}", after=asdict(offer))
+    record(area=Area.MONEY, action="offer.publish", subject=f"batch {batch.pk}", after=asdict(offer))
     return terms
 
 
@@ -205,7 +205,7 @@ def move_end(*, terms: Terms, expires_at: datetime) -> int:
     terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     Terms.objects.filter(pk=terms.pk).update(expires_at=expires_at)
     ends = {"before": {"expires_at": terms.expires_at}, "after": {"expires_at": expires_at}}
-    record(Area.MONEY, "offer.end", f"batch {terms.batch_id}", **ends)
+    record(area=Area.MONEY, action="offer.end", subject=f"batch {terms.batch_id}", **ends)
     marketplace_hits = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
     if expires_at <= now():
         withdraw_creations(
@@ -230,7 +230,7 @@ def raise_cap(*, terms: Terms, spending_cap: Decimal) -> None:
         raise CannotPublish(words % {"cap": spending_cap, "amount": promised})
     Terms.objects.filter(pk=terms.pk).update(spending_cap=spending_cap)
     caps = {"before": {"spending_cap": terms.spending_cap}, "after": {"spending_cap": spending_cap}}
-    record(Area.MONEY, "offer.cap", f"batch {terms.batch_id}", **caps)
+    record(area=Area.MONEY, action="offer.cap", subject=f"batch {terms.batch_id}", **caps)
 
 
 @transaction.atomic
@@ -239,7 +239,7 @@ def allow_losses(*, terms: Terms, per_hit: int) -> None:
     check_losses(per_hit)
     Terms.objects.filter(pk=terms.pk).update(losses_per_hit=per_hit)
     losses = {"before": {"losses_per_hit": terms.losses_per_hit}, "after": {"losses_per_hit": per_hit}}
-    record(Area.MONEY, "offer.losses", f"batch {terms.batch_id}", **losses)
+    record(area=Area.MONEY, action="offer.losses", subject=f"batch {terms.batch_id}", **losses)
 
 
 # Consequences of calls

@@ -83,7 +83,7 @@ def block_softly(*, workers: Iterable[Worker]) -> int:
     kind = soft_block()
     blocked = [worker.pk for worker in workers if qualify(worker=worker, kind=kind)]
     if blocked:
-        record(Area.REVIEW, "workers.block", f"{len(blocked)} workers", after={"workers": blocked})
+        record(area=Area.REVIEW, action="workers.block", subject=f"{len(blocked)} workers", after={"workers": blocked})
     return len(blocked)
 
 
@@ -92,7 +92,7 @@ def let_in_again(*, worker: Worker) -> bool:
     """Lift the block of a worker. Returns whether there was one."""
     is_lifted = disqualify(worker=worker, kind=soft_block())
     if is_lifted:
-        record(Area.REVIEW, "worker.unblock", f"worker {worker.pk}")
+        record(area=Area.REVIEW, action="worker.unblock", subject=f"worker {worker.pk}")
     return is_lifted
 
 

@@ -203,7 +203,7 @@ def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
     if any(getattr(current, name) != value for name, value in figures.items()):
         change_settings(dataset=dataset, **figures, note=f"Profile {profile}.")
         before = {name: getattr(current, name) for name in figures}
-        record(Area.CONFIG, "settings.change", f"dataset {dataset}", before=before, after=figures)
+        record(area=Area.CONFIG, action="settings.change", subject=f"dataset {dataset}", before=before, after=figures)
 
 
 def similar_of(file: InputFile, label_set: LabelSet) -> Chosen:

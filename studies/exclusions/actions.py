@@ -1,17 +1,23 @@
 """Exclusions: submissions that are left out of every number, for a reason, until the exclusion is lifted."""
 
+import secrets
+
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext, ngettext
 
 from catalog.errors import UserError
 from catalog.models import Dataset
+from studies.exclusions.reads import NetworkWork
 from workforce.actions import exclude_submission, readmit_submission
+from workforce.exclusions.actions import exclude_at_once
 from workforce.models import Exclusion, Submission
 from workforce.reads import submissions_of
 
 LONGEST_REASON = 500
 # Stored before the reason if all submissions of a worker are excluded: lifting leaves other exclusions alone.
 OF_THE_PERSON, OF_THE_PERSON_BEFORE = "All work of this worker: ", "Of this worker nothing counts: "
+OF_THE_NETWORK = "All work from one network: "
 LARGEST_NUMBER = 2**63 - 1
 
 
@@ -86,14 +92,28 @@ def lift_exclusions(*, dataset: Dataset, worker: str) -> tuple[int, int]:
     return len(submissions), len(excluded)
 
 
+@transaction.atomic
+def exclude_network(*, work: NetworkWork, reason: str) -> int:
+    """Exclude all work so far from a network, in one step. Returns the number of submissions excluded now."""
+    _check_reason(reason, LONGEST_REASON - len(OF_THE_NETWORK))
+    return exclude_at_once(
+        submissions=work.submissions, reason=OF_THE_NETWORK + reason.strip(), step=secrets.token_hex(8)
+    )
+
+
 def _is_of_the_person(exclusion: Exclusion) -> bool:
     return exclusion.reason.startswith((OF_THE_PERSON, OF_THE_PERSON_BEFORE))
 
 
 def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
     """Return the worker's submissions, locked in one order. Raises UserError if there are none."""
-    submissions = submissions_of(dataset, worker).select_for_update(of=("self",)).order_by("pk")
-    if not submissions:
+    return list(submissions_under(dataset, worker).select_for_update(of=("self",)).order_by("pk"))
+
+
+def submissions_under(dataset: Dataset, worker: str) -> QuerySet[Submission]:
+    """Return the submissions under a pseudonym. Raises UserError if there are none."""
+    submissions = submissions_of(dataset, worker)
+    if not submissions.exists():
         raise UserError(
             gettext("No worker “%(worker)s” has submitted work for dataset “%(dataset)s”.")
             % {"worker": worker, "dataset": dataset},
@@ -102,7 +122,16 @@ def _submissions_by(dataset: Dataset, worker: str) -> list[Submission]:
             ),
             page=gettext("The column “worker” in the files of votes (under Files) lists the pseudonyms."),
         )
-    return list(submissions)
+    return submissions
+
+
+def submissions_named(dataset: Dataset, word: str) -> QuerySet[Submission]:
+    """Return the submission to the dataset of this number, else those under this pseudonym. Raises UserError."""
+    if word.isascii() and word.isdecimal() and int(word) <= LARGEST_NUMBER:
+        numbered = Submission.objects.filter(hit__batch__dataset=dataset, pk=int(word))
+        if numbered.exists():
+            return numbered
+    return submissions_under(dataset, word)
 
 
 def _check_reason(reason: str, longest: int = LONGEST_REASON) -> None:

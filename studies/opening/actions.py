@@ -27,11 +27,13 @@ LONGEST_CODE = 60
 
 @dataclass(frozen=True)
 class Pay:
-    """Proof of work for workers who come by a recruitment link, and the maximum work for one worker."""
+    """Proof of work for workers who come by a recruitment link, the maximum work for one worker, and who may come."""
 
     hits_per_worker: int | None = None
     completion_code: str = ""
     completion_url: str = ""
+    admission: str = Batch.Admission.ANYONE
+    networks: str = Batch.Networks.SHARED
 
     def check(self) -> None:
         if self.hits_per_worker is not None and self.hits_per_worker < 1:
@@ -192,7 +194,7 @@ def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
     if standing is None and pay != Pay():
         return open_batch(dataset=dataset, kind="classify", **vars(pay))
     batch = classify_batch(dataset=dataset)
-    if pay != Pay() and pay != Pay(batch.hits_per_worker, batch.completion_code, batch.completion_url):
+    if pay != Pay() and pay != Pay(**{name: getattr(batch, name) for name in vars(pay)}):
         raise UserError(
             gettext(
                 "Batch %(batch)s is open for the forms of dataset “%(dataset)s” with other completion settings, which "

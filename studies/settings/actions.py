@@ -18,7 +18,7 @@ def new_settings(*, dataset: Dataset, figures: dict[str, str]) -> str:
         return gettext("No change: version %(version)s already has these values.") % {"version": before.version}
     version = change_settings(dataset=dataset, **figures)
     texts = [{name: figure_text(row, name) for name in figures if name in FIELDS} for row in (before, version)]
-    record(Area.CONFIG, "settings.change", f"dataset {dataset}", before=texts[0], after=texts[1])
+    record(area=Area.CONFIG, action="settings.change", subject=f"dataset {dataset}", before=texts[0], after=texts[1])
     message = gettext(
         "From now on, version %(version)s is used for new batches and for pruning. Open batches keep their version."
     )

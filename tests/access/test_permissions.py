@@ -1,4 +1,4 @@
-"""The one list of permissions: what it promises, its table in the documents, and its names in templates."""
+"""Tests of the one list of permissions: its promises, its table in the documents, and its names in templates."""
 
 import re
 

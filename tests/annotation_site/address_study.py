@@ -31,12 +31,14 @@ from tests.factories import make_batch, make_dataset, make_grid, make_member, ma
 from tests.required import Page
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
+from workforce.exclusions.actions import exclude_at_once
+from workforce.models import Submission
 from workforce.reads import pseudonym
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # What most decisions need to be carried out.
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
-BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations"}
+BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
 ABSENT, NO_NUMBER = "absent", 10**9
 VISITOR, WITHOUT_ROLE, ADMINISTRATOR, FOREIGN = "visitor", "without a role", "administrator", "foreign "
 
@@ -119,6 +121,11 @@ class Study:
             "revoke-token": {"pk": [token.pk]},
             "invitation": {"secret": [secret]},
         }
+        exclude_at_once(submissions=Submission.objects.filter(lease=report.lease), reason="robots", step="0123abcd")
+        self.arguments |= {
+            "setup-include-again": {"step": ["0123abcd"]},
+            "setup-links": {"pk": [self.open_batch.pk]},
+        }
         self.elsewhere = make_dataset()
         self.people = {ADMINISTRATOR: get_user_model().objects.create_user(unique("administrator"), is_staff=True)}
         self.people[WITHOUT_ROLE] = get_user_model().objects.create_user(unique("guest"))
@@ -135,7 +142,7 @@ class Study:
         hit = self.batch.terms.marketplace_hits.get()
         listed = ListedAssignment.objects.create(
             marketplace_hit=hit,
-            external_id="3ALISTED",
+            external_id=unique("3ALISTED"),
             worker=make_worker(marketplace="mturk"),
             finding="unreadable",
             status="submitted",

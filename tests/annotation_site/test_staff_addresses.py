@@ -42,13 +42,18 @@ from workforce.models import Batch
 
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
 # no session opens it. Of a photograph: no page, as nobody would see a sign-in in the place of a picture.
-HEALTH, SIGN_IN, PHOTOGRAPH, REST = {"livez", "readyz"}, {"login", "logout"}, {"photograph"}, "api/v1/"
+HEALTH, PHOTOGRAPH, REST = {"livez", "readyz"}, {"photograph"}, "api/v1/"
+SIGN_IN = {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
+# Of the account itself: any account opens them, and no visitor.
+ACCOUNT = {"account", "confirm", "password", "authenticator", "passkey", "remove-factor", "recovery-codes"}
 # The secret in the address of an invitation is what lets its reader in.
 INVITATION = {"invitation"}
 # What they say of the interface holds for every site: anybody may read it.
 REST_DESCRIBED = {"api-index", "api-schema"}
 # Of calls to the marketplace: how many may still be made in this second.
 BOOK_KEEPING = {"workforce_ratelimit"}
+# Downloads leave a mark of use in the record of decisions.
+MARKED = {"file-of-rows", "file-of-predictions"}
 ROLES = ("owner", "researcher", "reviewer", "labeler", "reader")
 EVERYBODY, READERS, RESEARCHERS, OWNERS = ROLES, ("owner", "researcher", "reader"), ("owner", "researcher"), ("owner",)
 # By the name of an address: the roles that get in. In pairs: where the address has this part, and else.
@@ -82,6 +87,9 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "setup-introduction": RESEARCHERS,
     "setup-reports": RESEARCHERS,
     "setup-about-report": RESEARCHERS,
+    "setup-networks": RESEARCHERS,
+    "setup-include-again": RESEARCHERS,
+    "setup-links": RESEARCHERS,
     "people": OWNERS,
     "change-member": OWNERS,
     "remove-member": OWNERS,
@@ -95,11 +103,12 @@ OF_EVERYBODY, OF_ADMINISTRATORS = {"datasets"}, {"new-dataset", "tokens", "revok
 CARRIED_OUT = {"setup-close-batch", "setup-stop-run", "stop-job", "setup-approve", "setup-approve-all"}
 CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-report", "setup-introduction"}
 CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
-CARRIED_OUT |= {"tokens", "revoke-token"}
+CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again"}
 
 OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
 REST_ADDRESSES = [address for address in STAFF_ADDRESSES if address.route.startswith(REST)]
-CLOSED = [address for address in STAFF_ADDRESSES if address not in OPEN + REST_ADDRESSES]
+OF_ACCOUNT = [address for address in STAFF_ADDRESSES if address.name in ACCOUNT]
+CLOSED = [address for address in STAFF_ADDRESSES if address not in OPEN + REST_ADDRESSES + OF_ACCOUNT]
 OF_STUDIES = [address for address in CLOSED if address.name not in OF_EVERYBODY | OF_ADMINISTRATORS]
 
 
@@ -170,7 +179,8 @@ def test_an_address_answers_the_roles_that_it_is_for_and_a_get_changes_nothing(s
             answer, changed = asked(study.clients[name], method, path_)
             assert answer.status_code != 403 and answer.status_code < 500, (name, method, path_)
             assert is_kept_by_nobody(answer), (name, method, path_)
-            assert method == "POST" or set(changed) <= BOOK_KEEPING, f"GET {path_} changes {changed}"
+            marks = {"audit_auditentry"} if address.name in MARKED else set()
+            assert method == "POST" or set(changed) <= BOOK_KEEPING | marks, f"GET {path_} changes {changed}"
             carried_out = carried_out or bool(changed)
     assert carried_out or address.name not in CARRIED_OUT
 
@@ -186,6 +196,20 @@ def test_a_foreign_study_is_answered_as_a_study_that_does_not_exist(study, addre
             assert (foreign.status_code, unknown.status_code) == (404, 404), path_
             assert without_names(study, foreign) == without_names(study, unknown), path_
             assert foreign.headers.keys() == unknown.headers.keys()
+
+
+@pytest.mark.parametrize("address", OF_ACCOUNT, ids=str)
+def test_an_address_of_the_account_shows_and_does_nothing_for_a_visitor(study, address):
+    for path_, method in asks(study, address):
+        for name, client in study.clients.items():
+            answer, changed = asked(client, method, path_)
+            assert is_kept_by_nobody(answer), (name, method, path_)
+            if name == VISITOR:
+                assert answer.headers["Location"] == f"/login/?next={quote(path_)}" and not answer.content
+                assert not changed
+            else:
+                assert answer.status_code in (200, 302, 403, 404, 405, 422), (name, method, path_)
+                assert method == "POST" or not changed, (name, path_, changed)
 
 
 def without_names(study: Study, answer: Page) -> str:

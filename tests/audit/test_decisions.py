@@ -1,6 +1,7 @@
 """Every decision of a person about settings, money, reviews, exports and permissions is in the record."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 
@@ -11,13 +12,23 @@ from api.actions import create_token, revoke_token
 from audit.models import AuditEntry
 from catalog.models import Dataset
 from catalog.reads import now
-from mturk.models import ListedAssignment, Terms
-from mturk.payments.actions import approve_now, give_bonus, override_rejection, reject
+from mturk.models import Call, ListedAssignment, Terms
+from mturk.payments.actions import approve_now, give_bonus
 from mturk.publishing.actions import allow_losses, move_end, raise_cap
 from mturk.qualifications.actions import block_softly, let_in_again
+from mturk.rejections.actions import override_rejection, reject
 from studies.exclusions.actions import exclude, exclude_person, lift_exclusion, lift_exclusions
 from studies.settings.actions import new_settings
-from tests.factories import make_batch, make_dataset, make_grid, make_lease, make_worker, tick_images, unique
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_grid,
+    make_lease,
+    make_worker,
+    staff_client,
+    tick_images,
+    unique,
+)
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.test_rejections import listed_assignments
 from workforce.actions import close_batch
@@ -26,6 +37,7 @@ from workforce.reads import pseudonym
 
 pytestmark = pytest.mark.django_db
 REASON = "Nothing was looked at."
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def work_of_somebody() -> tuple[Dataset, int, str]:
@@ -53,6 +65,9 @@ def decide_about_pay() -> None:
     rejection = reject(listed=listed[0], reason=REASON, decided_by=researcher())
     override_rejection(rejection=rejection, reason="A mistake", overridden_by=researcher())
     give_bonus(listed=listed[1], amount=Decimal("0.05"), reason="Careful")
+    waiting = {"op": "ApproveAssignment", "purpose": f"approve:{listed[2].pk}", "payload": {}}
+    Call.objects.filter(purpose=waiting["purpose"]).delete()
+    Call.objects.create(batch=listed[2].marketplace_hit.hit.batch, next_try=FAR, **waiting)
     approve_now(listed=ListedAssignment.objects.filter(pk=listed[2].pk))
 
 
@@ -74,10 +89,6 @@ def make_and_revoke_a_token() -> None:
     revoke_token(token=token)
 
 
-def export_rows() -> None:
-    call_command("export", "annotations", dataset=make_dataset().name, format="csv", stdout=StringIO())
-
-
 DECISIONS: dict[Callable[[], object], list[tuple[str, str]]] = {
     exclude_and_lift: [("review", "submission.exclude"), ("review", "submission.readmit")],
     exclude_and_lift_a_person: [("review", "submission.exclude"), ("review", "submission.readmit")],
@@ -90,7 +101,6 @@ DECISIONS: dict[Callable[[], object], list[tuple[str, str]]] = {
     change_an_offer: [("money", "offer.cap"), ("money", "offer.losses"), ("money", "offer.end")],
     block_and_let_in: [("review", "workers.block"), ("review", "worker.unblock")],
     make_and_revoke_a_token: [("permission", "token.create"), ("permission", "token.revoke")],
-    export_rows: [("export", "rows.export")],
 }
 
 
@@ -104,11 +114,11 @@ def test_figures_are_recorded_as_they_were_and_are():
     dataset = make_dataset(contains_answers=5)
     new_settings(dataset=dataset, figures={"contains_answers": "7"})
     new_settings(dataset=dataset, figures={"contains_answers": "7"})
-    introduce(dataset=dataset, fields={"requester": "The lab"})
+    introduce(dataset=dataset, fields={"requester_name": "The lab"})
     close_batch(batch=make_batch(dataset))
     settings, introduction, batch = AuditEntry.objects.order_by("pk")
     assert (settings.before, settings.after) == ({"contains_answers": "5"}, {"contains_answers": "7"})
-    assert (introduction.before, introduction.after) == (None, {"requester": "The lab"})
+    assert (introduction.before, introduction.after) == (None, {"requester_name": "The lab"})
     assert batch.action == "batch.close" and dataset.name in batch.subject
 
 
@@ -129,3 +139,12 @@ def test_a_decision_that_fails_is_not_recorded():
     with pytest.raises(Exception, match="already excluded"):
         exclude(number=number, reason=REASON)
     assert AuditEntry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_export_is_recorded_by_the_command_and_by_the_page():
+    dataset = make_dataset()
+    call_command("export", "annotations", dataset=dataset.name, format="csv", stdout=StringIO())
+    page = staff_client().get(f"/setup/rows/annotations/csv/{dataset.name}/")
+    assert page.status_code == 200 and b"".join(page.streaming_content)
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["rows.export"] * 2

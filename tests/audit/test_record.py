@@ -22,7 +22,13 @@ committing = pytest.mark.django_db(transaction=True)
 
 def record_many(n_entries: int) -> None:
     for number in range(n_entries):
-        record(Area.CONFIG, "settings.change", f"dataset {number}", before={"n": number}, after={"n": number + 1})
+        record(
+            area=Area.CONFIG,
+            action="settings.change",
+            subject=f"dataset {number}",
+            before={"n": number},
+            after={"n": number + 1},
+        )
 
 
 def run_sql(statement: str, *values: object) -> None:
@@ -185,7 +191,9 @@ def test_an_entry_names_who_and_what(fields):
 @pytest.mark.django_db
 def test_the_record_is_printed_line_by_line():
     with acting(lambda: Actor("rosa", 3)):
-        record(Area.REVIEW, "submission.exclude", "submission 7", after={"state": "out"}, reason="Näh")
+        record(
+            area=Area.REVIEW, action="submission.exclude", subject="submission 7", after={"state": "out"}, reason="Näh"
+        )
     (line,) = [json.loads(text) for text in said().splitlines()]
     assert line.pop("entry") and re.match(r"\d{4}-\d\d-\d\dT", line.pop("at"))
     assert line == {

@@ -39,7 +39,7 @@ def test_a_colleague_joins_by_link_and_the_owner_changes_the_role(site, open_pag
     assert fits(colleague)
     colleague.get_by_label("Name", exact=True).fill("rosa")
     colleague.get_by_label("Password", exact=True).fill(PASSWORD)
-    colleague.get_by_label("Password confirmation").fill(PASSWORD)
+    colleague.get_by_label("Password again").fill(PASSWORD)
     colleague.get_by_role("button", name="Create account and accept").click()
     expect(colleague.get_by_text("Your account is created. Sign in with it.")).to_be_visible()
     sign_in(colleague, "rosa")

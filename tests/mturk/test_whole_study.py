@@ -20,8 +20,9 @@ from catalog.reads import now
 from contains_task.models import ContainsVote
 from mturk import endpoint
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
-from mturk.payments.actions import give_bonus, override_rejection, reject
+from mturk.payments.actions import give_bonus
 from mturk.publishing.actions import move_end, offer_again
+from mturk.rejections.actions import override_rejection, reject
 from mturk.sync import send_waiting
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.marketplaces import Marketplace

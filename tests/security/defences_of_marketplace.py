@@ -37,15 +37,15 @@ OF_MARKETPLACE = (
     Defence(
         "S13 a new password ends the sessions of the old one",
         "marketplace/sessions.py",
-        '    if worker and constant_time_compare(request.session.get(PASSWORD, ""), mark_of_password(worker)):\n',
-        "    if worker:\n",
+        '    return worker if worker and is_mark_of(worker, request.session.get(PASSWORD, "")) else None\n',
+        "    return worker\n",
         ("tests/marketplace/test_sign_in.py::test_a_new_password_ends_the_sessions_of_the_old_one",),
     ),
     Defence(
         "S14 requests to the API are signed",
         "marketplace/endpoint/signatures.py",
-        "    if not hmac.compare_digest(expected.encode(), signature.encode()):\n        raise invalid(MISMATCH)\n",
-        "",
+        "    if not any(hmac.compare_digest(text.encode(), signature.encode()) for text in expected):\n",
+        "    if not expected:\n",
         (
             "tests/marketplace/test_signatures.py::test_a_wrong_secret_is_refused",
             "tests/marketplace/test_signatures.py::test_another_body_is_refused",

@@ -6,12 +6,55 @@ SOURCE_RULE = "tests/security/test_requirements.py::test_the_source_keeps_the_ru
 
 OF_SITE = (
     Defence(
-        "S1 pages of staff are for staff",
+        "S1 a role is asked for at every address of a study",
         "dashboard/pages.py",
-        "            if not request.user.is_staff:\n"
-        '                return render(request, "dashboard/not_staff.html", status=403)\n',
+        "        if needed not in permissions:\n            raise Lacking(dataset, needed)\n",
         "",
-        ("tests/annotation_site/test_staff_addresses.py::test_an_address_shows_and_does_nothing_for_who_is_not_staff",),
+        (
+            "tests/annotation_site/test_staff_addresses.py"
+            "::test_an_address_shows_and_does_nothing_for_people_without_its_permission",
+        ),
+    ),
+    Defence(
+        "S1 a foreign study does not exist",
+        "dashboard/pages.py",
+        "        if not permissions:\n",
+        "        if permissions is None:\n",
+        (
+            "tests/annotation_site/test_staff_addresses.py"
+            "::test_a_foreign_study_is_answered_as_a_study_that_does_not_exist",
+        ),
+    ),
+    Defence(
+        "S1 a role holds in its study alone",
+        "access/permissions/reads.py",
+        "    membership = _memberships_of(user).filter(dataset=dataset).first()\n",
+        "    membership = _memberships_of(user).first()\n",
+        ("tests/access/test_memberships.py::test_a_role_holds_in_its_study_alone_and_its_end_too",),
+    ),
+    Defence(
+        "S1 nobody gives a role above the own",
+        "access/permissions/reads.py",
+        "    return May.MANAGE_MEMBERS in permissions and PERMISSIONS[role] <= permissions\n",
+        "    return bool(permissions)\n",
+        ("tests/access/test_memberships.py::test_only_owners_give_and_take_roles",),
+    ),
+    Defence(
+        "S1 a token reads its scopes",
+        "api/views.py",
+        "    if permission_to_read(table) not in token.powers:\n",
+        "    if not token.powers:\n",
+        (
+            "tests/dashboard/tokens/test_tokens_pages.py::test_a_token_reads_its_scopes_alone",
+            "tests/api/test_matrix_of_tokens.py::test_a_token_reads_what_its_scope_and_its_study_allow_and_nothing_else",
+        ),
+    ),
+    Defence(
+        "S1 a token is worth what its author may",
+        "api/reads.py",
+        "    return scopes & permissions_in(author, token.dataset)\n",
+        "    return scopes\n",
+        ("tests/dashboard/tokens/test_tokens_pages.py::test_a_token_is_worth_what_its_author_may_read_now",),
     ),
     Defence(
         "S1 a token of one dataset reads no other",
@@ -25,7 +68,10 @@ OF_SITE = (
         "workforce/reads.py",
         '        worker__identity__external_id=Given("participant"),\n        hit=Given("hit"),\n',
         '        hit=Given("hit"),\n',
-        ("tests/contains_task/test_views.py::test_a_grid_is_shown_only_to_its_worker",),
+        (
+            "tests/annotation_site/test_matrix_of_workers.py"
+            "::test_everybody_meets_what_the_matrix_says_and_no_get_changes_anything",
+        ),
     ),
     Defence(
         "S1 an answer names cells of its own page",
@@ -37,9 +83,9 @@ OF_SITE = (
     Defence(
         "S1 a work token is signed",
         "workforce/pages.py",
-        'signing.Signer(salt=TOKEN_SALT).unsign(token).split("/")',
-        'token.rpartition(":")[0].split("/")',
-        ("tests/contains_task/test_views.py::test_a_forged_token_is_refused_and_nothing_stored",),
+        "            return _signer(key).unsign(token), key\n",
+        '            return token.rpartition(":")[0], key\n',
+        ("tests/workforce/test_submit.py::test_a_forged_work_token_is_refused",),
     ),
     Defence(
         "S2 conditions of REST are a list",
@@ -51,9 +97,9 @@ OF_SITE = (
     Defence(
         "S2 no page names columns",
         "dashboard/overview/views.py",
-        '\n\n@staff_page("GET")\ndef datasets(',
-        '\n\ndef sorted_as_asked(request, rows):\n    return rows.order_by(request.GET["order"])\n'
-        '\n\n@staff_page("GET")\ndef datasets(',
+        '@staff_page("GET", may=May.LIST_STUDIES)\n',
+        'def sorted_as_asked(request, rows):\n    return rows.order_by(request.GET["order"])\n\n\n'
+        '@staff_page("GET", may=May.LIST_STUDIES)\n',
         (SOURCE_RULE,),
     ),
     Defence(
@@ -148,8 +194,8 @@ OF_SITE = (
     Defence(
         "S9 an address of a picture is bound to its lease",
         "workforce/reads.py",
-        "    key = _handle_key(settings.SECRET_KEY, lease.public_id)\n",
-        '    key = _handle_key(settings.SECRET_KEY, "")\n',
+        "    key = _handle_key(secret, lease.public_id)\n",
+        '    key = _handle_key(secret, "")\n',
         ("tests/catalog/test_image_view.py::test_two_people_have_different_addresses_for_one_image",),
     ),
     Defence(
@@ -189,7 +235,7 @@ OF_SITE = (
     ),
     Defence(
         "S13 two people for the sixth rejection",
-        "mturk/payments/actions.py",
+        "mturk/rejections/actions.py",
         "REJECTIONS_ALONE = 5",
         "REJECTIONS_ALONE = 10**6",
         ("tests/mturk/test_rejections.py::test_from_the_sixth_rejection_of_a_batch_on_a_second_person_has_to_agree",),
@@ -223,12 +269,23 @@ OF_SITE = (
     ),
     Defence(
         "S15 a weak key stops the start",
-        "annotation_site/settings.py",
-        '    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):\n',
+        "annotation_site/keys.py",
+        '    if len(key) < SHORTEST_KEY or len(set(key)) < 5 or key.startswith("django-insecure-"):\n',
         "    if not key:\n",
         (
             "tests/annotation_site/test_settings.py"
             "::test_a_weak_or_missing_secret_is_refused_with_a_database_of_ones_own",
+        ),
+    ),
+    Defence(
+        "S15 a rotated key voids no page",
+        "workforce/reads.py",
+        "    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]\n",
+        "    return [settings.SECRET_KEY]\n",
+        (
+            "tests/workforce/test_changed_keys.py"
+            "::test_a_page_from_before_loads_its_pictures_and_its_answer_counts_as_it_was_meant",
+            "tests/workforce/test_changed_keys.py::test_an_answer_in_a_frame_is_proven_across_the_change",
         ),
     ),
     Defence(
@@ -293,9 +350,9 @@ OF_SITE = (
     ),
     Defence(
         "S19 an exclusion is recorded",
-        "workforce/actions.py",
-        '    record(Area.REVIEW, "submission.exclude", f"submission {submission.pk}", reason=reason)\n',
-        "",
+        "workforce/exclusions/actions.py",
+        '    record(area=Area.REVIEW, action="submission.exclude", ',
+        "    dict(area=Area.REVIEW, ",
         ("tests/audit/test_decisions.py::test_what_people_decide_is_recorded",),
     ),
     Defence(
@@ -351,7 +408,7 @@ OF_SITE = (
         "        answer = view\n",
         (
             "tests/annotation_site/test_staff_addresses.py"
-            "::test_staff_are_answered_at_each_address_and_nobody_caches_it",
+            "::test_an_address_answers_the_roles_that_it_is_for_and_a_get_changes_nothing",
         ),
     ),
     Defence(
@@ -364,8 +421,8 @@ OF_SITE = (
     Defence(
         "S24 an answer of another site's page is refused",
         "workforce/forms.py",
-        '    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":\n',
-        '    if request.headers.get("Sec-Fetch-Site", "same-origin") == "":\n',
+        '    if site != "same-origin" if site else origin not in (settings.WORKER_ORIGIN, settings.STAFF_ORIGIN):\n',
+        "    if site == origin:\n",
         ("tests/contains_task/test_views.py::test_an_answer_from_another_sites_page_is_refused",),
     ),
 )

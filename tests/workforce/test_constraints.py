@@ -41,6 +41,7 @@ from workforce.models import (
     Batch,
     Exclusion,
     Lease,
+    ListedID,
     Report,
     Slot,
     Submission,
@@ -185,6 +186,21 @@ def _() -> None:
 @breaks("batch_marketplace_is_known")
 def _() -> None:
     make_batch(marketplace="bazaar")
+
+
+@breaks("batch_admission_is_known")
+def _() -> None:
+    make_batch(admission="friends")
+
+
+@breaks("batch_networks_are_known")
+def _() -> None:
+    make_batch(networks="none")
+
+
+@breaks("listed_once_per_batch")
+def _() -> None:
+    twice(ListedID.objects.create(batch=make_batch(), digest="0" * 64))
 
 
 @breaks("slot_number_once_per_hit")

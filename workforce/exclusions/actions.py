@@ -1,6 +1,7 @@
 """Exclusions of stored submissions, and their end. Locks submissions alone."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from audit.actions import Area, record
@@ -27,7 +28,7 @@ def exclude_submission(*, submission: Submission, reason: str, step: str = "") -
         )
         raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
     exclusion = Exclusion.objects.create(submission=submission, reason=reason, step=step)
-    record(Area.REVIEW, "submission.exclude", f"submission {submission.pk}", reason=reason)
+    record(area=Area.REVIEW, action="submission.exclude", subject=f"submission {submission.pk}", reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion
 
@@ -35,5 +36,34 @@ def exclude_submission(*, submission: Submission, reason: str, step: str = "") -
 @transaction.atomic
 def readmit_submission(*, submission: Submission) -> None:
     if Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now()):
-        record(Area.REVIEW, "submission.readmit", f"submission {submission.pk}")
+        record(area=Area.REVIEW, action="submission.readmit", subject=f"submission {submission.pk}")
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
+
+
+@transaction.atomic
+def exclude_at_once(*, submissions: QuerySet[Submission], reason: str, step: str) -> int:
+    """Exclude those of the submissions that count; `lift_step` reverses it. Returns their number."""
+    ids = _lock(submissions)
+    excluded = set(Exclusion.objects.filter(submission__in=ids, lifted_at=None).values_list("submission", flat=True))
+    counting = [pk for pk in ids if pk not in excluded]
+    Exclusion.objects.bulk_create(
+        [Exclusion(submission_id=pk, reason=reason, step=step) for pk in counting], batch_size=5000
+    )
+    Submission.objects.filter(pk__in=counting).update(aggregated_at=None)
+    return len(counting)
+
+
+@transaction.atomic
+def lift_step(*, step: str) -> int:
+    """Include the submissions again that are excluded since this step. Returns their number."""
+    standing = Exclusion.objects.filter(step=step, lifted_at=None).exclude(step="")
+    ids = _lock(Submission.objects.filter(pk__in=standing.values("submission")))
+    standing.filter(submission__in=ids).update(lifted_at=now())
+    Submission.objects.filter(pk__in=ids).update(aggregated_at=None)
+    return len(ids)
+
+
+def _lock(submissions: QuerySet[Submission]) -> list[int]:
+    """Lock the submissions by id, as the aggregation does, and return their ids."""
+    rows = submissions.order_by("pk").select_for_update(of=("self",), no_key=True)
+    return list(rows.values_list("pk", flat=True))

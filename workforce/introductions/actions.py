@@ -14,5 +14,5 @@ def introduce(*, dataset: Dataset, fields: Mapping[str, object]) -> Introduction
     """Store the introduction to a dataset's study; `fields` are those of an Introduction."""
     before = Introduction.objects.filter(dataset=dataset).values(*fields).first()
     introduction, _ = Introduction.objects.update_or_create(dataset=dataset, defaults=dict(fields))
-    record(Area.CONFIG, "introduction.change", f"dataset {dataset}", before=before, after=fields)
+    record(area=Area.CONFIG, action="introduction.change", subject=f"dataset {dataset}", before=before, after=fields)
     return introduction

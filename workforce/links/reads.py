@@ -15,15 +15,21 @@ from catalog.errors import UserError
 from catalog.reads import NOW, PreparedStatement, now_given
 from workforce.introductions.reads import introduction_of
 from workforce.models import Batch, ListedID
+
+# Other rooms import these from here.
+from workforce.recruitment_links import NoParticipant as NoParticipant
+from workforce.recruitment_links import checked_id as checked_id
 from workforce.recruitment_links import external_id
+from workforce.recruitment_links import similar_ids as similar_ids
 
 SIGNATURE_SALT = "workforce.signed_link"
 SIGNATURE = "sig"
+LIST_SALT = "workforce.listed_id"
 MARK_SALT = "workforce.network_mark"
 # More transactions than Postgres runs at once: so far below its cap a network is counted without a lock.
 MOST_AT_ONCE = 200
 # Overdue leases are not counted: their slots are free for whoever asks next.
-STANDING = PreparedStatement(f"""
+STANDING_SQL = f"""
     SELECT (
         SELECT count(*) FROM workforce_lease
         WHERE batch_id = %(batch)s AND worker_id = %(worker)s AND state = 'submitted'
@@ -32,7 +38,8 @@ STANDING = PreparedStatement(f"""
         WHERE batch_id = %(batch)s AND network_mark = %(mark)s AND network_mark <> '' AND state = 'active'
           AND expires_at > {NOW}
     )
-""")
+"""
+STANDING = PreparedStatement(STANDING_SQL)
 NOBODY = 0
 FULL = gettext_lazy(
     "Many tasks of this study are open from your network right now. Try again in a few minutes. Nothing was lost."
@@ -101,8 +108,8 @@ def is_listed(batch: Batch, participant: str) -> bool:
 
 def listed_digest(batch: Batch, participant: str) -> str:
     """Return the digest under which a list has an ID. The key of the dataset outlives a rotated SECRET_KEY."""
-    text = f"{batch.public_id}/{participant}"
-    return hmac.new(batch.dataset.pseudonym_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    key = f"{LIST_SALT}/{batch.dataset.pseudonym_key}"
+    return hmac.new(key.encode(), participant.encode(), hashlib.sha256).hexdigest()
 
 
 def network_mark(batch: Batch, network: str) -> str:

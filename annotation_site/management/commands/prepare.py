@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand
 from django.utils.translation import gettext
 
 from access.secret_output.actions import is_recorded
+from accounts.actions import make_staff
 from annotation_site.management.tables import migrate
-from dashboard.accounts.actions import make_staff
 from launcher.secrets import kept_secret
 
 STAFF_NAME = "researcher"

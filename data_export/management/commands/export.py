@@ -47,7 +47,7 @@ class Command(BaseCommand):
     ) -> None:
         with as_command_errors():
             named = f"{kind} of dataset {dataset_named(dataset)}"
-        record(Area.EXPORT, "rows.export", named, after={"format": format, "names": names})
+        record(area=Area.EXPORT, action="rows.export", subject=named, after={"format": format, "names": names})
         if options["classifier"] or format in ("npz", "parquet"):
             return self.table(kind, dataset, format, output, names, options["classifier"])
         try:

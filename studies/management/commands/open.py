@@ -32,9 +32,24 @@ class Command(BaseCommand):
             parser_of_kind.add_argument("--hits-per-worker", type=int, metavar="N", help="maximum for one worker")
             parser_of_kind.add_argument("--completion-code", default="", metavar="CODE", help="code shown at the end")
             parser_of_kind.add_argument("--completion-url", default="", metavar="URL", help="address linked at the end")
+            parser_of_kind.add_argument(
+                "--admit",
+                choices=Batch.Admission.values,
+                default=Batch.Admission.ANYONE.value,
+                help="who may work by the link: anyone under any ID (default), listed IDs, or IDs with a signed link; "
+                "./manage links lists and signs them",
+            )
+            parser_of_kind.add_argument(
+                "--networks",
+                choices=Batch.Networks.values,
+                default=Batch.Networks.SHARED.value,
+                help="shared: many participants behind one address, as in a lab (default); own: each at home, as on "
+                "Prolific, with tighter limits for a network",
+            )
 
     def handle(self, *args: Any, kind: str, dataset: str, **options: Any) -> None:
-        pay = Pay(options["hits_per_worker"], options["completion_code"], options["completion_url"])
+        names = ("hits_per_worker", "completion_code", "completion_url", "networks")
+        pay = Pay(**{name: options[name] for name in names}, admission=options["admit"])
         with as_command_errors():
             study = dataset_named(dataset)
             if kind == "classify":

@@ -189,6 +189,21 @@ def test_an_invitation_is_dead_once_its_author_is_no_owner(dataset, owner):
     assert not User.objects.filter(username="rosa").exists()
 
 
+def test_a_forgotten_session_gives_nobody_a_role(dataset, owner):
+    """Somebody at the owner's open browser could otherwise invite themselves, and confirm with a password of theirs."""
+    member = member_of(dataset, make_member(dataset, Role.READER))
+    stale = staff_client(signed_in=False)
+    stale.force_login(owner)
+    for address, fields in (
+        (f"/setup/people/{dataset.name}/", {"role": "owner"}),
+        (f"/setup/member/{member.pk}/role/", {"role": "owner"}),
+        (f"/setup/member/{member.pk}/remove/", {}),
+    ):
+        answer = stale.post(address, fields)
+        assert answer.status_code == 403 and "Confirm that it is you" in text(answer)
+    assert not Invitation.objects.exists() and member_of(dataset, member.user).role == Role.READER
+
+
 # What people of other roles see
 
 

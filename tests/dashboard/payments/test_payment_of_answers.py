@@ -13,7 +13,8 @@ from django.test import Client
 from catalog.reads import now
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection
 from mturk.outbox.actions import claim_calls
-from mturk.payments.actions import approve_now, reject
+from mturk.payments.actions import approve_now
+from mturk.rejections.actions import reject
 from mturk.sync import send_waiting
 from tests.commands import refusal, said
 from tests.dashboard.payments.test_payments_pages import REASON, REVIEW, about, text_of

@@ -145,18 +145,36 @@ def test_a_token_for_all_studies_ends_with_its_authors_administration(dataset):
     administrator = make_administrator()
     client = staff_client(signed_in=False)
     sign_in(client, administrator)
-    key = key_in(client.post("/tokens/", FIELDS))
+    key = key_in(client.post("/tokens/", FIELDS | {"study": "all"}))
     assert ApiToken.objects.get().dataset is None
     assert statuses(key, dataset=dataset.name)["annotations"] == 200
+    assert "dead" not in text(client.get("/tokens/"))
     User.objects.filter(pk=administrator.pk).update(is_staff=False)
+    assert "dead: its author may no longer read this" in text(staff_client().get("/tokens/"))
     give_role(dataset=dataset, user=administrator, role=Role.OWNER, by=None)
     assert statuses(key, dataset=dataset.name)["annotations"] == 401
+
+
+def test_a_forgotten_session_creates_no_token(dataset, researcher):
+    for person, address in ((researcher, f"/setup/tokens/{dataset.name}/"), (make_administrator(), "/tokens/")):
+        stale = staff_client(signed_in=False)
+        stale.force_login(person)
+        answer = stale.post(address, FIELDS | {"study": "all"})
+        assert answer.status_code == 403 and "Confirm that it is you" in text(answer)
+    assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize("study", [None, "", "0", "All"])
+def test_a_token_for_all_studies_is_no_slip(study):
+    fields = FIELDS | ({} if study is None else {"study": study})
+    assert staff_client().post("/tokens/", fields).status_code == 422
+    assert not ApiToken.objects.exists()
 
 
 def test_the_administrator_creates_lists_and_revokes_tokens_of_all_studies(client, dataset, researcher):
     key = created(client, dataset)
     administrator = staff_client()
-    key_of_study = key_in(administrator.post("/tokens/", FIELDS | {"name": "other", "dataset": str(dataset.pk)}))
+    key_of_study = key_in(administrator.post("/tokens/", FIELDS | {"name": "other", "study": str(dataset.pk)}))
     assert require(token_of_key(key_of_study)).dataset == dataset
     words = text(administrator.get("/tokens/"))
     assert "notebook" in words and researcher.username in words

@@ -1,0 +1,1 @@
+"""Links for a researcher's own participants."""

@@ -1,0 +1,117 @@
+"""The page before the first task, in a real browser: alone and in another site's frame, with and without scripts."""
+
+import os
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_frame import browser_flags, parent  # noqa: F401
+from tests.factories import make_batch, make_dataset, make_grid
+from workforce.introductions.actions import introduce
+from workforce.models import Batch, Lease, Submission
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SHOTS = os.environ.get("SHOTS", "")
+
+
+@pytest.fixture
+def batch(site) -> Batch:
+    """Two tasks with an introduction of every part."""
+    batch = make_batch(make_dataset(), completion_code="C0DE7", hits_per_worker=2)
+    for _ in range(2):
+        make_grid(batch=batch, n_images=2)
+    introduce(
+        dataset=batch.dataset,
+        fields={
+            "requester_name": "Vision group, Example University",
+            "contact": "vision@example.org",
+            "purpose": "To find out how well photographs are labelled.",
+            "minutes_needed": 3,
+            "warning": "Some photographs show spiders and snakes.",
+            "consent": "I am 18 or older.\n\nI take part of my own free will, and can stop at any time.",
+        },
+    )
+    return batch
+
+
+def address(batch: Batch, settings, name: str = "ann") -> str:
+    return f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker={name}"
+
+
+def press_by_keyboard(page: Page, name: str) -> None:
+    """Walk to a button with Tab, and press Enter."""
+    button = page.get_by_role("button", name=name)
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if button.evaluate("button => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")])
+def test_start_is_read_and_pressed_by_keyboard(width, scheme, with_script, batch, settings, open_page):
+    size = {"width": width, "height": 800}
+    page = open_page(viewport=size, color_scheme=scheme, java_script_enabled=with_script)
+    page.goto(address(batch, settings))
+    expect(page.get_by_text("I am 18 or older.")).to_be_visible()
+    expect(page.get_by_text("Vision group, Example University")).to_be_visible()
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/start-{width}-{scheme}-{with_script}.png", full_page=True)
+    if with_script:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not Lease.objects.exists()
+    press_by_keyboard(page, "Start") if with_script else page.get_by_role("button", name="Start").press("Enter")
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    assert Lease.objects.count() == 1
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_a_whole_study_is_done_in_a_frame_of_another_site(with_script, batch, settings, open_page, parent):  # noqa: F811
+    page = open_page(java_script_enabled=with_script)
+    page.goto(parent.page_around(address(batch, settings)))
+    frame = page.frame_locator("iframe")
+    if SHOTS:
+        expect(frame.get_by_role("button", name="Start")).to_be_visible()
+        page.screenshot(path=f"{SHOTS}/framed-{with_script}.png", full_page=True)
+    frame.get_by_role("button", name="Start").click()
+    expect(frame.get_by_text("Task 1 of 2")).to_be_visible()
+    frame.get_by_role("button", name="Submit").click()
+    expect(frame.get_by_text("Task 2 of 2")).to_be_visible()
+    frame.get_by_role("button", name="Submit").click()
+    expect(frame.get_by_text("C0DE7")).to_be_visible()
+    assert Submission.objects.count() == 2
+
+
+def test_back_reload_two_tabs_and_a_double_click_keep_the_same_task(batch, settings, open_page):
+    page = open_page()
+    page.goto(address(batch, settings))
+    page.get_by_role("button", name="Start").dblclick()
+    expect(page.get_by_text("Task 1 of 2")).to_be_visible()
+    task = page.url
+    page.reload()
+    expect(page.get_by_text("Task 1 of 2")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("Task 1 of 2")).to_be_visible()
+    assert page.url == task
+    other = page.context.new_page()
+    other.goto(address(batch, settings))
+    assert other.url == task
+    assert Lease.objects.count() == 1
+
+
+def test_an_expired_task_is_continued(batch, settings, open_page):
+    page = open_page(viewport={"width": 390, "height": 700})
+    page.goto(address(batch, settings))
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    task = page.url
+    Lease.objects.update(expires_at="2020-01-01T00:00:00Z")
+    page.reload()
+    expect(page.get_by_role("heading", name="Continue the study")).to_be_visible()
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/continue.png")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    assert page.url == task
+    assert Lease.objects.count() == 1
