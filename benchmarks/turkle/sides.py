@@ -42,15 +42,7 @@ class Side:
     def rates(self) -> list[float]:
         return [result["cycles"] / result["seconds"] for result in self.rounds]
 
-    def times_of(step: str, result: dict) -> list[float]:
-    """Return the times of a step, one of each cycle; NEXT is submitting and accepting, which may be one request."""
-    if step == NEXT:
-        return [sum(both) for both in zip(result["accept"], result["hand_in"], strict=True)]
-    times: list[float] = result[step]
-    return times
-
-
-def percentile(self, step: str, percent: int) -> float:
+    def percentile(self, step: str, percent: int) -> float:
         return percentile([time for result in self.rounds for time in times_of(step, result)], percent)
 
     def p95_of_rounds(self, step: str) -> list[float]:
@@ -87,6 +79,14 @@ def sides_of_slots(ours: dict) -> list[Side]:
         Side(OURS, "few slots open", "link", address, ours["few"], **again),
         Side(OURS, "many slots open", "link", address, [ours["many"]] * len(ours["few"]), **again),
     ]
+
+
+def times_of(step: str, result: dict) -> list[float]:
+    """Return the times of a step, one of each cycle; NEXT is submitting and accepting, which may be one request."""
+    if step == NEXT:
+        return [sum(both) for both in zip(result["accept"], result["hand_in"], strict=True)]
+    times: list[float] = result[step]
+    return times
 
 
 def percentile(figures: list[float], percent: int) -> float:
