@@ -118,7 +118,7 @@ EXCEPTIONS: dict[Rule, dict[str, str]] = {
         "launcher/parts.py": "to the parts of the site itself",
         "launcher/valkey.py": "to the unix socket of Valkey",
         "marketplace/faults/injection.py": "ends the connection that a request came by",
-        "marketplace/task_addresses.py": "reads and resolves addresses, opens none",
+        "marketplace/task_addresses.py": "reads addresses, opens none",
     },
     no_text_is_called_safe: {
         "contains_task/templatetags/tiles.py": "every value in it is escaped, or written there",
