@@ -103,16 +103,16 @@ OF_WAYS_IN = (
     ),
     Defence(
         "S23 other hosts are refused",
-        "annotation_site/refusals.py",
+        "access/requests/middleware.py",
         "        if origin is None:\n            return _other_host()\n",
         "        origin = origin or settings.STAFF_ORIGIN\n",
         (f"{WAYS}test_another_host_reaches_no_side_but_health_checks",),
     ),
     Defence(
         "S23 unreadable addresses are refused",
-        "annotation_site/refusals.py",
-        " if _has_readable_address(request) else bad_request(request, UNREADABLE)\n",
-        "\n",
+        "access/requests/middleware.py",
+        "        if not _has_readable_address(request):\n",
+        "        if not request:\n",
         (f"{WAYS}test_control_characters_and_lone_surrogates_are_a_400_on_both_sides",),
     ),
     Defence(
