@@ -74,8 +74,8 @@ OF_WAYS_IN = (
     Defence(
         "S13 passwords are counted before they are hashed",
         "accounts/attempts/actions.py",
-        "    if waits:\n        raise TooManyAttempts(max(waits))\n",
-        "",
+        "            raise TooManyAttempts(seconds)\n",
+        "            assert seconds\n",
         (
             f"{WAYS}test_guesses_from_one_network_are_refused_before_a_password_is_hashed_and_the_owner_gets_in_elsewhere",
         ),
