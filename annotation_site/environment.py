@@ -64,13 +64,22 @@ def env_origin(name: str, default: str) -> str:
         raise ImproperlyConfigured(
             f"{name}={origin!r} is not an origin. Write scheme and host only, such as https://annotate.example.org."
         )
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(
             f"{name}={origin!r} is plain http on a host that others reach. "
-            f"Use https, or http with one of: {', '.join(LOOPBACK)}."
+            f"Use https, or http with one of: {', '.join(LOOPBACK)}, or a name that ends with .localhost."
         )
     port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{host_of(origin)}{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether the name always means this machine, as `staff.localhost` does (RFC 6761).
+
+    >>> is_loopback("staff.localhost"), is_loopback("localhost.example.org")
+    (True, False)
+    """
+    return host in LOOPBACK or host.endswith(".localhost")
 
 
 def host_of(origin: str) -> str:

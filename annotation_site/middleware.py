@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from allauth.account.middleware import AccountMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
+from accounts.pages import end_if_idle
+from annotation_site.language import for_workers
 from annotation_site.views import STAFF_URLS, WORKER_URLS, method_not_allowed
 from dashboard.pages import most_bytes_of
 
@@ -20,6 +23,15 @@ CHUNK_BYTES = 64 * 1024
 CONTENT = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
 )
+# What a browser would otherwise let a page, or a frame in it, ask for.
+PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope"),
+        *("hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "screen-wake-lock", "serial"),
+        *("usb", "xr-spatial-tracking"),
+    )
+)
 
 
 def limit_body(get_response: Handler) -> Handler:
@@ -29,8 +41,8 @@ def limit_body(get_response: Handler) -> Handler:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         # Only here: other requests, and those of workers, do not look up a user.
-        if length > limit and request.method == "POST" and (most_bytes := most_bytes_of(request)):
-            limit = most_bytes if request.user.is_staff else limit
+        if length > limit and request.method == "POST":
+            limit = max(limit, most_bytes_of(request))
         if length <= limit:
             return get_response(request)
         remaining = min(length, MOST_DISCARDED_BYTES)
@@ -67,6 +79,19 @@ def explain_methods(get_response: Handler) -> Handler:
     return middleware
 
 
+def set_headers(get_response: Handler) -> Handler:
+    """Set on every answer what holds for all: no page needs a device, and none belongs into a search engine."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
+        response.headers.setdefault("Content-Security-Policy", f"{CONTENT}form-action 'none'; frame-ancestors 'none'")
+        return response
+
+    return middleware
+
+
 def separate_origins(get_response: Handler) -> Handler:
     """Serve worker pages on the worker origin and staff pages on the staff origin, each with its own headers.
 
@@ -88,5 +113,26 @@ def separate_origins(get_response: Handler) -> Handler:
             "Content-Security-Policy", f"{CONTENT}form-action {targets}; frame-ancestors {ancestors}"
         )
         return response
+
+    return middleware
+
+
+def end_idle_sessions(get_response: Handler) -> Handler:
+    """End researchers' sessions that nobody used for hours. Worker pages have no sessions."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not for_workers(request):
+            end_if_idle(request)
+        return get_response(request)
+
+    return middleware
+
+
+def prepare_sign_in(get_response: Handler) -> Handler:
+    """Prepare a request for allauth, unless it is a worker's: that one never meets allauth."""
+    for_staff = AccountMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return get_response(request) if for_workers(request) else for_staff(request)
 
     return middleware

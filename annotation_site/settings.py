@@ -23,6 +23,8 @@ from annotation_site.environment import (
     host_of,
     offered_languages,
 )
+from annotation_site.keys import earlier_keys, secret_key
+from annotation_site.limits import rest_requests_a_minute
 from annotation_site.link_limits import (  # noqa: F401
     CLIENT_ADDRESS_HEADER,
     FIRST_LEASE_SECONDS,
@@ -33,10 +35,11 @@ from annotation_site.link_limits import (  # noqa: F401
     TRUSTED_PROXIES,
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
-from annotation_site.storage import media_storage, object_store
+from annotation_site.staff_sign_in import *  # noqa: F403
+from annotation_site.storage import import_buckets, media_storage, object_store
 from launcher.addresses import marketplace_origin
 from launcher.places import BROKER_NAME, DATABASE, SUPERUSER, places_of, state_dir
-from launcher.secrets import SITE_KEY, read_keys, read_secret
+from launcher.secrets import read_keys
 
 BASE_DIR = Path(__file__).resolve().parents[1]
 STATE_DIR = state_dir()
@@ -154,21 +157,8 @@ def redis_url() -> str:
     return url
 
 
-def secret_key() -> str:
-    """Return SECRET_KEY, or the key that the start of the embedded database stored; blank before the first start."""
-    key = env_str("SECRET_KEY")
-    if not key and not env_str("DATABASE_URL"):
-        return read_secret(STATE_DIR / SITE_KEY)
-    if len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-"):
-        raise ImproperlyConfigured(
-            "SECRET_KEY is missing or weak: with DATABASE_URL set it must be at least 50 random "
-            "characters. Make one with: "
-            "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-        )
-    return key
-
-
 SECRET_KEY = secret_key()
+SECRET_KEY_FALLBACKS = earlier_keys()
 DATABASES = {"default": {**database(), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 REDIS_URL = redis_url()
 
@@ -178,10 +168,16 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "accounts.allauth_app.Accounts",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
+    "audit",
     "catalog",
     "access",
+    "accounts",
     "jobs",
     "workforce",
     "contains_task",
@@ -211,18 +207,25 @@ FRAME_OFFERS = "mturk.offers.OFFERS"
 CALL_RESULTS = "mturk.results.RESULTS"
 
 MIDDLEWARE = [
+    "annotation_site.middleware.set_headers",
+    "annotation_site.refusals.accept_own_hosts",
     "django.middleware.security.SecurityMiddleware",
     "annotation_site.middleware.separate_origins",
+    "annotation_site.refusals.refuse_unreadable_addresses",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "annotation_site.middleware.end_idle_sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "annotation_site.acting.name_actor",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "annotation_site.middleware.prepare_sign_in",
     # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.
     "annotation_site.middleware.limit_body",
+    "annotation_site.refusals.RefuseUnreadableBodies",
 ]
 
 ROOT_URLCONF = "annotation_site.urls"
@@ -273,8 +276,11 @@ LARGEST_UPLOAD_MIB = env_int("LARGEST_UPLOAD_MIB", 2048, lowest=1)
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 UPLOAD_ROOT = STATE_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR = UPLOAD_ROOT / "incoming"
+# Of media and uploads, whatever the umask: only the site's own processes read them.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 FILE_UPLOAD_HANDLERS = ["data_import.uploads.actions.ToDisk"]
-# The only folder of this machine from which that page imports. The administrator puts images there, or sets another.
+# The buckets from which that page imports, and the only folder of this machine. The administrator puts images there.
+IMPORT_BUCKETS = import_buckets()
 IMPORT_ROOT = env_str("IMPORT_ROOT", str(STATE_DIR / "import"))
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -294,6 +300,7 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 # Only behind a proxy that sets this header itself and drops the client's.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+REST_REQUESTS_A_MINUTE = rest_requests_a_minute()
 
 SILENCED_SYSTEM_CHECKS = [
     "files.E001",  # the folder of incoming uploads is made with the first of them

@@ -8,11 +8,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
     path("api/v1/", include("api.urls")),
-    path("", include("catalog.urls")),
+    path("", include("accounts.urls")),
     path("", include("dashboard.files.urls")),
     path("", include("dashboard.setup.urls")),
     path("", include("dashboard.payments.urls")),
     path("", include("dashboard.participants.urls")),
+    path("", include("dashboard.members.urls")),
+    path("", include("dashboard.tokens.urls")),
     path("", include("dashboard.overview.urls")),
 ]
 handler400 = "annotation_site.views.bad_request"

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from annotation_site.environment import env_str
+from annotation_site.environment import env_list, env_str
 
 
 def object_store() -> dict[str, Any]:
@@ -27,6 +27,22 @@ def object_store() -> dict[str, Any]:
         "aws_access_key_id": env_str("AWS_ACCESS_KEY_ID") or None,
         "aws_secret_access_key": env_str("AWS_SECRET_ACCESS_KEY") or None,
     }
+
+
+def import_buckets() -> list[str]:
+    """Return the addresses of the buckets, and of folders in them, from which pages may import; none by default.
+
+    The site's keys may open more buckets than its researchers are meant to see.
+    """
+    addresses = [address.rstrip("/") for address in env_list("IMPORT_BUCKETS")]
+    for address in addresses:
+        folders = address.removeprefix("s3://").split("/")
+        if not address.startswith("s3://") or {"", ".", ".."} & set(folders) or not address.isprintable():
+            raise ImproperlyConfigured(
+                f"IMPORT_BUCKETS names {address!r}, which is no bucket. Write s3://bucket or s3://bucket/folder, "
+                "with commas between several."
+            )
+    return addresses
 
 
 def media_storage(store: Mapping[str, Any]) -> dict[str, Any]:

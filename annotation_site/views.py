@@ -5,14 +5,17 @@ import sys
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
 from django.db import InterfaceError, OperationalError, connection
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import is_valid_path
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from access.texts.reads import is_line
+
 WORKER_URLS, STAFF_URLS = "annotation_site.worker_urls", "annotation_site.staff_urls"
+REST = "/api/v1/"
 RETRY_SECONDS = 10
 
 
@@ -41,7 +44,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, TooManyFilesSent):
         message = gettext("Upload at most %(n)s files at a time, or put them into an archive. No file was stored.")
         message %= {"n": f"{settings.DATA_UPLOAD_MAX_NUMBER_FILES:,}"}
-    return _error(request, 400, gettext("That did not work"), message, request.path, gettext("Open the page again"))
+    if request.content_type == "application/json" or request.path.startswith(REST):
+        # `error` as in the REST interface, `message` as on the worker pages.
+        error = {"code": "bad_request", "message": message}
+        return JsonResponse({"error": error, "message": message}, status=400)
+    link = (request.path, gettext("Open the page again")) if is_line(request.path) else ()
+    return _error(request, 400, gettext("That did not work"), message, *link)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

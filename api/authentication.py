@@ -9,7 +9,7 @@ from api.actions import note_use
 from api.models import ApiToken
 from api.reads import token_of_key
 
-INSTRUCTION = gettext_lazy("Send the header Authorization: Bearer KEY. The site administrator can create a key.")
+INSTRUCTION = gettext_lazy("Send the header Authorization: Bearer KEY. Keys are created on the page Tokens of a study.")
 
 
 class BearerTokenAuthentication(BaseAuthentication):

@@ -27,7 +27,9 @@ class Error(serializers.Serializer):
 PROBLEMS = {
     400: OpenApiResponse(Error, "A parameter is missing, unknown or invalid."),
     401: OpenApiResponse(Error, "The token is missing, unknown, revoked or expired."),
+    403: OpenApiResponse(Error, "The token may not read this table."),
     404: OpenApiResponse(Error, "The token cannot read a dataset of this name."),
+    429: OpenApiResponse(Error, "There were too many requests within a minute: Retry-After says when to go on."),
 }
 
 

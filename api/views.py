@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -20,11 +20,12 @@ from rest_framework.views import APIView
 
 from aggregation.api import AnnotationFilter, AnnotationRow, FrequencyFilter, FrequencyRow
 from api.models import ApiToken
+from api.pace.reads import check_key, check_network
 from api.pagination import page_of
 from api.schema import IndexSchema, TableSchema
 from catalog.models import Dataset
 from catalog.reads import dataset_named, labels_by_index
-from data_export.reads import exported_tables
+from data_export.reads import exported_tables, permission_to_read
 from workforce.kinds import ExportedRows, RestTable, task_kinds
 
 LARGEST_PAGE = 1000
@@ -43,7 +44,17 @@ class Query(serializers.Serializer):
     cursor = serializers.CharField(required=False, help_text="Start of the page; part of the `next` address.")
 
 
-class ReadOnlyView(APIView):
+class PacedView(APIView):
+    """A view that counts requests: of a network before a key is looked up, and of a key."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        check_network(request)
+        super().initial(request, *args, **kwargs)
+        if isinstance(request.auth, ApiToken):
+            check_key(request.auth.pk)
+
+
+class ReadOnlyView(PacedView):
     http_method_names = ("get", "head")
 
 
@@ -72,8 +83,10 @@ class Table(ReadOnlyView):
     table: ClassVar[RestTable]
 
     def get(self, request: Request) -> Response:
+        token = cast(ApiToken, request.auth)
+        check_scope(token, self.rows.name)
         query, conditions = checked_query(request, self.query, self.table.conditions)
-        dataset = readable_dataset(cast(ApiToken, request.auth), query.get("dataset"))
+        dataset = readable_dataset(token, query.get("dataset"))
         page, cursor = page_of(
             self.rows.rows_of(dataset).filter(**conditions),
             listing=self.rows.name,
@@ -136,6 +149,13 @@ def checked_query(
     return query.validated_data, conditions.validated_data
 
 
+def check_scope(token: ApiToken, table: str) -> None:
+    """Refuse a table that the token may not read, whatever the study."""
+    if permission_to_read(table) not in token.powers:
+        message = gettext("This token may not read %(table)s. Create a token that may.")
+        raise PermissionDenied(message % {"table": table}, code="scope_missing")
+
+
 def readable_dataset(token: ApiToken, name: str | None) -> Dataset:
     """Return the dataset of a request. A token for one dataset reveals nothing of others, not even their names."""
     if token.dataset is None:
@@ -168,7 +188,7 @@ class Index(ReadOnlyView):
         return Response({name: request.build_absolute_uri(reverse(f"api-{name}")) for name in names})
 
 
-class OpenAPISchema(SpectacularJSONAPIView):
+class OpenAPISchema(PacedView, SpectacularJSONAPIView):
     http_method_names = ("get", "head")
     authentication_classes = ()
     permission_classes = (AllowAny,)

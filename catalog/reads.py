@@ -54,6 +54,7 @@ class LockName(StrEnum):
     ASKING = "asking"
     SETTINGS = "settings"
     LARGE_IMAGE = "large image"
+    MEMBERS = "members"
 
 
 def wait_for_lock(name: LockName, dataset: Dataset | None = None) -> None:

@@ -18,7 +18,7 @@ from contains_task.reads import PageCell, cells_by_handle, cells_of, has_control
 from numerics.composition import GridProfile
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits
 from workforce.models import Batch, Lease, Submission
-from workforce.reads import pause_field
+from workforce.reads import made_under, page_keys, pause_field
 
 log = logging.getLogger(__name__)
 
@@ -239,5 +239,7 @@ def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     """Return what the page would have stored, or None if the copy names other images than the grid's."""
     copy = submission.answer["copy"]
     # The page may belong to another lease than the stored one: a restored database may lack it.
-    cells = cells_by_handle(Lease(hit=submission.hit, public_id=copy["lease"]))
-    return _answer(cells, copy["selected"]) if cells.keys() >= set(copy["selected"]) else None
+    lease = Lease(hit=submission.hit, public_id=copy["lease"])
+    pages = (cells_by_handle(made_under(lease, key)) for key in page_keys())
+    cells = next((cells for cells in pages if cells.keys() >= set(copy["selected"])), None)
+    return None if cells is None else _answer(cells, copy["selected"])

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from django.utils.translation import gettext, ngettext
 
+from access.texts.reads import are_texts
 from catalog.errors import Remark, UserError, joined
 
 MOST_REFUSALS_SHOWN = 20
@@ -156,6 +157,9 @@ def _row(line: int, header: list[str], cells: list[str]) -> TableRow | Refusal:
         )
         where = gettext("line %(line)s") % {"line": line}
         return Refusal(where, reason % {"n": len(cells), "expected": len(header)})
+    if not are_texts(cells):
+        where = gettext("line %(line)s") % {"line": line}
+        return Refusal(where, gettext("a cell contains control characters: remove them"))
     return TableRow(line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)})
 
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO, cast
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy
 
+from access.permissions.reads import May
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
 from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
 from catalog.models import Dataset
@@ -71,6 +72,12 @@ def exported_files() -> dict[str, ExportedRows]:
     """Return the files by name: the tables of REST, and the composition of the work."""
     further = (rows for kind in task_kinds() for rows in kind.files)
     return exported_tables() | {rows.name: rows for rows in (*further, *PREDICTED)}
+
+
+def permission_to_read(kind: str, **rest: Any) -> May:
+    """Return the permission that a kind of rows needs. All but derived rows and predictions needs that of votes."""
+    public = {rows.name for rows in (*DERIVED, *PREDICTED)}
+    return May.READ_ANNOTATIONS if kind in public else May.READ_VOTES
 
 
 def write_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool, out: TextIO) -> int:

@@ -37,6 +37,8 @@ def compile_catalog(path: Path) -> None:
     try:
         with open(path, "rb") as source, open(scratch, "wb") as target:
             write_mo(target, read_po(source, locale=path.parents[1].name, abort_invalid=True))
+        # As readable as what it is made from, whatever the umask.
+        scratch.chmod(path.stat().st_mode & 0o666)
         scratch.replace(path.with_suffix(".mo"))
     except (PoFileError, OSError, ValueError) as error:
         raise PlaceError(f"The catalog {path} cannot be compiled: {error}. Correct it, or remove it.") from error

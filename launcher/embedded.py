@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import IO, Any, NoReturn
 
 from launcher.places import PlaceError, Places, places_of
 from launcher.postgres import accepts, make_database, postgres_part
+from launcher.privacy import make_private, private_file
 from launcher.processes import Part, end_leftovers
 from launcher.secrets import make_site_key
 from launcher.valkey import answers, valkey_part
@@ -31,15 +32,15 @@ def services(state: Path, durable: bool = True) -> Iterator[None]:
     The holder of owner.lock runs them; all others hold users.lock shared, and the owner waits for them before
     stopping.
     """
-    # Made before `places_of`: with a strict umask the new folder is closed to Postgres' user.
-    state.mkdir(parents=True, exist_ok=True)
+    # Made before `places_of`, which asks whether Postgres' user may pass through it.
+    make_private(state)
     make_site_key(state)
     places = places_of(state)
     parts = embedded_parts(places, durable)
     if not parts:
         yield
         return
-    with open(state / "owner.lock", "a") as owner, open(state / "users.lock", "a") as users:
+    with private_file(state / "owner.lock", "a") as owner, private_file(state / "users.lock", "a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         if not try_lock(owner):
             wait_for_owner(places, owner, parts)
@@ -74,7 +75,7 @@ def begin(part: Part, places: Places) -> None:
         make_database(places)
 
 
-def try_lock(file: TextIO) -> bool:
+def try_lock(file: IO[Any]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -82,7 +83,7 @@ def try_lock(file: TextIO) -> bool:
     return True
 
 
-def wait_for_owner(places: Places, owner: TextIO, parts: list[Part]) -> None:
+def wait_for_owner(places: Places, owner: IO[Any], parts: list[Part]) -> None:
     """Wait until the services that another process starts or runs can be used."""
     checks = {"postgres": accepts, "valkey": answers}
     deadline = time.monotonic() + START_SECONDS

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from launcher.addresses import explicit_origins, local_port
 from launcher.parts import bracketed, loopback_hosts, python, serves
 from launcher.places import ROOT, SUPERUSER, PlaceError, Places
 from launcher.processes import MARK, Part, mark_of
+from launcher.secrets import read_keys, read_secret
 from launcher.supervisor import Supervisor
 
 DATABASE = "marketplace"
@@ -89,10 +91,20 @@ def logins_when_prepared(supervisor: Supervisor, child: subprocess.Popen[str] | 
     return output.splitlines()
 
 
+def shown(line: str) -> str:
+    """Return `NAME / FILE` with the secret of the file on a terminal; elsewhere, with the command that shows it."""
+    name, _, place = line.partition(" / ")
+    if not place.startswith("/") or not Path(place).is_file():
+        return line
+    if not sys.stdout.isatty():
+        return f"{name} (shown by: cat {shlex.quote(place)})"
+    return f"{name} / {read_keys(Path(place))[1] or read_secret(Path(place))}"
+
+
 def announcement(environment: dict[str, str], logins: list[str]) -> str:
     if len(logins) != 2:
         return ""
-    keys, login = logins
+    keys, login = map(shown, logins)
     return (
         f"  marketplace  {environment['MARKETPLACE_ORIGIN']}/  (worker pages; also the endpoint for boto3)\n"
         f"    worker     {login}\n"

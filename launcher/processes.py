@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from launcher.privacy import OTHERS, private_file, write_privately
+
 MARK = "ANNOTATION_SITE_PART"
 # In the state folder while ./run works on it.
 RUN_NOTE = "run.json"
@@ -49,11 +51,11 @@ class Part:
     def start(self) -> None:
         if self.before_start:
             self.before_start()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.record.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with open(self.log, "ab") as log:
+        with private_file(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in self.command],
                 stdin=subprocess.DEVNULL,
@@ -63,10 +65,12 @@ class Part:
                 env=os.environ | self.environment | {MARK: mark_of(self.state)},
                 # A group of its own: Ctrl-C reaches only the supervisor, which stops the parts in order.
                 start_new_session=True,
+                umask=OTHERS,
                 preexec_fn=self.die_with_parent,
                 **drop_to(self.user),
             )
-        self.record.write_text(json.dumps({"pid": self.process.pid, "started": start_ticks(self.process.pid)}))
+        note = {"pid": self.process.pid, "started": start_ticks(self.process.pid)}
+        write_privately(self.record, json.dumps(note))
 
     def die_with_parent(self) -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, self.stop_signal)

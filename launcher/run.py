@@ -21,6 +21,7 @@ from launcher.marketplace import (
     marketplace_part,
     preparing,
     reason_for_none,
+    shown,
 )
 from launcher.parts import (
     beat_part,
@@ -33,6 +34,7 @@ from launcher.parts import (
 )
 from launcher.places import ROOT, PlaceError, Places, places_of, state_dir
 from launcher.postgres import make_database
+from launcher.privacy import OTHERS, make_private, private_file, write_privately
 from launcher.processes import MARK, RUN_NOTE, end_leftovers, mark_of, running_site, start_ticks
 from launcher.secrets import make_site_key
 from launcher.supervisor import Supervisor
@@ -42,9 +44,12 @@ PATIENCE_SECONDS = 60
 
 def main(arguments: list[str]) -> None:
     started = time.monotonic()
-    port = parse(arguments).port
+    options = parse(arguments)
+    port = options.port
     state = state_dir()
-    state.mkdir(parents=True, exist_ok=True)
+    # Of this process and all its children, which write media, logs and keys.
+    os.umask(OTHERS)
+    make_private(state)
     make_site_key(state)
     supervisor = Supervisor()
     supervisor.catch_signals()
@@ -56,7 +61,7 @@ def main(arguments: list[str]) -> None:
             remember_port(state, port)
             compile_catalogs()
             try:
-                serve(supervisor, state, port, started)
+                serve(supervisor, state, port, started, demo=not options.no_demo)
             finally:
                 supervisor.stop()
     except PlaceError as error:
@@ -80,6 +85,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         default=os.environ.get("PORT", "").strip() or "8000",
         help="port of the site (that of the variable PORT, or 8000); the marketplace gets the port 100 above it",
     )
+    parser.add_argument("--no-demo", action="store_true", help="do not open the demo study on a new site")
     return parser.parse_args(arguments)
 
 
@@ -95,7 +101,7 @@ def port_number(text: str) -> int:
 def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]:
     """Lock the state folder's services. Raises PlaceError if another ./run has them; waits for a ./manage command."""
     note = state / RUN_NOTE
-    with open(state / "owner.lock", "a") as owner:
+    with private_file(state / "owner.lock", "a") as owner:
         deadline = time.monotonic() + PATIENCE_SECONDS
         has_announced = False
         while not try_lock(owner):
@@ -106,7 +112,7 @@ def sole_owner(state: Path, port: int, supervisor: Supervisor) -> Iterator[None]
             if supervisor.stopping or time.monotonic() > deadline:
                 raise PlaceError("A ./manage command is still using the services. Start again after it ends.")
             time.sleep(0.2)
-        note.write_text(json.dumps({"pid": os.getpid(), "started": start_ticks(os.getpid()), "port": port}))
+        write_privately(note, json.dumps({"pid": os.getpid(), "started": start_ticks(os.getpid()), "port": port}))
         try:
             yield
         finally:
@@ -123,7 +129,7 @@ def refuse_second_run(state: Path) -> None:
         )
 
 
-def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> None:
+def serve(supervisor: Supervisor, state: Path, port: int, started: float, *, demo: bool) -> None:
     places = places_of(state)
     explain(supervisor, places, port)
     environment = origins(port)
@@ -147,7 +153,7 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float) -> Non
             supervisor.start(part)
     if not supervisor.stopping:
         announce(environment, login, announcement(environment, logins), state, time.monotonic() - started)
-        with demo_study(state, environment):
+        with demo_study(state, environment) if demo else contextlib.nullcontext():
             supervisor.watch()
 
 
@@ -214,7 +220,7 @@ def announce(environment: dict[str, str], login: str, marketplace: str, state: P
         f"\nThe site is running (ready after {seconds:.1f} s).\n\n"
         f"  workers      {environment['WORKER_ORIGIN']}/\n"
         f"  researchers  {environment['STAFF_ORIGIN']}/\n"
-        f"  login        {login}\n"
+        f"  login        {shown(login)}\n"
         f"{marketplace}"
         f"  data, logs   {state}\n\n"
         "Ctrl-C stops everything; the data stays.\n",

@@ -112,7 +112,7 @@ def has_example(module: Path) -> bool:
 def n_processes(options: list[str], paths: list[str]) -> int:
     """Return in how many processes to run these paths: no more than there are files of tests.
 
-    Half as many again as there are processors, since tests wait for servers, browsers and time-outs.
+    Twice as many as there are processors, since tests wait for servers, browsers and time-outs.
     """
     is_shared = os.environ.get("REDIS_URL") or not OPTIONS_OF_ONE_PROCESS.isdisjoint(options)
     if is_shared or importlib.util.find_spec("xdist") is None:
@@ -121,7 +121,7 @@ def n_processes(options: list[str], paths: list[str]) -> int:
     for path in paths:
         place = ROOT / relative(path)
         files |= set(place.rglob("test_*.py")) if place.is_dir() else {place}
-    return max(1, min(processors() * 3 // 2, len(files)))
+    return max(1, min(processors() * 2, len(files)))
 
 
 def folders_of(state: Path, n_processes: int) -> list[Path]:

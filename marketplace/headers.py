@@ -1,4 +1,4 @@
-"""The Content-Security-Policy: what a page may load, which sites its frame may show, and who may frame it."""
+"""The headers of every answer: what a page may load, which sites its frame may show, and who may frame it."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,6 +11,14 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 HEADER = "Content-Security-Policy"
 CONTENT = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'self'"
+# What a browser would otherwise let a page, or the task in its frame, ask for.
+PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("camera", "display-capture", "geolocation", "hid", "idle-detection", "microphone", "midi", "payment"),
+        *("screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
+    )
+)
 # Other characters could end the directive and begin another.
 PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 # The page in the frame after submission is ours.
@@ -33,10 +41,14 @@ def origin_of_task(address: str) -> str:
     return origin if PLAIN_ORIGIN.fullmatch(origin) else ""
 
 
-def set_content_policy(get_response: Handler) -> Handler:
+def set_headers(get_response: Handler) -> Handler:
+    """Set on every answer what holds for all: the policy, no device, and no search engine."""
+
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         response.headers.setdefault(HEADER, policy())
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("X-Robots-Tag", "noindex, nofollow")
         return response
 
     return middleware

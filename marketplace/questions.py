@@ -1,16 +1,16 @@
 """The Question of a HIT: an ExternalQuestion with an address that may be framed."""
 
-from urllib.parse import urlsplit
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 from xml.sax import SAXException
 
+from django.conf import settings
 from django.core.serializers.xml_serializer import DefusedExpatParser
 
 from marketplace.errors import BadParameter, NotOffered
+from marketplace.task_addresses import is_task_address
 
 NAMESPACE = "http://mechanicalturk.amazonaws.com/AWSMechanicalTurkDataSchemas/2006-07-14/ExternalQuestion.xsd"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NO_XML = (
     "There was an error parsing the XML question or answer data in your request. Please make sure the data is "
     "well-formed and validates against the appropriate schema."
@@ -50,13 +50,11 @@ def parsed(question: str) -> minidom.Document:
 
 
 def check_address(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        scheme, host = parts.scheme, parts.hostname
-    except ValueError:
-        scheme, host = "", None
-    if not host or (scheme != "https" and not (scheme == "http" and host in LOOPBACK)):
-        raise bad_xml(f"ExternalURL {url!r:.200} must use the HTTPS protocol (http only on this machine).")
+    if not is_task_address(url, origin=settings.ORIGIN):
+        raise bad_xml(
+            f"ExternalURL {url!r:.200} must use the HTTPS protocol, and lead to the internet. Only a marketplace on "
+            "this machine leads to this machine, also with http."
+        )
 
 
 def bad_xml(details: str) -> BadParameter:

@@ -1,5 +1,6 @@
 """Sessions of workers: the worker's id, and a mark of the password that opened the session."""
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -26,10 +27,14 @@ def worker_of(request: HttpRequest) -> Worker | None:
     """Return the signed-in worker. A changed password ends all sessions opened with the earlier password."""
     pk = request.session.get(WORKER)
     worker = Worker.objects.filter(pk=pk).first() if pk else None
-    if worker and constant_time_compare(request.session.get(PASSWORD, ""), mark_of_password(worker)):
-        return worker
-    return None
+    return worker if worker and is_mark_of(worker, request.session.get(PASSWORD, "")) else None
 
 
-def mark_of_password(worker: Worker) -> str:
-    return salted_hmac(MARK_SALT, worker.password, algorithm="sha256").hexdigest()
+def is_mark_of(worker: Worker, mark: str) -> bool:
+    """Return whether this is the mark of the worker's password, under the newest key or an earlier one."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return any(constant_time_compare(mark, mark_of_password(worker, key)) for key in keys)
+
+
+def mark_of_password(worker: Worker, key: str = "") -> str:
+    return salted_hmac(MARK_SALT, worker.password, secret=key or settings.SECRET_KEY, algorithm="sha256").hexdigest()

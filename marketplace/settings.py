@@ -28,6 +28,13 @@ def env_bool(name: str) -> bool:
     return text in YES
 
 
+def env_int(name: str, default: int) -> int:
+    text = env(name)
+    if text and not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise ImproperlyConfigured(f"{name}={text!r} is not a whole number above 0. Write one, such as {default}.")
+    return int(text or default)
+
+
 def origin_of(name: str, text: str) -> str:
     """Return scheme://host[:port]; plain http on this machine only, where keys and passwords do not travel."""
     origin = text.strip().rstrip("/")
@@ -37,6 +44,10 @@ def origin_of(name: str, text: str) -> str:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ImproperlyConfigured(f"{name}={origin} would send passwords and keys unencrypted. Write https://.")
     return origin
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def database() -> Mapping[str, Any]:
@@ -60,19 +71,31 @@ def secret_key() -> str:
     """
     key = env("MARKETPLACE_SECRET_KEY")
     if key or IS_HTTPS:
-        if len(key) < 50 or len(set(key)) < 5:
-            raise ImproperlyConfigured(
-                "MARKETPLACE_SECRET_KEY is missing or weak: it needs at least 50 random characters. Create one with: "
-                "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-            )
-        return key
+        return checked_key("MARKETPLACE_SECRET_KEY is missing or weak: it needs", key)
     return read_key()
+
+
+def earlier_keys() -> list[str]:
+    """Return the keys before MARKETPLACE_SECRET_KEY: secrets, sessions and pages of theirs stay valid."""
+    keys = [key.strip() for key in env("MARKETPLACE_SECRET_KEY_FALLBACKS").split(",") if key.strip()]
+    begin = "A key of MARKETPLACE_SECRET_KEY_FALLBACKS is weak or cut off (keys stand between commas): each needs"
+    return [checked_key(begin, key) for key in keys]
+
+
+def checked_key(begin: str, key: str) -> str:
+    if len(key) < 50 or len(set(key)) < 5:
+        raise ImproperlyConfigured(
+            f"{begin} at least 50 random characters. Create one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    return key
 
 
 ORIGIN = origin_of("MARKETPLACE_ORIGIN", env("MARKETPLACE_ORIGIN", "http://127.0.0.1:8100"))
 IS_HTTPS = ORIGIN.startswith("https://")
 # The endpoint answers under the origin's name; on this machine also under the machine's other names.
-ALLOWED_HOSTS = [urlsplit(ORIGIN).hostname, *(() if IS_HTTPS else ("127.0.0.1", "localhost"))]
+# With the port it is checked in refusals.
+ALLOWED_HOSTS = [bracketed(host) for host in (urlsplit(ORIGIN).hostname or "", *(() if IS_HTTPS else LOOPBACK))]
 # The region and service that a request must be signed for, as in the address of the requester's service.
 SIGNING_REGION, SIGNING_SERVICE = "us-east-1", "mturk-requester"
 # Further origins that a task's frame may show, besides the origin of its HIT's address.
@@ -82,8 +105,15 @@ FRAME_ORIGINS = [
 # Deliberate faults and a clock that can be moved, for the tests of clients. Never on a marketplace with real people.
 FAULTS = env_bool("MARKETPLACE_FAULTS")
 
+# API requests a minute, in each process of the server: with one key, from one network, and wrongly signed from there.
+# The site that publishes here makes 50 a second at most.
+CALLS_PER_KEY = env_int("MARKETPLACE_CALLS_PER_KEY", 12_000)
+CALLS_PER_NETWORK = env_int("MARKETPLACE_CALLS_PER_NETWORK", 24_000)
+WRONG_SIGNATURES_PER_NETWORK = env_int("MARKETPLACE_WRONG_SIGNATURES_PER_NETWORK", 600)
+
 DEBUG = False
 SECRET_KEY = secret_key()
+SECRET_KEY_FALLBACKS = earlier_keys()
 # The contact that workers read on the HITs of the requesters created here.
 CONTACT = env("MARKETPLACE_CONTACT")
 LONGEST_CONTACT = 200
@@ -100,8 +130,10 @@ INSTALLED_APPS = [
     "marketplace.faults",
 ]
 MIDDLEWARE = [
+    "marketplace.headers.set_headers",
+    "marketplace.refusals.accept_own_hosts",
+    "marketplace.refusals.refuse_unreadable_addresses",
     "django.middleware.security.SecurityMiddleware",
-    "marketplace.headers.set_content_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "marketplace.headers.redirect_to_origin",
     "marketplace.language.choose_language",
@@ -109,6 +141,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "marketplace.refusals.RefuseUnreadableBodies",
 ]
 TEMPLATES = [
     {

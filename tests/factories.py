@@ -5,14 +5,20 @@ import itertools
 import secrets
 from collections.abc import Collection
 from functools import lru_cache
+from time import time
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image as Pillow
 
+from access.memberships.actions import give_role
+from access.models import Role
+from accounts.sessions import SEEN
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image, LabelSet
@@ -115,6 +121,28 @@ def make_form(*, labels: tuple[int, ...] = (0, 1, 2), n_slots: int = 2, image: I
     return open_forms(dataset=image.dataset, labels_by_image={image.pk: list(labels)})[0]
 
 
+def make_account() -> User:
+    """An account without any role."""
+    return User.objects.create_user(unique("account"))
+
+
+def make_administrator() -> User:
+    return User.objects.create_user(unique("administrator"), is_staff=True)
+
+
+def make_member(dataset: Dataset, role: Role) -> User:
+    """An account with a role in a study, given by the site administrator."""
+    person = User.objects.create_user(unique(role))
+    give_role(dataset=dataset, user=person, role=role, by=None)
+    return person
+
+
+def member_client(dataset: Dataset, role: Role) -> Client:
+    client = staff_client(signed_in=False)
+    sign_in(client, make_member(dataset, role))
+    return client
+
+
 def worker_client() -> Client:
     """A browser on the worker origin, as strict about forged requests as a real one meets."""
     return Client(enforce_csrf_checks=True, headers={"host": urlsplit(settings.WORKER_ORIGIN).netloc})
@@ -129,5 +157,16 @@ def start(batch: Batch, name: str = "ann", client: Client | None = None, **extra
 def staff_client(*, signed_in: bool = True) -> Client:
     client = Client(headers={"host": urlsplit(settings.STAFF_ORIGIN).netloc})
     if signed_in:
-        client.force_login(get_user_model().objects.create_user(unique("researcher"), is_staff=True))
+        sign_in(client, get_user_model().objects.create_user(unique("researcher"), is_staff=True))
     return client
+
+
+def sign_in(client: Client, user: User, *, method: str | None = None) -> None:
+    """Sign in as the page does, just now, without its hash; an account without a password by its provider."""
+    method = method or ("password" if user.has_usable_password() else "socialaccount")
+    client.force_login(user)
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": method, "at": time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session[SEEN] = int(time())
+    session.save()

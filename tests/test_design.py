@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Those with tables, actions or tasks.
 ROOMS = (
     "access",
+    "accounts",
+    "audit",
     "catalog",
     "jobs",
     "workforce",

@@ -39,6 +39,7 @@ DOCUMENTS = (
     "docs/method.md",
     "docs/pictures/README.md",
     "docs/rest.md",
+    "docs/security.md",
     "docs/settings.md",
     "marketplace/README.md",
 )

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import clear_url_caches
 
+from access.permissions.reads import OF_A_STUDY
 from aggregation.actions import aggregate
 from api.actions import create_token
 from catalog.models import Dataset, Image
@@ -139,7 +140,7 @@ def test_its_votes_are_exported_and_listed_on_the_page_of_files(batch):
     assert len(lines) == 6
     rows = {row["submission"]: row for row in map(json.loads, exported(batch.dataset, "jsonl").splitlines())}
     assert (rows[submission.pk]["n_objects"], rows[submission.pk]["state"]) == (1, "confirmed")
-    (file,) = [file for file in files_of(batch.dataset) if file.kind == "count_votes"]
+    (file,) = [file for file in files_of(batch.dataset, OF_A_STUDY) if file.kind == "count_votes"]
     assert (file.says, file.is_empty, file.on_rest) == ("How many objects each person saw.", False, True)
 
 

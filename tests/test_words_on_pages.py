@@ -22,7 +22,10 @@ from django.http import FileResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from access.memberships.actions import invite
+from access.models import Invitation, Membership, Role
 from api.actions import create_token
+from api.models import ApiToken
 from candidates import actions as candidates_actions
 from candidates.actions import ensure_classifier, open_run, predict_next_portions, store_predictions
 from candidates.models import PotentialLabel, Run, Unpredicted
@@ -37,7 +40,16 @@ from jobs.actions import do_next_job, start_job
 from jobs.kinds import JobKind
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
-from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease, make_worker
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_form,
+    make_grid,
+    make_images,
+    make_lease,
+    make_member,
+    make_worker,
+)
 from tests.factories import staff_client as staff_browser
 from tests.factories import worker_client as worker_browser
 from tests.required import require
@@ -143,6 +155,8 @@ def study(db) -> Dataset:
     run_that_stands_still(dataset, images[2])
     published_batch(dataset, images)
     jobs_with_problems(dataset)
+    make_member(dataset, Role.OWNER)
+    create_token(name="reader", dataset=dataset)
     return dataset
 
 
@@ -256,7 +270,9 @@ def routes(resolver: URLResolver, start: str = "") -> Iterator[tuple[str, dict[s
 
 def values_of(dataset: Dataset) -> dict[str, list[str]]:
     """Return the values for the parts of addresses, by the name of the part, or else by its kind."""
-    rows = (Batch, Run, Job, ListedAssignment, Report, Dataset)
+    administrator = a_researcher()
+    _, secret = invite(dataset=dataset, role=Role.READER, by=administrator)
+    rows = (Batch, Run, Job, ListedAssignment, Report, Dataset, Membership, Invitation, ApiToken)
     by_public_id = (Batch, HIT, Image, MarketplaceHIT, Lease)
     ids = sorted({pk for model in rows for pk in model.objects.values_list("pk", flat=True)})
     public_ids = [value for model in by_public_id for value in model.objects.values_list("public_id", flat=True)]
@@ -264,13 +280,14 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
     decision = {
         "listed": require(ListedAssignment.objects.first()).pk,
         "reason": "It is empty.",
-        "by": a_researcher().pk,
+        "by": administrator.pk,
     }
     return {
         "int": list(map(str, ids)),
         "slug": public_ids,
         "path": [dataset.name],
         "token": [signing.dumps(decision, salt=SECOND_SALT, compress=True)],
+        "secret": [secret],
         "act": sorted(FORMS),
         "decision": sorted({*OF_BATCH, *OF_ASSIGNMENT}),
         "kind": sorted(exported_files()),
@@ -326,8 +343,9 @@ def walk(client: Client, table: str, dataset: Dataset, method: str, below: str =
     return answered
 
 
-# These are asked for what is not there: the REST interface's last address, and pictures that only a hold opens.
-EMPTY_ADDRESSES = {"api/v1/<path:address>/", "i/<slug:lease_id>/cell/<slug:handle>.jpg"}
+# These are asked for what is not there: the REST interface's last address, pictures that only a hold opens, and the
+# answer of a provider that this site has not.
+EMPTY_ADDRESSES = {"api/v1/<path:address>/", "i/<slug:lease_id>/cell/<slug:handle>.jpg", "login/sso/callback/"}
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils.translation import gettext, gettext_lazy
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.models import Dataset, SettingsVersion
 from catalog.reads import CachedQuery, Given, current_settings, now, now_given
@@ -131,6 +132,7 @@ def close_batch(*, batch: Batch) -> Batch:
     closed_at = now()
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=closed_at)
     batch.hits.filter(closed_at=None).update(closed_at=closed_at)
+    record(area=Area.CONFIG, action="batch.close", subject=f"batch {batch.pk} of dataset {batch.dataset}")
     batch.refresh_from_db()
     log.info("Closed batch %s of %s.", batch.pk, batch.dataset)
     return batch

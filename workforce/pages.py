@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
 from workforce.problem_reports.pages import ReportOutcome as ReportOutcome
 from workforce.problem_reports.pages import Show, is_report, take_report
-from workforce.reads import has_lease, progress, running_lease
+from workforce.reads import has_lease, page_keys, progress, running_lease
 from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant
 
 if TYPE_CHECKING:
@@ -258,7 +259,20 @@ def work_token(lease: Lease) -> str:
     """Return the token that a lease's page sends with the answer. It is signed, so that nothing has to be stored."""
     assignment = lease.assignment
     ids = [lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])]
-    return signing.Signer(salt=TOKEN_SALT).sign("/".join(ids))
+    # Under the key of the page's handles: its token says how to read them.
+    return _signer(lease.page_key or page_keys()[0]).sign("/".join(ids))
+
+
+def _signer(key: str) -> signing.Signer:
+    return signing.Signer(key=key, salt=TOKEN_SALT, fallback_keys=[])
+
+
+def _read_token(token: str) -> tuple[str, str]:
+    """Return what a token says, and the key that signed it. Raises BadSignature."""
+    for key in page_keys():
+        with suppress(signing.BadSignature):
+            return _signer(key).unsign(token), key
+    raise signing.BadSignature("no key of ours signed it")
 
 
 def lease_of_token(token: str, hit: HIT) -> Lease:
@@ -267,9 +281,10 @@ def lease_of_token(token: str, hit: HIT) -> Lease:
     Raises ForeignToken for a token that is forged, of another HIT, or of an assignment that ended long ago.
     """
     try:
-        lease_id, *assignment_ids = signing.Signer(salt=TOKEN_SALT).unsign(token).split("/")
+        text, page_key = _read_token(token)
+        lease_id, *assignment_ids = text.split("/")
         lease = LEASE_OF_TOKEN.get(public_id=lease_id, hit=hit.pk)
-        lease.hit = hit
+        lease.hit, lease.page_key = hit, page_key
         if not lease.takes_slot:
             assignment_id, external_hit_id = assignment_ids
             lease.assignment = lease.assignments.get(external_id=assignment_id, external_hit_id=external_hit_id)

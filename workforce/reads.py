@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from copy import copy
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
@@ -59,7 +61,29 @@ def image_handle(lease: Lease, image_public_id: str) -> str:
 
     Keyed, so that a handle reveals neither the image nor whether two workers have the same one. A reload keeps it.
     """
-    key = _handle_key(settings.SECRET_KEY, lease.public_id)
+    return _handle_under(lease.page_key or settings.SECRET_KEY, lease, image_public_id)
+
+
+def page_keys() -> list[str]:
+    """Return the keys under which pages that are still open may have been made, the newest first."""
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+def made_under(lease: Lease, key: str) -> Lease:
+    """Return the lease with a page made under this key."""
+    page = copy(lease)
+    page.page_key = key
+    return page
+
+
+def is_handle_of(lease: Lease, image_public_id: str, handle: str) -> bool:
+    """Return whether this is the image's handle on a lease's page, under whatever key the page was made."""
+    handles = [_handle_under(key, lease, image_public_id) for key in page_keys()]
+    return any(constant_time_compare(handle, expected) for expected in handles)
+
+
+def _handle_under(secret: str, lease: Lease, image_public_id: str) -> str:
+    key = _handle_key(secret, lease.public_id)
     digest = hashlib.blake2b(image_public_id.encode(), key=key, digest_size=HANDLE_BYTES).digest()
     return base64.urlsafe_b64encode(digest).decode()
 

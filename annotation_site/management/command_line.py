@@ -1,5 +1,6 @@
 """The command line: our own commands come first, and usage lines say ./manage."""
 
+import sys
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management import BaseCommand, CommandParser, ManagementUtility, get_commands, load_command_class
+from django.utils.translation import gettext
 
+from access.texts.reads import is_text
 from annotation_site.management.tables import ensure_tables
 
 LONGEST_LINE = 100
@@ -21,6 +24,17 @@ class CommandLine(ManagementUtility):
     def __init__(self, words: list[str]) -> None:
         super().__init__(words)
         self.prog_name = words[0]
+
+    def execute(self) -> None:
+        for word in self.argv[1:]:
+            if not is_text(word):
+                # Bytes that are no UTF-8 are halves of characters here.
+                message = gettext(
+                    "stopped: %(word)s contains control characters, or is not UTF-8. Nothing was changed. Write it "
+                    "again, or rename the file."
+                )
+                sys.exit(message % {"word": ascii(word)})
+        super().execute()
 
     def main_help_text(self, commands_only: bool = False) -> str:
         commands = get_commands()

@@ -12,9 +12,10 @@ from django.http import FileResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy
 
+from access.permissions.reads import May
 from candidates.prediction_files.reads import export_predictions
 from catalog.models import Classifier, Dataset, Prediction
-from data_export.reads import FORMATS, exported_files, exported_tables, streamed_rows
+from data_export.reads import FORMATS, exported_files, exported_tables, permission_to_read, streamed_rows
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -46,11 +47,18 @@ class FileShown:
         return TITLES.get(self.kind, self.kind.replace("_", " ").capitalize())
 
 
-def files_of(dataset: Dataset) -> Iterator[FileShown]:
-    """Yield the files that a dataset offers."""
+def files_of(dataset: Dataset, may: frozenset[May]) -> Iterator[FileShown]:
+    """Yield the files that a dataset offers to somebody with these permissions."""
     tables = exported_tables()
     for name, rows in exported_files().items():
-        yield FileShown(name, str(rows.says), not rows.rows_of(dataset).exists(), name in tables)
+        if permission_to_read(name) in may:
+            yield FileShown(name, str(rows.says), not rows.rows_of(dataset).exists(), name in tables)
+
+
+def names_people(kind: str) -> bool:
+    """Return whether the rows of this kind hold ids of people, pseudonyms too."""
+    rows = exported_files().get(kind)
+    return rows is not None and "worker" in rows.columns
 
 
 def classifiers_of(dataset: Dataset) -> QuerySet[Classifier]:

@@ -7,12 +7,16 @@ from django.db.models import Count, Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
+from access.permissions.reads import May
+from accounts.pages import confirmed
+from audit.actions import Area, record
 from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
-from dashboard.files.downloads import classifiers_of, files_of, predictions_response, rows_response
-from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
-from data_export.reads import FORMATS, exported_files
+from dashboard.files.downloads import classifiers_of, files_of, names_people, predictions_response, rows_response
+from dashboard.pages import dataset_or_404, permissions, staff_page, takes_bodies_up_to
+from dashboard.subjects import permission_of_job, study_of_job
+from data_export.reads import FORMATS, exported_files, permission_to_read
 from data_import.actions import label_set_or_imagenet
 from data_import.job_sources.actions import BadSource, source_asked_for
 from data_import.server_files.reads import sources_on_server, there_is_a_folder
@@ -39,7 +43,7 @@ def largest_upload() -> int:
     return uploads.largest_upload_mib() * 2**20 + FORM_BYTES
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.ADMINISTER)
 def new_dataset(request: HttpRequest) -> HttpResponse:
     typed = {"name": request.POST.get("name", "").strip(), "label_set": request.POST.get("label_set", IMAGENET)}
     problems = {}
@@ -57,7 +61,7 @@ def new_dataset(request: HttpRequest) -> HttpResponse:
 
 
 @takes_bodies_up_to(largest_upload)
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.EDIT_STUDY, of=dataset_or_404)
 def images(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     problems = {}
@@ -105,6 +109,7 @@ def _images_context(dataset: Dataset) -> dict[str, Any]:
         "job": job,
         "added_nothing": job and job.job.arguments.get(N_IMAGES_BEFORE) == counts["all"],
         "largest_upload_mib": uploads.largest_upload_mib(),
+        "import_buckets": settings.IMPORT_BUCKETS,
         "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
     }
 
@@ -119,14 +124,14 @@ def _server_context() -> dict[str, Any]:
     }
 
 
-@staff_page("POST")
+@staff_page("POST", may=permission_of_job, of=study_of_job)
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(Job.objects.select_related("dataset"), pk=pk)
     stop_job(job=job, by=request.user.get_username())
     return redirect(PAGES[Job.Kind(job.kind)], job.dataset.name)
 
 
-@staff_page("GET")
+@staff_page("GET", may=permission_of_job, of=study_of_job)
 def job_report(request: HttpRequest, pk: int) -> HttpResponse:
     """Return every line of a report, of which a page shows the first."""
     job = get_object_or_404(Job, pk=pk)
@@ -135,13 +140,13 @@ def job_report(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.READ_ANNOTATIONS, of=dataset_or_404)
 def files(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     context = {
         "dataset": dataset,
         "tab": "files",
-        "files": list(files_of(dataset)),
+        "files": list(files_of(dataset, permissions(request))),
         "classifiers": classifiers_of(dataset),
         "formats": FORMATS,
         "staff_origin": settings.STAFF_ORIGIN,
@@ -149,16 +154,26 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dashboard/files/files.html", context)
 
 
-@staff_page("GET")
+@staff_page("GET", may=permission_to_read, of=dataset_or_404)
+@confirmed("GET", only=lambda request, name, kind, format: names_people(kind))
 def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHttpResponse:
     dataset = dataset_or_404(name)
     if kind not in exported_files() or format not in FORMATS:
         raise Http404
-    return rows_response(dataset, kind, format, names=bool(request.GET.get("names")))
+    names = bool(request.GET.get("names"))
+    # A mark of use, as of a token: the request itself changes nothing.
+    record(
+        area=Area.EXPORT,
+        action="rows.export",
+        subject=f"{kind} of dataset {dataset}",
+        after={"format": format, "names": names},
+    )
+    return rows_response(dataset, kind, format, names=names)
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.READ_ANNOTATIONS, of=dataset_or_404)
 def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
     dataset = dataset_or_404(name)
     row = get_object_or_404(classifiers_of(dataset), pk=classifier)
+    record(area=Area.EXPORT, action="predictions.export", subject=f"dataset {dataset}", after={"classifier": row.name})
     return predictions_response(dataset, row.name)

@@ -113,11 +113,11 @@ class Result:
         return annotation is not None and annotation.main_may_differ and not annotation.main_must_differ
 
 
-def datasets_with_batches() -> QuerySet[Dataset]:
+def datasets_with_batches(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
     """Return the datasets by name, each with its batches, the newest first."""
     batches = Batch.objects.select_related("settings").order_by("-id")
     return (
-        Dataset.objects.select_related("label_set")
+        datasets.select_related("label_set")
         .annotate(n_images=Count("images"))
         .prefetch_related(Prefetch("batches", batches))
         .order_by("name")

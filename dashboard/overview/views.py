@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from access.models import Role
+from access.permissions.reads import OF_A_STUDY, PERMISSIONS, May, role_in, roles_by_study, studies_with
 from aggregation.reads import annotation_summary, split_counts
 from catalog.models import Dataset, Image
+from catalog.pages import picture_response
 from catalog.reads import current_settings
 from dashboard.overview.reads import (
     FILTERS,
@@ -20,25 +23,34 @@ from dashboard.overview.reads import (
     progress_of_batches,
     results_of,
 )
-from dashboard.pages import dataset_or_404, staff_page
+from dashboard.pages import dataset_or_404, permissions, staff_file, staff_page
+from dashboard.subjects import study_of_image
 from workforce.models import Batch
 from workforce.pages import join_address, prolific_address
+
+SECONDS_OF_A_DAY = 86_400
 
 
 @dataclass(frozen=True)
 class BatchShown:
-    """A batch with its progress, and its addresses, which are empty where nobody can join.
+    """A batch with its progress, and its addresses, which are empty where nobody can join, or the reader runs none.
 
     Prolific's participants get `prolific_url`, other participants `participant_url`, and the reader of the page
-    `reader_url`.
+    `reader_url`. `may` are the reader's permissions in the study.
     """
 
     batch: Batch
     n_hits: int
     progress: Progress
+    may: frozenset[May]
     prolific_url: str = ""
     participant_url: str = ""
     reader_url: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether people can join it on links."""
+        return self.batch.marketplace == Batch.Marketplace.LINK and self.batch.closed_at is None
 
     @property
     def is_published(self) -> bool:
@@ -48,41 +60,54 @@ class BatchShown:
 
 @dataclass(frozen=True)
 class DatasetShown:
-    """A dataset with its batches: open on links, open on the marketplace (`published`), and closed or replayed."""
+    """A dataset with its batches: open on links, open on the marketplace (`published`), and closed or replayed.
+
+    `role` is the reader's role, None for site administrators, and `may` the reader's permissions in the study.
+    """
 
     dataset: Dataset
+    role: Role | None
+    may: frozenset[May]
     open: list[BatchShown]
     published: list[BatchShown]
     past: list[BatchShown]
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.LIST_STUDIES)
 def datasets(request: HttpRequest) -> HttpResponse:
-    progress, n_hits = progress_of_batches(), hits_of_batches()
+    progress, n_hits, roles = progress_of_batches(), hits_of_batches(), roles_by_study(request.user)
     rows = []
-    for dataset in datasets_with_batches():
-        batches = [
-            batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request.user.get_username())
-            for batch in dataset.batches.all()
+    for dataset in datasets_with_batches(studies_with(request.user, May.SEE_STUDY)):
+        role = roles.get(dataset.pk)
+        may = PERMISSIONS[role] if role else OF_A_STUDY
+        batches = dataset.batches.all() if May.SEE_RESULTS in may else []
+        items = [
+            batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request, may)
+            for batch in batches
         ]
-        open_batches = [item for item in batches if item.reader_url]
-        published = [item for item in batches if item.is_published]
-        past = [item for item in batches if not item.reader_url and not item.is_published]
-        rows.append(DatasetShown(dataset, open_batches, published, past))
+        open_batches = [item for item in items if item.is_open]
+        published = [item for item in items if item.is_published]
+        past = [item for item in items if not item.is_open and not item.is_published]
+        rows.append(DatasetShown(dataset, role, may, open_batches, published, past))
     return render(request, "dashboard/overview/datasets.html", {"datasets": rows})
 
 
-def batch_shown(batch: Batch, n_hits: int, progress: Progress, reader: str) -> BatchShown:
-    """Return a batch with its addresses. `reader` is the name under which the reader of the page may work on it."""
-    if batch.marketplace != Batch.Marketplace.LINK or batch.closed_at is not None:
-        return BatchShown(batch, n_hits, progress)
+def batch_shown(batch: Batch, n_hits: int, progress: Progress, request: HttpRequest, may: frozenset[May]) -> BatchShown:
+    """Return a batch with its addresses, where the reader of the page has them to give away, or may work on it."""
+    item = BatchShown(batch, n_hits, progress, may)
+    if not item.is_open or May.OPEN_BATCHES not in may:
+        return item
+    reader = request.user.get_username()
     addresses = prolific_address(batch), join_address(batch, "NAME"), join_address(batch, reader)
-    return BatchShown(batch, n_hits, progress, *(f"{settings.WORKER_ORIGIN}{address}" for address in addresses))
+    return BatchShown(batch, n_hits, progress, may, *(f"{settings.WORKER_ORIGIN}{address}" for address in addresses))
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.SEE_STUDY, of=dataset_or_404)
 def results(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
+    if May.SEE_RESULTS not in permissions(request):
+        role = role_in(request.user, dataset)
+        return render(request, "dashboard/overview/front.html", {"dataset": dataset, "role": role and role.label})
     filter_name = request.GET.get("show", "all")
     if filter_name not in FILTERS:
         raise Http404
@@ -103,8 +128,15 @@ def results(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dashboard/overview/dataset.html", context)
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.SEE_RESULTS, of=study_of_image)
 def image(request: HttpRequest, public_id: str) -> HttpResponse:
     row = get_object_or_404(Image.objects.select_related("dataset"), public_id=public_id)
     [result] = results_of(row.dataset, [row.pk])
     return render(request, "dashboard/overview/image.html", {"dataset": row.dataset, "result": result})
+
+
+@staff_file(may=May.SEE_RESULTS, of=study_of_image)
+def photograph(request: HttpRequest, public_id: str) -> FileResponse:
+    """Return a picture to researchers; workers get it at an address of their lease."""
+    row = get_object_or_404(Image.objects.only("display"), public_id=public_id)
+    return picture_response(row.display, SECONDS_OF_A_DAY)

@@ -5,10 +5,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import ngettext
 
+from access.permissions.reads import May
 from catalog.errors import UserError
 from catalog.models import Dataset
 from dashboard.pages import dataset_or_404, staff_page
 from dashboard.participants.forms import LinksForm, NetworkExclusionForm, NetworkForm
+from dashboard.subjects import study_of_batch
 from studies.exclusions.actions import exclude_network, submissions_named
 from studies.exclusions.reads import NetworkWork, exclusion_steps, work_of_network
 from studies.links.actions import ParticipantLinks, make_links
@@ -16,7 +18,7 @@ from workforce.exclusions.actions import lift_step
 from workforce.models import Batch
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.EXCLUDE_WORKERS, of=dataset_or_404)
 def networks(request: HttpRequest, name: str) -> HttpResponse:
     """Show how much work came from the same network as some work, and exclude it with a reason."""
     dataset = dataset_or_404(name)
@@ -31,7 +33,7 @@ def networks(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dashboard/participants/networks.html", context, status=422 if failed else 200)
 
 
-@staff_page("POST")
+@staff_page("POST", may=May.EXCLUDE_WORKERS, of=dataset_or_404)
 def include_again(request: HttpRequest, step: str, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     if step not in {each.step for each in exclusion_steps(dataset)}:
@@ -42,7 +44,7 @@ def include_again(request: HttpRequest, step: str, name: str) -> HttpResponse:
     return redirect("setup-networks", name)
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.OPEN_BATCHES, of=study_of_batch)
 def links(request: HttpRequest, pk: int) -> HttpResponse:
     """Make the links of a list of participants; put them on the list of a batch that has one."""
     batch = get_object_or_404(Batch.objects.filter(marketplace=Batch.Marketplace.LINK), pk=pk)

@@ -8,10 +8,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils.translation import gettext
 
+from access.permissions.reads import May
 from catalog.errors import UserError
 from dashboard.pages import dataset_or_404, staff_page
 from dashboard.participants.forms import ExclusionForm, IntroductionForm, ReadmissionForm
 from dashboard.participants.reports import kinds_of, reports_of, reports_shown
+from dashboard.subjects import study_of_report
 from studies.exclusions.actions import exclude, lift_exclusion
 from workforce.introductions.actions import introduce
 from workforce.introductions.reads import introduction_of
@@ -23,7 +25,7 @@ ORIGINS = ("marketplace", "results")
 FORMS = {"exclude": ExclusionForm, "readmit": ReadmissionForm}
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.EDIT_STUDY, of=dataset_or_404)
 def introduction(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     stored = introduction_of(dataset.pk)
@@ -36,7 +38,7 @@ def introduction(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dashboard/participants/introduction.html", context, status=422 if form.errors else 200)
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.SEE_WORKERS, of=dataset_or_404)
 def reports(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     rows = reports_of(dataset)
@@ -52,7 +54,7 @@ def reports(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dashboard/participants/reports.html", context)
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.EXCLUDE_WORKERS, of=study_of_report)
 def about_report(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     """Exclude the submission that goes with a report, or readmit it."""
     report = get_object_or_404(Report.objects.select_related("lease__batch__dataset"), pk=pk)

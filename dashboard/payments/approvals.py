@@ -9,10 +9,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
+from access.permissions.reads import May
+from accounts.pages import confirmed
 from dashboard.pages import staff_page
 from dashboard.payments.decisions import assignment_or_404
 from dashboard.payments.reads import assignment_shown
 from dashboard.payments.views import terms_or_404, wake_outbox
+from dashboard.subjects import study_of_assignment, study_of_batch
 from mturk.answers.reads import answer_of
 from mturk.models import ListedAssignment
 from mturk.payments.actions import approve_now
@@ -30,7 +33,7 @@ class NewestForm(forms.Form):
     newest = forms.IntegerField(min_value=0, max_value=2**63 - 1)
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.DECIDE_PAYMENTS, of=study_of_assignment)
 def assignment(request: HttpRequest, pk: int) -> HttpResponse:
     listed = assignment_or_404(pk)
     terms = listed.marketplace_hit.terms
@@ -44,7 +47,8 @@ def assignment(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "dashboard/payments/answer.html", context)
 
 
-@staff_page("POST")
+@staff_page("POST", may=May.DECIDE_PAYMENTS, of=study_of_assignment)
+@confirmed("POST")
 def approve(request: HttpRequest, pk: int) -> HttpResponse:
     listed = assignment_or_404(pk)
     if approve_now(listed=ListedAssignment.objects.filter(pk=pk)):
@@ -71,7 +75,8 @@ def why_not(listed: ListedAssignment) -> str:
     return words % {"assignment": listed.external_id}
 
 
-@staff_page("POST")
+@staff_page("POST", may=May.DECIDE_PAYMENTS, of=study_of_batch)
+@confirmed("POST")
 def approve_all(request: HttpRequest, pk: int) -> HttpResponse:
     terms, form = terms_or_404(pk), NewestForm(request.POST)
     if not form.is_valid():

@@ -15,19 +15,24 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from access.permissions.reads import May, permissions_in
+from accounts.pages import confirmed
 from catalog.errors import UserError
+from catalog.models import Dataset
 from dashboard.pages import researcher, staff_page
 from dashboard.payments.batch_decisions import OF_BATCH, Decision, FormValues
 from dashboard.payments.forms import BlockForm, BonusForm, CompensationForm, ConfirmForm, ReasonForm
 from dashboard.payments.labels import STATUSES
 from dashboard.payments.views import terms_or_404, wake_outbox
+from dashboard.subjects import study_of_assignment, study_of_batch
 from mturk.answers.reads import answer_of
 from mturk.compensation.actions import compensate
 from mturk.compensation.reads import unpaid_turns
 from mturk.models import Call, ListedAssignment, Terms
-from mturk.payments.actions import REJECTIONS_ALONE, give_bonus, override_rejection, reject
+from mturk.payments.actions import give_bonus
 from mturk.payments.reads import n_more_rejections, n_rejected, reviewed_workers
 from mturk.qualifications.actions import block_softly, let_in_again
+from mturk.rejections.actions import REJECTIONS_ALONE, override_rejection, reject
 from mturk.wages.reads import pay_raise_of
 from studies.exclusions.actions import exclude_person
 from workforce.models import HIT, Worker
@@ -234,7 +239,8 @@ def _done(request: HttpRequest, decision: Decision, subject: Any, form: forms.Fo
     return answer
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.PUBLISH, of=study_of_batch)
+@confirmed("POST")
 def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     terms = terms_or_404(pk)
     details: dict[str, Any] = {"proposed": pay_raise_of(terms)} if decision == "top_up" else {}
@@ -243,7 +249,8 @@ def about_batch(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     return decided(request, _decision_or_404(OF_BATCH, decision), terms, terms, details)
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.DECIDE_PAYMENTS, of=study_of_assignment)
+@confirmed("POST")
 def about_assignment(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     listed = assignment_or_404(pk)
     details: dict[str, Any] = {
@@ -263,7 +270,8 @@ def assignment_or_404(pk: int) -> ListedAssignment:
     return get_object_or_404(assignments, pk=pk)
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.DECIDE_PAYMENTS, of=study_of_batch)
+@confirmed("POST")
 def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     """Offer a compensation. `worker` is a pseudonym in the batch's dataset; `?hit=` is the public id of a HIT."""
     terms = terms_or_404(pk)
@@ -278,15 +286,28 @@ def compensation(request: HttpRequest, pk: int, worker: str) -> HttpResponse:
     return decided(request, COMPENSATE, (terms, person, hit), terms, details)
 
 
-@staff_page("GET", "POST")
-def second(request: HttpRequest, token: str) -> HttpResponse:
-    """Let a second researcher agree to a rejection; the first one sees the link to pass on."""
+def _proposal_or_404(token: str) -> dict[str, Any]:
     try:
-        proposal = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
+        proposal: dict[str, Any] = signing.loads(token, salt=SECOND_SALT, max_age=SECONDED_WITHIN)
     except signing.BadSignature:
         raise Http404 from None
+    return proposal
+
+
+def study_of_proposal(token: str, **rest: Any) -> Dataset:
+    """Return the study of the assignment that a proposal of a rejection names."""
+    return study_of_assignment(_proposal_or_404(token)["listed"])
+
+
+@staff_page("GET", "POST", may=May.DECIDE_PAYMENTS, of=study_of_proposal)
+@confirmed("POST")
+def second(request: HttpRequest, token: str) -> HttpResponse:
+    """Let a second researcher agree to a rejection; the first one sees the link to pass on."""
+    proposal = _proposal_or_404(token)
     listed = assignment_or_404(proposal["listed"])
-    first = get_object_or_404(get_user_model(), pk=proposal["by"], is_active=True, is_staff=True)
+    first = get_object_or_404(get_user_model(), pk=proposal["by"], is_active=True)
+    if May.DECIDE_PAYMENTS not in permissions_in(first, study_of_proposal(token)):
+        raise Http404("who proposed it may not reject anything any more")
     details = {"listed": listed, "worker": name_of(listed), "first": first, "reason": proposal["reason"]}
     details |= {"status": STATUSES[listed.status]}
     details |= {"answer": answer_of(listed)}

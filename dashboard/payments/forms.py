@@ -11,8 +11,9 @@ from django.utils.translation import gettext, gettext_lazy
 from mturk.costs.reads import preview_of
 from mturk.models import Terms
 from mturk.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, new_token
-from mturk.payments.actions import LONGEST_MESSAGE, LONGEST_REASON, LONGEST_SUBJECT
+from mturk.payments.actions import LONGEST_MESSAGE, LONGEST_SUBJECT
 from mturk.pricing.reads import CENT, Preview, asks_for_masters, fee_of
+from mturk.rejections.actions import LONGEST_REASON
 from mturk.repeats.reads import Repeated
 from mturk.requirements.reads import (
     NUMBER_APPROVED,

@@ -19,11 +19,11 @@ from mturk.compensation.reads import unpaid_leases
 from mturk.costs.reads import preview_of
 from mturk.models import Call, ListedAssignment, Rejection, Terms
 from mturk.outbox.reads import calls_for
-from mturk.payments.actions import OVERRIDE_WITHIN
 from mturk.payments.reads import ToLookAt, active_seconds_of, n_more_rejections, to_look_at, waiting_approvals
 from mturk.pricing.reads import Preview
 from mturk.publishing.reads import missing_in_stopped_hits
 from mturk.qualifications.reads import blocked_workers, decided_for, repeating_hits
+from mturk.rejections.actions import OVERRIDE_WITHIN
 from mturk.terms.reads import CannotPublish, check_can_publish
 from mturk.wages.reads import proposed_reward
 from workforce.frame.actions import GRACE, RENEWED_AFTER

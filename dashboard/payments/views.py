@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import ngettext
 
+from access.permissions.reads import May
+from accounts.pages import confirmed
 from catalog.errors import UserError
 from catalog.reads import now
 from dashboard.pages import dataset_or_404, staff_page
@@ -24,6 +26,7 @@ from dashboard.payments.reads import (
     publishable,
     terms_of_dataset,
 )
+from dashboard.subjects import study_of_batch
 from mturk.account.reads import account
 from mturk.models import Terms
 from mturk.outbox.actions import try_failed_again
@@ -41,7 +44,7 @@ from workforce.models import Batch
 PUBLISH = "publish"
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.PUBLISH, of=dataset_or_404)
 def marketplace(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     offered = [summary_of(terms) for terms in terms_of_dataset(dataset)]
@@ -68,7 +71,8 @@ def summary_of(terms: Terms) -> dict[str, Any]:
     }
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.PUBLISH, of=study_of_batch)
+@confirmed("POST", only=lambda request, pk: request.POST.get("do") == PUBLISH)
 def publish(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the terms and their cost; publish when the posted cost is still the current one."""
     batch = get_object_or_404(Batch.objects.select_related("dataset", "settings"), pk=pk)
@@ -124,7 +128,7 @@ def terms_or_404(pk: int) -> Terms:
     return get_object_or_404(Terms.objects.select_related("batch__dataset", "batch__settings"), batch=pk)
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.DECIDE_PAYMENTS, of=study_of_batch)
 def published(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     page, assignments = page_of_assignments(terms, request.GET.get("page", "1"))
@@ -152,7 +156,7 @@ def published(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "dashboard/payments/batch.html", context)
 
 
-@staff_page("GET")
+@staff_page("GET", may=May.PUBLISH, of=study_of_batch)
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     """Compare both ledgers for the HITs of one page; change nothing here or there."""
     terms = terms_or_404(pk)
@@ -171,7 +175,8 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "dashboard/payments/comparison.html", context)
 
 
-@staff_page("POST")
+@staff_page("POST", may=May.PUBLISH, of=study_of_batch)
+@confirmed("POST")
 def resend(request: HttpRequest, pk: int) -> HttpResponse:
     terms = terms_or_404(pk)
     n = try_failed_again(batch=terms.batch)

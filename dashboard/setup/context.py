@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_lazy
 
 from aggregation.models import ConfidenceTable
@@ -15,6 +16,7 @@ from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import controls_lacking, has_controls
 from dashboard.overview.reads import Progress, hits_of_batches, progress_of_batches
 from dashboard.overview.views import BatchShown, batch_shown
+from dashboard.pages import permissions
 from dashboard.setup.forms import PROFILES
 from dashboard.setup.plot import distribution_plot
 from dashboard.setup.reads import (
@@ -109,16 +111,17 @@ def opening_context(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def batches_context(dataset: Dataset, reader: str) -> dict[str, list[BatchShown]]:
+def batches_context(dataset: Dataset, request: HttpRequest) -> dict[str, list[BatchShown]]:
     """Return the batches that are open on links, and the other ones (`past`: closed, published or replayed)."""
     batches = dataset.batches.select_related("settings", "dataset").order_by("-id")
     progress, n_hits = progress_of_batches(batch__dataset=dataset), hits_of_batches(batch__dataset=dataset)
     items = [
-        batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), reader) for batch in batches
+        batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request, permissions(request))
+        for batch in batches
     ]
     return {
-        "open": [item for item in items if item.reader_url],
-        "past": [item for item in items if not item.reader_url],
+        "open": [item for item in items if item.is_open],
+        "past": [item for item in items if not item.is_open],
     }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms.models import fields_for_model
 from django.utils.translation import gettext, gettext_lazy
 
@@ -98,7 +98,8 @@ class SettingsForm(forms.Form):
     # Fields whose titles are followed by the name that files and commands use.
     code_names = frozenset(FIGURES)
 
-    def __init__(self, *args: Any, dataset: Dataset, **options: Any) -> None:
+    def __init__(self, *args: Any, dataset: Dataset, readable: QuerySet[Dataset], **options: Any) -> None:
+        """Take the dataset, and the datasets whose images the reader of the page may see."""
         self.dataset, self.current = dataset, current_settings(dataset)
         options["initial"] = {name: getattr(self.current, name) for name in FIGURES}
         super().__init__(*args, **options)
@@ -115,7 +116,8 @@ class SettingsForm(forms.Form):
         pool = self.fields["control_pool"]
         assert isinstance(pool, forms.ModelChoiceField)
         pool.empty_label = gettext("none")
-        pool.queryset = Dataset.objects.filter(label_set=dataset.label_set_id).exclude(pk=dataset.pk)
+        pools = Dataset.objects.filter(Q(pk__in=readable.values("pk")) | Q(pk=self.current.control_pool_id))
+        pool.queryset = pools.filter(label_set=dataset.label_set_id).exclude(pk=dataset.pk)
         for name, text in HELP.items():
             self.fields[name].help_text = text
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext, ngettext
 
+from access.permissions.reads import May, studies_with
 from candidates.actions import stop_run
 from candidates.models import Run
 from candidates.prediction_files.actions import import_predictions
@@ -25,6 +26,7 @@ from dashboard.setup.context import (
 )
 from dashboard.setup.forms import PLAIN, PROFILES, GridsForm, PredictForm, PredictionsForm
 from dashboard.setup.settings_form import SettingsForm, history_of
+from dashboard.subjects import study_of_batch, study_of_run
 from data_import.small_uploads import actions as uploads
 from jobs.actions import JobUnderWay, start_job
 from jobs.models import Job
@@ -36,7 +38,7 @@ from workforce.models import Batch
 
 
 @takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.RUN_CLASSIFIERS, of=dataset_or_404)
 def classifiers(request: HttpRequest, name: str) -> HttpResponse:
     """Show the classifiers, start runs, or import predictions (the form with the button `import`)."""
     dataset = dataset_or_404(name)
@@ -82,14 +84,14 @@ def _imported_words(classifier: str, n_added: int, n_existing: int) -> str:
     return " ".join(sentences)
 
 
-@staff_page("POST")
+@staff_page("POST", may=May.RUN_CLASSIFIERS, of=study_of_run)
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("dataset"), pk=pk)
     stop_run(run=run, by=request.user.get_username())
     return redirect("setup-classifiers", run.dataset.name)
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.RUN_CLASSIFIERS, of=dataset_or_404)
 def potential_labels(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     if request.method == "POST":
@@ -101,7 +103,7 @@ def potential_labels(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.OPEN_BATCHES, of=dataset_or_404)
 def grids(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     form = GridsForm(request.POST or None, request.FILES or None, dataset=dataset)
@@ -113,7 +115,7 @@ def grids(request: HttpRequest, name: str) -> HttpResponse:
         "tab": "grids",
         "form": form,
         "profiles": PROFILES,
-        "batches": batches_context(dataset, request.user.get_username()),
+        "batches": batches_context(dataset, request),
         "preview": preview_of(dataset, request.GET),
         "confidence": confidence_context(dataset, request.GET),
     }
@@ -140,7 +142,7 @@ def _start(request: HttpRequest, dataset: Dataset, kind: Job.Kind, arguments: di
         messages.error(request, error.for_page)
 
 
-@staff_page("POST")
+@staff_page("POST", may=May.OPEN_BATCHES, of=study_of_batch)
 def close(request: HttpRequest, pk: int) -> HttpResponse:
     batch = get_object_or_404(Batch.objects.select_related("dataset"), pk=pk)
     was_closed = batch.closed_at is not None
@@ -150,10 +152,11 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("setup-grids", batch.dataset.name)
 
 
-@staff_page("GET", "POST")
+@staff_page("GET", "POST", may=May.EDIT_STUDY, of=dataset_or_404)
 def settings(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
-    form = SettingsForm(request.POST or None, dataset=dataset)
+    readable = studies_with(request.user, May.SEE_RESULTS)
+    form = SettingsForm(request.POST or None, dataset=dataset, readable=readable)
     if request.method == "POST" and form.is_valid() and _change(request, dataset, form):
         return redirect("setup-settings", name)
     versions, history = history_of(dataset)

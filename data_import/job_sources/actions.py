@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from catalog.models import Dataset
+from data_import.buckets.reads import ForbiddenBucket, check_bucket
 from data_import.server_files.reads import OutsideImportRoot, path_on_server
 from data_import.sources.bucket import SCHEME
 from data_import.uploads import actions as uploads
@@ -54,6 +55,10 @@ def _bucket(dataset: Dataset, post: QueryDict, files: Files) -> Arguments:
     bucket = address.removeprefix(SCHEME).partition("/")[0]
     if not address.startswith(SCHEME) or not bucket or not address.isprintable() or len(address) > LONGEST_ADDRESS:
         raise BadSource("bucket", gettext("Enter the address of a bucket, such as s3://bucket/prefix."))
+    try:
+        check_bucket(address)
+    except ForbiddenBucket as error:
+        raise BadSource("bucket", error.for_page) from None
     return {"bucket": address, "words": address}
 
 
@@ -93,6 +98,8 @@ def source_of_job(arguments: Arguments) -> tuple[str, str]:
     if "upload" in arguments:
         return str(uploads.folder_of(arguments) / arguments["file"]), arguments["file"] or gettext("the upload")
     if "bucket" in arguments:
+        # The list may have changed since.
+        check_bucket(arguments["bucket"])
         return arguments["bucket"], arguments["bucket"]
     path, root = path_on_server(arguments["server"]), Path(settings.IMPORT_ROOT).resolve()
     return str(path), gettext("the import folder") if path == root else path.relative_to(root).as_posix()

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from django.utils.translation import gettext
 
+from access.texts.reads import are_texts
 from catalog.errors import UserError
 from csv_files.cells import unguarded
 from workforce.kinds import ReplayedVotes
@@ -121,4 +122,6 @@ def _cells(header: list[str], row: list[str]) -> Cells:
             gettext("the row has %(n_cells)s cells, but the header names %(n_columns)s columns.")
             % {"n_cells": len(row), "n_columns": len(header)}
         )
+    if not are_texts(row):
+        raise BadCell(gettext("a cell contains control characters: remove them."))
     return {name: unguarded(cell) if cell.startswith("'") else cell for name, cell in zip(header, row, strict=True)}

@@ -18,7 +18,7 @@ from marketplace.pages import WorkerRequest, for_workers, rows_of
 from marketplace.qualifications.actions import request_qualification
 from marketplace.sessions import begin_session
 from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts, set_password
-from marketplace.sign_in.views import address_of
+from marketplace.sign_in.views import address_of, log_failure
 from marketplace.work.reads import earnings_of
 
 STATES = {
@@ -96,8 +96,9 @@ def password(request: WorkerRequest) -> HttpResponse:
 
 def change_password(request: WorkerRequest) -> None:
     old, new = (request.POST.get(name, "")[:1000] for name in ("old", "new"))
-    attempt = begin_attempt(name=request.worker.name, address=address_of(request))
+    attempt = begin_attempt(name=request.worker.name, address=address_of(request), worker=request.worker)
     if not check_password(old, request.worker.password):
+        log_failure(request.worker, address_of(request))
         raise ValidationError(gettext("The current password is wrong."))
     forget_attempts(attempt=attempt)
     if new != request.POST.get("again", ""):

@@ -17,6 +17,7 @@ from marketplace.endpoint.validation import read_request
 from marketplace.errors import NotLinked, ProtocolError
 from marketplace.models import AccessKey, Requester
 from marketplace.overdue.actions import catch_up
+from marketplace.pace.actions import check_key, check_network, note_wrong_signature
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,18 @@ def requester_of(request: HttpRequest) -> Requester:
         keys_by_id.update({key.key_id: key for key in keys.filter(key_id=key_id)})
         return key_id in keys_by_id
 
-    key_id = verified_key_id(
-        signed_part(request),
-        region=settings.SIGNING_REGION,
-        service=settings.SIGNING_SERVICE,
-        moment=datetime.now(UTC),
-        key_exists=key_exists,
-    )
+    try:
+        key_id = verified_key_id(
+            signed_part(request),
+            region=settings.SIGNING_REGION,
+            service=settings.SIGNING_SERVICE,
+            moment=datetime.now(UTC),
+            key_exists=key_exists,
+        )
+    except ProtocolError:
+        note_wrong_signature(request)
+        raise
+    check_key(key_id)
     return keys_by_id[key_id].requester
 
 
@@ -70,6 +76,7 @@ def parameters_of(request: HttpRequest, operation: str) -> dict:
 
 def perform(request: HttpRequest, operation: str, request_id: str) -> dict:
     """Check signature and parameters, bring the requester's HITs up to date, and call the operation."""
+    check_network(request)
     requester = requester_of(request)
     parameters = parameters_of(request, operation)
     if not requester.is_linked:

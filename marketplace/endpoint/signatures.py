@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote
 
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from marketplace.errors import ProtocolError
@@ -45,8 +46,15 @@ class Scope:
     service: str
 
 
-def secret_of(key_id: str) -> str:
-    return salted_hmac("marketplace.access-key", key_id, algorithm="sha256").hexdigest()[:40]
+def secret_of(key_id: str, key: str = "") -> str:
+    """Return the secret of an access key, derived from SECRET_KEY or from an earlier key."""
+    digest = salted_hmac("marketplace.access-key", key_id, secret=key or settings.SECRET_KEY, algorithm="sha256")
+    return digest.hexdigest()[:40]
+
+
+def secrets_of(key_id: str) -> list[str]:
+    """Return the secrets that a requester may have: a new SECRET_KEY leaves the earlier one's valid."""
+    return [secret_of(key_id, key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
 def verified_key_id(
@@ -64,8 +72,8 @@ def verified_key_id(
         raise invalid(f"Credential should be scoped to correct service: '{service}'.")
     if not key_exists(scope.key_id) or "x-amz-security-token" in request.headers:
         raise ProtocolError("UnrecognizedClientException", "The security token included in the request is invalid.")
-    expected = signature_of(request, signed, stamp, scope, secret_of(scope.key_id))
-    if not hmac.compare_digest(expected.encode(), signature.encode()):
+    expected = [signature_of(request, signed, stamp, scope, secret) for secret in secrets_of(scope.key_id)]
+    if not any(hmac.compare_digest(text.encode(), signature.encode()) for text in expected):
         raise invalid(MISMATCH)
     return scope.key_id
 

@@ -1,6 +1,6 @@
 """Sign-in attempts, counted before their outcome, and passwords."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.backends.db import SessionStore
@@ -33,22 +33,37 @@ class TooManyAttempts(WorkRefused):
         self.seconds = seconds
 
 
+def begin_attempt(*, name: str, address: str, worker: Worker | None = None) -> SignInAttempt:
+    """Count an attempt, or raise TooManyAttempts. Attempts at once wait for each other: none outruns the count.
+
+    A worker counts as one person, under the name and under the id.
+    """
+    key = f"worker {worker.pk}" if worker else f"name {name}"
+    name_digest, address_digest = digest("name", key), digest("address", address)
+    # First without a lock: a flood of refused attempts makes nobody wait.
+    refuse_beyond_limits(name_digest, address_digest, now())
+    return _count_attempt(name_digest, address_digest)
+
+
 @transaction.atomic
-def begin_attempt(*, name: str, address: str) -> SignInAttempt:
-    """Count an attempt, or raise TooManyAttempts. Attempts at once wait for each other: none outruns the count."""
-    name_digest, address_digest = digest("name", name), digest("address", address)
+def _count_attempt(name_digest: str, address_digest: str) -> SignInAttempt:
     lock_for_counting()
     moment = now()
+    refuse_beyond_limits(name_digest, address_digest, moment)
     SignInAttempt.objects.filter(tried_at__lte=moment - WITHIN).delete()
+    return SignInAttempt.objects.create(name=name_digest, address=address_digest, tried_at=moment)
+
+
+def refuse_beyond_limits(name_digest: str, address_digest: str, moment: datetime) -> None:
+    recent = SignInAttempt.objects.filter(tried_at__gt=moment - WITHIN)
     for highest, filters in (
         (MOST_OF_PAIR, {"name": name_digest, "address": address_digest}),
         (MOST_OF_ADDRESS, {"address": address_digest}),
         (MOST_OF_NAME, {"name": name_digest}),
     ):
-        attempts = SignInAttempt.objects.filter(**filters).order_by("-tried_at").values_list("tried_at", flat=True)
+        attempts = recent.filter(**filters).order_by("-tried_at").values_list("tried_at", flat=True)
         for blocking_time in attempts[highest - 1 : highest]:
             raise TooManyAttempts(max(1, int((blocking_time + WITHIN - moment).total_seconds())))
-    return SignInAttempt.objects.create(name=name_digest, address=address_digest, tried_at=moment)
 
 
 @transaction.atomic

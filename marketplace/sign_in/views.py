@@ -1,5 +1,8 @@
 """Signing in and out."""
 
+import logging
+from ipaddress import IPv6Address, ip_address, ip_network
+
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db.models import Q
@@ -15,6 +18,8 @@ from marketplace.pages import error_page
 from marketplace.sessions import begin_session, end_session
 from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts
 
+log = logging.getLogger(__name__)
+IPV6_PREFIX = 64
 WRONG_PASSWORD = gettext_lazy(
     "Wrong name or password. Check both, or ask the administrator of this marketplace for a new password."
 )
@@ -50,22 +55,42 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def authenticate(name: str, password: str, address: str) -> Worker | None:
     """Return the worker of this name (or worker id) and password. An unknown name takes as long as a wrong password."""
     name, password = name.replace("\0", ""), password.replace("\0", "")[:1000]
-    attempt = begin_attempt(name=name, address=address)
     worker = Worker.objects.filter(Q(name=name) | Q(public_id=name)).order_by("pk").first()
+    attempt = begin_attempt(name=name, address=address, worker=worker)
     if worker is None:
         make_password(password)
-        return None
-    if not check_password(password, worker.password):
+        is_right = False
+    else:
+        is_right = check_password(password, worker.password)
+    if not is_right:
+        log_failure(worker, address)
         return None
     forget_attempts(attempt=attempt)
     return worker
 
 
+def log_failure(worker: Worker | None, address: str) -> None:
+    """Log a failed attempt, without the name: it may be an id, or a password in the wrong field."""
+    person = f"worker {worker.pk}" if worker else "an unknown name"
+    log.warning("Sign-in failed: %s, network %s", person, address or "unknown")
+
+
 def address_of(request: HttpRequest) -> str:
-    """Return the client's network address; behind a proxy, the last address that the proxy itself wrote."""
+    """Return the client's network: behind a proxy, of the last address that the proxy itself wrote.
+
+    Of IPv6 it is the first 64 bits: a household has so many addresses that each guess could have one.
+    """
+    text = request.META.get("REMOTE_ADDR") or ""
     if settings.SECURE_PROXY_SSL_HEADER:
-        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return request.META.get("REMOTE_ADDR") or ""
+        text = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else str(ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.errors import WorkRefused
 from marketplace.headers import HEADER, IN_OUR_FRAME, policy
+from marketplace.refusals import has_readable_form
 from marketplace.work.actions import submit_assignment
 
 ID = re.compile(r"[A-Z0-9]{10,64}")
@@ -58,6 +59,8 @@ def read_form(request: HttpRequest) -> tuple[str, list[tuple[str, str]]]:
     assignment_id = form.get("assignmentId", "").strip()
     if not ID.fullmatch(assignment_id):
         raise WorkRefused(NO_ID)
+    if not has_readable_form(request):
+        raise WorkRefused(NO_FORM)
     return assignment_id, [(name, value) for name, values in form.lists() for value in values]
 
 

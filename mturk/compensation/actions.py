@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext, gettext_lazy
 
+from audit.actions import Area, record
 from catalog.models import new_public_id
 from catalog.reads import now
 from mturk.compensation.reads import UnpaidWork, unpaid_turns
@@ -20,6 +21,7 @@ from mturk.qualifications.reads import decided_for
 from mturk.terms.reads import CannotPublish, OverCap
 from mturk.xml_documents import external_question
 from workforce.models import HIT, Worker
+from workforce.reads import pseudonym
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ def compensate(*, terms: Terms, worker: Worker, hit: HIT | None = None, returned
         hit=lease.hit, terms=terms, n_assignments=1, expires_at=now() + LIVES, compensates=worker, qualification=kind
     )
     advance_compensations(kind=kind)
+    named = f"batch {terms.batch_id}, worker {pseudonym(terms.batch.dataset, worker.pk)}"
+    record(area=Area.MONEY, action="worker.compensate", subject=named, after={"reward": terms.reward})
     return marketplace_hit
 
 

@@ -7,39 +7,33 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
+from audit.actions import Area, record
 from catalog.errors import UserError
-from catalog.reads import CachedQuery, Given, now
+from catalog.reads import CachedQuery, Given
 from mturk.endpoint import scrubbed
-from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
+from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Terms
 from mturk.models.publishing import new_token
-from mturk.outbox.actions import bring_forward, decide, decide_later, withdraw
-from mturk.payments.reads import n_more_rejections, n_rejected, reviewed_workers, waiting_approvals
+from mturk.outbox.actions import bring_forward, decide, decide_later
+from mturk.payments.reads import reviewed_workers, waiting_approvals
 from mturk.pricing.reads import asks_for_masters, fee_of, in_cents
 from mturk.publishing.actions import OverCap
-from mturk.publishing.reads import committed, missing_answers
+from mturk.publishing.reads import committed
 from mturk.wasted_assignments.actions import keep_out_if_lost_again
 from mturk.xml_documents import UnreadableAnswers, answers_in
-from workforce.actions import add_slots, exclude_submission, identify_worker, readmit_submission
+from workforce.actions import identify_worker
 from workforce.frame.actions import confirm
-from workforce.introductions.reads import contact_of
-from workforce.models import Slot, Submission, WorkerIdentity
+from workforce.models import WorkerIdentity
 
 log = logging.getLogger(__name__)
 
 Finding, Status, Kind = ListedAssignment.Finding, ListedAssignment.Status, LedgerEntry.Kind
 # Findings that stand for the submission itself.
 READ = (Finding.CONFIRMED, Finding.SURPLUS, Finding.RECOVERED)
-# The marketplace passes on 1,024 characters; the way to object takes some of them.
-LONGEST_REASON = 640
 WORKERS_PER_MESSAGE, LONGEST_SUBJECT, LONGEST_MESSAGE = 100, 200, 4096
-# Above this many in a batch, a second person has to agree to each further rejection.
-REJECTIONS_ALONE = 5
-OVERRIDE_WITHIN = timedelta(days=30)
 LISTED = CachedQuery(lambda: ListedAssignment.objects.filter(external_id=Given("external_id")))
 
 
@@ -49,10 +43,6 @@ class CannotPay(UserError):
 
 class CannotNotify(UserError):
     """An error for a message that cannot be sent."""
-
-
-class CannotReject(UserError):
-    """An error for an assignment that cannot be rejected, with the alternative."""
 
 
 # Submissions
@@ -123,7 +113,16 @@ def _approve_soon(listed: ListedAssignment) -> None:
 @transaction.atomic
 def approve_now(*, listed: QuerySet[ListedAssignment]) -> int:
     """Send the approvals that wait for review. Returns how many that are; a second call finds none."""
-    return bring_forward(calls=waiting_approvals(listed))
+    n_approved = bring_forward(calls=waiting_approvals(listed))
+    if n_approved:
+        numbers = list(listed.order_by("pk").values_list("pk", flat=True)[:1000])
+        record(
+            area=Area.MONEY,
+            action="assignments.approve",
+            subject=f"{n_approved} assignments",
+            after={"assignments": numbers},
+        )
+    return n_approved
 
 
 @transaction.atomic
@@ -198,6 +197,14 @@ def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Cal
             "is $%(cap)s. Raise it first."
         )
         raise OverCap(words % {"amount": committed(terms), "batch": terms.batch_id, "cap": terms.spending_cap})
+    if is_new:
+        record(
+            area=Area.MONEY,
+            action="bonus.pay",
+            subject=f"assignment {listed.external_id}",
+            after={"amount": exact},
+            reason=reason,
+        )
     return call
 
 
@@ -254,138 +261,3 @@ def note_unreached(*, call: Call, failures: Iterable[Mapping[str, str]]) -> None
     ]
     Call.objects.filter(pk=call.pk).update(payload=call.payload | {"unreached": unreached})
     log.warning("%d of the workers of call %s could not be notified.", len(ids), call.pk)
-
-
-# Rejections: by a person, never by a program
-
-
-@transaction.atomic
-def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_by: User | None = None) -> Rejection:
-    """Reject an assignment: its answer is excluded, and another worker is asked.
-
-    Raises CannotReject without a reason, for an assignment that is approved or rejected already, over the limit of the
-    batch, and from the sixth of a batch on without a second person.
-    """
-    terms = Terms.objects.select_for_update().get(marketplace_hits=listed.marketplace_hit)
-    listed = ListedAssignment.objects.select_for_update(of=("self",)).select_related("submission").get(pk=listed.pk)
-    _check_can_reject(listed, terms, reason, seconded_by)
-    _stop_approval(listed)
-    rejection = Rejection.objects.create(listed=listed, reason=reason, decided_by=decided_by, seconded_by=seconded_by)
-    feedback = f"{reason.strip()} {way_to_object(listed, terms)}"
-    decide(
-        op="RejectAssignment",
-        purpose=f"reject:{rejection.pk}",
-        payload={"AssignmentId": listed.external_id, "RequesterFeedback": feedback},
-        batch=terms.batch,
-    )
-    log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
-    if listed.submission is not None:
-        _replace(listed.submission, reason)
-    return rejection
-
-
-def _check_can_reject(listed: ListedAssignment, terms: Terms, reason: str, seconded_by: User | None) -> None:
-    """Raise CannotReject if the assignment cannot be rejected for this reason."""
-    instead = gettext("Instead, pay the assignment, exclude the answer and block the worker.")
-    ways_out = {"shell": instead, "page": instead}
-    if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
-        words = gettext("A rejection needs a reason in words: one line of at most %(most)s characters.")
-        raise CannotReject(words % {"most": LONGEST_REASON})
-    if listed.status == Status.APPROVED:
-        words = gettext("Assignment %(assignment)s is already approved.")
-        raise CannotReject(words % {"assignment": listed.external_id}, **ways_out)
-    if listed.status != Status.SUBMITTED or listed.rejections.filter(overridden_at=None).exists():
-        words = gettext("Assignment %(assignment)s is already rejected or being rejected.")
-        raise CannotReject(words % {"assignment": listed.external_id})
-    if n_more_rejections(terms) < 1:
-        words = ngettext(
-            "%(n)s assignment of batch %(batch)s is rejected. Another one would exceed 2 %% of submissions.",
-            "%(n)s assignments of batch %(batch)s are rejected. Another one would exceed 2 %% of submissions.",
-            n_rejected(terms),
-        )
-        raise CannotReject(words % {"n": n_rejected(terms), "batch": terms.batch_id}, **ways_out)
-    if n_rejected(terms) >= REJECTIONS_ALONE and seconded_by is None:
-        words = gettext("A batch already has %(n)s rejections, so a second person has to agree to each further one.")
-        raise CannotReject(words % {"n": REJECTIONS_ALONE}, **ways_out)
-
-
-def way_to_object(listed: ListedAssignment, terms: Terms) -> str:
-    """Return the sentence that tells the worker how to object: for as long as a rejection can be reversed."""
-    contact = contact_of(terms.batch)
-    named = {"contact": contact, "until": f"{listed.submitted_at + OVERRIDE_WITHIN - timedelta(days=1):%d %B %Y}"}
-    if contact:
-        words = gettext(
-            "If you think this is wrong, write to %(contact)s by %(until)s (UTC). A person will check it again."
-        )
-    else:
-        words = gettext(
-            "If you think this is wrong, contact the requester through the marketplace by %(until)s (UTC). A person "
-            "will check it again."
-        )
-    return words % named
-
-
-def _stop_approval(listed: ListedAssignment) -> None:
-    """Withdraw the approval. Raises CannotReject if it may have been sent."""
-    if not withdraw(purpose=f"approve:{listed.pk}", reason=gettext("A researcher rejected the assignment.")):
-        words = gettext("Assignment %(assignment)s is being approved right now, so it is paid.")
-        raise CannotReject(words % {"assignment": listed.external_id})
-
-
-def _replace(submission: Submission, reason: str) -> None:
-    if not submission.exclusions.filter(lifted_at=None).exists():
-        exclude_submission(submission=submission, reason=(gettext("Rejected: %(reason)s") % {"reason": reason})[:500])
-    if submission.slot_id is not None:
-        add_slots(hit=submission.hit, n_slots=1)
-
-
-@transaction.atomic
-def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User) -> None:
-    """Reverse a rejection within 30 days of the submission: the work is paid, and the answer counts again.
-
-    Raises CannotReject after that time, or if the rejection was reversed before.
-    """
-    rejection = (
-        Rejection.objects.select_for_update(of=("self",)).select_related("listed__submission").get(pk=rejection.pk)
-    )
-    listed = rejection.listed
-    if rejection.overridden_at is not None:
-        words = gettext("The rejection of %(assignment)s is already reversed.")
-        raise CannotReject(words % {"assignment": listed.external_id})
-    if now() - listed.submitted_at > OVERRIDE_WITHIN:
-        words = gettext(
-            "Assignment %(assignment)s was submitted more than 30 days ago, so the marketplace no longer pays it. Pay "
-            "its worker a bonus instead."
-        )
-        raise CannotReject(words % {"assignment": listed.external_id})
-    if not reason.strip():
-        raise CannotReject(gettext("A reason is needed to reverse the rejection."))
-    Rejection.objects.filter(pk=rejection.pk).update(
-        overridden_at=now(), overridden_by=overridden_by, override_reason=reason[:LONGEST_REASON]
-    )
-    never_sent = withdraw(
-        purpose=f"reject:{rejection.pk}", reason=gettext("The rejection was reversed before it was sent.")
-    )
-    # The worker sees this in place of the reason of the rejection.
-    payload: dict[str, str | bool] = {"AssignmentId": listed.external_id}
-    payload |= {"RequesterFeedback": reason.strip()[:LONGEST_REASON]}
-    payload |= {} if never_sent else {"OverrideRejection": True}
-    decide(
-        op="ApproveAssignment",
-        purpose=f"override:{rejection.pk}",
-        payload=payload,
-        batch=listed.marketplace_hit.hit.batch,
-    )
-    if listed.submission is not None:
-        readmit_submission(submission=listed.submission)
-        _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)
-
-
-def _withdraw_extra_slot(submission: Submission, terms: Terms) -> None:
-    """Withdraw the slot that replaced a rejected answer, unless somebody may be working on it already."""
-    hit = submission.hit_id
-    if submission.slot_id is not None and missing_answers(terms).get(hit):
-        free = Slot.objects.filter(hit=hit, state=Slot.State.FREE).order_by("-number").select_for_update().first()
-        # An answer may have filled the last one meanwhile.
-        if free is not None:
-            Slot.objects.filter(pk=free.pk).update(state=Slot.State.WITHDRAWN)

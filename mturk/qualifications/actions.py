@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils.translation import gettext, gettext_lazy
 
+from audit.actions import Area, record
 from mturk.models import Call, Qualification, Terms
 from mturk.outbox.actions import decide, withdraw
 from mturk.qualifications.reads import SOFT_BLOCK, decided_for, former_workers, has_it
@@ -80,13 +81,19 @@ def soft_block() -> Qualification:
 def block_softly(*, workers: Iterable[Worker]) -> int:
     """Keep workers from our HITs without affecting their accounts. Returns the number of newly blocked workers."""
     kind = soft_block()
-    return sum(qualify(worker=worker, kind=kind) for worker in workers)
+    blocked = [worker.pk for worker in workers if qualify(worker=worker, kind=kind)]
+    if blocked:
+        record(area=Area.REVIEW, action="workers.block", subject=f"{len(blocked)} workers", after={"workers": blocked})
+    return len(blocked)
 
 
 @transaction.atomic
 def let_in_again(*, worker: Worker) -> bool:
     """Lift the block of a worker. Returns whether there was one."""
-    return disqualify(worker=worker, kind=soft_block())
+    is_lifted = disqualify(worker=worker, kind=soft_block())
+    if is_lifted:
+        record(area=Area.REVIEW, action="worker.unblock", subject=f"worker {worker.pk}")
+    return is_lifted
 
 
 # Giving and taking away

@@ -9,6 +9,7 @@ import numpy as np
 from django.db import transaction
 from django.utils.translation import gettext, ngettext
 
+from audit.actions import Area, record
 from candidates.grids.actions import OpenedGrids, Pair, Pairs, open_grids_with_controls, potential_pairs
 from catalog.actions import change_settings
 from catalog.errors import Remark, UserError
@@ -201,6 +202,8 @@ def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
     current = current_settings(dataset)
     if any(getattr(current, name) != value for name, value in figures.items()):
         change_settings(dataset=dataset, **figures, note=f"Profile {profile}.")
+        before = {name: getattr(current, name) for name in figures}
+        record(area=Area.CONFIG, action="settings.change", subject=f"dataset {dataset}", before=before, after=figures)
 
 
 def similar_of(file: InputFile, label_set: LabelSet) -> Chosen:

@@ -56,6 +56,8 @@ def assert_told(client: Client, address: str, policy: str, method: str) -> None:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Referrer-Policy"] == "strict-origin"
     assert "X-Frame-Options" not in response.headers
+    assert response.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert {"camera=()", "geolocation=()", "microphone=()"} <= set(response.headers["Permissions-Policy"].split(", "))
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from annotation_site import environment
+from annotation_site import environment, keys
 from annotation_site import settings as source
 from annotation_site.celery import app
 from launcher.places import ROOT
@@ -169,13 +169,13 @@ def test_reading_the_settings_writes_nothing_and_needs_no_embedded_server(tmp_pa
 def test_who_starts_the_database_makes_the_key_that_the_settings_read(tmp_path, monkeypatch):
     for name in ("SECRET_KEY", "DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(source, "STATE_DIR", tmp_path)
-    assert source.secret_key() == ""
+    monkeypatch.setattr(keys, "state_dir", lambda: tmp_path)
+    assert keys.secret_key() == ""
     make_site_key(tmp_path)
-    key = source.secret_key()
+    key = keys.secret_key()
     assert len(key) >= 50
     make_site_key(tmp_path)
-    assert source.secret_key() == key
+    assert keys.secret_key() == key
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])

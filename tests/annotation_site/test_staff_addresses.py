@@ -1,281 +1,295 @@
-"""Every address of the staff origin is closed to visitors and to accounts that are not staff: also one added tomorrow.
+"""Tests of every address of the staff origin: the roles that get in, and what each person can change there.
 
-The table of addresses is walked, so that a new address enters by itself. Each is asked with subjects that exist, so
+The table of addresses is walked: an address without a line below fails. Each is asked with subjects that exist, so
 that a view which lets somebody through would show something, or change something.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
-from django.core import signing
-from django.db import connection, transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-from django.test import Client
-from django.urls import URLPattern, URLResolver, clear_url_caches, path
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import clear_url_caches, path
 from django.views.decorators.cache import never_cache
 
+from access.permissions.reads import May
 from annotation_site import staff_urls
-from candidates.models import Run
-from catalog.models import Classifier, Prediction
-from catalog.reads import now
+from catalog.models import Dataset
 from dashboard.pages import staff_page
-from dashboard.participants.views import FORMS
-from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
-from data_export.reads import FORMATS
-from jobs.models import Job
-from mturk.models import Call, ListedAssignment
-from tests.dashboard.participants.test_participants_pages import report_problem
-from tests.factories import make_batch, make_grid, make_worker, staff_client, unique
+from dashboard.subjects import study_of_batch
+from tests.annotation_site.address_study import (
+    ABSENT,
+    ADMINISTRATOR,
+    FOREIGN,
+    STAFF_ADDRESSES,
+    VISITOR,
+    WITHOUT_ROLE,
+    Address,
+    Study,
+    addresses,
+    asked,
+    is_kept_by_nobody,
+    study_for_a_module,
+    undone,
+)
+from tests.factories import staff_client
 from tests.required import Page
-from tests.workforce.assignments_by_hand import make_offered_grid
-from tests.workforce.test_frame_pages import Frame
 from workforce.actions import close_batch
 from workforce.models import Batch
-from workforce.reads import pseudonym
-
-pytestmark = pytest.mark.django_db
 
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
-# no session opens it. Of a photograph: 403 for both, as nobody would see a sign-in in the place of a picture.
-HEALTH, SIGN_IN, PHOTOGRAPH, REST = {"livez", "readyz"}, {"login", "logout"}, {"photograph"}, "api/v1/"
+# no session opens it. Of a photograph: no page, as nobody would see a sign-in in the place of a picture.
+HEALTH, PHOTOGRAPH, REST = {"livez", "readyz"}, {"photograph"}, "api/v1/"
+SIGN_IN = {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
+# Of the account itself: any account opens them, and no visitor.
+ACCOUNT = {"account", "confirm", "password", "authenticator", "passkey", "remove-factor", "recovery-codes"}
+# The secret in the address of an invitation is what lets its reader in.
+INVITATION = {"invitation"}
 # What they say of the interface holds for every site: anybody may read it.
 REST_DESCRIBED = {"api-index", "api-schema"}
-FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # Of calls to the marketplace: how many may still be made in this second.
 BOOK_KEEPING = {"workforce_ratelimit"}
-# What most decisions need to be carried out.
-BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "1", "level": "0.30", "newest": 10**9}
-# Decisions of staff that this body carries out: with them, changes are known to be seen.
+# Downloads leave a mark of use in the record of decisions.
+MARKED = {"file-of-rows", "file-of-predictions"}
+ROLES = ("owner", "researcher", "reviewer", "labeler", "reader")
+EVERYBODY, READERS, RESEARCHERS, OWNERS = ROLES, ("owner", "researcher", "reader"), ("owner", "researcher"), ("owner",)
+# By the name of an address: the roles that get in. In pairs: where the address has this part, and else.
+LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
+    "dataset": EVERYBODY,
+    "image": READERS,
+    "setup-images": RESEARCHERS,
+    "setup-files": READERS,
+    "file-of-rows": {"_votes/": RESEARCHERS, "": READERS},
+    "file-of-predictions": READERS,
+    "stop-job": RESEARCHERS,
+    "job-report": RESEARCHERS,
+    "setup-classifiers": RESEARCHERS,
+    "setup-potential-labels": RESEARCHERS,
+    "setup-grids": RESEARCHERS,
+    "setup-settings": RESEARCHERS,
+    "setup-stop-run": RESEARCHERS,
+    "setup-close-batch": RESEARCHERS,
+    "setup-marketplace": RESEARCHERS,
+    "setup-publish": RESEARCHERS,
+    "setup-published": RESEARCHERS,
+    "setup-compare": RESEARCHERS,
+    "setup-resend": RESEARCHERS,
+    "setup-compensate": RESEARCHERS,
+    "setup-approve-all": RESEARCHERS,
+    "setup-about-batch": RESEARCHERS,
+    "setup-assignment": RESEARCHERS,
+    "setup-approve": RESEARCHERS,
+    "setup-about-assignment": RESEARCHERS,
+    "setup-second": RESEARCHERS,
+    "setup-introduction": RESEARCHERS,
+    "setup-reports": RESEARCHERS,
+    "setup-about-report": RESEARCHERS,
+    "setup-networks": RESEARCHERS,
+    "setup-include-again": RESEARCHERS,
+    "setup-links": RESEARCHERS,
+    "people": OWNERS,
+    "change-member": OWNERS,
+    "remove-member": OWNERS,
+    "revoke-invitation": OWNERS,
+    "study-tokens": RESEARCHERS,
+    "revoke-study-token": RESEARCHERS,
+}
+# Addresses that belong to no study: for anybody with a role, and for site administrators alone.
+OF_EVERYBODY, OF_ADMINISTRATORS = {"datasets"}, {"new-dataset", "tokens", "revoke-token"}
+# Decisions that the body of address_study carries out: with them, changes are known to be seen.
 CARRIED_OUT = {"setup-close-batch", "setup-stop-run", "stop-job", "setup-approve", "setup-approve-all"}
 CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-report", "setup-introduction"}
+CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
+CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again"}
+
+OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
+REST_ADDRESSES = [address for address in STAFF_ADDRESSES if address.route.startswith(REST)]
+OF_ACCOUNT = [address for address in STAFF_ADDRESSES if address.name in ACCOUNT]
+CLOSED = [address for address in STAFF_ADDRESSES if address not in OPEN + REST_ADDRESSES + OF_ACCOUNT]
+OF_STUDIES = [address for address in CLOSED if address.name not in OF_EVERYBODY | OF_ADMINISTRATORS]
 
 
-@dataclass(frozen=True)
-class Address:
-    """An address of the table: its route, the name of its pattern ("" without one), and the types of its arguments."""
-
-    route: str
-    name: str
-    types: dict[str, str]
-
-    def __str__(self) -> str:
-        return self.route
+@pytest.fixture(scope="module")
+def study(django_db_setup, django_db_blocker) -> Iterator[Study]:
+    with study_for_a_module(django_db_blocker) as made_study:
+        yield made_study
 
 
-def addresses(patterns: Iterable[URLPattern | URLResolver], before: str = "") -> Iterator[Address]:
-    for pattern in patterns:
-        route = before + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from addresses(pattern.url_patterns, route)
-        else:
-            types = {name: kind for kind, name in re.findall(r"<(?:(\w+):)?(\w+)>", route)}
-            yield Address(route, pattern.name or "", types)
+def roles_at(address: Address, path_: str) -> tuple[str, ...]:
+    if address.name in OF_EVERYBODY:
+        return (*ROLES, *(FOREIGN + role for role in ROLES))
+    if address.name in OF_ADMINISTRATORS:
+        return ()
+    entry = LETS_IN.get(address.name, ())
+    if isinstance(entry, dict):
+        return next(roles for part, roles in entry.items() if part in path_)
+    return entry
 
 
-ADDRESSES = list(addresses(staff_urls.urlpatterns))
-OPEN = [address for address in ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH]
-REST_ADDRESSES = [address for address in ADDRESSES if address.route.startswith(REST)]
-CLOSED = [address for address in ADDRESSES if address not in OPEN + REST_ADDRESSES]
-
-
-class Study:
-    """A published batch somebody worked on and reported a problem of, a batch of a link, a run, and a job."""
-
-    def __init__(self) -> None:
-        grid, external_hit_id = make_offered_grid()
-        report = report_problem(Frame(grid.hit, external_hit_id))
-        self.batch, self.dataset = grid.hit.batch, grid.hit.batch.dataset
-        self.image = self.dataset.images.first()
-        self.open_batch = make_batch(self.dataset)
-        make_grid(batch=self.open_batch, images=[self.image])
-        listed = self.listed()
-        classifier = Classifier.objects.create(name="net", label_set=self.dataset.label_set, network="net")
-        Prediction.objects.create(classifier=classifier, image=self.image, labels=[0])
-        run = Run.objects.create(dataset=self.dataset, classifier=classifier, top_k=5)
-        job = Job.objects.create(dataset=self.dataset, kind=Job.Kind.PREDICT, asked_by="x", started_at=now())
-        self.staff, self.guest, self.visitor = (staff_client(signed_in=False) for _ in range(3))
-        self.staff.force_login(get_user_model().objects.create_user(unique("researcher"), is_staff=True))
-        self.guest.force_login(get_user_model().objects.create_user(unique("guest")))
-        first = get_user_model().objects.create_user(unique("first"), is_staff=True)
-        asked = {"listed": listed.pk, "reason": BODY["reason"], "by": first.pk}
-        # Per pattern, the arguments that name subjects; several to be tried one after the other.
-        of_batch: dict[str, list[Any]] = {"pk": [self.batch.pk]}
-        of_listed: dict[str, list[Any]] = {"pk": [listed.pk]}
-        worker: dict[str, list[Any]] = {"worker": [pseudonym(self.dataset, report.lease.worker_id)]}
-        self.arguments: dict[str, dict[str, list[Any]]] = {
-            "setup-stop-run": {"pk": [run.pk]},
-            "setup-close-batch": {"pk": [self.open_batch.pk]},
-            "stop-job": {"pk": [job.pk]},
-            "job-report": {"pk": [job.pk]},
-            "file-of-rows": {"kind": ["predictions", "contains_votes"], "format": [*FORMATS]},
-            "file-of-predictions": {"classifier": [classifier.pk]},
-            "setup-publish": {"pk": [self.open_batch.pk, self.batch.pk]},
-            "setup-compensate": of_batch | worker,
-            "setup-about-batch": of_batch | {"decision": [*OF_BATCH]},
-            "setup-assignment": of_listed,
-            "setup-approve": of_listed,
-            "setup-about-assignment": of_listed | {"decision": [*OF_ASSIGNMENT]},
-            "setup-second": {"token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)]},
-            "setup-about-report": {"pk": [report.pk], "act": [*FORMS]},
-        }
-        self.arguments |= {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
-
-    def listed(self) -> ListedAssignment:
-        """An assignment that waits to be looked at."""
-        hit = self.batch.terms.marketplace_hits.get()
-        listed = ListedAssignment.objects.create(
-            marketplace_hit=hit,
-            external_id="3ALISTED",
-            worker=make_worker(marketplace="mturk"),
-            finding="unreadable",
-            status="submitted",
-            accepted_at=now(),
-            submitted_at=now(),
-        )
-        Call.objects.create(
-            op="ApproveAssignment", purpose=f"approve:{listed.pk}", payload={}, batch=self.batch, next_try=FAR
-        )
-        return listed
-
-    def paths(self, address: Address) -> list[str]:
-        """The address with every combination of its arguments filled in."""
-        usual = {"path": [self.dataset.name], "int": [self.batch.pk]}
-        paths = [address.route]
-        for name, kind in address.types.items():
-            values = self.arguments.get(address.name, {}).get(name) or usual.get(kind, [self.image.public_id])
-            paths = [re.sub(rf"<[^<>]*\b{name}>", str(value), path) for path in paths for value in values]
-        return [f"/{path}" for path in paths]
-
-
-@pytest.fixture
-def study() -> Study:
-    return Study()
-
-
-def rows() -> dict[str, str]:
-    """A digest of all rows, per table."""
-    query = "SELECT '{0}', md5(coalesce(string_agg(row::text, ' ' ORDER BY row::text), '')) FROM \"{0}\" AS row"
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-        cursor.execute(" UNION ALL ".join(query.format(table) for table in tables))
-        return dict(cursor.fetchall())
-
-
-def asked(client: Client, method: str, path: str) -> tuple[Page, list[str]]:
-    """The answer, and the tables that changed; whatever changed is as before afterwards."""
-    with transaction.atomic():
-        before = rows()
-        answer = client.generic("GET", path) if method == "GET" else client.post(path, BODY)
-        if isinstance(answer, FileResponse):
-            assert list(answer.streaming_content), "read to its end, the file is closed"
-        after = rows()
-        transaction.set_rollback(True)
-    return answer, [table for table in after if after[table] != before[table]]
-
-
-def is_kept_by_nobody(answer: Page) -> bool:
-    return "no-store" in answer.headers.get("Cache-Control", "")
+def asks(study: Study, address: Address) -> list[tuple[str, str]]:
+    return [(path_, method) for path_ in study.paths(address) for method in ("GET", "POST")]
 
 
 def complaints(study: Study, address: Address) -> Iterator[str]:
-    """Yield faults of an address: pages and changes that are open to visitors or to accounts without `is_staff`."""
-    for path_, method in [(path_, method) for path_ in study.paths(address) for method in ("GET", "POST")]:
-        answer, changed = asked(study.visitor, method, path_)
-        sign_in = f"/login/?next={quote(path_)}"
-        if (answer.status_code, answer.headers.get("Location")) != (302, sign_in) or answer.content:
-            yield f"{method} {path_}: a visitor gets {answer.status_code} and is not led to the sign-in"
-        refused, changed_by_guest = asked(study.guest, method, path_)
-        if refused.status_code != 403 or "is not a staff account" not in refused.content.decode():
-            yield f"{method} {path_}: an account that is not staff gets {refused.status_code}"
-        if changed or changed_by_guest:
-            yield f"{method} {path_}: changes {sorted({*changed, *changed_by_guest})}"
-        if not (is_kept_by_nobody(answer) and is_kept_by_nobody(refused)):
-            yield f"{method} {path_}: may be cached"
+    """Yield faults of an address: pages and changes that are open to somebody who has no business there."""
+    for path_, method in asks(study, address):
+        let_in = {*roles_at(address, path_), ADMINISTRATOR}
+        for name, client in study.clients.items():
+            if name not in let_in:
+                answer, changed = asked(client, method, path_)
+                problem = fault_of_refusal(name, address, path_, answer)
+                if problem:
+                    yield f"{method} {path_}: {name} {problem}"
+                if changed:
+                    yield f"{method} {path_}: {name} changes {changed}"
+                if not is_kept_by_nobody(answer):
+                    yield f"{method} {path_}: for {name} it may be cached"
+
+
+def fault_of_refusal(name: str, address: Address, path_: str, answer: Page) -> str:
+    words = answer.content.decode()
+    if name == VISITOR:
+        led_to = answer.status_code, answer.headers.get("Location"), words
+        is_sign_in = led_to == (302, f"/login/?next={quote(path_)}", "")
+        return "" if is_sign_in else f"gets {answer.status_code} and is not led to the sign-in"
+    if name == WITHOUT_ROLE:
+        expected, phrase = 403, "has no role in any study"
+    elif address.name in OF_ADMINISTRATORS:
+        expected, phrase = 403, "Only the site administrator"
+    elif name.startswith(FOREIGN):
+        expected, phrase = 404, "Unknown dataset" if "<path:name>" in address.route else "There is no page"
+    else:
+        expected, phrase = 403, "Roles that may do this:"
+    return "" if answer.status_code == expected and phrase in words else f"gets {answer.status_code}"
 
 
 @pytest.mark.parametrize("address", CLOSED, ids=str)
-def test_an_address_shows_and_does_nothing_for_who_is_not_staff(study, address):
+def test_an_address_shows_and_does_nothing_for_people_without_its_permission(study, address):
     assert not list(complaints(study, address))
 
 
 @pytest.mark.parametrize("address", CLOSED, ids=str)
-def test_staff_are_answered_at_each_address_and_nobody_caches_it(study, address):
+def test_an_address_answers_the_roles_that_it_is_for_and_a_get_changes_nothing(study, address):
     carried_out = False
-    for path_ in study.paths(address):
-        for method in ("GET", "POST"):
-            answer, changed = asked(study.staff, method, path_)
-            assert answer.status_code != 403 and answer.status_code < 500, (method, path_)
-            assert is_kept_by_nobody(answer), (method, path_)
-            assert method == "POST" or set(changed) <= BOOK_KEEPING, f"GET {path_} changes {changed}"
+    for path_, method in asks(study, address):
+        for name in (*roles_at(address, path_), ADMINISTRATOR):
+            answer, changed = asked(study.clients[name], method, path_)
+            assert answer.status_code != 403 and answer.status_code < 500, (name, method, path_)
+            assert is_kept_by_nobody(answer), (name, method, path_)
+            marks = {"audit_auditentry"} if address.name in MARKED else set()
+            assert method == "POST" or set(changed) <= BOOK_KEEPING | marks, f"GET {path_} changes {changed}"
             carried_out = carried_out or bool(changed)
     assert carried_out or address.name not in CARRIED_OUT
+
+
+@pytest.mark.parametrize("address", OF_STUDIES, ids=str)
+def test_a_foreign_study_is_answered_as_a_study_that_does_not_exist(study, address):
+    """The two answers differ in nothing but the name that the reader typed."""
+    client = study.clients[FOREIGN + "owner"]
+    for method in ("GET", "POST"):
+        unknown, _ = asked(client, method, study.nowhere(address))
+        for path_ in study.paths(address):
+            foreign, _ = asked(client, method, path_)
+            assert (foreign.status_code, unknown.status_code) == (404, 404), path_
+            assert without_names(study, foreign) == without_names(study, unknown), path_
+            assert foreign.headers.keys() == unknown.headers.keys()
+
+
+@pytest.mark.parametrize("address", OF_ACCOUNT, ids=str)
+def test_an_address_of_the_account_shows_and_does_nothing_for_a_visitor(study, address):
+    for path_, method in asks(study, address):
+        for name, client in study.clients.items():
+            answer, changed = asked(client, method, path_)
+            assert is_kept_by_nobody(answer), (name, method, path_)
+            if name == VISITOR:
+                assert answer.headers["Location"] == f"/login/?next={quote(path_)}" and not answer.content
+                assert not changed
+            else:
+                assert answer.status_code in (200, 302, 403, 404, 405, 422), (name, method, path_)
+                assert method == "POST" or not changed, (name, path_, changed)
+
+
+def without_names(study: Study, answer: Page) -> str:
+    words = answer.content.decode().replace(study.dataset.name, ABSENT)
+    return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", words)
+
+
+def test_every_address_has_its_line(study):
+    assert {address.name for address in OPEN} == HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION
+    assert {address.name for address in CLOSED} == {*LETS_IN, *OF_EVERYBODY, *OF_ADMINISTRATORS}
+    assert len(CLOSED) > 30 and len(REST_ADDRESSES) > 5
 
 
 # The few that are open
 
 
-def test_the_open_addresses_are_these_and_no_others():
-    assert {address.name for address in OPEN} == HEALTH | SIGN_IN | PHOTOGRAPH
-    assert {address.name for address in CLOSED} >= CARRIED_OUT
-    assert len(CLOSED) > 30 and len(REST_ADDRESSES) > 5
-
-
 @pytest.mark.parametrize("name", sorted(HEALTH))
 def test_a_health_check_says_one_word_to_anybody(study, name):
-    for client in (study.visitor, study.guest, study.staff):
+    for client in study.clients.values():
         answer, changed = asked(client, "GET", f"/{name}")
         assert (answer.content, changed) == (b"ok", [])
         assert asked(client, "POST", f"/{name}")[0].status_code == 405
 
 
-def test_a_photograph_is_shown_to_staff_alone(study):
-    path = f"/i/{study.image.public_id}.jpg"
-    for client in (study.visitor, study.guest):
-        for method, status in (("GET", 403), ("POST", 405)):
-            answer, changed = asked(client, method, path)
-            assert (answer.status_code, changed) == (status, [])
+def test_a_photograph_is_shown_to_readers_of_its_study_alone(study):
+    path_ = f"/i/{study.image.public_id}.jpg"
+    for name, client in study.clients.items():
+        answer, changed = asked(client, "POST", path_)
+        assert (answer.status_code, changed, is_kept_by_nobody(answer)) == (405, [], True)
+        with undone():
+            answer = client.get(path_)
+        if name in (*READERS, ADMINISTRATOR):
+            assert answer.status_code == 200 and "private" in answer.headers["Cache-Control"]
+            assert b"".join(answer.streaming_content)
+        else:
+            assert answer.status_code == (404 if name.startswith(FOREIGN) else 403), name
             assert is_kept_by_nobody(answer)
-    answer = study.staff.get(path)
-    assert answer.status_code == 200 and "private" in answer.headers["Cache-Control"]
-    assert b"".join(answer.streaming_content)
+    unknown = study.clients[FOREIGN + "owner"].get("/i/absent.jpg")
+    assert unknown.status_code == 404
+
+
+def test_an_invitation_shows_itself_to_anybody_with_its_link_and_a_get_changes_nothing(study):
+    (path_,) = [path_ for address in OPEN if address.name in INVITATION for path_ in study.paths(address)]
+    for name, client in study.clients.items():
+        answer, changed = asked(client, "GET", path_)
+        assert (answer.status_code, changed, is_kept_by_nobody(answer)) == (200, [], True), name
+        other, changed = asked(client, "POST", path_[:-2] + "/")
+        assert (other.status_code, changed, is_kept_by_nobody(other)) == (404, [], True), name
+        assert study.dataset.name not in other.content.decode()
 
 
 @pytest.mark.parametrize("address", REST_ADDRESSES, ids=str)
 def test_no_session_opens_the_rest_interface(study, address):
-    for path_ in study.paths(address):
-        for method in ("GET", "POST"):
-            seen = []
-            for client in (study.visitor, study.guest, study.staff):
-                answer, changed = asked(client, method, path_)
-                assert not changed
-                seen.append((answer.status_code, answer.content))
-            assert seen[0] == seen[1] == seen[2]
-            assert seen[0][0] in (401, 404, 405) or address.name in REST_DESCRIBED
+    for path_, method in asks(study, address):
+        seen = []
+        for client in study.clients.values():
+            answer, changed = asked(client, method, path_)
+            assert not changed
+            seen.append((answer.status_code, answer.content))
+        assert len(set(seen)) == 1
+        assert seen[0][0] in (401, 404, 405) or address.name in REST_DESCRIBED
 
 
 # Signing in
 
 
-def test_an_account_that_is_not_staff_reads_after_its_sign_in_what_is_missing_and_can_sign_out(study):
-    get_user_model().objects.create_user("rosa", password="a long pass phrase")
-    client, path = staff_client(signed_in=False), f"/datasets/{study.dataset.name}/"
-    fields = {"username": "rosa", "password": "a long pass phrase", "next": path}
-    page = client.post("/login/", fields, follow=True)
-    assert (page.status_code, page.redirect_chain) == (403, [(path, 302)])
-    words = page.content.decode()
-    assert "<strong>rosa</strong> is not a staff account. Nothing was changed." in words
-    assert "ask the site administrator" in words and 'action="/logout/"' in words
-    assert study.dataset.name not in words
-    assert client.get("/login/", follow=True).status_code == 403, "and it is led round in no circle"
-    assert client.post("/logout/").headers["Location"] == "/login/"
-    assert "Sign in" in client.get(path, follow=True).content.decode()
+def test_an_account_without_a_role_reads_after_its_sign_in_what_is_missing_and_can_sign_out(study):
+    with undone():
+        get_user_model().objects.create_user("rosa", password="a long pass phrase")
+        client, path_ = staff_client(signed_in=False), f"/datasets/{study.dataset.name}/"
+        fields = {"username": "rosa", "password": "a long pass phrase", "next": path_}
+        page = client.post("/login/", fields, follow=True)
+        assert (page.status_code, page.redirect_chain) == (403, [(path_, 302)])
+        words = page.content.decode()
+        assert "<strong>rosa</strong> has no role in any study. Nothing was changed." in words
+        assert "Ask an owner of the study" in words and 'action="/logout/"' in words
+        assert study.dataset.name not in words
+        assert client.get("/login/", follow=True).status_code == 403, "and it is led round in no circle"
+        assert client.post("/logout/").headers["Location"] == "/login/"
+        assert "Sign in" in client.get(path_, follow=True).content.decode()
 
 
 # What breaks the rule is found
@@ -287,48 +301,64 @@ def closes(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def only_refuses(request: HttpRequest, pk: int) -> HttpResponse:
-    return HttpResponse("is not a staff account", status=403)
+    return HttpResponse("has no role in any study", status=403)
 
 
 def refuses_too_late(request: HttpRequest, pk: int) -> HttpResponseBase:
     closes(request, pk)
-    return staff_page("POST")(closes)(request, pk)
+    return staff_page("POST", may=May.OPEN_BATCHES, of=study_of_batch)(closes)(request, pk=pk)
 
 
 BROKEN = {
-    "no decorator at all": (closes, "a visitor gets 200"),
-    "signed in is enough": (never_cache(login_required(closes)), "an account that is not staff gets 200"),
+    "no decorator at all": (closes, "visitor gets 200"),
+    "signed in is enough": (never_cache(login_required(closes)), "without a role gets 200"),
+    "any role is enough": (staff_page("POST", may=May.SEE_STUDY, of=study_of_batch)(closes), "labeler gets 200"),
+    "a role anywhere is enough": (
+        staff_page("POST", may=May.OPEN_BATCHES, of=lambda pk: Dataset.objects.latest("pk"))(closes),
+        "foreign owner gets 200",
+    ),
     "an answer that may be kept": (login_required(only_refuses), "may be cached"),
     "done before it is refused": (refuses_too_late, "changes ['workforce_batch"),
 }
 
 
-@pytest.mark.parametrize("case", BROKEN)
-def test_an_address_that_lets_somebody_through_is_found(study, monkeypatch, case):
-    view, words = BROKEN[case]
-    added = path("added/<int:pk>/", view, name="added")
-    monkeypatch.setattr(staff_urls, "urlpatterns", [added, *staff_urls.urlpatterns])
-    clear_url_caches()
-    try:
-        (address,) = [pattern for pattern in addresses(staff_urls.urlpatterns) if pattern not in ADDRESSES]
-        study.arguments["added"] = {"pk": [study.open_batch.pk]}
-        faults = list(complaints(study, address))
-    finally:
-        monkeypatch.undo()
+@pytest.fixture
+def added(study, monkeypatch):
+    """Add a view at an address, and return the address."""
+
+    def add(view) -> Address:
+        monkeypatch.setattr(staff_urls, "urlpatterns", [path("added/<int:pk>/", view, name="added"), *patterns])
         clear_url_caches()
+        study.arguments["added"] = {"pk": [study.open_batch.pk]}
+        monkeypatch.setitem(LETS_IN, "added", RESEARCHERS)
+        (address,) = [pattern for pattern in addresses(staff_urls.urlpatterns) if pattern not in STAFF_ADDRESSES]
+        return address
+
+    patterns = staff_urls.urlpatterns
+    yield add
+    monkeypatch.undo()
+    clear_url_caches()
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_an_address_that_lets_somebody_through_is_found(study, added, case):
+    view, words = BROKEN[case]
+    faults = list(complaints(study, added(view)))
     assert any(words in complaint for complaint in faults), faults
 
 
-def test_the_same_address_with_its_decorator_is_left_alone(study, monkeypatch):
-    added = path("added/<int:pk>/", staff_page("POST")(closes), name="added")
-    monkeypatch.setattr(staff_urls, "urlpatterns", [added, *staff_urls.urlpatterns])
-    clear_url_caches()
-    study.arguments["added"] = {"pk": [study.open_batch.pk]}
-    try:
-        assert not list(complaints(study, Address("added/<int:pk>/", "added", {"pk": "int"})))
-        assert asked(study.staff, "GET", f"/added/{study.open_batch.pk}/")[0].status_code == 405
-        answer, changed = asked(study.staff, "POST", f"/added/{study.open_batch.pk}/")
-        assert (answer.content, "workforce_batch" in changed) == (b"done", True)
-    finally:
-        monkeypatch.undo()
-        clear_url_caches()
+def test_the_same_address_with_its_decorator_is_left_alone(study, added):
+    address = added(staff_page("POST", may=May.OPEN_BATCHES, of=study_of_batch)(closes))
+    assert not list(complaints(study, address))
+    client, path_ = study.clients["researcher"], f"/added/{study.open_batch.pk}/"
+    assert asked(client, "GET", path_)[0].status_code == 405
+    answer, changed = asked(client, "POST", path_)
+    assert (answer.content, "workforce_batch" in changed) == (b"done", True)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"may": May.OPEN_BATCHES}, {"may": May.ADMINISTER, "of": study_of_batch}, {"of": study_of_batch}]
+)
+def test_a_view_without_a_permission_or_without_its_study_cannot_be_written(options):
+    with pytest.raises(TypeError):
+        staff_page("GET", **options)(closes)

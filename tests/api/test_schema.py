@@ -13,8 +13,10 @@ from jsonschema import Draft202012Validator
 
 from aggregation.actions import aggregate
 from api.actions import create_token
+from api.models import Scope
 from catalog.models import Dataset
 from classify_task.actions import record_vote
+from tests.api_reader import Reader
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
 from tests.required import require
 
@@ -164,11 +166,18 @@ def test_refusals_are_described_and_have_the_described_shape(document, client, t
     answers = {
         "400": answer_of(table, 400, dataset="x", limit="x"),
         "401": client.get(path).json(),
+        "403": refused_scope_of(table),
         "404": answer_of(table, 404, dataset="nothing"),
     }
-    assert set(document["paths"][path]["get"]["responses"]) == {"200", *answers}
+    assert set(document["paths"][path]["get"]["responses"]) == {"200", "403", "429", *answers}
     for status, answer in answers.items():
         assert problems(document, schema_of(document, path, status), answer) == []
+
+
+def refused_scope_of(table: str) -> dict[str, Any]:
+    other = Scope.ANNOTATIONS if table.endswith("_votes") else Scope.VOTES
+    _, key = create_token(name="of another scope", scopes=[other])
+    return Reader(key, Client()).get(table).json()
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -15,7 +15,7 @@ from api.actions import create_token, revoke_token
 from api.models import ApiToken
 from catalog import reads as catalog_reads
 from catalog.models import Dataset
-from tests.factories import make_dataset
+from tests.factories import make_dataset, sign_in
 from tests.required import require
 
 pytestmark = pytest.mark.django_db
@@ -124,7 +124,7 @@ def test_revoked_expired_and_unknown_keys_are_told_the_same():
 def test_being_signed_in_to_the_pages_opens_nothing():
     dataset = make_dataset()
     client = Client()
-    client.force_login(get_user_model().objects.create_superuser("researcher"))
+    sign_in(client, get_user_model().objects.create_superuser("researcher"))
     assert_refused(get(None, "annotations", client, dataset=dataset.name))
 
 

@@ -261,7 +261,7 @@ def test_unreadable_json_is_refused_and_nothing_stored(body):
     assert nothing_is_stored()
 
 
-@pytest.mark.parametrize("selected", ["not-a-list", 7, [["nested"]], [None], {"a": 1}, ["\ud800"]])
+@pytest.mark.parametrize("selected", ["not-a-list", 7, [["nested"]], [None], {"a": 1}])
 def test_json_of_the_wrong_shape_is_refused_and_nothing_stored(selected):
     grid = make_grid()
     response = answer_as_json(grid, hidden(joined(grid)) | {"selected": selected})

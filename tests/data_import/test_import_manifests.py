@@ -81,13 +81,14 @@ def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_p
         "a.jpg",
         f"a.jpg,{long},",
         '"a.jpg","two\nlines",',
+        "a.jpg,a\0b,",
         "a.jpg,last,",
     ]
     dataset = make_dataset()
     result = import_into(dataset, manifest(folder, "file,name,label\n" + "\n".join(rows)))
     assert set(labels_by_name(dataset)) == {"good", "last"}
     assert "2 images were added" in result.out
-    assert "13 files were not imported" in result.error
+    assert "14 files were not imported" in result.error
     expected = [
         "line 3 (a.jpg): '4' is no class",
         "line 4 (../outside.jpg): it leads out",
@@ -102,6 +103,7 @@ def test_each_bad_row_is_listed_by_line_while_the_good_ones_are_in(folder, tmp_p
         "line 13: the line has 1 cell,",
         "line 14 (a.jpg): a name has 1 to 500 characters, this one has 501",
         "line 15 (a.jpg): the name 'two\\nlines' has characters",
+        "line 17: a cell contains control characters",
     ]
     assert len(result.refused) == len(expected)
     for line, start in zip(result.refused, expected, strict=True):

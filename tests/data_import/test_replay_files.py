@@ -31,7 +31,7 @@ read_contains = partial(read_votes, require(CONTAINS_KIND.replay))
         ("a,1,x,1,1\n", 2, "annotator is “x”. It must be a whole number"),
         ("a,1,²,1,1\n", 2, "annotator is “²”. It must be a whole number"),
         (",1,0,1,1\n", 2, "image: a name has 1 to 500 characters"),
-        ("a\0,1,0,1,1\n", 2, "cannot be printed"),
+        ("a\0,1,0,1,1\n", 2, "a cell contains control characters"),
         (f"{'a' * 501},1,0,1,1\n", 2, "image: a name has 1 to 500 characters"),
         ("a,1,0,1\n", 2, "4 cells, but the header names 5 columns"),
         ("a,1,0,1,1,9\n", 2, "6 cells, but the header names 5 columns"),
@@ -52,6 +52,7 @@ def test_a_bad_classify_row_is_named_with_line_and_reason(file, rows, line, reas
         ("a,1,r,yes\nb,1,r,yes\na,1,r,no\n", 4, "the same image, label and rater as in line 2"),
         ("a,99,r,yes\n", 2, "label is “99”"),
         ("a,1,,yes\n", 2, "rater is “”"),
+        ("a,1,r\x1b,yes\n", 2, "a cell contains control characters"),
     ],
 )
 def test_a_bad_contains_row_is_named_with_line_and_reason(file, rows, line, reason):

@@ -1,4 +1,4 @@
-"""The released votes of Tsipras et al. and of ReaL give what was published. (ReaL's: SOAK=1 for all images.)"""
+"""The released votes of Tsipras et al. and of ReaL give what was published. (SOAK=1 for all images.)"""
 
 import csv
 import gzip
@@ -23,7 +23,8 @@ from classify_task.models import Form
 from contains_task.models import ContainsVote
 
 SOAK = bool(os.environ.get("SOAK"))
-# Of ReaL's 226,515 votes, those on so many images take part.
+# Those of 3,313 images, and of ReaL's 226,515 votes those on so many images, take part.
+ONE_CLASSIFIED_IN = 1 if SOAK else 5
 ONE_IMAGE_IN = 1 if SOAK else 20
 RELEASED = Path(__file__).resolve().parents[3] / "shared" / "released"
 needs_released = pytest.mark.skipif(not RELEASED.is_dir(), reason=f"the released votes are not in {RELEASED}")
@@ -34,11 +35,28 @@ def rows_of(name: str) -> list[dict]:
         return list(csv.DictReader(file))
 
 
+def some_classify_votes() -> list[dict]:
+    votes = rows_of("classify_votes.csv.gz")
+    images = set(list(dict.fromkeys(vote["image"] for vote in votes))[::ONE_CLASSIFIED_IN])
+    return [vote for vote in votes if vote["image"] in images]
+
+
+def write(votes: list[dict], file: Path) -> Path:
+    with open(file, "w", newline="") as target:
+        table = csv.DictWriter(target, votes[0])
+        table.writeheader()
+        table.writerows(votes)
+    return file
+
+
 @pytest.fixture(scope="module")
-def annotated(django_db_setup, django_db_blocker):
+def annotated(django_db_setup, django_db_blocker, tmp_path_factory):
     """Annotation rows by image and what `aggregate` says of the main objects, from the replayed CLASSIFY votes."""
     with django_db_blocker.unblock(), transaction.atomic():
-        call_command("replay", "classify", str(RELEASED / "classify_votes.csv.gz"), dataset="released")
+        votes = RELEASED / "classify_votes.csv.gz"
+        if not SOAK:
+            votes = write(some_classify_votes(), tmp_path_factory.mktemp("released") / "classify_votes.csv")
+        call_command("replay", "classify", str(votes), dataset="released")
         dataset = Dataset.objects.get(name="released")
         out = io.StringIO()
         call_command("aggregate", dataset="released", stdout=out)
@@ -52,7 +70,8 @@ def published() -> dict[str, dict]:
     rows = rows_of("classify_expected.csv.gz")
     for row in rows:
         row["objects"] = [{int(label): pair for label, pair in part.items()} for part in json.loads(row["objects"])]
-    return {row["image"]: row for row in rows}
+    images = {vote["image"] for vote in some_classify_votes()}
+    return {row["image"]: row for row in rows if row["image"] in images}
 
 
 def blocks(objects) -> list[frozenset]:
@@ -64,15 +83,16 @@ def test_main_labels_and_numbers_of_objects_are_the_published_ones(annotated):
     rows, _ = annotated
     theirs = {image: (int(row["main_label"]), int(row["n_objects"])) for image, row in published().items()}
     assert {image: (row["main_label"], row["n_objects"]) for image, row in rows.items()} == theirs
-    assert len(rows) == 3313
-    assert sum(row["n_objects"] > 1 for row in rows.values()) == 1032
+    if SOAK:
+        assert len(rows) == 3313
+        assert sum(row["n_objects"] > 1 for row in rows.values()) == 1032
 
 
 @needs_released
 def test_unique_partitions_are_the_published_ones_with_shares_and_frequencies(annotated):
     rows, _ = annotated
     unique = [(rows[image], row) for image, row in published().items() if rows[image]["n_optimal_partitions"] == 1]
-    assert len(unique) == 3108
+    assert len(unique) == 3108 if SOAK else len(unique) > 550
     for ours, theirs in unique:
         assert sorted(map(sorted, blocks(ours["objects"]))) == sorted(map(sorted, theirs["objects"]))
         pairs = {of["label"]: [of["share"], of["frequency"]] for part in ours["objects"] for of in part["labels"]}
@@ -95,7 +115,7 @@ def test_main_objects_are_the_published_ones_where_partition_and_main_votes_leav
             main = blocks(ours["objects"])[ours["main_object"]]
             assert main == frozenset(theirs["objects"][int(theirs["main_object"])])
             compared += 1
-    assert compared > 3000
+    assert compared > 3000 / ONE_CLASSIFIED_IN
 
 
 @needs_released
@@ -109,12 +129,13 @@ def test_partitions_are_as_good_as_the_published_ones_where_several_are(annotate
         return sum(weights[image][pair] for part in parts for pair in combinations(sorted(part), 2))
 
     tied = {image: row for image, row in published().items() if rows[image]["n_optimal_partitions"] > 1}
-    assert len(tied) == 205
+    assert len(tied) == 205 if SOAK else len(tied) > 20
     for image, theirs in tied.items():
         assert inside(image, blocks(rows[image]["objects"])) == inside(image, theirs["objects"])
 
 
 @needs_released
+@pytest.mark.skipif(not SOAK, reason="the published number is of all images")
 def test_the_published_number_of_other_main_objects_lies_in_the_printed_range(annotated):
     line = annotated[1].splitlines()[-1]
     lowest, highest = (int(line.split(word)[1].split()[0]) for word in ("between", "and"))
@@ -129,12 +150,7 @@ def test_the_frequencies_of_the_released_contains_votes_are_what_numpy_counts(db
     images = list(dict.fromkeys(vote["image"] for vote in votes))[::ONE_IMAGE_IN]
     chosen = set(images)
     votes = [vote for vote in votes if vote["image"] in chosen]
-    file = tmp_path / "real_votes.csv"
-    with open(file, "w", newline="") as target:
-        table = csv.DictWriter(target, votes[0])
-        table.writeheader()
-        table.writerows(votes)
-    call_command("replay", "contains", str(file), dataset="real")
+    call_command("replay", "contains", str(write(votes, tmp_path / "real_votes.csv")), dataset="real")
     dataset = Dataset.objects.get(name="real")
     if SOAK:
         assert len(votes) == 226515

@@ -36,19 +36,21 @@ LIMITS = (
 
 
 class Site:
-    def __init__(self, state: Path) -> None:
-        self.state = state
+    def __init__(self, state: Path, *options: str) -> None:
+        self.state, self.options = state, options
         self.port = free_port()
         self.places = places_of(state)
         self.environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         self.environment |= {"STATE_DIR": str(state), "PORT": str(self.port)}
+        # Nothing here is published: a marketplace elsewhere spares the start of one.
+        self.environment["MARKETPLACE_ORIGIN"] = "https://marketplace.example"
         # All people of these tests come from this machine.
         self.environment |= dict.fromkeys(LIMITS, str(10**9))
         self.output = state / "run.log"
         self.process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        words = [sys.executable, "-m", "launcher.run", "--port", str(self.port)]
+        words = [sys.executable, "-m", "launcher.run", "--port", str(self.port), *self.options]
         before = self.said().count(RUNNING)
         with open(self.output, "ab") as output:
             self.process = subprocess.Popen(words, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
@@ -137,11 +139,12 @@ def wait_until(condition, seconds: float) -> bool:
 
 
 @contextlib.contextmanager
-def running_site() -> Iterator[Site]:
+def running_site(*options: str) -> Iterator[Site]:
+    """A new site, started by `./run` with these options."""
     # Not pytest's own temporary folder: Postgres' user must be able to walk to the state.
     state = Path(tempfile.mkdtemp(prefix="faults-"))
     state.chmod(0o755)
-    site = Site(state)
+    site = Site(state, *options)
     try:
         # A first start that migrates is what tests/launcher has.
         copy_migrated_cluster(state)

@@ -55,7 +55,7 @@ RECOVERY_SECONDS = 5 if SOAK else 60
 
 @pytest.fixture(scope="module")
 def site():
-    with running_site() as started:
+    with running_site("--no-demo") as started:
         yield started
 
 

@@ -33,8 +33,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 SOAK = bool(os.environ.get("SOAK"))
-N_IMAGES = 2000
-N_ROUNDS, N_HITS = (5, 25) if SOAK else (1, 6)
+N_IMAGES = 2000 if SOAK else 700
+N_ROUNDS, N_HITS = (5, 25) if SOAK else (1, 4)
 # Further rounds, in case a moment was missed that only luck brings.
 MORE_ROUNDS = 3
 FINISH_SECONDS = 600
@@ -90,7 +90,7 @@ def modules(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(modules):
-    with running_site() as started:
+    with running_site("--no-demo") as started:
         yield started
 
 

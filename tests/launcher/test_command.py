@@ -49,9 +49,17 @@ def manage(state: Path, *words: str, **variables: str) -> subprocess.CompletedPr
 
 def test_commands_before_the_first_run_make_the_tables_and_wait_for_each_other(state):
     with services(state, durable=False), ThreadPoolExecutor() as pool:
-        commands = list(pool.map(lambda words: manage(state, *words), [CREATE_DATASET, CREATE_TOKEN]))
+        to_file = (*CREATE_TOKEN, "--to", str(state / "key"))
+        commands = list(pool.map(lambda words: manage(state, *words), [CREATE_DATASET, to_file]))
         assert [command.returncode for command in commands] == [0, 0], commands
         assert "birds" in manage(state, "shell", "--no-imports", "-v", "0", "-c", LIST_DATASETS).stdout
+        assert (state / "key").read_text().startswith("ann_") and (state / "key").stat().st_mode & 0o777 == 0o600
+        # Into a pipe no secret goes, and none is made.
+        piped = manage(state, "create_token", "log")
+        assert (piped.returncode, piped.stdout) == (1, "") and "add --to FILE" in piped.stderr
+        assert "Tokens: notebook." in manage(state, "revoke_token", "log").stderr
+        odd = manage(state, "create_dataset", "\udcff")
+        assert odd.returncode == 1 and "is not UTF-8" in odd.stderr and "Traceback" not in odd.stderr
 
 
 def test_a_database_of_a_deployment_is_not_migrated_by_a_command(state):

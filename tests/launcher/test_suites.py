@@ -66,14 +66,14 @@ def test_a_path_may_follow_an_option_without_a_value():
 @pytest.mark.parametrize(
     ("arguments", "n_processes"),
     [
-        ([], {6}),
+        ([], {8}),
         (["tests/mturk/test_sync.py"], {1}),
         (["tests/mturk/test_sync.py::test_x", "tests/mturk/test_sync.py::test_y"], {1}),
         (["tests/mturk/test_sync.py", "tests/mturk/test_doubt.py"], {2}),
         (["--pdb"], {1}),
     ],
 )
-def test_there_are_half_as_many_processes_again_as_processors_and_no_more_than_files(
+def test_there_are_twice_as_many_processes_as_processors_and_no_more_than_files(
     four_processors, arguments, n_processes
 ):
     assert {suite.n_processes for suite in suites_of(arguments)} == n_processes

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -21,9 +22,11 @@ import pytest
 
 from launcher import run
 from launcher.addresses import marketplace_port
-from launcher.places import ROOT, PlaceError, places_of
+from launcher.migrated import copy_migrated_cluster
+from launcher.places import ROOT, PlaceError, places_of, postgres_user
 from launcher.postgres import DATABASE, connect
 from launcher.processes import MARK, Part, alive, end_leftovers, mark_of, marked, recorded, start_ticks
+from launcher.secrets import read_keys
 from launcher.supervisor import Supervisor
 from tests.ports import free_port
 from tests.required import require
@@ -49,7 +52,7 @@ class Site:
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
         with open(self.console, "w") as console:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "launcher.run", "--port", str(self.port)],
+                [sys.executable, "-m", "launcher.run", "--port", str(self.port), "--no-demo"],
                 cwd=ROOT,
                 env=environment | {"STATE_DIR": str(self.state)},
                 stdout=console,
@@ -75,10 +78,10 @@ class Site:
         """The part and its children that are of its process group."""
         leader = self.pid(part)
         pids = set()
-        for stat in Path("/proc").glob("[0-9]*/stat"):
+        for status in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                if int(stat.read_text().rpartition(")")[2].split()[2]) == leader:
-                    pids.add(int(stat.parent.name))
+                if int(status.read_text().rpartition(")")[2].split()[2]) == leader:
+                    pids.add(int(status.parent.name))
         return pids
 
     def fetch(self) -> int:
@@ -124,11 +127,36 @@ def query(site: Site, sql: str):
         connection.close()
 
 
+def secrets_of(site) -> set[str]:
+    """What no file but the secret's own may have."""
+    names = ("staff_password", "worker_password", "secret_key", "marketplace_secret_key")
+    return {(site.state / name).read_text() for name in names} | {read_keys(site.state / "requester_keys")[1]}
+
+
+def test_what_a_start_leaves_in_the_state_folder_is_its_owners_alone(site):
+    user = postgres_user()
+    passed_through = 0o710 if user and not places_of(site.state).outside else 0o700
+    assert stat.S_IMODE(site.state.stat().st_mode) == passed_through
+    open_to_others = {}
+    for path in site.state.rglob("*"):
+        mode = path.lstat().st_mode
+        # A socket is as closed as its folder.
+        if mode & 0o077 and not stat.S_ISSOCK(mode) and not stat.S_ISLNK(mode):
+            open_to_others[str(path)] = oct(mode)
+    assert not open_to_others
+    names = {path.name for path in site.state.iterdir()}
+    assert {"logs", "media", "parts", "secret_key", "port", "owner.lock"} <= names
+    for log in (site.state / "logs").iterdir():
+        assert not [secret for secret in secrets_of(site) if secret in log.read_text(errors="replace")], log
+
+
 def test_the_first_start_prints_addresses_and_a_login_that_works(site):
     text = site.console.read_text()
     assert f"http://localhost:{site.port}/" in text and f"http://127.0.0.1:{site.port}/" in text
-    password = require(re.search(r"login +researcher / (\S+)", text)).group(1)
-    assert (site.state / "staff_password").read_text() == password
+    # The console is a file here: it says what shows the secrets, and has none of them.
+    assert f"login        researcher (shown by: cat {site.state}/staff_password)" in text
+    for secret in secrets_of(site):
+        assert secret not in text
     for secret in ("staff_password", "secret_key"):
         assert (site.state / secret).stat().st_mode & 0o777 == 0o600
     assert query(site, "SELECT is_staff FROM auth_user WHERE username = 'researcher'") == [(True,)]
@@ -139,12 +167,14 @@ def test_the_first_start_prints_a_marketplace_whose_keys_and_worker_are_good_the
     text = site.console.read_text()
     address = f"http://127.0.0.1:{marketplace_port(site.port)}"
     assert f"marketplace  {address}/" in text
-    key_id, secret = require(re.search(r"requester +(\S+) / (\S+)", text)).groups()
+    key_id = require(re.search(r"requester +(\S+) \(shown by: cat \S+/requester_keys\)", text))[1]
+    secret = read_keys(site.state / "requester_keys")[1]
     client = boto3.client(
         "mturk", "us-east-1", endpoint_url=address, aws_access_key_id=key_id, aws_secret_access_key=secret
     )
     assert client.get_account_balance()["AvailableBalance"] == "10000.00"
-    name, password = require(re.search(r"worker +(\S+) / (\S+)", text)).groups()
+    name = require(re.search(r"worker +(\S+) \(shown by: cat \S+/worker_password\)", text))[1]
+    password = (site.state / "worker_password").read_text()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     form = browser.open(f"{address}/", timeout=SOON_SECONDS).read().decode()
     token = require(re.search(r'csrfmiddlewaretoken" value="([^"]+)"', form))[1]
@@ -234,9 +264,11 @@ def test_a_port_that_is_none_is_refused(word):
 
 
 def test_a_killed_run_does_not_block_the_next_which_keeps_the_data_and_stops_in_order():
-    site = Site(open_folder() / "var", free_port()).start()
+    site = Site(open_folder() / "var", free_port())
     try:
-        site.wait_running()
+        # The first start of the module's site migrates.
+        copy_migrated_cluster(site.state)
+        site.start().wait_running()
         query(site, "CREATE TABLE kept AS SELECT 42 AS n")
         password = (site.state / "staff_password").read_text()
         before = {part: site.pid(part) for part in PARTS}
@@ -244,7 +276,7 @@ def test_a_killed_run_does_not_block_the_next_which_keeps_the_data_and_stops_in_
         require(site.process).wait()
         site.start().wait_running()
         assert query(site, "SELECT n FROM kept") == [(42,)]
-        assert f"researcher / {password}" in site.console.read_text()
+        assert password == (site.state / "staff_password").read_text() and password not in site.console.read_text()
         assert not set(before.values()) & {site.pid(part) for part in PARTS}
         assert [pid for pid in before.values() if start_ticks(pid) is not None] == []
         assert site.stop(signal.SIGINT) == 0

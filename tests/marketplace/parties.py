@@ -190,6 +190,10 @@ def running_endpoint(database: dict, sweep_every: float = 0, **environment: str)
         "MARKETPLACE_SECRET_KEY": settings.SECRET_KEY,
         "MARKETPLACE_ORIGIN": url,
         "MARKETPLACE_FAULTS": "yes",
+        # All tests come from one network.
+        "MARKETPLACE_CALLS_PER_KEY": "1000000",
+        "MARKETPLACE_CALLS_PER_NETWORK": "1000000",
+        "MARKETPLACE_WRONG_SIGNATURES_PER_NETWORK": "1000000",
         "LOG_LEVEL": "WARNING",
     }
     words = [sys.executable, "-m", "marketplace", "serve", "--sweep-every", str(sweep_every)]

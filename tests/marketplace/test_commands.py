@@ -59,7 +59,7 @@ def test_a_worker_gets_an_id_and_a_password():
         output_of("create_worker", "berta", country="Germany")
 
 
-def test_preparing_makes_the_database_and_its_tables_and_may_be_repeated(django_db_setup):
+def test_preparing_makes_the_database_and_its_tables_and_may_be_repeated(django_db_setup, tmp_path):
     database = dict(settings.DATABASES["default"]) | {"NAME": "marketplace_made_by_a_test"}
     server = psycopg2.connect(dbname="postgres", user=database["USER"], host=database["HOST"])
     server.autocommit = True
@@ -68,7 +68,13 @@ def test_preparing_makes_the_database_and_its_tables_and_may_be_repeated(django_
             process = marketplace("prepare", MARKETPLACE_DATABASE_URL=url_of(database))
             assert process.returncode == 0, process.stderr
         process = marketplace("create_worker", "anna", MARKETPLACE_DATABASE_URL=url_of(database))
-        assert "anna" in process.stdout, process.stderr
+        # What goes into a pipe would end up in a log.
+        assert (process.returncode, process.stdout) == (1, "") and "add --to FILE" in process.stderr
+        words = ("create_worker", "anna", "--to", str(tmp_path / "anna"))
+        assert marketplace(*words, MARKETPLACE_DATABASE_URL=url_of(database)).returncode == 0
+        assert "name anna, password " in private_text(tmp_path, "anna")
+        again = marketplace(*words[:1], "berta", *words[2:], MARKETPLACE_DATABASE_URL=url_of(database))
+        assert "Choose another name" in again.stderr and not again.stdout
     finally:
         server.cursor().execute('DROP DATABASE IF EXISTS "marketplace_made_by_a_test"')
         server.close()

@@ -45,6 +45,8 @@ def assert_policy(client: Client, address: str, policy: str, method: str = "get"
     assert page.headers["Referrer-Policy"] == "strict-origin"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert "X-Frame-Options" not in page.headers
+    assert page.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert {"camera=()", "geolocation=()", "microphone=()"} <= set(page.headers["Permissions-Policy"].split(", "))
 
 
 @pytest.mark.parametrize("method", ["get", "head", "post"])

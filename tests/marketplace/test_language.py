@@ -16,7 +16,7 @@ def german(settings):
     settings.LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 
 
-@pytest.mark.parametrize("accepted", ["", "en", "de", "fr, de;q=0.5", "*", "x" * 600, "en-GB", "\0"])
+@pytest.mark.parametrize("accepted", ["", "en", "de", "fr, de;q=0.5", "*", "x" * 600, "en-GB"])
 def test_pages_are_in_english_and_say_so(accepted):
     page = stranger().get("/sign-in/", headers={"accept-language": accepted})
     assert page.headers["Content-Language"] == "en"

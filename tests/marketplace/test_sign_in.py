@@ -51,7 +51,7 @@ def test_nobody_is_led_to_another_site(anna, way):
     assert answer.headers["Location"] == "/hits/"
 
 
-@pytest.mark.parametrize("name", ["anna", "", "\0", "x" * 5000])
+@pytest.mark.parametrize("name", ["anna", "", "x" * 5000])
 def test_a_wrong_password_and_an_unknown_name_are_answered_alike(anna, name):
     wrong_password = try_to_sign_in(stranger(), anna.name, "another password")
     unknown = try_to_sign_in(stranger(), name, "one good password")
@@ -77,6 +77,32 @@ def test_after_five_wrong_passwords_the_right_one_waits_too(anna):
     assert try_to_sign_in(other_browser, anna.name, "one good password").status_code == 302
     later(minutes=16)
     assert try_to_sign_in(stranger(), anna.name, "one good password").status_code == 302
+
+
+def test_a_name_and_an_id_count_as_one_person(anna):
+    for number in range(MOST_OF_PAIR):
+        name = (anna.name, anna.public_id)[number % 2]
+        assert try_to_sign_in(stranger(), name, "a guess").status_code == 403
+    for name in (anna.name, anna.public_id):
+        assert try_to_sign_in(stranger(), name, "one good password").status_code == 429
+
+
+def test_a_network_of_ipv6_counts_as_one(anna):
+    for number in range(MOST_OF_PAIR):
+        client = stranger(REMOTE_ADDR=f"2001:db8:1:2::{number}")
+        assert try_to_sign_in(client, anna.name, "a guess").status_code == 403
+    same, other = stranger(REMOTE_ADDR="2001:db8:1:2:ffff::1"), stranger(REMOTE_ADDR="2001:db8:1:3::1")
+    assert try_to_sign_in(same, anna.name, "one good password").status_code == 429
+    assert try_to_sign_in(other, anna.name, "one good password").status_code == 302
+
+
+def test_each_failure_is_logged_without_names_ids_or_passwords(anna, caplog):
+    try_to_sign_in(stranger(), anna.public_id, "a secret guess")
+    try_to_sign_in(stranger(), "a secret in the wrong field", "a secret guess")
+    at_work(anna).post("/account/password/", {"old": "a secret guess", "new": "x", "again": "x"})
+    lines = [record.getMessage() for record in caplog.records if record.name == "marketplace.sign_in.views"]
+    failed = f"Sign-in failed: worker {anna.pk}, network 127.0.0.1"
+    assert lines == [failed, "Sign-in failed: an unknown name, network 127.0.0.1", failed]
 
 
 def test_a_success_forgets_the_mistakes_before_it(anna):

@@ -12,7 +12,7 @@ from marketplace.models import HIT, Assignment, BonusPayment, LedgerEntry
 from tests.marketplace.parties import HIT_VALUES, TYPE, check_ledger, make_workers, submit_hit
 from tests.required import require
 
-N_HITS = 200 if os.environ.get("SOAK") else 12
+N_HITS = 200 if os.environ.get("SOAK") else 6
 TRANSIENT = {"ThrottlingException", "ServiceFault"}
 
 

@@ -119,6 +119,10 @@ def _environment(database: str, url: str) -> dict[str, str]:
         "MARKETPLACE_SECRET_KEY": settings.SECRET_KEY,
         "MARKETPLACE_ORIGIN": url,
         "MARKETPLACE_FAULTS": "yes",
+        # All tests come from one network.
+        "MARKETPLACE_CALLS_PER_KEY": "1000000",
+        "MARKETPLACE_CALLS_PER_NETWORK": "1000000",
+        "MARKETPLACE_WRONG_SIGNATURES_PER_NETWORK": "1000000",
         "LOG_LEVEL": "ERROR",
     }
 

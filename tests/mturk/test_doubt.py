@@ -13,7 +13,8 @@ from mturk import endpoint
 from mturk.models import Call, LedgerEntry, ListedAssignment
 from mturk.outbox.actions import claim_call, decide, try_failed_again
 from mturk.outbox.sending import SETTLES_WITHIN, send
-from mturk.payments.actions import CannotPay, CannotReject, give_bonus, notify, reject
+from mturk.payments.actions import CannotPay, give_bonus, notify
+from mturk.rejections.actions import CannotReject, reject
 from mturk.sync import send_waiting
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.mturk_study import (

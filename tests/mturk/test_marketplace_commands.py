@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from access.models import Role
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Terms
 from tests.commands import refusal, said
-from tests.factories import make_lease, worker_client
+from tests.factories import make_dataset, make_lease, make_member, worker_client
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.mturk_study import ask, grids_to_publish, hits_of, page_of, send_until_quiet, settle, work
@@ -180,8 +181,12 @@ def test_reconciling_takes_in_what_came_and_sends_what_waits(marketplace):  # no
 
 def test_a_rejection_by_command_needs_a_researcher_and_obeys_the_limit(paid):
     words = ("marketplace", "reject", paid.external_id, "--reason", "It is empty.", "--by")
-    assert "No researcher has the login" in refusal(*words, "nobody")
-    assert "is already approved" in refusal(*words, researcher().username)
+    assert "has the login “nobody”" in refusal(*words, "nobody")
+    dataset = paid.marketplace_hit.terms.batch.dataset
+    for person in (make_member(dataset, Role.READER), make_member(make_dataset(), Role.OWNER)):
+        assert "has the login" in refusal(*words, person.username)
+    for person in (researcher(), make_member(dataset, Role.RESEARCHER)):
+        assert "is already approved" in refusal(*words, person.username)
     assert "has no rejection to reverse" in refusal(
         "marketplace", "override", paid.external_id, "--reason", "x", "--by", "nobody"
     )

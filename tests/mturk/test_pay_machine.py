@@ -25,10 +25,11 @@ from mturk import endpoint
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
 from mturk.outbox.actions import claim_call
 from mturk.outbox.sending import send
-from mturk.payments.actions import CannotReject, give_bonus, override_rejection, reject
+from mturk.payments.actions import give_bonus
 from mturk.payments.polling import poll
 from mturk.publishing.actions import move_end, offer_again, publish
 from mturk.publishing.reads import missing_answers
+from mturk.rejections.actions import CannotReject, override_rejection, reject
 from tests.factories import make_batch, make_dataset, make_grid, tick_images, unique
 from tests.histories import run_histories
 from tests.mturk.endpoint_model import EndpointModel

@@ -9,7 +9,7 @@ from catalog.reads import now
 from mturk import endpoint
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
 from mturk.outbox.actions import claim_call
-from mturk.payments.actions import CannotReject, override_rejection, reject
+from mturk.rejections.actions import CannotReject, override_rejection, reject
 from tests.factories import make_worker
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.mturk_study import (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mturk.models import Call, ListedAssignment
-from mturk.payments.actions import LONGEST_REASON, CannotReject, reject
+from mturk.rejections.actions import LONGEST_REASON, CannotReject, reject
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.test_rejections import listed_assignments
 from tests.required import require

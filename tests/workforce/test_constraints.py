@@ -20,6 +20,7 @@ from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
 from jobs.models import Job
+from tests.access.membership_breakers import BREAKERS as MEMBERSHIP_BREAKERS
 from tests.factories import (
     make_batch,
     make_dataset,
@@ -48,8 +49,8 @@ from workforce.models import (
     WorkerIdentity,
 )
 
-ROOMS = ("catalog", "jobs", "workforce", "mturk", "contains_task", "classify_task", "candidates", "api")
-BREAKERS: dict[str, Callable[[], object]] = dict(MARKETPLACE_BREAKERS)
+ROOMS = ("access", "catalog", "jobs", "workforce", "mturk", "contains_task", "classify_task", "candidates", "api")
+BREAKERS: dict[str, Callable[[], object]] = MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS
 
 
 def breaks(name: str) -> Callable:

@@ -248,7 +248,6 @@ def test_an_address_without_where_to_hand_over_means_our_marketplace(frame):
         {"workerId": "BOB"},
         {"workerId": "A1'--"},
         {"hitId": ""},
-        {"hitId": "3\x00"},
     ],
 )
 def test_ids_that_no_marketplace_makes_are_refused(grid_and_id, ids):

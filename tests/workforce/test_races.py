@@ -54,7 +54,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SOAK = bool(os.environ.get("SOAK"))
 THREADS = 64
-HAND_OUTS = 10_000 if SOAK else 2_000
+HAND_OUTS = 10_000 if SOAK else 1_000
 EXPIRING_HAND_OUTS = 4_000 if SOAK else 500
 ROUNDS = 200 if SOAK else 25
 LONG_AGO = timezone.now().replace(year=2000)

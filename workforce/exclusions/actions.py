@@ -4,6 +4,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
+from audit.actions import Area, record
 from catalog.errors import UserError
 from catalog.reads import now
 from workforce.models import Exclusion, Submission
@@ -27,13 +28,15 @@ def exclude_submission(*, submission: Submission, reason: str, step: str = "") -
         )
         raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
     exclusion = Exclusion.objects.create(submission=submission, reason=reason, step=step)
+    record(area=Area.REVIEW, action="submission.exclude", subject=f"submission {submission.pk}", reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion
 
 
 @transaction.atomic
 def readmit_submission(*, submission: Submission) -> None:
-    Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now())
+    if Exclusion.objects.filter(submission=submission, lifted_at=None).update(lifted_at=now()):
+        record(area=Area.REVIEW, action="submission.readmit", subject=f"submission {submission.pk}")
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
 
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from workforce.frame.answer_copy import RECEIPT, AnswerCopy
-from workforce.frame.receipts import copy_of, is_receipt_of
+from workforce.frame.receipts import is_copy_of, is_receipt_of
 from workforce.models import HIT, Assignment, Batch, Submission, Worker
 
 
@@ -55,7 +55,7 @@ def is_proven_by(answer: Submission, fields: Mapping[str, str], copy: AnswerCopy
     assert answer.assignment is not None, "it came out of a frame"
     if is_receipt_of(answer.assignment, answer.answer, fields.get(RECEIPT, "")):
         return True
-    return copy is not None and answer.lease is not None and copy.says_the_same_as(copy_of(answer.lease, answer.answer))
+    return copy is not None and answer.lease is not None and is_copy_of(copy, answer.lease, answer.answer)
 
 
 def share_is_confirmed(batch: Batch, worker: Worker) -> bool:

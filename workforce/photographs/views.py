@@ -1,13 +1,12 @@
 """Photographs of a page of work, available as long as its lease."""
 
 from django.http import FileResponse, Http404, HttpRequest
-from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from catalog.models import Image
 from catalog.pages import picture_response
 from workforce.kinds import kind_named
-from workforce.reads import image_handle, lease_of_page, seconds_of_pictures
+from workforce.reads import is_handle_of, lease_of_page, seconds_of_pictures
 
 
 @require_safe
@@ -33,7 +32,7 @@ def _image_on_page(lease_id: str, handle: str) -> tuple[Image, int]:
     if seconds <= 0:
         raise Http404
     images = kind_named(lease.batch.kind).images_of_hit(lease.hit_id)
-    matches = (image for image in images if constant_time_compare(image_handle(lease, image.public_id), handle))
+    matches = (image for image in images if is_handle_of(lease, image.public_id, handle))
     if (image := next(matches, None)) is None:
         raise Http404
     return image, int(seconds)

@@ -9,8 +9,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.utils.translation import gettext
 
+from access.secret_output.actions import is_recorded
+from accounts.actions import make_staff
 from annotation_site.management.tables import migrate
-from dashboard.accounts.actions import make_staff
 from launcher.secrets import kept_secret
 
 STAFF_NAME = "researcher"
@@ -21,16 +22,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         migrate()
-        password = ensure_staff(STAFF_NAME, settings.STATE_DIR / "staff_password")
+        file = settings.STATE_DIR / "staff_password"
+        password = ensure_staff(STAFF_NAME, file)
         call_command("load_demo", store=True)
-        self.stdout.write(f"{STAFF_NAME} / {password}")
+        shown = file if password and is_recorded(self.stdout) else password or gettext("(your password)")
+        self.stdout.write(f"{STAFF_NAME} / {shown}")
 
 
 def ensure_staff(name: str, file: Path) -> str:
-    """Create the login if there is none. Returns its password, or a text for a password that was changed since."""
+    """Create the login if there is none. Returns its password; blank if it was changed since."""
     password = kept_secret(file, n_bytes=12)
     users = get_user_model().objects
     if not users.filter(username=name).exists():
         make_staff(username=name, password=password)
     user = users.get(username=name)
-    return password if user.check_password(password) else gettext("(your password)")
+    return password if user.check_password(password) else ""

@@ -1,14 +1,19 @@
 """`./manage create_token NAME`: create a key for the REST interface."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import IntegrityError
 from django.utils.translation import gettext
 
+from access.secret_output.actions import secret_output
 from api.actions import create_token
-from catalog.reads import UnknownDataset, dataset_named, now
+from api.models import Scope
+from catalog.errors import UserError, as_command_errors
+from catalog.reads import dataset_named, now
+
+SCOPES = {"annotations": Scope.ANNOTATIONS.value, "votes": Scope.VOTES.value}
 
 
 class Command(BaseCommand):
@@ -17,9 +22,25 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="owner or purpose of the token; ./manage revoke_token takes this name")
         parser.add_argument("--dataset", metavar="NAME", help="the only dataset it may read (all datasets)")
+        parser.add_argument(
+            "--scope", choices=SCOPES, action="append", help="what it may read; repeat it for several (everything)"
+        )
         parser.add_argument("--days", type=int, metavar="N", help="days of validity (until revoked)")
 
-    def handle(self, *args: Any, name: str, dataset: str | None, days: int | None, **options: Any) -> None:
+        parser.add_argument(
+            "--to", type=Path, metavar="FILE", help="new file for the key, readable by you alone (the terminal)"
+        )
+
+    def handle(
+        self,
+        *args: Any,
+        name: str,
+        dataset: str | None,
+        scope: list[str] | None,
+        days: int | None,
+        to: Path | None,
+        **options: Any,
+    ) -> None:
         if not 1 <= len(name) <= 100:
             raise CommandError(gettext("A token's name has 1 to 100 characters. Choose another name."))
         if days is not None and not 1 <= days <= 36_500:
@@ -27,11 +48,11 @@ class Command(BaseCommand):
         try:
             bound_to = dataset_named(dataset) if dataset else None
             expires_at = now() + timedelta(days=days) if days else None
-            _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at)
-        except UnknownDataset as error:
+            scopes = sorted({SCOPES[word] for word in scope or SCOPES})
+            with as_command_errors(), secret_output(self.stdout, to) as show:
+                _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at, scopes=scopes)
+                show(key)
+        except UserError as error:
             raise CommandError(error.for_shell) from error
-        except IntegrityError as error:
-            message = gettext("A token “%(name)s” exists already, or has been revoked. Choose another name.")
-            raise CommandError(message % {"name": name}) from error
-        self.stderr.write(gettext("Store this key now: it is not shown again."))
-        self.stdout.write(key)
+        if to is None:
+            self.stderr.write(gettext("Store this key now: it is not shown again."))

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext, ngettext
 
+from audit.actions import Area, record
 from candidates.prediction_files.reads import export_predictions
 from catalog.errors import as_command_errors
 from catalog.reads import UnknownDataset, dataset_named
@@ -44,6 +45,9 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, kind: str, dataset: str, format: str, output: Path | None, names: bool, **options: Any
     ) -> None:
+        with as_command_errors():
+            named = f"{kind} of dataset {dataset_named(dataset)}"
+        record(area=Area.EXPORT, action="rows.export", subject=named, after={"format": format, "names": names})
         if options["classifier"] or format in ("npz", "parquet"):
             return self.table(kind, dataset, format, output, names, options["classifier"])
         try:

@@ -16,6 +16,7 @@ from marketplace.ledger.actions import deposit
 from marketplace.management.commands.create_requester import SANDBOX_CENTS
 from marketplace.models import Requester, Worker
 from marketplace.secret_files import stored_secret
+from marketplace.secret_output import is_recorded
 
 REQUESTER, WORKER = "this lab", "worker"
 # Workers can always ask the person who created their account.
@@ -26,7 +27,7 @@ KEYS_FILE, PASSWORD_FILE = "requester_keys", "worker_password"
 class Command(BaseCommand):
     help = (
         "Prepare the database; create a requester and a worker if they are missing. Store their secrets in the state "
-        f"folder ({KEYS_FILE}, {PASSWORD_FILE}) and print them. Can be repeated."
+        f"folder ({KEYS_FILE}, {PASSWORD_FILE}) and print them on a terminal. Can be repeated."
     )
 
     def handle(self, **options) -> None:
@@ -34,8 +35,11 @@ class Command(BaseCommand):
         with transaction.atomic():
             key_id = ensure_requester(settings.STATE_DIR / KEYS_FILE)
             password = ensure_worker(settings.STATE_DIR / PASSWORD_FILE)
-        self.stdout.write(f"{key_id} / {secret_of(key_id)}")
-        self.stdout.write(f"{WORKER} / {password}")
+        # Into a file or a pipe, the places of the secrets alone.
+        hidden = is_recorded(self.stdout)
+        self.stdout.write(f"{key_id} / {settings.STATE_DIR / KEYS_FILE if hidden else secret_of(key_id)}")
+        place = settings.STATE_DIR / PASSWORD_FILE if hidden else password
+        self.stdout.write(f"{WORKER} / {place if password else gettext('(your own password)')}")
 
 
 def ensure_requester(file: Path) -> str:
@@ -66,7 +70,7 @@ def write_privately(file: Path, text: str) -> None:
 
 
 def ensure_worker(file: Path) -> str:
-    """Return the worker's password, or words if it was changed."""
+    """Return the worker's password; blank if it was changed."""
     password = stored_secret(file, 9)
     worker = Worker.objects.filter(name=WORKER).first() or create_worker(name=WORKER, password=password)
-    return password if check_password(password, worker.password) else gettext("(your own password)")
+    return password if check_password(password, worker.password) else ""

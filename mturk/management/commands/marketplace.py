@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, Q, Sum
 from django.utils.translation import gettext, ngettext
 
+from access.permissions.reads import May, permissions_in
 from catalog.errors import as_command_errors
 from catalog.reads import dataset_named, now
 from mturk.compensation.actions import compensate
@@ -17,12 +18,13 @@ from mturk.costs.reads import check_keys
 from mturk.management.commands.publish import dollars
 from mturk.models import Call, LedgerEntry, ListedAssignment, Rejection, Terms
 from mturk.outbox.actions import try_failed_again
-from mturk.payments.actions import approve_now, give_bonus, notify, override_rejection, reject
+from mturk.payments.actions import approve_now, give_bonus, notify
 from mturk.payments.polling import poll_assignments
 from mturk.payments.reads import sums_of, to_look_at, wage_of
 from mturk.publishing.actions import allow_losses, move_end, raise_cap
 from mturk.publishing.reads import committed, missing_in_stopped_hits
 from mturk.qualifications.actions import block_softly, let_in_again
+from mturk.rejections.actions import override_rejection, reject
 from mturk.sync import send_waiting
 from workforce.models import Batch, Submission, Worker
 from workforce.reads import batch_named, pseudonym, submissions_of
@@ -199,8 +201,8 @@ class Command(BaseCommand):
 
     def reject(self, options: dict[str, Any]) -> None:
         listed = assignment_named(options["assignment"])
-        second = person_named(options["seconded_by"]) if options["seconded_by"] else None
-        decided_by = person_named(options["by"])
+        second = person_named(options["seconded_by"], listed) if options["seconded_by"] else None
+        decided_by = person_named(options["by"], listed)
         reject(listed=listed, reason=options["reason"], decided_by=decided_by, seconded_by=second)
         send_waiting()
         words = gettext(
@@ -214,7 +216,8 @@ class Command(BaseCommand):
         if standing is None:
             words = gettext("Assignment %(assignment)s has no rejection to reverse.")
             raise CommandError(words % {"assignment": listed.external_id})
-        override_rejection(rejection=standing, reason=options["reason"], overridden_by=person_named(options["by"]))
+        overridden_by = person_named(options["by"], listed)
+        override_rejection(rejection=standing, reason=options["reason"], overridden_by=overridden_by)
         send_waiting()
         words = gettext("The rejection of %(assignment)s is reversed.")
         self.stdout.write(words % {"assignment": listed.external_id})
@@ -265,11 +268,13 @@ def assignment_named(external_id: str) -> ListedAssignment:
     return listed
 
 
-def person_named(name: str) -> User:
-    user = get_user_model().objects.filter(username=name, is_active=True, is_staff=True).first()
-    if user is None:
-        words = gettext("No researcher has the login “%(name)s”. `./manage create_staff` creates one.")
-        raise CommandError(words % {"name": name})
+def person_named(name: str, listed: ListedAssignment) -> User:
+    """Return the account with this name, which may decide on an assignment's payment. Raises CommandError."""
+    user = get_user_model().objects.filter(username=name, is_active=True).first()
+    dataset = listed.marketplace_hit.terms.batch.dataset
+    if user is None or May.DECIDE_PAYMENTS not in permissions_in(user, dataset):
+        words = gettext("No researcher of %(dataset)s has the login “%(name)s”. `./manage give_role` gives a role.")
+        raise CommandError(words % {"name": name, "dataset": dataset})
     return user
 
 

@@ -329,6 +329,7 @@ def test_a_bucket_is_imported(staff, dataset, settings):
     with s3_server() as store:
         settings.OBJECT_STORE = store
         name = unique("bucket")
+        settings.IMPORT_BUCKETS = [f"s3://{name}"]
         bucket_of(store, name, {"set/2/a.jpg": JPEG, "set/3/b.jpg": b"no"})
         assert staff.post(address(dataset), {"from": "bucket", "bucket": f" s3://{name}/set "}).status_code == 302
         assert do_next_job()
@@ -337,7 +338,8 @@ def test_a_bucket_is_imported(staff, dataset, settings):
 
 
 @pytest.mark.parametrize("typed", ["", "bucket/prefix", "s3://", "http://127.0.0.1/", "/etc/passwd", "s3:///x"])
-def test_an_invalid_bucket_address_is_rejected_and_stays_in_the_field(staff, dataset, typed):
+def test_an_invalid_bucket_address_is_rejected_and_stays_in_the_field(staff, dataset, settings, typed):
+    settings.IMPORT_BUCKETS = ["s3://lab"]
     response = staff.post(address(dataset), {"from": "bucket", "bucket": typed})
     page = text_of(response)
     assert response.status_code == 400 and "Enter the address of a bucket" in page and f'value="{typed}"' in page
@@ -346,7 +348,7 @@ def test_an_invalid_bucket_address_is_rejected_and_stays_in_the_field(staff, dat
 
 def test_a_missing_bucket_is_reported_by_the_job(staff, dataset, settings):
     with s3_server() as store:
-        settings.OBJECT_STORE = store
+        settings.OBJECT_STORE, settings.IMPORT_BUCKETS = store, ["s3://nowhere"]
         staff.post(address(dataset), {"from": "bucket", "bucket": "s3://nowhere/set"})
         assert do_next_job()
     assert "s3://nowhere/set cannot be listed (NoSuchBucket)" in text_of(staff.get(address(dataset)))

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from tests.factories import staff_client
+from tests.factories import sign_in, staff_client
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
 from workforce.models import Exclusion, Introduction, Report, Submission
@@ -76,7 +76,7 @@ def test_only_researchers_see_and_decide(frame):
     for place in places:
         assert staff_client(signed_in=False).get(place).status_code == 302
     guest = staff_client(signed_in=False)
-    guest.force_login(get_user_model().objects.create_user("guest"))
+    sign_in(guest, get_user_model().objects.create_user("guest"))
     assert [guest.get(place).status_code for place in places] == [403, 403, 403]
     assert guest.post(places[2], {"reason": "x"}).status_code == 403
 

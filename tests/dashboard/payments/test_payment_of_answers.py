@@ -13,11 +13,21 @@ from django.test import Client
 from catalog.reads import now
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection
 from mturk.outbox.actions import claim_calls
-from mturk.payments.actions import approve_now, reject
+from mturk.payments.actions import approve_now
+from mturk.rejections.actions import reject
 from mturk.sync import send_waiting
 from tests.commands import refusal, said
 from tests.dashboard.payments.test_payments_pages import REASON, REVIEW, about, text_of
-from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, staff_client, worker_client
+from tests.factories import (
+    make_batch,
+    make_dataset,
+    make_form,
+    make_grid,
+    make_images,
+    sign_in,
+    staff_client,
+    worker_client,
+)
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.marketplaces import KEY, TOKEN, fields_of_page
@@ -177,7 +187,7 @@ def test_only_researchers_see_an_answer_and_under_a_pseudonym_only(client, grid_
     assert worker_client().get(url).status_code == 404, "the workers' origin has no such page"
     assert staff_client(signed_in=False).get(url).status_code == 302
     visitor = staff_client(signed_in=False)
-    visitor.force_login(get_user_model().objects.create_user("visitor"))
+    sign_in(visitor, get_user_model().objects.create_user("visitor"))
     assert visitor.get(url).status_code == 403
     for address in (f"{url}approve/", f"{batch_page(grid_answered)}approve/"):
         assert visitor.post(address, {"newest": grid_answered.pk}).status_code == 403

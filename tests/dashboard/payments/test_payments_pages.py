@@ -17,7 +17,7 @@ from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Re
 from mturk.terms.reads import CannotPublish, check_can_publish
 from mturk.wages import reads as wages
 from mturk.wages.actions import raise_pay
-from tests.factories import make_batch, make_form, make_lease, staff_client, unique, worker_client
+from tests.factories import make_batch, make_form, make_lease, sign_in, staff_client, unique, worker_client
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.mturk_study import ask, grids_to_publish, page_of, published, send_until_quiet, settle, work
 from tests.mturk.test_rejections import listed_assignments
@@ -422,7 +422,7 @@ def test_only_researchers_look_and_decide_at_the_worker_side_nobody(paid):
     for address in (url, overview, f"{url}compare/", *addresses(paid)):
         assert stranger.get(address).headers["Location"].startswith("/login/")
         assert stranger.post(address).status_code in (302, 405)
-    other.force_login(get_user_model().objects.create_user(unique("guest")))
+    sign_in(other, get_user_model().objects.create_user(unique("guest")))
     for address in (url, overview, f"{url}compare/"):
         page = other.get(address)
         assert page.status_code == 403

@@ -14,8 +14,8 @@ from catalog.reads import now
 from dashboard.payments.reads import not_handed_in, progress_of
 from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Rejection, Terms
 from mturk.outbox.actions import claim_calls
-from mturk.payments.actions import reject
 from mturk.pricing.reads import CENT
+from mturk.rejections.actions import reject
 from mturk.requirements.countries import COUNTRIES
 from mturk.wages.reads import proposed_reward
 from tests.dashboard.payments.test_payments_pages import REASON, REVIEW, TERMS, about, text_of

@@ -158,6 +158,6 @@ def test_the_history_has_the_latest_versions_the_newest_first(client, dataset):
 
 
 def test_the_form_passes_on_only_changes(dataset):
-    form = SettingsForm(as_sent(dataset, top_k=7), dataset=dataset)
+    form = SettingsForm(as_sent(dataset, top_k=7), dataset=dataset, readable=Dataset.objects.all())
     assert form.is_valid()
     assert form.figures() == {"top_k": "7", "note": ""}

@@ -1,0 +1,102 @@
+"""Logins to the researcher's pages, their passwords and second factors."""
+
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.flows import generate_recovery_codes
+from allauth.mfa.totp.internal.flows import activate_totp
+from allauth.mfa.webauthn.internal.flows import add_authenticator
+from allauth.socialaccount.models import SocialAccount
+from django import forms
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext
+
+from accounts.attempts.actions import forget_networks
+from accounts.reads import FACTORS, factors_of
+from audit.actions import Area, record
+from catalog.errors import UserError
+
+
+@transaction.atomic
+def make_staff(*, username: str, password: str, email: str | None = None) -> User:
+    """Return a login to the researcher's pages. An existing one becomes active staff with this password.
+
+    Single sign-on opens the one active account with an e-mail address, so no two may have the same.
+    """
+    if email and User.objects.filter(email__iexact=email, is_active=True).exclude(username=username).exists():
+        raise UserError(gettext("Another account has the e-mail address %(email)s.") % {"email": email})
+    user = User.objects.select_for_update().filter(username=username).first() or User(username=username)
+    user.is_staff = user.is_active = True
+    user.set_password(password)
+    user.email = user.email if email is None else email
+    user.save()
+    record(area=Area.PERMISSION, action="account.administrate", subject=f"account {user}")
+    return user
+
+
+@transaction.atomic
+def remove_staff(*, username: str) -> User:
+    """Close a login: its sessions end with their next request. What it decided keeps its name."""
+    user = User.objects.select_for_update().filter(username=username).first()
+    if user is None:
+        raise UserError(gettext("There is no account “%(name)s”.") % {"name": username})
+    user.is_staff = user.is_superuser = user.is_active = False
+    user.email = ""
+    # This also changes the mark in each session, so that none lives again with the account.
+    user.set_unusable_password()
+    user.save()
+    SocialAccount.objects.filter(user=user).delete()
+    forget_second_factors(user=user)
+    record(area=Area.PERMISSION, action="account.close", subject=f"account {user}")
+    return user
+
+
+@transaction.atomic
+def forget_second_factors(*, user: User) -> None:
+    """Delete second factors, recovery codes and the networks where the account signed in."""
+    if Authenticator.objects.filter(user=user).delete()[0]:
+        record(area=Area.PERMISSION, action="account.forget_second_factors", subject=f"account {user}")
+    forget_networks(user=user)
+
+
+@transaction.atomic
+def set_password_hash(*, user: User, password_hash: str) -> None:
+    """Change a password. All sessions that the old one opened end."""
+    user.password = password_hash
+    user.save(update_fields=["password"])
+
+
+def accept_factor(*, form: Any) -> None:
+    """Note in the session, and with the factor, that it was used."""
+    form.save()
+
+
+@transaction.atomic
+def set_up_authenticator(*, request: HttpRequest, form: forms.Form) -> None:
+    """Store the secret of a form that showed a right code, and recovery codes if there are none."""
+    activate_totp(request, form)
+
+
+@transaction.atomic
+def add_passkey(*, request: HttpRequest, name: str, credential: dict[str, Any]) -> None:
+    """Store a passkey, and recovery codes if there are none."""
+    add_authenticator(request, name=name, credential=credential)
+
+
+@transaction.atomic
+def renew_recovery_codes(*, request: HttpRequest) -> None:
+    """Replace the recovery codes by new ones."""
+    generate_recovery_codes(request)
+
+
+@transaction.atomic
+def remove_factor(*, user: User, pk: int, is_last_allowed: bool) -> None:
+    """Remove an authenticator app or passkey; with the last one go the recovery codes."""
+    User.objects.select_for_update().get(pk=user.pk)
+    others = factors_of(user).exclude(pk=pk).exists()
+    if not (others or is_last_allowed):
+        raise UserError(gettext("This site requires a second factor. Set up another one before you remove this one."))
+    removed = FACTORS if others else Authenticator.Type.values
+    Authenticator.objects.filter(user=user, type__in=removed, **({"pk": pk} if others else {})).delete()

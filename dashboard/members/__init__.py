@@ -1,0 +1,1 @@
+"""Pages of the people of a study: roles, invitations, and the record of changes."""

@@ -1,0 +1,77 @@
+"""The study of an address, by the subject that the address names, and permissions that depend on the subject.
+
+`staff_page` calls them with the arguments of an address, before any view. They raise Http404 for an unknown subject.
+"""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+
+from access.models import Invitation, Membership
+from access.permissions.reads import May
+from api.models import ApiToken
+from candidates.models import Run
+from catalog.models import Dataset, Image
+from jobs.models import Job
+from mturk.models import ListedAssignment
+from workforce.models import Batch, Report
+
+PERMISSION_BY_JOB = {
+    Job.Kind.IMPORT_IMAGES: May.EDIT_STUDY,
+    Job.Kind.PREDICT: May.RUN_CLASSIFIERS,
+    Job.Kind.POTENTIAL_LABELS: May.RUN_CLASSIFIERS,
+    Job.Kind.OPEN_CONTAINS: May.OPEN_BATCHES,
+}
+
+
+def study_of_image(public_id: str, **rest: Any) -> Dataset:
+    return _study(Image.objects.filter(public_id=public_id), "dataset")
+
+
+def study_of_batch(pk: int, **rest: Any) -> Dataset:
+    return _study(Batch.objects.filter(pk=pk), "dataset")
+
+
+def study_of_run(pk: int, **rest: Any) -> Dataset:
+    return _study(Run.objects.filter(pk=pk), "dataset")
+
+
+def study_of_job(pk: int, **rest: Any) -> Dataset:
+    return _study(Job.objects.filter(pk=pk), "dataset")
+
+
+def study_of_report(pk: int, **rest: Any) -> Dataset:
+    return _study(Report.objects.filter(pk=pk), "lease__batch__dataset")
+
+
+def study_of_assignment(pk: int, **rest: Any) -> Dataset:
+    return _study(ListedAssignment.objects.filter(pk=pk), "marketplace_hit__terms__batch__dataset")
+
+
+def study_of_membership(pk: int, **rest: Any) -> Dataset:
+    return _study(Membership.objects.filter(pk=pk), "dataset")
+
+
+def study_of_invitation(pk: int, **rest: Any) -> Dataset:
+    return _study(Invitation.objects.filter(pk=pk), "dataset")
+
+
+def study_of_token(pk: int, **rest: Any) -> Dataset:
+    """Return the study of a token. Tokens for all studies belong to none."""
+    return _study(ApiToken.objects.filter(pk=pk), "dataset")
+
+
+def permission_of_job(pk: int, **rest: Any) -> May:
+    """Return the permission to start, stop and read a job."""
+    kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
+    if kind is None:
+        raise Http404
+    return PERMISSION_BY_JOB[Job.Kind(kind)]
+
+
+def _study(rows: QuerySet[Any], path: str) -> Dataset:
+    dataset = Dataset.objects.filter(pk__in=rows.values(path)).first()
+    if dataset is None:
+        raise Http404
+    return dataset

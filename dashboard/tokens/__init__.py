@@ -1,0 +1,1 @@
+"""Pages of the keys to the REST interface."""

@@ -1,0 +1,50 @@
+"""Secrets that a command makes: shown on a terminal, or written to a file of their owner's, and never into a log."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext
+
+
+def add_file_option(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--to", type=Path, metavar="FILE", help="new file for the secret, readable by you alone (default: the terminal)"
+    )
+
+
+def is_recorded(stream: Any) -> bool:
+    """Return whether what is written here goes to a file or another program. A caller's stream in memory is neither."""
+    try:
+        return not os.isatty(stream.fileno())
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def secret_output(stream: Any, file: Path | None) -> Iterator[Callable[[str], object]]:
+    """Yield a function that shows a secret, before the secret is made; if the block fails, the file is removed."""
+    if file is None:
+        if is_recorded(stream):
+            raise CommandError(
+                gettext(
+                    "This command shows a secret, and its output goes to a file or another program. Nothing was "
+                    "changed. Run it in a terminal, or add --to FILE."
+                )
+            )
+        yield stream.write
+        return
+    try:
+        target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        message = gettext("The file %(file)s cannot be made: %(error)s. Choose another name. Nothing was changed.")
+        raise CommandError(message % {"file": file, "error": error.strerror}) from None
+    try:
+        with os.fdopen(target, "w") as writer:
+            yield lambda text: print(text, file=writer)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
