@@ -26,6 +26,7 @@ from accounts.attempts.actions import (
     withdraw_attempt,
 )
 from accounts.hashing import TooBusy, is_password_of
+from accounts.models import SignInAttempt
 from accounts.passkeys import PasskeyForm
 from accounts.sessions import place_of
 
@@ -53,7 +54,7 @@ class CodeForm(AuthenticateForm):
     )
 
     def clean_code(self) -> str:
-        code = super().clean_code()
+        code: str = super().clean_code()
         if self.authenticator.type == Authenticator.Type.TOTP:
             use_up(self.user, code)
         return code
@@ -69,7 +70,7 @@ class NewAuthenticatorForm(ActivateTOTPForm):
     )
 
     def clean_code(self) -> str:
-        code = super().clean_code()
+        code: str = super().clean_code()
         use_up(self.user, code)
         return code
 
@@ -100,12 +101,19 @@ def is_right_factor(request: HttpRequest, user: User, form: forms.Form) -> bool:
     return _counted(request, CODE, user, "", lambda tried: form.is_valid() and user.is_active)
 
 
+def problem_of(form: forms.Form) -> str:
+    """Return the errors of a form in one line."""
+    return " ".join(str(text) for texts in form.errors.values() for text in texts)
+
+
 def factor_form(user: User, data: Any) -> forms.Form:
     """Return the form of what was sent: a code or a passkey."""
     return PasskeyForm(data, user=user) if data.get("credential") else CodeForm(data, user=user)
 
 
-def _counted(request: HttpRequest, proof: str, user: User | None, name: str, check: Callable[[Tried], bool]) -> bool:
+def _counted(
+    request: HttpRequest, proof: SignInAttempt.Proof, user: User | None, name: str, check: Callable[[Tried], bool]
+) -> bool:
     network = place_of(request)
     tried = subject_of(proof=proof, user=user, name=name, network=network)
     # A name that is no account's may be a password in the wrong field, or a worker's id.

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.actions import accept_factor
-from accounts.credentials import NotTried, factor_form, is_right_factor, is_right_password
+from accounts.credentials import NotTried, factor_form, is_right_factor, is_right_password, problem_of
 from accounts.reads import factors_of, proof_times
 from accounts.second_factor import passkey_request
 from accounts.sessions import end_if_idle as end_if_idle
@@ -122,7 +122,7 @@ def _problem_of(request: HttpRequest, user: User) -> str | None:
         return ""
     form: forms.Form = factor_form(user, factor)
     if not is_right_factor(request, user, form):
-        return " ".join(text for texts in form.errors.values() for text in texts)
+        return problem_of(form)
     accept_factor(form=form)
     return None
 

@@ -15,7 +15,8 @@ FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 def factors_of(user: User | AnonymousUser) -> QuerySet[Authenticator]:
     """Return the second factors: an authenticator app and passkeys. Recovery codes alone are none."""
-    return Authenticator.objects.filter(user=user.pk, type__in=FACTORS).order_by("pk")
+    factors: QuerySet[Authenticator] = Authenticator.objects.filter(user=user.pk, type__in=FACTORS)
+    return factors.order_by("pk")
 
 
 def must_set_up_second_factor(user: User | AnonymousUser) -> bool:

@@ -26,6 +26,7 @@ from accounts.credentials import (
     SignInForm,
     factor_form,
     is_right_factor,
+    problem_of,
     user_of_password,
 )
 from accounts.forms import NewPasswordForm
@@ -50,7 +51,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         try:
             if user := _user_of(request, form):
                 login = Login(user=user, redirect_url=next_page(request), state={MARK: user.get_session_auth_hash()})
-                return perform_password_login(request, {"username": user.get_username()}, login)
+                signed_in_page: HttpResponse = perform_password_login(request, {"username": user.get_username()}, login)
+                return signed_in_page
             problem = gettext("Wrong name or password. Both are case-sensitive.")
         except NotTried as error:
             problem, status, seconds = error.for_page, 429, error.seconds
@@ -87,7 +89,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
                 actions.accept_factor(form=form)
                 finished: HttpResponse = stage.exit()
                 return finished
-            problem = " ".join(text for texts in form.errors.values() for text in texts)
+            problem = problem_of(form)
         except NotTried as error:
             problem, status, seconds = error.for_page, 429, error.seconds
     context = {"form": CodeForm(user=user), "problem": problem, "factors": {row.type for row in factors_of(user)}}

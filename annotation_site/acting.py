@@ -1,4 +1,4 @@
-"""Whoever is signed in acts: decisions of a request are recorded in that name."""
+"""The actor of a request: its decisions are recorded in the name of whoever is signed in."""
 
 from collections.abc import Callable
 

@@ -64,7 +64,7 @@ def env_origin(name: str, default: str) -> str:
         raise ImproperlyConfigured(
             f"{name}={origin!r} is not an origin. Write scheme and host only, such as https://annotate.example.org."
         )
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ImproperlyConfigured(
             f"{name}={origin!r} is plain http on a host that others reach. "
             f"Use https, or http with one of: {', '.join(LOOPBACK)}, or a name that ends with .localhost."

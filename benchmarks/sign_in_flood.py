@@ -40,9 +40,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--pause", type=float, default=0.1, help="seconds between two pages of a worker")
     parser.add_argument("--guessers", type=int, default=8)
-    parser.add_argument("--per-second", type=float, default=20, help="guesses of all guessers together")
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--per-second", type=float, default=10, help="guesses of all guessers together")
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
     print(f"{'round':>5} {'':8} {'pages':>7} {'p50 ms':>7} {'p95 ms':>7} {'max ms':>7}  answers to guesses")
     p95: dict[bool, list[float]] = {False: [], True: []}

@@ -58,7 +58,7 @@ class TooManyAttempts(UserError):
 class Tried:
     """The subject of an attempt: an account, or a name without one, and a network, as keyed digests."""
 
-    proof: str
+    proof: SignInAttempt.Proof
     account: str
     network: str
     is_at_home: bool
@@ -70,13 +70,13 @@ class Tried:
         return limits if self.is_at_home else [*limits, OF_ACCOUNT[self.proof]]
 
 
-def subject_of(*, proof: str, user: User | None, name: str, network: str) -> Tried:
+def subject_of(*, proof: SignInAttempt.Proof, user: User | None, name: str, network: str) -> Tried:
     """Return the subject of an attempt. An account counts as itself, however its name was written."""
     account = key_of(user) if user else digest("name", name)
     place = digest("network", network)
     moment = now()
     homes = SignInNetwork.objects.filter(account=account, network=place, last_at__gt=moment - NETWORK_REMEMBERED)
-    return Tried(str(proof), account, place, homes.exists(), moment)
+    return Tried(proof, account, place, homes.exists(), moment)
 
 
 def begin_attempt(*, tried: Tried) -> SignInAttempt:

@@ -60,7 +60,8 @@ def _at_the_provider(request: HttpRequest, act: Any) -> HttpResponse:
         response: HttpResponse = act()
         return response
     except ImmediateHttpResponse as error:
-        return error.response
+        page: HttpResponse = error.response
+        return page
     except (OAuth2Error, RequestException, KeyError, ValueError, TypeError) as error:
         log.warning("Single sign-on failed: %s", error)
         return not_signed_on(request)

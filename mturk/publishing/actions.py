@@ -204,8 +204,7 @@ def move_end(*, terms: Terms, expires_at: datetime) -> int:
         raise CannotPublish(words % {"end": f"{expires_at:%Y-%m-%d}"})
     terms = Terms.objects.select_for_update(of=("self",)).select_related("batch").get(pk=terms.pk)
     Terms.objects.filter(pk=terms.pk).update(expires_at=expires_at)
-    ends = {"before": {"expires_at": terms.expires_at}, "after": {"expires_at": expires_at}}
-    record(area=Area.MONEY, action="offer.end", subject=f"batch {terms.batch_id}", **ends)
+    _record(terms, "end", before={"expires_at": terms.expires_at}, after={"expires_at": expires_at})
     marketplace_hits = MarketplaceHIT.objects.filter(terms=terms, finished_at=None, compensates=None).order_by("pk")
     if expires_at <= now():
         withdraw_creations(
@@ -229,8 +228,7 @@ def raise_cap(*, terms: Terms, spending_cap: Decimal) -> None:
         words = gettext("The cap cannot be $%(cap)s: $%(amount)s is already spent or committed.")
         raise CannotPublish(words % {"cap": spending_cap, "amount": promised})
     Terms.objects.filter(pk=terms.pk).update(spending_cap=spending_cap)
-    caps = {"before": {"spending_cap": terms.spending_cap}, "after": {"spending_cap": spending_cap}}
-    record(area=Area.MONEY, action="offer.cap", subject=f"batch {terms.batch_id}", **caps)
+    _record(terms, "cap", before={"spending_cap": terms.spending_cap}, after={"spending_cap": spending_cap})
 
 
 @transaction.atomic
@@ -238,8 +236,13 @@ def allow_losses(*, terms: Terms, per_hit: int) -> None:
     """Set how many unusable assignments a HIT may have. The next run offers HITs below that again."""
     check_losses(per_hit)
     Terms.objects.filter(pk=terms.pk).update(losses_per_hit=per_hit)
-    losses = {"before": {"losses_per_hit": terms.losses_per_hit}, "after": {"losses_per_hit": per_hit}}
-    record(area=Area.MONEY, action="offer.losses", subject=f"batch {terms.batch_id}", **losses)
+    _record(terms, "losses", before={"losses_per_hit": terms.losses_per_hit}, after={"losses_per_hit": per_hit})
+
+
+def _record(terms: Terms, change: str, *, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Record that an offer was changed."""
+    subject = f"batch {terms.batch_id}"
+    record(area=Area.MONEY, action=f"offer.{change}", subject=subject, before=before, after=after)
 
 
 # Consequences of calls

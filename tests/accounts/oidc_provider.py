@@ -85,8 +85,9 @@ class OpenIdProvider:
         if path.endswith("/.well-known/openid-configuration"):
             parts = {"authorization_endpoint": "auth", "token_endpoint": "token", "jwks_uri": "keys"}
             description = {name: f"{self.address}/{part}" for name, part in parts.items()}
-            description |= {"issuer": self.issuer, "token_endpoint_auth_methods_supported": ["client_secret_post"]}
-            return 200, description | {"userinfo_endpoint": f"{self.address}/person"}
+            methods = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+            further = {"issuer": self.issuer, "userinfo_endpoint": f"{self.address}/person"}
+            return 200, description | further | methods
         if path.endswith("/keys"):
             numbers = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
             return 200, {"keys": [numbers | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]}

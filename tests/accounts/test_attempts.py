@@ -138,10 +138,9 @@ def test_a_network_counts_as_the_owners_after_the_whole_sign_in_only_and_for_a_t
     assert try_password(user)["Location"] == "/login/code/"
     assert not SignInNetwork.objects.exists(), "a stolen password makes no home"
     actions.remember_network(user=user, network=HERE)
-    subject = {"proof": PASSWORD, "user": user, "name": "", "network": HERE}
-    assert actions.subject_of(**subject).is_at_home
+    assert actions.subject_of(proof=PASSWORD, user=user, name="", network=HERE).is_at_home
     later(monkeypatch, days=91)
-    assert not actions.subject_of(**subject).is_at_home
+    assert not actions.subject_of(proof=PASSWORD, user=user, name="", network=HERE).is_at_home
 
 
 # Second factors and confirmations

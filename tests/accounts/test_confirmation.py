@@ -10,14 +10,14 @@ import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import URLResolver
 
 from annotation_site import staff_urls
 from dashboard.files.downloads import names_people
 from data_export.reads import exported_files
 from mturk.models import Call, Rejection
 from tests.accounts.people import RIGHT, browser_at, code_of, give_app, make_account
-from tests.annotation_site.address_study import BODY, Study, addresses, asked
-from tests.annotation_site.test_staff_addresses import CLOSED, OF_ACCOUNT
+from tests.annotation_site.address_study import ADMINISTRATOR, STAFF_ADDRESSES, VISITOR, WITHOUT_ROLE, Study, asked
 from tests.factories import sign_in, unique
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +46,14 @@ OF_ACCOUNTS = {
     "remove-factor": ("POST",),
     "recovery-codes": ("GET", "POST"),
 }
+OF_ACCOUNT = {"account", "confirm", *OF_ACCOUNTS}
+# Addresses without a sign-in of their own, and of the account itself, have no work to carry out.
+OF_NO_STUDY = OF_ACCOUNT | {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
+CLOSED = [
+    address
+    for address in STAFF_ADDRESSES
+    if address.name not in OF_NO_STUDY and not address.route.startswith(("api/", "livez", "readyz", "invitation"))
+]
 # Calls of the marketplace that pay nobody and reject nothing, by the decision that sends them.
 HARMLESS = {"expire", "close", "notify"}
 
@@ -92,8 +100,6 @@ def confirmed_methods(view: Any) -> tuple[str, ...]:
 
 
 def test_the_addresses_that_ask_are_these_and_no_others():
-    from django.urls import URLResolver
-
     def views(patterns):
         for pattern in patterns:
             if isinstance(pattern, URLResolver):
@@ -215,7 +221,15 @@ def test_a_proof_of_another_account_in_the_same_browser_counts_for_nobody_else(r
     assert client.post(f"/setup/published/{study.batch.pk}/resend/").status_code == 403
 
 
-def test_every_address_of_the_account_is_known_to_these_tests():
-    assert {address.name for address in OF_ACCOUNT} >= set(OF_ACCOUNTS)
-    assert {*OF_WORK} <= {address.name for address in addresses(staff_urls.urlpatterns)}
-    assert BODY
+@pytest.mark.parametrize("address", [row for row in STAFF_ADDRESSES if row.name in OF_ACCOUNT], ids=str)
+def test_an_address_of_the_account_shows_and_does_nothing_for_a_visitor(study, address):
+    assert address.name in OF_ACCOUNT
+    for path, method in [(path, method) for path in study.paths(address) for method in ("GET", "POST")]:
+        answer, changed = asked(study.clients[VISITOR], method, path)
+        assert answer.headers["Location"] == f"/login/?next={quote(path)}" and not answer.content
+        for name in (WITHOUT_ROLE, ADMINISTRATOR):
+            shown, _ = asked(study.clients[name], method, path)
+            assert shown.status_code in (200, 302, 403, 404, 405, 422)
+            assert "no-store" in shown.headers["Cache-Control"]
+            changed += asked(study.clients[name], "GET", path)[1]
+        assert not changed and "no-store" in answer.headers["Cache-Control"]

@@ -1,6 +1,7 @@
 """What the matrices share: the addresses of a table, the rows of the database, and what a person meets."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import connection, transaction
 from django.http import FileResponse, StreamingHttpResponse
@@ -34,7 +35,7 @@ def digests() -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-def asked(client: Client, method: str, path: str, **content: object) -> tuple[Page, set[str]]:
+def asked(client: Client, method: str, path: str, **content: Any) -> tuple[Page, set[str]]:
     """Return the answer and the tables that changed; what changed is as before afterwards."""
     with transaction.atomic():
         before = digests()

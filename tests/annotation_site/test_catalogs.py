@@ -31,6 +31,7 @@ FOR_WORKERS = (
     "workforce/forms.py",
     "workforce/frame/",
     "workforce/limits.py",
+    "workforce/links/",
     "workforce/pages.py",
     "workforce/problem_reports/",
     "workforce/recruitment_links.py",

@@ -32,7 +32,7 @@ Cells = tuple[int, int, int, int]
 
 
 def token(dataset: Dataset | None, *scopes: Scope, **options: Any) -> str:
-    chosen = {"scopes": [scope.value for scope in scopes]} if scopes else {}
+    chosen: dict[str, Any] = {"scopes": [scope.value for scope in scopes]} if scopes else {}
     return create_token(name=unique("token"), dataset=dataset, **chosen, **options)[1]
 
 

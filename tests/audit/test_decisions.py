@@ -146,5 +146,5 @@ def test_an_export_is_recorded_by_the_command_and_by_the_page():
     dataset = make_dataset()
     call_command("export", "annotations", dataset=dataset.name, format="csv", stdout=StringIO())
     page = staff_client().get(f"/setup/rows/annotations/csv/{dataset.name}/")
-    assert page.status_code == 200 and b"".join(page.streaming_content)
+    assert page.status_code == 200 and b"".join(page)
     assert [entry.action for entry in AuditEntry.objects.all()] == ["rows.export"] * 2

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -31,12 +32,12 @@ def record_many(n_entries: int) -> None:
         )
 
 
-def run_sql(statement: str, *values: object) -> None:
+def run_sql(statement: str, *values: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 
 
-def tamper(statement: str, *values: object) -> None:
+def tamper(statement: str, *values: Any) -> None:
     """Change rows as somebody could who owns the database: with its triggers off."""
     with transaction.atomic():
         run_sql("SET LOCAL session_replication_role = replica")

@@ -41,12 +41,12 @@ def some_classify_votes() -> list[dict]:
     return [vote for vote in votes if vote["image"] in images]
 
 
-def write(votes: list[dict], file: Path) -> str:
+def write(votes: list[dict], file: Path) -> Path:
     with open(file, "w", newline="") as target:
         table = csv.DictWriter(target, votes[0])
         table.writeheader()
         table.writerows(votes)
-    return str(file)
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_the_frequencies_of_the_released_contains_votes_are_what_numpy_counts(db
     images = list(dict.fromkeys(vote["image"] for vote in votes))[::ONE_IMAGE_IN]
     chosen = set(images)
     votes = [vote for vote in votes if vote["image"] in chosen]
-    call_command("replay", "contains", write(votes, tmp_path / "real_votes.csv"), dataset="real")
+    call_command("replay", "contains", str(write(votes, tmp_path / "real_votes.csv")), dataset="real")
     dataset = Dataset.objects.get(name="real")
     if SOAK:
         assert len(votes) == 226515

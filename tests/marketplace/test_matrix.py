@@ -177,8 +177,8 @@ def test_a_get_that_changes_something_would_be_noticed(scene):
 
 
 def unsigned(url: str, operation: str, values: dict) -> int:
-    headers = {"HTTP_X_AMZ_TARGET": f"MTurkRequesterServiceV20170117.{operation}"}
-    answer = stranger().post("/", json.dumps(values), content_type="application/x-amz-json-1.1", **headers)
+    headers = {"X-Amz-Target": f"MTurkRequesterServiceV20170117.{operation}"}
+    answer = stranger().post("/", json.dumps(values), content_type="application/x-amz-json-1.1", headers=headers)
     return answer.status_code
 
 

@@ -421,8 +421,8 @@ OF_SITE = (
     Defence(
         "S24 an answer of another site's page is refused",
         "workforce/forms.py",
-        '    if site != "same-origin" if site else origin not in (settings.WORKER_ORIGIN, settings.STAFF_ORIGIN):\n',
-        "    if site == origin:\n",
+        '    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":\n',
+        '    if request.headers.get("Sec-Fetch-Site", "same-origin") == "":\n',
         ("tests/contains_task/test_views.py::test_an_answer_from_another_sites_page_is_refused",),
     ),
 )

@@ -30,7 +30,8 @@ class Report(models.Model):
             ),
         ]
 
-    def get_kind_display(self) -> str:
+    @property
+    def kind_name(self) -> str:
         """Return the kind as pages name it."""
         return str(KIND_NAMES[self.kind])
 
