@@ -107,7 +107,7 @@ EXCEPTIONS: dict[Rule, dict[str, str]] = {
         "accounts/single_sign_on/views.py": "names an error of the connection to the provider",
         "launcher/parts.py": "to the parts of the site itself",
         "launcher/valkey.py": "to the unix socket of Valkey",
-        "marketplace/task_addresses.py": "looks up names, to refuse those of this network",
+        "marketplace/task_addresses.py": "reads addresses that are written as numbers",
         "marketplace/faults/injection.py": "ends the connection that a request came by",
     },
     no_text_is_called_safe: {
