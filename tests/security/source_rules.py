@@ -108,7 +108,6 @@ EXCEPTIONS: dict[Rule, dict[str, str]] = {
         "launcher/valkey.py": "to the unix socket of Valkey",
         "marketplace/task_addresses.py": "reads addresses that are written as numbers",
         "marketplace/faults/injection.py": "ends the connection that a request came by",
-        "marketplace/task_addresses.py": "reads addresses, opens none",
     },
     no_text_is_called_safe: {
         "contains_task/templatetags/tiles.py": "every value in it is escaped, or written there",
