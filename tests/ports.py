@@ -8,6 +8,8 @@ from pathlib import Path
 from launcher.addresses import MARKETPLACE_STEP
 
 LOWEST, FIRST_OF_CONNECTIONS = 10_240, 32_768
+# Not the common one: all processes of a run seed it alike before each test, and would meet at the same port.
+CHANCE = random.SystemRandom()
 _handed_out: set[int] = set()
 
 
@@ -17,7 +19,7 @@ def free_port() -> int:
     The system gives outgoing connections, and servers that name no port, one from a range of its own: a port of that
     range that was free just now may be anybody's a moment later.
     """
-    for port in (random.randrange(LOWEST, _end()) for _ in itertools.repeat(None, 1000)):
+    for port in (CHANCE.randrange(LOWEST, _end()) for _ in itertools.repeat(None, 1000)):
         ports = {port, port + MARKETPLACE_STEP}
         if not ports & _handed_out and all(map(_is_free, ports)):
             _handed_out.update(ports)
