@@ -208,10 +208,10 @@ CALL_RESULTS = "mturk.results.RESULTS"
 
 MIDDLEWARE = [
     "annotation_site.middleware.set_headers",
-    "annotation_site.refusals.accept_own_hosts",
+    "access.requests.middleware.accept_own_hosts",
     "django.middleware.security.SecurityMiddleware",
     "annotation_site.middleware.separate_origins",
-    "annotation_site.refusals.refuse_unreadable_addresses",
+    "access.requests.middleware.refuse_unreadable_addresses",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
@@ -220,12 +220,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "annotation_site.acting.name_actor",
+    "accounts.middleware.name_actor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "annotation_site.middleware.prepare_sign_in",
     # After those that know the user, and before the first that reads a body: CSRF reads it on the way to the view.
     "annotation_site.middleware.limit_body",
-    "annotation_site.refusals.RefuseUnreadableBodies",
+    "access.requests.middleware.RefuseUnreadableBodies",
 ]
 
 ROOT_URLCONF = "annotation_site.urls"

@@ -18,7 +18,10 @@ NO_XML = (
 
 
 def external_url(question: str) -> tuple[str, int]:
-    """Return address and frame height (0: as high as the window) of an ExternalQuestion, or raise BadParameter."""
+    """Return address and frame height (0: as high as the window) of an ExternalQuestion, or raise BadParameter.
+
+    Whether the address may be framed is asked once, when a HIT is created: `check_question`.
+    """
     root = parsed(question).documentElement
     assert root is not None, "a parsed document has an element"
     if root.localName in ("HTMLQuestion", "QuestionForm"):
@@ -30,7 +33,6 @@ def external_url(question: str) -> tuple[str, int]:
     url, height = (text_of(node).strip() for node in children)
     if not (height.isascii() and height.isdigit() and len(height) < 7):
         raise bad_xml(f"FrameHeight {height!r} is no number of pixels.")
-    check_address(url)
     return url, int(height)
 
 
@@ -49,7 +51,9 @@ def parsed(question: str) -> minidom.Document:
         raise bad_xml(str(error)) from None
 
 
-def check_address(url: str) -> None:
+def check_question(question: str) -> None:
+    """Raise BadParameter for a question that cannot be shown, or leads where no HIT may lead."""
+    url, _ = external_url(question)
     if not is_task_address(url, origin=settings.ORIGIN):
         raise bad_xml(
             f"ExternalURL {url!r:.200} must use the HTTPS protocol, and lead to the internet. Only a marketplace on "

@@ -161,12 +161,15 @@ def staff_client(*, signed_in: bool = True) -> Client:
     return client
 
 
-def sign_in(client: Client, user: User, *, method: str | None = None) -> None:
-    """Sign in as the page does, just now, without its hash; an account without a password by its provider."""
+def sign_in(client: Client, user: User, *, method: str | None = None, later: float = 0) -> None:
+    """Sign in as the page does, without its hash; an account without a password by its provider.
+
+    Just now, or so many seconds from now: then the session does not age meanwhile.
+    """
     method = method or ("password" if user.has_usable_password() else "socialaccount")
     client.force_login(user)
     session = client.session
-    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": method, "at": time()}]
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": method, "at": time() + later}]
     session["account_authentication_methods_user"] = str(user.pk)
-    session[SEEN] = int(time())
+    session[SEEN] = int(time() + later)
     session.save()

@@ -158,7 +158,11 @@ def check_the_answer(client: Client, address: str, page: str, hidden: set[str]) 
     response = client.post(address, fields | {"selected": VALUE.findall(page)[:2]})
     assert response.status_code == 303
     after = client.get(response["Location"])
-    assert not told(headers_of(response) + response.content + headers_of(after) + after.content, hidden)
+    reply = headers_of(response) + response.content
+    # The next task asks about another class, which it has to name: `check_pages` looks at such pages one by one.
+    if b'name="token"' not in after.content:
+        reply += headers_of(after) + after.content
+    assert not told(reply, hidden)
 
 
 # Its pictures

@@ -1,7 +1,8 @@
 """Assignment of work, and its submission. The only writer of this room's tables.
 
-The order of locks prevents deadlocks: the worker, their leases by id, then slots by HIT and number. Closing and
-aggregation lock submissions by id, then the dataset, batches by id, slots and HITs.
+The order of locks prevents deadlocks: the worker, their leases by id, on links the network (`check_network`), then
+slots by HIT and number. Closing and aggregation lock submissions by id, then the dataset, batches by id, slots and
+HITs.
 """
 
 import logging

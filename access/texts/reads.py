@@ -4,10 +4,13 @@ Postgres stores neither NUL nor a lone surrogate, and no person writes the other
 refused as a whole, before anything reads it.
 """
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from django.utils.http import parse_header_parameters
 
 # An address and a file's name have one line, other texts several.
 NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -73,3 +76,15 @@ def _decoded(text: str) -> str | None:
         return unquote_to_bytes(text.encode("latin-1")).decode()
     except UnicodeError:
         return None
+
+
+def is_readable_type(content_type: str) -> bool:
+    """Return whether Django can read a Content-Type; its parameters may be encoded, and name an encoding themselves."""
+    try:
+        _, parameters = parse_header_parameters(content_type)
+        codecs.lookup(parameters.get("charset", "utf-8"))
+    except LookupError:
+        return True
+    except ValueError:
+        return False
+    return True

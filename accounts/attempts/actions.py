@@ -1,8 +1,9 @@
 """Attempts to prove an identity: counted in Postgres before any password is hashed or any code compared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -61,22 +62,26 @@ class Tried:
     proof: SignInAttempt.Proof
     account: str
     network: str
-    is_at_home: bool
     moment: datetime
 
-    @property
-    def limits(self) -> list[Limit]:
-        limits = [OF_BOTH[self.proof], OF_NETWORK[self.proof]]
-        return limits if self.is_at_home else [*limits, OF_ACCOUNT[self.proof]]
+    @cached_property
+    def is_at_home(self) -> bool:
+        """Return whether the account signed in at this network before."""
+        homes = SignInNetwork.objects.filter(account=self.account, network=self.network)
+        return homes.filter(last_at__gt=self.moment - NETWORK_REMEMBERED).exists()
+
+    def limits(self) -> Iterator[Limit]:
+        """Yield the limits, first the one that most guesses meet: a flood costs one query each."""
+        yield OF_BOTH[self.proof]
+        yield OF_NETWORK[self.proof]
+        if not self.is_at_home:
+            yield OF_ACCOUNT[self.proof]
 
 
 def subject_of(*, proof: SignInAttempt.Proof, user: User | None, name: str, network: str) -> Tried:
     """Return the subject of an attempt. An account counts as itself, however its name was written."""
     account = key_of(user) if user else digest("name", name)
-    place = digest("network", network)
-    moment = now()
-    homes = SignInNetwork.objects.filter(account=account, network=place, last_at__gt=moment - NETWORK_REMEMBERED)
-    return Tried(proof, account, place, homes.exists(), moment)
+    return Tried(proof, account, digest("network", network), now())
 
 
 def begin_attempt(*, tried: Tried) -> SignInAttempt:
@@ -94,9 +99,9 @@ def begin_attempt(*, tried: Tried) -> SignInAttempt:
 
 
 def refuse_beyond_limits(tried: Tried, moment: datetime) -> None:
-    waits = [wait for limit in tried.limits for wait in seconds_left(tried, limit, moment)]
-    if waits:
-        raise TooManyAttempts(max(waits))
+    for limit in tried.limits():
+        for seconds in seconds_left(tried, limit, moment):
+            raise TooManyAttempts(seconds)
 
 
 def seconds_left(tried: Tried, limit: Limit, moment: datetime) -> list[int]:

@@ -4,7 +4,7 @@ import os
 import statistics
 from collections.abc import Iterable
 
-from benchmarks.turkle.sides import CLIENTS, FEW, THEIRS, Side
+from benchmarks.turkle.sides import CLIENTS, FEW, NEXT, THEIRS, Side
 
 STEPS = ("accept", "open", "hand_in")
 
@@ -13,7 +13,7 @@ def report(sides: list[Side]) -> None:
     loads = " ".join(f"{load:.1f}" for load in os.getloadavg())
     print(f"\n{os.cpu_count()} cores, load {loads}, {CLIENTS} clients; median of the rounds (lowest-highest)\n")
     report_beside_turkle(sides)
-    report_hand_outs({side.name: side.percentile("accept", 95) for side in sides})
+    report_hand_outs({side.name: side.percentile(NEXT, 95) for side in sides})
     pairs = [(side, side.before) for side in sides if side.before]
     if pairs:
         report_beside_before(pairs)
@@ -31,16 +31,16 @@ def report_beside_turkle(sides: list[Side]) -> None:
 def report_hand_outs(p95: dict[str, float]) -> None:
     slowness = p95["Turkle, one question"] / p95["ours, one question"]
     growth = p95["ours, many slots open"] / p95["ours, few slots open"]
-    print(f"\np95 of a hand-out: Turkle's is {slowness:.1f} times ours.")
+    print(f"\np95 of submitting and getting the next HIT: Turkle's is {slowness:.1f} times ours.")
     print(f"With many open slots it is {growth:.2f} times what it is with {FEW:,}.")
 
 
 def report_beside_before(pairs: Iterable[tuple[Side, Side]]) -> None:
     print("\nOurs as a multiple of the earlier checkout's, round by round:\n")
-    steps = "  ".join(f"{step + ' p95':>18}" for step in ("accept", "open", "hand in"))
+    steps = "  ".join(f"{step + ' p95':>22}" for step in (NEXT, "open"))
     print(f"{'':24} {'cycles a second':>20}  {steps}")
     for side, before in pairs:
-        times = "  ".join(f"{ratio_of_step(side, before, step):>18}" for step in STEPS)
+        times = "  ".join(f"{ratio_of_step(side, before, step):>22}" for step in (NEXT, "open"))
         print(f"{side.work:24} {ratio(side.rates, before.rates):>20}  {times}")
 
 

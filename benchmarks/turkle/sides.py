@@ -8,6 +8,7 @@ CLIENTS = 16
 FEW = 1_000
 CYCLES_OF_FEW = 240
 ENOUGH = 1_000_000
+NEXT = "hand in and accept"
 # The sites, and their databases.
 OURS, THEIRS, BEFORE = "ours", "turkle", "before"
 OUR_PORT, THEIR_PORT, BEFORE_PORT = 8650, 8651, 8652
@@ -42,10 +43,10 @@ class Side:
         return [result["cycles"] / result["seconds"] for result in self.rounds]
 
     def percentile(self, step: str, percent: int) -> float:
-        return percentile([time for result in self.rounds for time in result[step]], percent)
+        return percentile([time for result in self.rounds for time in times_of(step, result)], percent)
 
     def p95_of_rounds(self, step: str) -> list[float]:
-        return [percentile(result[step], 95) for result in self.rounds]
+        return [percentile(times_of(step, result), 95) for result in self.rounds]
 
 
 def sides_of(theirs: dict, ours: dict, before: dict | None = None) -> list[Side]:
@@ -78,6 +79,14 @@ def sides_of_slots(ours: dict) -> list[Side]:
         Side(OURS, "few slots open", "link", address, ours["few"], **again),
         Side(OURS, "many slots open", "link", address, [ours["many"]] * len(ours["few"]), **again),
     ]
+
+
+def times_of(step: str, result: dict) -> list[float]:
+    """Return the times of a step, one of each cycle; NEXT is submitting and accepting, which may be one request."""
+    if step == NEXT:
+        return [sum(both) for both in zip(result["accept"], result["hand_in"], strict=True)]
+    times: list[float] = result[step]
+    return times
 
 
 def percentile(figures: list[float], percent: int) -> float:

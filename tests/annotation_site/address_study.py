@@ -135,7 +135,8 @@ class Study:
         self.clients = {VISITOR: staff_client(signed_in=False)}
         for name, person in self.people.items():
             self.clients[name] = staff_client(signed_in=False)
-            sign_in(self.clients[name], person)
+            # A module's tests may take longer than a session goes unnoted, or a proof is fresh.
+            sign_in(self.clients[name], person, later=86_400)
 
     def listed(self) -> ListedAssignment:
         """An assignment that waits to be looked at."""

@@ -318,7 +318,7 @@ BROKEN = {
         "foreign owner gets 200",
     ),
     "an answer that may be kept": (login_required(only_refuses), "may be cached"),
-    "done before it is refused": (refuses_too_late, "changes ['workforce_batch"),
+    "done before it is refused": (refuses_too_late, "'workforce_batch"),
 }
 
 

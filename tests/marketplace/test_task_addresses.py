@@ -3,7 +3,7 @@
 import pytest
 
 from marketplace.errors import BadParameter
-from marketplace.questions import check_address
+from marketplace.questions import NAMESPACE, check_question
 from marketplace.task_addresses import is_task_address
 
 DEPLOYED, LOCAL, INTRANET = "https://work.example.org", "http://127.0.0.1:8100", "https://10.1.2.3"
@@ -100,10 +100,17 @@ def test_other_schemes_are_for_nobody(url):
     assert not is_task_address(url, origin=LOCAL)
 
 
+def question(url: str) -> str:
+    return (
+        f'<ExternalQuestion xmlns="{NAMESPACE}"><ExternalURL>{url}</ExternalURL><FrameHeight>0</FrameHeight>'
+        "</ExternalQuestion>"
+    )
+
+
 def test_the_question_of_a_hit_is_held_to_it(settings):
-    check_address("http://localhost:8000/grid")
+    check_question(question("http://localhost:8000/grid"))
     settings.ORIGIN = DEPLOYED
     for url in ("http://localhost:8000/grid", "https://127.1/grid", "https://evil@127.0.0.1/"):
         with pytest.raises(BadParameter, match="HTTPS protocol"):
-            check_address(url)
-    check_address("https://lab.example/grid")
+            check_question(question(url))
+    check_question(question("https://lab.example/grid"))

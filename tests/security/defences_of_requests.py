@@ -13,7 +13,7 @@ SECRETS, PRIVACY = "tests/access/test_secret_output.py", "tests/launcher/test_pr
 OF_REQUESTS = (
     Defence(
         "H1 other hosts are refused",
-        "annotation_site/refusals.py",
+        "access/requests/middleware.py",
         "        if origin is None:\n            return _other_host()\n",
         "        origin = origin or settings.STAFF_ORIGIN\n",
         (f"{HOSTS}::test_every_other_host_is_refused_at_every_address_but_the_health_checks",),
@@ -27,21 +27,21 @@ OF_REQUESTS = (
     ),
     Defence(
         "H2 addresses, headers and cookies are read first",
-        "annotation_site/refusals.py",
-        "return get_response(request) if _has_readable_address(request) else bad_request(request, UNREADABLE)",
-        "return get_response(request)",
+        "access/requests/middleware.py",
+        "        if not _has_readable_address(request):\n",
+        "        if not request:\n",
         (f"{TEXTS}::test_every_address_refuses_what_no_text_contains",),
     ),
     Defence(
         "H2 forms and JSON are read first",
-        "annotation_site/refusals.py",
-        'is_readable = request.method in ("GET", "HEAD") or _has_readable_body(request)',
-        "is_readable = True",
+        "access/requests/middleware.py",
+        " and not _has_readable_body(request):\n",
+        " and not request:\n",
         (f"{TEXTS}::test_each_of_these_characters_is_refused",),
     ),
     Defence(
         "H2 a cookie in quotes is read as it is meant",
-        "annotation_site/refusals.py",
+        "access/requests/middleware.py",
         "all(is_line(value) for value in request.COOKIES.values())",
         "True",
         (f"{TEXTS}::test_every_address_refuses_what_no_text_contains",),

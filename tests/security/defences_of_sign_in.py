@@ -13,8 +13,8 @@ OF_SIGN_IN = (
     Defence(
         "S13 guesses from everywhere lock no owner out at home",
         "accounts/attempts/actions.py",
-        "        return limits if self.is_at_home else [*limits, OF_ACCOUNT[self.proof]]\n",
-        "        return [*limits, OF_ACCOUNT[self.proof]]\n",
+        "        if not self.is_at_home:\n            yield OF_ACCOUNT[self.proof]\n",
+        "        yield OF_ACCOUNT[self.proof]\n",
         (
             "tests/accounts/test_attempts.py::test_guesses_from_everywhere_lock_neither_the_owners_networks_nor_the_account_for_long",
         ),

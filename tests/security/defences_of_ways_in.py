@@ -77,8 +77,8 @@ OF_WAYS_IN = (
     Defence(
         "S13 passwords are counted before they are hashed",
         "accounts/attempts/actions.py",
-        "    if waits:\n        raise TooManyAttempts(max(waits))\n",
-        "",
+        "            raise TooManyAttempts(seconds)\n",
+        "            assert seconds\n",
         (
             f"{WAYS}test_guesses_from_one_network_are_refused_before_a_password_is_hashed_and_the_owner_gets_in_elsewhere",
         ),
@@ -106,16 +106,16 @@ OF_WAYS_IN = (
     ),
     Defence(
         "S23 other hosts are refused",
-        "annotation_site/refusals.py",
+        "access/requests/middleware.py",
         "        if origin is None:\n            return _other_host()\n",
         "        origin = origin or settings.STAFF_ORIGIN\n",
         (f"{WAYS}test_another_host_reaches_no_side_but_health_checks",),
     ),
     Defence(
         "S23 unreadable addresses are refused",
-        "annotation_site/refusals.py",
-        " if _has_readable_address(request) else bad_request(request, UNREADABLE)\n",
-        "\n",
+        "access/requests/middleware.py",
+        "        if not _has_readable_address(request):\n",
+        "        if not request:\n",
         (f"{WAYS}test_control_characters_and_lone_surrogates_are_a_400_on_both_sides",),
     ),
     Defence(

@@ -104,7 +104,6 @@ EXCEPTIONS: dict[Rule, dict[str, str]] = {
     no_connection_is_opened: {
         "data_import/sources/bucket.py": "to the server of the settings",
         "mturk/endpoint.py": "to the endpoint of the settings",
-        "accounts/single_sign_on/views.py": "names an error of the connection to the provider",
         "launcher/parts.py": "to the parts of the site itself",
         "launcher/valkey.py": "to the unix socket of Valkey",
         "marketplace/task_addresses.py": "reads addresses that are written as numbers",

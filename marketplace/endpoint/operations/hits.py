@@ -16,7 +16,7 @@ from marketplace.prices import cents_of
 from marketplace.qualifications import system
 from marketplace.qualifications.reads import hits_asking_for
 from marketplace.qualifications.requirements import check_requirement
-from marketplace.questions import external_url
+from marketplace.questions import check_question
 from marketplace.reads import hit_of
 
 AUTO_APPROVAL_SECONDS = 30 * 24 * 3600
@@ -171,5 +171,5 @@ def question_of(parameters: dict) -> str:
         raise DoesNotExist("HITLayout", parameters["HITLayoutId"])
     if "Question" not in parameters:
         raise BadParameter("Either a Question parameter or a HITLayoutId parameter must be provided.")
-    external_url(parameters["Question"])
+    check_question(parameters["Question"])
     return parameters["Question"]

@@ -12,14 +12,13 @@ from django.utils.translation import gettext
 
 from access.origins.reads import origin_named
 from access.texts.reads import are_texts, is_encoded_line, is_encoded_text, is_header, is_line
-from annotation_site.views import bad_request
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # Whoever watches the site may call it by the address of its machine.
 HEALTH = ("/livez", "/readyz")
 UTF_8 = ("utf-8", "ascii")
-UNREADABLE = BadRequest("control characters, or no UTF-8")
+UNREADABLE = "control characters, or no UTF-8"
 
 
 def accept_own_hosts(get_response: Handler) -> Handler:
@@ -54,7 +53,9 @@ def refuse_unreadable_addresses(get_response: Handler) -> Handler:
     """Answer 400 to control characters, and to what is not UTF-8, in the address, a header or a cookie of a request."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        return get_response(request) if _has_readable_address(request) else bad_request(request, UNREADABLE)
+        if not _has_readable_address(request):
+            raise BadRequest(UNREADABLE)
+        return get_response(request)
 
     return middleware
 
@@ -68,9 +69,9 @@ class RefuseUnreadableBodies:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        is_readable = request.method in ("GET", "HEAD") or _has_readable_body(request)
-        return None if is_readable else bad_request(request, UNREADABLE)
+    def process_view(self, request: HttpRequest, *_: Any) -> None:
+        if request.method not in ("GET", "HEAD") and not _has_readable_body(request):
+            raise BadRequest(UNREADABLE)
 
 
 def _has_readable_address(request: HttpRequest) -> bool:
