@@ -65,11 +65,14 @@ OF_WAYS_IN = (
         ),
     ),
     Defence(
-        "S12 a provider opens accounts that exist and makes none",
-        "accounts/adapters.py",
-        "    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:\n        return False\n",
-        "    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:\n        return True\n",
-        ("tests/accounts/test_single_sign_on.py::test_nobody_is_given_an_account",),
+        "S12 an invitation works once",
+        "access/memberships/reads.py",
+        "Invitation.objects.filter(used_at=None, revoked_at=None, expires_at__gt=now())",
+        "Invitation.objects.all()",
+        (
+            "tests/access/test_memberships.py::test_an_invitation_works_once",
+            "tests/access/test_memberships.py::test_an_invitation_ends_by_time_by_revocation_and_with_its_authors_role",
+        ),
     ),
     Defence(
         "S13 passwords are counted before they are hashed",

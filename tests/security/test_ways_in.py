@@ -12,7 +12,16 @@ from access.models import Role
 from accounts.attempts.actions import OF_BOTH, PASSWORD
 from catalog.reads import now
 from launcher.privacy import make_private
-from tests.factories import make_dataset, make_grid, member_client, sign_in, staff_client, start, worker_client
+from tests.factories import (
+    make_dataset,
+    make_grid,
+    make_worker,
+    member_client,
+    sign_in,
+    staff_client,
+    start,
+    worker_client,
+)
 from workforce.links.reads import link_query
 from workforce.models import Batch, Lease, Worker
 
@@ -28,13 +37,16 @@ def at(network: str) -> Client:
 # Links
 
 
+@pytest.mark.parametrize("are_known", [False, True])
 @pytest.mark.parametrize("networks", ["own", "shared"])
-def test_invented_ids_of_one_network_lease_no_more_than_its_cap_and_others_have_work(networks, settings):
+def test_invented_ids_of_one_network_lease_no_more_than_its_cap_and_others_have_work(networks, are_known, settings):
     settings.OPEN_LINK_LEASES = {"own": 2, "shared": 3}
     settings.LINK_REQUESTS_A_MINUTE = {"own": 10**6, "shared": 10**6}
     batch = make_grid(n_slots=9).hit.batch
     Batch.objects.update(networks=networks)
     for number in range(7):
+        if are_known:
+            make_worker(f"invented{number}")
         start(batch, f"invented{number}", at("203.0.113.7"))
     assert Lease.objects.count() == settings.OPEN_LINK_LEASES[networks]
     assert start(batch, "honest", at("198.51.100.8")).status_code == 303
