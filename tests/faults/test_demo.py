@@ -7,9 +7,12 @@ import pytest
 from tests.faults.site import running_site, wait_until
 from tests.required import require
 
-pytestmark = pytest.mark.skipif(
-    bool(os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")), reason="a new site has servers of its own"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        bool(os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")), reason="a new site has servers of its own"
+    ),
+    pytest.mark.skipif(not os.environ.get("SOAK"), reason="in the long form: tests/studies/test_load_demo.py stops it"),
+]
 
 SECONDS = 240
 PREDICTED = "SELECT count(*) AS n, count(DISTINCT image_id) AS n_images FROM catalog_prediction"

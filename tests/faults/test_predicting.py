@@ -1,6 +1,6 @@
 """Predictors killed at random points: afterwards the predictions are exactly those of a calm run.
 
-SOAK=1 for full length. The site is the one that `./run` starts, the command the one that a researcher gives.
+SOAK=1 for full length, two workers, and servers that are started again. The site is the one that `./run` starts, the command the one that a researcher gives.
 """
 
 import contextlib
@@ -208,6 +208,7 @@ def kill_child(process: subprocess.Popen) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.skipif(not SOAK, reason="in the long form; a single worker is killed in the short one")
 def test_two_workers_of_which_now_one_is_killed_now_the_other_predict_each_image_once(site, dataset, calm):
     chance = random.Random(7)
     with second_worker(site) as second:
@@ -221,6 +222,7 @@ def test_two_workers_of_which_now_one_is_killed_now_the_other_predict_each_image
     check_as_calm(site, dataset, network, calm)
 
 
+@pytest.mark.skipif(not SOAK, reason="in the long form; the short one of test_faults.py stops the same servers")
 def test_the_command_waits_while_the_database_and_the_queue_are_started_again(site, dataset, calm):
     (network,) = networks(site, "restarted", 1)
     command = predict(site, dataset, network)
