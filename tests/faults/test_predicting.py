@@ -1,6 +1,7 @@
 """Predictors killed at random points: afterwards the predictions are exactly those of a calm run.
 
-SOAK=1 for full length, two workers, and servers that are started again. The site is the one that `./run` starts, the command the one that a researcher gives.
+SOAK=1 for full length, two workers, and servers that are started again. The site is the one that `./run` starts, the
+command the one that a researcher gives.
 """
 
 import contextlib
