@@ -1,6 +1,7 @@
 """The record of decisions: who acts now, and whether the record is whole."""
 
-import getpass
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,8 +58,9 @@ def current_actor() -> Actor:
 
 def _shell_user() -> str:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        # Not LOGNAME, which anybody can set.
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return "unknown"
 
 

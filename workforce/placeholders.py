@@ -29,6 +29,13 @@ NO_VALUE = frozenset(
         "notset",
         "notdefined",
         "notavailable",
+        "notprovided",
+        "notgiven",
+        "nonegiven",
+        "novalue",
+        "noid",
+        "inf",
+        "infinity",
         "notapplicable",
         "objectobject",
         "true",
@@ -43,19 +50,27 @@ NO_VALUE = frozenset(
         "tbd",
     }
 )
+# Behind the name of a parameter, workerid=null; twice, or with a number that a program added: nullnull, null0, NaN.0.
+NO_VALUES = re.compile(
+    f"(?:worker|participant|user|prolific|external)*(?:id|pid)?(?:{'|'.join(sorted(NO_VALUE))})"
+    "|(?:undefined|null|none)+[0-9]{0,3}|nan0"
+)
 # Names of parameters, at recruitment sites, survey tools and marketplaces, without signs and in lower case.
 NAMES = (
-    "pid|id|uid|uuid|guid|name|username|login|email|emailaddress|worker|user|participant|subject|respondent|panelist|"
-    "prolific|prolificpid|surveycode|hitid|turksubmitto|"
+    "pid|id|rid|wid|uid|uuid|guid|name|username|login|email|emailaddress|worker|user|participant|subject|respondent|"
+    "panelist|prolific|prolificpid|surveycode|hitid|turksubmitto|token|session|"
     "(?:external|prolific|connect|cloudresearch|sona|mturk|amazon|aws|worker|user|participant|subject|respondent|"
-    "panelist|person|study|session|project|assignment|survey|response|lab|student|case|transaction|random|unique)"
-    "(?:id|code|name|number|pid)"
+    "panelist|person|study|session|project|assignment|survey|response|lab|student|case|transaction|random|unique|"
+    "public|recipient|first|last|from|m|data|reference)+"
+    "(?:id|code|name|number|pid|email|reference|fromprolific)"
 )
 NAMED = re.compile(
     "(?:(?:please|insert|enter|put|add|type|write|paste|replace|with|by|your|my|the|their|this|some|unique|own)*)"
     f"(?:{NAMES})(?:here|goes|value|placeholder|variable|field|param|parameter|string|notavailable|notset)*"
 )
 XES = re.compile("x{3,}")
+# Of a spreadsheet, where a formula found nothing: #REF!, #N/A, #NAME?.
+BROKEN_CELL = re.compile(r"#[A-Za-z/0]+[!?]?")
 
 
 def is_nobody(value: str) -> bool:
@@ -77,7 +92,12 @@ def folded(text: str) -> str:
 
 def _is_nobody(value: str) -> bool:
     text = normalize("NFKC", value).strip(QUOTES)
-    if SYNTAX.search(text) or WRAPPED.fullmatch(text) or not any(character.isalnum() for character in text):
+    if (
+        SYNTAX.search(text)
+        or WRAPPED.fullmatch(text)
+        or BROKEN_CELL.fullmatch(text)
+        or not any(character.isalnum() for character in text)
+    ):
         return True
     parts = [part for match in IN_BRACKETS.finditer(text) for part in match.groups() if part]
     if any(_is_word_for_nobody(part) for part in [text, *parts]):
@@ -88,7 +108,7 @@ def _is_nobody(value: str) -> bool:
 
 def _is_word_for_nobody(text: str) -> bool:
     letters = _letters(text)
-    return letters in NO_VALUE or bool(NAMED.fullmatch(letters) or XES.fullmatch(letters))
+    return bool(NO_VALUES.fullmatch(letters) or NAMED.fullmatch(letters) or XES.fullmatch(letters))
 
 
 def _letters(text: str) -> str:

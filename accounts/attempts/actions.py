@@ -80,7 +80,7 @@ class Tried:
 
 def subject_of(*, proof: SignInAttempt.Proof, user: User | None, name: str, network: str) -> Tried:
     """Return the subject of an attempt. An account counts as itself, however its name was written."""
-    account = key_of(user) if user else digest("name", name)
+    account = key_of(user) if user else digest("name", User.normalize_username(name))
     return Tried(proof, account, digest("network", network), now())
 
 

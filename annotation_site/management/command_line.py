@@ -8,7 +8,6 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management import BaseCommand, CommandParser, ManagementUtility, get_commands, load_command_class
-from django.utils.translation import gettext
 
 from access.texts.reads import is_text
 from annotation_site.management.tables import ensure_tables
@@ -28,12 +27,11 @@ class CommandLine(ManagementUtility):
     def execute(self) -> None:
         for word in self.argv[1:]:
             if not is_text(word):
-                # Bytes that are no UTF-8 are halves of characters here.
-                message = gettext(
-                    "stopped: %(word)s contains control characters, or is not UTF-8. Nothing was changed. Write it "
-                    "again, or rename the file."
+                # Bytes that are no UTF-8 are halves of characters here. No catalog is loaded yet.
+                sys.exit(
+                    f"stopped: {ascii(word)} contains control characters, or is not UTF-8. Nothing was changed. "
+                    "Write it again, or rename the file."
                 )
-                sys.exit(message % {"word": ascii(word)})
         super().execute()
 
     def main_help_text(self, commands_only: bool = False) -> str:

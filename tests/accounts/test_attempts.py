@@ -98,6 +98,13 @@ def test_other_accounts_at_a_locked_network_still_get_in():
     assert try_password(colleague).status_code == 302
 
 
+def test_a_name_in_another_unicode_form_is_the_same_name_whether_anybody_has_it_or_not():
+    for name in (make_account().username, "nobody"):
+        for _ in range(OF_BOTH[PASSWORD].most):
+            try_password(name, "a guess")
+        assert try_password(chr(ord(name[0]) + 0xFEE0) + name[1:], "a guess").status_code == 429
+
+
 def test_one_network_cannot_try_many_names(hashes):
     many_attempts(OF_NETWORK[PASSWORD].most, network=actions.digest("network", HERE))
     assert try_password("one more", "a guess").status_code == 429 and not hashes

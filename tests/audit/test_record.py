@@ -1,6 +1,8 @@
 """The record of decisions: who, what, before, after and why; added in the same transaction, and never changed."""
 
 import json
+import os
+import pwd
 import re
 import threading
 from collections.abc import Callable
@@ -215,7 +217,8 @@ def test_the_record_is_printed_line_by_line():
 def test_without_anybody_the_site_acts_and_in_a_command_the_user_of_the_shell(monkeypatch):
     assert current_actor().name == "the site"
     monkeypatch.setattr("sys.argv", ["/srv/manage.py", "exclude"])
-    assert current_actor().name.startswith("shell: ")
+    monkeypatch.setenv("LOGNAME", "rosa")
+    assert current_actor().name == f"shell: {pwd.getpwuid(os.getuid()).pw_name}"
     with acting(lambda: Actor("rosa", 3)):
         assert current_actor() == Actor("rosa", 3)
     assert current_actor().name.startswith("shell: ")

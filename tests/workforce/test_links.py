@@ -272,6 +272,20 @@ def test_an_attack_with_invented_ids_gets_the_cap_and_the_honest_work_on(caps):
     assert start(batch, "honest", REMOTE_ADDR=ELSEWHERE).status_code == 303
 
 
+def test_where_participants_have_networks_of_their_own_none_takes_the_last_tasks(caps):
+    caps.OPEN_LINK_LEASES = {"shared": 60, "own": 6}
+    batch = study(2, 3, networks=Batch.Networks.OWN)
+    replies = [start(batch, f"invented{number}", REMOTE_ADDR=ATTACKER).status_code for number in range(9)]
+    assert replies == [303] * 3 + [429] * 6
+    assert start(batch, "honest", REMOTE_ADDR=ELSEWHERE).status_code == 303
+
+
+def test_people_of_a_lab_take_all_tasks_of_a_small_batch(caps):
+    caps.OPEN_LINK_LEASES = {"shared": 60, "own": 6}
+    batch = study(2, 3)
+    assert {start(batch, f"person{number}").status_code for number in range(6)} == {303}
+
+
 def test_an_attack_that_also_submits_ends_at_the_pace(caps, minute):
     caps.LINK_REQUESTS_A_MINUTE = {"shared": 20, "own": 5}
     batch = study(30, 3)

@@ -79,6 +79,27 @@ def test_a_value_made_of_no_values_is_nobody(value):
     assert is_nobody(value)
 
 
+# As recruitment sites, survey tools and spreadsheets write them.
+OF_TOOLS = (
+    *("MTURK_WORKER_ID", "PROLIFIC_PARTICIPANT_ID", "participant_prolific_id", "ParticipantPublicId", "First Name"),
+    *("ExternalReference", "m://ExternalDataReference", "RecipientEmail", "FIRSTNAME", "TOKEN", "SESSION", "RID"),
+    *("workerid=null", "worker:null", "nullnull", "null0", "nonenull", "undefined123", "NaN.0", "No value", "no-id"),
+    *("none given", "not provided", "inf", "Infinity", "#REF!", "#VALUE!", "#N/A", "#NAME?"),
+)
+
+
+@pytest.mark.parametrize("value", OF_TOOLS)
+def test_what_a_tool_writes_for_no_value_is_nobody(value):
+    assert is_nobody(value) and is_nobody(value.swapcase())
+
+
+@pytest.mark.parametrize(
+    "value", ["na12", "Nana", "nullmann", "user17", "name1", "id7", "session3", "infinitum", "#12"]
+)
+def test_an_id_that_only_resembles_such_a_word_is_somebody(value):
+    assert not is_nobody(value)
+
+
 @pytest.mark.parametrize("value", REAL)
 def test_a_real_id_is_somebody(value):
     assert external_id({"worker": value}) == value

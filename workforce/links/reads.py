@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_lazy
 from catalog.errors import UserError
 from catalog.reads import NOW, PreparedStatement, now_given
 from workforce.introductions.reads import introduction_of
-from workforce.models import Batch, ListedID
+from workforce.models import Batch, ListedID, Slot
 
 # Other rooms import these from here.
 from workforce.recruitment_links import NoParticipant as NoParticipant
@@ -142,3 +142,12 @@ def check_network(batch: Batch, visit: LinkVisit, n_open: int) -> None:
         n_open = standing_of(batch, NOBODY, visit.mark)[1]
     if n_open >= visit.most_open:
         raise NetworkFull(str(FULL))
+    # Where each participant has a network of their own, none takes more than it leaves to the others.
+    if n_open and batch.networks == Batch.Networks.OWN and not has_free_slots(batch, n_open + 1):
+        raise NetworkFull(str(FULL))
+
+
+def has_free_slots(batch: Batch, n_slots: int) -> bool:
+    """Return whether so many slots of a batch are free."""
+    free = Slot.objects.filter(batch=batch, state=Slot.State.FREE).order_by()
+    return len(free.values_list("pk", flat=True)[:n_slots]) == n_slots
