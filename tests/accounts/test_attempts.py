@@ -279,7 +279,7 @@ def test_many_guesses_at_once_are_not_more_than_one_after_the_other():
 
     def guess() -> None:
         try:
-            actions.begin_attempt(tried=actions.subject_of(proof=PASSWORD, user=user, name="", network=HERE))
+            actions.begin_attempt(subject=actions.subject_of(proof=PASSWORD, user=user, name="", network=HERE))
         except TooManyAttempts:
             refusals.append(1)
 

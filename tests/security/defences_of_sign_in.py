@@ -6,7 +6,7 @@ OF_SIGN_IN = (
     Defence(
         "S13 attempts at once wait for each other",
         "accounts/attempts/actions.py",
-        "        lock(tried)\n",
+        "        lock(subject)\n",
         "",
         ("tests/accounts/test_attempts.py::test_many_guesses_at_once_are_not_more_than_one_after_the_other",),
     ),
