@@ -25,7 +25,8 @@ from accounts.attempts.actions import (
     subject_of,
     withdraw_attempt,
 )
-from accounts.hashing import TooBusy, is_password_of
+from accounts.errors import TooBusy
+from accounts.hashing import is_password_of
 from accounts.models import SignInAttempt
 from accounts.passkeys import PasskeyForm
 from accounts.sessions import place_of

@@ -13,7 +13,8 @@ from django.db import IntegrityError, connection, connections, transaction
 from accounts import hashing
 from accounts.attempts import actions
 from accounts.attempts.actions import CODE, OF_BOTH, OF_NETWORK, PASSWORD, TooManyAttempts
-from accounts.hashing import TooBusy, is_password_of
+from accounts.errors import TooBusy
+from accounts.hashing import is_password_of
 from accounts.models import SignInAttempt, SignInNetwork, SpentCode
 from catalog import reads
 from tests.accounts.people import (
