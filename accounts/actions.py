@@ -20,28 +20,94 @@ from catalog.errors import UserError
 
 
 @transaction.atomic
-def make_staff(*, username: str, password: str, email: str | None = None) -> User:
-    """Return a login to the researcher's pages. An existing one becomes active staff with this password.
+def make_staff(
+    *,
+    username: str,
+    password: str | None,
+    email: str | None = None,
+    forgets_factors: bool = False,
+    promotes: bool = False,
+) -> User:
+    """Return a site administrator: a new account, or that of an administrator with other credentials.
 
-    Single sign-on opens the one active account with an e-mail address, so no two may have the same.
+    Raises UserError for an account that is no administrator's, or closed, unless `promotes`. Without a password, the
+    provider of single sign-on alone opens the account.
     """
-    if email and User.objects.filter(email__iexact=email, is_active=True).exclude(username=username).exists():
-        raise UserError(gettext("Another account has the e-mail address %(email)s.") % {"email": email})
-    user = User.objects.select_for_update().filter(username=username).first() or User(username=username)
+    user = _locked(username) or User(username=username)
+    before = {"administrator": user.is_staff, "open": user.is_active} if user.pk else None
+    if user.pk and not promotes:
+        _refuse_to_promote(user)
     user.is_staff = user.is_active = True
+    _store_credentials(user, password, email, forgets_factors)
+    after = {"administrator": True, "open": True}
+    record(area=Area.PERMISSION, action="account.administrate", subject=f"account {user}", before=before, after=after)
+    return user
+
+
+@transaction.atomic
+def reset_account(
+    *, username: str, password: str | None, email: str | None = None, forgets_factors: bool = False
+) -> User:
+    """Give an open account another password, or none, and another e-mail address. Its rights stay as they are."""
+    user = _locked(username)
+    if user is None:
+        raise no_account(username)
+    if not user.is_active:
+        raise UserError(
+            gettext("The account “%(name)s” is closed.") % {"name": username},
+            shell=gettext("An owner of a study can invite the person again, under another name."),
+        )
+    _store_credentials(user, password, email, forgets_factors)
+    after = {"password": password is not None, "email": email is not None}
+    record(area=Area.PERMISSION, action="account.reset", subject=f"account {user}", after=after)
+    return user
+
+
+def _locked(username: str) -> User | None:
+    return User.objects.select_for_update().filter(username=username).first()
+
+
+def no_account(username: str) -> UserError:
+    return UserError(gettext("There is no account “%(name)s”.") % {"name": username})
+
+
+def _refuse_to_promote(user: User) -> None:
+    name = {"name": user.get_username()}
+    if not user.is_active:
+        raise UserError(
+            gettext("The account “%(name)s” is closed.") % name,
+            shell=gettext("--administrator opens it again, as that of a site administrator."),
+        )
+    if not user.is_staff:
+        raise UserError(
+            gettext("The account “%(name)s” is no site administrator's.") % name,
+            shell=gettext(
+                "./manage reset_account gives it a new password; --administrator makes it a site administrator's."
+            ),
+        )
+
+
+def _store_credentials(user: User, password: str | None, email: str | None, forgets_factors: bool) -> None:
+    """Store a password and an e-mail address.
+
+    Single sign-on opens the one active account with an address, so no two may have the same.
+    """
+    others = User.objects.filter(email__iexact=email, is_active=True).exclude(username=user.username)
+    if email and others.exists():
+        raise UserError(gettext("Another account has the e-mail address %(email)s.") % {"email": email})
     user.set_password(password)
     user.email = user.email if email is None else email
     user.save()
-    record(area=Area.PERMISSION, action="account.administrate", subject=f"account {user}")
-    return user
+    if forgets_factors:
+        forget_second_factors(user=user)
 
 
 @transaction.atomic
 def remove_staff(*, username: str) -> User:
     """Close a login: its sessions end with their next request. What it decided keeps its name."""
-    user = User.objects.select_for_update().filter(username=username).first()
+    user = _locked(username)
     if user is None:
-        raise UserError(gettext("There is no account “%(name)s”.") % {"name": username})
+        raise no_account(username)
     user.is_staff = user.is_superuser = user.is_active = False
     user.email = ""
     # This also changes the mark in each session, so that none lives again with the account.

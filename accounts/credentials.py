@@ -17,22 +17,23 @@ from django.utils.translation import gettext, gettext_lazy
 from accounts.attempts.actions import (
     CODE,
     PASSWORD,
+    AttemptSubject,
     TooManyAttempts,
-    Tried,
     begin_attempt,
     forget_attempts,
     spend_code,
     subject_of,
     withdraw_attempt,
 )
-from accounts.hashing import TooBusy, is_password_of
+from accounts.errors import TooBusy
+from accounts.hashing import is_password_of
 from accounts.models import SignInAttempt
 from accounts.passkeys import PasskeyForm
 from accounts.sessions import place_of
 
 log = logging.getLogger(__name__)
-# Errors of attempts that were not made: wait, and try again.
-NotTried = (TooManyAttempts, TooBusy)
+# Attempts that were refused or put off before any check: wait, and try again.
+NoAttempt = (TooManyAttempts, TooBusy)
 
 
 class SignInForm(forms.Form):
@@ -89,8 +90,8 @@ def user_of_password(request: HttpRequest, name: str, password: str) -> User | N
 def is_right_password(request: HttpRequest, user: User | None, password: str, name: str = "") -> bool:
     """Return whether the password is that of the account, and the account active."""
 
-    def check(tried: Tried) -> bool:
-        is_right = is_password_of(user, password, is_at_home=tried.is_at_home)
+    def check(subject: AttemptSubject) -> bool:
+        is_right = is_password_of(user, password, is_at_home=subject.is_at_home)
         return is_right and user is not None and user.is_active
 
     return _counted(request, PASSWORD, user, name, check)
@@ -98,7 +99,7 @@ def is_right_password(request: HttpRequest, user: User | None, password: str, na
 
 def is_right_factor(request: HttpRequest, user: User, form: forms.Form) -> bool:
     """Return whether the form has a right code or passkey of the account."""
-    return _counted(request, CODE, user, "", lambda tried: form.is_valid() and user.is_active)
+    return _counted(request, CODE, user, "", lambda subject: form.is_valid() and user.is_active)
 
 
 def problem_of(form: forms.Form) -> str:
@@ -112,25 +113,29 @@ def factor_form(user: User, data: Any) -> forms.Form:
 
 
 def _counted(
-    request: HttpRequest, proof: SignInAttempt.Proof, user: User | None, name: str, check: Callable[[Tried], bool]
+    request: HttpRequest,
+    proof: SignInAttempt.Proof,
+    user: User | None,
+    name: str,
+    check: Callable[[AttemptSubject], bool],
 ) -> bool:
     network = place_of(request)
-    tried = subject_of(proof=proof, user=user, name=name, network=network)
+    subject = subject_of(proof=proof, user=user, name=name, network=network)
     # A name that is no account's may be a password in the wrong field, or a worker's id.
     words = (proof, user.get_username() if user else "of an unknown name", network)
     try:
-        attempt = begin_attempt(tried=tried)
+        attempt = begin_attempt(subject=subject)
     except TooManyAttempts as error:
         log.warning("Sign-in refused for %d s, without a check: %s, account %s, network %s", error.seconds, *words)
         raise
     try:
-        is_right = check(tried)
+        is_right = check(subject)
     except TooBusy:
         withdraw_attempt(attempt=attempt)
         log.warning("Sign-in put off, as others are in progress: %s, account %s, network %s", *words)
         raise
     if is_right:
-        forget_attempts(tried=tried)
+        forget_attempts(subject=subject)
     else:
         log.warning("Sign-in failed: %s, account %s, network %s", *words)
     return is_right

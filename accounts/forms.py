@@ -44,4 +44,4 @@ class NewPasswordForm(forms.Form):
             self.add_error("again", gettext("The two new passwords differ."))
 
     def password_hash(self) -> str:
-        return hash_of(self.cleaned_data["new"])
+        return hash_of(self.cleaned_data["new"], is_at_home=True)

@@ -7,9 +7,8 @@ from threading import BoundedSemaphore
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
-from django.utils.translation import gettext
 
-from catalog.errors import UserError
+from accounts.errors import TooBusy
 
 # Requests of one process that hash or wait to. The others keep their threads, and accounts at a network where they
 # signed in before have places of their own.
@@ -17,15 +16,6 @@ PLACES = {True: BoundedSemaphore(2), False: BoundedSemaphore(2)}
 # Any number that nothing else in this database locks: of all processes, one hashes.
 HASHING_LOCK = 7_201_546
 LONGEST_WAIT = "5s"
-BUSY_SECONDS = 5
-
-
-class TooBusy(UserError):
-    """Other people are signing in at this moment; `seconds` until the next try."""
-
-    def __init__(self) -> None:
-        super().__init__(gettext("Many people are signing in at this moment. Try again in a few seconds."))
-        self.seconds = BUSY_SECONDS
 
 
 def is_password_of(user: User | None, password: str, *, is_at_home: bool) -> bool:
@@ -37,9 +27,9 @@ def is_password_of(user: User | None, password: str, *, is_at_home: bool) -> boo
         return user.check_password(password)
 
 
-def hash_of(password: str) -> str:
+def hash_of(password: str, *, is_at_home: bool) -> str:
     """Return the hash of a new password. Raises TooBusy."""
-    with a_place(True), one_at_a_time():
+    with a_place(is_at_home), one_at_a_time():
         return make_password(password)
 
 

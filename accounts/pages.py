@@ -18,7 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.actions import accept_factor
-from accounts.credentials import NotTried, factor_form, is_right_factor, is_right_password, problem_of
+from accounts.credentials import NoAttempt, factor_form, is_right_factor, is_right_password, problem_of
+from accounts.hashing import hash_of
 from accounts.reads import factors_of, proof_times
 from accounts.second_factor import passkey_request
 from accounts.sessions import end_if_idle as end_if_idle
@@ -45,6 +46,14 @@ def signed_in(request: HttpRequest) -> User:
     user = request.user
     assert isinstance(user, User), "only signed-in people come here"
     return user
+
+
+def hash_of_new_account(password: str) -> str:
+    """Return the hash of the password of an account that is about to be created. Raises TooBusy.
+
+    Call it before a lock is taken: it waits for the checks of other passwords.
+    """
+    return hash_of(password, is_at_home=False)
 
 
 def confirmed(*methods: str, only: Callable[..., bool] | None = None) -> Callable[[View], View]:
@@ -89,7 +98,7 @@ def ask(request: HttpRequest) -> HttpResponse | None:
     user = signed_in(request)
     try:
         problem, status, seconds = _problem_of(request, user), 403, 0
-    except NotTried as error:
+    except NoAttempt as error:
         problem, status, seconds = error.for_page, 429, error.seconds
     if problem is None:
         return None

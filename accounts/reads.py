@@ -36,3 +36,8 @@ def proof_times(request: HttpRequest) -> dict[str, float]:
     """Return when the account last proved itself in this session, by method: password, mfa, socialaccount."""
     records = get_authentication_records(request, request.user)
     return {record["method"]: float(record["at"]) for record in records}
+
+
+def is_closed(username: str) -> bool:
+    """Return whether there is such an account, and it is closed."""
+    return User.objects.filter(username=username, is_active=False).exists()

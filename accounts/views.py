@@ -22,7 +22,7 @@ from accounts import actions
 from accounts.credentials import (
     CodeForm,
     NewAuthenticatorForm,
-    NotTried,
+    NoAttempt,
     SignInForm,
     factor_form,
     is_right_factor,
@@ -54,7 +54,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 signed_in_page: HttpResponse = perform_password_login(request, {"username": user.get_username()}, login)
                 return signed_in_page
             problem = gettext("Wrong name or password. Both are case-sensitive.")
-        except NotTried as error:
+        except NoAttempt as error:
             problem, status, seconds = error.for_page, 429, error.seconds
     context = {"form": form, "next": request.POST.get("next") or request.GET.get("next", ""), "problem": problem}
     context |= {"single_sign_on": name_of_provider()}
@@ -90,7 +90,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
                 finished: HttpResponse = stage.exit()
                 return finished
             problem = problem_of(form)
-        except NotTried as error:
+        except NoAttempt as error:
             problem, status, seconds = error.for_page, 429, error.seconds
     context = {"form": CodeForm(user=user), "problem": problem, "factors": {row.type for row in factors_of(user)}}
     page = render(request, "accounts/code.html", context | passkey_request(request, user), status=status)
@@ -141,7 +141,7 @@ def password(request: HttpRequest) -> HttpResponse:
             update_session_auth_hash(request, user)
             messages.success(request, gettext("Your password was changed. All other sessions ended."))
             return redirect("account")
-        except NotTried as error:
+        except NoAttempt as error:
             form.add_error(None, error.for_page)
             status = 429
     status = 422 if form.errors and status == 200 else status

@@ -55,10 +55,13 @@ class LockName(StrEnum):
     SETTINGS = "settings"
     LARGE_IMAGE = "large image"
     MEMBERS = "members"
+    ACCOUNTS = "accounts"
 
 
 def wait_for_lock(name: LockName, dataset: Dataset | None = None) -> None:
-    """Wait for a lock and hold it until the end of the transaction. ASKING is taken before SETTINGS.
+    """Wait for a lock and hold it until the end of the transaction.
+
+    ASKING is taken before SETTINGS, and MEMBERS before ACCOUNTS.
 
     Opening the grids of a large study takes most of a minute. A lock on the dataset's row for so long would keep
     images from coming in, forms from being opened, and with them the aggregation of all datasets.

@@ -156,7 +156,9 @@ def staff_file(*, may: Permission, of: Subject) -> Callable[[View], View]:
                 try:
                     _let_in(request, guard, arguments)
                 except (NoRole, Lacking, NoSecondFactor):
-                    words = gettext("Only researchers of this study can open this address. Sign in first.")
+                    words = gettext(
+                        "Only people whose role in this study allows it can open this address. Sign in first."
+                    )
                     raise PermissionDenied(words) from None
             return answer(request, **arguments)
 

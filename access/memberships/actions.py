@@ -4,7 +4,7 @@ import secrets
 from datetime import timedelta
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
 from access.memberships.reads import digest_of, invitation_of, is_last_owner
@@ -25,6 +25,13 @@ class NotAllowed(UserError):
 
 class NoInvitation(UserError):
     """An error: the link is used, revoked or expired, or its author may no longer give the role."""
+
+
+class NameTaken(UserError):
+    """An error: an account of this name exists, or another one that differs by case alone."""
+
+    def __init__(self) -> None:
+        super().__init__(gettext("This name is taken. Choose another name."))
 
 
 @transaction.atomic
@@ -92,10 +99,25 @@ def accept_invitation(*, secret: str, user: User) -> Membership:
 
 
 @transaction.atomic
-def join_with_new_account(*, secret: str, username: str, password: str) -> Membership:
-    """Create an account, and give it the role of an invitation. Raises NoInvitation. Forms check name and password."""
-    invitation = _locked(secret)
-    return _use(invitation, User.objects.create_user(username, password=password))
+def join_with_new_account(*, secret: str, username: str, password_hash: str) -> Membership:
+    """Create an account, and give it the role of an invitation. Raises NoInvitation and NameTaken.
+
+    Forms check name and password, and hash it: a hash takes long, and here others wait for the lock of the members.
+    """
+    return _use(_locked(secret), _new_account(username, password_hash))
+
+
+def _new_account(username: str, password_hash: str) -> User:
+    """Create an account. The form has compared the names, but two forms may be sent at once."""
+    wait_for_lock(LockName.ACCOUNTS)
+    if User.objects.filter(username__iexact=username).exists():
+        raise NameTaken
+    try:
+        with transaction.atomic():
+            return User.objects.create(username=username, password=password_hash)
+    except IntegrityError:
+        # The operator creates accounts at the shell without this lock.
+        raise NameTaken from None
 
 
 def _locked(secret: str) -> Invitation:

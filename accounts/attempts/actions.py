@@ -56,7 +56,7 @@ class TooManyAttempts(UserError):
 
 
 @dataclass(frozen=True)
-class Tried:
+class AttemptSubject:
     """The subject of an attempt: an account, or a name without one, and a network, as keyed digests."""
 
     proof: SignInAttempt.Proof
@@ -78,55 +78,55 @@ class Tried:
             yield OF_ACCOUNT[self.proof]
 
 
-def subject_of(*, proof: SignInAttempt.Proof, user: User | None, name: str, network: str) -> Tried:
+def subject_of(*, proof: SignInAttempt.Proof, user: User | None, name: str, network: str) -> AttemptSubject:
     """Return the subject of an attempt. An account counts as itself, however its name was written."""
     account = key_of(user) if user else digest("name", User.normalize_username(name))
-    return Tried(proof, account, digest("network", network), now())
+    return AttemptSubject(proof, account, digest("network", network), now())
 
 
-def begin_attempt(*, tried: Tried) -> SignInAttempt:
+def begin_attempt(*, subject: AttemptSubject) -> SignInAttempt:
     """Count an attempt, or raise TooManyAttempts. Attempts at once wait for each other: none outruns the count."""
     # First without a lock: a flood of refused attempts makes nobody wait.
-    refuse_beyond_limits(tried, tried.moment)
+    refuse_beyond_limits(subject, subject.moment)
     with transaction.atomic():
-        lock(tried)
+        lock(subject)
         moment = now()
-        refuse_beyond_limits(tried, moment)
+        refuse_beyond_limits(subject, moment)
         SignInAttempt.objects.filter(tried_at__lte=moment - DAY).delete()
         return SignInAttempt.objects.create(
-            proof=tried.proof, account=tried.account, network=tried.network, tried_at=moment
+            proof=subject.proof, account=subject.account, network=subject.network, tried_at=moment
         )
 
 
-def refuse_beyond_limits(tried: Tried, moment: datetime) -> None:
-    for limit in tried.limits():
-        for seconds in seconds_left(tried, limit, moment):
+def refuse_beyond_limits(subject: AttemptSubject, moment: datetime) -> None:
+    for limit in subject.limits():
+        for seconds in seconds_left(subject, limit, moment):
             raise TooManyAttempts(seconds)
 
 
-def seconds_left(tried: Tried, limit: Limit, moment: datetime) -> list[int]:
+def seconds_left(subject: AttemptSubject, limit: Limit, moment: datetime) -> list[int]:
     """Return the seconds until the limit allows another attempt, or nothing if it does."""
-    counted = attempts_of(tried, limit.fields).filter(tried_at__gt=moment - limit.within)
+    counted = attempts_of(subject, limit.fields).filter(tried_at__gt=moment - limit.within)
     times = counted.order_by("-tried_at").values_list("tried_at", flat=True)[limit.most - 1 : limit.most]
     return [max(1, int((time + limit.within - moment).total_seconds())) for time in times]
 
 
-def attempts_of(tried: Tried, fields: tuple[str, ...]) -> QuerySet[SignInAttempt]:
-    conditions: Mapping[str, Any] = {field: getattr(tried, field) for field in fields}
-    return SignInAttempt.objects.filter(proof=tried.proof, **conditions)
+def attempts_of(subject: AttemptSubject, fields: tuple[str, ...]) -> QuerySet[SignInAttempt]:
+    conditions: Mapping[str, Any] = {field: getattr(subject, field) for field in fields}
+    return SignInAttempt.objects.filter(proof=subject.proof, **conditions)
 
 
-def lock(tried: Tried) -> None:
+def lock(subject: AttemptSubject) -> None:
     """Lock the account and the network until the transaction ends, always in the same order."""
     with connection.cursor() as cursor:
-        for key in sorted({tried.account, tried.network}):
+        for key in sorted({subject.account, subject.network}):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(key[:15], 16)])
 
 
 @transaction.atomic
-def forget_attempts(*, tried: Tried) -> None:
+def forget_attempts(*, subject: AttemptSubject) -> None:
     """Delete the attempts of this account at this network: a success proves that they were slips."""
-    attempts_of(tried, ("account", "network")).delete()
+    attempts_of(subject, ("account", "network")).delete()
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 
-BUSY_SECONDS = 5
+from accounts.errors import BUSY_SECONDS
 
 
 def lead_on(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -6,9 +6,11 @@ from django import forms
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 
+from access.memberships.actions import NameTaken
 from access.models import Role
+from accounts.pages import hash_of_new_account
 
 
 class RoleForm(forms.Form):
@@ -47,5 +49,8 @@ class AccountForm(BaseUserCreationForm):  # type: ignore[type-arg]  # generic in
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
         if User.objects.filter(username__iexact=name).exists():
-            raise ValidationError(gettext("This name is taken. Choose another name."))
+            raise ValidationError(NameTaken().for_page)
         return name
+
+    def password_hash(self) -> str:
+        return hash_of_new_account(self.cleaned_data["password1"])

@@ -1,7 +1,5 @@
 """Pages of the people of a study, and the page that an invitation leads to."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -13,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from access.memberships.actions import (
+    NameTaken,
     NoInvitation,
     accept_invitation,
     give_role,
@@ -24,6 +23,7 @@ from access.memberships.actions import (
 from access.memberships.reads import changes_of, invitation_of, members_of, open_invitations
 from access.models import Invitation, Membership
 from access.permissions.reads import May
+from accounts.errors import TooBusy
 from accounts.pages import confirmed
 from catalog.errors import UserError
 from catalog.models import Dataset
@@ -121,16 +121,34 @@ def accept(request: HttpRequest, secret: str) -> HttpResponse:
         return render(request, "dashboard/members/no_invitation.html", status=404)
     signed_in = isinstance(request.user, User)
     form = AccountForm(request.POST if request.method == "POST" and not signed_in else None)
-    context: dict[str, Any] = {"invitation": invitation, "form": form, "signed_in": signed_in}
+    problem: UserError | None = None
     if request.method == "POST" and (signed_in or form.is_valid()):
         try:
             return _accept(request, secret, form)
         except NoInvitation:
             return render(request, "dashboard/members/no_invitation.html", status=404)
+        except NameTaken as error:
+            form.add_error("username", error.for_page)
         except UserError as error:
-            context["problem"] = error.for_page
-    status = 422 if form.errors or "problem" in context else 200
-    return render(request, "dashboard/members/invitation.html", context, status=status)
+            problem = error
+    return _invitation_page(request, invitation, form, problem)
+
+
+def _invitation_page(
+    request: HttpRequest, invitation: Invitation, form: AccountForm, problem: UserError | None
+) -> HttpResponse:
+    context = {
+        "invitation": invitation,
+        "form": form,
+        "signed_in": request.user.is_authenticated,
+        "problem": problem and problem.for_page,
+    }
+    seconds = problem.seconds if isinstance(problem, TooBusy) else 0
+    status = 429 if seconds else 422 if problem or form.errors else 200
+    page = render(request, "dashboard/members/invitation.html", context, status=status)
+    if seconds:
+        page.headers["Retry-After"] = str(seconds)
+    return page
 
 
 def _accept(request: HttpRequest, secret: str, form: AccountForm) -> HttpResponse:
@@ -139,8 +157,8 @@ def _accept(request: HttpRequest, secret: str, form: AccountForm) -> HttpRespons
         words = gettext("You are now %(role)s of this study.")
         messages.success(request, words % {"role": member.role_name})
         return redirect("dataset", member.dataset.name)
-    name, password = form.cleaned_data["username"], form.cleaned_data["password1"]
-    member = join_with_new_account(secret=secret, username=name, password=password)
+    name = form.cleaned_data["username"]
+    member = join_with_new_account(secret=secret, username=name, password_hash=form.password_hash())
     # Not signed in at once: whatever a sign-in asks for, it asks of new accounts, too.
     messages.success(request, gettext("Your account is created. Sign in with it."))
     return redirect(f"{reverse('login')}?next={reverse('dataset', args=[member.dataset.name])}")

@@ -146,6 +146,6 @@ def image(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @staff_file(may=May.SEE_RESULTS, of=study_of_image)
 def photograph(request: HttpRequest, public_id: str) -> FileResponse:
-    """Return a picture to researchers; workers get it at an address of their lease."""
+    """Return a picture to people with a role that sees results; workers get it at an address of their lease."""
     row = get_object_or_404(Image.objects.only("display"), public_id=public_id)
     return picture_response(row.display, SECONDS_OF_A_DAY)

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from access.memberships.actions import (
+    NameTaken,
     NoInvitation,
     NotAllowed,
     accept_invitation,
@@ -23,7 +25,7 @@ from access.permissions.reads import OF_A_STUDY, May, permissions_in, permission
 from catalog import reads as catalog_reads
 from catalog.errors import UserError
 from tests.factories import make_account, make_administrator, make_dataset, make_member
-from tests.threads import in_threads
+from tests.threads import PATIENCE_SECONDS, in_threads, started, waits, while_another_has_done
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long pass phrase"
@@ -153,7 +155,7 @@ def test_an_invitation_works_once(dataset, owner):
     with pytest.raises(NoInvitation):
         accept_invitation(secret=secret, user=make_account())
     with pytest.raises(NoInvitation):
-        join_with_new_account(secret=secret, username="late", password=PASSWORD)
+        join_with_new_account(secret=secret, username="late", password_hash=make_password(PASSWORD))
     assert not User.objects.filter(username="late").exists()
 
 
@@ -172,6 +174,25 @@ def test_an_invitation_used_by_two_people_at_the_same_time_works_once():
 
     assert sorted(in_threads(2, accept)) == [False, True]
     assert members_of(dataset).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["rosa", "Rosa"])
+def test_two_invitations_used_with_the_same_new_name_at_the_same_time_make_one_account(name):
+    administrator = make_administrator()
+    first, second = (invite(dataset=make_dataset(), role=Role.READER, by=administrator)[1] for _ in range(2))
+    with (
+        while_another_has_done(
+            lambda: join_with_new_account(secret=first, username="rosa", password_hash="!")
+        ) as other,
+        started(lambda: join_with_new_account(secret=second, username=name, password_hash="!")) as joining,
+    ):
+        assert waits(joining)
+        other.end(commit=True)
+        with pytest.raises(NameTaken):
+            joining.result(PATIENCE_SECONDS)
+    assert User.objects.filter(username__iexact="rosa").count() == 1
+    assert invitation_of(first) is None and invitation_of(second), "the second can still be used"
 
 
 def test_only_a_hash_of_the_secret_is_stored(dataset, owner):
@@ -209,7 +230,7 @@ def test_an_invitation_changes_no_role_that_somebody_has(dataset, owner):
 
 def test_a_new_account_has_the_role_and_is_no_administrator(dataset, owner):
     _, secret = invite(dataset=dataset, role=Role.LABELER, by=owner)
-    join_with_new_account(secret=secret, username="rosa", password=PASSWORD)
+    join_with_new_account(secret=secret, username="rosa", password_hash=make_password(PASSWORD))
     rosa = User.objects.get(username="rosa")
     assert (rosa.is_staff, rosa.is_superuser, rosa.check_password(PASSWORD)) == (False, False, True)
     assert role_in(rosa, dataset) == Role.LABELER

@@ -11,6 +11,7 @@ import pytest
 from access.secret_output.actions import is_recorded, secret_output
 from access.secret_output.logs import HideSecrets
 from catalog.errors import UserError
+from tests.accounts.people import make_account
 from tests.commands import refusal, said
 
 
@@ -67,7 +68,8 @@ def test_a_file_without_its_secret_is_removed(tmp_path):
 
 @pytest.mark.django_db
 def test_the_commands_that_make_secrets_are_held_to_it(monkeypatch, tmp_path):
-    words = {"create_token": ("notebook",), "create_staff": ("ada",)}
+    words = {"create_token": ("notebook",), "create_staff": ("ada",), "reset_account": ("rosa",)}
+    make_account(name="rosa")
     for command, names in words.items():
         with open(tmp_path / "log", "w") as log:
             monkeypatch.setattr("tests.commands.io.StringIO", lambda log=log: log)

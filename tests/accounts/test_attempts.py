@@ -13,7 +13,8 @@ from django.db import IntegrityError, connection, connections, transaction
 from accounts import hashing
 from accounts.attempts import actions
 from accounts.attempts.actions import CODE, OF_BOTH, OF_NETWORK, PASSWORD, TooManyAttempts
-from accounts.hashing import TooBusy, is_password_of
+from accounts.errors import TooBusy
+from accounts.hashing import is_password_of
 from accounts.models import SignInAttempt, SignInNetwork, SpentCode
 from catalog import reads
 from tests.accounts.people import (
@@ -286,7 +287,7 @@ def test_many_guesses_at_once_are_not_more_than_one_after_the_other():
 
     def guess() -> None:
         try:
-            actions.begin_attempt(tried=actions.subject_of(proof=PASSWORD, user=user, name="", network=HERE))
+            actions.begin_attempt(subject=actions.subject_of(proof=PASSWORD, user=user, name="", network=HERE))
         except TooManyAttempts:
             refusals.append(1)
 

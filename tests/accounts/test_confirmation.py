@@ -3,12 +3,14 @@
 import re
 import time
 from html import unescape
+from io import StringIO
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 from django.urls import URLResolver
 
@@ -199,8 +201,8 @@ def test_single_sign_on_alone_confirms_only_for_who_has_nothing_else(rosa):
     client = browser_at("192.0.2.1")
     sign_in(client, rosa, method="socialaccount")
     assert client.post("/account/authenticator/").status_code == 403
-    rosa.set_unusable_password()
-    rosa.save()
+    call_command("reset_account", rosa.username, "--email", "rosa@example.org", stdout=StringIO(), stderr=StringIO())
+    rosa.refresh_from_db()
     sign_in(client, rosa, method="socialaccount")
     assert client.post("/account/authenticator/").status_code == 200
     age(client)

@@ -189,11 +189,21 @@ def test_the_command_makes_a_key_that_works():
     assert get(key).status_code == 200
 
 
-def test_a_token_of_the_command_reads_all_datasets_for_ever_unless_told_otherwise():
+def test_a_token_of_the_command_reads_all_datasets_for_ninety_days_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(catalog_reads, "fixed_now", catalog_reads.now())
     key = run_command("create_token", "notebook")
     token = ApiToken.objects.get()
-    assert (token.dataset, token.expires_at) == (None, None)
+    assert (token.dataset, token.expires_at) == (None, catalog_reads.now() + timedelta(days=90))
     assert get(key, dataset=make_dataset().name).status_code == 200
+    monkeypatch.setattr(catalog_reads, "fixed_now", token.expires_at)
+    assert_refused(get(key, dataset=make_dataset().name))
+
+
+def test_the_command_makes_a_key_without_an_end_only_where_that_is_asked_for():
+    run_command("create_token", "notebook", "--forever")
+    assert ApiToken.objects.get().expires_at is None
+    with pytest.raises(CommandError, match="not allowed with"):
+        run_command("create_token", "another", "--forever", "--days", "90")
 
 
 def test_the_command_ends_a_token():

@@ -6,7 +6,7 @@ OF_SIGN_IN = (
     Defence(
         "S13 attempts at once wait for each other",
         "accounts/attempts/actions.py",
-        "        lock(tried)\n",
+        "        lock(subject)\n",
         "",
         ("tests/accounts/test_attempts.py::test_many_guesses_at_once_are_not_more_than_one_after_the_other",),
     ),
@@ -34,6 +34,33 @@ OF_SIGN_IN = (
         '                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [HASHING_LOCK])\n',
         "",
         ("tests/accounts/test_attempts.py::test_hashes_occupy_few_threads_and_one_processor",),
+    ),
+    Defence(
+        "S13 a new account's password is hashed in its turn",
+        "accounts/hashing.py",
+        "    with a_place(is_at_home), one_at_a_time():\n        return make_password(password)\n",
+        "    return make_password(password)\n",
+        (
+            "tests/dashboard/members/test_people_page.py::test_a_new_account_waits_for_other_hashes_and_the_members_do_not_wait_for_it",
+        ),
+    ),
+    Defence(
+        "S13 names of new accounts differ by more than case",
+        "access/memberships/actions.py",
+        "    wait_for_lock(LockName.ACCOUNTS)\n",
+        "",
+        (
+            "tests/access/test_memberships.py::test_two_invitations_used_with_the_same_new_name_at_the_same_time_make_one_account",
+        ),
+    ),
+    Defence(
+        "S13 nobody becomes administrator by a new password",
+        "accounts/actions.py",
+        "    if user.pk and not promotes:\n        _refuse_to_promote(user)\n",
+        "",
+        (
+            "tests/studies/test_study_commands.py::test_create_staff_makes_no_administrator_of_an_account_unless_told_so",
+        ),
     ),
     Defence(
         "S13 few threads wait for a hash",

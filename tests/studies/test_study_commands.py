@@ -212,12 +212,35 @@ def test_create_staff_makes_an_absent_password_file_for_its_owner_alone(tmp_path
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_create_staff_gives_somebody_there_a_new_password_and_their_rights_back():
-    User.objects.create_user("ada", password="the old one, forgotten", is_active=False, email="ada@example.org")
+def test_create_staff_gives_an_administrator_a_new_password():
+    User.objects.create_user("ada", password="the old one, forgotten", is_staff=True, email="ada@example.org")
     password = said("create_staff", "ada")[0].strip().partition(" / ")[2]
     user = User.objects.get()
     assert user.check_password(password)
     assert (user.is_staff, user.is_active, user.email) == (True, True, "ada@example.org")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "remark"),
+    [
+        ({"is_staff": False}, "is no site administrator's", ""),
+        ({"is_staff": False, "is_active": False}, "is closed", "Now it is open again"),
+        ({"is_staff": True, "is_active": False}, "is closed", "Now it is open again"),
+    ],
+)
+def test_create_staff_makes_no_administrator_of_an_account_unless_told_so(fields, reason, remark):
+    before = User.objects.create_user("ada", password="the old one, forgotten", **fields)
+    for words in ((), ("--email", "ada@example.org"), ("--forget-second-factors",)):
+        text = refusal("create_staff", "ada", *words)
+        assert reason in text and "--administrator" in text
+    user = User.objects.get()
+    assert (user.password, user.email) == (before.password, "")
+    assert (user.is_staff, user.is_active) == (before.is_staff, before.is_active)
+    out, err = said("create_staff", "ada", "--administrator")
+    user.refresh_from_db()
+    assert user.check_password(out.strip().partition(" / ")[2])
+    assert (user.is_staff, user.is_active) == (True, True) and remark in err
+    assert bool(err) == bool(remark)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from api.models import Scope
 from catalog.errors import UserError, as_command_errors
 from catalog.reads import dataset_named, now
 
+DAYS = 90
 SCOPES = {"annotations": Scope.ANNOTATIONS.value, "votes": Scope.VOTES.value}
 
 
@@ -25,8 +26,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope", choices=SCOPES, action="append", help="what it may read; repeat it for several (everything)"
         )
-        parser.add_argument("--days", type=int, metavar="N", help="days of validity (until revoked)")
-
+        validity = parser.add_mutually_exclusive_group()
+        validity.add_argument("--days", type=int, metavar="N", help=f"days of validity, at most 36500 ({DAYS})")
+        validity.add_argument("--forever", action="store_true", help="valid until it is revoked")
         parser.add_argument(
             "--to", type=Path, metavar="FILE", help="new file for the key, readable by you alone (the terminal)"
         )
@@ -38,16 +40,18 @@ class Command(BaseCommand):
         dataset: str | None,
         scope: list[str] | None,
         days: int | None,
+        forever: bool,
         to: Path | None,
         **options: Any,
     ) -> None:
         if not 1 <= len(name) <= 100:
             raise CommandError(gettext("A token's name has 1 to 100 characters. Choose another name."))
-        if days is not None and not 1 <= days <= 36_500:
+        days = DAYS if days is None else days
+        if not 1 <= days <= 36_500:
             raise CommandError(gettext("--days %(days)s is not a number from 1 to 36500.") % {"days": days})
         try:
             bound_to = dataset_named(dataset) if dataset else None
-            expires_at = now() + timedelta(days=days) if days else None
+            expires_at = None if forever else now() + timedelta(days=days)
             scopes = sorted({SCOPES[word] for word in scope or SCOPES})
             with as_command_errors(), secret_output(self.stdout, to) as show:
                 _, key = create_token(name=name, dataset=bound_to, expires_at=expires_at, scopes=scopes)

@@ -5,11 +5,13 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from access.memberships.actions import give_role, invite, remove_role
 from access.memberships.reads import invitation_of, members_of
 from access.models import Invitation, Membership, Role
 from access.permissions.reads import role_in
+from accounts import hashing
 from tests.factories import (
     make_account,
     make_administrator,
@@ -21,6 +23,7 @@ from tests.factories import (
     staff_client,
 )
 from tests.required import require
+from tests.threads import PATIENCE_SECONDS, started, waits, while_another_has_done
 
 pytestmark = pytest.mark.django_db
 ACCOUNT = {"username": "rosa", "password1": "a long pass phrase", "password2": "a long pass phrase"}
@@ -154,6 +157,53 @@ def test_a_bad_name_or_password_makes_no_account(dataset, changed, words):
     answer = staff_client(signed_in=False).post(f"/invitations/{secret}/", ACCOUNT | changed)
     assert answer.status_code == 422 and words in text(answer)
     assert User.objects.count() == n_accounts and invitation_of(secret)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_that_was_taken_meanwhile_is_an_error_of_the_form():
+    _, secret = invite(dataset=make_dataset(), role=Role.READER, by=make_administrator())
+    visitor = staff_client(signed_in=False)
+    with (
+        while_another_has_done(lambda: User.objects.create_user("rosa")) as other,
+        started(lambda: visitor.post(f"/invitations/{secret}/", ACCOUNT)) as post,
+    ):
+        assert waits(post)
+        other.end(commit=True)
+    assert post.result().status_code == 422 and "This name is taken" in text(post.result())
+    assert invitation_of(secret) and User.objects.filter(username="rosa").count() == 1
+
+
+def hold_the_lock_of_hashes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [hashing.HASHING_LOCK])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_account_waits_for_other_hashes_and_the_members_do_not_wait_for_it(monkeypatch):
+    monkeypatch.setattr(hashing, "LONGEST_WAIT", f"{PATIENCE_SECONDS}s")
+    dataset = make_dataset()
+    _, secret = invite(dataset=dataset, role=Role.READER, by=make_administrator())
+    visitor = staff_client(signed_in=False)
+    with (
+        while_another_has_done(hold_the_lock_of_hashes) as other,
+        started(lambda: visitor.post(f"/invitations/{secret}/", ACCOUNT)) as post,
+    ):
+        assert waits(post)
+        make_member(dataset, Role.OWNER)
+        assert not post.done()
+        other.end(commit=True)
+    assert post.result().status_code == 302
+    assert User.objects.get(username="rosa").check_password(ACCOUNT["password1"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_too_many_passwords_are_checked_an_invitation_can_be_tried_again(monkeypatch):
+    monkeypatch.setattr(hashing, "LONGEST_WAIT", "10ms")
+    _, secret = invite(dataset=make_dataset(), role=Role.READER, by=make_administrator())
+    with while_another_has_done(hold_the_lock_of_hashes):
+        answer = staff_client(signed_in=False).post(f"/invitations/{secret}/", ACCOUNT)
+    assert answer.status_code == 429 and answer.headers["Retry-After"] == "5"
+    assert "Try again in a few seconds" in text(answer) and invitation_of(secret)
 
 
 def test_fields_of_a_browser_make_no_administrator(dataset):

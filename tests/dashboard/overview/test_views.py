@@ -77,6 +77,15 @@ def test_without_a_login_every_page_leads_to_the_sign_in(path):
     assert response["Location"] == f"/login/?next={path}"
 
 
+def test_the_sign_in_speaks_of_no_role_and_a_refused_photograph_of_the_role_that_sees_it():
+    visitor = staff_client(signed_in=False)
+    words = visitor.get("/login/?next=/datasets/any/").content.decode()
+    assert "To open this page, sign in." in words and "researcher" not in words
+    refused = visitor.get("/i/any.jpg")
+    assert refused.status_code == 403
+    assert "Only people whose role in this study allows it can open this address." in refused.content.decode()
+
+
 @pytest.mark.parametrize("path", ["/datasets/any/", "/images/any/", "/login/", "/logout/"])
 def test_the_worker_origin_knows_none_of_them(path):
     assert worker_client().get(path).status_code == 404

@@ -148,9 +148,9 @@ def test_a_token_for_all_studies_ends_with_its_authors_administration(dataset):
     key = key_in(client.post("/tokens/", FIELDS | {"study": "all"}))
     assert ApiToken.objects.get().dataset is None
     assert statuses(key, dataset=dataset.name)["annotations"] == 200
-    assert "dead" not in text(client.get("/tokens/"))
+    assert "not valid" not in text(client.get("/tokens/"))
     User.objects.filter(pk=administrator.pk).update(is_staff=False)
-    assert "dead: its author may no longer read this" in text(staff_client().get("/tokens/"))
+    assert "not valid: its author may no longer read this" in text(staff_client().get("/tokens/"))
     give_role(dataset=dataset, user=administrator, role=Role.OWNER, by=None)
     assert statuses(key, dataset=dataset.name)["annotations"] == 401
 
