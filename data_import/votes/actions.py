@@ -15,6 +15,7 @@ from catalog.actions import ensure_dataset, load_staged_images
 from catalog.errors import StagedConflict
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
+from data_import.actions import note_new_dataset
 from data_import.votes.files import BadFile, line_fault, read_votes
 from workforce.actions import mark_for_aggregation
 from workforce.kinds import ReplayedVotes, StagedVotes, task_kinds
@@ -72,6 +73,7 @@ def _replay(
         # The statements sort whole files, which the usual few megabytes would send to disk.
         cursor.execute("SET LOCAL work_mem = '128MB'")
     progress("reading")
+    is_new = not Dataset.objects.filter(name=dataset_name).exists()
     dataset = ensure_dataset(name=dataset_name)
     labels = labels_by_index(dataset)
     answers = read_votes(votes, path, labels)
@@ -91,6 +93,8 @@ def _replay(
     unlabelled = images & set(dataset.images.filter(dataset_label=None).values_list("name", flat=True))
     waiting = images.intersection(votes.waiting(dataset) if votes.waiting is not None else ())
     n_new = len(answers) - n_stored
+    if is_new:
+        note_new_dataset(dataset=dataset)
     return Replayed(dataset, len(images), n_new_images, len(answers), n_new, len(unlabelled), len(waiting))
 
 
