@@ -40,10 +40,21 @@ def check_pace(request: HttpRequest, worker_id: str) -> None:
     _count(limit_by_name)
 
 
-def check_link_pace(request: HttpRequest, batch: Batch) -> None:
-    """Count a Start, Continue or submit of a network in a batch. Raises TooMany."""
-    limit = settings.LINK_REQUESTS_A_MINUTE[batch.networks]
-    _count({f"link {batch.pk} at {network_of(request)}": limit})
+def check_pace_of_starts(request: HttpRequest, batch: Batch) -> None:
+    """Count a Start or Continue of a network in a batch. Raises TooMany."""
+    _count_on_link(request, batch, "start")
+
+
+def check_pace_of_answers(request: HttpRequest, batch: Batch) -> None:
+    """Count a submit or report of a network in a batch, apart from Starts: a flood of those delays no answer.
+
+    Answers carry the token of a lease, whose number has a cap. Raises TooMany.
+    """
+    _count_on_link(request, batch, "answer")
+
+
+def _count_on_link(request: HttpRequest, batch: Batch, act: str) -> None:
+    _count({f"{act} in {batch.pk} at {network_of(request)}": settings.LINK_REQUESTS_A_MINUTE[batch.networks]})
 
 
 def link_visit(request: HttpRequest, batch: Batch) -> LinkVisit:

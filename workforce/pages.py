@@ -30,7 +30,7 @@ from workforce.frame.ids import visit_in as visit_in
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
 from workforce.kinds import kind_named
-from workforce.limits import TooMany, check_link_pace, check_pace, link_visit
+from workforce.limits import TooMany, check_pace, check_pace_of_answers, link_visit
 from workforce.links.reads import NotAdmitted, link_query, participant_in
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
@@ -139,7 +139,7 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
         check_pace(request, lease.worker.identity.external_id)
     else:
         _check_participant(request, lease)
-        check_link_pace(request, hit.batch)
+        check_pace_of_answers(request, hit.batch)
     if is_report(fields):
         return take_report(request, lease, fields, show)
     if lease.assignment is not None:

@@ -13,7 +13,7 @@ from workforce.actions import BatchClosed, begin
 from workforce.forms import check_start
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
-from workforce.limits import TooMany, check_link_pace, link_visit
+from workforce.limits import TooMany, check_pace_of_starts, link_visit
 from workforce.links.reads import NetworkFull, participant_in
 from workforce.models import Batch, Lease, Worker
 from workforce.pages import ONE_MOMENT, REFUSALS, SeeOther, finish_address, join_address, message_page, task_address
@@ -53,7 +53,7 @@ def join(request: HttpRequest, batch_id: str) -> HttpResponse:
 
 def _begin(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
     check_start(request)
-    check_link_pace(request, batch)
+    check_pace_of_starts(request, batch)
     try:
         lease = begin(batch=batch, participant=participant, visit=link_visit(request, batch))
     except BatchClosed:

@@ -8,7 +8,15 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from access.models import Role
-from access.permissions.reads import OF_A_STUDY, PERMISSIONS, May, role_in, roles_by_study, studies_with
+from access.permissions.reads import (
+    OF_A_STUDY,
+    PERMISSIONS,
+    May,
+    is_administrator,
+    role_in,
+    roles_by_study,
+    studies_with,
+)
 from aggregation.reads import annotation_summary, split_counts
 from catalog.models import Dataset, Image
 from catalog.pages import picture_response
@@ -76,10 +84,11 @@ class DatasetShown:
 @staff_page("GET", may=May.LIST_STUDIES)
 def datasets(request: HttpRequest) -> HttpResponse:
     progress, n_hits, roles = progress_of_batches(), hits_of_batches(), roles_by_study(request.user)
+    of_administrators = OF_A_STUDY if is_administrator(request.user) else frozenset()
     rows = []
     for dataset in datasets_with_batches(studies_with(request.user, May.SEE_STUDY)):
         role = roles.get(dataset.pk)
-        may = PERMISSIONS[role] if role else OF_A_STUDY
+        may = PERMISSIONS[role] if role else of_administrators
         batches = dataset.batches.all() if May.SEE_RESULTS in may else []
         items = [
             batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request, may)

@@ -1,6 +1,7 @@
 """Where a command's secret may go: to a terminal, to a caller in memory, or to a new file of its owner's."""
 
 import io
+import logging
 import os
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from access.secret_output.actions import is_recorded, secret_output
+from access.secret_output.logs import HideSecrets
 from catalog.errors import UserError
 from tests.commands import refusal, said
 
@@ -76,3 +78,23 @@ def test_the_commands_that_make_secrets_are_held_to_it(monkeypatch, tmp_path):
     assert (tmp_path / "key").read_text().startswith("ann_")
     assert "already" in refusal("create_token", "notebook", "--to", tmp_path / "second")
     assert not Path(tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize("path", ["/invitations/{}/", "/setup/second/{}/", "/de/invitations/{}/"])
+def test_the_log_of_a_refused_request_names_no_secret_of_its_address(path):
+    record = logging.LogRecord(
+        "django.request", logging.WARNING, "", 0, "%s: %s", ("Conflict", path.format("k3y")), None
+    )
+    assert HideSecrets().filter(record)
+    assert record.getMessage() == f"Conflict: {path.format('…')}"
+
+
+def test_other_lines_of_the_log_stay_as_they_are():
+    record = logging.LogRecord("catalog", logging.INFO, "", 0, "Created dataset %s.", ("invitations/a/b",), None)
+    assert HideSecrets().filter(record)
+    assert record.getMessage() == "Created dataset invitations/a/b."
+
+
+def test_every_handler_of_the_site_hides_them(settings):
+    handlers = settings.LOGGING["handlers"].values()
+    assert handlers and all("secrets" in handler["filters"] for handler in handlers)

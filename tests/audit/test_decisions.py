@@ -39,7 +39,9 @@ from tests.factories import (
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.test_rejections import listed_assignments
 from workforce.actions import close_batch
+from workforce.exclusions.actions import exclude_at_once, lift_step
 from workforce.introductions.actions import introduce
+from workforce.models import Submission
 from workforce.reads import pseudonym
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +67,12 @@ def exclude_and_lift_a_person() -> None:
     dataset, _, worker = work_of_somebody()
     exclude_person(dataset=dataset, worker=worker, reason=REASON)
     lift_exclusions(dataset=dataset, worker=worker)
+
+
+def exclude_and_readmit_many() -> None:
+    number = work_of_somebody()[1]
+    exclude_at_once(submissions=Submission.objects.filter(pk=number), reason=REASON, step="a step")
+    lift_step(step="a step")
 
 
 def decide_about_pay() -> None:
@@ -116,6 +124,7 @@ def make_and_revoke_a_token() -> None:
 DECISIONS: dict[Callable[[], object], list[tuple[str, str]]] = {
     exclude_and_lift: [("review", "submission.exclude"), ("review", "submission.readmit")],
     exclude_and_lift_a_person: [("review", "submission.exclude"), ("review", "submission.readmit")],
+    exclude_and_readmit_many: [("review", "submissions.exclude"), ("review", "submissions.readmit")],
     decide_about_pay: [
         ("review", "assignment.reject"),
         ("review", "rejection.reverse"),

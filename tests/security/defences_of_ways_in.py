@@ -15,7 +15,7 @@ OF_WAYS_IN = (
     Defence(
         "S11 starts on a link are counted",
         "workforce/views.py",
-        "    check_link_pace(request, batch)\n",
+        "    check_pace_of_starts(request, batch)\n",
         "",
         (f"{WAYS}test_the_starts_of_one_network_are_counted_and_refused_beyond_the_pace",),
     ),

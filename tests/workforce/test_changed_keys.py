@@ -12,7 +12,7 @@ from django.urls import reverse
 from contains_task.models import ContainsVote
 from dashboard.payments.decisions import SECOND_SALT
 from tests.contains_task.test_views import address, answer, hidden, joined, shown
-from tests.factories import make_form, make_grid, sign_in, staff_client, unique, worker_client
+from tests.factories import make_form, make_grid, sign_in, staff_client, start, unique, worker_client
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame, handed_over, listed
@@ -106,7 +106,7 @@ def test_a_page_opened_afterwards_is_made_under_the_new_key(change_key):
 def test_a_form_is_answered_across_the_change(change_key):
     form = make_form(labels=(1, 2))
     client = worker_client()
-    page = client.get(f"/join/{form.hit.batch.public_id}?worker=ann", follow=True)
+    page = start(form.hit.batch, client=client, follow=True)
     is_kept = change_key()
     assert loads(page) == ({200} if is_kept else {404})
     sent = hidden(page) | {"selected": ["2"], "main": "2"}

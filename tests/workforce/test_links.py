@@ -279,7 +279,7 @@ def test_an_attack_that_also_submits_ends_at_the_pace(caps, minute):
         started = start(batch, f"invented{number}", REMOTE_ADDR=ATTACKER)
         if started.status_code == 303:
             answer(started.url, REMOTE_ADDR=ATTACKER)
-    assert Submission.objects.count() == 10
+    assert Submission.objects.count() == 20
     assert start(batch, "honest", REMOTE_ADDR=ELSEWHERE).status_code == 303
     assert start(study(), "in another batch", REMOTE_ADDR=ATTACKER).status_code == 303
 
@@ -362,10 +362,19 @@ def test_a_full_network_is_asked_to_press_again_later_and_loses_nothing(caps):
     assert answer(held).status_code == 303, "and its answer is always taken"
 
 
+def test_a_flood_of_starts_delays_no_answer(caps, minute):
+    caps.LINK_REQUESTS_A_MINUTE = {"shared": 3, "own": 3}
+    batch = study(10, 3)
+    held = start(batch, "honest").url
+    assert [start(batch, f"invented{number}").status_code for number in range(9)][-1] == 429
+    assert answer(held).status_code == 303
+    assert Submission.objects.count() == 1
+
+
 def test_an_answer_beyond_the_pace_is_kept_on_the_page(caps, minute):
-    caps.LINK_REQUESTS_A_MINUTE = {"shared": 1, "own": 1}
     batch = study()
     address = start(batch).url
+    caps.LINK_REQUESTS_A_MINUTE = {"shared": 0, "own": 0}
     fields: dict[str, Any] = hidden(text(worker_client().get(address))) | {"selected": []}
     by_script = worker_client().post(address, json.dumps(fields), content_type="application/json")
     assert (by_script.status_code, by_script.headers["Retry-After"]) == (429, "41")

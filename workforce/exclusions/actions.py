@@ -9,6 +9,9 @@ from catalog.errors import UserError
 from catalog.reads import now
 from workforce.models import Exclusion, Submission
 
+# Of what is excluded at once, so many are named in the record of decisions.
+MOST_RECORDED = 1000
+
 
 class AlreadyExcluded(UserError):
     """A submission that is excluded already; the message gives the reason."""
@@ -50,6 +53,9 @@ def exclude_at_once(*, submissions: QuerySet[Submission], reason: str, step: str
         [Exclusion(submission_id=pk, reason=reason, step=step) for pk in counting], batch_size=5000
     )
     Submission.objects.filter(pk__in=counting).update(aggregated_at=None)
+    if counting:
+        subject, after = f"{len(counting)} submissions", {"step": step, "submissions": counting[:MOST_RECORDED]}
+        record(area=Area.REVIEW, action="submissions.exclude", subject=subject, after=after, reason=reason)
     return len(counting)
 
 
@@ -60,6 +66,9 @@ def lift_step(*, step: str) -> int:
     ids = _lock(Submission.objects.filter(pk__in=standing.values("submission")))
     standing.filter(submission__in=ids).update(lifted_at=now())
     Submission.objects.filter(pk__in=ids).update(aggregated_at=None)
+    if ids:
+        subject, before = f"{len(ids)} submissions", {"step": step, "submissions": ids[:MOST_RECORDED]}
+        record(area=Area.REVIEW, action="submissions.readmit", subject=subject, before=before)
     return len(ids)
 
 
