@@ -71,15 +71,7 @@ def open_composed(
     changes = _set_figures(dataset, profile, chosen)
     batch = open_batch(dataset=dataset, kind="contains", **vars(pay), **(adaptive or {}))
     opened = _opened(batch, new, chosen, seed)
-    if changes:
-        record(
-            area=Area.CONFIG,
-            action="settings.change",
-            subject=f"dataset {dataset}",
-            before={name: before for name, (before, _) in changes.items()},
-            after={name: after for name, (_, after) in changes.items()},
-        )
-    note_opening(batch=batch)
+    _record_opening(batch, changes)
     n_before = len(requested) - len(new)
     return OpenedComposed(batch, len(new), opened.n_grids, n_before, n_unlabelled, tuple(opened.shortfalls))
 
@@ -218,6 +210,15 @@ def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> Chang
         return {}
     change_settings(dataset=dataset, **figures, note=f"Profile {profile}.")
     return changes
+
+
+def _record_opening(batch: Batch, changes: Changes) -> None:
+    """Record the change of figures and the new batch: last, after the hundreds of thousands of cells."""
+    if changes:
+        before, after = ({name: pair[n] for name, pair in changes.items()} for n in (0, 1))
+        subject = f"dataset {batch.dataset}"
+        record(area=Area.CONFIG, action="settings.change", subject=subject, before=before, after=after)
+    note_opening(batch=batch)
 
 
 def similar_of(file: InputFile, label_set: LabelSet) -> Chosen:
