@@ -132,6 +132,7 @@ def set_password_hash(*, user: User, password_hash: str) -> None:
     """Change a password. All sessions that the old one opened end."""
     user.password = password_hash
     user.save(update_fields=["password"])
+    _record(user, "password")
 
 
 def accept_factor(*, form: Any) -> None:
@@ -143,26 +144,38 @@ def accept_factor(*, form: Any) -> None:
 def set_up_authenticator(*, request: HttpRequest, form: forms.Form) -> None:
     """Store the secret of a form that showed a right code, and recovery codes if there are none."""
     activate_totp(request, form)
+    _record(request.user, "add_factor", after={"factor": Authenticator.Type.TOTP})
 
 
 @transaction.atomic
 def add_passkey(*, request: HttpRequest, name: str, credential: dict[str, Any]) -> None:
     """Store a passkey, and recovery codes if there are none."""
     add_authenticator(request, name=name, credential=credential)
+    _record(request.user, "add_factor", after={"factor": Authenticator.Type.WEBAUTHN})
 
 
 @transaction.atomic
 def renew_recovery_codes(*, request: HttpRequest) -> None:
     """Replace the recovery codes by new ones."""
     generate_recovery_codes(request)
+    _record(request.user, "renew_recovery_codes")
 
 
 @transaction.atomic
 def remove_factor(*, user: User, pk: int, is_last_allowed: bool) -> None:
     """Remove an authenticator app or passkey; with the last one go the recovery codes."""
     User.objects.select_for_update().get(pk=user.pk)
+    factor = factors_of(user).filter(pk=pk).first()
+    if factor is None:
+        return
     others = factors_of(user).exclude(pk=pk).exists()
     if not (others or is_last_allowed):
         raise UserError(gettext("This site requires a second factor. Set up another one before you remove this one."))
     removed = FACTORS if others else Authenticator.Type.values
     Authenticator.objects.filter(user=user, type__in=removed, **({"pk": pk} if others else {})).delete()
+    _record(user, "remove_factor", before={"factor": factor.type})
+
+
+def _record(user: Any, change: str, **values: Any) -> None:
+    """Record a change of an account that its person made: neither passwords nor secrets are in it."""
+    record(area=Area.PERMISSION, action=f"account.{change}", subject=f"account {user}", **values)

@@ -29,6 +29,7 @@ class AuditEntry(models.Model):
     reason = models.TextField(blank=True)
 
     class Meta:
+        indexes = [models.Index(fields=["at"], name="audit_entries_by_time")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(area__in=["config", "money", "review", "export", "permission"]),

@@ -15,6 +15,7 @@ from classify_task.reads import standing_forms
 from workforce.actions import hand_in, open_batch, publish_hits, withdraw_hits
 from workforce.links.actions import copy_list
 from workforce.models import Batch, Lease, Submission
+from workforce.openings.actions import note_opening
 from workforce.reads import pause_field
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def open_forms(*, dataset: Dataset, labels_by_image: Mapping[int, Sequence[int]]
     without_form = sorted(set(image_ids).difference(standing_forms(image_ids).values_list("image_id", flat=True)))
     if not without_form:
         return []
-    batch = classify_batch(dataset=dataset)
+    batch, is_new = _standing_or_new_batch(dataset)
     hits = publish_hits(batch=batch, n_hits=len(without_form), n_slots=batch.settings.classify_answers)
     forms = Form.objects.bulk_create(
         [
@@ -51,6 +52,8 @@ def open_forms(*, dataset: Dataset, labels_by_image: Mapping[int, Sequence[int]]
             for hit, image_id in zip(hits, without_form, strict=True)
         ]
     )
+    if is_new:
+        note_opening(batch=batch)
     log.info("Opened %d forms in batch %s.", len(forms), batch.pk)
     return forms
 
@@ -68,6 +71,14 @@ def classify_batch(*, dataset: Dataset) -> Batch:
 
     The lock keeps it open until the end of the transaction. A batch that is being closed is not used.
     """
+    batch, is_new = _standing_or_new_batch(dataset)
+    if is_new:
+        note_opening(batch=batch)
+    return batch
+
+
+def _standing_or_new_batch(dataset: Dataset) -> tuple[Batch, bool]:
+    """Return the batch of `classify_batch`, and whether it was opened now."""
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     settings = current_settings(dataset)
     live = [Batch.Marketplace.LINK, Batch.Marketplace.MTURK]
@@ -75,7 +86,7 @@ def classify_batch(*, dataset: Dataset) -> Batch:
         dataset=dataset, settings=settings, kind="classify", marketplace__in=live, closed_at=None
     )
     standing = batches.select_for_update(no_key=True).first()
-    return standing or _open_for_the_same_people(dataset)
+    return (standing, False) if standing else (_open_for_the_same_people(dataset), True)
 
 
 def _open_for_the_same_people(dataset: Dataset) -> Batch:

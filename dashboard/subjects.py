@@ -13,16 +13,10 @@ from access.permissions.reads import May
 from api.models import ApiToken
 from candidates.models import Run
 from catalog.models import Dataset, Image
+from jobs.kinds import permission_for
 from jobs.models import Job
 from mturk.models import ListedAssignment
 from workforce.models import Batch, Report
-
-PERMISSION_BY_JOB = {
-    Job.Kind.IMPORT_IMAGES: May.EDIT_STUDY,
-    Job.Kind.PREDICT: May.RUN_CLASSIFIERS,
-    Job.Kind.POTENTIAL_LABELS: May.RUN_CLASSIFIERS,
-    Job.Kind.OPEN_CONTAINS: May.OPEN_BATCHES,
-}
 
 
 def study_of_image(public_id: str, **rest: Any) -> Dataset:
@@ -67,7 +61,7 @@ def permission_of_job(pk: int, **rest: Any) -> May:
     kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
     if kind is None:
         raise Http404
-    return PERMISSION_BY_JOB[Job.Kind(kind)]
+    return permission_for(Job.Kind(kind))
 
 
 def _study(rows: QuerySet[Any], path: str) -> Dataset:

@@ -1,8 +1,10 @@
-"""The dataset and the label set of an import."""
+"""The dataset and the label set of an import. Datasets that people create are recorded."""
 
+from django.db import transaction
 from django.utils.translation import gettext
 
-from catalog.actions import IMAGENET, create_dataset, ensure_imagenet
+from audit.actions import Area, record
+from catalog.actions import IMAGENET, Figure, create_dataset, ensure_imagenet
 from catalog.errors import UserError
 from catalog.models import Dataset, LabelSet
 from catalog.reads import label_set_named
@@ -33,4 +35,18 @@ def dataset_for_import(name: str, label_set: str | None) -> Dataset:
     """Return the dataset of that name, made on that label set if there is none. Raises UserError if it has another."""
     used = label_set_for_import(name, label_set)
     dataset = Dataset.objects.filter(name=name).first()
-    return dataset or create_dataset(name=name, label_set=used)
+    return dataset or new_study(name=name, label_set=used)
+
+
+@transaction.atomic
+def new_study(*, name: str, label_set: LabelSet | None = None, **figures: Figure) -> Dataset:
+    """Create a dataset as `catalog.actions.create_dataset` does, and record it."""
+    dataset = create_dataset(name=name, label_set=label_set, **figures)
+    note_new_dataset(dataset=dataset)
+    return dataset
+
+
+def note_new_dataset(*, dataset: Dataset) -> None:
+    """Record that a dataset was created: last in the transaction."""
+    after = {"label_set": dataset.label_set}
+    record(area=Area.CONFIG, action="dataset.create", subject=f"dataset {dataset}", after=after)

@@ -1,4 +1,7 @@
-"""Writes of jobs. A job may be started twice, as when its worker was killed: its work must be idempotent."""
+"""Writes of jobs. A job may be started twice, as when its worker was killed: its work must be idempotent.
+
+It is done in the name of whoever asked for it, if that person still may.
+"""
 
 import logging
 import time
@@ -8,15 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from celery import current_app
+from django.contrib.auth.models import User
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Least
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from access.permissions.reads import permissions_in
+from audit.reads import Actor, acting
 from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import now
-from jobs.kinds import kind_of
+from jobs.kinds import kind_of, permission_for
 from jobs.models import Job
 
 log = logging.getLogger(__name__)
@@ -35,6 +41,10 @@ MOST_LINES_OF_REPORT = 250_000
 
 class JobUnderWay(UserError):
     """An error: a job of that kind is in progress for the dataset."""
+
+
+class NoLongerAllowed(UserError):
+    """An error: whoever asked for a job may not have it done any more."""
 
 
 @transaction.atomic
@@ -164,7 +174,9 @@ def _do(job: Job) -> None:
     watched, kind = Watched(job), kind_of(job)
     try:
         watched.heed()
-        report = kind.work(job, watched)
+        asker = _asker(job)
+        with acting(lambda: asker):
+            report = kind.work(job, watched)
         watched.note()
     except Stopped:
         _finish(job, problem=_stopped(job))
@@ -181,6 +193,18 @@ def _do(job: Job) -> None:
         _finish(job, report=report)
         if kind.afterwards is not None:
             kind.afterwards(job)
+
+
+def _asker(job: Job) -> Actor:
+    """Return who asked for a job. Raises NoLongerAllowed if this person may not start such a job now."""
+    user = User.objects.filter(username=job.asked_by).first()
+    if user is None or permission_for(Job.Kind(job.kind)) not in permissions_in(user, job.dataset):
+        words = gettext(
+            "%(user)s started this job but may no longer do this in the study, so it ended. Everything done before is "
+            "kept. Someone who may can start it again."
+        )
+        raise NoLongerAllowed(words % {"user": job.asked_by})
+    return Actor(user.get_username(), user.pk)
 
 
 def _finish(job: Job, *, problem: str = "", report: list[str] | None = None) -> None:

@@ -10,7 +10,15 @@ from typing import Protocol, cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from access.permissions.reads import May
 from jobs.models import Job
+
+PERMISSIONS = {
+    Job.Kind.IMPORT_IMAGES: May.EDIT_STUDY,
+    Job.Kind.PREDICT: May.RUN_CLASSIFIERS,
+    Job.Kind.POTENTIAL_LABELS: May.RUN_CLASSIFIERS,
+    Job.Kind.OPEN_CONTAINS: May.OPEN_BATCHES,
+}
 
 
 class Watch(Protocol):
@@ -35,3 +43,8 @@ class JobKind:
 def kind_of(job: Job) -> JobKind:
     """Return the record of the job's kind."""
     return cast(JobKind, import_string(settings.JOB_KINDS[job.kind]))
+
+
+def permission_for(kind: Job.Kind) -> May:
+    """Return the permission that a person needs to start, stop and read a job of a kind."""
+    return PERMISSIONS[kind]

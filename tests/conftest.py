@@ -91,11 +91,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """On a server of somebody else's, tests that commit empty the tables by TRUNCATE, which the record refuses."""
+    """On a server of somebody else's, tests that commit empty the tables by TRUNCATE, which the records refuse."""
     if os.environ.get("DATABASE_URL"):
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute("DROP TRIGGER IF EXISTS audit_is_never_emptied ON audit_auditentry")
             cursor.execute("DROP TRIGGER IF EXISTS audit_chain_is_never_emptied ON audit_auditlink")
+            cursor.execute("DROP TRIGGER IF EXISTS membership_record_is_never_emptied ON access_membershipchange")
 
 
 @pytest.fixture(autouse=True, scope="session")

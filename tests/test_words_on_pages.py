@@ -41,6 +41,7 @@ from jobs.kinds import JobKind
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
 from tests.factories import (
+    make_administrator,
     make_batch,
     make_dataset,
     make_form,
@@ -180,8 +181,9 @@ def broken_study(study, request, monkeypatch) -> Dataset:
     assert predict_next_portions()
     assert Run.objects.exclude(problem="").exists()
     monkeypatch.setattr(jobs_actions, "kind_of", lambda job: JobKind(break_down))
+    asker = make_administrator().get_username()
     for kind in Job.Kind:
-        start_job(dataset=study, kind=kind, arguments={}, asked_by="researcher")
+        start_job(dataset=study, kind=kind, arguments={}, asked_by=asker)
     while do_next_job():
         pass
     return study
@@ -251,8 +253,9 @@ def jobs_with_problems(dataset: Dataset) -> None:
         Job.Kind.POTENTIAL_LABELS: {},
         Job.Kind.OPEN_CONTAINS: bare | {"profile": None},
     }
+    asker = make_administrator().get_username()
     for kind, arguments in arguments_of.items():
-        start_job(dataset=dataset, kind=kind, arguments=arguments, asked_by="researcher")
+        start_job(dataset=dataset, kind=kind, arguments=arguments, asked_by=asker)
     while do_next_job():
         pass
     assert Job.objects.exclude(problem="").count() == len(Job.Kind)

@@ -55,8 +55,8 @@ def remove_role(*, dataset: Dataset, user: User, by: User | None) -> None:
     if membership is None:
         raise UserError(gettext("%(name)s has no role in this study.") % {"name": user.get_username()})
     _check(dataset, by, None, membership)
-    _record(dataset, Event.REMOVED, by, user, before=membership.role)
     membership.delete()
+    _record(dataset, Event.REMOVED, by, user, before=membership.role)
 
 
 @transaction.atomic

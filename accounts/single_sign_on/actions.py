@@ -6,6 +6,8 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from audit.actions import Area, record
+
 log = logging.getLogger(__name__)
 
 
@@ -24,4 +26,6 @@ def bind_by_email(*, subject: str, provider: str, emails: list[str]) -> User | N
         log.warning("Single sign-on refused: account %s is bound to another person of the provider", user.username)
         return None
     SocialAccount.objects.create(user=user, provider=provider, uid=subject)
+    # Nobody is signed in yet. The subject is an ID of the provider, which the record has no use for.
+    record(area=Area.PERMISSION, action="account.bind", subject=f"account {user}", after={"provider": provider})
     return user

@@ -9,15 +9,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from access.permissions.reads import May
 from accounts.pages import confirmed
-from audit.actions import Area, record
-from catalog.actions import IMAGENET, BadName, NameTaken, create_dataset
+from audit.actions import Area, record_use
+from catalog.actions import IMAGENET, BadName, NameTaken
 from catalog.models import WITHOUT_PICTURES, Dataset, LabelSet
 from catalog.reads import UnknownLabelSet
 from dashboard.files.downloads import classifiers_of, files_of, names_people, predictions_response, rows_response
 from dashboard.pages import dataset_or_404, permissions, staff_page, takes_bodies_up_to
 from dashboard.subjects import permission_of_job, study_of_job
 from data_export.reads import FORMATS, exported_files, permission_to_read
-from data_import.actions import label_set_or_imagenet
+from data_import.actions import label_set_or_imagenet, new_study
 from data_import.job_sources.actions import BadSource, source_asked_for
 from data_import.server_files.reads import sources_on_server, there_is_a_folder
 from data_import.uploads import actions as uploads
@@ -49,7 +49,7 @@ def new_dataset(request: HttpRequest) -> HttpResponse:
     problems = {}
     if request.method == "POST":
         try:
-            dataset = create_dataset(name=typed["name"], label_set=label_set_or_imagenet(typed["label_set"]))
+            dataset = new_study(name=typed["name"], label_set=label_set_or_imagenet(typed["label_set"]))
             return redirect("setup-images", dataset.name)
         except (BadName, NameTaken) as error:
             problems["name"] = error.for_page
@@ -161,13 +161,7 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
     if kind not in exported_files() or format not in FORMATS:
         raise Http404
     names = bool(request.GET.get("names"))
-    # A mark of use, as of a token: the request itself changes nothing.
-    record(
-        area=Area.EXPORT,
-        action="rows.export",
-        subject=f"{kind} of dataset {dataset}",
-        after={"format": format, "names": names},
-    )
+    _note_download(request, "rows.export", f"{kind} of dataset {dataset}", {"format": format, "names": names})
     return rows_response(dataset, kind, format, names=names)
 
 
@@ -175,5 +169,11 @@ def rows(request: HttpRequest, name: str, kind: str, format: str) -> StreamingHt
 def predictions(request: HttpRequest, name: str, classifier: int) -> FileResponse:
     dataset = dataset_or_404(name)
     row = get_object_or_404(classifiers_of(dataset), pk=classifier)
-    record(area=Area.EXPORT, action="predictions.export", subject=f"dataset {dataset}", after={"classifier": row.name})
+    _note_download(request, "predictions.export", f"dataset {dataset}", {"classifier": row.name})
     return predictions_response(dataset, row.name)
+
+
+def _note_download(request: HttpRequest, action: str, subject: str, after: dict[str, Any]) -> None:
+    """Record a download: a mark of use, as of a token. HEAD gets no file."""
+    if request.method != "HEAD":
+        record_use(area=Area.EXPORT, action=action, subject=subject, after=after)

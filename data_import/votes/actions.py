@@ -15,6 +15,7 @@ from catalog.actions import ensure_dataset, load_staged_images
 from catalog.errors import StagedConflict
 from catalog.models import Dataset, Label
 from catalog.reads import labels_by_index
+from data_import.actions import note_new_dataset
 from data_import.votes.files import BadFile, line_fault, read_votes
 from workforce.actions import mark_for_aggregation
 from workforce.kinds import ReplayedVotes, StagedVotes, task_kinds
@@ -57,20 +58,28 @@ def replay(*, kind: str, path: Path, dataset_name: str, progress: Callable[[str]
     Raises BadFile, naming the line and the reason; nothing is loaded then.
     """
     try:
-        return _replay(kind, replayed_kinds()[kind], path, dataset_name, progress or (lambda step: None))
+        return _replay_and_record(kind, path, dataset_name, progress or (lambda step: None))
     except StagedConflict as error:
         raise line_fault(path, error.line, error) from error
 
 
 @transaction.atomic
-def _replay(
-    kind: str, votes: ReplayedVotes, path: Path, dataset_name: str, progress: Callable[[str], object]
-) -> Replayed:
+def _replay_and_record(kind: str, path: Path, dataset_name: str, progress: Callable[[str], object]) -> Replayed:
     with connection.cursor() as cursor:
         # The second of two replays at once sees the rows that the first has stored.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('replay', 0))")
         # The statements sort whole files, which the usual few megabytes would send to disk.
         cursor.execute("SET LOCAL work_mem = '128MB'")
+    is_new = not Dataset.objects.filter(name=dataset_name).exists()
+    replayed = _replay(kind, replayed_kinds()[kind], path, dataset_name, progress)
+    if is_new:
+        note_new_dataset(dataset=replayed.dataset)
+    return replayed
+
+
+def _replay(
+    kind: str, votes: ReplayedVotes, path: Path, dataset_name: str, progress: Callable[[str], object]
+) -> Replayed:
     progress("reading")
     dataset = ensure_dataset(name=dataset_name)
     labels = labels_by_index(dataset)

@@ -201,7 +201,7 @@ def give_bonus(*, listed: ListedAssignment, amount: Decimal, reason: str) -> Cal
         record(
             area=Area.MONEY,
             action="bonus.pay",
-            subject=f"assignment {listed.external_id}",
+            subject=f"assignment {listed.pk}",
             after={"amount": exact},
             reason=reason,
         )

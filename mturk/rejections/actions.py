@@ -52,16 +52,10 @@ def reject(*, listed: ListedAssignment, reason: str, decided_by: User, seconded_
         batch=terms.batch,
     )
     log.warning("Assignment %s is rejected by %s: %s", listed.external_id, decided_by, reason)
-    people = {"decided_by": decided_by, "seconded_by": seconded_by}
-    record(
-        area=Area.REVIEW,
-        action="assignment.reject",
-        subject=f"assignment {listed.external_id}",
-        after=people,
-        reason=reason,
-    )
     if listed.submission is not None:
         _replace(listed.submission, reason)
+    people = {"decided_by": decided_by, "seconded_by": seconded_by}
+    record(area=Area.REVIEW, action="assignment.reject", subject=f"assignment {listed.pk}", after=people, reason=reason)
     return rejection
 
 
@@ -157,10 +151,10 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
         payload=payload,
         batch=listed.marketplace_hit.hit.batch,
     )
-    record(area=Area.REVIEW, action="rejection.reverse", subject=f"assignment {listed.external_id}", reason=reason)
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
         _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)
+    record(area=Area.REVIEW, action="rejection.reverse", subject=f"assignment {listed.pk}", reason=reason)
 
 
 def _withdraw_extra_slot(submission: Submission, terms: Terms) -> None:

@@ -22,12 +22,15 @@ from numerics.composition import PROFILES, Shortfall
 from studies.opening.actions import Opened, Pay, open_contains, pairs_of
 from workforce.actions import open_batch
 from workforce.models import Batch
+from workforce.openings.actions import note_opening
 
 OWN = "own"
 
 PROFILE_NAMES = (*PROFILES, OWN)
 
 Chosen = dict[int, list[int]]
+# The figure before and after, by name.
+Changes = dict[str, tuple[int | str, int | str]]
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,10 @@ def open_composed(
     if not len(new):
         last = max(batches[image, label] for image, label in requested.tolist())
         return OpenedComposed(Batch.objects.get(pk=last), 0, 0, len(requested), n_unlabelled)
-    _set_figures(dataset, profile, chosen)
+    changes = _set_figures(dataset, profile, chosen)
     batch = open_batch(dataset=dataset, kind="contains", **vars(pay), **(adaptive or {}))
     opened = _opened(batch, new, chosen, seed)
+    _record_opening(batch, changes)
     n_before = len(requested) - len(new)
     return OpenedComposed(batch, len(new), opened.n_grids, n_before, n_unlabelled, tuple(opened.shortfalls))
 
@@ -192,7 +196,8 @@ def _requested_pairs(dataset: Dataset, pairs: InputFile | None) -> Pairs:
     return potential
 
 
-def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
+def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> Changes:
+    """Give the study the figures of the profile. Return (before, after) by figure; nothing if all are the same."""
     figures: dict[str, int | str] = {}
     if profile != OWN:
         controls = PROFILES[profile]
@@ -200,10 +205,20 @@ def _set_figures(dataset: Dataset, profile: str, chosen: Chosen | None) -> None:
     if chosen is not None:
         figures["negatives_from"] = NegativesFrom.LIST
     current = current_settings(dataset)
-    if any(getattr(current, name) != value for name, value in figures.items()):
-        change_settings(dataset=dataset, **figures, note=f"Profile {profile}.")
-        before = {name: getattr(current, name) for name in figures}
-        record(area=Area.CONFIG, action="settings.change", subject=f"dataset {dataset}", before=before, after=figures)
+    changes: Changes = {name: (getattr(current, name), value) for name, value in figures.items()}
+    if all(before == after for before, after in changes.values()):
+        return {}
+    change_settings(dataset=dataset, **figures, note=f"Profile {profile}.")
+    return changes
+
+
+def _record_opening(batch: Batch, changes: Changes) -> None:
+    """Record the change of figures and the new batch: last, after the hundreds of thousands of cells."""
+    if changes:
+        before, after = ({name: pair[n] for name, pair in changes.items()} for n in (0, 1))
+        subject = f"dataset {batch.dataset}"
+        record(area=Area.CONFIG, action="settings.change", subject=subject, before=before, after=after)
+    note_opening(batch=batch)
 
 
 def similar_of(file: InputFile, label_set: LabelSet) -> Chosen:

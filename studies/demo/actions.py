@@ -12,11 +12,12 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from candidates.actions import find_potential_labels
-from catalog.actions import add_image, create_dataset
+from catalog.actions import add_image
 from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.photographs.reads import read_file
 from catalog.reads import LockName, labels_by_index, wait_for_lock
+from data_import.actions import new_study
 from studies.composed_grids.actions import OWN, OpenedComposed, open_composed
 from studies.demo.photos import demo_photos
 from studies.opening.actions import Pay, open_classify
@@ -65,7 +66,7 @@ def store_demo() -> Dataset:
 def _dataset() -> Dataset:
     dataset = Dataset.objects.filter(name=DEMO).select_related("label_set").first()
     if dataset is None:
-        return create_dataset(name=DEMO, **FIGURES)
+        return new_study(name=DEMO, **FIGURES)
     if not dataset.settings_versions.filter(version=1, note=NOTE).exists():
         raise NameInUse(
             gettext("The dataset “%(dataset)s” is not the demo study, so the demo study is not opened.")

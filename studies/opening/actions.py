@@ -21,6 +21,7 @@ from csv_files.cells import unguarded
 from csv_files.tables import BadTable, InputFile, Refusal, TableRow, all_refused, read_table
 from workforce.actions import open_batch
 from workforce.models import Batch
+from workforce.openings.actions import note_opening
 
 LONGEST_CODE = 60
 
@@ -117,6 +118,7 @@ def open_pairs(
         return Opened(Batch.objects.get(pk=last), 0, 0, len(pairs), n_unlabelled)
     batch = open_batch(dataset=dataset, kind="contains", **vars(pay), **(adaptive or {}))
     grids = open_grids(batch=batch, images_by_label=images_by_label)
+    note_opening(batch=batch)
     return Opened(batch, n_pairs, len(grids), len(pairs) - n_pairs, n_unlabelled)
 
 
@@ -192,7 +194,9 @@ def open_classify(*, dataset: Dataset, pay: Pay) -> Batch:
         closed_at=None,
     ).first()
     if standing is None and pay != Pay():
-        return open_batch(dataset=dataset, kind="classify", **vars(pay))
+        batch = open_batch(dataset=dataset, kind="classify", **vars(pay))
+        note_opening(batch=batch)
+        return batch
     batch = classify_batch(dataset=dataset)
     if pay != Pay() and pay != Pay(**{name: getattr(batch, name) for name in vars(pay)}):
         raise UserError(

@@ -10,6 +10,7 @@ from django.test import Client
 
 from accounts.adapters import SecondFactorAdapter
 from annotation_site import staff_urls
+from audit.models import AuditEntry
 from tests.accounts.people import (
     HERE,
     RIGHT,
@@ -152,6 +153,26 @@ def test_recovery_codes_are_replaced():
     old = set(recovery_codes_of(user))
     signed_in(user).post("/account/recovery-codes/")
     assert len(recovery_codes_of(user)) == 10 and not old & set(recovery_codes_of(user))
+
+
+def test_each_change_of_a_factor_is_recorded_without_its_secrets():
+    user = make_account()
+    client = signed_in(user)
+    secret = secret_on(client)
+    client.post("/account/authenticator/", {"code": "1"})
+    client.post("/account/authenticator/", {"code": code_of(secret)})
+    client.post("/account/recovery-codes/")
+    codes = recovery_codes_of(user)
+    signed_in(make_account()).post(f"/account/factors/{Authenticator.objects.get(type='totp').pk}/remove/")
+    client.post(f"/account/factors/{Authenticator.objects.get(type='totp').pk}/remove/")
+    entries = list(AuditEntry.objects.order_by("pk"))
+    changes = ["account.add_factor", "account.renew_recovery_codes", "account.remove_factor"]
+    assert [entry.action for entry in entries] == changes
+    assert {(entry.actor, entry.account, entry.subject) for entry in entries} == {
+        (user.username, user.pk, f"account {user}")
+    }
+    assert (entries[0].after, entries[2].before) == ({"factor": "totp"}, {"factor": "totp"})
+    assert not any(word in str(vars(entry)) for entry in entries for word in (secret, *codes))
 
 
 def test_passkeys_are_offered_where_the_host_is_a_name_and_elsewhere_the_page_says_why_not(settings):

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from accounts.sessions import NOTED_EVERY_SECONDS, SEEN
+from audit.models import AuditEntry
 from tests.accounts.people import ELSEWHERE, HERE, RIGHT, browser_at, give_app, is_signed_in, make_account
 from tests.factories import sign_in
 
@@ -79,6 +80,9 @@ def test_a_new_password_ends_the_other_sessions_and_keeps_this_one(rosa, client)
         assert page.status_code == 422 and words in page.content.decode()
     assert client.post("/account/password/", {"new": new, "again": new})["Location"] == "/account/"
     assert is_signed_in(client) and not is_signed_in(other)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor, entry.subject) == ("account.password", rosa.username, f"account {rosa}")
+    assert (entry.before, entry.after) == (None, None)
     assert (
         "Wrong name"
         in browser_at(HERE).post("/login/", {"username": rosa.username, "password": RIGHT}).content.decode()

@@ -13,6 +13,7 @@ from django.test import Client
 
 from accounts.single_sign_on import provider as provider_module
 from annotation_site import staff_sign_in
+from audit.models import AuditEntry
 from tests.accounts.oidc_provider import CLIENT, SECRET, OpenIdProvider, new_key, settings_for
 from tests.accounts.people import HERE, browser_at, code_of, give_app, is_signed_in, make_account
 from tests.required import Page
@@ -62,6 +63,10 @@ def test_an_account_with_the_verified_address_is_bound_and_opened(provider, rosa
     bound = SocialAccount.objects.get()
     assert bound.user == rosa and "person-1" not in bound.uid, "the subject is stored as a digest"
     assert "rosa" not in str(bound.extra_data)
+    come_back(provider, browser_at(HERE))
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject) == ("account.bind", f"account {rosa}"), "once, not at each sign-in"
+    assert bound.uid not in str(vars(entry)) and "person-1" not in str(vars(entry))
 
 
 def test_a_bound_subject_opens_its_account_whatever_its_address_has_become(provider, rosa):

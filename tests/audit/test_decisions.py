@@ -7,22 +7,29 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import F
 
 from api.actions import create_token, revoke_token
+from audit.actions import NOTE_USE_EVERY
 from audit.models import AuditEntry
 from catalog.models import Dataset
 from catalog.reads import now
+from classify_task.actions import open_forms
+from data_import.actions import new_study
 from mturk.models import Call, ListedAssignment, Terms
 from mturk.payments.actions import approve_now, give_bonus
 from mturk.publishing.actions import allow_losses, move_end, raise_cap
 from mturk.qualifications.actions import block_softly, let_in_again
 from mturk.rejections.actions import override_rejection, reject
 from studies.exclusions.actions import exclude, exclude_person, lift_exclusion, lift_exclusions
+from studies.opening.actions import Pay, open_classify, open_pairs
 from studies.settings.actions import new_settings
 from tests.factories import (
     make_batch,
     make_dataset,
     make_grid,
+    make_images,
     make_lease,
     make_worker,
     staff_client,
@@ -79,6 +86,23 @@ def decide_about_pay() -> None:
     approve_now(listed=ListedAssignment.objects.filter(pk=listed[2].pk))
 
 
+def open_batches_and_a_dataset() -> None:
+    dataset = new_study(name=unique("study"), label_set=make_dataset().label_set)
+    (image,) = make_images(dataset, 1)
+    label = dataset.label_set.labels.all()[0]
+    open_pairs(dataset=dataset, pairs=[(image, label)], pay=Pay())
+    open_pairs(dataset=dataset, pairs=[(image, label)], pay=Pay())
+    open_classify(dataset=dataset, pay=Pay())
+    open_classify(dataset=dataset, pay=Pay())
+    open_forms(dataset=dataset, labels_by_image={image.pk: [0, 1]})
+
+
+def open_forms_in_a_new_batch() -> None:
+    images = make_images(make_dataset(), 2)
+    for image in images:
+        open_forms(dataset=image.dataset, labels_by_image={image.pk: [0, 1]})
+
+
 def change_an_offer() -> None:
     terms = Terms.objects.get(pk=listed_assignments(1)[0].marketplace_hit.terms_id)
     raise_cap(terms=terms, spending_cap=Decimal("2000"))
@@ -107,6 +131,8 @@ DECISIONS: dict[Callable[[], object], list[tuple[str, str]]] = {
         ("money", "bonus.pay"),
         ("money", "assignments.approve"),
     ],
+    open_batches_and_a_dataset: [("config", "dataset.create"), ("config", "batch.open"), ("config", "batch.open")],
+    open_forms_in_a_new_batch: [("config", "batch.open")],
     change_an_offer: [("money", "offer.cap"), ("money", "offer.losses"), ("money", "offer.end")],
     block_and_let_in: [("review", "workers.block"), ("review", "worker.unblock")],
     make_and_revoke_a_token: [("permission", "token.create"), ("permission", "token.revoke")],
@@ -142,6 +168,17 @@ def test_reasons_are_recorded_and_no_key_or_worker_of_a_marketplace_is():
     assert not any(worker in entry for entry in entries)
 
 
+def test_assignments_are_named_by_numbers_of_the_site_alone():
+    listed = listed_assignments(60)
+    rejection = reject(listed=listed[0], reason=REASON, decided_by=researcher())
+    override_rejection(rejection=rejection, reason="A mistake", overridden_by=researcher())
+    give_bonus(listed=listed[1], amount=Decimal("0.05"), reason="Careful")
+    subjects = [entry.subject for entry in AuditEntry.objects.order_by("pk") if entry.subject.startswith("assignment")]
+    assert subjects == [f"assignment {row.pk}" for row in (listed[0], listed[0], listed[1])]
+    entries = [str(vars(entry)) for entry in AuditEntry.objects.all()]
+    assert not any(row.external_id in entry for row in listed for entry in entries)
+
+
 def test_a_decision_that_fails_is_not_recorded():
     number = work_of_somebody()[1]
     exclude(number=number, reason=REASON)
@@ -157,3 +194,24 @@ def test_an_export_is_recorded_by_the_command_and_by_the_page():
     page = staff_client().get(f"/setup/rows/annotations/csv/{dataset.name}/")
     assert page.status_code == 200 and b"".join(page)
     assert [entry.action for entry in AuditEntry.objects.all()] == ["rows.export"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_download_is_recorded_once_a_minute_for_each_person_and_file_and_a_look_at_its_head_never():
+    dataset, rosa, other = make_dataset(), staff_client(), staff_client()
+    page = f"/setup/rows/annotations/csv/{dataset.name}/"
+    assert rosa.head(page).status_code == 200 and not AuditEntry.objects.exists()
+    for client, address in (
+        (rosa, page),
+        (other, page),
+        (rosa, page.replace("csv", "jsonl")),
+        (rosa, f"{page}?names=1"),
+    ):
+        for _ in range(3):
+            assert client.get(address).status_code == 200
+    assert AuditEntry.objects.count() == 4
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        AuditEntry.objects.update(at=F("at") - NOTE_USE_EVERY)
+    rosa.get(page)
+    assert AuditEntry.objects.count() == 5

@@ -16,9 +16,16 @@ import pytest
 import redis
 from celery import current_app
 from django.conf import settings as site
+from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
+from access.memberships.actions import give_role, remove_role
+from access.models import Role
+from accounts.actions import remove_staff
+from audit.actions import Area, record
+from audit.models import AuditEntry
+from audit.reads import current_actor
 from catalog.errors import UserError
 from catalog.models import Dataset
 from jobs import actions
@@ -28,7 +35,7 @@ from jobs.models import Job
 from jobs.reads import JobShown, in_words, latest_job, unfinished_jobs
 from jobs.tasks import hint_at_unfinished_jobs
 from launcher.places import ROOT
-from tests.factories import make_dataset, unique
+from tests.factories import make_account, make_dataset, make_member, unique
 from tests.pictures import corners, encoded, write
 from tests.required import require
 from tests.threads import PATIENCE_SECONDS, in_threads, started
@@ -38,6 +45,7 @@ pytestmark = pytest.mark.django_db
 
 
 def job_for(dataset=None, kind=KIND, **arguments) -> Job:
+    User.objects.get_or_create(username="anna", defaults={"is_staff": True})
     return start_job(dataset=dataset or make_dataset(), kind=kind, arguments=arguments, asked_by="anna")
 
 
@@ -229,6 +237,58 @@ def test_notes_are_written_twice_a_second_at_most(django_assert_num_queries):
     with django_assert_num_queries(2):
         watch.done(1)
     assert fresh(watch.job).n_done == 1001
+
+
+# In whose name
+
+
+def job_of(user: User, dataset: Dataset, kind=KIND) -> Job:
+    return start_job(dataset=dataset, kind=kind, arguments={}, asked_by=user.get_username())
+
+
+def test_what_a_job_decides_is_recorded_in_the_name_of_who_started_it(does):
+    dataset = make_dataset()
+    owner = make_member(dataset, Role.OWNER)
+
+    def decide(job, watch) -> list[str]:
+        record(area=Area.CONFIG, action="settings.change", subject="a study")
+        return []
+
+    does(decide)
+    job_of(owner, dataset)
+    assert do_next_job()
+    entry = AuditEntry.objects.get(action="settings.change")
+    assert (entry.actor, entry.account) == (owner.get_username(), owner.pk)
+    assert current_actor().name == "the site"
+
+
+@pytest.mark.parametrize("change", ["removed", "reader", "closed"])
+@pytest.mark.parametrize("kind", Job.Kind)
+def test_a_job_of_who_may_no_longer_start_it_is_not_done(does, kind, change):
+    dataset = make_dataset()
+    person = make_member(dataset, Role.RESEARCHER)
+    does(lambda job, watch: ["done"], kind)
+    first = job_of(person, dataset, kind)
+    assert do_next_job() and fresh(first).report == ["done"]
+    job = job_of(person, dataset, kind)
+    if change == "removed":
+        remove_role(dataset=dataset, user=person, by=None)
+    elif change == "reader":
+        give_role(dataset=dataset, user=person, role=Role.READER, by=None)
+    else:
+        remove_staff(username=person.get_username())
+    assert do_next_job() and not do_next_job()
+    assert (shown(job).state, fresh(job).report) == ("failed", [])
+    assert fresh(job).problem.startswith(f"{person} started this job but may no longer do this in the study")
+
+
+def test_neither_is_a_job_of_nobody_or_of_a_member_of_another_study(does):
+    does(lambda job, watch: ["done"])
+    job_of(make_member(make_dataset(), Role.OWNER), make_dataset())
+    job_of(make_account(), make_dataset())
+    start_job(dataset=make_dataset(), kind=KIND, arguments={}, asked_by="nobody")
+    assert [do_next_job() for _ in range(4)] == [True, True, True, False]
+    assert all("may no longer" in job.problem and job.report == [] for job in Job.objects.all())
 
 
 # Who is at it

@@ -356,6 +356,27 @@ OF_SITE = (
         ("tests/audit/test_decisions.py::test_what_people_decide_is_recorded",),
     ),
     Defence(
+        "S19 a job acts for who started it",
+        "jobs/actions.py",
+        "        with acting(lambda: asker):\n            report = kind.work(job, watched)\n",
+        "        report = kind.work(job, watched)\n",
+        ("tests/jobs/test_jobs.py::test_what_a_job_decides_is_recorded_in_the_name_of_who_started_it",),
+    ),
+    Defence(
+        "S1 a job of who may no longer start it ends",
+        "jobs/actions.py",
+        "    if user is None or permission_for(Job.Kind(job.kind)) not in permissions_in(user, job.dataset):\n",
+        "    if user is None:\n",
+        ("tests/jobs/test_jobs.py::test_a_job_of_who_may_no_longer_start_it_is_not_done",),
+    ),
+    Defence(
+        "S19 the record of members is never emptied",
+        "access/migrations/0002_record_is_never_emptied.py",
+        "migrations.RunSQL(GUARD, NO_GUARD)",
+        "migrations.RunSQL(NO_GUARD.replace('TRIGGER', 'TRIGGER IF EXISTS'))",
+        ("tests/access/test_memberships.py::test_the_record_of_members_is_not_emptied",),
+    ),
+    Defence(
         "S20 real money needs a word",
         "annotation_site/settings.py",
         '    if not is_ours and not env_bool("MTURK_LIVE", False):\n',

@@ -5,10 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext
 
-from catalog.actions import create_dataset
 from catalog.errors import as_command_errors
 from catalog.reads import current_settings
-from data_import.actions import label_set_or_imagenet
+from data_import.actions import label_set_or_imagenet, new_study
 from studies.settings.reads import doubts_about, figures_of
 
 
@@ -23,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, name: str, label_set: str | None, **options: Any) -> None:
         with as_command_errors():
             figures = figures_of(options["set"])
-            dataset = create_dataset(name=name, label_set=label_set_or_imagenet(label_set), **figures)
+            dataset = new_study(name=name, label_set=label_set_or_imagenet(label_set), **figures)
         for doubt in doubts_about(current_settings(dataset)):
             self.stderr.write(doubt)
         message = gettext("Dataset “%(dataset)s” was created with label set “%(label_set)s” and settings version 1.")
