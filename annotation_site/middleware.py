@@ -19,6 +19,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 # Read and discarded up to here, so that the sender receives the refusal instead of a broken connection.
 MOST_DISCARDED_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+FORM = "application/x-www-form-urlencoded"
 
 CONTENT = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -44,6 +45,9 @@ def limit_body(get_response: Handler) -> Handler:
         if length > limit and request.method == "POST":
             limit = max(limit, most_bytes_of(request))
         if length <= limit:
+            if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and request.content_type == FORM:
+                # Django's own limit holds for all forms alike. Files are another matter: they are not kept in memory.
+                request._body = request.read()
             return get_response(request)
         remaining = min(length, MOST_DISCARDED_BYTES)
         while remaining > 0 and (chunk := request.read(min(CHUNK_BYTES, remaining))):

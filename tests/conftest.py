@@ -96,6 +96,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute("DROP TRIGGER IF EXISTS audit_is_never_emptied ON audit_auditentry")
             cursor.execute("DROP TRIGGER IF EXISTS audit_chain_is_never_emptied ON audit_auditlink")
+            cursor.execute("DROP TRIGGER IF EXISTS membership_record_is_never_emptied ON access_membershipchange")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from access.memberships.actions import (
     NoInvitation,
@@ -88,6 +88,14 @@ def test_every_change_leaves_a_line_and_no_line_goes(dataset, owner):
     for write in (lambda rows: rows.update(after="reader"), lambda rows: rows.delete()):
         with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
             write(MembershipChange.objects.filter(event="given"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_record_is_not_emptied_either(dataset, owner):
+    n_entries = len(record_of(dataset))
+    with pytest.raises(IntegrityError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE access_membershipchange")
+    assert len(record_of(dataset)) == n_entries > 0
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role != Role.OWNER])
