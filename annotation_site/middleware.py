@@ -44,10 +44,10 @@ def limit_body(get_response: Handler) -> Handler:
         # Only here: other requests, and those of workers, do not look up a user.
         if length > limit and request.method == "POST":
             limit = max(limit, most_bytes_of(request))
+        if settings.DATA_UPLOAD_MAX_MEMORY_SIZE < length <= limit and request.content_type == FORM:
+            # Django's own limit would hold for all forms alike; it holds for no file.
+            request._body = request.read()
         if length <= limit:
-            if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and request.content_type == FORM:
-                # Django's own limit holds for all forms alike. Files are another matter: they are not kept in memory.
-                request._body = request.read()
             return get_response(request)
         remaining = min(length, MOST_DISCARDED_BYTES)
         while remaining > 0 and (chunk := request.read(min(CHUNK_BYTES, remaining))):

@@ -335,6 +335,13 @@ OF_SITE = (
         ("tests/audit/test_record.py::test_the_database_refuses_to_change_the_record",),
     ),
     Defence(
+        "S19 the record of members is not emptied",
+        "access/migrations/0002_membership_record_is_never_emptied.py",
+        "    operations = [migrations.RunSQL(GUARD, NO_GUARD)]\n",
+        "    operations: list[migrations.RunSQL] = []\n",
+        ("tests/access/test_memberships.py::test_the_record_is_not_emptied_either",),
+    ),
+    Defence(
         "S19 the digest covers every column",
         "audit/migrations/0002_guards.py",
         "entry.before, entry.after, entry.reason\n",

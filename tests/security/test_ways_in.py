@@ -70,12 +70,13 @@ def test_invented_ids_of_one_network_lease_no_more_than_its_cap_and_others_have_
 def test_the_starts_of_one_network_are_counted_and_refused_beyond_the_pace(minute, settings):
     settings.LINK_REQUESTS_A_MINUTE = {"own": 3, "shared": 3}
     batch = make_grid(n_slots=20).hit.batch
-    # A network that no other process counts for: all of them share the counts.
-    network = f"2001:db8:{secrets.randbelow(2**16):x}:{secrets.randbelow(2**8):x}00::1"
+    # Networks that no other process counts for: all of them share the counts.
+    stem = f"2001:db8:{secrets.randbelow(2**16):x}"
+    network, other = f"{stem}:100::1", f"{stem}:200::1"
     codes = [start(batch, f"p{number}", at(network)).status_code for number in range(5)]
     assert codes == [303, 303, 303, 429, 429]
     assert Worker.objects.count() == 3, "whom the pace refuses is not made known"
-    assert start(batch, "p9", at("198.51.100.8")).status_code == 303
+    assert start(batch, "p9", at(other)).status_code == 303
 
 
 def test_the_first_lease_of_an_id_is_short_and_later_ones_are_not(settings):
