@@ -171,7 +171,7 @@ def has_work(batch: Batch) -> bool:
     if batch.closed_at is not None:
         return False
     free = Slot.objects.filter(batch=batch, state=Slot.State.FREE)
-    return free.exists() or overdue_leases(batch).exists()
+    return free.exists() or overdue_leases(batch).filter(takes_slot=True).exists()
 
 
 def has_work_for(batch: Batch, worker: Worker) -> bool:
@@ -184,8 +184,9 @@ def has_work_for(batch: Batch, worker: Worker) -> bool:
         return False
     had = Lease.objects.filter(worker=worker, batch=batch).values("hit")
     free = Slot.objects.filter(batch=batch, state=Slot.State.FREE)
+    overdue = overdue_leases(batch).filter(takes_slot=True)
     # `take_lease` takes overdue leases back before it says that there is nothing.
-    return any(_new_to(rows, had).exists() for rows in (free, overdue_leases(batch)))
+    return any(_new_to(rows, had).exists() for rows in (free, overdue))
 
 
 def _new_to(rows: QuerySet[Any], had: QuerySet[Any]) -> QuerySet[Any]:
