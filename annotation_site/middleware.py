@@ -19,6 +19,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 # Read and discarded up to here, so that the sender receives the refusal instead of a broken connection.
 MOST_DISCARDED_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+FORM = "application/x-www-form-urlencoded"
 
 CONTENT = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -43,6 +44,9 @@ def limit_body(get_response: Handler) -> Handler:
         # Only here: other requests, and those of workers, do not look up a user.
         if length > limit and request.method == "POST":
             limit = max(limit, most_bytes_of(request))
+        if settings.DATA_UPLOAD_MAX_MEMORY_SIZE < length <= limit and request.content_type == FORM:
+            # Django's own limit would hold for all forms alike; it holds for no file.
+            request._body = request.read()
         if length <= limit:
             return get_response(request)
         remaining = min(length, MOST_DISCARDED_BYTES)

@@ -168,7 +168,7 @@ def staff_file(*, may: Permission, of: Subject) -> Callable[[View], View]:
 
 
 def _let_in(request: HttpRequest, guard: Guard, arguments: Mapping[str, Any]) -> None:
-    request.may = guard.check(request.user, arguments)  # type: ignore[attr-defined]  # of StudyRequest
+    request.may = guard.check(request.user, arguments)  # type: ignore[attr-defined]  # only StudyRequest has it
 
 
 def _unknown_dataset(request: HttpRequest, name: str) -> HttpResponse:
@@ -201,7 +201,7 @@ def researcher(request: HttpRequest) -> User:
 
 def permissions(request: HttpRequest) -> frozenset[May]:
     """Return what the reader of a page may do, in the study of its address and on the site."""
-    held: frozenset[May] = request.may  # type: ignore[attr-defined]  # of StudyRequest
+    held: frozenset[May] = request.may  # type: ignore[attr-defined]  # only StudyRequest has it
     return held
 
 

@@ -188,7 +188,7 @@ def begin(*, batch: Batch, participant: str, visit: LinkVisit) -> Lease | None:
             raise BatchClosed(str(CLOSED))
         if standing_of(batch, NOBODY, visit.mark)[1] >= visit.most_open:
             raise NetworkFull(str(FULL))
-        if not has_work(batch) and not overdue_leases(batch).exists():
+        if not has_work(batch):
             return None
         worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
     return take_lease(batch=batch, worker=worker, visit=visit)

@@ -167,8 +167,11 @@ def lease_in_hand(batch: Batch, worker: Worker) -> Lease | None:
 
 
 def has_work(batch: Batch) -> bool:
-    """Return whether the batch has a HIT for somebody new."""
-    return batch.closed_at is None and Slot.objects.filter(batch=batch, state=Slot.State.FREE).exists()
+    """Return whether the batch has a HIT for somebody new: a free slot, or one whose lease is overdue."""
+    if batch.closed_at is not None:
+        return False
+    free = Slot.objects.filter(batch=batch, state=Slot.State.FREE)
+    return free.exists() or overdue_leases(batch).filter(takes_slot=True).exists()
 
 
 def has_work_for(batch: Batch, worker: Worker) -> bool:
@@ -177,10 +180,18 @@ def has_work_for(batch: Batch, worker: Worker) -> bool:
         return False
     if lease_in_hand(batch, worker) is not None:
         return True
+    if batch.closed_at is not None:
+        return False
     had = Lease.objects.filter(worker=worker, batch=batch).values("hit")
-    free = Slot.objects.filter(batch=batch, state=Slot.State.FREE).exclude(hit__in=had)
-    free = free.exclude(hit__asked_before__in=had)
-    return batch.closed_at is None and free.exists()
+    free = Slot.objects.filter(batch=batch, state=Slot.State.FREE)
+    overdue = overdue_leases(batch).filter(takes_slot=True)
+    # `take_lease` takes overdue leases back before it says that there is nothing.
+    return any(_new_to(rows, had).exists() for rows in (free, overdue))
+
+
+def _new_to(rows: QuerySet[Any], had: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the rows whose HIT is none of these, and asks nothing that these asked."""
+    return rows.exclude(hit__in=had).exclude(hit__asked_before__in=had)
 
 
 def overdue_leases(batch: Batch | None = None) -> QuerySet[Lease]:

@@ -1,4 +1,4 @@
-"""Whether a Host header names an origin: host and port, however they are written."""
+"""The origin that a Host header names: host and port, however they are written."""
 
 import ipaddress
 import re

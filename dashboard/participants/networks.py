@@ -8,12 +8,12 @@ from django.utils.translation import ngettext
 from access.permissions.reads import May
 from catalog.errors import UserError
 from catalog.models import Dataset
-from dashboard.pages import dataset_or_404, staff_page
+from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
 from dashboard.participants.forms import LinksForm, NetworkExclusionForm, NetworkForm
 from dashboard.subjects import study_of_batch
 from studies.exclusions.actions import exclude_network, submissions_named
 from studies.exclusions.reads import NetworkWork, exclusion_steps, work_of_network
-from studies.links.actions import ParticipantLinks, make_links
+from studies.links.actions import MOST_BYTES_OF_A_LIST, ParticipantLinks, make_links
 from workforce.exclusions.actions import lift_step
 from workforce.models import Batch
 
@@ -44,6 +44,7 @@ def include_again(request: HttpRequest, step: str, name: str) -> HttpResponse:
     return redirect("setup-networks", name)
 
 
+@takes_bodies_up_to(lambda: MOST_BYTES_OF_A_LIST)
 @staff_page("GET", "POST", may=May.OPEN_BATCHES, of=study_of_batch)
 def links(request: HttpRequest, pk: int) -> HttpResponse:
     """Make the links of a list of participants; put them on the list of a batch that has one."""

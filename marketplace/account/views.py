@@ -14,11 +14,12 @@ from marketplace.account.actions import mark_messages_read
 from marketplace.account.reads import messages_to, qualifications_of, rejected_cents_of, work_of
 from marketplace.errors import WorkRefused
 from marketplace.models import QualificationType
+from marketplace.networks import network_of
 from marketplace.pages import WorkerRequest, for_workers, rows_of
 from marketplace.qualifications.actions import request_qualification
 from marketplace.sessions import begin_session
 from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts, set_password
-from marketplace.sign_in.views import address_of, log_failure
+from marketplace.sign_in.views import log_failure
 from marketplace.work.reads import earnings_of
 
 STATES = {
@@ -96,9 +97,9 @@ def password(request: WorkerRequest) -> HttpResponse:
 
 def change_password(request: WorkerRequest) -> None:
     old, new = (request.POST.get(name, "")[:1000] for name in ("old", "new"))
-    attempt = begin_attempt(name=request.worker.name, address=address_of(request), worker=request.worker)
+    attempt = begin_attempt(name=request.worker.name, address=network_of(request), worker=request.worker)
     if not check_password(old, request.worker.password):
-        log_failure(request.worker, address_of(request))
+        log_failure(request.worker, network_of(request))
         raise ValidationError(gettext("The current password is wrong."))
     forget_attempts(attempt=attempt)
     if new != request.POST.get("again", ""):

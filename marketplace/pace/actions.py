@@ -3,7 +3,6 @@
 In memory: a lasting count would cost every request a write, and what is to be held off lasts a minute at a time.
 """
 
-import ipaddress
 import threading
 import time
 from collections import Counter
@@ -12,9 +11,9 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from marketplace.errors import ProtocolError
+from marketplace.networks import network_of
 
 SECONDS = 60
-IPV6_PREFIX = 64
 
 
 class Throttled(ProtocolError):
@@ -74,15 +73,3 @@ def note_wrong_signature(request: HttpRequest) -> None:
 def check_key(key_id: str) -> None:
     """Count a request that this key signed. Raises Throttled."""
     PACE.count(f"key {key_id}", settings.CALLS_PER_KEY)
-
-
-def network_of(request: HttpRequest) -> str:
-    """Return the address of a request, for IPv6 its network; behind a proxy, the one that connected to it."""
-    address: str = request.META.get("REMOTE_ADDR", "")
-    if settings.SECURE_PROXY_SSL_HEADER:
-        address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
-    try:
-        # The prefix that one household or office receives.
-        return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False)) if ":" in address else address
-    except ValueError:
-        return address

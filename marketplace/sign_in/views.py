@@ -1,9 +1,7 @@
 """Signing in and out."""
 
 import logging
-from ipaddress import IPv6Address, ip_address, ip_network
 
-from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -14,12 +12,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.models import Worker
+from marketplace.networks import network_of
 from marketplace.pages import error_page
 from marketplace.sessions import begin_session, end_session
 from marketplace.sign_in.actions import TooManyAttempts, begin_attempt, forget_attempts
 
 log = logging.getLogger(__name__)
-IPV6_PREFIX = 64
 WRONG_PASSWORD = gettext_lazy(
     "Wrong name or password. Check both, or ask the administrator of this marketplace for a new password."
 )
@@ -34,7 +32,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "marketplace/sign_in.html", context)
     try:
-        worker = authenticate(context["name"].strip(), request.POST.get("password", ""), address_of(request))
+        worker = authenticate(context["name"].strip(), request.POST.get("password", ""), network_of(request))
     except TooManyAttempts as error:
         page = render(request, "marketplace/sign_in.html", context | {"problem": str(error)}, status=429)
         page.headers["Retry-After"] = str(error.seconds)
@@ -72,25 +70,7 @@ def authenticate(name: str, password: str, address: str) -> Worker | None:
 def log_failure(worker: Worker | None, address: str) -> None:
     """Log a failed attempt, without the name: it may be an id, or a password in the wrong field."""
     person = f"worker {worker.pk}" if worker else "an unknown name"
-    log.warning("Sign-in failed: %s, network %s", person, address or "unknown")
-
-
-def address_of(request: HttpRequest) -> str:
-    """Return the client's network: behind a proxy, of the last address that the proxy itself wrote.
-
-    Of IPv6 it is the first 64 bits: a household has so many addresses that each guess could have one.
-    """
-    text = request.META.get("REMOTE_ADDR") or ""
-    if settings.SECURE_PROXY_SSL_HEADER:
-        text = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped) if mapped else str(ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+    log.warning("Sign-in failed: %s, network %s", person, address)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Queries on the work of one network, and on what was excluded at once. No network is named anywhere."""
+"""Queries on the work of one network, and on what was excluded together. No network is named anywhere."""
 
 from dataclasses import dataclass
 from datetime import datetime

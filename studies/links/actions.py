@@ -11,11 +11,13 @@ from django.utils.translation import gettext
 from catalog.errors import Remark, UserError
 from csv_files.cells import guarded
 from workforce.links.actions import list_ids
-from workforce.links.reads import NoParticipant, checked_id, link_query, similar_ids
+from workforce.links.reads import LONGEST_ID, NoParticipant, checked_id, link_query, similar_ids
 from workforce.models import Batch
 
 HEADINGS = ("id", "ids", "worker", "participant")
 MOST_IDS = 20_000
+# As many IDs as long as can be, of letters and digits, each with its end of line as a form sends it.
+MOST_BYTES_OF_A_LIST = MOST_IDS * (LONGEST_ID + len("%0D%0A")) + 4096
 MOST_FAULTS_SHOWN = 10
 
 

@@ -1,4 +1,4 @@
-"""Where a command's secret may go: to a terminal, to a caller in memory, or to a new file of its owner's."""
+"""Places for a command's secret: to a terminal, to a caller in memory, or to a new file of its owner's."""
 
 import io
 import logging

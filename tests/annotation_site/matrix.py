@@ -1,4 +1,4 @@
-"""What the matrices share: the addresses of a table, the rows of the database, and what a person meets."""
+"""Common parts of the matrices: the addresses of a table, the rows of the database, and what a person meets."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -15,6 +15,12 @@ READ_BY_CALL = re.compile(r"""env_(?:str|bool|int|list|origin|choice)\(\s*"([A-Z
 READ_DIRECTLY = re.compile(r"""os\.environ(?:\.get\(|\[)"([A-Z_]+)"[\])]""")
 ONLY_COMPOSE = {"POSTGRES_PASSWORD", "IMPORT_FOLDER", "MARKETPLACE_CONTACT"}
 ONLY_COMPOSE |= {"MARKETPLACE_SECRET_KEY", "MARKETPLACE_SECRET_KEY_FALLBACKS"}
+PACE_OF_MARKETPLACE = {
+    "MARKETPLACE_CALLS_PER_KEY",
+    "MARKETPLACE_CALLS_PER_NETWORK",
+    "MARKETPLACE_WRONG_SIGNATURES_PER_NETWORK",
+}
+ONLY_COMPOSE |= PACE_OF_MARKETPLACE
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -95,8 +101,13 @@ def test_compose_has_seven_services_and_a_marketplace_if_asked_and_opens_ports_o
 def test_the_marketplace_of_compose_is_given_what_its_settings_read_and_stands_on_a_database_of_its_own():
     service = compose()["services"]["marketplace"]
     source = (ROOT / "marketplace/settings.py").read_text()
-    read = set(re.findall(r"""env(?:_bool)?\("([A-Z_]+)\"""", source)) | {"STATE_DIR"}
+    read = set(re.findall(r"""env(?:_bool|_int)?\("([A-Z_]+)\"""", source)) | {"STATE_DIR"}
     assert set(service["environment"]) == read - {"MARKETPLACE_FAULTS", "MARKETPLACE_FRAME_ORIGINS"}
+    assert read >= PACE_OF_MARKETPLACE
+    defaults = dict(re.findall(r"""env_int\("([A-Z_]+)", ([\d_]+)\)""", source))
+    assert {name: int(value) for name, value in defaults.items()} == {
+        name: int(example()[name]) for name in PACE_OF_MARKETPLACE
+    }
     assert service["environment"]["MARKETPLACE_DATABASE_URL"].endswith("/marketplace")
     assert service["build"] == "." and set(service["depends_on"]) == {"db"}
 

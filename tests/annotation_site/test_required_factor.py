@@ -1,4 +1,4 @@
-"""Where the site requires a second factor, an account without one gets nothing of a study: page, picture or upload."""
+"""An account without a required second factor gets nothing of a study: no page, picture or upload."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile

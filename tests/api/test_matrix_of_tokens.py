@@ -1,4 +1,4 @@
-"""What a token reads at every address of REST: by its scope, its study, its end, and its author. (T17, S24)"""
+"""The matrix of tokens and addresses of REST: by its scope, its study, its end, and its author. (T17, S24)"""
 
 from collections.abc import Callable
 from datetime import timedelta

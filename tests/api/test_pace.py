@@ -1,4 +1,4 @@
-"""How often the REST interface may be asked: by network before a key is looked up, and by key."""
+"""Limits of the REST interface: by network before a key is looked up, and by key."""
 
 import pytest
 from django.db import connection

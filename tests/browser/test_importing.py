@@ -44,7 +44,8 @@ def new_dataset(browser: Browser, site: str, *, scripts: bool = True) -> Page:
     return page
 
 
-def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(site, browser, archive):
+def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(site, browser, archive, settings):
+    settings.IMPORT_BUCKETS = ["s3://birds"]
     page = new_dataset(browser, site)
     page.get_by_label("One archive").set_input_files(archive)
     page.get_by_role("button", name="Upload and import").click()

@@ -57,7 +57,7 @@ def test_commands_before_the_first_run_make_the_tables_and_wait_for_each_other(s
         # Into a pipe no secret goes, and none is made.
         piped = manage(state, "create_token", "log")
         assert (piped.returncode, piped.stdout) == (1, "") and "add --to FILE" in piped.stderr
-        assert "Tokens: notebook." in manage(state, "revoke_token", "log").stderr
+        assert "Tokens: notebook (ann_" in manage(state, "revoke_token", "log").stderr
         odd = manage(state, "create_dataset", "\udcff")
         assert odd.returncode == 1 and "is not UTF-8" in odd.stderr and "Traceback" not in odd.stderr
 

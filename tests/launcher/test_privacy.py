@@ -27,7 +27,7 @@ def state(tmp_path):
 
 
 def left_open(state) -> None:
-    """What an earlier version left: folders and files that everybody reads."""
+    """Folders and files of an earlier version, which everybody reads."""
     for folder in ("logs", "parts", "media/originals", "uploads", "pgdata/base", "test/1/logs"):
         (state / folder).mkdir(parents=True)
     for name in ("logs/web.log", "media/originals/a.jpg", "port", "owner.lock", "pgdata/base/1", "test/1/logs/web.log"):

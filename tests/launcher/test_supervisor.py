@@ -130,7 +130,7 @@ def query(site: Site, sql: str):
 
 
 def secrets_of(site) -> set[str]:
-    """What no file but the secret's own may have."""
+    """The secrets, which no file but their own may have."""
     names = ("staff_password", "worker_password", "secret_key", "marketplace_secret_key")
     return {(site.state / name).read_text() for name in names} | {read_keys(site.state / "requester_keys")[1]}
 

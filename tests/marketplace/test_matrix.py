@@ -1,4 +1,4 @@
-"""Who may do what at every address of the marketplace, and at every operation of its API. (T17, S24)
+"""The matrix of people, addresses of the marketplace, and operations of its API. (T17, S24)
 
 The table of addresses is walked: one without a line here fails. Each is asked by a stranger, by the worker whose task
 and qualifications its parts name, and by another worker, by GET and by POST; whatever a GET changes is a fault.

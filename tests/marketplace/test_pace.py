@@ -1,4 +1,4 @@
-"""How often the requester API may be asked: by network before a key is looked up, by key, and with wrong signatures."""
+"""Limits of the requester API: by network before a key is looked up, by key, and with wrong signatures."""
 
 import json
 
@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from marketplace.actions import create_access_key
 from marketplace.endpoint.signatures import secret_of
+from marketplace.networks import network_of
 from marketplace.pace import actions as pace
 from tests.marketplace.parties import Endpoint, make_requester, running_endpoint
 
@@ -87,12 +88,32 @@ def test_a_minute_ends(limits, monkeypatch):
     assert ask(key_id, "203.0.113.7").status_code == 200
 
 
-def test_the_network_of_an_ipv6_address_is_its_prefix(rf, settings):
-    assert {pace.network_of(rf.post("/", REMOTE_ADDR=f"2001:db8::1:{n}")) for n in range(3)} == {"2001:db8::/64"}
-    assert pace.network_of(rf.post("/", REMOTE_ADDR="203.0.113.7")) == "203.0.113.7"
+@pytest.mark.parametrize(
+    ("sender", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:0:1::7", "2001:db8::/56"),
+        ("2001:db8:0:ff::1", "2001:db8::/56"),
+        ("2001:db8:0:100::1", "2001:db8:0:100::/56"),
+        ("fe80::1%eth0", "fe80::/56"),
+        ("::1", "::1"),
+        ("", "unknown"),
+        ("no address", "unknown"),
+    ],
+)
+def test_an_address_belongs_to_one_network_however_it_is_written(sender, network, rf, settings):
+    assert network_of(rf.post("/", REMOTE_ADDR=sender)) == network
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    told = rf.post("/", REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="198.51.100.1, 203.0.113.7")
-    assert pace.network_of(told) == "203.0.113.7", "what the proxy itself wrote"
+    assert network_of(rf.post("/", REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR=sender or "?")) == network
+
+
+def test_what_the_sender_wrote_into_the_header_proves_nothing(rf, settings):
+    headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
+    assert network_of(rf.post("/", REMOTE_ADDR="192.0.2.1", headers=headers)) == "192.0.2.1", "there is no proxy"
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert network_of(rf.post("/", REMOTE_ADDR="192.0.2.1", headers=headers)) == "203.0.113.7", "its proxy wrote this"
+    assert network_of(rf.post("/", REMOTE_ADDR="192.0.2.1")) == "192.0.2.1", "a proxy that names nobody"
 
 
 def test_the_usual_limits_leave_the_sites_own_calls_alone():

@@ -89,11 +89,19 @@ def test_a_name_and_an_id_count_as_one_person(anna):
 
 def test_a_network_of_ipv6_counts_as_one(anna):
     for number in range(MOST_OF_PAIR):
-        client = stranger(REMOTE_ADDR=f"2001:db8:1:2::{number}")
+        client = stranger(REMOTE_ADDR=f"2001:db8:1:{number:x}::{number}")
         assert try_to_sign_in(client, anna.name, "a guess").status_code == 403
-    same, other = stranger(REMOTE_ADDR="2001:db8:1:2:ffff::1"), stranger(REMOTE_ADDR="2001:db8:1:3::1")
+    same, other = stranger(REMOTE_ADDR="2001:db8:1:ff:ffff::1"), stranger(REMOTE_ADDR="2001:db8:1:100::1")
     assert try_to_sign_in(same, anna.name, "one good password").status_code == 429
     assert try_to_sign_in(other, anna.name, "one good password").status_code == 302
+
+
+def test_an_address_counts_as_one_however_it_is_written(anna):
+    for number in range(MOST_OF_PAIR):
+        written = ("192.0.2.9", "::ffff:192.0.2.9")[number % 2]
+        assert try_to_sign_in(stranger(REMOTE_ADDR=written), anna.name, "a guess").status_code == 403
+    for written in ("192.0.2.9", "::ffff:192.0.2.9"):
+        assert try_to_sign_in(stranger(REMOTE_ADDR=written), anna.name, "one good password").status_code == 429
 
 
 def test_each_failure_is_logged_without_names_ids_or_passwords(anna, caplog):

@@ -25,6 +25,13 @@ OF_MARKETPLACE = (
         ("tests/marketplace/test_pages.py::test_the_frame_may_show_the_origin_of_the_hit_alone",),
     ),
     Defence(
+        "S11 an address is one network however it is written",
+        "marketplace/networks.py",
+        "    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address\n",
+        "    return address\n",
+        ("tests/marketplace/test_sign_in.py::test_an_address_counts_as_one_however_it_is_written",),
+    ),
+    Defence(
         "S11 sign-ins of workers are counted by name and address",
         "marketplace/sign_in/actions.py",
         "            raise TooManyAttempts(max(1, int((blocking_time + WITHIN - moment).total_seconds())))\n",

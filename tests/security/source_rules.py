@@ -106,6 +106,7 @@ EXCEPTIONS: dict[Rule, dict[str, str]] = {
         "mturk/endpoint.py": "to the endpoint of the settings",
         "launcher/parts.py": "to the parts of the site itself",
         "launcher/valkey.py": "to the unix socket of Valkey",
+        "accounts/single_sign_on/views.py": "names an error of the connection to the provider",
         "marketplace/task_addresses.py": "reads addresses that are written as numbers",
         "marketplace/faults/injection.py": "ends the connection that a request came by",
     },

@@ -1,18 +1,19 @@
 """The ways in, each tried from outside: links, hosts, characters, headers, second factors."""
 
 import json
+import secrets
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from access.models import Role
+from access.pace import actions as pace
 from accounts.attempts.actions import OF_BOTH, PASSWORD
-from catalog.reads import now
 from launcher.privacy import make_private
 from tests.factories import (
+    make_batch,
     make_dataset,
     make_grid,
     make_worker,
@@ -22,10 +23,23 @@ from tests.factories import (
     start,
     worker_client,
 )
+from workforce.actions import submit
 from workforce.links.reads import link_query
 from workforce.models import Batch, Lease, Worker
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def minute(monkeypatch):
+    """A minute in which nobody has counted yet, and that does not end during a test."""
+    monkeypatch.setattr(pace, "_silent_until", 0.0)
+    monkeypatch.setattr(pace, "TIMEOUT_SECONDS", 60)
+    pace._valkey.cache_clear()
+    moment = pace.time() // 60 * 60 + 20
+    monkeypatch.setattr(pace, "time", lambda: moment)
+    yield
+    pace._valkey.cache_clear()
 
 
 def at(network: str) -> Client:
@@ -53,23 +67,30 @@ def test_invented_ids_of_one_network_lease_no_more_than_its_cap_and_others_have_
     assert Lease.objects.filter(worker__identity__external_id="honest").exists()
 
 
-def test_the_starts_of_one_network_are_counted_and_refused_beyond_the_pace(settings):
+def test_the_starts_of_one_network_are_counted_and_refused_beyond_the_pace(minute, settings):
     settings.LINK_REQUESTS_A_MINUTE = {"own": 3, "shared": 3}
-    cache.clear()
     batch = make_grid(n_slots=20).hit.batch
-    network = f"2001:db8:{batch.pk % 65536:x}::1"
-    codes = [start(batch, f"p{number}", at(network)).status_code for number in range(6)]
-    assert codes[0] == 303 and codes[-1] == 429
-    assert Worker.objects.count() <= 4, "whom the pace refuses is not made known"
+    # Networks that no other process counts for: all of them share the counts.
+    stem = f"2001:db8:{secrets.randbelow(2**16):x}"
+    network, other = f"{stem}:100::1", f"{stem}:200::1"
+    codes = [start(batch, f"p{number}", at(network)).status_code for number in range(5)]
+    assert codes == [303, 303, 303, 429, 429]
+    assert Worker.objects.count() == 3, "whom the pace refuses is not made known"
+    assert start(batch, "p9", at(other)).status_code == 303
 
 
 def test_the_first_lease_of_an_id_is_short_and_later_ones_are_not(settings):
     settings.FIRST_LEASE_SECONDS = 60
-    batch = make_grid().hit.batch
-    start(batch, "newcomer")
-    lease = Lease.objects.get()
-    assert lease.expires_at - now() <= timedelta(seconds=60)
-    assert batch.settings.lease_seconds > 60
+    batch = make_batch(make_dataset(lease_seconds=600), hits_per_worker=2)
+    for _ in range(2):
+        make_grid(batch=batch)
+    worker, lengths = make_worker("newcomer"), []
+    for _ in range(2):
+        start(batch, "newcomer")
+        lease = Lease.objects.get(worker=worker, state=Lease.State.ACTIVE)
+        lengths.append(lease.expires_at - lease.created_at)
+        submit(lease=lease, answer={"selected": []}, idempotency_key=f"key {lease.pk}")
+    assert lengths == [timedelta(seconds=60), timedelta(seconds=600)]
 
 
 def test_who_knows_an_id_cannot_answer_for_it_where_links_are_signed():
@@ -137,6 +158,20 @@ def test_every_page_refuses_devices_and_search_engines(path):
 
 
 # Accounts
+
+
+def test_a_closed_page_is_closed_to_every_method():
+    dataset, client = make_dataset(), member_client(make_dataset(), Role.OWNER)
+    pages = (f"/datasets/{dataset.name}/", f"/setup/settings/{dataset.name}/", f"/setup/people/{dataset.name}/")
+    assert staff_client().head(pages[0]).status_code == 200, "an open page answers it"
+    visitor = staff_client(signed_in=False)
+    for path in pages:
+        for method in ("get", "head", "post", "put", "delete", "options"):
+            refused = getattr(client, method)(path)
+            assert refused.status_code == 404, (method, path)
+            to_sign_in = getattr(visitor, method)(path)
+            assert to_sign_in.status_code == 302 and to_sign_in.headers["Location"].startswith("/login/")
+        assert not client.head(path).content
 
 
 def test_guesses_from_one_network_are_refused_before_a_password_is_hashed_and_the_owner_gets_in_elsewhere():

@@ -167,7 +167,7 @@ def test_what_was_excluded_singly_belongs_to_no_step(attacked):
     assert Exclusion.objects.get().lifted_at is None
 
 
-def test_what_is_excluded_at_once_is_excluded_once(attacked):
+def test_what_is_excluded_together_is_excluded_once(attacked):
     submissions = Submission.objects.filter(hit__batch=attacked)
     assert [exclude_at_once(submissions=submissions, reason="a test", step=step) for step in ("a", "b")] == [12, 0]
     assert [lift_step(step=step) for step in ("b", "a", "a")] == [0, 12, 0]

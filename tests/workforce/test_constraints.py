@@ -21,6 +21,7 @@ from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
 from jobs.models import Job
 from tests.access.membership_breakers import BREAKERS as MEMBERSHIP_BREAKERS
+from tests.accounts.account_breakers import BREAKERS as ACCOUNT_BREAKERS
 from tests.factories import (
     make_batch,
     make_dataset,
@@ -49,8 +50,20 @@ from workforce.models import (
     WorkerIdentity,
 )
 
-ROOMS = ("access", "catalog", "jobs", "workforce", "mturk", "contains_task", "classify_task", "candidates", "api")
-BREAKERS: dict[str, Callable[[], object]] = MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS
+ROOMS = (
+    "access",
+    "accounts",
+    "audit",
+    "catalog",
+    "jobs",
+    "workforce",
+    "mturk",
+    "contains_task",
+    "classify_task",
+    "candidates",
+    "api",
+)
+BREAKERS: dict[str, Callable[[], object]] = MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS
 
 
 def breaks(name: str) -> Callable:

@@ -23,7 +23,8 @@ from workforce.actions import close_batch, expire_leases
 from workforce.introductions.actions import introduce
 from workforce.links.actions import forget_networks, list_ids
 from workforce.links.reads import STANDING_SQL, link_query
-from workforce.models import Batch, Lease, Slot, Submission, Worker
+from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
+from workforce.reads import has_work, has_work_for
 
 pytestmark = pytest.mark.django_db
 ELSEWHERE, ATTACKER = "198.51.100.7", "203.0.113.66"
@@ -122,6 +123,32 @@ def test_no_get_of_a_worker_page_makes_or_changes_a_row(later):
         worker_client().get(address)
     assert rows() == before
     assert before["workforce_lease"] != "0", "the comparison sees rows"
+
+
+def test_whose_task_is_overdue_but_not_taken_back_yet_stands_in_nobodys_way(later):
+    batch = study(1, n_slots=1)
+    start(batch, "gone")
+    assert "No tasks available" in text(look(batch, "ann"))
+    later(batch.settings.lease_seconds + 1)
+    assert Lease.objects.get().state == Lease.State.ACTIVE, "nobody has swept"
+    assert ">Start</button>" in text(look(batch, "ann"))
+    make_worker("known")
+    assert ">Start</button>" in text(look(batch, "known"))
+    assert start(batch, "known").status_code == 303
+    assert Lease.objects.get(state=Lease.State.ACTIVE).worker.identity.external_id == "known"
+    assert "No tasks available" in text(look(batch, "ann"))
+
+
+def test_an_overdue_task_is_offered_to_nobody_who_had_it_nor_in_a_closed_batch(later):
+    batch = study(1, n_slots=2, hits_per_worker=5)
+    answer(start(batch, "ann").url)
+    start(batch, "gone")
+    later(batch.settings.lease_seconds + 1)
+    ann = WorkerIdentity.objects.get(external_id="ann").worker
+    assert not has_work_for(batch, ann) and has_work_for(batch, make_worker())
+    close_batch(batch=batch)
+    batch.refresh_from_db()
+    assert not has_work(batch) and not has_work_for(batch, make_worker())
 
 
 def test_a_stranger_reads_who_asks_and_what_for_before_starting():
@@ -494,7 +521,7 @@ def test_only_a_signed_link_is_admitted_on_every_page_and_submit():
         f"worker=ann&sig={'A' * 43}",
         f"{signed}x",
     ]
-    forged += [f"worker=ANN&sig={signed.partition('sig=')[2]}", "worker=ann&sig=%00", "worker=ann&sig=:::%E2%98%83"]
+    forged += [f"worker=ANN&sig={signed.partition('sig=')[2]}", "worker=ann&sig=:::%E2%98%83"]
     for query in forged:
         assert worker_client().get(f"/join/{batch.public_id}?{query}").status_code == 403
         assert worker_client().get(f"/join/{batch.public_id}/finish?{query}").status_code == 403

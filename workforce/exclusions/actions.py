@@ -21,7 +21,7 @@ class AlreadyExcluded(UserError):
 def exclude_submission(*, submission: Submission, reason: str, step: str = "") -> Exclusion:
     """Exclude a submission from all results. The work stays stored and paid; `readmit_submission` reverses it.
 
-    `step` is common to what is excluded at once. Raises AlreadyExcluded, with the stored reason.
+    `step` is common to what is excluded together. Raises AlreadyExcluded, with the stored reason.
     """
     Submission.objects.select_for_update(no_key=True).get(pk=submission.pk)
     standing = submission.exclusions.filter(lifted_at=None).first()

@@ -17,6 +17,7 @@ from workforce.introductions.reads import introduction_of
 from workforce.models import Batch, ListedID, Slot
 
 # Other rooms import these from here.
+from workforce.recruitment_links import LONGEST_ID as LONGEST_ID
 from workforce.recruitment_links import NoParticipant as NoParticipant
 from workforce.recruitment_links import checked_id as checked_id
 from workforce.recruitment_links import external_id

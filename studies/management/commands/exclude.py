@@ -37,7 +37,7 @@ class Command(BaseCommand):
             "--network-of",
             metavar="SUBMISSION|PSEUDONYM",
             help="all submissions to the dataset from the same network as this one, or as those of this worker in "
-            "--dataset; --lift includes again what was excluded at once",
+            "--dataset; --lift includes again what was excluded together",
         )
         parser.add_argument("--dataset", metavar="NAME", help="with a pseudonym: these differ between datasets")
         change = parser.add_mutually_exclusive_group(required=True)
