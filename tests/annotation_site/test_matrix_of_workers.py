@@ -1,4 +1,4 @@
-"""The matrix of people and addresses of the worker origin: nobody, people of a link, people of a marketplace. (T17, S24)
+"""The matrix of people and addresses of the worker origin: nobody, people of links and of marketplaces. (T17, S24)
 
 The table is walked: an address without its line fails. Everybody knows every address, also those that hold somebody
 else's IDs; what counts is in whose name they ask. A signed-in researcher is nobody here.

@@ -1,4 +1,4 @@
-"""Addresses to which a HIT may lead a worker's browser: a deployed marketplace leads to no worker's own machine or network."""
+"""Addresses to which a HIT may lead a browser: a deployed marketplace leads to no worker's own machine or network."""
 
 import pytest
 
