@@ -17,6 +17,8 @@ from dashboard.pages import most_bytes_of
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # Read and discarded up to here, so that the sender receives the refusal instead of a broken connection.
+# A form is held in memory, whatever a view takes as files.
+LONGEST_FORM = 8 * 1024 * 1024
 MOST_DISCARDED_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -44,7 +46,8 @@ def limit_body(get_response: Handler) -> Handler:
         # Only here: other requests, and those of workers, do not look up a user.
         if length > limit and request.method == "POST":
             limit = max(limit, most_bytes_of(request))
-        if settings.DATA_UPLOAD_MAX_MEMORY_SIZE < length <= limit and request.content_type == FORM:
+        is_long_form = settings.DATA_UPLOAD_MAX_MEMORY_SIZE < length <= min(limit, LONGEST_FORM)
+        if is_long_form and request.content_type == FORM:
             # Django's own limit would hold for all forms alike; it holds for no file.
             request._body = request.read()
         if length <= limit:
