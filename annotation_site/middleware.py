@@ -17,9 +17,9 @@ from dashboard.pages import most_bytes_of
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # Read and discarded up to here, so that the sender receives the refusal instead of a broken connection.
+MOST_DISCARDED_BYTES = 64 * 1024 * 1024
 # A form is held in memory, whatever a view takes as files.
 LONGEST_FORM = 8 * 1024 * 1024
-MOST_DISCARDED_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
 

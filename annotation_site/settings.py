@@ -24,14 +24,14 @@ from annotation_site.environment import (
     offered_languages,
 )
 from annotation_site.keys import earlier_keys, secret_key
-from annotation_site.limits import rest_requests_a_minute
-from annotation_site.link_limits import (  # noqa: F401
+from annotation_site.limits import (  # noqa: F401
     CLIENT_ADDRESS_HEADER,
     FIRST_LEASE_SECONDS,
     FRAME_REQUESTS_A_MINUTE,
     LINK_REQUESTS_A_MINUTE,
     NETWORK_MARK_DAYS,
     OPEN_LINK_LEASES,
+    REST_REQUESTS_A_MINUTE,
     TRUSTED_PROXIES,
 )
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
@@ -300,7 +300,6 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 # Only behind a proxy that sets this header itself and drops the client's.
 BEHIND_TLS_PROXY = env_bool("BEHIND_TLS_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
-REST_REQUESTS_A_MINUTE = rest_requests_a_minute()
 
 SILENCED_SYSTEM_CHECKS = [
     "files.E001",  # the folder of incoming uploads is made with the first of them

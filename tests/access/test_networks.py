@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from access.networks.reads import _warn_of_missing_header, network_of
-from annotation_site import link_limits
+from annotation_site import limits as site_limits
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_behind_a_tls_proxy_alone_its_own_entry_counts_as_ever(network, settings
 def test_a_misspelt_proxy_stops_the_start(monkeypatch):
     monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.1,10.0.0.1/8")
     with pytest.raises(ImproperlyConfigured, match="^TRUSTED_PROXIES: .*10.0.0.1/8.*such as 10.0.0.5,172.16.0.0/12"):
-        link_limits.trusted_proxies()
+        site_limits.trusted_proxies()
 
 
 def test_a_proxy_that_names_nobody_is_warned_of_once(network, caplog):

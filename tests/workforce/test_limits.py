@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from access.pace import actions as limits
-from annotation_site import link_limits
+from annotation_site import limits as site_limits
 from tests.workforce.assignments_by_hand import external, make_offered_grid
 from tests.workforce.test_frame_pages import Frame, handed_over, hidden
 from workforce.models import Assignment, Submission
@@ -116,7 +116,7 @@ def test_a_preview_is_not_counted_but_this_machine_is(address, wide):
 
 def test_the_people_of_a_lab_who_share_an_address_are_not_limited(address, settings):
     """Forty of them at once, with the limits as they are by default, at a page and an answer every three seconds."""
-    settings.FRAME_REQUESTS_A_MINUTE = link_limits.FRAME_REQUESTS_A_MINUTE
+    settings.FRAME_REQUESTS_A_MINUTE = site_limits.FRAME_REQUESTS_A_MINUTE
     begin = [limits._count([limits._key(f"address {address}", 0)]) for _ in range(40 * 2 * 20)][-1][0]
     assert begin < 3000
     frame = frame_at(address)
