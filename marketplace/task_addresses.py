@@ -1,4 +1,4 @@
-"""Which addresses of tasks a worker's browser may be sent to: a worker's own machine and network are not the web."""
+"""Addresses to which a HIT may lead a browser: a worker's own machine and network are not the web."""
 
 import ipaddress
 import re

@@ -22,7 +22,7 @@ OF_SIGN_IN = (
     Defence(
         "S13 attempts count by the account",
         "accounts/attempts/actions.py",
-        '    account = key_of(user) if user else digest("name", name)\n',
+        '    account = key_of(user) if user else digest("name", User.normalize_username(name))\n',
         '    account = digest("name", name)\n',
         (
             "tests/accounts/test_attempts.py::test_guesses_from_everywhere_lock_neither_the_owners_networks_nor_the_account_for_long",

@@ -62,9 +62,9 @@ def later():
 
 
 def study(n_grids: int = 3, n_slots: int = 2, **options) -> Batch:
-    batch = make_batch(make_dataset(), **options)
+    batch = make_batch(make_dataset(contains_answers=n_slots), **options)
     for _ in range(n_grids):
-        make_grid(batch=batch, n_slots=n_slots, n_images=2)
+        make_grid(batch=batch, n_images=2)
     return batch
 
 
