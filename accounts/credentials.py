@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext, gettext_lazy
 
+from access.networks.reads import network_of
 from accounts.attempts.actions import (
     CODE,
     PASSWORD,
@@ -29,7 +30,6 @@ from accounts.errors import TooBusy
 from accounts.hashing import is_password_of
 from accounts.models import SignInAttempt
 from accounts.passkeys import PasskeyForm
-from accounts.sessions import place_of
 
 log = logging.getLogger(__name__)
 # Attempts that were refused or put off before any check: wait, and try again.
@@ -45,14 +45,15 @@ class SignInForm(forms.Form):
     )
 
 
+def code_field() -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"})
+    return forms.CharField(label=gettext_lazy("Code"), max_length=20, widget=widget)
+
+
 class CodeForm(AuthenticateForm):
     """A code of the authenticator app, once; or a recovery code."""
 
-    code = forms.CharField(
-        label=gettext_lazy("Code"),
-        max_length=20,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
-    )
+    code = code_field()
 
     def clean_code(self) -> str:
         code: str = super().clean_code()
@@ -64,11 +65,7 @@ class CodeForm(AuthenticateForm):
 class NewAuthenticatorForm(ActivateTOTPForm):
     """The first code of a new authenticator app."""
 
-    code = forms.CharField(
-        label=gettext_lazy("Code"),
-        max_length=20,
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
-    )
+    code = code_field()
 
     def clean_code(self) -> str:
         code: str = super().clean_code()
@@ -119,7 +116,7 @@ def _counted(
     name: str,
     check: Callable[[AttemptSubject], bool],
 ) -> bool:
-    network = place_of(request)
+    network = network_of(request)
     subject = subject_of(proof=proof, user=user, name=name, network=network)
     # A name that is no account's may be a password in the wrong field, or a worker's id.
     words = (proof, user.get_username() if user else "of an unknown name", network)

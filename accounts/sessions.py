@@ -17,12 +17,7 @@ NOTED_EVERY_SECONDS = 300
 
 def begin_session(request: HttpRequest, user: User) -> None:
     request.session[SEEN] = int(time())
-    remember_network(user=user, network=place_of(request))
-
-
-def place_of(request: HttpRequest) -> str:
-    """Return the network of a request; those without a known one share a place."""
-    return network_of(request) or "unknown"
+    remember_network(user=user, network=network_of(request))
 
 
 def end_if_idle(request: HttpRequest) -> None:

@@ -33,34 +33,29 @@ def record(
     Values of `before` and `after` are stored as text, unless they are numbers, lists or the like. The database chains
     the entry to the one before it when the transaction commits, so no other one waits for it until then.
     """
-    actor = current_actor()
-    return AuditEntry.objects.create(
-        actor=actor.name[:200],
-        account=actor.account,
-        area=area,
-        action=action,
-        subject=str(subject)[:LONGEST_SUBJECT],
-        before=_as_json(before),
-        after=_as_json(after),
-        reason=reason,
-    )
+    fields = _fields(area, action, subject, after)
+    return AuditEntry.objects.create(before=_as_json(before), reason=reason, **fields)
 
 
 @transaction.atomic
 def record_use(*, area: AuditEntry.Area, action: str, subject: object, after: Mapping[str, Any]) -> None:
     """Record a mark of use, such as a download: once a minute for the same person and the same thing."""
-    actor = current_actor()
-    same = AuditEntry.objects.filter(
-        at__gt=Now() - NOTE_USE_EVERY,
-        actor=actor.name[:200],
-        account=actor.account,
-        area=area,
-        action=action,
-        subject=str(subject)[:LONGEST_SUBJECT],
-        after=_as_json(after),
-    )
+    same = AuditEntry.objects.filter(at__gt=Now() - NOTE_USE_EVERY, **_fields(area, action, subject, after))
     if not same.exists():
         record(area=area, action=action, subject=subject, after=after)
+
+
+def _fields(area: AuditEntry.Area, action: str, subject: object, after: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what makes two marks of use the same, as an entry stores it."""
+    actor = current_actor()
+    return {
+        "actor": actor.name[:200],
+        "account": actor.account,
+        "area": area,
+        "action": action,
+        "subject": str(subject)[:LONGEST_SUBJECT],
+        "after": _as_json(after),
+    }
 
 
 def _as_json(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

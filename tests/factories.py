@@ -138,8 +138,13 @@ def make_member(dataset: Dataset, role: Role) -> User:
 
 
 def member_client(dataset: Dataset, role: Role) -> Client:
+    return client_of(make_member(dataset, role))
+
+
+def client_of(user: User) -> Client:
+    """A browser on the staff origin where this person is signed in."""
     client = staff_client(signed_in=False)
-    sign_in(client, make_member(dataset, role))
+    sign_in(client, user)
     return client
 
 

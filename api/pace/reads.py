@@ -13,7 +13,7 @@ from access.pace.actions import count_request
 
 def check_network(request: HttpRequest) -> None:
     """Count a request of a network before its key is looked up: wrong keys count as well. Raises Throttled."""
-    _check(f"REST network {network_of(request) or ''}", settings.REST_REQUESTS_A_MINUTE["network"])
+    _check(f"REST network {network_of(request)}", settings.REST_REQUESTS_A_MINUTE["network"])
 
 
 def check_key(token_id: int) -> None:

@@ -12,14 +12,13 @@ from jobs.models import Job
 from tests.annotation_site.address_study import Study, asked
 from tests.dashboard.setup.test_settings_page import as_sent
 from tests.factories import (
+    client_of,
     make_batch,
     make_dataset,
     make_grid,
     make_images,
     make_member,
     member_client,
-    sign_in,
-    staff_client,
 )
 from workforce.reads import pseudonym
 
@@ -38,9 +37,7 @@ def researcher(dataset):
 
 @pytest.fixture
 def client(researcher):
-    client = staff_client(signed_in=False)
-    sign_in(client, researcher)
-    return client
+    return client_of(researcher)
 
 
 def foreign_to(dataset, name: str = "secret study"):

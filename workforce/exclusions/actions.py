@@ -18,10 +18,10 @@ class AlreadyExcluded(UserError):
 
 
 @transaction.atomic
-def exclude_submission(*, submission: Submission, reason: str, step: str = "") -> Exclusion:
+def exclude_submission(*, submission: Submission, reason: str) -> Exclusion:
     """Exclude a submission from all results. The work stays stored and paid; `readmit_submission` reverses it.
 
-    `step` is common to what is excluded together. Raises AlreadyExcluded, with the stored reason.
+    Raises AlreadyExcluded, with the stored reason.
     """
     Submission.objects.select_for_update(no_key=True).get(pk=submission.pk)
     standing = submission.exclusions.filter(lifted_at=None).first()
@@ -30,7 +30,7 @@ def exclude_submission(*, submission: Submission, reason: str, step: str = "") -
             "Submission %(id)s is already excluded. Reason: “%(reason)s”. To change the reason, include it again first."
         )
         raise AlreadyExcluded(message % {"id": submission.pk, "reason": standing.reason})
-    exclusion = Exclusion.objects.create(submission=submission, reason=reason, step=step)
+    exclusion = Exclusion.objects.create(submission=submission, reason=reason)
     record(area=Area.REVIEW, action="submission.exclude", subject=f"submission {submission.pk}", reason=reason)
     Submission.objects.filter(pk=submission.pk).update(aggregated_at=None)
     return exclusion

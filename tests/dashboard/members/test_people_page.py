@@ -13,13 +13,13 @@ from access.models import Invitation, Membership, Role
 from access.permissions.reads import role_in
 from accounts import hashing
 from tests.factories import (
+    client_of,
     make_account,
     make_administrator,
     make_dataset,
     make_images,
     make_member,
     member_client,
-    sign_in,
     staff_client,
 )
 from tests.required import require
@@ -41,9 +41,7 @@ def owner(dataset):
 
 @pytest.fixture
 def client(owner):
-    client = staff_client(signed_in=False)
-    sign_in(client, owner)
-    return client
+    return client_of(owner)
 
 
 def text(response) -> str:
@@ -73,8 +71,7 @@ def test_the_page_lists_people_with_their_roles_and_the_record(client, dataset, 
 
 def test_a_role_is_changed_and_removed_with_effect_on_the_next_request(client, dataset):
     person = make_member(dataset, Role.READER)
-    theirs = staff_client(signed_in=False)
-    sign_in(theirs, person)
+    theirs = client_of(person)
     address = f"/setup/settings/{dataset.name}/"
     assert theirs.get(address).status_code == 403
     member = member_of(dataset, person)
@@ -216,8 +213,8 @@ def test_fields_of_a_browser_make_no_administrator(dataset):
 
 def test_somebody_with_an_account_just_accepts_even_without_any_role_before(dataset):
     _, secret = invite(dataset=dataset, role=Role.RESEARCHER, by=make_administrator())
-    person, theirs = make_account(), staff_client(signed_in=False)
-    sign_in(theirs, person)
+    person = make_account()
+    theirs = client_of(person)
     assert f"Accept as {person.username}" in text(theirs.get(f"/invitations/{secret}/"))
     answer = theirs.post(f"/invitations/{secret}/", ACCOUNT, follow=True)
     assert "You are now researcher of this study." in text(answer)
@@ -262,8 +259,7 @@ def test_people_see_only_their_own_studies_and_what_their_role_may_do(dataset):
     make_images(dataset, 1)
     reader = make_member(dataset, Role.READER)
     give_role(dataset=other, user=reader, role=Role.LABELER, by=None)
-    client = staff_client(signed_in=False)
-    sign_in(client, reader)
+    client = client_of(reader)
     listed = text(client.get("/"))
     assert dataset.name in listed and other.name in listed and absent.name not in listed
     assert "your role: reader" in listed and "your role: labeler" in listed

@@ -17,7 +17,14 @@ from api.reads import token_of_key
 from catalog import reads as catalog_reads
 from catalog.reads import now
 from tests.api_reader import TABLES, Reader, code_of
-from tests.factories import make_administrator, make_dataset, make_member, member_client, sign_in, staff_client
+from tests.factories import (
+    client_of,
+    make_administrator,
+    make_dataset,
+    make_member,
+    member_client,
+    staff_client,
+)
 from tests.required import require
 
 pytestmark = pytest.mark.django_db
@@ -37,9 +44,7 @@ def researcher(dataset):
 
 @pytest.fixture
 def client(researcher):
-    client = staff_client(signed_in=False)
-    sign_in(client, researcher)
-    return client
+    return client_of(researcher)
 
 
 def text(response) -> str:
@@ -143,8 +148,7 @@ def test_a_token_is_worth_what_its_author_may_read_now(client, dataset, research
 
 def test_a_token_for_all_studies_ends_with_its_authors_administration(dataset):
     administrator = make_administrator()
-    client = staff_client(signed_in=False)
-    sign_in(client, administrator)
+    client = client_of(administrator)
     key = key_in(client.post("/tokens/", FIELDS | {"study": "all"}))
     assert ApiToken.objects.get().dataset is None
     assert statuses(key, dataset=dataset.name)["annotations"] == 200
