@@ -39,10 +39,11 @@ def worker_address(batch: Batch, settings, name: str = "ann") -> str:
 
 
 def start_work(page: Page, address: str) -> None:
-    """Open the study link and press Start, which leads to the first task."""
+    """Open the study link and press Start, which leads to the first task, and wait until its scripts ran."""
     page.goto(address)
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    page.wait_for_load_state("load")
 
 
 def box_of(image: Image) -> str:
