@@ -42,6 +42,7 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "handles": cells_by_handle(lease),
         # After a problem report or a question the page keeps the selection.
         "selected": frozenset(request.POST.getlist("selected")),
+        "unloaded": frozenset(request.POST.getlist("unloaded")),
         "ask_none": ask_none,
     }
     context = page_of_lease(request, lease, report) | task

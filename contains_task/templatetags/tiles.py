@@ -27,6 +27,7 @@ TILE = (
     </label>
     <a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge_photograph}" """
     """title="{enlarge}"></a>
+    <noscript><label class="unloaded"><input type="checkbox" name="unloaded" value="{handle}"{unloaded}> {lost}</label></noscript>
   </div>
 """
 )
@@ -35,16 +36,19 @@ CHECKED = " checked"
 
 
 @register.simple_tag
-def tiles(lease: Lease, handles: Iterable[str], selected: Container[str] = ()) -> SafeString:
+def tiles(
+    lease: Lease, handles: Iterable[str], selected: Container[str] = (), unloaded: Container[str] = ()
+) -> SafeString:
     """Render a checkbox with its photograph for every handle, in this order."""
     # Once for the page: a look-up for every cell would cost as much as the cell.
-    photograph, enlarge_photograph, enlarge, mark = map(
+    photograph, enlarge_photograph, enlarge, mark, lost = map(
         conditional_escape,
         (
             gettext("photograph %(number)s"),
             gettext("Enlarge photograph %(number)s"),
             gettext("Enlarge"),
             gettext("selected"),
+            gettext("did not load"),
         ),
     )
     small, large = (_around_handle(name, lease) for name in ("cell-photograph", "work-photograph"))
@@ -59,6 +63,8 @@ def tiles(lease: Lease, handles: Iterable[str], selected: Container[str] = ()) -
             large=handle.join(large),
             later=LATER if number > AT_ONCE else "",
             checked=CHECKED if handle in selected else "",
+            unloaded=CHECKED if handle in unloaded else "",
+            lost=lost,
         )
         for number, handle in enumerate(map(conditional_escape, handles), start=1)
     )

@@ -143,7 +143,7 @@ function look() {
     settle(image);
     if (!isLoaded(image)) continue;
     inView.add(image);
-    if (before.has(image)) record.seenMs += passed;
+    if (before.has(image)) see(image, record.seenMs + passed);
   }
   if (asked === missing && !missing()) closeQuestion();
 }
@@ -156,9 +156,13 @@ function glance(target) {
 
 function count(image) {
   if (!isLoaded(image)) return;
-  const record = recordOf(image);
-  record.loaded = 1;
-  record.seenMs = Math.max(record.seenMs, SHORTEST_LOOK_MS);
+  recordOf(image).loaded = 1;
+  see(image, Math.max(recordOf(image).seenMs, SHORTEST_LOOK_MS));
+}
+
+function see(image, ms) {
+  recordOf(image).seenMs = ms;
+  if (ms >= SHORTEST_LOOK_MS) frameOf(image).dataset.seen = "";
 }
 
 function mark({ target }) {

@@ -33,7 +33,8 @@ def joined(grid: Grid, name: str = "ann"):
 
 def hidden(response) -> dict[str, str]:
     page = response.content.decode()
-    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
+    values = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
+    return values | {"none": "yes"}
 
 
 def cells(grid: Grid, name: str = "ann") -> list[str]:
