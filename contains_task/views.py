@@ -14,7 +14,7 @@ from contains_task.actions import record_votes
 from contains_task.forms import IF_NONE, NOTHING_SELECTED, GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, ReportOutcome, UnfitAnswer, page_of_lease, paused_seconds_in, serve
+from workforce.pages import NO_REPORT, ReportOutcome, UnfitAnswer, facts_in, page_of_lease, paused_seconds_in, serve
 
 HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False),
@@ -56,10 +56,13 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
         raise UnfitAnswer(answer.problem())
     if answer.is_unconfirmed():
         return _ask_for_none(request, lease)
+    facts = facts_in(request, lease, fields, cells)
     return record_votes(
         lease=lease,
         cells=cells,
         selected=answer.cleaned_data["selected"],
+        unseen=facts.unseen,
+        facts=facts,
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
         paused_seconds=paused_seconds_in(fields),
     )

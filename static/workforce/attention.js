@@ -210,6 +210,7 @@ export function askBefore(check) {
 }
 
 const confirmed = new Set();
+const submitButton = () => form.querySelector(".bar button[type=submit]");
 let asked = null;
 let askedAt = 0;
 
@@ -254,7 +255,7 @@ function answerQuestion(isConfirmed) {
   if (!isConfirmed) return;
   confirmed.add(check);
   check().confirm?.();
-  form.requestSubmit(form.querySelector(".bar > [type=submit]"));
+  form.requestSubmit(submitButton());
 }
 
 function closeQuestion(isFocusKept) {
@@ -262,7 +263,7 @@ function closeQuestion(isFocusKept) {
   asked = null;
   form.querySelector("[data-question]").hidden = true;
   form.querySelector(".bar").classList.remove("asking");
-  if (isFocusKept) form.querySelector(".bar > [type=submit]").focus({ preventScroll: true });
+  if (isFocusKept) submitButton().focus({ preventScroll: true });
 }
 
 // Photographs that the person could not judge, as a question.
