@@ -110,8 +110,17 @@ function reportByScript(form) {
     const reply = await report(form);
     tell(reply?.reported ?? reply?.message ?? button.dataset.unsent, reply?.reported ? "success" : "warning");
     button.disabled = false;
-    if (!reply?.reported) section.querySelector("input").focus();
+    if (reply?.reported) clearReport(section);
+    else section.querySelector("input").focus();
   });
+}
+
+function clearReport(section) {
+  for (const field of section.querySelectorAll("[name=report_kind], [name=report_words]")) {
+    if (field.type === "radio") field.checked = false;
+    else field.value = "";
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
 }
 
 // Return the site's reply to a report, or null if the site does not answer.
