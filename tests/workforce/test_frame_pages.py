@@ -180,9 +180,16 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_leads_on(frame):
     page = frame.open()
     first = frame.send(page).json()
     assert frame.send(page).json() == first
-    other = frame.send(page, selected=[])
-    assert (other.status_code, other.json()) == (200, first)
     assert Submission.objects.count() == 1
+
+
+def test_a_different_answer_is_never_taken_for_the_stored_one(frame):
+    page = frame.open()
+    first = frame.send(page).json()["hand_over"]["fields"]
+    other = frame.send(page, selected=[]).json()["hand_over"]["fields"]
+    assert (first["selected"] != "none", other["selected"]) == (True, "none")
+    assert first["receipt"] != other["receipt"]
+    assert Submission.objects.count() == 2
 
 
 def test_of_two_tabs_the_one_that_the_marketplace_has_counts(frame):
@@ -318,7 +325,7 @@ def forge(grid, external_hit_id: str, stolen: str, victim: str, victim_page) -> 
     page = forger.open()
     first = forger.send(page)
     assert first.status_code == 200, "invented ids are believed until nobody lists them"
-    replayed = forger.send(page, selected=[])
+    replayed = forger.send(page)
     assert (replayed.status_code, replayed.json()) == (200, first.json()), "a replayed token changed something"
     assert forger.send(victim_page, selected=forger.handles()).status_code == 422, "images of another lease were taken"
     thief = Frame(grid.hit, stolen)
