@@ -48,17 +48,20 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pointerdown", ({ pointerType }) => pointerType && inputs.add(pointerType), true);
 addEventListener("keydown", () => inputs.add("keyboard"), true);
 
-// Watch the photographs of a form: the image in each [data-photograph], whose value is the handle.
+// Watch the photographs of a form: the image in each [data-photograph]. Its value is the handle, or that of its checkbox.
 export function watch(watched) {
   form = watched;
   checks.push(missing);
-  images(form).forEach(recordOf);
+  for (const image of images(form)) {
+    frameOf(image).dataset.photograph ||= frameOf(image).querySelector("[name=selected]").value;
+    recordOf(image);
+    outer?.observe(image);
+  }
   form.addEventListener("load", ({ target }) => settle(target), true);
   form.addEventListener("error", ({ target }) => settle(target), true);
   form.addEventListener("focusin", ({ target }) => setTimeout(() => glance(target)));
   form.addEventListener("change", mark);
   form.addEventListener("submit", askFirst);
-  for (const image of images(form)) outer?.observe(image);
   addEventListener("online", () => images(form).filter(isBroken).forEach(retryAnew));
   setInterval(look, TICK_MS);
 }
