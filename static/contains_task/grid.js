@@ -48,12 +48,13 @@ function cycle(event) {
 
 // The enlarged view is loaded when it is first wanted.
 
+// Browsers keep a failure to load a module, by its address.
+let nFailures = 0;
+
 function enlarge(tile, act = "enlarge") {
   if (!tile) return;
-  const link = tile.querySelector(".enlarge");
-  import(form.dataset.enlarge)
-    .then((view) => view[act](tiles.indexOf(tile)))
-    .catch(() => window.open(link.href, "_blank", "noopener"));
+  const address = form.dataset.enlarge + (nFailures ? `?${nFailures}` : "");
+  import(address).then((view) => view[act](tiles.indexOf(tile)), () => nFailures++);
 }
 
 function open(event) {
@@ -89,7 +90,8 @@ function go(tile, by) {
 
 function act(event) {
   const { key, target, ctrlKey, metaKey, altKey, shiftKey } = event;
-  if (ctrlKey || metaKey || altKey || target.matches("textarea, select, input:not([type=checkbox])")) return;
+  const isArrow = key.startsWith("Arrow");
+  if (ctrlKey || metaKey || altKey || (event.repeat && !isArrow) || target.matches("textarea, select, input:not([type=checkbox])")) return;
   const tile = target.closest(".tile");
   const columns = tiles.filter(({ offsetTop }) => offsetTop === tiles[0].offsetTop).length;
   const ways = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
@@ -99,7 +101,7 @@ function act(event) {
     "?": !form.querySelector("[data-large][open]") && (() => (keys.open ? keys.close() : keys.showModal())),
   }[key];
   let deed = letters.checked && letter;
-  if (key in ways && tile && !shiftKey) deed = () => go(tile, ways[key]);
+  if (isArrow && tile && !shiftKey) deed = () => go(tile, ways[key]);
   if (key === " " && target.matches(".enlarge")) deed = () => boxOf(tile).click();
   if (!deed) return;
   event.preventDefault();

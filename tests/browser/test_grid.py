@@ -177,6 +177,8 @@ def test_focus_is_never_behind_the_bar(site, settings, open_page):
                 ".map((box, n) => n ? box.top : box.bottom)"
             )
             assert bottom <= bar + 1, (width, page.evaluate("document.activeElement.outerHTML"))
+    page.reload()
+    look(page)  # all of them can be seen, also in a tenth of the usual room
 
 
 def test_keys_do_nothing_in_a_text_and_can_be_switched_off(site, settings, open_page):
