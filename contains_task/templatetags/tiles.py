@@ -20,7 +20,7 @@ register = template.Library()
 AT_ONCE = 12
 ANY = "handle"
 TILE = (
-    """  <div class="tile">
+    """  <div class="tile" data-photograph="{handle}">
     <label data-mark="{mark}">
       <input type="checkbox" name="selected" value="{handle}"{checked}>
       <img src="{small}" alt="{photograph}"{later} decoding="async">

@@ -1,4 +1,5 @@
 import { fill, keepSelection, say, submitByScript } from "../submit.js";
+import { askBefore, watch } from "../workforce/attention.js";
 
 const form = document.querySelector("[data-answer]");
 const boxes = [...form.querySelectorAll("input[name=selected]")];
@@ -21,9 +22,24 @@ function enlarge(event) {
   large.showModal();
 }
 
+// An untouched grid may be an accident: one press of Submit more.
+function none() {
+  if (boxes.some((box) => box.checked)) return null;
+  const { none: text, yesNone: yes, back: no } = form.dataset;
+  return { text, yes, no, confirm: () => setNone(true) };
+}
+
+function setNone(isConfirmed) {
+  form.querySelector("input[type=hidden][name=none]")?.remove();
+  if (isConfirmed) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "none", value: "yes" }));
+}
+
+form.addEventListener("change", () => setNone(false));
 form.addEventListener("change", count);
 form.addEventListener("click", enlarge);
 large.addEventListener("click", () => large.close());
+watch(form);
+askBefore(none);
 keepSelection(form);
 count();
 submitByScript(form);
