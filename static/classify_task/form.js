@@ -1,4 +1,5 @@
 import { fill, keepSelection, say, submitByScript } from "../submit.js";
+import { watch } from "../workforce/attention.js";
 
 const form = document.querySelector("[data-answer]");
 const boxes = [...form.querySelectorAll("input[name=selected]")];
@@ -47,7 +48,7 @@ function placeProblem(name) {
 
 form.addEventListener("submit", (event) => {
   const name = missing();
-  if (!name || event.submitter?.name === "report") return;
+  if (!name || !event.submitter?.matches(".bar [type=submit]")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   const { group, problem } = placeProblem(name);
@@ -58,7 +59,10 @@ form.addEventListener("submit", (event) => {
 form.addEventListener("refused", ({ detail }) => {
   if (detail.group) setTimeout(() => placeProblem(detail.group).group.focus());
 });
+// Only a page without scripts cannot tell by itself.
+form.querySelector("[data-unloaded-mark]").hidden = true;
 form.addEventListener("change", update);
+watch(form);
 keepSelection(form);
 update();
 submitByScript(form);
