@@ -14,7 +14,7 @@ from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
 from classify_task.reads import choices_shown
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, ReportOutcome, page_of_lease, paused_seconds_in, serve
+from workforce.pages import NO_REPORT, AnswerFacts, ReportOutcome, facts_in, page_of_lease, paused_seconds_in, serve
 from workforce.reads import image_handle
 
 
@@ -34,8 +34,9 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResp
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     answer = _answer_in(lease, fields)
+    facts = facts_in(request, lease, fields, [_handle(lease)], lease.hit.form.labels)
     try:
-        return _record(lease, answer, paused_seconds_in(fields))
+        return _record(lease, answer, facts, paused_seconds_in(fields))
     except InvalidAnswer as error:
         return _ask_again(request, lease, answer, error)
 
@@ -48,7 +49,7 @@ def _handle(lease: Lease) -> str:
     return image_handle(lease, lease.hit.form.image.public_id)
 
 
-def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:
+def _record(lease: Lease, answer: FormAnswer, facts: AnswerFacts, paused: int) -> Submission:
     if not answer.is_valid():
         raise answer.problem()
     fields = answer.cleaned_data
@@ -56,6 +57,8 @@ def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:
         lease=lease,
         selected=sorted(fields["selected"]),
         main=fields["main"],
+        unseen=bool(facts.unseen),
+        facts=facts,
         idempotency_key=f"{lease.public_id}.{fields['key']}",
         paused_seconds=paused,
     )

@@ -14,7 +14,8 @@ from contains_task.actions import record_votes
 from contains_task.forms import IF_NONE, NOTHING_SELECTED, GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, ReportOutcome, UnfitAnswer, page_of_lease, paused_seconds_in, serve
+from workforce.pages import NO_REPORT, ReportOutcome, UnfitAnswer, facts_in, page_of_lease, paused_seconds_in, serve
+from workforce.reads import n_done
 
 HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False),
@@ -42,10 +43,21 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "handles": cells_by_handle(lease),
         # After a problem report or a question the page keeps the selection.
         "selected": frozenset(request.POST.getlist("selected")),
+        "maybe": frozenset(request.POST.getlist("maybe")),
+        "unloaded": frozenset(request.POST.getlist("unloaded")),
+        "is_three_way": False,
         "ask_none": ask_none,
     }
     context = page_of_lease(request, lease, report) | task
+    context["is_used_to_it"] = _has_answered(lease, context)
     return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
+
+
+def _has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
+    """Return whether the person knows the instructions from an earlier task. A preview has no person."""
+    if "n_done" in context:
+        return bool(context["n_done"])
+    return lease.pk is not None and n_done(lease.hit.batch, lease.worker_id) > 0
 
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
@@ -55,10 +67,13 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
         raise UnfitAnswer(answer.problem())
     if answer.is_unconfirmed():
         return _ask_for_none(request, lease)
+    facts = facts_in(request, lease, fields, cells)
     return record_votes(
         lease=lease,
         cells=cells,
         selected=answer.cleaned_data["selected"],
+        unseen=facts.unseen,
+        facts=facts,
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
         paused_seconds=paused_seconds_in(fields),
     )

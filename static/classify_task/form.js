@@ -1,4 +1,4 @@
-import { fill, keepSelection, say, submitByScript } from "../submit.js";
+import { fill, keepSelection, say, submitByScript } from "../workforce/submit.js";
 import { watch } from "../workforce/attention.js";
 
 const form = document.querySelector("[data-answer]");

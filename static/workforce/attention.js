@@ -143,7 +143,7 @@ function look() {
     settle(image);
     if (!isLoaded(image)) continue;
     inView.add(image);
-    if (before.has(image)) record.seenMs += passed;
+    if (before.has(image)) see(image, record.seenMs + passed);
   }
   if (asked === missing && !missing()) closeQuestion();
 }
@@ -156,9 +156,13 @@ function glance(target) {
 
 function count(image) {
   if (!isLoaded(image)) return;
-  const record = recordOf(image);
-  record.loaded = 1;
-  record.seenMs = Math.max(record.seenMs, SHORTEST_LOOK_MS);
+  recordOf(image).loaded = 1;
+  see(image, Math.max(recordOf(image).seenMs, SHORTEST_LOOK_MS));
+}
+
+function see(image, ms) {
+  recordOf(image).seenMs = ms;
+  if (ms >= SHORTEST_LOOK_MS) frameOf(image).dataset.seen = "";
 }
 
 function mark({ target }) {
@@ -206,6 +210,7 @@ export function askBefore(check) {
 }
 
 const confirmed = new Set();
+const submitButton = () => form.querySelector(".bar button[type=submit]");
 let asked = null;
 let askedAt = 0;
 
@@ -250,7 +255,7 @@ function answerQuestion(isConfirmed) {
   if (!isConfirmed) return;
   confirmed.add(check);
   check().confirm?.();
-  form.requestSubmit(form.querySelector(".bar > [type=submit]"));
+  form.requestSubmit(submitButton());
 }
 
 function closeQuestion(isFocusKept) {
@@ -258,7 +263,7 @@ function closeQuestion(isFocusKept) {
   asked = null;
   form.querySelector("[data-question]").hidden = true;
   form.querySelector(".bar").classList.remove("asking");
-  if (isFocusKept) form.querySelector(".bar > [type=submit]").focus({ preventScroll: true });
+  if (isFocusKept) submitButton().focus({ preventScroll: true });
 }
 
 // Photographs that the person could not judge, as a question.

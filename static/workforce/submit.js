@@ -2,7 +2,7 @@
 // Until then the selection survives a reload. Without this script the form posts itself.
 // Every text for people comes from the page, in the data attributes of the form.
 
-import { facts, pausedMs } from "./workforce/attention.js";
+import { facts, pausedMs } from "./attention.js";
 
 const LONGEST_WAIT_SECONDS = 30;
 // In a marketplace's frame the answer then goes to the marketplace instead, so that the worker is paid.
@@ -11,9 +11,11 @@ const MOST_TRIES = 4;
 const LONGEST_ANSWER_SECONDS = 20;
 
 export function submitByScript(form) {
-  const button = form.querySelector(".bar > [type=submit]");
+  const button = form.querySelector(".bar button[type=submit]");
   const label = button.textContent;
   let sending = false;
+
+  form.querySelector("[data-enter]").addEventListener("click", (event) => event.preventDefault());
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
