@@ -19,7 +19,7 @@ from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take
 
 # The pages of mturk and of the study link import it from here.
 from workforce.consents.pages import SeeOther as SeeOther
-from workforce.consents.reads import consent_of, standing_at_start
+from workforce.consents.reads import consent_named, consent_of, standing_at_start
 from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
 
 # Task rooms import it from here.
@@ -136,6 +136,7 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
         return frame_pages.begin_or_decline(request, hit)
     lease = lease_of_token(str(fields.get("token", "")), hit)
     if lease.assignment is not None:
+        lease.consent_id = consent_named(request.GET)
         check_pace(request, lease.worker.identity.external_id)
     else:
         _check_participant(request, lease)

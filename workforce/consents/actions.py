@@ -59,17 +59,17 @@ def begin(*, batch: Batch, participant: str, visit: LinkVisit, agreement: Agreem
 
 
 @transaction.atomic
-def begin_in_frame(*, hit: HIT, visit: FrameVisit, agreement: Agreement) -> Assignment:
-    """Accept the assignment that a frame's URL names, and record the consent under it.
+def begin_in_frame(*, hit: HIT, visit: FrameVisit, agreement: Agreement) -> Consent | None:
+    """Accept the assignment that a frame's URL names, and record the consent under it; None if it is decided already.
 
     Raises OtherText, and the errors of `accept`.
     """
     standing = standing_at_start(hit.batch)
     _check_text(standing, agreement)
     assignment = accept(hit=hit, visit=visit)
-    if assignment.is_waited_for:
-        _agree(standing, agreement, batch=hit.batch, worker_id=assignment.worker_id, assignment=assignment)
-    return assignment
+    if not assignment.is_waited_for:
+        return None
+    return _agree(standing, agreement, batch=hit.batch, worker_id=assignment.worker_id, assignment=assignment)
 
 
 def _check_text(standing: ConsentStanding, agreement: Agreement) -> None:
@@ -84,29 +84,30 @@ def _agree(
     batch: Batch,
     worker_id: int,
     assignment: Assignment | None = None,
-) -> None:
-    decision = Consent(
-        worker_id=worker_id,
-        batch=batch,
-        assignment=assignment,
-        text_id=standing.text,
-        agreed=True,
-        trace=agreement.trace and standing.asks_trace,
-    )
-    _decide(decision)
+) -> Consent:
+    trace = agreement.trace and standing.asks_trace
+    decision = Consent(batch=batch, assignment=assignment, text_id=standing.text, agreed=True, trace=trace)
+    return _decide(decision, worker_id)
+
+
+def agree(*, batch: Batch, worker: Worker) -> Consent:
+    """Record that a worker of a study link agrees to what it asks now."""
+    return _agree(standing_at_start(batch), Agreement(), batch=batch, worker_id=worker.pk)
 
 
 @transaction.atomic
-def _decide(decision: Consent) -> None:
-    """Append a decision, unless it repeats the last one."""
-    WORKER_TO_LOCK.get(pk=decision.worker_id)
-    earlier = list(Consent.objects.filter(worker=decision.worker_id, batch=decision.batch).order_by("number"))
+def _decide(decision: Consent, worker_id: int) -> Consent:
+    """Append a decision, unless it repeats the last one. Returns the stored one."""
+    WORKER_TO_LOCK.get(pk=worker_id)
+    earlier = list(Consent.objects.filter(worker=worker_id, batch=decision.batch).order_by("number"))
     last = next((each for each in reversed(earlier) if each.assignment_id == decision.assignment_id), None)
     if last is not None and _content(last) == _content(decision):
-        return
+        return last
+    decision.worker_id = worker_id
     decision.number = earlier[-1].number + 1 if earlier else 1
     decision.created_at = now()
     decision.save(force_insert=True)
+    return decision
 
 
 def _content(decision: Consent) -> tuple[int | None, bool, bool]:
@@ -114,15 +115,17 @@ def _content(decision: Consent) -> tuple[int | None, bool, bool]:
 
 
 @transaction.atomic
-def decline(*, batch: Batch, worker: Worker, assignment: Assignment | None = None) -> None:
+def decline(
+    *, batch: Batch, worker: Worker, assignment: Assignment | None = None, consent_id: int | None = None
+) -> None:
     """Return what a person holds in a batch, in a frame under this assignment. They may start again later.
 
     Only the end of an earlier consent is recorded: nothing is kept of people who decline at once.
     """
     WORKER_TO_LOCK.get(pk=worker.pk)
-    standing = standing_at_start(batch, worker.pk, assignment)
-    if standing.agreed:
-        _decide(Consent(worker=worker, batch=batch, assignment=assignment, text_id=standing.last_text, agreed=False))
+    standing = standing_at_start(batch, worker.pk, assignment, consent_id)
+    if standing.agreed and (assignment is None or consent_id is not None):
+        _decide(Consent(batch=batch, assignment=assignment, text_id=standing.last_text, agreed=False), worker.pk)
     if batch.marketplace == Batch.Marketplace.LINK:
         _return_places(batch, worker)
     elif assignment is not None:

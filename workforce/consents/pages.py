@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from workforce.consents.actions import Agreement
-from workforce.consents.reads import standing_at_start
+from workforce.consents.reads import PARAMETER, standing_at_start, start_token
 from workforce.frame.ids import FrameVisit
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
-from workforce.models import Batch
+from workforce.models import Batch, Consent
 
 # Fields of the two forms.
 START, DECLINE, VERSION, TRACE = "start", "decline", "version", "trace"
@@ -53,6 +53,15 @@ def start_page(request: HttpRequest, batch: Batch, **further: object) -> HttpRes
 def declined_page(request: HttpRequest, batch: Batch, *, back: str, **further: object) -> HttpResponse:
     """Confirm that a person does not take part; `back` is the address for people who change their mind."""
     return render(request, "workforce/declined.html", {"batch": batch, "back": back} | further)
+
+
+def address_with(request: HttpRequest, consent: Consent | None) -> str:
+    """Return the address of this page in a frame, with the proof of a Start or without."""
+    query = request.GET.copy()
+    query.pop(PARAMETER, None)
+    if consent is not None:
+        query[PARAMETER] = start_token(consent)
+    return f"{request.path}?{query.urlencode()}"
 
 
 def start_key(batch: Batch, visit: FrameVisit) -> str:

@@ -1,14 +1,20 @@
 """Queries on what a study asks before the work, and on what people decided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.core import signing
+
 from catalog.reads import PreparedStatement
-from workforce.models import Assignment, Batch, Lease
+from workforce.models import Assignment, Batch, Consent, Lease
 
 # Nobody has this id.
 NOBODY = 0
-# On links a decision belongs to no assignment. In a frame anybody can send one in a worker's name: it holds under its
-# own assignment, and elsewhere once the marketplace has confirmed that assignment as this worker's.
+PARAMETER = "start"
+START_SALT = "workforce.start"
+# On links a decision belongs to no assignment. In a frame anybody can send one in a worker's name. So it holds for the
+# browser whose address names it, and elsewhere once the marketplace has confirmed its assignment as this worker's; then
+# nobody else's yes to the trace prevails over a no.
 STANDING = PreparedStatement("""
     SELECT current.id, current.version, coalesce(introduction.trace, false), last.text_id, last.version,
            last.agreed, last.trace
@@ -20,14 +26,22 @@ STANDING = PreparedStatement("""
         ORDER BY version DESC LIMIT 1
     ) current ON true
     LEFT JOIN LATERAL (
-        SELECT consent.text_id, text.version, consent.agreed, consent.trace FROM workforce_consent consent
+        SELECT consent.text_id, text.version, consent.agreed, consent.trace AND (
+            consent.id IS NOT DISTINCT FROM %(consent)s::bigint OR NOT EXISTS (
+                SELECT FROM workforce_consent other
+                WHERE other.worker_id = %(worker)s AND other.batch_id = %(batch)s
+                  AND other.assignment_id = consent.assignment_id AND NOT other.trace
+            )
+        ) AS trace
+        FROM workforce_consent consent
         LEFT JOIN workforce_consenttext text ON text.id = consent.text_id
         LEFT JOIN workforce_assignment assignment ON assignment.id = consent.assignment_id
         WHERE consent.worker_id = %(worker)s AND consent.batch_id = %(batch)s AND (
-            consent.assignment_id IS NOT DISTINCT FROM %(assignment)s::bigint
+            consent.assignment_id IS NULL
+            OR consent.id = %(consent)s::bigint AND consent.assignment_id = %(assignment)s::bigint
             OR consent.agreed AND assignment.outcome IN ('confirmed', 'surplus', 'recovered')
         )
-        ORDER BY (consent.assignment_id IS NOT DISTINCT FROM %(assignment)s::bigint) DESC, consent.number DESC LIMIT 1
+        ORDER BY (consent.id IS NOT DISTINCT FROM %(consent)s::bigint) DESC, consent.number DESC LIMIT 1
     ) last ON true
 """)
 
@@ -63,10 +77,29 @@ class ConsentStanding:
         return self.asks_trace and bool(self.agreed and self.trace)
 
 
-def standing_at_start(batch: Batch, worker_id: int = NOBODY, assignment: Assignment | None = None) -> ConsentStanding:
-    """Return what is asked before a batch, and what this worker decided, in a frame under this assignment."""
-    key = {"dataset": batch.dataset_id, "batch": batch.pk, "worker": worker_id}
+def standing_at_start(
+    batch: Batch, worker_id: int = NOBODY, assignment: Assignment | None = None, consent_id: int | None = None
+) -> ConsentStanding:
+    """Return what is asked before a batch, and what this worker decided; in a frame by the consent of its address."""
+    key = {"dataset": batch.dataset_id, "batch": batch.pk, "worker": worker_id, "consent": consent_id}
     return ConsentStanding(*STANDING.only_row(key | {"assignment": assignment.pk if assignment else None}))
+
+
+def start_token(consent: Consent) -> str:
+    """Return the proof of a Start for the address of the page that follows in a frame."""
+    return _signer().sign(str(consent.pk))
+
+
+def consent_named(parameters: Mapping[str, str]) -> int | None:
+    """Return the consent (id) that the address of a page in a frame names; None without a valid token."""
+    try:
+        return int(_signer().unsign(parameters.get(PARAMETER, "")))
+    except signing.BadSignature:
+        return None
+
+
+def _signer() -> signing.Signer:
+    return signing.Signer(salt=START_SALT)
 
 
 @dataclass(frozen=True)
@@ -78,6 +111,6 @@ class LeaseConsent:
 
 
 def consent_of(lease: Lease) -> LeaseConsent:
-    """Return the consent under a lease, and in a frame under `lease.assignment`."""
-    standing = standing_at_start(lease.hit.batch, lease.worker_id, lease.assignment)
+    """Return the consent under a lease; in a frame the one that `lease.consent_id` names."""
+    standing = standing_at_start(lease.hit.batch, lease.worker_id, lease.assignment, lease.consent_id)
     return LeaseConsent(standing.last_version if standing.agreed else None, standing.may_trace)

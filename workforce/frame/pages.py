@@ -14,8 +14,17 @@ from django.utils.translation import gettext
 
 from catalog.reads import now
 from workforce.consents.actions import OtherText, begin_in_frame, decline
-from workforce.consents.pages import START, SeeOther, agreement_in, declined_page, declines, start_key, start_page
-from workforce.consents.reads import NOBODY, standing_at_start
+from workforce.consents.pages import (
+    START,
+    SeeOther,
+    address_with,
+    agreement_in,
+    declined_page,
+    declines,
+    start_key,
+    start_page,
+)
+from workforce.consents.reads import NOBODY, consent_named, standing_at_start
 from workforce.forms import fields_of_start
 from workforce.frame.actions import HITClosed, accept
 from workforce.frame.admission import WRONG_HIT, WrongHIT, checked_standing
@@ -44,16 +53,18 @@ def look(request: HttpRequest, hit: HIT) -> Lease | HttpResponse:
             raise HITClosed(gettext("This task no longer accepts answers."))
         return preview_lease(hit)
     check_pace(request, visit.worker_id)
-    if not _has_begun(hit, visit, answers_again=AGAIN in request.POST):
+    consent_id = consent_named(request.GET)
+    if not _has_begun(hit, visit, consent_id, answers_again=AGAIN in request.POST):
         return start_page(request, hit.batch, start_key=start_key(hit.batch, visit))
     assignment = accept(hit=hit, visit=visit)
+    assignment.lease.consent_id = consent_id
     if not assignment.is_waited_for:
         return arrived(request)
     answers = [] if AGAIN in request.POST else _answers_to_hand_over(assignment)
     return _hand_over(request, assignment, answers, may_be_others=True) if answers else assignment.lease
 
 
-def _has_begun(hit: HIT, visit: FrameVisit, *, answers_again: bool) -> bool:
+def _has_begun(hit: HIT, visit: FrameVisit, consent_id: int | None, *, answers_again: bool) -> bool:
     """Return whether to go on without asking for Start. Raises the errors of `accept` before anybody is asked.
 
     An assignment with an answer leads to the marketplace, whatever was asked since.
@@ -62,7 +73,7 @@ def _has_begun(hit: HIT, visit: FrameVisit, *, answers_again: bool) -> bool:
     assignment = None if worker is None else named_assignment(visit, worker)
     if assignment is not None and (not assignment.is_waited_for or not answers_again and answers_under(assignment)):
         return True
-    if standing_at_start(hit.batch, worker.pk if worker else NOBODY, assignment).has_started:
+    if standing_at_start(hit.batch, worker.pk if worker else NOBODY, assignment, consent_id).has_started:
         return True
     if assignment is None:
         checked_standing(hit, visit, worker)
@@ -87,13 +98,14 @@ def begin_or_decline(request: HttpRequest, hit: HIT) -> HttpResponse:
         worker = known_worker(hit.batch.marketplace, visit.worker_id)
         assignment = None if worker is None else named_assignment(visit, worker)
         if worker is not None and assignment is not None:
-            decline(batch=hit.batch, worker=worker, assignment=assignment)
-        return declined_page(request, hit.batch, back=request.get_full_path())
+            consent_id = consent_named(request.GET)
+            decline(batch=hit.batch, worker=worker, assignment=assignment, consent_id=consent_id)
+        return declined_page(request, hit.batch, back=address_with(request, None))
     try:
-        begin_in_frame(hit=hit, visit=visit, agreement=agreement_in(fields))
+        consent = begin_in_frame(hit=hit, visit=visit, agreement=agreement_in(fields))
     except OtherText:
         return start_page(request, hit.batch, start_key=start_key(hit.batch, visit), changed=True)
-    return SeeOther(request.get_full_path())
+    return SeeOther(address_with(request, consent))
 
 
 def _answers_to_hand_over(assignment: Assignment) -> list[Submission]:

@@ -35,6 +35,8 @@ class Lease(models.Model):
     network_mark = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     # The assignment under which a page is shown or submitted, during the request; no column.
     assignment: "Assignment | None" = None
+    # The consent that the address of a page in a frame names, during the request; no column.
+    consent_id: int | None = None
     # The key under which a submitted page was made, if not SECRET_KEY, during the request; no column.
     page_key = ""
 
