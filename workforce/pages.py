@@ -20,9 +20,11 @@ from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take
 # The pages of mturk and of the study link import it from here.
 from workforce.consents.pages import SeeOther as SeeOther
 from workforce.consents.reads import consent_named, consent_of, standing_at_start
-from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
 
-# Task rooms import it from here.
+# Task rooms import these from here.
+from workforce.facts.reads import AnswerFacts as AnswerFacts
+from workforce.facts.reads import facts_in as facts_in
+from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
 from workforce.forms import paused_seconds_in as paused_seconds_in
 from workforce.frame import pages as frame_pages
 from workforce.frame.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT

@@ -19,7 +19,7 @@ def press_start(client: Any, address: str, page: Any, **fields: str) -> Any:
 
 
 def opened(client: Any, address: str) -> tuple[str, Any]:
-    """Open a task in a frame, and press Start if it is asked for. Returns the address that it leads to, and its page."""
+    """Open a task in a frame, and press Start if it is asked for. Returns the address of the task, and its page."""
     page = client.get(address)
     if page.status_code != 200 or not is_asked(page):
         return address, page

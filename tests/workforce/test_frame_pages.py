@@ -50,10 +50,6 @@ class Frame:
         """Open the page as the marketplace does, and press nothing."""
         return self.client.get(self.address)
 
-    def look(self):
-        """Open the page as the marketplace does, and press nothing."""
-        return self.client.get(self.address)
-
     def open(self):
         """Open the page, and press Start if it is asked for: from now on the address is the one it leads to."""
         self.address, page = opened(self.client, self.address)
