@@ -189,7 +189,8 @@ function post(action, fields) {
 function fields(form) {
   const data = new FormData(form);
   const [token, key, main] = ["token", "key", "main"].map((name) => data.get(name));
-  return { token, key, selected: data.getAll("selected"), main, paused_seconds: Math.round(pausedMs / 1000) };
+  const answer = { token, key, selected: data.getAll("selected"), main, paused_seconds: Math.round(pausedMs / 1000) };
+  return form.moments ? { ...answer, trace: form.moments } : answer;
 }
 
 // Wait twice as long each time, but no longer once the browser is online again.

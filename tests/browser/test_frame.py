@@ -117,6 +117,11 @@ class Work:
 
     def open(self, **changed: str) -> None:
         self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
+        is_asked = self.frame.get_by_role("button", name="Start")
+        # The page of work, of a preview or of an error has a bar, or a message, and no Start.
+        expect(is_asked.or_(self.frame.locator(".bar, .note")).first).to_be_visible()
+        if is_asked.is_visible():
+            is_asked.click()
 
     def tick_first(self) -> str:
         lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
