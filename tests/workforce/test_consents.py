@@ -22,9 +22,9 @@ SAME_ORIGIN: dict[str, Any] = {"headers": {"sec-fetch-site": "same-origin"}}
 
 
 def study(n_grids: int = 3, n_slots: int = 1, text: str = TEXT, **options: Any) -> Batch:
-    batch = make_batch(make_dataset(), **options)
+    batch = make_batch(make_dataset(contains_answers=n_slots), **options)
     for _ in range(n_grids):
-        make_grid(batch=batch, n_slots=n_slots, n_images=2)
+        make_grid(batch=batch, n_images=2)
     if text:
         introduce(dataset=batch.dataset, fields={"consent": text})
     return batch
@@ -164,7 +164,7 @@ def test_declining_at_once_stores_nothing_and_shows_the_code(with_code):
 def test_declining_later_returns_the_place_at_once_and_is_recorded():
     batch = study(n_grids=1)
     task = press(batch, version="1")
-    assert not worker_client().get(f"/join/{batch.public_id}?worker=bob").content.count(b'name="start"')
+    assert "No tasks available" in text_of(look(batch, "bob"))
     assert press(batch, decline="yes").status_code == 200
     assert Slot.objects.get().state == "free"
     assert Lease.objects.get().state == "expired"

@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.core import signing
+from django.db.models import Count, Q, QuerySet
 
+from catalog.models import Dataset
 from catalog.reads import PreparedStatement
-from workforce.models import Assignment, Batch, Consent, Lease
+from workforce.models import Assignment, Batch, Consent, ConsentText, Lease
+from workforce.reads import pseudonym
 
 # Nobody has this id.
 NOBODY = 0
 PARAMETER = "start"
+# Outcomes of an assignment that the marketplace has confirmed as its worker's; the statement below has them too.
+CONFIRMED = (Assignment.Outcome.CONFIRMED, Assignment.Outcome.SURPLUS, Assignment.Outcome.RECOVERED)
 START_SALT = "workforce.start"
 # On links a decision belongs to no assignment. In a frame anybody can send one in a worker's name. So it holds for the
 # browser whose address names it, and elsewhere once the marketplace has confirmed its assignment as this worker's; then
@@ -114,3 +120,39 @@ def consent_of(lease: Lease) -> LeaseConsent:
     """Return the consent under a lease; in a frame the one that `lease.consent_id` names."""
     standing = standing_at_start(lease.hit.batch, lease.worker_id, lease.assignment, lease.consent_id)
     return LeaseConsent(standing.last_version if standing.agreed else None, standing.may_trace)
+
+
+def confirmed_consents(dataset: Dataset) -> QuerySet[Consent]:
+    """Return the decisions in a study that are surely their worker's: in a frame those of confirmed assignments."""
+    is_sure = Q(assignment=None) | Q(assignment__outcome__in=CONFIRMED)
+    consents = Consent.objects.filter(is_sure, batch__dataset=dataset)
+    return consents.select_related("batch__dataset", "text")
+
+
+def consent_row(consent: Consent, labels: object) -> dict[str, Any]:
+    """Return a decision as files have it."""
+    return {
+        "worker": pseudonym(consent.batch.dataset, consent.worker_id),
+        "batch": consent.batch_id,
+        "version": consent.text.version if consent.text else None,
+        "agreed": consent.agreed,
+        "trace": consent.trace,
+        "decided_at": consent.created_at,
+    }
+
+
+def consent_texts_of(dataset: Dataset) -> QuerySet[ConsentText]:
+    return ConsentText.objects.filter(dataset=dataset)
+
+
+def consent_text_row(text: ConsentText, labels: object) -> dict[str, Any]:
+    """Return a version of the consent text as files have it."""
+    return {"version": text.version, "since": text.created_at, "text": text.text}
+
+
+def n_agreed(dataset: Dataset) -> list[tuple[int, int]]:
+    """Return the versions of the consent text, and the number of people who agreed to each, the latest first."""
+    agreed = confirmed_consents(dataset).filter(agreed=True, text__isnull=False).order_by()
+    counts = dict(agreed.values_list("text").annotate(n=Count("worker", distinct=True)))
+    versions = consent_texts_of(dataset).order_by("-version").values_list("pk", "version")
+    return [(version, counts.get(pk, 0)) for pk, version in versions]
