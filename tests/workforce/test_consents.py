@@ -312,7 +312,7 @@ def test_a_token_of_one_start_is_worth_nothing_elsewhere(frame):
 def test_declining_in_the_frame_stores_nothing_and_says_how_to_return(frame):
     page = frame.press(decline="yes")
     assert page.status_code == 200
-    assert "return this HIT on the marketplace" in text_of(page) and "does not affect your account" in text_of(page)
+    assert "return this task on the marketplace" in text_of(page) and "does not affect your account" in text_of(page)
     assert not Worker.objects.exists()
     assert hidden(frame.open()), "people may change their mind"
 
