@@ -208,6 +208,19 @@ class GridsForm(forms.Form):
         assume_scheme="https",
         help_text=gettext_lazy("Workers are sent to this http or https address at the end."),
     )
+    decline_code = forms.CharField(
+        label=gettext_lazy("Decline code"),
+        required=False,
+        max_length=LONGEST_CODE,
+        help_text=gettext_lazy("Shown to people who do not take part, if their site wants a code."),
+    )
+    decline_url = forms.URLField(
+        label=gettext_lazy("Decline link"),
+        required=False,
+        max_length=LONGEST_ADDRESS,
+        assume_scheme="https",
+        help_text=gettext_lazy("People who do not take part can return to this http or https address."),
+    )
     admission = forms.ChoiceField(
         label=gettext_lazy("Who may work by the study link"),
         choices=[
@@ -280,13 +293,25 @@ class GridsForm(forms.Form):
         self.dataset = dataset
 
     def clean_completion_code(self) -> str:
-        code: str = self.cleaned_data["completion_code"]
+        return self._code("completion_code")
+
+    def clean_decline_code(self) -> str:
+        return self._code("decline_code")
+
+    def clean_completion_url(self) -> str:
+        return self._address("completion_url")
+
+    def clean_decline_url(self) -> str:
+        return self._address("decline_url")
+
+    def _code(self, name: str) -> str:
+        code: str = self.cleaned_data[name]
         if not code.isprintable():
             raise ValidationError(gettext("Use printable characters only."))
         return code
 
-    def clean_completion_url(self) -> str:
-        url: str = self.cleaned_data["completion_url"]
+    def _address(self, name: str) -> str:
+        url: str = self.cleaned_data[name]
         if url and not url.startswith(("http://", "https://")):
             raise ValidationError(gettext("Enter an address that begins with http:// or https://."))
         return url

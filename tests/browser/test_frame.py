@@ -3,6 +3,7 @@
 To the browser these are two sites, and it is told to refuse cookies of the one in the frame.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -14,10 +15,11 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
 from tests.browser.looking import look, submit
-from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from workforce.frame.actions import confirm
+from workforce.introductions.actions import introduce
 from workforce.models import HIT, Lease, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered
@@ -27,6 +29,7 @@ WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
 ARRIVED = "The HIT has been submitted"
 COOKIES = ("plain=1", "lax=1; SameSite=Lax", "none=1; SameSite=None; Secure")
 OFFLINE_MS = 10_000
+SHOTS = os.environ.get("SHOTS", "")
 
 
 class Parent(ThreadingHTTPServer):
@@ -118,6 +121,11 @@ class Work:
 
     def open(self, **changed: str) -> None:
         self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
+        is_asked = self.frame.get_by_role("button", name="Start")
+        # The page of work, of a preview or of an error has a bar, or a message, and no Start.
+        expect(is_asked.or_(self.frame.locator(".bar, .note")).first).to_be_visible()
+        if is_asked.is_visible():
+            is_asked.click()
 
     def tick_first(self) -> str:
         lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
@@ -281,3 +289,31 @@ def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
 def forget_failed_requests(open_page) -> None:
     """Forget the browser's errors about requests that were meant to fail; allow no other."""
     open_page.problems[:] = [words for words in open_page.problems if "Failed to load resource" not in words]
+
+
+def test_a_browser_presses_its_own_start_again_for_the_next_assignment_and_no_other_browser_does(
+    work, open_page, parent, settings
+):
+    introduce(dataset=work.hit.batch.dataset, fields={"consent": "I am 18 or older.", "trace": True})
+    work.page.goto(parent.page_around(f"{work.place}?{urlencode(work.ids)}"))
+    if SHOTS:
+        work.page.screenshot(path=f"{SHOTS}/start-in-frame.png", full_page=True)
+    work.frame.get_by_role("checkbox").check()
+    work.frame.get_by_role("button", name="Start").click()
+    expect(work.frame.get_by_role("button", name="Submit")).to_be_visible()
+
+    hit = make_grid(batch=work.hit.batch).hit
+    following = Work(work.page, parent, settings, hit, offer(hit))
+    following.ids["workerId"] = work.ids["workerId"]
+    place = parent.page_around(f"{following.place}?{urlencode(following.ids)}")
+    following.page.goto(place)
+    expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
+    expect(following.frame.locator("form[data-trace]")).to_have_count(1)
+    following.page.reload()
+    expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
+
+    elsewhere = open_page()
+    elsewhere.goto(place)
+    expect(elsewhere.frame_locator("iframe").get_by_role("button", name="Start")).to_be_visible()
+    elsewhere.frame_locator("iframe").get_by_role("button", name="I do not agree").click()
+    expect(elsewhere.frame_locator("iframe").get_by_text("return this task on the marketplace")).to_be_visible()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def published_by_command(n_grids: int = 1, n_slots: int = 2, *words: str) -> Terms:
     batch = grids_to_publish(n_grids, n_slots)
-    said("publish", batch.pk, "--reward", "0.10", "--yes", *words)
+    said("publish", batch.pk, "--reward", "0.10", "--yes", "--below-target", *words)
     send_until_quiet()
     return Terms.objects.get(batch=batch)
 
@@ -46,6 +46,7 @@ def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkey
     out, err = said("publish", batch.pk, "--reward", "0.10")
     assert "20 assignments, 4 HITs" in err
     assert [line.split()[:2] for line in err.splitlines()[2:5]] == [["rewards", "$"], ["fees", "$"], ["total", "$"]]
+    assert "106 seconds are assumed. $0.10 is $3.40 per hour, below the target wage of $12.00." in err
     assert all(amount in err for amount in ("2.00", "0.40", "2.40", "saves $0.40"))
     assert "spending cap is $2.64" in out
     assert Batch.objects.get(pk=batch.pk).marketplace == "mturk"
@@ -55,7 +56,8 @@ def test_without_a_terminal_nothing_is_published_and_nobody_is_asked_twice(marke
     batch = grids_to_publish(1, n_slots=1)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert "agree in advance with --yes" in refusal("publish", batch.pk, "--reward", "0.10")
-    said("publish", batch.pk, "--reward", "0.10", "--yes")
+    assert "agree to them with --below-target" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")
+    said("publish", batch.pk, "--reward", "0.10", "--yes", "--below-target")
     assert "is already published" in refusal("publish", batch.pk, "--reward", "0.10")
 
 
@@ -74,7 +76,7 @@ def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_
     batch = grids_to_publish(1)
     file = tmp_path / "requirements.json"
     file.write_text("{}")
-    words = ("publish", batch.pk, "--reward", "0.10", "--yes", "--requirements", file)
+    words = ("publish", batch.pk, "--reward", "0.40", "--yes", "--requirements", file)
     assert "a list of objects with QualificationTypeId" in refusal(*words)
     file.write_text(
         json.dumps(

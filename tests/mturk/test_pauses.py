@@ -73,7 +73,7 @@ def test_a_pause_makes_an_assignment_shorter_and_never_by_what_is_left_out_anywa
     *others, listed = ListedAssignment.objects.order_by("pk").select_related("submission__lease")
     end = now()
     begin = end - timedelta(seconds=100)
-    Assignment.objects.update(created_at=begin)
+    Assignment.objects.update(opened_at=begin)
     answer = require(listed.submission).answer | {"paused_seconds": pause}
     Submission.objects.filter(pk=require(listed.submission_id)).update(submitted_at=end, answer=answer)
     ListedAssignment.objects.update(accepted_at=begin, submitted_at=end)
@@ -102,5 +102,5 @@ def test_a_reward_is_proposed_by_the_time_that_was_worked():
             idempotency_key=f"key-{lease.pk}",
             submitted_at=end,
         )
-    Lease.objects.update(created_at=end - timedelta(seconds=600))
+    Lease.objects.update(opened_at=end - timedelta(seconds=600))
     assert "The median time of 5 similar answers is 60 seconds." in proposed_reward(grid.hit.batch).why

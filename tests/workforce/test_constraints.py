@@ -40,6 +40,8 @@ from workforce.models import (
     HIT,
     Assignment,
     Batch,
+    Consent,
+    ConsentText,
     Draft,
     Exclusion,
     Lease,
@@ -574,6 +576,40 @@ def _() -> None:
 @breaks("potential_label_has_a_source")
 def _() -> None:
     potential_label(is_dataset_label=False)
+
+
+def consent_text(**changed: object) -> ConsentText:
+    return ConsentText.objects.create(**{"dataset": make_dataset(), "version": 1, "text": "I agree."} | changed)
+
+
+@breaks("consent_version_once_per_study")
+def _() -> None:
+    twice(consent_text())
+
+
+@breaks("consent_text_is_not_empty")
+def _() -> None:
+    consent_text(text="")
+
+
+@breaks("consent_versions_begin_with_one")
+def _() -> None:
+    consent_text(version=0)
+
+
+def consent(**changed: object) -> Consent:
+    row = {"worker": make_worker(), "batch": make_batch(), "number": 1, "agreed": True, "created_at": now()}
+    return Consent.objects.create(**row | changed)
+
+
+@breaks("decision_number_once_per_batch")
+def _() -> None:
+    twice(consent())
+
+
+@breaks("a_trace_needs_consent")
+def _() -> None:
+    consent(agreed=False, trace=True)
 
 
 # annotation_site

@@ -15,6 +15,7 @@ from mturk.models import MarketplaceHIT
 from tests.factories import make_batch, make_dataset, make_form, make_images, worker_client
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, fields_of_the_last, make_offered_grid, offer
+from tests.workforce.starting import is_asked, opened, press_start
 from workforce.actions import close_batch
 from workforce.frame.actions import confirm
 from workforce.models import Assignment, Batch, Lease, Submission, Worker
@@ -45,11 +46,27 @@ class Frame:
         } | ids
         self.address = f"/{kind}/{hit.public_id}/?" + urlencode(self.ids)
 
-    def open(self):
+    def look(self):
+        """Open the page as the marketplace does, and press nothing."""
         return self.client.get(self.address)
 
+    def open(self):
+        """Open the page, and press Start if it is asked for: from now on the address is the one it leads to."""
+        self.address, page = opened(self.client, self.address)
+        return page
+
     def open_anyway(self):
-        return self.client.post(self.address, {"again": "1"}, headers={"sec-fetch-site": "same-origin"})
+        reply = self.again()
+        if not is_asked(reply):
+            return reply
+        self.address = press_start(self.client, self.address, reply).url
+        return self.again()
+
+    def again(self):
+        return self.press(again="1")
+
+    def press(self, **fields: str):
+        return self.client.post(self.address, fields, headers={"sec-fetch-site": "same-origin"})
 
     @property
     def lease(self) -> Lease:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from workforce.consents.reads import consent_of
 from workforce.facts.instructions import instructions_version
 from workforce.forms import LONGEST_PAUSE_SECONDS
 from workforce.models import Lease
@@ -25,6 +26,10 @@ MAIN = "main"
 STATES = (0, 1, 2)
 INPUTS = ("touch", "mouse", "keyboard", "pen")
 LARGEST_SIDE = 100_000
+# Of a coarse trace: the second, and percents of the page's width, height and length.
+LARGEST_MOMENT = (LONGEST_PAUSE_SECONDS, 100, 100, 100)
+# Each takes up to 22 characters, so that all of them stay within 2 kB.
+MOST_MOMENTS = 90
 # Most specific first: Edge and Opera call themselves Chrome too, and all of them Safari.
 BROWSERS = (
     *(("Edge", "Edg(?:A|iOS)?"), ("Opera", "OPR"), ("Samsung Internet", "SamsungBrowser")),
@@ -62,11 +67,15 @@ def facts_in(
     looks = _looks(fields.get("photographs"), photographs)
     unloaded = frozenset(values_in(fields, "unloaded")).intersection(photographs)
     unseen = unloaded.union(handle for handle, look in looks.items() if not _is_seen(look))
+    consent = consent_of(lease)
     stored: Facts = {
         "browser": browser_of(request.headers.get("User-Agent", "")),
         "language": get_language() or "",
-        "versions": {"instructions": instructions_version(lease.hit.batch.kind)},
+        # Null if the study has no consent text, or if nobody pressed Start before this answer.
+        "versions": {"instructions": instructions_version(lease.hit.batch.kind), "consent": consent.version},
     }
+    if consent.trace:
+        stored |= _if_any("trace", trace_in(fields.get("trace")))
     if looks:
         stored["photographs"] = [looks.get(handle) for handle in photographs]
     values: dict[object, int] = {handle: position for position, handle in enumerate(photographs)}
@@ -158,6 +167,29 @@ def _page(entry: object) -> Facts:
     inputs = entry.get("input")
     kinds = [kind for kind in INPUTS if kind in inputs] if isinstance(inputs, list) else []
     return facts | _if_any("input", kinds) | _if_any("viewport", _viewport(entry.get("viewport")))
+
+
+def trace_in(entries: object) -> list[list[int]]:
+    """Return [second, x, y, scrolled] of each moment, the last three in percent: one a second, as many as fit 2 kB.
+
+    >>> trace_in([[0, 50, 50, 0], [0, 51, 50, 0], [3, 10, 101, 0], [4, 10, 99, 7.6]])
+    [[0, 50, 50, 0], [4, 10, 99, 8]]
+    """
+    trace: list[list[int]] = []
+    for entry in entries[:MOST_MOMENTS] if isinstance(entries, list) else []:
+        moment = _moment(entry)
+        if moment and (not trace or moment[0] > trace[-1][0]):
+            trace.append(moment)
+    return trace
+
+
+def _moment(entry: object) -> list[int]:
+    if not isinstance(entry, list) or len(entry) != len(LARGEST_MOMENT):
+        return []
+    moment = [
+        number for value, most in zip(entry, LARGEST_MOMENT, strict=True) if (number := whole(value, most)) is not None
+    ]
+    return moment if len(moment) == len(LARGEST_MOMENT) else []
 
 
 def _viewport(entry: object) -> list[float]:

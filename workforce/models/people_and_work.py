@@ -66,6 +66,9 @@ class Batch(models.Model):
     hits_per_worker = models.PositiveIntegerField(null=True)
     completion_code = models.CharField(max_length=60, blank=True)
     completion_url = models.URLField(max_length=500, blank=True)
+    # For people who do not take part, on sites that want a code from them too.
+    decline_code = models.CharField(max_length=60, blank=True, default="", db_default="")
+    decline_url = models.URLField(max_length=500, blank=True, default="", db_default="")
     # Who may work by the study link, and how many of them share a network: workforce.links.
     admission = models.CharField(max_length=10, choices=Admission, default=Admission.ANYONE, db_default="anyone")
     networks = models.CharField(max_length=10, choices=Networks, default=Networks.SHARED, db_default="shared")

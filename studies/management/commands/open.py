@@ -33,6 +33,12 @@ class Command(BaseCommand):
             parser_of_kind.add_argument("--completion-code", default="", metavar="CODE", help="code shown at the end")
             parser_of_kind.add_argument("--completion-url", default="", metavar="URL", help="address linked at the end")
             parser_of_kind.add_argument(
+                "--decline-code", default="", metavar="CODE", help="code shown to people who do not take part"
+            )
+            parser_of_kind.add_argument(
+                "--decline-url", default="", metavar="URL", help="address linked for people who do not take part"
+            )
+            parser_of_kind.add_argument(
                 "--admit",
                 choices=Batch.Admission.values,
                 default=Batch.Admission.ANYONE.value,
@@ -48,7 +54,7 @@ class Command(BaseCommand):
             )
 
     def handle(self, *args: Any, kind: str, dataset: str, **options: Any) -> None:
-        names = ("hits_per_worker", "completion_code", "completion_url", "networks")
+        names = ("hits_per_worker", "completion_code", "completion_url", "decline_code", "decline_url", "networks")
         pay = Pay(**{name: options[name] for name in names}, admission=options["admit"])
         with as_command_errors():
             study = dataset_named(dataset)

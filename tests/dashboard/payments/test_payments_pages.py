@@ -295,7 +295,7 @@ def test_a_bonus_is_paid_and_one_over_the_cap_is_refused(paid, client):
 
 def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(paid, client):
     terms = paid.marketplace_hit.terms
-    Assignment.objects.update(created_at=paid.submission.submitted_at - timedelta(minutes=2))
+    Assignment.objects.update(opened_at=paid.submission.submitted_at - timedelta(minutes=2))
     ListedAssignment.objects.update(accepted_at=paid.submitted_at - timedelta(minutes=2))
     url = f"/setup/published/{terms.batch_id}/"
     text = text_of(client.get(url))
