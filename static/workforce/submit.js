@@ -18,7 +18,7 @@ export function submitByScript(form) {
   const label = button.textContent;
   let sending = false;
 
-  form.querySelector("[data-enter]").addEventListener("click", (event) => event.preventDefault());
+  document.querySelector("[data-enter]").addEventListener("click", (event) => event.preventDefault());
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
