@@ -28,13 +28,10 @@ THREE_WAY_BOXES = (
     """<span>{yes}</span></label><label class="maybe"><input type="checkbox" name="maybe" value="{handle}"{maybe} """
     """aria-label="{maybe_name}"> {maybe_word}</label>"""
 )
-LINKS = (
-    """<a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge}"></a>"""
+LINK = """<a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge}"></a>"""
+UNLOADED = (
     """<noscript><label class="unloaded"><input type="checkbox" name="unloaded" value="{handle}"{unloaded}> {lost}"""
-    """</label></noscript></div>\n"""
-)
-TILE, THREE_WAY_TILE = (
-    f"""<div class="tile" data-photograph="{{handle}}">{boxes}{LINKS}""" for boxes in (BOX, THREE_WAY_BOXES)
+    """</label></noscript>"""
 )
 LATER = ' loading="lazy"'
 CHECKED = " checked"
@@ -51,7 +48,8 @@ def tiles(
     three_way: bool = False,
 ) -> SafeString:
     """Render a photograph with its checkbox for every handle, in this order; if three-way, with a second one."""
-    tile, words, numbered = THREE_WAY_TILE if three_way else TILE, *_texts()
+    tile = _tile(three_way=three_way, is_preview=lease.pk is None)
+    words, numbered = _escaped(_words()), _escaped(_names())
     small, large = (_around_handle(name, lease) for name in ("cell-photograph", "work-photograph"))
     cells = (
         tile.format(
@@ -71,24 +69,33 @@ def tiles(
     return mark_safe("".join(cells))
 
 
-def _texts() -> tuple[dict[str, str], dict[str, str]]:
-    """Return the texts of a page's tiles, and those with a number.
+def _tile(*, three_way: bool, is_preview: bool) -> str:
+    parts = (THREE_WAY_BOXES if three_way else BOX, LINK, "" if is_preview else UNLOADED)
+    return f"""<div class="tile" data-photograph="{{handle}}">{"".join(parts)}</div>\n"""
 
-    Once for the page: a look-up for every cell would cost as much as the cell.
-    """
-    words = {
+
+# Once for the page: a look-up for every cell would cost as much as the cell.
+def _words() -> dict[str, str]:
+    return {
         "mark": gettext("selected"),
         "yes": gettext("Yes"),
         "maybe_word": gettext("Maybe"),
         "lost": gettext("did not load"),
     }
-    numbered = {
+
+
+def _names() -> dict[str, str]:
+    """Return the texts with the number of a photograph."""
+    return {
         "photograph": gettext("photograph %(number)s"),
         "enlarge": gettext("Enlarge photograph %(number)s"),
         "yes_name": gettext("Photograph %(number)s: yes"),
         "maybe_name": gettext("Photograph %(number)s: maybe"),
     }
-    return tuple({name: conditional_escape(text) for name, text in texts.items()} for texts in (words, numbered))  # type: ignore[return-value]
+
+
+def _escaped(texts: dict[str, str]) -> dict[str, str]:
+    return {name: conditional_escape(text) for name, text in texts.items()}
 
 
 def _around_handle(name: str, lease: Lease) -> tuple[str, str]:
