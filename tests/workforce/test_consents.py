@@ -150,7 +150,8 @@ def test_each_batch_of_a_study_asks_for_itself():
 
 @pytest.mark.parametrize("with_code", [True, False])
 def test_declining_at_once_stores_nothing_and_shows_the_code(with_code):
-    options = {"decline_code": "N0C0NS3NT", "decline_url": "https://app.example.org/no?cc=N0&n=2"} if with_code else {}
+    codes: dict[str, Any] = {"decline_code": "N0C0NS3NT", "decline_url": "https://app.example.org/no?cc=N0&n=2"}
+    options = codes if with_code else {}
     batch = study(completion_code="C0DE7", **options)
     page = press(batch, decline="yes")
     assert page.status_code == 200
@@ -198,7 +199,7 @@ def test_an_answer_from_a_tab_that_was_open_while_its_person_declined_counts_if_
     page = worker_client().get(task.url)
     press(batch, decline="yes")
     reply = worker_client().post(task.url, hidden(page) | {"none": "yes"}, **SAME_ORIGIN)
-    assert reply.url == f"/join/{batch.public_id}?worker=ann", "and no further task follows"
+    assert reply.headers["Location"] == f"/join/{batch.public_id}?worker=ann", "and no further task follows"
     assert Submission.objects.get().state == "confirmed"
     assert Submission.objects.get().answer["facts"]["versions"]["consent"] is None
 
