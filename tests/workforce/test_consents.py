@@ -269,6 +269,13 @@ def test_the_next_assignment_asks_nothing_once_the_marketplace_has_confirmed_the
     assert is_asked(another(frame).look()), "a changed text is asked again"
 
 
+def test_until_then_each_assignment_can_be_started(frame):
+    frame.open()
+    following = another(frame)
+    assert is_asked(following.look()) and hidden(following.open())
+    assert list(Consent.objects.order_by("number").values_list("number", flat=True)) == [1, 2]
+
+
 def test_the_script_of_the_frame_notes_a_start_under_a_name_of_the_worker_and_the_text(frame):
     def key(of: Frame) -> str:
         return require(re.search(r'data-start="([0-9a-f]{24})"', text_of(of.look())))[1]
