@@ -12,7 +12,10 @@ function attempt(step) {
   }
 }
 
-form.addEventListener("submit", () => attempt(() => localStorage.setItem(key, trace?.checked ? "trace" : "yes")));
+form.addEventListener("submit", ({ submitter }) => {
+  // Enter in the checkbox presses a button that sends nothing.
+  if (!submitter.hidden) attempt(() => localStorage.setItem(key, trace?.checked ? "trace" : "yes"));
+});
 document.getElementById("decline").addEventListener("submit", () => attempt(() => localStorage.removeItem(key)));
 const note = attempt(() => localStorage.getItem(key));
 if (note) {

@@ -119,13 +119,17 @@ class Work:
     def frame(self) -> FrameLocator:
         return self.page.frame_locator("iframe")
 
-    def open(self, **changed: str) -> None:
+    def look(self, **changed: str) -> None:
         self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
-        is_asked = self.frame.get_by_role("button", name="Start")
-        # The page of work, of a preview or of an error has a bar, or a message, and no Start.
-        expect(is_asked.or_(self.frame.locator(".bar, .note")).first).to_be_visible()
+
+    def open(self, **changed: str) -> None:
+        """Open the page, and press Start if it is asked for. Pages of work have a bar, others a message."""
+        self.look(**changed)
+        is_asked, task = self.frame.get_by_role("button", name="Start"), self.frame.locator(".bar, .note").first
+        expect(is_asked.or_(task).first).to_be_visible()
         if is_asked.is_visible():
             is_asked.click()
+        expect(task).to_be_visible()
 
     def tick_first(self) -> str:
         lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
@@ -276,7 +280,7 @@ def test_while_our_site_is_away_the_marketplace_takes_the_whole_answer(work, ope
 
 def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
     settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
-    work.open()
+    work.look()
     for _ in range(600):
         if any("frame-ancestors" in problem for problem in open_page.problems):
             break
@@ -295,7 +299,7 @@ def test_a_browser_presses_its_own_start_again_for_the_next_assignment_and_no_ot
     work, open_page, parent, settings
 ):
     introduce(dataset=work.hit.batch.dataset, fields={"consent": "I am 18 or older.", "trace": True})
-    work.page.goto(parent.page_around(f"{work.place}?{urlencode(work.ids)}"))
+    work.look()
     if SHOTS:
         work.page.screenshot(path=f"{SHOTS}/start-in-frame.png", full_page=True)
     work.frame.get_by_role("checkbox").check()
@@ -305,15 +309,21 @@ def test_a_browser_presses_its_own_start_again_for_the_next_assignment_and_no_ot
     hit = make_grid(batch=work.hit.batch).hit
     following = Work(work.page, parent, settings, hit, offer(hit))
     following.ids["workerId"] = work.ids["workerId"]
-    place = parent.page_around(f"{following.place}?{urlencode(following.ids)}")
-    following.page.goto(place)
+    following.look()
+    following.page.wait_for_timeout(3000)
+    print(
+        "DEBUG",
+        following.frame.locator("body").inner_text()[:300],
+        [f.url for f in following.page.frames],
+        [f.evaluate("JSON.stringify(localStorage)") for f in following.page.frames[1:]],
+    )
     expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
     expect(following.frame.locator("form[data-trace]")).to_have_count(1)
     following.page.reload()
     expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
 
     elsewhere = open_page()
-    elsewhere.goto(place)
+    elsewhere.goto(following.page.url)
     expect(elsewhere.frame_locator("iframe").get_by_role("button", name="Start")).to_be_visible()
     elsewhere.frame_locator("iframe").get_by_role("button", name="I do not agree").click()
     expect(elsewhere.frame_locator("iframe").get_by_text("return this task on the marketplace")).to_be_visible()

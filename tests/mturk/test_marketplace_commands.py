@@ -14,6 +14,7 @@ from tests.factories import make_dataset, make_lease, make_member, worker_client
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.mturk_study import ask, grids_to_publish, hits_of, page_of, send_until_quiet, settle, work
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.models import Batch, Worker
 from workforce.reads import pseudonym
 
@@ -140,7 +141,7 @@ def test_who_worked_and_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(ma
     terms = published_by_command(1, 1, "--cap", "2")
     worker = marketplace.worker()
     assignment = marketplace.accept(worker, hits_of(terms)[0].external_id)
-    worker_client().get(page_of(hits_of(terms)[0], assignment, worker))
+    opened_in_frame(worker_client(), page_of(hits_of(terms)[0], assignment, worker))
     marketplace.ask("return", worker=worker, assignment=assignment)
     name = pseudonym(terms.batch.dataset, Worker.objects.get().pk)
     assert "--returned" in refusal("marketplace", "compensate", terms.batch_id, name), "they may still hand it in"

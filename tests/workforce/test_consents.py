@@ -150,7 +150,8 @@ def test_each_batch_of_a_study_asks_for_itself():
 
 @pytest.mark.parametrize("with_code", [True, False])
 def test_declining_at_once_stores_nothing_and_shows_the_code(with_code):
-    options = {"decline_code": "N0C0NS3NT", "decline_url": "https://app.example.org/no?cc=N0&n=2"} if with_code else {}
+    codes: dict[str, Any] = {"decline_code": "N0C0NS3NT", "decline_url": "https://app.example.org/no?cc=N0&n=2"}
+    options = codes if with_code else {}
     batch = study(completion_code="C0DE7", **options)
     page = press(batch, decline="yes")
     assert page.status_code == 200
@@ -198,7 +199,7 @@ def test_an_answer_from_a_tab_that_was_open_while_its_person_declined_counts_if_
     page = worker_client().get(task.url)
     press(batch, decline="yes")
     reply = worker_client().post(task.url, hidden(page) | {"none": "yes"}, **SAME_ORIGIN)
-    assert reply.url == f"/join/{batch.public_id}?worker=ann", "and no further task follows"
+    assert reply.headers["Location"] == f"/join/{batch.public_id}?worker=ann", "and no further task follows"
     assert Submission.objects.get().state == "confirmed"
     assert Submission.objects.get().answer["facts"]["versions"]["consent"] is None
 
@@ -266,6 +267,13 @@ def test_the_next_assignment_asks_nothing_once_the_marketplace_has_confirmed_the
     assert hidden(following.look())
     introduce(dataset=frame.hit.batch.dataset, fields={"consent": OTHER})
     assert is_asked(another(frame).look()), "a changed text is asked again"
+
+
+def test_until_then_each_assignment_can_be_started(frame):
+    frame.open()
+    following = another(frame)
+    assert is_asked(following.look()) and hidden(following.open())
+    assert list(Consent.objects.order_by("number").values_list("number", flat=True)) == [1, 2]
 
 
 def test_the_script_of_the_frame_notes_a_start_under_a_name_of_the_worker_and_the_text(frame):

@@ -4,12 +4,15 @@ import os
 import re
 import time
 from collections import Counter
+from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from catalog import reads as catalog_reads
+from catalog.reads import now
 from contains_task.models import ContainsVote
 from mturk.models import MarketplaceHIT
 from tests.factories import make_batch, make_dataset, make_form, make_images, worker_client
@@ -430,3 +433,31 @@ def test_who_was_never_listed_is_told_what_to_do(frame):
     page = frame.open().content.decode()
     assert "contact the requester" in page
     assert 'name="receipt"' in page
+
+
+# The time of the present turn
+
+
+def test_the_page_says_when_this_turn_was_opened_not_an_earlier_one(frame, monkeypatch):
+    frame.open()
+    begin = now()
+    for hours, words in (
+        (0.5, "Opened 30 minutes ago."),
+        (0.9, "Opened 54 minutes ago."),
+        (1.5, ""),
+        (1.75, "Opened 15"),
+    ):
+        monkeypatch.setattr(catalog_reads, "fixed_now", begin + timedelta(hours=hours))
+        page = frame.open().content.decode()
+        assert (words or "The marketplace shows the time left.") in page
+        assert ("Opened" in page) == bool(words), hours
+
+
+def test_a_second_assignment_of_the_same_hit_has_a_time_of_its_own(frame, monkeypatch):
+    frame.open()
+    monkeypatch.setattr(catalog_reads, "fixed_now", now() + timedelta(minutes=40))
+    again = Frame(frame.hit, frame.ids["hitId"], workerId=frame.ids["workerId"])
+    assert "Opened" not in again.open().content.decode()
+    opened = dict(Assignment.objects.values_list("external_id", "opened_at"))
+    assert opened[again.ids["assignmentId"]] - opened[frame.ids["assignmentId"]] >= timedelta(minutes=39)
+    assert again.lease.opened_at == opened[again.ids["assignmentId"]]

@@ -134,7 +134,7 @@ def decline(
 
 def _return_places(batch: Batch, worker: Worker) -> None:
     leases = OPEN_LEASES_TO_LOCK.all(batch=batch.pk, worker=worker.pk)
-    slots = [lease.slot_id for lease in leases if lease.state == Lease.State.ACTIVE]
+    slots = [lease.slot_id for lease in leases if lease.slot_id is not None]
     list(Slot.objects.filter(pk__in=slots).order_by("hit_id", "number").select_for_update().values_list("pk"))
     held = Lease.objects.filter(slot__in=slots, state=Lease.State.ACTIVE)
     held.update(state=Lease.State.EXPIRED, slot=None, expires_at=now())

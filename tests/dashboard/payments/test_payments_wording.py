@@ -26,7 +26,7 @@ from tests.mturk.marketplaces import answer_in_frame
 from tests.mturk.mturk_study import ask, grids_to_publish, hand_over, page_of, published, send_until_quiet, settle, work
 from tests.mturk.test_rejections import listed_assignments
 from tests.required import require
-from tests.workforce.starting import opened
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.actions import exclude_submission
 from workforce.frame.actions import GRACE
 from workforce.introductions.actions import introduce
@@ -50,7 +50,7 @@ def opened(marketplace, marketplace_hit: MarketplaceHIT, worker: str | None = No
     """Somebody accepts and looks at the page. Returns who, and the assignment."""
     worker = worker or marketplace.worker()
     assignment = marketplace.accept(worker, marketplace_hit.external_id)
-    assert opened(worker_client(), page_of(marketplace_hit, assignment, worker))[1].status_code == 200
+    assert opened_in_frame(worker_client(), page_of(marketplace_hit, assignment, worker))[1].status_code == 200
     return worker, assignment
 
 
@@ -169,7 +169,7 @@ def test_only_what_is_still_being_worked_on_is_in_hands(marketplace):  # noqa: F
 def test_pages_opened_in_invented_names_are_not_more_in_hands_than_there_are_assignments(marketplace):  # noqa: F811
     [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
     for n in range(2):
-        worker_client().get(page_of(marketplace_hit, f"3FORGED{n:023}", f"AFORGED{n:06}"))
+        opened_in_frame(worker_client(), page_of(marketplace_hit, f"3FORGED{n:023}", f"AFORGED{n:06}"))
     assert Lease.objects.filter(hit=marketplace_hit.hit, state="active").count() == 2
     assert progress_of(marketplace_hit.terms).in_hands == 1
 
