@@ -208,7 +208,9 @@ def test_a_different_answer_from_the_same_page_waits_beside_the_first(frame):
     replies = [frame.send(page, **selection) for selection in ({}, {"selected": []})]
     assert [reply.status_code for reply in replies] == [200, 200]
     assert len({reply.json()["hand_over"]["fields"]["receipt"] for reply in replies}) == 2
-    assert [len(answer["selected"]) for answer in Submission.objects.order_by("pk").values_list("answer", flat=True)] == [
+    assert [
+        len(answer["selected"]) for answer in Submission.objects.order_by("pk").values_list("answer", flat=True)
+    ] == [
         len(replies[0].json()["hand_over"]["fields"]["selected"].split()),
         0,
     ]
