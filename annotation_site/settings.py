@@ -51,7 +51,7 @@ MODELS_ROOT = env_str("MODELS_ROOT", str(STATE_DIR / "models"))
 OBJECT_STORE = object_store()
 STORAGES = {
     "default": media_storage(OBJECT_STORE),
-    "staticfiles": {"BACKEND": "annotation_site.static_files.HashedFiles"},
+    "staticfiles": {"BACKEND": "page_files.storage.HashedFiles"},
 }
 
 DEBUG = env_bool("DEBUG", False)
@@ -174,6 +174,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
+    "page_files",
     "audit",
     "catalog",
     "access",
@@ -212,8 +213,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "annotation_site.middleware.separate_origins",
     "access.requests.middleware.refuse_unreadable_addresses",
-    "annotation_site.static_files.serve_static_files",
-    "annotation_site.compression.compress_pages",
+    "page_files.middleware.serve_static_files",
     "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -262,7 +262,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 
-# Served by annotation_site.static_files, from these folders.
+# Served by page_files.
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 

@@ -4,7 +4,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from annotation_site.static_files import file_named, joined_name
+from page_files.reads import file_named, joined_name
 
 register = template.Library()
 

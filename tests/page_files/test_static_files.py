@@ -3,15 +3,16 @@
 import gzip
 import re
 
+import brotli
 import pytest
 from django.template import Context, Template
 from django.templatetags.static import static
 
-from annotation_site import static_files
-from annotation_site.static_files import file_named
+from page_files import reads as static_files
+from page_files.reads import file_named
 from tests.factories import worker_client
 
-GZIP = {"accept-encoding": "br;q=1.0, gzip, *;q=0.1"}
+DECODERS = {"gzip": gzip.decompress, "br": brotli.decompress}
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -44,15 +45,48 @@ def test_without_its_digest_or_under_an_earlier_one_a_file_is_not_kept():
         assert answer.content == file_named("site.css").content
 
 
-def test_a_browser_that_reads_gzip_gets_it_and_caches_know():
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [("gzip", "gzip"), ("gzip, deflate, br, zstd", "br"), ("br;q=0.1, GZIP;q=1.0", "br"), ("br; q=0.00, gzip", "gzip")],
+)
+def test_a_browser_gets_the_smallest_that_it_reads_and_caches_know(accepted, coding):
     plain = get(static("site.css"))
     assert (plain.headers["Vary"], "Content-Encoding" in plain.headers) == ("Accept-Encoding", False)
-    answer = get(static("site.css"), **GZIP)
-    assert (answer.headers["Vary"], answer.headers["Content-Encoding"]) == ("Accept-Encoding", "gzip")
+    answer = get(static("site.css"), **{"accept-encoding": accepted})
+    assert (answer.headers["Vary"], answer.headers["Content-Encoding"]) == ("Accept-Encoding", coding)
     assert int(answer.headers["Content-Length"]) == len(answer.content) < len(plain.content) / 2
-    assert gzip.decompress(answer.content) == plain.content
-    for refused in ("", "br", "gzip;q=0", "gzip; q=0.000", "identity, *;q=0", "x-gzip-like"):
-        assert "Content-Encoding" not in get(static("site.css"), **{"accept-encoding": refused}).headers
+    assert DECODERS[coding](answer.content) == plain.content
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip;q=0", "gzip; q=0.000, br;q=0.0", "identity", "x-gzip-like, bra", "*"])
+def test_a_browser_that_names_neither_gets_it_as_it_is(accepted):
+    assert "Content-Encoding" not in get(static("site.css"), **{"accept-encoding": accepted}).headers
+
+
+def test_what_does_not_get_smaller_is_sent_as_it_is(tmp_path, monkeypatch):
+    noise = bytes(range(256))
+    (tmp_path / "x.png").write_bytes(noise)
+    monkeypatch.setattr(static_files, "_paths", lambda: {"x.png": tmp_path / "x.png"})
+    answer = get(static("x.png"), **{"accept-encoding": "gzip, br"})
+    static_files._file.cache_clear()
+    assert answer.content == noise and not {"Vary", "Content-Encoding"} & set(answer.headers)
+
+
+def test_comments_and_blanks_are_not_sent_and_nothing_else_is_changed(tmp_path, monkeypatch, settings):
+    sheet = '/* one */\n.a > .b { margin: calc(1px + 2px) 0; }\n\n.a::after { content: "/* kept */"; }\n'
+    module = "// one\nexport const a = `//  kept ${1 + 1}`; /* two */\nexport const b = /[/*]  x/;\n"
+    for name, text in {"a.css": sheet, "a.js": module}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(static_files, "_paths", lambda: {name: tmp_path / name for name in ("a.css", "a.js")})
+    try:
+        short = file_named("a.css").content, file_named("a.js").content
+        settings.DEBUG = True
+        whole = file_named("a.css").content, file_named("a.js").content
+    finally:
+        static_files._file.cache_clear()
+    assert short[0] == b'.a>.b{margin:calc(1px + 2px) 0}.a::after{content:"/* kept */"}'
+    assert short[1].split(b"\n") == [b"export const a=`//  kept ${1 + 1}`;export const b=/[/*]  x/;"]
+    assert whole == (sheet.encode(), module.encode())
 
 
 def test_head_has_the_headers_and_no_content():
@@ -72,8 +106,8 @@ def test_nothing_else_is_served(path):
 
 def test_imports_and_pictures_name_the_version_that_belongs_to_them():
     script, sheet = get(static("contains_task/grid.js")).content, get(static("contains_task/grid.css")).content
-    modules = re.findall(rb'from "([^"]+)"', script)
-    pictures = re.findall(rb'url\("([^"]+)"\)', sheet)
+    modules = re.findall(rb'from\s?"([^"]+)"', script)
+    pictures = re.findall(rb'url\("?([^")]+)"?\)', sheet)
     assert modules and pictures
     for address in modules + pictures:
         answer = get(address.decode())
@@ -106,7 +140,7 @@ def test_the_sheets_of_a_page_are_one_file_in_their_order():
     link = rendered("{% style_sheets 'site.css' 'workforce/work.css' %}")
     (address,) = re.findall(r'href="([^"]+)"', link)
     content = get(address).content
-    assert content == file_named("site.css").content + file_named("workforce/work.css").content
+    assert content == file_named("site.css").content + b"\n" + file_named("workforce/work.css").content
 
 
 def test_a_script_and_its_imports_are_fetched_side_by_side_and_after_photographs():

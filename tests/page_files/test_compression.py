@@ -2,15 +2,15 @@
 
 import gzip
 
+import brotli
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from annotation_site.compression import compress_pages
-from annotation_site.views import STAFF_URLS, WORKER_URLS
+from page_files.pages import compressed
 from tests.factories import make_dataset, make_grid, staff_client, worker_client
 
-GZIP = {"accept-encoding": "gzip, deflate, br"}
+GZIP = {"accept-encoding": "gzip, deflate"}
 pytestmark = pytest.mark.django_db
 
 
@@ -20,7 +20,10 @@ def test_a_workers_page_is_compressed_for_browsers_that_read_it():
     assert "Content-Encoding" not in plain.headers and answer.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(answer.content) == plain.content
     assert int(answer.headers["Content-Length"]) == len(answer.content) < len(plain.content)
-    for page in (plain, answer):
+    smallest = worker_client().get(address, headers={"accept-encoding": "gzip, deflate, br"})
+    assert smallest.headers["Content-Encoding"] == "br" and len(smallest.content) < len(answer.content)
+    assert brotli.decompress(smallest.content) == plain.content
+    for page in (plain, answer, smallest):
         assert {"Accept-Encoding", "Accept-Language"} <= set(page.headers["Vary"].split(", "))
     assert "Content-Encoding" not in worker_client().get("/livez", headers=GZIP).headers
 
@@ -50,16 +53,12 @@ def test_where_one_origin_serves_both_sides_the_address_decides(settings):
     ("headers", "is_compressed"),
     [({}, True), ({"Content-Type": "image/jpeg"}, False), ({"Content-Encoding": "br"}, False)],
 )
-@pytest.mark.parametrize("urlconf", [WORKER_URLS, STAFF_URLS])
-def test_only_plain_pages_are_compressed(urlconf, headers, is_compressed):
+def test_only_plain_pages_are_compressed(headers, is_compressed):
     request = RequestFactory().get("/", headers=GZIP)
-    request.urlconf = urlconf
-    answer = compress_pages(lambda _: HttpResponse("page " * 200, headers=headers))(request)
-    assert (answer.headers.get("Content-Encoding") == "gzip") == (is_compressed and urlconf == WORKER_URLS)
+    answer = compressed(request, HttpResponse("page " * 200, headers=headers))
+    assert (answer.headers.get("Content-Encoding") == "gzip") == is_compressed
 
 
 def test_a_short_page_is_not_worth_it():
-    request = RequestFactory().get("/", headers=GZIP)
-    request.urlconf = WORKER_URLS
-    answer = compress_pages(lambda _: HttpResponse("short"))(request)
+    answer = compressed(RequestFactory().get("/", headers=GZIP), HttpResponse("short"))
     assert answer.content == b"short" and answer.headers["Vary"] == "Accept-Encoding"
