@@ -2,6 +2,7 @@
 // Until then the selection survives a reload. Without this script the form posts itself.
 // Every text for people comes from the page, in the data attributes of the form.
 
+import "./clock.js";
 import { facts, pausedMs } from "./attention.js";
 
 const LONGEST_WAIT_SECONDS = 30;
