@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core import signing
@@ -281,11 +281,16 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
         return proof | frame_pages.page_of_assignment(request, lease)
     participant = lease.worker.identity.external_id
     n_submitted, moment = progress(batch, lease.worker_id)
-    return proof | {
-        "n_done": n_submitted,
-        "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
-        "finish_address": finish_address(batch, participant),
-    }
+    time = {"n_done": n_submitted, "finish_address": finish_address(batch, participant)}
+    return proof | time | _time_left(lease, moment)
+
+
+def _time_left(lease: Lease, moment: datetime) -> dict[str, int]:
+    """Return how long the lease lasts, and from when on its page says so: in the last fifth of its time."""
+    seconds_left = max(0, int((lease.expires_at - moment).total_seconds()))
+    # A lease that was renewed began long ago.
+    held = min((lease.expires_at - lease.created_at).total_seconds(), lease.hit.batch.settings.lease_seconds)
+    return {"seconds_left": seconds_left, "minutes_left": seconds_left // 60, "last_seconds": int(held / 5)}
 
 
 def idempotency_key_of(lease: Lease) -> str:

@@ -2,6 +2,7 @@
 // Until then it is a draft (drafts.js). Without this script the form posts itself.
 // Every text for people comes from the page, in the data attributes of the form.
 
+import "./clock.js";
 import { facts, pausedMs, SHORTEST_LOOK_MS } from "./attention.js";
 import { end, hold, meet, version } from "./drafts.js";
 
