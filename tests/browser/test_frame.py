@@ -15,6 +15,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
 from tests.browser.looking import look, submit
+from tests.browsers import WITHOUT_FOREIGN_COOKIES
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
@@ -25,7 +26,6 @@ from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
 ARRIVED = "The HIT has been submitted"
 COOKIES = ("plain=1", "lax=1; SameSite=Lax", "none=1; SameSite=None; Secure")
 OFFLINE_MS = 10_000
@@ -82,7 +82,7 @@ class _Site(BaseHTTPRequestHandler):
 @pytest.fixture
 def parent(site, settings) -> Iterator[Parent]:
     server = Parent()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     settings.MARKETPLACE_SITES = settings.WORKER_FRAME_ANCESTORS = [server.origin]
     yield server
@@ -97,7 +97,7 @@ def hit(site) -> tuple[HIT, str]:
     return grid.hit, external_hit_id
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser_flags() -> list[str]:
     return [WITHOUT_FOREIGN_COOKIES]
 
