@@ -177,6 +177,8 @@ def test_focus_is_never_behind_the_bar(site, settings, open_page):
                 ".map((box, n) => n ? box.top : box.bottom)"
             )
             assert bottom <= bar + 1, (width, page.evaluate("document.activeElement.outerHTML"))
+    page.reload()
+    look(page)  # all of them can be seen, also in a tenth of the usual room
 
 
 def test_keys_do_nothing_in_a_text_and_can_be_switched_off(site, settings, open_page):
@@ -214,7 +216,7 @@ def test_the_enlarged_view_zooms_steps_and_selects_and_back_closes_it(site, sett
     expect(picture).to_have_attribute("alt", "photograph 3")
     for name in ("Zoom in", "Zoom in", "Zoom out"):
         large.get_by_role("button", name=name).click()
-    expect(picture).to_have_css("width", f"{page.locator('.stage').evaluate('stage => stage.clientWidth') * 2}px")
+    expect(picture).to_have_attribute("style", re.compile("width: 200%"))
     page.locator(".stage").dblclick()
     assert picture.evaluate("it => it.style.width") == "100%"
     page.mouse.wheel(0, -300)
@@ -276,7 +278,7 @@ def test_what_did_not_load_is_said_and_gets_no_vote(site, settings, open_page):
 
 
 def test_photographs_load_again_by_themselves_after_being_offline(site, settings, open_page):
-    page = open_page(viewport={"width": 390, "height": 500})
+    page = open_page(**PHONE)
     person = Person(page, settings, 24)
     expect(page.locator(".tile").first).to_have_attribute("data-seen", "")
     page.route(PHOTOGRAPHS, lambda route: route.abort())
@@ -312,7 +314,7 @@ def test_who_did_not_scroll_is_told_and_submits_deliberately(site, settings, ope
     person = Person(page, settings, 24)
     person.box(0).check()
     expect(page.locator(".tile").nth(1)).to_have_attribute("data-seen", "")
-    page.get_by_role("button", name="Submit", exact=True).dblclick()
+    person.press_submit()
     expect(page.get_by_role("alert")).to_contain_text(re.compile(r"You have not seen \d+ photographs"))
     assert page.evaluate("document.activeElement.closest('.tile')") is not None, "led to the first"
     assert page.evaluate("scrollY") > 0
