@@ -1,6 +1,6 @@
 """The note that a browser keeps of a Start in a marketplace's frame.
 
-Some browsers store nothing for a site in a frame, and the one of these tests is one of them: so the page of the frame is
+Some browsers store nothing for a site in a frame, the one of these tests among them: so the page of the frame is
 opened on its own here. tests/browser/test_frame.py has what happens without a note.
 """
 
