@@ -120,8 +120,11 @@ class Work:
         self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
 
     def open(self, **changed: str) -> None:
-        """Open the page, and press Start if it is asked for. Pages of work have a bar, others a message."""
         self.look(**changed)
+        self.begin()
+
+    def begin(self) -> None:
+        """Press Start if it is asked for: this browser keeps no note. Pages of work have a bar, others a message."""
         is_asked, task = self.frame.get_by_role("button", name="Start"), self.frame.locator(".bar, .note").first
         expect(is_asked.or_(task).first).to_be_visible()
         if is_asked.is_visible():
@@ -188,10 +191,12 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reloa
     expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
     work.page.context.set_offline(False)
     work.page.reload()
+    work.begin()
     expect(work.frame.locator(f"input[value='{handle}']")).to_be_visible()
     work.page.go_back()
     expect(work.frame.get_by_text("Accept this task on the marketplace")).to_be_visible()
     work.page.go_forward()
+    work.begin()
     box = work.frame.locator(f"input[value='{handle}']")
     expect(box).to_be_visible()
     if not box.is_checked():
