@@ -53,6 +53,8 @@ RULES = {
     "settings_grid_has_room_for_questions": gettext_lazy(
         "positive_controls and negative_controls must leave room in images_per_grid"
     ),
+    "settings_maybe_counts_is_known": gettext_lazy("maybe_counts must be yes, no or nothing"),
+    "settings_further_answers_are_at_most_100": gettext_lazy("most_further_answers must be at most 100"),
     "settings_negatives_are_known": gettext_lazy("negatives_from must be hierarchy, confusion or list"),
     "settings_wage_is_above_0_and_at_most_1000": gettext_lazy(
         "target_wage must be above 0 and at most 1000 dollars an hour"

@@ -17,7 +17,7 @@ from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_fie
 from workforce.links.actions import copy_list
 from workforce.models import Batch, Lease, Submission
 from workforce.openings.actions import note_opening
-from workforce.reads import pause_field
+from workforce.reads import is_handle_of, pause_field
 
 log = logging.getLogger(__name__)
 
@@ -173,4 +173,6 @@ def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     except ValueError as error:  # not numbers, or InvalidAnswer
         log.info("A recovered answer of HIT %s is invalid: %s", submission.hit_id, error)
         return None
-    return {"selected": selected, "main": main}
+    image, lease = submission.hit.form.image, Lease(hit=submission.hit, public_id=copy["lease"])
+    is_unseen = any(is_handle_of(lease, image.public_id, handle) for handle in copy.get("unseen", ()))
+    return {"selected": selected, "main": main} | unseen_field([image.public_id] if is_unseen else [])

@@ -52,6 +52,12 @@ class Person:
         votes = dict(ContainsVote.objects.values_list("image", "selected"))
         return {self.images.index(image): selected for image, selected in votes.items()}
 
+    def answers(self) -> list[str]:
+        """Return the raw answer of each photograph, in the order of the page."""
+        raw = Submission.objects.get().answer
+        words = dict.fromkeys(raw["selected"], "yes") | dict.fromkeys(raw.get("maybe", []), "maybe")
+        return [words.get(image, "no") for image in raw["shown"]]
+
     def selected(self) -> set[int]:
         return {place for place, selected in self.votes().items() if selected}
 
@@ -384,3 +390,33 @@ def test_the_first_photographs_lie_on_the_first_screen_of_a_phone_and_nothing_mo
     expect(page.locator(".bar-label")).to_be_in_viewport()
     expect(page.locator(".bar-label")).to_have_text("chocolate sauce")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_three_answers_by_presses_boxes_and_keys(site, settings, open_page):
+    page = open_page(**PHONE)
+    person = Person(page, settings, 5, batch=make_batch(answers="three"))
+    before = places(page)
+    for place, n_presses in enumerate((1, 2, 3)):
+        for _ in range(n_presses):
+            person.photograph(place).click()
+    page.get_by_role("checkbox", name="Photograph 4: maybe").check()
+    page.get_by_role("checkbox", name="Photograph 4: yes").check()
+    expect(page.get_by_role("checkbox", name="Photograph 4: maybe")).not_to_be_checked()
+    person.box(4).press("z")
+    page.get_by_role("dialog").get_by_role("checkbox", name="Maybe").check()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("status")).to_have_text("2 yes, 2 maybe, of 5")
+    assert places(page) == before
+    submit(page)
+    person.expect_done()
+    assert person.answers() == (["yes", "maybe", "no", "yes", "maybe"])
+
+
+def test_three_answers_without_scripts(site, settings, open_page):
+    page = open_page(java_script_enabled=False)
+    person = Person(page, settings, 3, batch=make_batch(answers="three"))
+    page.get_by_role("checkbox", name="Photograph 1: maybe").check()
+    page.get_by_role("checkbox", name="Photograph 3: yes").check()
+    person.press_submit()
+    person.expect_done()
+    assert person.answers() == ["maybe", "no", "yes"]

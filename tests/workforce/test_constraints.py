@@ -174,6 +174,16 @@ def _() -> None:
     settings_row(lease_seconds=29).save()
 
 
+@breaks("settings_maybe_counts_is_known")
+def _() -> None:
+    settings_row(maybe_counts="half").save()
+
+
+@breaks("settings_further_answers_are_at_most_100")
+def _() -> None:
+    settings_row(most_further_answers=101).save()
+
+
 # workforce
 
 
@@ -209,6 +219,11 @@ def _() -> None:
 @breaks("batch_networks_are_known")
 def _() -> None:
     make_batch(networks="none")
+
+
+@breaks("batch_answers_are_known")
+def _() -> None:
+    make_batch(kind="classify", answers="three")
 
 
 @breaks("listed_once_per_batch")
@@ -367,6 +382,11 @@ def _() -> None:
     first = contains_vote()
     first.save()
     contains_vote(worker=first.worker, image=first.image, label=first.label).save()
+
+
+@breaks("a_maybe_is_not_selected")
+def _() -> None:
+    contains_vote(selected=True, maybe=True).save()
 
 
 @breaks("only_a_question_counts_in_contains")
