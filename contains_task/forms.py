@@ -50,7 +50,9 @@ class GridAnswer(forms.Form):
         return is_empty and self.cleaned_data["none"] != "yes"
 
     def maybe_selected(self) -> list[str]:
-        return self.cleaned_data.get("maybe", [])
+        """Return the undecided cells; none where there are two answers."""
+        maybe: list[str] = self.cleaned_data.get("maybe", [])
+        return maybe
 
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])
