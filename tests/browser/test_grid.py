@@ -171,18 +171,21 @@ def test_arrows_move_by_the_visual_grid_and_space_selects(site, settings, open_p
 
 def test_focus_is_never_behind_the_bar(site, settings, open_page):
     page = open_page()
-    person = Person(page, settings, 12)
+    person = Person(page, settings, 8)
     for width, height in ((1280, 800), (390, 844), (320, 256)):
         page.set_viewport_size({"width": width, "height": height})
-        page.evaluate("scrollTo(0, 0)")
-        person.box(0).focus()
-        for _ in range(23):
+        for place in range(7):
+            # Where the bar lies over both, a browser by itself scrolls no further.
+            person.box(place).evaluate(
+                "it => { scrollBy(0, it.getBoundingClientRect().bottom - innerHeight + 10);"
+                " it.focus({ preventScroll: true }) }"
+            )
             page.keyboard.press("Tab")
             bottom, bar = page.evaluate(
-                "[document.activeElement, document.querySelector('.bar')].map(it => it.getBoundingClientRect())"
-                ".map((box, n) => n ? box.top : box.bottom)"
+                "[document.activeElement.getBoundingClientRect().bottom,"
+                " document.querySelector('.bar').getBoundingClientRect().top]"
             )
-            assert bottom <= bar + 1, (width, page.evaluate("document.activeElement.outerHTML"))
+            assert bottom <= bar + 1, (width, place)
     page.reload()
     look(page)  # all of them can be seen, also in a tenth of the usual room
 
@@ -336,13 +339,13 @@ def test_who_did_not_scroll_is_told_and_submits_deliberately(site, settings, ope
 def test_who_goes_through_all_checkboxes_by_keyboard_has_seen_them(site, settings, open_page):
     page = open_page(viewport={"width": 390, "height": 500})
     person = Person(page, settings, 12)
+    page.wait_for_function("[...document.images].every(image => image.closest('dialog') || image.complete)")
     person.box(0).focus()
-    for place in range(12):
-        expect(person.box(place)).to_be_focused()
-        expect(page.locator(".tile").nth(place)).to_have_attribute("data-seen", "")
+    for _ in range(22):
         page.keyboard.press("Tab")
-        page.keyboard.press("Tab")
-    person.box(11).press("Space")
+    expect(person.box(11)).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator(".tile[data-seen]")).to_have_count(12)
     person.press_submit()
     person.expect_done()
     assert person.votes() == dict.fromkeys(range(11), False) | {11: True}
