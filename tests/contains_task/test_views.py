@@ -165,6 +165,25 @@ def test_a_grid_that_nobody_touched_is_asked_about_before_it_is_stored(none):
     assert ContainsVote.objects.filter(selected=False).count() == 2
 
 
+def test_maybe_is_an_answer_where_a_batch_has_three():
+    grid = make_grid(n_images=3, batch=make_batch(answers="three"))
+    fields = hidden(joined(grid))
+    del fields["none"]
+    assert answer(grid, fields | {"maybe": ["x"]}).status_code == 422
+    assert answer(grid, fields | {"maybe": cells(grid)[:1]}).status_code == 303
+    images = [cell.image.public_id for cell in grid.cells.order_by("position")]
+    assert (Submission.objects.get().answer["maybe"], Submission.objects.get().answer["selected"]) == (images[:1], [])
+
+
+def test_maybe_is_no_answer_where_a_batch_has_two():
+    grid = make_grid(n_images=2)
+    response = joined(grid)
+    assert 'name="maybe"' not in response.content.decode()
+    fields = hidden(response)
+    assert answer(grid, fields | {"maybe": cells(grid)}).status_code == 303
+    assert "maybe" not in Submission.objects.get().answer
+
+
 def test_the_instructions_are_folded_from_the_second_task_on():
     batch = make_batch()
     first, second = make_grid(batch=batch), make_grid(batch=batch)
