@@ -35,15 +35,14 @@ class Served(NamedTuple):
     batch: str
     environment: dict[str, str]
 
-    def ask(self, script: str) -> str:
-        """Run a script of this folder among the site's own code, and return what it prints."""
-        words = [sys.executable, str(ROOT / "benchmarks" / script)]
-        return _output(words, self.environment)
+    def ask(self, code: str) -> str:
+        """Run code of a few lines in the site's own settings, and return what it prints."""
+        return _output([sys.executable, "-c", f"import django; django.setup()\n{code}"], self.environment)
 
 
 @contextmanager
 def served(folder: Path, port: int, *, grids: int) -> Iterator[Served]:
-    """Serve a batch of grids with 48 photographs each, one person each."""
+    """Serve a batch of grids with 48 photographs each, for nine people each."""
     state = folder.absolute()
     begin_anew(state)
     places = places_of(state)

@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from annotation_site.views import WORKER_URLS
+from catalog.tiles.reads import SIDES
 from mturk.models import MarketplaceHIT, Qualification
 from tests.annotation_site.matrix import ABSENT, DONE, ELSEWHERE, METHOD, PAGE, REFUSED, asked, met, routes
 from tests.factories import make_form, make_grid, make_lease, make_worker, unique
@@ -45,6 +46,8 @@ MATRIX: dict[tuple[str, str], dict[str, Cells]] = {
     ("i/<slug:lease_id>/<slug:handle>.jpg", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
     ("i/<slug:lease_id>/cell/<slug:handle>.jpg", LINK): {"GET": PICTURE, "POST": NO_METHOD},
     ("i/<slug:lease_id>/cell/<slug:handle>.jpg", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
+    ("i/<slug:lease_id>/<int:side>/<slug:handle>", LINK): {"GET": PICTURE, "POST": NO_METHOD},
+    ("i/<slug:lease_id>/<int:side>/<slug:handle>", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
     # A GET shows what is held, or what there is to begin; Start and Continue are POSTs, and lease work.
     ("join/<slug:batch_id>", LINK): {
         "GET": (REFUSED, REFUSED, ELSEWHERE, PAGE),
@@ -92,7 +95,7 @@ class Scene:
 
     def path(self, route: str, who: str) -> str:
         for part, value in self.parts.items():
-            route = route.replace(f"<slug:{part}>", value)
+            route = route.replace(f"<slug:{part}>", value).replace("<int:side>", str(SIDES[0]))
         query = self.queries.get(who, {})
         return f"/{route}" + (f"?{urlencode(query)}" if query else "")
 
