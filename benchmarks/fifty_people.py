@@ -71,6 +71,8 @@ class Person(threading.Thread):
         assert len(photographs) == N_TILES, page[:300]
         for photograph in photographs:
             self.ask("photograph", 200, "GET", photograph)
+        # The server ends a connection that is quiet for so long; the next request opens one.
+        self.connection.close()
         time.sleep(self.think * self.random.uniform(0.5, 1.5))
         token, key, handle = (
             re.search(rf'name="{name}" value="([^"]+)"', page) for name in ("token", "key", "selected")
