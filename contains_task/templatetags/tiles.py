@@ -20,12 +20,8 @@ register = template.Library()
 # Cells on the first screen of a telephone come before all else, those on the next at once, the others lazily.
 FIRST, AT_ONCE = 6, 12
 ANY = "handle"
-# As wide as grid.css makes a tile: two in a row on a telephone.
-WIDTH = "(max-width:30rem) 44vw,13rem"
-PHOTOGRAPH = (
-    f"""<img src="{{small}}" srcset="{{small}} {CELL_SIDES[0]}w,{{dense}} {CELL_SIDES[1]}w" sizes="{WIDTH}" """
-    """alt="{photograph}"{order} decoding="async">"""
-)
+# By the density of the screen, as a tile is about as wide on every one.
+PHOTOGRAPH = """<img src="{small}" srcset="{dense} 1.5x" alt="{photograph}"{order} decoding="async">"""
 # Answer and link stand below the photograph, so that nothing covers it.
 YES = """<input type="checkbox" name="selected" value="{handle}"{selected}"""
 BOX = f"""<label data-mark="{{mark}}">{YES}>{PHOTOGRAPH}</label>"""
