@@ -44,6 +44,7 @@ from tests.leak_scan import (
 )
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_terms, offer
+from tests.workforce.starting import opened
 from workforce.models import Batch, Lease
 from workforce.photographs import views as photograph_views
 from workforce.reads import image_handle
@@ -176,11 +177,11 @@ def framed_pages(batch: Batch, n_pages: int) -> Iterator[tuple]:
         ids = {"assignmentId": external("3ASG"), "hitId": offer(hit), "workerId": worker}
         address = f"/contains/{hit.public_id}/?"
         preview = client.get(address + urlencode(ids | {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"}))
-        page = client.get(address + urlencode(ids))
+        started, page = opened(client, address + urlencode(ids))
         text = page.content.decode()
         hidden = {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
-        client.post(address + urlencode(ids), hidden | {"selected": VALUE.findall(text)[:2]})
-        yield hit.grid, worker, preview, page, client.get(address + urlencode(ids))
+        client.post(started, hidden | {"selected": VALUE.findall(text)[:2]})
+        yield hit.grid, worker, preview, page, client.get(started)
 
 
 def pictures_on(page: str) -> set[str]:
@@ -218,7 +219,7 @@ def spoil_pages(spoiler: Callable[[Batch, dict, str], str]) -> Spoil:
     """A site whose grid pages pass through `spoiler`."""
 
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
-        def render(request, template, context):
+        def render(request, template, context, **options):
             response = real(request, template, context)
             response.content = spoiler(batch, context, response.content.decode()).encode()
             return response

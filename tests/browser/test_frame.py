@@ -3,6 +3,7 @@
 To the browser these are two sites, and it is told to refuse cookies of the one in the frame.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -13,11 +14,13 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
+from tests.browser.looking import look, submit
 from tests.browsers import WITHOUT_FOREIGN_COOKIES
-from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from workforce.frame.actions import confirm
+from workforce.introductions.actions import introduce
 from workforce.models import HIT, Lease, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered
@@ -26,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ARRIVED = "The HIT has been submitted"
 COOKIES = ("plain=1", "lax=1; SameSite=Lax", "none=1; SameSite=None; Secure")
 OFFLINE_MS = 10_000
+SHOTS = os.environ.get("SHOTS", "")
 
 
 class Parent(ThreadingHTTPServer):
@@ -115,8 +119,17 @@ class Work:
     def frame(self) -> FrameLocator:
         return self.page.frame_locator("iframe")
 
-    def open(self, **changed: str) -> None:
+    def look(self, **changed: str) -> None:
         self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
+
+    def open(self, **changed: str) -> None:
+        """Open the page, and press Start if it is asked for. Pages of work have a bar, others a message."""
+        self.look(**changed)
+        is_asked, task = self.frame.get_by_role("button", name="Start"), self.frame.locator(".bar, .note").first
+        expect(is_asked.or_(task).first).to_be_visible()
+        if is_asked.is_visible():
+            is_asked.click()
+        expect(task).to_be_visible()
 
     def tick_first(self) -> str:
         lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
@@ -125,7 +138,7 @@ class Work:
         return handle
 
     def hand_in(self) -> None:
-        self.frame.get_by_role("button", name="Submit").click()
+        submit(self.frame)
 
     def expect_arrived(self) -> dict[str, str]:
         expect(self.frame.get_by_text(ARRIVED)).to_be_visible()
@@ -175,14 +188,14 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reloa
     expect(work.frame.get_by_role("status")).to_have_text("1 of 3 selected")
     work.page.context.set_offline(True)
     work.page.wait_for_timeout(OFFLINE_MS)
-    expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
+    expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_checked()
     work.page.context.set_offline(False)
     work.page.reload()
-    expect(work.frame.locator(f"input[value='{handle}']")).to_be_visible()
+    expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_visible()
     work.page.go_back()
     expect(work.frame.get_by_text("Accept this task on the marketplace")).to_be_visible()
     work.page.go_forward()
-    box = work.frame.locator(f"input[value='{handle}']")
+    box = work.frame.locator(f"[name=selected][value='{handle}']")
     expect(box).to_be_visible()
     if not box.is_checked():
         work.tick_first()
@@ -210,7 +223,9 @@ def test_without_a_script_the_page_leads_on_by_two_buttons(open_page, parent, se
 def test_a_double_click_hands_in_once(with_script, open_page, parent, settings, hit):
     work = Work(open_page(java_script_enabled=with_script), parent, settings, *hit)
     work.open()
-    work.frame.get_by_role("button", name="Submit").dblclick()
+    work.tick_first()
+    look(work.frame)
+    work.frame.get_by_role("button", name="Submit", exact=True).dblclick()
     if not with_script:
         work.frame.get_by_role("button", name="Submit to the marketplace").click()
     work.expect_arrived()
@@ -226,7 +241,7 @@ def test_a_form_is_handed_in(open_page, parent, settings):
     work.open()
     work.frame.get_by_role("checkbox", name="thing 0").check()
     work.frame.get_by_role("checkbox", name="thing 1").check()
-    work.frame.get_by_role("radio", name="Main object: thing 1").check()
+    work.frame.get_by_role("radio", name="thing 1").check()
     work.hand_in()
     fields = work.expect_arrived()
     assert (fields["selected"], fields["main"]) == ("0 1", "1")
@@ -238,7 +253,7 @@ def test_who_is_offline_for_a_while_keeps_the_answer_and_hands_in_once(work, ope
     handle = work.tick_first()
     work.page.context.set_offline(True)
     work.hand_in()
-    expect(work.frame.get_by_role("status")).to_contain_text("You are offline")
+    expect(work.frame.locator("[data-note]")).to_contain_text("You are offline")
     # Longer than all tries together would take if the browser did not know.
     work.page.wait_for_timeout(OFFLINE_MS)
     assert work.parent.submitted == []
@@ -265,7 +280,7 @@ def test_while_our_site_is_away_the_marketplace_takes_the_whole_answer(work, ope
 
 def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
     settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
-    work.open()
+    work.look()
     for _ in range(600):
         if any("frame-ancestors" in problem for problem in open_page.problems):
             break
@@ -278,3 +293,37 @@ def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
 def forget_failed_requests(open_page) -> None:
     """Forget the browser's errors about requests that were meant to fail; allow no other."""
     open_page.problems[:] = [words for words in open_page.problems if "Failed to load resource" not in words]
+
+
+def test_a_browser_presses_its_own_start_again_for_the_next_assignment_and_no_other_browser_does(
+    work, open_page, parent, settings
+):
+    introduce(dataset=work.hit.batch.dataset, fields={"consent": "I am 18 or older.", "trace": True})
+    work.look()
+    if SHOTS:
+        work.page.screenshot(path=f"{SHOTS}/start-in-frame.png", full_page=True)
+    work.frame.get_by_role("checkbox").check()
+    work.frame.get_by_role("button", name="Start").click()
+    expect(work.frame.get_by_role("button", name="Submit")).to_be_visible()
+
+    hit = make_grid(batch=work.hit.batch).hit
+    following = Work(work.page, parent, settings, hit, offer(hit))
+    following.ids["workerId"] = work.ids["workerId"]
+    following.look()
+    following.page.wait_for_timeout(3000)
+    print(
+        "DEBUG",
+        following.frame.locator("body").inner_text()[:300],
+        [f.url for f in following.page.frames],
+        [f.evaluate("JSON.stringify(localStorage)") for f in following.page.frames[1:]],
+    )
+    expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
+    expect(following.frame.locator("form[data-trace]")).to_have_count(1)
+    following.page.reload()
+    expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
+
+    elsewhere = open_page()
+    elsewhere.goto(following.page.url)
+    expect(elsewhere.frame_locator("iframe").get_by_role("button", name="Start")).to_be_visible()
+    elsewhere.frame_locator("iframe").get_by_role("button", name="I do not agree").click()
+    expect(elsewhere.frame_locator("iframe").get_by_text("return this task on the marketplace")).to_be_visible()

@@ -42,6 +42,7 @@ from tests.mturk.mturk_study import (
 )
 from tests.mturk.test_rejections import listed_assignments
 from tests.required import require
+from tests.workforce.starting import opened
 from workforce.models import Batch, WorkerIdentity
 from workforce.reads import pseudonym
 from workforce.votes.actions import take_in_recovered
@@ -95,8 +96,9 @@ def waiting(marketplace, n: int) -> list[ListedAssignment]:  # noqa: F811
 def answer_form(marketplace, marketplace_hit: MarketplaceHIT, **answer: object) -> None:  # noqa: F811
     worker = marketplace.worker()
     assignment = marketplace.accept(worker, marketplace_hit.external_id)
-    client, address = worker_client(), page_of(marketplace_hit, assignment, worker)
-    page = client.get(address).content.decode()
+    client = worker_client()
+    address, opened_page = opened(client, page_of(marketplace_hit, assignment, worker))
+    page = opened_page.content.decode()
     data = {"token": require(TOKEN.search(page))[1], "key": require(KEY.search(page))[1]} | answer
     answered = client.post(address, json.dumps(data), content_type="application/json")
     assert answered.status_code == 200, answered.content
