@@ -217,7 +217,7 @@ def spoil_pages(spoiler: Callable[[Batch, dict, str], str]) -> Spoil:
     """A site whose grid pages pass through `spoiler`."""
 
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
-        def render(request, template, context):
+        def render(request, template, context, **options):
             response = real(request, template, context)
             response.content = spoiler(batch, context, response.content.decode()).encode()
             return response

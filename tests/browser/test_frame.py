@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
+from tests.browser.looking import look, submit
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
@@ -125,7 +126,7 @@ class Work:
         return handle
 
     def hand_in(self) -> None:
-        self.frame.get_by_role("button", name="Submit").click()
+        submit(self.frame)
 
     def expect_arrived(self) -> dict[str, str]:
         expect(self.frame.get_by_text(ARRIVED)).to_be_visible()
@@ -175,14 +176,14 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reloa
     expect(work.frame.get_by_role("status")).to_have_text("1 of 3 selected")
     work.page.context.set_offline(True)
     work.page.wait_for_timeout(OFFLINE_MS)
-    expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
+    expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_checked()
     work.page.context.set_offline(False)
     work.page.reload()
-    expect(work.frame.locator(f"input[value='{handle}']")).to_be_visible()
+    expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_visible()
     work.page.go_back()
     expect(work.frame.get_by_text("Accept this task on the marketplace")).to_be_visible()
     work.page.go_forward()
-    box = work.frame.locator(f"input[value='{handle}']")
+    box = work.frame.locator(f"[name=selected][value='{handle}']")
     expect(box).to_be_visible()
     if not box.is_checked():
         work.tick_first()
@@ -210,7 +211,9 @@ def test_without_a_script_the_page_leads_on_by_two_buttons(open_page, parent, se
 def test_a_double_click_hands_in_once(with_script, open_page, parent, settings, hit):
     work = Work(open_page(java_script_enabled=with_script), parent, settings, *hit)
     work.open()
-    work.frame.get_by_role("button", name="Submit").dblclick()
+    work.tick_first()
+    look(work.frame)
+    work.frame.get_by_role("button", name="Submit", exact=True).dblclick()
     if not with_script:
         work.frame.get_by_role("button", name="Submit to the marketplace").click()
     work.expect_arrived()

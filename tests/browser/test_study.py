@@ -13,6 +13,7 @@ from catalog.models import Dataset, Image
 from classify_task.actions import classify_batch
 from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
+from tests.browser.looking import look, submit, submit_none
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease
 from workforce.actions import close_batch
 from workforce.models import Batch, Lease, Submission
@@ -49,7 +50,7 @@ def start_work(page: Page, address: str) -> None:
 def box_of(image: Image) -> str:
     """The checkbox of the image on the page that was handed out last."""
     lease = Lease.objects.filter(state=Lease.State.ACTIVE).latest("pk")
-    return f'input[value="{image_handle(lease, image.public_id)}"]'
+    return f'[name=selected][value="{image_handle(lease, image.public_id)}"]'
 
 
 def answer_both_grids(page: Page, image: Image) -> None:
@@ -57,7 +58,7 @@ def answer_both_grids(page: Page, image: Image) -> None:
         expect(page.get_by_role("heading", name=f"that shows: thing {number}")).to_be_visible()
         # The photograph itself is the thing to click on.
         page.locator(f"label:has({box_of(image)}) img").click()
-        page.get_by_role("button", name="Submit").click()
+        submit(page)
     expect(page.get_by_text("C0DE7")).to_be_visible()
 
 
@@ -104,7 +105,9 @@ def test_a_double_click_stores_one_answer(with_script, study, settings, open_pag
     _, _, batch = study
     page = open_page(java_script_enabled=with_script)
     start_work(page, worker_address(batch, settings))
-    page.get_by_role("button", name="Submit").dblclick()
+    page.get_by_role("checkbox").first.check()
+    look(page)
+    page.get_by_role("button", name="Submit", exact=True).dblclick()
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1
     assert ContainsVote.objects.count() == 2
@@ -115,7 +118,7 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
     page = open_page()
     start_work(page, worker_address(batch, settings))
     first = page.locator(box_of(image))
-    for _ in range(6):
+    for _ in range(20):
         if first.evaluate("box => box === document.activeElement"):
             break
         page.keyboard.press("Tab")
@@ -126,6 +129,7 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    look(page)
     page.get_by_role("button", name="Submit").press("Enter")
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert ContainsVote.objects.get(selected=True).image == image
@@ -135,8 +139,9 @@ def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settin
     _, _, batch = study
     page = open_page()
     start_work(page, worker_address(batch, settings))
+    look(page)
     page.context.set_offline(True)
-    page.get_by_role("button", name="Submit").click()
+    submit_none(page)
     expect(page.get_by_role("status")).to_contain_text("Your answer is kept on this page")
     page.context.set_offline(False)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
@@ -157,7 +162,7 @@ def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings,
         return route.continue_()
 
     page.route("**/contains/**", lose_the_first_receipt)
-    page.get_by_role("button", name="Submit").click()
+    submit_none(page)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert lost == [200]
     assert Submission.objects.count() == 1
@@ -205,7 +210,7 @@ def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(st
     page.reload()
     expect(box).to_be_checked()
     expect(page.get_by_role("status")).to_have_text("1 of 2 selected")
-    page.get_by_role("button", name="Submit").click()
+    submit(page)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     expect(page.locator(box_of(image))).not_to_be_checked()
     assert page.evaluate("sessionStorage.length") == 0
@@ -293,7 +298,8 @@ def test_who_is_done_is_led_back_to_where_they_came_from(with_script, site, open
         lambda route: route.fulfill(body="<h1>Back again</h1>", content_type="text/html"),
     )
     start_work(page, worker_address(batch, settings))
-    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("checkbox").first.check()
+    submit(page)
     expect(page.get_by_role("heading", name="Back again")).to_be_visible()
     assert page.url == batch.completion_url
 
