@@ -13,7 +13,7 @@ from catalog.reads import CachedQuery, Given
 from contains_task.actions import record_votes
 from contains_task.forms import IF_NONE, NOTHING_SELECTED, GridAnswer
 from contains_task.reads import cells_by_handle
-from workforce.models import HIT, Lease, Submission
+from workforce.models import HIT, Batch, Lease, Submission
 from workforce.pages import NO_REPORT, ReportOutcome, UnfitAnswer, facts_in, page_of_lease, paused_seconds_in, serve
 from workforce.reads import n_done
 
@@ -45,12 +45,16 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "selected": frozenset(request.POST.getlist("selected")),
         "maybe": frozenset(request.POST.getlist("maybe")),
         "unloaded": frozenset(request.POST.getlist("unloaded")),
-        "is_three_way": False,
+        "is_three_way": _offers_maybe(lease),
         "ask_none": ask_none,
     }
     context = page_of_lease(request, lease, report) | task
     context["is_used_to_it"] = _has_answered(lease, context)
     return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
+
+
+def _offers_maybe(lease: Lease) -> bool:
+    return lease.hit.batch.answers == Batch.Answers.THREE
 
 
 def _has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
@@ -62,7 +66,7 @@ def _has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     cells = cells_by_handle(lease)
-    answer = GridAnswer(fields, handles=cells)
+    answer = GridAnswer(fields, handles=cells, with_maybe=_offers_maybe(lease))
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
     if answer.is_unconfirmed():
@@ -72,6 +76,7 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
         lease=lease,
         cells=cells,
         selected=answer.cleaned_data["selected"],
+        maybe=answer.cleaned_data["maybe"],
         unseen=facts.unseen,
         facts=facts,
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
