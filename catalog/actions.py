@@ -18,7 +18,7 @@ from catalog.errors import StagedConflict, UserError
 from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
-from catalog.photographs.reads import MANY_PIXELS, BadPhotograph, Photograph, pictures_of
+from catalog.photographs.reads import MANY_PIXELS, BadPhotograph, Photograph, digest_of, pictures_of
 from catalog.reads import LockName, current_settings, dataset_named, wait_for_lock
 
 log = logging.getLogger(__name__)
@@ -295,9 +295,10 @@ def _original(image: Image, photograph: Photograph) -> File:
 def _save_rows(rows: list[Image], images: list[NewImage]) -> None:
     for row, new in zip(rows, images, strict=True):
         row.width, row.height, row.pictures_problem = new.photograph.width, new.photograph.height, ""
+        row.digest = digest_of(new.photograph.original)
     replayed = [row for row in rows if row.pk is not None]
     Image.objects.bulk_create([row for row in rows if row.pk is None])
-    Image.objects.bulk_update(replayed, ["original", "width", "height", "pictures_problem"])
+    Image.objects.bulk_update(replayed, ["original", "width", "height", "pictures_problem", "digest"])
 
 
 @transaction.atomic

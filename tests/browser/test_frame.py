@@ -229,7 +229,7 @@ def test_a_form_is_handed_in(open_page, parent, settings):
     work.open()
     work.frame.get_by_role("checkbox", name="thing 0").check()
     work.frame.get_by_role("checkbox", name="thing 1").check()
-    work.frame.get_by_role("radio", name="Main object: thing 1").check()
+    work.frame.get_by_role("radio", name="thing 1").check()
     work.hand_in()
     fields = work.expect_arrived()
     assert (fields["selected"], fields["main"]) == ("0 1", "1")

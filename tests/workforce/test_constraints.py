@@ -15,7 +15,17 @@ from django.db import IntegrityError, transaction
 
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
-from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
+from catalog.models import (
+    Classifier,
+    Dataset,
+    Example,
+    ExampleSet,
+    Image,
+    Label,
+    Prediction,
+    ReferencePage,
+    SettingsVersion,
+)
 from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
@@ -40,6 +50,7 @@ from workforce.models import (
     HIT,
     Assignment,
     Batch,
+    Draft,
     Exclusion,
     Lease,
     ListedID,
@@ -49,6 +60,7 @@ from workforce.models import (
     Worker,
     WorkerIdentity,
 )
+from workforce.models.drafts import MOST_CHARACTERS
 
 ROOMS = (
     "access",
@@ -132,6 +144,57 @@ def settings_row(**changed: object) -> SettingsVersion:
 @breaks("label_index_once_per_label_set")
 def _() -> None:
     twice(make_dataset().label_set.labels.first())
+
+
+def reference_page(**changed: object) -> ReferencePage:
+    dataset = make_dataset()
+    fields = {"dataset": dataset, "label": dataset.label_set.labels.first(), "position": 0, "url": "https://a.example"}
+    return ReferencePage(**fields | changed)
+
+
+@breaks("one_reference_page_per_dataset_label_and_position")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=0, url="https://b.example")
+
+
+@breaks("reference_page_once_per_dataset_and_label")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=1, url=page.url)
+
+
+@breaks("reference_page_is_on_the_web")
+def _() -> None:
+    reference_page(url="javascript:alert(1)").save()
+
+
+def example(**changed: object) -> Example:
+    dataset = make_dataset()
+    example_set = ExampleSet.objects.create(settings=dataset.settings_versions.get())
+    fields = {"example_set": example_set, "label": dataset.label_set.labels.first(), "digest": "ab"}
+    return Example(**fields | changed)
+
+
+@breaks("example_once_per_set_and_label")
+def _() -> None:
+    row = example()
+    row.save()
+    Example.objects.create(example_set=row.example_set, label=row.label, digest=row.digest)
+
+
+@breaks("example_has_a_digest")
+def _() -> None:
+    example(digest="").save()
+
+
+@breaks("look_alike_is_another_label")
+def _() -> None:
+    row = example()
+    row.look_alike = row.label
+    row.save()
 
 
 @breaks("image_name_once_per_dataset")
@@ -594,6 +657,36 @@ def _() -> None:
 @breaks("job_with_a_problem_is_finished")
 def _() -> None:
     job(problem="There is nothing to import.")
+
+
+def draft(**changed: Any) -> Draft:
+    lease = changed.pop("lease", None) or make_lease(make_hits(1, 1)[0].batch)
+    return Draft(**{"lease": lease, "version": 1, "answer": "{}", "updated_at": now()} | changed)
+
+
+@breaks("one_draft_per_lease")
+def _() -> None:
+    first = draft()
+    first.save()
+    twice(first)
+
+
+@breaks("one_draft_per_assignment")
+def _() -> None:
+    assignment = make_assignment(*on_the_marketplace())
+    first = draft(lease=assignment.lease, assignment=assignment)
+    first.save()
+    twice(first)
+
+
+@breaks("draft_versions_begin_with_one")
+def _() -> None:
+    draft(version=0).save()
+
+
+@breaks("draft_is_short")
+def _() -> None:
+    draft(answer="x" * (MOST_CHARACTERS + 1)).save()
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0004_three_answers'),
-        ('workforce', '0013_links'),
+        ('workforce', '0015_drafts'),
     ]
 
     operations = [
