@@ -31,28 +31,21 @@ class GridAnswer(forms.Form):
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
-
-    # With three answers: cells that the person could not decide.
+    # The third answer, of a page that offers it.
     maybe = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
     none = forms.CharField(required=False)
 
-    def __init__(self, fields: Mapping[str, Any], handles: Container[str], *, is_three_way: bool = False) -> None:
+    def __init__(self, fields: Mapping[str, Any], handles: Container[str], *, with_maybe: bool = False) -> None:
         super().__init__(fields)
-        for field in self.fields.values():
-            if isinstance(field, Selection):
-                field.handles = handles
-        if not is_three_way:
-            del self.fields["maybe"]
+        for name, allowed in (("selected", handles), ("maybe", handles if with_maybe else ())):
+            selection = self.fields[name]
+            assert isinstance(selection, Selection)
+            selection.handles = allowed
 
     def is_unconfirmed(self) -> bool:
-        """Return whether nothing is selected, and nobody said that this is meant."""
-        is_empty = not self.cleaned_data["selected"] and not self.maybe_selected()
-        return is_empty and self.cleaned_data["none"] != "yes"
-
-    def maybe_selected(self) -> list[str]:
-        """Return the undecided cells; none where there are two answers."""
-        maybe: list[str] = self.cleaned_data.get("maybe", [])
-        return maybe
+        """Return whether nothing is selected or maybe, and nobody said that this is meant."""
+        selected, maybe, none = (self.cleaned_data[name] for name in ("selected", "maybe", "none"))
+        return not selected and not maybe and none != "yes"
 
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])
