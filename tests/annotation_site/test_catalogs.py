@@ -54,6 +54,10 @@ def both(forms) -> tuple[str, ...]:
     return forms if isinstance(forms, tuple) else (forms,)
 
 
+def test_there_is_a_catalog_of_each_language_of_the_worker_pages():
+    assert {path.parents[1].name for path in CATALOGS} >= {"de", "es"}
+
+
 def test_code_templates_plurals_and_contexts_are_extracted(tmp_path):
     (tmp_path / "room").mkdir()
     (tmp_path / "templates").mkdir()
