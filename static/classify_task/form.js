@@ -1,4 +1,4 @@
-import { fill, keepSelection, say, submitByScript } from "../submit.js";
+import { fill, keepSelection, say, submitByScript } from "../workforce/submit.js";
 
 const form = document.querySelector("[data-answer]");
 const boxes = [...form.querySelectorAll("input[name=selected]")];

@@ -83,7 +83,7 @@ def test_a_page_for_staff_that_another_site_posts_to_may_not_be_framed_either(ad
 
 def test_files_have_the_headers_of_their_side():
     files = [f"/static/{path}" for finder in finders.get_finders() for path, _ in finder.list([])]
-    assert "/static/submit.js" in files
+    assert "/static/workforce/submit.js" in files
     for address in files:
         assert_told(worker_client(), address, WORKER_POLICY, "get")
         assert_told(staff_client(signed_in=False), address, STAFF_POLICY, "get")

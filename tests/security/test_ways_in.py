@@ -147,7 +147,7 @@ def test_another_host_reaches_no_side_but_health_checks(host):
     assert [client.get(path).status_code for path in ("/livez", "/readyz")] == [200] * 2
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere/", "/livez", "/static/submit.js"])
+@pytest.mark.parametrize("path", ["/", "/nowhere/", "/livez", "/static/workforce/submit.js"])
 def test_every_page_refuses_devices_and_search_engines(path):
     for client in (worker_client(), staff_client(signed_in=False)):
         answer = client.get(path)

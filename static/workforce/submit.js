@@ -12,9 +12,11 @@ const LONGEST_LOOK_SECONDS = 60;
 const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
 
 export function submitByScript(form) {
-  const button = form.querySelector("button[type=submit]");
+  const button = form.querySelector(".bar button[type=submit]");
   const label = button.textContent;
   let sending = false;
+
+  form.querySelector("[data-enter]").addEventListener("click", (event) => event.preventDefault());
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
