@@ -1,5 +1,6 @@
 """The verbs of the scripts: what a person does in a real browser, on `link` and in the marketplace's frame."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,26 +18,26 @@ from workforce.models import Lease, Submission, Worker
 PATIENCE_MS = 30_000
 MOST_STEPS = 80
 TASK = "form[data-answer]"
-# Look at each of these for as long as a person does at least: loaded or not, at least half of it on the screen.
-LOOK = """async (tiles) => {
-  const frames = async (n) => { for (; n; n--) await new Promise(requestAnimationFrame) };
-  const shown = (tile) => {
-    const { top, bottom, height } = tile.getBoundingClientRect();
-    return Math.min(bottom, innerHeight - bar()) - Math.max(top, head()) > 0.9 * height;
+# Bring the first of these photographs to the middle of the screen; return the indexes of those that are now shown
+# whole, once the browser has shown what it has of them.
+SHOW = """async (tiles) => {
+  const [first] = tiles;
+  const isWhole = (tile) => {
+    const bar = document.querySelector(".bar")?.getBoundingClientRect().top ?? innerHeight;
+    const box = tile.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= Math.min(innerHeight, bar);
   };
-  const bar = () => document.querySelector(".bar")?.offsetHeight ?? 0;
-  const head = () => document.querySelector("[data-sticky]")?.offsetHeight ?? 0;
-  const left = new Set(tiles);
-  while (left.size) {
-    const [first] = left;
-    if (!shown(first)) first.scrollIntoView({ block: "center", behavior: "instant" });
-    await frames(2);
-    const here = [...left].filter((tile) => tile === first || shown(tile));
-    await Promise.all(here.map((tile) => tile.querySelector("img")?.decode().catch(() => null)));
-    await new Promise((done) => setTimeout(done, 180));
-    for (const tile of here) left.delete(tile);
-  }
+  if (!isWhole(first)) first.scrollIntoView({ block: "center", behavior: "instant" });
+  const shown = tiles.map((_, index) => index).filter((index) => !index || isWhole(tiles[index]));
+  const images = shown.map((index) => tiles[index].querySelector("img"));
+  await Promise.all(images.map((image) => image?.decode().catch(() => null)));
+  return shown;
 }"""
+# Longer than the page's shortest look, and than the time in which a second press counts as a double click.
+LOOK_MS, THOUGHT_MS = 350, 700
+# Longer than a page waits before it stores a draft.
+KEEPING_MS = 5000
+TASK_ADDRESS = re.compile(r"/(contains|classify)/")
 
 
 class Acts:
@@ -121,11 +122,13 @@ class Acts:
 
     # Devices, pages, network
 
-    def device(self) -> None:
+    def device(self, **options: Any) -> None:
         """Take another device, or the first one: a browser that shares nothing with the others."""
-        self.context = self.stage.browser.new_context(**self.person.device)
+        self.context = self.stage.browser.new_context(**(options or self.person.device))
         self.context.set_default_timeout(PATIENCE_MS)
-        self.context.route("**/*.jpg*", self._photograph)
+        if self.has_scripts:
+            # Time passes as it does, and faster when a person looks or waits.
+            self.context.clock.install()
         if self.place == FRAME:
             marketplace = require(self.stage.marketplace)
             cookie = marketplace.ask("session", worker=self.external_id)["cookie"]
@@ -138,10 +141,6 @@ class Acts:
         self.page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._note)
-        if self.clock:
-            self.page.clock.install()
-
-    clock = False
 
     def _note(self, message: Any) -> None:
         # The browser itself reports requests that failed; people who lose their network, or are refused, expect that.
@@ -164,13 +163,13 @@ class Acts:
         self.page = self.context.pages[int(number) - 1]
         self.page.bring_to_front()
 
-    def close(self) -> None:
-        self.page.close()
+    def at_desk(self) -> None:
+        """Go on at a computer."""
+        self.device(viewport={"width": 1280, "height": 720})
 
-    def turn(self, number: str) -> None:
-        """Go back to another device."""
-        self.context = self.contexts[int(number) - 1]
-        self.page = self.context.pages[-1]
+    def turn_screen(self) -> None:
+        size = require(self.page.viewport_size)
+        self.page.set_viewport_size({"width": size["height"], "height": size["width"]})
 
     def block(self, *numbers: str) -> None:
         """Have these photographs, or all, not arrive."""
@@ -191,6 +190,34 @@ class Acts:
         factor = int(percent) / 100
         self.page.set_viewport_size({"width": int(size["width"] / factor), "height": int(size["height"] / factor)})
 
+    def lose_reply(self) -> None:
+        """Have the next answer arrive, and its receipt be lost."""
+        self._disturb_next_post(lambda route: (route.fetch(), route.abort()))
+
+    def fail_once(self) -> None:
+        """Have the site fail at the next answer."""
+        self._disturb_next_post(lambda route: route.fulfill(status=503, body="Not ready"))
+
+    def _disturb_next_post(self, disturb: Callable[[Route], object]) -> None:
+        undisturbed = [True]
+
+        def handle(route: Route) -> object:
+            if route.request.method == "POST" and undisturbed:
+                undisturbed.clear()
+                return disturb(route)
+            return route.continue_()
+
+        self.context.route(TASK_ADDRESS, handle)
+
+    def hide(self, is_hidden: str = "true") -> None:
+        """Look at something else: what a browser does when another tab is brought to the front."""
+        for surface in {self.page, self.surface}:
+            surface.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {is_hidden}, configurable: true }})")
+            surface.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    def show(self) -> None:
+        self.hide("false")
+
     def reload(self) -> None:
         self.page.reload()
         self._loaded()
@@ -202,13 +229,8 @@ class Acts:
         self.page.go_forward()
 
     def wait(self, seconds: str) -> None:
-        """Let so much time pass, by the page's clock. The script begins with `watch`."""
+        """Let so much time pass, by the page's clock."""
         self.page.clock.fast_forward(int(seconds) * 1000)
-
-    def watch(self) -> None:
-        """Turn the clocks of this device's pages by hand from now on."""
-        self.clock = True
-        self.page.clock.install()
 
     # The way to the task
 
@@ -240,9 +262,12 @@ class Acts:
         if not self.has_scripts:
             return
         tiles = self.tiles if self.study.task == GRID else self.surface.locator(f"{TASK} .subject")
-        handles = tiles.element_handles()
-        chosen = handles if "all" in numbers else [handles[int(number) - 1] for number in numbers]
-        self.surface.evaluate(LOOK, chosen)
+        left = tiles.element_handles()
+        left = left if "all" in numbers else [left[int(number) - 1] for number in numbers]
+        while left:
+            shown = self.surface.evaluate(SHOW, left)
+            self.page.clock.run_for(LOOK_MS)
+            left = [tile for index, tile in enumerate(left) if index not in shown]
 
     def select(self, *numbers: str) -> None:
         """Select photographs or labels by pointing at them, or take the selection back."""
@@ -257,6 +282,51 @@ class Acts:
 
     def _point(self, target: Locator) -> None:
         target.tap() if self.person.device.get("has_touch") else target.click()
+
+    def hear(self) -> None:
+        """Go through the controls of the task in their order, as a screen reader does."""
+        for box in self.surface.locator(f"{TASK} input[name=selected]").all():
+            box.focus()
+            self.page.clock.run_for(LOOK_MS)
+
+    def tick_by_name(self, number: str) -> None:
+        """Select what is announced by this name: the photograph of this number, or the label of this index."""
+        pattern = {GRID: rf"^{self.said('photograph %(number)s') % {'number': number}}\b"}
+        name = re.compile(pattern.get(self.study.task, rf"^thing {number}\b"))
+        self.surface.get_by_role("checkbox", name=name).press("Space")
+
+    def main_by_name(self, index: str) -> None:
+        self.surface.get_by_role("radio", name=re.compile(rf"\bthing {index}$")).press("Space")
+
+    def press_submit(self) -> None:
+        self.surface.get_by_role("button", name=self.said("Submit"), exact=True).press("Enter")
+
+    def not_loaded(self, *numbers: str) -> None:
+        """Say of these photographs that they did not load."""
+        for number in numbers:
+            self.surface.locator(f"{TASK} input[name=unloaded]").nth(int(number) - 1).check()
+
+    def enlarge(self, number: str = "1") -> None:
+        place = self.tile(number) if self.study.task == GRID else self.surface.locator(f"{TASK} .subject")
+        place.locator("a").first.click()
+        expect(self.surface.get_by_role("dialog")).to_be_visible()
+
+    def report(self) -> None:
+        """Report a problem beside the work."""
+        self._open_report()
+        self.surface.locator("[name=report_kind]").first.check()
+        self.surface.locator("[data-report]").click()
+        expect(self.surface.locator("[data-reported]")).to_be_visible()
+
+    def report_by_enter(self) -> None:
+        """Press Enter where a report is written: nothing is sent by it."""
+        self._open_report()
+        self.surface.locator("[name=report_kind]").first.press("Enter")
+        self.unsent()
+
+    def _open_report(self) -> None:
+        self.surface.locator("[data-to-report]").click()
+        expect(self.surface.locator("[name=report_kind]").first).to_be_visible()
 
     def choose_main(self, index: str) -> None:
         self._point(self.surface.locator(f"{TASK} input[name=main][value='{index}']"))
@@ -278,6 +348,20 @@ class Acts:
         """Go to the group of the main object, wherever the keyboard enters it."""
         self._tab_to(self.surface.locator(f"{TASK} input[name=main]"))
 
+    def arrow_to_main(self, index: str) -> None:
+        """Go to a main object by the arrows, within the group of main objects, and choose it."""
+        target = self.surface.locator(f"{TASK} input[name=main][value='{index}']")
+        self._tab_to(target, "ArrowDown")
+        if not target.is_checked():
+            self.page.keyboard.press("Space")
+
+    def main_by_keys(self, index: str) -> None:
+        self.to_main()
+        self.arrow_to_main(index)
+
+    def to_confirm(self) -> None:
+        self._tab_to(self.question.get_by_role("button").first)
+
     def to_submit(self) -> None:
         self._tab_to(self.submit_button)
 
@@ -296,11 +380,51 @@ class Acts:
     def double_submit(self) -> None:
         self.submit_button.dblclick()
 
-    def confirm_none(self) -> None:
-        """Say that no photograph is meant."""
-        ask = self.surface.locator(f"{TASK} [name=none]")
-        expect(ask.first).to_be_visible()
-        self._point(ask.first)
+    def asked(self) -> None:
+        """Expect a question before anything is sent."""
+        if self.has_scripts:
+            expect(self.question).to_be_visible()
+        else:
+            expect(self.surface.locator(f"{TASK} input[name=none]")).to_be_visible()
+        assert not self.submissions()
+
+    @property
+    def question(self) -> Locator:
+        return self.surface.locator(f"{TASK} [data-question]")
+
+    def confirm(self) -> None:
+        """Answer the question of the page with yes, after a thought."""
+        self.asked()
+        if self.has_scripts:
+            self.page.clock.run_for(THOUGHT_MS)
+            self._point(self.question.get_by_role("button").first)
+        else:
+            self._point(self.surface.locator(f"{TASK} input[name=none]"))
+            self.submit()
+
+    def go_back_to_work(self) -> None:
+        """Answer the question of the page with no."""
+        self.asked()
+        self.page.clock.run_for(THOUGHT_MS)
+        self._point(self.question.get_by_role("button").last)
+        expect(self.question).to_be_hidden()
+
+    def confirm_if_asked(self) -> None:
+        if not self.submissions() and self.question.is_visible():
+            self.confirm()
+
+    def think(self) -> None:
+        self.asked()
+        self.page.clock.run_for(THOUGHT_MS)
+
+    def refused(self) -> None:
+        """Expect that the page says what is missing, and that nothing is stored."""
+        expect(self.surface.locator(f"{TASK} [data-problem], {TASK} [role=alert]").first).to_be_visible()
+        assert not self.submissions()
+
+    def hurry(self) -> None:
+        """Press Submit five times, however the page takes it."""
+        self.submit_button.click(click_count=5)
 
     def arrive(self) -> None:
         """Expect that the answer is stored, and that the page says so."""
@@ -312,13 +436,24 @@ class Acts:
         else:
             expect(self.page.locator(".done-mark")).to_be_visible()
 
+    arrive_again = arrive
+
+    def settle(self) -> None:
+        """Wait until nothing is under way any more."""
+        self.page.wait_for_load_state("networkidle")
+
+    def kept(self) -> None:
+        """Wait until the page has stored what was done so far."""
+        self.page.clock.run_for(KEEPING_MS)
+        self.page.wait_for_load_state("networkidle")
+
+    def unsent_yet(self) -> None:
+        """Expect that the page waits for the network."""
+        expect(self.surface.locator(TASK)).to_be_visible()
+        assert not self.submissions()
+
     def unsent(self) -> None:
         """Expect that nothing was sent, and that the task still is there to be done."""
         expect(self.submit_button).to_be_visible()
         self.page.wait_for_load_state("networkidle")
         assert not self.submissions()
-
-
-VERBS: dict[str, Callable[..., None]] = {
-    name: verb for name, verb in vars(Acts).items() if callable(verb) and not name.startswith("_")
-}

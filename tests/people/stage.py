@@ -32,6 +32,7 @@ from tests.mturk.marketplaces import Marketplace, requester_keys, running_market
 from tests.mturk.mturk_study import ask, hits_of, publish, send_until_quiet
 from tests.people.person import FORM, FRAME, GRID, N_PHOTOGRAPHS
 from tests.required import require
+from workforce.introductions.actions import introduce
 from workforce.models import Batch
 from workforce.reads import pseudonym
 
@@ -72,7 +73,14 @@ class Study:
 
 
 # Figures of the settings, and options of the batch, of each study.
-STUDIES: dict[str, dict[str, Any]] = {"plain": {}}
+INTRODUCTION = {
+    "requester_name": "Lab of Pictures",
+    "contact": "lab@example.org",
+    "purpose": "To learn what photographs show.",
+    "warning": "Some photographs show spiders.",
+    "consent": "I agree that my answers are published.",
+}
+STUDIES: dict[str, dict[str, Any]] = {"plain": {}, "introduced": {"introduction": INTRODUCTION}}
 
 
 @dataclass
@@ -108,6 +116,8 @@ class Stage:
 def make_study(task: str, **options: Any) -> Study:
     answers = {GRID: {"contains_answers": N_SLOTS}, FORM: {"classify_answers": N_SLOTS}}[task]
     dataset = make_dataset(n_labels=N_LABELS, **answers | options.get("figures", {}))
+    if "introduction" in options:
+        introduce(dataset=dataset, fields=options["introduction"])
     images = [add_photograph(dataset, number) for number in range(N_PHOTOGRAPHS if task == GRID else 1)]
     if task == GRID:
         batch = make_batch(dataset, **options.get("batch", {}))
