@@ -1,5 +1,6 @@
 """The verbs of the scripts: what a person does in a real browser, on `link` and in the marketplace's frame."""
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from tests.people.stage import Stage, Study
 from tests.required import require
 from workforce.models import Lease, Submission, Worker
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = int(os.environ.get("PATIENCE_MS", 60_000))
 MOST_STEPS = 80
 TASK = "form[data-answer]"
 # Bring the first of these photographs to the middle of the screen; return the indexes of those that are now shown
@@ -38,6 +39,7 @@ LOOK_MS, THOUGHT_MS = 350, 700
 # Longer than a page waits before it stores a draft.
 KEEPING_MS = 5000
 TASK_ADDRESS = re.compile(r"/(contains|classify)/")
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Acts:

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Frame, Page
 
-# 2.4.11: of the control with the focus, or its label, something has to be seen: nothing else lies over the middle of it.
+# 2.4.11: the control with the focus, or its label, is to be seen: nothing else lies over most of it.
 # Returns "" if it is so, else what lies there.
 COVERS_FOCUS = """() => {
   const control = document.activeElement;
@@ -15,7 +15,8 @@ COVERS_FOCUS = """() => {
   const [top, bottom] = [Math.max(box.top, 0), Math.min(box.bottom, innerHeight)];
   if (right - left < 2 || bottom - top < 2) return `outside the screen: ${control.outerHTML.slice(0, 90)}`;
   const steps = [0.1, 0.3, 0.5, 0.7, 0.9];
-  const belongs = (other) => other && (place.contains(other) || other.contains(place) || other.closest("label") === place);
+  const belongs = (other) =>
+    other && (place.contains(other) || other.contains(place) || other.closest("label") === place);
   const free = steps.flatMap((x) => steps.map((y) => [left + x * (right - left), top + y * (bottom - top)]))
     .filter(([x, y]) => belongs(document.elementFromPoint(x, y)));
   if (free.length >= 12) return "";
@@ -46,7 +47,9 @@ LOW_CONTRAST = """() => {
     .reduce((sum, value, n) => sum + value * [0.2126, 0.7152, 0.0722][n], 0);
   const behind = (element) => {
     const layers = [];
-    for (let each = element; each; each = each.parentElement) layers.push(numbers(getComputedStyle(each).backgroundColor));
+    for (let each = element; each; each = each.parentElement) {
+      layers.push(numbers(getComputedStyle(each).backgroundColor));
+    }
     const page = matchMedia("(prefers-color-scheme: dark)").matches ? [18, 18, 18] : [255, 255, 255];
     return layers.reverse().reduce((under, layer) => mixed(layer, under), page);
   };

@@ -1,7 +1,6 @@
 """Worker pages for everybody: keyboard, zoom, contrast, names for screen readers, and the language of each part."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +31,12 @@ STATES = {
     "form refused": (FORM, "start; submit; refused"),
     "done": (FORM, "start; select 0; submit; arrive"),
 }
-Person_ = Callable[..., Acts]
+SPOKEN = """(element) => {
+  const ids = ["aria-labelledby", "aria-describedby"].map((name) => element.getAttribute(name) ?? "");
+  const places = ids.join(" ").split(" ").map((id) => document.getElementById(id));
+  const texts = [element, ...(element.labels ?? []), ...places].map((place) => place?.textContent);
+  return [element.getAttribute("aria-label"), ...texts].join(" ");
+}"""
 
 
 @pytest.fixture
@@ -86,11 +90,7 @@ def test_after_a_refusal_the_focus_is_where_it_can_be_mended(someone, state, has
 
 def spoken_of(place: Locator) -> str:
     """Return what is announced of a place: its texts, its name, and what describes it."""
-    return place.evaluate("""element => [
-      element.textContent, element.getAttribute("aria-label"), ...[...element.labels ?? []].map((label) => label.textContent),
-      ...["aria-labelledby", "aria-describedby"].flatMap((name) => (element.getAttribute(name) ?? "").split(" "))
-        .map((id) => document.getElementById(id)?.textContent),
-    ].join(" ")""")
+    return place.evaluate(SPOKEN)
 
 
 def test_a_screen_reader_names_each_photograph_its_state_and_the_group(someone):
