@@ -13,6 +13,7 @@ from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
 from classify_task.reads import standing_forms
 from workforce.actions import hand_in, open_batch, publish_hits, withdraw_hits
+from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_field
 from workforce.links.actions import copy_list
 from workforce.models import Batch, Lease, Submission
 from workforce.openings.actions import note_opening
@@ -101,15 +102,28 @@ def _open_for_the_same_people(dataset: Dataset) -> Batch:
 
 @transaction.atomic
 def record_vote(
-    *, lease: Lease, selected: Sequence[int], main: int | None, idempotency_key: str, paused_seconds: int = 0
+    *,
+    lease: Lease,
+    selected: Sequence[int],
+    main: int | None,
+    shown: Sequence[int] = (),
+    unseen: bool = False,
+    facts: AnswerFacts = NO_FACTS,
+    idempotency_key: str,
+    paused_seconds: int = 0,
 ) -> Submission:
-    """Store a worker's raw answer: the labels of the distinct objects, the main label, and the pause of the page.
+    """Store a worker's raw answer: the labels of the distinct objects, and the main label.
+
+    It also keeps the order of the labels as shown, the facts and the pause of the page. If the photograph was `unseen`,
+    there is no vote.
 
     Raises InvalidAnswer, with the reason, for an empty answer, a label that is not on the form or selected twice, or a
     main label that is missing or not selected; then nothing is stored.
     """
     check_answer(lease.hit.form, selected, main)
-    answer = {"selected": list(selected), "main": main} | pause_field(paused_seconds)
+    answer: dict[str, Any] = {"selected": list(selected), "main": main} | ({"shown": list(shown)} if shown else {})
+    answer |= unseen_field([lease.hit.form.image.public_id] if unseen else [])
+    answer |= facts_field(facts) | pause_field(paused_seconds)
     submission, _ = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if submission.pk is not None:
         cast_vote(submission=submission)
@@ -134,8 +148,8 @@ def check_answer(form: Form, selected: Sequence[int], main: int | None) -> None:
 
 @transaction.atomic
 def cast_vote(*, submission: Submission) -> None:
-    """Cast the vote of a stored submission. Idempotent."""
-    if ClassifyVote.objects.filter(submission=submission).exists():
+    """Cast the vote of a stored submission, unless the photograph was not seen. Idempotent."""
+    if submission.answer.get("unseen") or ClassifyVote.objects.filter(submission=submission).exists():
         return
     image: Image = submission.hit.form.image
     is_repeat = ClassifyVote.objects.filter(image=image, worker=submission.worker_id, counted=True).exists()

@@ -42,6 +42,7 @@ CLASSIFY = TaskKind(
     path="classify/",
     urls="classify_task.urls",
     images_of_hit=images_of_hit,
+    instructions=("classify_task/form.html",),
     votes=Votes(
         model=ClassifyVote,
         question=("image_id",),

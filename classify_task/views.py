@@ -11,12 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from catalog.models import Label
 from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
 from classify_task.reads import labels_to_offer
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, ReportOutcome, page_of_lease, paused_seconds_in, serve
+from workforce.pages import NO_REPORT, AnswerFacts, ReportOutcome, facts_in, page_of_lease, paused_seconds_in, serve
 from workforce.reads import image_handle
 
 
@@ -37,13 +36,15 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResp
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     answer = FormAnswer(fields, labels=lease.hit.form.labels)
+    handle = image_handle(lease, lease.hit.form.image.public_id)
+    facts = facts_in(request, lease, fields, [handle], lease.hit.form.labels)
     try:
-        return _record(lease, answer, paused_seconds_in(fields))
+        return _record(lease, answer, facts, paused_seconds_in(fields))
     except InvalidAnswer as error:
         return _ask_again(request, lease, answer, error.for_page)
 
 
-def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:
+def _record(lease: Lease, answer: FormAnswer, facts: AnswerFacts, paused: int) -> Submission:
     if not answer.is_valid():
         raise InvalidAnswer(answer.problem())
     fields = answer.cleaned_data
@@ -51,6 +52,9 @@ def _record(lease: Lease, answer: FormAnswer, paused: int) -> Submission:
         lease=lease,
         selected=sorted(fields["selected"]),
         main=fields["main"],
+        shown=_in_order_of(lease, lease.hit.form.labels),
+        unseen=bool(facts.unseen),
+        facts=facts,
         idempotency_key=f"{lease.public_id}.{fields['key']}",
         paused_seconds=paused,
     )
@@ -87,6 +91,6 @@ def _page(
     return render(request, "classify_task/form.html", context, status=422 if problem else 200)
 
 
-def _in_order_of(lease: Lease, labels: list[Label]) -> list[Label]:
+def _in_order_of(lease: Lease, labels: list[Any]) -> list[Any]:
     """Shuffle labels by lease, so that no position favours the dataset label or any other. A reload keeps the order."""
     return random.Random(lease.public_id).sample(labels, len(labels))

@@ -17,12 +17,13 @@ from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import PageCell, cells_by_handle, cells_of, has_controls, profile_of
 from numerics.composition import GridProfile
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits
+from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_field
 from workforce.models import Batch, Lease, Submission
 from workforce.reads import made_under, page_keys, pause_field
 
 log = logging.getLogger(__name__)
 
-# A vote for every cell of a grid. A question is a repeat if a vote of this worker on its pair counts already.
+# A vote for every seen cell of a grid. A question is a repeat if a vote of this worker on its pair counts already.
 # Planned every time: a plan made when there were few votes would read all votes for every cell a minute later.
 CAST = """
     INSERT INTO contains_task_containsvote (submission_id, worker_id, image_id, label_id, selected, role, counted)
@@ -36,7 +37,7 @@ CAST = """
               AND earlier.label_id = %(label)s AND earlier.counted
         ) AS repeated OFFSET 0  -- evaluated once for a cell, not once for each of its two uses
     ) known
-    WHERE cell.grid_id = %(grid)s ORDER BY cell.position
+    WHERE cell.grid_id = %(grid)s AND cell.image_id <> ALL(%(unseen)s::bigint[]) ORDER BY cell.position
 """
 COPY_CELLS = "COPY contains_task_gridcell (grid_id, image_id, position, role, expected) FROM STDIN"
 LINES_AT_ONCE = 2000
@@ -186,16 +187,20 @@ def record_votes(
     lease: Lease,
     cells: Mapping[str, PageCell],
     selected: Collection[str],
+    maybe: Collection[str] = (),
+    unseen: Collection[str] = (),
+    facts: AnswerFacts = NO_FACTS,
     idempotency_key: str,
     paused_seconds: int = 0,
 ) -> Submission:
-    """Store a worker's selection: the raw submission, and a vote for every cell of the page.
+    """Store a worker's selection: the raw submission, and a vote for every cell of the page that was seen.
 
-    `cells` are those of the lease's page, from `cells_by_handle`; `selected` are keys of it. The raw answer also keeps
-    the order of the cells and the pause of the page. Raises KeyError for a handle that is not on the page; then nothing
-    is stored.
+    `cells` are those of the lease's page, from `cells_by_handle`; `selected`, `maybe` and `unseen` are keys of it. A
+    cell that is both selected and maybe is maybe. An unseen cell gets no vote, whatever its answer. The raw answer also
+    keeps the order of the cells, the facts and the pause of the page. Raises KeyError for a handle that is not on the
+    page; then nothing is stored.
     """
-    answer = _answer(cells, selected) | pause_field(paused_seconds)
+    answer = _answer(cells, selected, maybe, unseen) | facts_field(facts) | pause_field(paused_seconds)
     submission, is_new = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if is_new:
         _cast(submission, cells.values())
@@ -204,25 +209,33 @@ def record_votes(
     return submission
 
 
-def _answer(cells: Mapping[str, PageCell], selected: Collection[str]) -> dict[str, list[str]]:
-    images = {cells[handle].public_id for handle in selected}
-    return {"shown": [cell.public_id for cell in cells.values()], "selected": sorted(images)}
+def _answer(
+    cells: Mapping[str, PageCell], selected: Collection[str], maybe: Collection[str] = (), unseen: Collection[str] = ()
+) -> dict[str, list[str]]:
+    undecided = {cells[handle].public_id for handle in maybe}
+    images = {cells[handle].public_id for handle in selected} - undecided
+    answer = {"shown": [cell.public_id for cell in cells.values()], "selected": sorted(images)}
+    return (
+        answer
+        | ({"maybe": sorted(undecided)} if undecided else {})
+        | unseen_field({cells[handle].public_id for handle in unseen})
+    )
 
 
 @transaction.atomic
 def cast_votes(*, submission: Submission) -> None:
-    """Cast votes for all cells of a stored submission, selected or not: the denominator is data. Idempotent."""
+    """Cast votes for the seen cells of a stored submission, selected or not: the denominator is data. Idempotent."""
     _cast_once(submission, cells_of(submission.hit))
 
 
-def _cast_once(submission: Submission, cells: Iterable[PageCell]) -> None:
+def _cast_once(submission: Submission, cells: Collection[PageCell]) -> None:
     if not submission.contains_votes.exists():
         _cast(submission, cells)
 
 
-def _cast(submission: Submission, cells: Iterable[PageCell]) -> None:
+def _cast(submission: Submission, cells: Collection[PageCell]) -> None:
     grid = submission.hit.grid
-    selected = set(submission.answer["selected"])
+    selected, unseen = (set(submission.answer.get(name, ())) for name in ("selected", "unseen"))
     values: dict[str, Any] = {
         "grid": grid.pk,
         "label": grid.label_id,
@@ -230,6 +243,7 @@ def _cast(submission: Submission, cells: Iterable[PageCell]) -> None:
         "worker": submission.worker_id,
         "confirmed": submission.state == Submission.State.CONFIRMED,
         "selected": [cell.image_id for cell in cells if cell.public_id in selected],
+        "unseen": [cell.image_id for cell in cells if cell.public_id in unseen],
     }
     with connection.cursor() as cursor:
         cursor.execute(CAST, values)

@@ -49,6 +49,7 @@ CONTAINS = TaskKind(
     path="contains/",
     urls="contains_task.urls",
     images_of_hit=images_of_hit,
+    instructions=("contains_task/grid.html",),
     votes=Votes(
         model=ContainsVote,
         question=("image_id", "label_id"),

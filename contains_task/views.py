@@ -14,7 +14,7 @@ from contains_task.actions import record_votes
 from contains_task.forms import GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import ReportOutcome, UnfitAnswer, page_of_lease, paused_seconds_in, serve
+from workforce.pages import ReportOutcome, UnfitAnswer, facts_in, page_of_lease, paused_seconds_in, serve
 
 HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False),
@@ -51,10 +51,13 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Subm
     answer = GridAnswer(fields, handles=cells)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
+    facts = facts_in(request, lease, fields, cells)
     return record_votes(
         lease=lease,
         cells=cells,
         selected=answer.cleaned_data["selected"],
+        unseen=facts.unseen,
+        facts=facts,
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
         paused_seconds=paused_seconds_in(fields),
     )

@@ -154,9 +154,10 @@ class AnswerShown:
 class TaskKind:
     """A kind of task. Batch.kind holds `name`; pages show `title`, and call its HITs `hits`.
 
-    Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument). A raw
-    answer has `selected`, a list of images' public ids or of whole numbers, and may have `main`, one of them: that much
-    travels through a marketplace.
+    Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument), and
+    `instructions` the templates whose texts ask the question: answers store their version. A raw answer has `selected`,
+    a list of images' public ids or of whole numbers, and may have `main`, one of them: that much travels through a
+    marketplace.
     """
 
     name: str
@@ -167,6 +168,7 @@ class TaskKind:
     urls: str
     images_of_hit: "Callable[[int], QuerySet[Image]]"
     votes: Votes
+    instructions: tuple[str, ...] = ()
     offer: Offer | None = None
     recovery: Recovery | None = None
     answer_shown: AnswerShown | None = None

@@ -16,9 +16,11 @@ from django.utils.translation import gettext, gettext_lazy
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take_lease
-from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
 
-# Task rooms import it from here.
+# Task rooms import these from here.
+from workforce.facts.reads import AnswerFacts as AnswerFacts
+from workforce.facts.reads import facts_in as facts_in
+from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
 from workforce.forms import paused_seconds_in as paused_seconds_in
 from workforce.frame import pages as frame_pages
 from workforce.frame.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT
