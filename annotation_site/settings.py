@@ -26,6 +26,8 @@ from annotation_site.environment import (
 from annotation_site.keys import earlier_keys, secret_key
 from annotation_site.limits import (  # noqa: F401
     CLIENT_ADDRESS_HEADER,
+    DRAFT_DAYS,
+    DRAFTS_A_MINUTE,
     FIRST_LEASE_SECONDS,
     FRAME_REQUESTS_A_MINUTE,
     LINK_REQUESTS_A_MINUTE,

@@ -1,7 +1,9 @@
 """Queries on forms and their votes that more than one place needs."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import random
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -9,7 +11,7 @@ from django.db.models.functions import Coalesce
 from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
 from classify_task.models import ClassifyVote, Form
-from workforce.models import Batch, Submission
+from workforce.models import Batch, Lease, Submission
 from workforce.reads import hits_with_open_slots, is_excluded, not_aggregated, pseudonym_under, published_state
 
 # The columns of a row of the votes file, and no more (see contains_task).
@@ -20,9 +22,39 @@ VOTE_COLUMNS = (
 )
 
 
+Item = TypeVar("Item")
+
+
+def in_order_shown(lease_id: str, labels: Sequence[Item]) -> list[Item]:
+    """Return the labels of a form (ascending) in the order in which the page of a lease (by public id) shows them.
+
+    They are shuffled, so that no position favours the dataset label or any other. A reload keeps the order.
+    """
+    return random.Random(lease_id).sample(labels, len(labels))
+
+
 def labels_to_offer(form: Form) -> list[Label]:
     label_set = form.image.dataset.label_set_id
     return list(Label.objects.filter(label_set=label_set, index__in=form.labels).order_by("index"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A label of a form's page, with the marks that its worker has set."""
+
+    label: Label
+    is_selected: bool
+    is_main: bool
+
+    @property
+    def also_called(self) -> str:
+        return self.label.words.partition(",")[2].strip()
+
+
+def choices_shown(lease: Lease, selected: Set[str], main: str) -> list[Choice]:
+    """Return the labels of a lease's page as shown; `selected` and `main` are class indexes as the page sends them."""
+    labels = in_order_shown(lease.public_id, labels_to_offer(lease.hit.form))
+    return [Choice(label, str(label.index) in selected, str(label.index) == main) for label in labels]
 
 
 def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:

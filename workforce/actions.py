@@ -28,7 +28,7 @@ from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, Worker
 from workforce.reads import has_work, is_recovered, known_worker, overdue_leases
 from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
-from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified
+from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified, same_answer
 
 log = logging.getLogger(__name__)
 
@@ -297,8 +297,9 @@ def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
 def submit(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
     """Store a raw answer. Returns the submission and whether this call created it.
 
-    The same key returns the stored submission. A late answer fills a free slot, or is surplus: paid, not counted. Under
-    a lease that takes no slot it waits (`keep_unverified`). Raises AlreadySubmitted for a second answer or a used key.
+    The same answer returns the stored submission. A late answer fills a free slot, or is surplus: paid, not counted.
+    Under a lease that takes no slot it waits (`keep_unverified`). Raises AlreadySubmitted for a different answer than
+    the stored one, or a used key.
     """
     return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
 
@@ -312,7 +313,7 @@ def hand_in(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tu
     locked = LEASE_TO_LOCK.get(pk=lease.pk)
     locked.hit = lease.hit
     if locked.state == Lease.State.SUBMITTED:
-        return _stored(locked, idempotency_key), False
+        return same_answer(Submission.objects.get(lease=locked, assignment=None), answer), False
     slot = locked.slot_id or _pk(claim(FREE_OF_HIT, {"hit": locked.hit_id}))
     submission = Submission(
         hit=locked.hit,
@@ -368,13 +369,6 @@ def settle_recovered(*, submission: Submission, answer: dict[str, Any] | None) -
     locked.state = Submission.State.ORPHANED
     locked.save(update_fields=["state"])
     return locked
-
-
-def _stored(lease: Lease, idempotency_key: str) -> Submission:
-    submission = Submission.objects.get(lease=lease, assignment=None)
-    if submission.idempotency_key != idempotency_key:
-        raise AlreadySubmitted(gettext("Your answer to this task is already saved. Continue with the next task."))
-    return submission
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import BatchClosed, begin
+from workforce.drafts.reads import draft_of
 from workforce.forms import check_start
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
@@ -78,6 +79,7 @@ def _returned(request: HttpRequest, batch: Batch, worker: Worker, participant: s
     n_submitted = n_done(batch, worker.pk)
     if lease is not None or (n_submitted and has_work_for(batch, worker)):
         context = {"batch": batch, "n_done": n_submitted, "is_expired": lease is not None}
+        context["has_draft"] = lease is not None and draft_of(lease) is not None
         context["finish_address"] = finish_address(batch, participant)
         return render(request, "workforce/continue.html", context)
     if n_submitted:

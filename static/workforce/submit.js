@@ -2,14 +2,13 @@
 // Until then the selection survives a reload. Without this script the form posts itself.
 // Every text for people comes from the page, in the data attributes of the form.
 
+import { facts, pausedMs } from "./attention.js";
+
 const LONGEST_WAIT_SECONDS = 30;
 // In a marketplace's frame the answer then goes to the marketplace instead, so that the worker is paid.
 const MOST_TRIES = 4;
 // A site that accepts a request and never answers counts as unavailable.
 const LONGEST_ANSWER_SECONDS = 20;
-// People look at photographs for this long without moving.
-const LONGEST_LOOK_SECONDS = 60;
-const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
 
 export function submitByScript(form) {
   const button = form.querySelector(".bar button[type=submit]");
@@ -44,24 +43,6 @@ export function submitByScript(form) {
   // A page from the browser's back-forward cache still holds the earlier answer.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
-
-// Time in which the page was hidden or untouched does not count as work. A reload forgets earlier pauses, so that they
-// count as work: an error in the worker's favour.
-let pausedMs = 0;
-let lastSign = performance.now();
-
-function noteSign() {
-  const since = performance.now() - lastSign;
-  if (since > LONGEST_LOOK_SECONDS * 1000) pausedMs += since - LONGEST_LOOK_SECONDS * 1000;
-  lastSign += since;
-}
-
-for (const sign of SIGNS_OF_LIFE) addEventListener(sign, noteSign, { passive: true, capture: true });
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return noteSign();
-  pausedMs += performance.now() - lastSign;
-  lastSign = performance.now();
-});
 
 export function say(form, text) {
   form.querySelector("[data-note]").textContent = text;
@@ -188,8 +169,9 @@ function post(action, fields) {
 
 function fields(form) {
   const data = new FormData(form);
-  const [token, key, main] = ["token", "key", "main"].map((name) => data.get(name));
-  return { token, key, selected: data.getAll("selected"), main, paused_seconds: Math.round(pausedMs / 1000) };
+  const [token, key, main, none] = ["token", "key", "main", "none"].map((name) => data.get(name));
+  const [selected, maybe] = ["selected", "maybe"].map((name) => data.getAll(name));
+  return { token, key, selected, maybe, main, none, paused_seconds: Math.round(pausedMs() / 1000), ...facts() };
 }
 
 // Wait twice as long each time, but no longer once the browser is online again.

@@ -40,6 +40,7 @@ from workforce.models import (
     HIT,
     Assignment,
     Batch,
+    Draft,
     Exclusion,
     Lease,
     ListedID,
@@ -49,6 +50,7 @@ from workforce.models import (
     Worker,
     WorkerIdentity,
 )
+from workforce.models.drafts import MOST_CHARACTERS
 
 ROOMS = (
     "access",
@@ -574,6 +576,36 @@ def _() -> None:
 @breaks("job_with_a_problem_is_finished")
 def _() -> None:
     job(problem="There is nothing to import.")
+
+
+def draft(**changed: Any) -> Draft:
+    lease = changed.pop("lease", None) or make_lease(make_hits(1, 1)[0].batch)
+    return Draft(**{"lease": lease, "version": 1, "answer": "{}", "updated_at": now()} | changed)
+
+
+@breaks("one_draft_per_lease")
+def _() -> None:
+    first = draft()
+    first.save()
+    twice(first)
+
+
+@breaks("one_draft_per_assignment")
+def _() -> None:
+    assignment = make_assignment(*on_the_marketplace())
+    first = draft(lease=assignment.lease, assignment=assignment)
+    first.save()
+    twice(first)
+
+
+@breaks("draft_versions_begin_with_one")
+def _() -> None:
+    draft(version=0).save()
+
+
+@breaks("draft_is_short")
+def _() -> None:
+    draft(answer="x" * (MOST_CHARACTERS + 1)).save()
 
 
 @pytest.mark.django_db

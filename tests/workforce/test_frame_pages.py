@@ -69,7 +69,8 @@ class Frame:
 
 def hidden(page) -> dict[str, str]:
     text = page.content.decode()
-    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
+    values = {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
+    return values | {"none": "yes"}
 
 
 def handed_over(page) -> tuple[str, dict[str, str]]:

@@ -77,7 +77,8 @@ def look(batch: Batch, name: str = "ann", path: str = "", **extra):
 
 
 def hidden(page: str) -> dict[str, str]:
-    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
+    values = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
+    return values | {"none": "yes"}
 
 
 def answer(address: str, **extra) -> Any:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -32,6 +33,12 @@ def copy_of(lease: Lease, answer: dict[str, Any]) -> AnswerCopy:
     values = [image_handle(lease, value) if isinstance(value, str) else str(value) for value in answer["selected"]]
     main = answer.get("main")
     return AnswerCopy(lease.public_id, tuple(values), "" if main is None else str(main))
+
+
+def values_on_page(lease: Lease, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a lease's page that a stored answer selects, by the names of its fields."""
+    copy = asdict(copy_of(lease, answer))
+    return {name: copy[name] for name in ("selected", "maybe", "main") if copy.get(name)}
 
 
 def is_copy_of(copy: AnswerCopy, lease: Lease, answer: dict[str, Any]) -> bool:

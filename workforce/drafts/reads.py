@@ -1,0 +1,53 @@
+"""Queries on drafts, and on what a draft or an answer says."""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from workforce.drafts.statements import READ_OF_ASSIGNMENT, READ_OF_LEASE
+from workforce.models import Lease
+
+# The fields of a page that a person filled in, and those with which the page goes on.
+SELECTION = ("selected", "maybe", "main")
+FIELDS = (*SELECTION, "report_kind", "report_words", "photographs", "marks", "page")
+
+
+class StoredDraft(NamedTuple):
+    """A version of a draft; `content` is the JSON text of FIELDS."""
+
+    version: int
+    content: str
+
+    def for_page(self) -> str:
+        """Return the JSON text from which a page goes on."""
+        return f'{{"version":{self.version},"content":{self.content}}}'
+
+
+def draft_of(lease: Lease) -> StoredDraft | None:
+    """Return the draft of a lease; in a marketplace's frame that of its assignment alone."""
+    if lease.assignment is None:
+        row = READ_OF_LEASE.row({"lease": lease.pk})
+    else:
+        row = READ_OF_ASSIGNMENT.row({"assignment": lease.assignment.pk})
+    return None if row is None else StoredDraft(*row)
+
+
+def selects_the_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Return whether two answers, or what pages send of them, select the same, in any order.
+
+    >>> selects_the_same({"selected": [3, 5], "main": 3}, {"selected": [5, 3], "main": 3, "maybe": []})
+    True
+    >>> selects_the_same({"selected": ["a"]}, {"selected": [], "maybe": ["a"]})
+    False
+    """
+    return all(_texts(first.get(name)) == _texts(second.get(name)) for name in SELECTION)
+
+
+def says_the_same(draft: StoredDraft, fields: Mapping[str, Any]) -> bool:
+    """Return whether a draft selects what a page's fields select."""
+    return selects_the_same(json.loads(draft.content), fields)
+
+
+def _texts(value: object) -> Collection[str]:
+    values = value if isinstance(value, list) else [value]
+    return {str(each) for each in values if each not in (None, "")}
