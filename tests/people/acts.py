@@ -53,19 +53,16 @@ class Acts:
         self.expects_refusals = False
         self.language = str(person.device.get("locale", "en"))[:2]
         self.has_scripts = person.device.get("java_script_enabled", True)
-        if place == FRAME:
-            marketplace = require(stage.marketplace)
-            self.external_id = marketplace.worker()
-            self.address = self._accepted()
-        else:
-            self.external_id = unique("person")
-            self.address = f"{stage.worker_origin}/join/{study.batch.public_id}?worker={self.external_id}"
+        self.external_id = require(stage.marketplace).worker() if place == FRAME else unique("person")
+        self._address = ""
         self.device()
 
-    def _accepted(self) -> str:
-        marketplace = require(self.stage.marketplace)
-        assignment = marketplace.accept(self.external_id, self.stage.hit_to_accept(self.study))
-        return f"{marketplace.url}/tasks/{assignment}/"
+    @property
+    def address(self) -> str:
+        """Return where the person finds the task; on a marketplace they accept it first."""
+        if not self._address and self.place == FRAME:
+            self._address = self.stage.accept(self.study, self.external_id)
+        return self._address or self.stage.link(self.study, self.external_id)
 
     # What is there
 
@@ -96,8 +93,8 @@ class Acts:
         with override(self.language):
             return gettext(text)
 
-    def worker(self) -> Worker:
-        return Worker.objects.get(identity__external_id=self.external_id)
+    def worker(self) -> Worker | None:
+        return Worker.objects.filter(identity__external_id=self.external_id).first()
 
     def submissions(self) -> list[Submission]:
         return list(Submission.objects.filter(worker__identity__external_id=self.external_id))
@@ -211,6 +208,10 @@ class Acts:
 
         self.context.route(TASK_ADDRESS, handle)
 
+    def site_away(self) -> None:
+        """Have our site answer nothing more; the marketplace still does."""
+        self.context.route(f"{self.stage.worker_origin}/**", lambda route: route.abort())
+
     def hide(self, is_hidden: str = "true") -> None:
         """Look at something else: what a browser does when another tab is brought to the front."""
         for surface in {self.page, self.surface}:
@@ -242,11 +243,50 @@ class Acts:
     def start(self) -> None:
         """Open the task and press Start, if the page asks for it."""
         self.open()
-        start = self.surface.get_by_role("button", name=self.said("Start"), exact=True)
-        expect(start.or_(self.surface.locator(TASK)).first).to_be_visible()
-        if start.count():
-            start.click()
+        expect(self.start_button.or_(self.surface.locator(TASK)).first).to_be_visible()
+        if self.start_button.count():
+            self.agree()
         self._loaded()
+
+    def agree(self) -> None:
+        self._point(self.start_button)
+        self._loaded()
+
+    def begun(self) -> None:
+        self._loaded()
+
+    @property
+    def start_button(self) -> Locator:
+        return self.surface.get_by_role("button", name=self.said("Start"), exact=True)
+
+    @property
+    def decline_button(self) -> Locator:
+        return self.surface.locator("button[form=decline]")
+
+    def to_start(self) -> None:
+        self._tab_to(self.start_button)
+
+    def to_decline(self) -> None:
+        self._tab_to(self.decline_button)
+
+    def decline(self) -> None:
+        self._point(self.decline_button)
+        self.declined()
+
+    def declined(self) -> None:
+        expect(self.surface.get_by_role("heading", name=self.said("You are not taking part"))).to_be_visible()
+
+    def reconsider(self) -> None:
+        self.surface.get_by_role("link", name=self.said("Read about the study again")).click()
+        expect(self.start_button).to_be_visible()
+
+    def preview(self) -> None:
+        """Look at a HIT on the marketplace, before it is accepted."""
+        self.page.goto(self.stage.preview_address(self.study))
+        expect(self.surface.locator("main")).to_be_visible()
+
+    def accept(self) -> None:
+        self.page.get_by_role("button", name="Accept and work").click()
 
     def resume(self) -> None:
         """Open the task again, and find it begun."""
@@ -281,6 +321,21 @@ class Acts:
                 self._point(self.box_of_label(number))
 
     unselect = select
+
+    def maybe(self, *numbers: str) -> None:
+        """Press the word of the third answer of these photographs."""
+        self._press_box("maybe", numbers)
+
+    def yes(self, *numbers: str) -> None:
+        self._press_box("selected", numbers)
+
+    def _press_box(self, name: str, numbers: tuple[str, ...]) -> None:
+        for number in numbers:
+            self.see(number)
+            self._point(self.tile(number).locator(f"input[name={name}]"))
+
+    def to_maybe(self, number: str) -> None:
+        self._tab_to(self.tile(number).locator("input[name=maybe]"))
 
     def _point(self, target: Locator) -> None:
         target.tap() if self.person.device.get("has_touch") else target.click()

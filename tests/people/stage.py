@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -80,7 +79,11 @@ INTRODUCTION = {
     "warning": "Some photographs show spiders.",
     "consent": "I agree that my answers are published.",
 }
-STUDIES: dict[str, dict[str, Any]] = {"plain": {}, "introduced": {"introduction": INTRODUCTION}}
+STUDIES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "introduced": {"introduction": INTRODUCTION},
+    "three": {"batch": {"answers": "three"}},
+}
 
 
 @dataclass
@@ -91,7 +94,6 @@ class Stage:
     worker_origin: str
     marketplace: Marketplace | None
     studies: dict[tuple[str, str, str], Study] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def study(self, task: str, place: str, name: str) -> Study:
         """Return the study of this name, made when it is first asked for."""
@@ -104,13 +106,21 @@ class Stage:
                 study.offered = hits_of(study.offered[0].terms)
         return self.studies[key]
 
-    def hit_to_accept(self, study: Study) -> str:
-        """Return the id of a HIT of the marketplace; every assignment is accepted once."""
-        hits = itertools.chain.from_iterable([hit] * hit.n_assignments for hit in study.offered)
-        taken = self.studies_taken.setdefault(study.batch.pk, itertools.count())
-        return require(next(itertools.islice(hits, next(taken), None)).external_id)
+    def link(self, study: Study, participant: str) -> str:
+        return f"{self.worker_origin}/join/{study.batch.public_id}?worker={participant}"
 
-    studies_taken: dict[int, Iterator[int]] = field(default_factory=dict)
+    def accept(self, study: Study, worker: str) -> str:
+        """Have a worker of the marketplace accept a HIT of the study; return the address of its page there."""
+        marketplace = require(self.marketplace)
+        for hit in study.offered:
+            answer = marketplace.ask("accept", worker=worker, hit=hit.external_id)
+            if "id" in answer:
+                return f"{marketplace.url}/tasks/{answer['id']}/"
+        raise AssertionError("no HIT of this study is left")
+
+    def preview_address(self, study: Study) -> str:
+        hit = endpoint.call("GetHIT", HITId=require(study.offered[-1].external_id))["HIT"]
+        return f"{require(self.marketplace).url}/groups/{hit['HITGroupId']}/"
 
 
 def make_study(task: str, **options: Any) -> Study:
