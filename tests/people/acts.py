@@ -289,9 +289,29 @@ class Acts:
         self.page.get_by_role("button", name="Accept and work").click()
 
     def resume(self) -> None:
-        """Open the task again, and find it begun."""
+        """Open the task again, and go on with what was begun, if the page asks."""
         self.open()
         self._loaded()
+        if self.place == FRAME:
+            self.take_theirs()
+
+    @property
+    def which(self) -> Locator:
+        return self.surface.locator("[data-which]")
+
+    def take_theirs(self) -> None:
+        """Choose the selection of another tab or device."""
+        self._choose(0)
+
+    def keep_mine(self) -> None:
+        """Choose the selection of this page."""
+        self._choose(1)
+
+    def _choose(self, number: int) -> None:
+        expect(self.which).to_be_visible()
+        self.page.clock.run_for(THOUGHT_MS)
+        self._point(self.which.get_by_role("button").nth(number))
+        expect(self.which).to_be_hidden()
 
     def _loaded(self) -> None:
         expect(self.submit_button).to_be_visible()
@@ -382,7 +402,7 @@ class Acts:
         self.unsent()
 
     def _open_report(self) -> None:
-        self.surface.locator("[data-to-report]").click()
+        self.surface.locator("#report summary").click()
         expect(self.surface.locator("[name=report_kind]").first).to_be_visible()
 
     def choose_main(self, index: str) -> None:
@@ -503,6 +523,10 @@ class Acts:
         """Wait until the page has stored what was done so far."""
         self.page.clock.run_for(KEEPING_MS)
         self.page.wait_for_load_state("networkidle")
+
+    def keep(self) -> None:
+        """Let the page store what was done so far, whatever comes of it."""
+        self.page.clock.run_for(KEEPING_MS)
 
     def unsent_yet(self) -> None:
         """Expect that the page waits for the network."""

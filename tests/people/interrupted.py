@@ -70,6 +70,32 @@ INTERRUPTED = (
         ),
     ),
     Person(
+        "has two tabs that differ, and keeps the first",
+        grid=Script(
+            "start; see all; select 1; kept; tab; resume; see all; select 2; kept; "
+            "use 1; select 3; keep; keep_mine; submit",
+            GridMeaning(yes=(1, 3)),
+        ),
+        form=Script(
+            "start; see all; select 1; kept; tab; resume; see all; select 0; choose_main 0; kept; "
+            "use 1; select 2; choose_main 2; keep; keep_mine; submit",
+            FormMeaning((1, 2), main=2),
+        ),
+    ),
+    Person(
+        "has two tabs that differ, and takes the other",
+        grid=Script(
+            "start; see all; select 1; kept; tab; resume; see all; select 2; kept; "
+            "use 1; select 3; keep; take_theirs; submit",
+            GridMeaning(yes=(1, 2)),
+        ),
+        form=Script(
+            "start; see all; select 1; kept; tab; resume; see all; select 0; choose_main 0; kept; "
+            "use 1; select 2; choose_main 2; keep; take_theirs; submit",
+            FormMeaning((0, 1), main=0),
+        ),
+    ),
+    Person(
         "loses the network in the middle",
         grid=Script("start; see all; offline; select 2 5; online; submit", GridMeaning(yes=(2, 5))),
         form=Script("start; see all; offline; select 0 1; choose_main 0; online; submit", FormMeaning((0, 1), main=0)),
