@@ -3,7 +3,7 @@
 
 const TICK_MS = 100;
 // As SHORTEST_LOOK_MS of the site.
-const SHORTEST_LOOK_MS = 100;
+export const SHORTEST_LOOK_MS = 100;
 // People look at photographs for this long without moving.
 const LONGEST_LOOK_MS = 60_000;
 const LONGEST_RETRY_SECONDS = 30;
@@ -19,9 +19,11 @@ const checks = [];
 let form;
 let inView = new Set();
 
-// Time in which the page was hidden or untouched does not count as work. A reload forgets earlier pauses, so that they
-// count as work: an error in the worker's favour.
+// Time in which the page was hidden or untouched does not count as work. A reload goes on from the draft: pauses
+// that no draft has count as work, an error in the worker's favour.
 let pausedFor = 0;
+let openBefore = 0; // on earlier visits to this page
+const sinceOpened = () => Math.round(openBefore + performance.now());
 let lastSign = performance.now();
 export const pausedMs = () => pausedFor;
 
@@ -170,7 +172,7 @@ function mark({ target }) {
   const states = { selected: 1, maybe: 2 };
   const image = checked && target.closest("[data-photograph]")?.querySelector("img");
   if (image) count(image);
-  const since = Math.round(performance.now());
+  const since = sinceOpened();
   if (marks.length >= MOST_MARKS) return;
   if (name in states) marks.push([since, value, checked ? states[name] : 0]);
   if (name === "main" && type === "radio") marks.push([since, "main", value]);
@@ -179,7 +181,7 @@ function mark({ target }) {
 // Return what the page knows of itself, for the site.
 export function facts() {
   noteSign();
-  const openMs = Math.round(performance.now());
+  const openMs = sinceOpened();
   return {
     photographs: Object.fromEntries(
       [...photographs].map(([handle, { loaded, seenMs }]) => [handle, [loaded, Math.round(seenMs)]]),
@@ -195,11 +197,19 @@ export function facts() {
 }
 
 // Go on from the facts of an earlier visit to the same page.
-export function resume(earlier) {
-  for (const [handle, [loaded, seenMs]] of Object.entries(earlier?.photographs ?? {})) {
-    const record = photographs.get(handle) ?? { loaded: 0, seenMs: 0, tries: 0 };
-    photographs.set(handle, { ...record, loaded: record.loaded || loaded, seenMs: record.seenMs + seenMs });
+export function resume({ photographs: looks, marks: earlier, page }) {
+  for (const [handle, [loaded, seenMs]] of Object.entries(looks ?? {})) {
+    const record = photographs.get(handle);
+    if (!record) continue;
+    record.loaded ||= loaded;
+    see(form.querySelector(`[data-photograph="${handle}"] img`), Math.max(record.seenMs, seenMs));
   }
+  if (openBefore) return;
+  marks.unshift(...(earlier ?? []));
+  const { open_ms: openMs = 0, active_ms: activeMs = 0, input = [] } = page ?? {};
+  openBefore += openMs;
+  pausedFor += Math.max(0, openMs - activeMs);
+  input.forEach((kind) => inputs.add(kind));
 }
 
 // Questions before an answer is sent

@@ -241,7 +241,7 @@ def test_who_is_offline_for_a_while_keeps_the_answer_and_hands_in_once(work, ope
     handle = work.tick_first()
     work.page.context.set_offline(True)
     work.hand_in()
-    expect(work.frame.get_by_role("status")).to_contain_text("You are offline")
+    expect(work.frame.locator("[data-note]")).to_contain_text("You are offline")
     # Longer than all tries together would take if the browser did not know.
     work.page.wait_for_timeout(OFFLINE_MS)
     assert work.parent.submitted == []

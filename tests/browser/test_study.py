@@ -142,7 +142,7 @@ def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settin
     look(page)
     page.context.set_offline(True)
     submit_none(page)
-    expect(page.get_by_role("status")).to_contain_text("Your answer is kept on this page")
+    expect(page.locator("[data-note]")).to_contain_text("Your answer is kept on this page")
     page.context.set_offline(False)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1

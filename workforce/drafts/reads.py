@@ -5,7 +5,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from workforce.drafts.statements import READ_OF_ASSIGNMENT, READ_OF_LEASE
+from workforce.kinds import kind_named
 from workforce.models import Lease
+from workforce.reads import image_handle, made_under, page_keys
 
 # The fields of a page that a person filled in, and those with which the page goes on.
 SELECTION = ("selected", "maybe", "main")
@@ -29,7 +31,18 @@ def draft_of(lease: Lease) -> StoredDraft | None:
         row = READ_OF_LEASE.row({"lease": lease.pk})
     else:
         row = READ_OF_ASSIGNMENT.row({"assignment": lease.assignment.pk})
-    return None if row is None else StoredDraft(*row)
+    return None if row is None else StoredDraft(row[0], _in_handles_of_page(lease, row[1]))
+
+
+def _in_handles_of_page(lease: Lease, content: str) -> str:
+    """Return a draft with the handles of a lease's page: another page may have saved it under another SECRET_KEY."""
+    page_key = lease.page_key or page_keys()[0]
+    pages = [made_under(lease, key) for key in page_keys() if key != page_key]
+    images = kind_named(lease.hit.batch.kind).images_of_hit(lease.hit_id) if pages else ()
+    for image in images:
+        for page in pages:
+            content = content.replace(image_handle(page, image.public_id), image_handle(lease, image.public_id))
+    return content
 
 
 def selects_the_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
