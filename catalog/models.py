@@ -70,6 +70,33 @@ class Dataset(models.Model):
         return self.name
 
 
+class ReferencePage(models.Model):
+    """A page of a study's own that explains a class to its workers, in place of the label's `wikipedia_url`."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="reference_pages")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="reference_pages")
+    position = models.PositiveSmallIntegerField()
+    url = models.URLField(max_length=500)
+    title = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset", "label", "position"], name="one_reference_page_per_dataset_label_and_position"
+            ),
+            models.UniqueConstraint(
+                fields=["dataset", "label", "url"], name="reference_page_once_per_dataset_and_label"
+            ),
+            models.CheckConstraint(
+                condition=Q(url__startswith="https://") | Q(url__startswith="http://"),
+                name="reference_page_is_on_the_web",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.url}"
+
+
 WITHOUT_PICTURES = ~Q(original="") & Q(pictures_problem="") & (Q(display="") | Q(thumbnail=""))
 
 

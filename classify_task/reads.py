@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
+from catalog.references.reads import Reference, references_of
 from classify_task.models import ClassifyVote, Form
 from workforce.models import Batch, Lease, Submission
 from workforce.reads import hits_with_open_slots, is_excluded, not_aggregated, pseudonym_under, published_state
@@ -40,9 +41,10 @@ def labels_to_offer(form: Form) -> list[Label]:
 
 @dataclass(frozen=True)
 class Choice:
-    """A label of a form's page, with the marks that its worker has set."""
+    """A label of a form's page, with the pages that explain it, and the marks that its worker has set."""
 
     label: Label
+    references: list[Reference]
     is_selected: bool
     is_main: bool
 
@@ -54,7 +56,10 @@ class Choice:
 def choices_shown(lease: Lease, selected: Set[str], main: str) -> list[Choice]:
     """Return the labels of a lease's page as shown; `selected` and `main` are class indexes as the page sends them."""
     labels = in_order_shown(lease.public_id, labels_to_offer(lease.hit.form))
-    return [Choice(label, str(label.index) in selected, str(label.index) == main) for label in labels]
+    references = references_of(lease.hit.form.image.dataset_id, labels)
+    return [
+        Choice(label, references[label.pk], str(label.index) in selected, str(label.index) == main) for label in labels
+    ]
 
 
 def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:

@@ -14,7 +14,16 @@ from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
 from classify_task.reads import choices_shown
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, AnswerFacts, ReportOutcome, facts_in, page_of_lease, paused_seconds_in, serve
+from workforce.pages import (
+    NO_REPORT,
+    AnswerFacts,
+    ReportOutcome,
+    facts_in,
+    has_answered,
+    page_of_lease,
+    paused_seconds_in,
+    serve,
+)
 from workforce.reads import image_handle
 
 
@@ -89,4 +98,5 @@ def _page(
         "group": problem.group if problem else "",
     }
     context = page_of_lease(request, lease, report) | task
+    context["is_used_to_it"] = has_answered(lease, context)
     return render(request, "classify_task/form.html", context, status=422 if problem else 200)

@@ -10,12 +10,21 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from catalog.reads import CachedQuery, Given
+from catalog.references.reads import references_of_label
 from contains_task.actions import record_votes
 from contains_task.forms import IF_NONE, NOTHING_SELECTED, GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, ReportOutcome, UnfitAnswer, facts_in, page_of_lease, paused_seconds_in, serve
-from workforce.reads import n_done
+from workforce.pages import (
+    NO_REPORT,
+    ReportOutcome,
+    UnfitAnswer,
+    facts_in,
+    has_answered,
+    page_of_lease,
+    paused_seconds_in,
+    serve,
+)
 
 HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False),
@@ -39,6 +48,7 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
     task = {
         "label": label,
         "also_called": label.words.partition(",")[2].strip(),
+        "references": references_of_label(lease.hit.batch.dataset_id, label),
         "lease": lease,
         "handles": cells_by_handle(lease),
         # After a problem report or a question the page keeps the selection.
@@ -49,15 +59,8 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "ask_none": ask_none,
     }
     context = page_of_lease(request, lease, report) | task
-    context["is_used_to_it"] = _has_answered(lease, context)
+    context["is_used_to_it"] = has_answered(lease, context)
     return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
-
-
-def _has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
-    """Return whether the person knows the instructions from an earlier task. A preview has no person."""
-    if "n_done" in context:
-        return bool(context["n_done"])
-    return lease.pk is not None and n_done(lease.hit.batch, lease.worker_id) > 0
 
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:

@@ -41,7 +41,7 @@ from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
 from workforce.problem_reports.pages import ReportOutcome as ReportOutcome
 from workforce.problem_reports.pages import Show, is_report, take_report
-from workforce.reads import has_lease, page_keys, progress, running_lease
+from workforce.reads import has_lease, n_done, page_keys, progress, running_lease
 from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant
 
 if TYPE_CHECKING:
@@ -293,6 +293,16 @@ def idempotency_key_of(lease: Lease) -> str:
 def _token_text(lease: Lease) -> str:
     assignment = lease.assignment
     return "/".join([lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])])
+
+
+def has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
+    """Return whether the person knows the instructions from an earlier task; `context` is that of the page.
+
+    A preview has no person.
+    """
+    if "n_done" in context:
+        return bool(context["n_done"])
+    return lease.pk is not None and n_done(lease.hit.batch, lease.worker_id) > 0
 
 
 def work_token(lease: Lease) -> str:

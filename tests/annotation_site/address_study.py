@@ -38,6 +38,7 @@ from workforce.reads import pseudonym
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # What most decisions need to be carried out.
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
+BODY |= {"pages": "https://birds.example/crane"}
 BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
 ABSENT, NO_NUMBER = "absent", 10**9
 VISITOR, WITHOUT_ROLE, ADMINISTRATOR, FOREIGN = "visitor", "without a role", "administrator", "foreign "
@@ -95,6 +96,7 @@ class Study:
         worker: dict[str, list[Any]] = {"worker": [pseudonym(self.dataset, report.lease.worker_id)]}
         self.arguments: dict[str, dict[str, list[Any]]] = {
             "setup-stop-run": {"pk": [run.pk]},
+            "setup-label": {"index": [0]},
             "setup-close-batch": {"pk": [self.open_batch.pk]},
             "stop-job": {"pk": [job.pk]},
             "job-report": {"pk": [job.pk]},

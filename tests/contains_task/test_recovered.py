@@ -94,6 +94,14 @@ def test_a_recovered_form_becomes_a_vote_that_counts(form_assignment):
     assert (submission.state, vote.selected, vote.main, vote.counted) == ("confirmed", [0, 2], 2, True)
 
 
+def test_a_recovered_form_with_a_single_label_needs_no_main_label(form_assignment):
+    submission = listed_with(form_assignment, "1", main="")
+    take_in_recovered()
+    submission.refresh_from_db()
+    vote = ClassifyVote.objects.get()
+    assert (vote.selected, vote.main, sorted(submission.answer["shown"])) == ([1], 1, submission.hit.form.labels)
+
+
 @pytest.mark.parametrize(("selected", "main"), [("0 1", ""), ("0", "1"), ("0 7", "0"), ("x", "0"), ("none", "0")])
 def test_what_the_form_does_not_allow_is_no_answer(form_assignment, selected, main):
     submission = listed_with(form_assignment, selected, main=main)

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
-from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
+from catalog.models import Classifier, Dataset, Image, Label, Prediction, ReferencePage, SettingsVersion
 from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
@@ -134,6 +134,31 @@ def settings_row(**changed: object) -> SettingsVersion:
 @breaks("label_index_once_per_label_set")
 def _() -> None:
     twice(make_dataset().label_set.labels.first())
+
+
+def reference_page(**changed: object) -> ReferencePage:
+    dataset = make_dataset()
+    fields = {"dataset": dataset, "label": dataset.label_set.labels.first(), "position": 0, "url": "https://a.example"}
+    return ReferencePage(**fields | changed)
+
+
+@breaks("one_reference_page_per_dataset_label_and_position")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=0, url="https://b.example")
+
+
+@breaks("reference_page_once_per_dataset_and_label")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=1, url=page.url)
+
+
+@breaks("reference_page_is_on_the_web")
+def _() -> None:
+    reference_page(url="javascript:alert(1)").save()
 
 
 @breaks("image_name_once_per_dataset")
