@@ -6,6 +6,7 @@ One person after the other works in this process, through all middleware, on a s
 five drafts with the facts of 48 photographs, and submits. The times are those of the site alone.
 """
 
+import io
 import json
 import re
 import statistics
@@ -15,9 +16,11 @@ from typing import Any
 from django.conf import settings
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
+from PIL import Image as Pillow
 
 from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
+from catalog.photographs.reads import read_photograph
 from contains_task.actions import open_grids
 from workforce.actions import open_batch
 from workforce.models import Batch
@@ -51,8 +54,13 @@ def new_batch() -> Batch:
     labels = add_label_set(name="things", labels=[LabelRecord(0, "n00000001", "thing", "", "Objects", "")])
     dataset = create_dataset(name="drafts", label_set=labels, positive_controls=0, contains_answers=PEOPLE)
     batch = open_batch(dataset=dataset, kind="contains")
-    images = [add_image(dataset=dataset, name=f"{number}.jpg") for number in range(CELLS)]
-    open_grids(batch=batch, images_by_label={labels.labels.get(): images})
+    label = labels.labels.get()
+    content = io.BytesIO()
+    Pillow.new("RGB", (16, 16)).save(content, "JPEG")
+    photograph = read_photograph(content.getvalue())
+    names = [f"{number}.jpg" for number in range(CELLS)]
+    images = [add_image(dataset=dataset, name=name, dataset_label=label, photograph=photograph)[0] for name in names]
+    open_grids(batch=batch, images_by_label={label: images})
     return batch
 
 

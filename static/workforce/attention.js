@@ -7,6 +7,7 @@ export const SHORTEST_LOOK_MS = 100;
 // People look at photographs for this long without moving.
 const LONGEST_LOOK_MS = 60_000;
 const LONGEST_RETRY_SECONDS = 30;
+const MOST_RETRIES = 9;
 const MOST_MARKS = 2000;
 // The second half of a double click answers no question.
 const GUARD_MS = 600;
@@ -25,7 +26,11 @@ let pausedFor = 0;
 let openBefore = 0; // on earlier visits to this page
 const sinceOpened = () => Math.round(openBefore + performance.now());
 let lastSign = performance.now();
-export const pausedMs = () => pausedFor;
+
+export function pausedMs() {
+  const since = performance.now() - lastSign;
+  return pausedFor + (document.hidden ? since : Math.max(0, since - LONGEST_LOOK_MS));
+}
 
 function noteSign() {
   const since = performance.now() - lastSign;
@@ -40,7 +45,7 @@ document.addEventListener("visibilitychange", () => {
   lastSign = performance.now();
 });
 
-addEventListener("pointerdown", (event) => inputs.add(event.pointerType || "mouse"), true);
+addEventListener("pointerdown", ({ pointerType }) => pointerType && inputs.add(pointerType), true);
 addEventListener("keydown", () => inputs.add("keyboard"), true);
 
 // Watch the photographs of a form: the image in each [data-photograph], whose value is the handle.
@@ -54,7 +59,7 @@ export function watch(watched) {
   form.addEventListener("change", mark);
   form.addEventListener("submit", askFirst);
   for (const image of images(form)) outer?.observe(image);
-  addEventListener("online", () => images(form).filter(isBroken).forEach(retry));
+  addEventListener("online", () => images(form).filter(isBroken).forEach(retryAnew));
   setInterval(look, TICK_MS);
 }
 
@@ -81,9 +86,15 @@ function settle(image) {
     button?.remove();
   } else if (isBroken(image) && !record.timer) {
     offerRetry(image);
+    if (record.tries >= MOST_RETRIES) return;
     const seconds = Math.min(2 ** record.tries++, LONGEST_RETRY_SECONDS);
     record.timer = setTimeout(retry, seconds * 1000, image);
   }
+}
+
+function retryAnew(image) {
+  recordOf(image).tries = 0;
+  retry(image);
 }
 
 function retry(image) {
@@ -99,7 +110,7 @@ function offerRetry(image) {
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "retry", textContent: form.dataset.retry });
   button.setAttribute("aria-label", `${image.alt}: ${form.dataset.retry}`);
-  button.addEventListener("click", () => retry(image));
+  button.addEventListener("click", () => retryAnew(image));
   place.append(button);
 }
 
@@ -180,7 +191,6 @@ function mark({ target }) {
 
 // Return what the page knows of itself, for the site.
 export function facts() {
-  noteSign();
   const openMs = sinceOpened();
   return {
     photographs: Object.fromEntries(
@@ -188,7 +198,7 @@ export function facts() {
     ),
     marks,
     page: {
-      active_ms: Math.max(0, Math.round(openMs - pausedFor)),
+      active_ms: Math.max(0, Math.round(openMs - pausedMs())),
       open_ms: openMs,
       input: [...inputs],
       viewport: [innerWidth, innerHeight, devicePixelRatio],
@@ -247,14 +257,16 @@ function openQuestion(check) {
   back.textContent = no;
   confirm.onclick = () => answerQuestion(true);
   back.onclick = () => answerQuestion(false);
-  question.onkeydown = ({ key }) => key === "Escape" && closeQuestion(true);
+  question.onkeydown = ({ key }) => {
+    if (key === "Escape") closeQuestion(true);
+  };
   form.addEventListener("change", () => closeQuestion(), { once: true });
   lead(place ?? question);
 }
 
 function lead(place) {
-  const control = place.matches("[tabindex]") ? place : place.querySelector(".retry") ?? place.querySelector("input, a, button");
-  control?.focus({ preventScroll: true });
+  const target = place.matches("[tabindex]") ? place : place.querySelector(".retry") ?? place.querySelector("input, a, button");
+  target?.focus({ preventScroll: true });
   place.scrollIntoView({ block: place.closest(".bar") ? "nearest" : "center" });
 }
 

@@ -10,6 +10,7 @@ from catalog.references.reads import Reference, checked_reference, references_of
 from data_import.references.actions import change_references, import_references
 from tests.commands import refusal, said
 from tests.factories import make_dataset
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -114,8 +115,8 @@ def test_a_label_without_pages_of_the_study_shows_its_own_link(dataset):
     assert not change_references(dataset=dataset, label=label, references=[Reference("https://a.example", "Ours")])
     assert change_references(dataset=dataset, label=label, references=[])
     assert [page.words for page in references_of(dataset, [label])[label.pk]] == ["Wikipedia"]
-    before, after = AuditEntry.objects.filter(action="references.change").order_by("pk").values_list("after", flat=True)
-    assert (before["pages"], after["pages"]) == (["https://a.example Ours"], [])
+    entries = AuditEntry.objects.filter(action="references.change").order_by("pk")
+    assert [require(entry.after)["pages"] for entry in entries] == [["https://a.example Ours"], []]
 
 
 def test_a_title_is_one_short_line():
