@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.people.acts import TASK, Acts
+from tests.people.acts import Acts
 from tests.people.audits import (
     LOW_CONTRAST,
     MOVES,
@@ -17,6 +17,7 @@ from tests.people.audits import (
 )
 from tests.people.person import FORM, GRID, LINK, N_PHOTOGRAPHS, Person
 from tests.people.stage import Stage
+from tests.people.surroundings import TASK
 
 # The window, and what is left of 1,280 x 1,024 pixels by a zoom of 200 % and of 400 %.
 DESK, PHONE, TWICE, FOUR_TIMES = (1280, 720), (390, 844), (640, 512), (320, 256)
