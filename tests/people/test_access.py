@@ -106,7 +106,7 @@ def test_a_screen_reader_names_each_photograph_its_state_and_the_group(someone):
     tree = group.aria_snapshot()
     assert re.search(r'checkbox "photograph 3[^"]*" \[checked\]', tree), tree
     assert tree.count("[checked]") == 1
-    expect(person.page.get_by_role("status").first).to_contain_text(f"1 of {N_PHOTOGRAPHS}")
+    expect(person.page.locator("[data-note]")).to_contain_text(f"1 of {N_PHOTOGRAPHS}")
 
 
 def test_a_screen_reader_names_each_label_its_meaning_and_both_groups(someone):
