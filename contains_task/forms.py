@@ -27,22 +27,27 @@ class Selection(forms.MultipleChoiceField):
 
 
 class GridAnswer(forms.Form):
-    """Selected cells of this grid. An empty selection is an answer too, once the person confirmed it."""
+    """Selected cells of this grid, and those with a third answer if it is three-way.
+
+    An empty selection is an answer too, once the person confirmed it.
+    """
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
-
+    maybe = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
     none = forms.CharField(required=False)
 
-    def __init__(self, fields: Mapping[str, Any], handles: Container[str]) -> None:
+    def __init__(self, fields: Mapping[str, Any], handles: Container[str], *, is_three_way: bool) -> None:
         super().__init__(fields)
-        selection = self.fields["selected"]
-        assert isinstance(selection, Selection)
-        selection.handles = handles
+        for name, choices in (("selected", handles), ("maybe", handles if is_three_way else ())):
+            selection = self.fields[name]
+            assert isinstance(selection, Selection)
+            selection.handles = choices
 
     def is_unconfirmed(self) -> bool:
         """Return whether nothing is selected, and nobody said that this is meant."""
-        return not self.cleaned_data["selected"] and self.cleaned_data["none"] != "yes"
+        data = self.cleaned_data
+        return not data["selected"] and not data["maybe"] and data["none"] != "yes"
 
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])
