@@ -5,6 +5,7 @@ from playwright.sync_api import Locator, expect
 from tests.people.hands import THOUGHT_MS, Hands
 from tests.people.person import FRAME
 from tests.people.surroundings import TASK
+from workforce.models import Report
 
 # Longer than a page waits before it stores a draft.
 KEEPING_MS = 5000
@@ -185,3 +186,4 @@ class Acts(Hands):
         expect(self.submit_button).to_be_visible()
         self.page.wait_for_load_state("networkidle")
         assert not self.submissions()
+        assert not Report.objects.filter(lease__worker__identity__external_id=self.external_id).exists()
