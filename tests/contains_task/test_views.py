@@ -62,7 +62,7 @@ def nothing_is_stored() -> bool:
 def test_the_page_asks_the_question_and_explains_it():
     grid = make_grid(n_images=3, label=2)
     page = html.unescape(joined(grid).content.decode())
-    assert "that shows: <em>thing 2</em>" in page
+    assert 'that shows: <em lang="en">thing 2</em>' in page
     assert "a thing numbered 2" in page
     assert "Any number may match, even none" in page
     assert [page.count(f'name="selected" value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
@@ -92,7 +92,7 @@ def test_the_other_words_of_a_label_are_shown():
     grid.label.words = "tabby, tabby cat, mouser"
     grid.label.save()
     page = joined(grid).content.decode()
-    assert "that shows: <em>tabby</em>" in page
+    assert 'that shows: <em lang="en">tabby</em>' in page
     assert "</b> tabby cat, mouser<" in page
 
 
