@@ -12,14 +12,16 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from catalog.tiles.reads import CELL_SIDES
 from workforce.models import Lease
 
 register = template.Library()
 
-# Cells on the first screens load at once, the others lazily.
-AT_ONCE = 12
+# Cells on the first screen of a telephone come before all else, those on the next at once, the others lazily.
+FIRST, AT_ONCE = 6, 12
 ANY = "handle"
-PHOTOGRAPH = """<img src="{small}" alt="{photograph}"{later} decoding="async">"""
+# By the density of the screen, as a tile is about as wide on every one.
+PHOTOGRAPH = """<img src="{small}" srcset="{dense} 1.5x" alt="{photograph}"{order} decoding="async">"""
 # Answer and link stand below the photograph, so that nothing covers it.
 YES = """<input type="checkbox" name="selected" value="{handle}"{selected}"""
 BOX = f"""<label data-mark="{{mark}}">{YES}>{PHOTOGRAPH}</label>"""
@@ -33,7 +35,7 @@ UNLOADED = (
     """<noscript><label class="unloaded"><input type="checkbox" name="unloaded" value="{handle}"{unloaded}> {lost}"""
     """</label></noscript>"""
 )
-LATER = ' loading="lazy"'
+AT_FIRST, LATER = ' fetchpriority="high"', ' loading="lazy"'
 CHECKED = " checked"
 
 
@@ -50,13 +52,15 @@ def tiles(
     """Render a photograph with its checkbox for every handle, in this order; if three-way, with a second one."""
     tile = _tile(three_way=three_way, is_preview=lease.pk is None)
     words, numbered = _escaped(_words()), _escaped(_names())
-    small, large = (_around_handle(name, lease) for name in ("cell-photograph", "work-photograph"))
+    small, dense = (_around_handle("small-photograph", lease, side) for side in CELL_SIDES)
+    large = _around_handle("work-photograph", lease)
     cells = (
         tile.format(
             handle=handle,
             small=handle.join(small),
+            dense=handle.join(dense),
             large=handle.join(large),
-            later=LATER if number > AT_ONCE else "",
+            order=AT_FIRST if number <= FIRST else LATER if number > AT_ONCE else "",
             selected=CHECKED if handle in selected else "",
             maybe=CHECKED if handle in maybe else "",
             unloaded=CHECKED if handle in unloaded else "",
@@ -98,7 +102,7 @@ def _escaped(texts: dict[str, str]) -> dict[str, str]:
     return {name: conditional_escape(text) for name, text in texts.items()}
 
 
-def _around_handle(name: str, lease: Lease) -> tuple[str, str]:
+def _around_handle(name: str, lease: Lease, *side: int) -> tuple[str, str]:
     """Return the parts before and after a handle in the URLs of a lease's pictures, escaped."""
-    prefix, _, suffix = conditional_escape(reverse(name, args=[lease.public_id, ANY])).rpartition(ANY)
+    prefix, _, suffix = conditional_escape(reverse(name, args=[lease.public_id, *side, ANY])).rpartition(ANY)
     return prefix, suffix

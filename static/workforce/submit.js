@@ -2,6 +2,7 @@
 // Until then it is a draft (drafts.js). Without this script the form posts itself.
 // Every text for people comes from the page, in the data attributes of the form.
 
+import "./clock.js";
 import { facts, pausedMs, SHORTEST_LOOK_MS } from "./attention.js";
 import { end, hold, meet, version } from "./drafts.js";
 
@@ -167,7 +168,8 @@ function fields(form) {
   const data = new FormData(form);
   const [token, key, main, none] = ["token", "key", "main", "none"].map((name) => data.get(name));
   const [selected, maybe] = ["selected", "maybe"].map((name) => data.getAll(name));
-  return { token, key, selected, maybe, main, none, version, paused_seconds: Math.round(pausedMs() / 1000), ...facts() };
+  const answer = { token, key, selected, maybe, main, none, version, paused_seconds: Math.round(pausedMs() / 1000), ...facts() };
+  return form.moments ? { ...answer, trace: form.moments } : answer;
 }
 
 // Wait twice as long each time, but no longer once the browser is online again.
