@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How soon photographs of a grid are seen on a slow connection: Chromium under "Fast 3G", a phone and a desktop.
+"""Measure how soon photographs of a grid are seen: Chromium under "Fast 3G", as a phone and as a desktop.
 
     .venv/bin/python benchmarks/fast_3g.py FOLDER [--runs 5] [--port 8660]
 
