@@ -70,6 +70,33 @@ class Dataset(models.Model):
         return self.name
 
 
+class ReferencePage(models.Model):
+    """A page of a study's own that explains a class to its workers, in place of the label's `wikipedia_url`."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="reference_pages")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="reference_pages")
+    position = models.PositiveSmallIntegerField()
+    url = models.URLField(max_length=500)
+    title = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset", "label", "position"], name="one_reference_page_per_dataset_label_and_position"
+            ),
+            models.UniqueConstraint(
+                fields=["dataset", "label", "url"], name="reference_page_once_per_dataset_and_label"
+            ),
+            models.CheckConstraint(
+                condition=Q(url__startswith="https://") | Q(url__startswith="http://"),
+                name="reference_page_is_on_the_web",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.url}"
+
+
 WITHOUT_PICTURES = ~Q(original="") & Q(pictures_problem="") & (Q(display="") | Q(thumbnail=""))
 
 
@@ -90,6 +117,8 @@ class Image(models.Model):
     pictures_problem = models.CharField(max_length=500, blank=True, db_default="")
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
+    # SHA-256 of the original; blank for images stored before it was kept, until examples are imported.
+    digest = models.CharField(max_length=64, blank=True, db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -97,8 +126,12 @@ class Image(models.Model):
             models.UniqueConstraint(fields=["dataset", "name"], name="image_name_once_per_dataset"),
             models.CheckConstraint(condition=~Q(name=""), name="image_has_a_name"),
         ]
-        # The task queries these every few seconds.
-        indexes = [models.Index(fields=["id"], condition=WITHOUT_PICTURES, name="image_without_pictures")]
+        indexes = [
+            # The task queries these every few seconds.
+            models.Index(fields=["id"], condition=WITHOUT_PICTURES, name="image_without_pictures"),
+            # A page of work looks up whether an example is an image of the study.
+            models.Index(fields=["digest"], condition=~Q(digest=""), name="image_by_digest"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -110,6 +143,14 @@ class NegativesFrom(models.TextChoices):
     HIERARCHY = "hierarchy"
     CONFUSION = "confusion"
     LIST = "list"
+
+
+class MaybeCounts(models.TextChoices):
+    """What a vote “maybe” counts as, in a batch that offers it; never as half a vote."""
+
+    YES = "yes"
+    NO = "no"
+    NOTHING = "nothing"
 
 
 class SettingsVersion(models.Model):
@@ -128,6 +169,9 @@ class SettingsVersion(models.Model):
     ratio_numerator = models.PositiveSmallIntegerField(default=1)
     ratio_denominator = models.PositiveSmallIntegerField(default=2)
     max_other_labels = models.PositiveSmallIntegerField(default=5)
+    maybe_counts = models.CharField(max_length=10, choices=MaybeCounts, default=MaybeCounts.NO, db_default="no")
+    # Further answers to a pair or a form, at most, in place of answers that gave no vote.
+    most_further_answers = models.PositiveSmallIntegerField(default=3, db_default=3)
     lease_seconds = models.PositiveIntegerField(default=3600)
     # Potential labels: the top_k of these classifiers (none named: of all that predicted), with the dataset's own.
     classifiers = ArrayField(models.CharField(max_length=200), default=list, blank=True)
@@ -173,10 +217,51 @@ class SettingsVersion(models.Model):
             models.CheckConstraint(
                 condition=Q(target_wage__gt=0, target_wage__lte=1000), name="settings_wage_is_above_0_and_at_most_1000"
             ),
+            models.CheckConstraint(
+                condition=Q(maybe_counts__in=["yes", "no", "nothing"]), name="settings_maybe_counts_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(most_further_answers__lte=100), name="settings_further_answers_are_at_most_100"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.version}"
+
+
+class ExampleSet(models.Model):
+    """The example photographs of a study from a settings version on, until a later version has others."""
+
+    settings = models.OneToOneField(SettingsVersion, on_delete=models.PROTECT, related_name="example_set")
+
+    def __str__(self) -> str:
+        return f"examples of {self.settings}"
+
+
+class Example(models.Model):
+    """A photograph that shows a class, or, with `look_alike`, another class that it is often confused with.
+
+    It is no image of the study: `digest` is the SHA-256 of its file, as that of an image.
+    """
+
+    example_set = models.ForeignKey(ExampleSet, on_delete=models.PROTECT, related_name="examples")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    look_alike = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    picture = models.FileField(max_length=300)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["example_set", "label", "digest"], name="example_once_per_set_and_label"),
+            models.CheckConstraint(condition=~Q(digest=""), name="example_has_a_digest"),
+            models.CheckConstraint(
+                condition=Q(look_alike=None) | ~Q(look_alike=F("label")), name="look_alike_is_another_label"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"example of {self.look_alike or self.label} for {self.label}"
 
 
 class Classifier(models.Model):

@@ -9,13 +9,23 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from catalog.examples.reads import examples_of
 from catalog.reads import CachedQuery, Given
+from catalog.references.reads import references_of_label
 from contains_task.actions import record_votes
 from contains_task.forms import IF_NONE, NOTHING_SELECTED, GridAnswer
 from contains_task.reads import cells_by_handle
-from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, ReportOutcome, UnfitAnswer, facts_in, page_of_lease, paused_seconds_in, serve
-from workforce.reads import n_done
+from workforce.models import HIT, Batch, Lease, Submission
+from workforce.pages import (
+    NO_REPORT,
+    ReportOutcome,
+    UnfitAnswer,
+    facts_in,
+    has_answered,
+    page_of_lease,
+    paused_seconds_in,
+    serve,
+)
 
 HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False),
@@ -39,30 +49,29 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
     task = {
         "label": label,
         "also_called": label.words.partition(",")[2].strip(),
+        "references": references_of_label(lease.hit.batch.dataset_id, label),
+        "examples": examples_of(lease.hit.batch.settings, label),
         "lease": lease,
         "handles": cells_by_handle(lease),
         # After a problem report or a question the page keeps the selection.
         "selected": frozenset(request.POST.getlist("selected")),
         "maybe": frozenset(request.POST.getlist("maybe")),
         "unloaded": frozenset(request.POST.getlist("unloaded")),
-        "is_three_way": False,
+        "is_three_way": _offers_maybe(lease),
         "ask_none": ask_none,
     }
     context = page_of_lease(request, lease, report) | task
-    context["is_used_to_it"] = _has_answered(lease, context)
+    context["is_used_to_it"] = has_answered(lease, context)
     return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
 
 
-def _has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
-    """Return whether the person knows the instructions from an earlier task. A preview has no person."""
-    if "n_done" in context:
-        return bool(context["n_done"])
-    return lease.pk is not None and n_done(lease.hit.batch, lease.worker_id) > 0
+def _offers_maybe(lease: Lease) -> bool:
+    return lease.hit.batch.answers == Batch.Answers.THREE
 
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     cells = cells_by_handle(lease)
-    answer = GridAnswer(fields, handles=cells)
+    answer = GridAnswer(fields, handles=cells, with_maybe=_offers_maybe(lease))
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
     if answer.is_unconfirmed():
@@ -72,6 +81,7 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
         lease=lease,
         cells=cells,
         selected=answer.cleaned_data["selected"],
+        maybe=answer.cleaned_data["maybe"],
         unseen=facts.unseen,
         facts=facts,
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",

@@ -1,21 +1,27 @@
 """Common parts of pages of work: access, submission, and error pages."""
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take_lease
+
+# The pages of mturk and of the study link import it from here.
+from workforce.consents.pages import SeeOther as SeeOther
+from workforce.consents.reads import consent_named, consent_of, standing_at_start
+from workforce.drafts.pages import UnfitDraft, is_draft, newer_draft, take_draft
+from workforce.drafts.reads import draft_of
 
 # Task rooms import these from here.
 from workforce.facts.reads import AnswerFacts as AnswerFacts
@@ -30,15 +36,16 @@ from workforce.frame.ids import BadAddress as BadAddress
 from workforce.frame.ids import submit_address as submit_address
 from workforce.frame.ids import visit_in as visit_in
 from workforce.frame.reads import frame_offers
+from workforce.frame.receipts import values_on_page
 from workforce.introductions.reads import introduction_of
 from workforce.kinds import kind_named
-from workforce.limits import TooMany, check_pace, check_pace_of_answers, link_visit
+from workforce.limits import TooMany, check_pace, check_pace_of_answers, check_pace_of_drafts, link_visit
 from workforce.links.reads import NotAdmitted, link_query, participant_in
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
 from workforce.problem_reports.pages import ReportOutcome as ReportOutcome
 from workforce.problem_reports.pages import Show, is_report, take_report
-from workforce.reads import has_lease, page_keys, progress, running_lease
+from workforce.reads import has_lease, n_done, page_keys, progress, running_lease
 from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant
 
 if TYPE_CHECKING:
@@ -47,14 +54,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOKEN_SALT = "workforce.work_token"
-# A page's idempotency key: new for every load, and bound to the lease before it is stored.
+KEY_SALT = "workforce.idempotency_key"
+# A page's idempotency key, bound to the lease before it is stored.
 KEY = r"^[A-Za-z0-9_-]{16,64}$"
-
-
-class SeeOther(HttpResponseRedirect):
-    """The reply to a form that was taken: the browser opens the next page with GET."""
-
-    status_code = 303
 
 
 class ForeignToken(UserError):
@@ -79,6 +81,7 @@ REFUSALS: "dict[type[UserError], tuple[int, StrOrPromise]]" = {
     ForeignToken: (403, NOT_YOURS),
     NotHandedOut: (403, NOT_YOURS),
     AlreadySubmitted: (409, gettext_lazy("Already submitted")),
+    UnfitDraft: (422, gettext_lazy("This draft does not match the page")),
     UnfitAnswer: (422, gettext_lazy("This answer does not match the page")),
     BadAddress: (400, BROKEN_LINK),
     WrongHIT: (403, gettext_lazy("This is a different task")),
@@ -136,23 +139,43 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
     fields = fields_in(request)
     if _is_framed(hit) and frame_pages.AGAIN in fields:
         return _look_from_a_frame(request, hit, show)
+    if _is_framed(hit) and frame_pages.asks_to_begin(fields):
+        return frame_pages.begin_or_decline(request, hit)
     lease = lease_of_token(str(fields.get("token", "")), hit)
+    if is_draft(fields):
+        return _save_draft(request, lease, fields)
     if lease.assignment is not None:
+        lease.consent_id = consent_named(request.GET)
         check_pace(request, lease.worker.identity.external_id)
     else:
         _check_participant(request, lease)
         check_pace_of_answers(request, hit.batch)
     if is_report(fields):
         return take_report(request, lease, fields, show)
+    other = newer_draft(lease, fields)
+    if other is not None:
+        return other
     if lease.assignment is not None:
         return _submit_from_a_frame(request, lease, fields, take)
-    outcome = take(request, lease, fields)
+    try:
+        outcome = take(request, lease, fields)
+    except AlreadySubmitted as error:
+        # For the page, which then shows what is saved.
+        error.saved = error.saved and values_on_page(lease, error.saved)
+        raise
     if isinstance(outcome, HttpResponse):
         return outcome
     address = _next_address(request, lease)
     if request.content_type == "application/json":
         return JsonResponse({"next": address})
     return SeeOther(address)
+
+
+def _save_draft(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse:
+    check_pace_of_drafts(request, lease)
+    if lease.assignment is None:
+        _check_participant(request, lease)
+    return take_draft(request, lease, fields)
 
 
 def _check_participant(request: HttpRequest, lease: Lease) -> None:
@@ -165,9 +188,14 @@ def _check_participant(request: HttpRequest, lease: Lease) -> None:
 
 
 def _next_address(request: HttpRequest, lease: Lease) -> str:
-    """Lease the next task after a stored answer, and return its address; without one, that of the study link."""
+    """Lease the next task after a stored answer, and return its address; without one, that of the study link.
+
+    The study link also asks for consent again if its text has changed.
+    """
     batch, participant = lease.hit.batch, lease.worker.identity.external_id
     try:
+        if not standing_at_start(batch, lease.worker_id).has_started:
+            return join_address(batch, participant)
         following = take_lease(batch=batch, worker=lease.worker, visit=link_visit(request, batch))
     except UserError:  # closed, or too many tasks from this network: the page of the study link says so
         following = None
@@ -198,7 +226,7 @@ def _refuse(request: HttpRequest, hit: HIT, error: UserError) -> HttpResponse:
         "retry_seconds": seconds,
     }
     if request.content_type == "application/json":
-        page: HttpResponse = JsonResponse(context, status=status)
+        page: HttpResponse = JsonResponse(context | {"saved": getattr(error, "saved", None)}, status=status)
     elif seconds and request.method == "POST":
         # An automatic reload would lose the answer.
         fields = [(name, value) for name, values in request.POST.lists() for value in values]
@@ -239,12 +267,15 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
     if lease.pk is None:
         about = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
         return about | {"preview": True}
+    draft = draft_of(lease)
     proof = {
         "batch": batch,
         "token": work_token(lease),
-        "key": secrets.token_urlsafe(16),
+        "key": idempotency_key_of(lease),
+        "draft": draft.for_page() if draft else "",
         "reported": report.reported,
         "unreported": report.unreported,
+        "trace": consent_of(lease).trace,
     }
     if lease.assignment is not None:
         return proof | frame_pages.page_of_assignment(request, lease)
@@ -262,12 +293,34 @@ def _time_left(lease: Lease, moment: datetime) -> dict[str, int]:
     return {"seconds_left": seconds_left, "minutes_left": seconds_left // 60, "last_seconds": int(held / 5)}
 
 
+def idempotency_key_of(lease: Lease) -> str:
+    """Return the key of all pages of a lease, or of its assignment, so that a retry from any of them is stored once.
+
+    Keyed, so that only a holder of the work token has it: a used key is refused to everybody else.
+    """
+    key = lease.page_key or page_keys()[0]
+    return salted_hmac(KEY_SALT, _token_text(lease), secret=key, algorithm="sha256").hexdigest()[:32]
+
+
+def _token_text(lease: Lease) -> str:
+    assignment = lease.assignment
+    return "/".join([lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])])
+
+
+def has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
+    """Return whether the person knows the instructions from an earlier task; `context` is that of the page.
+
+    A preview has no person.
+    """
+    if "n_done" in context:
+        return bool(context["n_done"])
+    return lease.pk is not None and n_done(lease.hit.batch, lease.worker_id) > 0
+
+
 def work_token(lease: Lease) -> str:
     """Return the token that a lease's page sends with the answer. It is signed, so that nothing has to be stored."""
-    assignment = lease.assignment
-    ids = [lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])]
     # Under the key of the page's handles: its token says how to read them.
-    return _signer(lease.page_key or page_keys()[0]).sign("/".join(ids))
+    return _signer(lease.page_key or page_keys()[0]).sign(_token_text(lease))
 
 
 def _signer(key: str) -> signing.Signer:

@@ -75,7 +75,7 @@ def tiles(
 
 def _tile(*, three_way: bool, is_preview: bool) -> str:
     parts = (THREE_WAY_BOXES if three_way else BOX, LINK, "" if is_preview else UNLOADED)
-    return f"""<div class="tile" data-photograph="{{handle}}">{"".join(parts)}</div>\n"""
+    return f"""<div class="tile" data-photograph>{"".join(parts)}</div>\n"""
 
 
 # Once for the page: a look-up for every cell would cost as much as the cell.

@@ -14,16 +14,17 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
 from tests.browser.looking import look, submit
-from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.browsers import WITHOUT_FOREIGN_COOKIES
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from workforce.frame.actions import confirm
+from workforce.introductions.actions import introduce
 from workforce.models import HIT, Lease, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
 ARRIVED = "The HIT has been submitted"
 COOKIES = ("plain=1", "lax=1; SameSite=Lax", "none=1; SameSite=None; Secure")
 OFFLINE_MS = 10_000
@@ -79,7 +80,7 @@ class _Site(BaseHTTPRequestHandler):
 @pytest.fixture
 def parent(site, settings) -> Iterator[Parent]:
     server = Parent()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     settings.MARKETPLACE_SITES = settings.WORKER_FRAME_ANCESTORS = [server.origin]
     yield server
@@ -94,7 +95,7 @@ def hit(site) -> tuple[HIT, str]:
     return grid.hit, external_hit_id
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser_flags() -> list[str]:
     return [WITHOUT_FOREIGN_COOKIES]
 
@@ -116,8 +117,20 @@ class Work:
     def frame(self) -> FrameLocator:
         return self.page.frame_locator("iframe")
 
-    def open(self, **changed: str) -> None:
+    def look(self, **changed: str) -> None:
         self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
+
+    def open(self, **changed: str) -> None:
+        self.look(**changed)
+        self.begin()
+
+    def begin(self) -> None:
+        """Press Start if it is asked for: this browser keeps no note. Pages of work have a bar, others a message."""
+        is_asked, task = self.frame.get_by_role("button", name="Start"), self.frame.locator(".bar, .note").first
+        expect(is_asked.or_(task).first).to_be_visible()
+        if is_asked.is_visible():
+            is_asked.click()
+        expect(task).to_be_visible()
 
     def tick_first(self) -> str:
         lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
@@ -179,10 +192,12 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reloa
     expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_checked()
     work.page.context.set_offline(False)
     work.page.reload()
+    work.begin()
     expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_visible()
     work.page.go_back()
     expect(work.frame.get_by_text("Accept this task on the marketplace")).to_be_visible()
     work.page.go_forward()
+    work.begin()
     box = work.frame.locator(f"[name=selected][value='{handle}']")
     expect(box).to_be_visible()
     if not box.is_checked():
@@ -229,7 +244,7 @@ def test_a_form_is_handed_in(open_page, parent, settings):
     work.open()
     work.frame.get_by_role("checkbox", name="thing 0").check()
     work.frame.get_by_role("checkbox", name="thing 1").check()
-    work.frame.get_by_role("radio", name="Main object: thing 1").check()
+    work.frame.get_by_role("radio", name="thing 1").check()
     work.hand_in()
     fields = work.expect_arrived()
     assert (fields["selected"], fields["main"]) == ("0 1", "1")
@@ -241,7 +256,7 @@ def test_who_is_offline_for_a_while_keeps_the_answer_and_hands_in_once(work, ope
     handle = work.tick_first()
     work.page.context.set_offline(True)
     work.hand_in()
-    expect(work.frame.get_by_role("status")).to_contain_text("You are offline")
+    expect(work.frame.locator("[data-note]")).to_contain_text("You are offline")
     # Longer than all tries together would take if the browser did not know.
     work.page.wait_for_timeout(OFFLINE_MS)
     assert work.parent.submitted == []
@@ -268,7 +283,7 @@ def test_while_our_site_is_away_the_marketplace_takes_the_whole_answer(work, ope
 
 def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
     settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
-    work.open()
+    work.look()
     for _ in range(600):
         if any("frame-ancestors" in problem for problem in open_page.problems):
             break
@@ -281,3 +296,27 @@ def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
 def forget_failed_requests(open_page) -> None:
     """Forget the browser's errors about requests that were meant to fail; allow no other."""
     open_page.problems[:] = [words for words in open_page.problems if "Failed to load resource" not in words]
+
+
+def test_a_browser_that_stores_nothing_in_frames_is_asked_until_the_marketplace_has_confirmed_a_start(
+    work, parent, settings
+):
+    introduce(dataset=work.hit.batch.dataset, fields={"consent": "I am 18 or older."})
+    work.open()
+    work.tick_first()
+    work.hand_in()
+    work.expect_arrived()
+    following = next_of(work, parent, settings)
+    following.look()
+    expect(following.frame.get_by_role("button", name="Start")).to_be_visible()
+    assert work.listed() == "confirmed"
+    following.look()
+    expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
+
+
+def next_of(work: Work, parent: Parent, settings) -> Work:
+    """The same worker's next HIT of the batch, in the same page."""
+    hit = make_grid(batch=work.hit.batch).hit
+    following = Work(work.page, parent, settings, hit, offer(hit))
+    following.ids["workerId"] = work.ids["workerId"]
+    return following

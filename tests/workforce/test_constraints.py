@@ -15,7 +15,17 @@ from django.db import IntegrityError, transaction
 
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
-from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
+from catalog.models import (
+    Classifier,
+    Dataset,
+    Example,
+    ExampleSet,
+    Image,
+    Label,
+    Prediction,
+    ReferencePage,
+    SettingsVersion,
+)
 from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
@@ -40,6 +50,9 @@ from workforce.models import (
     HIT,
     Assignment,
     Batch,
+    Consent,
+    ConsentText,
+    Draft,
     Exclusion,
     Lease,
     ListedID,
@@ -49,6 +62,7 @@ from workforce.models import (
     Worker,
     WorkerIdentity,
 )
+from workforce.models.drafts import MOST_CHARACTERS
 
 ROOMS = (
     "access",
@@ -134,6 +148,57 @@ def _() -> None:
     twice(make_dataset().label_set.labels.first())
 
 
+def reference_page(**changed: object) -> ReferencePage:
+    dataset = make_dataset()
+    fields = {"dataset": dataset, "label": dataset.label_set.labels.first(), "position": 0, "url": "https://a.example"}
+    return ReferencePage(**fields | changed)
+
+
+@breaks("one_reference_page_per_dataset_label_and_position")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=0, url="https://b.example")
+
+
+@breaks("reference_page_once_per_dataset_and_label")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=1, url=page.url)
+
+
+@breaks("reference_page_is_on_the_web")
+def _() -> None:
+    reference_page(url="javascript:alert(1)").save()
+
+
+def example(**changed: object) -> Example:
+    dataset = make_dataset()
+    example_set = ExampleSet.objects.create(settings=dataset.settings_versions.get())
+    fields = {"example_set": example_set, "label": dataset.label_set.labels.first(), "digest": "ab"}
+    return Example(**fields | changed)
+
+
+@breaks("example_once_per_set_and_label")
+def _() -> None:
+    row = example()
+    row.save()
+    Example.objects.create(example_set=row.example_set, label=row.label, digest=row.digest)
+
+
+@breaks("example_has_a_digest")
+def _() -> None:
+    example(digest="").save()
+
+
+@breaks("look_alike_is_another_label")
+def _() -> None:
+    row = example()
+    row.look_alike = row.label
+    row.save()
+
+
 @breaks("image_name_once_per_dataset")
 def _() -> None:
     twice(make_images(make_dataset(), 1)[0])
@@ -174,6 +239,16 @@ def _() -> None:
     settings_row(lease_seconds=29).save()
 
 
+@breaks("settings_maybe_counts_is_known")
+def _() -> None:
+    settings_row(maybe_counts="half").save()
+
+
+@breaks("settings_further_answers_are_at_most_100")
+def _() -> None:
+    settings_row(most_further_answers=101).save()
+
+
 # workforce
 
 
@@ -209,6 +284,11 @@ def _() -> None:
 @breaks("batch_networks_are_known")
 def _() -> None:
     make_batch(networks="none")
+
+
+@breaks("batch_answers_are_known")
+def _() -> None:
+    make_batch(kind="classify", answers="three")
 
 
 @breaks("listed_once_per_batch")
@@ -367,6 +447,11 @@ def _() -> None:
     first = contains_vote()
     first.save()
     contains_vote(worker=first.worker, image=first.image, label=first.label).save()
+
+
+@breaks("a_maybe_is_not_selected")
+def _() -> None:
+    contains_vote(selected=True, maybe=True).save()
 
 
 @breaks("only_a_question_counts_in_contains")
@@ -549,6 +634,40 @@ def _() -> None:
     potential_label(is_dataset_label=False)
 
 
+def consent_text(**changed: object) -> ConsentText:
+    return ConsentText.objects.create(**{"dataset": make_dataset(), "version": 1, "text": "I agree."} | changed)
+
+
+@breaks("consent_version_once_per_study")
+def _() -> None:
+    twice(consent_text())
+
+
+@breaks("consent_text_is_not_empty")
+def _() -> None:
+    consent_text(text="")
+
+
+@breaks("consent_versions_begin_with_one")
+def _() -> None:
+    consent_text(version=0)
+
+
+def consent(**changed: object) -> Consent:
+    row = {"worker": make_worker(), "batch": make_batch(), "number": 1, "agreed": True, "created_at": now()}
+    return Consent.objects.create(**row | changed)
+
+
+@breaks("decision_number_once_per_batch")
+def _() -> None:
+    twice(consent())
+
+
+@breaks("a_trace_needs_consent")
+def _() -> None:
+    consent(agreed=False, trace=True)
+
+
 # annotation_site
 
 
@@ -574,6 +693,36 @@ def _() -> None:
 @breaks("job_with_a_problem_is_finished")
 def _() -> None:
     job(problem="There is nothing to import.")
+
+
+def draft(**changed: Any) -> Draft:
+    lease = changed.pop("lease", None) or make_lease(make_hits(1, 1)[0].batch)
+    return Draft(**{"lease": lease, "version": 1, "answer": "{}", "updated_at": now()} | changed)
+
+
+@breaks("one_draft_per_lease")
+def _() -> None:
+    first = draft()
+    first.save()
+    twice(first)
+
+
+@breaks("one_draft_per_assignment")
+def _() -> None:
+    assignment = make_assignment(*on_the_marketplace())
+    first = draft(lease=assignment.lease, assignment=assignment)
+    first.save()
+    twice(first)
+
+
+@breaks("draft_versions_begin_with_one")
+def _() -> None:
+    draft(version=0).save()
+
+
+@breaks("draft_is_short")
+def _() -> None:
+    draft(answer="x" * (MOST_CHARACTERS + 1)).save()
 
 
 @pytest.mark.django_db

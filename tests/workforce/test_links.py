@@ -18,11 +18,10 @@ from contains_task.models import ContainsVote
 from tests.factories import make_batch, make_dataset, make_grid, make_lease, make_worker, start, unique, worker_client
 from tests.required import require
 from tests.threads import in_threads
-from workforce import actions
-from workforce.actions import close_batch, expire_leases
+from workforce.actions import BatchClosed, close_batch, expire_leases
 from workforce.introductions.actions import introduce
 from workforce.links.actions import forget_networks, list_ids
-from workforce.links.reads import STANDING_SQL, link_query
+from workforce.links.reads import STANDING_SQL, NetworkFull, link_query
 from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import has_work, has_work_for
 
@@ -163,7 +162,7 @@ def test_a_stranger_reads_who_asks_and_what_for_before_starting():
     words = text(page)
     for part in ("Vision <group>", "Spiders.", "I am 18.", "about 7 minutes", "up to 4 tasks", "completion code"):
         assert part in words
-    assert '<form method="post">' in words and ">Start</button>" in words
+    assert '<form method="post" id="start">' in words and ">Start</button>" in words
     assert "<script" not in words and "C0DE" not in words
     assert not Worker.objects.exists()
 
@@ -272,7 +271,7 @@ def test_an_answer_sent_again_leads_to_the_same_next_task():
     assert (Submission.objects.count(), Lease.objects.count()) == (1, 2)
 
 
-@pytest.mark.parametrize("error", [actions.NetworkFull("full"), actions.BatchClosed("closed"), RuntimeError("a fault")])
+@pytest.mark.parametrize("error", [NetworkFull("full"), BatchClosed("closed"), RuntimeError("a fault")])
 def test_an_answer_is_kept_and_acknowledged_when_the_next_task_cannot_be_leased(monkeypatch, error):
     batch = study(2)
     address = start(batch).url

@@ -1,6 +1,8 @@
 """Workers, their work, and their submissions."""
 
 from workforce.models.answers import Assignment, Exclusion, Lease, Submission
+from workforce.models.consents import Consent, ConsentText
+from workforce.models.drafts import Draft
 from workforce.models.introductions import Introduction
 from workforce.models.people_and_work import HIT, Batch, ListedID, Slot, Worker, WorkerIdentity
 from workforce.models.problem_reports import KIND_NAMES, Report
@@ -10,6 +12,9 @@ __all__ = [
     "KIND_NAMES",
     "Assignment",
     "Batch",
+    "Draft",
+    "Consent",
+    "ConsentText",
     "Exclusion",
     "Introduction",
     "Lease",
