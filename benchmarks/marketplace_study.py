@@ -141,7 +141,18 @@ def make_study(options: argparse.Namespace) -> Batch:
 
 def publish(batch: Batch) -> None:
     """Publish the batch as a researcher does, and retry if the marketplace's balance cannot be read."""
-    words = [sys.executable, "manage.py", "publish", str(batch.pk), "--reward", str(REWARD), "--cap", "9999", "--yes"]
+    words = [
+        sys.executable,
+        "manage.py",
+        "publish",
+        str(batch.pk),
+        "--reward",
+        str(REWARD),
+        "--cap",
+        "9999",
+        "--yes",
+        "--below-target",
+    ]
     for _ in range(5):
         process = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
         if not process.returncode:

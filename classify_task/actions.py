@@ -17,7 +17,7 @@ from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_fie
 from workforce.links.actions import copy_list
 from workforce.models import Batch, Lease, Submission
 from workforce.openings.actions import note_opening
-from workforce.reads import pause_field
+from workforce.reads import is_handle_of, pause_field
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,10 @@ def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     copy = submission.answer["copy"]
     try:
         selected, main = sorted(map(int, copy["selected"])), int(copy["main"]) if copy["main"] else None
-        return _answer(submission.hit.form, copy["lease"], selected, main)
+        answer = _answer(submission.hit.form, copy["lease"], selected, main)
     except ValueError as error:  # not numbers, or InvalidAnswer
         log.info("A recovered answer of HIT %s is invalid: %s", submission.hit_id, error)
         return None
+    image, lease = submission.hit.form.image, Lease(hit=submission.hit, public_id=copy["lease"])
+    is_unseen = any(is_handle_of(lease, image.public_id, handle) for handle in copy.get("unseen", ()))
+    return answer | unseen_field([image.public_id] if is_unseen else [])

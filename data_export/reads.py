@@ -17,6 +17,7 @@ from catalog.reads import labels_by_index
 
 # Pages and commands import it from here.
 from data_export.formats import FORMATS as FORMATS
+from workforce.consents.reads import confirmed_consents, consent_row, consent_text_row, consent_texts_of
 from workforce.kinds import ExportedRows, task_kinds
 
 ROWS_AT_ONCE = 2000
@@ -61,6 +62,26 @@ PREDICTED = (
         ("labels",),
     ),
 )
+CONSENTS = (
+    ExportedRows(
+        "consents",
+        gettext_lazy("What each worker decided before the work: the version of the consent text, and when."),
+        confirmed_consents,
+        ("pk",),
+        consent_row,
+        ("worker", "batch", "version", "agreed", "trace", "decided_at"),
+        (),
+    ),
+    ExportedRows(
+        "consent_texts",
+        gettext_lazy("The versions of the consent text."),
+        consent_texts_of,
+        ("version",),
+        consent_text_row,
+        ("version", "since", "text"),
+        (),
+    ),
+)
 
 
 def exported_tables() -> dict[str, ExportedRows]:
@@ -71,7 +92,7 @@ def exported_tables() -> dict[str, ExportedRows]:
 def exported_files() -> dict[str, ExportedRows]:
     """Return the files by name: the tables of REST, and the composition of the work."""
     further = (rows for kind in task_kinds() for rows in kind.files)
-    return exported_tables() | {rows.name: rows for rows in (*further, *PREDICTED)}
+    return exported_tables() | {rows.name: rows for rows in (*further, *PREDICTED, *CONSENTS)}
 
 
 def permission_to_read(kind: str, **rest: Any) -> May:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.db import connection
 from django.test import RequestFactory
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,8 @@ settings.load_profile("soak" if os.environ.get("SOAK") else "short")
 empty_quickly()
 # A million rounds of hashing, for each person that a test makes, would be a third of a second each.
 PBKDF2PasswordHasher.iterations = 10
+# Static files come from the site's own middleware, in tests with a server too.
+StaticFilesHandler._should_handle = lambda self, path: False
 
 
 def name_the_host() -> None:

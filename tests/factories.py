@@ -29,6 +29,7 @@ from contains_task.actions import open_grids, record_votes
 from contains_task.models import Grid
 from contains_task.reads import cells_by_handle
 from workforce.actions import identify_worker, open_batch, publish_hits, take_lease
+from workforce.consents.actions import agree
 from workforce.models import HIT, Batch, Lease, Submission, Worker
 
 _numbers = itertools.count(1)
@@ -84,7 +85,10 @@ def make_worker(external_id: str | None = None, *, marketplace: str = "link") ->
 
 
 def make_lease(batch: Batch, worker: Worker | None = None) -> Lease:
-    lease = take_lease(batch=batch, worker=worker or make_worker())
+    worker = worker or make_worker()
+    if batch.marketplace == Batch.Marketplace.LINK:
+        agree(batch=batch, worker=worker)
+    lease = take_lease(batch=batch, worker=worker)
     assert lease is not None, f"{batch} has no work for this person"
     return lease
 

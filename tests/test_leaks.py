@@ -44,6 +44,7 @@ from tests.leak_scan import (
 )
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_terms, offer
+from tests.workforce.starting import opened
 from workforce.models import Batch, Lease
 from workforce.photographs import views as photograph_views
 from workforce.reads import image_handle
@@ -54,6 +55,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SOAK = bool(os.environ.get("SOAK"))
 N_GRIDS = 500 if SOAK else 40
+N_FRAMED = 500 if SOAK else 12
 CELLS = 16
 N_LABELS = 8
 IMAGES_OF_A_LABEL = 12
@@ -160,7 +162,7 @@ def test_no_place_on_the_page_tells_a_control(study):
 @pytest.fixture
 def offered(study) -> Batch:
     """The same study on a marketplace that shows the pages in its frame."""
-    batch = with_grids(study, N_GRIDS)
+    batch = with_grids(study, N_FRAMED)
     Batch.objects.filter(pk=batch.pk).update(marketplace="mturk")
     make_terms(batch)
     batch.refresh_from_db()
@@ -175,11 +177,11 @@ def framed_pages(batch: Batch, n_pages: int) -> Iterator[tuple]:
         ids = {"assignmentId": external("3ASG"), "hitId": offer(hit), "workerId": worker}
         address = f"/contains/{hit.public_id}/?"
         preview = client.get(address + urlencode(ids | {"assignmentId": "ASSIGNMENT_ID_NOT_AVAILABLE"}))
-        page = client.get(address + urlencode(ids))
+        started, page = opened(client, address + urlencode(ids))
         text = page.content.decode()
         hidden = {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
-        client.post(address + urlencode(ids), hidden | {"selected": VALUE.findall(text)[:2]})
-        yield hit.grid, worker, preview, page, client.get(address + urlencode(ids))
+        client.post(started, hidden | {"selected": VALUE.findall(text)[:2]})
+        yield hit.grid, worker, preview, page, client.get(started)
 
 
 def pictures_on(page: str) -> set[str]:
@@ -189,7 +191,7 @@ def pictures_on(page: str) -> set[str]:
 def test_the_pages_in_a_marketplaces_frame_tell_nothing_but_the_question(offered):
     hidden: dict[int, set[str]] = {}
     seen: set[bytes] = set()
-    for n, (grid, worker, *views) in enumerate(framed_pages(offered, N_GRIDS)):
+    for n, (grid, worker, *views) in enumerate(framed_pages(offered, N_FRAMED)):
         secrets = hidden.setdefault(grid.label_id, secrets_of(offered, grid.label))
         assert [response.status_code for response in views] == [200, 200, 200]
         for response in views:
@@ -217,7 +219,7 @@ def spoil_pages(spoiler: Callable[[Batch, dict, str], str]) -> Spoil:
     """A site whose grid pages pass through `spoiler`."""
 
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
-        def render(request, template, context):
+        def render(request, template, context, **options):
             response = real(request, template, context)
             response.content = spoiler(batch, context, response.content.decode()).encode()
             return response

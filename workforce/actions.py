@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils.translation import gettext, gettext_lazy
 
 from audit.actions import Area, record
@@ -23,10 +24,10 @@ from catalog.reads import CachedQuery, Given, current_settings, now, now_given
 from workforce.exclusions.actions import exclude_submission as exclude_submission
 from workforce.exclusions.actions import readmit_submission as readmit_submission
 from workforce.kinds import kind_named
-from workforce.links.reads import FULL, NOBODY, LinkVisit, NetworkFull, check_network, first_lease_seconds, standing_of
+from workforce.links.reads import LinkVisit, check_network, first_lease_seconds, standing_of
 from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
-from workforce.reads import has_work, is_recovered, known_worker, overdue_leases
-from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
+from workforce.reads import is_recovered, known_worker, overdue_leases
+from workforce.slot_search import FREE_FOR_STRANGER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
 from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified, same_answer
 
@@ -75,8 +76,11 @@ def open_batch(
     hits_per_worker: int | None = None,
     completion_code: str = "",
     completion_url: str = "",
+    decline_code: str = "",
+    decline_url: str = "",
     admission: str = Batch.Admission.ANYONE,
     networks: str = Batch.Networks.SHARED,
+    answers: str = Batch.Answers.TWO,
     **adaptive: float,
 ) -> Batch:
     """Open a batch; `adaptive` are all settings of an adaptive batch, or none.
@@ -91,20 +95,26 @@ def open_batch(
         hits_per_worker=hits_per_worker,
         completion_code=completion_code,
         completion_url=completion_url,
+        decline_code=decline_code,
+        decline_url=decline_url,
         admission=admission,
         networks=networks,
+        answers=answers,
         **adaptive,
     )
 
 
 @transaction.atomic
-def publish_hits(*, batch: Batch, n_hits: int, n_slots: int, initial: bool = False) -> list[HIT]:
+def publish_hits(
+    *, batch: Batch, n_hits: int, n_slots: int, initial: bool = False, in_place_of_lost: bool = False
+) -> list[HIT]:
     """Add `n_hits` HITs with `n_slots` answers each to an open batch. Raises BatchClosed."""
     # The lock keeps the batch open: HITs added to a closed batch would wait for answers for ever.
     if Batch.objects.select_for_update(no_key=True).get(pk=batch.pk).closed_at is not None:
         message = gettext("Batch “%(batch)s” is closed. Open a new batch to add HITs.")
         raise BatchClosed(message % {"batch": batch})
-    hits = HIT.objects.bulk_create([HIT(batch=batch, initial=initial) for _ in range(n_hits)])
+    n_further = n_slots if in_place_of_lost else 0
+    hits = HIT.objects.bulk_create([HIT(batch=batch, initial=initial, n_further=n_further) for _ in range(n_hits)])
     slots = (Slot(hit=hit, batch=batch, number=number) for hit in hits for number in range(n_slots))
     # In portions: there may be hundreds of thousands.
     while portion := list(islice(slots, ROWS_AT_ONCE)):
@@ -177,23 +187,6 @@ def _new_worker(marketplace: str, external_id: str) -> Worker:
     return worker
 
 
-def begin(*, batch: Batch, participant: str, visit: LinkVisit) -> Lease | None:
-    """Lease the next HIT to a participant of a study link, or return None if there is none.
-
-    Raises BatchClosed and NetworkFull. Without work, or beyond its network's cap, no unknown ID is stored.
-    """
-    worker = known_worker(batch.marketplace, participant)
-    if worker is None:
-        if batch.closed_at is not None:
-            raise BatchClosed(str(CLOSED))
-        if standing_of(batch, NOBODY, visit.mark)[1] >= visit.most_open:
-            raise NetworkFull(str(FULL))
-        if not has_work(batch):
-            return None
-        worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
-    return take_lease(batch=batch, worker=worker, visit=visit)
-
-
 def take_lease(*, batch: Batch, worker: Worker, visit: LinkVisit | None = None) -> Lease | None:
     """Lease the worker's next HIT, or return None if there is none. Raises BatchClosed; for a `visit` NetworkFull.
 
@@ -241,7 +234,7 @@ def _next_slot(batch: Batch, worker: Worker, leases: list[Lease]) -> Slot | None
     slot = claim(FREE_OF_HELD_HITS, key) if leases else None
     if slot is not None or batch.closed_at is not None:
         return slot
-    return claim(FREE_FOR_STRANGER if batch.is_adaptive else FREE_FOR_WORKER, key)
+    return claim(FREE_FOR_STRANGER, key)
 
 
 def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
@@ -254,6 +247,7 @@ def _lease(slot: Slot, worker: Worker, hold: Hold) -> Lease:
     lease = Lease(hit=slot.hit, batch_id=slot.batch_id, worker=worker, slot=slot, network_mark=hold.mark)
     values = lease_values(lease, seconds=hold.seconds) | now_given()
     lease.pk, lease.created_at, lease.expires_at = LEASE_SLOT.only_row(values)
+    lease.opened_at = lease.created_at
     lease._state.adding = False
     return lease
 
@@ -267,9 +261,10 @@ def _renew(lease: Lease, slot: Slot, hold: Hold) -> Lease:
     Slot.objects.filter(pk=slot.pk).update(state=Slot.State.LEASED)
     lease.slot = slot
     lease.state = Lease.State.ACTIVE
-    lease.expires_at = now() + timedelta(seconds=hold.seconds)
+    lease.opened_at = now()
+    lease.expires_at = lease.opened_at + timedelta(seconds=hold.seconds)
     lease.network_mark = hold.mark or lease.network_mark
-    lease.save(update_fields=["slot", "state", "expires_at", "network_mark"])
+    lease.save(update_fields=["slot", "state", "opened_at", "expires_at", "network_mark"])
     return lease
 
 
@@ -386,7 +381,9 @@ def mark_for_aggregation(*, dataset: Dataset) -> None:
 
 
 @transaction.atomic
-def add_slots(*, hit: HIT, n_slots: int) -> None:
+def add_slots(*, hit: HIT, n_slots: int, in_place_of_lost: bool = False) -> None:
     """Request further answers to a HIT."""
+    if in_place_of_lost:
+        HIT.objects.filter(pk=hit.pk).update(n_further=F("n_further") + n_slots)
     first = hit.slots.count()
     Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])

@@ -45,8 +45,8 @@ def fields_in(request: HttpRequest) -> Mapping[str, Any]:
     return request.POST
 
 
-def check_start(request: HttpRequest) -> None:
-    """Refuse a Start or Continue that is not the button of our own page. Raises ForeignStart, UnreadableAnswer.
+def fields_of_start(request: HttpRequest) -> Mapping[str, Any]:
+    """Return the fields of Start, Continue or Decline, buttons of our own page. Raises ForeignStart, UnreadableAnswer.
 
     Unlike an answer, it carries no token. Browsers without Sec-Fetch-Site say the page's origin; programs say neither,
     and no other site makes them send anything.
@@ -57,7 +57,7 @@ def check_start(request: HttpRequest) -> None:
         raise ForeignStart(
             gettext("This request came from another site, so nothing was saved. Press the button on the study's page.")
         )
-    fields_in(request)
+    return fields_in(request)
 
 
 def paused_seconds_in(fields: Mapping[str, Any]) -> int:

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
@@ -16,6 +16,10 @@ from django.utils.translation import gettext, gettext_lazy
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
 from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take_lease
+
+# The pages of mturk and of the study link import it from here.
+from workforce.consents.pages import SeeOther as SeeOther
+from workforce.consents.reads import consent_named, consent_of, standing_at_start
 from workforce.drafts.pages import UnfitDraft, is_draft, newer_draft, take_draft
 from workforce.drafts.reads import draft_of
 
@@ -53,12 +57,6 @@ TOKEN_SALT = "workforce.work_token"
 KEY_SALT = "workforce.idempotency_key"
 # A page's idempotency key, bound to the lease before it is stored.
 KEY = r"^[A-Za-z0-9_-]{16,64}$"
-
-
-class SeeOther(HttpResponseRedirect):
-    """The reply to a form that was taken: the browser opens the next page with GET."""
-
-    status_code = 303
 
 
 class ForeignToken(UserError):
@@ -141,10 +139,13 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
     fields = fields_in(request)
     if _is_framed(hit) and frame_pages.AGAIN in fields:
         return _look_from_a_frame(request, hit, show)
+    if _is_framed(hit) and frame_pages.asks_to_begin(fields):
+        return frame_pages.begin_or_decline(request, hit)
     lease = lease_of_token(str(fields.get("token", "")), hit)
     if is_draft(fields):
         return _save_draft(request, lease, fields)
     if lease.assignment is not None:
+        lease.consent_id = consent_named(request.GET)
         check_pace(request, lease.worker.identity.external_id)
     else:
         _check_participant(request, lease)
@@ -187,9 +188,14 @@ def _check_participant(request: HttpRequest, lease: Lease) -> None:
 
 
 def _next_address(request: HttpRequest, lease: Lease) -> str:
-    """Lease the next task after a stored answer, and return its address; without one, that of the study link."""
+    """Lease the next task after a stored answer, and return its address; without one, that of the study link.
+
+    The study link also asks for consent again if its text has changed.
+    """
     batch, participant = lease.hit.batch, lease.worker.identity.external_id
     try:
+        if not standing_at_start(batch, lease.worker_id).has_started:
+            return join_address(batch, participant)
         following = take_lease(batch=batch, worker=lease.worker, visit=link_visit(request, batch))
     except UserError:  # closed, or too many tasks from this network: the page of the study link says so
         following = None
@@ -269,16 +275,22 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
         "draft": draft.for_page() if draft else "",
         "reported": report.reported,
         "unreported": report.unreported,
+        "trace": consent_of(lease).trace,
     }
     if lease.assignment is not None:
         return proof | frame_pages.page_of_assignment(request, lease)
     participant = lease.worker.identity.external_id
     n_submitted, moment = progress(batch, lease.worker_id)
-    return proof | {
-        "n_done": n_submitted,
-        "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
-        "finish_address": finish_address(batch, participant),
-    }
+    time = {"n_done": n_submitted, "finish_address": finish_address(batch, participant)}
+    return proof | time | _time_left(lease, moment)
+
+
+def _time_left(lease: Lease, moment: datetime) -> dict[str, int]:
+    """Return how long the lease lasts, and from when on its page says so: in the last fifth of its time."""
+    seconds_left = max(0, int((lease.expires_at - moment).total_seconds()))
+    # A lease that was renewed began long ago.
+    held = min((lease.expires_at - lease.created_at).total_seconds(), lease.hit.batch.settings.lease_seconds)
+    return {"seconds_left": seconds_left, "minutes_left": seconds_left // 60, "last_seconds": int(held / 5)}
 
 
 def idempotency_key_of(lease: Lease) -> str:

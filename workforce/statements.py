@@ -13,9 +13,9 @@ LEASE_SLOT = PreparedStatement(f"""
     WITH leased AS (UPDATE workforce_slot SET state = 'leased' WHERE id = %(slot)s)
     INSERT INTO workforce_lease
         (hit_id, batch_id, worker_id, takes_slot, slot_id, public_id, network_mark, state, created_at,
-         expires_at)
+         opened_at, expires_at)
     SELECT %(hit)s, %(batch)s, %(worker)s, true, %(slot)s, %(public_id)s, %(mark)s, 'active', clock.now,
-           clock.now + make_interval(secs => %(seconds)s)
+           clock.now, clock.now + make_interval(secs => %(seconds)s)
     FROM (SELECT {NOW} AS now) clock
     RETURNING id, created_at, expires_at
 """)

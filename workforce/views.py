@@ -9,9 +9,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from catalog.errors import UserError
 from catalog.reads import CachedQuery, Given, now
-from workforce.actions import BatchClosed, begin
+from workforce.actions import BatchClosed
+from workforce.consents.actions import OtherText, begin, decline
+from workforce.consents.pages import agreement_in, declined_page, declines, start_page
+from workforce.consents.reads import standing_at_start
 from workforce.drafts.reads import draft_of
-from workforce.forms import check_start
+from workforce.forms import fields_of_start
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
 from workforce.limits import TooMany, check_pace_of_starts, link_visit
@@ -38,7 +41,10 @@ SECONDS_IF_FULL = 60
 @never_cache
 @require_http_methods(["GET", "POST"])
 def join(request: HttpRequest, batch_id: str) -> HttpResponse:
-    """Show a participant what there is to do, and change nothing; a POST, Start or Continue, leases the next HIT."""
+    """Show a participant what there is to do, and change nothing.
+
+    A POST leases the next HIT (Start, Continue) or returns what they hold (Decline).
+    """
     batch = _batch(batch_id)
     try:
         participant = participant_in(request.GET, batch)
@@ -53,13 +59,35 @@ def join(request: HttpRequest, batch_id: str) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
-    check_start(request)
+    fields = fields_of_start(request)
     check_pace_of_starts(request, batch)
+    if declines(fields):
+        return _decline(request, batch, participant)
+    visit = link_visit(request, batch)
     try:
-        lease = begin(batch=batch, participant=participant, visit=link_visit(request, batch))
+        lease = begin(batch=batch, participant=participant, visit=visit, agreement=agreement_in(fields))
     except BatchClosed:
         lease = None
+    except OtherText:
+        return _ask_again(request, batch, participant)
     return SeeOther(join_address(batch, participant) if lease is None else task_address(lease, batch, participant))
+
+
+def _decline(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
+    worker = known_worker(batch.marketplace, participant)
+    if worker is not None:
+        decline(batch=batch, worker=worker)
+    n_submitted = 0 if worker is None else n_done(batch, worker.pk)
+    is_paid = n_submitted >= (batch.hits_per_worker or 1)
+    further = {"n_done": n_submitted, "is_paid": is_paid}
+    return declined_page(request, batch, back=join_address(batch, participant), **further)
+
+
+def _ask_again(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse:
+    """Show the consent text that holds now to a person whose page showed another one, or none."""
+    worker = known_worker(batch.marketplace, participant)
+    n_submitted = 0 if worker is None else n_done(batch, worker.pk)
+    return start_page(request, batch, changed=True, n_done=n_submitted)
 
 
 def _newcomer(request: HttpRequest, batch: Batch) -> HttpResponse:
@@ -67,8 +95,7 @@ def _newcomer(request: HttpRequest, batch: Batch) -> HttpResponse:
         return message_page(request, gettext("This study is closed"), str(CLOSED), 410)
     if not has_work(batch):
         return _without_work(request, batch)
-    context = {"batch": batch, "introduction": introduction_of(batch.dataset_id)}
-    return render(request, "workforce/start.html", context)
+    return start_page(request, batch)
 
 
 def _returned(request: HttpRequest, batch: Batch, worker: Worker, participant: str) -> HttpResponse:
@@ -78,9 +105,11 @@ def _returned(request: HttpRequest, batch: Batch, worker: Worker, participant: s
         return redirect(task_address(lease, batch, participant))
     n_submitted = n_done(batch, worker.pk)
     if lease is not None or (n_submitted and has_work_for(batch, worker)):
-        context = {"batch": batch, "n_done": n_submitted, "is_expired": lease is not None}
+        context = {"n_done": n_submitted, "finish_address": finish_address(batch, participant)}
+        if not standing_at_start(batch, worker.pk).has_started:
+            return start_page(request, batch, **context)
+        context |= {"batch": batch, "is_expired": lease is not None}
         context["has_draft"] = lease is not None and draft_of(lease) is not None
-        context["finish_address"] = finish_address(batch, participant)
         return render(request, "workforce/continue.html", context)
     if n_submitted:
         return _completed(request, batch, worker, participant)

@@ -207,6 +207,9 @@ class FramedWorker(LinkWorker):
         query = urlencode({"assignmentId": assignment, "hitId": hit_id, "workerId": self.worker_id})
         self.page = f"{path}?{query}"
         self.task = self.browser.get(self.page).text
+        if 'name="start"' in self.task:  # once for each worker, until the marketplace confirms their first answer
+            self.page = self.browser.post(self.page, {"start": "yes", "version": ""}).location
+            self.task = self.browser.get(self.page).text
 
     def open(self) -> None:
         pass

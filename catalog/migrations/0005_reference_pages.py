@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0003_picture_problems'),
+        ('catalog', '0004_three_answers'),
     ]
 
     operations = [

@@ -12,14 +12,20 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from catalog.tiles.reads import CELL_SIDES
 from workforce.models import Lease
 
 register = template.Library()
 
-# Cells on the first screens load at once, the others lazily.
-AT_ONCE = 12
+# Cells on the first screen of a telephone come before all else, those on the next at once, the others lazily.
+FIRST, AT_ONCE = 6, 12
 ANY = "handle"
-PHOTOGRAPH = """<img src="{small}" alt="{photograph}"{later} decoding="async">"""
+# As wide as grid.css makes a tile: two in a row on a telephone.
+WIDTH = "(max-width:30rem) 44vw,13rem"
+PHOTOGRAPH = (
+    f"""<img src="{{small}}" srcset="{{small}} {CELL_SIDES[0]}w,{{dense}} {CELL_SIDES[1]}w" sizes="{WIDTH}" """
+    """alt="{photograph}"{order} decoding="async">"""
+)
 # Answer and link stand below the photograph, so that nothing covers it.
 YES = """<input type="checkbox" name="selected" value="{handle}"{selected}"""
 BOX = f"""<label data-mark="{{mark}}">{YES}>{PHOTOGRAPH}</label>"""
@@ -28,15 +34,12 @@ THREE_WAY_BOXES = (
     """<span>{yes}</span></label><label class="maybe"><input type="checkbox" name="maybe" value="{handle}"{maybe} """
     """aria-label="{maybe_name}"> {maybe_word}</label>"""
 )
-LINKS = (
-    """<a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge}"></a>"""
+LINK = """<a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge}"></a>"""
+UNLOADED = (
     """<noscript><label class="unloaded"><input type="checkbox" name="unloaded" value="{handle}"{unloaded}> {lost}"""
-    """</label></noscript></div>\n"""
+    """</label></noscript>"""
 )
-TILE, THREE_WAY_TILE = (
-    f"""<div class="tile" data-photograph="{{handle}}">{boxes}{LINKS}""" for boxes in (BOX, THREE_WAY_BOXES)
-)
-LATER = ' loading="lazy"'
+AT_FIRST, LATER = ' fetchpriority="high"', ' loading="lazy"'
 CHECKED = " checked"
 
 
@@ -51,14 +54,17 @@ def tiles(
     three_way: bool = False,
 ) -> SafeString:
     """Render a photograph with its checkbox for every handle, in this order; if three-way, with a second one."""
-    tile, words, numbered = THREE_WAY_TILE if three_way else TILE, *_texts()
-    small, large = (_around_handle(name, lease) for name in ("cell-photograph", "work-photograph"))
+    tile = _tile(three_way=three_way, is_preview=lease.pk is None)
+    words, numbered = _escaped(_words()), _escaped(_names())
+    small, dense = (_around_handle("small-photograph", lease, side) for side in CELL_SIDES)
+    large = _around_handle("work-photograph", lease)
     cells = (
         tile.format(
             handle=handle,
             small=handle.join(small),
+            dense=handle.join(dense),
             large=handle.join(large),
-            later=LATER if number > AT_ONCE else "",
+            order=AT_FIRST if number <= FIRST else LATER if number > AT_ONCE else "",
             selected=CHECKED if handle in selected else "",
             maybe=CHECKED if handle in maybe else "",
             unloaded=CHECKED if handle in unloaded else "",
@@ -71,27 +77,36 @@ def tiles(
     return mark_safe("".join(cells))
 
 
-def _texts() -> tuple[dict[str, str], dict[str, str]]:
-    """Return the texts of a page's tiles, and those with a number.
+def _tile(*, three_way: bool, is_preview: bool) -> str:
+    parts = (THREE_WAY_BOXES if three_way else BOX, LINK, "" if is_preview else UNLOADED)
+    return f"""<div class="tile" data-photograph="{{handle}}">{"".join(parts)}</div>\n"""
 
-    Once for the page: a look-up for every cell would cost as much as the cell.
-    """
-    words = {
+
+# Once for the page: a look-up for every cell would cost as much as the cell.
+def _words() -> dict[str, str]:
+    return {
         "mark": gettext("selected"),
         "yes": gettext("Yes"),
         "maybe_word": gettext("Maybe"),
         "lost": gettext("did not load"),
     }
-    numbered = {
+
+
+def _names() -> dict[str, str]:
+    """Return the texts with the number of a photograph."""
+    return {
         "photograph": gettext("photograph %(number)s"),
         "enlarge": gettext("Enlarge photograph %(number)s"),
         "yes_name": gettext("Photograph %(number)s: yes"),
         "maybe_name": gettext("Photograph %(number)s: maybe"),
     }
-    return tuple({name: conditional_escape(text) for name, text in texts.items()} for texts in (words, numbered))  # type: ignore[return-value]
 
 
-def _around_handle(name: str, lease: Lease) -> tuple[str, str]:
+def _escaped(texts: dict[str, str]) -> dict[str, str]:
+    return {name: conditional_escape(text) for name, text in texts.items()}
+
+
+def _around_handle(name: str, lease: Lease, *side: int) -> tuple[str, str]:
     """Return the parts before and after a handle in the URLs of a lease's pictures, escaped."""
-    prefix, _, suffix = conditional_escape(reverse(name, args=[lease.public_id, ANY])).rpartition(ANY)
+    prefix, _, suffix = conditional_escape(reverse(name, args=[lease.public_id, *side, ANY])).rpartition(ANY)
     return prefix, suffix

@@ -47,6 +47,11 @@ class IntroductionForm(forms.Form):
         gettext_lazy("Purpose"),
         gettext_lazy("The use of the answers, in plain words, such as: to train and test image classifiers."),
     )
+    pay = text_field(
+        "pay",
+        gettext_lazy("Pay"),
+        gettext_lazy("For people who come by a link, such as: £0.60 for each task. A marketplace shows its reward."),
+    )
     minutes_needed = forms.IntegerField(
         label=gettext_lazy("Minutes per HIT"),
         required=False,
@@ -62,7 +67,18 @@ class IntroductionForm(forms.Form):
     consent = text_field(
         "consent",
         gettext_lazy("Consent"),
-        gettext_lazy("The statement that workers agree to by taking part, as approved by your review board."),
+        gettext_lazy(
+            "The statement that workers agree to by taking part, as approved by your review board. If you change it, "
+            "everybody is asked again before their next task."
+        ),
+    )
+    trace = forms.BooleanField(
+        label=gettext_lazy("Ask workers for a coarse trace"),
+        required=False,
+        help_text=gettext_lazy(
+            "Where the pointer is and how far the page is scrolled, at most once a second. Only workers who check an "
+            "extra box are traced. Say in the consent statement what it is for."
+        ),
     )
 
     def clean_contact(self) -> str:

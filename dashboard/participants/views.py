@@ -15,6 +15,7 @@ from dashboard.participants.forms import ExclusionForm, IntroductionForm, Readmi
 from dashboard.participants.reports import kinds_of, reports_of, reports_shown
 from dashboard.subjects import study_of_report
 from studies.exclusions.actions import exclude, lift_exclusion
+from workforce.consents.reads import n_agreed
 from workforce.introductions.actions import introduce
 from workforce.introductions.reads import introduction_of
 from workforce.models import Report, Submission
@@ -34,7 +35,7 @@ def introduction(request: HttpRequest, name: str) -> HttpResponse:
         introduce(dataset=dataset, fields=form.values())
         messages.success(request, gettext("Introduction saved. Workers see it from now on."))
         return redirect("setup-introduction", name)
-    context = {"dataset": dataset, "tab": "marketplace", "form": form}
+    context = {"dataset": dataset, "tab": "marketplace", "form": form, "n_agreed": n_agreed(dataset)}
     return render(request, "dashboard/participants/introduction.html", context, status=422 if form.errors else 200)
 
 

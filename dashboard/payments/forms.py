@@ -25,8 +25,8 @@ from mturk.requirements.reads import (
     custom,
     in_places,
 )
-from mturk.terms.reads import DAY, HOUR, KEYWORDS, MINUTE, MOST_LOSSES, OfferTerms
-from mturk.wages.reads import proposed_reward
+from mturk.terms.reads import DAY, HOUR, KEYWORDS, MINUTE, MOST_LOSSES, OfferTerms, description_of
+from mturk.wages.reads import low_wage, proposed_reward, short_time
 from workforce.kinds import offer_of
 from workforce.models import Batch
 
@@ -37,8 +37,8 @@ CAP_OVER_COST = Decimal("1.1")
 MOST_DAYS, MOST_MINUTES = 365, 7 * 24 * 60
 MOST_DOLLARS = Decimal("10000")
 MOST_APPROVED = 1_000_000
-# A reward below or above these multiples of the proposed one has to be confirmed: a digit may be missing.
-LEAST_TIMES, MOST_TIMES = Decimal("0.5"), 5
+# A reward below the target wage, or above this multiple of the proposed one, has to be confirmed.
+MOST_TIMES = 5
 MOST_REVIEW_HOURS = LONGEST_AUTO_APPROVAL_SECONDS // HOUR - 1
 
 
@@ -50,7 +50,8 @@ def dollars(label: "StrOrPromise", most: Decimal = MOST_DOLLARS, **options: Any)
 class PublishForm(forms.Form):
     """The terms of a batch on the marketplace. `agreed` is the cost on the page when the researcher agreed.
 
-    `doubted` is a reward far from the proposed one, `means_reward` the doubted reward that the researcher confirmed.
+    `doubted` is a reward below the target wage or far above the proposed one, `doubted_minutes` a time that is too
+    short. `means_reward` and `means_minutes` are those that the researcher confirmed.
     """
 
     title = forms.CharField(
@@ -79,6 +80,7 @@ class PublishForm(forms.Form):
         initial=60,
         help_text=gettext_lazy("Be generous: workers who time out are not paid."),
     )
+    means_minutes = forms.CharField(label=gettext_lazy("Minutes per HIT"), required=False, max_length=20)
     days = forms.IntegerField(
         label=gettext_lazy("Days on the marketplace"),
         min_value=1,
@@ -143,12 +145,13 @@ class PublishForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None, *, batch: Batch, repeated: Repeated | None = None) -> None:
         offer = offer_of(batch.kind)
         proposed = proposed_reward(batch)
-        words = {"title": str(offer.title), "description": str(offer.description), "keywords": KEYWORDS}
+        words = {"title": str(offer.title), "description": description_of(batch), "keywords": KEYWORDS}
         initial = words | {"reward": proposed.reward}
         super().__init__(data, initial=initial)
         self.batch = batch
         self.proposed = proposed.reward
         self.doubted: Decimal | None = None
+        self.doubted_minutes: int | None = None
         self.requirements: list[Requirement] = []
         if repeated is None:
             del self.fields["keeps_out_former"]
@@ -184,8 +187,8 @@ class PublishForm(forms.Form):
 
     @property
     def only_asks(self) -> bool:
-        """Return whether the reward still has to be confirmed, and all other fields are valid."""
-        return set(self.errors) == {"means_reward"}
+        """Return whether the reward or the time still have to be confirmed, and all other fields are valid."""
+        return bool(self.errors) and set(self.errors) <= {"means_reward", "means_minutes"}
 
     def clean_description(self) -> str:
         return str(self.cleaned_data["description"]).replace("\r\n", "\n")
@@ -195,6 +198,7 @@ class PublishForm(forms.Form):
         cleaned = self.cleaned_data
         self._read_requirements(cleaned)
         self._ask_about_reward(cleaned)
+        self._ask_about_minutes(cleaned)
         cost = self.cost
         if cost and cleaned.get("cap") and cleaned["cap"] < cost.total:
             words = gettext("The batch costs $%(cost)s. A lower cap would offer only part of it.")
@@ -203,22 +207,29 @@ class PublishForm(forms.Form):
 
     def _ask_about_reward(self, cleaned: dict[str, Any]) -> None:
         reward = cleaned.get("reward")
-        if reward is None or LEAST_TIMES * self.proposed <= reward <= MOST_TIMES * self.proposed:
+        if reward is None or self.proposed <= reward <= MOST_TIMES * self.proposed:
             return
         self.doubted = reward.quantize(CENT)
-        if cleaned.get("means_reward") != str(self.doubted):
-            if reward < self.proposed:
-                words = gettext(
-                    "$%(reward)s is less than half of $%(proposed)s, the reward for the target wage. Confirm it or "
-                    "correct it."
-                )
-            else:
-                words = gettext(
-                    "$%(reward)s is more than %(times)s times $%(proposed)s, the reward for the target wage. Confirm "
-                    "it or correct it."
-                )
-            named = {"reward": self.doubted, "times": MOST_TIMES, "proposed": self.proposed}
-            self.add_error("means_reward", words % named)
+        if cleaned.get("means_reward") == str(self.doubted):
+            return
+        if reward < self.proposed:
+            self.add_error("means_reward", f"{low_wage(self.batch, reward)} {gettext('Confirm it or correct it.')}")
+            return
+        words = gettext(
+            "$%(reward)s is more than %(times)s times $%(proposed)s, the reward for the target wage. Confirm "
+            "it or correct it."
+        )
+        named = {"reward": self.doubted, "times": MOST_TIMES, "proposed": self.proposed}
+        self.add_error("means_reward", words % named)
+
+    def _ask_about_minutes(self, cleaned: dict[str, Any]) -> None:
+        minutes = cleaned.get("minutes")
+        problem = short_time(self.batch, minutes * MINUTE) if minutes else ""
+        if not problem:
+            return
+        self.doubted_minutes = minutes
+        if cleaned.get("means_minutes") != str(minutes):
+            self.add_error("means_minutes", f"{problem} {gettext('Confirm it or correct it.')}")
 
     def _read_requirements(self, cleaned: dict[str, Any]) -> None:
         read = (

@@ -208,6 +208,19 @@ class GridsForm(forms.Form):
         assume_scheme="https",
         help_text=gettext_lazy("Workers are sent to this http or https address at the end."),
     )
+    decline_code = forms.CharField(
+        label=gettext_lazy("Decline code"),
+        required=False,
+        max_length=LONGEST_CODE,
+        help_text=gettext_lazy("Shown to people who do not take part, if their site wants a code."),
+    )
+    decline_url = forms.URLField(
+        label=gettext_lazy("Decline link"),
+        required=False,
+        max_length=LONGEST_ADDRESS,
+        assume_scheme="https",
+        help_text=gettext_lazy("People who do not take part can return to this http or https address."),
+    )
     admission = forms.ChoiceField(
         label=gettext_lazy("Who may work by the study link"),
         choices=[
@@ -230,6 +243,17 @@ class GridsForm(forms.Form):
         initial=Batch.Networks.SHARED,
         required=False,
         help_text=gettext_lazy("A network can hold only so many tasks at a time. The second choice is stricter."),
+    )
+    answers = forms.ChoiceField(
+        label=gettext_lazy("Answers to a photograph"),
+        choices=[
+            (Batch.Answers.TWO, gettext_lazy("Two: selected or not")),
+            (Batch.Answers.THREE, gettext_lazy("Three: yes, maybe or no")),
+        ],
+        widget=forms.RadioSelect,
+        initial=Batch.Answers.TWO,
+        required=False,
+        help_text=gettext_lazy("The settings say what “maybe” counts as."),
     )
     adaptive = forms.BooleanField(
         label=gettext_lazy("Stop when the votes are clear enough"),
@@ -280,13 +304,25 @@ class GridsForm(forms.Form):
         self.dataset = dataset
 
     def clean_completion_code(self) -> str:
-        code: str = self.cleaned_data["completion_code"]
+        return self._code("completion_code")
+
+    def clean_decline_code(self) -> str:
+        return self._code("decline_code")
+
+    def clean_completion_url(self) -> str:
+        return self._address("completion_url")
+
+    def clean_decline_url(self) -> str:
+        return self._address("decline_url")
+
+    def _code(self, name: str) -> str:
+        code: str = self.cleaned_data[name]
         if not code.isprintable():
             raise ValidationError(gettext("Use printable characters only."))
         return code
 
-    def clean_completion_url(self) -> str:
-        url: str = self.cleaned_data["completion_url"]
+    def _address(self, name: str) -> str:
+        url: str = self.cleaned_data[name]
         if url and not url.startswith(("http://", "https://")):
             raise ValidationError(gettext("Enter an address that begins with http:// or https://."))
         return url
@@ -296,6 +332,7 @@ class GridsForm(forms.Form):
         cleaned = self.cleaned_data
         cleaned["admission"] = cleaned.get("admission") or Batch.Admission.ANYONE.value
         cleaned["networks"] = cleaned.get("networks") or Batch.Networks.SHARED.value
+        cleaned["answers"] = cleaned.get("answers") or Batch.Answers.TWO.value
         plain = cleaned.get("profile") == PLAIN
         if "pairs" not in self.errors and not cleaned.get("pairs"):
             self._check_pairs(plain)

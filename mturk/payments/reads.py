@@ -116,7 +116,7 @@ def _active_seconds(listed: ListedAssignment, ends: list[datetime]) -> float:
     submission = listed.submission
     opened = submission and (submission.assignment or submission.lease)
     assert submission and opened, "what was listed as proven came from a page that was opened"
-    end, begin = submission.submitted_at, opened.created_at
+    end, begin = submission.submitted_at, opened.opened_at
     previous_end = max(begin, ends[bisect_left(ends, end) - 1] if ends and ends[0] < end else begin)
     held_seconds = (listed.submitted_at - listed.accepted_at).total_seconds()
     # A pause may have been the work on the previous page: only one of the two is left out.

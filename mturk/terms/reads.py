@@ -11,7 +11,8 @@ from catalog.errors import UserError
 from mturk.models import Terms
 from mturk.models.publishing import LONGEST_AUTO_APPROVAL_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS
 from mturk.pricing.reads import in_cents
-from workforce.kinds import kind_named
+from workforce.introductions.reads import contact_of
+from workforce.kinds import kind_named, offer_of
 from workforce.models import Batch, Lease
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
@@ -99,6 +100,14 @@ class OfferTerms:
             most = _longest(column)
             if not least <= len(text.strip()) <= most or not text.replace("\n", "").isprintable():
                 raise CannotPublish(words % {"n": f"{len(text):,}", "most": f"{most:,}"})
+
+
+def description_of(batch: Batch) -> str:
+    """Propose a description: that of the kind of task, with the study's contact, which the marketplace then shows."""
+    description, contact = str(offer_of(batch.kind).description), contact_of(batch)
+    if not contact:
+        return description
+    return f"{description} {gettext('Contact: %(contact)s') % {'contact': contact}}"
 
 
 def _longest(column: str) -> int:

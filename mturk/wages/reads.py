@@ -6,6 +6,7 @@ from decimal import ROUND_UP, Decimal
 from statistics import median
 
 from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
 
 from catalog.models import Dataset
@@ -13,6 +14,7 @@ from catalog.reads import current_settings
 from mturk.models import Call, ListedAssignment, Terms
 from mturk.payments.reads import SECONDS_PER_HOUR, active_seconds_of
 from mturk.pricing.reads import CENT, fee_of
+from workforce.introductions.reads import introduction_of
 from workforce.kinds import offer_of
 from workforce.models import Batch, Submission
 from workforce.reads import pause_of
@@ -41,6 +43,20 @@ def pay_for(seconds: float, wage: Decimal) -> Decimal:
 
 
 @dataclass(frozen=True)
+class NeededTime:
+    """The seconds that a HIT takes, and the sentence that says how they are known. `told` is what workers are told."""
+
+    seconds: float
+    why: str
+    told: float | None = None
+
+    @property
+    def longest(self) -> float:
+        """Return the time that everybody should have."""
+        return max(self.seconds, self.told or 0)
+
+
+@dataclass(frozen=True)
 class Proposed:
     """A proposed reward in dollars, with the sentence that explains it."""
 
@@ -48,24 +64,62 @@ class Proposed:
     why: str
 
 
-def proposed_reward(batch: Batch) -> Proposed:
-    """Propose the reward that pays the target wage, by the time the work took so far, or the number of items."""
+def needed_time(batch: Batch) -> NeededTime:
+    """Return the time that a HIT needs, by the answers so far, by the introduction, or by the number of items."""
+    introduction = introduction_of(batch.dataset_id)
+    minutes = introduction.minutes_needed if introduction else None
+    told = None if minutes is None else minutes * 60.0
     took = _seconds_taken(batch)
     if len(took) >= FEWEST_ANSWERS:
         seconds = median(took)
-        words = gettext(
-            "The median time of %(n)s similar answers is %(seconds)s seconds. At $%(wage)s per hour, that is "
-            "$%(reward)s, rounded up."
-        )
+        words = gettext("The median time of %(n)s similar answers is %(seconds)s seconds.")
+    elif told is not None:
+        return NeededTime(told, told_time(told), told)
     else:
         seconds = _seconds_expected(batch)
-        words = gettext(
-            "Without similar answers so far, %(seconds)s seconds are assumed. At $%(wage)s per hour, that is "
-            "$%(reward)s, rounded up."
-        )
-    wage = target_wage(batch.dataset)
-    reward = pay_for(seconds, wage)
-    return Proposed(reward, words % {"n": len(took), "seconds": f"{seconds:.0f}", "wage": wage, "reward": reward})
+        words = gettext("Without similar answers so far, %(seconds)s seconds are assumed.")
+    return NeededTime(seconds, words % {"n": len(took), "seconds": f"{seconds:.0f}"}, told)
+
+
+def proposed_reward(batch: Batch) -> Proposed:
+    """Propose the reward that pays the target wage, by the time that a HIT needs."""
+    needed, wage = needed_time(batch), target_wage(batch.dataset)
+    reward = pay_for(needed.seconds, wage)
+    words = gettext("At $%(wage)s per hour, that is $%(reward)s, rounded up.")
+    return Proposed(reward, f"{needed.why} {words % {'wage': wage, 'reward': reward}}")
+
+
+def wage_for(reward: Decimal, seconds: float) -> Decimal:
+    """Return dollars per hour for a reward and the seconds that it pays.
+
+    >>> str(wage_for(Decimal("0.10"), 120))
+    '3.00'
+    """
+    return (reward * SECONDS_PER_HOUR / Decimal(seconds)).quantize(CENT)
+
+
+def low_wage(batch: Batch, reward: Decimal) -> str:
+    """Return the sentence about a reward below the target wage, with its figures; empty for any other reward."""
+    needed, target = needed_time(batch), target_wage(batch.dataset)
+    if reward >= pay_for(needed.seconds, target):
+        return ""
+    words = gettext("$%(reward)s is $%(wage)s per hour, below the target wage of $%(target)s.")
+    named = {"reward": reward, "wage": wage_for(reward, needed.seconds), "target": target}
+    return f"{needed.why} {words % named}"
+
+
+def short_time(batch: Batch, seconds: float) -> str:
+    """Return the sentence about a time allowed that is below the time needed, with its figures; empty otherwise."""
+    needed = needed_time(batch)
+    if seconds >= needed.longest:
+        return ""
+    why = needed.why if needed.longest == needed.seconds else told_time(needed.longest)
+    words = gettext("The %(allowed)s seconds allowed are too short for that: workers who time out are not paid.")
+    return f"{why} {words % {'allowed': f'{seconds:.0f}'}}"
+
+
+def told_time(seconds: float) -> str:
+    return gettext("Workers are told that it takes about %(seconds)s seconds.") % {"seconds": f"{seconds:.0f}"}
 
 
 def _seconds_taken(batch: Batch) -> list[float]:
@@ -74,7 +128,8 @@ def _seconds_taken(batch: Batch) -> list[float]:
     submissions = Submission.objects.filter(
         hit__batch__dataset=batch.dataset_id, hit__batch__kind=batch.kind, state__in=sure
     )
-    rows = submissions.exclude(lease=None).order_by("-id").values_list("submitted_at", "lease__created_at", "answer")
+    opened = Coalesce("assignment__opened_at", "lease__opened_at")
+    rows = submissions.exclude(lease=None).order_by("-id").values_list("submitted_at", opened, "answer")
     return [
         max(1.0, (end - begin).total_seconds() - pause_of(answer)) for end, begin, answer in rows[:ANSWERS_LOOKED_AT]
     ]

@@ -86,7 +86,9 @@ function show(index) {
   zoomTo(1);
   for (const pick of picks) pick.checked = boxOf(tile, pick.dataset.pick).checked;
   for (const button of large.querySelectorAll("[data-step]")) button.disabled = !tiles[index + Number(button.dataset.step)];
-  if (!large.open) large.showModal();
+  if (large.open) return;
+  large.showModal();
+  picks[0].focus();
 }
 
 function step(by) {

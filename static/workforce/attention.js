@@ -3,10 +3,11 @@
 
 const TICK_MS = 100;
 // As SHORTEST_LOOK_MS of the site.
-const SHORTEST_LOOK_MS = 100;
+export const SHORTEST_LOOK_MS = 100;
 // People look at photographs for this long without moving.
 const LONGEST_LOOK_MS = 60_000;
 const LONGEST_RETRY_SECONDS = 30;
+const MOST_RETRIES = 9;
 const MOST_MARKS = 2000;
 // The second half of a double click answers no question.
 const GUARD_MS = 600;
@@ -19,11 +20,17 @@ const checks = [];
 let form;
 let inView = new Set();
 
-// Time in which the page was hidden or untouched does not count as work. A reload forgets earlier pauses, so that they
-// count as work: an error in the worker's favour.
+// Time in which the page was hidden or untouched does not count as work. A reload goes on from the draft: pauses
+// that no draft has count as work, an error in the worker's favour.
 let pausedFor = 0;
+let openBefore = 0; // on earlier visits to this page
+const sinceOpened = () => Math.round(openBefore + performance.now());
 let lastSign = performance.now();
-export const pausedMs = () => pausedFor;
+
+export function pausedMs() {
+  const since = performance.now() - lastSign;
+  return pausedFor + (document.hidden ? since : Math.max(0, since - LONGEST_LOOK_MS));
+}
 
 function noteSign() {
   const since = performance.now() - lastSign;
@@ -38,7 +45,7 @@ document.addEventListener("visibilitychange", () => {
   lastSign = performance.now();
 });
 
-addEventListener("pointerdown", (event) => inputs.add(event.pointerType || "mouse"), true);
+addEventListener("pointerdown", ({ pointerType }) => pointerType && inputs.add(pointerType), true);
 addEventListener("keydown", () => inputs.add("keyboard"), true);
 
 // Watch the photographs of a form: the image in each [data-photograph], whose value is the handle.
@@ -52,7 +59,7 @@ export function watch(watched) {
   form.addEventListener("change", mark);
   form.addEventListener("submit", askFirst);
   for (const image of images(form)) outer?.observe(image);
-  addEventListener("online", () => images(form).filter(isBroken).forEach(retry));
+  addEventListener("online", () => images(form).filter(isBroken).forEach(retryAnew));
   setInterval(look, TICK_MS);
 }
 
@@ -79,9 +86,15 @@ function settle(image) {
     button?.remove();
   } else if (isBroken(image) && !record.timer) {
     offerRetry(image);
+    if (record.tries >= MOST_RETRIES) return;
     const seconds = Math.min(2 ** record.tries++, LONGEST_RETRY_SECONDS);
     record.timer = setTimeout(retry, seconds * 1000, image);
   }
+}
+
+function retryAnew(image) {
+  recordOf(image).tries = 0;
+  retry(image);
 }
 
 function retry(image) {
@@ -97,7 +110,7 @@ function offerRetry(image) {
   const button = document.createElement("button");
   Object.assign(button, { type: "button", className: "retry", textContent: form.dataset.retry });
   button.setAttribute("aria-label", `${image.alt}: ${form.dataset.retry}`);
-  button.addEventListener("click", () => retry(image));
+  button.addEventListener("click", () => retryAnew(image));
   place.append(button);
 }
 
@@ -170,7 +183,7 @@ function mark({ target }) {
   const states = { selected: 1, maybe: 2 };
   const image = checked && target.closest("[data-photograph]")?.querySelector("img");
   if (image) count(image);
-  const since = Math.round(performance.now());
+  const since = sinceOpened();
   if (marks.length >= MOST_MARKS) return;
   if (name in states) marks.push([since, value, checked ? states[name] : 0]);
   if (name === "main" && type === "radio") marks.push([since, "main", value]);
@@ -178,15 +191,14 @@ function mark({ target }) {
 
 // Return what the page knows of itself, for the site.
 export function facts() {
-  noteSign();
-  const openMs = Math.round(performance.now());
+  const openMs = sinceOpened();
   return {
     photographs: Object.fromEntries(
       [...photographs].map(([handle, { loaded, seenMs }]) => [handle, [loaded, Math.round(seenMs)]]),
     ),
     marks,
     page: {
-      active_ms: Math.max(0, Math.round(openMs - pausedFor)),
+      active_ms: Math.max(0, Math.round(openMs - pausedMs())),
       open_ms: openMs,
       input: [...inputs],
       viewport: [innerWidth, innerHeight, devicePixelRatio],
@@ -195,11 +207,19 @@ export function facts() {
 }
 
 // Go on from the facts of an earlier visit to the same page.
-export function resume(earlier) {
-  for (const [handle, [loaded, seenMs]] of Object.entries(earlier?.photographs ?? {})) {
-    const record = photographs.get(handle) ?? { loaded: 0, seenMs: 0, tries: 0 };
-    photographs.set(handle, { ...record, loaded: record.loaded || loaded, seenMs: record.seenMs + seenMs });
+export function resume({ photographs: looks, marks: earlier, page }) {
+  for (const [handle, [loaded, seenMs]] of Object.entries(looks ?? {})) {
+    const record = photographs.get(handle);
+    if (!record) continue;
+    record.loaded ||= loaded;
+    see(form.querySelector(`[data-photograph="${handle}"] img`), Math.max(record.seenMs, seenMs));
   }
+  if (openBefore) return;
+  marks.unshift(...(earlier ?? []));
+  const { open_ms: openMs = 0, active_ms: activeMs = 0, input = [] } = page ?? {};
+  openBefore += openMs;
+  pausedFor += Math.max(0, openMs - activeMs);
+  input.forEach((kind) => inputs.add(kind));
 }
 
 // Questions before an answer is sent
@@ -237,14 +257,16 @@ function openQuestion(check) {
   back.textContent = no;
   confirm.onclick = () => answerQuestion(true);
   back.onclick = () => answerQuestion(false);
-  question.onkeydown = ({ key }) => key === "Escape" && closeQuestion(true);
+  question.onkeydown = ({ key }) => {
+    if (key === "Escape") closeQuestion(true);
+  };
   form.addEventListener("change", () => closeQuestion(), { once: true });
   lead(place ?? question);
 }
 
 function lead(place) {
-  const control = place.matches("[tabindex]") ? place : place.querySelector(".retry") ?? place.querySelector("input, a, button");
-  control?.focus({ preventScroll: true });
+  const target = place.matches("[tabindex]") ? place : place.querySelector(".retry") ?? place.querySelector("input, a, button");
+  target?.focus({ preventScroll: true });
   place.scrollIntoView({ block: place.closest(".bar") ? "nearest" : "center" });
 }
 

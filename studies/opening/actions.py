@@ -28,13 +28,17 @@ LONGEST_CODE = 60
 
 @dataclass(frozen=True)
 class Pay:
-    """Proof of work for workers who come by a recruitment link, the maximum work for one worker, and who may come."""
+    """Proof of work for workers who come by a recruitment link, the maximum work for one worker, who may come, and the
+    answers that a cell of a grid offers."""
 
     hits_per_worker: int | None = None
     completion_code: str = ""
     completion_url: str = ""
+    decline_code: str = ""
+    decline_url: str = ""
     admission: str = Batch.Admission.ANYONE
     networks: str = Batch.Networks.SHARED
+    answers: str = Batch.Answers.TWO
 
     def check(self) -> None:
         if self.hits_per_worker is not None and self.hits_per_worker < 1:
@@ -43,20 +47,39 @@ class Pay:
                 shell=gettext("Leave --hits-per-worker out for no limit."),
                 page=gettext("Leave the field empty for no limit."),
             )
-        if len(self.completion_code) > LONGEST_CODE or not self.completion_code.isprintable():
-            raise UserError(
-                gettext("A completion code has at most %(n)s printable characters.") % {"n": LONGEST_CODE},
-                shell=gettext("Choose another --completion-code."),
-            )
-        try:
-            if self.completion_url:
-                URLValidator(schemes=["http", "https"])(self.completion_url)
-        except ValidationError:
-            raise UserError(
-                gettext("The completion link “%(address)s” must begin with http:// or https://.")
-                % {"address": self.completion_url},
-                shell=gettext("Choose another --completion-url."),
-            ) from None
+        _check_code(
+            self.completion_code,
+            gettext("A completion code has at most %(n)s printable characters."),
+            shell=gettext("Choose another --completion-code."),
+        )
+        _check_code(
+            self.decline_code,
+            gettext("A decline code has at most %(n)s printable characters."),
+            shell=gettext("Choose another --decline-code."),
+        )
+        _check_address(
+            self.completion_url,
+            gettext("The completion link “%(address)s” must begin with http:// or https://."),
+            shell=gettext("Choose another --completion-url."),
+        )
+        _check_address(
+            self.decline_url,
+            gettext("The decline link “%(address)s” must begin with http:// or https://."),
+            shell=gettext("Choose another --decline-url."),
+        )
+
+
+def _check_code(code: str, words: str, *, shell: str) -> None:
+    if len(code) > LONGEST_CODE or not code.isprintable():
+        raise UserError(words % {"n": LONGEST_CODE}, shell=shell)
+
+
+def _check_address(address: str, words: str, *, shell: str) -> None:
+    try:
+        if address:
+            URLValidator(schemes=["http", "https"])(address)
+    except ValidationError:
+        raise UserError(words % {"address": address}, shell=shell) from None
 
 
 @dataclass(frozen=True)

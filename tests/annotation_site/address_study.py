@@ -29,6 +29,7 @@ from mturk.models import Call, ListedAssignment
 from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, sign_in, staff_client, unique
 from tests.required import Page
+from tests.rows_of_a_module import rows_of_a_module
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
 from workforce.exclusions.actions import exclude_at_once
@@ -184,9 +185,8 @@ class Study:
 @contextmanager
 def study_for_a_module(django_db_blocker: Any) -> Iterator[Study]:
     """Yield a study that all tests of a module share: whatever they do is rolled back, and at last the study too."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with rows_of_a_module(django_db_blocker):
         yield Study()
-        transaction.set_rollback(True)
 
 
 @contextmanager

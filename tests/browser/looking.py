@@ -22,18 +22,9 @@ def submit(place: Page | FrameLocator) -> None:
 
 
 def submit_none(page: Page, place: FrameLocator | None = None) -> None:
-    """Submit a grid with nothing selected, and confirm that this is meant."""
+    """Submit a grid with nothing selected, and confirm to the page's script that this is meant."""
     where = place or page
     submit(where)
-    confirm(page, where)
-
-
-def confirm(page: Page, place: FrameLocator | Page) -> None:
-    """Say that no photograph matches: to the page's script, or with the checkbox of the page that came back."""
-    if not place.locator("[name=unloaded]").count():
-        expect(place.get_by_role("button", name="Yes, none")).to_be_visible()
-        page.wait_for_timeout(GUARD_MS)
-        place.get_by_role("button", name="Yes, none").click()
-    else:
-        place.locator("[name=none]").check()
-        place.get_by_role("button", name="Submit", exact=True).click()
+    expect(where.get_by_role("button", name="Yes, none")).to_be_visible()
+    page.wait_for_timeout(GUARD_MS)
+    where.get_by_role("button", name="Yes, none").click()

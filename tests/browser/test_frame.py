@@ -3,6 +3,7 @@
 To the browser these are two sites, and it is told to refuse cookies of the one in the frame.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -14,19 +15,21 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
 from tests.browser.looking import look, submit
-from tests.factories import make_batch, make_dataset, make_form, make_images
+from tests.browsers import WITHOUT_FOREIGN_COOKIES
+from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
 from workforce.frame.actions import confirm
+from workforce.introductions.actions import introduce
 from workforce.models import HIT, Lease, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
 ARRIVED = "The HIT has been submitted"
 COOKIES = ("plain=1", "lax=1; SameSite=Lax", "none=1; SameSite=None; Secure")
 OFFLINE_MS = 10_000
+SHOTS = os.environ.get("SHOTS", "")
 
 
 class Parent(ThreadingHTTPServer):
@@ -79,7 +82,7 @@ class _Site(BaseHTTPRequestHandler):
 @pytest.fixture
 def parent(site, settings) -> Iterator[Parent]:
     server = Parent()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     settings.MARKETPLACE_SITES = settings.WORKER_FRAME_ANCESTORS = [server.origin]
     yield server
@@ -94,7 +97,7 @@ def hit(site) -> tuple[HIT, str]:
     return grid.hit, external_hit_id
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser_flags() -> list[str]:
     return [WITHOUT_FOREIGN_COOKIES]
 
@@ -116,8 +119,17 @@ class Work:
     def frame(self) -> FrameLocator:
         return self.page.frame_locator("iframe")
 
-    def open(self, **changed: str) -> None:
+    def look(self, **changed: str) -> None:
         self.page.goto(self.parent.page_around(f"{self.place}?{urlencode(self.ids | changed)}"))
+
+    def open(self, **changed: str) -> None:
+        """Open the page, and press Start if it is asked for. Pages of work have a bar, others a message."""
+        self.look(**changed)
+        is_asked, task = self.frame.get_by_role("button", name="Start"), self.frame.locator(".bar, .note").first
+        expect(is_asked.or_(task).first).to_be_visible()
+        if is_asked.is_visible():
+            is_asked.click()
+        expect(task).to_be_visible()
 
     def tick_first(self) -> str:
         lease = Lease.objects.get(worker__identity__external_id=self.ids["workerId"])
@@ -176,14 +188,14 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_reloa
     expect(work.frame.get_by_role("status")).to_have_text("1 of 3 selected")
     work.page.context.set_offline(True)
     work.page.wait_for_timeout(OFFLINE_MS)
-    expect(work.frame.locator(f"input[value='{handle}']")).to_be_checked()
+    expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_checked()
     work.page.context.set_offline(False)
     work.page.reload()
-    expect(work.frame.locator(f"input[value='{handle}']")).to_be_visible()
+    expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_visible()
     work.page.go_back()
     expect(work.frame.get_by_text("Accept this task on the marketplace")).to_be_visible()
     work.page.go_forward()
-    box = work.frame.locator(f"input[value='{handle}']")
+    box = work.frame.locator(f"[name=selected][value='{handle}']")
     expect(box).to_be_visible()
     if not box.is_checked():
         work.tick_first()
@@ -241,7 +253,7 @@ def test_who_is_offline_for_a_while_keeps_the_answer_and_hands_in_once(work, ope
     handle = work.tick_first()
     work.page.context.set_offline(True)
     work.hand_in()
-    expect(work.frame.get_by_role("status")).to_contain_text("You are offline")
+    expect(work.frame.locator("[data-note]")).to_contain_text("You are offline")
     # Longer than all tries together would take if the browser did not know.
     work.page.wait_for_timeout(OFFLINE_MS)
     assert work.parent.submitted == []
@@ -268,7 +280,7 @@ def test_while_our_site_is_away_the_marketplace_takes_the_whole_answer(work, ope
 
 def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
     settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
-    work.open()
+    work.look()
     for _ in range(600):
         if any("frame-ancestors" in problem for problem in open_page.problems):
             break
@@ -281,3 +293,37 @@ def test_another_site_can_not_frame_the_page(work, parent, settings, open_page):
 def forget_failed_requests(open_page) -> None:
     """Forget the browser's errors about requests that were meant to fail; allow no other."""
     open_page.problems[:] = [words for words in open_page.problems if "Failed to load resource" not in words]
+
+
+def test_a_browser_presses_its_own_start_again_for_the_next_assignment_and_no_other_browser_does(
+    work, open_page, parent, settings
+):
+    introduce(dataset=work.hit.batch.dataset, fields={"consent": "I am 18 or older.", "trace": True})
+    work.look()
+    if SHOTS:
+        work.page.screenshot(path=f"{SHOTS}/start-in-frame.png", full_page=True)
+    work.frame.get_by_role("checkbox").check()
+    work.frame.get_by_role("button", name="Start").click()
+    expect(work.frame.get_by_role("button", name="Submit")).to_be_visible()
+
+    hit = make_grid(batch=work.hit.batch).hit
+    following = Work(work.page, parent, settings, hit, offer(hit))
+    following.ids["workerId"] = work.ids["workerId"]
+    following.look()
+    following.page.wait_for_timeout(3000)
+    print(
+        "DEBUG",
+        following.frame.locator("body").inner_text()[:300],
+        [f.url for f in following.page.frames],
+        [f.evaluate("JSON.stringify(localStorage)") for f in following.page.frames[1:]],
+    )
+    expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
+    expect(following.frame.locator("form[data-trace]")).to_have_count(1)
+    following.page.reload()
+    expect(following.frame.get_by_role("button", name="Submit")).to_be_visible()
+
+    elsewhere = open_page()
+    elsewhere.goto(following.page.url)
+    expect(elsewhere.frame_locator("iframe").get_by_role("button", name="Start")).to_be_visible()
+    elsewhere.frame_locator("iframe").get_by_role("button", name="I do not agree").click()
+    expect(elsewhere.frame_locator("iframe").get_by_text("return this task on the marketplace")).to_be_visible()

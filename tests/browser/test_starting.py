@@ -5,11 +5,11 @@ import os
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import submit_none
+from tests.browser.looking import submit
 from tests.browser.test_frame import browser_flags, parent  # noqa: F401
 from tests.factories import make_batch, make_dataset, make_grid
 from workforce.introductions.actions import introduce
-from workforce.models import Batch, Lease, Submission
+from workforce.models import Batch, Consent, Lease, Submission, Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SHOTS = os.environ.get("SHOTS", "")
@@ -18,7 +18,8 @@ SHOTS = os.environ.get("SHOTS", "")
 @pytest.fixture
 def batch(site) -> Batch:
     """Two tasks with an introduction of every part."""
-    batch = make_batch(make_dataset(), completion_code="C0DE7", hits_per_worker=2)
+    codes = {"completion_code": "C0DE7", "decline_code": "N0C0NS3NT", "decline_url": "https://app.example.org/no"}
+    batch = make_batch(make_dataset(), hits_per_worker=2, **codes)
     for _ in range(2):
         make_grid(batch=batch, n_images=2)
     introduce(
@@ -27,7 +28,9 @@ def batch(site) -> Batch:
             "requester_name": "Vision group, Example University",
             "contact": "vision@example.org",
             "purpose": "To find out how well photographs are labelled.",
+            "pay": "£0.60 for each task",
             "minutes_needed": 3,
+            "trace": True,
             "warning": "Some photographs show spiders and snakes.",
             "consent": "I am 18 or older.\n\nI take part of my own free will, and can stop at any time.",
         },
@@ -77,9 +80,11 @@ def test_a_whole_study_is_done_in_a_frame_of_another_site(with_script, batch, se
         page.screenshot(path=f"{SHOTS}/framed-{with_script}.png", full_page=True)
     frame.get_by_role("button", name="Start").click()
     expect(frame.get_by_text("Task 1 of 2")).to_be_visible()
-    submit_none(page, frame)
+    frame.get_by_role("checkbox").first.check()
+    submit(frame)
     expect(frame.get_by_text("Task 2 of 2")).to_be_visible()
-    submit_none(page, frame)
+    frame.get_by_role("checkbox").first.check()
+    submit(frame)
     expect(frame.get_by_text("C0DE7")).to_be_visible()
     assert Submission.objects.count() == 2
 
@@ -116,3 +121,43 @@ def test_an_expired_task_is_continued(batch, settings, open_page):
     expect(page.get_by_role("button", name="Submit")).to_be_visible()
     assert page.url == task
     assert Lease.objects.count() == 1
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_declining_shows_the_code_stores_nothing_and_can_be_taken_back(
+    width, scheme, with_script, batch, settings, open_page
+):
+    size = {"width": width, "height": 800}
+    page = open_page(viewport=size, color_scheme=scheme, java_script_enabled=with_script)
+    page.goto(address(batch, settings))
+    page.get_by_role("button", name="I do not agree").press("Enter")
+    expect(page.get_by_text("N0C0NS3NT")).to_be_visible()
+    expect(page.get_by_role("link", name="Return to the site")).to_have_attribute("href", "https://app.example.org/no")
+    if SHOTS:
+        page.screenshot(path=f"{SHOTS}/declined-{width}-{scheme}-{with_script}.png", full_page=True)
+    assert not Worker.objects.exists()
+    page.get_by_role("link", name="Read about the study again").click()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("Task 1 of 2")).to_be_visible()
+    assert Consent.objects.get().agreed
+
+
+def test_a_coarse_trace_is_stored_for_who_checks_the_box_which_enter_does_not_submit(batch, settings, open_page):
+    page = open_page()
+    page.goto(address(batch, settings))
+    box = page.get_by_role("checkbox", name="Optional: while I work")
+    expect(box).not_to_be_checked()
+    box.press("Enter")
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    assert not Lease.objects.exists()
+    box.check()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("Task 1 of 2")).to_be_visible()
+    page.mouse.move(100, 100)
+    page.wait_for_function("document.querySelector('form[data-trace]').moments.length > 0")
+    page.locator("label:has(input) img").first.click()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("Task 2 of 2")).to_be_visible()
+    trace = Submission.objects.get().answer["facts"]["trace"]
+    assert trace and all(len(moment) == 4 for moment in trace)

@@ -16,7 +16,7 @@ from csv_files.cells import guarded, unguarded
 from data_export.files import whole_file
 from data_export.formats import csv_cell
 from data_export.management.commands.export import one_snapshot
-from data_export.reads import exported_tables, write_rows
+from data_export.reads import exported_files, exported_tables, write_rows
 from data_import.votes.actions import replay
 from tests.factories import (
     make_batch,
@@ -30,6 +30,8 @@ from tests.factories import (
 )
 from tests.required import require
 from workforce.actions import close_batch, exclude_submission, take_lease
+from workforce.consents.actions import agree
+from workforce.introductions.actions import introduce
 from workforce.models import Submission
 from workforce.reads import pseudonym
 
@@ -38,9 +40,9 @@ COLUMNS = {
     "main_object,dataset_label_object",
     "selection_frequencies": "image,label,n_selected,n_shown",
     "contains_votes": "image,label,rater,answer,worker,role,state,submitted_at,settings_version,"
-    "dataset_label,submission",
+    "dataset_label,submission,place,seen_ms,marks,active_ms,open_ms,input,viewport,browser,language,instructions,consent",
     "classify_votes": "image,dataset_label,annotator,main,selected,worker,role,state,submitted_at,settings_version,"
-    "submission",
+    "submission,shown,seen_ms,marks,active_ms,open_ms,input,viewport,browser,language,instructions,consent",
 }
 # What is another one in every dataset.
 PEOPLE = ("rater", "worker", "submission")
@@ -299,3 +301,26 @@ def test_rows_are_fetched_by_a_cursor_on_the_server(dataset):
     out = CursorWatch()
     write_rows(exported_tables()["contains_votes"], dataset, "jsonl", False, out)
     assert out.open_cursors[0] == 1
+
+
+def test_consents_name_pseudonyms_versions_and_moments_and_texts_have_files_of_their_own(dataset):
+    introduce(dataset=dataset, fields={"consent": "I am 18."})
+    batch, person = make_batch(dataset), make_worker("ann")
+    consent = agree(batch=batch, worker=person)
+    introduce(dataset=dataset, fields={"consent": "I am 21."})
+    written = {}
+    for kind in ("consents", "consent_texts"):
+        out = io.StringIO()
+        write_rows(exported_files()[kind], dataset, "csv", False, out)
+        written[kind] = list(csv.DictReader(io.StringIO(out.getvalue())))
+    assert written["consents"] == [
+        {
+            "worker": pseudonym(dataset, person.pk),
+            "batch": str(batch.pk),
+            "version": "1",
+            "agreed": "True",
+            "trace": "False",
+            "decided_at": consent.created_at.isoformat(),
+        }
+    ]
+    assert [(row["version"], row["text"]) for row in written["consent_texts"]] == [("1", "I am 18."), ("2", "I am 21.")]

@@ -20,6 +20,7 @@ from django.conf import settings
 from tests.factories import unique, worker_client
 from tests.ports import free_port
 from tests.required import require
+from tests.workforce.starting import opened
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
@@ -152,7 +153,7 @@ def address_of(hit_public_id: str, kind: str, **ids: str) -> str:
 def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
     """Open a grid's page and hand it in to us. Returns the fields that the frame then sends to the marketplace."""
     client = worker_client()
-    page = client.get(address)
+    address, page = opened(client, address)
     assert page.status_code == 200, page.content
     text = page.content.decode()
     token, key = require(TOKEN.search(text))[1], require(KEY.search(text))[1]
@@ -164,5 +165,5 @@ def answer_in_frame(address: str, n_ticked: int = 1) -> dict[str, str]:
 
 def fields_of_page(address: str, n_ticked: int = 1) -> dict[str, str]:
     """Return the fields that the page's script sends to the marketplace when it cannot reach us: only the copy."""
-    text = worker_client().get(address).content.decode()
+    text = opened(worker_client(), address)[1].content.decode()
     return {"lease": require(LEASE.search(text))[1], "selected": " ".join(BOX.findall(text)[:n_ticked]) or "none"}

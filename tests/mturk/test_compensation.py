@@ -29,6 +29,7 @@ from tests.mturk.mturk_study import (
     settle,
     work,
 )
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.frame.actions import GRACE, LISTED_WITHIN
 from workforce.models import Lease, Submission, Worker, WorkerIdentity
 
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 
 def who_opened(marketplace_hit: MarketplaceHIT, assignment: str, worker: str) -> Worker:
-    assert worker_client().get(page_of(marketplace_hit, assignment, worker)).status_code == 200
+    assert opened_in_frame(worker_client(), page_of(marketplace_hit, assignment, worker))[1].status_code == 200
     return WorkerIdentity.objects.get(external_id=worker).worker
 
 

@@ -31,6 +31,7 @@ from tests.mturk.mturk_study import (
     work,
 )
 from tests.required import require
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.actions import close_batch, withdraw_hits
 from workforce.models import Submission, Worker, WorkerIdentity
 
@@ -221,7 +222,7 @@ def test_ending_a_batch_leaves_the_pay_for_who_could_not_hand_in(marketplace):
 
 
 def open_page(marketplace_hit: MarketplaceHIT, assignment: str, worker: str) -> Worker:
-    assert worker_client().get(page_of(marketplace_hit, assignment, worker)).status_code == 200
+    assert opened_in_frame(worker_client(), page_of(marketplace_hit, assignment, worker))[1].status_code == 200
     return WorkerIdentity.objects.get(external_id=worker).worker
 
 

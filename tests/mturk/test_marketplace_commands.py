@@ -14,6 +14,7 @@ from tests.factories import make_dataset, make_lease, make_member, worker_client
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.mturk_study import ask, grids_to_publish, hits_of, page_of, send_until_quiet, settle, work
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.models import Batch, Worker
 from workforce.reads import pseudonym
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 def published_by_command(n_grids: int = 1, n_slots: int = 2, *words: str) -> Terms:
     batch = grids_to_publish(n_grids, n_slots)
-    said("publish", batch.pk, "--reward", "0.10", "--yes", *words)
+    said("publish", batch.pk, "--reward", "0.10", "--yes", "--below-target", *words)
     send_until_quiet()
     return Terms.objects.get(batch=batch)
 
@@ -46,6 +47,7 @@ def test_the_cost_is_shown_to_the_cent_and_asked_about_first(marketplace, monkey
     out, err = said("publish", batch.pk, "--reward", "0.10")
     assert "20 assignments, 4 HITs" in err
     assert [line.split()[:2] for line in err.splitlines()[2:5]] == [["rewards", "$"], ["fees", "$"], ["total", "$"]]
+    assert "106 seconds are assumed. $0.10 is $3.40 per hour, below the target wage of $12.00." in err
     assert all(amount in err for amount in ("2.00", "0.40", "2.40", "saves $0.40"))
     assert "spending cap is $2.64" in out
     assert Batch.objects.get(pk=batch.pk).marketplace == "mturk"
@@ -55,7 +57,8 @@ def test_without_a_terminal_nothing_is_published_and_nobody_is_asked_twice(marke
     batch = grids_to_publish(1, n_slots=1)
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert "agree in advance with --yes" in refusal("publish", batch.pk, "--reward", "0.10")
-    said("publish", batch.pk, "--reward", "0.10", "--yes")
+    assert "agree to them with --below-target" in refusal("publish", batch.pk, "--reward", "0.10", "--yes")
+    said("publish", batch.pk, "--reward", "0.10", "--yes", "--below-target")
     assert "is already published" in refusal("publish", batch.pk, "--reward", "0.10")
 
 
@@ -74,7 +77,7 @@ def test_requirements_come_from_a_file_and_a_bad_file_is_named(marketplace, tmp_
     batch = grids_to_publish(1)
     file = tmp_path / "requirements.json"
     file.write_text("{}")
-    words = ("publish", batch.pk, "--reward", "0.10", "--yes", "--requirements", file)
+    words = ("publish", batch.pk, "--reward", "0.40", "--yes", "--requirements", file)
     assert "a list of objects with QualificationTypeId" in refusal(*words)
     file.write_text(
         json.dumps(
@@ -138,7 +141,7 @@ def test_who_worked_and_could_not_hand_in_is_paid_by_a_hit_that_only_they_see(ma
     terms = published_by_command(1, 1, "--cap", "2")
     worker = marketplace.worker()
     assignment = marketplace.accept(worker, hits_of(terms)[0].external_id)
-    worker_client().get(page_of(hits_of(terms)[0], assignment, worker))
+    opened_in_frame(worker_client(), page_of(hits_of(terms)[0], assignment, worker))
     marketplace.ask("return", worker=worker, assignment=assignment)
     name = pseudonym(terms.batch.dataset, Worker.objects.get().pk)
     assert "--returned" in refusal("marketplace", "compensate", terms.batch_id, name), "they may still hand it in"

@@ -9,13 +9,15 @@ from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
 from mturk.models import ListedAssignment
 from mturk.payments.reads import active_seconds_of, wage_of
-from mturk.wages.reads import proposed_reward
+from mturk.wages.reads import needed_time, proposed_reward
 from tests.classify_task import test_views as form_page
 from tests.contains_task import test_views as grid_page
-from tests.factories import make_form, make_grid
+from tests.factories import make_form, make_grid, start
 from tests.mturk.conftest import marketplace  # noqa: F401
 from tests.mturk.mturk_study import ask, grids_to_publish, published, settle, work
 from tests.required import require
+from workforce.actions import submit
+from workforce.introductions.actions import introduce
 from workforce.models import Assignment, Lease, Submission
 from workforce.reads import pause_of
 
@@ -73,7 +75,7 @@ def test_a_pause_makes_an_assignment_shorter_and_never_by_what_is_left_out_anywa
     *others, listed = ListedAssignment.objects.order_by("pk").select_related("submission__lease")
     end = now()
     begin = end - timedelta(seconds=100)
-    Assignment.objects.update(created_at=begin)
+    Assignment.objects.update(opened_at=begin)
     answer = require(listed.submission).answer | {"paused_seconds": pause}
     Submission.objects.filter(pk=require(listed.submission_id)).update(submitted_at=end, answer=answer)
     ListedAssignment.objects.update(accepted_at=begin, submitted_at=end)
@@ -102,5 +104,21 @@ def test_a_reward_is_proposed_by_the_time_that_was_worked():
             idempotency_key=f"key-{lease.pk}",
             submitted_at=end,
         )
-    Lease.objects.update(created_at=end - timedelta(seconds=600))
+    Lease.objects.update(opened_at=end - timedelta(seconds=600))
     assert "The median time of 5 similar answers is 60 seconds." in proposed_reward(grid.hit.batch).why
+
+
+def test_a_continued_task_counts_from_its_continuation_and_workers_told_minutes_are_the_first_estimate():
+    grid = make_grid(n_slots=5)
+    introduce(dataset=grid.hit.batch.dataset, fields={"minutes_needed": 2})
+    assert proposed_reward(grid.hit.batch).why.startswith("Workers are told that it takes about 120 seconds.")
+    for number in range(5):
+        start(grid.hit.batch, f"person-{number}")
+    Lease.objects.update(opened_at="2020-01-01T00:00Z", expires_at="2020-01-01T01:00Z")
+    for number in range(5):
+        grid_page.joined(grid, f"person-{number}")
+    for lease in Lease.objects.all():
+        submit(lease=lease, answer={"selected": []}, idempotency_key=f"key-{lease.pk}")
+    took = needed_time(grid.hit.batch)
+    assert took.why.startswith("The median time of 5") and took.seconds < 3600
+    assert (took.told, took.longest) == (120, 120)

@@ -18,6 +18,7 @@ from tests.factories import worker_client
 from tests.mturk.marketplace_breakers import listed_assignment
 from tests.mturk.marketplaces import Marketplace
 from tests.mturk.mturk_study import grids_to_publish, hits_of, page_of, published, settle, work
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.models import Lease, Submission, Worker, WorkerIdentity
 from workforce.problem_reports.actions import report_problem
 from workforce.votes.actions import take_in_recovered
@@ -122,7 +123,7 @@ def test_who_told_of_a_problem_each_time_is_kept_out_much_later(marketplace):
         accepted = marketplace.ask("accept", worker=worker, hit=marketplace_hit.external_id)
         if "refused" in accepted:
             break
-        worker_client().get(page_of(marketplace_hit, accepted["id"], worker))
+        opened_in_frame(worker_client(), page_of(marketplace_hit, accepted["id"], worker))
         lease = Lease.objects.get(hit=marketplace_hit.hit, worker=worker_named(worker))
         report_problem(lease=lease, kind="pictures", words="")
         marketplace.submit(accepted["id"], unfinished="yes")

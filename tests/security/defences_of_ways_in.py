@@ -65,6 +65,27 @@ OF_WAYS_IN = (
         ),
     ),
     Defence(
+        "C1 a forged Start in a frame answers for nobody else",
+        "workforce/consents/reads.py",
+        "            OR consent.id = %(consent)s::bigint AND consent.assignment_id = %(assignment)s::bigint\n",
+        "            OR consent.agreed\n",
+        ("tests/workforce/test_consents.py::test_a_forged_start_does_not_answer_for_the_worker",),
+    ),
+    Defence(
+        "C1 nobody agrees to a text that their page did not show",
+        "workforce/consents/actions.py",
+        '    if agreement.version != ("" if standing.version is None else str(standing.version)):\n',
+        "    if standing.asks_trace is None:\n",
+        ("tests/workforce/test_consents.py::test_a_start_under_another_version_stores_nothing_and_shows_the_text",),
+    ),
+    Defence(
+        "C1 a trace needs the study and the person",
+        "workforce/facts/reads.py",
+        "    if consent.trace:\n",
+        "    if consent:\n",
+        ("tests/workforce/test_consents.py::test_a_trace_is_stored_only_if_both_agreed",),
+    ),
+    Defence(
         "S12 an invitation works once",
         "access/memberships/reads.py",
         "Invitation.objects.filter(used_at=None, revoked_at=None, expires_at__gt=now())",

@@ -63,9 +63,18 @@ def test_open_contains_fills_grids_of_one_label_each_in_the_order_of_the_file(da
 
 def test_open_contains_keeps_how_the_batch_pays(dataset, images, pairs_file):
     options = ["--hits-per-worker", 2, "--completion-code", "C0DE", "--completion-url", "https://example.org/done?c=1"]
+    options += ["--decline-code", "N0", "--decline-url", "https://example.org/no?c=0"]
     batch, _ = opened(dataset, pairs_file([(images[0], 1)]), *options)
+    assert (batch.decline_code, batch.decline_url) == ("N0", "https://example.org/no?c=0")
     assert (batch.hits_per_worker, batch.completion_code) == (2, "C0DE")
     assert (batch.completion_url, batch.marketplace) == ("https://example.org/done?c=1", "link")
+
+
+def test_a_batch_offers_two_answers_or_three(dataset, images, pairs_file):
+    batch, _ = opened(dataset, pairs_file([(images[0], 1)]))
+    assert batch.answers == "two"
+    batch, _ = opened(dataset, pairs_file([(images[1], 1)]), "--answers", "three")
+    assert batch.answers == "three"
 
 
 def test_running_open_contains_twice_opens_nothing_twice(dataset, images, pairs_file):

@@ -14,6 +14,7 @@ from tests.mturk.marketplaces import BOX, KEY, TOKEN, address_of
 from tests.required import require
 from tests.threads import in_threads
 from tests.workforce.assignments_by_hand import fields_of_the_last, make_assignment, make_offered_grid, make_visit
+from tests.workforce.starting import opened
 from workforce.actions import AlreadySubmitted
 from workforce.frame.actions import accept, confirm
 from workforce.frame.answer_copy import encode
@@ -55,7 +56,8 @@ def test_an_answer_that_a_frame_sends_three_times_at_once_is_stored_once_and_ans
         visit = make_visit(external_hit_id)
         ids = {"assignmentId": visit.assignment_id, "hitId": visit.hit_id, "workerId": visit.worker_id}
         address = address_of(grid.hit.public_id, "contains", **ids)
-        text = worker_client().get(address).content.decode()
+        address, page = opened(worker_client(), address)
+        text = page.content.decode()
         token, key = require(TOKEN.search(text))[1], require(KEY.search(text))[1]
         sent = {"token": token, "key": key, "selected": BOX.findall(text)[:1]}
         post = partial(post_once, address, json.dumps(sent))

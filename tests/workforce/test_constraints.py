@@ -50,6 +50,8 @@ from workforce.models import (
     HIT,
     Assignment,
     Batch,
+    Consent,
+    ConsentText,
     Draft,
     Exclusion,
     Lease,
@@ -237,6 +239,16 @@ def _() -> None:
     settings_row(lease_seconds=29).save()
 
 
+@breaks("settings_maybe_counts_is_known")
+def _() -> None:
+    settings_row(maybe_counts="half").save()
+
+
+@breaks("settings_further_answers_are_at_most_100")
+def _() -> None:
+    settings_row(most_further_answers=101).save()
+
+
 # workforce
 
 
@@ -272,6 +284,11 @@ def _() -> None:
 @breaks("batch_networks_are_known")
 def _() -> None:
     make_batch(networks="none")
+
+
+@breaks("batch_answers_are_known")
+def _() -> None:
+    make_batch(kind="classify", answers="three")
 
 
 @breaks("listed_once_per_batch")
@@ -430,6 +447,11 @@ def _() -> None:
     first = contains_vote()
     first.save()
     contains_vote(worker=first.worker, image=first.image, label=first.label).save()
+
+
+@breaks("a_maybe_is_not_selected")
+def _() -> None:
+    contains_vote(selected=True, maybe=True).save()
 
 
 @breaks("only_a_question_counts_in_contains")
@@ -610,6 +632,40 @@ def _() -> None:
 @breaks("potential_label_has_a_source")
 def _() -> None:
     potential_label(is_dataset_label=False)
+
+
+def consent_text(**changed: object) -> ConsentText:
+    return ConsentText.objects.create(**{"dataset": make_dataset(), "version": 1, "text": "I agree."} | changed)
+
+
+@breaks("consent_version_once_per_study")
+def _() -> None:
+    twice(consent_text())
+
+
+@breaks("consent_text_is_not_empty")
+def _() -> None:
+    consent_text(text="")
+
+
+@breaks("consent_versions_begin_with_one")
+def _() -> None:
+    consent_text(version=0)
+
+
+def consent(**changed: object) -> Consent:
+    row = {"worker": make_worker(), "batch": make_batch(), "number": 1, "agreed": True, "created_at": now()}
+    return Consent.objects.create(**row | changed)
+
+
+@breaks("decision_number_once_per_batch")
+def _() -> None:
+    twice(consent())
+
+
+@breaks("a_trace_needs_consent")
+def _() -> None:
+    consent(agreed=False, trace=True)
 
 
 # annotation_site

@@ -220,6 +220,18 @@ def test_two_people_at_one_hit_have_two_drafts():
     assert draft_on(Page(grid, "ann").opened)["content"]["selected"] == ann.handles()[:1]
 
 
+def test_a_draft_outlives_a_new_key_of_the_site(page, settings):
+    old_key, old_handles = settings.SECRET_KEY, page.handles()
+    page.save(0, old_handles[:2], marks=[[5, old_handles[0], 1]])
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new key of the site " * 3, [old_key]
+    content = draft_on(Page(page.grid).opened)["content"]
+    assert page.handles() != old_handles
+    assert content == {"selected": page.handles()[:2], "marks": [[5, page.handles()[0], 1]]}
+    # The page from before still saves, and is asked about its own handles.
+    assert page.save(0, []).json()["draft"]["content"]["selected"] == old_handles[:2]
+    assert page.save(1, old_handles[:1]).json() == {"version": 2}
+
+
 # One answer for a lease, from whatever page
 
 

@@ -69,7 +69,7 @@ def test_a_grid_stores_what_its_page_says_by_position():
     }
     assert facts["browser"] == "Chrome 126.0.6478.71, Android"
     assert facts["language"] == "de"
-    assert facts["versions"] == {"instructions": instructions_version("contains")}
+    assert facts["versions"] == {"instructions": instructions_version("contains"), "consent": None}
     cells = cells_by_handle(lease)
     assert submission.answer["unseen"] == sorted([cells[second].public_id, cells[third].public_id])
     assert list(ContainsVote.objects.values_list("image__public_id", flat=True)) == [cells[first].public_id]

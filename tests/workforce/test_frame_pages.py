@@ -4,17 +4,21 @@ import os
 import re
 import time
 from collections import Counter
+from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from catalog import reads as catalog_reads
+from catalog.reads import now
 from contains_task.models import ContainsVote
 from mturk.models import MarketplaceHIT
 from tests.factories import make_batch, make_dataset, make_form, make_images, worker_client
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, fields_of_the_last, make_offered_grid, offer
+from tests.workforce.starting import is_asked, opened, press_start
 from workforce.actions import close_batch
 from workforce.frame.actions import confirm
 from workforce.models import Assignment, Batch, Lease, Submission, Worker
@@ -45,11 +49,27 @@ class Frame:
         } | ids
         self.address = f"/{kind}/{hit.public_id}/?" + urlencode(self.ids)
 
-    def open(self):
+    def look(self):
+        """Open the page as the marketplace does, and press nothing."""
         return self.client.get(self.address)
 
+    def open(self):
+        """Open the page, and press Start if it is asked for: from now on the address is the one it leads to."""
+        self.address, page = opened(self.client, self.address)
+        return page
+
     def open_anyway(self):
-        return self.client.post(self.address, {"again": "1"}, headers={"sec-fetch-site": "same-origin"})
+        reply = self.again()
+        if not is_asked(reply):
+            return reply
+        self.address = press_start(self.client, self.address, reply).url
+        return self.again()
+
+    def again(self):
+        return self.press(again="1")
+
+    def press(self, **fields: str):
+        return self.client.post(self.address, fields, headers={"sec-fetch-site": "same-origin"})
 
     @property
     def lease(self) -> Lease:
@@ -109,7 +129,7 @@ def test_a_preview_shows_the_work_and_can_not_be_handed_in(grid_and_id, worker, 
     page = frame.open()
     text = page.content.decode()
     assert page.status_code == 200
-    assert text.count('<input type="checkbox"') == 3
+    assert text.count('name="selected"') == 3
     for shown in ("thing 0", "Preview", "Accept this task", "$0.20", '<fieldset class="preview" disabled>'):
         assert shown in text
     for absent in ('name="token"', 'method="post"', '<button type="submit"', "<script"):
@@ -180,9 +200,20 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_leads_on(frame):
     page = frame.open()
     first = frame.send(page).json()
     assert frame.send(page).json() == first
-    other = frame.send(page, selected=[])
-    assert (other.status_code, other.json()) == (200, first)
     assert Submission.objects.count() == 1
+
+
+def test_a_different_answer_from_the_same_page_waits_beside_the_first(frame):
+    page = frame.open()
+    replies = [frame.send(page, **selection) for selection in ({}, {"selected": []})]
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert len({reply.json()["hand_over"]["fields"]["receipt"] for reply in replies}) == 2
+    assert [
+        len(answer["selected"]) for answer in Submission.objects.order_by("pk").values_list("answer", flat=True)
+    ] == [
+        len(replies[0].json()["hand_over"]["fields"]["selected"].split()),
+        0,
+    ]
 
 
 def test_of_two_tabs_the_one_that_the_marketplace_has_counts(frame):
@@ -318,7 +349,7 @@ def forge(grid, external_hit_id: str, stolen: str, victim: str, victim_page) -> 
     page = forger.open()
     first = forger.send(page)
     assert first.status_code == 200, "invented ids are believed until nobody lists them"
-    replayed = forger.send(page, selected=[])
+    replayed = forger.send(page)
     assert (replayed.status_code, replayed.json()) == (200, first.json()), "a replayed token changed something"
     assert forger.send(victim_page, selected=forger.handles()).status_code == 422, "images of another lease were taken"
     thief = Frame(grid.hit, stolen)
@@ -404,3 +435,31 @@ def test_who_was_never_listed_is_told_what_to_do(frame):
     page = frame.open().content.decode()
     assert "contact the requester" in page
     assert 'name="receipt"' in page
+
+
+# The time of the present turn
+
+
+def test_the_page_says_when_this_turn_was_opened_not_an_earlier_one(frame, monkeypatch):
+    frame.open()
+    begin = now()
+    for hours, words in (
+        (0.5, "Opened 30 minutes ago."),
+        (0.9, "Opened 54 minutes ago."),
+        (1.5, ""),
+        (1.75, "Opened 15"),
+    ):
+        monkeypatch.setattr(catalog_reads, "fixed_now", begin + timedelta(hours=hours))
+        page = frame.open().content.decode()
+        assert (words or "The marketplace shows the time left.") in page
+        assert ("Opened" in page) == bool(words), hours
+
+
+def test_a_second_assignment_of_the_same_hit_has_a_time_of_its_own(frame, monkeypatch):
+    frame.open()
+    monkeypatch.setattr(catalog_reads, "fixed_now", now() + timedelta(minutes=40))
+    again = Frame(frame.hit, frame.ids["hitId"], workerId=frame.ids["workerId"])
+    assert "Opened" not in again.open().content.decode()
+    opened = dict(Assignment.objects.values_list("external_id", "opened_at"))
+    assert opened[again.ids["assignmentId"]] - opened[frame.ids["assignmentId"]] >= timedelta(minutes=39)
+    assert again.lease.opened_at == opened[again.ids["assignmentId"]]

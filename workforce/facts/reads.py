@@ -4,14 +4,18 @@ A browser sends them, so they are untrusted: an impossible value is dropped, and
 them adds a vote; a photograph that was not seen takes one away.
 """
 
+import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from django.db.models import Func, TextField
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from workforce.consents.reads import consent_of
 from workforce.facts.instructions import instructions_version
 from workforce.forms import LONGEST_PAUSE_SECONDS
 from workforce.models import Lease
@@ -25,6 +29,10 @@ MAIN = "main"
 STATES = (0, 1, 2)
 INPUTS = ("touch", "mouse", "keyboard", "pen")
 LARGEST_SIDE = 100_000
+# Of a coarse trace: the second, and percents of the page's width, height and length.
+LARGEST_MOMENT = (LONGEST_PAUSE_SECONDS, 100, 100, 100)
+# Each takes up to 22 characters, so that all of them stay within 2 kB.
+MOST_MOMENTS = 90
 # Most specific first: Edge and Opera call themselves Chrome too, and all of them Safari.
 BROWSERS = (
     *(("Edge", "Edg(?:A|iOS)?"), ("Opera", "OPR"), ("Samsung Internet", "SamsungBrowser")),
@@ -35,6 +43,8 @@ BUILD = r"/(\d[\d.]{0,31})"
 LONGEST_USER_AGENT = 1000
 
 Facts = dict[str, Any]
+# Columns of a file of votes, behind all others: facts of the page and its browser, empty where the page sent none.
+FACT_COLUMNS = ("active_ms", "open_ms", "input", "viewport", "browser", "language", "instructions", "consent")
 
 
 class AnswerFacts(NamedTuple):
@@ -62,11 +72,15 @@ def facts_in(
     looks = _looks(fields.get("photographs"), photographs)
     unloaded = frozenset(values_in(fields, "unloaded")).intersection(photographs)
     unseen = unloaded.union(handle for handle, look in looks.items() if not _is_seen(look))
+    consent = consent_of(lease)
     stored: Facts = {
         "browser": browser_of(request.headers.get("User-Agent", "")),
         "language": get_language() or "",
-        "versions": {"instructions": instructions_version(lease.hit.batch.kind)},
+        # Null if the study has no consent text, or if nobody pressed Start before this answer.
+        "versions": {"instructions": instructions_version(lease.hit.batch.kind), "consent": consent.version},
     }
+    if consent.trace:
+        stored |= _if_any("trace", trace_in(fields.get("trace")))
     if looks:
         stored["photographs"] = [looks.get(handle) for handle in photographs]
     values: dict[object, int] = {handle: position for position, handle in enumerate(photographs)}
@@ -89,6 +103,37 @@ def facts_field(facts: AnswerFacts) -> dict[str, Any]:
 def unseen_field(unseen: Collection[str]) -> dict[str, list[str]]:
     """Return the field of a raw answer for unseen photographs (public ids); none if all were seen."""
     return {"unseen": sorted(unseen)} if unseen else {}
+
+
+class PageFacts(Func):
+    """The facts of a raw answer as JSON text, without those of single photographs, which would be most of it."""
+
+    template = "((%(expressions)s -> 'facts') - ARRAY['photographs', 'marks', 'trace'])::text"
+    output_field = TextField()
+
+
+# A page has many votes, and a file sorts them by image.
+@lru_cache(maxsize=20_000)
+def fact_cells(page_facts: str | None) -> Mapping[str, Any]:
+    """Return the FACT_COLUMNS of a row, from the text of `PageFacts`.
+
+    >>> cells = fact_cells('{"language": "de", "page": {"viewport": [390, 844, 2.5], "input": ["touch", "pen"]}}')
+    >>> {column: cell for column, cell in cells.items() if cell is not None}
+    {'input': 'touch pen', 'viewport': '390x844@2.5', 'language': 'de'}
+    """
+    facts: Facts = json.loads(page_facts) if page_facts else {}
+    page, versions = facts.get("page", {}), facts.get("versions", {})
+    width, height, density = page.get("viewport") or (None, None, None)
+    return {
+        "active_ms": page.get("active_ms"),
+        "open_ms": page.get("open_ms"),
+        "input": " ".join(page.get("input", ())) or None,
+        "viewport": f"{width}x{height}@{density}" if width else None,
+        "browser": facts.get("browser"),
+        "language": facts.get("language"),
+        "instructions": versions.get("instructions"),
+        "consent": versions.get("consent"),
+    }
 
 
 def browser_of(user_agent: str) -> str:
@@ -158,6 +203,29 @@ def _page(entry: object) -> Facts:
     inputs = entry.get("input")
     kinds = [kind for kind in INPUTS if kind in inputs] if isinstance(inputs, list) else []
     return facts | _if_any("input", kinds) | _if_any("viewport", _viewport(entry.get("viewport")))
+
+
+def trace_in(entries: object) -> list[list[int]]:
+    """Return [second, x, y, scrolled] of each moment, the last three in percent: one a second, as many as fit 2 kB.
+
+    >>> trace_in([[0, 50, 50, 0], [0, 51, 50, 0], [3, 10, 101, 0], [4, 10, 99, 7.6]])
+    [[0, 50, 50, 0], [4, 10, 99, 8]]
+    """
+    trace: list[list[int]] = []
+    for entry in entries[:MOST_MOMENTS] if isinstance(entries, list) else []:
+        moment = _moment(entry)
+        if moment and (not trace or moment[0] > trace[-1][0]):
+            trace.append(moment)
+    return trace
+
+
+def _moment(entry: object) -> list[int]:
+    if not isinstance(entry, list) or len(entry) != len(LARGEST_MOMENT):
+        return []
+    moment = [
+        number for value, most in zip(entry, LARGEST_MOMENT, strict=True) if (number := whole(value, most)) is not None
+    ]
+    return moment if len(moment) == len(LARGEST_MOMENT) else []
 
 
 def _viewport(entry: object) -> list[float]:

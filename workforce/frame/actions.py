@@ -14,15 +14,19 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext, gettext_lazy
 
-from catalog.errors import UserError
-from catalog.reads import CachedQuery, Given, now, now_given
+from catalog.reads import now, now_given
 from workforce.actions import WORKER_TO_LOCK, fill_free_slot, identify_worker
+from workforce.frame.admission import WRONG_HIT, WrongHIT, checked_standing
+
+# Other rooms import these from here.
+from workforce.frame.admission import AlreadyAnswered as AlreadyAnswered
+from workforce.frame.admission import HITClosed as HITClosed
+from workforce.frame.admission import NotYetPublished as NotYetPublished
 from workforce.frame.answer_copy import AnswerCopy, BadCopy, decode
 from workforce.frame.ids import FrameVisit
-from workforce.frame.reads import answers_of, frame_offers, is_proven_by, share_is_confirmed
-from workforce.frame.statements import ACCEPT, Standing, renew_statement, standing_statement
+from workforce.frame.reads import ASSIGNMENT, answers_of, frame_offers, is_proven_by, named_assignment
+from workforce.frame.statements import ACCEPT, Standing, renew_statement
 from workforce.models import HIT, Assignment, Lease, Submission, Worker
 from workforce.reads import is_recovered
 
@@ -38,33 +42,9 @@ RENEWED_AFTER = GRACE / 2
 # The marketplace lists an assignment within this time after its deadline, or never.
 LISTED_WITHIN = timedelta(hours=24)
 
-WRONG_HIT = gettext_lazy("This link belongs to another task. Open the task again from the marketplace.")
 SURE = (Submission.State.CONFIRMED, Submission.State.SURPLUS)
 # Outcomes of an assignment after which no other answer of its worker to the HIT can count.
 SETTLED = (Assignment.Outcome.CONFIRMED, Assignment.Outcome.SURPLUS, Assignment.Outcome.RECOVERED)
-
-ASSIGNMENT = CachedQuery(
-    lambda: Assignment.objects.filter(
-        external_id=Given("external_id"), worker=Given("worker"), external_hit_id=Given("external_hit")
-    ),
-    related=["lease"],
-)
-
-
-class WrongHIT(UserError):
-    """A URL that names another HIT of the marketplace."""
-
-
-class NotYetPublished(UserError):
-    """A HIT that the marketplace offers under an id that is not stored yet."""
-
-
-class HITClosed(UserError):
-    """A HIT that needs no more answers."""
-
-
-class AlreadyAnswered(UserError):
-    """A worker who answered the HIT in another assignment, or has done as many HITs as allowed."""
 
 
 # Requests of browsers
@@ -78,11 +58,10 @@ def accept(*, hit: HIT, visit: FrameVisit) -> Assignment:
     """
     worker = identify_worker(marketplace=hit.batch.marketplace, external_id=visit.worker_id)
     WORKER_TO_LOCK.get(pk=worker.pk)
-    assignment = ASSIGNMENT.first(external_id=visit.assignment_id, worker=worker.pk, external_hit=visit.hit_id)
+    assignment = named_assignment(visit, worker)
     if assignment is not None:
         return _resume(assignment, hit)
-    standing = _standing(hit, visit, worker)
-    _check_may_accept(hit, visit, worker, standing)
+    standing = checked_standing(hit, visit, worker)
     if standing.has_lease:
         return _accept_again(hit, visit, worker, standing)
     assignment = _accept_first(hit, visit, worker, standing)
@@ -98,7 +77,7 @@ def _resume(assignment: Assignment, hit: HIT) -> Assignment:
     if lease.hit_id != hit.pk:
         raise WrongHIT(str(WRONG_HIT))
     if assignment.is_waited_for:
-        _renew(lease, hit)
+        _renew(assignment, hit)
     return _shown(assignment, lease, hit)
 
 
@@ -107,51 +86,14 @@ def _shown(assignment: Assignment, lease: Lease, hit: HIT) -> Assignment:
     return assignment
 
 
-def _renew(lease: Lease, hit: HIT) -> None:
+def _renew(assignment: Assignment, hit: HIT) -> None:
     """Renew a lease: after a return or a deadline, a marketplace gives the same id again, with the full time."""
+    lease = assignment.lease
     seconds = {"grace": GRACE.total_seconds(), "slack": RENEWED_AFTER.total_seconds()}
-    key = {"lease": lease.pk, "batch": hit.batch_id, "settings": hit.batch.settings_id}
-    row = renew_statement(frame_offers()).row(key | seconds | now_given())
-    lease.state, lease.expires_at = row or (lease.state, lease.expires_at)
-
-
-def _standing(hit: HIT, visit: FrameVisit, worker: Worker) -> Standing:
-    key = {"hit": hit.pk, "batch": hit.batch_id, "worker": worker.pk, "external_hit": visit.hit_id}
-    return Standing(*standing_statement(frame_offers()).only_row(key))
-
-
-def _check_may_accept(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> None:
-    if not standing.is_known_hit:
-        if frame_offers().is_being_published(hit):
-            raise NotYetPublished(gettext("This task was published just now. This page reloads automatically."))
-        raise WrongHIT(str(WRONG_HIT))
-    if hit.closed_at is not None or hit.batch.closed_at is not None:
-        raise HITClosed(
-            gettext(
-                "This task no longer accepts answers. Please return this task. Returning it does not "
-                "affect your account."
-            )
-        )
-    # In another HIT of the marketplace that asks the same. Unconfirmed answers keep nobody away: they may come from
-    # somebody else with the worker's ID.
-    if standing.has_answered:
-        raise AlreadyAnswered(
-            gettext("You have already answered this task. Please return it. Returning it does not affect your account.")
-        )
-    if standing.answered_former:
-        raise AlreadyAnswered(
-            gettext(
-                "You have already seen these photographs. Please return this task. "
-                "Returning it does not affect your account."
-            )
-        )
-    if share_is_confirmed(hit.batch, worker):
-        raise AlreadyAnswered(
-            gettext(
-                "You have completed the maximum number of these tasks. Thank you. Please return this "
-                "task. Returning it does not affect your account."
-            )
-        )
+    key = {"lease": lease.pk, "assignment": assignment.pk, "batch": hit.batch_id, "settings": hit.batch.settings_id}
+    opened_at, state, expires_at = renew_statement(frame_offers()).only_row(key | seconds | now_given())
+    assignment.opened_at = opened_at or assignment.opened_at
+    lease.state, lease.expires_at = state or lease.state, expires_at or lease.expires_at
 
 
 def _accept_first(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> Assignment:
@@ -167,7 +109,7 @@ def _accept_first(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standin
         "external_hit": visit.hit_id,
     }
     assignment.pk, lease.pk, assignment.created_at, lease.expires_at = ACCEPT.only_row(values | now_given())
-    lease.created_at = assignment.created_at
+    lease.created_at = lease.opened_at = assignment.opened_at = assignment.created_at
     lease._state.adding = assignment._state.adding = False
     return _shown(assignment, lease, hit)
 
@@ -175,14 +117,20 @@ def _accept_first(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standin
 def _accept_again(hit: HIT, visit: FrameVisit, worker: Worker, standing: Standing) -> Assignment:
     """Create an assignment under the lease of an earlier one of the same HIT."""
     lease = Lease.objects.get(hit=hit, worker=worker)
-    lease.expires_at = now() + _time_held(hit, standing)
+    lease.opened_at = now()
+    lease.expires_at = lease.opened_at + _time_held(hit, standing)
     if lease.state != Lease.State.SUBMITTED:
         lease.state = Lease.State.ACTIVE
-    lease.save(update_fields=["state", "expires_at"])
+    lease.save(update_fields=["state", "opened_at", "expires_at"])
     _make_room(Lease.objects.filter(hit=hit), OPEN_LEASES_PER_ANSWER * standing.n_answers)
     _make_room(Lease.objects.filter(worker=worker), OPEN_LEASES_PER_WORKER)
     assignment = Assignment.objects.create(
-        external_id=visit.assignment_id, external_hit_id=visit.hit_id, worker=worker, lease=lease, created_at=now()
+        external_id=visit.assignment_id,
+        external_hit_id=visit.hit_id,
+        worker=worker,
+        lease=lease,
+        created_at=lease.opened_at,
+        opened_at=lease.opened_at,
     )
     return _shown(assignment, lease, hit)
 
@@ -367,6 +315,7 @@ def _lost_lease(copy: AnswerCopy, listed: Listed) -> Lease:
         public_id=copy.lease,
         state=Lease.State.SUBMITTED,
         created_at=now(),
+        opened_at=now(),
         expires_at=now(),
     )
 
@@ -378,6 +327,7 @@ def _unseen(listed: Listed, lease: Lease) -> Assignment:
         worker=listed.worker,
         lease=lease,
         created_at=now(),
+        opened_at=now(),
     )
 
 

@@ -8,9 +8,18 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
+from catalog.reads import CachedQuery, Given
 from workforce.frame.answer_copy import RECEIPT, AnswerCopy
+from workforce.frame.ids import FrameVisit
 from workforce.frame.receipts import is_copy_of, is_receipt_of
 from workforce.models import HIT, Assignment, Batch, Submission, Worker
+
+ASSIGNMENT = CachedQuery(
+    lambda: Assignment.objects.filter(
+        external_id=Given("external_id"), worker=Given("worker"), external_hit_id=Given("external_hit")
+    ),
+    related=["lease"],
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,11 @@ class FrameOffers:
 def frame_offers() -> FrameOffers:
     """Return the record that FRAME_OFFERS names."""
     return cast(FrameOffers, import_string(settings.FRAME_OFFERS))
+
+
+def named_assignment(visit: FrameVisit, worker: Worker) -> Assignment | None:
+    """Return the stored assignment that a visit names, with its lease."""
+    return ASSIGNMENT.first(external_id=visit.assignment_id, worker=worker.pk, external_hit=visit.hit_id)
 
 
 def answers_of(hit: HIT, worker: Worker) -> QuerySet[Submission]:

@@ -34,31 +34,41 @@ STANDING = f"""
 ACCEPT = PreparedStatement(f"""
     WITH lease AS (
         INSERT INTO workforce_lease
-            (hit_id, batch_id, worker_id, takes_slot, public_id, state, created_at, expires_at)
-        SELECT %(hit)s, %(batch)s, %(worker)s, false, %(public_id)s, 'active', clock.now,
+            (hit_id, batch_id, worker_id, takes_slot, public_id, state, created_at, opened_at, expires_at)
+        SELECT %(hit)s, %(batch)s, %(worker)s, false, %(public_id)s, 'active', clock.now, clock.now,
                clock.now + make_interval(secs => %(seconds)s)
         FROM (SELECT {NOW} AS now) clock
-        RETURNING id, created_at, expires_at
+        RETURNING id, created_at, opened_at, expires_at
     )
-    INSERT INTO workforce_assignment (external_id, external_hit_id, worker_id, lease_id, outcome, created_at)
-    SELECT %(assignment)s, %(external_hit)s, %(worker)s, id, '', created_at FROM lease
+    INSERT INTO workforce_assignment
+        (external_id, external_hit_id, worker_id, lease_id, outcome, created_at, opened_at)
+    SELECT %(assignment)s, %(external_hit)s, %(worker)s, id, '', created_at, opened_at FROM lease
     RETURNING id, lease_id, created_at, (SELECT expires_at FROM lease)
 """)
 RENEW = f"""
-    UPDATE workforce_lease lease
-    SET state = CASE lease.state WHEN 'expired' THEN 'active' ELSE lease.state END,
-        expires_at = clock.now + make_interval(secs => clock.seconds + %(grace)s)
-    FROM (
+    WITH clock AS (
         SELECT {NOW} AS now, coalesce(
             {{seconds}},
             (SELECT lease_seconds FROM catalog_settingsversion WHERE id = %(settings)s)
         ) AS seconds
-    ) clock
-    WHERE lease.id = %(lease)s AND lease.expires_at < clock.now + make_interval(
+    ), reopened AS (
         -- After the time allowed, a worker who opens the page has accepted the HIT again, however short that time was.
-        secs => greatest(%(grace)s, clock.seconds + %(slack)s)
+        UPDATE workforce_assignment assignment SET opened_at = clock.now FROM clock
+        WHERE assignment.id = %(assignment)s
+          AND assignment.opened_at <= clock.now - make_interval(secs => clock.seconds)
+        RETURNING opened_at
+    ), renewed AS (
+        UPDATE workforce_lease lease
+        SET state = CASE lease.state WHEN 'expired' THEN 'active' ELSE lease.state END,
+            opened_at = coalesce((SELECT opened_at FROM reopened), lease.opened_at),
+            expires_at = clock.now + make_interval(secs => clock.seconds + %(grace)s)
+        FROM clock
+        WHERE lease.id = %(lease)s AND lease.expires_at < clock.now + make_interval(
+            secs => greatest(%(grace)s, clock.seconds + %(slack)s)
+        )
+        RETURNING lease.state, lease.expires_at
     )
-    RETURNING lease.state, lease.expires_at
+    SELECT (SELECT opened_at FROM reopened), (SELECT state FROM renewed), (SELECT expires_at FROM renewed)
 """
 
 

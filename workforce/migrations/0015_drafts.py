@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workforce', '0013_links'),
+        ('workforce', '0014_before_the_work'),
     ]
 
     operations = [

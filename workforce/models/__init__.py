@@ -1,6 +1,7 @@
 """Workers, their work, and their submissions."""
 
 from workforce.models.answers import Assignment, Exclusion, Lease, Submission
+from workforce.models.consents import Consent, ConsentText
 from workforce.models.drafts import Draft
 from workforce.models.introductions import Introduction
 from workforce.models.people_and_work import HIT, Batch, ListedID, Slot, Worker, WorkerIdentity
@@ -12,6 +13,8 @@ __all__ = [
     "Assignment",
     "Batch",
     "Draft",
+    "Consent",
+    "ConsentText",
     "Exclusion",
     "Introduction",
     "Lease",

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from catalog.models import SettingsVersion, new_public_id
 from workforce.models.people_and_work import HIT, Batch, Slot, Worker
@@ -27,11 +28,15 @@ class Lease(models.Model):
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     created_at = models.DateTimeField()
+    # The beginning of the present hold: a renewal after the time was over begins another one.
+    opened_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     # Keyed mark of the network that last took this lease, on links; empty once it is forgotten. Never shown.
     network_mark = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
     # The assignment under which a page is shown or submitted, during the request; no column.
     assignment: "Assignment | None" = None
+    # The consent that the address of a page in a frame names, during the request; no column.
+    consent_id: int | None = None
     # The key under which a submitted page was made, if not SECRET_KEY, during the request; no column.
     page_key = ""
 
@@ -96,6 +101,8 @@ class Assignment(models.Model):
     lease = models.ForeignKey(Lease, on_delete=models.PROTECT, related_name="assignments")
     outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     created_at = models.DateTimeField()
+    # When its page was first opened since it was last accepted, as far as the time allowed shows.
+    opened_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
@@ -178,6 +185,7 @@ class Submission(models.Model):
             models.Index(fields=["id"], condition=Q(aggregated_at=None), name="submissions_to_aggregate"),
             models.Index(fields=["hit"], condition=Q(state="provisional"), name="provisional_submissions"),
             models.Index(fields=["lease"], condition=Q(assignment__isnull=False), name="submissions_of_assignments"),
+            models.Index(fields=["hit"], condition=Q(answer__has_key="unseen"), name="submissions_with_unseen"),
         ]
 
     def __str__(self) -> str:

@@ -15,9 +15,13 @@ class Introduction(models.Model):
     requester_name = models.CharField(max_length=200, blank=True)
     contact = models.CharField(max_length=200, blank=True)
     purpose = models.CharField(max_length=2000, blank=True)
+    # In words, for people who come by a link. A marketplace shows its reward.
+    pay = models.CharField(max_length=200, blank=True, default="", db_default="")
     # For one HIT, rather too many than too few.
     minutes_needed = models.PositiveSmallIntegerField(null=True)
     consent = models.CharField(max_length=5000, blank=True)
+    # Whether people are asked for a coarse trace of pointer and scroll position.
+    trace = models.BooleanField(default=False, db_default=False)
     # About the content of the photographs.
     warning = models.CharField(max_length=1000, blank=True)
 

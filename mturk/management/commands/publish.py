@@ -16,7 +16,8 @@ from mturk.pricing.reads import Preview
 from mturk.publishing.actions import publish
 from mturk.repeats.reads import repeated_by
 from mturk.sync import send_waiting
-from mturk.terms.reads import DAY, HOUR, KEYWORDS, MINUTE, OfferTerms, check_can_publish
+from mturk.terms.reads import DAY, HOUR, KEYWORDS, MINUTE, OfferTerms, check_can_publish, description_of
+from mturk.wages.reads import low_wage, short_time
 from workforce.kinds import offer_of
 from workforce.models import Batch
 from workforce.reads import batch_named
@@ -62,6 +63,11 @@ class Command(BaseCommand):
             "such a worker is turned away after accepting the HIT",
         )
         parser.add_argument("--yes", action="store_true", help="agree to the cost in advance")
+        parser.add_argument(
+            "--below-target",
+            action="store_true",
+            help="agree in advance to a wage below the target, or to less time than the work needs",
+        )
 
     def handle(self, *args: Any, reward: Decimal, **options: Any) -> None:
         with as_command_errors():
@@ -71,8 +77,7 @@ class Command(BaseCommand):
             cost = preview_of(batch, reward, requirements)
             self.show(batch, cost, reward)
             self.tell_repeats(batch, options["offer_former"])
-            if not options["yes"] and not is_agreed():
-                raise CommandError(gettext("Nothing was published. Answer yes, or agree in advance with --yes."))
+            self.agree(self.tell_doubts(batch, reward, options["minutes"] * MINUTE), options)
             cap = options["cap"] or (cost.total * Decimal("1.1")).quantize(Decimal("0.01"))
             terms = publish(batch=batch, offer=offer_in(options, batch, reward, cap, requirements))
             send_waiting()
@@ -97,6 +102,23 @@ class Command(BaseCommand):
                 "$%(amount)s."
             )
             self.stderr.write(words % {"amount": f"{cost.fees_as_tens - cost.fees:,}"})
+
+    def tell_doubts(self, batch: Batch, reward: Decimal, seconds: int) -> bool:
+        """Print what speaks against the reward and the time, with figures; return whether anything does."""
+        doubts = list(filter(None, [low_wage(batch, reward), short_time(batch, seconds)]))
+        for doubt in doubts:
+            self.stderr.write(doubt)
+        return bool(doubts)
+
+    def agree(self, is_doubtful: bool, options: dict[str, Any]) -> None:
+        """Ask whether to publish, unless that was agreed to in advance. Raises CommandError."""
+        if options["yes"] and is_doubtful and not options["below_target"]:
+            words = gettext(
+                "Nothing was published. Raise the reward or the time, or agree to them with --below-target."
+            )
+            raise CommandError(words)
+        if not options["yes"] and not is_agreed():
+            raise CommandError(gettext("Nothing was published. Answer yes, or agree in advance with --yes."))
 
     def tell_repeats(self, batch: Batch, offers_former: bool) -> None:
         repeated = repeated_by(batch)
@@ -168,7 +190,7 @@ def offer_in(
     offer = offer_of(batch.kind)
     return OfferTerms(
         title=options["title"] or str(offer.title),
-        description=options["description"] or str(offer.description),
+        description=options["description"] or description_of(batch),
         keywords=options["keywords"],
         reward=reward,
         spending_cap=cap,

@@ -25,6 +25,13 @@ class Command(BaseCommand):
         contains.add_argument("--pairs", type=Path, metavar="FILE", help="a CSV: image, label")
         add_profile_arguments(contains)
         contains.add_argument("--again", action="store_true", help="also open pairs that were opened before")
+        contains.add_argument(
+            "--answers",
+            choices=Batch.Answers.values,
+            default=Batch.Answers.TWO.value,
+            help="answers to a photograph: selected or not (default), or yes, maybe and no; the setting maybe_counts "
+            "says what maybe counts as",
+        )
         add_adaptive_arguments(contains)
         classify = kinds.add_parser("classify", help="open the batch for forms that follow from grids")
         for parser_of_kind in (contains, classify):
@@ -32,6 +39,12 @@ class Command(BaseCommand):
             parser_of_kind.add_argument("--hits-per-worker", type=int, metavar="N", help="maximum for one worker")
             parser_of_kind.add_argument("--completion-code", default="", metavar="CODE", help="code shown at the end")
             parser_of_kind.add_argument("--completion-url", default="", metavar="URL", help="address linked at the end")
+            parser_of_kind.add_argument(
+                "--decline-code", default="", metavar="CODE", help="code shown to people who do not take part"
+            )
+            parser_of_kind.add_argument(
+                "--decline-url", default="", metavar="URL", help="address linked for people who do not take part"
+            )
             parser_of_kind.add_argument(
                 "--admit",
                 choices=Batch.Admission.values,
@@ -48,8 +61,9 @@ class Command(BaseCommand):
             )
 
     def handle(self, *args: Any, kind: str, dataset: str, **options: Any) -> None:
-        names = ("hits_per_worker", "completion_code", "completion_url", "networks")
-        pay = Pay(**{name: options[name] for name in names}, admission=options["admit"])
+        names = ("hits_per_worker", "completion_code", "completion_url", "decline_code", "decline_url", "networks")
+        answers = options.get("answers", Batch.Answers.TWO)
+        pay = Pay(**{name: options[name] for name in names}, admission=options["admit"], answers=answers)
         with as_command_errors():
             study = dataset_named(dataset)
             if kind == "classify":

@@ -85,8 +85,12 @@ def test_an_introduction_is_saved_shown_and_cleared(client, frame):
     dataset = frame.hit.batch.dataset
     place = f"/setup/introduction/{dataset.name}/"
     fields = {"requester_name": "The Vision Lab", "contact": "lab@example.org", "minutes_needed": "4"}
-    fields |= {"consent": "a\r\nb"}
+    fields |= {"consent": "a\r\nb", "pay": "£1 for each task", "trace": "on"}
     assert client.post(place, fields).status_code == 302
+    assert Introduction.objects.values_list("pay", "trace").get() == ("£1 for each task", True)
+    assert "Consent statement 1: 0 people agreed" in client.get(place).content.decode()
+    frame.open()
+    assert "Consent statement 1: 0 people agreed" in client.get(place).content.decode(), "not confirmed yet"
     row = Introduction.objects.get(dataset=dataset)
     assert (row.requester_name, row.minutes_needed, row.consent) == ("The Vision Lab", 4, "a\nb")
     assert 'value="The Vision Lab"' in client.get(place).content.decode()

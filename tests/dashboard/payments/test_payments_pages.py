@@ -22,6 +22,7 @@ from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.mturk_study import ask, grids_to_publish, page_of, published, send_until_quiet, settle, work
 from tests.mturk.test_rejections import listed_assignments
 from tests.required import require
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.models import Assignment, Batch, Worker, WorkerIdentity
 from workforce.reads import pseudonym
 
@@ -295,7 +296,7 @@ def test_a_bonus_is_paid_and_one_over_the_cap_is_refused(paid, client):
 
 def test_pay_below_the_target_is_brought_up_once_however_often_it_is_asked_for(paid, client):
     terms = paid.marketplace_hit.terms
-    Assignment.objects.update(created_at=paid.submission.submitted_at - timedelta(minutes=2))
+    Assignment.objects.update(opened_at=paid.submission.submitted_at - timedelta(minutes=2))
     ListedAssignment.objects.update(accepted_at=paid.submitted_at - timedelta(minutes=2))
     url = f"/setup/published/{terms.batch_id}/"
     text = text_of(client.get(url))
@@ -375,7 +376,7 @@ def test_who_could_not_hand_in_is_listed_by_pseudonym_and_compensated_once(marke
     [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
     worker = marketplace.worker()
     assignment = marketplace.accept(worker, marketplace_hit.external_id)
-    worker_client().get(page_of(marketplace_hit, assignment, worker))
+    opened_in_frame(worker_client(), page_of(marketplace_hit, assignment, worker))
     marketplace.ask("return", worker=worker, assignment=assignment)
     name = pseudonym(marketplace_hit.terms.batch.dataset, Worker.objects.get().pk)
     url = f"/setup/published/{marketplace_hit.terms.batch_id}/"

@@ -208,7 +208,7 @@ def test_a_batch_that_asks_nothing_again_has_no_such_choice_and_keeps_out_what_c
 
 
 def test_the_command_tells_of_repeats_too(asked_again, capsys):
-    call_command("publish", str(asked_again.pk), "--reward", "0.10", "--offer-former", "--yes")
+    call_command("publish", str(asked_again.pk), "--reward", "0.10", "--offer-former", "--yes", "--below-target")
     text = capsys.readouterr().err
     assert "1 HIT repeats questions of earlier batches" in text
     assert "1 worker who answered before may still accept such a HIT." in text
@@ -383,7 +383,7 @@ def test_the_target_wage_is_a_figure_of_the_study(marketplace, client):  # noqa:
 def test_time_on_several_pages_at_once_is_counted_once(marketplace):  # noqa: F811
     first, second = worked_on(marketplace, 2, worker=marketplace.worker())
     end = now()
-    Assignment.objects.update(created_at=end - timedelta(seconds=100))
+    Assignment.objects.update(opened_at=end - timedelta(seconds=100))
     for listed, seconds in ((first, 60), (second, 20)):
         begin = end - timedelta(seconds=seconds)
         Submission.objects.filter(listed=listed).update(submitted_at=begin)

@@ -3,7 +3,7 @@
 import html
 import re
 from datetime import timedelta
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 
 import pytest
 from django.core.cache import cache
@@ -26,8 +26,10 @@ from tests.mturk.marketplaces import answer_in_frame
 from tests.mturk.mturk_study import ask, grids_to_publish, hand_over, page_of, published, send_until_quiet, settle, work
 from tests.mturk.test_rejections import listed_assignments
 from tests.required import require
+from tests.workforce.starting import opened as opened_in_frame
 from workforce.actions import exclude_submission
 from workforce.frame.actions import GRACE
+from workforce.introductions.actions import introduce
 from workforce.models import Assignment, Batch, Lease, Submission
 from workforce.problem_reports.actions import report_problem
 
@@ -48,7 +50,7 @@ def opened(marketplace, marketplace_hit: MarketplaceHIT, worker: str | None = No
     """Somebody accepts and looks at the page. Returns who, and the assignment."""
     worker = worker or marketplace.worker()
     assignment = marketplace.accept(worker, marketplace_hit.external_id)
-    assert worker_client().get(page_of(marketplace_hit, assignment, worker)).status_code == 200
+    assert opened_in_frame(worker_client(), page_of(marketplace_hit, assignment, worker))[1].status_code == 200
     return worker, assignment
 
 
@@ -60,7 +62,9 @@ def publish_for(client: Client, batch: Batch, reward: Decimal, **more: str):
     return client.post(f"/setup/publish/{batch.pk}/", data | more)
 
 
-@pytest.mark.parametrize(("times", "words"), [(Decimal("0.25"), "less than half of"), (10, "more than 5 times")])
+@pytest.mark.parametrize(
+    ("times", "words"), [(Decimal("0.25"), "per hour, below the target wage"), (10, "is more than 5 times")]
+)
 def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_lost(
     marketplace,  # noqa: F811
     client,
@@ -72,7 +76,7 @@ def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_
     page = publish_for(client, batch, reward, title="Ours & theirs")
     text, source = text_of(page), page.content.decode()
     assert page.status_code == 422
-    assert f"${reward:.2f} is {words} ${proposed_reward(batch).reward}, the reward for the target wage" in text
+    assert f"${reward:.2f} is" in text and words in text
     assert "Yes, " in text and 'value="Ours &amp; theirs"' in source
     assert not Terms.objects.exists()
     tick_box = r'<input type="checkbox" name="means_reward" id="id_means_reward" value="([\d.]+)"'
@@ -89,10 +93,25 @@ def test_a_reward_far_from_the_proposed_one_is_asked_about_and_nothing_typed_is_
 def test_a_reward_near_the_proposed_one_is_not_asked_about(marketplace, client):  # noqa: F811
     batch = grids_to_publish(1, n_slots=2)
     reward = proposed_reward(batch).reward
-    for near in ((reward / 2).quantize(CENT, ROUND_UP), reward, 5 * reward):
+    for near in (reward, 5 * reward):
         page = publish_for(client, batch, near, do="preview")
         assert page.status_code == 200
         assert "means_reward" not in page.content.decode()
+
+
+def test_a_time_below_the_one_needed_is_asked_about_with_its_figures(marketplace, client):  # noqa: F811
+    batch = grids_to_publish(1, n_slots=2)
+    introduce(dataset=batch.dataset, fields={"minutes_needed": 9})
+    reward = proposed_reward(batch).reward
+    assert reward == Decimal("1.80"), "nine minutes at the target wage"
+    page = publish_for(client, batch, reward, minutes="8")
+    assert page.status_code == 422 and not Terms.objects.exists()
+    words = "told that it takes about 540 seconds. The 480 seconds allowed are too short"
+    assert words in text_of(page) and "Yes, I mean 8 minutes" in text_of(page)
+    for confirmed in ("7", "9", "1"):
+        assert publish_for(client, batch, reward, minutes="8", means_minutes=confirmed).status_code == 422
+    assert publish_for(client, batch, reward, minutes="8", means_minutes="8").status_code == 302
+    assert Terms.objects.get().assignment_seconds == 480
 
 
 # What is wrong with a form
@@ -150,7 +169,7 @@ def test_only_what_is_still_being_worked_on_is_in_hands(marketplace):  # noqa: F
 def test_pages_opened_in_invented_names_are_not_more_in_hands_than_there_are_assignments(marketplace):  # noqa: F811
     [marketplace_hit] = published(grids_to_publish(1, n_slots=1), cap="5")
     for n in range(2):
-        worker_client().get(page_of(marketplace_hit, f"3FORGED{n:023}", f"AFORGED{n:06}"))
+        opened_in_frame(worker_client(), page_of(marketplace_hit, f"3FORGED{n:023}", f"AFORGED{n:06}"))
     assert Lease.objects.filter(hit=marketplace_hit.hit, state="active").count() == 2
     assert progress_of(marketplace_hit.terms).in_hands == 1
 

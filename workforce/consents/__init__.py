@@ -1,0 +1,1 @@
+"""Start and consent: what people are asked before the work, and what they decided."""

@@ -1,0 +1,141 @@
+"""Start and decline: what people decide before the work, and the work that follows."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext
+
+from catalog.errors import UserError
+from catalog.reads import now
+from workforce.actions import (
+    CLOSED,
+    OPEN_LEASES_TO_LOCK,
+    WORKER_TO_LOCK,
+    BatchClosed,
+    identify_worker,
+    take_lease,
+)
+from workforce.consents.reads import NOBODY, ConsentStanding, standing_at_start
+from workforce.frame.actions import accept
+from workforce.frame.ids import FrameVisit
+from workforce.links.reads import FULL, LinkVisit, NetworkFull, standing_of
+from workforce.models import HIT, Assignment, Batch, Consent, Lease, Slot, Worker
+from workforce.reads import has_work, known_worker
+
+
+class OtherText(UserError):
+    """A Start on a page that did not show the consent text that holds now."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a person agreed to by Start: the `version` of the text on the page, empty without one; and the trace."""
+
+    version: str = ""
+    trace: bool = False
+
+
+def begin(*, batch: Batch, participant: str, visit: LinkVisit, agreement: Agreement | None = None) -> Lease | None:
+    """Record the consent of a participant of a study link and lease their next HIT; None if there is none.
+
+    Raises BatchClosed, NetworkFull, and OtherText. Without work, or beyond its network's cap, no unknown ID is stored.
+    """
+    agreement = agreement or Agreement()
+    worker = known_worker(batch.marketplace, participant)
+    standing = standing_at_start(batch, worker.pk if worker else NOBODY)
+    if not standing.has_started:
+        _check_text(standing, agreement)
+    if worker is None:
+        if batch.closed_at is not None:
+            raise BatchClosed(str(CLOSED))
+        if standing_of(batch, NOBODY, visit.mark)[1] >= visit.most_open:
+            raise NetworkFull(str(FULL))
+        if not has_work(batch):
+            return None
+        worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
+    if not standing.has_started:
+        _agree(standing, agreement, batch=batch, worker_id=worker.pk)
+    return take_lease(batch=batch, worker=worker, visit=visit)
+
+
+@transaction.atomic
+def begin_in_frame(*, hit: HIT, visit: FrameVisit, agreement: Agreement) -> Consent | None:
+    """Accept the assignment that a frame's URL names, and record the consent under it; None if it is decided already.
+
+    Raises OtherText, and the errors of `accept`.
+    """
+    standing = standing_at_start(hit.batch)
+    _check_text(standing, agreement)
+    assignment = accept(hit=hit, visit=visit)
+    if not assignment.is_waited_for:
+        return None
+    return _agree(standing, agreement, batch=hit.batch, worker_id=assignment.worker_id, assignment=assignment)
+
+
+def _check_text(standing: ConsentStanding, agreement: Agreement) -> None:
+    if agreement.version != ("" if standing.version is None else str(standing.version)):
+        raise OtherText(gettext("The consent statement changed. Please read it again."))
+
+
+def _agree(
+    standing: ConsentStanding,
+    agreement: Agreement,
+    *,
+    batch: Batch,
+    worker_id: int,
+    assignment: Assignment | None = None,
+) -> Consent:
+    trace = agreement.trace and standing.asks_trace
+    decision = Consent(batch=batch, assignment=assignment, text_id=standing.text, agreed=True, trace=trace)
+    return _decide(decision, worker_id)
+
+
+def agree(*, batch: Batch, worker: Worker) -> Consent:
+    """Record that a worker of a study link agrees to what it asks now."""
+    return _agree(standing_at_start(batch), Agreement(), batch=batch, worker_id=worker.pk)
+
+
+@transaction.atomic
+def _decide(decision: Consent, worker_id: int) -> Consent:
+    """Append a decision, unless it repeats the last one. Returns the stored one."""
+    WORKER_TO_LOCK.get(pk=worker_id)
+    earlier = list(Consent.objects.filter(worker=worker_id, batch=decision.batch).order_by("number"))
+    last = next((each for each in reversed(earlier) if each.assignment_id == decision.assignment_id), None)
+    if last is not None and _content(last) == _content(decision):
+        return last
+    decision.worker_id = worker_id
+    decision.number = earlier[-1].number + 1 if earlier else 1
+    decision.created_at = now()
+    decision.save(force_insert=True)
+    return decision
+
+
+def _content(decision: Consent) -> tuple[int | None, bool, bool]:
+    return decision.text_id, decision.agreed, decision.trace
+
+
+@transaction.atomic
+def decline(
+    *, batch: Batch, worker: Worker, assignment: Assignment | None = None, consent_id: int | None = None
+) -> None:
+    """Return what a person holds in a batch, in a frame under this assignment. They may start again later.
+
+    Only the end of an earlier consent is recorded: nothing is kept of people who decline at once.
+    """
+    WORKER_TO_LOCK.get(pk=worker.pk)
+    standing = standing_at_start(batch, worker.pk, assignment, consent_id)
+    if standing.agreed and (assignment is None or consent_id is not None):
+        _decide(Consent(batch=batch, assignment=assignment, text_id=standing.last_text, agreed=False), worker.pk)
+    if batch.marketplace == Batch.Marketplace.LINK:
+        _return_places(batch, worker)
+    elif assignment is not None:
+        Lease.objects.filter(pk=assignment.lease_id, state=Lease.State.ACTIVE).update(state=Lease.State.EXPIRED)
+
+
+def _return_places(batch: Batch, worker: Worker) -> None:
+    leases = OPEN_LEASES_TO_LOCK.all(batch=batch.pk, worker=worker.pk)
+    slots = [lease.slot_id for lease in leases if lease.slot_id is not None]
+    list(Slot.objects.filter(pk__in=slots).order_by("hit_id", "number").select_for_update().values_list("pk"))
+    held = Lease.objects.filter(slot__in=slots, state=Lease.State.ACTIVE)
+    held.update(state=Lease.State.EXPIRED, slot=None, expires_at=now())
+    Slot.objects.filter(pk__in=slots, state=Slot.State.LEASED).update(state=Slot.State.FREE)
