@@ -17,6 +17,7 @@ from annotation_site.views import WORKER_URLS
 from catalog.examples.actions import set_examples
 from catalog.examples.reads import ExampleKey
 from catalog.models import Dataset, Example
+from catalog.tiles.reads import SIDES
 from mturk.models import MarketplaceHIT, Qualification
 from tests.annotation_site.matrix import ABSENT, DONE, ELSEWHERE, METHOD, PAGE, REFUSED, asked, met, routes
 from tests.factories import make_form, make_grid, make_lease, make_worker, unique
@@ -50,6 +51,8 @@ MATRIX: dict[tuple[str, str], dict[str, Cells]] = {
     ("i/<slug:lease_id>/cell/<slug:handle>.jpg", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
     # Of an example photograph, which is the same for everybody.
     ("e/<slug:public_id>.jpg", LINK): {"GET": PICTURE, "POST": NO_METHOD},
+    ("i/<slug:lease_id>/<int:side>/<slug:handle>", LINK): {"GET": PICTURE, "POST": NO_METHOD},
+    ("i/<slug:lease_id>/<int:side>/<slug:handle>", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
     # A GET shows what is held, or what there is to begin; Start and Continue are POSTs, and lease work.
     ("join/<slug:batch_id>", LINK): {
         "GET": (REFUSED, REFUSED, ELSEWHERE, PAGE),
@@ -97,7 +100,7 @@ class Scene:
 
     def path(self, route: str, who: str) -> str:
         for part, value in self.parts.items():
-            route = route.replace(f"<slug:{part}>", value)
+            route = route.replace(f"<slug:{part}>", value).replace("<int:side>", str(SIDES[0]))
         query = self.queries.get(who, {})
         return f"/{route}" + (f"?{urlencode(query)}" if query else "")
 
