@@ -11,6 +11,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from aggregation.adaptive import reads as adaptive
+from aggregation.further import reads as further
+from aggregation.further.actions import ask_for_lost_answers
 from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
 from catalog.models import Dataset, Image, SettingsVersion
 from catalog.reads import current_settings
@@ -32,13 +34,20 @@ log = logging.getLogger(__name__)
 # One pass holds this many submissions: memory stays bounded, and progress can be shown.
 SUBMISSIONS_PER_PASS = 20_000
 
+# Half a vote there is not: a maybe counts as a whole one, or not at all.
 RECOUNT = """
-    WITH touched AS (
+    WITH current AS (  -- settings of each dataset
+        SELECT DISTINCT ON (dataset_id) dataset_id, maybe_counts FROM catalog_settingsversion
+        ORDER BY dataset_id, version DESC
+    ), touched AS (
         SELECT DISTINCT image_id, label_id FROM contains_task_containsvote WHERE submission_id = ANY(%(submissions)s)
     ), counts AS (
         SELECT touched.image_id, touched.label_id,
-               count(*) FILTER (WHERE vote.selected) AS n_selected, count(vote.id) AS n_shown
-        FROM touched LEFT JOIN contains_task_containsvote vote
+               count(*) FILTER (WHERE vote.selected OR vote.maybe AND current.maybe_counts = 'yes') AS n_selected,
+               count(vote.id) FILTER (WHERE NOT vote.maybe OR current.maybe_counts <> 'nothing') AS n_shown
+        FROM touched JOIN catalog_image image ON image.id = touched.image_id
+        JOIN current ON current.dataset_id = image.dataset_id
+        LEFT JOIN contains_task_containsvote vote
           ON vote.image_id = touched.image_id AND vote.label_id = touched.label_id AND vote.counted
         GROUP BY touched.image_id, touched.label_id
     ), emptied AS (
@@ -99,6 +108,7 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
         settle_votes(kind=kind, submission_ids=submissions)
     recount_frequencies(submission_ids=submissions)
     decided = ask_further(submission_ids=submissions)
+    ask_for_lost_answers(submission_ids=submissions)
     # Marked before the query for waiting images: images wait while an answer of theirs is not counted yet.
     mark_aggregated(submission_ids=submissions)
     prune_images(image_ids=contains_reads.images_asked(submissions) | decided)
@@ -141,14 +151,24 @@ def ask_further(*, submission_ids: list[int]) -> set[int]:
         relearnt = adaptive.initial_labels(batch, submission_ids)
         if relearnt:
             _relearn(batch, relearnt, submission_ids)
-        further = {}
-        for label_id, decision_of in adaptive.verdicts(batch, submission_ids, relearnt=bool(relearnt)):
+        undecided = {}
+        given_up = further.given_up(batch)
+        for label_id, decisions in adaptive.verdicts(batch, submission_ids, relearnt=bool(relearnt)):
+            decision_of = _given_up(label_id, decisions, given_up)
             _stop(batch, label_id, decision_of)
             decided |= decision_of.keys()
-            further[label_id] = [image_id for image_id, decision in decision_of.items() if decision == Decision.MORE]
+            undecided[label_id] = [image_id for image_id, decision in decision_of.items() if decision == Decision.MORE]
         if batch.closed_at is None:
-            contains_actions.open_further_grids(batch=batch, images_by_label=further)
+            contains_actions.open_further_grids(batch=batch, images_by_label=undecided)
     return decided
+
+
+def _given_up(label_id: int, decisions: dict[int, str], given_up: set[tuple[int, int]]) -> dict[int, str]:
+    """Leave pairs undecided that lost too many answers: nobody else is asked about a photograph that does not load."""
+    return {
+        image_id: Decision.UNDECIDED if decision == Decision.MORE and (label_id, image_id) in given_up else decision
+        for image_id, decision in decisions.items()
+    }
 
 
 def _relearn(batch: Batch, label_ids: set[int], submission_ids: list[int]) -> None:
@@ -176,7 +196,8 @@ def prune_images(*, image_ids: Iterable[int]) -> None:
 
     An image without a dataset label is never pruned: there is nothing to compare its frequencies with.
     """
-    answered = set(image_ids) - contains_reads.images_waiting(image_ids) - adaptive.images_waiting(image_ids)
+    waiting = [reads.images_waiting(image_ids) for reads in (contains_reads, adaptive, further)]
+    answered = set(image_ids).difference(*waiting)
     labelled = Image.objects.filter(pk__in=answered, dataset_label__isnull=False).order_by("dataset_id", "id")
     images_of = labelled.select_related("dataset", "dataset_label")
     for dataset, images in groupby(images_of, key=lambda image: image.dataset):

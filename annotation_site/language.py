@@ -10,6 +10,7 @@ from django.utils.translation import get_supported_language_variant, override
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from annotation_site.views import STAFF_URLS, WORKER_URLS
+from page_files.pages import compressed
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -23,7 +24,8 @@ def choose_language(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         prefix, language = get_script_prefix(), settings.LANGUAGE_CODE
-        if for_workers(request):
+        is_for_workers = for_workers(request)
+        if is_for_workers:
             language = language_of_address(request.path_info)
             if language:
                 move_into_script_name(request, language)
@@ -36,7 +38,7 @@ def choose_language(get_response: Handler) -> Handler:
             set_script_prefix(prefix)
         response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ["Accept-Language"])
-        return response
+        return compressed(request, response) if is_for_workers else response
 
     return middleware
 

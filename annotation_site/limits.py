@@ -31,6 +31,12 @@ LINK_REQUESTS_A_MINUTE = {
     "shared": env_int("LINK_REQUESTS_PER_SHARED_NETWORK", 600, lowest=1),
     "own": env_int("LINK_REQUESTS_PER_NETWORK", 60, lowest=1),
 }
+# Drafts, which pages save while people work: of one page, and of one network. They count apart from answers.
+DRAFTS_A_MINUTE = {
+    "page": env_int("DRAFTS_PER_PAGE", 60, lowest=1),
+    "network": env_int("DRAFTS_PER_NETWORK", 6000, lowest=1),
+}
+DRAFT_DAYS = env_int("DRAFT_DAYS", 30, lowest=8)
 OPEN_LINK_LEASES = {
     "shared": env_int("LINK_LEASES_PER_SHARED_NETWORK", 60, lowest=1),
     "own": env_int("LINK_LEASES_PER_NETWORK", 6, lowest=1),

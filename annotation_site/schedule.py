@@ -21,6 +21,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "expire-leases": {"task": "workforce.tasks.expire_leases", "schedule": 15.0, "options": {"expires": 15}},
     "forget-networks": {"task": "workforce.tasks.forget_networks", "schedule": 3600.0, "options": {"expires": 3600}},
+    "forget-drafts": {"task": "workforce.tasks.forget_drafts", "schedule": 3600.0, "options": {"expires": 3600}},
     "send-outbox": {"task": "mturk.tasks.send_outbox", "schedule": 2.0, "options": {"expires": 2}},
     "poll-assignments": {"task": "mturk.tasks.poll_assignments", "schedule": 5.0, "options": {"expires": 5}},
 }

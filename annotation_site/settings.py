@@ -26,6 +26,8 @@ from annotation_site.environment import (
 from annotation_site.keys import earlier_keys, secret_key
 from annotation_site.limits import (  # noqa: F401
     CLIENT_ADDRESS_HEADER,
+    DRAFT_DAYS,
+    DRAFTS_A_MINUTE,
     FIRST_LEASE_SECONDS,
     FRAME_REQUESTS_A_MINUTE,
     LINK_REQUESTS_A_MINUTE,
@@ -51,7 +53,7 @@ MODELS_ROOT = env_str("MODELS_ROOT", str(STATE_DIR / "models"))
 OBJECT_STORE = object_store()
 STORAGES = {
     "default": media_storage(OBJECT_STORE),
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "page_files.storage.HashedFiles"},
 }
 
 DEBUG = env_bool("DEBUG", False)
@@ -174,6 +176,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
+    "page_files",
     "audit",
     "catalog",
     "access",
@@ -212,7 +215,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "annotation_site.middleware.separate_origins",
     "access.requests.middleware.refuse_unreadable_addresses",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "page_files.middleware.serve_static_files",
     "annotation_site.language.choose_language",
     "annotation_site.middleware.explain_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -261,12 +264,9 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 
-# Our few files are served from their folders, with a short life: a start need not wait for a build step.
+# Served by page_files.
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_MAX_AGE = 60
-WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # A grid of 48 cells posts some 50 short fields; no other form is larger.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024

@@ -20,7 +20,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 
 from catalog.actions import add_label_set, create_dataset
-from workforce.actions import FREE_FOR_WORKER, identify_worker, open_batch, publish_hits, take_lease
+from workforce.actions import FREE_FOR_STRANGER, identify_worker, open_batch, publish_hits, take_lease
 from workforce.models import Batch, Worker
 
 OPEN_SLOTS = (1_000, 100_000)
@@ -104,7 +104,7 @@ def bare_claim(batch: Batch, workers: list[Worker]) -> list[float]:
 
 def claim(plain: "psycopg2.extensions.connection", batch: int, worker: int) -> int | None:
     with plain, plain.cursor() as cursor:
-        cursor.execute(FREE_FOR_WORKER + " FOR UPDATE OF slot SKIP LOCKED", {"batch": batch, "worker": worker})
+        cursor.execute(FREE_FOR_STRANGER + " FOR UPDATE OF slot SKIP LOCKED", {"batch": batch, "worker": worker})
         slot = cursor.fetchone()
         if slot is None:
             return None

@@ -97,7 +97,7 @@ def imported(source: Path) -> tuple[float, int]:
 
 
 def pictures() -> tuple[float, int]:
-    from catalog.actions import make_pictures  # after django.setup
+    from catalog.photographs.actions import make_pictures  # after django.setup
 
     begin = time.perf_counter()
     make_pictures(seconds=3600)

@@ -6,7 +6,6 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -17,17 +16,14 @@ from catalog.bulk_load_sql import ADD_IMAGES, FIND_IMAGES, LABEL_IMAGES, OTHER_L
 from catalog.errors import StagedConflict, UserError
 from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
-from catalog.models import WITHOUT_PICTURES, Dataset, Image, Label, LabelSet, SettingsVersion, Synset
-from catalog.photographs.reads import MANY_PIXELS, BadPhotograph, Photograph, pictures_of
+from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion, Synset
+from catalog.photographs.reads import Photograph
 from catalog.reads import LockName, current_settings, dataset_named, wait_for_lock
 
 log = logging.getLogger(__name__)
 
 # The value of a setting; classifiers and a dataset may also be given by name, as people write them.
 Figure = int | str | list[str] | Dataset | None
-LONGEST_PROBLEM = 500
-# The file is missing or not readable, which no retry changes.
-UNREADABLE = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 IMAGENET = "ImageNet"
 FIGURES = tuple(
@@ -53,6 +49,8 @@ RULES = {
     "settings_grid_has_room_for_questions": gettext_lazy(
         "positive_controls and negative_controls must leave room in images_per_grid"
     ),
+    "settings_maybe_counts_is_known": gettext_lazy("maybe_counts must be yes, no or nothing"),
+    "settings_further_answers_are_at_most_100": gettext_lazy("most_further_answers must be at most 100"),
     "settings_negatives_are_known": gettext_lazy("negatives_from must be hierarchy, confusion or list"),
     "settings_wage_is_above_0_and_at_most_1000": gettext_lazy(
         "target_wage must be above 0 and at most 1000 dollars an hour"
@@ -62,9 +60,6 @@ LONGEST_NAME = 100
 LONGEST_IMAGE_NAME = 500
 PUBLIC_ID_SALT = "catalog.public_id"
 PUBLIC_ID_BYTES = 16
-PICTURES_AT_ONCE = 20
-# One task of pictures: short, so that other work on its queue does not wait.
-SECONDS_OF_PICTURES = 3.0
 
 
 class UnknownFigure(UserError):
@@ -308,68 +303,6 @@ def give_dataset_labels(*, dataset: Dataset, labels: Mapping[int, Label]) -> int
         Image.objects.filter(dataset=dataset, pk__in=ids, dataset_label=None).update(dataset_label=label)
         for label, ids in ids_by_label.items()
     )
-
-
-def make_pictures(*, seconds: float = SECONDS_OF_PICTURES) -> int:
-    """Make the pictures of images that lack them, for about `seconds`. Returns how many images got theirs.
-
-    Any number of callers may do so at once: images that one of them works on are skipped by the others.
-    """
-    end = monotonic() + seconds
-    n_images = last = 0
-    while monotonic() < end:
-        portion = _make_portion(after=last)
-        if not portion:
-            break
-        last = portion[-1].pk
-        n_images += sum(bool(image.display) for image in portion)
-    return n_images
-
-
-@transaction.atomic
-def ensure_pictures(*, image: Image) -> Image:
-    """Return the image with its pictures; they are made now if the task has not made them yet."""
-    locked = Image.objects.select_for_update(no_key=True).get(pk=image.pk)
-    if locked.original and not locked.pictures_problem and not (locked.display and locked.thumbnail):
-        if (locked.width or 0) * (locked.height or 0) > MANY_PIXELS:
-            # Only one page at a time decodes such an image: each may take hundreds of megabytes.
-            wait_for_lock(LockName.LARGE_IMAGE)
-        _make([locked])
-    return locked
-
-
-@transaction.atomic
-def _make_portion(*, after: int) -> list[Image]:
-    # `after` skips the images whose file cannot be read: they would come first for ever.
-    waiting = Image.objects.filter(WITHOUT_PICTURES, pk__gt=after).order_by("pk")
-    portion = list(waiting.select_for_update(skip_locked=True, no_key=True)[:PICTURES_AT_ONCE])
-    _make(portion)
-    return portion
-
-
-def _make(images: Sequence[Image]) -> None:
-    files = {image: _pictures(image) for image in images}
-    with all_or_no_files([file for image in images for file in files[image]]):
-        Image.objects.bulk_update(images, ["display", "thumbnail", "pictures_problem"])
-
-
-def _pictures(image: Image) -> list[File]:
-    """Return the files to store; none if the original cannot be read. Its row then has the reason, without a retry."""
-    try:
-        with image.original.open() as original:
-            pictures = pictures_of(original.read())
-    except (BadPhotograph, *UNREADABLE) as error:
-        image.pictures_problem = str(getattr(error, "strerror", None) or error)[:LONGEST_PROBLEM]
-        log.error("No pictures of image %s: %s", image.pk, error)
-        return []
-    except OSError as error:
-        # The host failed rather than this file: there will be a retry.
-        log.error("No pictures of image %s for now: %s", image.pk, error)
-        return []
-    return [
-        (image.display, f"display/{image.public_id}.jpg", pictures.display),
-        (image.thumbnail, f"thumbnails/{image.public_id}.jpg", pictures.thumbnail),
-    ]
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ Needs no database.
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +24,50 @@ DATA = Path(__file__).resolve().parent / "data"
 CLASSES_FILE = DATA / "imagenet_classes.json"
 HIERARCHY_FILE = DATA / "wordnet_hierarchy.json.gz"
 WIKIPEDIA_SEARCH = "https://en.wikipedia.org/wiki/Special:Search"
+# Synsets that say in an everyday word what kind of living thing something is.
+EVERYDAY_KINDS = frozenset(
+    {
+        "n02084071",  # dog
+        "n02121808",  # domestic cat
+        "n02127808",  # big cat
+        "n02124623",  # wildcat
+        "n01503061",  # bird
+        "n02512053",  # fish
+        "n01482330",  # shark
+        "n01495701",  # ray
+        "n01726692",  # snake
+        "n01674464",  # lizard
+        "n01639765",  # frog
+        "n01629276",  # salamander
+        "n01662784",  # turtle
+        "n01696633",  # crocodilian reptile
+        "n01699831",  # dinosaur
+        "n01772222",  # spider
+        "n02159955",  # insect
+        "n02274259",  # butterfly
+        "n02164464",  # beetle
+        "n02484322",  # monkey
+        "n02470325",  # ape
+        "n02374451",  # horse
+        "n02062744",  # whale
+        "n02076196",  # seal
+        "n01976957",  # crab
+        "n01982650",  # lobster
+        "n01974773",  # crustacean
+        "n01942177",  # gastropod
+        "n01922303",  # worm
+        "n02316707",  # echinoderm
+        "n02131653",  # bear
+        "n02114100",  # wolf
+        "n02118333",  # fox
+        "n02329401",  # rodent
+        "n02324045",  # rabbit
+        "n01874434",  # marsupial
+        "n02419796",  # antelope
+        "n01861778",  # mammal
+        "n12992868",  # fungus
+    }
+)
 FETCH = gettext_lazy("Fetch the file from the repository again.")
 MAKE_AGAIN = gettext_lazy("Fetch the file from the repository, or make it again: ./manage build_hierarchy DATA_NOUN")
 HIERARCHY_LICENCE = (
@@ -95,19 +139,39 @@ def label_records(classes: Iterable[tuple[str, str]], synsets: Iterable[SynsetRe
             values = {"wnid": wnid, "index": index}
             raise _error(message % values, shell=MAKE_AGAIN)
         synset = by_wnid[wnid]
-        records.append(LabelRecord(index, wnid, synset.words, synset.gloss, superclass, wikipedia_url(synset.words)))
+        url = wikipedia_url(synset.words, kind_of(synset, by_wnid))
+        records.append(LabelRecord(index, wnid, synset.words, synset.gloss, superclass, url))
     return records
 
 
-def wikipedia_url(words: str) -> str:
-    """Return a search for the first word form; Wikipedia answers it with the article of that title, if any.
+def kind_of(synset: SynsetRecord, by_wnid: Mapping[str, SynsetRecord]) -> str:
+    """Return what kind of thing a synset is, in a word or two; empty for the root.
+
+    It is the nearest of EVERYDAY_KINDS above it; without one, as for things that people make, the next wider synset.
+    """
+    level = [by_wnid[wnid] for wnid in synset.hypernyms if wnid in by_wnid]
+    nearest = level[:1]
+    while level:
+        if everyday := [wider for wider in level if wider.wnid in EVERYDAY_KINDS]:
+            nearest = everyday
+            break
+        level = [by_wnid[wnid] for wider in level for wnid in wider.hypernyms if wnid in by_wnid]
+    return nearest[0].words.split(", ")[0] if nearest else ""
+
+
+def wikipedia_url(words: str, kind: str) -> str:
+    """Return a search for the first word form and its kind: a name alone often leads to another thing of that name.
 
     Not an article's own address: which article means this synset is not known, and titles change.
 
-    >>> wikipedia_url("tiger shark, Galeocerdo cuvieri")
-    'https://en.wikipedia.org/wiki/Special:Search?search=tiger+shark&go=Go'
+    >>> wikipedia_url("crane", "bird")
+    'https://en.wikipedia.org/wiki/Special:Search?search=crane+bird'
+    >>> wikipedia_url("tiger shark, Galeocerdo cuvieri", "shark")
+    'https://en.wikipedia.org/wiki/Special:Search?search=tiger+shark'
     """
-    return f"{WIKIPEDIA_SEARCH}?{urlencode({'search': words.split(', ')[0], 'go': 'Go'})}"
+    name = words.split(", ")[0]
+    says_kind = set(kind.lower().split()) <= set(name.lower().split())
+    return f"{WIKIPEDIA_SEARCH}?{urlencode({'search': name if says_kind else f'{name} {kind}'})}"
 
 
 def encode_hierarchy(synsets: Iterable[Synset]) -> bytes:

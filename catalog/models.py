@@ -70,6 +70,33 @@ class Dataset(models.Model):
         return self.name
 
 
+class ReferencePage(models.Model):
+    """A page of a study's own that explains a class to its workers, in place of the label's `wikipedia_url`."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="reference_pages")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="reference_pages")
+    position = models.PositiveSmallIntegerField()
+    url = models.URLField(max_length=500)
+    title = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dataset", "label", "position"], name="one_reference_page_per_dataset_label_and_position"
+            ),
+            models.UniqueConstraint(
+                fields=["dataset", "label", "url"], name="reference_page_once_per_dataset_and_label"
+            ),
+            models.CheckConstraint(
+                condition=Q(url__startswith="https://") | Q(url__startswith="http://"),
+                name="reference_page_is_on_the_web",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.url}"
+
+
 WITHOUT_PICTURES = ~Q(original="") & Q(pictures_problem="") & (Q(display="") | Q(thumbnail=""))
 
 
@@ -112,6 +139,14 @@ class NegativesFrom(models.TextChoices):
     LIST = "list"
 
 
+class MaybeCounts(models.TextChoices):
+    """What a vote “maybe” counts as, in a batch that offers it; never as half a vote."""
+
+    YES = "yes"
+    NO = "no"
+    NOTHING = "nothing"
+
+
 class SettingsVersion(models.Model):
     """The figures of a study. A change is a new version; every submission records the one it was made under.
 
@@ -128,6 +163,9 @@ class SettingsVersion(models.Model):
     ratio_numerator = models.PositiveSmallIntegerField(default=1)
     ratio_denominator = models.PositiveSmallIntegerField(default=2)
     max_other_labels = models.PositiveSmallIntegerField(default=5)
+    maybe_counts = models.CharField(max_length=10, choices=MaybeCounts, default=MaybeCounts.NO, db_default="no")
+    # Further answers to a pair or a form, at most, in place of answers that gave no vote.
+    most_further_answers = models.PositiveSmallIntegerField(default=3, db_default=3)
     lease_seconds = models.PositiveIntegerField(default=3600)
     # Potential labels: the top_k of these classifiers (none named: of all that predicted), with the dataset's own.
     classifiers = ArrayField(models.CharField(max_length=200), default=list, blank=True)
@@ -172,6 +210,12 @@ class SettingsVersion(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(target_wage__gt=0, target_wage__lte=1000), name="settings_wage_is_above_0_and_at_most_1000"
+            ),
+            models.CheckConstraint(
+                condition=Q(maybe_counts__in=["yes", "no", "nothing"]), name="settings_maybe_counts_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(most_further_answers__lte=100), name="settings_further_answers_are_at_most_100"
             ),
         ]
 

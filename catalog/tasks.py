@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from catalog import actions
+from catalog.photographs import actions
 
 
 @shared_task(ignore_result=True)

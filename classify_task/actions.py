@@ -11,13 +11,13 @@ from catalog.errors import UserError
 from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
-from classify_task.reads import standing_forms
+from classify_task.reads import in_order_shown, standing_forms
 from workforce.actions import hand_in, open_batch, publish_hits, withdraw_hits
 from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_field
 from workforce.links.actions import copy_list
 from workforce.models import Batch, Lease, Submission
 from workforce.openings.actions import note_opening
-from workforce.reads import pause_field
+from workforce.reads import is_handle_of, pause_field
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,14 @@ FOREIGN_LABEL = gettext_lazy(
 
 
 class InvalidAnswer(UserError):
-    """An answer that a CLASSIFY form does not allow. The message is for the worker."""
+    """An answer that a CLASSIFY form does not allow. The message is for the worker.
+
+    `group` names the fields of the page to change: "selected" or "main".
+    """
+
+    def __init__(self, message: str = "", *, group: str = "selected") -> None:
+        super().__init__(message)
+        self.group = group
 
 
 @transaction.atomic
@@ -106,7 +113,6 @@ def record_vote(
     lease: Lease,
     selected: Sequence[int],
     main: int | None,
-    shown: Sequence[int] = (),
     unseen: bool = False,
     facts: AnswerFacts = NO_FACTS,
     idempotency_key: str,
@@ -115,19 +121,26 @@ def record_vote(
     """Store a worker's raw answer: the labels of the distinct objects, and the main label.
 
     It also keeps the order of the labels as shown, the facts and the pause of the page. If the photograph was `unseen`,
-    there is no vote.
+    there is no vote. A single selected label needs no mark as the main one.
 
     Raises InvalidAnswer, with the reason, for an empty answer, a label that is not on the form or selected twice, or a
     main label that is missing or not selected; then nothing is stored.
     """
-    check_answer(lease.hit.form, selected, main)
-    answer: dict[str, Any] = {"selected": list(selected), "main": main} | ({"shown": list(shown)} if shown else {})
+    answer = _answer(lease.hit.form, lease.public_id, selected, main)
     answer |= unseen_field([lease.hit.form.image.public_id] if unseen else [])
     answer |= facts_field(facts) | pause_field(paused_seconds)
     submission, _ = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if submission.pk is not None:
         cast_vote(submission=submission)
     return submission
+
+
+def _answer(form: Form, lease_id: str, selected: Sequence[int], main: int | None) -> dict[str, Any]:
+    """Return the raw answer on the page of a lease (by public id). Raises InvalidAnswer."""
+    if main is None and len(selected) == 1:
+        main = selected[0]
+    check_answer(form, selected, main)
+    return {"shown": in_order_shown(lease_id, form.labels), "selected": list(selected), "main": main}
 
 
 def check_answer(form: Form, selected: Sequence[int], main: int | None) -> None:
@@ -139,10 +152,11 @@ def check_answer(form: Form, selected: Sequence[int], main: int | None) -> None:
     if len(set(selected)) < len(selected):
         raise InvalidAnswer(gettext("A label is selected twice. Select one label for each distinct object."))
     if main is None:
-        raise InvalidAnswer(gettext("Mark which selected label is the main object."))
+        raise InvalidAnswer(gettext("Choose which of the selected labels is the main object."), group="main")
     if main not in selected:
         raise InvalidAnswer(
-            gettext("The main object must be a selected label. Select its label too, or mark another main object.")
+            gettext("The main object must be a selected label. Select its label too, or choose another main object."),
+            group="main",
         )
 
 
@@ -168,9 +182,11 @@ def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     """Return what the page would have stored, or None if the copy is no answer that the form allows."""
     copy = submission.answer["copy"]
     try:
-        selected, main = sorted(map(int, copy["selected"])), int(copy["main"])
-        check_answer(submission.hit.form, selected, main)
+        selected, main = sorted(map(int, copy["selected"])), int(copy["main"]) if copy["main"] else None
+        answer = _answer(submission.hit.form, copy["lease"], selected, main)
     except ValueError as error:  # not numbers, or InvalidAnswer
         log.info("A recovered answer of HIT %s is invalid: %s", submission.hit_id, error)
         return None
-    return {"selected": selected, "main": main}
+    image, lease = submission.hit.form.image, Lease(hit=submission.hit, public_id=copy["lease"])
+    is_unseen = any(is_handle_of(lease, image.public_id, handle) for handle in copy.get("unseen", ()))
+    return answer | unseen_field([image.public_id] if is_unseen else [])

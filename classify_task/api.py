@@ -28,6 +28,27 @@ class ClassifyVoteRow(serializers.Serializer):
     submitted_at = serializers.DateTimeField()
     settings_version = serializers.IntegerField(help_text=gettext_lazy("Settings version of the answer."))
     submission = serializers.IntegerField(help_text=gettext_lazy("Number of the submission, to exclude it."))
+    shown = serializers.ListField(
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text=gettext_lazy("Class indexes in the order in which the page showed them."),
+    )
+    seen_ms = serializers.IntegerField(
+        allow_null=True, help_text=gettext_lazy("Milliseconds in which the photograph was in view.")
+    )
+    marks = serializers.ListField(
+        child=serializers.ListField(),
+        allow_null=True,
+        help_text=gettext_lazy("Changes: milliseconds since the page opened, class index or “main”, and the answer."),
+    )
+    active_ms = serializers.IntegerField(allow_null=True, help_text=gettext_lazy("Milliseconds of work on the page."))
+    open_ms = serializers.IntegerField(allow_null=True, help_text=gettext_lazy("Milliseconds since the page opened."))
+    input = serializers.CharField(allow_null=True, help_text=gettext_lazy("Touch, mouse, keyboard or pen."))
+    viewport = serializers.CharField(allow_null=True, help_text=gettext_lazy("Width, height and pixel density."))
+    browser = serializers.CharField(allow_null=True, help_text=gettext_lazy("Browser, its build, and the system."))
+    language = serializers.CharField(allow_null=True, help_text=gettext_lazy("Language of the page."))
+    instructions = serializers.CharField(allow_null=True, help_text=gettext_lazy("Version of the instructions."))
+    consent = serializers.CharField(allow_null=True, help_text=gettext_lazy("Version of the consent text."))
     dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     dataset_label_words = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     main_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)

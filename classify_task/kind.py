@@ -9,6 +9,7 @@ from classify_task.bulk_load_sql import ADD_FORMS, ADD_VOTES, FILL_ANSWERS, OTHE
 from classify_task.models import ClassifyVote
 from classify_task.reads import answer_shown, classify_vote_row, images_of_hit, names_waiting, votes_of
 from classify_task.votes_file import COLUMNS, classify_answer, classify_answers, staged_values
+from workforce.facts.reads import FACT_COLUMNS
 from workforce.kinds import (
     VOTE_COLUMNS,
     AnswerShown,
@@ -52,7 +53,8 @@ CLASSIFY = TaskKind(
             rows_of=votes_of,
             order=("image__name", "submission_id"),
             row=classify_vote_row,
-            columns=("image", "dataset_label", "annotator", "main", "selected", *VOTE_COLUMNS, "submission"),
+            columns=("image", "dataset_label", "annotator", "main", "selected", *VOTE_COLUMNS, "submission")
+            + ("shown", "seen_ms", "marks", *FACT_COLUMNS),
             named=("dataset_label", "main", "selected"),
         ),
         table=RestTable(
@@ -75,6 +77,7 @@ CLASSIFY = TaskKind(
     replay=ReplayedVotes(
         columns=COLUMNS,
         columns_described=gettext_lazy("image, dataset_label, annotator, main, selected (labels separated by spaces)"),
+        further=("shown", "seen_ms", "marks", *FACT_COLUMNS),
         answer=classify_answer,
         in_order=classify_answers,
         staged=StagedVotes(

@@ -1,15 +1,19 @@
 """Queries on forms and their votes that more than one place needs."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import random
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
+from catalog.references.reads import Reference, references_of
 from classify_task.models import ClassifyVote, Form
-from workforce.models import Batch, Submission
+from workforce.facts.reads import PageFacts, fact_cells
+from workforce.models import Batch, Lease, Submission
 from workforce.reads import hits_with_open_slots, is_excluded, not_aggregated, pseudonym_under, published_state
 
 # The columns of a row of the votes file, and no more (see contains_task).
@@ -17,7 +21,19 @@ VOTE_COLUMNS = (
     *("image_id", "submission_id", "worker_id", "selected", "main", "role", "excluded", "annotator"),
     *("image__name", "image__dataset_label__index", "image__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
+    *("shown", "facts", "page_facts"),
 )
+
+
+Item = TypeVar("Item")
+
+
+def in_order_shown(lease_id: str, labels: Sequence[Item]) -> list[Item]:
+    """Return the labels of a form (ascending) in the order in which the page of a lease (by public id) shows them.
+
+    They are shuffled, so that no position favours the dataset label or any other. A reload keeps the order.
+    """
+    return random.Random(lease_id).sample(labels, len(labels))
 
 
 def labels_to_offer(form: Form) -> list[Label]:
@@ -25,18 +41,42 @@ def labels_to_offer(form: Form) -> list[Label]:
     return list(Label.objects.filter(label_set=label_set, index__in=form.labels).order_by("index"))
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A label of a form's page, with the pages that explain it, and the marks that its worker has set."""
+
+    label: Label
+    references: list[Reference]
+    is_selected: bool
+    is_main: bool
+
+    @property
+    def also_called(self) -> str:
+        return self.label.words.partition(",")[2].strip()
+
+
+def choices_shown(lease: Lease, selected: Set[str], main: str) -> list[Choice]:
+    """Return the labels of a lease's page as shown; `selected` and `main` are class indexes as the page sends them."""
+    labels = in_order_shown(lease.public_id, labels_to_offer(lease.hit.form))
+    references = references_of(lease.hit.form.image.dataset_id, labels)
+    return [
+        Choice(label, references[label.pk], str(label.index) in selected, str(label.index) == main) for label in labels
+    ]
+
+
 def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
     """Return what the template of an answer shows: the form's image, and its labels with the selection."""
     form = Form.objects.filter(hit=hit_id).select_related("image__dataset").first()
     if form is None:
         return {}
-    vote = ClassifyVote.objects.filter(submission=submission).first() if submission else None
-    selected, main = (set(vote.selected), vote.main) if vote else (set(), None)
+    # Of the raw answer: if the photograph was not seen, there is no vote.
+    answer = submission.answer if submission else {}
+    selected, main = set(answer.get("selected", ())), answer.get("main")
     labels = [
         {"label": label, "is_chosen": label.index in selected, "is_main": label.index == main}
         for label in labels_to_offer(form)
     ]
-    return {"image": form.image, "labels": labels}
+    return {"image": form.image, "labels": labels, "is_unseen": bool(answer.get("unseen"))}
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:
@@ -84,7 +124,10 @@ def votes_of(dataset: Dataset) -> QuerySet[ClassifyVote, Any]:
     They are tuples of VOTE_COLUMNS, for `classify_vote_row`.
     """
     votes = ClassifyVote.objects.filter(image__dataset=dataset)
-    votes = votes.annotate(excluded=is_excluded(), annotator=_n_earlier()).order_by("image_id", "submission_id")
+    votes = votes.annotate(excluded=is_excluded(), annotator=_n_earlier(), page_facts=PageFacts("submission__answer"))
+    # One vote of a submission: its raw answer is read once.
+    votes = votes.annotate(shown=F("submission__answer__shown"), facts=F("submission__answer__facts"))
+    votes = votes.order_by("image_id", "submission_id")
     return votes.values_list(*VOTE_COLUMNS, named=True)
 
 
@@ -93,6 +136,12 @@ def _n_earlier() -> Coalesce:
     earlier = ClassifyVote.objects.filter(image=OuterRef("image"), submission__lt=OuterRef("submission"))
     n_earlier = earlier.order_by().values("image").annotate(n=Count("id")).values("n")
     return Coalesce(Subquery(n_earlier), 0)
+
+
+def _seen_ms(facts: Mapping[str, Any] | None) -> int | None:
+    """Return how long the photograph was in view."""
+    looks = (facts or {}).get("photographs") or [None]
+    return None if looks[0] is None else int(looks[0][1])
 
 
 def classify_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
@@ -109,6 +158,10 @@ def classify_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> d
         "submitted_at": vote.submission__submitted_at,
         "settings_version": vote.submission__settings__version,
         "submission": vote.submission_id,
+        "shown": vote.shown,
+        "seen_ms": _seen_ms(vote.facts),
+        "marks": (vote.facts or {}).get("marks"),
+        **fact_cells(vote.page_facts),
     }
     if labels is None:
         return row

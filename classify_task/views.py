@@ -1,7 +1,6 @@
 """The form page: one label for each object in the photograph, and the main one."""
 
-import random
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,9 +12,18 @@ from django.views.decorators.http import require_http_methods
 
 from classify_task.actions import InvalidAnswer, record_vote
 from classify_task.forms import FormAnswer
-from classify_task.reads import labels_to_offer
+from classify_task.reads import choices_shown
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import NO_REPORT, AnswerFacts, ReportOutcome, facts_in, page_of_lease, paused_seconds_in, serve
+from workforce.pages import (
+    NO_REPORT,
+    AnswerFacts,
+    ReportOutcome,
+    facts_in,
+    has_answered,
+    page_of_lease,
+    paused_seconds_in,
+    serve,
+)
 from workforce.reads import image_handle
 
 
@@ -30,29 +38,34 @@ def form(request: HttpRequest, hit_id: str) -> HttpResponse:
 
 def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
     """Render the page, after a problem report with the selection of before."""
-    selected = frozenset(request.POST.getlist("selected"))
-    return _page(request, lease, selected, request.POST.get("main", ""), report=report)
+    return _page(request, lease, _answer_in(lease, request.POST), report=report)
 
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
-    answer = FormAnswer(fields, labels=lease.hit.form.labels)
-    handle = image_handle(lease, lease.hit.form.image.public_id)
-    facts = facts_in(request, lease, fields, [handle], lease.hit.form.labels)
+    answer = _answer_in(lease, fields)
+    facts = facts_in(request, lease, fields, [_handle(lease)], lease.hit.form.labels)
     try:
         return _record(lease, answer, facts, paused_seconds_in(fields))
     except InvalidAnswer as error:
-        return _ask_again(request, lease, answer, error.for_page)
+        return _ask_again(request, lease, answer, error)
+
+
+def _answer_in(lease: Lease, fields: Mapping[str, Any]) -> FormAnswer:
+    return FormAnswer(fields, labels=lease.hit.form.labels, handle=_handle(lease))
+
+
+def _handle(lease: Lease) -> str:
+    return image_handle(lease, lease.hit.form.image.public_id)
 
 
 def _record(lease: Lease, answer: FormAnswer, facts: AnswerFacts, paused: int) -> Submission:
     if not answer.is_valid():
-        raise InvalidAnswer(answer.problem())
+        raise answer.problem()
     fields = answer.cleaned_data
     return record_vote(
         lease=lease,
         selected=sorted(fields["selected"]),
         main=fields["main"],
-        shown=_in_order_of(lease, lease.hit.form.labels),
         unseen=bool(facts.unseen),
         facts=facts,
         idempotency_key=f"{lease.public_id}.{fields['key']}",
@@ -60,37 +73,30 @@ def _record(lease: Lease, answer: FormAnswer, facts: AnswerFacts, paused: int) -
     )
 
 
-def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: str) -> HttpResponse:
+def _ask_again(request: HttpRequest, lease: Lease, answer: FormAnswer, problem: InvalidAnswer) -> HttpResponse:
     """Show the page again, with the selection and the problem."""
     if request.content_type == "application/json":
-        return JsonResponse({"title": gettext("Your answer is incomplete"), "message": problem}, status=422)
-    return _page(request, lease, answer.selection(), answer.marked_main(), problem)
+        reply = {"title": gettext("Your answer is incomplete"), "message": problem.for_page, "group": problem.group}
+        return JsonResponse(reply, status=422)
+    return _page(request, lease, answer, problem)
 
 
 def _page(
     request: HttpRequest,
     lease: Lease,
-    selected: Set[str],
-    main: str,
-    problem: str = "",
+    answer: FormAnswer,
+    problem: InvalidAnswer | None = None,
     report: ReportOutcome = NO_REPORT,
 ) -> HttpResponse:
-    choices = [
-        {"label": label, "is_selected": str(label.index) in selected, "is_main": str(label.index) == main}
-        for label in _in_order_of(lease, labels_to_offer(lease.hit.form))
-    ]
-    image = lease.hit.form.image
     task = {
-        "image": image,
+        "image": lease.hit.form.image,
         "lease": lease,
-        "handle": image_handle(lease, image.public_id),
-        "choices": choices,
-        "problem": problem,
+        "handle": _handle(lease),
+        "choices": choices_shown(lease, answer.selection(), answer.marked_main()),
+        "unloaded": answer.says_unloaded(),
+        "problem": problem.for_page if problem else "",
+        "group": problem.group if problem else "",
     }
     context = page_of_lease(request, lease, report) | task
+    context["is_used_to_it"] = has_answered(lease, context)
     return render(request, "classify_task/form.html", context, status=422 if problem else 200)
-
-
-def _in_order_of(lease: Lease, labels: list[Any]) -> list[Any]:
-    """Shuffle labels by lease, so that no position favours the dataset label or any other. A reload keeps the order."""
-    return random.Random(lease.public_id).sample(labels, len(labels))

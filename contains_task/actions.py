@@ -13,24 +13,30 @@ from numpy.typing import NDArray
 
 from catalog.models import Image, Label
 from contains_task.adaptive_rounds import EarlierGrids, compose_further, earlier_grids
+from contains_task.cell_facts import cell_facts
 from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import PageCell, cells_by_handle, cells_of, has_controls, profile_of
 from numerics.composition import GridProfile
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits
 from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_field
-from workforce.models import Batch, Lease, Submission
-from workforce.reads import made_under, page_keys, pause_field
+from workforce.models import HIT, Batch, Lease, Submission
+from workforce.reads import hits_with_open_slots, made_under, page_keys, pause_field
 
 log = logging.getLogger(__name__)
 
 # A vote for every seen cell of a grid. A question is a repeat if a vote of this worker on its pair counts already.
 # Planned every time: a plan made when there were few votes would read all votes for every cell a minute later.
 CAST = """
-    INSERT INTO contains_task_containsvote (submission_id, worker_id, image_id, label_id, selected, role, counted)
+    INSERT INTO contains_task_containsvote
+        (submission_id, worker_id, image_id, label_id, selected, maybe, place, seen_ms, marks, role, counted)
     SELECT %(submission)s, %(worker)s, cell.image_id, %(label)s, cell.image_id = ANY(%(selected)s::bigint[]),
+           cell.image_id = ANY(%(maybe)s::bigint[]), fact.place, fact.seen_ms, fact.marks::integer[],
            CASE WHEN repeated THEN 'repeat' ELSE cell.role END,
            cell.role = 'question' AND NOT repeated AND %(confirmed)s
-    FROM contains_task_gridcell cell, LATERAL (
+    FROM contains_task_gridcell cell
+    LEFT JOIN unnest(%(images)s::bigint[], %(places)s::integer[], %(seen_ms)s::integer[], %(marks)s::text[])
+      AS fact (image_id, place, seen_ms, marks) ON fact.image_id = cell.image_id
+    CROSS JOIN LATERAL (
         SELECT cell.role = 'question' AND EXISTS (
             SELECT FROM contains_task_containsvote earlier
             WHERE earlier.worker_id = %(worker)s AND earlier.image_id = cell.image_id
@@ -130,28 +136,40 @@ def _open_pages(batch: Batch, opening: Opening, pairs: list[tuple[Image, Label]]
 
 
 @transaction.atomic
-def open_further_grids(*, batch: Batch, images_by_label: Mapping[int, Sequence[int]]) -> None:
-    """Ask one more worker about pairs of an adaptive batch, never one who was asked before.
+def open_further_grids(
+    *, batch: Batch, images_by_label: Mapping[int, Sequence[int]], in_place_of_lost: bool = False
+) -> None:
+    """Ask one more worker about pairs of a batch, never one who was asked before.
 
     Labels and images are ids. Every grid has the controls of the settings, newly drawn (`compose`), if the batch was
-    opened with controls; no grid is padded. A shortage of images is logged.
+    opened with controls; no grid is padded. A shortage of images is logged. `in_place_of_lost`: earlier answers gave no
+    vote; in an adaptive batch that concerns pairs of the initial subset.
     """
     questions = {label_id: image_ids for label_id, image_ids in images_by_label.items() if image_ids}
     profile = profile_of(batch.settings, pad=False)
     if questions and not has_controls(batch):
         profile = GridProfile(cells=profile.cells, pad=False)
+    initial = in_place_of_lost and batch.is_adaptive
     for label_id, image_ids in questions.items():
         earlier = earlier_grids(batch, label_id)
         pages = compose_further(batch, label_id, image_ids, earlier, profile)
-        hits = publish_hits(batch=batch, n_hits=len(pages), n_slots=1)
-        keep_from_former_workers(
-            asked_before={hit: _former(earlier, page) for hit, page in zip(hits, pages, strict=True)}
+        hits = publish_hits(
+            batch=batch, n_hits=len(pages), n_slots=1, initial=initial, in_place_of_lost=in_place_of_lost
         )
+        _keep_apart({hit: _former(earlier, page) for hit, page in zip(hits, pages, strict=True)})
         grids = Grid.objects.bulk_create([Grid(hit=hit, label_id=label_id) for hit in hits])
         for grid, page in zip(grids, pages, strict=True):
             for cell in page:
                 cell.grid = grid
         GridCell.objects.bulk_create([cell for page in pages for cell in page], batch_size=5000)
+
+
+def _keep_apart(formers: Mapping[HIT, set[int]]) -> None:
+    """Keep each new HIT from workers of its formers (ids), and workers of the new one from formers that are open."""
+    keep_from_former_workers(asked_before=formers)
+    open_hits = hits_with_open_slots().in_bulk(set().union(*formers.values()))
+    later = {hit: [new.pk for new in formers if hit.pk in formers[new]] for hit in open_hits.values()}
+    keep_from_former_workers(asked_before=later)
 
 
 def _former(earlier: EarlierGrids, page: list[GridCell]) -> set[int]:
@@ -235,25 +253,35 @@ def _cast_once(submission: Submission, cells: Collection[PageCell]) -> None:
 
 def _cast(submission: Submission, cells: Collection[PageCell]) -> None:
     grid = submission.hit.grid
-    selected, unseen = (set(submission.answer.get(name, ())) for name in ("selected", "unseen"))
     values: dict[str, Any] = {
         "grid": grid.pk,
         "label": grid.label_id,
         "submission": submission.pk,
         "worker": submission.worker_id,
         "confirmed": submission.state == Submission.State.CONFIRMED,
-        "selected": [cell.image_id for cell in cells if cell.public_id in selected],
-        "unseen": [cell.image_id for cell in cells if cell.public_id in unseen],
     }
+    values |= {name: _images(cells, submission.answer.get(name, ())) for name in ("selected", "maybe", "unseen")}
     with connection.cursor() as cursor:
-        cursor.execute(CAST, values)
+        cursor.execute(CAST, values | cell_facts(submission.answer, {cell.public_id: cell.image_id for cell in cells}))
+
+
+def _images(cells: Iterable[PageCell], public_ids: Iterable[str]) -> list[int]:
+    named = set(public_ids)
+    return [cell.image_id for cell in cells if cell.public_id in named]
 
 
 def recovered_answer(submission: Submission) -> dict[str, Any] | None:
-    """Return what the page would have stored, or None if the copy names other images than the grid's."""
+    """Return what the page would have stored, or None if the copy names other images than the grid's.
+
+    What it calls unseen beside them is ignored. A grid without a third answer has no page that sends one.
+    """
     copy = submission.answer["copy"]
+    selected, maybe, unseen = (set(copy.get(name, ())) for name in ("selected", "maybe", "unseen"))
+    if maybe and submission.hit.batch.answers != Batch.Answers.THREE:
+        return None
     # The page may belong to another lease than the stored one: a restored database may lack it.
     lease = Lease(hit=submission.hit, public_id=copy["lease"])
-    pages = (cells_by_handle(made_under(lease, key)) for key in page_keys())
-    cells = next((cells for cells in pages if cells.keys() >= set(copy["selected"])), None)
-    return None if cells is None else _answer(cells, copy["selected"])
+    pages = [cells_by_handle(made_under(lease, key)) for key in page_keys()]
+    fitting = [cells for cells in pages if cells.keys() >= selected | maybe]
+    cells = max(fitting, key=lambda cells: len(cells.keys() & unseen), default=None)
+    return None if cells is None else _answer(cells, selected, maybe, cells.keys() & unseen)

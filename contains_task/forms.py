@@ -13,6 +13,9 @@ FOREIGN_IMAGE = gettext_lazy(
     "%(value)s does not belong to this task. Nothing was saved. Reload the page and try again."
 )
 
+NOTHING_SELECTED = gettext_lazy("You selected no photograph")
+IF_NONE = gettext_lazy("Nothing was saved. If no photograph matches, submit again and confirm it.")
+
 
 class Selection(forms.MultipleChoiceField):
     """Handles of the page's cells, found by look-up: choices would be searched one by one for every value."""
@@ -24,16 +27,22 @@ class Selection(forms.MultipleChoiceField):
 
 
 class GridAnswer(forms.Form):
-    """Selected cells of this grid. An empty selection is an answer too."""
+    """Selected cells of this grid. An empty selection is an answer too, once the person confirmed it."""
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
+
+    none = forms.CharField(required=False)
 
     def __init__(self, fields: Mapping[str, Any], handles: Container[str]) -> None:
         super().__init__(fields)
         selection = self.fields["selected"]
         assert isinstance(selection, Selection)
         selection.handles = handles
+
+    def is_unconfirmed(self) -> bool:
+        """Return whether nothing is selected, and nobody said that this is meant."""
+        return not self.cleaned_data["selected"] and self.cleaned_data["none"] != "yes"
 
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])

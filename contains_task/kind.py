@@ -16,6 +16,7 @@ from contains_task.reads import (
     votes_of,
 )
 from contains_task.votes_file import COLUMNS, contains_answer, contains_answers, staged_values
+from workforce.facts.reads import FACT_COLUMNS
 from workforce.kinds import (
     VOTE_COLUMNS,
     AnswerShown,
@@ -59,7 +60,8 @@ CONTAINS = TaskKind(
             rows_of=votes_of,
             order=("image__name", "label__index", "id"),
             row=contains_vote_row,
-            columns=("image", "label", "rater", "answer", *VOTE_COLUMNS, "dataset_label", "submission"),
+            columns=("image", "label", "rater", "answer", *VOTE_COLUMNS, "dataset_label", "submission")
+            + ("place", "seen_ms", "marks", *FACT_COLUMNS),
             named=("label", "dataset_label"),
         ),
         table=RestTable(
@@ -80,12 +82,12 @@ CONTAINS = TaskKind(
     replay=ReplayedVotes(
         columns=COLUMNS,
         columns_described=gettext_lazy("image, label, rater, answer (yes, maybe or no; yes means selected)"),
-        further=("dataset_label",),
+        further=("dataset_label", "place", "seen_ms", "marks", *FACT_COLUMNS),
         needs_dataset_labels=True,
         answer=contains_answer,
         in_order=contains_answers,
         staged=StagedVotes(
-            columns="selected boolean, label_id bigint, cell_role text",
+            columns="selected boolean, maybe boolean, label_id bigint, cell_role text",
             values=staged_values,
             other_answer=OTHER_ANSWER,
             fill_answers=FILL_ANSWERS,

@@ -1,5 +1,6 @@
 """CONTAINS: which of these images contain an X? (Tsipras et al. 2020, section 2)"""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -58,6 +59,14 @@ class ContainsVote(models.Model):
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+", db_index=False)
     label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+", db_index=False)
     selected = models.BooleanField()
+    # The third answer of a batch that offers it; settings say what it counts as.
+    maybe = models.BooleanField(default=False, db_default=False)
+    # Facts of its page, from the raw answer, so that a file of a million votes need not read as many raw answers: the
+    # place of the image, milliseconds in view, and the changes of the answer as [milliseconds, answer, …] (0 no, 1 yes,
+    # 2 maybe). Null where the page sent none.
+    place = models.PositiveSmallIntegerField(null=True)
+    seen_ms = models.PositiveIntegerField(null=True)
+    marks = ArrayField(models.PositiveIntegerField(), null=True)
     role = models.CharField(max_length=10, choices=Role)
     counted = models.BooleanField()
 
@@ -75,9 +84,17 @@ class ContainsVote(models.Model):
             models.CheckConstraint(
                 condition=Q(role__in=["question", "control", "padding", "repeat"]), name="contains_role_is_known"
             ),
+            models.CheckConstraint(condition=~Q(selected=True, maybe=True), name="a_maybe_is_not_selected"),
         ]
         # For all votes of one image, and for a file of votes in the order of images.
-        indexes = [models.Index(fields=["image", "label"], name="contains_votes_of_a_pair")]
+        indexes = [
+            models.Index(fields=["image", "label"], name="contains_votes_of_a_pair"),
+            models.Index(fields=["image", "label"], condition=Q(maybe=True), name="maybe_votes_of_a_pair"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.image} contains {self.label}: {self.selected}"
+        return f"{self.image} contains {self.label}: {self.answer}"
+
+    @property
+    def answer(self) -> str:
+        return "maybe" if self.maybe else "yes" if self.selected else "no"

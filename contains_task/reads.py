@@ -11,6 +11,7 @@ from catalog.models import Dataset, Image, Label, SettingsVersion
 from catalog.reads import PreparedStatement, name_cells
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from numerics.composition import CellRole, GridProfile, Shortfall
+from workforce.facts.reads import PageFacts, fact_cells
 from workforce.models import HIT, Batch, Lease, Submission
 from workforce.reads import (
     hits_with_open_slots,
@@ -23,6 +24,8 @@ from workforce.reads import (
 
 # Expected answers of controls, in the words of the votes file.
 EXPECTED_ANSWERS = {True: "yes", False: "no", None: None}
+# The answer to a cell that gave no vote: its photograph was not loaded, or not seen.
+UNSEEN = "unseen"
 # Role and expected answer, in the database, of a composed cell.
 ROLES = {
     CellRole.QUESTION: (Role.QUESTION, None),
@@ -33,9 +36,10 @@ ROLES = {
 # The columns of a row of the votes file, and no more: a million votes as objects, with related objects, take several
 # times as long to sort and to build.
 VOTE_COLUMNS = (
-    *("id", "selected", "role", "worker_id", "submission_id", "excluded", "label__index"),
+    *("id", "selected", "maybe", "role", "worker_id", "submission_id", "excluded", "label__index"),
     *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
+    *("place", "seen_ms", "marks", "page_facts"),
 )
 CELLS = PreparedStatement("""
     SELECT cell.image_id, image.public_id, cell.position
@@ -94,11 +98,16 @@ def _cells(hit_public_id: str) -> tuple[PageCell, ...]:
     return tuple(PageCell(*row) for row in CELLS.rows({"hit": hit_public_id}))
 
 
-def answered_cells(grid: Grid, submission: Submission | None) -> list[tuple[GridCell, bool | None]]:
-    """Return the grid's cells by position, each with its answer in this submission: selected or not, or None."""
-    votes = dict(ContainsVote.objects.filter(submission=submission).values_list("image_id", "selected"))
+def answered_cells(grid: Grid, submission: Submission | None) -> list[tuple[GridCell, str]]:
+    """Return the grid's cells by position, each with its answer in this submission.
+
+    The answer is yes, maybe, no, or unseen; empty without a submission. An unseen cell has no vote: as a control, it is
+    not failed.
+    """
+    votes = {vote.image_id: vote.answer for vote in ContainsVote.objects.filter(submission=submission)}
+    unseen = set(submission.answer.get("unseen", ())) if submission else set()
     cells = grid.cells.select_related("image").order_by("position")
-    return [(cell, votes.get(cell.image_id)) for cell in cells]
+    return [(cell, UNSEEN if cell.image.public_id in unseen else votes.get(cell.image_id, "")) for cell in cells]
 
 
 def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
@@ -106,8 +115,10 @@ def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
     grid = Grid.objects.filter(hit=hit_id).select_related("label").first()
     if grid is None:
         return {}
-    cells = [{"image": cell.image, "is_selected": selected} for cell, selected in answered_cells(grid, submission)]
-    return {"label": grid.label, "cells": cells, "n_selected": sum(bool(cell["is_selected"]) for cell in cells)}
+    cells = [{"image": cell.image, "answer": answer} for cell, answer in answered_cells(grid, submission)]
+    counts = Counter(cell["answer"] for cell in cells)
+    n_of_each = {f"n_{answer}": counts[answer] for answer in ("yes", "maybe", UNSEEN)}
+    return {"label": grid.label, "cells": cells} | n_of_each
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:
@@ -166,7 +177,8 @@ def votes_of(dataset: Dataset) -> QuerySet[ContainsVote, Any]:
     Control images may be of another dataset; votes on them belong to the study that showed them.
     """
     votes = ContainsVote.objects.filter(submission__settings__dataset=dataset)
-    return votes.annotate(excluded=is_excluded()).order_by("id").values_list(*VOTE_COLUMNS, named=True)
+    votes = votes.annotate(excluded=is_excluded(), page_facts=PageFacts("submission__answer"))
+    return votes.order_by("id").values_list(*VOTE_COLUMNS, named=True)
 
 
 def contains_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
@@ -176,7 +188,7 @@ def contains_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> d
         "image": vote.image__name,
         "label": vote.label__index,
         "rater": worker,
-        "answer": "yes" if vote.selected else "no",
+        "answer": "maybe" if vote.maybe else "yes" if vote.selected else "no",
         "worker": worker,
         "role": vote.role,
         "state": published_state(vote.submission__state, vote.excluded),
@@ -184,6 +196,10 @@ def contains_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> d
         "settings_version": vote.submission__settings__version,
         "dataset_label": vote.image__dataset_label__index,
         "submission": vote.submission_id,
+        "place": vote.place,
+        "seen_ms": vote.seen_ms,
+        "marks": vote.marks,
+        **fact_cells(vote.page_facts),
     }
     if labels is None:
         return row

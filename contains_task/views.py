@@ -3,18 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from catalog.reads import CachedQuery, Given
+from catalog.references.reads import references_of_label
 from contains_task.actions import record_votes
-from contains_task.forms import GridAnswer
+from contains_task.forms import IF_NONE, NOTHING_SELECTED, GridAnswer
 from contains_task.reads import cells_by_handle
 from workforce.models import HIT, Lease, Submission
-from workforce.pages import ReportOutcome, UnfitAnswer, facts_in, page_of_lease, paused_seconds_in, serve
+from workforce.pages import (
+    NO_REPORT,
+    ReportOutcome,
+    UnfitAnswer,
+    facts_in,
+    has_answered,
+    page_of_lease,
+    paused_seconds_in,
+    serve,
+)
 
 HIT_OF_PAGE = CachedQuery(
     lambda: HIT.objects.filter(public_id=Given("public_id"), grid__isnull=False),
@@ -33,24 +43,33 @@ def grid(request: HttpRequest, hit_id: str) -> HttpResponse:
     return serve(request, hit, show=_show, take=_take)
 
 
-def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResponse:
+def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none: bool = False) -> HttpResponse:
     label = lease.hit.grid.label
     task = {
         "label": label,
         "also_called": label.words.partition(",")[2].strip(),
+        "references": references_of_label(lease.hit.batch.dataset_id, label),
         "lease": lease,
         "handles": cells_by_handle(lease),
-        # After a problem report the page keeps the selection.
+        # After a problem report or a question the page keeps the selection.
         "selected": frozenset(request.POST.getlist("selected")),
+        "maybe": frozenset(request.POST.getlist("maybe")),
+        "unloaded": frozenset(request.POST.getlist("unloaded")),
+        "is_three_way": False,
+        "ask_none": ask_none,
     }
-    return render(request, "contains_task/grid.html", page_of_lease(request, lease, report) | task)
+    context = page_of_lease(request, lease, report) | task
+    context["is_used_to_it"] = has_answered(lease, context)
+    return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
 
 
-def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Submission:
+def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     cells = cells_by_handle(lease)
     answer = GridAnswer(fields, handles=cells)
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
+    if answer.is_unconfirmed():
+        return _ask_for_none(request, lease)
     facts = facts_in(request, lease, fields, cells)
     return record_votes(
         lease=lease,
@@ -61,3 +80,10 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Subm
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
         paused_seconds=paused_seconds_in(fields),
     )
+
+
+def _ask_for_none(request: HttpRequest, lease: Lease) -> HttpResponse:
+    """Ask whether no photograph matches: nothing is stored, since Submit may have been pressed by accident."""
+    if request.content_type == "application/json":
+        return JsonResponse({"ask": "none", "title": str(NOTHING_SELECTED), "message": str(IF_NONE)}, status=422)
+    return _show(request, lease, NO_REPORT, ask_none=True)

@@ -21,14 +21,14 @@ from workforce.votes.reads import (
 )
 
 COLUMNS = ("image", "label", "rater", "answer")
-ANSWERS = {"yes": True, "maybe": False, "no": False}
+ANSWERS = ("yes", "maybe", "no")
 
 
 class ContainsAnswer(NamedTuple):
     origin: Origin
     dataset_label: int | None
     label: int
-    selected: bool
+    answer: str
 
     @property
     def question(self) -> tuple[Any, ...]:
@@ -49,7 +49,7 @@ def contains_answer(line: int, cells: Cells, labels: Container[int]) -> Contains
         origin=origin_of(line, cells, f"contains:{rater}", Role.values),
         dataset_label=dataset_label_in(cells, labels),
         label=class_index(cells["label"], "label", labels),
-        selected=ANSWERS[cells["answer"]],
+        answer=cells["answer"],
     )
 
 
@@ -62,4 +62,4 @@ def contains_answers(answers: list[ContainsAnswer]) -> list[ContainsAnswer]:
 
 def staged_values(answers: Sequence[ContainsAnswer], labels: Mapping[int, Label]) -> Iterator[tuple[Any, ...]]:
     for answer in answers:
-        yield answer.selected, labels[answer.label].pk, answer.cell_role
+        yield answer.answer == "yes", answer.answer == "maybe", labels[answer.label].pk, answer.cell_role

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> int:
         compile_catalogs()
         with scratch_state() as state, contextlib.ExitStack() as running:
             os.environ |= environment_of(state, "--soak" in flags)
+            keep_bytecode(os.environ)
             make_site_key(state)
             for folder in folders_of(state, max((suite.n_processes for suite in suites), default=1)):
                 copy_migrated_cluster(folder)
@@ -55,6 +56,15 @@ def environment_of(state: Path, soak: bool) -> dict[str, str]:
     return {"STATE_DIR": str(state), "DJANGO_SETTINGS_MODULE": "annotation_site.settings"} | (
         {"SOAK": "1"} if soak else {}
     )
+
+
+def keep_bytecode(environment: MutableMapping[str, str]) -> None:
+    """Let the hundreds of processes of a run compile each module once, and the next run not at all.
+
+    Where the checkout is to hold no compiled files, they go below `var/`.
+    """
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "var" / "bytecode"))
 
 
 def run_measured(suites: list[Suite], state: Path) -> int:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.db import connection
 from django.test import RequestFactory
 from hypothesis import HealthCheck, settings
@@ -26,6 +27,8 @@ settings.load_profile("soak" if os.environ.get("SOAK") else "short")
 empty_quickly()
 # A million rounds of hashing, for each person that a test makes, would be a third of a second each.
 PBKDF2PasswordHasher.iterations = 10
+# Static files come from the site's own middleware, in tests with a server too.
+StaticFilesHandler._should_handle = lambda self, path: False
 
 
 def name_the_host() -> None:
@@ -42,7 +45,10 @@ def name_the_host() -> None:
 
 name_the_host()
 # All tests of a minute come from this machine. Those that are about the limits set their own.
-for name in ("FRAME_REQUESTS_A_MINUTE", "LINK_REQUESTS_A_MINUTE", "OPEN_LINK_LEASES", "REST_REQUESTS_A_MINUTE"):
+for name in (
+    *("DRAFTS_A_MINUTE", "FRAME_REQUESTS_A_MINUTE", "LINK_REQUESTS_A_MINUTE", "OPEN_LINK_LEASES"),
+    "REST_REQUESTS_A_MINUTE",
+):
     # The marketplace's settings have none of them.
     if hasattr(django_settings, name):
         setattr(django_settings, name, dict.fromkeys(getattr(django_settings, name), 10**9))

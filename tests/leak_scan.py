@@ -26,8 +26,8 @@ IMPORTED = re.compile(r'from "([^"]*)"')
 OF_PICTURE = re.compile(r"/i/[\w-]{22}/(cell/)?[\w-]{24}\.jpg")
 VALUE = re.compile(r'name="selected" value="([^"]*)"')
 LAZY = ' loading="lazy"'
-# Words of the trade that no page needs; headers have a control of their own (of caches).
-FLAGS = re.compile(r"control|gold|expected|padding|decoy|honeypot|repeat|attention|answer_key", re.IGNORECASE)
+# Words of the trade that no page needs; headers have a control of their own (of caches), and a script its name.
+FLAGS = re.compile(r"control|gold|expected|padding|decoy|honeypot|repeat|attention(?!\.js)|answer_key", re.IGNORECASE)
 # What differs between two loads of one page, or two people's, and says nothing of the cells.
 CHANCE = (
     (re.compile(r'(name="(?:token|key)" value=")[^"]*'), r"\1"),

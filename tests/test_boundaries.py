@@ -40,6 +40,7 @@ FLOORS = {
     "accounts": 2,
     "access": 1,
     "audit": 0,
+    "page_files": 0,
     "catalog": 0,
     "numerics": 0,
     "launcher": 0,

@@ -55,6 +55,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SOAK = bool(os.environ.get("SOAK"))
 N_GRIDS = 500 if SOAK else 40
+N_FRAMED = 500 if SOAK else 12
 CELLS = 16
 N_LABELS = 8
 IMAGES_OF_A_LABEL = 12
@@ -161,7 +162,7 @@ def test_no_place_on_the_page_tells_a_control(study):
 @pytest.fixture
 def offered(study) -> Batch:
     """The same study on a marketplace that shows the pages in its frame."""
-    batch = with_grids(study, N_GRIDS)
+    batch = with_grids(study, N_FRAMED)
     Batch.objects.filter(pk=batch.pk).update(marketplace="mturk")
     make_terms(batch)
     batch.refresh_from_db()
@@ -190,7 +191,7 @@ def pictures_on(page: str) -> set[str]:
 def test_the_pages_in_a_marketplaces_frame_tell_nothing_but_the_question(offered):
     hidden: dict[int, set[str]] = {}
     seen: set[bytes] = set()
-    for n, (grid, worker, *views) in enumerate(framed_pages(offered, N_GRIDS)):
+    for n, (grid, worker, *views) in enumerate(framed_pages(offered, N_FRAMED)):
         secrets = hidden.setdefault(grid.label_id, secrets_of(offered, grid.label))
         assert [response.status_code for response in views] == [200, 200, 200]
         for response in views:
@@ -218,7 +219,7 @@ def spoil_pages(spoiler: Callable[[Batch, dict, str], str]) -> Spoil:
     """A site whose grid pages pass through `spoiler`."""
 
     def spoil(batch: Batch, patch: pytest.MonkeyPatch) -> None:
-        def render(request, template, context):
+        def render(request, template, context, **options):
             response = real(request, template, context)
             response.content = spoiler(batch, context, response.content.decode()).encode()
             return response

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils.translation import gettext, gettext_lazy
 
 from audit.actions import Area, record
@@ -26,9 +27,9 @@ from workforce.kinds import kind_named
 from workforce.links.reads import LinkVisit, check_network, first_lease_seconds, standing_of
 from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, overdue_leases
-from workforce.slot_search import FREE_FOR_STRANGER, FREE_FOR_WORKER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
+from workforce.slot_search import FREE_FOR_STRANGER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
-from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified
+from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified, same_answer
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ def open_batch(
     decline_url: str = "",
     admission: str = Batch.Admission.ANYONE,
     networks: str = Batch.Networks.SHARED,
+    answers: str = Batch.Answers.TWO,
     **adaptive: float,
 ) -> Batch:
     """Open a batch; `adaptive` are all settings of an adaptive batch, or none.
@@ -97,18 +99,22 @@ def open_batch(
         decline_url=decline_url,
         admission=admission,
         networks=networks,
+        answers=answers,
         **adaptive,
     )
 
 
 @transaction.atomic
-def publish_hits(*, batch: Batch, n_hits: int, n_slots: int, initial: bool = False) -> list[HIT]:
+def publish_hits(
+    *, batch: Batch, n_hits: int, n_slots: int, initial: bool = False, in_place_of_lost: bool = False
+) -> list[HIT]:
     """Add `n_hits` HITs with `n_slots` answers each to an open batch. Raises BatchClosed."""
     # The lock keeps the batch open: HITs added to a closed batch would wait for answers for ever.
     if Batch.objects.select_for_update(no_key=True).get(pk=batch.pk).closed_at is not None:
         message = gettext("Batch “%(batch)s” is closed. Open a new batch to add HITs.")
         raise BatchClosed(message % {"batch": batch})
-    hits = HIT.objects.bulk_create([HIT(batch=batch, initial=initial) for _ in range(n_hits)])
+    n_further = n_slots if in_place_of_lost else 0
+    hits = HIT.objects.bulk_create([HIT(batch=batch, initial=initial, n_further=n_further) for _ in range(n_hits)])
     slots = (Slot(hit=hit, batch=batch, number=number) for hit in hits for number in range(n_slots))
     # In portions: there may be hundreds of thousands.
     while portion := list(islice(slots, ROWS_AT_ONCE)):
@@ -228,7 +234,7 @@ def _next_slot(batch: Batch, worker: Worker, leases: list[Lease]) -> Slot | None
     slot = claim(FREE_OF_HELD_HITS, key) if leases else None
     if slot is not None or batch.closed_at is not None:
         return slot
-    return claim(FREE_FOR_STRANGER if batch.is_adaptive else FREE_FOR_WORKER, key)
+    return claim(FREE_FOR_STRANGER, key)
 
 
 def _lock_leases(batch: Batch, worker: Worker) -> list[Lease]:
@@ -286,8 +292,9 @@ def expire_leases(*, batch: Batch | None = None, wait: bool = False) -> int:
 def submit(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tuple[Submission, bool]:
     """Store a raw answer. Returns the submission and whether this call created it.
 
-    The same key returns the stored submission. A late answer fills a free slot, or is surplus: paid, not counted. Under
-    a lease that takes no slot it waits (`keep_unverified`). Raises AlreadySubmitted for a second answer or a used key.
+    The same answer returns the stored submission. A late answer fills a free slot, or is surplus: paid, not counted.
+    Under a lease that takes no slot it waits (`keep_unverified`). Raises AlreadySubmitted for a different answer than
+    the stored one, or a used key.
     """
     return hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
 
@@ -301,7 +308,7 @@ def hand_in(*, lease: Lease, answer: dict[str, Any], idempotency_key: str) -> tu
     locked = LEASE_TO_LOCK.get(pk=lease.pk)
     locked.hit = lease.hit
     if locked.state == Lease.State.SUBMITTED:
-        return _stored(locked, idempotency_key), False
+        return same_answer(Submission.objects.get(lease=locked, assignment=None), answer), False
     slot = locked.slot_id or _pk(claim(FREE_OF_HIT, {"hit": locked.hit_id}))
     submission = Submission(
         hit=locked.hit,
@@ -359,13 +366,6 @@ def settle_recovered(*, submission: Submission, answer: dict[str, Any] | None) -
     return locked
 
 
-def _stored(lease: Lease, idempotency_key: str) -> Submission:
-    submission = Submission.objects.get(lease=lease, assignment=None)
-    if submission.idempotency_key != idempotency_key:
-        raise AlreadySubmitted(gettext("Your answer to this task is already saved. Continue with the next task."))
-    return submission
-
-
 @transaction.atomic
 def mark_aggregated(*, submission_ids: list[int]) -> None:
     Submission.objects.filter(pk__in=submission_ids).update(aggregated_at=now())
@@ -381,7 +381,9 @@ def mark_for_aggregation(*, dataset: Dataset) -> None:
 
 
 @transaction.atomic
-def add_slots(*, hit: HIT, n_slots: int) -> None:
+def add_slots(*, hit: HIT, n_slots: int, in_place_of_lost: bool = False) -> None:
     """Request further answers to a HIT."""
+    if in_place_of_lost:
+        HIT.objects.filter(pk=hit.pk).update(n_further=F("n_further") + n_slots)
     first = hit.slots.count()
     Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])

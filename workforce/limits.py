@@ -12,7 +12,7 @@ from access.networks.reads import network_of
 from access.pace.actions import count_request
 from catalog.errors import UserError
 from workforce.links.reads import LinkVisit, network_mark
-from workforce.models import Batch
+from workforce.models import Batch, Lease
 
 
 class TooMany(UserError):
@@ -51,6 +51,14 @@ def check_pace_of_answers(request: HttpRequest, batch: Batch) -> None:
     Answers carry the token of a lease, whose number has a cap. Raises TooMany.
     """
     _count_on_link(request, batch, "answer")
+
+
+def check_pace_of_drafts(request: HttpRequest, lease: Lease) -> None:
+    """Count a draft of a page, apart from answers, which it never delays. Raises TooMany."""
+    network = network_of(request)
+    limits = settings.DRAFTS_A_MINUTE
+    # A page in a frame can be opened in anybody's name: elsewhere, that uses up nothing of theirs.
+    _count({f"drafts of {lease.pk} at {network}": limits["page"], f"drafts at {network}": limits["network"]})
 
 
 def _count_on_link(request: HttpRequest, batch: Batch, act: str) -> None:

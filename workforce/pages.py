@@ -1,16 +1,16 @@
 """Common parts of pages of work: access, submission, and error pages."""
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
@@ -20,6 +20,8 @@ from workforce.actions import NOT_ASSIGNED, AlreadySubmitted, NotHandedOut, take
 # The pages of mturk and of the study link import it from here.
 from workforce.consents.pages import SeeOther as SeeOther
 from workforce.consents.reads import consent_named, consent_of, standing_at_start
+from workforce.drafts.pages import UnfitDraft, is_draft, newer_draft, take_draft
+from workforce.drafts.reads import draft_of
 
 # Task rooms import these from here.
 from workforce.facts.reads import AnswerFacts as AnswerFacts
@@ -34,15 +36,16 @@ from workforce.frame.ids import BadAddress as BadAddress
 from workforce.frame.ids import submit_address as submit_address
 from workforce.frame.ids import visit_in as visit_in
 from workforce.frame.reads import frame_offers
+from workforce.frame.receipts import values_on_page
 from workforce.introductions.reads import introduction_of
 from workforce.kinds import kind_named
-from workforce.limits import TooMany, check_pace, check_pace_of_answers, link_visit
+from workforce.limits import TooMany, check_pace, check_pace_of_answers, check_pace_of_drafts, link_visit
 from workforce.links.reads import NotAdmitted, link_query, participant_in
 from workforce.models import HIT, Assignment, Batch, Lease, Submission
 from workforce.problem_reports.pages import NO_REPORT as NO_REPORT
 from workforce.problem_reports.pages import ReportOutcome as ReportOutcome
 from workforce.problem_reports.pages import Show, is_report, take_report
-from workforce.reads import has_lease, page_keys, progress, running_lease
+from workforce.reads import has_lease, n_done, page_keys, progress, running_lease
 from workforce.recruitment_links import PROLIFIC_QUERY, NoParticipant
 
 if TYPE_CHECKING:
@@ -51,7 +54,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOKEN_SALT = "workforce.work_token"
-# A page's idempotency key: new for every load, and bound to the lease before it is stored.
+KEY_SALT = "workforce.idempotency_key"
+# A page's idempotency key, bound to the lease before it is stored.
 KEY = r"^[A-Za-z0-9_-]{16,64}$"
 
 
@@ -77,6 +81,7 @@ REFUSALS: "dict[type[UserError], tuple[int, StrOrPromise]]" = {
     ForeignToken: (403, NOT_YOURS),
     NotHandedOut: (403, NOT_YOURS),
     AlreadySubmitted: (409, gettext_lazy("Already submitted")),
+    UnfitDraft: (422, gettext_lazy("This draft does not match the page")),
     UnfitAnswer: (422, gettext_lazy("This answer does not match the page")),
     BadAddress: (400, BROKEN_LINK),
     WrongHIT: (403, gettext_lazy("This is a different task")),
@@ -137,6 +142,8 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
     if _is_framed(hit) and frame_pages.asks_to_begin(fields):
         return frame_pages.begin_or_decline(request, hit)
     lease = lease_of_token(str(fields.get("token", "")), hit)
+    if is_draft(fields):
+        return _save_draft(request, lease, fields)
     if lease.assignment is not None:
         lease.consent_id = consent_named(request.GET)
         check_pace(request, lease.worker.identity.external_id)
@@ -145,15 +152,30 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
         check_pace_of_answers(request, hit.batch)
     if is_report(fields):
         return take_report(request, lease, fields, show)
+    other = newer_draft(lease, fields)
+    if other is not None:
+        return other
     if lease.assignment is not None:
         return _submit_from_a_frame(request, lease, fields, take)
-    outcome = take(request, lease, fields)
+    try:
+        outcome = take(request, lease, fields)
+    except AlreadySubmitted as error:
+        # For the page, which then shows what is saved.
+        error.saved = error.saved and values_on_page(lease, error.saved)
+        raise
     if isinstance(outcome, HttpResponse):
         return outcome
     address = _next_address(request, lease)
     if request.content_type == "application/json":
         return JsonResponse({"next": address})
     return SeeOther(address)
+
+
+def _save_draft(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse:
+    check_pace_of_drafts(request, lease)
+    if lease.assignment is None:
+        _check_participant(request, lease)
+    return take_draft(request, lease, fields)
 
 
 def _check_participant(request: HttpRequest, lease: Lease) -> None:
@@ -204,7 +226,7 @@ def _refuse(request: HttpRequest, hit: HIT, error: UserError) -> HttpResponse:
         "retry_seconds": seconds,
     }
     if request.content_type == "application/json":
-        page: HttpResponse = JsonResponse(context, status=status)
+        page: HttpResponse = JsonResponse(context | {"saved": getattr(error, "saved", None)}, status=status)
     elif seconds and request.method == "POST":
         # An automatic reload would lose the answer.
         fields = [(name, value) for name, values in request.POST.lists() for value in values]
@@ -245,10 +267,12 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
     if lease.pk is None:
         about = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
         return about | {"preview": True}
+    draft = draft_of(lease)
     proof = {
         "batch": batch,
         "token": work_token(lease),
-        "key": secrets.token_urlsafe(16),
+        "key": idempotency_key_of(lease),
+        "draft": draft.for_page() if draft else "",
         "reported": report.reported,
         "unreported": report.unreported,
         "trace": consent_of(lease).trace,
@@ -257,19 +281,46 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
         return proof | frame_pages.page_of_assignment(request, lease)
     participant = lease.worker.identity.external_id
     n_submitted, moment = progress(batch, lease.worker_id)
-    return proof | {
-        "n_done": n_submitted,
-        "minutes_left": max(0, (lease.expires_at - moment) // timedelta(minutes=1)),
-        "finish_address": finish_address(batch, participant),
-    }
+    time = {"n_done": n_submitted, "finish_address": finish_address(batch, participant)}
+    return proof | time | _time_left(lease, moment)
+
+
+def _time_left(lease: Lease, moment: datetime) -> dict[str, int]:
+    """Return how long the lease lasts, and from when on its page says so: in the last fifth of its time."""
+    seconds_left = max(0, int((lease.expires_at - moment).total_seconds()))
+    # A lease that was renewed began long ago.
+    held = min((lease.expires_at - lease.created_at).total_seconds(), lease.hit.batch.settings.lease_seconds)
+    return {"seconds_left": seconds_left, "minutes_left": seconds_left // 60, "last_seconds": int(held / 5)}
+
+
+def idempotency_key_of(lease: Lease) -> str:
+    """Return the key of all pages of a lease, or of its assignment, so that a retry from any of them is stored once.
+
+    Keyed, so that only a holder of the work token has it: a used key is refused to everybody else.
+    """
+    key = lease.page_key or page_keys()[0]
+    return salted_hmac(KEY_SALT, _token_text(lease), secret=key, algorithm="sha256").hexdigest()[:32]
+
+
+def _token_text(lease: Lease) -> str:
+    assignment = lease.assignment
+    return "/".join([lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])])
+
+
+def has_answered(lease: Lease, context: Mapping[str, object]) -> bool:
+    """Return whether the person knows the instructions from an earlier task; `context` is that of the page.
+
+    A preview has no person.
+    """
+    if "n_done" in context:
+        return bool(context["n_done"])
+    return lease.pk is not None and n_done(lease.hit.batch, lease.worker_id) > 0
 
 
 def work_token(lease: Lease) -> str:
     """Return the token that a lease's page sends with the answer. It is signed, so that nothing has to be stored."""
-    assignment = lease.assignment
-    ids = [lease.public_id, *([assignment.external_id, assignment.external_hit_id] if assignment else [])]
     # Under the key of the page's handles: its token says how to read them.
-    return _signer(lease.page_key or page_keys()[0]).sign("/".join(ids))
+    return _signer(lease.page_key or page_keys()[0]).sign(_token_text(lease))
 
 
 def _signer(key: str) -> signing.Signer:

@@ -116,7 +116,7 @@ def lease_of_page(public_id: str) -> Lease | None:
     """Return the lease of this id; for a preview of a marketplace's open HIT, its unsaved lease."""
     hit_id = public_id.removeprefix(PREVIEW_PREFIX)
     if hit_id == public_id:
-        return Lease.objects.select_related("batch").filter(public_id=public_id).first()
+        return Lease.objects.select_related("batch", "hit").filter(public_id=public_id).first()
     open_hits = HIT.objects.filter(closed_at=None, batch__closed_at=None, batch__marketplace=Batch.Marketplace.MTURK)
     hit = open_hits.select_related("batch").filter(public_id=hit_id).first()
     return None if hit is None else preview_lease(hit)

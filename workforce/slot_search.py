@@ -11,13 +11,6 @@ from workforce.models import HIT, Slot
 # An assignment of work waits for others this long before it reports that there is no work.
 LONGEST_WAIT_SECONDS = 5
 
-FREE_FOR_WORKER = """
-    SELECT slot.id FROM workforce_slot slot
-    WHERE slot.batch_id = %(batch)s AND slot.state = 'free' AND NOT EXISTS (
-        SELECT FROM workforce_lease lease WHERE lease.worker_id = %(worker)s AND lease.hit_id = slot.hit_id
-    )
-    ORDER BY slot.hit_id, slot.number LIMIT 1
-"""
 FREE_OF_HELD_HITS = """
     SELECT slot.id FROM workforce_slot slot
     JOIN workforce_lease lease ON lease.hit_id = slot.hit_id
@@ -26,8 +19,8 @@ FREE_OF_HELD_HITS = """
     ORDER BY slot.hit_id, slot.number LIMIT 1
 """
 FREE_OF_HIT = "SELECT id FROM workforce_slot slot WHERE hit_id = %(hit)s AND state = 'free' ORDER BY number LIMIT 1"
-# Of an adaptive batch, whose later HITs ask again what earlier ones asked: somebody else is to say it, not who had
-# this HIT, nor one of those that asked the same before.
+# Later HITs of a batch may ask again what earlier ones asked: somebody else is to say it, not who had this HIT, nor one
+# of those that asked the same before.
 FREE_FOR_STRANGER = """
     SELECT slot.id FROM workforce_slot slot
     WHERE slot.batch_id = %(batch)s AND slot.state = 'free' AND NOT EXISTS (

@@ -31,6 +31,8 @@ HAND_IN = PreparedStatement(f"""
         UPDATE workforce_lease SET state = 'submitted', slot_id = NULL FROM stored WHERE workforce_lease.id = %(lease)s
     ), filled AS (
         UPDATE workforce_slot SET state = 'filled' FROM stored WHERE workforce_slot.id = %(slot)s
+    ), drafted AS (
+        DELETE FROM workforce_draft USING stored WHERE lease_id = %(lease)s AND assignment_id IS NULL
     )
     SELECT id, submitted_at FROM stored
 """)

@@ -13,6 +13,7 @@ from workforce.actions import BatchClosed
 from workforce.consents.actions import OtherText, begin, decline
 from workforce.consents.pages import agreement_in, declined_page, declines, start_page
 from workforce.consents.reads import standing_at_start
+from workforce.drafts.reads import draft_of
 from workforce.forms import fields_of_start
 from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
@@ -108,6 +109,7 @@ def _returned(request: HttpRequest, batch: Batch, worker: Worker, participant: s
         if not standing_at_start(batch, worker.pk).has_started:
             return start_page(request, batch, **context)
         context |= {"batch": batch, "is_expired": lease is not None}
+        context["has_draft"] = lease is not None and draft_of(lease) is not None
         return render(request, "workforce/continue.html", context)
     if n_submitted:
         return _completed(request, batch, worker, participant)

@@ -40,13 +40,14 @@ BUSY = """
 INITIAL_PAIRS = (
     BUSY
     + """
-    SELECT grid.label_id, hit.id IN (SELECT id FROM busy),
-           coalesce(frequency.n_selected, 0), coalesce(frequency.n_shown - frequency.n_selected, 0)
+    SELECT grid.label_id, bool_or(hit.id IN (SELECT id FROM busy)),
+           coalesce(max(frequency.n_selected), 0), coalesce(max(frequency.n_shown - frequency.n_selected), 0)
     FROM workforce_hit hit JOIN contains_task_grid grid ON grid.hit_id = hit.id
     JOIN contains_task_gridcell cell ON cell.grid_id = grid.id AND cell.role = 'question'
     LEFT JOIN aggregation_selectionfrequency frequency
       ON frequency.image_id = cell.image_id AND frequency.label_id = grid.label_id
-    WHERE hit.batch_id = %(batch)s AND hit.initial ORDER BY grid.label_id, cell.image_id
+    WHERE hit.batch_id = %(batch)s AND hit.initial
+    GROUP BY grid.label_id, cell.image_id ORDER BY grid.label_id, cell.image_id
 """
 )
 # All pairs of classes whose round is over, except classes without a change.
@@ -95,7 +96,8 @@ def lost_answers(batch: Batch, submission_ids: Iterable[int]) -> Iterator[tuple[
 
     Each comes with the number of further answers to ask for; free slots count as such already.
     """
-    for hit in batch.hits.filter(initial=True, closed_at=None, submissions__in=submission_ids).distinct():
+    hits = batch.hits.filter(initial=True, n_further=0, closed_at=None, submissions__in=submission_ids)
+    for hit in hits.distinct():
         excluded = hit.submissions.filter(
             state="confirmed", exclusions__isnull=False, exclusions__lifted_at=None
         ).count()

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageMath, UnidentifiedImageError
 
 from catalog.errors import UserError, gettext, reason_in
+from catalog.tiles.reads import CELL_SIDES, small_version
 
 # The suffix follows from the content of the file, never from its name. MPO: a JPEG with further pictures behind the
 # first, as many telephones write them.
@@ -62,11 +63,13 @@ class Photograph:
 class Pictures:
     """The pictures of an image that people see: JPEG, upright, sRGB, without metadata.
 
-    `display` has at most 1,024 pixels a side, for one image on a page; `thumbnail` at most 320, for many.
+    `display` has at most 1,024 pixels a side, for one image on a page; `thumbnail` at most 320, for many. `tiles` are
+    smaller files of these, by their longest side (catalog.tiles).
     """
 
     display: bytes
     thumbnail: bytes
+    tiles: dict[int, bytes]
 
 
 def read_content(path: Path) -> bytes:
@@ -106,7 +109,8 @@ def pictures_of(content: bytes) -> Pictures:
         display = _shown(picture, _orientation(picture))
         thumbnail = display.copy()
         thumbnail.thumbnail((THUMBNAIL_SIDE_PIXELS, THUMBNAIL_SIDE_PIXELS))
-        return Pictures(_jpeg(display), _jpeg(thumbnail))
+        tiles = {side: small_version(display, side) for side in CELL_SIDES}
+        return Pictures(_jpeg(display), _jpeg(thumbnail), tiles)
 
 
 def n_pixels(content: bytes) -> int:

@@ -12,53 +12,64 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from catalog.tiles.reads import CELL_SIDES
 from workforce.models import Lease
 
 register = template.Library()
 
-# Cells on the first screens load at once, the others lazily.
-AT_ONCE = 12
+# Cells on the first screen of a telephone come before all else, those on the next at once, the others lazily.
+FIRST, AT_ONCE = 6, 12
 ANY = "handle"
-TILE = (
-    """  <div class="tile">
-    <label data-mark="{mark}">
-      <input type="checkbox" name="selected" value="{handle}"{checked}>
-      <img src="{small}" alt="{photograph}"{later} decoding="async">
-    </label>
-    <a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge_photograph}" """
-    """title="{enlarge}"></a>
-  </div>
-"""
+# As wide as grid.css makes a tile: two in a row on a telephone.
+WIDTH = "(max-width:30rem) 44vw,13rem"
+PHOTOGRAPH = (
+    f"""<img src="{{small}}" srcset="{{small}} {CELL_SIDES[0]}w,{{dense}} {CELL_SIDES[1]}w" sizes="{WIDTH}" """
+    """alt="{photograph}"{order} decoding="async">"""
 )
-LATER = ' loading="lazy"'
+# Answer and link stand below the photograph, so that nothing covers it.
+YES = """<input type="checkbox" name="selected" value="{handle}"{selected}"""
+BOX = f"""<label data-mark="{{mark}}">{YES}>{PHOTOGRAPH}</label>"""
+THREE_WAY_BOXES = (
+    f"""<label>{YES} aria-label="{{yes_name}}">{PHOTOGRAPH}"""
+    """<span>{yes}</span></label><label class="maybe"><input type="checkbox" name="maybe" value="{handle}"{maybe} """
+    """aria-label="{maybe_name}"> {maybe_word}</label>"""
+)
+LINK = """<a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge}"></a>"""
+UNLOADED = (
+    """<noscript><label class="unloaded"><input type="checkbox" name="unloaded" value="{handle}"{unloaded}> {lost}"""
+    """</label></noscript>"""
+)
+AT_FIRST, LATER = ' fetchpriority="high"', ' loading="lazy"'
 CHECKED = " checked"
 
 
 @register.simple_tag
-def tiles(lease: Lease, handles: Iterable[str], selected: Container[str] = ()) -> SafeString:
-    """Render a checkbox with its photograph for every handle, in this order."""
-    # Once for the page: a look-up for every cell would cost as much as the cell.
-    photograph, enlarge_photograph, enlarge, mark = map(
-        conditional_escape,
-        (
-            gettext("photograph %(number)s"),
-            gettext("Enlarge photograph %(number)s"),
-            gettext("Enlarge"),
-            gettext("selected"),
-        ),
-    )
-    small, large = (_around_handle(name, lease) for name in ("cell-photograph", "work-photograph"))
+def tiles(
+    lease: Lease,
+    handles: Iterable[str],
+    selected: Container[str] = (),
+    maybe: Container[str] = (),
+    unloaded: Container[str] = (),
+    *,
+    three_way: bool = False,
+) -> SafeString:
+    """Render a photograph with its checkbox for every handle, in this order; if three-way, with a second one."""
+    tile = _tile(three_way=three_way, is_preview=lease.pk is None)
+    words, numbered = _escaped(_words()), _escaped(_names())
+    small, dense = (_around_handle("small-photograph", lease, side) for side in CELL_SIDES)
+    large = _around_handle("work-photograph", lease)
     cells = (
-        TILE.format(
+        tile.format(
             handle=handle,
-            photograph=photograph % {"number": number},
-            enlarge_photograph=enlarge_photograph % {"number": number},
-            enlarge=enlarge,
-            mark=mark,
             small=handle.join(small),
+            dense=handle.join(dense),
             large=handle.join(large),
-            later=LATER if number > AT_ONCE else "",
-            checked=CHECKED if handle in selected else "",
+            order=AT_FIRST if number <= FIRST else LATER if number > AT_ONCE else "",
+            selected=CHECKED if handle in selected else "",
+            maybe=CHECKED if handle in maybe else "",
+            unloaded=CHECKED if handle in unloaded else "",
+            **words,
+            **{name: text % {"number": number} for name, text in numbered.items()},
         )
         for number, handle in enumerate(map(conditional_escape, handles), start=1)
     )
@@ -66,7 +77,36 @@ def tiles(lease: Lease, handles: Iterable[str], selected: Container[str] = ()) -
     return mark_safe("".join(cells))
 
 
-def _around_handle(name: str, lease: Lease) -> tuple[str, str]:
+def _tile(*, three_way: bool, is_preview: bool) -> str:
+    parts = (THREE_WAY_BOXES if three_way else BOX, LINK, "" if is_preview else UNLOADED)
+    return f"""<div class="tile" data-photograph="{{handle}}">{"".join(parts)}</div>\n"""
+
+
+# Once for the page: a look-up for every cell would cost as much as the cell.
+def _words() -> dict[str, str]:
+    return {
+        "mark": gettext("selected"),
+        "yes": gettext("Yes"),
+        "maybe_word": gettext("Maybe"),
+        "lost": gettext("did not load"),
+    }
+
+
+def _names() -> dict[str, str]:
+    """Return the texts with the number of a photograph."""
+    return {
+        "photograph": gettext("photograph %(number)s"),
+        "enlarge": gettext("Enlarge photograph %(number)s"),
+        "yes_name": gettext("Photograph %(number)s: yes"),
+        "maybe_name": gettext("Photograph %(number)s: maybe"),
+    }
+
+
+def _escaped(texts: dict[str, str]) -> dict[str, str]:
+    return {name: conditional_escape(text) for name, text in texts.items()}
+
+
+def _around_handle(name: str, lease: Lease, *side: int) -> tuple[str, str]:
     """Return the parts before and after a handle in the URLs of a lease's pictures, escaped."""
-    prefix, _, suffix = conditional_escape(reverse(name, args=[lease.public_id, ANY])).rpartition(ANY)
+    prefix, _, suffix = conditional_escape(reverse(name, args=[lease.public_id, *side, ANY])).rpartition(ANY)
     return prefix, suffix

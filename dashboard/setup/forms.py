@@ -244,6 +244,17 @@ class GridsForm(forms.Form):
         required=False,
         help_text=gettext_lazy("A network can hold only so many tasks at a time. The second choice is stricter."),
     )
+    answers = forms.ChoiceField(
+        label=gettext_lazy("Answers to a photograph"),
+        choices=[
+            (Batch.Answers.TWO, gettext_lazy("Two: selected or not")),
+            (Batch.Answers.THREE, gettext_lazy("Three: yes, maybe or no")),
+        ],
+        widget=forms.RadioSelect,
+        initial=Batch.Answers.TWO,
+        required=False,
+        help_text=gettext_lazy("The settings say what “maybe” counts as."),
+    )
     adaptive = forms.BooleanField(
         label=gettext_lazy("Stop when the votes are clear enough"),
         required=False,
@@ -321,6 +332,7 @@ class GridsForm(forms.Form):
         cleaned = self.cleaned_data
         cleaned["admission"] = cleaned.get("admission") or Batch.Admission.ANYONE.value
         cleaned["networks"] = cleaned.get("networks") or Batch.Networks.SHARED.value
+        cleaned["answers"] = cleaned.get("answers") or Batch.Answers.TWO.value
         plain = cleaned.get("profile") == PLAIN
         if "pairs" not in self.errors and not cleaned.get("pairs"):
             self._check_pairs(plain)

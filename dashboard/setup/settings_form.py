@@ -10,7 +10,7 @@ from django.forms.models import fields_for_model
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.actions import FIGURES, RULES
-from catalog.models import Classifier, Dataset, NegativesFrom, Prediction, SettingsVersion
+from catalog.models import Classifier, Dataset, MaybeCounts, NegativesFrom, Prediction, SettingsVersion
 from catalog.reads import current_settings
 from studies.settings.reads import doubts_about, figure_text
 
@@ -30,6 +30,8 @@ TITLES = {
         "Keep labels with at least this fraction of the dataset label’s frequency: denominator"
     ),
     "max_other_labels": gettext_lazy("Maximum other candidate labels"),
+    "maybe_counts": gettext_lazy("A vote “maybe” counts as"),
+    "most_further_answers": gettext_lazy("Maximum further answers"),
     "lease_seconds": gettext_lazy("Seconds per grid or form"),
     "classifiers": gettext_lazy("Classifiers"),
     "top_k": gettext_lazy("Top labels per classifier"),
@@ -52,6 +54,14 @@ HELP = {
     ),
     "ratio_denominator": gettext_lazy("The bottom number of the fraction."),
     "max_other_labels": gettext_lazy("Maximum candidate labels of an image besides the dataset label."),
+    "maybe_counts": gettext_lazy(
+        "In batches whose grids offer “maybe”. A change is applied to the votes so far, too. As nothing, another "
+        "worker is asked in its place."
+    ),
+    "most_further_answers": gettext_lazy(
+        "Answers to a pair or form, at most, in place of answers without a vote: the photograph did not load or was "
+        "not seen."
+    ),
     "lease_seconds": gettext_lazy("Time that a worker has for a grid or form before it is assigned to another worker."),
     "classifiers": gettext_lazy(
         "Their predictions become potential labels. None selected: all classifiers with predictions here."
@@ -71,7 +81,11 @@ HELP = {
     "note": gettext_lazy("Reason for the change, for readers of the history."),
 }
 GROUPS = (
-    (gettext_lazy("Grids and answers"), ("images_per_grid", "contains_answers", "classify_answers", "lease_seconds")),
+    (
+        gettext_lazy("Grids and answers"),
+        ("images_per_grid", "contains_answers", "classify_answers", "most_further_answers", "maybe_counts")
+        + ("lease_seconds",),
+    ),
     (gettext_lazy("Candidate labels"), ("min_shown", "ratio_numerator", "ratio_denominator", "max_other_labels")),
     (gettext_lazy("Potential labels"), ("classifiers", "top_k", "always_dataset_label")),
     (
@@ -87,6 +101,12 @@ NEGATIVES_TITLES = {
     NegativesFrom.LIST: gettext_lazy("a list supplied when grids are opened"),
 }
 
+
+MAYBE_TITLES = {
+    MaybeCounts.YES: gettext_lazy("yes: selected"),
+    MaybeCounts.NO: gettext_lazy("no: not selected"),
+    MaybeCounts.NOTHING: gettext_lazy("nothing: no vote"),
+}
 
 # `add_error` takes None for an error of the whole form, at its head.
 WHOLE_FORM: list[str | None] = [None]
@@ -111,8 +131,9 @@ class SettingsForm(forms.Form):
             widget=forms.CheckboxSelectMultiple,
             choices=[(name, name) for name in self._classifiers()],
         )
-        # The model field's own widget would offer an empty choice, which is not allowed here.
+        # The model fields' own widgets would offer an empty choice, which is not allowed here.
         self.fields["negatives_from"].widget = forms.Select(choices=list(NEGATIVES_TITLES.items()))
+        self.fields["maybe_counts"].widget = forms.Select(choices=list(MAYBE_TITLES.items()))
         pool = self.fields["control_pool"]
         assert isinstance(pool, forms.ModelChoiceField)
         pool.empty_label = gettext("none")

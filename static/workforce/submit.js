@@ -1,22 +1,25 @@
-// Submit an answer without leaving the page: one key per page load, so that a retry never stores it twice.
-// Until then the selection survives a reload. Without this script the form posts itself.
+// Submit an answer without leaving the page. All pages of a task have the same key, so that a retry never stores it twice.
+// Until then it is a draft (drafts.js). Without this script the form posts itself.
 // Every text for people comes from the page, in the data attributes of the form.
+
+import "./clock.js";
+import { facts, pausedMs, SHORTEST_LOOK_MS } from "./attention.js";
+import { end, hold, meet, version } from "./drafts.js";
+
+export { keepSelection } from "./drafts.js";
 
 const LONGEST_WAIT_SECONDS = 30;
 // In a marketplace's frame the answer then goes to the marketplace instead, so that the worker is paid.
 const MOST_TRIES = 4;
 // A site that accepts a request and never answers counts as unavailable.
 const LONGEST_ANSWER_SECONDS = 20;
-// People look at photographs for this long without moving.
-const LONGEST_LOOK_SECONDS = 60;
-const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
 
 export function submitByScript(form) {
   const button = form.querySelector(".bar button[type=submit]");
   const label = button.textContent;
   let sending = false;
 
-  form.querySelector("[data-enter]").addEventListener("click", (event) => event.preventDefault());
+  document.querySelector("[data-enter]").addEventListener("click", (event) => event.preventDefault());
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -24,10 +27,10 @@ export function submitByScript(form) {
     sending = true;
     button.disabled = true;
     button.textContent = form.dataset.saving;
+    hold(true);
     send(form, 0);
   });
   form.addEventListener("submitted", (event) => {
-    forget(form);
     button.textContent = form.dataset.saved;
     say(form, form.dataset.next);
     const { next, hand_over: handOver } = event.detail;
@@ -36,32 +39,16 @@ export function submitByScript(form) {
   });
   form.addEventListener("refused", (event) => {
     sending = false;
+    hold(false);
     button.disabled = false;
     button.textContent = label;
+    if (event.detail.saved) end(event);
     explain(form, event.detail);
   });
   reportByScript(form);
   // A page from the browser's back-forward cache still holds the earlier answer.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
-
-// Time in which the page was hidden or untouched does not count as work. A reload forgets earlier pauses, so that they
-// count as work: an error in the worker's favour.
-let pausedMs = 0;
-let lastSign = performance.now();
-
-function noteSign() {
-  const since = performance.now() - lastSign;
-  if (since > LONGEST_LOOK_SECONDS * 1000) pausedMs += since - LONGEST_LOOK_SECONDS * 1000;
-  lastSign += since;
-}
-
-for (const sign of SIGNS_OF_LIFE) addEventListener(sign, noteSign, { passive: true, capture: true });
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return noteSign();
-  pausedMs += performance.now() - lastSign;
-  lastSign = performance.now();
-});
 
 export function say(form, text) {
   form.querySelector("[data-note]").textContent = text;
@@ -72,43 +59,6 @@ export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-// Keep the selection over a reload, in this tab and for this lease only. A browser may refuse to store anything (in
-// another site's frame); then only this is lost.
-export function keepSelection(form) {
-  const marks = [...form.querySelectorAll("[name=selected], [name=main]")];
-  const stored = recall(form);
-  // A selection in the page itself is newer: the site asks again.
-  if (stored.length && !marks.some((mark) => mark.defaultChecked)) {
-    for (const mark of marks) mark.checked = stored.includes(`${mark.name} ${mark.value}`);
-  }
-  form.addEventListener("change", () => {
-    const selected = marks.filter((mark) => mark.checked).map((mark) => `${mark.name} ${mark.value}`);
-    attempt(() => sessionStorage.setItem(storageKey(form), JSON.stringify(selected)));
-  });
-}
-
-function recall(form) {
-  const stored = attempt(() => JSON.parse(sessionStorage.getItem(storageKey(form))));
-  return Array.isArray(stored) ? stored : [];
-}
-
-function forget(form) {
-  attempt(() => sessionStorage.removeItem(storageKey(form)));
-}
-
-// A work token is the lease's id and a signature.
-function storageKey(form) {
-  return `selection ${form.elements.token.value.split(":")[0]}`;
-}
-
-function attempt(step) {
-  try {
-    return step();
-  } catch {
-    return null;
-  }
-}
-
 async function send(form, tries) {
   try {
     const response = await ask(fields(form));
@@ -117,6 +67,7 @@ async function send(form, tries) {
       if (error.name !== "SyntaxError") throw error; // a response that was cut off counts as none
       return { message: fill(form.dataset.refused, { status: response.status }) };
     });
+    if (body.draft && meet(body.draft)) return send(form, tries);
     form.dispatchEvent(new CustomEvent(response.ok ? "submitted" : "refused", { detail: body }));
   } catch {
     if (form.dataset.handOver && tries + 1 >= MOST_TRIES && navigator.onLine) return handOverUnsaved(form);
@@ -135,20 +86,42 @@ function ask(content) {
   });
 }
 
-// Send a problem report beside the work: nothing else on the page changes.
+// Send a problem report beside the work: nothing else on the page changes. The form of the report stands at the link, and
+// focus goes into it and back.
 function reportByScript(form) {
-  const section = form.querySelector("#report");
+  const section = document.querySelector("#report");
+  const link = section.querySelector("summary");
   const button = section.querySelector("[data-report]");
   const outcome = section.querySelector("[data-reported]");
-  document.querySelector("[data-to-report]")?.addEventListener("click", () => (section.open = true));
+  link.addEventListener("click", () => setTimeout(() => section.open && section.querySelector("input").focus()));
+  section.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    section.open = false;
+    link.focus();
+  });
   button.addEventListener("click", async (event) => {
     event.preventDefault();
     button.disabled = true;
-    outcome.hidden = false;
-    outcome.textContent = button.dataset.sending;
-    outcome.textContent = (await report(form)) ?? button.dataset.unsent;
+    const tell = (text, kind) => {
+      outcome.className = `said ${kind}`;
+      outcome.hidden = false;
+      outcome.textContent = text;
+    };
+    tell(button.dataset.sending, "");
+    const reply = await report(form);
+    tell(reply?.reported ?? reply?.message ?? button.dataset.unsent, reply?.reported ? "success" : "warning");
     button.disabled = false;
+    if (reply?.reported) clearReport(section);
+    else section.querySelector("input").focus();
   });
+}
+
+function clearReport(section) {
+  for (const field of section.querySelectorAll("[name=report_kind], [name=report_words]")) {
+    if (field.type === "radio") field.checked = false;
+    else field.value = "";
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
 }
 
 // Return the site's reply to a report, or null if the site does not answer.
@@ -157,9 +130,9 @@ async function report(form) {
   const [token, kind, words] = ["token", "report_kind", "report_words"].map((name) => data.get(name));
   try {
     const response = await ask({ token, report: "yes", report_kind: kind ?? "", report_words: words });
-    const { reported, message } = await response.json();
-    document.querySelector("[data-unfinished]")?.toggleAttribute("hidden", !reported);
-    return reported ?? message;
+    const reply = await response.json();
+    if (reply.reported) document.querySelector("[data-unfinished]")?.removeAttribute("hidden");
+    return reply;
   } catch {
     return null;
   }
@@ -167,11 +140,16 @@ async function report(form) {
 
 // Send the whole answer to the marketplace while our site is unavailable; the site fetches it from there later.
 function handOverUnsaved(form) {
-  const { selected, main } = fields(form);
+  const { selected, maybe, main, photographs } = fields(form);
   const { assignment: assignmentId, lease, handOver } = form.dataset;
+  const unseen = Object.keys(photographs).filter((handle) => {
+    const [isLoaded, seenMs] = photographs[handle];
+    return !isLoaded || seenMs < SHORTEST_LOOK_MS;
+  });
   const copy = { assignmentId, lease, selected: selected.join(" ") || "none" };
+  const more = { maybe: maybe.join(" "), main, unseen: unseen.join(" ") };
   say(form, form.dataset.moving);
-  post(handOver, main ? { ...copy, main } : copy);
+  post(handOver, { ...copy, ...Object.fromEntries(Object.entries(more).filter(([, value]) => value)) });
 }
 
 // A form, since the marketplace replaces the frame by its own next page.
@@ -188,8 +166,9 @@ function post(action, fields) {
 
 function fields(form) {
   const data = new FormData(form);
-  const [token, key, main] = ["token", "key", "main"].map((name) => data.get(name));
-  const answer = { token, key, selected: data.getAll("selected"), main, paused_seconds: Math.round(pausedMs / 1000) };
+  const [token, key, main, none] = ["token", "key", "main", "none"].map((name) => data.get(name));
+  const [selected, maybe] = ["selected", "maybe"].map((name) => data.getAll(name));
+  const answer = { token, key, selected, maybe, main, none, version, paused_seconds: Math.round(pausedMs() / 1000), ...facts() };
   return form.moments ? { ...answer, trace: form.moments } : answer;
 }
 

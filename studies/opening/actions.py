@@ -28,7 +28,8 @@ LONGEST_CODE = 60
 
 @dataclass(frozen=True)
 class Pay:
-    """Proof of work for workers who come by a recruitment link, the maximum work for one worker, and who may come."""
+    """Proof of work for workers who come by a recruitment link, the maximum work for one worker, who may come, and the
+    answers that a cell of a grid offers."""
 
     hits_per_worker: int | None = None
     completion_code: str = ""
@@ -37,6 +38,7 @@ class Pay:
     decline_url: str = ""
     admission: str = Batch.Admission.ANYONE
     networks: str = Batch.Networks.SHARED
+    answers: str = Batch.Answers.TWO
 
     def check(self) -> None:
         if self.hits_per_worker is not None and self.hits_per_worker < 1:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 from html import unescape
 from io import StringIO
 from typing import Any
@@ -19,7 +20,15 @@ from dashboard.files.downloads import names_people
 from data_export.reads import exported_files
 from mturk.models import Call, Rejection
 from tests.accounts.people import RIGHT, browser_at, code_of, give_app, make_account
-from tests.annotation_site.address_study import ADMINISTRATOR, STAFF_ADDRESSES, VISITOR, WITHOUT_ROLE, Study, asked
+from tests.annotation_site.address_study import (
+    ADMINISTRATOR,
+    STAFF_ADDRESSES,
+    VISITOR,
+    WITHOUT_ROLE,
+    Study,
+    asked,
+    study_for_a_module,
+)
 from tests.factories import sign_in, unique
 
 pytestmark = pytest.mark.django_db
@@ -68,9 +77,10 @@ def age(client: Client, minutes: float = 16) -> None:
     session.save()
 
 
-@pytest.fixture
-def study() -> Study:
-    return Study()
+@pytest.fixture(scope="module")
+def study(django_db_setup, django_db_blocker) -> Iterator[Study]:
+    with study_for_a_module(django_db_blocker) as made_study:
+        yield made_study
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from mturk.models import Call, ListedAssignment
 from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, sign_in, staff_client, unique
 from tests.required import Page
+from tests.rows_of_a_module import rows_of_a_module
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
 from workforce.exclusions.actions import exclude_at_once
@@ -38,6 +39,7 @@ from workforce.reads import pseudonym
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # What most decisions need to be carried out.
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
+BODY |= {"pages": "https://birds.example/crane"}
 BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
 ABSENT, NO_NUMBER = "absent", 10**9
 VISITOR, WITHOUT_ROLE, ADMINISTRATOR, FOREIGN = "visitor", "without a role", "administrator", "foreign "
@@ -95,6 +97,7 @@ class Study:
         worker: dict[str, list[Any]] = {"worker": [pseudonym(self.dataset, report.lease.worker_id)]}
         self.arguments: dict[str, dict[str, list[Any]]] = {
             "setup-stop-run": {"pk": [run.pk]},
+            "setup-label": {"index": [0]},
             "setup-close-batch": {"pk": [self.open_batch.pk]},
             "stop-job": {"pk": [job.pk]},
             "job-report": {"pk": [job.pk]},
@@ -182,9 +185,8 @@ class Study:
 @contextmanager
 def study_for_a_module(django_db_blocker: Any) -> Iterator[Study]:
     """Yield a study that all tests of a module share: whatever they do is rolled back, and at last the study too."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with rows_of_a_module(django_db_blocker):
         yield Study()
-        transaction.set_rollback(True)
 
 
 @contextmanager

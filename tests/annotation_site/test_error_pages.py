@@ -128,6 +128,7 @@ def test_without_postgres_an_answer_is_sent_again_by_reloading_and_counts_once()
     grid = make_grid()
     page = text(start(grid.hit.batch, follow=True))
     fields = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
+    fields["none"] = "yes"
     address = f"/contains/{grid.hit.public_id}/?worker=ann"
     with postgres_away():
         response = patient(worker_client()).post(address, fields)

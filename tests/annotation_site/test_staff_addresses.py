@@ -70,6 +70,8 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "setup-potential-labels": RESEARCHERS,
     "setup-grids": RESEARCHERS,
     "setup-settings": RESEARCHERS,
+    "setup-labels": RESEARCHERS,
+    "setup-label": RESEARCHERS,
     "setup-stop-run": RESEARCHERS,
     "setup-close-batch": RESEARCHERS,
     "setup-marketplace": RESEARCHERS,
@@ -103,7 +105,7 @@ OF_EVERYBODY, OF_ADMINISTRATORS = {"datasets"}, {"new-dataset", "tokens", "revok
 CARRIED_OUT = {"setup-close-batch", "setup-stop-run", "stop-job", "setup-approve", "setup-approve-all"}
 CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-report", "setup-introduction"}
 CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
-CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again"}
+CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again", "setup-label"}
 
 OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
 REST_ADDRESSES = [address for address in STAFF_ADDRESSES if address.route.startswith(REST)]

@@ -4,6 +4,7 @@ The URL tables are walked, so that a new address enters by itself.
 """
 
 import json
+import os
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from tests.factories import make_dataset
 from tests.raw_http import request_to, served, status_of
 
 pytestmark = pytest.mark.django_db
+SOAK = bool(os.environ.get("SOAK"))
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 # C0 but tab and line ends, DEL, C1.
 CONTROLS = [chr(n) for n in (*range(9), 11, 12, *range(14, 32), *range(127, 160))]
@@ -59,31 +61,37 @@ def ask(client: Client, method: str, path: str, data: bytes = b"", content_type:
     return client.generic(method, path, data, content_type, **more)
 
 
-def refusals(client: Client, address: str):
+def some(texts: list[str], number: int) -> list[str]:
+    """Return these texts; in the short form every third, others for the next address."""
+    return texts if SOAK else texts[number % 3 :: 3]
+
+
+def refusals(client: Client, address: str, number: int):
     """Every way to send something unreadable to an address; yields what was sent, and the answer."""
-    for text in [*map(quote, FEW + LINE_ENDS), *NO_UTF_8]:
+    for text in some([*map(quote, FEW + LINE_ENDS), *NO_UTF_8], number):
         yield f"?{text}", ask(client, "GET", address, **in_query(text))
         yield f"?{text}=", ask(client, "GET", address, QUERY_STRING=f"{text}=a")
-    for text in [*map(quote, FEW), *NO_UTF_8]:
+    for text in some([*map(quote, FEW), *NO_UTF_8], number):
         yield text, ask(client, "POST", address, f"token=a&reason={text}".encode())
-    for body in BAD_JSON:
+    for body in some(BAD_JSON, number):
         yield body, ask(client, "POST", address, body.encode(), JSON)
     yield "bytes of a half", ask(client, "POST", address, b'{"a": "\xed\xa0\xbd"}', JSON)
     yield "UTF-16", ask(client, "POST", address, r'{"a": "\u0000"}'.encode("utf-16"), JSON)
     yield "multipart", client.post(address, {"reason": "a\x00b"})
     yield "multipart name", client.post(address, {"rea\x00son": "b"})
-    for cookie in BAD_COOKIES:
+    for cookie in some(BAD_COOKIES, number):
         yield cookie, ask(client, "GET", address, HTTP_COOKIE=cookie)
     yield "header", ask(client, "GET", address, HTTP_IDEMPOTENCY_KEY="a\x00b", HTTP_USER_AGENT="x")
-    for encoding in ENCODINGS:
+    for encoding in some(ENCODINGS, number):
         yield encoding, ask(client, "GET", address, CONTENT_TYPE=f"text/plain; charset={encoding}")
 
 
-@pytest.mark.parametrize("address", sorted({*WORKER, *STAFF}))
-def test_every_address_refuses_what_no_text_contains(address):
+@pytest.mark.parametrize(("number", "address"), enumerate(sorted({*WORKER, *STAFF})))
+def test_every_address_refuses_what_no_text_contains(number, address):
     client = client_of(address)
     with CaptureQueriesContext(connection) as queries:
-        wrong = {sent: answer.status_code for sent, answer in refusals(client, address) if answer.status_code != 400}
+        answers = list(refusals(client, address, number))
+    wrong = {sent: answer.status_code for sent, answer in answers if answer.status_code != 400}
     assert not wrong
     assert not [query for query in queries.captured_queries if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
 

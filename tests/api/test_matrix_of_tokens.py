@@ -1,6 +1,6 @@
 """The matrix of tokens and addresses of REST: by its scope, its study, its end, and its author. (T17, S24)"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from catalog.reads import now
 from tests.annotation_site.matrix import asked, routes
 from tests.api_reader import make_answered_study
 from tests.factories import make_dataset, make_member, staff_client, unique
+from tests.rows_of_a_module import rows_of_a_module
 
 pytestmark = pytest.mark.django_db
 
@@ -77,9 +78,10 @@ TOKENS: dict[str, tuple[Callable[[Dataset], str | None], Cells]] = {
 }
 
 
-@pytest.fixture
-def study() -> Dataset:
-    return make_answered_study()
+@pytest.fixture(scope="module")
+def study(django_db_setup, django_db_blocker) -> Iterator[Dataset]:
+    with rows_of_a_module(django_db_blocker):
+        yield make_answered_study()
 
 
 def test_every_address_of_rest_is_in_the_matrix():

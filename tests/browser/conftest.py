@@ -1,26 +1,14 @@
 """A real Chromium against a real server of ours, workers and researchers on origins of their own."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connections
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",  # the sandbox does not start as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.browsers import contexts_of_a_test, new_context, running_browser
 
 # A page of results renews itself every few seconds, more seldom the longer nothing changes.
 # What takes so long on no machine is not there at all.
@@ -38,24 +26,23 @@ def site(transactional_db, settings) -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser_flags() -> list[str]:
     """Return further flags of the browser, for a file of tests."""
     return []
 
 
+@pytest.fixture(scope="module")
+def chromium(django_db_setup, browser_flags) -> Iterator[Browser]:
+    with running_browser(browser_flags) as running:
+        yield running
+
+
 @pytest.fixture
-def browser(site, browser_flags, monkeypatch) -> Iterator[Browser]:
-    # Playwright runs an event loop in this thread, which Django takes for asynchronous code.
-    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert program, "The browser tests need Chromium: ./test installs it."
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS + browser_flags)
+def browser(site, chromium) -> Iterator[Browser]:
+    """Return the browser of this file, without a page of another test."""
+    with contexts_of_a_test(chromium):
         yield chromium
-        chromium.close()
-        # Beside that loop the test had a database connection of its own, which nobody else would close.
-        connections.close_all()
 
 
 @pytest.fixture
@@ -64,7 +51,7 @@ def open_page(browser) -> Iterator[Callable[..., Page]]:
     problems: list[str] = []
 
     def opened(**options: Any) -> Page:
-        page = browser.new_context(**options).new_page()
+        page = new_context(browser, **options).new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))

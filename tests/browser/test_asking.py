@@ -11,6 +11,7 @@ from candidates.ensemble.reads import loaded
 from candidates.models import PotentialLabel
 from contains_task.models import ContainsVote
 from jobs.actions import do_next_job
+from tests.browser.looking import submit
 from tests.candidates.small_ensemble import colour_network, coloured_dataset
 from tests.factories import unique
 from workforce.models import Batch
@@ -94,7 +95,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     expect(worker.get_by_role("checkbox").first).to_be_visible()
     first = worker.url
     worker.get_by_role("checkbox").first.check()
-    worker.get_by_role("button", name="Submit").click()
+    submit(worker)
     expect(worker).not_to_have_url(first)
     assert ContainsVote.objects.filter(selected=True).count() == 1
 

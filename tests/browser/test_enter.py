@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
+from tests.browser.looking import look
 from tests.browser.test_study import box_of, start_work, study, worker_address  # noqa: F401
 from tests.factories import make_form
 from workforce.models import Report, Submission
@@ -22,6 +23,7 @@ def test_enter_in_a_grid_submits_only_on_the_button(with_script, study, settings
     page.locator("#report > summary").click()
     page.get_by_role("radio", name="The question is unclear").press("Enter")
     box.press("Space")
+    look(page)
     page.get_by_role("button", name="Submit").press("Enter")
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert ContainsVote.objects.get(selected=True).image == image
@@ -35,8 +37,8 @@ def test_enter_in_a_form_submits_only_on_the_button(with_script, site, settings,
     page.get_by_role("checkbox", name="thing 0").press("Space")
     page.get_by_role("checkbox", name="thing 0").press("Enter")
     page.get_by_role("checkbox", name="thing 2").press("Space")
-    page.get_by_role("radio", name="Main object: thing 2").press("Space")
-    page.get_by_role("radio", name="Main object: thing 2").press("Enter")
+    page.get_by_role("radio", name="thing 2").press("Space")
+    page.get_by_role("radio", name="thing 2").press("Enter")
     page.get_by_role("checkbox", name="thing 1").press("Space")
     page.get_by_role("button", name="Submit").press("Enter")
     expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()

@@ -10,6 +10,7 @@ from catalog.models import Dataset
 from jobs.actions import do_next_job
 from jobs.models import Job
 from tests.archives import zip_of
+from tests.browsers import new_context
 from tests.factories import unique
 from tests.pictures import encoded
 
@@ -33,7 +34,7 @@ def new_dataset(browser: Browser, site: str, *, scripts: bool = True) -> Page:
     """The page of a dataset's images, made by somebody signed in."""
     name = unique("researcher")
     get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
-    page = browser.new_context(java_script_enabled=scripts).new_page()
+    page = new_context(browser, java_script_enabled=scripts).new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{site}/setup/new/")
     page.get_by_label("Name").fill(name)

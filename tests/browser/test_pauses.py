@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.looking import submit_none
 from tests.browser.test_study import start_work, study, worker_address  # noqa: F401
 from workforce.models import Submission
 from workforce.reads import pause_of
@@ -21,7 +22,7 @@ def test_idle_time_on_a_page_is_reported_except_for_a_long_look(study, settings,
     box.check()
     page.clock.fast_forward(MINUTE // 2)
     box.uncheck()
-    page.get_by_role("button", name="Submit").click()
+    submit_none(page)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     # Of five minutes one may have been a look; half a minute was one.
     assert pause_of(Submission.objects.get().answer) == pytest.approx(240, abs=10)
@@ -38,6 +39,6 @@ def test_hidden_time_of_a_page_is_reported(study, settings, open_page):  # noqa:
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         if hidden == "true":
             page.clock.fast_forward(MINUTE // 2)
-    page.get_by_role("button", name="Submit").click()
+    submit_none(page)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert pause_of(Submission.objects.get().answer) == pytest.approx(30, abs=5)

@@ -5,6 +5,7 @@ import os
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.looking import submit
 from tests.browser.test_frame import browser_flags, parent  # noqa: F401
 from tests.factories import make_batch, make_dataset, make_grid
 from workforce.introductions.actions import introduce
@@ -79,9 +80,11 @@ def test_a_whole_study_is_done_in_a_frame_of_another_site(with_script, batch, se
         page.screenshot(path=f"{SHOTS}/framed-{with_script}.png", full_page=True)
     frame.get_by_role("button", name="Start").click()
     expect(frame.get_by_text("Task 1 of 2")).to_be_visible()
-    frame.get_by_role("button", name="Submit").click()
+    frame.get_by_role("checkbox").first.check()
+    submit(frame)
     expect(frame.get_by_text("Task 2 of 2")).to_be_visible()
-    frame.get_by_role("button", name="Submit").click()
+    frame.get_by_role("checkbox").first.check()
+    submit(frame)
     expect(frame.get_by_text("C0DE7")).to_be_visible()
     assert Submission.objects.count() == 2
 

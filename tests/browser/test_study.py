@@ -13,6 +13,7 @@ from catalog.models import Dataset, Image
 from classify_task.actions import classify_batch
 from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
+from tests.browser.looking import look, submit, submit_none
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease
 from workforce.actions import close_batch
 from workforce.models import Batch, Lease, Submission
@@ -49,7 +50,7 @@ def start_work(page: Page, address: str) -> None:
 def box_of(image: Image) -> str:
     """The checkbox of the image on the page that was handed out last."""
     lease = Lease.objects.filter(state=Lease.State.ACTIVE).latest("pk")
-    return f'input[value="{image_handle(lease, image.public_id)}"]'
+    return f'[name=selected][value="{image_handle(lease, image.public_id)}"]'
 
 
 def answer_both_grids(page: Page, image: Image) -> None:
@@ -57,7 +58,7 @@ def answer_both_grids(page: Page, image: Image) -> None:
         expect(page.get_by_role("heading", name=f"that shows: thing {number}")).to_be_visible()
         # The photograph itself is the thing to click on.
         page.locator(f"label:has({box_of(image)}) img").click()
-        page.get_by_role("button", name="Submit").click()
+        submit(page)
     expect(page.get_by_text("C0DE7")).to_be_visible()
 
 
@@ -87,7 +88,7 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     expect(worker.get_by_role("heading", name="What is in this photograph?")).to_be_visible()
     worker.get_by_role("checkbox", name="thing 0").check()
     worker.get_by_role("checkbox", name="thing 1").check()
-    worker.get_by_role("radio", name="Main object: thing 1").check()
+    worker.get_by_role("radio", name="thing 1").check()
     worker.get_by_role("button", name="Submit").click()
     expect(worker.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     aggregate_new_submissions()
@@ -104,7 +105,9 @@ def test_a_double_click_stores_one_answer(with_script, study, settings, open_pag
     _, _, batch = study
     page = open_page(java_script_enabled=with_script)
     start_work(page, worker_address(batch, settings))
-    page.get_by_role("button", name="Submit").dblclick()
+    page.get_by_role("checkbox").first.check()
+    look(page)
+    page.get_by_role("button", name="Submit", exact=True).dblclick()
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1
     assert ContainsVote.objects.count() == 2
@@ -115,7 +118,7 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
     page = open_page()
     start_work(page, worker_address(batch, settings))
     first = page.locator(box_of(image))
-    for _ in range(6):
+    for _ in range(20):
         if first.evaluate("box => box === document.activeElement"):
             break
         page.keyboard.press("Tab")
@@ -126,6 +129,7 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    look(page)
     page.get_by_role("button", name="Submit").press("Enter")
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert ContainsVote.objects.get(selected=True).image == image
@@ -135,9 +139,10 @@ def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settin
     _, _, batch = study
     page = open_page()
     start_work(page, worker_address(batch, settings))
+    look(page)
     page.context.set_offline(True)
-    page.get_by_role("button", name="Submit").click()
-    expect(page.get_by_role("status")).to_contain_text("Your answer is kept on this page")
+    submit_none(page)
+    expect(page.locator("[data-note]")).to_contain_text("Your answer is kept on this page")
     page.context.set_offline(False)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1
@@ -157,28 +162,11 @@ def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings,
         return route.continue_()
 
     page.route("**/contains/**", lose_the_first_receipt)
-    page.get_by_role("button", name="Submit").click()
+    submit_none(page)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert lost == [200]
     assert Submission.objects.count() == 1
     open_page.problems.clear()  # as above
-
-
-def test_the_form_keeps_ticks_and_main_mark_in_agreement(site, settings, open_page):
-    form = make_form(labels=(0, 1, 2))
-    page = open_page()
-    start_work(page, worker_address(form.hit.batch, settings))
-    tick = [page.get_by_role("checkbox", name=f"thing {n}") for n in range(3)]
-    main = [page.get_by_role("radio", name=f"Main object: thing {n}") for n in range(3)]
-    tick[0].check()
-    expect(main[0]).to_be_checked()
-    main[1].check()
-    expect(tick[1]).to_be_checked()
-    tick[1].uncheck()
-    expect(main[0]).to_be_checked()
-    tick[2].check()
-    tick[0].uncheck()
-    expect(main[2]).to_be_checked()
 
 
 @pytest.mark.parametrize("with_script", [True, False])
@@ -189,7 +177,6 @@ def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, 
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("alert")).to_contain_text("Select at least one label")
     page.get_by_role("checkbox", name="thing 1").check()
-    page.get_by_role("radio", name="Main object: thing 1").check()
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     assert ClassifyVote.objects.get().main == 1
@@ -205,7 +192,7 @@ def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(st
     page.reload()
     expect(box).to_be_checked()
     expect(page.get_by_role("status")).to_have_text("1 of 2 selected")
-    page.get_by_role("button", name="Submit").click()
+    submit(page)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     expect(page.locator(box_of(image))).not_to_be_checked()
     assert page.evaluate("sessionStorage.length") == 0
@@ -218,7 +205,8 @@ def test_ticks_and_main_mark_outlive_a_reload_of_the_form_also_when_the_site_is_
     start_work(page, worker_address(form.hit.batch, settings))
     address = page.url
     page.get_by_role("checkbox", name="thing 0").check()
-    page.get_by_role("radio", name="Main object: thing 1").check()
+    page.get_by_role("checkbox", name="thing 1").check()
+    page.get_by_role("radio", name="thing 1").check()
     page.context.set_offline(True)
     with pytest.raises(PlaywrightError):
         page.reload()
@@ -227,8 +215,8 @@ def test_ticks_and_main_mark_outlive_a_reload_of_the_form_also_when_the_site_is_
     expect(page.get_by_role("checkbox", name="thing 0")).to_be_checked()
     expect(page.get_by_role("checkbox", name="thing 1")).to_be_checked()
     expect(page.get_by_role("checkbox", name="thing 2")).not_to_be_checked()
-    expect(page.get_by_role("radio", name="Main object: thing 1")).to_be_checked()
-    expect(page.get_by_role("status")).to_have_text("2 selected, main object marked.")
+    expect(page.get_by_role("radio", name="thing 1")).to_be_checked()
+    expect(page.get_by_role("status")).to_have_text("2 selected, main object chosen.")
     open_page.problems.clear()  # the browser reports the lost connection as an error
 
 
@@ -293,7 +281,8 @@ def test_who_is_done_is_led_back_to_where_they_came_from(with_script, site, open
         lambda route: route.fulfill(body="<h1>Back again</h1>", content_type="text/html"),
     )
     start_work(page, worker_address(batch, settings))
-    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("checkbox").first.check()
+    submit(page)
     expect(page.get_by_role("heading", name="Back again")).to_be_visible()
     assert page.url == batch.completion_url
 

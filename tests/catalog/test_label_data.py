@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from pathlib import Path
 from statistics import mean
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -126,10 +127,46 @@ def test_examples_of_use_are_not_part_of_a_definition(synsets):
     assert synsets["n00002684"].gloss == "a tangible and visible entity; an entity that can cast a shadow"
 
 
-def test_the_link_searches_for_the_first_word_form(labels):
-    assert labels[1].words == "goldfish, Carassius auratus"
-    assert labels[1].wikipedia_url == "https://en.wikipedia.org/wiki/Special:Search?search=goldfish&go=Go"
-    assert label_data.wikipedia_url("tam-o'-shanter & co, tam").endswith("?search=tam-o%27-shanter+%26+co&go=Go")
+def search_of(label: label_data.LabelRecord) -> str:
+    (search,) = parse_qs(urlsplit(label.wikipedia_url).query)["search"]
+    return search
+
+
+def test_the_link_searches_for_the_first_word_form_and_the_kind_of_thing(labels, synsets):
+    for label in labels:
+        name, kind = label.words.split(", ")[0], label_data.kind_of(synsets[label.wnid], synsets)
+        assert kind, label
+        assert search_of(label).startswith(name)
+        assert set(kind.lower().split()) <= set(search_of(label).lower().split()), label
+
+
+def test_no_two_labels_have_the_same_link(labels):
+    assert len({label.wikipedia_url for label in labels}) == len(labels)
+    first_names = Counter(label.words.split(", ")[0].lower() for label in labels)
+    assert {name for name, n in first_names.items() if n > 1} == {"crane", "cardigan", "maillot"}
+
+
+@pytest.mark.parametrize(
+    ("index", "search"),
+    [
+        (134, "crane bird"),
+        (517, "crane lifting device"),
+        (242, "boxer dog"),
+        (339, "sorrel horse"),
+        (3, "tiger shark"),
+        (264, "Cardigan dog"),
+        (474, "cardigan sweater"),
+        (638, "maillot tights"),
+        (639, "maillot swimsuit"),
+    ],
+)
+def test_the_link_names_the_thing_meant(labels, index, search):
+    assert search_of(labels[index]) == search
+
+
+def test_a_link_is_a_search_and_quotes_what_it_must():
+    address = label_data.wikipedia_url("tam-o'-shanter & co, tam", "hat")
+    assert address == "https://en.wikipedia.org/wiki/Special:Search?search=tam-o%27-shanter+%26+co+hat"
 
 
 @pytest.mark.skipif(not RELEASED.exists(), reason="the released class list (../shared/released) is absent")

@@ -7,9 +7,10 @@ import pytest
 from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 
-from catalog import actions
-from catalog.actions import NewImage, add_images, ensure_pictures, make_pictures
+from catalog.actions import NewImage, add_images
 from catalog.models import Image
+from catalog.photographs import actions
+from catalog.photographs.actions import ensure_pictures, make_pictures
 from catalog.photographs.reads import pictures_of, read_photograph
 from catalog.tasks import make_pictures as task
 from tests.factories import make_dataset, make_images, staff_client
@@ -50,6 +51,8 @@ def test_an_image_has_its_original_alone_until_the_task_has_made_its_pictures(me
         f"display/{image.public_id}.jpg",
         f"originals/{image.public_id}.jpg",
         f"thumbnails/{image.public_id}.jpg",
+        f"tiles/240/{image.public_id}",
+        f"tiles/300/{image.public_id}",
     ]
     assert decoded(content_of(image.display)).size == (1024, 614)
     assert decoded(content_of(image.thumbnail)).size == (320, 192)

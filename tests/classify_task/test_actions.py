@@ -188,7 +188,7 @@ def test_an_answer_becomes_one_vote_with_its_labels_and_its_main_label():
     vote = ClassifyVote.objects.get()
     assert (vote.selected, vote.main, vote.role, vote.counted) == ([2, 0], 0, "question", True)
     assert (vote.submission, vote.worker) == (submission, submission.worker)
-    assert submission.answer == {"selected": [2, 0], "main": 0}
+    assert submission.answer == {"shown": submission.answer["shown"], "selected": [2, 0], "main": 0}
 
 
 @pytest.mark.parametrize(
@@ -202,6 +202,7 @@ def test_an_answer_becomes_one_vote_with_its_labels_and_its_main_label():
         ([1, 1], 1, "selected twice"),
         ([0, 1], None, "main object"),
         ([0, 1], 2, "must be a selected label"),
+        ([0], 1, "must be a selected label"),
         ([0, 1], 3, "must be a selected label"),
     ],
 )
@@ -212,6 +213,18 @@ def test_an_answer_against_the_rules_is_refused_with_the_reason_and_nothing_is_s
         record_vote(lease=lease, selected=selected, main=main, idempotency_key="k")
     lease.refresh_from_db()
     assert (lease.state, Submission.objects.count(), ClassifyVote.objects.count()) == ("active", 0, 0)
+
+
+def test_a_single_selected_label_is_the_main_object_without_a_mark():
+    submission = answer(make_form(labels=(0, 1, 2)), [1], None)
+    assert (submission.answer["main"], ClassifyVote.objects.get().main) == (1, 1)
+
+
+def test_the_order_of_labels_as_shown_is_stored_with_the_answer():
+    form = make_form(labels=(0, 1, 2, 3), n_slots=8)
+    orders = [answer(form, [0], 0).answer["shown"] for _ in range(8)]
+    assert len({tuple(order) for order in orders}) > 1
+    assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
 
 
 def test_after_a_refused_answer_a_right_one_is_taken_under_the_same_key():

@@ -7,7 +7,16 @@ import re
 import pytest
 
 from classify_task.models import ClassifyVote, Form
-from tests.factories import make_form, make_grid, make_lease, make_worker, start, worker_client
+from tests.factories import (
+    make_dataset,
+    make_form,
+    make_grid,
+    make_images,
+    make_lease,
+    make_worker,
+    start,
+    worker_client,
+)
 from tests.required import require
 from workforce.models import Lease, Submission, Worker
 from workforce.reads import image_handle
@@ -107,8 +116,9 @@ def test_the_script_hands_in_json_and_reads_where_to_go_next():
     [
         ({}, "at least one label"),
         ({"main": "1"}, "at least one label"),
-        ({"selected": ["0", "1"]}, "which selected label is the main object"),
+        ({"selected": ["0", "1"]}, "which of the selected labels is the main object"),
         ({"selected": ["0", "1"], "main": "2"}, "must be a selected label"),
+        ({"selected": ["0"], "main": "1"}, "must be a selected label"),
         ({"selected": ["0", "3"], "main": "0"}, "does not belong to this task"),
         ({"selected": ["0"], "main": "3"}, "does not belong to this task"),
         ({"selected": ["0", "banana"], "main": "0"}, "does not belong to this task"),
@@ -141,9 +151,52 @@ def test_what_was_chosen_is_still_chosen_after_an_error():
     assert marked(response, "main") == [0]
 
 
+@pytest.mark.parametrize(("chosen", "group"), [({}, "selected"), ({"selected": ["0", "1"]}, "main")])
+def test_an_error_stands_at_its_group_and_leads_there(chosen, group):
+    form = make_form(labels=(0, 1, 2))
+    fields = hidden(joined(form)) | chosen
+    page = answer(form, fields).content.decode()
+    at_group = page[page.index(f'data-group="{group}"') :]
+    assert at_group.startswith(f'data-group="{group}" autofocus aria-describedby="problem"')
+    assert page.count("autofocus") == page.count('id="problem"') == 1
+    assert 'id="problem"' in at_group[: at_group.index("</fieldset>")]
+    assert answer_as_json(form, fields).json()["group"] == group
+
+
+def test_a_single_selected_label_needs_no_mark_as_main_object():
+    form = make_form(labels=(0, 1, 2))
+    assert answer(form, hidden(joined(form)) | {"selected": ["2"]}).status_code == 303
+    assert ClassifyVote.objects.get().main == 2
+
+
+def test_the_order_stored_is_the_order_shown():
+    form = make_form(labels=(0, 1, 2, 3), n_slots=8)
+    for name in "abcd":
+        page = joined(form, name)
+        answer(form, hidden(page) | {"selected": ["1"]}, name)
+        assert Submission.objects.latest("pk").answer["shown"] == offered(page)
+
+
+def test_a_photograph_of_another_page_is_refused_as_not_loaded():
+    form = make_form()
+    fields = hidden(joined(form)) | {"selected": ["1"], "unloaded": ["another"]}
+    assert answer(form, fields).status_code == 422
+    assert nothing_is_stored()
+
+
+def test_instructions_are_folded_from_the_second_task_on():
+    first, second = (make_form(image=image) for image in make_images(make_dataset(classify_answers=1), 2))
+    assert first.hit.batch == second.hit.batch
+    page = start(first.hit.batch, "ann", follow=True)
+    assert '<details class="help" open>' in page.content.decode()
+    address = page.redirect_chain[-1][0]
+    following = worker_client().post(address, hidden(page) | {"selected": ["1"]}, follow=True)
+    assert '<details class="help">' in following.content.decode()
+
+
 def test_the_page_after_an_error_can_be_handed_in():
     form = make_form(labels=(0, 1, 2))
-    refused = answer(form, hidden(joined(form)) | {"selected": ["1"]})
+    refused = answer(form, hidden(joined(form)) | {"selected": ["0", "1"]})
     assert answer(form, hidden(refused) | {"selected": ["1"], "main": "1"}).status_code == 303
     assert ClassifyVote.objects.count() == 1
 

@@ -1,5 +1,6 @@
 """Answers to grids and forms that came through a marketplace alone, while this site was away."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -7,15 +8,17 @@ import pytest
 from aggregation.actions import aggregate
 from classify_task.models import ClassifyVote
 from contains_task import kind
+from contains_task.actions import record_votes
 from contains_task.kind import CONTAINS
 from contains_task.models import ContainsVote
-from contains_task.reads import grid_cells_of, pairs_asked
+from contains_task.reads import cells_by_handle, grid_cells_of, pairs_asked
 from tests.factories import make_batch, make_dataset, make_form, make_images
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid, offer
 from workforce.frame.actions import confirm
+from workforce.frame.receipts import fields_to_hand_over
 from workforce.kinds import _kinds
-from workforce.models import Assignment, Slot, Submission
+from workforce.models import Assignment, Batch, Slot, Submission
 from workforce.reads import image_handle
 from workforce.tasks import take_in_recovered
 from workforce.votes.actions import take_in_recovered as take_in_all
@@ -76,6 +79,93 @@ def test_a_recovered_grid_with_an_empty_selection_is_an_answer(grid_assignment):
     assert ContainsVote.objects.filter(counted=True, selected=False).count() == 3
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("answers", ["two", "three"])
+def test_a_recovered_grid_makes_the_same_votes_as_a_direct_one(answers, seed):
+    rng = random.Random(seed)
+    grid, external_hit_id = make_offered_grid(n_images=6, n_slots=2)
+    Batch.objects.filter(pk=grid.hit.batch_id).update(answers=answers)
+    grid.hit.batch.refresh_from_db()
+    kinds = ["yes", "no", "unseen"] + (["maybe"] if answers == "three" else [])
+    images = list(grid.cells.values_list("image", flat=True))
+    meant = {image: rng.choice(kinds) for image in images}
+    # Some unseen photographs are selected all the same.
+    chosen = {image for image in images if meant[image] == "yes" or meant[image] == "unseen" and rng.random() < 0.5}
+    votes = []
+    for is_direct in (True, False):
+        assignment = make_assignment(grid.hit, external_hit_id)
+        image_of = handles(assignment)
+        selected, maybe, unseen = (
+            [handle for handle, image in image_of.items() if image in named]
+            for named in (
+                chosen,
+                {image for image in images if meant[image] == "maybe"},
+                {image for image in images if meant[image] == "unseen"},
+            )
+        )
+        if is_direct:
+            lease = assignment.lease
+            lease.assignment = assignment
+            submission = record_votes(
+                lease=lease, cells=cells_by_handle(lease), selected=selected, maybe=maybe, unseen=unseen,
+                idempotency_key="k",
+            )  # fmt: skip
+            fields = fields_to_hand_over(assignment, submission.answer)
+            confirm(
+                hit=grid.hit,
+                external_hit_id=external_hit_id,
+                assignment_id=assignment.external_id,
+                worker_id=assignment.worker.identity.external_id,
+                fields=fields,
+            )
+        else:
+            more = {"maybe": " ".join(maybe), "unseen": " ".join(unseen)}
+            submission = listed_with(
+                assignment, " ".join(selected) or "none", **{name: text for name, text in more.items() if text}
+            )
+            take_in_recovered()
+        submission.refresh_from_db()
+        assert submission.state == "confirmed"
+        votes.append({vote.image_id: vote.answer for vote in ContainsVote.objects.filter(submission=submission)})
+    assert votes == [{image: kind for image, kind in meant.items() if kind != "unseen"}] * 2
+
+
+def test_a_copy_without_maybe_and_unseen_is_still_read(grid_assignment):
+    submission = listed_with(grid_assignment, "none")
+    copy = {"lease": submission.answer["copy"]["lease"], "selected": [], "main": ""}
+    Submission.objects.filter(pk=submission.pk).update(answer={"copy": copy})
+    take_in_recovered()
+    assert ContainsVote.objects.count() == 3
+
+
+def test_a_copy_can_only_take_votes_away(grid_assignment):
+    first, *others = handles(grid_assignment)
+    submission = listed_with(grid_assignment, first, unseen=f"{first} invented")
+    take_in_recovered()
+    submission.refresh_from_db()
+    assert submission.state == "confirmed"
+    assert ContainsVote.objects.filter(selected=False).count() == len(others)
+    assert not ContainsVote.objects.filter(selected=True).exists()
+
+
+def test_a_maybe_where_the_page_offers_none_is_no_answer(grid_assignment):
+    submission = listed_with(grid_assignment, "none", maybe=next(iter(handles(grid_assignment))))
+    take_in_recovered()
+    submission.refresh_from_db()
+    assert submission.state == "orphaned"
+
+
+def test_a_recovered_form_whose_photograph_was_not_seen_gives_no_vote(form_assignment):
+    image = form_assignment.lease.hit.form.image
+    submission = listed_with(
+        form_assignment, "2 0", main="2", unseen=image_handle(form_assignment.lease, image.public_id)
+    )
+    take_in_recovered()
+    submission.refresh_from_db()
+    assert (submission.state, submission.answer["unseen"]) == ("confirmed", [image.public_id])
+    assert not ClassifyVote.objects.exists()
+
+
 def test_values_that_are_no_handles_of_the_grid_are_no_answer(grid_assignment):
     submission = listed_with(grid_assignment, f"{next(iter(handles(grid_assignment)))} invented")
     take_in_recovered()
@@ -92,6 +182,14 @@ def test_a_recovered_form_becomes_a_vote_that_counts(form_assignment):
     submission.refresh_from_db()
     vote = ClassifyVote.objects.get()
     assert (submission.state, vote.selected, vote.main, vote.counted) == ("confirmed", [0, 2], 2, True)
+
+
+def test_a_recovered_form_with_a_single_label_needs_no_main_label(form_assignment):
+    submission = listed_with(form_assignment, "1", main="")
+    take_in_recovered()
+    submission.refresh_from_db()
+    vote = ClassifyVote.objects.get()
+    assert (vote.selected, vote.main, sorted(submission.answer["shown"])) == ([1], 1, submission.hit.form.labels)
 
 
 @pytest.mark.parametrize(("selected", "main"), [("0 1", ""), ("0", "1"), ("0 7", "0"), ("x", "0"), ("none", "0")])

@@ -33,7 +33,8 @@ def joined(grid: Grid, name: str = "ann"):
 
 def hidden(response) -> dict[str, str]:
     page = response.content.decode()
-    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
+    values = {name: require(re.search(rf'name="{name}" value="([^"]+)"', page))[1] for name in ("token", "key")}
+    return values | {"none": "yes"}
 
 
 def cells(grid: Grid, name: str = "ann") -> list[str]:
@@ -64,7 +65,7 @@ def test_the_page_asks_the_question_and_explains_it():
     assert "that shows: <em>thing 2</em>" in page
     assert "a thing numbered 2" in page
     assert "Any number may match, even none" in page
-    assert [page.count(f'value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
+    assert [page.count(f'name="selected" value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
     assert not [cell for cell in grid.cells.all() if cell.image.public_id in page]
 
 
@@ -92,7 +93,7 @@ def test_the_other_words_of_a_label_are_shown():
     grid.label.save()
     page = joined(grid).content.decode()
     assert "that shows: <em>tabby</em>" in page
-    assert "<dd>tabby cat, mouser</dd>" in page
+    assert "</b> tabby cat, mouser<" in page
 
 
 def test_a_wikipedia_link_opens_apart_and_tells_nothing():
@@ -146,6 +147,31 @@ def test_the_script_hands_in_json_and_reads_where_to_go_next():
     assert response.status_code == 200
     assert response.json() == {"next": f"/join/{grid.hit.batch.public_id}?worker=ann"}
     assert ContainsVote.objects.filter(selected=True).count() == 1
+
+
+@pytest.mark.parametrize("none", [{}, {"none": ""}, {"none": "no"}])
+def test_a_grid_that_nobody_touched_is_asked_about_before_it_is_stored(none):
+    grid = make_grid(n_images=2)
+    fields = hidden(joined(grid))
+    del fields["none"]
+    response = answer(grid, fields | none | {"unloaded": cells(grid)[:1]})
+    assert (response.status_code, nothing_is_stored()) == (422, True)
+    page = response.content.decode()
+    assert re.search(r'name="none" value="yes" autofocus> None of the 2 photographs shows: thing', page)
+    assert re.findall(r'name="unloaded" value="([^"]+)" checked', page) == cells(grid)[:1]
+    as_json = answer_as_json(grid, fields | none)
+    assert (as_json.status_code, as_json.json()["ask"], nothing_is_stored()) == (422, "none", True)
+    assert answer(grid, fields | {"none": "yes"}).status_code == 303
+    assert ContainsVote.objects.filter(selected=False).count() == 2
+
+
+def test_the_instructions_are_folded_from_the_second_task_on():
+    batch = make_batch()
+    first, second = make_grid(batch=batch), make_grid(batch=batch)
+    response = joined(first)
+    assert '<details class="how" open>' in response.content.decode()
+    answer(first, hidden(response))
+    assert '<details class="how">' in joined(second).content.decode()
 
 
 def test_ticking_nothing_is_an_answer():

@@ -40,9 +40,9 @@ COLUMNS = {
     "main_object,dataset_label_object",
     "selection_frequencies": "image,label,n_selected,n_shown",
     "contains_votes": "image,label,rater,answer,worker,role,state,submitted_at,settings_version,"
-    "dataset_label,submission",
+    "dataset_label,submission,place,seen_ms,marks,active_ms,open_ms,input,viewport,browser,language,instructions,consent",
     "classify_votes": "image,dataset_label,annotator,main,selected,worker,role,state,submitted_at,settings_version,"
-    "submission",
+    "submission,shown,seen_ms,marks,active_ms,open_ms,input,viewport,browser,language,instructions,consent",
 }
 # What is another one in every dataset.
 PEOPLE = ("rater", "worker", "submission")

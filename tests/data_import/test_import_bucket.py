@@ -17,8 +17,9 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 
 from annotation_site.storage import media_storage
-from catalog.actions import add_images, make_pictures
+from catalog.actions import add_images
 from catalog.models import Dataset, Image
+from catalog.photographs.actions import make_pictures
 from catalog.photographs.reads import pictures_of
 from data_import.images import actions as imports
 from data_import.sources import bucket as sources

@@ -18,7 +18,7 @@ from django.db import connection
 from PIL import Image as Pillow
 from PIL import PngImagePlugin
 
-from catalog.actions import make_pictures
+from catalog.photographs.actions import make_pictures
 from data_import.images.actions import find_images, import_images
 from launcher.places import ROOT
 from tests.archives import LINK_MODE, member, tar, zip_of

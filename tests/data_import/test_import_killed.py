@@ -27,7 +27,7 @@ from tests.process_memory import tree
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SOAK = bool(os.environ.get("SOAK"))
-N_IMAGES, N_KILLS = (2000, 20) if SOAK else (600, 4)
+N_IMAGES, N_KILLS = (2000, 20) if SOAK else (400, 3)
 FINISH_SECONDS = 300
 
 

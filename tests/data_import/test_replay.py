@@ -73,8 +73,8 @@ def test_a_contains_pair_is_a_grid_of_one_cell_with_a_slot_for_each_answer(file,
     cells = GridCell.objects.order_by("id").values_list("grid__label__index", "image__name", "position", "role")
     assert list(cells) == [(1, "a", 0, "question"), (2, "a", 0, "question")]
     assert [hit.slots.count() for hit in HIT.objects.order_by("id")] == [2, 1]
-    votes = ContainsVote.objects.order_by("id").values_list("label__index", "selected", "counted")
-    assert list(votes) == [(1, True, True), (1, False, True), (2, False, True)]
+    votes = ContainsVote.objects.order_by("id").values_list("label__index", "selected", "maybe", "counted")
+    assert list(votes) == [(1, True, False, True), (1, False, False, True), (2, False, True, True)]
     assert Image.objects.get().dataset_label is None
 
 
@@ -121,6 +121,7 @@ def test_a_longer_file_adds_only_what_is_new(file, dataset):
         ("classify", CLASSIFY + "a,1,0,1,1 2\n", CLASSIFY + "b,1,0,1,1\na,1,0,2,1 2\n"),
         ("classify", CLASSIFY + "a,1,0,1,1 2\n", CLASSIFY + "b,1,0,1,1\na,1,0,1,1\n"),
         ("contains", CONTAINS + "a,1,r,yes\n", CONTAINS + "b,1,r,yes\na,1,r,maybe\n"),
+        ("contains", CONTAINS + "a,1,r,no\n", CONTAINS + "b,1,r,yes\na,1,r,maybe\n"),
     ],
 )
 def test_another_answer_than_the_stored_one_stops_it_with_its_line(file, dataset, kind, first, second):

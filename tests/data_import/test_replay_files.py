@@ -113,12 +113,12 @@ def test_a_gzipped_file_with_other_line_ends_and_a_byte_order_mark_reads_the_sam
     assert read_classify(file(odd, "votes.csv.gz"), LABELS) == plain
 
 
-def test_maybe_is_not_selected_and_a_guarded_name_loses_its_apostrophe(file):
+def test_maybe_is_an_answer_and_a_guarded_name_loses_its_apostrophe(file):
     answers = read_contains(file(CONTAINS + "'=a,1,r,yes\n'tis,1,r,no\n''-b,1,r,maybe\n"), LABELS)
-    assert [(answer.origin.image, answer.selected) for answer in answers] == [
-        ("=a", True),
-        ("'tis", False),
-        ("'-b", False),
+    assert [(answer.origin.image, answer.answer) for answer in answers] == [
+        ("=a", "yes"),
+        ("'tis", "no"),
+        ("'-b", "maybe"),
     ]
 
 

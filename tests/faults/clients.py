@@ -80,7 +80,7 @@ class Person:
         shown = IMAGE.findall(page)
         selected = [image for image in shown if self.chance.random() < 0.5]
         key = require(KEY.search(page))[1]
-        body = json.dumps({"token": require(TOKEN.search(page))[1], "key": key, "selected": selected})
+        body = json.dumps({"token": require(TOKEN.search(page))[1], "key": key, "selected": selected, "none": "yes"})
         hit = urlsplit(path).path.split("/")[2]
         what = {"key": key, "worker": self.name, "hit": hit}
         self.log.write("invoke", **what, selected=sorted(selected), n_shown=len(shown))

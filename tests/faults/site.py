@@ -111,9 +111,9 @@ class Site:
             cursor.execute(statement)
             yield
 
-    def publish(self, *, grids: int, images: int, slots: int) -> dict:
-        """A study of its own with one open CONTAINS batch; returns {"batch": public id, "dataset": id}."""
-        call = f"publish.publish({grids}, {images}, {slots})"
+    def publish(self, n_studies: int, *, grids: int, images: int, slots: int) -> list[dict]:
+        """Studies, each with one open CONTAINS batch; returns of each {"batch": public id, "dataset": id}."""
+        call = f"publish.publish({n_studies}, {grids}, {images}, {slots})"
         code = f"import django; django.setup(); from tests.faults import publish; {call}"
         environment = self.environment | {"DJANGO_SETTINGS_MODULE": "annotation_site.settings", "LOG_LEVEL": "WARNING"}
         done = subprocess.run(

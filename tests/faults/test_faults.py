@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 from django.test import override_settings
@@ -25,6 +26,11 @@ from tests.faults.checker import (
     slowest,
 )
 from tests.faults.clients import OperationsLog, Person, people_at_work
+
+# On the site of this module, which then need not be started again.
+from tests.faults.predicting import (
+    test_killing_the_predictor_leaves_the_predictions_of_a_calm_run,  # noqa: F401
+)
 from tests.faults.site import Site, running_site, wait_until
 from workforce.models import Lease
 from workforce.reads import image_handle
@@ -36,7 +42,9 @@ pytestmark = pytest.mark.skipif(
 
 SOAK = bool(os.environ.get("SOAK"))
 PEOPLE = 6
-WORK_SECONDS = 30 if SOAK else 7
+WORK_SECONDS = 30 if SOAK else 5
+# One for each test.
+N_STUDIES = 7
 # More slots than anybody gets through in the time: nobody runs out of work.
 GRIDS, IMAGES, SLOTS = (1500, 4, 6) if SOAK else (300, 4, 6)
 PUBLISHED = """
@@ -59,9 +67,15 @@ def site():
         yield started
 
 
+@pytest.fixture(scope="module")
+def studies(site) -> Iterator[dict]:
+    return iter(site.publish(N_STUDIES, grids=GRIDS, images=IMAGES, slots=SLOTS))
+
+
 @pytest.fixture
-def study(site) -> dict:
-    return site.publish(grids=GRIDS, images=IMAGES, slots=SLOTS)
+def study(studies) -> dict:
+    """Return a study in which nobody has worked yet."""
+    return next(studies)
 
 
 @pytest.fixture
@@ -117,6 +131,7 @@ def says(site: Site, words: str) -> bool:
     return wait_until(lambda: words in site.said(), RECOVERY_SECONDS)
 
 
+@pytest.mark.skipif(not SOAK, reason="in the long form; the next one proves it too")
 def test_without_faults_every_submit_is_stored_once_and_counted(site, study, log):
     people_at_work(people(site, study, log), WORK_SECONDS / 2, lambda until: None)
     check(site, study, log, at_least=20)

@@ -5,6 +5,8 @@ from collections import Counter
 import pytest
 
 from launcher import suites
+from launcher.check import keep_bytecode
+from launcher.places import ROOT
 from launcher.suites import MARKETPLACE, SITE, Result, Suite, run_suites, suites_of
 
 
@@ -101,3 +103,11 @@ def test_the_run_fails_if_one_suite_does_and_a_suite_without_tests_is_no_failure
 def test_after_ctrl_c_the_other_suite_does_not_begin(monkeypatch, tmp_path):
     monkeypatch.setattr(suites, "run_suite", lambda suite, *_: Result(2, Counter()) if suite.name == "a" else None)
     assert run_suites([Suite("a", [], 1), Suite("b", [], 1)], tmp_path, []) == 2
+
+
+def test_compiled_modules_are_kept_and_never_in_a_checkout_that_is_to_hold_none():
+    environment = {"PYTHONDONTWRITEBYTECODE": "1"}
+    keep_bytecode(environment)
+    assert environment == {"PYTHONPYCACHEPREFIX": str(ROOT / "var" / "bytecode")}
+    keep_bytecode(usual := {"HOME": "/home/ann"})
+    assert usual == {"HOME": "/home/ann"}

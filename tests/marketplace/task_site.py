@@ -58,7 +58,7 @@ class _Task(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def running_task_site() -> Iterator[TaskSite]:
     site = TaskSite()
-    thread = threading.Thread(target=site.serve_forever, daemon=True)
+    thread = threading.Thread(target=site.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield site

@@ -1,30 +1,17 @@
 """The whole way of a worker in a real Chromium, with the task on another site and cookies of other sites refused."""
 
-import os
-import shutil
 from typing import Any
 
 import pytest
-from django.db import connections
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from marketplace.models import Assignment
 from marketplace.qualifications import system
+from tests.browsers import WITHOUT_FOREIGN_COOKIES, contexts_of_a_test, new_context, running_browser
 from tests.marketplace.parties import TYPE, make_worker
 from tests.marketplace.task_site import running_task_site
 
 PASSWORD = "one good password"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--test-third-party-cookie-phaseout",
-]
 WIDTHS = (390, 1280)
 
 
@@ -39,27 +26,27 @@ def worker(endpoint):
     return make_worker(password=PASSWORD)
 
 
+@pytest.fixture(scope="module")
+def chromium(django_db_setup):
+    with running_browser([WITHOUT_FOREIGN_COOKIES]) as running:
+        yield running
+
+
 @pytest.fixture
-def open_page(endpoint, monkeypatch):
+def open_page(endpoint, chromium):
     """Return a function that opens pages; console errors and exceptions of a page fail the test."""
-    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert program, "The browser tests need Chromium: ./test installs it."
     problems: list[str] = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
 
-        def opened(**options: Any) -> Page:
-            page = chromium.new_context(base_url=endpoint.url, **options).new_page()
-            page.set_default_timeout(60_000)
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
-            return page
+    def opened(**options: Any) -> Page:
+        page = new_context(chromium, base_url=endpoint.url, **options).new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
+        return page
 
-        setattr(opened, "problems", problems)  # noqa: B010 - the type of a function has no such attribute
+    setattr(opened, "problems", problems)  # noqa: B010 - the type of a function has no such attribute
+    with contexts_of_a_test(chromium):
         yield opened
-        chromium.close()
-        connections.close_all()
     assert not problems
 
 

@@ -60,13 +60,13 @@ def paginators() -> list[str]:
 
 
 @pytest.mark.parametrize("operation", paginators())
-@pytest.mark.parametrize("size", [1, 3, 7, 100])
-def test_a_paginator_brings_every_row_once(busy, operation, size):
+def test_a_paginator_brings_every_row_once(busy, operation):
     lab, hit, kind = busy
     name, values, expected = parameters(hit, kind)[operation]
-    pages = lab.client.get_paginator(operation).paginate(**values, PaginationConfig={"PageSize": size})
-    rows = [str(row) for page in pages for row in page[name]]
-    assert len(rows) == len(set(rows)) == expected
+    for size in (1, 3, 7, 100):
+        pages = lab.client.get_paginator(operation).paginate(**values, PaginationConfig={"PageSize": size})
+        rows = [str(row) for page in pages for row in page[name]]
+        assert len(rows) == len(set(rows)) == expected, f"in pages of {size}"
 
 
 def test_every_list_of_the_api_has_a_paginator_or_no_rows():

@@ -20,7 +20,7 @@ from marketplace.work.actions import accept_hit, return_assignment, submit_assig
 from tests.histories import run_histories
 from tests.marketplace.parties import check_ledger, make_hit, make_hit_type, make_requester, make_workers
 
-N_RUNS = 2000 if os.environ.get("SOAK") else 25
+N_RUNS = 2000 if os.environ.get("SOAK") else 15
 CENTS, UNIT = 1_000, 12
 # Steps of 100 seconds, and limits between them: the real duration of a run has no influence.
 LIFETIME, DURATION, REVIEW = 1_550, 650, 2_050

@@ -63,6 +63,16 @@ def send_until_quiet() -> None:
     raise AssertionError(list(Call.objects.exclude(state="done").values_list("op", "state", "last_error")))
 
 
+def send_due() -> None:
+    """Send what is due, and once more what a busy machine had no answer for; what waits for its time is left alone."""
+    for _ in range(30):
+        send_waiting()
+        tried = Call.objects.filter(state__in=["waiting", "unsure"], attempts__gt=0)
+        if not tried.update(next_try=PAST):
+            return
+    raise AssertionError(list(tried.values_list("op", "state", "last_error")))
+
+
 def ask() -> None:
     """Ask the marketplace for everything, also what was asked for a moment ago."""
     MarketplaceHIT.objects.exclude(polled_at=None).update(polled_at=PAST)

@@ -70,6 +70,13 @@ def test_open_contains_keeps_how_the_batch_pays(dataset, images, pairs_file):
     assert (batch.completion_url, batch.marketplace) == ("https://example.org/done?c=1", "link")
 
 
+def test_a_batch_offers_two_answers_or_three(dataset, images, pairs_file):
+    batch, _ = opened(dataset, pairs_file([(images[0], 1)]))
+    assert batch.answers == "two"
+    batch, _ = opened(dataset, pairs_file([(images[1], 1)]), "--answers", "three")
+    assert batch.answers == "three"
+
+
 def test_running_open_contains_twice_opens_nothing_twice(dataset, images, pairs_file):
     file = pairs_file([(image, 1) for image in images])
     first, _ = opened(dataset, file)

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
-from catalog.models import Classifier, Dataset, Image, Label, Prediction, SettingsVersion
+from catalog.models import Classifier, Dataset, Image, Label, Prediction, ReferencePage, SettingsVersion
 from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
@@ -42,6 +42,7 @@ from workforce.models import (
     Batch,
     Consent,
     ConsentText,
+    Draft,
     Exclusion,
     Lease,
     ListedID,
@@ -51,6 +52,7 @@ from workforce.models import (
     Worker,
     WorkerIdentity,
 )
+from workforce.models.drafts import MOST_CHARACTERS
 
 ROOMS = (
     "access",
@@ -136,6 +138,31 @@ def _() -> None:
     twice(make_dataset().label_set.labels.first())
 
 
+def reference_page(**changed: object) -> ReferencePage:
+    dataset = make_dataset()
+    fields = {"dataset": dataset, "label": dataset.label_set.labels.first(), "position": 0, "url": "https://a.example"}
+    return ReferencePage(**fields | changed)
+
+
+@breaks("one_reference_page_per_dataset_label_and_position")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=0, url="https://b.example")
+
+
+@breaks("reference_page_once_per_dataset_and_label")
+def _() -> None:
+    page = reference_page()
+    page.save()
+    ReferencePage.objects.create(dataset=page.dataset, label=page.label, position=1, url=page.url)
+
+
+@breaks("reference_page_is_on_the_web")
+def _() -> None:
+    reference_page(url="javascript:alert(1)").save()
+
+
 @breaks("image_name_once_per_dataset")
 def _() -> None:
     twice(make_images(make_dataset(), 1)[0])
@@ -176,6 +203,16 @@ def _() -> None:
     settings_row(lease_seconds=29).save()
 
 
+@breaks("settings_maybe_counts_is_known")
+def _() -> None:
+    settings_row(maybe_counts="half").save()
+
+
+@breaks("settings_further_answers_are_at_most_100")
+def _() -> None:
+    settings_row(most_further_answers=101).save()
+
+
 # workforce
 
 
@@ -211,6 +248,11 @@ def _() -> None:
 @breaks("batch_networks_are_known")
 def _() -> None:
     make_batch(networks="none")
+
+
+@breaks("batch_answers_are_known")
+def _() -> None:
+    make_batch(kind="classify", answers="three")
 
 
 @breaks("listed_once_per_batch")
@@ -369,6 +411,11 @@ def _() -> None:
     first = contains_vote()
     first.save()
     contains_vote(worker=first.worker, image=first.image, label=first.label).save()
+
+
+@breaks("a_maybe_is_not_selected")
+def _() -> None:
+    contains_vote(selected=True, maybe=True).save()
 
 
 @breaks("only_a_question_counts_in_contains")
@@ -610,6 +657,36 @@ def _() -> None:
 @breaks("job_with_a_problem_is_finished")
 def _() -> None:
     job(problem="There is nothing to import.")
+
+
+def draft(**changed: Any) -> Draft:
+    lease = changed.pop("lease", None) or make_lease(make_hits(1, 1)[0].batch)
+    return Draft(**{"lease": lease, "version": 1, "answer": "{}", "updated_at": now()} | changed)
+
+
+@breaks("one_draft_per_lease")
+def _() -> None:
+    first = draft()
+    first.save()
+    twice(first)
+
+
+@breaks("one_draft_per_assignment")
+def _() -> None:
+    assignment = make_assignment(*on_the_marketplace())
+    first = draft(lease=assignment.lease, assignment=assignment)
+    first.save()
+    twice(first)
+
+
+@breaks("draft_versions_begin_with_one")
+def _() -> None:
+    draft(version=0).save()
+
+
+@breaks("draft_is_short")
+def _() -> None:
+    draft(answer="x" * (MOST_CHARACTERS + 1)).save()
 
 
 @pytest.mark.django_db

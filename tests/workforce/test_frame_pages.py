@@ -89,7 +89,8 @@ class Frame:
 
 def hidden(page) -> dict[str, str]:
     text = page.content.decode()
-    return {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
+    values = {name: require(re.search(rf'name="{name}" value="([^"]+)"', text))[1] for name in ("token", "key")}
+    return values | {"none": "yes"}
 
 
 def handed_over(page) -> tuple[str, dict[str, str]]:
@@ -128,7 +129,7 @@ def test_a_preview_shows_the_work_and_can_not_be_handed_in(grid_and_id, worker, 
     page = frame.open()
     text = page.content.decode()
     assert page.status_code == 200
-    assert text.count('<input type="checkbox"') == 3
+    assert text.count('name="selected"') == 3
     for shown in ("thing 0", "Preview", "Accept this task", "$0.20", '<fieldset class="preview" disabled>'):
         assert shown in text
     for absent in ('name="token"', 'method="post"', '<button type="submit"', "<script"):
@@ -199,9 +200,20 @@ def test_an_answer_that_is_sent_again_changes_nothing_and_leads_on(frame):
     page = frame.open()
     first = frame.send(page).json()
     assert frame.send(page).json() == first
-    other = frame.send(page, selected=[])
-    assert (other.status_code, other.json()) == (200, first)
     assert Submission.objects.count() == 1
+
+
+def test_a_different_answer_from_the_same_page_waits_beside_the_first(frame):
+    page = frame.open()
+    replies = [frame.send(page, **selection) for selection in ({}, {"selected": []})]
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert len({reply.json()["hand_over"]["fields"]["receipt"] for reply in replies}) == 2
+    assert [
+        len(answer["selected"]) for answer in Submission.objects.order_by("pk").values_list("answer", flat=True)
+    ] == [
+        len(replies[0].json()["hand_over"]["fields"]["selected"].split()),
+        0,
+    ]
 
 
 def test_of_two_tabs_the_one_that_the_marketplace_has_counts(frame):
@@ -337,7 +349,7 @@ def forge(grid, external_hit_id: str, stolen: str, victim: str, victim_page) -> 
     page = forger.open()
     first = forger.send(page)
     assert first.status_code == 200, "invented ids are believed until nobody lists them"
-    replayed = forger.send(page, selected=[])
+    replayed = forger.send(page)
     assert (replayed.status_code, replayed.json()) == (200, first.json()), "a replayed token changed something"
     assert forger.send(victim_page, selected=forger.handles()).status_code == 422, "images of another lease were taken"
     thief = Frame(grid.hit, stolen)

@@ -21,7 +21,7 @@ from workforce.actions import (
 )
 from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import has_work_for, hits_with_open_slots, n_done, not_aggregated
-from workforce.slot_search import FREE_FOR_WORKER
+from workforce.slot_search import FREE_FOR_STRANGER
 
 pytestmark = pytest.mark.django_db
 
@@ -220,6 +220,6 @@ def test_the_next_free_slot_of_a_long_used_batch_is_found_without_reading_the_fi
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE workforce_slot")
         key = {"batch": hit.batch_id, "worker": make_worker().pk}
-        cursor.execute("EXPLAIN " + FREE_FOR_WORKER + "FOR UPDATE OF slot SKIP LOCKED", key)
+        cursor.execute("EXPLAIN " + FREE_FOR_STRANGER + "FOR UPDATE OF slot SKIP LOCKED", key)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "free_slots" in plan

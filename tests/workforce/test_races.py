@@ -54,9 +54,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SOAK = bool(os.environ.get("SOAK"))
 THREADS = 64
-HAND_OUTS = 10_000 if SOAK else 1_000
-EXPIRING_HAND_OUTS = 4_000 if SOAK else 500
-ROUNDS = 200 if SOAK else 25
+HAND_OUTS = 10_000 if SOAK else 500
+EXPIRING_HAND_OUTS = 4_000 if SOAK else 250
+ROUNDS = 200 if SOAK else 12
 LONG_AGO = timezone.now().replace(year=2000)
 
 

@@ -95,7 +95,7 @@ def test_who_can_not_answer_at_all_hands_in_without_an_answer_and_is_paid(frame)
     text = tell(frame, page, as_json=False).content.decode()
     form = text[text.index('<form class="unfinished"') :]
     assert "data-unfinished hidden" not in form
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form.partition("</form>")[0]))
     assert fields == {"assignmentId": frame.ids["assignmentId"], "lease": frame.lease.public_id, "problem": "reported"}
     assert listed(frame, fields) == ("unreadable", None), "paid, and asked again"
 

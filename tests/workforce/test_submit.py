@@ -40,24 +40,33 @@ def test_an_answer_is_stored_raw_and_fills_the_slot_of_its_lease(lease):
     assert Slot.objects.filter(state="filled").count() == 1
 
 
-def test_the_same_key_again_gives_the_stored_submission_and_writes_nothing(lease):
+def test_the_same_answer_again_gives_the_stored_submission_and_writes_nothing(lease):
     first, _ = send(lease)
     again, is_new = send(lease)
     assert (again.pk, is_new) == (first.pk, False)
     assert Submission.objects.count() == Slot.objects.filter(state="filled").count() == 1
 
 
-def test_the_same_key_with_another_answer_keeps_the_first(lease):
+@pytest.mark.parametrize("key", ["a-key", "another-key"])
+def test_a_different_answer_is_refused_and_says_which_one_is_saved(lease, key):
     send(lease)
-    again, _ = send(lease, selected=("y",))
-    assert again.answer == Submission.objects.get().answer == {"selected": ["x"]}
+    with pytest.raises(AlreadySubmitted, match="already saved, with 1 selected") as refusal:
+        send(lease, key, selected=("y", "z"))
+    assert refusal.value.saved == Submission.objects.get().answer == {"selected": ["x"]}
 
 
-def test_a_second_answer_under_another_key_is_refused_and_the_first_kept(lease):
+def test_the_same_selection_in_another_order_and_with_other_facts_is_the_stored_answer(lease):
+    first, _ = send(lease, selected=("x", "y"))
+    answer = {"selected": ["y", "x"], "maybe": [], "facts": {"page": {"open_ms": 5}}, "paused_seconds": 3}
+    again, is_new = submit(lease=lease, answer=answer, idempotency_key="from-another-tab")
+    assert (again.pk, is_new) == (first.pk, False)
+
+
+@pytest.mark.parametrize("changed", [{"maybe": ["x"]}, {"main": "x"}, {"selected": []}])
+def test_an_answer_differs_by_every_part_of_its_selection(lease, changed):
     send(lease)
-    with pytest.raises(AlreadySubmitted, match="already saved"):
-        send(lease, key="another-key", selected=("y",))
-    assert Submission.objects.get().answer == {"selected": ["x"]}
+    with pytest.raises(AlreadySubmitted):
+        submit(lease=lease, answer={"selected": ["x"]} | changed, idempotency_key="a-key")
 
 
 def test_a_key_that_came_with_another_answer_is_refused_and_the_work_stays_in_hand(lease):

@@ -4,11 +4,14 @@ A browser sends them, so they are untrusted: an impossible value is dropped, and
 them adds a vote; a photograph that was not seen takes one away.
 """
 
+import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from django.db.models import Func, TextField
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
@@ -40,6 +43,8 @@ BUILD = r"/(\d[\d.]{0,31})"
 LONGEST_USER_AGENT = 1000
 
 Facts = dict[str, Any]
+# Columns of a file of votes, behind all others: facts of the page and its browser, empty where the page sent none.
+FACT_COLUMNS = ("active_ms", "open_ms", "input", "viewport", "browser", "language", "instructions", "consent")
 
 
 class AnswerFacts(NamedTuple):
@@ -98,6 +103,37 @@ def facts_field(facts: AnswerFacts) -> dict[str, Any]:
 def unseen_field(unseen: Collection[str]) -> dict[str, list[str]]:
     """Return the field of a raw answer for unseen photographs (public ids); none if all were seen."""
     return {"unseen": sorted(unseen)} if unseen else {}
+
+
+class PageFacts(Func):
+    """The facts of a raw answer as JSON text, without those of single photographs, which would be most of it."""
+
+    template = "((%(expressions)s -> 'facts') - ARRAY['photographs', 'marks', 'trace'])::text"
+    output_field = TextField()
+
+
+# A page has many votes, and a file sorts them by image.
+@lru_cache(maxsize=20_000)
+def fact_cells(page_facts: str | None) -> Mapping[str, Any]:
+    """Return the FACT_COLUMNS of a row, from the text of `PageFacts`.
+
+    >>> cells = fact_cells('{"language": "de", "page": {"viewport": [390, 844, 2.5], "input": ["touch", "pen"]}}')
+    >>> {column: cell for column, cell in cells.items() if cell is not None}
+    {'input': 'touch pen', 'viewport': '390x844@2.5', 'language': 'de'}
+    """
+    facts: Facts = json.loads(page_facts) if page_facts else {}
+    page, versions = facts.get("page", {}), facts.get("versions", {})
+    width, height, density = page.get("viewport") or (None, None, None)
+    return {
+        "active_ms": page.get("active_ms"),
+        "open_ms": page.get("open_ms"),
+        "input": " ".join(page.get("input", ())) or None,
+        "viewport": f"{width}x{height}@{density}" if width else None,
+        "browser": facts.get("browser"),
+        "language": facts.get("language"),
+        "instructions": versions.get("instructions"),
+        "consent": versions.get("consent"),
+    }
 
 
 def browser_of(user_agent: str) -> str:

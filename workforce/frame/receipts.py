@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -29,9 +30,18 @@ def is_receipt_of(assignment: Assignment, answer: dict[str, Any], claimed: str) 
 
 def copy_of(lease: Lease, answer: dict[str, Any]) -> AnswerCopy:
     """Return a stored answer in the values of its page: handles of images, or class indexes."""
-    values = [image_handle(lease, value) if isinstance(value, str) else str(value) for value in answer["selected"]]
+    selected, maybe, unseen = (
+        tuple(image_handle(lease, value) if isinstance(value, str) else str(value) for value in answer.get(name, ()))
+        for name in ("selected", "maybe", "unseen")
+    )
     main = answer.get("main")
-    return AnswerCopy(lease.public_id, tuple(values), "" if main is None else str(main))
+    return AnswerCopy(lease.public_id, selected, "" if main is None else str(main), maybe, unseen)
+
+
+def values_on_page(lease: Lease, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a lease's page that a stored answer selects, by the names of its fields."""
+    copy = asdict(copy_of(lease, answer))
+    return {name: copy[name] for name in ("selected", "maybe", "main") if copy.get(name)}
 
 
 def is_copy_of(copy: AnswerCopy, lease: Lease, answer: dict[str, Any]) -> bool:

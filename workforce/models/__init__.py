@@ -2,6 +2,7 @@
 
 from workforce.models.answers import Assignment, Exclusion, Lease, Submission
 from workforce.models.consents import Consent, ConsentText
+from workforce.models.drafts import Draft
 from workforce.models.introductions import Introduction
 from workforce.models.people_and_work import HIT, Batch, ListedID, Slot, Worker, WorkerIdentity
 from workforce.models.problem_reports import KIND_NAMES, Report
@@ -11,6 +12,7 @@ __all__ = [
     "KIND_NAMES",
     "Assignment",
     "Batch",
+    "Draft",
     "Consent",
     "ConsentText",
     "Exclusion",

@@ -185,6 +185,7 @@ class Submission(models.Model):
             models.Index(fields=["id"], condition=Q(aggregated_at=None), name="submissions_to_aggregate"),
             models.Index(fields=["hit"], condition=Q(state="provisional"), name="provisional_submissions"),
             models.Index(fields=["lease"], condition=Q(assignment__isnull=False), name="submissions_of_assignments"),
+            models.Index(fields=["hit"], condition=Q(answer__has_key="unseen"), name="submissions_with_unseen"),
         ]
 
     def __str__(self) -> str:

@@ -57,6 +57,10 @@ class Batch(models.Model):
         SHARED = "shared"  # many participants behind one address, as in a lab
         OWN = "own"  # each participant at home, as on Prolific
 
+    class Answers(models.TextChoices):
+        TWO = "two"  # selected or not
+        THREE = "three"  # yes, maybe or no, as in ReaL (Beyer et al. 2020)
+
     public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="batches")
     settings = models.ForeignKey(SettingsVersion, on_delete=models.PROTECT, related_name="batches")
@@ -72,6 +76,8 @@ class Batch(models.Model):
     # Who may work by the study link, and how many of them share a network: workforce.links.
     admission = models.CharField(max_length=10, choices=Admission, default=Admission.ANYONE, db_default="anyone")
     networks = models.CharField(max_length=10, choices=Networks, default=Networks.SHARED, db_default="shared")
+    # The answers that a cell of a grid offers.
+    answers = models.CharField(max_length=10, choices=Answers, default=Answers.TWO, db_default="two")
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)
     # Images of each class from which the confidence of a few votes is learnt. Other images get min_votes to max_votes
@@ -122,6 +128,9 @@ class Batch(models.Model):
                 condition=Q(admission__in=["anyone", "listed", "signed"]), name="batch_admission_is_known"
             ),
             models.CheckConstraint(condition=Q(networks__in=["shared", "own"]), name="batch_networks_are_known"),
+            models.CheckConstraint(
+                condition=Q(answers="two") | Q(answers="three", kind="contains"), name="batch_answers_are_known"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -159,6 +168,8 @@ class HIT(models.Model):
     closed_at = models.DateTimeField(null=True)
     # Of an adaptive batch: whether its images belong to the initial subset.
     initial = models.BooleanField(default=False, db_default=False)
+    # Answers that it asks for in place of answers without a vote: all of a further grid, some of a form.
+    n_further = models.PositiveSmallIntegerField(default=0, db_default=0)
     # HITs that asked the same before: their workers do not get this one.
     asked_before = models.ManyToManyField("self", symmetrical=False, related_name="+")
 

@@ -3,7 +3,7 @@
 from audit.actions import Area, record
 from workforce.models import Batch
 
-RECORDED = ("kind", "marketplace", "admission", "networks", "hits_per_worker")
+RECORDED = ("kind", "marketplace", "admission", "networks", "hits_per_worker", "answers")
 
 
 def note_opening(*, batch: Batch) -> None:

@@ -17,6 +17,8 @@ HAND_IN_UNVERIFIED = PreparedStatement(f"""
         RETURNING id, submitted_at
     ), over AS (
         UPDATE workforce_lease SET state = 'submitted' FROM stored WHERE workforce_lease.id = %(lease)s
+    ), drafted AS (
+        DELETE FROM workforce_draft USING stored WHERE assignment_id = %(assignment)s
     )
     SELECT id, submitted_at FROM stored
 """)

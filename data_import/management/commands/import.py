@@ -1,4 +1,4 @@
-"""`./manage import images|labels|predictions`: import images, the classes of a label set, or predictions."""
+"""`./manage import images|labels|predictions|references`: import images, classes, predictions, or reference pages."""
 
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ from data_import.images.actions import (
     without_dataset_label,
 )
 from data_import.labels.actions import import_labels
+from data_import.references.actions import import_references, imported_message
 
 
 class Command(BaseCommand):
-    help = "Import images, labels or predictions from files. Safe to repeat: nothing is added twice."
+    help = "Import images, labels, predictions or reference pages from files. Safe to repeat: nothing is added twice."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        kinds = parser.add_subparsers(dest="kind", required=True, metavar="images|labels|predictions")
+        kinds = parser.add_subparsers(dest="kind", required=True, metavar="images|labels|predictions|references")
         images = kinds.add_parser("images", help="import JPEG, PNG and WebP files into a dataset")
         images.add_argument("source", help=f"{SOURCES} A manifest has the columns file, name, label.")
         images.add_argument("--dataset", required=True, metavar="NAME", help="created if it does not exist")
@@ -36,6 +37,9 @@ class Command(BaseCommand):
         labels = kinds.add_parser("labels", help="import the classes of a new label set")
         labels.add_argument("path", type=Path, help="a CSV with the columns index, words and optional ones")
         labels.add_argument("--label-set", required=True, metavar="NAME")
+        references = kinds.add_parser("references", help="set the pages that explain labels to workers")
+        references.add_argument("path", type=Path, help="a CSV with the columns label, url and, optionally, title")
+        references.add_argument("--dataset", required=True, metavar="NAME")
         add_prediction_arguments(kinds.add_parser("predictions", help="import the top labels of a classifier"))
 
     def handle(self, *args: Any, kind: str, label_set: str | None = None, **options: Any) -> None:
@@ -44,6 +48,8 @@ class Command(BaseCommand):
                 self.labels(options["path"], label_set or "")
             elif kind == "predictions":
                 self.predictions(options["path"], options)
+            elif kind == "references":
+                self.references(options["path"], options["dataset"])
             else:
                 self.images(options["source"], options["dataset"], label_set)
 
@@ -73,6 +79,9 @@ class Command(BaseCommand):
         )
         numbers = {"n": f"{n_added:,}", "n_existing": f"{n_existing:,}"}
         self.stdout.write(message % {"classifier": options["classifier"], **numbers})
+
+    def references(self, path: Path, name: str) -> None:
+        self.stdout.write(imported_message(import_references(dataset=dataset_named(name), file=path)))
 
     def images(self, source: str, name: str, label_set: str | None) -> None:
         # The dataset is created after the images are found: a wrong path leaves no empty one behind.

@@ -25,6 +25,13 @@ class Command(BaseCommand):
         contains.add_argument("--pairs", type=Path, metavar="FILE", help="a CSV: image, label")
         add_profile_arguments(contains)
         contains.add_argument("--again", action="store_true", help="also open pairs that were opened before")
+        contains.add_argument(
+            "--answers",
+            choices=Batch.Answers.values,
+            default=Batch.Answers.TWO.value,
+            help="answers to a photograph: selected or not (default), or yes, maybe and no; the setting maybe_counts "
+            "says what maybe counts as",
+        )
         add_adaptive_arguments(contains)
         classify = kinds.add_parser("classify", help="open the batch for forms that follow from grids")
         for parser_of_kind in (contains, classify):
@@ -55,7 +62,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, kind: str, dataset: str, **options: Any) -> None:
         names = ("hits_per_worker", "completion_code", "completion_url", "decline_code", "decline_url", "networks")
-        pay = Pay(**{name: options[name] for name in names}, admission=options["admit"])
+        answers = options.get("answers", Batch.Answers.TWO)
+        pay = Pay(**{name: options[name] for name in names}, admission=options["admit"], answers=answers)
         with as_command_errors():
             study = dataset_named(dataset)
             if kind == "classify":

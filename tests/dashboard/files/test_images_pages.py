@@ -13,8 +13,8 @@ from django.conf import settings as site
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from catalog.actions import make_pictures
 from catalog.models import Dataset
+from catalog.photographs.actions import make_pictures
 from data_import.uploads import actions as uploads
 from jobs.actions import do_next_job
 from jobs.models import Job

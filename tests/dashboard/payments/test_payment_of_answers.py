@@ -15,7 +15,6 @@ from mturk.models import Call, LedgerEntry, ListedAssignment, MarketplaceHIT, Re
 from mturk.outbox.actions import claim_calls
 from mturk.payments.actions import approve_now
 from mturk.rejections.actions import reject
-from mturk.sync import send_waiting
 from tests.commands import refusal, said
 from tests.dashboard.payments.test_payments_pages import REASON, REVIEW, about, text_of
 from tests.factories import (
@@ -31,7 +30,16 @@ from tests.factories import (
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.marketplaces import KEY, TOKEN, fields_of_page
-from tests.mturk.mturk_study import ask, assert_ledgers_are_equal, grids_to_publish, hand_over, page_of, published, work
+from tests.mturk.mturk_study import (
+    ask,
+    assert_ledgers_are_equal,
+    grids_to_publish,
+    hand_over,
+    page_of,
+    published,
+    send_due,
+    work,
+)
 from tests.mturk.test_rejections import listed_assignments
 from tests.required import require
 from tests.workforce.starting import opened
@@ -210,7 +218,7 @@ def approved_calls() -> list[str]:
 
 def test_what_is_approved_now_is_paid_at_once_and_pressed_twice_only_once(marketplace, client):  # noqa: F811
     first, second = waiting(marketplace, 2)
-    send_waiting()
+    send_due()
     assert not LedgerEntry.objects.exists(), "its time to be looked at is not over"
     page = client.get(batch_page(first)).content.decode()
     assert f'action="/setup/assignment/{first.pk}/approve/?page=1"' in page
@@ -218,11 +226,11 @@ def test_what_is_approved_now_is_paid_at_once_and_pressed_twice_only_once(market
     assert f"{first.external_id} is being approved and paid." in text_of(answered)
     again = text_of(client.post(f"{page_about(first)}approve/?page=2", follow=True))
     assert f"Assignment {first.external_id} is already being approved" in again
-    send_waiting()
+    send_due()
     ask()
     third = text_of(client.post(f"{page_about(first)}approve/", follow=True))
     assert f"{first.external_id} is already approved." in third
-    send_waiting()
+    send_due()
     assert list(LedgerEntry.objects.filter(kind="reward").values_list("listed", flat=True)) == [first.pk]
     assert dict(ListedAssignment.objects.values_list("pk", "status")) == {first.pk: "approved", second.pk: "submitted"}
     source = client.get(batch_page(first)).content.decode()
@@ -243,7 +251,7 @@ def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(mar
     ask()
     for words in ("2 assignments are being approved", "No approvals are pending any more"):
         assert words in text_of(client.post(f"{batch_page(require(listed))}approve/", data, follow=True))
-    send_waiting()
+    send_due()
     ask()
     assert ListedAssignment.objects.filter(status="approved").count() == 2
     assert LedgerEntry.objects.filter(kind="reward").count() == 2
@@ -254,7 +262,7 @@ def test_all_that_wait_are_approved_but_what_came_in_after_the_page_was_made(mar
     for nothing in ({}, {"newest": "all"}, {"newest": "9" * 5000}):
         assert client.post(f"{batch_page(require(listed))}approve/", nothing).status_code == 400
     assert client.post(f"{batch_page(require(listed))}approve/", {"newest": ListedAssignment.objects.latest("pk").pk})
-    send_waiting()
+    send_due()
     ask()
     assert "to-look-at" not in client.get(batch_page(require(listed))).content.decode()
     assert_ledgers_are_equal(marketplace)

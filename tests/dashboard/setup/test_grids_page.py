@@ -105,9 +105,9 @@ def n_of(role: str, expected: bool | None = None) -> int:
 def test_grids_of_a_profile_are_opened_by_a_job_with_their_shortfalls_and_address(client, settings):
     dataset = with_potential_labels(images_per_grid=48)
     settings.WORKER_ORIGIN = "http://work.example.org:8000"
-    text = opened(client, dataset, completion_code="C0DE", decline_code="N0", hits_per_worker="5")
+    text = opened(client, dataset, completion_code="C0DE", decline_code="N0", hits_per_worker="5", answers="three")
     batch = Batch.objects.get()
-    assert batch.decline_code == "N0"
+    assert (batch.decline_code, batch.answers) == ("N0", "three")
     assert (batch.completion_code, batch.hits_per_worker) == ("C0DE", 5)
     assert "72 pairs were opened in 4 grids." in text
     assert f"Batch {batch.pk}: http://work.example.org:8000/join/{batch.public_id}" in text

@@ -1,0 +1,1 @@
+"""Reference pages: addresses that explain a class to the workers of a study."""

@@ -1,0 +1,30 @@
+"""How a person in a browser looks at photographs, and submits."""
+
+from playwright.sync_api import FrameLocator, Page, expect
+
+# Longer than the time in which a question takes no answer, which may be the second half of a double click.
+GUARD_MS = 700
+
+
+def look(place: Page | FrameLocator) -> None:
+    """Bring each photograph into view until the page has noticed. Without scripts nothing does."""
+    if place.locator("[name=unloaded]").count():
+        return
+    for tile in place.locator("form [data-photograph]").all():
+        tile.scroll_into_view_if_needed()
+        expect(tile).to_have_attribute("data-seen", "")
+
+
+def submit(place: Page | FrameLocator) -> None:
+    """Look at all photographs, and press Submit."""
+    look(place)
+    place.get_by_role("button", name="Submit", exact=True).click()
+
+
+def submit_none(page: Page, place: FrameLocator | None = None) -> None:
+    """Submit a grid with nothing selected, and confirm to the page's script that this is meant."""
+    where = place or page
+    submit(where)
+    expect(where.get_by_role("button", name="Yes, none")).to_be_visible()
+    page.wait_for_timeout(GUARD_MS)
+    where.get_by_role("button", name="Yes, none").click()

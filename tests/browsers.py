@@ -1,0 +1,72 @@
+"""Chromium for tests: one for all tests of a file, since each start costs a second or more of processor time.
+
+Tests share nothing by it: each has browser contexts of its own, with cookies, storage and cache, which end with it.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",  # the sandbox does not start as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
+# A page takes no click before its scripts have run, since tests are faster than people: what they click between the
+# arrival of a page and its scripts would be lost on these. Playwright tries again until the click is taken.
+CLICKS_AFTER_SCRIPTS = """{
+  const untouchable = new CSSStyleSheet();
+  untouchable.replaceSync("html, html * { pointer-events: none !important }");
+  document.adoptedStyleSheets.push(untouchable);
+  document.addEventListener("DOMContentLoaded", () => {
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((sheet) => sheet !== untouchable);
+  }, { once: true });
+}"""
+
+
+@contextmanager
+def running_browser(flags: Sequence[str] = ()) -> Iterator[Browser]:
+    """Run a browser; in the meantime this thread may use the database."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert program, "The browser tests need Chromium: ./test installs it."
+    # Playwright runs an event loop in this thread, which Django takes for asynchronous code.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])
+            yield browser
+            browser.close()
+            # Beside that loop the thread had a database connection of its own, which nobody else would close.
+            connections.close_all()
+    finally:
+        if before is None:
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """Return what a person's browser is: cookies, storage, cache and windows of their own."""
+    context = browser.new_context(**options)
+    context.add_init_script(CLICKS_AFTER_SCRIPTS)
+    return context
+
+
+@contextmanager
+def contexts_of_a_test(browser: Browser) -> Iterator[Browser]:
+    """Close, with their pages, the contexts that are opened in the meantime."""
+    try:
+        yield browser
+    finally:
+        for context in browser.contexts:
+            context.close()
