@@ -99,14 +99,15 @@ def given_up(batch: Batch) -> set[tuple[int, int]]:
 
 
 def _pairs(query: str, **values: Any) -> list[LostPair]:
+    parameters: dict[str, Any] = {"submissions": []} | values
     with connection.cursor() as cursor:
-        cursor.execute(query, {"submissions": list[int]()} | values)
+        cursor.execute(query, parameters)
         return [LostPair(*row) for row in cursor.fetchall()]
 
 
 def busy_labels(batch: Batch, label_ids: Iterable[int], submission_ids: list[int]) -> set[int]:
     """Return the classes whose round is not over: an answer is missing, or neither aggregated nor among these."""
-    values = {"batch": batch.pk, "labels": list(label_ids), "submissions": submission_ids}
+    values: dict[str, Any] = {"batch": batch.pk, "labels": list(label_ids), "submissions": submission_ids}
     with connection.cursor() as cursor:
         cursor.execute(BUSY, values)
         return {label_id for (label_id,) in cursor.fetchall()}

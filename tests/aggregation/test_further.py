@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 
@@ -34,16 +35,23 @@ def answer(
     lease: Lease, *, selected: Collection[Image] = (), maybe: Collection[Image] = (), unseen: Collection[Image] = ()
 ) -> Submission:
     cells = cells_by_handle(lease)
-    handles = {cell.image_id: handle for handle, cell in cells.items()}
-    fields = {
-        name: [handles[image.pk] for image in images if image.pk in handles]
-        for name, images in (("selected", selected), ("maybe", maybe), ("unseen", unseen))
-    }
-    return record_votes(lease=lease, cells=cells, idempotency_key=unique("key"), **fields)
+
+    def of(images: Collection[Image]) -> list[str]:
+        asked = {image.pk for image in images}
+        return [handle for handle, cell in cells.items() if cell.image_id in asked]
+
+    return record_votes(
+        lease=lease,
+        cells=cells,
+        selected=of(selected),
+        maybe=of(maybe),
+        unseen=of(unseen),
+        idempotency_key=unique("key"),
+    )
 
 
 def study(
-    n_images: int, *, n_answers: int = 2, most: int = 3, answers: str = "two", **figures: object
+    n_images: int, *, n_answers: int = 2, most: int = 3, answers: str = "two", **figures: Any
 ) -> tuple[Batch, list[Image]]:
     """A batch that asks whether images contain their own label."""
     dataset = make_dataset(
