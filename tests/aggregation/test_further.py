@@ -304,6 +304,13 @@ def test_a_cell_that_is_both_selected_and_maybe_is_maybe():
     assert ContainsVote.objects.get().answer == "maybe"
 
 
+def test_a_batch_of_two_answers_has_no_maybe():
+    batch, (first, second) = study(2, n_answers=1)
+    submission = answer(make_lease(batch), selected=[first, second], maybe=[second])
+    assert "maybe" not in submission.answer
+    assert ContainsVote.objects.filter(selected=True, maybe=False).count() == 2
+
+
 def test_other_settings_do_not_count_all_votes_again():
     batch, images = study(1, n_answers=1)
     answer(make_lease(batch), selected=images)
