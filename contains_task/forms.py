@@ -31,18 +31,22 @@ class GridAnswer(forms.Form):
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
-
+    # The third answer, of a page that offers it.
+    maybe = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
     none = forms.CharField(required=False)
 
-    def __init__(self, fields: Mapping[str, Any], handles: Container[str]) -> None:
+    def __init__(self, fields: Mapping[str, Any], handles: Container[str], *, with_maybe: bool = False) -> None:
         super().__init__(fields)
-        selection = self.fields["selected"]
-        assert isinstance(selection, Selection)
-        selection.handles = handles
+        for name, allowed in (("selected", handles), ("maybe", handles if with_maybe else ())):
+            selection = self.fields[name]
+            assert isinstance(selection, Selection)
+            selection.handles = allowed
 
     def is_unconfirmed(self) -> bool:
         """Return whether nothing is selected, and nobody said that this is meant."""
-        return not self.cleaned_data["selected"] and self.cleaned_data["none"] != "yes"
+        return (
+            not self.cleaned_data["selected"] and not self.cleaned_data["maybe"] and self.cleaned_data["none"] != "yes"
+        )
 
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])

@@ -14,7 +14,7 @@ from catalog.references.reads import references_of_label
 from contains_task.actions import record_votes
 from contains_task.forms import IF_NONE, NOTHING_SELECTED, GridAnswer
 from contains_task.reads import cells_by_handle
-from workforce.models import HIT, Lease, Submission
+from workforce.models import HIT, Batch, Lease, Submission
 from workforce.pages import (
     NO_REPORT,
     ReportOutcome,
@@ -55,7 +55,7 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "selected": frozenset(request.POST.getlist("selected")),
         "maybe": frozenset(request.POST.getlist("maybe")),
         "unloaded": frozenset(request.POST.getlist("unloaded")),
-        "is_three_way": False,
+        "is_three_way": _offers_maybe(lease),
         "ask_none": ask_none,
     }
     context = page_of_lease(request, lease, report) | task
@@ -63,9 +63,13 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
     return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
 
 
+def _offers_maybe(lease: Lease) -> bool:
+    return lease.hit.batch.answers == Batch.Answers.THREE
+
+
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     cells = cells_by_handle(lease)
-    answer = GridAnswer(fields, handles=cells)
+    answer = GridAnswer(fields, handles=cells, with_maybe=_offers_maybe(lease))
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
     if answer.is_unconfirmed():
@@ -75,6 +79,7 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
         lease=lease,
         cells=cells,
         selected=answer.cleaned_data["selected"],
+        maybe=answer.cleaned_data["maybe"],
         unseen=facts.unseen,
         facts=facts,
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
