@@ -43,10 +43,9 @@ class GridAnswer(forms.Form):
             selection.handles = allowed
 
     def is_unconfirmed(self) -> bool:
-        """Return whether nothing is selected, and nobody said that this is meant."""
-        return (
-            not self.cleaned_data["selected"] and not self.cleaned_data["maybe"] and self.cleaned_data["none"] != "yes"
-        )
+        """Return whether nothing is selected or maybe, and nobody said that this is meant."""
+        selected, maybe, none = (self.cleaned_data[name] for name in ("selected", "maybe", "none"))
+        return not selected and not maybe and none != "yes"
 
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])

@@ -410,3 +410,27 @@ def test_looking_at_a_grid_again_changes_nothing():
 def test_a_frame_is_allowed_to_the_named_marketplace_alone(settings):
     settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
     assert "frame-ancestors https://worker.example.org" in joined(make_grid()).headers["Content-Security-Policy"]
+
+
+def test_a_page_of_three_answers_offers_maybe_and_takes_it():
+    grid = make_grid(batch=make_batch(make_dataset(contains_answers=1), answers="three"), n_images=3)
+    page = joined(grid)
+    assert re.findall(r'name="maybe" value="([^"]+)"', page.content.decode()) == shown(page)
+    first, second, _ = shown(page)
+    assert answer(grid, hidden(page) | {"selected": [first], "maybe": [second]}).status_code == 303
+    assert sorted(vote.answer for vote in ContainsVote.objects.all()) == ["maybe", "no", "yes"]
+
+
+def test_a_grid_of_maybes_alone_needs_no_confirmation():
+    grid = make_grid(batch=make_batch(make_dataset(contains_answers=1), answers="three"), n_images=2)
+    page = joined(grid)
+    assert answer_as_json(grid, hidden(page) | {"none": "", "maybe": shown(page)}).status_code == 200
+    assert ContainsVote.objects.filter(maybe=True).count() == 2
+
+
+def test_a_page_of_two_answers_takes_no_maybe():
+    grid = make_grid(n_images=2)
+    page = joined(grid)
+    assert 'name="maybe"' not in page.content.decode()
+    assert answer(grid, hidden(page) | {"maybe": shown(page)[:1]}).status_code == 422
+    assert nothing_is_stored()
