@@ -11,7 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("dashboard.files.urls")),
     path("", include("dashboard.setup.urls")),
-    path("", include("dashboard.labels.urls")),
     path("", include("dashboard.payments.urls")),
     path("", include("dashboard.participants.urls")),
     path("", include("dashboard.members.urls")),

@@ -27,7 +27,10 @@ class Selection(forms.MultipleChoiceField):
 
 
 class GridAnswer(forms.Form):
-    """Selected cells of this grid. An empty selection is an answer too, once the person confirmed it."""
+    """Selected cells of this grid, and those with a third answer if it is three-way.
+
+    An empty selection is an answer too, once the person confirmed it.
+    """
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from catalog.examples.reads import examples_of
 from catalog.reads import CachedQuery, Given
 from catalog.references.reads import references_of_label
 from contains_task.actions import record_votes
@@ -49,6 +50,7 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "label": label,
         "also_called": label.words.partition(",")[2].strip(),
         "references": references_of_label(lease.hit.batch.dataset_id, label),
+        "examples": examples_of(lease.hit.batch.settings, label),
         "lease": lease,
         "handles": cells_by_handle(lease),
         # After a problem report or a question the page keeps the selection.

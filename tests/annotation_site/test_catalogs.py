@@ -11,7 +11,8 @@ from django.core.management import call_command
 from annotation_site.marked_texts import bring_up_to_date, marked_texts
 
 CATALOGS = sorted(settings.LOCALE_PATHS[0].glob("*/LC_MESSAGES/django.po"))
-PLACEHOLDER = re.compile(r"%\(\w+\)[sr]|%%")
+# Those of scripts too: their texts stand in the attributes of a page.
+PLACEHOLDER = re.compile(r"%\(\w+\)[sr]|%%|\{\w+\}")
 # Whatever a worker may read: these have to be translated in every catalog.
 FOR_WORKERS = (
     "templates/workforce/",
@@ -24,10 +25,13 @@ FOR_WORKERS = (
     "templates/worker_home.html",
     "annotation_site/views.py",
     "annotation_site/middleware.py",
+    "classify_task/actions.py",
     "classify_task/forms.py",
     "contains_task/forms.py",
     "contains_task/templatetags/",
     "mturk/views.py",
+    "workforce/consents/",
+    "workforce/drafts/",
     "workforce/forms.py",
     "workforce/frame/",
     "workforce/limits.py",
@@ -52,6 +56,10 @@ def read(path: Path):
 
 def both(forms) -> tuple[str, ...]:
     return forms if isinstance(forms, tuple) else (forms,)
+
+
+def test_there_is_a_catalog_of_each_language_of_the_worker_pages():
+    assert {path.parents[1].name for path in CATALOGS} >= {"de", "es"}
 
 
 def test_code_templates_plurals_and_contexts_are_extracted(tmp_path):

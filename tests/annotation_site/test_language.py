@@ -25,6 +25,8 @@ def join_path() -> str:
         ("de-AT,de;q=0.9,en;q=0.5", "de"),
         ("en-GB,en;q=0.9,de;q=0.5", "en"),
         ("xx, de;q=0.4", "de"),
+        ("es-MX,es;q=0.9,en;q=0.5", "es"),
+        ("es-419", "es"),
         ("xx", "en"),
         ("*", "en"),
         ("", "en"),
@@ -39,7 +41,7 @@ def test_the_browser_decides_where_the_address_names_no_language(accepted, langu
     assert "Accept-Language" in page.headers["Vary"]
 
 
-@pytest.mark.parametrize(("language", "accepted"), [("de", "en"), ("en", "de")])
+@pytest.mark.parametrize(("language", "accepted"), [("de", "en"), ("en", "de"), ("es", "de")])
 def test_the_address_outranks_the_browser_and_every_link_keeps_it(language, accepted):
     client = worker_client()
     page = client.post(f"/{language}{join_path()}?worker=anna", headers={"Accept-Language": accepted})

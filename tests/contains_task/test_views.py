@@ -62,7 +62,7 @@ def nothing_is_stored() -> bool:
 def test_the_page_asks_the_question_and_explains_it():
     grid = make_grid(n_images=3, label=2)
     page = html.unescape(joined(grid).content.decode())
-    assert "that shows: <em>thing 2</em>" in page
+    assert 'that shows: <em lang="en">thing 2</em>' in page
     assert "a thing numbered 2" in page
     assert "Any number may match, even none" in page
     assert [page.count(f'name="selected" value="{cell}"') for cell in cells(grid)] == [1, 1, 1]
@@ -92,7 +92,7 @@ def test_the_other_words_of_a_label_are_shown():
     grid.label.words = "tabby, tabby cat, mouser"
     grid.label.save()
     page = joined(grid).content.decode()
-    assert "that shows: <em>tabby</em>" in page
+    assert 'that shows: <em lang="en">tabby</em>' in page
     assert "</b> tabby cat, mouser<" in page
 
 
@@ -163,6 +163,25 @@ def test_a_grid_that_nobody_touched_is_asked_about_before_it_is_stored(none):
     assert (as_json.status_code, as_json.json()["ask"], nothing_is_stored()) == (422, "none", True)
     assert answer(grid, fields | {"none": "yes"}).status_code == 303
     assert ContainsVote.objects.filter(selected=False).count() == 2
+
+
+def test_maybe_is_an_answer_where_a_batch_has_three():
+    grid = make_grid(n_images=3, batch=make_batch(answers="three"))
+    fields = hidden(joined(grid))
+    del fields["none"]
+    assert answer(grid, fields | {"maybe": ["x"]}).status_code == 422
+    assert answer(grid, fields | {"maybe": cells(grid)[:1]}).status_code == 303
+    images = [cell.image.public_id for cell in grid.cells.order_by("position")]
+    assert (Submission.objects.get().answer["maybe"], Submission.objects.get().answer["selected"]) == (images[:1], [])
+
+
+def test_maybe_is_no_answer_where_a_batch_has_two():
+    grid = make_grid(n_images=2)
+    response = joined(grid)
+    assert 'name="maybe"' not in response.content.decode()
+    fields = hidden(response)
+    assert answer(grid, fields | {"maybe": cells(grid)}).status_code == 303
+    assert "maybe" not in Submission.objects.get().answer
 
 
 def test_the_instructions_are_folded_from_the_second_task_on():

@@ -22,6 +22,8 @@ def answer(request: dict) -> dict:
     try:
         if request["do"] == "worker":
             return {"id": create_worker(name=request["name"], password=request.get("password")).public_id}
+        if request["do"] == "session":
+            return {"cookie": session_of(require(worker))}
         if request["do"] == "requester":
             return keys_of_new_requester(request["name"], request["cents"])
         if request["do"] == "accept":
@@ -57,6 +59,18 @@ def keys_of_new_requester(name: str, cents: int) -> dict:
     deposit(requester=requester, cents=cents)
     key_id = create_access_key(requester=requester).key_id
     return {"key_id": key_id, "secret": secret_of(key_id)}
+
+
+def session_of(worker) -> str:
+    """Sign a worker in as the page does, without its hash; return the session's cookie."""
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from marketplace.sessions import PASSWORD, WORKER, mark_of_password
+
+    session = SessionStore()
+    session[WORKER], session[PASSWORD] = worker.pk, mark_of_password(worker)
+    session.create()
+    return session.session_key
 
 
 def ledger(key_id: str) -> dict:

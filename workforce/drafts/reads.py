@@ -1,4 +1,4 @@
-"""Queries on drafts, and on what a draft says."""
+"""Queries on drafts, and on what a draft or an answer says."""
 
 import json
 from collections.abc import Mapping
@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 from workforce.drafts.statements import READ_OF_ASSIGNMENT, READ_OF_LEASE
 from workforce.kinds import kind_named
 from workforce.models import Lease
-from workforce.reads import image_handle, made_under, page_keys
-from workforce.selections import SELECTION, selects_the_same
+from workforce.reads import SELECTION, image_handle, made_under, page_keys, selects_the_same
 
-# The fields with which a page goes on.
+# The fields of a page that a person filled in, and those with which the page goes on.
 FIELDS = (*SELECTION, "report_kind", "report_words", "photographs", "marks", "page")
 
 

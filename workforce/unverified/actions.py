@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from catalog.errors import UserError
 from catalog.reads import now_given
 from workforce.models import Lease, Submission
-from workforce.selections import selects_the_same
+from workforce.reads import selects_the_same
 from workforce.statements import submission_values
 from workforce.unverified.statements import HAND_IN_UNVERIFIED
 
