@@ -102,6 +102,15 @@ class Acts(Hands):
     def submit(self) -> None:
         self._point(self.submit_button)
 
+    def report_by_enter(self) -> None:
+        """Press Enter where a report is written: nothing is sent by it."""
+        self._open_report()
+        self.surface.locator("[name=report_kind]").first.press("Enter")
+        self.unsent()
+
+    def to_confirm(self) -> None:
+        self._tab_to(self.question.get_by_role("button").first)
+
     def double_submit(self) -> None:
         self.submit_button.dblclick()
 

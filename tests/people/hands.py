@@ -106,12 +106,6 @@ class Hands(Surroundings):
         self.surface.locator("[data-report]").click()
         expect(self.surface.locator("[data-reported]")).to_be_visible()
 
-    def report_by_enter(self) -> None:
-        """Press Enter where a report is written: nothing is sent by it."""
-        self._open_report()
-        self.surface.locator("[name=report_kind]").first.press("Enter")
-        self.unsent()
-
     def _open_report(self) -> None:
         self.surface.locator("#report summary").click()
         expect(self.surface.locator("[name=report_kind]").first).to_be_visible()
@@ -146,9 +140,6 @@ class Hands(Surroundings):
     def main_by_keys(self, index: str) -> None:
         self.to_main()
         self.arrow_to_main(index)
-
-    def to_confirm(self) -> None:
-        self._tab_to(self.question.get_by_role("button").first)
 
     def to_submit(self) -> None:
         self._tab_to(self.submit_button)

@@ -88,6 +88,10 @@ class Surroundings:
         images = Image.objects.in_bulk([cell.image_id for cell in cells])
         return [images[cell.image_id] for cell in cells]
 
+    def leave(self) -> None:
+        for context in self.contexts:
+            context.close()
+
     # Devices, pages, network
 
     def device(self, **options: Any) -> None:
@@ -161,20 +165,26 @@ class Surroundings:
 
     def lose_reply(self) -> None:
         """Have the next answer arrive, and its receipt be lost."""
-        self._disturb_next_post(lambda route: (route.fetch(), route.abort()))
+
+        def lose(route: Route) -> None:
+            route.fetch()
+            route.abort()
+
+        self._disturb_next_post(lose)
 
     def fail_once(self) -> None:
         """Have the site fail at the next answer."""
         self._disturb_next_post(lambda route: route.fulfill(status=503, body="Not ready"))
 
-    def _disturb_next_post(self, disturb: Callable[[Route], object]) -> None:
+    def _disturb_next_post(self, disturb: Callable[[Route], None]) -> None:
         undisturbed = [True]
 
-        def handle(route: Route) -> object:
+        def handle(route: Route) -> None:
             if route.request.method == "POST" and undisturbed:
                 undisturbed.clear()
-                return disturb(route)
-            return route.continue_()
+                disturb(route)
+            else:
+                route.continue_()
 
         self.context.route(TASK_ADDRESS, handle)
 
