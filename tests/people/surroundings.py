@@ -30,7 +30,8 @@ class Surroundings:
         self.problems: list[str] = []
         self.contexts: list[BrowserContext] = []
         self.blocked: set[str] = set()
-        self.expects_refusals = False
+        # Photographs that the script has shown to the person, by number.
+        self.looked: set[int] = set()
         self.language = str(person.device.get("locale", "en"))[:2]
         self.has_scripts = person.device.get("java_script_enabled", True)
         self.external_id = require(stage.marketplace).worker() if place == FRAME else unique("person")
@@ -180,7 +181,8 @@ class Surroundings:
         undisturbed = [True]
 
         def handle(route: Route) -> None:
-            if route.request.method == "POST" and undisturbed:
+            is_answer = route.request.method == "POST" and '"draft"' not in (route.request.post_data or "")
+            if is_answer and undisturbed:
                 undisturbed.clear()
                 disturb(route)
             else:
