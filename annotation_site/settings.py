@@ -24,18 +24,7 @@ from annotation_site.environment import (
     offered_languages,
 )
 from annotation_site.keys import earlier_keys, secret_key
-from annotation_site.limits import (  # noqa: F401
-    CLIENT_ADDRESS_HEADER,
-    DRAFT_DAYS,
-    DRAFTS_A_MINUTE,
-    FIRST_LEASE_SECONDS,
-    FRAME_REQUESTS_A_MINUTE,
-    LINK_REQUESTS_A_MINUTE,
-    NETWORK_MARK_DAYS,
-    OPEN_LINK_LEASES,
-    REST_REQUESTS_A_MINUTE,
-    TRUSTED_PROXIES,
-)
+from annotation_site.limits import *  # noqa: F403
 from annotation_site.schedule import CELERY_BEAT_SCHEDULE  # noqa: F401
 from annotation_site.staff_sign_in import *  # noqa: F403
 from annotation_site.storage import import_buckets, media_storage, object_store

@@ -2,16 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from annotation_site import views
+from access.requests import pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("livez", views.livez, name="livez"),
-    path("readyz", views.readyz, name="readyz"),
+    path("livez", pages.livez, name="livez"),
+    path("readyz", pages.readyz, name="readyz"),
     path("api/v1/", include("api.urls")),
     path("", include("accounts.urls")),
     path("", include("dashboard.files.urls")),
     path("", include("dashboard.setup.urls")),
-    path("", include("dashboard.labels.urls")),
     path("", include("dashboard.payments.urls")),
     path("", include("dashboard.participants.urls")),
     path("", include("dashboard.members.urls")),

@@ -1,10 +1,10 @@
-"""Health checks, error pages, and the front page for workers."""
+"""Error pages, and the front page for workers."""
 
 import sys
 
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import is_valid_path
@@ -17,18 +17,6 @@ from access.texts.reads import is_line
 WORKER_URLS, STAFF_URLS = "annotation_site.worker_urls", "annotation_site.staff_urls"
 REST = "/api/v1/"
 RETRY_SECONDS = 10
-
-
-@require_safe
-def livez(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("ok", content_type="text/plain")
-
-
-@require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return HttpResponse("ok", content_type="text/plain")
 
 
 @require_safe

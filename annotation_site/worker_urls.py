@@ -2,12 +2,13 @@
 
 from django.urls import include, path
 
+from access.requests import pages
 from annotation_site import views
 from workforce.kinds import task_kinds
 
 urlpatterns = [
-    path("livez", views.livez, name="livez"),
-    path("readyz", views.readyz, name="readyz"),
+    path("livez", pages.livez, name="livez"),
+    path("readyz", pages.readyz, name="readyz"),
     path("", views.worker_home, name="worker-home"),
     path("i/", include("workforce.photographs.urls")),
     path("", include("workforce.urls")),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext, gettext_lazy
 
@@ -17,8 +17,8 @@ from catalog.errors import StagedConflict, UserError
 from catalog.files import File, all_or_no_files
 from catalog.label_data import LabelRecord, SynsetRecord, hierarchy, imagenet_labels
 from catalog.models import Dataset, Image, Label, LabelSet, SettingsVersion, Synset
-from catalog.photographs.reads import Photograph
-from catalog.reads import LockName, current_settings, dataset_named, wait_for_lock
+from catalog.photographs.reads import Photograph, digest_of
+from catalog.reads import LockName, current_settings, dataset_named, faults_of, wait_for_lock
 
 log = logging.getLogger(__name__)
 
@@ -159,10 +159,13 @@ def _add_settings(dataset: Dataset, version: int, figures: Mapping[str, Figure])
     read = {name: _read_figure(name, value) for name, value in figures.items()}
     added = SettingsVersion(dataset=dataset, version=version, **read)
     try:
-        added.full_clean()
-    except ValidationError as error:
-        raise InvalidFigure(_in_words(error)) from None
-    added.save()
+        added.full_clean(validate_constraints=False)
+        with transaction.atomic():
+            added.save()
+    except (ValidationError, IntegrityError):
+        if faults := faults_of(added):
+            raise InvalidFigure(_in_words(faults)) from None
+        raise
     return added
 
 
@@ -288,9 +291,10 @@ def _original(image: Image, photograph: Photograph) -> File:
 def _save_rows(rows: list[Image], images: list[NewImage]) -> None:
     for row, new in zip(rows, images, strict=True):
         row.width, row.height, row.pictures_problem = new.photograph.width, new.photograph.height, ""
+        row.digest = digest_of(new.photograph.original)
     replayed = [row for row in rows if row.pk is not None]
     Image.objects.bulk_create([row for row in rows if row.pk is None])
-    Image.objects.bulk_update(replayed, ["original", "width", "height", "pictures_problem"])
+    Image.objects.bulk_update(replayed, ["original", "width", "height", "pictures_problem", "digest"])
 
 
 @transaction.atomic

@@ -117,6 +117,8 @@ class Image(models.Model):
     pictures_problem = models.CharField(max_length=500, blank=True, db_default="")
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
+    # SHA-256 of the original; blank for images stored before it was kept, until examples are imported.
+    digest = models.CharField(max_length=64, blank=True, db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -124,8 +126,12 @@ class Image(models.Model):
             models.UniqueConstraint(fields=["dataset", "name"], name="image_name_once_per_dataset"),
             models.CheckConstraint(condition=~Q(name=""), name="image_has_a_name"),
         ]
-        # The task queries these every few seconds.
-        indexes = [models.Index(fields=["id"], condition=WITHOUT_PICTURES, name="image_without_pictures")]
+        indexes = [
+            # The task queries these every few seconds.
+            models.Index(fields=["id"], condition=WITHOUT_PICTURES, name="image_without_pictures"),
+            # A page of work looks up whether an example is an image of the study.
+            models.Index(fields=["digest"], condition=~Q(digest=""), name="image_by_digest"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -221,6 +227,41 @@ class SettingsVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.version}"
+
+
+class ExampleSet(models.Model):
+    """The example photographs of a study from a settings version on, until a later version has others."""
+
+    settings = models.OneToOneField(SettingsVersion, on_delete=models.PROTECT, related_name="example_set")
+
+    def __str__(self) -> str:
+        return f"examples of {self.settings}"
+
+
+class Example(models.Model):
+    """A photograph that shows a class, or, with `look_alike`, another class that it is often confused with.
+
+    It is no image of the study: `digest` is the SHA-256 of its file, as that of an image.
+    """
+
+    example_set = models.ForeignKey(ExampleSet, on_delete=models.PROTECT, related_name="examples")
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, related_name="+")
+    look_alike = models.ForeignKey(Label, on_delete=models.PROTECT, null=True, related_name="+")
+    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
+    picture = models.FileField(max_length=300)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["example_set", "label", "digest"], name="example_once_per_set_and_label"),
+            models.CheckConstraint(condition=~Q(digest=""), name="example_has_a_digest"),
+            models.CheckConstraint(
+                condition=Q(look_alike=None) | ~Q(look_alike=F("label")), name="look_alike_is_another_label"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"example of {self.look_alike or self.label} for {self.label}"
 
 
 class Classifier(models.Model):

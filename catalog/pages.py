@@ -29,6 +29,11 @@ def picture_response(picture: FieldFile, max_age: int) -> FileResponse:
     picture = picture or getattr(ensure_pictures(image=image), picture.field.name)
     if not picture:
         raise Http404
+    return file_response(picture, max_age)
+
+
+def file_response(picture: FieldFile, max_age: int) -> FileResponse:
+    """Return a picture's file. Raises Http404 when there is none."""
     try:
         content = picture.open()
     except FileNotFoundError:

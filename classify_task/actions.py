@@ -180,13 +180,13 @@ def cast_vote(*, submission: Submission) -> None:
 
 def recovered_answer(submission: Submission) -> dict[str, Any] | None:
     """Return what the page would have stored, or None if the copy is no answer that the form allows."""
-    copy = submission.answer["copy"]
+    copy, form = submission.answer["copy"], submission.hit.form
+    lease = Lease(hit=submission.hit, public_id=copy["lease"])
     try:
         selected, main = sorted(map(int, copy["selected"])), int(copy["main"]) if copy["main"] else None
-        answer = _answer(submission.hit.form, copy["lease"], selected, main)
+        answer = _answer(form, lease.public_id, selected, main)
     except ValueError as error:  # not numbers, or InvalidAnswer
         log.info("A recovered answer of HIT %s is invalid: %s", submission.hit_id, error)
         return None
-    image, lease = submission.hit.form.image, Lease(hit=submission.hit, public_id=copy["lease"])
-    is_unseen = any(is_handle_of(lease, image.public_id, handle) for handle in copy.get("unseen", ()))
-    return answer | unseen_field([image.public_id] if is_unseen else [])
+    is_unseen = any(is_handle_of(lease, form.image.public_id, handle) for handle in copy.get("unseen", ()))
+    return answer | unseen_field([form.image.public_id] if is_unseen else [])

@@ -48,7 +48,7 @@ class ClassifyVoteRow(serializers.Serializer):
     browser = serializers.CharField(allow_null=True, help_text=gettext_lazy("Browser, its build, and the system."))
     language = serializers.CharField(allow_null=True, help_text=gettext_lazy("Language of the page."))
     instructions = serializers.CharField(allow_null=True, help_text=gettext_lazy("Version of the instructions."))
-    consent = serializers.CharField(allow_null=True, help_text=gettext_lazy("Version of the consent text."))
+    consent = serializers.IntegerField(allow_null=True, help_text=gettext_lazy("Version of the consent text."))
     dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     dataset_label_words = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
     main_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)

@@ -214,10 +214,11 @@ def record_votes(
     """Store a worker's selection: the raw submission, and a vote for every cell of the page that was seen.
 
     `cells` are those of the lease's page, from `cells_by_handle`; `selected`, `maybe` and `unseen` are keys of it. A
-    cell that is both selected and maybe is maybe. An unseen cell gets no vote, whatever its answer. The raw answer also
-    keeps the order of the cells, the facts and the pause of the page. Raises KeyError for a handle that is not on the
-    page; then nothing is stored.
+    cell that is both selected and maybe is maybe; in a batch of two answers none is. An unseen cell gets no vote,
+    whatever its answer. The raw answer also keeps the order of the cells, the facts and the pause of the page. Raises
+    KeyError for a handle that is not on the page; then nothing is stored.
     """
+    maybe = maybe if lease.hit.batch.answers == Batch.Answers.THREE else ()
     answer = _answer(cells, selected, maybe, unseen) | facts_field(facts) | pause_field(paused_seconds)
     submission, is_new = hand_in(lease=lease, answer=answer, idempotency_key=idempotency_key)
     if is_new:

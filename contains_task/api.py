@@ -44,7 +44,7 @@ class ContainsVoteRow(serializers.Serializer):
     browser = serializers.CharField(allow_null=True, help_text=gettext_lazy("Browser, its build, and the system."))
     language = serializers.CharField(allow_null=True, help_text=gettext_lazy("Language of the page."))
     instructions = serializers.CharField(allow_null=True, help_text=gettext_lazy("Version of the instructions."))
-    consent = serializers.CharField(allow_null=True, help_text=gettext_lazy("Version of the consent text."))
+    consent = serializers.IntegerField(allow_null=True, help_text=gettext_lazy("Version of the consent text."))
     label_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)
     label_words = serializers.CharField(required=False, help_text=WITH_NAMES)
     dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)

@@ -34,20 +34,21 @@ class GridAnswer(forms.Form):
 
     key = forms.RegexField(KEY, error_messages={"required": BROKEN, "invalid": BROKEN})
     selected = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
+    # The third answer, of a page that offers it.
     maybe = Selection(required=False, error_messages={"invalid_choice": FOREIGN_IMAGE})
     none = forms.CharField(required=False)
 
-    def __init__(self, fields: Mapping[str, Any], handles: Container[str], *, is_three_way: bool) -> None:
+    def __init__(self, fields: Mapping[str, Any], handles: Container[str], *, with_maybe: bool = False) -> None:
         super().__init__(fields)
-        for name, choices in (("selected", handles), ("maybe", handles if is_three_way else ())):
+        for name, allowed in (("selected", handles), ("maybe", handles if with_maybe else ())):
             selection = self.fields[name]
             assert isinstance(selection, Selection)
-            selection.handles = choices
+            selection.handles = allowed
 
     def is_unconfirmed(self) -> bool:
-        """Return whether nothing is selected, and nobody said that this is meant."""
-        data = self.cleaned_data
-        return not data["selected"] and not data["maybe"] and data["none"] != "yes"
+        """Return whether nothing is selected or maybe, and nobody said that this is meant."""
+        selected, maybe, none = (self.cleaned_data[name] for name in ("selected", "maybe", "none"))
+        return not selected and not maybe and none != "yes"
 
     def problem(self) -> str:
         return str(next(iter(self.errors.values()))[0])

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from catalog.examples.reads import examples_of
 from catalog.reads import CachedQuery, Given
 from catalog.references.reads import references_of_label
 from contains_task.actions import record_votes
@@ -49,13 +50,14 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "label": label,
         "also_called": label.words.partition(",")[2].strip(),
         "references": references_of_label(lease.hit.batch.dataset_id, label),
+        "examples": examples_of(lease.hit.batch.settings, label),
         "lease": lease,
         "handles": cells_by_handle(lease),
         # After a problem report or a question the page keeps the selection.
         "selected": frozenset(request.POST.getlist("selected")),
         "maybe": frozenset(request.POST.getlist("maybe")),
         "unloaded": frozenset(request.POST.getlist("unloaded")),
-        "is_three_way": _is_three_way(lease),
+        "is_three_way": _offers_maybe(lease),
         "ask_none": ask_none,
     }
     context = page_of_lease(request, lease, report) | task
@@ -63,9 +65,13 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
     return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
 
 
+def _offers_maybe(lease: Lease) -> bool:
+    return lease.hit.batch.answers == Batch.Answers.THREE
+
+
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     cells = cells_by_handle(lease)
-    answer = GridAnswer(fields, handles=cells, is_three_way=_is_three_way(lease))
+    answer = GridAnswer(fields, handles=cells, with_maybe=_offers_maybe(lease))
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
     if answer.is_unconfirmed():
@@ -81,10 +87,6 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
         idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
         paused_seconds=paused_seconds_in(fields),
     )
-
-
-def _is_three_way(lease: Lease) -> bool:
-    return lease.hit.batch.answers == Batch.Answers.THREE
 
 
 def _ask_for_none(request: HttpRequest, lease: Lease) -> HttpResponse:

@@ -18,6 +18,7 @@ from catalog.reads import labels_by_index
 # Pages and commands import it from here.
 from data_export.formats import FORMATS as FORMATS
 from workforce.consents.reads import confirmed_consents, consent_row, consent_text_row, consent_texts_of
+from workforce.facts.answers.reads import ANSWER_COLUMNS, answer_row, answers_of
 from workforce.kinds import ExportedRows, task_kinds
 
 ROWS_AT_ONCE = 2000
@@ -41,6 +42,15 @@ DERIVED = (
         ("image", "label", "n_selected", "n_shown"),
         ("label",),
     ),
+)
+ANSWERS = ExportedRows(
+    "answers",
+    gettext_lazy("Every submission: the photographs that the worker did not see, and what its page says of itself."),
+    answers_of,
+    ("submission",),
+    answer_row,
+    ANSWER_COLUMNS,
+    (),
 )
 PREDICTED = (
     ExportedRows(
@@ -92,7 +102,7 @@ def exported_tables() -> dict[str, ExportedRows]:
 def exported_files() -> dict[str, ExportedRows]:
     """Return the files by name: the tables of REST, and the composition of the work."""
     further = (rows for kind in task_kinds() for rows in kind.files)
-    return exported_tables() | {rows.name: rows for rows in (*further, *PREDICTED, *CONSENTS)}
+    return exported_tables() | {rows.name: rows for rows in (ANSWERS, *further, *PREDICTED, *CONSENTS)}
 
 
 def permission_to_read(kind: str, **rest: Any) -> May:

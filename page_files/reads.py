@@ -1,12 +1,13 @@
 """Static files, under addresses that change with their content: browsers keep them for good.
 
 They are few and small, so a process reads, shortens and compresses each when it is first asked for it, and no start
-waits for a build step. Addresses in a style sheet and imports in a module become those of the files that they name.
+waits for a build step. A module holds what it imports (page_files.bundles).
 """
 
 import hashlib
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,27 +17,23 @@ from django.contrib.staticfiles import finders
 from rcssmin import cssmin
 from rjsmin import jsmin
 
+from page_files.bundles import bundled
+
 DIGEST_BYTES = 6
 HASHED = re.compile(rf"(?P<stem>.+)\.(?P<digest>[0-9a-f]{{{2 * DIGEST_BYTES}}})(?P<suffix>\.\w+)")
 # Several style sheets in one answer: a page waits for one request instead of several.
 JOINT = "+"
 MOST_JOINED = 6
 # Relative ones alone: others name what is not ours.
-LINKS = {
-    ".css": re.compile(rb"""(?P<before>url\(["']?)(?P<name>[^"')/:#][^"'):]*)(?P<after>["']?\))"""),
-    ".js": re.compile(
-        rb"""(?P<before>^(?:import|export)(?:\b[^;"'(]*\bfrom)?\s*["'])(?P<name>\.[^"']+)(?P<after>["'])""", re.M
-    ),
-}
+PICTURE = re.compile(r"""(?P<before>url\(["']?)(?P<name>[^"')/:#][^"'):]*)(?P<after>["']?\))""")
 
 
 @dataclass(frozen=True)
 class StaticFile:
-    """A file as it is sent. `imports` are the names of further files that a module needs, with theirs."""
+    """A file as it is sent."""
 
     name: str
     content: bytes
-    imports: tuple[str, ...]
 
     @property
     def digest(self) -> str:
@@ -68,35 +65,34 @@ def file_named(name: str) -> StaticFile:
 def _file(name: str) -> StaticFile:
     if JOINT in name:
         return _joined(name)
-    path = _paths()[name]
+    content = _paths()[name].read_bytes()
     suffix = posixpath.splitext(name)[1]
-    imports: dict[str, None] = {}
-
-    def linked(match: re.Match[bytes]) -> bytes:
-        other = _file(posixpath.normpath(posixpath.join(posixpath.dirname(name), match["name"].decode())))
-        imports.update(dict.fromkeys([other.name, *other.imports]))
-        return match["before"] + other.address.encode() + match["after"]
-
-    content = path.read_bytes()
-    if suffix in LINKS:
-        content = _without_comments(LINKS[suffix].sub(linked, content), suffix)
-    return StaticFile(name, content, tuple(imports) if suffix == ".js" else ())
+    if suffix == ".css":
+        content = _shortened(_with_addresses(name, content.decode()), cssmin)
+    elif suffix == ".js":
+        content = _shortened(bundled(name, lambda module: _paths()[module].read_text(encoding="utf-8")), jsmin)
+    return StaticFile(name, content)
 
 
-def _without_comments(content: bytes, suffix: str) -> bytes:
+def _with_addresses(name: str, sheet: str) -> str:
+    def linked(match: re.Match[str]) -> str:
+        picture = _file(posixpath.normpath(posixpath.join(posixpath.dirname(name), match["name"])))
+        return match["before"] + picture.address + match["after"]
+
+    return PICTURE.sub(linked, sheet)
+
+
+def _shortened(source: str, shorten: Callable[..., str]) -> bytes:
     """Return a source without comments and needless blanks; the whole of it where people look for errors."""
-    if settings.DEBUG:
-        return content
-    shorten = {".css": cssmin, ".js": jsmin}[suffix]
     # Remarks that begin with an exclamation mark are licences.
-    return bytes(shorten(content, keep_bang_comments=True))
+    return (source if settings.DEBUG else shorten(source, keep_bang_comments=True)).encode()
 
 
 def _joined(name: str) -> StaticFile:
     names = [f"{stem}.css" for stem in name.removesuffix(".css").split(JOINT)]
     if not name.endswith(".css") or len(names) > MOST_JOINED:
         raise LookupError(name)
-    return StaticFile(name, b"\n".join(_file(one).content for one in names), ())
+    return StaticFile(name, b"\n".join(_file(one).content for one in names))
 
 
 @lru_cache(maxsize=1)

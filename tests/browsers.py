@@ -58,7 +58,8 @@ def running_browser(flags: Sequence[str] = ()) -> Iterator[Browser]:
 def new_context(browser: Browser, **options: Any) -> BrowserContext:
     """Return what a person's browser is: cookies, storage, cache and windows of their own."""
     context = browser.new_context(**options)
-    context.add_init_script(CLICKS_AFTER_SCRIPTS)
+    if options.get("java_script_enabled", True):
+        context.add_init_script(CLICKS_AFTER_SCRIPTS)
     return context
 
 

@@ -131,7 +131,7 @@ def is_word(text: ast.expr) -> bool:
 TRANSLATED = re.compile(r"{% *blocktrans(?:late)?\b.*?{% *endblocktrans(?:late)? *%}", re.DOTALL)
 HIDDEN = re.compile(r"{#.*?#}|{% *comment *%}.*?{% *endcomment *%}|<!--.*?-->|<style.*?</style>", re.DOTALL)
 # A class of the page, and attributes that a page gives to what it extends.
-SILENT_BLOCKS = re.compile(r"{% *block +(?:body_class|texts) *%}.*?{% *endblock *%}", re.DOTALL)
+SILENT_BLOCKS = re.compile(r"{% *block +(?:body_class|\w*texts) *%}.*?{% *endblock *%}", re.DOTALL)
 CODE = re.compile(r"{{.*?}}|{%.*?%}", re.DOTALL)
 READ_ALOUD = re.compile(r"\b(?:aria-label|title|placeholder|alt|data-[a-z-]*text)=\"([^\"]*)\"")
 # The same in every language.

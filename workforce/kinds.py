@@ -156,8 +156,8 @@ class TaskKind:
 
     Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument), and
     `instructions` the templates whose texts ask the question: answers store their version. A raw answer has `selected`,
-    a list of images' public ids or of whole numbers, and may have `main`, one of them: that much travels through a
-    marketplace.
+    a list of images' public ids or of whole numbers, and may have `main`, one of them, `maybe`, of the same kind, and
+    `unseen`, public ids of images: that much travels through a marketplace.
     """
 
     name: str

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Collection, Mapping
 from copy import copy
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -30,6 +31,8 @@ from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Wor
 HANDLE_SALT = "workforce.image_handle"
 HANDLE_BYTES = 18
 PAUSED = "paused_seconds"
+# The fields of an answer in which a person says something.
+SELECTION = ("selected", "maybe", "main")
 # A page can be submitted, and so viewed, for a while after its lease expired.
 PICTURE_GRACE = timedelta(hours=1)
 # With this prefix an id is longer than any id of a lease.
@@ -220,6 +223,22 @@ def pause_of(answer: dict[str, Any]) -> int:
     """Return the seconds in which an answer's page was hidden or untouched; 0 for a page without script."""
     seconds: int = answer.get(PAUSED, 0)
     return seconds
+
+
+def selects_the_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Return whether two answers, or what pages send of them, select the same, in any order.
+
+    >>> selects_the_same({"selected": [3, 5], "main": 3}, {"selected": [5, 3], "main": 3, "maybe": []})
+    True
+    >>> selects_the_same({"selected": ["a"]}, {"selected": [], "maybe": ["a"]})
+    False
+    """
+    return all(_texts(first.get(name)) == _texts(second.get(name)) for name in SELECTION)
+
+
+def _texts(value: object) -> Collection[str]:
+    values = value if isinstance(value, list) else [value]
+    return {str(each) for each in values if each not in (None, "")}
 
 
 def is_recovered(submission: Submission) -> bool:

@@ -29,8 +29,7 @@ def ask_for_lost_answers(*, submission_ids: list[int]) -> None:
     """
     for batch_id, of_batch in groupby(lost_pairs(submission_ids), key=lambda pair: pair.batch_id):
         _ask_again(batch_id, list(of_batch), submission_ids)
-    for hit in forms_with_lost_answers(submission_ids):
-        n_lost: int = hit.n_lost  # type: ignore[attr-defined]  # annotated
+    for hit, n_lost in forms_with_lost_answers(submission_ids):
         n_to_ask = min(n_lost, hit.batch.settings.most_further_answers) - hit.n_further
         # Locked: HITs of a batch that is being closed would wait for ever.
         if n_to_ask > 0 and _open_batch(hit.batch_id):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef
 
 from workforce.models import HIT, Batch, Exclusion, Submission
 
@@ -99,14 +99,15 @@ def given_up(batch: Batch) -> set[tuple[int, int]]:
 
 
 def _pairs(query: str, **values: Any) -> list[LostPair]:
+    parameters: dict[str, Any] = {"submissions": []} | values
     with connection.cursor() as cursor:
-        cursor.execute(query, {"submissions": list[int]()} | values)
+        cursor.execute(query, parameters)
         return [LostPair(*row) for row in cursor.fetchall()]
 
 
 def busy_labels(batch: Batch, label_ids: Iterable[int], submission_ids: list[int]) -> set[int]:
     """Return the classes whose round is not over: an answer is missing, or neither aggregated nor among these."""
-    values = {"batch": batch.pk, "labels": list(label_ids), "submissions": submission_ids}
+    values: dict[str, Any] = {"batch": batch.pk, "labels": list(label_ids), "submissions": submission_ids}
     with connection.cursor() as cursor:
         cursor.execute(BUSY, values)
         return {label_id for (label_id,) in cursor.fetchall()}
@@ -140,11 +141,11 @@ def rounds_of(pairs: Iterable[LostPair]) -> list[dict[int, list[int]]]:
     return [dict(images_by_label) for images_by_label in rounds]
 
 
-def forms_with_lost_answers(submission_ids: list[int]) -> QuerySet[HIT]:
-    """Return the open forms of these submissions with lost answers; `n_lost` of a form is their number."""
-    excluded = Exclusion.objects.filter(submission=OuterRef("submissions"), lifted_at=None)
-    lost = Q(submissions__answer__has_key="unseen", submissions__state=Submission.State.CONFIRMED)
+def forms_with_lost_answers(submission_ids: list[int]) -> list[tuple[HIT, int]]:
+    """Return the open forms that these submissions answer and that lost answers, each with the number of them."""
+    excluded = Exclusion.objects.filter(submission=OuterRef("pk"), lifted_at=None)
+    lost = Submission.objects.filter(~Exists(excluded), answer__has_key="unseen", state=Submission.State.CONFIRMED)
     touched = Submission.objects.filter(pk__in=submission_ids, answer__has_key="unseen").values("hit")
-    forms = HIT.objects.filter(pk__in=touched, form__isnull=False, closed_at=None, batch__closed_at=None)
-    counted = forms.filter(lost).exclude(Exists(excluded)).annotate(n_lost=Count("submissions"))
-    return counted.select_related("batch__settings").order_by("pk")
+    counts = dict(lost.filter(hit__in=touched).order_by().values_list("hit").annotate(n=Count("pk")))
+    forms = HIT.objects.filter(pk__in=counts, form__isnull=False, closed_at=None, batch__closed_at=None)
+    return [(hit, counts[hit.pk]) for hit in forms.select_related("batch__settings").order_by("pk")]

@@ -1,5 +1,6 @@
 """Image files: their format, the checks before an import, and the pictures that workers see."""
 
+import hashlib
 import io
 import os
 import stat
@@ -70,6 +71,11 @@ class Pictures:
     display: bytes
     thumbnail: bytes
     tiles: dict[int, bytes]
+
+
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of an image file, by which the same file is known again."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_content(path: Path) -> bytes:

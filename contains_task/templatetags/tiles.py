@@ -20,12 +20,8 @@ register = template.Library()
 # Cells on the first screen of a telephone come before all else, those on the next at once, the others lazily.
 FIRST, AT_ONCE = 6, 12
 ANY = "handle"
-# As wide as grid.css makes a tile: two in a row on a telephone.
-WIDTH = "(max-width:30rem) 44vw,13rem"
-PHOTOGRAPH = (
-    f"""<img src="{{small}}" srcset="{{small}} {CELL_SIDES[0]}w,{{dense}} {CELL_SIDES[1]}w" sizes="{WIDTH}" """
-    """alt="{photograph}"{order} decoding="async">"""
-)
+# By the density of the screen, as a tile is about as wide on every one.
+PHOTOGRAPH = """<img src="{small}" srcset="{dense} 1.5x" alt="{photograph}"{order} decoding="async">"""
 # Answer and link stand below the photograph, so that nothing covers it.
 YES = """<input type="checkbox" name="selected" value="{handle}"{selected}"""
 BOX = f"""<label data-mark="{{mark}}">{YES}>{PHOTOGRAPH}</label>"""
@@ -79,7 +75,7 @@ def tiles(
 
 def _tile(*, three_way: bool, is_preview: bool) -> str:
     parts = (THREE_WAY_BOXES if three_way else BOX, LINK, "" if is_preview else UNLOADED)
-    return f"""<div class="tile" data-photograph="{{handle}}">{"".join(parts)}</div>\n"""
+    return f"""<div class="tile" data-photograph>{"".join(parts)}</div>\n"""
 
 
 # Once for the page: a look-up for every cell would cost as much as the cell.

@@ -27,6 +27,7 @@ TITLES: "dict[str, StrOrPromise]" = {
     "classify_votes": gettext_lazy("CLASSIFY votes"),
     "grids": gettext_lazy("Grids"),
     "forms": gettext_lazy("Forms"),
+    "answers": gettext_lazy("Answers"),
     "potential_labels": gettext_lazy("Potential labels"),
     "predictions": gettext_lazy("Predictions"),
 }

@@ -1,6 +1,6 @@
 """Addresses of the set-up pages, from classifiers to open grids."""
 
-from django.urls import path
+from django.urls import include, path
 
 from dashboard.setup import views
 
@@ -11,4 +11,5 @@ urlpatterns = [
     path("setup/settings/<path:name>/", views.settings, name="setup-settings"),
     path("setup/stop_run/<int:pk>/", views.stop, name="setup-stop-run"),
     path("setup/close/<int:pk>/", views.close, name="setup-close-batch"),
+    path("", include("dashboard.labels.urls")),
 ]

@@ -44,16 +44,16 @@ def pay_for(seconds: float, wage: Decimal) -> Decimal:
 
 @dataclass(frozen=True)
 class NeededTime:
-    """The seconds that a HIT takes, and the sentence that says how they are known. `told` is what workers are told."""
+    """The seconds that a HIT takes, and a sentence about their source; `stated` is the time in the introduction."""
 
     seconds: float
     why: str
-    told: float | None = None
+    stated: float | None = None
 
     @property
     def longest(self) -> float:
         """Return the time that everybody should have."""
-        return max(self.seconds, self.told or 0)
+        return max(self.seconds, self.stated or 0)
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,17 @@ def needed_time(batch: Batch) -> NeededTime:
     """Return the time that a HIT needs, by the answers so far, by the introduction, or by the number of items."""
     introduction = introduction_of(batch.dataset_id)
     minutes = introduction.minutes_needed if introduction else None
-    told = None if minutes is None else minutes * 60.0
+    stated = None if minutes is None else minutes * 60.0
     took = _seconds_taken(batch)
     if len(took) >= FEWEST_ANSWERS:
         seconds = median(took)
         words = gettext("The median time of %(n)s similar answers is %(seconds)s seconds.")
-    elif told is not None:
-        return NeededTime(told, told_time(told), told)
+    elif stated is not None:
+        return NeededTime(stated, stated_time(stated), stated)
     else:
         seconds = _seconds_expected(batch)
         words = gettext("Without similar answers so far, %(seconds)s seconds are assumed.")
-    return NeededTime(seconds, words % {"n": len(took), "seconds": f"{seconds:.0f}"}, told)
+    return NeededTime(seconds, words % {"n": len(took), "seconds": f"{seconds:.0f}"}, stated)
 
 
 def proposed_reward(batch: Batch) -> Proposed:
@@ -113,12 +113,12 @@ def short_time(batch: Batch, seconds: float) -> str:
     needed = needed_time(batch)
     if seconds >= needed.longest:
         return ""
-    why = needed.why if needed.longest == needed.seconds else told_time(needed.longest)
+    why = needed.why if needed.longest == needed.seconds else stated_time(needed.longest)
     words = gettext("The %(allowed)s seconds allowed are too short for that: workers who time out are not paid.")
     return f"{why} {words % {'allowed': f'{seconds:.0f}'}}"
 
 
-def told_time(seconds: float) -> str:
+def stated_time(seconds: float) -> str:
     return gettext("Workers are told that it takes about %(seconds)s seconds.") % {"seconds": f"{seconds:.0f}"}
 
 

@@ -2,17 +2,12 @@ import { fill, keepSelection, say, submitByScript } from "../workforce/submit.js
 import { askBefore, watch } from "../workforce/attention.js";
 
 const SHORTCUTS = "shortcuts off";
-const LARGEST = 8;
-const SWIPE = 60;
 
 const form = document.querySelector("[data-answer]");
 const tiles = [...form.querySelectorAll(".tile")];
 const boxes = [...form.querySelectorAll("input[name=selected]")];
 const maybes = [...form.querySelectorAll("input[name=maybe]")];
-const [large, keys] = form.querySelectorAll("dialog");
-const stage = large.querySelector(".stage");
-const picture = large.querySelector("img");
-const picks = [...large.querySelectorAll("[data-pick]")];
+const keys = form.querySelector("[data-keys]");
 const boxOf = (tile, name = "selected") => tile.querySelector(`[name=${name}]`);
 
 // The answers
@@ -42,132 +37,32 @@ function exclude({ name, value, checked }) {
   if (other) other.checked = false;
 }
 
-function press(box) {
-  box.checked = !box.checked;
-  box.dispatchEvent(new Event("change", { bubbles: true }));
-}
-
 // A press on the photograph goes from no to yes, to maybe, and back.
 function cycle(event) {
   const tile = event.target.matches(".three img") && event.target.closest(".tile");
   if (!tile) return;
   event.preventDefault();
   const [yes, maybe] = [boxOf(tile), boxOf(tile, "maybe")];
-  press(maybe.checked || yes.checked ? maybe : yes);
+  (maybe.checked || yes.checked ? maybe : yes).click();
 }
 
-// The enlarged view. It is a step of the browser's history, so that Back closes it.
+// The enlarged view is loaded when it is first wanted.
 
-let shown = 0;
-let zoom = 1;
+// Browsers keep a failure to load a module, by its address.
+let nFailures = 0;
+
+function enlarge(tile, act = "enlarge") {
+  if (!tile) return;
+  const address = form.dataset.enlarge + (nFailures ? `?${nFailures}` : "");
+  import(address).then((view) => view[act](tiles.indexOf(tile)), () => nFailures++);
+}
 
 function open(event) {
   const link = event.target.closest(".enlarge");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  enlarge(tiles.indexOf(link.closest(".tile")));
+  enlarge(link.closest(".tile"));
 }
-
-function enlarge(index) {
-  history.scrollRestoration = "manual";
-  history.pushState({ large: index }, "");
-  show(index);
-}
-
-function show(index) {
-  const tile = tiles[index];
-  if (!tile) return;
-  shown = index;
-  stage.dataset.photograph = tile.dataset.photograph;
-  stage.querySelector(".retry")?.remove();
-  const link = tile.querySelector(".enlarge");
-  picture.src = link.href;
-  picture.alt = tile.querySelector("img").alt;
-  zoomTo(1);
-  for (const pick of picks) pick.checked = boxOf(tile, pick.dataset.pick).checked;
-  for (const button of large.querySelectorAll("[data-step]")) button.disabled = !tiles[index + Number(button.dataset.step)];
-  if (large.open) return;
-  large.showModal();
-  picks[0].focus();
-}
-
-function step(by) {
-  if (!tiles[shown + by]) return;
-  history.replaceState({ large: shown + by }, "");
-  show(shown + by);
-}
-
-function hide() {
-  delete stage.dataset.photograph;
-  picture.removeAttribute("src");
-  boxOf(tiles[shown]).focus();
-  if (history.state?.large !== undefined) history.back();
-}
-
-addEventListener("popstate", ({ state }) => {
-  if (state?.large !== undefined) return show(state.large);
-  if (large.open) large.close();
-  history.scrollRestoration = "auto";
-});
-
-// Keep the point of the photograph at (x, y) of the stage where it is.
-function zoomTo(factor, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
-  const size = Math.min(LARGEST, Math.max(1, factor));
-  const [left, top] = [(stage.scrollLeft + x) * size / zoom - x, (stage.scrollTop + y) * size / zoom - y];
-  picture.style.width = picture.style.height = `${size * 100}%`;
-  zoom = size;
-  stage.scrollTo(left, top);
-}
-
-function zoomAt(factor, { clientX, clientY }) {
-  const { left, top } = stage.getBoundingClientRect();
-  zoomTo(factor, clientX - left, clientY - top);
-}
-
-const points = new Map();
-
-function move(event) {
-  const last = points.get(event.pointerId);
-  if (!last) return;
-  const other = [...points.values()].find(({ pointerId }) => pointerId !== event.pointerId);
-  const far = (point) => Math.hypot(point.clientX - other.clientX, point.clientY - other.clientY);
-  if (other) zoomAt(zoom * far(event) / (far(last) || 1), other);
-  else stage.scrollBy(last.clientX - event.clientX, last.clientY - event.clientY);
-  points.set(event.pointerId, Object.assign(event, { fromX: last.fromX }));
-}
-
-function lift(event) {
-  const way = event.clientX - points.get(event.pointerId)?.fromX;
-  if (points.size === 1 && zoom === 1 && event.type === "pointerup" && Math.abs(way) > SWIPE) step(-Math.sign(way));
-  points.delete(event.pointerId);
-}
-
-stage.addEventListener("pointerdown", (event) => {
-  stage.setPointerCapture(event.pointerId);
-  points.set(event.pointerId, Object.assign(event, { fromX: event.clientX }));
-});
-stage.addEventListener("pointermove", move);
-stage.addEventListener("pointerup", lift);
-stage.addEventListener("pointercancel", lift);
-stage.addEventListener("dragstart", (event) => event.preventDefault());
-stage.addEventListener("dblclick", (event) => zoomAt(zoom > 1 ? 1 : 2.5, event));
-stage.addEventListener("wheel", (event) => {
-  event.preventDefault();
-  zoomAt(zoom * Math.exp(-event.deltaY / 300), event);
-}, { passive: false });
-
-large.addEventListener("click", ({ target }) => {
-  const { step: by, zoom: factor, close } = target.dataset;
-  if (by) step(Number(by));
-  if (factor) zoomTo(zoom * factor);
-  if (close !== undefined) large.close();
-});
-large.addEventListener("change", ({ target }) => {
-  const box = boxOf(tiles[shown], target.dataset.pick);
-  if (box && box.checked !== target.checked) press(box);
-  for (const pick of picks) pick.checked = boxOf(tiles[shown], pick.dataset.pick).checked;
-});
-large.addEventListener("close", hide);
 
 // Keys
 
@@ -195,24 +90,19 @@ function go(tile, by) {
 
 function act(event) {
   const { key, target, ctrlKey, metaKey, altKey, shiftKey } = event;
-  if (ctrlKey || metaKey || altKey || target.matches("textarea, select, input:not([type=checkbox])")) return;
+  const isArrow = key.startsWith("Arrow");
+  if (ctrlKey || metaKey || altKey || (event.repeat && !isArrow) || target.matches("textarea, select, input:not([type=checkbox])")) return;
   const tile = target.closest(".tile");
   const columns = tiles.filter(({ offsetTop }) => offsetTop === tiles[0].offsetTop).length;
   const ways = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
-  const sideways = { ArrowLeft: -1, ArrowRight: 1 };
-  const open = form.querySelector("dialog[open]");
-  const acts = {
-    z: () => (open ? open === large && large.close() : tile && enlarge(tiles.indexOf(tile))),
-    m: () => tile && maybes.length && press(boxOf(tile, "maybe")),
-    "?": () => (open ? open === keys && keys.close() : keys.showModal()),
-    "+": () => open === large && zoomTo(zoom * 2),
-    "-": () => open === large && zoomTo(zoom / 2),
-    " ": () => press(boxOf(tile)),
-  };
-  let deed = letters.checked && key !== " " && acts[key];
-  if (key in ways && tile && !shiftKey) deed = () => go(tile, ways[key]);
-  if (key in sideways && open === large) deed = () => step(sideways[key]);
-  if (key === " " && target.matches(".enlarge")) deed = acts[key];
+  const letter = {
+    z: tile && (() => enlarge(tile)),
+    m: tile && maybes.length && (() => boxOf(tile, "maybe").click()),
+    "?": !form.querySelector("[data-large][open]") && (() => (keys.open ? keys.close() : keys.showModal())),
+  }[key];
+  let deed = letters.checked && letter;
+  if (isArrow && tile && !shiftKey) deed = () => go(tile, ways[key]);
+  if (key === " " && target.matches(".enlarge")) deed = () => boxOf(tile).click();
   if (!deed) return;
   event.preventDefault();
   deed();
@@ -231,4 +121,5 @@ askBefore(none);
 keepSelection(form);
 count();
 submitByScript(form);
-if (history.state?.large !== undefined) show(history.state.large);
+// A reload opens again what was open.
+enlarge(tiles[history.state?.large], "show");

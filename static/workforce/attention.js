@@ -48,17 +48,20 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pointerdown", ({ pointerType }) => pointerType && inputs.add(pointerType), true);
 addEventListener("keydown", () => inputs.add("keyboard"), true);
 
-// Watch the photographs of a form: the image in each [data-photograph], whose value is the handle.
+// Watch the photographs of a form: the image in each [data-photograph]. Its value is the handle, or that of its checkbox.
 export function watch(watched) {
   form = watched;
   checks.push(missing);
-  images(form).forEach(recordOf);
+  for (const image of images(form)) {
+    frameOf(image).dataset.photograph ||= frameOf(image).querySelector("[name=selected]").value;
+    recordOf(image);
+    outer.observe(image);
+  }
   form.addEventListener("load", ({ target }) => settle(target), true);
   form.addEventListener("error", ({ target }) => settle(target), true);
   form.addEventListener("focusin", ({ target }) => setTimeout(() => glance(target)));
   form.addEventListener("change", mark);
   form.addEventListener("submit", askFirst);
-  for (const image of images(form)) outer?.observe(image);
   addEventListener("online", () => images(form).filter(isBroken).forEach(retryAnew));
   setInterval(look, TICK_MS);
 }
@@ -117,7 +120,7 @@ function offerRetry(image) {
 // Looking
 
 // Parts of this page outside the visible part of a page around it. Its changes alone are reported, hence the steps.
-const outer = window.IntersectionObserver && new IntersectionObserver(
+const outer = new IntersectionObserver(
   (entries) => entries.forEach(({ target, intersectionRect: { width, height } }) => areas.set(target, width * height)),
   { threshold: Array.from({ length: 21 }, (_, step) => step / 20) },
 );
@@ -134,8 +137,8 @@ function isInView(image, view) {
 
 // The visible part of the page, also of one enlarged by two fingers: above the bar.
 function visiblePart() {
-  const { offsetLeft: left = 0, offsetTop: top = 0, width = innerWidth, height = innerHeight } = window.visualViewport ?? {};
-  const bar = form.querySelector(".bar")?.getBoundingClientRect().top ?? Infinity;
+  const { offsetLeft: left, offsetTop: top, width, height } = visualViewport;
+  const bar = form.querySelector(".bar").getBoundingClientRect().top;
   return { left, top, right: left + width, bottom: Math.min(top + height, Math.max(bar, 0)) };
 }
 
@@ -183,6 +186,7 @@ function mark({ target }) {
   const states = { selected: 1, maybe: 2 };
   const image = checked && target.closest("[data-photograph]")?.querySelector("img");
   if (image) count(image);
+  confirmed.clear();
   const since = sinceOpened();
   if (marks.length >= MOST_MARKS) return;
   if (name in states) marks.push([since, value, checked ? states[name] : 0]);
@@ -246,7 +250,7 @@ function askFirst(event) {
 function openQuestion(check) {
   const bar = form.querySelector(".bar");
   const question = form.querySelector("[data-question]");
-  const { text, yes, no, place } = check();
+  const { text, yes, no, place = question } = check();
   const [confirm, back] = question.querySelectorAll("button");
   asked = check;
   askedAt = performance.now();
@@ -256,12 +260,12 @@ function openQuestion(check) {
   confirm.textContent = yes;
   back.textContent = no;
   confirm.onclick = () => answerQuestion(true);
-  back.onclick = () => answerQuestion(false);
+  back.onclick = () => answerQuestion(false, place);
   question.onkeydown = ({ key }) => {
     if (key === "Escape") closeQuestion(true);
   };
   form.addEventListener("change", () => closeQuestion(), { once: true });
-  lead(place ?? question);
+  lead(place);
 }
 
 function lead(place) {
@@ -270,13 +274,13 @@ function lead(place) {
   place.scrollIntoView({ block: place.closest(".bar") ? "nearest" : "center" });
 }
 
-function answerQuestion(isConfirmed) {
-  if (performance.now() - askedAt < GUARD_MS) return;
+function answerQuestion(isConfirmed, place) {
+  if (!asked || performance.now() - askedAt < GUARD_MS) return;
   const check = asked;
   closeQuestion(!isConfirmed);
-  if (!isConfirmed) return;
+  if (!isConfirmed) return place.closest(".bar") || lead(place);
   confirmed.add(check);
-  check().confirm?.();
+  check()?.confirm?.();
   form.requestSubmit(submitButton());
 }
 
@@ -294,6 +298,7 @@ function missing() {
   const unloaded = tiles.filter((image) => !recordOf(image).loaded && (recordOf(image).isMet || isBroken(image)));
   const unseen = tiles.filter((image) => !unloaded.includes(image) && recordOf(image).seenMs < SHORTEST_LOOK_MS);
   if (!unloaded.length && !unseen.length) return null;
+  unloaded.forEach(offerRetry);
   const { unloaded: unloadedText, unseen: unseenText, anyway, look: no } = form.dataset;
   const text = [numbered(unloadedText, unloaded.length), numbered(unseenText, unseen.length)].filter(Boolean).join(" ");
   return { text, yes: anyway, no, place: frameOf(unloaded[0] ?? unseen[0]) };

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 
 from aggregation.actions import aggregate
-from aggregation.models import Annotation, CandidateSet, SelectionFrequency
+from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
 from catalog.actions import change_settings
 from catalog.models import Image
 from classify_task.actions import record_vote
@@ -14,11 +15,17 @@ from classify_task.models import ClassifyVote
 from contains_task.actions import open_grids, record_votes
 from contains_task.models import ContainsVote, Grid, GridCell, Role
 from contains_task.reads import answer_shown, cells_by_handle
+from mturk.models import MarketplaceHIT, Terms
+from mturk.publishing.actions import offer_again
+from mturk.publishing.reads import committed
 from studies.settings.actions import new_settings
 from tests.factories import make_batch, make_dataset, make_form, make_images, make_lease, make_worker, unique
 from tests.required import require
 from tests.threads import in_threads
+from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid
 from workforce.actions import close_batch, exclude_submission, take_lease
+from workforce.frame.actions import confirm
+from workforce.frame.receipts import fields_to_hand_over
 from workforce.models import HIT, Batch, Lease, Submission
 
 pytestmark = pytest.mark.django_db
@@ -28,16 +35,23 @@ def answer(
     lease: Lease, *, selected: Collection[Image] = (), maybe: Collection[Image] = (), unseen: Collection[Image] = ()
 ) -> Submission:
     cells = cells_by_handle(lease)
-    handles = {cell.image_id: handle for handle, cell in cells.items()}
-    fields = {
-        name: [handles[image.pk] for image in images if image.pk in handles]
-        for name, images in (("selected", selected), ("maybe", maybe), ("unseen", unseen))
-    }
-    return record_votes(lease=lease, cells=cells, idempotency_key=unique("key"), **fields)
+
+    def of(images: Collection[Image]) -> list[str]:
+        asked = {image.pk for image in images}
+        return [handle for handle, cell in cells.items() if cell.image_id in asked]
+
+    return record_votes(
+        lease=lease,
+        cells=cells,
+        selected=of(selected),
+        maybe=of(maybe),
+        unseen=of(unseen),
+        idempotency_key=unique("key"),
+    )
 
 
 def study(
-    n_images: int, *, n_answers: int = 2, most: int = 3, answers: str = "two", **figures: object
+    n_images: int, *, n_answers: int = 2, most: int = 3, answers: str = "two", **figures: Any
 ) -> tuple[Batch, list[Image]]:
     """A batch that asks whether images contain their own label."""
     dataset = make_dataset(
@@ -290,6 +304,13 @@ def test_a_cell_that_is_both_selected_and_maybe_is_maybe():
     assert ContainsVote.objects.get().answer == "maybe"
 
 
+def test_a_batch_of_two_answers_has_no_maybe():
+    batch, (first, second) = study(2, n_answers=1)
+    submission = answer(make_lease(batch), selected=[first, second], maybe=[second])
+    assert "maybe" not in submission.answer
+    assert ContainsVote.objects.filter(selected=True, maybe=False).count() == 2
+
+
 def test_other_settings_do_not_count_all_votes_again():
     batch, images = study(1, n_answers=1)
     answer(make_lease(batch), selected=images)
@@ -297,3 +318,87 @@ def test_other_settings_do_not_count_all_votes_again():
     change_settings(dataset=batch.dataset, top_k=4)
     new_settings(dataset=batch.dataset, figures={"top_k": "3"})
     assert not Submission.objects.filter(aggregated_at=None).exists()
+
+
+# On a marketplace
+
+
+def lost_on_a_marketplace() -> tuple[Grid, Terms]:
+    """A grid there whose one answer did not see one of two photographs; a pass has been over it."""
+    grid, external_hit_id = make_offered_grid(n_images=2, n_slots=1)
+    assignment = make_assignment(grid.hit, external_hit_id)
+    lease = assignment.lease
+    cells = cells_by_handle(lease)
+    submission = record_votes(
+        lease=lease, cells=cells, selected=[], unseen=list(cells)[:1], idempotency_key=unique("key")
+    )
+    confirm(
+        hit=grid.hit,
+        external_hit_id=external_hit_id,
+        assignment_id=assignment.external_id,
+        worker_id=assignment.worker.identity.external_id,
+        fields=fields_to_hand_over(assignment, submission.answer),
+    )
+    aggregate()
+    return grid, Terms.objects.get()
+
+
+def test_on_a_marketplace_a_further_grid_is_offered_within_the_cap():
+    grid, terms = lost_on_a_marketplace()
+    (further,) = further_grids(grid.hit.batch)
+    assert offer_again(terms=terms) == 1
+    assert MarketplaceHIT.objects.get(hit=further.hit).n_assignments == 1
+    assert offer_again(terms=terms) == 0
+
+
+def test_beyond_the_cap_a_further_grid_waits_for_a_person():
+    grid, terms = lost_on_a_marketplace()
+    Terms.objects.update(spending_cap=committed(terms))
+    (further,) = further_grids(grid.hit.batch)
+    assert offer_again(terms=terms) == 0
+    assert not MarketplaceHIT.objects.filter(hit=further.hit).exists()
+    close_batch(batch=grid.hit.batch)
+    aggregate()
+    assert len(pruned()) == 2
+
+
+# Adaptive batches
+
+
+def test_an_adaptive_batch_gives_up_on_a_photograph_that_nobody_sees():
+    dataset = make_dataset(
+        n_labels=2, min_shown=2, contains_answers=2, classify_answers=1, most_further_answers=2, images_per_grid=48
+    )
+    batch = make_batch(dataset, initial_images=2, accept=0.95, reject=0.05, min_votes=2, max_votes=4)
+    images = make_images(dataset, 4)
+    open_grids(batch=batch, images_by_label={require(images[0].dataset_label): images})
+    initial = set(GridCell.objects.filter(grid__hit__initial=True).values_list("image", flat=True))
+    broken = next(image for image in images if image.pk not in initial)
+    for _ in range(60):
+        lease = take_lease(batch=batch, worker=make_worker())
+        if lease is None:
+            break
+        answer(lease, selected=images, unseen=[broken])
+        aggregate()
+    else:
+        raise AssertionError("people are asked about it again and again")
+    assert StoppedPair.objects.get(image=broken).decision == "undecided"
+    assert broken.pk in pruned()
+
+
+def test_an_initial_image_that_was_not_seen_is_asked_about_again_before_the_table_is_learnt():
+    dataset = make_dataset(n_labels=2, min_shown=2, classify_answers=1, images_per_grid=48)
+    batch = make_batch(dataset, initial_images=2, accept=0.95, reject=0.05, min_votes=1, max_votes=2)
+    images = make_images(dataset, 2)
+    open_grids(batch=batch, images_by_label={require(images[0].dataset_label): images})
+    for number in range(batch.initial_votes):
+        answer(make_lease(batch), selected=images, unseen=images[:1] if number == 0 else [])
+    aggregate()
+    (grid,) = further_grids(batch)
+    assert grid.hit.initial
+    assert questions(grid) == {images[0].pk}
+    answer(make_lease(batch), selected=images)
+    aggregate()
+    assert ConfidenceTable.objects.get(label=None).n_images == 2
+    assert counts(images[0]) == (batch.initial_votes, batch.initial_votes)
+    assert further_grids(batch) == [grid]

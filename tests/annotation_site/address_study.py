@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core import signing
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import FileResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver
@@ -26,6 +26,7 @@ from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
 from data_export.reads import FORMATS
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment
+from tests.annotation_site.matrix import writes
 from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, sign_in, staff_client, unique
 from tests.required import Page
@@ -194,13 +195,6 @@ def undone() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
-
-
-def writes() -> dict[str, int]:
-    """The rows written so far in this transaction, by table: also those written back or rolled back since."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables")
-        return dict(cursor.fetchall())
 
 
 def asked(client: Client, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[Page, list[str]]:

@@ -14,6 +14,10 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from annotation_site.views import WORKER_URLS
+from catalog.examples.actions import set_examples
+from catalog.examples.reads import ExampleKey
+from catalog.models import Dataset, Example
+from catalog.tiles.reads import SIDES
 from mturk.models import MarketplaceHIT, Qualification
 from tests.annotation_site.matrix import ABSENT, DONE, ELSEWHERE, METHOD, PAGE, REFUSED, asked, met, routes
 from tests.factories import make_form, make_grid, make_lease, make_worker, unique
@@ -45,6 +49,10 @@ MATRIX: dict[tuple[str, str], dict[str, Cells]] = {
     ("i/<slug:lease_id>/<slug:handle>.jpg", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
     ("i/<slug:lease_id>/cell/<slug:handle>.jpg", LINK): {"GET": PICTURE, "POST": NO_METHOD},
     ("i/<slug:lease_id>/cell/<slug:handle>.jpg", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
+    # Of an example photograph, which is the same for everybody.
+    ("e/<slug:public_id>.jpg", LINK): {"GET": PICTURE, "POST": NO_METHOD},
+    ("i/<slug:lease_id>/<int:side>/<slug:handle>", LINK): {"GET": PICTURE, "POST": NO_METHOD},
+    ("i/<slug:lease_id>/<int:side>/<slug:handle>", FRAME): {"GET": PICTURE, "POST": NO_METHOD},
     # A GET shows what is held, or what there is to begin; Start and Continue are POSTs, and lease work.
     ("join/<slug:batch_id>", LINK): {
         "GET": (REFUSED, REFUSED, ELSEWHERE, PAGE),
@@ -92,7 +100,7 @@ class Scene:
 
     def path(self, route: str, who: str) -> str:
         for part, value in self.parts.items():
-            route = route.replace(f"<slug:{part}>", value)
+            route = route.replace(f"<slug:{part}>", value).replace("<int:side>", str(SIDES[0]))
         query = self.queries.get(who, {})
         return f"/{route}" + (f"?{urlencode(query)}" if query else "")
 
@@ -112,8 +120,16 @@ def of_link(kind: str) -> Scene:
     lease = make_lease(hit.batch, ann)
     handle = image_handle(lease, image.public_id)
     parts = {"batch_id": hit.batch.public_id, "hit_id": hit.public_id, "lease_id": lease.public_id, "handle": handle}
+    parts |= {"public_id": example_of(hit.batch.dataset)}
     tokens = {"owner": work_token(lease), "other": "forged"}
     return Scene(lease, parts, {"owner": {"worker": "ann"}, "other": {"worker": "bob"}}, tokens, answer)
+
+
+def example_of(dataset: Dataset) -> str:
+    """Return the public id of an example photograph of the dataset's study."""
+    key = ExampleKey(require(dataset.label_set.labels.first()).pk, None, "a digest")
+    set_examples(dataset=dataset, pictures={key: b"a picture"})
+    return Example.objects.get(example_set__settings__dataset=dataset).public_id
 
 
 def of_frame() -> Scene:

@@ -86,7 +86,7 @@ def refusals(client: Client, address: str, number: int):
         yield encoding, ask(client, "GET", address, CONTENT_TYPE=f"text/plain; charset={encoding}")
 
 
-@pytest.mark.parametrize(("number", "address"), enumerate(sorted({*WORKER, *STAFF})))
+@pytest.mark.parametrize(("number", "address"), [*enumerate(sorted({*WORKER, *STAFF}))])
 def test_every_address_refuses_what_no_text_contains(number, address):
     client = client_of(address)
     with CaptureQueriesContext(connection) as queries:

@@ -5,7 +5,7 @@ import re
 import brotli
 import pytest
 from django.test import Client
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page, Response, Route
 
 from catalog.actions import NewImage, add_images
 from catalog.models import Image
@@ -92,11 +92,19 @@ def make_grid_of_photographs() -> HIT:
 
 def open_while_photographs_wait(page: Page, address: str) -> None:
     """Open a page, and let its photographs come only after it was painted without them."""
-    waiting: list = []
-    page.route("**/i/**", waiting.append)
+    waiting: list[Route] = []
+    is_painted: list[bool] = []
+
+    def hold(route: Route) -> None:
+        if is_painted:
+            route.continue_()
+        else:
+            waiting.append(route)
+
+    page.route("**/i/**", hold)
     page.goto(address, wait_until="domcontentloaded")
     page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
-    page.unroute("**/i/**", waiting.append)
+    is_painted.append(True)
     for route in waiting:
         route.continue_()
 

@@ -17,7 +17,7 @@ N_LABELS = 4
 
 @dataclass
 class Meaning:
-    """What a person means: the labels selected, and the one that they themselves chose as the main object."""
+    """The answer in a person's mind: the labels selected, and the one chosen as the main object."""
 
     selected: set[int] = field(default_factory=set)
     chosen: int | None = None

@@ -155,7 +155,10 @@ def test_a_coarse_trace_is_stored_for_who_checks_the_box_which_enter_does_not_su
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Task 1 of 2")).to_be_visible()
     page.mouse.move(100, 100)
-    page.wait_for_function("document.querySelector('form[data-trace]').moments.length > 0")
+    for _ in range(600):
+        if page.evaluate("() => document.querySelector('form[data-trace]').moments.length"):
+            break
+        page.wait_for_timeout(100)
     page.locator("label:has(input) img").first.click()
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_text("Task 2 of 2")).to_be_visible()

@@ -165,6 +165,25 @@ def test_a_grid_that_nobody_touched_is_asked_about_before_it_is_stored(none):
     assert ContainsVote.objects.filter(selected=False).count() == 2
 
 
+def test_maybe_is_an_answer_where_a_batch_has_three():
+    grid = make_grid(n_images=3, batch=make_batch(answers="three"))
+    fields = hidden(joined(grid))
+    del fields["none"]
+    assert answer(grid, fields | {"maybe": ["x"]}).status_code == 422
+    assert answer(grid, fields | {"maybe": cells(grid)[:1]}).status_code == 303
+    images = [cell.image.public_id for cell in grid.cells.order_by("position")]
+    assert (Submission.objects.get().answer["maybe"], Submission.objects.get().answer["selected"]) == (images[:1], [])
+
+
+def test_maybe_is_no_answer_where_a_batch_has_two():
+    grid = make_grid(n_images=2)
+    response = joined(grid)
+    assert 'name="maybe"' not in response.content.decode()
+    fields = hidden(response)
+    assert answer(grid, fields | {"maybe": cells(grid)}).status_code == 303
+    assert "maybe" not in Submission.objects.get().answer
+
+
 def test_the_instructions_are_folded_from_the_second_task_on():
     batch = make_batch()
     first, second = make_grid(batch=batch), make_grid(batch=batch)
@@ -410,3 +429,27 @@ def test_looking_at_a_grid_again_changes_nothing():
 def test_a_frame_is_allowed_to_the_named_marketplace_alone(settings):
     settings.WORKER_FRAME_ANCESTORS = ["https://worker.example.org"]
     assert "frame-ancestors https://worker.example.org" in joined(make_grid()).headers["Content-Security-Policy"]
+
+
+def test_a_page_of_three_answers_offers_maybe_and_takes_it():
+    grid = make_grid(batch=make_batch(make_dataset(contains_answers=1), answers="three"), n_images=3)
+    page = joined(grid)
+    assert re.findall(r'name="maybe" value="([^"]+)"', page.content.decode()) == shown(page)
+    first, second, _ = shown(page)
+    assert answer(grid, hidden(page) | {"selected": [first], "maybe": [second]}).status_code == 303
+    assert sorted(vote.answer for vote in ContainsVote.objects.all()) == ["maybe", "no", "yes"]
+
+
+def test_a_grid_of_maybes_alone_needs_no_confirmation():
+    grid = make_grid(batch=make_batch(make_dataset(contains_answers=1), answers="three"), n_images=2)
+    page = joined(grid)
+    assert answer_as_json(grid, hidden(page) | {"none": "", "maybe": shown(page)}).status_code == 200
+    assert ContainsVote.objects.filter(maybe=True).count() == 2
+
+
+def test_a_page_of_two_answers_takes_no_maybe():
+    grid = make_grid(n_images=2)
+    page = joined(grid)
+    assert 'name="maybe"' not in page.content.decode()
+    assert answer(grid, hidden(page) | {"maybe": shown(page)[:1]}).status_code == 422
+    assert nothing_is_stored()

@@ -12,6 +12,8 @@ from django.db import connection
 from aggregation.actions import aggregate
 from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
+from contains_task.actions import record_votes
+from contains_task.reads import cells_by_handle
 from csv_files.cells import guarded, unguarded
 from data_export.files import whole_file
 from data_export.formats import csv_cell
@@ -31,6 +33,7 @@ from tests.factories import (
 from tests.required import require
 from workforce.actions import close_batch, exclude_submission, take_lease
 from workforce.consents.actions import agree
+from workforce.facts.reads import AnswerFacts
 from workforce.introductions.actions import introduce
 from workforce.models import Submission
 from workforce.reads import pseudonym
@@ -324,3 +327,26 @@ def test_consents_name_pseudonyms_versions_and_moments_and_texts_have_files_of_t
         }
     ]
     assert [(row["version"], row["text"]) for row in written["consent_texts"]] == [("1", "I am 18."), ("2", "I am 21.")]
+
+
+def test_the_file_of_answers_names_what_was_not_seen(dataset):
+    grid = make_grid(images=make_images(dataset, 2), label=1)
+    lease = require(take_lease(batch=grid.hit.batch, worker=make_worker()))
+    cells = cells_by_handle(lease)
+    unseen = list(cells)[:1]
+    page = {"active_ms": 900, "viewport": [390, 844, 2.5], "input": ["touch"]}
+    facts = AnswerFacts({"browser": "Firefox 128.0", "language": "es", "page": page, "trace": [[0, 1, 2, 3]]})
+    submission = record_votes(
+        lease=lease, cells=cells, selected=[], unseen=unseen, facts=facts, idempotency_key="unseen"
+    )
+    out = io.StringIO()
+    write_rows(exported_files()["answers"], dataset, "jsonl", False, out)
+    lines = {line["submission"]: line for line in map(json.loads, out.getvalue().splitlines())}
+    assert len(lines) == Submission.objects.count()
+    line = lines[submission.pk]
+    assert line["unseen"] == [Image.objects.get(pk=cells[unseen[0]].image_id).name]
+    assert (line["active_ms"], line["viewport"], line["input"]) == (900, "390x844@2.5", "touch")
+    assert (line["browser"], line["language"], line["trace"]) == ("Firefox 128.0", "es", [[0, 1, 2, 3]])
+    assert [other["unseen"] for other in lines.values() if other is not line] == [[]] * (len(lines) - 1)
+    votes = [row for row in as_lines("contains_votes", dataset) if row["submission"] == submission.pk]
+    assert [(vote["place"], vote["language"], vote["input"]) for vote in votes] == [(1, "es", "touch")]

@@ -104,36 +104,12 @@ def test_nothing_else_is_served(path):
     assert get(f"/static/{path}").status_code == 404
 
 
-def test_imports_and_pictures_name_the_version_that_belongs_to_them():
-    script, sheet = get(static("contains_task/grid.js")).content, get(static("contains_task/grid.css")).content
-    modules = re.findall(rb'from\s?"([^"]+)"', script)
-    pictures = re.findall(rb'url\("?([^")]+)"?\)', sheet)
-    assert modules and pictures
-    for address in modules + pictures:
+def test_pictures_name_the_version_that_belongs_to_them():
+    pictures = re.findall(rb'url\("?([^")]+)"?\)', get(static("contains_task/grid.css")).content)
+    assert pictures
+    for address in pictures:
         answer = get(address.decode())
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, FOR_A_YEAR)
-
-
-def test_a_change_in_an_imported_file_changes_the_address_of_what_imports_it(tmp_path, monkeypatch):
-    files = {
-        "a/main.js": 'import { x } from "../b.js";\nimport "../c.js";',
-        "b.js": 'export {\n  x,\n} from "./c.js"',
-        "c.js": "1",
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    monkeypatch.setattr(static_files, "_paths", lambda: {name: tmp_path / name for name in files})
-    static_files._file.cache_clear()
-    try:
-        first = file_named("a/main.js")
-        assert first.imports == ("b.js", "c.js")
-        assert first.content.count(b'"/static/') == 2 and b'"./' not in file_named("b.js").content
-        (tmp_path / "c.js").write_text("2")
-        static_files._file.cache_clear()
-        assert file_named("a/main.js").digest != first.digest
-    finally:
-        static_files._file.cache_clear()
 
 
 def test_the_sheets_of_a_page_are_one_file_in_their_order():
@@ -143,11 +119,11 @@ def test_the_sheets_of_a_page_are_one_file_in_their_order():
     assert content == file_named("site.css").content + b"\n" + file_named("workforce/work.css").content
 
 
-def test_a_script_and_its_imports_are_fetched_side_by_side_and_after_photographs():
-    tags = rendered("{% script 'contains_task/grid.js' %}")
-    preloaded = set(re.findall(r'<link rel="modulepreload" fetchpriority="low" href="([^"]+)">', tags))
-    assert preloaded == {static(name) for name in file_named("contains_task/grid.js").imports}
-    assert f'<script type="module" fetchpriority="low" src="{static("contains_task/grid.js")}">' in tags
+def test_a_script_comes_after_the_photographs_and_brings_its_imports():
+    tag = rendered("{% script 'contains_task/grid.js' %}")
+    assert tag == f'<script type="module" fetchpriority="low" src="{static("contains_task/grid.js")}"></script>'
+    content = get(static("contains_task/grid.js")).content
+    assert b"submitByScript" in content and not re.search(rb"^(import|export)", content, re.M)
 
 
 def test_a_template_that_names_no_file_fails():

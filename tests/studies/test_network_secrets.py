@@ -1,4 +1,4 @@
-"""What pages and files show of the network that work came from: nothing."""
+"""Pages and files, which show nothing of the network that work came from."""
 
 import pytest
 

@@ -356,7 +356,7 @@ def test_who_may_not_take_a_hit_reads_so_instead_of_the_start(frame):
 
 
 def test_a_trace_is_stored_only_if_both_agreed():
-    batch = study()
+    batch = study(n_grids=6)
     task = press(batch, version="1", trace="yes")
     page = worker_client().get(task.url)
     assert "trace.js" not in text_of(page), "the study asks for none"

@@ -15,7 +15,17 @@ from django.db import IntegrityError, transaction
 
 from candidates.models import Portion, PotentialLabel, Run, Unpredicted
 from catalog.actions import change_settings
-from catalog.models import Classifier, Dataset, Image, Label, Prediction, ReferencePage, SettingsVersion
+from catalog.models import (
+    Classifier,
+    Dataset,
+    Example,
+    ExampleSet,
+    Image,
+    Label,
+    Prediction,
+    ReferencePage,
+    SettingsVersion,
+)
 from catalog.reads import now
 from classify_task.models import ClassifyVote, Form
 from contains_task.models import ContainsVote, GridCell
@@ -161,6 +171,32 @@ def _() -> None:
 @breaks("reference_page_is_on_the_web")
 def _() -> None:
     reference_page(url="javascript:alert(1)").save()
+
+
+def example(**changed: object) -> Example:
+    dataset = make_dataset()
+    example_set = ExampleSet.objects.create(settings=dataset.settings_versions.get())
+    fields = {"example_set": example_set, "label": dataset.label_set.labels.first(), "digest": "ab"}
+    return Example(**fields | changed)
+
+
+@breaks("example_once_per_set_and_label")
+def _() -> None:
+    row = example()
+    row.save()
+    Example.objects.create(example_set=row.example_set, label=row.label, digest=row.digest)
+
+
+@breaks("example_has_a_digest")
+def _() -> None:
+    example(digest="").save()
+
+
+@breaks("look_alike_is_another_label")
+def _() -> None:
+    row = example()
+    row.look_alike = row.label
+    row.save()
 
 
 @breaks("image_name_once_per_dataset")

@@ -151,10 +151,16 @@ def test_a_form_that_calls_itself_a_draft_is_neither_draft_nor_answer(page):
     assert not Draft.objects.exists() and not Submission.objects.exists()
 
 
-@pytest.mark.parametrize("words", ["\x00", "\ud800", "'; --", "𝄞", "</script>"])
+@pytest.mark.parametrize("words", ["'; --", "𝄞", "</script>", "a\nb\tc", '"}'])
 def test_no_character_of_a_draft_troubles_the_site(page, words):
     assert page.save(0, [], report_words=words).status_code == 200
     assert draft_on(Page(page.grid).opened)["content"]["report_words"] == words
+
+
+@pytest.mark.parametrize("words", ["\x00", "\ud800", "\x07"])
+def test_what_the_site_refuses_everywhere_is_no_draft_either(page, words):
+    assert page.save(0, [], report_words=words).status_code == 400
+    assert not Draft.objects.exists()
 
 
 def test_unknown_fields_are_not_kept(page):

@@ -1,1 +1,1 @@
-"""Start and consent: what people are asked before the work, and what they decided."""
+"""Start and Decline: the questions before the work, and the decisions of people."""

@@ -1,4 +1,4 @@
-"""Start and decline: what people decide before the work, and the work that follows."""
+"""Start and Decline: the decisions of people before the work, and the work that follows."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class OtherText(UserError):
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a person agreed to by Start: the `version` of the text on the page, empty without one; and the trace."""
+    """The content of a Start: the `version` of the text on the page, empty without a text; and the trace."""
 
     version: str = ""
     trace: bool = False

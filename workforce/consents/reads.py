@@ -1,4 +1,4 @@
-"""Queries on what a study asks before the work, and on what people decided."""
+"""Queries on consent: the text that a study asks about, and the decisions of people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ STANDING = PreparedStatement("""
 
 @dataclass(frozen=True)
 class ConsentStanding:
-    """What a study asks now, and what a person last decided in a batch.
+    """The present question of a study, and the last decision of a person in a batch.
 
     Attributes:
         text: the current consent text (id), None if the study has none; `version` is its version.

@@ -1,16 +1,15 @@
 """Queries on drafts, and on what a draft or an answer says."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from workforce.drafts.statements import READ_OF_ASSIGNMENT, READ_OF_LEASE
 from workforce.kinds import kind_named
 from workforce.models import Lease
-from workforce.reads import image_handle, made_under, page_keys
+from workforce.reads import SELECTION, image_handle, made_under, page_keys, selects_the_same
 
 # The fields of a page that a person filled in, and those with which the page goes on.
-SELECTION = ("selected", "maybe", "main")
 FIELDS = (*SELECTION, "report_kind", "report_words", "photographs", "marks", "page")
 
 
@@ -45,22 +44,6 @@ def _in_handles_of_page(lease: Lease, content: str) -> str:
     return content
 
 
-def selects_the_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Return whether two answers, or what pages send of them, select the same, in any order.
-
-    >>> selects_the_same({"selected": [3, 5], "main": 3}, {"selected": [5, 3], "main": 3, "maybe": []})
-    True
-    >>> selects_the_same({"selected": ["a"]}, {"selected": [], "maybe": ["a"]})
-    False
-    """
-    return all(_texts(first.get(name)) == _texts(second.get(name)) for name in SELECTION)
-
-
 def says_the_same(draft: StoredDraft, fields: Mapping[str, Any]) -> bool:
     """Return whether a draft selects what a page's fields select."""
     return selects_the_same(json.loads(draft.content), fields)
-
-
-def _texts(value: object) -> Collection[str]:
-    values = value if isinstance(value, list) else [value]
-    return {str(each) for each in values if each not in (None, "")}

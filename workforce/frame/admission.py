@@ -1,4 +1,4 @@
-"""Whether a worker may accept a HIT in a marketplace's frame."""
+"""Checks before a worker accepts a HIT in a marketplace's frame."""
 
 from django.utils.translation import gettext, gettext_lazy
 

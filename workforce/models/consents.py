@@ -1,4 +1,4 @@
-"""Consent of people to a study: the versions of its text, and what each person decided."""
+"""Consent to a study: the versions of its text, and the decisions of people."""
 
 from django.db import models
 from django.db.models import Q

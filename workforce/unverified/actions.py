@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from catalog.errors import UserError
 from catalog.reads import now_given
-from workforce.drafts.reads import selects_the_same
 from workforce.models import Lease, Submission
+from workforce.reads import selects_the_same
 from workforce.statements import submission_values
 from workforce.unverified.statements import HAND_IN_UNVERIFIED
 

@@ -1,4 +1,4 @@
-"""`./manage import images|labels|predictions|references`: import images, classes, predictions, or reference pages."""
+"""`./manage import images|labels|predictions|references|examples`: import what a study needs from files."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 from csv_files.tables import Refusal
 from data_import.actions import dataset_for_import, label_set_for_import
+from data_import.examples import actions as examples
 from data_import.images.actions import (
     SOURCES,
     Outcome,
@@ -22,14 +23,16 @@ from data_import.images.actions import (
     without_dataset_label,
 )
 from data_import.labels.actions import import_labels
-from data_import.references.actions import import_references, imported_message
+from data_import.references import actions as references
 
 
 class Command(BaseCommand):
-    help = "Import images, labels, predictions or reference pages from files. Safe to repeat: nothing is added twice."
+    help = "Import images, labels, predictions, reference pages or examples. Safe to repeat: nothing is added twice."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        kinds = parser.add_subparsers(dest="kind", required=True, metavar="images|labels|predictions|references")
+        kinds = parser.add_subparsers(
+            dest="kind", required=True, metavar="images|labels|predictions|references|examples"
+        )
         images = kinds.add_parser("images", help="import JPEG, PNG and WebP files into a dataset")
         images.add_argument("source", help=f"{SOURCES} A manifest has the columns file, name, label.")
         images.add_argument("--dataset", required=True, metavar="NAME", help="created if it does not exist")
@@ -37,9 +40,14 @@ class Command(BaseCommand):
         labels = kinds.add_parser("labels", help="import the classes of a new label set")
         labels.add_argument("path", type=Path, help="a CSV with the columns index, words and optional ones")
         labels.add_argument("--label-set", required=True, metavar="NAME")
-        references = kinds.add_parser("references", help="set the pages that explain labels to workers")
-        references.add_argument("path", type=Path, help="a CSV with the columns label, url and, optionally, title")
-        references.add_argument("--dataset", required=True, metavar="NAME")
+        pages = kinds.add_parser("references", help="set the pages that explain labels to workers")
+        pages.add_argument("path", type=Path, help="a CSV with the columns label, url and, optionally, title")
+        pages.add_argument("--dataset", required=True, metavar="NAME")
+        folder = kinds.add_parser("examples", help="set the example photographs that workers can look at")
+        folder.add_argument(
+            "path", type=Path, help="a folder with a folder for each label, and in it one for each look-alike"
+        )
+        folder.add_argument("--dataset", required=True, metavar="NAME")
         add_prediction_arguments(kinds.add_parser("predictions", help="import the top labels of a classifier"))
 
     def handle(self, *args: Any, kind: str, label_set: str | None = None, **options: Any) -> None:
@@ -50,6 +58,8 @@ class Command(BaseCommand):
                 self.predictions(options["path"], options)
             elif kind == "references":
                 self.references(options["path"], options["dataset"])
+            elif kind == "examples":
+                self.examples(options["path"], options["dataset"])
             else:
                 self.images(options["source"], options["dataset"], label_set)
 
@@ -81,7 +91,12 @@ class Command(BaseCommand):
         self.stdout.write(message % {"classifier": options["classifier"], **numbers})
 
     def references(self, path: Path, name: str) -> None:
-        self.stdout.write(imported_message(import_references(dataset=dataset_named(name), file=path)))
+        outcome = references.import_references(dataset=dataset_named(name), file=path)
+        self.stdout.write(references.imported_message(outcome))
+
+    def examples(self, folder: Path, name: str) -> None:
+        outcome = examples.import_examples(dataset=dataset_named(name), folder=folder)
+        self.stdout.write(examples.imported_message(outcome))
 
     def images(self, source: str, name: str, label_set: str | None) -> None:
         # The dataset is created after the images are found: a wrong path leaves no empty one behind.

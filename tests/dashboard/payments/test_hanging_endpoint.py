@@ -45,8 +45,9 @@ def hanging_up_can_wait(server: socket.socket) -> bool:
     return bool(select.select([server], [], [], 60)[0])
 
 
-def test_a_page_waits_for_two_seconds(hanging):  # noqa: F811
+def test_a_page_waits_for_two_seconds(hanging, monkeypatch):  # noqa: F811
+    # What the client has for other questions; on no machine do two seconds take as long.
+    monkeypatch.setattr(endpoint, "READ_SECONDS", 300)
     begun = time.monotonic()
     assert "timeout" in account().why_unknown.lower()
-    # Less than the client has for other questions, and far less than it takes to try thrice.
     assert 1.5 < time.monotonic() - begun < endpoint.READ_SECONDS

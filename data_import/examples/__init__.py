@@ -1,0 +1,1 @@
+"""Import of example photographs."""

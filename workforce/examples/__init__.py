@@ -1,0 +1,1 @@
+"""Example photographs on worker pages."""
