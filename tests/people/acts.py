@@ -1,14 +1,27 @@
 """The verbs of the scripts: what a person does in a real browser, on `link` and in the marketplace's frame."""
 
+import json
+from typing import Any
+
 from playwright.sync_api import Locator, expect
 
 from tests.people.hands import THOUGHT_MS, Hands
 from tests.people.person import FRAME
 from tests.people.surroundings import TASK
-from workforce.models import Report
+from workforce.models import Draft, Report
 
-# Longer than a page waits before it stores a draft.
-KEEPING_MS = 5000
+# Longer than a page waits before it stores a draft; and so often the site is asked for it.
+KEEPING_MS, MOST_LOOKS = 5000, 600
+NAMES = ("selected", "maybe", "main")
+MARKS = """() => {
+  const data = new FormData(document.querySelector("form[data-answer]"));
+  return ["selected", "maybe", "main"].flatMap((name) => data.getAll(name).map((value) => `${name} ${value}`));
+}"""
+
+
+def marks_in(draft: dict[str, Any]) -> list[str]:
+    """Return the marks of a draft as MARKS does those of a page."""
+    return [f"{name} {value}" for name in NAMES for value in draft.get(name, [])]
 
 
 class Acts(Hands):
@@ -102,6 +115,15 @@ class Acts(Hands):
     def submit(self) -> None:
         self._point(self.submit_button)
 
+    def report_by_enter(self) -> None:
+        """Press Enter where a report is written: nothing is sent by it."""
+        self._open_report()
+        self.surface.locator("[name=report_kind]").first.press("Enter")
+        self.unsent()
+
+    def to_confirm(self) -> None:
+        self._tab_to(self.question.get_by_role("button").first)
+
     def double_submit(self) -> None:
         self.submit_button.dblclick()
 
@@ -121,7 +143,7 @@ class Acts(Hands):
         """Answer the question of the page with yes, after a thought."""
         self.asked()
         if self.has_scripts:
-            self.page.clock.run_for(THOUGHT_MS)
+            self.glance(THOUGHT_MS)
             self._point(self.question.get_by_role("button").first)
         else:
             self._point(self.surface.locator(f"{TASK} input[name=none]"))
@@ -163,14 +185,19 @@ class Acts(Hands):
 
     arrive_again = arrive
 
-    def settle(self) -> None:
-        """Wait until nothing is under way any more."""
-        self.page.wait_for_load_state("networkidle")
+    def told_of_the_first(self) -> None:
+        """Expect that the page says that another answer is stored already."""
+        expect(self.surface.get_by_text(self.said("Already submitted")).first).to_be_visible()
 
     def kept(self) -> None:
-        """Wait until the page has stored what was done so far."""
+        """Wait until the site has the draft of what was done so far."""
         self.page.clock.run_for(KEEPING_MS)
-        self.page.wait_for_load_state("networkidle")
+        for _ in range(MOST_LOOKS):
+            draft = Draft.objects.filter(lease=self.lease()).first()
+            if draft and marks_in(json.loads(draft.answer)) == self.surface.evaluate(MARKS):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError("no draft is stored")
 
     def keep(self) -> None:
         """Let the page store what was done so far, whatever comes of it."""

@@ -1,7 +1,9 @@
 """What the export says of a person's answer, in the words of what they meant."""
 
+from collections.abc import Collection
+
 from tests.people.acts import Acts
-from tests.people.person import FRAME, FormMeaning, GridMeaning, Meaning, Person, Script
+from tests.people.person import FRAME, N_PHOTOGRAPHS, FormMeaning, GridMeaning, Meaning, Person, Script
 from tests.people.stage import Stage, confirm_answers
 from tests.required import require
 from workforce.tasks import take_in_recovered
@@ -18,15 +20,17 @@ def work(stage: Stage, person: Person, task: str, place: str) -> None:
         acts.run(script.acts)
         if script.is_sent and "arrive" not in script.acts:
             acts.arrive()
-        assert exported(acts, script) == meant(script.means)
+        assert exported(acts, script) == meant(script.means, acts.looked)
         assert not acts.problems
     finally:
         acts.leave()
 
 
-def meant(meaning: Meaning) -> Answer:
+def meant(meaning: Meaning, looked: Collection[int]) -> Answer:
     if isinstance(meaning, GridMeaning):
-        return meaning.answers()
+        answers = meaning.answers(looked)
+        assert meaning.nothing == () or 0 < len(answers) < N_PHOTOGRAPHS, "everything was on the screen"
+        return answers
     return (sorted(meaning.labels), meaning.main) if isinstance(meaning, FormMeaning) else None
 
 

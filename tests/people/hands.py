@@ -23,6 +23,13 @@ SHOW = """async (tiles) => {
   await Promise.all(images.map((image) => image?.decode().catch(() => null)));
   return shown;
 }"""
+# The numbers of the photographs of which at least half is on the screen, above the bar.
+ON_SCREEN = """() => {
+  const bottom = Math.min(innerHeight, document.querySelector(".bar")?.getBoundingClientRect().top ?? innerHeight);
+  const share = ({ top, bottom: end, height }) => (Math.min(end, bottom) - Math.max(top, 0)) / height;
+  const images = [...document.querySelectorAll("form[data-answer] .tile img")];
+  return images.flatMap((image, index) => (share(image.getBoundingClientRect()) >= 0.5 ? [index + 1] : []));
+}"""
 # Longer than the page's shortest look, and than the time in which a second press counts as a double click.
 LOOK_MS, THOUGHT_MS = 350, 700
 
@@ -39,8 +46,14 @@ class Hands(Surroundings):
         left = left if "all" in numbers else [left[int(number) - 1] for number in numbers]
         while left:
             shown = self.surface.evaluate(SHOW, left)
-            self.page.clock.run_for(LOOK_MS)
+            self.glance(LOOK_MS)
             left = [tile for index, tile in enumerate(left) if index not in shown]
+
+    def glance(self, ms: int) -> None:
+        """Let some time pass, and note which photographs are on the screen meanwhile."""
+        self.page.clock.run_for(ms)
+        if self.study.task == GRID:
+            self.looked |= set(self.surface.evaluate(ON_SCREEN))
 
     def select(self, *numbers: str) -> None:
         """Select photographs or labels by pointing at them, or take the selection back."""
@@ -106,12 +119,6 @@ class Hands(Surroundings):
         self.surface.locator("[data-report]").click()
         expect(self.surface.locator("[data-reported]")).to_be_visible()
 
-    def report_by_enter(self) -> None:
-        """Press Enter where a report is written: nothing is sent by it."""
-        self._open_report()
-        self.surface.locator("[name=report_kind]").first.press("Enter")
-        self.unsent()
-
     def _open_report(self) -> None:
         self.surface.locator("#report summary").click()
         expect(self.surface.locator("[name=report_kind]").first).to_be_visible()
@@ -146,9 +153,6 @@ class Hands(Surroundings):
     def main_by_keys(self, index: str) -> None:
         self.to_main()
         self.arrow_to_main(index)
-
-    def to_confirm(self) -> None:
-        self._tab_to(self.question.get_by_role("button").first)
 
     def to_submit(self) -> None:
         self._tab_to(self.submit_button)

@@ -61,11 +61,12 @@ INTERRUPTED = (
     Person(
         "submits in one tab and then in the other",
         grid=Script(
-            "start; see all; select 1; kept; tab; resume; see all; select 2; submit; arrive; use 1; submit; settle",
+            "start; see all; select 1; kept; tab; resume; see all; select 2; submit; arrive; "
+            "use 1; submit; told_of_the_first",
             GridMeaning(yes=(1, 2)),
         ),
         form=Script(
-            "start; see all; select 1; kept; tab; resume; see all; submit; arrive; use 1; submit; settle",
+            "start; see all; select 1; kept; tab; resume; see all; submit; arrive; use 1; submit; told_of_the_first",
             FormMeaning((1,), main=1),
         ),
     ),

@@ -14,6 +14,10 @@ LINK, FRAME = "link", "frame"
 TASKS, PLACES = (GRID, FORM), (LINK, FRAME)
 
 
+# Those that were never on the person's screen, which is for the script to know.
+NOT_LOOKED_AT = (0,)
+
+
 @dataclass(frozen=True)
 class GridMeaning:
     """The photographs meant as yes and as maybe, and those about which nothing is meant; all others are meant as no."""
@@ -22,9 +26,9 @@ class GridMeaning:
     maybe: Collection[int] = ()
     nothing: Collection[int] = ()
 
-    def answers(self) -> dict[int, str]:
-        """Return the answer that is meant for each photograph that is to have a vote."""
-        numbers = range(1, N_PHOTOGRAPHS + 1)
+    def answers(self, looked: Collection[int]) -> dict[int, str]:
+        """Return the answer that is meant for each photograph that is to have a vote; `looked` are those looked at."""
+        numbers = looked if self.nothing == NOT_LOOKED_AT else range(1, N_PHOTOGRAPHS + 1)
         words = dict.fromkeys(numbers, "no") | dict.fromkeys(self.yes, "yes") | dict.fromkeys(self.maybe, "maybe")
         return {number: words[number] for number in numbers if number not in self.nothing}
 

@@ -30,7 +30,8 @@ class Surroundings:
         self.problems: list[str] = []
         self.contexts: list[BrowserContext] = []
         self.blocked: set[str] = set()
-        self.expects_refusals = False
+        # Photographs that the script has shown to the person, by number.
+        self.looked: set[int] = set()
         self.language = str(person.device.get("locale", "en"))[:2]
         self.has_scripts = person.device.get("java_script_enabled", True)
         self.external_id = require(stage.marketplace).worker() if place == FRAME else unique("person")
@@ -87,6 +88,10 @@ class Surroundings:
         cells = cells_by_handle(require(self.lease())).values()
         images = Image.objects.in_bulk([cell.image_id for cell in cells])
         return [images[cell.image_id] for cell in cells]
+
+    def leave(self) -> None:
+        for context in self.contexts:
+            context.close()
 
     # Devices, pages, network
 
@@ -161,20 +166,27 @@ class Surroundings:
 
     def lose_reply(self) -> None:
         """Have the next answer arrive, and its receipt be lost."""
-        self._disturb_next_post(lambda route: (route.fetch(), route.abort()))
+
+        def lose(route: Route) -> None:
+            route.fetch()
+            route.abort()
+
+        self._disturb_next_post(lose)
 
     def fail_once(self) -> None:
         """Have the site fail at the next answer."""
         self._disturb_next_post(lambda route: route.fulfill(status=503, body="Not ready"))
 
-    def _disturb_next_post(self, disturb: Callable[[Route], object]) -> None:
+    def _disturb_next_post(self, disturb: Callable[[Route], None]) -> None:
         undisturbed = [True]
 
-        def handle(route: Route) -> object:
-            if route.request.method == "POST" and undisturbed:
+        def handle(route: Route) -> None:
+            is_answer = route.request.method == "POST" and '"draft"' not in (route.request.post_data or "")
+            if is_answer and undisturbed:
                 undisturbed.clear()
-                return disturb(route)
-            return route.continue_()
+                disturb(route)
+            else:
+                route.continue_()
 
         self.context.route(TASK_ADDRESS, handle)
 

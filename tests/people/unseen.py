@@ -1,6 +1,6 @@
 """People who did not see every photograph: about those they say nothing."""
 
-from tests.people.person import NO_VOTE, FormMeaning, GridMeaning, Person, Script
+from tests.people.person import NO_VOTE, NOT_LOOKED_AT, FormMeaning, GridMeaning, Person, Script
 
 # Two photographs beside each other, and not two rows at once.
 SMALL = {"viewport": {"width": 360, "height": 420}}
@@ -34,7 +34,7 @@ UNSEEN = (
     Person(
         "never scrolls, and submits all the same",
         device=SMALL,
-        grid=Script("start; see 1; select 1; submit; confirm", GridMeaning(yes=(1,), nothing=range(5, 9))),
+        grid=Script("start; see 1; select 1; submit; confirm", GridMeaning(yes=(1,), nothing=NOT_LOOKED_AT)),
         absent={"form": "its photograph is always in view"},
     ),
     Person(
