@@ -8,7 +8,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from catalog.cached_queries import CachedQuery, Given
 from catalog.models import Dataset, Example, ExampleSet, Image, Label, SettingsVersion
 
-
 # The condition of the index, in its words: without it, Postgres would read all images.
 HAS_DIGEST = ~Q(digest="")
 
