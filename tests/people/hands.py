@@ -82,7 +82,7 @@ class Hands(Surroundings):
         self._tab_to(self.tile(number).locator("input[name=maybe]"))
 
     def _point(self, target: Locator) -> None:
-        target.tap() if self.person.device.get("has_touch") else target.click()
+        target.tap() if self.has_touch else target.click()
 
     def hear(self) -> None:
         """Go through the controls of the task in their order, as a screen reader does."""
