@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How soon photographs of a grid are seen on a slow connection: Chromium under "Fast 3G", a phone and a desktop.
+"""Measure how soon photographs of a grid are seen: Chromium under "Fast 3G", as a phone and as a desktop.
 
     .venv/bin/python benchmarks/fast_3g.py FOLDER [--runs 5] [--port 8660]
 
@@ -16,6 +16,7 @@ import shutil
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, sync_playwright
@@ -28,7 +29,7 @@ from benchmarks.served import Served, served  # noqa: E402
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FAST_3G = {"offline": False, "latency": 562.5, "downloadThroughput": 180_000, "uploadThroughput": 84_375}
-SCREENS = {
+SCREENS: dict[str, dict[str, Any]] = {
     "phone": {
         "viewport": {"width": 390, "height": 844},
         "device_scale_factor": 3,

@@ -20,12 +20,13 @@ from workforce.models import Batch, Lease
 from workforce.reads import image_handle
 
 TILE = re.compile(r'<div class="tile.*?</div>', re.DOTALL)
-ADDRESS = re.compile(r'(?:src|href|action)="([^"]*)"')
+ADDRESS = re.compile(r'(?:src|srcset|href|action)="([^" ]*)')
 SCRIPT = re.compile(r'<script [^>]*src="([^"]*)"')
 IMPORTED = re.compile(r'from "([^"]*)"')
-OF_PICTURE = re.compile(r"/i/[\w-]{22}/(cell/)?[\w-]{24}\.jpg")
+OF_PICTURE = re.compile(r"/i/[\w-]{22}/(?:(\d+)/[\w-]{24}|[\w-]{24}\.jpg)")
 VALUE = re.compile(r'name="selected" value="([^"]*)"')
-LAZY = ' loading="lazy"'
+# What says which photographs come first: it follows from their place alone.
+ORDER = (' loading="lazy"', ' fetchpriority="high"')
 # Words of the trade that no page needs; headers have a control of their own (of caches), and a script its name.
 FLAGS = re.compile(r"control|gold|expected|padding|decoy|honeypot|repeat|attention(?!\.js)|answer_key", re.IGNORECASE)
 # What differs between two loads of one page, or two people's, and says nothing of the cells.
@@ -99,7 +100,7 @@ def check_pages(batch: Batch, n_pages: int) -> None:
         )
         assert len(VALUE.findall(page)) == batch.settings.images_per_grid == len(skeletons(page))
         assert len(set(skeletons(page))) == 1, f"tiles differ: {Counter(skeletons(page))}"
-        lazy.add(tuple(LAZY in tile for tile in TILE.findall(page)))
+        lazy.add(tuple(word in tile for tile in TILE.findall(page) for word in ORDER))
         frames.add(frame_of(page, lease))
         scripts |= set(SCRIPT.findall(page))
         if n % 10 == 0:
@@ -129,7 +130,7 @@ def skeletons(page: str) -> list[str]:
     """The markup of each tile with the number and the handle of its cell taken out."""
     findings = []
     for tile in TILE.findall(page):
-        bare = tile.replace(require(VALUE.search(tile))[1], "HANDLE").replace(LAZY, "")
+        bare = tile.replace(require(VALUE.search(tile))[1], "HANDLE").replace(ORDER[0], "").replace(ORDER[1], "")
         assert not FLAGS.search(bare), f"words of the trade: {bare}"
         findings.append(re.sub(r"photograph \d+", "photograph N", bare, flags=re.IGNORECASE))
     return findings
@@ -191,7 +192,7 @@ def check_pictures(batch: Batch, n_pages: int) -> int:
                 seen.add(content)
                 assert not (findings := told(content, hidden)), f"the bytes tell {findings}"
                 bare.add(without_pixels(content))
-    assert {kind: len(findings) for kind, findings in headers.items()} == {None: 1, "cell/": 1}, (
+    assert {kind: len(findings) for kind, findings in headers.items()} == {None: 1, "240": 1, "300": 1}, (
         f"headers differ: {headers}"
     )
     assert len(bare) == 1, "pictures differ in more than their size and pixels"

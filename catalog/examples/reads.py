@@ -8,6 +8,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from catalog.cached_queries import CachedQuery, Given
 from catalog.models import Dataset, Example, ExampleSet, Image, Label, SettingsVersion
 
+# The condition of the index, in its words: without it, Postgres would read all images.
+HAS_DIGEST = ~Q(digest="")
+
 
 class ExampleKey(NamedTuple):
     """Identity of an example within its set: the ids of the labels, and the digest of the file."""
@@ -43,6 +46,7 @@ def _set_in_force() -> Subquery:
 def _shown() -> QuerySet[Example]:
     """Select the examples of a label that are no image of the study or of its controls, also of ones added later."""
     images = Image.objects.filter(Q(dataset=Given("dataset")) | Q(dataset=Given("pool")), digest=OuterRef("digest"))
+    images = images.filter(HAS_DIGEST)
     examples = Example.objects.filter(example_set=_set_in_force(), label=Given("label"))
     return examples.filter(~Exists(images)).order_by("look_alike_id", "pk")
 
@@ -73,5 +77,5 @@ def current_examples(dataset: Dataset) -> set[ExampleKey]:
 
 def images_among(digests: Collection[str], datasets: Collection[Dataset]) -> dict[str, Image]:
     """Return the images of these datasets that have one of these digests, by digest."""
-    images = Image.objects.filter(dataset__in=datasets, digest__in=digests).select_related("dataset")
+    images = Image.objects.filter(HAS_DIGEST, dataset__in=datasets, digest__in=digests).select_related("dataset")
     return {image.digest: image for image in images}

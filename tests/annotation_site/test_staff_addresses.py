@@ -24,6 +24,8 @@ from tests.annotation_site.address_study import (
     ABSENT,
     ADMINISTRATOR,
     FOREIGN,
+    FOREIGN_ROLES,
+    SOAK,
     STAFF_ADDRESSES,
     VISITOR,
     WITHOUT_ROLE,
@@ -122,7 +124,7 @@ def study(django_db_setup, django_db_blocker) -> Iterator[Study]:
 
 def roles_at(address: Address, path_: str) -> tuple[str, ...]:
     if address.name in OF_EVERYBODY:
-        return (*ROLES, *(FOREIGN + role for role in ROLES))
+        return (*ROLES, *(FOREIGN + role for role in ROLES if SOAK or role in FOREIGN_ROLES))
     if address.name in OF_ADMINISTRATORS:
         return ()
     entry = LETS_IN.get(address.name, ())

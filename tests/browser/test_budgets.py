@@ -115,7 +115,12 @@ def test_48_tiles_are_light_and_nothing_moves_while_they_come(site, settings, op
     for screen in (PHONE, DESKTOP, DENSE_DESKTOP):
         page: Page = open_page(**screen)
         answers: list[Response] = []
-        page.on("response", lambda answer, answers=answers: "/i/" in answer.url and answers.append(answer))
+
+        def keep(answer: Response, answers: list[Response] = answers) -> None:
+            if "/i/" in answer.url:
+                answers.append(answer)
+
+        page.on("response", keep)
         open_while_photographs_wait(page, address)
         page.evaluate(SCROLL_AND_WAIT)
         assert len(answers) == N_TILES, "one size of each"

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from catalog.reads import now
 from contains_task.models import ContainsVote
-from tests.browser.looking import GUARD_MS, confirm, look, submit
+from tests.browser.looking import GUARD_MS, look, submit, submit_none
 from tests.browser.test_frame import Work, browser_flags, forget_failed_requests, hit, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
@@ -163,8 +163,7 @@ def test_tabs_that_say_the_same_do_not_ask(page, open_page):
 def test_an_untouched_device_submits_nothing_over_the_others_work(page, open_page):
     other = second_page(page, open_page)
     tick(page, 1, 2)
-    submit(other)
-    confirm(other, other)
+    submit_none(other)
     expect(box(other, 2)).to_be_checked()
     expect(other.locator("[data-note]")).to_contain_text(CHANGED)
     assert not Submission.objects.exists()

@@ -195,7 +195,7 @@ def test_the_first_look_makes_what_is_missing_and_the_next_finds_it(media, monke
         assert (response.status_code, b"".join(response)) == (200, pictures_of(content).display)
         monkeypatch.setattr(actions, "pictures_of", lambda content: pytest.fail("made twice"))
     assert make_pictures() == 0
-    assert len(files_in(media)) == 3
+    assert len(files_in(media)) == 5
 
 
 def test_an_original_that_is_gone_is_not_found_rather_than_an_error(media):
