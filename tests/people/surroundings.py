@@ -205,10 +205,6 @@ class Surroundings:
     def show(self) -> None:
         self.hide("false")
 
-    def reload(self) -> None:
-        self.page.reload()
-        self._loaded()
-
     def back(self) -> None:
         self.page.go_back()
 
