@@ -87,6 +87,7 @@ class Acts(Hands):
 
     def accept(self) -> None:
         self.page.get_by_role("button", name="Accept and work").click()
+        self.page.wait_for_url("**/tasks/**")
 
     def resume(self) -> None:
         """Open the task again, and go on with what was begun."""
