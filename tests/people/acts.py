@@ -40,6 +40,9 @@ class Acts(Hands):
     def start(self) -> None:
         """Open the task and press Start, if the page asks for it."""
         self.open()
+        self._agree_if_asked()
+
+    def _agree_if_asked(self) -> None:
         expect(self.start_button.or_(self.surface.locator(TASK)).first).to_be_visible()
         if self.start_button.count():
             self.agree()
@@ -84,12 +87,21 @@ class Acts(Hands):
 
     def accept(self) -> None:
         self.page.get_by_role("button", name="Accept and work").click()
+        self.page.wait_for_url("**/tasks/**")
 
     def resume(self) -> None:
-        """Open the task again, and go on with what was begun, if the page asks."""
+        """Open the task again, and go on with what was begun."""
         self.open()
-        self._loaded()
-        if self.place == FRAME:
+        self._go_on()
+
+    def reload(self) -> None:
+        self.page.reload()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Answer what a page in a frame asks, where anybody may use a worker's name."""
+        self._agree_if_asked()
+        if self.place == FRAME and self.has_scripts and self.which.is_visible():
             self.take_theirs()
 
     @property

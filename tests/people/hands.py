@@ -12,12 +12,17 @@ MOST_STEPS = 80
 # whole, once the browser has shown what it has of them.
 SHOW = """async (tiles) => {
   const [first] = tiles;
+  const bar = document.querySelector(".bar");
+  const bottom = () => Math.min(innerHeight, bar?.getBoundingClientRect().top ?? innerHeight);
   const isWhole = (tile) => {
-    const bar = document.querySelector(".bar")?.getBoundingClientRect().top ?? innerHeight;
     const box = tile.getBoundingClientRect();
-    return box.top >= 0 && box.bottom <= Math.min(innerHeight, bar);
+    return box.top >= 0 && box.bottom <= bottom();
   };
-  if (!isWhole(first)) first.scrollIntoView({ block: "center", behavior: "instant" });
+  if (!isWhole(first)) {
+    // To the middle of what the bar leaves free.
+    const { top, height } = first.getBoundingClientRect();
+    scrollBy({ top: top + height / 2 - bottom() / 2, behavior: "instant" });
+  }
   const shown = tiles.map((_, index) => index).filter((index) => !index || isWhole(tiles[index]));
   const images = shown.map((index) => tiles[index].querySelector("img"));
   await Promise.all(images.map((image) => image?.decode().catch(() => null)));
@@ -82,7 +87,7 @@ class Hands(Surroundings):
         self._tab_to(self.tile(number).locator("input[name=maybe]"))
 
     def _point(self, target: Locator) -> None:
-        target.tap() if self.person.device.get("has_touch") else target.click()
+        target.tap() if self.has_touch else target.click()
 
     def hear(self) -> None:
         """Go through the controls of the task in their order, as a screen reader does."""

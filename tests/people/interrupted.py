@@ -66,8 +66,9 @@ INTERRUPTED = (
             GridMeaning(yes=(1, 2)),
         ),
         form=Script(
-            "start; see all; select 1; kept; tab; resume; see all; submit; arrive; use 1; submit; told_of_the_first",
-            FormMeaning((1,), main=1),
+            "start; see all; select 1; kept; tab; resume; see all; select 0; choose_main 0; submit; arrive; "
+            "use 1; submit; told_of_the_first",
+            FormMeaning((0, 1), main=0),
         ),
     ),
     Person(

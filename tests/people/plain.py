@@ -77,6 +77,7 @@ PLAIN = (
     ),
     Person(
         "zooms to 400 %",
+        device={"viewport": {"width": 1280, "height": 1024}},
         grid=Script("start; zoom 400; see all; select 2 8; submit", GridMeaning(yes=(2, 8))),
         form=Script("start; zoom 400; see all; select 0 1; choose_main 0; submit", FormMeaning((0, 1), main=0)),
     ),

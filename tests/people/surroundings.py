@@ -97,7 +97,9 @@ class Surroundings:
 
     def device(self, **options: Any) -> None:
         """Take another device, or the first one: a browser that shares nothing with the others."""
-        self.context = self.stage.browser.new_context(**(options or self.person.device))
+        options = options or dict(self.person.device)
+        self.context = self.stage.browser.new_context(**options)
+        self.has_touch = options.get("has_touch", False)
         self.context.set_default_timeout(PATIENCE_MS)
         if self.has_scripts:
             # Time passes as it does, and faster when a person looks or waits.
@@ -202,10 +204,6 @@ class Surroundings:
 
     def show(self) -> None:
         self.hide("false")
-
-    def reload(self) -> None:
-        self.page.reload()
-        self._loaded()
 
     def back(self) -> None:
         self.page.go_back()
