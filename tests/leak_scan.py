@@ -122,7 +122,9 @@ def check_scripts(addresses: set[str], hidden: set[str]) -> None:
         content = b"".join(response)
         assert response.status_code == 200
         assert not (findings := told(content + headers_of(response), hidden)), f"a script tells {findings}"
-        assert not (flags := FLAGS.findall(content.decode())), f"words of the trade in {address}: {flags}"
+        # A key that is held down repeats itself.
+        text = content.decode().replace("event.repeat", "")
+        assert not (flags := FLAGS.findall(text)), f"words of the trade in {address}: {flags}"
         waiting += {urljoin(address, other) for other in IMPORTED.findall(content.decode())} - seen
 
 

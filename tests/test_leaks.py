@@ -149,7 +149,7 @@ def test_the_pages_of_many_grids_tell_nothing_but_the_question(study):
 
 def test_the_addresses_headers_and_bytes_of_the_images_tell_nothing(study):
     n_pages = N_GRIDS if SOAK else 6
-    assert check_pictures(with_grids(study, n_pages), n_pages) == n_pages * CELLS * 2
+    assert check_pictures(with_grids(study, n_pages), n_pages) == n_pages * CELLS * 3
 
 
 def test_no_place_on_the_page_tells_a_control(study):

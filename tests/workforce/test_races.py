@@ -307,7 +307,7 @@ def test_an_answer_sent_three_times_at_once_is_one_submission_and_three_equal_re
 
 def answer_with(lease: Lease, number: int) -> str:
     try:
-        stored, _ = submit(lease=lease, answer={"n": number}, idempotency_key=f"{number}{lease.public_id}")
+        stored, _ = submit(lease=lease, answer={"selected": [number]}, idempotency_key=f"{number}{lease.public_id}")
     except AlreadySubmitted:
         return "refused"
     return str(stored.answer)
@@ -361,7 +361,7 @@ def test_a_batch_closed_during_a_pass_that_adds_forms_to_it_is_closed_with_them_
 
     def close_meanwhile(execute, sql, params, many, context):
         # The pass has locked the submissions by now, and not yet the batch.
-        if sql.strip().startswith("WITH touched AS"):
+        if "INSERT INTO aggregation_selectionfrequency" in sql:
             closing.append(pool.submit(close_and_let_go, batch))
             assert waits(closing[0])
         return execute(sql, params, many, context)
