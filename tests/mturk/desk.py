@@ -70,7 +70,7 @@ def session_of(worker) -> str:
     session = SessionStore()
     session[WORKER], session[PASSWORD] = worker.pk, mark_of_password(worker)
     session.create()
-    return session.session_key
+    return str(session.session_key)
 
 
 def ledger(key_id: str) -> dict:
