@@ -24,13 +24,25 @@ COVERS_FOCUS = """() => {
   return `${control.outerHTML.slice(0, 90)} lies under ${over?.outerHTML.slice(0, 90)}`;
 }"""
 
-# 2.5.8: 24 pixels for each control that does not stand in a line of text. Returns those that are smaller.
-SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, input, select, summary, textarea")]
-  .filter((control) => control.type !== "hidden" && !control.disabled && control.checkVisibility())
-  .filter((control) => !(control.tagName === "A" && getComputedStyle(control).display === "inline"))
-  .map((control) => [control, ...(control.labels ?? [])].map((place) => place.getBoundingClientRect())
-    .some((box) => box.width >= 24 && box.height >= 24) ? "" : control.outerHTML.slice(0, 120))
-  .filter((text, index, all) => text && !text.includes("skip") && all.indexOf(text) === index)"""
+# 2.5.8: 24 pixels for each control, or so much room around its middle, if it does not stand in a line of text. Returns
+# those without.
+SMALL_TARGETS = """() => {
+  const isShown = (control) => control.type !== "hidden" && !control.disabled && control.checkVisibility()
+    && !control.closest("[aria-hidden=true], .unseen, .skip")
+    && !(control.tagName === "A" && getComputedStyle(control).display === "inline");
+  const boxOf = (control) => [control, ...(control.labels ?? [])].map((place) => place.getBoundingClientRect())
+    .sort((one, other) => other.width * other.height - one.width * one.height)[0];
+  const controls = [...document.querySelectorAll("a, button, input, select, summary, textarea")].filter(isShown);
+  const boxes = controls.map(boxOf);
+  const far = (x, y, { left, right, top, bottom }) =>
+    Math.hypot(Math.max(left - x, 0, x - right), Math.max(top - y, 0, y - bottom));
+  return controls.filter((control, index) => {
+    const { left, top, width, height } = boxes[index];
+    if (width >= 24 && height >= 24) return false;
+    const [x, y] = [left + width / 2, top + height / 2];
+    return boxes.some((box, other) => other !== index && far(x, y, box) < 12);
+  }).map((control) => control.outerHTML.slice(0, 120));
+}"""
 
 # 1.4.3: text against what is painted behind it. Returns texts whose contrast is too low.
 LOW_CONTRAST = """() => {

@@ -52,11 +52,4 @@ BEFORE = (
         grid=Script("start; see all; select 2; kept", NO_VOTE, is_sent=False),
         form=Script("start; see all; select 1; kept", NO_VOTE, is_sent=False),
     ),
-    Person(
-        "looks at the preview, and accepts by the button",
-        study="introduced",
-        grid=Script("preview; accept; agree; see all; select 2; submit", ONE_YES),
-        form=Script("preview; accept; agree; see all; select 1; submit", ONE_LABEL),
-        absent={"link": "a study link has no preview"},
-    ),
 )

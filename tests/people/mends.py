@@ -47,12 +47,9 @@ MENDS: tuple[Mend, ...] = (
     Mend(
         "Enter in a field sends nothing",
         "templates/workforce/work.html",
-        '<button type="submit" form="answer" formmethod="dialog" formnovalidate class="unseen" tabindex="-1" '
-        'aria-hidden="true" data-enter></button>',
-        "<span data-enter></span>",
+        'formmethod="dialog" formnovalidate class="unseen"',
+        'formnovalidate class="unseen"',
         (
-            ("presses Enter to select", GRID),
-            ("presses Enter to select", FORM),
             ("presses Enter without scripts", GRID),
             ("presses Enter without scripts", FORM),
         ),
@@ -124,7 +121,7 @@ MENDS: tuple[Mend, ...] = (
         ATTENTION,
         "    record.timer = setTimeout(retry, seconds * 1000, image);\n",
         "",
-        (("gets a photograph late", GRID), ("gets a photograph late", FORM)),
+        (("gets a photograph late", GRID),),
     ),
     Mend(
         "what was seen before a reload was seen",

@@ -207,6 +207,8 @@ def open_browser() -> Iterator[Browser]:
             chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
             yield chromium
             chromium.close()
+            # Beside that loop the people had a database connection of their own, which nobody else would close.
+            connections.close_all()
     finally:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 

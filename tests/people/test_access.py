@@ -30,7 +30,7 @@ STATES = {
     "form": (FORM, "start"),
     "form with a choice": (FORM, "start; select 0 1"),
     "form refused": (FORM, "start; submit; refused"),
-    "done": (FORM, "start; select 0; submit; arrive"),
+    "done": (FORM, "start; see all; select 0; submit; arrive"),
 }
 SPOKEN = """(element) => {
   const ids = ["aria-labelledby", "aria-describedby"].map((name) => element.getAttribute(name) ?? "");
