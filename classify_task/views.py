@@ -20,6 +20,7 @@ from workforce.pages import (
     ReportOutcome,
     facts_in,
     has_answered,
+    key_to_store,
     page_of_lease,
     paused_seconds_in,
     serve,
@@ -68,7 +69,7 @@ def _record(lease: Lease, answer: FormAnswer, facts: AnswerFacts, paused: int) -
         main=fields["main"],
         unseen=bool(facts.unseen),
         facts=facts,
-        idempotency_key=f"{lease.public_id}.{fields['key']}",
+        idempotency_key=key_to_store(lease, fields["key"]),
         paused_seconds=paused,
     )
 

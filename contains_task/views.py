@@ -22,6 +22,7 @@ from workforce.pages import (
     UnfitAnswer,
     facts_in,
     has_answered,
+    key_to_store,
     page_of_lease,
     paused_seconds_in,
     serve,
@@ -84,7 +85,7 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
         maybe=answer.cleaned_data["maybe"],
         unseen=facts.unseen,
         facts=facts,
-        idempotency_key=f"{lease.public_id}.{answer.cleaned_data['key']}",
+        idempotency_key=key_to_store(lease, answer.cleaned_data["key"]),
         paused_seconds=paused_seconds_in(fields),
     )
 

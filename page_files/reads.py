@@ -48,8 +48,8 @@ class StaticFile:
 def joined_name(sheets: tuple[str, ...]) -> str:
     """Return the name under which several style sheets are one file.
 
-    >>> joined_name(("site.css", "workforce/work.css"))
-    'site+workforce/work.css'
+    >>> joined_name(("site.css", "static/workforce/work.css"))
+    'site+static/workforce/work.css'
     """
     return JOINT.join(name.removesuffix(".css") for name in sheets) + ".css"
 

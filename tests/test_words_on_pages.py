@@ -414,7 +414,7 @@ def test_no_worker_page_speaks_to_somebody_at_a_shell(study, method, person):
     answered = walk(worker_browser(), WORKER, study, method, **query)
     if method == "get" and person == "anna":
         silent = {route for route, statuses in answered.items() if statuses <= {404}}
-        assert silent <= EMPTY_ADDRESSES | {"i/<slug:lease_id>/<slug:handle>.jpg"}
+        assert silent <= EMPTY_ADDRESSES | {"i/<slug:lease_id>/<slug:handle>.jpg", "e/<slug:public_id>.jpg"}
 
 
 def test_a_worker_in_a_frame_is_not_spoken_to_as_at_a_shell(study):

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
+from workforce.models import Lease
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 JSON_TYPE = "application/json"
@@ -58,6 +59,12 @@ def fields_of_start(request: HttpRequest) -> Mapping[str, Any]:
             gettext("This request came from another site, so nothing was saved. Press the button on the study's page.")
         )
     return fields_in(request)
+
+
+def key_to_store(lease: Lease, key: str) -> str:
+    """Return the idempotency key of an answer: no page of another lease or assignment can use it up."""
+    assignment = "" if lease.assignment is None else f".{lease.assignment.pk}"
+    return f"{lease.public_id}{assignment}.{key}"
 
 
 def paused_seconds_in(fields: Mapping[str, Any]) -> int:

@@ -27,6 +27,7 @@ from workforce.drafts.reads import draft_of
 from workforce.facts.reads import AnswerFacts as AnswerFacts
 from workforce.facts.reads import facts_in as facts_in
 from workforce.forms import CrossSite, ForeignStart, UnreadableAnswer, fields_in
+from workforce.forms import key_to_store as key_to_store
 from workforce.forms import paused_seconds_in as paused_seconds_in
 from workforce.frame import pages as frame_pages
 from workforce.frame.actions import LISTED_WITHIN, AlreadyAnswered, HITClosed, NotYetPublished, WrongHIT

@@ -24,6 +24,9 @@ from workforce.actions import close_batch, exclude_submission
 from workforce.models import Submission
 from workforce.reads import not_aggregated
 
+# Words of the statement that counts votes.
+COUNTS = "INSERT INTO aggregation_selectionfrequency"
+
 
 def tick(grid: Grid, *, times: int = 1) -> list[Submission]:
     """Have as many people tick every image of a grid."""
@@ -51,12 +54,12 @@ def live_labels(image: Image) -> list[list[int]]:
 
 
 @contextmanager
-def on_statement(begins: str, act: Callable[[], object], *, before: bool = False) -> Iterator[list[object]]:
-    """Do something, in another connection, right behind (or before) the first statement that begins so."""
+def on_statement(words: str, act: Callable[[], object], *, before: bool = False) -> Iterator[list[object]]:
+    """Do something, in another connection, right behind (or before) the first statement with these words."""
     done: list[object] = []
 
     def wrapper(execute, sql, params, many, context):
-        hit = not done and sql.strip().startswith(begins)
+        hit = not done and words in sql
         if hit and before:
             done.extend(in_threads(1, lambda _: act()))
         result = execute(sql, params, many, context)
@@ -66,7 +69,7 @@ def on_statement(begins: str, act: Callable[[], object], *, before: bool = False
 
     with connection.execute_wrapper(wrapper):
         yield done
-    assert done, f"no statement began with {begins!r}"
+    assert done, f"no statement has the words {words!r}"
 
 
 # Passes of limited size
@@ -128,7 +131,7 @@ def test_an_answer_that_comes_in_during_a_pass_leaves_the_image_to_the_next(befo
     tick(grids[1], times=4)
     lease = make_lease(grids[1].hit.batch)
     last = partial(tick_images, lease=lease, selected=[image.public_id], idempotency_key="last")
-    with on_statement("WITH touched AS", last, before=before):
+    with on_statement(COUNTS, last, before=before):
         assert aggregate_new_submissions(dataset=image.dataset) == 9
     assert not CandidateSet.objects.exists()
     assert aggregate_new_submissions(dataset=image.dataset) == 1
@@ -142,7 +145,7 @@ def test_an_answer_to_a_pair_that_a_pass_has_not_touched_at_all_leaves_the_image
     tick(grids[0])
     lease = make_lease(grids[1].hit.batch)
     last = partial(tick_images, lease=lease, selected=[image.public_id], idempotency_key="last")
-    with on_statement("WITH touched AS", last):
+    with on_statement(COUNTS, last):
         aggregate_new_submissions(dataset=image.dataset)
     assert not Form.objects.exists()
     aggregate()
@@ -155,7 +158,7 @@ def test_an_exclusion_that_comes_in_during_a_pass_leaves_the_image_to_the_next()
     first, *_ = tick(grids[1], times=5)
     aggregate()
     tick(grids[0], times=5)
-    with on_statement("WITH touched AS", partial(exclude_submission, submission=first, reason="too fast")):
+    with on_statement(COUNTS, partial(exclude_submission, submission=first, reason="too fast")):
         assert aggregate_new_submissions(dataset=image.dataset) == 5
     assert not CandidateSet.objects.exists()
     aggregate()
@@ -170,7 +173,7 @@ def test_an_answer_to_a_form_that_comes_in_during_a_pass_leaves_its_annotation_t
     choose(form, 0)
     lease = make_lease(form.hit.batch)
     last = partial(record_vote, lease=lease, selected=[1], main=1, idempotency_key="last")
-    with on_statement("WITH touched AS", last, before=before):
+    with on_statement(COUNTS, last, before=before):
         aggregate_new_submissions(dataset=form.image.dataset)
     assert not Annotation.objects.exists()
     aggregate()

@@ -93,7 +93,7 @@ def test_the_other_words_of_a_label_are_shown():
     grid.label.save()
     page = joined(grid).content.decode()
     assert 'that shows: <em lang="en">tabby</em>' in page
-    assert "</b> tabby cat, mouser<" in page
+    assert '</b> <span lang="en">tabby cat, mouser<' in page
 
 
 def test_a_wikipedia_link_opens_apart_and_tells_nothing():
@@ -157,7 +157,7 @@ def test_a_grid_that_nobody_touched_is_asked_about_before_it_is_stored(none):
     response = answer(grid, fields | none | {"unloaded": cells(grid)[:1]})
     assert (response.status_code, nothing_is_stored()) == (422, True)
     page = response.content.decode()
-    assert re.search(r'name="none" value="yes" autofocus> None of the 2 photographs shows: thing', page)
+    assert re.search(r'name="none" value="yes" autofocus> None of the 2 photographs shows: <span lang="en">thing', page)
     assert re.findall(r'name="unloaded" value="([^"]+)" checked', page) == cells(grid)[:1]
     as_json = answer_as_json(grid, fields | none)
     assert (as_json.status_code, as_json.json()["ask"], nothing_is_stored()) == (422, "none", True)
@@ -180,8 +180,8 @@ def test_maybe_is_no_answer_where_a_batch_has_two():
     response = joined(grid)
     assert 'name="maybe"' not in response.content.decode()
     fields = hidden(response)
-    assert answer(grid, fields | {"maybe": cells(grid)}).status_code == 303
-    assert "maybe" not in Submission.objects.get().answer
+    assert answer(grid, fields | {"maybe": cells(grid)}).status_code == 422
+    assert nothing_is_stored()
 
 
 def test_the_instructions_are_folded_from_the_second_task_on():

@@ -43,7 +43,7 @@ def test_what_the_script_of_a_page_tells_is_kept_beside_the_answer():
 @pytest.mark.parametrize("paused_seconds", [None, -1, 0, True, 1.5, "240", 10**9, [], {"a": 1}])
 def test_nobody_is_refused_for_what_cannot_be_meant(paused_seconds):
     assert grid_answered(paused_seconds=paused_seconds).status_code == 200
-    assert set(Submission.objects.get().answer) == {"shown", "selected"}
+    assert set(Submission.objects.get().answer) == {"shown", "selected", "facts"}
 
 
 def test_a_page_without_a_script_tells_nothing():

@@ -350,6 +350,7 @@ def test_an_answer_that_came_through_the_marketplace_alone_is_recovered(offered,
     copy = encode(copy_of(assignment.lease, {"selected": [image]}))
     outcome, submission = list_(assignment, copy)
     page = {"lease": assignment.lease.public_id, "selected": [image_handle(assignment.lease, image)], "main": ""}
+    page |= {"maybe": [], "unseen": []}
     submission.refresh_from_db()
     assert (outcome, submission.state, submission.answer) == ("recovered", "provisional", {"copy": page})
     assert list_(assignment, copy) == ("recovered", submission)

@@ -97,7 +97,7 @@ def test_what_is_sent_in_a_workers_name_from_elsewhere_leaves_that_worker_the_ow
     forged = [frame_at("198.51.100.7", workerId=worker).look().status_code for _ in range(4)]
     assert forged == [200, 200, 429, 429]
     assert frame_at("198.51.100.8", workerId=worker).look().status_code == 200
-    assert frame_at("198.51.100.7").open().status_code == 200
+    assert frame_at("198.51.100.7").look().status_code == 200
 
 
 def test_what_is_sent_in_a_workers_name_from_everywhere_has_an_end(wide):

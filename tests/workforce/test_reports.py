@@ -205,7 +205,7 @@ def test_empty_fields_are_not_shown(frame):
     text = preview_of(frame)
     for words in ("Run by", "Contact", "Time needed", "Consent", "Before you look"):
         assert words not in text
-    assert "We never reject work because" in text and "send a message to the requester" in text
+    assert "We never reject work because" in text and "The marketplace has the requester’s contact" in text
 
 
 def test_what_a_researcher_wrote_is_no_markup(frame):

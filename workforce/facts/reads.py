@@ -240,7 +240,9 @@ def _viewport(entry: object) -> list[float]:
 
 def whole(value: object, most: int) -> int | None:
     """Return a number from 0 to `most`, rounded; None for anything else."""
-    return round(value) if is_number(value) and 0 <= value <= most else None  # type: ignore[operator, call-overload]
+    if not is_number(value):
+        return None
+    return round(value) if 0 <= value <= most else None  # type: ignore[operator, call-overload]  # a number, looked at above
 
 
 def is_number(value: object) -> bool:

@@ -58,7 +58,7 @@ def opened(marketplace, marketplace_hit: MarketplaceHIT, worker: str | None = No
 
 
 def publish_for(client: Client, batch: Batch, reward: Decimal, **more: str):
-    data = TERMS | {"do": "publish", "reward": str(reward), "agreed": str(reward * 2 * Decimal("1.2"))}
+    data = TERMS | {"do": "publish", "reward": str(reward), "agreed": str((reward * 2 * Decimal("1.2")).quantize(CENT))}
     return client.post(f"/setup/publish/{batch.pk}/", data | more)
 
 
