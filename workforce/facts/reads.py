@@ -240,9 +240,9 @@ def _viewport(entry: object) -> list[float]:
 
 def whole(value: object, most: int) -> int | None:
     """Return a number from 0 to `most`, rounded; None for anything else."""
-    if not is_number(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return round(value) if 0 <= value <= most else None  # type: ignore[operator, call-overload]  # a number, looked at above
+    return round(value) if 0 <= value <= most else None
 
 
 def is_number(value: object) -> bool:
