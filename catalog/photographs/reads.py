@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageMath, UnidentifiedImageError
 
 from catalog.errors import UserError, gettext, reason_in
-from catalog.tiles.reads import CELL_SIDES, small_version
+from catalog.tiles.reads import SIDES, small_version
 
 # The suffix follows from the content of the file, never from its name. MPO: a JPEG with further pictures behind the
 # first, as many telephones write them.
@@ -115,7 +115,7 @@ def pictures_of(content: bytes) -> Pictures:
         display = _shown(picture, _orientation(picture))
         thumbnail = display.copy()
         thumbnail.thumbnail((THUMBNAIL_SIDE_PIXELS, THUMBNAIL_SIDE_PIXELS))
-        tiles = {side: small_version(display, side) for side in CELL_SIDES}
+        tiles = {side: small_version(display, side) for side in SIDES}
         return Pictures(_jpeg(display), _jpeg(thumbnail), tiles)
 
 

@@ -85,6 +85,8 @@ def _words() -> dict[str, str]:
         "yes": gettext("Yes"),
         "maybe_word": gettext("Maybe"),
         "lost": gettext("did not load"),
+        # The script adds the name of the photograph: here it would be a line of every cell.
+        "enlarge": gettext("Enlarge"),
     }
 
 
@@ -92,7 +94,6 @@ def _names() -> dict[str, str]:
     """Return the texts with the number of a photograph."""
     return {
         "photograph": gettext("photograph %(number)s"),
-        "enlarge": gettext("Enlarge photograph %(number)s"),
         "yes_name": gettext("Photograph %(number)s: yes"),
         "maybe_name": gettext("Photograph %(number)s: maybe"),
     }

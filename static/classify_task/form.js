@@ -37,13 +37,21 @@ function update() {
   say(form, words());
 }
 
+const problem = form.querySelector("[data-problem]");
+
 // Show a problem at the group of fields where it is, and lead there.
 function placeProblem(name) {
   const group = form.querySelector(`[data-group=${name}]`);
-  const problem = form.querySelector("[data-problem]");
+  forget("");
   group.querySelector("legend").after(problem);
   group.setAttribute("aria-describedby", problem.id);
-  return { group, problem };
+  return group;
+}
+
+// The room of a problem stays, so that nothing moves.
+function forget(visibility) {
+  problem.style.visibility = visibility;
+  for (const group of form.querySelectorAll("[data-group]")) group.removeAttribute("aria-describedby");
 }
 
 form.addEventListener("submit", (event) => {
@@ -51,17 +59,21 @@ form.addEventListener("submit", (event) => {
   if (!name || !event.submitter?.matches(".bar [type=submit]")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const { group, problem } = placeProblem(name);
+  const group = placeProblem(name);
   problem.hidden = false;
   problem.textContent = words();
   group.focus();
 });
 form.addEventListener("refused", ({ detail }) => {
-  if (detail.group) setTimeout(() => placeProblem(detail.group).group.focus());
+  problem.style.visibility = "";
+  if (detail.group) setTimeout(() => placeProblem(detail.group).focus());
 });
 // Only a page without scripts cannot tell by itself.
 form.querySelector("[data-unloaded-mark]").hidden = true;
-form.addEventListener("change", update);
+form.addEventListener("change", () => {
+  update();
+  if (!missing() && !problem.querySelector("a")) forget("hidden");
+});
 watch(form);
 keepSelection(form);
 update();

@@ -4,14 +4,16 @@
 const LARGEST = 8;
 const DOUBLE_PRESS = 2.5;
 const SWIPE = 60;
+const PAN = 80;
 
 const large = document.querySelector("[data-large]");
 const tiles = [...document.querySelectorAll(".tile")];
 const stage = large.querySelector(".stage");
-const picture = large.querySelector("img");
 const picks = [...large.querySelectorAll("[data-pick]")];
+const where = large.querySelector("[data-where]");
 const boxOf = (tile, name = "selected") => tile.querySelector(`[name=${name}]`);
 
+let picture;
 let shown = 0;
 let zoom = 1;
 
@@ -25,17 +27,26 @@ export function show(index) {
   const tile = tiles[index];
   if (!tile) return;
   shown = index;
+  const { alt } = tile.querySelector("img");
+  // Its own element and frame: the one before would stay painted until it has loaded, and is perhaps tried again later.
+  picture = Object.assign(new Image(), { alt, src: tile.querySelector(".enlarge").href });
+  const frame = document.createElement("span");
+  frame.style.display = "contents";
   // Looking at it here is looking at it.
-  stage.dataset.photograph = tile.dataset.photograph;
-  stage.querySelector(".retry")?.remove();
-  picture.src = tile.querySelector(".enlarge").href;
-  picture.alt = tile.querySelector("img").alt;
+  frame.dataset.photograph = tile.dataset.photograph;
+  frame.append(picture);
+  stage.replaceChildren(frame);
   zoomTo(1);
-  for (const pick of picks) pick.checked = boxOf(tile, pick.dataset.pick).checked;
+  for (const pick of picks) {
+    pick.checked = boxOf(tile, pick.dataset.pick).checked;
+    pick.setAttribute("aria-label", `${pick.parentNode.textContent.trim()}: ${alt}`);
+  }
+  const focused = document.activeElement;
   for (const button of large.querySelectorAll("[data-step]")) button.disabled = !tiles[index + Number(button.dataset.step)];
-  if (large.open) return;
-  large.showModal();
-  picks[0].focus();
+  const isOpen = large.open;
+  if (!isOpen) large.showModal();
+  if (!isOpen || focused.disabled) picks[0].focus();
+  where.textContent = alt;
 }
 
 function step(by) {
@@ -45,8 +56,7 @@ function step(by) {
 }
 
 function hide() {
-  delete stage.dataset.photograph;
-  picture.removeAttribute("src");
+  stage.replaceChildren();
   boxOf(tiles[shown]).focus();
   if (history.state?.large !== undefined) history.back();
 }
@@ -65,11 +75,19 @@ function zoomAt(factor, { clientX, clientY }) {
   zoomTo(factor, clientX - left, clientY - top);
 }
 
+// Move the photograph under the view; at its border, go on to the next.
+function pan(x, y) {
+  const { scrollLeft } = stage;
+  stage.scrollBy(x * PAN, y * PAN);
+  if (x && stage.scrollLeft === scrollLeft) step(x);
+}
+
 // One finger or the mouse moves the photograph, or steps on if all of it is shown; two fingers zoom.
 
 const points = new Map();
 
-function press({ pointerId, clientX, clientY }) {
+function press({ target, pointerId, clientX, clientY }) {
+  if (target.closest("button")) return;
   stage.setPointerCapture(pointerId);
   points.set(pointerId, { clientX, clientY, from: clientX });
 }
@@ -117,8 +135,10 @@ large.addEventListener("change", ({ target }) => {
 });
 large.addEventListener("keydown", (event) => {
   const acts = {
-    ArrowLeft: () => step(-1),
-    ArrowRight: () => step(1),
+    ArrowLeft: () => pan(-1, 0),
+    ArrowRight: () => pan(1, 0),
+    ArrowUp: () => pan(0, -1),
+    ArrowDown: () => pan(0, 1),
     z: () => large.close(),
     "+": () => zoomTo(zoom * 2),
     "-": () => zoomTo(zoom / 2),

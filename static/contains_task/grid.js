@@ -37,10 +37,15 @@ function exclude({ name, value, checked }) {
   if (other) other.checked = false;
 }
 
+// The second half of a double click would take back the first.
+function once(event) {
+  if (event.detail === 2 && event.target.closest(".tile label")) event.preventDefault();
+}
+
 // A press on the photograph goes from no to yes, to maybe, and back.
 function cycle(event) {
   const tile = event.target.matches(".three img") && event.target.closest(".tile");
-  if (!tile) return;
+  if (!tile || event.defaultPrevented) return;
   event.preventDefault();
   const [yes, maybe] = [boxOf(tile), boxOf(tile, "maybe")];
   (maybe.checked || yes.checked ? maybe : yes).click();
@@ -48,13 +53,18 @@ function cycle(event) {
 
 // The enlarged view is loaded when it is first wanted.
 
+for (const link of form.querySelectorAll(".enlarge")) link.ariaLabel += `: ${link.parentNode.querySelector("img").alt}`;
+
 // Browsers keep a failure to load a module, by its address.
 let nFailures = 0;
 
 function enlarge(tile, act = "enlarge") {
   if (!tile) return;
   const address = form.dataset.enlarge + (nFailures ? `?${nFailures}` : "");
-  import(address).then((view) => view[act](tiles.indexOf(tile)), () => nFailures++);
+  import(address).then((view) => view[act](tiles.indexOf(tile)), () => {
+    nFailures++;
+    say(form, form.dataset[navigator.onLine ? "retry" : "away"]);
+  });
 }
 
 function open(event) {
@@ -79,13 +89,13 @@ letters.checked = !attempt(() => localStorage.getItem(SHORTCUTS));
 letters.addEventListener("change", () => attempt(() => localStorage.setItem(SHORTCUTS, letters.checked ? "" : "yes")));
 keys.addEventListener("click", ({ target }) => "close" in target.dataset && keys.close());
 const toKeys = document.querySelector("[data-to-keys]");
-toKeys.hidden = false;
+toKeys.disabled = false;
 toKeys.addEventListener("click", () => keys.showModal());
 
 function go(tile, by) {
-  const next = tiles[tiles.indexOf(tile) + by];
-  boxOf(next ?? tile).focus({ preventScroll: true });
-  (next ?? tile).scrollIntoView({ block: "nearest" });
+  const next = tiles[tiles.indexOf(tile) + by] ?? tile;
+  boxOf(next).focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
 }
 
 function act(event) {
@@ -109,6 +119,7 @@ function act(event) {
 }
 
 document.addEventListener("keydown", act);
+form.addEventListener("click", once, true);
 form.addEventListener("click", open);
 form.addEventListener("click", cycle);
 form.addEventListener("change", ({ target }) => {

@@ -25,6 +25,6 @@ def submit_none(page: Page, place: FrameLocator | None = None) -> None:
     """Submit a grid with nothing selected, and confirm to the page's script that this is meant."""
     where = place or page
     submit(where)
-    expect(where.get_by_role("button", name="Yes, none")).to_be_visible()
+    expect(where.get_by_role("button", name="Yes, that is right")).to_be_visible()
     page.wait_for_timeout(GUARD_MS)
-    where.get_by_role("button", name="Yes, none").click()
+    where.get_by_role("button", name="Yes, that is right").click()

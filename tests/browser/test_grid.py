@@ -108,7 +108,7 @@ def test_impatient_clicks_on_submit_do_not_answer_the_question(site, settings, o
     person = Person(open_page(), settings, 3)
     look(person.page)
     person.page.get_by_role("button", name="Submit", exact=True).click(click_count=3, delay=20)
-    yes = person.page.get_by_role("button", name="Yes, none")
+    yes = person.page.get_by_role("button", name="Yes, that is right")
     expect(yes).to_be_visible()
     yes.dispatch_event("click")  # at once, wherever the pointer is
     expect(yes).to_be_visible()
@@ -128,7 +128,7 @@ def test_the_question_is_answered_by_keyboard(site, settings, open_page):
     expect(person.page.locator("[data-question]")).to_be_focused()
     person.page.wait_for_timeout(GUARD_MS)
     person.page.keyboard.press("Tab")
-    expect(person.page.get_by_role("button", name="Yes, none")).to_be_focused()
+    expect(person.page.get_by_role("button", name="Yes, that is right")).to_be_focused()
     person.page.keyboard.press("Enter")
     person.expect_done()
     assert person.votes() == {0: False, 1: False}
@@ -250,6 +250,48 @@ def test_the_enlarged_view_zooms_steps_and_selects_and_back_closes_it(site, sett
     submit(page)
     person.expect_done()
     assert person.selected() == {1}
+
+
+def test_the_enlarged_view_never_shows_a_photograph_under_the_name_of_another(site, settings, open_page):
+    page = open_page()
+    person = Person(page, settings, 3)
+    large, picture = page.locator("dialog.large"), page.locator("dialog.large img")
+    person.box(1).press("z")
+    page.wait_for_function("() => document.querySelector('dialog.large img').naturalWidth > 0")
+    expect(large.get_by_role("status")).to_have_text("photograph 2")
+    page.route("**/i/**", lambda route: None)  # nothing more comes
+    page.keyboard.press("ArrowRight")
+    expect(picture).to_have_attribute("alt", "photograph 3")
+    assert picture.evaluate("it => it.naturalWidth") == 0
+    large.get_by_role("button", name="Previous photograph").click()
+    large.get_by_role("button", name="Previous photograph").click()
+    expect(large.get_by_label("Select: photograph 1")).to_be_focused()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_arrows_move_an_enlarged_photograph_and_go_on_at_its_border(site, settings, open_page):
+    page = open_page()
+    person = Person(page, settings, 2)
+    person.box(0).press("z")
+    picture, stage = page.locator("dialog.large img"), page.locator(".stage")
+    page.keyboard.press("+")
+    before = stage.evaluate("it => it.scrollLeft")
+    page.keyboard.press("ArrowRight")
+    assert stage.evaluate("it => it.scrollLeft") == before + 80
+    expect(picture).to_have_attribute("alt", "photograph 1")
+    stage.evaluate("it => it.scrollTo(it.scrollWidth, 0)")
+    page.keyboard.press("ArrowRight")
+    expect(picture).to_have_attribute("alt", "photograph 2")
+
+
+def test_a_double_click_selects_once_and_a_later_click_takes_it_back(site, settings, open_page):
+    person = Person(open_page(), settings, 2)
+    person.photograph(1).dblclick()
+    expect(person.box(1)).to_be_checked()
+    person.box(0).dblclick()
+    expect(person.box(0)).to_be_checked()
+    person.photograph(1).click()
+    expect(person.box(1)).not_to_be_checked()
 
 
 def test_the_enlarged_view_closes_by_back_in_a_marketplaces_frame(open_page, parent, settings):  # noqa: F811

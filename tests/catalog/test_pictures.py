@@ -53,6 +53,7 @@ def test_an_image_has_its_original_alone_until_the_task_has_made_its_pictures(me
         f"thumbnails/{image.public_id}.jpg",
         f"tiles/240/{image.public_id}",
         f"tiles/300/{image.public_id}",
+        f"tiles/720/{image.public_id}",
     ]
     assert decoded(content_of(image.display)).size == (1024, 614)
     assert decoded(content_of(image.thumbnail)).size == (320, 192)
@@ -195,7 +196,7 @@ def test_the_first_look_makes_what_is_missing_and_the_next_finds_it(media, monke
         assert (response.status_code, b"".join(response)) == (200, pictures_of(content).display)
         monkeypatch.setattr(actions, "pictures_of", lambda content: pytest.fail("made twice"))
     assert make_pictures() == 0
-    assert len(files_in(media)) == 5
+    assert len(files_in(media)) == 6
 
 
 def test_an_original_that_is_gone_is_not_found_rather_than_an_error(media):

@@ -11,7 +11,7 @@ from catalog.models import Image
 from catalog.photographs.actions import make_pictures
 from catalog.photographs.reads import read_photograph
 from catalog.tiles import actions
-from catalog.tiles.reads import CELL_SIDES, JPEG, OPTIONS, WEBP, media_type, small_version
+from catalog.tiles.reads import JPEG, OPTIONS, SIDES, WEBP, media_type, small_version
 from contains_task.reads import cells_by_handle
 from tests.factories import make_dataset, make_grid, make_lease, worker_client
 from tests.pictures import BLUE, GREEN, GREY, RED, colour_at, corner_colours, corners, decoded, encoded
@@ -105,7 +105,7 @@ def test_a_browser_without_webp_gets_a_large_photograph_where_one_stands_alone()
 def test_those_of_cells_are_stored_with_the_pictures_and_made_once_for_images_from_before(media, monkeypatch):
     image = stored(encoded(corners(640, 480)))
     assert make_pictures() == 1
-    assert sorted(path.name for path in (media / "tiles").iterdir()) == [str(side) for side in CELL_SIDES]
+    assert sorted(path.name for path in (media / "tiles").iterdir()) == [str(side) for side in SIDES]
     lease, handle = on_a_page(image)
     shutil.rmtree(media / "tiles")
     first = content_of(get(lease, 240, handle))
