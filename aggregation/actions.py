@@ -107,8 +107,9 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
     for kind in task_kinds():
         settle_votes(kind=kind, submission_ids=submissions)
     recount_frequencies(submission_ids=submissions)
-    decided = ask_further(submission_ids=submissions)
+    # In this order: a table is learnt when nobody is asked about the initial subset any more.
     ask_for_lost_answers(submission_ids=submissions)
+    decided = ask_further(submission_ids=submissions)
     # Marked before the query for waiting images: images wait while an answer of theirs is not counted yet.
     mark_aggregated(submission_ids=submissions)
     prune_images(image_ids=contains_reads.images_asked(submissions) | decided)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from html import unescape
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 # A HIT whose creation was not answered is asked about again after pauses of up to a minute.
 PATIENCE_SECONDS = 300
@@ -22,6 +22,7 @@ TICKED = 0.3
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 GROUP = re.compile(r'href="(/groups/[A-Z0-9]+/)"')
 FRAME, REFRESH = r'<iframe[^>]* src="([^"]+)"', r'http-equiv="refresh" content="(\d+)'
+START, VERSION = 'name="start"', r'name="version" value="(\d*)"'
 BOX = re.compile(r'name="selected" value="([^"]+)"')
 
 
@@ -128,6 +129,8 @@ class Person:
     def do(self, task: str) -> None:
         address = unescape(match_in(self.browser.get(task), FRAME))
         page = self.open(address)
+        if START in page:
+            address, page = self.start(address, page)
         selected = [box for box in BOX.findall(page) if self.chance.random() < TICKED]
         answers = {"token": field("token", page), "key": field("key", page), "selected": selected, "none": "yes"}
         status, _, answer = self.browser.ask("POST", address, json.dumps(answers).encode(), JSON)
@@ -137,6 +140,14 @@ class Person:
         status, _, page = self.browser.post(hand_over["action"], hand_over["fields"])
         if status != 303:
             raise Unexpected(f"handing in gave {status}: {page[:500]}")
+
+    def start(self, address: str, page: str) -> tuple[str, str]:
+        """Press Start. Returns the address of the task, which proves it, and its page."""
+        status, leads_to, reply = self.browser.post(address, {"start": "yes", "version": match_in(page, VERSION)})
+        if status != 303:
+            raise Unexpected(f"starting gave {status}: {reply[:500]}")
+        address = urljoin(address, leads_to)
+        return address, self.open(address)
 
     def open(self, address: str) -> str:
         """The task's page, which loads itself anew for as long as the requester does not know the HIT's id."""

@@ -61,7 +61,7 @@ class ContainsVote(models.Model):
     selected = models.BooleanField()
     # The third answer of a batch that offers it; settings say what it counts as.
     maybe = models.BooleanField(default=False, db_default=False)
-    # Facts of its page, from the raw answer, so that a file of a million votes need not read as many raw answers: the
+    # Facts of its page, from the raw answer, so that a row of a file of votes need not look for its image there: the
     # place of the image, milliseconds in view, and the changes of the answer as [milliseconds, answer, …] (0 no, 1 yes,
     # 2 maybe). Null where the page sent none.
     place = models.PositiveSmallIntegerField(null=True)

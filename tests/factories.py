@@ -23,14 +23,15 @@ from catalog.actions import add_image, add_label_set, create_dataset
 from catalog.label_data import LabelRecord
 from catalog.models import Dataset, Image, LabelSet
 from catalog.photographs.reads import Photograph, read_photograph
+from catalog.reads import now
 from classify_task.actions import open_forms
 from classify_task.models import Form
 from contains_task.actions import open_grids, record_votes
 from contains_task.models import Grid
 from contains_task.reads import cells_by_handle
 from workforce.actions import identify_worker, open_batch, publish_hits, take_lease
-from workforce.consents.actions import agree
-from workforce.models import HIT, Batch, Lease, Submission, Worker
+from workforce.consents.reads import standing_at_start
+from workforce.models import HIT, Batch, Consent, Lease, Submission, Worker
 
 _numbers = itertools.count(1)
 
@@ -82,6 +83,18 @@ def make_hits(n_hits: int = 1, n_slots: int = 1, *, batch: Batch | None = None) 
 
 def make_worker(external_id: str | None = None, *, marketplace: str = "link") -> Worker:
     return identify_worker(marketplace=marketplace, external_id=external_id or unique("person"))
+
+
+def agree(*, batch: Batch, worker: Worker) -> Consent:
+    """Record that a worker of a study link agrees to what it asks now."""
+    text = standing_at_start(batch).text
+    earlier = Consent.objects.filter(worker=worker, batch=batch).order_by("number").last()
+    if earlier is not None and earlier.agreed and earlier.text_id == text:
+        return earlier
+    number = earlier.number + 1 if earlier else 1
+    return Consent.objects.create(
+        worker=worker, batch=batch, text_id=text, agreed=True, number=number, created_at=now()
+    )
 
 
 def make_lease(batch: Batch, worker: Worker | None = None) -> Lease:

@@ -158,6 +158,11 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
         return other
     if lease.assignment is not None:
         return _submit_from_a_frame(request, lease, fields, take)
+    # Read once for the facts of the answer and the next task.
+    lease.standing = standing_at_start(hit.batch, lease.worker_id)
+    if lease.standing.agreed is False:
+        # Who declined has no place any more. The study link asks whether they want to take part after all.
+        return _lead_on(request, join_address(hit.batch, lease.worker.identity.external_id))
     try:
         outcome = take(request, lease, fields)
     except AlreadySubmitted as error:
@@ -166,10 +171,11 @@ def _submit(request: HttpRequest, hit: HIT, show: Show, take: Take) -> HttpRespo
         raise
     if isinstance(outcome, HttpResponse):
         return outcome
-    address = _next_address(request, lease)
-    if request.content_type == "application/json":
-        return JsonResponse({"next": address})
-    return SeeOther(address)
+    return _lead_on(request, _next_address(request, lease))
+
+
+def _lead_on(request: HttpRequest, address: str) -> HttpResponse:
+    return JsonResponse({"next": address}) if request.content_type == "application/json" else SeeOther(address)
 
 
 def _save_draft(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse:
@@ -195,7 +201,7 @@ def _next_address(request: HttpRequest, lease: Lease) -> str:
     """
     batch, participant = lease.hit.batch, lease.worker.identity.external_id
     try:
-        if not standing_at_start(batch, lease.worker_id).has_started:
+        if not lease.standing.has_started:
             return join_address(batch, participant)
         following = take_lease(batch=batch, worker=lease.worker, visit=link_visit(request, batch))
     except UserError:  # closed, or too many tasks from this network: the page of the study link says so
@@ -289,8 +295,7 @@ def page_of_lease(request: HttpRequest, lease: Lease, report: ReportOutcome) -> 
 def _time_left(lease: Lease, moment: datetime) -> dict[str, int]:
     """Return how long the lease lasts, and from when on its page says so: in the last fifth of its time."""
     seconds_left = max(0, int((lease.expires_at - moment).total_seconds()))
-    # A lease that was renewed began long ago.
-    held = min((lease.expires_at - lease.created_at).total_seconds(), lease.hit.batch.settings.lease_seconds)
+    held = min((lease.expires_at - lease.opened_at).total_seconds(), lease.hit.batch.settings.lease_seconds)
     return {"seconds_left": seconds_left, "minutes_left": seconds_left // 60, "last_seconds": int(held / 5)}
 
 

@@ -236,6 +236,15 @@ def selects_the_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> boo
     return all(_texts(first.get(name)) == _texts(second.get(name)) for name in SELECTION)
 
 
+def n_selected_in(answer: Mapping[str, Any]) -> int:
+    """Return how many photographs or labels a raw answer selects, as yes or as maybe.
+
+    >>> n_selected_in({"selected": ["a"], "maybe": ["b"]}), n_selected_in({"selected": [3, 5], "main": 3})
+    (2, 2)
+    """
+    return len(answer["selected"]) + len(answer.get("maybe") or ())
+
+
 def _texts(value: object) -> Collection[str]:
     values = value if isinstance(value, list) else [value]
     return {str(each) for each in values if each not in (None, "")}

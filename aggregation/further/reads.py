@@ -61,10 +61,10 @@ OF_TOUCHED_CLASSES = LOST.format(
 )
 OF_BATCH = LOST.format(unseen="hit.batch_id = %(batch)s", maybe="hit.batch_id = %(batch)s")
 OF_IMAGES = LOST.format(unseen="cell.image_id = ANY(%(images)s)", maybe="vote.image_id = ANY(%(images)s)")
-# Classes with an answer that is missing, or not aggregated yet.
+# Classes with an answer that is missing, or not aggregated yet; of adaptive batches to their initial subset.
 BUSY = """
     SELECT DISTINCT grid.label_id FROM workforce_hit hit JOIN contains_task_grid grid ON grid.hit_id = hit.id
-    WHERE hit.batch_id = %(batch)s AND grid.label_id = ANY(%(labels)s) AND (
+    WHERE hit.batch_id = %(batch)s AND grid.label_id = ANY(%(labels)s) AND (hit.initial OR NOT %(adaptive)s) AND (
         hit.closed_at IS NULL AND EXISTS (
             SELECT FROM workforce_slot slot WHERE slot.hit_id = hit.id AND slot.state <> 'filled'
         ) OR EXISTS (
@@ -106,8 +106,12 @@ def _pairs(query: str, **values: Any) -> list[LostPair]:
 
 
 def busy_labels(batch: Batch, label_ids: Iterable[int], submission_ids: list[int]) -> set[int]:
-    """Return the classes whose round is not over: an answer is missing, or neither aggregated nor among these."""
+    """Return the classes whose round is not over: an answer is missing, or neither aggregated nor among these.
+
+    In an adaptive batch only the initial subset is asked about in turn, and its table waits for it alone.
+    """
     values: dict[str, Any] = {"batch": batch.pk, "labels": list(label_ids), "submissions": submission_ids}
+    values["adaptive"] = batch.is_adaptive
     with connection.cursor() as cursor:
         cursor.execute(BUSY, values)
         return {label_id for (label_id,) in cursor.fetchall()}

@@ -1,7 +1,7 @@
 """Changes of a study's figures."""
 
 from django.db import transaction
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from audit.actions import Area, record
 from catalog.actions import FIELDS, change_settings
@@ -9,6 +9,10 @@ from catalog.models import Dataset
 from catalog.reads import current_settings
 from studies.settings.reads import doubts_about, figure_text
 from workforce.actions import mark_for_aggregation
+
+ASKS_AGAIN = gettext_lazy(
+    "A vote “maybe” counts as nothing now. In open batches, other people are asked in place of such votes, and paid."
+)
 
 
 @transaction.atomic
@@ -28,4 +32,5 @@ def new_settings(*, dataset: Dataset, figures: dict[str, str]) -> str:
     message = gettext(
         "From now on, version %(version)s is used for new batches and for pruning. Open batches keep their version."
     )
-    return "\n".join([message % {"version": version.version}, *doubts_about(version)])
+    further = [ASKS_AGAIN] if version.maybe_counts == "nothing" != before.maybe_counts else []
+    return "\n".join([message % {"version": version.version}, *map(str, further), *doubts_about(version)])

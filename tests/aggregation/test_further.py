@@ -402,3 +402,21 @@ def test_an_initial_image_that_was_not_seen_is_asked_about_again_before_the_tabl
     assert ConfidenceTable.objects.get(label=None).n_images == 2
     assert counts(images[0]) == (batch.initial_votes, batch.initial_votes)
     assert further_grids(batch) == [grid]
+
+
+def test_the_initial_subset_is_asked_about_again_while_other_pairs_of_its_class_wait():
+    dataset = make_dataset(n_labels=2, min_shown=2, classify_answers=1, images_per_grid=48)
+    batch = make_batch(dataset, initial_images=2, accept=0.95, reject=0.05, min_votes=1, max_votes=2)
+    images = make_images(dataset, 4)
+    open_grids(batch=batch, images_by_label={require(images[0].dataset_label): images})
+    initial = set(GridCell.objects.filter(grid__hit__initial=True).values_list("image", flat=True))
+    broken = next(image for image in images if image.pk in initial)
+    leases = [make_lease(batch) for _ in range(batch.initial_votes + 1)]
+    of_subset = [lease for lease in leases if lease.hit.initial]
+    assert len(of_subset) == batch.initial_votes
+    for number, lease in enumerate(of_subset):
+        answer(lease, selected=[image for image in images if image.pk in initial], unseen=[] if number else [broken])
+    aggregate()
+    (grid,) = further_grids(batch)
+    assert grid.hit.initial and questions(grid) == {broken.pk}
+    assert not ConfidenceTable.objects.exists()

@@ -21,6 +21,7 @@ from data_export.management.commands.export import one_snapshot
 from data_export.reads import exported_files, exported_tables, write_rows
 from data_import.votes.actions import replay
 from tests.factories import (
+    agree,
     make_batch,
     make_dataset,
     make_form,
@@ -32,7 +33,6 @@ from tests.factories import (
 )
 from tests.required import require
 from workforce.actions import close_batch, exclude_submission, take_lease
-from workforce.consents.actions import agree
 from workforce.facts.reads import AnswerFacts
 from workforce.introductions.actions import introduce
 from workforce.models import Submission
@@ -337,7 +337,12 @@ def test_the_file_of_answers_names_what_was_not_seen(dataset):
     cells = cells_by_handle(lease)
     unseen = list(cells)[:1]
     page = {"active_ms": 900, "viewport": [390, 844, 2.5], "input": ["touch"]}
-    facts = AnswerFacts({"browser": "Firefox 128.0", "language": "es", "page": page, "trace": [[0, 1, 2, 3]]})
+    facts = AnswerFacts(
+        {
+            **{"browser": "Firefox 128.0", "language": "es", "page": page, "trace": [[0, 1, 2, 3]]},
+            **{"photographs": [[0, 700], [1, 800]], "marks": [[50, 0, 1], [60, 1, 1], [70, 0, 0]]},
+        }
+    )
     submission = record_votes(
         lease=lease, cells=cells, selected=[], unseen=unseen, facts=facts, idempotency_key="unseen"
     )
@@ -347,6 +352,9 @@ def test_the_file_of_answers_names_what_was_not_seen(dataset):
     assert len(lines) == Submission.objects.count()
     line = lines[submission.pk]
     assert line["unseen"] == [Image.objects.get(pk=cells[unseen[0]].image_id).name]
+    assert line["unloaded"] == line["unseen"]
+    cell = {"loaded": False, "seen_ms": 700, "place": 0, "marks": [50, 1, 70, 0], "answer": "no"}
+    assert line["unseen_cells"] == [{"image": line["unseen"][0]} | cell]
     assert (line["active_ms"], line["viewport"], line["input"]) == (900, "390x844@2.5", "touch")
     assert (line["browser"], line["language"], line["trace"]) == ("Firefox 128.0", "es", [[0, 1, 2, 3]])
     assert [other["unseen"] for other in lines.values() if other is not line] == [[]] * (len(lines) - 1)

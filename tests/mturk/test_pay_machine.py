@@ -180,7 +180,10 @@ class Study(RuleBasedStateMachine):
         self.acknowledged[key] = (stored.pk, ticked)
         self.seen["stored"] += 1
         if again:
-            assert tick_images(lease=mine.lease, selected=self.images, idempotency_key=key).pk == stored.pk
+            assert tick_images(lease=mine.lease, selected=ticked, idempotency_key=key).pk == stored.pk
+            # All pages of an assignment have the same key: a different answer of one is stored beside the first.
+            other = tick_images(lease=mine.lease, selected=self.images, idempotency_key=key)
+            assert (other.pk == stored.pk) == (ticked == sorted(self.images))
             self.seen["sent again"] += 1
         return stored
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from catalog.reads import now
 from tests.factories import make_batch, make_dataset, make_grid, make_worker, start, unique, worker_client
 from tests.required import require
 from tests.workforce.assignments_by_hand import external, make_offered_grid, offer
@@ -14,7 +15,7 @@ from tests.workforce.starting import is_asked, press_start
 from tests.workforce.test_frame_pages import Frame, hidden, listed
 from workforce.consents.reads import consent_of
 from workforce.introductions.actions import introduce
-from workforce.models import Batch, Consent, ConsentText, Lease, Slot, Submission, Worker
+from workforce.models import Assignment, Batch, Consent, ConsentText, Draft, Lease, Slot, Submission, Worker
 
 pytestmark = pytest.mark.django_db
 TEXT, OTHER = "I am 18 or older.", "I am 21 or older."
@@ -193,15 +194,22 @@ def test_who_declines_after_their_share_still_gets_the_completion_code():
     assert "C0DE7" in page and "N0<" not in page
 
 
-def test_an_answer_from_a_tab_that_was_open_while_its_person_declined_counts_if_its_place_is_free():
+@pytest.mark.parametrize("as_json", [True, False])
+def test_who_declined_submits_nothing_from_an_open_tab_until_they_start_again(as_json):
     batch = study()
     task = press(batch, version="1")
-    page = worker_client().get(task.url)
+    fields = hidden(worker_client().get(task.url)) | {"none": "yes"}
+    Draft.objects.create(lease=Lease.objects.get(), version=1, answer="{}", updated_at=now())
     press(batch, decline="yes")
-    reply = worker_client().post(task.url, hidden(page) | {"none": "yes"}, **SAME_ORIGIN)
-    assert reply.headers["Location"] == f"/join/{batch.public_id}?worker=ann", "and no further task follows"
+    assert not Draft.objects.exists()
+    kind: dict[str, Any] = {"content_type": "application/json"} if as_json else {}
+    reply = worker_client().post(task.url, fields, **kind, **SAME_ORIGIN)
+    leads_to = reply.json()["next"] if as_json else reply.headers["Location"]
+    assert leads_to == f"/join/{batch.public_id}?worker=ann"
+    assert not Submission.objects.exists() and Slot.objects.filter(state="free").count() == 3
+    press(batch, version="1")
+    worker_client().post(task.url, fields, **SAME_ORIGIN)
     assert Submission.objects.get().state == "confirmed"
-    assert Submission.objects.get().answer["facts"]["versions"]["consent"] is None
 
 
 @pytest.mark.parametrize("field", ["start", "decline"])
@@ -323,6 +331,17 @@ def test_declining_in_the_frame_stores_nothing_and_says_how_to_return(frame):
     assert "return this task on the marketplace" in text_of(page) and "does not affect your account" in text_of(page)
     assert not Worker.objects.exists()
     assert hidden(frame.open()), "people may change their mind"
+
+
+def test_declining_in_the_frame_deletes_the_draft_of_who_pressed_start_there(frame):
+    frame.open()
+    assignment = Assignment.objects.get()
+    Draft.objects.create(lease=assignment.lease, assignment=assignment, version=1, answer="{}", updated_at=now())
+    ids = {"assignmentId": frame.ids["assignmentId"], "workerId": frame.ids["workerId"]}
+    Frame(frame.hit, frame.ids["hitId"], **ids).press(decline="yes")
+    assert Draft.objects.exists(), "anybody can send that"
+    frame.press(decline="yes")
+    assert not Draft.objects.exists()
 
 
 def test_a_forged_decline_takes_nothing_from_the_worker(frame):

@@ -14,6 +14,7 @@ from contains_task.models import ContainsVote
 from contains_task.reads import cells_by_handle
 from tests.factories import make_form, make_grid, start, worker_client
 from tests.required import require
+from workforce.consents.reads import ConsentStanding
 from workforce.facts.instructions import instructions_version
 from workforce.facts.reads import MOST_MARKS, AnswerFacts, browser_of, facts_in
 from workforce.models import HIT, Batch, Lease, Submission
@@ -114,10 +115,16 @@ class Request:
     headers = {"User-Agent": "x" * 5000}
 
 
+def unsaved_lease() -> Lease:
+    lease = Lease(hit=HIT(batch=Batch(kind="contains")))
+    lease.standing = ConsentStanding(None, None, False, None, None, None, None)
+    return lease
+
+
 @given(photographs=JUNK, marks=JUNK, page=JUNK, unloaded=JUNK)
 def test_an_absurd_fact_is_dropped(photographs, marks, page, unloaded):
     fields = {"photographs": photographs, "marks": marks, "page": page, "unloaded": unloaded}
-    lease = Lease(hit=HIT(batch=Batch(kind="contains")))
+    lease = unsaved_lease()
     for handles in (["a", "b"], []):
         facts = facts_in(Request(), lease, fields, handles, [0, 1])  # type: ignore[arg-type]  # no more is read
         assert len(json.dumps(facts.stored, allow_nan=False)) < 1000
@@ -125,7 +132,7 @@ def test_an_absurd_fact_is_dropped(photographs, marks, page, unloaded):
 
 
 def read(**fields: object) -> AnswerFacts:
-    lease = Lease(hit=HIT(batch=Batch(kind="contains")))
+    lease = unsaved_lease()
     return facts_in(Request(), lease, fields, ["a", "b"])  # type: ignore[arg-type]  # no more is read
 
 

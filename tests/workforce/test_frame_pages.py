@@ -451,6 +451,17 @@ def test_the_page_says_when_this_turn_was_opened_not_an_earlier_one(frame, monke
         assert ("Opened" in page) == bool(words), hours
 
 
+def test_opening_the_page_again_takes_no_time_from_an_answer_that_is_stored(frame, monkeypatch):
+    page = frame.open()
+    begin = now()
+    monkeypatch.setattr(catalog_reads, "fixed_now", begin + timedelta(minutes=20))
+    frame.send(page)
+    opened_at = Assignment.objects.get().opened_at
+    monkeypatch.setattr(catalog_reads, "fixed_now", begin + timedelta(hours=1.5))
+    frame.open_anyway()
+    assert Assignment.objects.get().opened_at == opened_at
+
+
 def test_a_second_assignment_of_the_same_hit_has_a_time_of_its_own(frame, monkeypatch):
     frame.open()
     monkeypatch.setattr(catalog_reads, "fixed_now", now() + timedelta(minutes=40))

@@ -19,7 +19,7 @@ from workforce.consents.reads import NOBODY, ConsentStanding, standing_at_start
 from workforce.frame.actions import accept
 from workforce.frame.ids import FrameVisit
 from workforce.links.reads import FULL, LinkVisit, NetworkFull, standing_of
-from workforce.models import HIT, Assignment, Batch, Consent, Lease, Slot, Worker
+from workforce.models import HIT, Assignment, Batch, Consent, Draft, Lease, Slot, Worker
 from workforce.reads import has_work, known_worker
 
 
@@ -90,11 +90,6 @@ def _agree(
     return _decide(decision, worker_id)
 
 
-def agree(*, batch: Batch, worker: Worker) -> Consent:
-    """Record that a worker of a study link agrees to what it asks now."""
-    return _agree(standing_at_start(batch), Agreement(), batch=batch, worker_id=worker.pk)
-
-
 @transaction.atomic
 def _decide(decision: Consent, worker_id: int) -> Consent:
     """Append a decision, unless it repeats the last one. Returns the stored one."""
@@ -118,7 +113,9 @@ def _content(decision: Consent) -> tuple[int | None, bool, bool]:
 def decline(
     *, batch: Batch, worker: Worker, assignment: Assignment | None = None, consent_id: int | None = None
 ) -> None:
-    """Return what a person holds in a batch, in a frame under this assignment. They may start again later.
+    """Return what a person holds in a batch, in a frame under this assignment, and delete the drafts of it.
+
+    They may start again later. In a frame only the browser that pressed Start proves a draft to be its own.
 
     Only the end of an earlier consent is recorded: nothing is kept of people who decline at once.
     """
@@ -129,6 +126,8 @@ def decline(
     if batch.marketplace == Batch.Marketplace.LINK:
         _return_places(batch, worker)
     elif assignment is not None:
+        if Consent.objects.filter(pk=consent_id, assignment=assignment).exists():
+            Draft.objects.filter(assignment=assignment).delete()
         Lease.objects.filter(pk=assignment.lease_id, state=Lease.State.ACTIVE).update(state=Lease.State.EXPIRED)
 
 
@@ -139,3 +138,4 @@ def _return_places(batch: Batch, worker: Worker) -> None:
     held = Lease.objects.filter(slot__in=slots, state=Lease.State.ACTIVE)
     held.update(state=Lease.State.EXPIRED, slot=None, expires_at=now())
     Slot.objects.filter(pk__in=slots, state=Slot.State.LEASED).update(state=Slot.State.FREE)
+    Draft.objects.filter(lease__in=[lease.pk for lease in leases], assignment=None).delete()

@@ -118,7 +118,9 @@ class LeaseConsent:
 
 def consent_of(lease: Lease) -> LeaseConsent:
     """Return the consent under a lease; in a frame the one that `lease.consent_id` names."""
-    standing = standing_at_start(lease.hit.batch, lease.worker_id, lease.assignment, lease.consent_id)
+    standing: ConsentStanding = lease.standing or standing_at_start(
+        lease.hit.batch, lease.worker_id, lease.assignment, lease.consent_id
+    )
     return LeaseConsent(standing.last_version if standing.agreed else None, standing.may_trace)
 
 

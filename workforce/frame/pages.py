@@ -34,7 +34,7 @@ from workforce.frame.receipts import fields_to_hand_over
 from workforce.introductions.reads import contact_of
 from workforce.limits import check_pace
 from workforce.models import HIT, Assignment, Lease, Submission
-from workforce.reads import known_worker, preview_lease
+from workforce.reads import known_worker, n_selected_in, preview_lease
 from workforce.unverified.actions import ARRIVED
 
 # Sent to answer although an answer is stored. Not in a URL: URLs name the worker.
@@ -124,7 +124,7 @@ def _hand_over(
     choices = [
         {
             "fields": fields_to_hand_over(assignment, answer.answer),
-            "n_selected": len(answer.answer["selected"]),
+            "n_selected": n_selected_in(answer.answer),
             "minutes": (moment - answer.submitted_at) // MINUTE if answer.submitted_at else 0,
         }
         for answer in answers

@@ -56,6 +56,8 @@ RENEW = f"""
         UPDATE workforce_assignment assignment SET opened_at = clock.now FROM clock
         WHERE assignment.id = %(assignment)s
           AND assignment.opened_at <= clock.now - make_interval(secs => clock.seconds)
+          -- A stored answer keeps its time on record: it was not done in the second that follows.
+          AND NOT EXISTS (SELECT FROM workforce_submission WHERE assignment_id = %(assignment)s)
         RETURNING opened_at
     ), renewed AS (
         UPDATE workforce_lease lease

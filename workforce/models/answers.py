@@ -1,5 +1,7 @@
 """Leases, assignments and submissions. A submission is stored raw; task rooms cast votes from it."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -37,6 +39,8 @@ class Lease(models.Model):
     assignment: "Assignment | None" = None
     # The consent that the address of a page in a frame names, during the request; no column.
     consent_id: int | None = None
+    # What its worker decided before the work, if it was read already, during the request; no column.
+    standing: Any = None
     # The key under which a submitted page was made, if not SECRET_KEY, during the request; no column.
     page_key = ""
 

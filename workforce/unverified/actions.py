@@ -10,12 +10,12 @@ import json
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
 from catalog.reads import now_given
 from workforce.models import Lease, Submission
-from workforce.reads import selects_the_same
+from workforce.reads import n_selected_in, selects_the_same
 from workforce.statements import submission_values
 from workforce.unverified.statements import HAND_IN_UNVERIFIED
 
@@ -37,15 +37,11 @@ def same_answer(submission: Submission, answer: dict[str, Any]) -> Submission:
     """Return the stored submission if this is its answer. Raises AlreadySubmitted for a different one."""
     if selects_the_same(submission.answer, answer):
         return submission
-    n_selected = len(submission.answer["selected"])
-    message = ngettext(
+    message = gettext(
         "Your answer to this task is already saved, with %(n)s selected. The different selection "
-        "of this page is not saved. Continue with the next task.",
-        "Your answer to this task is already saved, with %(n)s selected. The different selection "
-        "of this page is not saved. Continue with the next task.",
-        n_selected,
+        "of this page is not saved. Continue with the next task."
     )
-    error = AlreadySubmitted(message % {"n": n_selected})
+    error = AlreadySubmitted(message % {"n": n_selected_in(submission.answer)})
     error.saved = submission.answer
     raise error
 
