@@ -44,6 +44,9 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome) -> HttpResp
 
 def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> HttpResponse | Submission:
     answer = _answer_in(lease, fields)
+    # The form was sent before its script ran, which would have said what was seen.
+    if fields.get("scripts") == "awaited":
+        return _page(request, lease, answer, is_early=True)
     facts = facts_in(request, lease, fields, [_handle(lease)], lease.hit.form.labels)
     try:
         return _record(lease, answer, facts, paused_seconds_in(fields))
@@ -88,6 +91,8 @@ def _page(
     answer: FormAnswer,
     problem: InvalidAnswer | None = None,
     report: ReportOutcome = NO_REPORT,
+    *,
+    is_early: bool = False,
 ) -> HttpResponse:
     task = {
         "image": lease.hit.form.image,
@@ -97,7 +102,9 @@ def _page(
         "unloaded": answer.says_unloaded(),
         "problem": problem.for_page if problem else "",
         "group": problem.group if problem else "",
+        "is_early": is_early,
+        "is_without_scripts": is_early or request.POST.get("scripts") == "none",
     }
     context = page_of_lease(request, lease, report) | task
     context["is_used_to_it"] = has_answered(lease, context)
-    return render(request, "classify_task/form.html", context, status=422 if problem else 200)
+    return render(request, "classify_task/form.html", context, status=422 if problem or is_early else 200)

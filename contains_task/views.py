@@ -45,7 +45,14 @@ def grid(request: HttpRequest, hit_id: str) -> HttpResponse:
     return serve(request, hit, show=_show, take=_take)
 
 
-def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none: bool = False) -> HttpResponse:
+def _show(
+    request: HttpRequest,
+    lease: Lease,
+    report: ReportOutcome,
+    *,
+    ask_none: bool = False,
+    is_early: bool = False,
+) -> HttpResponse:
     label = lease.hit.grid.label
     task = {
         "label": label,
@@ -60,10 +67,12 @@ def _show(request: HttpRequest, lease: Lease, report: ReportOutcome, *, ask_none
         "unloaded": frozenset(request.POST.getlist("unloaded")),
         "is_three_way": _offers_maybe(lease),
         "ask_none": ask_none,
+        "is_early": is_early,
+        "is_without_scripts": is_early or request.POST.get("scripts") == "none",
     }
     context = page_of_lease(request, lease, report) | task
     context["is_used_to_it"] = has_answered(lease, context)
-    return render(request, "contains_task/grid.html", context, status=422 if ask_none else 200)
+    return render(request, "contains_task/grid.html", context, status=422 if ask_none or is_early else 200)
 
 
 def _offers_maybe(lease: Lease) -> bool:
@@ -75,6 +84,9 @@ def _take(request: HttpRequest, lease: Lease, fields: Mapping[str, Any]) -> Http
     answer = GridAnswer(fields, handles=cells, with_maybe=_offers_maybe(lease))
     if not answer.is_valid():
         raise UnfitAnswer(answer.problem())
+    # The form was sent before its script ran, which would have said what was seen.
+    if fields.get("scripts") == "awaited":
+        return _show(request, lease, NO_REPORT, is_early=True)
     if answer.is_unconfirmed():
         return _ask_for_none(request, lease)
     facts = facts_in(request, lease, fields, cells)

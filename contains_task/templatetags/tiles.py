@@ -32,8 +32,7 @@ THREE_WAY_BOXES = (
 )
 LINK = """<a class="enlarge" href="{large}" target="_blank" rel="noopener" aria-label="{enlarge}"></a>"""
 UNLOADED = (
-    """<noscript><label class="unloaded"><input type="checkbox" name="unloaded" value="{handle}"{unloaded}> {lost}"""
-    """</label></noscript>"""
+    """<label class="unloaded"><input type="checkbox" name="unloaded" value="{handle}"{unloaded}> {lost}</label>"""
 )
 AT_FIRST, LATER = ' fetchpriority="high"', ' loading="lazy"'
 CHECKED = " checked"
@@ -48,9 +47,14 @@ def tiles(
     unloaded: Container[str] = (),
     *,
     three_way: bool = False,
+    without_scripts: bool = False,
 ) -> SafeString:
-    """Render a photograph with its checkbox for every handle, in this order; if three-way, with a second one."""
-    tile = _tile(three_way=three_way, is_preview=lease.pk is None)
+    """Render a photograph with its checkbox for every handle, in this order; if three-way, with a second one.
+
+    Where scripts are not known to be missing, only a browser without them shows the mark of what did not load.
+    """
+    unloaded_mark = UNLOADED if without_scripts else f"<noscript>{UNLOADED}</noscript>"
+    tile = _tile(three_way=three_way, unloaded_mark="" if lease.pk is None else unloaded_mark)
     words, numbered = _escaped(_words()), _escaped(_names())
     small, dense = (_around_handle("small-photograph", lease, side) for side in CELL_SIDES)
     large = _around_handle("work-photograph", lease)
@@ -73,8 +77,8 @@ def tiles(
     return mark_safe("".join(cells))
 
 
-def _tile(*, three_way: bool, is_preview: bool) -> str:
-    parts = (THREE_WAY_BOXES if three_way else BOX, LINK, "" if is_preview else UNLOADED)
+def _tile(*, three_way: bool, unloaded_mark: str) -> str:
+    parts = (THREE_WAY_BOXES if three_way else BOX, LINK, unloaded_mark)
     return f"""<div class="tile" data-photograph>{"".join(parts)}</div>\n"""
 
 

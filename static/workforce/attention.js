@@ -10,20 +10,23 @@ const LONGEST_RETRY_SECONDS = 30;
 const MOST_RETRIES = 9;
 const MOST_MARKS = 2000;
 // The second half of a double click answers no question.
-const GUARD_MS = 600;
+export const GUARD_MS = 600;
+// A question stays for as long as it takes to read it.
+const SHORTEST_QUESTION_MS = 2000;
 const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
 
 const photographs = new Map(); // by handle
 const marks = [];
 const inputs = new Set();
 const checks = [];
+const waived = new Set(); // not to be judged, as the person said
 let form;
 let inView = new Set();
 
 // Time in which the page was hidden or untouched does not count as work. A reload goes on from the draft: pauses
 // that no draft has count as work, an error in the worker's favour.
 let pausedFor = 0;
-let openBefore = 0; // on earlier visits to this page
+let [openBefore, pausedBefore] = [0, 0]; // on earlier visits to this page
 const sinceOpened = () => Math.round(openBefore + performance.now());
 let lastSign = performance.now();
 
@@ -51,6 +54,8 @@ addEventListener("keydown", () => inputs.add("keyboard"), true);
 // Watch the photographs of a form: the image in each [data-photograph]. Its value is the handle, or that of its checkbox.
 export function watch(watched) {
   form = watched;
+  // What did not load is known here.
+  for (const box of form.querySelectorAll("[name=unloaded]")) box.closest("label").hidden = true;
   checks.push(missing);
   for (const image of images(form)) {
     frameOf(image).dataset.photograph ||= frameOf(image).querySelector("[name=selected]").value;
@@ -62,6 +67,7 @@ export function watch(watched) {
   form.addEventListener("focusin", ({ target }) => setTimeout(() => glance(target)));
   form.addEventListener("change", mark);
   form.addEventListener("submit", askFirst);
+  form.addEventListener("refused", forget);
   addEventListener("online", () => images(form).filter(isBroken).forEach(retryAnew));
   setInterval(look, TICK_MS);
 }
@@ -161,7 +167,9 @@ function look() {
     inView.add(image);
     if (before.has(image)) see(image, record.seenMs + passed);
   }
-  if (asked === missing && !missing()) closeQuestion();
+  if (asked?.check !== missing || performance.now() - askedAt < SHORTEST_QUESTION_MS || missing()) return;
+  closeQuestion();
+  rest(submitButton());
 }
 
 // Who goes through the page by keyboard has seen each photograph whose checkbox was focused.
@@ -186,7 +194,7 @@ function mark({ target }) {
   const states = { selected: 1, maybe: 2 };
   const image = checked && target.closest("[data-photograph]")?.querySelector("img");
   if (image) count(image);
-  confirmed.clear();
+  forget();
   const since = sinceOpened();
   if (marks.length >= MOST_MARKS) return;
   if (name in states) marks.push([since, value, checked ? states[name] : 0]);
@@ -198,11 +206,11 @@ export function facts() {
   const openMs = sinceOpened();
   return {
     photographs: Object.fromEntries(
-      [...photographs].map(([handle, { loaded, seenMs }]) => [handle, [loaded, Math.round(seenMs)]]),
+      [...photographs].map(([handle, { loaded, seenMs }]) => [handle, [loaded, waived.has(handle) ? 0 : Math.round(seenMs)]]),
     ),
     marks,
     page: {
-      active_ms: Math.max(0, Math.round(openMs - pausedMs())),
+      active_ms: Math.max(0, Math.round(openMs - pausedBefore - pausedMs())),
       open_ms: openMs,
       input: [...inputs],
       viewport: [innerWidth, innerHeight, devicePixelRatio],
@@ -222,7 +230,8 @@ export function resume({ photographs: looks, marks: earlier, page }) {
   marks.unshift(...(earlier ?? []));
   const { open_ms: openMs = 0, active_ms: activeMs = 0, input = [] } = page ?? {};
   openBefore += openMs;
-  pausedFor += Math.max(0, openMs - activeMs);
+  // The working time begins anew when a lease is renewed, so these are no pauses of it.
+  pausedBefore += Math.max(0, openMs - activeMs);
   input.forEach((kind) => inputs.add(kind));
 }
 
@@ -234,6 +243,12 @@ export function askBefore(check) {
 }
 
 const confirmed = new Set();
+
+function forget() {
+  confirmed.clear();
+  waived.clear();
+}
+
 const submitButton = () => form.querySelector(".bar button[type=submit]");
 let asked = null;
 let askedAt = 0;
@@ -250,9 +265,9 @@ function askFirst(event) {
 function openQuestion(check) {
   const bar = form.querySelector(".bar");
   const question = form.querySelector("[data-question]");
-  const { text, yes, no, place = question } = check();
+  asked = { check, ...check() };
+  const { text, yes, no, place = question } = asked;
   const [confirm, back] = question.querySelectorAll("button");
-  asked = check;
   askedAt = performance.now();
   bar.classList.add("asking");
   question.hidden = false;
@@ -276,11 +291,11 @@ function lead(place) {
 
 function answerQuestion(isConfirmed, place) {
   if (!asked || performance.now() - askedAt < GUARD_MS) return;
-  const check = asked;
+  const { check, confirm } = asked;
   closeQuestion(!isConfirmed);
   if (!isConfirmed) return place.closest(".bar") || lead(place);
   confirmed.add(check);
-  check()?.confirm?.();
+  confirm?.();
   form.requestSubmit(submitButton());
 }
 
@@ -292,6 +307,15 @@ function closeQuestion(isFocusKept) {
   if (isFocusKept) submitButton().focus({ preventScroll: true });
 }
 
+// What has just changed under a finger takes no press.
+export function rest(button) {
+  button.disabled = true;
+  setTimeout(() => {
+    button.disabled = false;
+    if (document.activeElement === document.body) button.focus({ preventScroll: true });
+  }, GUARD_MS);
+}
+
 // Photographs that the person could not judge, as a question.
 function missing() {
   const tiles = images(form).filter((image) => !image.closest("dialog"));
@@ -301,7 +325,8 @@ function missing() {
   unloaded.forEach(offerRetry);
   const { unloaded: unloadedText, unseen: unseenText, anyway, look: no } = form.dataset;
   const text = [numbered(unloadedText, unloaded.length), numbered(unseenText, unseen.length)].filter(Boolean).join(" ");
-  return { text, yes: anyway, no, place: frameOf(unloaded[0] ?? unseen[0]) };
+  const confirm = () => [...unloaded, ...unseen].forEach((image) => waived.add(frameOf(image).dataset.photograph));
+  return { text, yes: anyway, no, confirm, place: frameOf(unloaded[0] ?? unseen[0]) };
 }
 
 // Put a number into a text that has a form for one and a form for several.

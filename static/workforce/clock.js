@@ -39,7 +39,8 @@ async function ask() {
   try {
     const response = await fetch(location.href, { cache: "no-store" });
     if (!response.ok) throw new Error();
-    const seconds = Number((await response.text()).match(/data-clock="(\d+)"/)?.[1] ?? 0);
+    // The study link may have led to another task, whose time is no time of this one.
+    const seconds = response.redirected ? 0 : Number((await response.text()).match(/data-clock="(\d+)"/)?.[1] ?? 0);
     [left, since] = [seconds, times()];
     if (seconds) return show(seconds);
     clock.textContent = clock.dataset.over;

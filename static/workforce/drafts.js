@@ -1,7 +1,7 @@
 // The draft of an answer: kept on the site, so that a reload, another tab or another device goes on with it, and in this
 // tab while the site cannot be reached. A draft is no answer. If two tabs differ, the person says which one to keep.
 
-import { facts, resume } from "./attention.js";
+import { facts, GUARD_MS, resume } from "./attention.js";
 
 const FIELDS = ["selected", "maybe", "main", "report_kind", "report_words"];
 const PAUSE_MS = 1500;
@@ -9,8 +9,6 @@ const LONGEST_PAUSE_MS = 60_000;
 const LONGEST_REPLY_MS = 20_000;
 // Of a draft without its token: the site takes no more, nor does a request that outlives its page.
 const MOST_CHARACTERS = 31_000;
-// The second half of a double click answers no question.
-const GUARD_MS = 600;
 
 export let version = 0; // of the site's draft from which this page goes on
 let saved; // what that draft says
@@ -54,9 +52,16 @@ export function keepSelection(kept) {
   addEventListener("online", () => later(0));
   for (const type of ["online", "offline"]) addEventListener(type, showOffline);
   showOffline();
+  const fields = [...form.elements].filter(({ name }) => FIELDS.includes(name));
   // The site asks again, without scripts: that selection is the newest.
-  if ([...form.elements].some((field) => FIELDS.includes(field.name) && field.defaultChecked)) return noteChange();
+  if (fields.some((field) => field.defaultChecked)) {
+    if (stored && own() !== saved) choose(stored, form.dataset.begun);
+    return noteChange();
+  }
+  // Selected before this script ran: that is newer than any draft.
+  const early = fields.filter((field) => field.checked);
   begin(stored, local);
+  early.filter((field) => !field.checked).forEach((field) => field.click());
 }
 
 function begin(stored, local) {
@@ -112,7 +117,7 @@ async function save(isLast) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ token: form.elements.token.value, draft: version, ...draft }),
       keepalive: isLast,
-      signal: AbortSignal.timeout(LONGEST_REPLY_MS),
+      signal: AbortSignal.timeout?.(LONGEST_REPLY_MS),
     });
     if (response.status === 429 || response.status >= 500) throw new Error(`status ${response.status}`);
     const body = await response.json();
@@ -179,6 +184,8 @@ function choose(draft, title = form.dataset.changed) {
   dialog.oncancel = (event) => event.preventDefault();
   dialog.onclose = () => other && dialog.showModal();
   if (!dialog.open) dialog.showModal();
+  // No answer is ready to be pressed.
+  heading.focus();
 }
 
 // While an answer is on its way, its draft is not saved.

@@ -14,7 +14,7 @@ function attempt(step) {
 
 form.addEventListener("submit", ({ submitter }) => {
   // Enter in the checkbox presses a button that sends nothing.
-  if (!submitter.hidden) attempt(() => localStorage.setItem(key, trace?.checked ? "trace" : "yes"));
+  if (submitter.formMethod !== "dialog") attempt(() => localStorage.setItem(key, trace?.checked ? "trace" : "yes"));
 });
 document.getElementById("decline").addEventListener("submit", () => attempt(() => localStorage.removeItem(key)));
 const note = attempt(() => localStorage.getItem(key));

@@ -3,7 +3,7 @@
 // Every text for people comes from the page, in the data attributes of the form.
 
 import "./clock.js";
-import { facts, pausedMs, SHORTEST_LOOK_MS } from "./attention.js";
+import { facts, pausedMs, rest, SHORTEST_LOOK_MS } from "./attention.js";
 import { end, hold, meet, version } from "./drafts.js";
 
 export { keepSelection } from "./drafts.js";
@@ -17,16 +17,15 @@ const LONGEST_ANSWER_SECONDS = 20;
 export function submitByScript(form) {
   const button = form.querySelector(".bar button[type=submit]");
   const label = button.textContent;
-  let sending = false;
 
   document.querySelector("[data-enter]").addEventListener("click", (event) => event.preventDefault());
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (sending) return;
-    sending = true;
+    if (button.disabled) return;
     button.disabled = true;
     button.textContent = form.dataset.saving;
+    noteOf(form).textContent = "";
     hold(true);
     send(form, 0);
   });
@@ -38,20 +37,22 @@ export function submitByScript(form) {
     else location.assign(next);
   });
   form.addEventListener("refused", (event) => {
-    sending = false;
     hold(false);
-    button.disabled = false;
     button.textContent = label;
     if (event.detail.saved) end(event);
     explain(form, event.detail);
+    rest(button);
   });
   reportByScript(form);
   // A page from the browser's back-forward cache still holds the earlier answer.
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
+const noteOf = (form) => form.querySelector("[data-note]");
+
+// Say something in the bar, unless a way on stands there.
 export function say(form, text) {
-  form.querySelector("[data-note]").textContent = text;
+  if (!noteOf(form).querySelector("a")) noteOf(form).textContent = text;
 }
 
 // Put values into the {placeholders} of a text.
@@ -68,6 +69,8 @@ async function send(form, tries) {
       return { message: fill(form.dataset.refused, { status: response.status }) };
     });
     if (body.draft && meet(body.draft)) return send(form, tries);
+    // Something else answered in the name of the site.
+    if (response.ok && !body.next && !body.hand_over) throw response;
     form.dispatchEvent(new CustomEvent(response.ok ? "submitted" : "refused", { detail: body }));
   } catch {
     if (form.dataset.handOver && tries + 1 >= MOST_TRIES && navigator.onLine) return handOverUnsaved(form);
@@ -82,7 +85,7 @@ function ask(content) {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(content),
-    signal: AbortSignal.timeout(LONGEST_ANSWER_SECONDS * 1000),
+    signal: AbortSignal.timeout?.(LONGEST_ANSWER_SECONDS * 1000),
   });
 }
 
@@ -140,7 +143,9 @@ async function report(form) {
 
 // Send the whole answer to the marketplace while our site is unavailable; the site fetches it from there later.
 function handOverUnsaved(form) {
-  const { selected, maybe, main, photographs } = fields(form);
+  const { selected, maybe, main: chosen, photographs } = fields(form);
+  // A single label needs no choice.
+  const main = chosen ?? (form.elements.main && !selected[1] && selected[0]);
   const { assignment: assignmentId, lease, handOver } = form.dataset;
   const unseen = Object.keys(photographs).filter((handle) => {
     const [isLoaded, seenMs] = photographs[handle];
@@ -184,7 +189,7 @@ function wait(form, tries) {
 }
 
 function explain(form, { title, message, next_url: address, next_text: text }) {
-  const spot = form.querySelector("[data-problem]") ?? form.querySelector("[data-note]");
+  const spot = form.querySelector("[data-problem]") ?? noteOf(form);
   spot.hidden = false;
   spot.textContent = [title, message].filter(Boolean).join(": ");
   if (address) {
@@ -192,6 +197,7 @@ function explain(form, { title, message, next_url: address, next_text: text }) {
     link.href = address;
     link.textContent = text;
     spot.append(" ", link);
+    link.focus({ preventScroll: true });
   }
   spot.scrollIntoView({ block: "nearest" });
 }

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from catalog.reads import now
 from contains_task.models import ContainsVote
@@ -114,6 +114,20 @@ def test_a_reload_and_the_way_back_lose_nothing_that_was_changed_just_before(pag
     expect(box(page, 3)).to_be_checked()
     assert selected(page) == [1, 3]
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_what_is_selected_before_the_script_runs_is_added_to_the_draft(page):
+    tick(page, 0)
+    waiting: list[Route] = []
+    page.route("**/grid*.js", lambda route: waiting.append(route))
+    page.goto(page.url, wait_until="commit")
+    box(page, 1).evaluate("box => box.click()")
+    assert selected(page) == [1]
+    for route in waiting:
+        route.continue_()
+    expect(box(page, 0)).to_be_checked()
+    assert selected(page) == [0, 1]
+    expect(page.locator("[data-note]")).to_have_text("2 of 4 selected")
 
 
 def test_photographs_that_were_seen_before_a_reload_stay_seen(batch, settings, open_page):

@@ -299,3 +299,13 @@ def test_no_cookie_is_set_and_the_page_is_not_kept():
     assert not response.cookies
     assert not posted.cookies
     assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_a_form_sent_before_its_script_ran_is_shown_again_and_then_taken():
+    form = make_form(labels=(0, 1))
+    fields = hidden(joined(form)) | {"selected": ["1"]}
+    again = answer(form, fields | {"scripts": "awaited"})
+    assert (again.status_code, ClassifyVote.objects.count()) == (422, 0)
+    assert "The page was not ready yet." in again.content.decode()
+    assert answer(form, fields | {"scripts": "none"}).status_code == 303
+    assert ClassifyVote.objects.get().main == 1

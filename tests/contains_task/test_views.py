@@ -453,3 +453,19 @@ def test_a_page_of_two_answers_takes_no_maybe():
     assert 'name="maybe"' not in page.content.decode()
     assert answer(grid, hidden(page) | {"maybe": shown(page)[:1]}).status_code == 422
     assert nothing_is_stored()
+
+
+def test_a_grid_sent_before_its_script_ran_is_shown_again_and_then_taken():
+    grid = make_grid(n_images=2)
+    page = joined(grid).content.decode()
+    assert re.findall(r'name="scripts" value="(\w+)"', page) == ["awaited", "none"]
+    fields = hidden(joined(grid)) | {"selected": cells(grid)[:1]}
+    again = answer(grid, fields | {"scripts": "awaited"})
+    assert (again.status_code, nothing_is_stored()) == (422, True)
+    page = again.content.decode()
+    assert "The page was not ready yet." in page
+    assert re.findall(r'name="scripts" value="(\w+)"', page) == ["none"]
+    assert (page.count('name="unloaded"'), page.count("<noscript><label")) == (2, 0)
+    assert re.findall(r'name="selected" value="([^"]+)" checked', page) == cells(grid)[:1]
+    assert answer(grid, fields | {"scripts": ["awaited", "none"], "unloaded": cells(grid)[1:]}).status_code == 303
+    assert ContainsVote.objects.get().selected

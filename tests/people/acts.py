@@ -155,7 +155,8 @@ class Acts(Hands):
         """Answer the question of the page with yes, after a thought."""
         self.asked()
         if self.has_scripts:
-            self.glance(THOUGHT_MS)
+            # What the question shows meanwhile is not what they looked at.
+            self.page.clock.run_for(THOUGHT_MS)
             self._point(self.question.get_by_role("button").first)
         else:
             self._point(self.surface.locator(f"{TASK} input[name=none]"))
