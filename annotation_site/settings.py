@@ -322,6 +322,7 @@ CELERY_TASK_ANNOTATIONS = dict.fromkeys(
         "candidates.tasks.hint_at_unfinished_runs",
         "catalog.tasks.make_pictures",
         "workforce.tasks.expire_leases",
+        "workforce.tasks.forget_drafts",
         "workforce.tasks.forget_networks",
         "mturk.tasks.poll_assignments",
         "mturk.tasks.send_outbox",

@@ -146,7 +146,7 @@ class NegativesFrom(models.TextChoices):
 
 
 class MaybeCounts(models.TextChoices):
-    """What a vote “maybe” counts as, in a batch that offers it; never as half a vote."""
+    """The count of a vote “maybe”, in a batch that offers it; never half a vote."""
 
     YES = "yes"
     NO = "no"

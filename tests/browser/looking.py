@@ -1,4 +1,4 @@
-"""How a person in a browser looks at photographs, and submits."""
+"""Look at photographs in a browser as a person does, and submit."""
 
 from playwright.sync_api import FrameLocator, Page, expect
 

@@ -1,4 +1,4 @@
-"""What a page must give everybody, asked of the page itself: WCAG 2.2 AA, as far as a page can be measured."""
+"""Audits of a page, asked of the page itself: WCAG 2.2 AA, as far as a page can be measured."""
 
 from playwright.sync_api import Frame, Page
 

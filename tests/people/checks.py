@@ -1,4 +1,4 @@
-"""What the export says of a person's answer, in the words of what they meant."""
+"""The export's words on a person's answer, in the words of what they meant."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,7 @@ from workforce.tasks import take_in_recovered
 Answer = dict[int, str] | tuple[list[int], int] | None
 
 
-def work(stage: Stage, person: Person, task: str, place: str) -> None:
+def check_work(stage: Stage, person: Person, task: str, place: str) -> None:
     """Have a person work, and compare the votes of the export with what they meant."""
     script = require(person.script(task))
     study = stage.study(task, place, person.study)

@@ -48,7 +48,7 @@ Meaning = GridMeaning | FormMeaning | None
 
 @dataclass(frozen=True)
 class Script:
-    """What a person does at one kind of task, and what they mean. `n_answers` are the answers that they send."""
+    """The acts of a person at one kind of task, and their meaning. `n_answers` are the answers that they send."""
 
     acts: str
     means: Meaning

@@ -1,4 +1,4 @@
-"""What the people of a module share: one database, one site, one browser, one marketplace, and the studies."""
+"""The stage that the people of a module share: database, site, browser, marketplace, and the studies."""
 
 import csv
 import io
@@ -88,7 +88,7 @@ STUDIES: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Stage:
-    """Where people work. `place` is the address of the worker side."""
+    """The place of work. `place` is the address of the worker side."""
 
     browser: Browser
     worker_origin: str

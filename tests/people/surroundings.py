@@ -1,4 +1,4 @@
-"""What surrounds a person at work: devices, tabs, the network, time; and what stands on the page."""
+"""The surroundings of a person at work: devices, tabs, the network, time; and what stands on the page."""
 
 import os
 import re

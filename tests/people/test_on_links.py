@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.people.checks import work
+from tests.people.checks import check_work
 from tests.people.corpus import PEOPLE
 from tests.people.person import LINK, TASKS
 
@@ -16,4 +16,4 @@ CASES = [
 
 @pytest.mark.parametrize(("person", "task"), CASES)
 def test_the_votes_are_what_a_person_meant(stage, person, task):
-    work(stage, person, task, LINK)
+    check_work(stage, person, task, LINK)

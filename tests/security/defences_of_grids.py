@@ -20,7 +20,7 @@ OF_GRIDS = (
     Defence(
         "G1 an untouched grid is asked about by the site",
         "contains_task/forms.py",
-        'return is_empty and self.cleaned_data["none"] != "yes"',
+        'return not selected and not maybe and none != "yes"',
         "return False",
         (f"{VIEWS}::test_a_grid_that_nobody_touched_is_asked_about_before_it_is_stored",),
     ),

@@ -32,8 +32,8 @@ OF_VOTES = (
     Defence(
         "V2 an absurd fact is dropped",
         "workforce/facts/reads.py",
-        "if is_number(value) and 0 <= value <= most else None",
-        "if value is not None else None",
+        "round(value) if 0 <= value <= most else None",
+        "round(value)",
         (f"{FACTS}::test_a_photograph_with_an_absurd_fact_counts_as_seen",),
     ),
 )

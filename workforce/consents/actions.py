@@ -1,5 +1,6 @@
 """Start and Decline: the decisions of people before the work, and the work that follows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -16,8 +17,6 @@ from workforce.actions import (
     take_lease,
 )
 from workforce.consents.reads import NOBODY, ConsentStanding, standing_at_start
-from workforce.frame.actions import accept
-from workforce.frame.ids import FrameVisit
 from workforce.links.reads import FULL, LinkVisit, NetworkFull, standing_of
 from workforce.models import HIT, Assignment, Batch, Consent, Draft, Lease, Slot, Worker
 from workforce.reads import has_work, known_worker
@@ -59,14 +58,14 @@ def begin(*, batch: Batch, participant: str, visit: LinkVisit, agreement: Agreem
 
 
 @transaction.atomic
-def begin_in_frame(*, hit: HIT, visit: FrameVisit, agreement: Agreement) -> Consent | None:
-    """Accept the assignment that a frame's URL names, and record the consent under it; None if it is decided already.
+def begin_in_frame(*, hit: HIT, accept: Callable[[], Assignment], agreement: Agreement) -> Consent | None:
+    """Have the frame `accept` its assignment, and record the consent under it; None if it is decided already.
 
     Raises OtherText, and the errors of `accept`.
     """
     standing = standing_at_start(hit.batch)
     _check_text(standing, agreement)
-    assignment = accept(hit=hit, visit=visit)
+    assignment = accept()
     if not assignment.is_waited_for:
         return None
     return _agree(standing, agreement, batch=hit.batch, worker_id=assignment.worker_id, assignment=assignment)

@@ -10,8 +10,6 @@ from django.shortcuts import render
 
 from workforce.consents.actions import Agreement
 from workforce.consents.reads import PARAMETER, standing_at_start, start_token
-from workforce.frame.ids import FrameVisit
-from workforce.frame.reads import frame_offers
 from workforce.introductions.reads import introduction_of
 from workforce.models import Batch, Consent
 
@@ -39,12 +37,11 @@ def start_page(request: HttpRequest, batch: Batch, **further: object) -> HttpRes
     """Show what there is to know before the work, with the buttons Start and Decline.
 
     `further` may say `changed` (the consent text did), `n_done` and `finish_address` of a person who worked before,
-    and the `start_key` of a page in a frame.
+    and, of an offer on a marketplace, its `terms` and the `start_key` of the page in its frame.
     """
     context = {
         "batch": batch,
         "introduction": introduction_of(batch.dataset_id),
-        "terms": frame_offers().terms_of(batch),
         "standing": standing_at_start(batch),
     }
     return render(request, "workforce/start.html", context | further, status=409 if further.get("changed") else 200)
@@ -64,10 +61,10 @@ def address_with(request: HttpRequest, consent: Consent | None) -> str:
     return f"{request.path}?{query.urlencode()}"
 
 
-def start_key(batch: Batch, visit: FrameVisit) -> str:
+def start_key(batch: Batch, external_id: str) -> str:
     """Return the name under which a frame's script notes that this worker pressed Start under the present text.
 
     The note stays in the browser: a forged Start elsewhere does not reach it, and it names nobody.
     """
-    text = f"{KEY_SALT}/{batch.pk}/{standing_at_start(batch).text}/{visit.worker_id}"
+    text = f"{KEY_SALT}/{batch.pk}/{standing_at_start(batch).text}/{external_id}"
     return hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256")[:12].hex()

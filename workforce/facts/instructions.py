@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any, cast
 
 from django.template.loader import get_template
 from django.utils.translation.template import templatize
@@ -28,7 +29,7 @@ def instructions_version(kind: str) -> str:
 
 
 def _texts(template_name: str) -> Iterator[str]:
-    source = get_template(template_name).template.source  # type: ignore[attr-defined]  # of Django's own engine
+    source = cast(Any, get_template(template_name)).template.source
     yield from LITERAL.findall(templatize(source))
     for included in INCLUDED.findall(source):
         yield from _texts(included)

@@ -5,6 +5,7 @@ Nothing here relies on a cookie, or on the worker's ID in the URL: see workforce
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -29,7 +30,7 @@ from workforce.forms import fields_of_start
 from workforce.frame.actions import HITClosed, accept
 from workforce.frame.admission import WRONG_HIT, WrongHIT, checked_standing
 from workforce.frame.ids import BadAddress, FrameVisit, submit_address, visit_in
-from workforce.frame.reads import answers_under, named_assignment
+from workforce.frame.reads import answers_under, frame_offers, named_assignment
 from workforce.frame.receipts import fields_to_hand_over
 from workforce.introductions.reads import contact_of
 from workforce.limits import check_pace
@@ -55,13 +56,18 @@ def look(request: HttpRequest, hit: HIT) -> Lease | HttpResponse:
     check_pace(request, visit.worker_id)
     consent_id = consent_named(request.GET)
     if not _has_begun(hit, visit, consent_id, answers_again=AGAIN in request.POST):
-        return start_page(request, hit.batch, start_key=start_key(hit.batch, visit))
+        return _start_page(request, hit, visit)
     assignment = accept(hit=hit, visit=visit)
     assignment.lease.consent_id = consent_id
     if not assignment.is_waited_for:
         return arrived(request)
     answers = [] if AGAIN in request.POST else _answers_to_hand_over(assignment)
     return _hand_over(request, assignment, answers, may_be_others=True) if answers else assignment.lease
+
+
+def _start_page(request: HttpRequest, hit: HIT, visit: FrameVisit, **further: object) -> HttpResponse:
+    key = start_key(hit.batch, visit.worker_id)
+    return start_page(request, hit.batch, start_key=key, terms=frame_offers().terms_of(hit.batch), **further)
 
 
 def _has_begun(hit: HIT, visit: FrameVisit, consent_id: int | None, *, answers_again: bool) -> bool:
@@ -102,9 +108,9 @@ def begin_or_decline(request: HttpRequest, hit: HIT) -> HttpResponse:
             decline(batch=hit.batch, worker=worker, assignment=assignment, consent_id=consent_id)
         return declined_page(request, hit.batch, back=address_with(request, None))
     try:
-        consent = begin_in_frame(hit=hit, visit=visit, agreement=agreement_in(fields))
+        consent = begin_in_frame(hit=hit, accept=partial(accept, hit=hit, visit=visit), agreement=agreement_in(fields))
     except OtherText:
-        return start_page(request, hit.batch, start_key=start_key(hit.batch, visit), changed=True)
+        return _start_page(request, hit, visit, changed=True)
     return SeeOther(address_with(request, consent))
 
 

@@ -20,8 +20,8 @@ class Migration(migrations.Migration):
                 ('version', models.PositiveIntegerField()),
                 ('answer', models.TextField()),
                 ('updated_at', models.DateTimeField()),
-                ('assignment', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='workforce.assignment')),
-                ('lease', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='workforce.lease')),
+                ('assignment', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='drafts', to='workforce.assignment')),
+                ('lease', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='drafts', to='workforce.lease')),
             ],
             options={
                 'indexes': [models.Index(fields=['updated_at'], name='drafts_by_age')],

@@ -17,9 +17,9 @@ class Draft(models.Model):
     character of it troubles the database. `version` counts the savings.
     """
 
-    lease = models.ForeignKey(Lease, on_delete=models.CASCADE, related_name="drafts", db_index=False)
+    lease = models.ForeignKey(Lease, on_delete=models.PROTECT, related_name="drafts", db_index=False)
     assignment = models.ForeignKey(
-        Assignment, on_delete=models.CASCADE, null=True, related_name="drafts", db_index=False
+        Assignment, on_delete=models.PROTECT, null=True, related_name="drafts", db_index=False
     )
     version = models.PositiveIntegerField()
     answer = models.TextField()

@@ -35,7 +35,7 @@ class UnseenImages(Func):
 
 
 class CellsUnseen(Func):
-    """What a raw answer says of its photographs if some were unseen, with the names of these by public id."""
+    """The photographs of a raw answer if some were unseen, with the names of these by public id."""
 
     template = """
         CASE WHEN %(expressions)s ? 'unseen' THEN jsonb_build_object(
