@@ -53,12 +53,7 @@ def _show(
     ask_none: bool = False,
     is_early: bool = False,
 ) -> HttpResponse:
-    label = lease.hit.grid.label
-    task = {
-        "label": label,
-        "also_called": label.words.partition(",")[2].strip(),
-        "references": references_of_label(lease.hit.batch.dataset_id, label),
-        "examples": examples_of(lease.hit.batch.settings, label),
+    task = _question(lease) | {
         "lease": lease,
         "handles": cells_by_handle(lease),
         # After a problem report or a question the page keeps the selection.
@@ -73,6 +68,17 @@ def _show(
     context = page_of_lease(request, lease, report) | task
     context["is_used_to_it"] = has_answered(lease, context)
     return render(request, "contains_task/grid.html", context, status=422 if ask_none or is_early else 200)
+
+
+def _question(lease: Lease) -> dict[str, object]:
+    """Return the question of a grid's page, and what explains it."""
+    label, batch = lease.hit.grid.label, lease.hit.batch
+    return {
+        "label": label,
+        "also_called": label.words.partition(",")[2].strip(),
+        "references": references_of_label(batch.dataset_id, label),
+        "examples": examples_of(batch.settings, label),
+    }
 
 
 def _offers_maybe(lease: Lease) -> bool:

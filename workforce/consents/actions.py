@@ -125,7 +125,7 @@ def decline(
     if batch.marketplace == Batch.Marketplace.LINK:
         _return_places(batch, worker)
     elif assignment is not None:
-        if Consent.objects.filter(pk=consent_id, assignment=assignment).exists():
+        if consent_id is not None and Consent.objects.filter(pk=consent_id, assignment=assignment).exists():
             Draft.objects.filter(assignment=assignment).delete()
         Lease.objects.filter(pk=assignment.lease_id, state=Lease.State.ACTIVE).update(state=Lease.State.EXPIRED)
 
