@@ -322,6 +322,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "address": ["nowhere"],
         **{name: list(model._default_manager.values_list("public_id", flat=True)) for name, model in PUBLIC.items()},
         "side": ["240"],
+        "index": [str(dataset.label_set.labels.order_by("index").values_list("index", flat=True)[0])],
     }
 
 

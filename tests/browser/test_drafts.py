@@ -280,9 +280,9 @@ def test_a_form_goes_on_with_its_labels_and_main_object(site, settings, open_pag
     with saving(page):
         for label in (0, 2):
             page.get_by_role("checkbox", name=f"thing {label}").check()
-        page.get_by_role("radio", name="Main object: thing 2").check()
+        page.get_by_role("radio", name="thing 2", exact=True).check()
     other = second_page(page, open_page)
-    expect(other.get_by_role("radio", name="Main object: thing 2")).to_be_checked()
+    expect(other.get_by_role("radio", name="thing 2", exact=True)).to_be_checked()
     expect(other.get_by_role("checkbox", name="thing 0")).to_be_checked()
     expect(other.get_by_role("checkbox", name="thing 1")).not_to_be_checked()
 

@@ -66,8 +66,9 @@ def test_the_page_shows_the_photograph_and_explains_every_label():
     response = joined(form)
     page = html.unescape(response.content.decode())
     lease = Lease.objects.get(hit=form.hit)
-    address = f"/i/{lease.public_id}/{image_handle(lease, form.image.public_id)}.jpg"
-    assert page.count(f'"{address}"') == 2
+    handle = image_handle(lease, form.image.public_id)
+    address = f"/i/{lease.public_id}/{handle}.jpg"
+    assert (page.count(f'"{address}"'), page.count(f'"/i/{lease.public_id}/720/{handle}"')) == (1, 1)
     assert form.image.public_id not in page
     picture = worker_client().get(address)
     assert b"".join(picture).startswith(b"\xff\xd8")
