@@ -13,6 +13,10 @@ from launcher.suites import COUNTS_VARIABLE, OUTCOMES, SUITE_VARIABLE, environme
 
 # The files that take longest, in this order. If one of them began last, the other processors would wait for it.
 LONGEST = (
+    "tests/people/test_on_links.py",
+    "tests/people/test_in_the_frame.py",
+    "tests/people/test_access.py",
+    "tests/browser/test_grid.py",
     "tests/launcher/test_supervisor.py",
     "tests/faults/test_faults.py",
     "tests/browser/test_study.py",
