@@ -14,6 +14,7 @@ from tests.browser.looking import GUARD_MS, look, submit, submit_none
 from tests.browser.test_frame import Work, browser_flags, forget_failed_requests, hit, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
+from tests.long_form import unsteady
 from workforce.models import Batch, Draft, Lease, Report, Submission
 from workforce.reads import image_handle
 
@@ -104,6 +105,7 @@ def test_another_device_goes_on_where_the_first_one_stopped(page, open_page):
     assert not Draft.objects.exists()
 
 
+@unsteady
 def test_a_reload_and_the_way_back_lose_nothing_that_was_changed_just_before(page):
     box(page, 1).locator("xpath=ancestor::label").click()
     page.reload()

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from classify_task.models import ClassifyVote, Form
 from tests.factories import make_form
+from tests.long_form import unsteady
 from workforce.models import Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,6 +123,7 @@ def test_arrows_move_within_the_main_group_and_change_nothing_else(site, setting
     assert vote() == (sorted([first, second]), second)
 
 
+@unsteady
 def test_a_single_label_needs_no_choice(site, settings, open_page):
     people = FormPage(open_page(), settings, make_form(labels=(0, 1, 2)))
     people.box(1).check()
@@ -273,6 +275,7 @@ def test_the_photograph_stays_beside_or_above_every_label(screen, site, settings
     assert people.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@unsteady
 def test_the_photograph_is_enlarged_and_back_closes_it(site, settings, open_page):
     people = FormPage(open_page(), settings, make_form(labels=(0, 1)))
     page, address = people.page, people.page.url

@@ -10,6 +10,7 @@ from tests.browser.looking import GUARD_MS, look, submit, submit_none
 from tests.browser.test_frame import Work, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_grid
+from tests.long_form import unsteady
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_offered_grid
 from workforce.models import Lease, Submission
@@ -269,6 +270,7 @@ def test_the_enlarged_view_never_shows_a_photograph_under_the_name_of_another(si
     page.unroute_all(behavior="ignoreErrors")
 
 
+@unsteady
 def test_arrows_move_an_enlarged_photograph_and_go_on_at_its_border(site, settings, open_page):
     page = open_page()
     person = Person(page, settings, 2)
@@ -308,6 +310,7 @@ def test_the_enlarged_view_closes_by_back_in_a_marketplaces_frame(open_page, par
     assert len(work.expect_arrived()["selected"].split()) == 1
 
 
+@unsteady
 def test_what_did_not_load_is_said_and_gets_no_vote(site, settings, open_page):
     page = open_page()
     person = Person(page, settings, 4)
@@ -347,6 +350,7 @@ def test_photographs_load_at_once_after_a_long_time_offline(site, settings, open
     open_page.problems.clear()  # the browser reports each photograph
 
 
+@unsteady
 def test_a_photograph_that_failed_is_seen_once_it_is_tried_again(site, settings, open_page):
     page = open_page()
     person = Person(page, settings, 2)
@@ -382,6 +386,7 @@ def test_who_did_not_scroll_is_told_and_submits_deliberately(site, settings, ope
     assert (0 in votes, len(votes), 23 in votes) == (True, 24 - n_asked, False)
 
 
+@unsteady
 def test_who_goes_through_all_checkboxes_by_keyboard_has_seen_them(site, settings, open_page):
     page = open_page(viewport={"width": 390, "height": 500})
     person = Person(page, settings, 12)

@@ -151,7 +151,7 @@ def test_a_grid_shows_them_folded_and_its_workers_get_them(dataset, folder):
     said("import", "examples", folder, "--dataset", "birds")
     grid = make_grid(batch=make_batch(dataset), images=make_images(dataset, 2))
     page = start(grid.hit.batch, "ann", follow=True).content.decode()
-    assert "Often confused with it: thing 1" in page
+    assert 'Often confused with it: <span lang="en">thing 1' in page
     addresses = re.findall(r'<img src="(/e/[^"]+\.jpg)" loading="lazy"', page)
     assert len(addresses) == 2
     for address in addresses:
