@@ -31,6 +31,7 @@ def sign_in(page: Page, address: str) -> None:
 
 
 def check_fits(page: Page) -> None:
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
