@@ -219,6 +219,7 @@ def test_offline_a_banner_says_so_and_what_was_selected_goes_up_afterwards(page,
     forget_failed_requests(open_page)
 
 
+@unsteady
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_draft_that_is_refused_for_now_is_kept_and_saved_later(status, page, open_page):
     refused: list[int] = []

@@ -212,8 +212,11 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_and_r
 
 
 def wait_for_a_draft(page: Page) -> None:
-    while not Draft.objects.exists():
+    for _ in range(600):
+        if Draft.objects.exists():
+            return
         page.wait_for_timeout(100)
+    raise AssertionError("no draft was saved in a minute")
 
 
 def test_without_a_script_the_page_leads_on_by_two_buttons(open_page, parent, settings, hit):
