@@ -64,7 +64,7 @@ export function watch(watched) {
   }
   form.addEventListener("load", ({ target }) => settle(target), true);
   form.addEventListener("error", ({ target }) => settle(target), true);
-  form.addEventListener("focusin", ({ target }) => setTimeout(() => glance(target)));
+  form.addEventListener("focusin", ({ target }) => requestAnimationFrame(() => setTimeout(glance, 0, target)));
   form.addEventListener("change", mark);
   form.addEventListener("submit", askFirst);
   form.addEventListener("refused", forget);

@@ -43,6 +43,7 @@ export function keepSelection(kept) {
   form = kept;
   const stored = attempt(() => JSON.parse(form.dataset.draft));
   const local = attempt(() => JSON.parse(sessionStorage.getItem(storageKey())));
+  for (const text of local?.sent ?? []) unanswered.add(text);
   saved = words(stored?.content ?? {});
   version = stored?.version ?? 0;
   for (const type of ["change", "input"]) document.addEventListener(type, ({ target }) => target.form === form && noteChange());
@@ -65,7 +66,7 @@ export function keepSelection(kept) {
 }
 
 function begin(stored, local) {
-  const isNewer = local && (!stored || local.isUnsaved && (local.version >= version || local.sent.includes(saved)));
+  const isNewer = local && (!stored || local.isUnsaved && (local.version >= version || unanswered.has(saved)));
   // In a marketplace's frame anybody may have opened the page in the person's name: ask, unless this tab saved the draft.
   const isForeign = stored && form.dataset.handOver && words(local?.content ?? {}) !== saved;
   if (isNewer) apply(local.content);
@@ -110,6 +111,7 @@ async function save(isLast) {
   if (isSaving && unanswered.has(text) && looks === sentLooks) return;
   isSaving = true;
   unanswered.add(text);
+  remember();
   sentLooks = looks;
   try {
     const response = await fetch(location.href, {

@@ -8,9 +8,9 @@ GUARD_MS = 700
 
 def look(place: Page | FrameLocator) -> None:
     """Bring each photograph into view until the page has noticed. Without scripts nothing does."""
-    if place.locator("[name=unloaded]").count():
+    if place.locator("[name=scripts][value=none]").count():
         return
-    for tile in place.locator("form [data-photograph]").all():
+    for tile in place.locator("form [data-photograph]:not(dialog *)").all():
         tile.scroll_into_view_if_needed()
         expect(tile).to_have_attribute("data-seen", "")
 

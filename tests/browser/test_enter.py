@@ -40,6 +40,7 @@ def test_enter_in_a_form_submits_only_on_the_button(with_script, site, settings,
     page.get_by_role("radio", name="thing 2").press("Space")
     page.get_by_role("radio", name="thing 2").press("Enter")
     page.get_by_role("checkbox", name="thing 1").press("Space")
+    look(page)
     page.get_by_role("button", name="Submit").press("Enter")
     expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     assert (ClassifyVote.objects.get().selected, ClassifyVote.objects.get().main) == ([0, 1, 2], 2)

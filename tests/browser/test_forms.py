@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from classify_task.models import ClassifyVote, Form
+from tests.browser.looking import look
 from tests.factories import make_form
-from tests.long_form import unsteady
 from workforce.models import Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,12 +41,14 @@ class Meaning:
 class FormPage:
     """A form's page in a browser; a label is known by its class index."""
 
-    def __init__(self, page: Page, settings: Any, form: Form, worker: str = "ann") -> None:
+    def __init__(self, page: Page, settings: Any, form: Form, loads: bool = True) -> None:
         self.page, self.form = page, form
-        page.goto(f"{settings.WORKER_ORIGIN}/join/{form.hit.batch.public_id}?worker={worker}")
+        page.goto(f"{settings.WORKER_ORIGIN}/join/{form.hit.batch.public_id}?worker=ann")
         page.get_by_role("button", name="Start").click()
         expect(self.submit).to_be_visible()
         page.wait_for_load_state("load")
+        if loads:
+            look(page)
 
     @property
     def submit(self) -> Locator:
@@ -123,7 +125,6 @@ def test_arrows_move_within_the_main_group_and_change_nothing_else(site, setting
     assert vote() == (sorted([first, second]), second)
 
 
-@unsteady
 def test_a_single_label_needs_no_choice(site, settings, open_page):
     people = FormPage(open_page(), settings, make_form(labels=(0, 1, 2)))
     people.box(1).check()
@@ -275,7 +276,6 @@ def test_the_photograph_stays_beside_or_above_every_label(screen, site, settings
     assert people.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@unsteady
 def test_the_photograph_is_enlarged_and_back_closes_it(site, settings, open_page):
     people = FormPage(open_page(), settings, make_form(labels=(0, 1)))
     page, address = people.page, people.page.url
@@ -285,7 +285,10 @@ def test_the_photograph_is_enlarged_and_back_closes_it(site, settings, open_page
         page.get_by_role("link", name="Enlarge the photograph").click()
         expect(dialog).to_be_visible()
         dialog.get_by_role("button", name="Zoom in").click()
-        assert dialog.locator("img").evaluate("image => image.clientWidth > image.parentElement.clientWidth")
+        page.wait_for_function(
+            "() => { const image = document.querySelector('dialog[open] img');"
+            " return image.clientWidth > image.parentElement.clientWidth; }"
+        )
         close()
         expect(dialog).to_be_hidden()
         page.wait_for_function("!history.state?.large")
@@ -296,7 +299,7 @@ def test_the_photograph_is_enlarged_and_back_closes_it(site, settings, open_page
 def test_a_photograph_that_does_not_load_is_said_before_the_answer_goes_without_a_vote(site, settings, open_page):
     page = open_page()
     page.route("**/i/**", lambda route: route.abort())
-    people = FormPage(page, settings, make_form(labels=(0, 1)))
+    people = FormPage(page, settings, make_form(labels=(0, 1)), loads=False)
     people.box(1).check()
     people.submit.click()
     expect(page.get_by_text("The photograph did not load, so your answer will not count as a vote.")).to_be_visible()
@@ -311,7 +314,7 @@ def test_a_photograph_that_does_not_load_is_said_before_the_answer_goes_without_
 def test_a_photograph_that_loads_at_last_makes_a_vote(site, settings, open_page):
     page = open_page()
     page.route("**/i/**", lambda route: route.abort())
-    people = FormPage(page, settings, make_form(labels=(0, 1)))
+    people = FormPage(page, settings, make_form(labels=(0, 1)), loads=False)
     page.unroute("**/i/**")
     page.get_by_role("button", name="Did not load").click()
     people.box(1).check()
@@ -326,7 +329,7 @@ def test_a_photograph_that_loads_at_last_makes_a_vote(site, settings, open_page)
 def test_without_scripts_a_mark_says_that_the_photograph_did_not_load(site, settings, open_page):
     page = open_page(java_script_enabled=False)
     page.route("**/i/**", lambda route: route.abort())
-    people = FormPage(page, settings, make_form(labels=(0, 1)))
+    people = FormPage(page, settings, make_form(labels=(0, 1)), loads=False)
     people.box(1).check()
     page.get_by_role("checkbox", name="The photograph did not load").check()
     people.submit.click()

@@ -1,6 +1,7 @@
 """People at a grid, and the votes that they leave: what they meant, and nothing else."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,7 +11,6 @@ from tests.browser.looking import GUARD_MS, look, submit, submit_none
 from tests.browser.test_frame import Work, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_grid
-from tests.long_form import unsteady
 from tests.required import require
 from tests.workforce.assignments_by_hand import make_offered_grid
 from workforce.models import Lease, Submission
@@ -19,7 +19,7 @@ from workforce.reads import image_handle
 pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 BOTH = pytest.mark.parametrize("with_script", [True, False])
-PHOTOGRAPHS = "**/i/**/cell/**"
+PHOTOGRAPHS = "**/i/**"
 LONG_GLOSS = (
     "sauce made with unsweetened chocolate or cocoa and sugar and water, sometimes with cream or butter besides"
 )
@@ -71,13 +71,18 @@ def places(page: Page) -> list[str]:
     )
 
 
-def refuse(page: Page, *numbers: int) -> None:
-    """Let photographs of these places on the page never load, with all that asks for them."""
-    chosen = {require(page.locator(".tile").nth(number).get_attribute("data-photograph")) for number in numbers}
+def begin_without(page: Page, settings, n_images: int, refused: Sequence[int]) -> Person:
+    """Begin a grid on which the photographs of these places do not load, however they are asked for."""
+    page.route(PHOTOGRAPHS, lambda route: route.abort())
+    person = Person(page, settings, n_images)
+    chosen = {require(page.locator(".tile").nth(number).get_attribute("data-photograph")) for number in refused}
+    page.unroute(PHOTOGRAPHS)
     page.route(
         PHOTOGRAPHS,
         lambda route: route.abort() if any(handle in route.request.url for handle in chosen) else route.continue_(),
     )
+    page.reload()
+    return person
 
 
 @BOTH
@@ -270,12 +275,12 @@ def test_the_enlarged_view_never_shows_a_photograph_under_the_name_of_another(si
     page.unroute_all(behavior="ignoreErrors")
 
 
-@unsteady
 def test_arrows_move_an_enlarged_photograph_and_go_on_at_its_border(site, settings, open_page):
     page = open_page()
     person = Person(page, settings, 2)
     person.box(0).press("z")
     picture, stage = page.locator("dialog.large img"), page.locator(".stage")
+    page.wait_for_function("() => document.querySelector('dialog.large[open] img')?.naturalWidth > 0")
     page.keyboard.press("+")
     before = stage.evaluate("it => it.scrollLeft")
     page.keyboard.press("ArrowRight")
@@ -310,12 +315,9 @@ def test_the_enlarged_view_closes_by_back_in_a_marketplaces_frame(open_page, par
     assert len(work.expect_arrived()["selected"].split()) == 1
 
 
-@unsteady
 def test_what_did_not_load_is_said_and_gets_no_vote(site, settings, open_page):
     page = open_page()
-    person = Person(page, settings, 4)
-    refuse(page, 0, 2)
-    page.reload()
+    person = begin_without(page, settings, 4, refused=(0, 2))
     expect(page.get_by_role("button", name="photograph 3: Did not load. Try again")).to_be_visible()
     person.photograph(1).click()
     expect(page.locator(".tile[data-seen]")).to_have_count(2)
@@ -350,12 +352,9 @@ def test_photographs_load_at_once_after_a_long_time_offline(site, settings, open
     open_page.problems.clear()  # the browser reports each photograph
 
 
-@unsteady
 def test_a_photograph_that_failed_is_seen_once_it_is_tried_again(site, settings, open_page):
     page = open_page()
-    person = Person(page, settings, 2)
-    refuse(page, 1)
-    page.reload()
+    person = begin_without(page, settings, 2, refused=(1,))
     again = page.get_by_role("button", name="photograph 2: Did not load. Try again")
     expect(again).to_be_visible()
     page.unroute(PHOTOGRAPHS)
@@ -386,7 +385,6 @@ def test_who_did_not_scroll_is_told_and_submits_deliberately(site, settings, ope
     assert (0 in votes, len(votes), 23 in votes) == (True, 24 - n_asked, False)
 
 
-@unsteady
 def test_who_goes_through_all_checkboxes_by_keyboard_has_seen_them(site, settings, open_page):
     page = open_page(viewport={"width": 390, "height": 500})
     person = Person(page, settings, 12)
@@ -394,6 +392,8 @@ def test_who_goes_through_all_checkboxes_by_keyboard_has_seen_them(site, setting
     person.box(0).focus()
     for _ in range(22):
         page.keyboard.press("Tab")
+        # No finger is faster than the screen.
+        page.evaluate("new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)))")
     expect(person.box(11)).to_be_focused()
     page.keyboard.press("Space")
     expect(page.locator(".tile[data-seen]")).to_have_count(12)

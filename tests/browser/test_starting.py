@@ -5,7 +5,7 @@ import os
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import submit
+from tests.browser.looking import look, submit
 from tests.browser.test_frame import browser_flags, parent  # noqa: F401
 from tests.factories import make_batch, make_dataset, make_grid
 from workforce.introductions.actions import introduce
@@ -112,6 +112,7 @@ def test_an_expired_task_is_continued(batch, settings, open_page):
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("button", name="Submit")).to_be_visible()
     task = page.url
+    look(page)  # photographs that load after their time would be refused
     Lease.objects.update(expires_at="2020-01-01T00:00:00Z")
     page.reload()
     expect(page.get_by_role("heading", name="Continue the study")).to_be_visible()
