@@ -64,10 +64,7 @@ form.addEventListener("submit", (event) => {
   problem.textContent = words();
   group.focus();
 });
-form.addEventListener("refused", ({ detail }) => {
-  problem.style.visibility = "";
-  if (detail.group) setTimeout(() => placeProblem(detail.group).focus());
-});
+form.addEventListener("refused", ({ detail }) => detail.group && setTimeout(() => placeProblem(detail.group).focus()));
 // Only a page without scripts cannot tell by itself.
 form.querySelector("[data-unloaded-mark]").hidden = true;
 form.addEventListener("change", () => {

@@ -5,13 +5,13 @@ from typing import Any
 
 from playwright.sync_api import Locator, expect
 
-from tests.people.hands import THOUGHT_MS, Hands
+from tests.people.hands import MOST_LOOKS, THOUGHT_MS, Hands
 from tests.people.person import FRAME
 from tests.people.surroundings import TASK
 from workforce.models import Draft, Report
 
-# Longer than a page waits before it stores a draft; and so often the site is asked for it.
-KEEPING_MS, MOST_LOOKS = 5000, 600
+# Longer than a page waits before it stores a draft.
+KEEPING_MS = 5000
 NAMES = ("selected", "maybe", "main")
 MARKS = """() => {
   const data = new FormData(document.querySelector("form[data-answer]"));

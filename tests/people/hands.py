@@ -2,39 +2,51 @@
 
 import re
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import ElementHandle, Locator, expect
 
-from tests.people.person import GRID
+from tests.people.person import FRAME, GRID
 from tests.people.surroundings import TASK, Surroundings
 
-MOST_STEPS = 80
-# Bring the first of these photographs to the middle of the screen; return the indexes of those that are now shown
-# whole, once the browser has shown what it has of them.
-SHOW = """async (tiles) => {
-  const [first] = tiles;
+MOST_STEPS, MOST_LOOKS = 80, 600
+# Bring a photograph to the middle of what the bar leaves free; return how far below the top of the page that is.
+BRING = """(tile) => {
+  const bottom = Math.min(innerHeight, document.querySelector(".bar")?.getBoundingClientRect().top ?? innerHeight);
+  const middle = () => {
+    const { top, height } = tile.getBoundingClientRect();
+    return top + height / 2;
+  };
+  const { top, bottom: end } = tile.getBoundingClientRect();
+  if (top < 0 || end > bottom) scrollBy({ top: middle() - bottom / 2, behavior: "instant" });
+  return middle();
+}"""
+# Bring that place of a page in a frame to the middle of the screen, as far as the page around it lets.
+BRING_IN_FRAME = """(middle) => {
+  const frame = document.querySelector("#task").getBoundingClientRect();
+  if (frame.top < 0 || frame.bottom > innerHeight) {
+    scrollBy({ top: frame.top + middle - innerHeight / 2, behavior: "instant" });
+  }
+}"""
+# Return how much of each photograph, or of a screen that it fills, is shown above the bar, also by a page around this
+# one. The browser has then shown so much, and has told the page.
+SHARES = """(tiles) => new Promise((resolve) => {
+  const images = tiles.map((tile) => tile.querySelector("img"));
   const bar = document.querySelector(".bar");
   const bottom = () => Math.min(innerHeight, bar?.getBoundingClientRect().top ?? innerHeight);
-  const isWhole = (tile) => {
-    const box = tile.getBoundingClientRect();
-    return box.top >= 0 && box.bottom <= bottom();
+  const share = ({ boundingClientRect: box, intersectionRect: part }) => {
+    const area = Math.min(box.width * box.height, innerWidth * bottom());
+    return area ? (part.width * Math.max(0, Math.min(part.bottom, bottom()) - part.top)) / area : 1;
   };
-  if (!isWhole(first)) {
-    // To the middle of what the bar leaves free.
-    const { top, height } = first.getBoundingClientRect();
-    scrollBy({ top: top + height / 2 - bottom() / 2, behavior: "instant" });
-  }
-  const shown = tiles.map((_, index) => index).filter((index) => !index || isWhole(tiles[index]));
-  const images = shown.map((index) => tiles[index].querySelector("img"));
-  await Promise.all(images.map((image) => image?.decode().catch(() => null)));
-  return shown;
-}"""
-# The numbers of the photographs of which at least half is on the screen, above the bar.
-ON_SCREEN = """() => {
-  const bottom = Math.min(innerHeight, document.querySelector(".bar")?.getBoundingClientRect().top ?? innerHeight);
-  const share = ({ top, bottom: end, height }) => (Math.min(end, bottom) - Math.max(top, 0)) / height;
-  const images = [...document.querySelectorAll("form[data-answer] .tile img")];
-  return images.flatMap((image, index) => (share(image.getBoundingClientRect()) >= 0.5 ? [index + 1] : []));
-}"""
+  const observer = new IntersectionObserver((entries) => {
+    observer.disconnect();
+    const shares = new Map(entries.map((entry) => [entry.target, share(entry)]));
+    resolve(images.map((image) => shares.get(image)));
+  });
+  for (const image of images) observer.observe(image);
+})"""
+HALF, WHOLE = 0.5, 0.99
+# Photographs that are on their way arrive, or fail.
+ARRIVE = """(tiles) => Promise.all(tiles.map((tile) => tile.querySelector("img").decode().catch(() => null)))"""
+ARE_THERE = """(tiles) => tiles.every((tile) => tile.querySelector("img").naturalWidth)"""
 # Longer than the page's shortest look, and than the time in which a second press counts as a double click.
 LOOK_MS, THOUGHT_MS = 350, 700
 
@@ -42,23 +54,51 @@ LOOK_MS, THOUGHT_MS = 350, 700
 class Hands(Surroundings):
     """Verbs of looking, pointing and typing."""
 
+    @property
+    def photographs(self) -> Locator:
+        return self.tiles if self.study.task == GRID else self.surface.locator(f"{TASK} .subject")
+
     def see(self, *numbers: str) -> None:
         """Look at these photographs, or at all."""
         if not self.has_scripts:
             return
-        tiles = self.tiles if self.study.task == GRID else self.surface.locator(f"{TASK} .subject")
-        left = tiles.element_handles()
+        left = self.photographs.element_handles()
         left = left if "all" in numbers else [left[int(number) - 1] for number in numbers]
         while left:
-            shown = self.surface.evaluate(SHOW, left)
+            shares = self._bring(left)
+            shown = [tile for tile, share in zip(left, shares, strict=True) if tile is left[0] or share >= WHOLE]
+            self.surface.evaluate(ARRIVE, shown)
             self.glance(LOOK_MS)
-            left = [tile for index, tile in enumerate(left) if index not in shown]
+            left = [tile for tile in left if tile not in shown]
+
+    def _bring(self, tiles: list[ElementHandle]) -> list[float]:
+        """Bring the first of these photographs on the screen; return how much is shown of each."""
+        for _ in range(MOST_STEPS):
+            middle = self.surface.evaluate(BRING, tiles[0])
+            if self.place == FRAME:
+                self.page.evaluate(BRING_IN_FRAME, middle)
+            shares: list[float] = self.surface.evaluate(SHARES, tiles)
+            if shares[0] >= HALF:
+                return shares
+        raise AssertionError(f"{MOST_STEPS} times scrolling do not show the photograph")
 
     def glance(self, ms: int) -> None:
         """Let some time pass, and note which photographs are on the screen meanwhile."""
+        tiles = self.photographs.element_handles()
+        self.surface.evaluate(SHARES, tiles)
         self.page.clock.run_for(ms)
         if self.study.task == GRID:
-            self.looked |= set(self.surface.evaluate(ON_SCREEN))
+            shares = self.surface.evaluate(SHARES, tiles)
+            self.looked |= {number for number, share in enumerate(shares, start=1) if share >= HALF}
+
+    def photographs_come(self) -> None:
+        """Wait until all photographs are there."""
+        for _ in range(MOST_LOOKS):
+            if self.photographs.evaluate_all(ARE_THERE):
+                return
+            self.page.clock.run_for(1000)
+            self.page.wait_for_timeout(50)
+        raise AssertionError("some photographs never come")
 
     def select(self, *numbers: str) -> None:
         """Select photographs or labels by pointing at them, or take the selection back."""
@@ -93,7 +133,7 @@ class Hands(Surroundings):
         """Go through the controls of the task in their order, as a screen reader does."""
         for box in self.surface.locator(f"{TASK} input[name=selected]").all():
             box.focus()
-            self.page.clock.run_for(LOOK_MS)
+            self.glance(LOOK_MS)
 
     def tick_by_name(self, number: str) -> None:
         """Select what is announced by this name: the photograph of this number, or the label of this index."""

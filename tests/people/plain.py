@@ -27,7 +27,9 @@ PLAIN = (
         "turns the phone in the middle",
         device=PHONE,
         grid=Script("start; see all; select 1; turn_screen; select 6; submit", GridMeaning(yes=(1, 6))),
-        form=Script("start; select 1; turn_screen; select 2; choose_main 2; submit", FormMeaning((1, 2), main=2)),
+        form=Script(
+            "start; see all; select 1; turn_screen; select 2; choose_main 2; submit", FormMeaning((1, 2), main=2)
+        ),
     ),
     Person(
         "uses the keyboard alone",

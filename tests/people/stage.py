@@ -2,8 +2,6 @@
 
 import csv
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ from urllib.parse import urlsplit
 from django.db import connections
 from django.test import override_settings
 from PIL import Image as Pillow
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from catalog.actions import add_image
@@ -25,6 +23,7 @@ from classify_task.actions import classify_batch
 from data_export.reads import exported_files, streamed_rows
 from mturk import endpoint
 from mturk.models import MarketplaceHIT
+from tests.browsers import running_browser
 from tests.emptying import empty_tables
 from tests.factories import make_batch, make_dataset, make_form, make_grid, unique
 from tests.mturk.marketplaces import Marketplace, requester_keys, running_marketplace
@@ -35,17 +34,6 @@ from workforce.introductions.actions import introduce
 from workforce.models import Batch
 from workforce.reads import pseudonym
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",  # the sandbox does not start as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--test-third-party-cookie-phaseout",
-]
 # One of each for every person; those of a marketplace are offered nine at a time.
 N_SLOTS = 90
 N_LABELS = 3
@@ -171,7 +159,7 @@ def running_stage(media: Path, *, with_marketplace: bool) -> Iterator[Stage]:
         }
         stack.enter_context(override_settings(**settings))
         marketplace = stack.enter_context(open_marketplace()) if with_marketplace else None
-        yield Stage(stack.enter_context(open_browser()), worker_origin, marketplace)
+        yield Stage(stack.enter_context(running_browser()), worker_origin, marketplace)
 
 
 @contextmanager
@@ -194,23 +182,6 @@ def open_marketplace() -> Iterator[Marketplace]:
                 yield marketplace
             finally:
                 endpoint.client.cache_clear()
-
-
-@contextmanager
-def open_browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert program, "The browser tests need Chromium: ./test installs it."
-    # Playwright runs an event loop in this thread, which Django takes for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    try:
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
-            yield chromium
-            chromium.close()
-            # Beside that loop the people had a database connection of their own, which nobody else would close.
-            connections.close_all()
-    finally:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 def confirm_answers() -> None:

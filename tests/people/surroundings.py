@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Frame, Locator, Page, Route, exp
 
 from catalog.models import Image
 from contains_task.reads import cells_by_handle
+from tests.browsers import new_context
 from tests.factories import unique
 from tests.people.person import FRAME, GRID, Person
 from tests.people.stage import Stage, Study
@@ -98,7 +99,7 @@ class Surroundings:
     def device(self, **options: Any) -> None:
         """Take another device, or the first one: a browser that shares nothing with the others."""
         options = options or dict(self.person.device)
-        self.context = self.stage.browser.new_context(**options)
+        self.context = new_context(self.stage.browser, **options)
         self.has_touch = options.get("has_touch", False)
         self.context.set_default_timeout(PATIENCE_MS)
         if self.has_scripts:
@@ -143,7 +144,7 @@ class Surroundings:
 
     def turn_screen(self) -> None:
         size = require(self.page.viewport_size)
-        self.page.set_viewport_size({"width": size["height"], "height": size["width"]})
+        self._resize(size["height"], size["width"])
 
     def block(self, *numbers: str) -> None:
         """Have these photographs, or all, not arrive."""
@@ -164,7 +165,13 @@ class Surroundings:
         """Zoom the page, which leaves so much less room for it."""
         size = require(self.page.viewport_size)
         factor = int(percent) / 100
-        self.page.set_viewport_size({"width": int(size["width"] / factor), "height": int(size["height"] / factor)})
+        self._resize(int(size["width"] / factor), int(size["height"] / factor))
+
+    def _resize(self, width: int, height: int) -> None:
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.wait_for_function(
+            "([width, height]) => innerWidth === width && innerHeight === height", arg=[width, height]
+        )
 
     def lose_reply(self) -> None:
         """Have the next answer arrive, and its receipt be lost."""

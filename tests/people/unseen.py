@@ -19,15 +19,18 @@ UNSEEN = (
     Person(
         "gets a photograph late",
         grid=Script(
-            "block 3; start; see all; select 2; submit; asked; unblock; wait 40; see all; select 3; submit",
+            "block 3; start; see all; select 2; submit; asked; unblock; photographs_come; see all; select 3; submit",
             GridMeaning(yes=(2, 3)),
         ),
-        form=Script("block all; start; unblock; wait 40; see all; select 1; submit", FormMeaning((1,), main=1)),
+        form=Script(
+            "block all; start; unblock; photographs_come; see all; select 1; submit", FormMeaning((1,), main=1)
+        ),
     ),
     Person(
         "gets the photographs when the network is back",
         grid=Script(
-            "block 1 2; start; see all; offline; unblock; online; see all; select 1; submit", GridMeaning(yes=(1,))
+            "block 1 2; start; see all; offline; unblock; online; photographs_come; see all; select 1; submit",
+            GridMeaning(yes=(1,)),
         ),
         absent={"form": "see: gets a photograph late"},
     ),
