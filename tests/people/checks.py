@@ -41,7 +41,8 @@ def exported(acts: Acts, script: Script) -> Answer:
         take_in_recovered()
     worker = acts.worker()
     rows = acts.study.rows(worker) if worker else []
-    assert {row["state"] for row in rows} <= {"confirmed"}
+    states = {row["state"] for row in rows}
+    assert states <= {"confirmed"}
     assert len({row["submission"] for row in rows}) <= 1
     if isinstance(script.means, FormMeaning):
         (row,) = rows

@@ -82,7 +82,6 @@ PLAIN = (
         device={"viewport": {"width": 1280, "height": 1024}},
         grid=Script("start; zoom 400; see all; select 2 8; submit", GridMeaning(yes=(2, 8))),
         form=Script("start; zoom 400; see all; select 0 1; choose_main 0; submit", FormMeaning((0, 1), main=0)),
-        absent={"form frame": "fails there, and it is not known yet why"},
     ),
     Person(
         "wants forced colours, and nothing that moves",
