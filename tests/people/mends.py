@@ -152,6 +152,13 @@ MENDS: tuple[Mend, ...] = (
         ),
     ),
     Mend(
+        "a form tells of the answer of another tab",
+        "static/workforce/submit.js",
+        '  spot.style.visibility = "";\n',
+        "",
+        (("submits in one tab and then in the other", FORM),),
+    ),
+    Mend(
         "maybe is stored",
         "contains_task/views.py",
         '        maybe=answer.cleaned_data["maybe"],\n',
