@@ -38,20 +38,21 @@ function update() {
 }
 
 const problem = form.querySelector("[data-problem]");
+let group = problem.closest("[data-group]");
 
 // Show a problem at the group of fields where it is, and lead there.
 function placeProblem(name) {
-  const group = form.querySelector(`[data-group=${name}]`);
-  forget("");
+  mend(true);
+  group = form.querySelector(`[data-group=${name}]`);
   group.querySelector("legend").after(problem);
-  group.setAttribute("aria-describedby", problem.id);
-  return group;
+  mend(false);
+  group.focus();
 }
 
-// The room of a problem stays, so that nothing moves.
-function forget(visibility) {
-  problem.style.visibility = visibility;
-  for (const group of form.querySelectorAll("[data-group]")) group.removeAttribute("aria-describedby");
+// A problem that is mended stays in its room, so that nothing moves.
+function mend(isMended) {
+  problem.classList.toggle("mended", isMended);
+  group?.setAttribute("aria-describedby", isMended ? "" : problem.id);
 }
 
 form.addEventListener("submit", (event) => {
@@ -59,17 +60,21 @@ form.addEventListener("submit", (event) => {
   if (!name || !event.submitter?.matches(".bar [type=submit]")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const group = placeProblem(name);
   problem.hidden = false;
   problem.textContent = words();
-  group.focus();
+  placeProblem(name);
 });
-form.addEventListener("refused", ({ detail }) => detail.group && setTimeout(() => placeProblem(detail.group).focus()));
+form.addEventListener("refused", ({ detail }) => {
+  if (detail.group) return setTimeout(placeProblem, 0, detail.group);
+  mend(true);
+  group = null;
+  problem.classList.remove("mended");
+});
 // Only a page without scripts cannot tell by itself.
 form.querySelector("[data-unloaded-mark]").hidden = true;
 form.addEventListener("change", () => {
   update();
-  if (!missing() && !problem.querySelector("a")) forget("hidden");
+  if (group) mend(missing() !== group.dataset.group);
 });
 watch(form);
 keepSelection(form);
