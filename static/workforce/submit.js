@@ -191,7 +191,6 @@ function wait(form, tries) {
 function explain(form, { title, message, next_url: address, next_text: text }) {
   const spot = form.querySelector("[data-problem]") ?? noteOf(form);
   spot.hidden = false;
-  spot.style.visibility = "";
   spot.textContent = [title, message].filter(Boolean).join(": ");
   if (address) {
     const link = document.createElement("a");
