@@ -258,6 +258,20 @@ IN_VIEW = """control => {
 }"""
 
 
+def test_a_mended_problem_stays_with_a_tick_and_nothing_moves(site, settings, open_page):
+    people = FormPage(open_page(), settings, make_form(labels=(0, 1)))
+    problem = people.page.locator("[data-problem]")
+    people.submit.click()
+    expect(problem).to_have_text("Select at least one label.")
+    place = people.box(0).bounding_box()
+    people.box(0).check()
+    expect(problem).to_contain_class("mended")
+    assert people.box(0).bounding_box() == place
+    people.box(0).uncheck()
+    expect(problem).to_have_class("problem")
+    assert people.box(0).bounding_box() == place
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_the_photograph_stays_beside_or_above_every_label(screen, site, settings, open_page):
     width, height, is_beside = SCREENS[screen]

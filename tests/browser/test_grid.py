@@ -265,6 +265,7 @@ def test_the_enlarged_view_never_shows_a_photograph_under_the_name_of_another(si
     person.box(1).press("z")
     page.wait_for_function("() => document.querySelector('dialog.large img').naturalWidth > 0")
     expect(large.get_by_role("status")).to_have_text("photograph 2")
+    expect(large.get_by_text("thing 0", exact=True)).to_be_visible()
     page.route("**/i/**", lambda route: None)  # nothing more comes
     page.keyboard.press("ArrowRight")
     expect(picture).to_have_attribute("alt", "photograph 3")
