@@ -47,6 +47,8 @@ function placeProblem(name) {
   group.querySelector("legend").after(problem);
   mend(false);
   group.focus();
+  // On a low screen the group alone may fill the view.
+  problem.scrollIntoView({ block: "nearest" });
 }
 
 // A problem that is mended stays in its room, so that nothing moves.
