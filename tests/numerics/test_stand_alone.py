@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted((ROOT / "numerics").glob("*.py"))
+MODULES = sorted((ROOT / "numerics").rglob("*.py"))
 
 
 def imported(module):
