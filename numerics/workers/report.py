@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from numerics.workers.intervals import measure, share_of, wilson
+from numerics.workers.intervals import measure
+from numerics.workers.likeness import likeness
+from numerics.workers.others import agreement, consistency, others_of, passed, share_selected
+from numerics.workers.positions import entropy, periodicity, places_of
+from numerics.workers.seconds import median_seconds
 from numerics.workers.tables import (
     AGREEMENT,
+    CONSISTENCY,
+    ENTROPY,
     FALSE_ALARMS,
+    LIKENESS,
     MEASURES,
-    NOBODY,
+    PERIODICITY,
     RECALL,
+    SECONDS,
     SHARE_SELECTED,
     BoolArray,
     ControlTable,
@@ -18,10 +26,17 @@ from numerics.workers.tables import (
     VoteTable,
     WorkerReport,
 )
+from numerics.workers.thresholds import FEWEST, FLAG_AT
+
+ROUNDS = 4
+"""Passes over the workers: those flagged in one are not compared with in the next."""
 
 
 def measure_workers(votes: VoteTable, controls: ControlTable) -> WorkerReport:
     """Measure all workers.
+
+    Honest people are those whom nothing flags. So the measures against others are taken several times, each time
+    against the workers whom the last time did not flag, until these stay the same.
 
     Args:
         votes: their answers to questions.
@@ -35,26 +50,46 @@ def measure_workers(votes: VoteTable, controls: ControlTable) -> WorkerReport:
     """
     if votes.n_workers != controls.n_workers:
         raise ValueError(f"votes are of {votes.n_workers} workers and controls of {controls.n_workers}.")
-    nothing = measure(np.full(votes.n_workers, np.nan), np.zeros(votes.n_workers, np.int64))
-    measures = dict.fromkeys(MEASURES, nothing)
-    measures[RECALL] = _share(controls, controls.expected)
-    measures[FALSE_ALARMS] = _share(controls, ~controls.expected)
-    measures[SHARE_SELECTED] = _share(votes.first_answers(), np.ones(len(votes.first_answers()), bool))
-    measures[AGREEMENT] = _agreement(votes.first_answers())
-    return WorkerReport(measures, np.full(votes.n_workers, NOBODY))
+    answers = votes.first_answers()
+    grids = places_of(answers)
+    like, likeness_with = likeness(answers)
+    measures = {ENTROPY: entropy(grids), PERIODICITY: periodicity(grids), LIKENESS: like}
+    trusted = ~flagged(measures)
+    for _ in range(ROUNDS):
+        measures |= _against_others(votes, answers, controls, trusted)
+        before, trusted = trusted, ~flagged(measures)
+        if (before == trusted).all():
+            break
+    return WorkerReport({name: measures[name] for name in MEASURES}, likeness_with)
 
 
-def _share(table: VoteTable | ControlTable, chosen: BoolArray) -> Measure:
-    n = np.bincount(table.worker[chosen], minlength=table.n_workers)
-    n_yes = np.bincount(table.worker[chosen & table.answer], minlength=table.n_workers)
-    return measure(share_of(n_yes, n), n, interval=wilson(n_yes, n))
+def _against_others(
+    votes: VoteTable, answers: VoteTable, controls: ControlTable, trusted: BoolArray
+) -> dict[str, Measure]:
+    others = others_of(answers.worker, answers.pair, answers.answer, trusted)
+    return {
+        RECALL: _controls(controls, True, trusted),
+        FALSE_ALARMS: _controls(controls, False, trusted),
+        SHARE_SELECTED: share_selected(answers, others, trusted),
+        AGREEMENT: agreement(answers, others, trusted),
+        CONSISTENCY: consistency(votes, answers, others, trusted),
+        SECONDS: median_seconds(answers, trusted),
+    }
 
 
-def _agreement(votes: VoteTable) -> Measure:
-    n_shown = np.bincount(votes.pair, minlength=votes.n_pairs)[votes.pair] - 1
-    n_yes = np.bincount(votes.pair[votes.answer], minlength=votes.n_pairs)[votes.pair] - votes.answer
-    same = share_of(np.where(votes.answer, n_yes, n_shown - n_yes), n_shown)
-    with_others = n_shown > 0
-    n = np.bincount(votes.worker[with_others], minlength=votes.n_workers)
-    total = np.bincount(votes.worker[with_others], same[with_others], minlength=votes.n_workers)
-    return measure(share_of(total, n), n)
+def _controls(controls: ControlTable, expected: bool, trusted: BoolArray) -> Measure:
+    chosen = controls.expected == expected
+    if not chosen.any():
+        return measure(np.full(trusted.shape, np.nan), np.zeros(trusted.shape, np.int64))
+    columns = (controls.worker[chosen], controls.control[chosen], controls.answer[chosen])
+    return passed(*columns, trusted, too_few=expected)
+
+
+def flags(measures: dict[str, Measure]) -> dict[str, BoolArray]:
+    """Return by measure whom it flags: enough observations, and a corrected false-alarm probability that is small."""
+    return {name: (result.q <= FLAG_AT) & (result.n >= FEWEST[name]) for name, result in measures.items()}
+
+
+def flagged(measures: dict[str, Measure]) -> BoolArray:
+    """Return (W,) who is flagged by any measure."""
+    return np.any(list(flags(measures).values()), axis=0)

@@ -1,0 +1,233 @@
+"""Likeness of two workers beyond what the answers of others explain: copying, or one person under several ids.
+
+For each two workers, the cells that both answered are sorted by what the others say. Within such a stratum, the
+numbers of yes of either worker are taken as they are: then the number of cells where both say yes is hypergeometric,
+were the two independent. So it does not matter how well or how lavishly either of them selects. Honest people agree a
+little more than that, since photographs differ within a stratum too; this excess is learnt from all couples of the
+study, as is how much it differs between couples.
+
+In a couple, the first to answer is not suspected: a copy comes later. Both are where each comes later at times and is
+like the other then, or where they answer from one network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from numerics.workers.intervals import Z95, measure, share_of
+from numerics.workers.tables import NOBODY, FloatArray, IntArray, Measure, VoteTable
+from numerics.workers.tails import MEDIAN_CHI_SQUARE, upper_skewed
+from numerics.workers.thresholds import FEWEST_OTHERS, ORDER_AT, PRIOR_COUPLES, SHARED_VIEWS
+
+STRATA = 8
+ROWS_AT_ONCE = 2_000_000
+OUTSTANDING = 4.0
+"""Couples with a larger deviation teach nothing about usual couples."""
+
+
+@dataclass(frozen=True)
+class Couples:
+    """Couples of a later and an earlier worker, a row for each stratum of the cells that both answered.
+
+    Attributes:
+        later, earlier: (R,) the workers.
+        stratum: (R,) what the others say, from 0 (all no) to STRATA - 1 (all yes).
+        n: (R,) the number of cells.
+        later_yes, earlier_yes, both_yes: (R,) cells on which they said yes.
+    """
+
+    later: IntArray
+    earlier: IntArray
+    stratum: IntArray
+    n: FloatArray
+    later_yes: FloatArray
+    earlier_yes: FloatArray
+    both_yes: FloatArray
+
+    @property
+    def expected(self) -> FloatArray:
+        return self.later_yes * self.earlier_yes / self.n
+
+    @property
+    def variance(self) -> FloatArray:
+        no = (self.n - self.later_yes) * (self.n - self.earlier_yes)
+        return self.later_yes * self.earlier_yes * no / (self.n**2 * np.maximum(self.n - 1, 1))
+
+    @property
+    def third_moment(self) -> FloatArray:
+        lopsided = (self.n - 2 * self.later_yes) * (self.n - 2 * self.earlier_yes)
+        return self.variance * lopsided / np.maximum(self.n * (self.n - 2), 1)
+
+
+def couples_of(votes: VoteTable) -> Couples:
+    """Count the answers of each two workers to the same cells."""
+    keys, times = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for chunk in _cells_in_common(votes):
+        chunk_keys, chunk_times = np.unique(chunk, return_counts=True)
+        keys, inverse = np.unique(np.concatenate([keys, chunk_keys]), return_inverse=True)
+        times = np.bincount(inverse, np.concatenate([times, chunk_times]), keys.size)
+    group, row = np.unique(keys >> 2, return_inverse=True)
+    later_yes, earlier_yes = keys >> 1 & 1, keys & 1
+    counts = [np.bincount(row, times * chosen, group.size) for chosen in (1, later_yes, earlier_yes)]
+    both_yes = np.bincount(row, times * (later_yes & earlier_yes), group.size)
+    couple = group // STRATA
+    return Couples(couple // votes.n_workers, couple % votes.n_workers, group % STRATA, *counts, both_yes)
+
+
+def _cells_in_common(votes: VoteTable) -> Iterator[IntArray]:
+    """Yield keys of couple, stratum and both answers, one for each cell that two workers answered."""
+    order = np.lexsort((votes.grid, votes.pair))
+    n_voters = np.bincount(votes.pair, minlength=votes.n_pairs)
+    first = np.cumsum(n_voters) - n_voters
+    for n in np.unique(n_voters[n_voters >= FEWEST_OTHERS + 2]):
+        starts = first[n_voters == n]
+        a, b = np.triu_indices(n, 1)
+        at_once = max(1, ROWS_AT_ONCE // a.size)
+        for begin in range(0, starts.size, at_once):
+            rows = order[starts[begin : begin + at_once, None] + np.arange(n)]
+            yield _keys(votes, rows, a, b)
+
+
+def _keys(votes: VoteTable, rows: IntArray, a: IntArray, b: IntArray) -> IntArray:
+    answer, worker = votes.answer[rows].astype(np.int64), votes.worker[rows].astype(np.int64)
+    earlier_yes, later_yes = answer[:, a], answer[:, b]
+    n_yes = answer.sum(axis=1)[:, None] - earlier_yes - later_yes
+    stratum = (STRATA * (2 * n_yes + 1)) // (2 * (rows.shape[1] - 1))
+    couple = worker[:, b] * votes.n_workers + worker[:, a]
+    keys = ((couple * STRATA + stratum) << 2) + (later_yes << 1) + earlier_yes
+    return keys[worker[:, a] != worker[:, b]]
+
+
+@dataclass(frozen=True)
+class Excess:
+    """Cells where both of a couple say yes, beyond the usual number; a row for each couple, added over strata."""
+
+    later: IntArray
+    earlier: IntArray
+    n: FloatArray
+    yes: FloatArray
+    of_chance: FloatArray
+    beyond: FloatArray
+    information: FloatArray
+    variance: FloatArray
+    third_moment: FloatArray
+
+    def together(self, n_workers: int) -> Excess:
+        """Return the couples whichever came later: `later` is the higher worker."""
+        high, low = np.maximum(self.later, self.earlier), np.minimum(self.later, self.earlier)
+        return self._added(high * n_workers + low, n_workers)
+
+    def _added(self, couple: IntArray, n_workers: int) -> Excess:
+        keys, row = np.unique(couple, return_inverse=True)
+        columns = (self.n, self.yes, self.of_chance, self.beyond, self.information, self.variance, self.third_moment)
+        sums = (np.bincount(row, column, keys.size) for column in columns)
+        return Excess(keys // n_workers, keys % n_workers, *sums)
+
+    def p(self, spread: float) -> FloatArray:
+        """Return the probability of so many cells or more, if log odds ratios of couples have a spread."""
+        variance = self.variance + (spread * self.information) ** 2
+        scale = np.sqrt(np.maximum(variance, 1e-9))
+        z = (self.beyond - 0.5) / scale
+        near = z > 0
+        p = np.full(z.shape, 0.5)
+        p[near] = upper_skewed(z[near], (self.third_moment / scale**3)[near])
+        return np.where(self.information > 0, p, 1.0)
+
+
+def excess_of(couples: Couples, n_workers: int) -> Excess:
+    """Compare each couple with usual ones."""
+    usual = _usual_association(couples)[couples.stratum]
+    variance, third = couples.variance, couples.third_moment
+    beyond = couples.both_yes - couples.expected - usual * variance
+    raw = couples.both_yes - couples.expected
+    of_chance = couples.later_yes + couples.earlier_yes - 2 * couples.expected
+    grown = np.maximum(variance + usual * third, variance)
+    rows = Excess(couples.later, couples.earlier, couples.n, raw, of_chance, beyond, variance, grown, third)
+    return rows._added(couples.later * n_workers + couples.earlier, n_workers)
+
+
+def _usual_association(couples: Couples) -> FloatArray:
+    """Return (STRATA,) the common log odds ratio of usual couples in each stratum."""
+    beyond, variance = couples.both_yes - couples.expected, couples.variance
+    usual = np.zeros(STRATA)
+    used = variance > 0
+    for _ in range(3):
+        above = np.bincount(couples.stratum[used], beyond[used], STRATA)
+        information = np.bincount(couples.stratum[used], variance[used], STRATA)
+        usual = np.maximum(share_of(above, np.maximum(information, 1e-9)), 0)
+        deviation = (beyond - usual[couples.stratum] * variance) / np.sqrt(np.maximum(variance, 1e-9))
+        used = (variance > 0) & (np.abs(deviation) < OUTSTANDING)
+    return usual
+
+
+def spread_of(excess: Excess) -> float:
+    """Return how much the log odds ratios of usual couples differ, from the median deviation."""
+    used = excess.information >= 1
+    square, variance, information = excess.beyond[used] ** 2, excess.variance[used], excess.information[used] ** 2
+    low, high = 0.0, 3.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        typical = np.median(square / (variance + middle**2 * information)) if square.size else 0
+        low, high = (middle, high) if typical > MEDIAN_CHI_SQUARE else (low, middle)
+    n = square.size
+    return math.sqrt((n * low**2 + PRIOR_COUPLES * SHARED_VIEWS**2) / (n + PRIOR_COUPLES))
+
+
+def likeness(votes: VoteTable) -> tuple[Measure, IntArray]:
+    """Measure the likeness of each worker to another, the most suspicious one.
+
+    The value is the share of what chance leaves open that the two have in common: 0 if only what others say unites
+    them, 1 if all answers are the same.
+
+    Returns:
+        The measure, and (W,) the other worker or NOBODY. Its n is the number of cells that both answered; p is
+        corrected for the number of workers with whom one was compared.
+    """
+    excess = excess_of(couples_of(votes), votes.n_workers)
+    whole = excess.together(votes.n_workers)
+    spread = spread_of(whole)
+    worker, other, row, p = _suspicions(votes, excess, whole, spread)
+    best = np.lexsort((-p, worker))
+    chosen = np.full(votes.n_workers, NOBODY)
+    chosen[worker[best]] = best
+    n_compared = np.bincount(worker[whole.information[row] > 0], minlength=votes.n_workers)
+    return _measure(whole, chosen, row, p, n_compared), np.where(chosen >= 0, np.append(other, NOBODY)[chosen], NOBODY)
+
+
+def _suspicions(
+    votes: VoteTable, excess: Excess, whole: Excess, spread: float
+) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Return the suspected worker, the other, their row in `whole` and p, for each couple and either of the two."""
+    n = votes.n_workers
+    worker, other = np.concatenate([whole.later, whole.earlier]), np.concatenate([whole.earlier, whole.later])
+    row = np.tile(np.arange(whole.later.size), 2)
+    p = whole.p(spread)[row]
+    came_later = np.ones(p.shape)
+    keys = excess.later * n + excess.earlier
+    places = np.searchsorted(keys, worker * n + other)
+    present = np.append(keys, -1)[places] == worker * n + other
+    came_later[present] = excess.p(spread)[places[present]]
+    suspected = came_later <= ORDER_AT
+    if votes.network is not None:
+        suspected |= (votes.network[worker] == votes.network[other]) & (votes.network[worker] >= 0)
+    return worker, other, row, np.where(suspected, p, np.maximum(p, came_later))
+
+
+def _measure(whole: Excess, chosen: IntArray, row: IntArray, p: FloatArray, n_compared: IntArray) -> Measure:
+    seen = chosen >= 0
+    rows = np.where(seen, np.append(row, 0)[chosen], 0)
+    nothing = np.full(chosen.shape, np.nan)
+    if not seen.any():
+        return measure(nothing, np.zeros(chosen.shape, np.int64))
+    of_chance = np.where(seen, whole.of_chance[rows], 0)
+    value = share_of(2 * whole.yes[rows], of_chance)
+    half = Z95 * share_of(2 * np.sqrt(whole.variance[rows]), of_chance)
+    p_of_couple = np.minimum(p[np.maximum(chosen, 0)], 1 - 1e-12)
+    p_any = -np.expm1(np.maximum(n_compared, 1) * np.log1p(-p_of_couple))
+    n = np.where(seen, whole.n[rows], 0).astype(np.int64)
+    interval = np.maximum(value - half, -1), np.minimum(value + half, 1)
+    return measure(value, n, np.where(seen, p_any, np.nan), interval)
