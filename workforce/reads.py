@@ -28,6 +28,10 @@ from catalog.reads import (
 )
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
 
+# Other rooms import it from here.
+from workforce.simulated_ids import PREFIX
+from workforce.simulated_ids import is_simulated as is_simulated
+
 HANDLE_SALT = "workforce.image_handle"
 HANDLE_BYTES = 18
 PAUSED = "paused_seconds"
@@ -268,8 +272,9 @@ def pseudonym(dataset: Dataset, worker_id: int) -> str:
 
 @lru_cache(maxsize=10_000)
 def pseudonym_under(key: str, worker_id: int) -> str:
-    """Return the `pseudonym` under a dataset's key."""
-    return hmac.new(key.encode(), str(worker_id).encode(), hashlib.sha256).hexdigest()[:16]
+    """Return the `pseudonym` under a dataset's key; that of a simulated person says so."""
+    digest = hmac.new(key.encode(), str(worker_id).encode(), hashlib.sha256).hexdigest()[:16]
+    return f"{PREFIX}{digest}" if is_simulated(worker_id) else digest
 
 
 def is_excluded(submission: str = "submission") -> Exists:

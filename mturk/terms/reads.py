@@ -14,6 +14,7 @@ from mturk.pricing.reads import in_cents
 from workforce.introductions.reads import contact_of
 from workforce.kinds import kind_named, offer_of
 from workforce.models import Batch, Lease
+from workforce.simulated.reads import simulated_in
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 KEYWORDS = "image, photograph, labels, categorize, research"
@@ -179,6 +180,11 @@ def check_can_publish(batch: Batch) -> None:
     if batch.marketplace not in (Batch.Marketplace.LINK, Batch.Marketplace.MTURK):
         words = gettext("Batch %(batch)s holds imported answers, so it cannot be published.")
         raise CannotPublish(words % {"batch": batch.pk})
+    if simulated_in(batch.dataset):
+        raise CannotPublish(
+            gettext("The study has simulated people, so no batch of it can be published. Remove them first."),
+            shell=gettext("./manage simulate --remove does it."),
+        )
     if Lease.objects.filter(batch=batch).exists():
         words = gettext("Workers have already opened batch %(batch)s through its link, so it cannot be published.")
         raise CannotPublish(words % {"batch": batch.pk}, **_how_to_publish_anew(batch))

@@ -104,6 +104,7 @@ EXCEPTIONS: dict[Rule, dict[str, str]] = {
     no_connection_is_opened: {
         "data_import/sources/bucket.py": "to the server of the settings",
         "mturk/endpoint.py": "to the endpoint of the settings",
+        "studies/simulation/browser.py": "to the worker pages of the settings, and to no link that leads elsewhere",
         "launcher/parts.py": "to the parts of the site itself",
         "launcher/valkey.py": "to the unix socket of Valkey",
         "accounts/single_sign_on/views.py": "names an error of the connection to the provider",

@@ -20,6 +20,7 @@ from workforce.consents.reads import NOBODY, ConsentStanding, standing_at_start
 from workforce.links.reads import FULL, LinkVisit, NetworkFull, standing_of
 from workforce.models import HIT, Assignment, Batch, Consent, Draft, Lease, Slot, Worker
 from workforce.reads import has_work, known_worker
+from workforce.simulated_ids import check_is_of_a_person
 
 
 class OtherText(UserError):
@@ -45,6 +46,7 @@ def begin(*, batch: Batch, participant: str, visit: LinkVisit, agreement: Agreem
     if not standing.has_started:
         _check_text(standing, agreement)
     if worker is None:
+        check_is_of_a_person(participant)
         if batch.closed_at is not None:
             raise BatchClosed(str(CLOSED))
         if standing_of(batch, NOBODY, visit.mark)[1] >= visit.most_open:
