@@ -149,8 +149,14 @@ def test_every_constraint_is_named_by_what_it_promises():
     assert not [name for name in names if name.count("_") < 2 or len(name) > 63]
 
 
+# The answers of simulated people are nobody's: they can be removed.
+DELETES_SIMULATED = ROOT / "workforce/simulated/actions.py"
+
+
 def test_votes_and_submissions_are_never_deleted_by_an_action():
     for path, tree in trees("actions.py").items():
+        if path == DELETES_SIMULATED:
+            continue
         calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
         deletes = [call for call in calls if re.search(r"(Vote|Submission|Lease|Slot|HIT)\b.*\.delete\(", call)]
         assert not deletes, f"{path}: {deletes}"

@@ -57,7 +57,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a simulation: everybody who worked, by pseudonym, and what each meant by each answer."""
+    """The outcome of a simulation: everybody who worked, by pseudonym, and what each meant by each answer."""
 
     people: dict[str, Person]
     meant: list[Meant]

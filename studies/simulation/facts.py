@@ -1,4 +1,4 @@
-"""What the page of a simulated person says of itself: photographs seen, marks and times, as browsers measure them."""
+"""Facts of the page of a simulated person: photographs seen, marks and times, as browsers measure them."""
 
 from collections.abc import Sequence
 from random import Random

@@ -1,4 +1,4 @@
-"""What simulated people answer: pure functions of the seed, the person, the photographs and the labels.
+"""Answers of simulated people: pure functions of the seed, the person, the photographs and the labels.
 
 A pair of photograph and label is as hard for one person as for another, so that honest people err on the same ones.
 """

@@ -1,4 +1,4 @@
-"""What a simulated person reads on a worker page: its forms, the fields in them, and the photographs."""
+"""Reading of a worker page: its forms, the fields in them, and the photographs."""
 
 import re
 from dataclasses import dataclass, field

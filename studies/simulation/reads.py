@@ -1,4 +1,4 @@
-"""What simulated people see on a page, and what is true of it.
+"""The sight of simulated people: photographs and labels of a page, and what is true of them.
 
 A page shows them handles, as it does everybody. A real person looks at the photographs; a simulated one is told here
 which they are, and what is true of them. The truth is nobody's knowledge: it is drawn by the seed from what the study
@@ -59,7 +59,9 @@ def truths_of(seed: int, images: Sequence[Image]) -> dict[int, Truth]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What there is to judge on a page, by handle in a grid and by class index in a form; `main` is that of a form.
+    """Photographs and labels to judge on a page, by handle in a grid and by class index in a form.
+
+    `main` is the label of the main object, for a form.
 
     `page` names the page for the seed, by the photographs on it: ids differ between two sites, or two runs.
     """
@@ -91,7 +93,8 @@ def _seen_on_grid(seed: int, lease: Lease) -> Seen:
     expected = dict(GridCell.objects.filter(grid=lease.hit.grid).values_list("image_id", "expected"))
     sights = {}
     for image_id, handle in handle_of.items():
-        shows = expected[image_id] if expected[image_id] is not None else label in truths[image_id].labels
+        shows = expected[image_id]
+        shows = label in truths[image_id].labels if shows is None else shows
         sights[handle] = Sight(images[image_id].name, label, shows)
     names = sorted(image.name for image in images.values())
     return Seen(lease.hit.batch, f"{label}/{names[0]}", sights)

@@ -23,7 +23,7 @@ MOST_STARTS = 4
 
 @dataclass(frozen=True)
 class Meant:
-    """What a person meant by an answer: the handles or labels they chose, and the main label of a form."""
+    """The meaning of an answer: the handles or labels that a person chose, and the main label of a form."""
 
     participant: str
     lease: str

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, Model, OuterRef, Q
+from django.db.models import Count, Exists, ManyToOneRel, Model, OuterRef, Q
 
 from catalog.models import Dataset
 from workforce.actions import fill_free_slot
@@ -22,7 +22,7 @@ from workforce.simulated.reads import (
     simulated_in,
     simulated_people,
 )
-from workforce.simulated_ids import FIRST_SIMULATED
+from workforce.simulated_ids import FIRST_SIMULATED, is_simulated
 
 NEXT_NUMBERS = "SELECT nextval(pg_get_serial_sequence('workforce_worker', 'id')) FROM generate_series(1, %s)"
 ROWS_AT_ONCE = 5000
@@ -69,7 +69,7 @@ def dismiss_idle(*, dataset: Dataset) -> int:
     """Delete simulated people who found no work. Returns their number."""
     idle = simulated_people(dataset).filter(leases=None, submissions=None)
     workers = list(idle.select_for_update(of=("self",)).values_list("pk", flat=True))
-    _delete(Worker, workers)
+    _delete_people(workers)
     return len(workers)
 
 
@@ -88,7 +88,7 @@ def remove_simulated(*, dataset: Dataset) -> Simulated:
     hits |= set(_extra_slots(dataset).values_list("hit_id", flat=True))
     slots = Slot.objects.filter(hit__in=hits).order_by("hit_id", "number")
     list(slots.select_for_update().values_list("pk"))
-    _delete(Worker, workers)
+    _delete_people(workers)
     _free_unheld(hits)
     _move_from_extra_slots(dataset)
     _extra_slots(dataset).filter(state__in=[Slot.State.FREE, Slot.State.WITHDRAWN]).delete()
@@ -100,15 +100,20 @@ def _extra_slots(dataset: Dataset) -> Any:
     return Slot.objects.filter(batch__dataset=dataset, number__gte=FIRST_EXTRA_SLOT)
 
 
+def _delete_people(workers: Sequence[int]) -> None:
+    assert all(map(is_simulated, workers)), "what real people did is never deleted"
+    _delete(Worker, workers)
+
+
 def _delete(model: type[Model], ids: Sequence[int]) -> None:
     """Delete rows after all rows that refer to them, and all that refer to those."""
     if not ids:
         return
     for relation in model._meta.get_fields(include_hidden=True):
-        if relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one):
-            referring, field = relation.related_model, relation.field.name
-            rows = referring._base_manager.filter(**{f"{field}__in": ids})
-            _delete(referring, list(rows.values_list("pk", flat=True)))
+        # Among them a foreign key's other side, from one row or several.
+        if isinstance(relation, ManyToOneRel):
+            rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": ids})
+            _delete(relation.related_model, list(rows.values_list("pk", flat=True)))
     for start in range(0, len(ids), ROWS_AT_ONCE):
         model._base_manager.filter(pk__in=ids[start : start + ROWS_AT_ONCE]).delete()
 

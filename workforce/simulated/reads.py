@@ -14,7 +14,7 @@ FIRST_EXTRA_SLOT = 10_000
 
 @dataclass(frozen=True)
 class Simulated:
-    """How many simulated people a dataset has, and how many submissions of theirs."""
+    """The numbers of simulated people of a dataset, and of their submissions."""
 
     n_people: int
     n_submissions: int

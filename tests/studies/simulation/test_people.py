@@ -1,4 +1,4 @@
-"""Who simulated people are, and what they answer: all of it follows from the seed."""
+"""Simulated people and their answers: all of it follows from the seed."""
 
 import pytest
 

@@ -1,6 +1,9 @@
 """Simulated people fill a study over HTTP: what is stored is what each meant, and it can be removed without a trace."""
 
+from typing import Any
+
 import pytest
+from django.db.models import Model
 
 from aggregation.actions import aggregate
 from aggregation.models import Annotation, CandidateSet, SelectionFrequency
@@ -23,8 +26,10 @@ from workforce.simulated.actions import enrol
 pytestmark = pytest.mark.django_db(transaction=True)
 
 VISIT = LinkVisit(mark="", most_open=10)
-COUNTED = (ContainsVote, ClassifyVote, SelectionFrequency, CandidateSet, Annotation, Submission, Lease, Worker)
-COUNTED += (Slot, Consent, WorkerIdentity)
+COUNTED: tuple[type[Model], ...] = (
+    *(ContainsVote, ClassifyVote, SelectionFrequency, CandidateSet, Annotation, Submission, Lease, Worker),
+    *(Slot, Consent, WorkerIdentity),
+)
 
 
 def make_study(**options):
@@ -45,14 +50,14 @@ def count(dataset):
     aggregate(dataset=dataset)
 
 
-def fill(dataset, **figures):
-    figures = {"n_people": 5, "mix": {"all_yes": 1, "bot": 1}, "at_once": 1} | figures
+def fill(dataset, **changes):
+    figures: dict[str, Any] = {"n_people": 5, "mix": {"all_yes": 1, "bot": 1}, "at_once": 1} | changes
     return simulate(dataset=dataset, plan=Plan(**figures), settle=count)
 
 
 def counts():
     open_hits = HIT.objects.filter(closed_at=None).count()
-    return {model.__name__: model.objects.count() for model in COUNTED} | {"open HITs": open_hits}
+    return {model.__name__: model._default_manager.count() for model in COUNTED} | {"open HITs": open_hits}
 
 
 def test_stored_votes_are_what_each_person_meant(site):
@@ -135,7 +140,7 @@ def test_removal_leaves_what_real_people_did(site):
     remove(dataset=dataset)
     aggregate(dataset=dataset)
     submission.refresh_from_db()
-    assert submission.state == "confirmed" and submission.slot.number < 3
+    assert submission.state == "confirmed" and submission.slot and submission.slot.number < 3
     assert ContainsVote.objects.count() == 6 and not Worker.objects.filter(pk__gte=2**40).exists()
     assert list(SelectionFrequency.objects.values_list("n_shown", flat=True)) == [1] * 6
     assert Slot.objects.filter(batch=batch).count() == 6
