@@ -7,7 +7,7 @@ little more than that, since photographs differ within a stratum too; this exces
 study, as is how much it differs between couples.
 
 In a couple, the first to answer is not suspected: a copy comes later. Both are where each comes later at times and is
-like the other then, or where they answer from one network.
+then like the other, or where they answer from one network.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from numerics.workers.intervals import Z95, measure, share_of
-from numerics.workers.tables import NOBODY, FloatArray, IntArray, Measure, VoteTable
-from numerics.workers.tails import MEDIAN_CHI_SQUARE, upper_skewed
-from numerics.workers.thresholds import FEWEST_OTHERS, ORDER_AT, PRIOR_COUPLES, SHARED_VIEWS
+from numerics.workers.tables import NOBODY, BoolArray, FloatArray, IntArray, Measure, VoteTable
+from numerics.workers.tails import upper_skewed
+from numerics.workers.thresholds import FEWEST_OTHERS, LEAST_PART_LATER, LEAST_SHARE_LATER, PRIOR_COUPLES, SHARED_VIEWS
 
 STRATA = 8
 ROWS_AT_ONCE = 2_000_000
 OUTSTANDING = 4.0
 """Couples with a larger deviation teach nothing about usual couples."""
+LEAST_INFORMATION = 1.0
+"""Couples with fewer open answers in common (as a variance) could not show a likeness: they are not compared."""
+DOUBTFUL = 0.05
+"""A worker whose p is this or less is not asked what others say, when likeness is measured again."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,10 @@ class Couples:
         return self.variance * lopsided / np.maximum(self.n * (self.n - 2), 1)
 
 
-def couples_of(votes: VoteTable) -> Couples:
-    """Count the answers of each two workers to the same cells."""
+def couples_of(votes: VoteTable, asked: BoolArray) -> Couples:
+    """Count the answers of each two workers to the same cells, by what the other workers who are `asked` say."""
     keys, times = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    for chunk in _cells_in_common(votes):
+    for chunk in _cells_in_common(votes, asked):
         chunk_keys, chunk_times = np.unique(chunk, return_counts=True)
         keys, inverse = np.unique(np.concatenate([keys, chunk_keys]), return_inverse=True)
         times = np.bincount(inverse, np.concatenate([times, chunk_times]), keys.size)
@@ -78,7 +82,7 @@ def couples_of(votes: VoteTable) -> Couples:
     return Couples(couple // votes.n_workers, couple % votes.n_workers, group % STRATA, *counts, both_yes)
 
 
-def _cells_in_common(votes: VoteTable) -> Iterator[IntArray]:
+def _cells_in_common(votes: VoteTable, asked: BoolArray) -> Iterator[IntArray]:
     """Yield keys of couple, stratum and both answers, one for each cell that two workers answered."""
     order = np.lexsort((votes.grid, votes.pair))
     n_voters = np.bincount(votes.pair, minlength=votes.n_pairs)
@@ -89,17 +93,19 @@ def _cells_in_common(votes: VoteTable) -> Iterator[IntArray]:
         at_once = max(1, ROWS_AT_ONCE // a.size)
         for begin in range(0, starts.size, at_once):
             rows = order[starts[begin : begin + at_once, None] + np.arange(n)]
-            yield _keys(votes, rows, a, b)
+            yield _keys(votes, asked, rows, a, b)
 
 
-def _keys(votes: VoteTable, rows: IntArray, a: IntArray, b: IntArray) -> IntArray:
+def _keys(votes: VoteTable, asked: BoolArray, rows: IntArray, a: IntArray, b: IntArray) -> IntArray:
     answer, worker = votes.answer[rows].astype(np.int64), votes.worker[rows].astype(np.int64)
-    earlier_yes, later_yes = answer[:, a], answer[:, b]
-    n_yes = answer.sum(axis=1)[:, None] - earlier_yes - later_yes
-    stratum = (STRATA * (2 * n_yes + 1)) // (2 * (rows.shape[1] - 1))
+    counts = asked[worker].astype(np.int64)
+    n = counts.sum(axis=1)[:, None] - counts[:, a] - counts[:, b]
+    yes = counts * answer
+    n_yes = yes.sum(axis=1)[:, None] - yes[:, a] - yes[:, b]
+    stratum = (STRATA * (2 * n_yes + 1)) // (2 * (n + 1))
     couple = worker[:, b] * votes.n_workers + worker[:, a]
-    keys = ((couple * STRATA + stratum) << 2) + (later_yes << 1) + earlier_yes
-    return keys[worker[:, a] != worker[:, b]]
+    keys = ((couple * STRATA + stratum) << 2) + (answer[:, b] << 1) + answer[:, a]
+    return keys[(worker[:, a] != worker[:, b]) & (n >= FEWEST_OTHERS)]
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class Excess:
         near = z > 0
         p = np.full(z.shape, 0.5)
         p[near] = upper_skewed(z[near], (self.third_moment / scale**3)[near])
-        return np.where(self.information > 0, p, 1.0)
+        return np.where(self.information >= LEAST_INFORMATION, p, 1.0)
 
 
 def excess_of(couples: Couples, n_workers: int) -> Excess:
@@ -165,36 +171,45 @@ def _usual_association(couples: Couples) -> FloatArray:
 
 
 def spread_of(excess: Excess) -> float:
-    """Return how much the log odds ratios of usual couples differ, from the median deviation."""
-    used = excess.information >= 1
-    square, variance, information = excess.beyond[used] ** 2, excess.variance[used], excess.information[used] ** 2
-    low, high = 0.0, 3.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        typical = np.median(square / (variance + middle**2 * information)) if square.size else 0
-        low, high = (middle, high) if typical > MEDIAN_CHI_SQUARE else (low, middle)
-    n = square.size
-    return math.sqrt((n * low**2 + PRIOR_COUPLES * SHARED_VIEWS**2) / (n + PRIOR_COUPLES))
+    """Return how much the log odds ratios of usual couples differ, by moments."""
+    square, information = excess.beyond**2, excess.information
+    used = (information > 0) & (square < OUTSTANDING**2 * excess.variance)
+    weight = (information[used] / excess.variance[used]) ** 2
+    above = float((weight * (square[used] - excess.variance[used])).sum())
+    spread2 = max(above, 0) / max(float((weight * information[used] ** 2).sum()), 1e-9)
+    n = int((information[used] >= LEAST_INFORMATION).sum())
+    return math.sqrt((n * spread2 + PRIOR_COUPLES * SHARED_VIEWS**2) / (n + PRIOR_COUPLES))
 
 
-def likeness(votes: VoteTable) -> tuple[Measure, IntArray]:
+def likeness(votes: VoteTable, trusted: BoolArray) -> tuple[Measure, IntArray]:
     """Measure the likeness of each worker to another, the most suspicious one.
 
     The value is the share of what chance leaves open that the two have in common: 0 if only what others say unites
-    them, 1 if all answers are the same.
+    them, 1 if all answers are the same. Copies of an answer hide among others that agree with it; so it is measured
+    twice, and the second time those who were like somebody the first time are not asked what they say.
+
+    Args:
+        votes: first answers.
+        trusted: (W,) whose answers are compared with.
 
     Returns:
         The measure, and (W,) the other worker or NOBODY. Its n is the number of cells that both answered; p is
         corrected for the number of workers with whom one was compared.
     """
-    excess = excess_of(couples_of(votes), votes.n_workers)
+    first, _ = _likeness(votes, trusted)
+    return _likeness(votes, trusted & ~(first.p <= DOUBTFUL))
+
+
+def _likeness(votes: VoteTable, asked: BoolArray) -> tuple[Measure, IntArray]:
+    excess = excess_of(couples_of(votes, asked), votes.n_workers)
     whole = excess.together(votes.n_workers)
     spread = spread_of(whole)
     worker, other, row, p = _suspicions(votes, excess, whole, spread)
     best = np.lexsort((-p, worker))
     chosen = np.full(votes.n_workers, NOBODY)
     chosen[worker[best]] = best
-    n_compared = np.bincount(worker[whole.information[row] > 0], minlength=votes.n_workers)
+    compared = whole.information[row] >= LEAST_INFORMATION
+    n_compared = np.bincount(worker[compared], minlength=votes.n_workers)
     return _measure(whole, chosen, row, p, n_compared), np.where(chosen >= 0, np.append(other, NOBODY)[chosen], NOBODY)
 
 
@@ -202,19 +217,27 @@ def _suspicions(
     votes: VoteTable, excess: Excess, whole: Excess, spread: float
 ) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
     """Return the suspected worker, the other, their row in `whole` and p, for each couple and either of the two."""
-    n = votes.n_workers
     worker, other = np.concatenate([whole.later, whole.earlier]), np.concatenate([whole.earlier, whole.later])
     row = np.tile(np.arange(whole.later.size), 2)
-    p = whole.p(spread)[row]
-    came_later = np.ones(p.shape)
-    keys = excess.later * n + excess.earlier
-    places = np.searchsorted(keys, worker * n + other)
-    present = np.append(keys, -1)[places] == worker * n + other
-    came_later[present] = excess.p(spread)[places[present]]
-    suspected = came_later <= ORDER_AT
+    suspected = _comes_later(worker, other, row, excess, whole, votes.n_workers)
     if votes.network is not None:
         suspected |= (votes.network[worker] == votes.network[other]) & (votes.network[worker] >= 0)
-    return worker, other, row, np.where(suspected, p, np.maximum(p, came_later))
+    return worker, other, row, np.where(suspected, whole.p(spread)[row], 1.0)
+
+
+def _comes_later(
+    worker: IntArray, other: IntArray, row: IntArray, excess: Excess, whole: Excess, n_workers: int
+) -> BoolArray:
+    """Return whether the worker often answers after the other, and as much alike then as over all."""
+    keys = np.append(excess.later * n_workers + excess.earlier, -1)
+    places = np.searchsorted(keys[:-1], worker * n_workers + other)
+    present = keys[places] == worker * n_workers + other
+    n, beyond, information = (
+        np.where(present, np.append(column, 0)[places], 0.0) for column in (excess.n, excess.beyond, excess.information)
+    )
+    often = n >= LEAST_SHARE_LATER * whole.n[row]
+    alike = beyond * whole.information[row] >= LEAST_PART_LATER * whole.beyond[row] * information
+    return present & often & alike
 
 
 def _measure(whole: Excess, chosen: IntArray, row: IntArray, p: FloatArray, n_compared: IntArray) -> Measure:
@@ -229,5 +252,6 @@ def _measure(whole: Excess, chosen: IntArray, row: IntArray, p: FloatArray, n_co
     p_of_couple = np.minimum(p[np.maximum(chosen, 0)], 1 - 1e-12)
     p_any = -np.expm1(np.maximum(n_compared, 1) * np.log1p(-p_of_couple))
     n = np.where(seen, whole.n[rows], 0).astype(np.int64)
+    p_any = np.where(seen & (n_compared > 0), p_any, np.nan)
     interval = np.maximum(value - half, -1), np.minimum(value + half, 1)
-    return measure(value, n, np.where(seen, p_any, np.nan), interval)
+    return measure(value, n, p_any, interval)

@@ -52,15 +52,25 @@ def measure_workers(votes: VoteTable, controls: ControlTable) -> WorkerReport:
         raise ValueError(f"votes are of {votes.n_workers} workers and controls of {controls.n_workers}.")
     answers = votes.first_answers()
     grids = places_of(answers)
-    like, likeness_with = likeness(answers)
-    measures = {ENTROPY: entropy(grids), PERIODICITY: periodicity(grids), LIKENESS: like}
+    measures = {ENTROPY: entropy(grids), PERIODICITY: periodicity(grids)}
+    measures |= _until_settled(votes, answers, controls, measures)
+    # A copy agrees with its source, whom others may need: only then are copies looked for.
+    measures[LIKENESS], likeness_with = likeness(answers, ~flagged(measures))
+    measures |= _until_settled(votes, answers, controls, measures)
+    return WorkerReport({name: measures[name] for name in MEASURES}, likeness_with)
+
+
+def _until_settled(
+    votes: VoteTable, answers: VoteTable, controls: ControlTable, measures: dict[str, Measure]
+) -> dict[str, Measure]:
+    """Measure against those whom nothing flags, until these stay the same."""
     trusted = ~flagged(measures)
     for _ in range(ROUNDS):
-        measures |= _against_others(votes, answers, controls, trusted)
+        measures = measures | _against_others(votes, answers, controls, trusted)
         before, trusted = trusted, ~flagged(measures)
         if (before == trusted).all():
             break
-    return WorkerReport({name: measures[name] for name in MEASURES}, likeness_with)
+    return measures
 
 
 def _against_others(

@@ -59,7 +59,8 @@ class Study:
         source: (W,) whom a copycat copies; the person behind several ids; else oneself.
         frequency: (P,) the share of honest people who would select.
         votes, controls: the answers.
-        turn: (V,) the place of the vote's grid among those of its worker, from 0; control_turn: (C,) the same.
+        turn: (V,) the place of the vote's grid among those of its worker, from 0, and of the source if that is another;
+            control_turn: (C,) the same.
         honest: (W, P) probability of a yes of each person, were that person honest.
     """
 
@@ -150,7 +151,7 @@ def _copies_later(turns, kind):
 
 def _answered(plan, kind, source, frequency, grids, turns, honest, honest_controls, rng):
     """Let everybody answer, and put all answers into tables."""
-    rows, control_rows, originals, done = [], [], {}, np.zeros(kind.size, int)
+    rows, control_rows, originals, place, done = [], [], {}, {}, np.zeros(kind.size, int)
     speed, period = np.exp(rng.normal(0.3, 0.4, kind.size)), rng.choice(PERIODS, kind.size)
     base = float(frequency.mean())
     # All people who open a grid see the same controls, as on the site.
@@ -161,13 +162,17 @@ def _answered(plan, kind, source, frequency, grids, turns, honest, honest_contro
         position = rng.permutation(CELLS)[: chance.size]
         kept = originals.get((source[worker], grid))
         answer = _answer(kind[worker], chance, position, period[worker], base, kept, rng)
-        originals.setdefault((source[worker], grid), answer)
+        if kept is None:
+            originals[source[worker], grid] = answer
+            place[source[worker], grid] = done[source[worker]]
+            done[source[worker]] += 1
         n = pairs.size
         seconds = np.exp(rng.normal(np.log(speed[worker]), 0.6, n))
-        rows.append(_columns(n, worker, pairs, answer[:n], position[:n], number, seconds, done[worker]))
+        rows.append(_columns(n, worker, pairs, answer[:n], position[:n], number, seconds, place[source[worker], grid]))
         expected = controls < CONTROLS_OF_A_KIND
-        control_rows.append(_columns(controls.size, worker, controls, expected, answer[n:], done[worker]))
-        done[worker] += 1
+        control_rows.append(
+            _columns(controls.size, worker, controls, expected, answer[n:], place[source[worker], grid])
+        )
     worker, pair, answer, position, grid, seconds, turn = _joined(rows)
     votes = VoteTable(worker, pair, answer, position, grid, seconds, kind.size, network=_networks(kind, source, rng))
     *columns, control_turn = _joined(control_rows)
