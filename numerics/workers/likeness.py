@@ -25,12 +25,13 @@ from numerics.workers.thresholds import FEWEST_OTHERS, LEAST_PART_LATER, LEAST_S
 
 STRATA = 8
 ROWS_AT_ONCE = 2_000_000
-OUTSTANDING = 4.0
-"""Couples with a larger deviation teach nothing about usual couples."""
+OUTSTANDING = 0.001
+"""Couples whose p is this or less teach nothing about usual couples."""
 LEAST_INFORMATION = 1.0
 """Couples with fewer open answers in common (as a variance) could not show a likeness: they are not compared."""
-DOUBTFUL = 0.05
-"""A worker whose p is this or less is not asked what others say, when likeness is measured again."""
+DOUBTFUL = 0.2
+"""Of a couple whose p is this or less, neither is asked what others say about the other, in the next pass."""
+PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,16 @@ class Couples:
         return self.variance * lopsided / np.maximum(self.n * (self.n - 2), 1)
 
 
-def couples_of(votes: VoteTable, asked: BoolArray) -> Couples:
-    """Count the answers of each two workers to the same cells, by what the other workers who are `asked` say."""
+def couples_of(votes: VoteTable, trusted: BoolArray, near: BoolArray) -> Couples:
+    """Count the answers of each two workers to the same cells, by what trusted others say who are near neither.
+
+    Args:
+        votes: first answers.
+        trusted: (W,) whose answers are compared with.
+        near: (W, W) whose answers to a cell tell nothing new beside a worker's own, the worker's own among them.
+    """
     keys, times = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    for chunk in _cells_in_common(votes, asked):
+    for chunk in _cells_in_common(votes, trusted, near):
         chunk_keys, chunk_times = np.unique(chunk, return_counts=True)
         keys, inverse = np.unique(np.concatenate([keys, chunk_keys]), return_inverse=True)
         times = np.bincount(inverse, np.concatenate([times, chunk_times]), keys.size)
@@ -82,26 +89,26 @@ def couples_of(votes: VoteTable, asked: BoolArray) -> Couples:
     return Couples(couple // votes.n_workers, couple % votes.n_workers, group % STRATA, *counts, both_yes)
 
 
-def _cells_in_common(votes: VoteTable, asked: BoolArray) -> Iterator[IntArray]:
+def _cells_in_common(votes: VoteTable, trusted: BoolArray, near: BoolArray) -> Iterator[IntArray]:
     """Yield keys of couple, stratum and both answers, one for each cell that two workers answered."""
     order = np.lexsort((votes.grid, votes.pair))
     n_voters = np.bincount(votes.pair, minlength=votes.n_pairs)
     first = np.cumsum(n_voters) - n_voters
     for n in np.unique(n_voters[n_voters >= FEWEST_OTHERS + 2]):
         starts = first[n_voters == n]
-        a, b = np.triu_indices(n, 1)
-        at_once = max(1, ROWS_AT_ONCE // a.size)
+        at_once = max(1, ROWS_AT_ONCE // (n * n))
         for begin in range(0, starts.size, at_once):
             rows = order[starts[begin : begin + at_once, None] + np.arange(n)]
-            yield _keys(votes, asked, rows, a, b)
+            yield _keys(votes, trusted, near, rows)
 
 
-def _keys(votes: VoteTable, asked: BoolArray, rows: IntArray, a: IntArray, b: IntArray) -> IntArray:
+def _keys(votes: VoteTable, trusted: BoolArray, near: BoolArray, rows: IntArray) -> IntArray:
     answer, worker = votes.answer[rows].astype(np.int64), votes.worker[rows].astype(np.int64)
-    counts = asked[worker].astype(np.int64)
-    n = counts.sum(axis=1)[:, None] - counts[:, a] - counts[:, b]
-    yes = counts * answer
-    n_yes = yes.sum(axis=1)[:, None] - yes[:, a] - yes[:, b]
+    a, b = np.triu_indices(rows.shape[1], 1)
+    apart = ~near[worker[:, :, None], worker[:, None, :]]
+    asked = apart.astype(np.float32) * trusted[worker][:, None, :]
+    n = np.rint(asked @ apart.transpose(0, 2, 1))[:, a, b].astype(np.int64)
+    n_yes = np.rint((asked * answer[:, None, :]) @ apart.transpose(0, 2, 1))[:, a, b].astype(np.int64)
     stratum = (STRATA * (2 * n_yes + 1)) // (2 * (n + 1))
     couple = worker[:, b] * votes.n_workers + worker[:, a]
     keys = ((couple * STRATA + stratum) << 2) + (answer[:, b] << 1) + answer[:, a]
@@ -125,9 +132,9 @@ class Excess:
     def together(self, n_workers: int) -> Excess:
         """Return the couples whichever came later: `later` is the higher worker."""
         high, low = np.maximum(self.later, self.earlier), np.minimum(self.later, self.earlier)
-        return self._added(high * n_workers + low, n_workers)
+        return self.added(high * n_workers + low, n_workers)
 
-    def _added(self, couple: IntArray, n_workers: int) -> Excess:
+    def added(self, couple: IntArray, n_workers: int) -> Excess:
         keys, row = np.unique(couple, return_inverse=True)
         columns = (self.n, self.yes, self.of_chance, self.beyond, self.information, self.variance, self.third_moment)
         sums = (np.bincount(row, column, keys.size) for column in columns)
@@ -138,42 +145,49 @@ class Excess:
         variance = self.variance + (spread * self.information) ** 2
         scale = np.sqrt(np.maximum(variance, 1e-9))
         z = (self.beyond - 0.5) / scale
-        near = z > 0
+        above = z > 0
         p = np.full(z.shape, 0.5)
-        p[near] = upper_skewed(z[near], (self.third_moment / scale**3)[near])
+        p[above] = upper_skewed(z[above], (self.third_moment / scale**3)[above])
         return np.where(self.information >= LEAST_INFORMATION, p, 1.0)
 
 
-def excess_of(couples: Couples, n_workers: int) -> Excess:
-    """Compare each couple with usual ones."""
-    usual = _usual_association(couples)[couples.stratum]
+def excess_of(couples: Couples, n_workers: int) -> tuple[Excess, float]:
+    """Compare each couple with usual ones; return the excess of each and the spread of usual couples."""
+    used = np.ones(couples.n.shape, dtype=bool)
+    for _ in range(3):
+        excess = _excess(couples, _usual_association(couples, used), n_workers)
+        whole = excess.together(n_workers)
+        spread = _spread(whole)
+        outstanding = whole.p(spread) <= OUTSTANDING
+        names = (whole.later * n_workers + whole.earlier)[outstanding]
+        high, low = np.maximum(couples.later, couples.earlier), np.minimum(couples.later, couples.earlier)
+        used = ~np.isin(high * n_workers + low, names)
+    return excess, spread
+
+
+def _excess(couples: Couples, usual: FloatArray, n_workers: int) -> Excess:
     variance, third = couples.variance, couples.third_moment
-    beyond = couples.both_yes - couples.expected - usual * variance
     raw = couples.both_yes - couples.expected
+    association = usual[couples.stratum]
     of_chance = couples.later_yes + couples.earlier_yes - 2 * couples.expected
-    grown = np.maximum(variance + usual * third, variance)
-    rows = Excess(couples.later, couples.earlier, couples.n, raw, of_chance, beyond, variance, grown, third)
-    return rows._added(couples.later * n_workers + couples.earlier, n_workers)
+    grown = np.maximum(variance + association * third, variance)
+    columns = (couples.n, raw, of_chance, raw - association * variance, variance, grown, third)
+    rows = Excess(couples.later, couples.earlier, *columns)
+    return rows.added(couples.later * n_workers + couples.earlier, n_workers)
 
 
-def _usual_association(couples: Couples) -> FloatArray:
+def _usual_association(couples: Couples, used: BoolArray) -> FloatArray:
     """Return (STRATA,) the common log odds ratio of usual couples in each stratum."""
     beyond, variance = couples.both_yes - couples.expected, couples.variance
-    usual = np.zeros(STRATA)
-    used = variance > 0
-    for _ in range(3):
-        above = np.bincount(couples.stratum[used], beyond[used], STRATA)
-        information = np.bincount(couples.stratum[used], variance[used], STRATA)
-        usual = np.maximum(share_of(above, np.maximum(information, 1e-9)), 0)
-        deviation = (beyond - usual[couples.stratum] * variance) / np.sqrt(np.maximum(variance, 1e-9))
-        used = (variance > 0) & (np.abs(deviation) < OUTSTANDING)
-    return usual
+    above = np.bincount(couples.stratum[used], beyond[used], STRATA)
+    information = np.bincount(couples.stratum[used], variance[used], STRATA)
+    return np.maximum(above / np.maximum(information, 1e-9), 0)
 
 
-def spread_of(excess: Excess) -> float:
+def _spread(excess: Excess) -> float:
     """Return how much the log odds ratios of usual couples differ, by moments."""
     square, information = excess.beyond**2, excess.information
-    used = (information > 0) & (square < OUTSTANDING**2 * excess.variance)
+    used = (information > 0) & (excess.p(0.0) > OUTSTANDING)
     weight = (information[used] / excess.variance[used]) ** 2
     above = float((weight * (square[used] - excess.variance[used])).sum())
     spread2 = max(above, 0) / max(float((weight * information[used] ** 2).sum()), 1e-9)
@@ -186,7 +200,7 @@ def likeness(votes: VoteTable, trusted: BoolArray) -> tuple[Measure, IntArray]:
 
     The value is the share of what chance leaves open that the two have in common: 0 if only what others say unites
     them, 1 if all answers are the same. Copies of an answer hide among others that agree with it; so it is measured
-    twice, and the second time those who were like somebody the first time are not asked what they say.
+    several times, and those who are like a worker are not asked the next time what others say.
 
     Args:
         votes: first answers.
@@ -196,14 +210,12 @@ def likeness(votes: VoteTable, trusted: BoolArray) -> tuple[Measure, IntArray]:
         The measure, and (W,) the other worker or NOBODY. Its n is the number of cells that both answered; p is
         corrected for the number of workers with whom one was compared.
     """
-    first, _ = _likeness(votes, trusted)
-    return _likeness(votes, trusted & ~(first.p <= DOUBTFUL))
-
-
-def _likeness(votes: VoteTable, asked: BoolArray) -> tuple[Measure, IntArray]:
-    excess = excess_of(couples_of(votes, asked), votes.n_workers)
+    near = np.eye(votes.n_workers, dtype=bool)
+    for _ in range(PASSES - 1):
+        excess, spread = excess_of(couples_of(votes, trusted, near), votes.n_workers)
+        near = _near(excess, spread, votes.n_workers)
+    excess, spread = excess_of(couples_of(votes, trusted, near), votes.n_workers)
     whole = excess.together(votes.n_workers)
-    spread = spread_of(whole)
     worker, other, row, p = _suspicions(votes, excess, whole, spread)
     best = np.lexsort((-p, worker))
     chosen = np.full(votes.n_workers, NOBODY)
@@ -211,6 +223,16 @@ def _likeness(votes: VoteTable, asked: BoolArray) -> tuple[Measure, IntArray]:
     compared = whole.information[row] >= LEAST_INFORMATION
     n_compared = np.bincount(worker[compared], minlength=votes.n_workers)
     return _measure(whole, chosen, row, p, n_compared), np.where(chosen >= 0, np.append(other, NOBODY)[chosen], NOBODY)
+
+
+def _near(excess: Excess, spread: float, n_workers: int) -> BoolArray:
+    """Return (W, W) who is like whom, by loose standards."""
+    whole = excess.together(n_workers)
+    alike = whole.p(spread) <= DOUBTFUL
+    near = np.eye(n_workers, dtype=bool)
+    near[whole.later[alike], whole.earlier[alike]] = True
+    near[whole.earlier[alike], whole.later[alike]] = True
+    return near
 
 
 def _suspicions(

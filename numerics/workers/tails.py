@@ -1,7 +1,8 @@
 """Tail probabilities of a count of unequal chances, for workers of a population that differs.
 
-Each of n answers has its own log odds of an outcome. A worker adds an effect of his own to all of them, which is
-normally distributed over the population. The question is how often a worker would have so many outcomes or more.
+Each of n answers has its own log odds of an outcome. A worker adds an effect of his own to all of them. Over the
+population, effects are distributed nearly normally. The question is how often a worker would have so many outcomes or
+more.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ import numpy as np
 from numerics.workers.tables import FloatArray, IntArray
 from numerics.workers.thresholds import PRIOR_SPREAD, PRIOR_WORKERS
 
-WIDEST = 6.0
-STEPS = 97
+WIDEST = 12.0
+STEPS = 161
+DEGREES_OF_FREEDOM = 10
+"""Of Student's distribution of effects: a few honest people are farther from the others than normal ones would be."""
 BISECTIONS = 50
 LARGEST_EFFECT = 25.0
-MEDIAN_CHI_SQUARE = 0.4549364
+LARGEST_DEVIATION = 2.5
+"""Larger deviations count as this one where a spread is estimated, so that a few frauds move little."""
+MEAN_SQUARE = 0.97756
+"""Mean square of standard normal deviations that are cut off there."""
 ROUNDING = 20
 """Log odds are rounded to a twentieth before equal ones are added up."""
 _erfc = np.frompyfunc(math.erfc, 1, 1)
@@ -110,7 +116,7 @@ class Chances:
 
 @dataclass(frozen=True)
 class Population:
-    """The effects of honest workers: normal, with a centre and a spread."""
+    """The effects of honest workers: a centre, a spread, and the shape of Student's distribution."""
 
     centre: float
     spread: float
@@ -135,7 +141,10 @@ def population_of(chances: Chances, count: FloatArray, trusted: FloatArray, prio
 
 
 def robust_population(effect: FloatArray, error: FloatArray, prior: float) -> Population:
-    """Return the median of effects, weighted by information, and the spread that makes their median square right."""
+    """Return the median of effects, weighted by information, and the spread that makes their mean square right.
+
+    Source: proposal 2 of Huber 1964, "Robust estimation of a location parameter".
+    """
     spread2 = prior**2
     for _ in range(20):
         weight = 1 / (spread2 + error)
@@ -149,7 +158,7 @@ def _spread2(square: FloatArray, error: FloatArray) -> float:
     low, high = 0.0, 100.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if np.median(square / (middle + error)) > MEDIAN_CHI_SQUARE:
+        if np.minimum(square / (middle + error), LARGEST_DEVIATION**2).mean() > MEAN_SQUARE:
             low = middle
         else:
             high = middle
@@ -176,7 +185,8 @@ def upper_tail(chances: Chances, count: FloatArray, population: Population) -> F
     Source: Daniels 1987, "Tail probability approximations", section 4.
     """
     steps = np.linspace(-WIDEST, WIDEST, STEPS)
-    weights = density(steps) / density(steps).sum()
+    weights = (1 + steps**2 / DEGREES_OF_FREEDOM) ** (-(DEGREES_OF_FREEDOM + 1) / 2)
+    weights /= weights.sum()
     inner = np.clip(count, 0.5, np.maximum(chances.n - 0.5, 0.5))
     saddle = chances.effect_of(inner)
     tail = np.zeros(chances.n_workers)
