@@ -210,8 +210,8 @@ def _assign(batch: Batch, worker: Worker, visit: LinkVisit | None) -> Lease | No
     active = next((lease for lease in leases if lease.state == Lease.State.ACTIVE), None)
     if active is not None and active.expires_at > now():
         return active
-    n_submitted, n_open = standing_of(batch, worker.pk, visit.mark if visit else "")
-    if batch.hits_per_worker is not None and n_submitted >= batch.hits_per_worker:
+    n_submitted, n_open, is_barred = standing_of(batch, worker.pk, visit.mark if visit else "")
+    if is_barred or (batch.hits_per_worker is not None and n_submitted >= batch.hits_per_worker):
         return None
     if visit is not None:
         check_network(batch, visit, n_open)

@@ -26,6 +26,7 @@ from catalog.reads import (
     now,
     now_given,
 )
+from workforce.bars.reads import is_barred
 from workforce.models import HIT, Batch, Exclusion, Lease, Slot, Submission, Worker
 
 # Other rooms import it from here.
@@ -183,7 +184,7 @@ def has_work(batch: Batch) -> bool:
 
 def has_work_for(batch: Batch, worker: Worker) -> bool:
     """Return whether the batch's study link leads this worker to a HIT now."""
-    if share_is_done(batch, worker):
+    if share_is_done(batch, worker) or is_barred(batch, worker):
         return False
     if lease_in_hand(batch, worker) is not None:
         return True

@@ -12,9 +12,21 @@ from django.apps import apps
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
+from aggregation.models import (
+    Annotation,
+    CandidateSet,
+    ConfidenceTable,
+    ControlChoice,
+    ControlMeasure,
+    MeasuredStudy,
+    QualityRule,
+    RuleDecision,
+    SelectionFrequency,
+    StoppedPair,
+    WorkerMeasure,
+)
 from catalog.reads import current_settings
-from tests.factories import make_batch, make_dataset, make_images
+from tests.factories import make_batch, make_dataset, make_images, make_worker
 from tests.workforce.test_constraints import ROOMS, twice
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +85,31 @@ def stopped_pair(**changed: object) -> StoppedPair:
     return StoppedPair.objects.create(**fields | changed)
 
 
+def worker_measure(**changed: object) -> WorkerMeasure:
+    batch = make_batch()
+    fields = {"dataset": batch.dataset, "batch": batch, "worker": make_worker(), "measure": "recall", "n": 3}
+    return WorkerMeasure.objects.create(**fields | changed)
+
+
+def control_fields(**changed: object) -> dict[str, object]:
+    image = make_images(make_dataset(), 1)[0]
+    return {"dataset": image.dataset, "image": image, "label": image.dataset_label, "expected": True} | changed
+
+
+def control_measure(**changed: object) -> ControlMeasure:
+    counts = {"n": 3, "n_passed": 2, "n_good": 2, "n_good_passed": 1, "difficulty": 0.3}
+    return ControlMeasure.objects.create(**control_fields(**counts | changed))
+
+
+def quality_rule(**changed: object) -> QualityRule:
+    fields = {"dataset": make_dataset(), "measure": "recall", "condition": "below", "threshold": 0.5}
+    return QualityRule.objects.create(**fields | {"fewest": 1, "action": "warn"} | changed)
+
+
+def rule_decision(**changed: object) -> RuleDecision:
+    return RuleDecision.objects.create(**{"rule": quality_rule(), "worker": make_worker(), "reason": "low"} | changed)
+
+
 @breaks("one_frequency_per_pair")
 def _() -> None:
     twice(frequency())
@@ -117,6 +154,88 @@ def _() -> None:
 @breaks("a_stopped_pair_has_a_decision")
 def _() -> None:
     stopped_pair(decision="more")
+
+
+@breaks("no_more_is_measured_than_changed")
+def _() -> None:
+    MeasuredStudy.objects.create(dataset=make_dataset(), n_changes=1, n_measured=2)
+
+
+@breaks("one_measure_of_a_worker_per_scope")
+def _() -> None:
+    # Also over all batches.
+    twice(worker_measure(batch=None))
+
+
+@breaks("a_false_alarm_has_a_probability")
+def _() -> None:
+    worker_measure(q=1.5)
+
+
+@breaks("a_measure_has_its_interval_in_order")
+def _() -> None:
+    worker_measure(low=0.6, high=0.5)
+
+
+@breaks("one_measure_of_a_control")
+def _() -> None:
+    twice(control_measure())
+
+
+@breaks("a_control_is_passed_at_most_as_often_as_shown")
+def _() -> None:
+    control_measure(n_passed=4)
+
+
+@breaks("one_standing_choice_per_control")
+def _() -> None:
+    twice(ControlChoice.objects.create(**control_fields(in_use=False, reason="failed")))
+
+
+@breaks("choice_of_a_control_has_a_reason")
+def _() -> None:
+    ControlChoice.objects.create(**control_fields(in_use=False, reason=""))
+
+
+@breaks("one_rule_per_measure_condition_and_action")
+def _() -> None:
+    twice(quality_rule())
+
+
+@breaks("condition_of_a_rule_is_known")
+def _() -> None:
+    quality_rule(condition="equal")
+
+
+@breaks("action_of_a_rule_is_known")
+def _() -> None:
+    # Never: work is rejected by people.
+    quality_rule(action="reject")
+
+
+@breaks("a_rule_needs_a_measure_and_observations")
+def _() -> None:
+    quality_rule(fewest=0)
+
+
+@breaks("a_flag_needs_a_small_probability")
+def _() -> None:
+    quality_rule(condition="flagged", threshold=0.5)
+
+
+@breaks("one_standing_decision_per_rule_and_worker")
+def _() -> None:
+    twice(rule_decision())
+
+
+@breaks("decision_of_a_rule_has_a_reason")
+def _() -> None:
+    rule_decision(reason="")
+
+
+@breaks("what_is_reversed_is_lifted")
+def _() -> None:
+    rule_decision(is_reversed=True)
 
 
 @pytest.mark.parametrize("name", BREAKERS)

@@ -49,6 +49,7 @@ from workforce.actions import exclude_submission, submit
 from workforce.models import (
     HIT,
     Assignment,
+    Bar,
     Batch,
     Consent,
     ConsentText,
@@ -411,6 +412,16 @@ def _() -> None:
 @breaks("exclusion_has_a_reason")
 def _() -> None:
     exclude_submission(submission=submission_of(make_lease(make_hits()[0].batch)), reason="")
+
+
+@breaks("one_standing_bar_per_worker")
+def _() -> None:
+    twice(Bar.objects.create(dataset=make_dataset(), worker=make_worker(), reason="one"))
+
+
+@breaks("bar_has_a_reason")
+def _() -> None:
+    Bar.objects.create(dataset=make_dataset(), worker=make_worker(), reason="")
 
 
 # contains_task

@@ -49,7 +49,7 @@ def begin(*, batch: Batch, participant: str, visit: LinkVisit, agreement: Agreem
         check_is_of_a_person(participant)
         if batch.closed_at is not None:
             raise BatchClosed(str(CLOSED))
-        if standing_of(batch, NOBODY, visit.mark)[1] >= visit.most_open:
+        if standing_of(batch, NOBODY, visit.mark).n_open >= visit.most_open:
             raise NetworkFull(str(FULL))
         if not has_work(batch):
             return None

@@ -67,6 +67,14 @@ def _check_worker(hit: HIT, worker: Worker | None, standing: Standing) -> None:
                 "Returning it does not affect your account."
             )
         )
+    # A HIT that they hold, they may finish.
+    if standing.is_barred and not standing.has_lease:
+        raise AlreadyAnswered(
+            gettext(
+                "There are no more of these tasks for you. Thank you for your work. Please return this task. "
+                "Returning it does not affect your account."
+            )
+        )
     if worker is not None and share_is_confirmed(hit.batch, worker):
         raise AlreadyAnswered(
             gettext(

@@ -29,7 +29,11 @@ STANDING = f"""
         {{seconds}},
         (SELECT count(*) FROM workforce_slot WHERE hit_id = %(hit)s AND state <> 'withdrawn'),
         (SELECT count(*) FROM workforce_lease WHERE hit_id = %(hit)s AND state = 'active' AND NOT takes_slot),
-        (SELECT count(*) FROM workforce_lease WHERE worker_id = %(worker)s AND state = 'active' AND NOT takes_slot)
+        (SELECT count(*) FROM workforce_lease WHERE worker_id = %(worker)s AND state = 'active' AND NOT takes_slot),
+        EXISTS (
+            SELECT FROM workforce_bar bar JOIN workforce_batch batch ON batch.dataset_id = bar.dataset_id
+            WHERE bar.worker_id = %(worker)s AND bar.lifted_at IS NULL AND batch.id = %(batch)s
+        )
 """
 ACCEPT = PreparedStatement(f"""
     WITH lease AS (
@@ -97,3 +101,4 @@ class Standing(NamedTuple):
     n_answers: int
     n_open_of_hit: int
     n_open_of_worker: int
+    is_barred: bool

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -38,6 +39,9 @@ STANDING_SQL = f"""
         SELECT count(*) FROM workforce_lease
         WHERE batch_id = %(batch)s AND network_mark = %(mark)s AND network_mark <> '' AND state = 'active'
           AND expires_at > {NOW}
+    ), EXISTS (
+        SELECT FROM workforce_bar
+        WHERE worker_id = %(worker)s AND dataset_id = %(dataset)s AND lifted_at IS NULL
     )
 """
 STANDING = PreparedStatement(STANDING_SQL)
@@ -53,6 +57,14 @@ class NotAdmitted(UserError):
 
 class NetworkFull(UserError):
     """A network whose participants hold as many tasks of a batch as its cap allows."""
+
+
+class WorkerStanding(NamedTuple):
+    """HITs of a batch that a worker has submitted, tasks that their network holds, and whether they get no more."""
+
+    n_submitted: int
+    n_open: int
+    is_barred: bool
 
 
 @dataclass(frozen=True)
@@ -119,10 +131,10 @@ def network_mark(batch: Batch, network: str) -> str:
     return hmac.digest(settings.SECRET_KEY.encode(), text.encode(), "sha256")[:16].hex()
 
 
-def standing_of(batch: Batch, worker_id: int, mark: str) -> tuple[int, int]:
-    """Return how many HITs of the batch the worker has submitted, and how many its network holds."""
-    n_submitted, n_open = STANDING.only_row({"batch": batch.pk, "worker": worker_id, "mark": mark} | now_given())
-    return n_submitted, n_open
+def standing_of(batch: Batch, worker_id: int, mark: str) -> WorkerStanding:
+    """Return the standing of a worker in a batch, with the mark of their network."""
+    key = {"batch": batch.pk, "dataset": batch.dataset_id, "worker": worker_id, "mark": mark}
+    return WorkerStanding(*STANDING.only_row(key | now_given()))
 
 
 def first_lease_seconds(batch: Batch) -> int:
@@ -140,7 +152,7 @@ def check_network(batch: Batch, visit: LinkVisit, n_open: int) -> None:
     if n_open + MOST_AT_ONCE > visit.most_open:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", [visit.mark, batch.pk])
-        n_open = standing_of(batch, NOBODY, visit.mark)[1]
+        n_open = standing_of(batch, NOBODY, visit.mark).n_open
     if n_open >= visit.most_open:
         raise NetworkFull(str(FULL))
     # Where each participant has a network of their own, none takes more than it leaves to the others.

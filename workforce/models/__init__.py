@@ -1,6 +1,7 @@
 """Workers, their work, and their submissions."""
 
 from workforce.models.answers import Assignment, Exclusion, Lease, Submission
+from workforce.models.bars import Bar
 from workforce.models.consents import Consent, ConsentText
 from workforce.models.drafts import Draft
 from workforce.models.introductions import Introduction
@@ -11,6 +12,7 @@ __all__ = [
     "HIT",
     "KIND_NAMES",
     "Assignment",
+    "Bar",
     "Batch",
     "Draft",
     "Consent",

@@ -1,0 +1,1 @@
+"""Bars: workers whom a study gives no more work."""
