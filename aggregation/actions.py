@@ -14,6 +14,7 @@ from aggregation.adaptive import reads as adaptive
 from aggregation.further import reads as further
 from aggregation.further.actions import ask_for_lost_answers
 from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
+from aggregation.quality.actions import forget_measures, note_change
 from catalog.models import Dataset, Image, SettingsVersion
 from catalog.reads import current_settings
 from classify_task import actions as classify_actions
@@ -114,6 +115,7 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
     mark_aggregated(submission_ids=submissions)
     prune_images(image_ids=contains_reads.images_asked(submissions) | decided)
     annotate_images(image_ids=_images_of("form__image", submissions))
+    note_change(dataset=dataset)
     log.info("Aggregated %d submissions of %s.", len(submissions), dataset)
     return len(submissions)
 
@@ -309,4 +311,5 @@ def forget(*, dataset: Dataset) -> None:
     SelectionFrequency.objects.filter(image__dataset=dataset).delete()
     StoppedPair.objects.filter(image__dataset=dataset).delete()
     ConfidenceTable.objects.filter(batch__dataset=dataset).delete()
+    forget_measures(dataset=dataset)
     mark_for_aggregation(dataset=dataset)

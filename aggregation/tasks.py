@@ -1,8 +1,14 @@
 from celery import shared_task
 
 from aggregation import actions
+from aggregation.quality.actions import recompute_changed
 
 
 @shared_task(ignore_result=True)
 def aggregate_new_submissions() -> None:
     actions.aggregate()
+
+
+@shared_task(ignore_result=True)
+def measure_workers() -> None:
+    recompute_changed()

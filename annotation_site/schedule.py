@@ -8,6 +8,7 @@ CELERY_BEAT_SCHEDULE = {
         # Messages that no worker took are useless after the next one.
         "options": {"expires": 3},
     },
+    "measure-workers": {"task": "aggregation.tasks.measure_workers", "schedule": 2.0, "options": {"expires": 2}},
     "hint-at-unfinished-runs": {
         "task": "candidates.tasks.hint_at_unfinished_runs",
         "schedule": 5.0,

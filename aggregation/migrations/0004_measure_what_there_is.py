@@ -12,8 +12,8 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             """
-            INSERT INTO aggregation_measuredstudy (dataset_id, n_changes)
-            SELECT DISTINCT batch.dataset_id, 1 FROM workforce_batch batch
+            INSERT INTO aggregation_votechange (dataset_id)
+            SELECT DISTINCT batch.dataset_id FROM workforce_batch batch
             WHERE EXISTS (
                 SELECT FROM workforce_hit hit JOIN workforce_submission submission ON submission.hit_id = hit.id
                 WHERE hit.batch_id = batch.id

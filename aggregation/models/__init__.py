@@ -6,6 +6,7 @@ from aggregation.models.quality import (
     MeasuredStudy,
     QualityRule,
     RuleDecision,
+    VoteChange,
     WorkerMeasure,
 )
 from aggregation.models.results import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
@@ -21,5 +22,6 @@ __all__ = [
     "RuleDecision",
     "SelectionFrequency",
     "StoppedPair",
+    "VoteChange",
     "WorkerMeasure",
 ]

@@ -1,6 +1,6 @@
 """Measures of workers and controls, which are derived, and rules and decisions, which are not.
 
-Rows of WorkerMeasure, ControlMeasure and MeasuredStudy can be deleted and computed again. The others are records.
+Rows of WorkerMeasure and ControlMeasure can be deleted and computed again. The others are records.
 """
 
 from django.db import models
@@ -12,22 +12,27 @@ from catalog.models import Dataset, Image, Label
 from workforce.models import Batch, Worker
 
 
-class MeasuredStudy(models.Model):
-    """How far the measures of a dataset are up to date: they are once as many changes are measured as were made.
+class VoteChange(models.Model):
+    """A change of counted votes that the measures of their dataset do not follow yet.
 
-    Every pass of the aggregation is a change, noted in its own transaction.
+    Every pass of the aggregation adds a row in its own transaction. Rows instead of a counter: nobody has to wait.
     """
 
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"change of votes of {self.dataset}"
+
+
+class MeasuredStudy(models.Model):
+    """When the measures of a dataset were last computed, and how long it took."""
+
     dataset = models.OneToOneField(Dataset, on_delete=models.PROTECT, related_name="measured")
-    n_changes = models.PositiveBigIntegerField(default=0, db_default=0)
-    n_measured = models.PositiveBigIntegerField(default=0, db_default=0)
-    measured_at = models.DateTimeField(null=True)
+    measured_at = models.DateTimeField()
+    seconds = models.FloatField()
 
     class Meta:
         verbose_name_plural = "measured studies"
-        constraints = [
-            models.CheckConstraint(condition=Q(n_measured__lte=F("n_changes")), name="no_more_is_measured_than_changed")
-        ]
 
     def __str__(self) -> str:
         return f"measures of {self.dataset}"

@@ -18,7 +18,6 @@ from aggregation.models import (
     ConfidenceTable,
     ControlChoice,
     ControlMeasure,
-    MeasuredStudy,
     QualityRule,
     RuleDecision,
     SelectionFrequency,
@@ -154,11 +153,6 @@ def _() -> None:
 @breaks("a_stopped_pair_has_a_decision")
 def _() -> None:
     stopped_pair(decision="more")
-
-
-@breaks("no_more_is_measured_than_changed")
-def _() -> None:
-    MeasuredStudy.objects.create(dataset=make_dataset(), n_changes=1, n_measured=2)
 
 
 @breaks("one_measure_of_a_worker_per_scope")

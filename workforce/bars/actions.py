@@ -7,7 +7,7 @@ from django.db import transaction
 from audit.actions import Area, record
 from catalog.models import Dataset
 from catalog.reads import now
-from workforce.models import Bar, Worker
+from workforce.models import Bar
 
 MOST_RECORDED = 1000
 
@@ -18,11 +18,13 @@ def bar_workers(*, dataset: Dataset, workers: Collection[int], reason: str, step
 
     An assignment of work in progress is not waited for: it is handed out, and none after it.
     """
-    # Locked in one order, as two at once would store the same bar.
-    ids = list(Worker.objects.filter(pk__in=workers).order_by("pk").select_for_update().values_list("pk", flat=True))
-    barred = set(Bar.objects.filter(dataset=dataset, worker__in=ids, lifted_at=None).values_list("worker", flat=True))
-    new = [pk for pk in ids if pk not in barred]
-    Bar.objects.bulk_create([Bar(dataset=dataset, worker_id=pk, reason=reason, step=step) for pk in new])
+    standing = Bar.objects.filter(dataset=dataset, worker__in=workers, lifted_at=None)
+    barred = set(standing.values_list("worker", flat=True))
+    new = [pk for pk in sorted(set(workers)) if pk not in barred]
+    # Two at once: the first bar stands. No worker is locked, as whoever excludes holds locks of submissions.
+    Bar.objects.bulk_create(
+        [Bar(dataset=dataset, worker_id=pk, reason=reason, step=step) for pk in new], ignore_conflicts=True
+    )
     if new:
         subject, after = f"{len(new)} workers of dataset {dataset}", {"step": step, "workers": new[:MOST_RECORDED]}
         record(area=Area.REVIEW, action="workers.bar", subject=subject, after=after, reason=reason)

@@ -1,0 +1,1 @@
+"""Controls that good workers fail, and photographs on which all agree."""

@@ -1,0 +1,1 @@
+"""Rules: actions on workers whose measures meet a condition. No rule rejects work or refuses pay."""
