@@ -115,7 +115,7 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
     mark_aggregated(submission_ids=submissions)
     prune_images(image_ids=contains_reads.images_asked(submissions) | decided)
     annotate_images(image_ids=_images_of("form__image", submissions))
-    note_change(dataset=dataset)
+    note_change(dataset=dataset, submission_ids=submissions)
     log.info("Aggregated %d submissions of %s.", len(submissions), dataset)
     return len(submissions)
 

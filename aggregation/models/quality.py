@@ -3,6 +3,7 @@
 Rows of WorkerMeasure and ControlMeasure can be deleted and computed again. The others are records.
 """
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -19,6 +20,9 @@ class VoteChange(models.Model):
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="+")
+    # Whose votes changed; and whether their own measures follow already, though not yet those of everybody.
+    workers = ArrayField(models.BigIntegerField(), default=list, db_default=[])
+    is_followed = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return f"change of votes of {self.dataset}"

@@ -6,11 +6,13 @@ holds locks that others wait for. The changes of votes that they follow are forg
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from aggregation.models import ControlMeasure, MeasuredStudy, VoteChange, WorkerMeasure
 from aggregation.quality.controls.actions import switch_off as switch_off
@@ -24,35 +26,53 @@ from aggregation.quality.rules.actions import reverse as reverse
 from aggregation.quality.rules.actions import set_rule as set_rule
 from catalog.models import Dataset
 from catalog.reads import current_settings, now
+from workforce.models import Submission
 
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 5000
+# A study whose measures take longer is computed at most half of the time.
+ALWAYS_SECONDS = 2
+# Of more workers at once, the measures follow with those of everybody.
+MOST_FOLLOWED = 100
 TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('measures', %s))"
 KEY = ("batch_id", "worker_id", "measure")
 VALUES = ("value", "low", "high", "expected", "n", "p", "q", "other_id")
 
 
 @transaction.atomic
-def note_change(*, dataset: Dataset) -> None:
+def note_change(*, dataset: Dataset, submission_ids: Collection[int] = ()) -> None:
     """Note that counted votes of a dataset changed, in the transaction that changed them."""
-    VoteChange.objects.create(dataset=dataset)
+    workers = Submission.objects.filter(pk__in=submission_ids).order_by().values_list("worker", flat=True).distinct()
+    VoteChange.objects.create(dataset=dataset, workers=sorted(workers))
 
 
 def recompute_changed() -> int:
-    """Compute the measures of the datasets whose votes changed. Returns how many were; an error is logged."""
+    """Have the measures of the datasets whose votes changed follow. Returns how many did; an error is logged.
+
+    All measures of a large study take longer than people may wait. Meanwhile those of the workers who answered follow
+    at once, from the votes on what they answered.
+    """
     changed = Dataset.objects.filter(pk__in=VoteChange.objects.values("dataset"))
-    return sum(_recompute_or_log(dataset) for dataset in changed.order_by("pk"))
+    return sum(_follow_or_log(dataset) for dataset in changed.order_by("pk"))
 
 
-def _recompute_or_log(dataset: Dataset) -> bool:
+def _follow_or_log(dataset: Dataset) -> bool:
     try:
-        return recompute(dataset)
+        return (is_due(dataset) and recompute(dataset)) or follow(dataset)
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:
         log.exception("The measures of %s could not be computed; they are tried again: %s", dataset, error)
         return False
+
+
+def is_due(dataset: Dataset) -> bool:
+    """Return whether it is time to compute all measures: after a rest that is as long as it took the last time."""
+    last = MeasuredStudy.objects.filter(dataset=dataset).first()
+    if last is None or last.seconds < ALWAYS_SECONDS:
+        return True
+    return now() - last.measured_at >= timedelta(seconds=last.seconds)
 
 
 def recompute(dataset: Dataset) -> bool:
@@ -61,7 +81,7 @@ def recompute(dataset: Dataset) -> bool:
     Returns False, and leaves all as it is, if somebody else is computing the same.
     """
     changes = list(VoteChange.objects.filter(dataset=dataset).values_list("pk", flat=True))
-    if not _measure(dataset=dataset):
+    if not _measure(dataset=dataset, changes=changes):
         return False
     apply_rules(dataset=dataset)
     # Last: after a kill on the way, all of it is done again.
@@ -70,7 +90,7 @@ def recompute(dataset: Dataset) -> bool:
 
 
 @transaction.atomic
-def _measure(*, dataset: Dataset) -> bool:
+def _measure(*, dataset: Dataset, changes: list[int]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(TURN, [dataset.pk])
         if not cursor.fetchone()[0]:
@@ -81,7 +101,9 @@ def _measure(*, dataset: Dataset) -> bool:
     if switch_off_failed(dataset=dataset, report=measured.controls, keys=measured.control_keys):
         # Without these controls, those who failed them are better workers.
         measured = measured_study(dataset, votes)
-    _store_workers(dataset, measured.rows)
+    later = _workers_in(VoteChange.objects.filter(dataset=dataset).exclude(pk__in=changes))
+    rows = (row for row in measured.rows if row.worker_id not in later)
+    _store_workers(dataset, rows, WorkerMeasure.objects.filter(dataset=dataset).exclude(worker__in=later))
     _store_controls(dataset, measured)
     seconds = time.monotonic() - begin
     MeasuredStudy.objects.update_or_create(dataset=dataset, defaults={"measured_at": now(), "seconds": seconds})
@@ -89,9 +111,13 @@ def _measure(*, dataset: Dataset) -> bool:
     return True
 
 
-def _store_workers(dataset: Dataset, rows: Iterable[WorkerMeasure]) -> None:
-    """Bring the rows of a dataset in line with these. Only rows that differ are written: most workers did nothing."""
-    columns = WorkerMeasure.objects.filter(dataset=dataset).values_list("pk", *KEY, *VALUES)
+def _workers_in(changes: QuerySet[VoteChange]) -> set[int]:
+    return {worker for of_change in changes.values_list("workers", flat=True) for worker in of_change}
+
+
+def _store_workers(dataset: Dataset, rows: Iterable[WorkerMeasure], in_place_of: QuerySet[WorkerMeasure]) -> None:
+    """Bring stored rows in line with these. Only rows that differ are written: most workers did nothing."""
+    columns = in_place_of.values_list("pk", *KEY, *VALUES)
     stored = {tuple(row[1 : 1 + len(KEY)]): (row[0], row[1 + len(KEY) :]) for row in columns}
     new = {_values(row, KEY): row for row in rows}
     WorkerMeasure.objects.filter(pk__in=[stored[key][0] for key in stored.keys() - new.keys()]).delete()
@@ -117,6 +143,33 @@ def _store_controls(dataset: Dataset, measured: Measured) -> None:
 @transaction.atomic
 def _forget_changes(*, changes: list[int]) -> None:
     VoteChange.objects.filter(pk__in=changes).delete()
+
+
+def follow(dataset: Dataset) -> bool:
+    """Compute the measures of the workers whose votes changed, over all they did, and let the rules act.
+
+    They are compared with all others who answered the same. What their answers change for these follows with the next
+    computation of all. Returns whether anything was to do.
+    """
+    changes = VoteChange.objects.filter(dataset=dataset, is_followed=False)
+    workers = _workers_in(changes)
+    if not 0 < len(workers) <= MOST_FOLLOWED:
+        return False
+    _follow(dataset=dataset, workers=workers, changes=[change.pk for change in changes])
+    apply_rules(dataset=dataset)
+    return True
+
+
+@transaction.atomic
+def _follow(*, dataset: Dataset, workers: set[int], changes: list[int]) -> None:
+    votes = study_votes(dataset, current_settings(dataset).maybe_counts, workers)
+    n_workers = len({worker for worker, _, _ in votes.answers})
+    rows = [row for row in measured_study(dataset, votes).rows if row.worker_id in workers]
+    for row in rows:
+        # Corrected for all workers of the study; most of them are not among these votes.
+        row.q = None if row.p is None else min(1.0, row.p * n_workers)
+    _store_workers(dataset, rows, WorkerMeasure.objects.filter(dataset=dataset, worker__in=workers))
+    VoteChange.objects.filter(pk__in=changes).update(is_followed=True)
 
 
 @transaction.atomic

@@ -5,6 +5,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.utils.translation import gettext_lazy
 
 from aggregation.models import QualityRule
+from numerics.workers.thresholds import (
+    FEWEST,
+    FEWEST_GOOD_WORKERS,
+    FEWEST_UNANIMOUS,
+    FLAG_AT,
+    LEAST_SHARE_OF_GOOD_WORKERS,
+)
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -36,31 +43,21 @@ class RuleFields(NamedTuple):
     fewest: int
     action: str
 
+    @classmethod
+    def of(cls, rule: QualityRule) -> "RuleFields":
+        return cls(rule.measure, rule.condition, rule.threshold, rule.fewest, rule.action)
 
-# Warnings alone: what costs a worker anything is for people to switch on. The measures with a null distribution are
-# flagged at 1 % over all workers of a study; a share of controls must be surely worse than these figures.
-SMALLEST_FALSE_ALARM = 0.01
+
+# Warnings alone: what costs a worker anything is for people to switch on. A flag is what T24 tests; beside it, a share
+# of controls must be surely worse than these figures.
 DEFAULT_RULES = (
-    *(
-        RuleFields(measure, Condition.FLAGGED, SMALLEST_FALSE_ALARM, fewest, Action.WARN)
-        for measure, fewest in {
-            "recall": 5,
-            "false_alarms": 5,
-            "share_selected": 48,
-            "agreement": 48,
-            "consistency": 10,
-            "seconds": 48,
-            "entropy": 48,
-            "periodicity": 48,
-            "likeness": 48,
-        }.items()
-    ),
+    *(RuleFields(measure, Condition.FLAGGED, FLAG_AT, fewest, Action.WARN) for measure, fewest in FEWEST.items()),
     RuleFields("recall", Condition.BELOW, 0.6, 10, Action.WARN),
     RuleFields("false_alarms", Condition.ABOVE, 0.4, 10, Action.WARN),
 )
 
-# A control that the better half of the workers fails: the upper end of the interval of their passes is below this.
-FEWEST_PASSES_OF_GOOD = 0.5
-FEWEST_GOOD_OF_A_CONTROL = 5
+# A control that the better half of the workers fails: so many of them, and surely less than this share passes it.
+FEWEST_GOOD_OF_A_CONTROL = FEWEST_GOOD_WORKERS
+FEWEST_PASSES_OF_GOOD = LEAST_SHARE_OF_GOOD_WORKERS
 # A photograph on which so many people agree without exception is proposed as a control.
-FEWEST_VOTES_OF_A_PROPOSAL = 8
+FEWEST_VOTES_OF_A_PROPOSAL = FEWEST_UNANIMOUS

@@ -1,7 +1,7 @@
 """Votes from the database as arrays: binary COPY, since there may be millions of them."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +30,17 @@ VOTES = """
     LEFT JOIN contains_task_grid grid ON vote.role = 'control' AND grid.hit_id = hit.id
     LEFT JOIN contains_task_gridcell cell ON cell.grid_id = grid.id AND cell.image_id = vote.image_id
     WHERE batch.dataset_id = {dataset} AND submission.state IN ('confirmed', 'surplus')
-      AND vote.role <> 'padding' AND NOT (vote.maybe AND {maybe_is_nothing})
+      AND vote.role <> 'padding' AND NOT (vote.maybe AND {maybe_is_nothing}) AND {chosen}
     ORDER BY submission.id, vote.id
+"""
+# All answers to what these workers answered.
+SAME_QUESTIONS = """
+    (vote.image_id, vote.label_id) IN (
+        SELECT own.image_id, own.label_id FROM contains_task_containsvote own
+        JOIN workforce_submission theirs ON theirs.id = own.submission_id
+        JOIN workforce_hit there ON there.id = theirs.hit_id JOIN workforce_batch it ON it.id = there.batch_id
+        WHERE theirs.worker_id IN ({workers}) AND it.dataset_id = {dataset}
+    )
 """
 COLUMNS = (
     *("worker", "image", "label", "submission", "batch"),
@@ -85,9 +94,13 @@ class StudyVotes:
         return np.unique(self.columns["worker"])
 
 
-def study_votes(dataset: Dataset, maybe_counts: str) -> StudyVotes:
-    """Read the votes of a dataset: questions, repeats and controls."""
+def study_votes(dataset: Dataset, maybe_counts: str, workers: Collection[int] | None = None) -> StudyVotes:
+    """Read the votes of a dataset: questions, repeats and controls; with `workers`, those on what they answered."""
+    chosen = "true"
+    if workers is not None:
+        chosen = SAME_QUESTIONS.format(dataset=int(dataset.pk), workers=",".join(map(str, map(int, workers))) or "NULL")
     query = VOTES.format(
+        chosen=chosen,
         dataset=int(dataset.pk),
         none=NOBODY,
         maybe_is_yes=maybe_counts == "yes",
@@ -114,13 +127,13 @@ def vote_table(votes: StudyVotes, workers: IntArray) -> VoteTable:
     columns = votes.columns
     worker = np.searchsorted(workers, columns["worker"])
     pair = _codes(columns["image"], columns["label"])
-    grid = _codes(columns["submission"])
+    grid, position = _grids_and_places(columns["submission"], columns["place"])
     seen = columns["seen_ms"]
     return VoteTable(
         worker=worker,
         pair=pair,
         answer=columns["answer"] == 1,
-        position=_places(columns["place"], grid),
+        position=position,
         grid=grid,
         seconds=np.where(seen == NOBODY, np.nan, seen / 1000),
         n_workers=len(workers),
@@ -159,11 +172,14 @@ def _codes(*columns: IntArray) -> IntArray:
     return code.astype(np.int64)
 
 
-def _places(place: IntArray, grid: IntArray) -> IntArray:
-    """Return the place of each cell on its page; where the page did not say, cells are numbered as they are stored."""
-    # A submission's votes follow each other.
-    start = np.searchsorted(grid, grid)
-    return np.where(place == NOBODY, np.arange(len(grid)) - start, place)
+def _grids_and_places(submission: IntArray, place: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the submission of each vote, numbered, and the place of its cell on the page.
+
+    A cell whose page did not say its place becomes a grid of its own: in such a grid no position tells anything.
+    """
+    unplaced = place == NOBODY
+    grid = _codes(submission, np.where(unplaced, np.arange(1, len(place) + 1), 0))
+    return grid, np.where(unplaced, 0, place)
 
 
 def _repeats(worker: IntArray, pair: IntArray, is_repeat: BoolArray) -> IntArray:

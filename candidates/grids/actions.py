@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 from numpy.typing import NDArray
 
+from aggregation.quality.controls.reads import confirmed, switched_off
 from candidates.models import PotentialLabel
 from catalog.errors import UserError
 from catalog.models import Dataset, Image, Label, NegativesFrom, Prediction, SettingsVersion, Synset
@@ -104,10 +105,15 @@ def open_grids_with_controls(
 
 
 def _possible(batch: Batch, pairs: Pairs, work: _Work) -> Places:
-    """Return the places of the pairs, and of all potential labels of the control pool: the image may show the label."""
+    """Return the places of pairs whose image may show the label, or is no control for it.
+
+    These are the pairs, all potential labels of the control pool, and the controls that are switched off.
+    """
     pool = batch.settings.control_pool_id or batch.dataset_id
     potential_labels = PotentialLabel.objects.filter(image__dataset=pool).exclude(image__original="").order_by()
-    return work.places(np.concatenate([pairs, _ids(potential_labels)]))
+    off = np.array(sorted(switched_off(batch.dataset)), np.int64).reshape(-1, 2)
+    off = off[np.isin(off[:, 0], work.image_ids)]
+    return work.places(np.concatenate([pairs, _ids(potential_labels), off]))
 
 
 def _open(
@@ -165,12 +171,18 @@ def _read(dataset: Dataset, settings: SettingsVersion) -> _Work:
     labels = list(dataset.label_set.labels.order_by("index"))
     place = {label.pk: index for index, label in enumerate(labels)}
     images = Image.objects.filter(Q(dataset=dataset) | Q(dataset=pool)).exclude(original="")
-    rows = list(images.order_by("id").values_list("id", "dataset_label_id", "dataset_id"))
+    off = switched_off(dataset)
+    # An image without a dataset label that a person confirmed as a control is one for this label.
+    named = {choice.image_id: choice.label_id for choice in confirmed(dataset) if choice.expected}
+    rows = [
+        (image, named.get(image) if label is None else label, of)
+        for image, label, of in images.order_by("id").values_list("id", "dataset_label_id", "dataset_id")
+    ]
     return _Work(
         labels=labels,
         image_ids=np.array([row[0] for row in rows], np.int64),
         dataset_labels=np.array([place.get(row[1], NONE) for row in rows], np.int64),
-        may_control=np.array([row[2] == pool.pk for row in rows], np.bool_),
+        may_control=np.array([row[2] == pool.pk and row[:2] not in off for row in rows], np.bool_),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError
 from django.db.models import Min
 
+from aggregation.models import ControlChoice
 from candidates.grids.actions import NoList, OtherLabels, open_grids_with_controls, potential_pairs, similar_labels
 from candidates.models import PotentialLabel
 from catalog.actions import add_hierarchy, change_settings
@@ -146,6 +147,37 @@ def test_an_image_with_the_label_among_its_potential_ones_is_no_negative_control
         open_grids_with_controls(batch, [(asked.pk, label.pk)])
         controls = GridCell.objects.filter(grid__hit__batch=batch, expected=False)
         assert controls.count() == 2 and not controls.filter(image__in=doubtful).exists()
+
+
+def test_controls_that_are_switched_off_are_in_no_new_grid():
+    dataset = study(n_labels=2, n_images=40, n_others=0, positive_controls=3, negative_controls=3)
+    label, other = dataset.label_set.labels.order_by("index")
+    _, *positives = dataset.images.filter(dataset_label=label).order_by("pk")
+    asked, *negatives = dataset.images.filter(dataset_label=other).order_by("pk")
+    off = [(image, True) for image in positives[3:]] + [(image, False) for image in negatives[3:]]
+    ControlChoice.objects.bulk_create(
+        ControlChoice(dataset=dataset, image=image, label=label, in_use=False, expected=expected, reason="failed")
+        for image, expected in off
+    )
+    for _ in range(3):
+        batch = make_batch(dataset)
+        open_grids_with_controls(batch, [(asked.pk, label.pk)])
+        controls = GridCell.objects.filter(grid__hit__batch=batch, role=Role.CONTROL)
+        assert controls.count() == 6 and not controls.filter(image__in=[image for image, _ in off]).exists()
+
+
+def test_an_image_without_a_dataset_label_is_a_control_once_a_person_confirmed_it():
+    dataset = study(n_labels=2, n_images=2, n_others=0, positive_controls=1, negative_controls=0)
+    label = dataset.label_set.labels.get(index=0)
+    asked = dataset.images.get(dataset_label=label)
+    (unnamed,) = Image.objects.bulk_create([Image(dataset=dataset, name="unnamed", original="originals/x.jpg")])
+    assert open_grids_with_controls(make_batch(dataset), [(asked.pk, label.pk)]).shortfalls
+    ControlChoice.objects.create(
+        dataset=dataset, image=unnamed, label=label, in_use=True, expected=True, reason="All agree."
+    )
+    batch = make_batch(dataset)
+    assert not open_grids_with_controls(batch, [(asked.pk, label.pk)]).shortfalls
+    assert GridCell.objects.get(grid__hit__batch=batch, role=Role.CONTROL).image == unnamed
 
 
 def grids_until_done(dataset: Dataset, batch: Batch) -> list[int]:

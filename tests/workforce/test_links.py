@@ -473,7 +473,14 @@ def test_the_tasks_of_a_network_are_counted_without_reading_those_of_others():
     batch = study(1)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN " + STANDING_SQL, {"batch": batch.pk, "worker": 0, "mark": "0" * 32, "now": now()})
+        key: dict[str, Any] = {
+            "batch": batch.pk,
+            "dataset": batch.dataset_id,
+            "worker": 0,
+            "mark": "0" * 32,
+            "now": now(),
+        }
+        cursor.execute("EXPLAIN " + STANDING_SQL, key)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "active_leases_of_a_network" in plan
 

@@ -17,6 +17,8 @@ from numerics.control_quality import ControlReport
 
 log = logging.getLogger(__name__)
 
+LONGEST_REASON = 500
+
 
 @transaction.atomic
 def switch_off_failed(*, dataset: Dataset, report: ControlReport, keys: IntArray) -> int:
@@ -60,8 +62,8 @@ def use_control(*, dataset: Dataset, image: Image, label: Label, expected: bool,
 def _decide(
     dataset: Dataset, image: Image, label: Label, *, in_use: bool, expected: bool, reason: str
 ) -> ControlChoice:
-    if not reason.strip() or len(reason) > ControlChoice._meta.get_field("reason").max_length:
-        raise UserError(gettext("Write a reason of at most 500 characters."))
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise UserError(gettext("Write a reason of at most %(n)s characters.") % {"n": LONGEST_REASON})
     wait_for_lock(LockName.SETTINGS, dataset)
     ControlChoice.objects.filter(dataset=dataset, image=image, label=label, ended_at=None).update(ended_at=now())
     choice = _choose(dataset, image.pk, label.pk, in_use=in_use, expected=expected, reason=reason.strip())

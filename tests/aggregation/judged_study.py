@@ -1,0 +1,92 @@
+"""A study whose workers are judged: grids with controls, answered by people who know the truth and some who do not."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from aggregation.actions import aggregate
+from catalog.models import Dataset, Image
+from contains_task.actions import ComposedCell, open_composed_grids, record_votes
+from contains_task.models import Role
+from contains_task.reads import cells_by_handle
+from tests.factories import make_batch, make_dataset, make_images, make_lease, make_worker, unique
+from workforce.facts.reads import AnswerFacts
+from workforce.models import Batch, Worker
+
+N_QUESTIONS, N_POSITIVE, N_NEGATIVE = 14, 3, 3
+Person = Callable[[bool, int], bool]
+"""Answers to a photograph: whether it shows the label, and its place on the page."""
+
+
+def honest(shows: bool, place: int) -> bool:
+    return shows
+
+
+def selects_all(shows: bool, place: int) -> bool:
+    return True
+
+
+def selects_nothing(shows: bool, place: int) -> bool:
+    return False
+
+
+class JudgedStudy:
+    """One label, and grids that each ask about the same photographs of their own; even photographs show the label."""
+
+    def __init__(self, n_grids: int = 4, n_slots: int = 12, *, wrong_control: bool = False) -> None:
+        self.dataset: Dataset = make_dataset(contains_answers=n_slots, images_per_grid=20)
+        self.n_grids, self.n_slots = n_grids, n_slots
+        self.controls: list[Image] = make_images(self.dataset, N_POSITIVE + N_NEGATIVE)
+        self.questions = [make_images(self.dataset, N_QUESTIONS, label=None) for _ in range(n_grids)]
+        shows = [place < N_POSITIVE for place in range(len(self.controls))]
+        self.shows = dict(zip((image.pk for image in self.controls), shows, strict=True))
+        for images in self.questions:
+            self.shows |= {image.pk: place % 2 == 0 for place, image in enumerate(images)}
+        self.expected = dict(self.shows)
+        if wrong_control:
+            self.expected[self.controls[0].pk] = False
+        self.batch = self.open_batch()
+
+    def open_batch(self) -> Batch:
+        """Open a batch of all grids, from now on the one that is answered."""
+        self.batch = make_batch(self.dataset)
+        label = self.dataset.label_set.labels.get(index=0)
+        cells = [
+            ComposedCell(grid, image.pk, place, *self._role(image))
+            for grid, images in enumerate(self.questions)
+            for place, image in enumerate(images + self.controls)
+        ]
+        open_composed_grids(batch=self.batch, label_ids=[label.pk] * self.n_grids, cells=cells, n_slots=self.n_slots)
+        return self.batch
+
+    def _role(self, image: Image) -> tuple[Role, bool | None]:
+        return (Role.CONTROL, self.expected[image.pk]) if image in self.controls else (Role.QUESTION, None)
+
+    def answer(self, person: Person = honest, *, n_grids: int | None = None, worker: Worker | None = None) -> Worker:
+        """Have somebody answer the grids of the study; honest people err on one photograph in twenty."""
+        worker = worker or make_worker()
+        rng = np.random.default_rng(worker.pk)
+        for _ in range(self.n_grids if n_grids is None else n_grids):
+            lease = make_lease(self.batch, worker)
+            cells = cells_by_handle(lease)
+            slips = rng.random(len(cells)) < (0.05 if person is honest else 0)
+            answers = [person(self.shows[cell.image_id], place) for place, cell in enumerate(cells.values())]
+            selected = [handle for handle, *answer in zip(cells, answers, slips, strict=True) if len(set(answer)) == 2]
+            # With facts, as a page sends them, a vote knows its place.
+            record_votes(
+                lease=lease,
+                cells=cells,
+                selected=selected,
+                facts=AnswerFacts({"browser": "a browser"}),
+                idempotency_key=unique("key"),
+            )
+        return worker
+
+    @cached_property
+    def guesser(self) -> Worker:
+        """Somebody who selects everything, on two grids."""
+        return self.answer(selects_all, n_grids=2)
+
+    def aggregate(self) -> None:
+        aggregate(dataset=self.dataset)
