@@ -17,7 +17,7 @@ from numerics.workers.thresholds import PRIOR_SPREAD, PRIOR_WORKERS
 
 WIDEST = 12.0
 STEPS = 161
-DEGREES_OF_FREEDOM = 10
+DEGREES_OF_FREEDOM = 20
 """Of Student's distribution of effects: a few honest people are farther from the others than normal ones would be."""
 BISECTIONS = 50
 LARGEST_EFFECT = 25.0

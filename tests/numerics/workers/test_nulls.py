@@ -20,7 +20,7 @@ def honest_votes(rng, repeats=False):
     truth = np.where(
         rng.random(GRIDS * CELLS) < 0.2, rng.normal(2.5, 1.2, GRIDS * CELLS), rng.normal(-3, 1.2, GRIDS * CELLS)
     )
-    effect = SPREAD * rng.standard_t(10, WORKERS)
+    effect = SPREAD * rng.standard_t(20, WORKERS)
     turns = [(worker, grid) for grid in range(GRIDS) for worker in rng.choice(WORKERS, ANSWERS, replace=False)]
     rng.shuffle(turns)
     worker, grid = np.repeat(turns, CELLS, axis=0).T
@@ -95,7 +95,7 @@ def test_controls(positive):
     p = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        difficulty, effect = rng.normal(2, 0.8, 60), SPREAD * rng.standard_t(10, WORKERS)
+        difficulty, effect = rng.normal(2, 0.8, 60), SPREAD * rng.standard_t(20, WORKERS)
         worker, control = np.repeat(np.arange(WORKERS), 40), rng.integers(60, size=WORKERS * 40)
         answer = (rng.random(worker.size) < sigmoid(difficulty[control] + effect[worker])) == positive
         p.append(passed(worker, control, answer, np.ones(WORKERS, bool), too_few=positive).p)
