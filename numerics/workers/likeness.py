@@ -83,10 +83,20 @@ def couples_of(votes: VoteTable, trusted: BoolArray, near: BoolArray) -> Couples
         times = np.bincount(inverse, np.concatenate([times, chunk_times]), keys.size)
     group, row = np.unique(keys >> 2, return_inverse=True)
     later_yes, earlier_yes = keys >> 1 & 1, keys & 1
-    counts = [np.bincount(row, times * chosen, group.size) for chosen in (1, later_yes, earlier_yes)]
-    both_yes = np.bincount(row, times * (later_yes & earlier_yes), group.size)
     couple = group // STRATA
-    return Couples(couple // votes.n_workers, couple % votes.n_workers, group % STRATA, *counts, both_yes)
+    return Couples(
+        later=couple // votes.n_workers,
+        earlier=couple % votes.n_workers,
+        stratum=group % STRATA,
+        n=_sums(row, times, group.size),
+        later_yes=_sums(row, times * later_yes, group.size),
+        earlier_yes=_sums(row, times * earlier_yes, group.size),
+        both_yes=_sums(row, times * (later_yes & earlier_yes), group.size),
+    )
+
+
+def _sums(row: IntArray, values: IntArray | FloatArray, size: int) -> FloatArray:
+    return np.bincount(row, values, size).astype(np.float64)
 
 
 def _cells_in_common(votes: VoteTable, trusted: BoolArray, near: BoolArray) -> Iterator[IntArray]:
@@ -112,7 +122,8 @@ def _keys(votes: VoteTable, trusted: BoolArray, near: BoolArray, rows: IntArray)
     stratum = (STRATA * (2 * n_yes + 1)) // (2 * (n + 1))
     couple = worker[:, b] * votes.n_workers + worker[:, a]
     keys = ((couple * STRATA + stratum) << 2) + (answer[:, b] << 1) + answer[:, a]
-    return keys[(worker[:, a] != worker[:, b]) & (n >= FEWEST_OTHERS)]
+    chosen = (worker[:, a] != worker[:, b]) & (n >= FEWEST_OTHERS)
+    return np.asarray(keys[chosen])
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,7 @@ class Excess:
     def added(self, couple: IntArray, n_workers: int) -> Excess:
         keys, row = np.unique(couple, return_inverse=True)
         columns = (self.n, self.yes, self.of_chance, self.beyond, self.information, self.variance, self.third_moment)
-        sums = (np.bincount(row, column, keys.size) for column in columns)
+        sums = (_sums(row, column, keys.size) for column in columns)
         return Excess(keys // n_workers, keys % n_workers, *sums)
 
     def p(self, spread: float) -> FloatArray:
@@ -259,7 +270,8 @@ def _comes_later(
     )
     often = n >= LEAST_SHARE_LATER * whole.n[row]
     alike = beyond * whole.information[row] >= LEAST_PART_LATER * whole.beyond[row] * information
-    return present & often & alike
+    both: BoolArray = present & often & alike
+    return both
 
 
 def _measure(whole: Excess, chosen: IntArray, row: IntArray, p: FloatArray, n_compared: IntArray) -> Measure:

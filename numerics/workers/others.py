@@ -82,7 +82,7 @@ def _departures(
 ) -> tuple[Chances, FloatArray, Population]:
     """Return the chances of an outcome, each worker's count of it, and the population they are compared with."""
     chances = Chances.of(worker, logit, trusted.size)
-    count = np.bincount(worker, outcome, trusted.size)
+    count = np.bincount(worker, outcome, trusted.size).astype(np.float64)
     return chances, count, population_of(chances, count, trusted)
 
 

@@ -32,13 +32,13 @@ class Grids:
 
     @property
     def n(self) -> FloatArray:
-        return self.present.sum(axis=1).astype(np.float64)
+        return np.asarray(self.present.sum(axis=1), dtype=np.float64)
 
     @property
     def variance(self) -> FloatArray:
         """Return (G,) the variance of a cell of each grid."""
         share = self.selected.sum(axis=1) / self.n
-        return share * (1 - share)
+        return np.asarray(share * (1 - share), dtype=np.float64)
 
     @property
     def centred(self) -> FloatArray:

@@ -102,4 +102,4 @@ def flags(measures: dict[str, Measure]) -> dict[str, BoolArray]:
 
 def flagged(measures: dict[str, Measure]) -> BoolArray:
     """Return (W,) who is flagged by any measure."""
-    return np.any(list(flags(measures).values()), axis=0)
+    return np.asarray(np.any(list(flags(measures).values()), axis=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +85,16 @@ class VoteTable:
 
     def rows(self, chosen: BoolArray) -> VoteTable:
         """Return some rows as a table without repeats."""
-        columns = (self.worker, self.pair, self.answer, self.position, self.grid, self.seconds)
-        return VoteTable(*(column[chosen] for column in columns), self.n_workers, network=self.network)
+        return VoteTable(
+            worker=self.worker[chosen],
+            pair=self.pair[chosen],
+            answer=self.answer[chosen],
+            position=self.position[chosen],
+            grid=self.grid[chosen],
+            seconds=self.seconds[chosen],
+            n_workers=self.n_workers,
+            network=self.network,
+        )
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ class ControlTable:
         return int(self.control.max(initial=-1)) + 1
 
 
-def check_columns(columns: list[NDArray], worker: IntArray, n_workers: int) -> None:
+def check_columns(columns: list[NDArray[Any]], worker: IntArray, n_workers: int) -> None:
     """Check that columns have one length and workers are in range.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from numerics.workers.tables import FloatArray, IntArray
+from numerics.workers.tables import BoolArray, FloatArray, IntArray
 from numerics.workers.thresholds import PRIOR_SPREAD, PRIOR_WORKERS
 
 WIDEST = 12.0
@@ -82,7 +82,7 @@ class Chances:
 
     def total(self, values: FloatArray) -> FloatArray:
         """Return (W,) the sum of a value over the answers of each worker."""
-        return np.bincount(self.worker, self.times * values, minlength=self.n_workers)
+        return np.bincount(self.worker, self.times * values, minlength=self.n_workers).astype(np.float64)
 
     def mean(self, effect: FloatArray | float = 0.0) -> FloatArray:
         """Return (W,) the expected number of outcomes of workers with an effect."""
@@ -104,14 +104,15 @@ class Chances:
             middle = (low + high) / 2
             above = self.mean(middle) > count
             low, high = np.where(above, low, middle), np.where(above, middle, high)
-        return (low + high) / 2
+        return np.asarray((low + high) / 2, dtype=np.float64)
 
     def log_partition(self, effect: FloatArray | float) -> FloatArray:
         """Return (W,) the sum of log(1 + exp(logit + effect))."""
         return self.total(np.logaddexp(0, self.logit + self._of_worker(effect)))
 
     def _of_worker(self, effect: FloatArray | float) -> FloatArray:
-        return np.broadcast_to(effect, (self.n_workers,))[self.worker]
+        of_worker: FloatArray = np.broadcast_to(effect, (self.n_workers,))[self.worker]
+        return of_worker
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Population:
     spread: float
 
 
-def population_of(chances: Chances, count: FloatArray, trusted: FloatArray, prior: float = PRIOR_SPREAD) -> Population:
+def population_of(chances: Chances, count: FloatArray, trusted: BoolArray, prior: float = PRIOR_SPREAD) -> Population:
     """Estimate the effects of a population, so that a minority of others moves little.
 
     Args:
@@ -132,7 +133,7 @@ def population_of(chances: Chances, count: FloatArray, trusted: FloatArray, prio
         prior: the spread expected before anything is seen.
     """
     n = chances.n
-    used = (n > 0) & trusted.astype(bool)
+    used = (n > 0) & trusted
     if not used.any():
         return Population(0.0, prior)
     effect = chances.effect_of((count + 0.5) * n / (n + 1))
@@ -210,7 +211,8 @@ def _tail_at(chances: Chances, count: FloatArray, saddle: FloatArray, effect: fl
         tail = upper_normal(root) + density(root) * (1 / (-np.expm1(-tilt) * scale) - 1 / root)
     tail = np.where(np.abs(root) < 0.05, _near_the_mean(chances, count, effect), tail)
     every = np.exp(-chances.reversed().log_partition(-effect))
-    return np.clip(np.select([count <= 0, count >= chances.n], [1.0, every], tail), 0, 1)
+    tail = np.select([count <= 0, count >= chances.n], [np.ones(tail.shape), every], tail)
+    return np.asarray(np.clip(tail, 0, 1), dtype=np.float64)
 
 
 def _near_the_mean(chances: Chances, count: FloatArray, effect: float) -> FloatArray:

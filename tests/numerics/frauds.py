@@ -125,7 +125,8 @@ def _sources(kind, rng):
 
 def _turns(plan, kind, source, n_grids, rng):
     """Return (worker, grid) in the order of submission: copies after their sources, several ids in any order."""
-    load, takers = np.zeros(kind.size), [set() for _ in range(n_grids)]
+    load = np.zeros(kind.size)
+    takers: list[set] = [set() for _ in range(n_grids)]
     fair = round(n_grids * plan.answers / kind.size)
     followers = np.flatnonzero(source != np.arange(kind.size))
     for leader in np.unique(source[followers]):
@@ -151,7 +152,9 @@ def _copies_later(turns, kind):
 
 def _answered(plan, kind, source, frequency, grids, turns, honest, honest_controls, rng):
     """Let everybody answer, and put all answers into tables."""
-    rows, control_rows, originals, place, done = [], [], {}, {}, np.zeros(kind.size, int)
+    rows, control_rows, done = [], [], np.zeros(kind.size, int)
+    originals: dict = {}
+    place: dict = {}
     speed, period = np.exp(rng.normal(0.3, 0.4, kind.size)), rng.choice(PERIODS, kind.size)
     base = float(frequency.mean())
     # All people who open a grid see the same controls, as on the site.
@@ -175,8 +178,8 @@ def _answered(plan, kind, source, frequency, grids, turns, honest, honest_contro
         )
     worker, pair, answer, position, grid, seconds, turn = _joined(rows)
     votes = VoteTable(worker, pair, answer, position, grid, seconds, kind.size, network=_networks(kind, source, rng))
-    *columns, control_turn = _joined(control_rows)
-    controls = ControlTable(*columns, kind.size)
+    worker, control, expected, answer, control_turn = _joined(control_rows)
+    controls = ControlTable(worker, control, expected, answer, kind.size)
     return Study(kind, source, frequency, votes, controls, turn, control_turn, honest)
 
 
