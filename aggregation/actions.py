@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from aggregation.adaptive import reads as adaptive
+from aggregation.agreement.actions import forget_agreement
 from aggregation.further import reads as further
 from aggregation.further.actions import ask_for_lost_answers
 from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
@@ -312,4 +313,5 @@ def forget(*, dataset: Dataset) -> None:
     StoppedPair.objects.filter(image__dataset=dataset).delete()
     ConfidenceTable.objects.filter(batch__dataset=dataset).delete()
     forget_measures(dataset=dataset)
+    forget_agreement(dataset=dataset)
     mark_for_aggregation(dataset=dataset)

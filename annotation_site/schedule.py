@@ -9,6 +9,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3},
     },
     "measure-workers": {"task": "aggregation.tasks.measure_workers", "schedule": 2.0, "options": {"expires": 2}},
+    "compute-agreement": {"task": "aggregation.tasks.compute_agreement", "schedule": 5.0, "options": {"expires": 5}},
     "hint-at-unfinished-runs": {
         "task": "candidates.tasks.hint_at_unfinished_runs",
         "schedule": 5.0,

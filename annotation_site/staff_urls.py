@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.setup.urls")),
     path("", include("dashboard.payments.urls")),
     path("", include("dashboard.participants.urls")),
+    path("", include("dashboard.agreement.urls")),
     path("", include("dashboard.members.urls")),
     path("", include("dashboard.tokens.urls")),
     path("", include("dashboard.overview.urls")),

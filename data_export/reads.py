@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy
 
 from access.permissions.reads import May
+from aggregation.agreement.reads import POSTERIOR_COLUMNS, posterior_row, posteriors_of
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
 from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
 from catalog.models import Dataset
@@ -40,6 +41,20 @@ DERIVED = (
         ("image__name", "label__index"),
         frequency_row,
         ("image", "label", "n_selected", "n_shown"),
+        ("label",),
+    ),
+)
+# Beside the counts, never in their place: each row names the model that says it.
+MODELLED = (
+    ExportedRows(
+        "model_frequencies",
+        gettext_lazy(
+            "Selection frequencies with their posterior and interval, and beside them the worker model’s frequency."
+        ),
+        posteriors_of,
+        ("image__name", "label__index"),
+        posterior_row,
+        POSTERIOR_COLUMNS,
         ("label",),
     ),
 )
@@ -102,12 +117,12 @@ def exported_tables() -> dict[str, ExportedRows]:
 def exported_files() -> dict[str, ExportedRows]:
     """Return the files by name: the tables of REST, and the composition of the work."""
     further = (rows for kind in task_kinds() for rows in kind.files)
-    return exported_tables() | {rows.name: rows for rows in (ANSWERS, *further, *PREDICTED, *CONSENTS)}
+    return exported_tables() | {rows.name: rows for rows in (*MODELLED, ANSWERS, *further, *PREDICTED, *CONSENTS)}
 
 
 def permission_to_read(kind: str, **rest: Any) -> May:
     """Return the permission that a kind of rows needs. All but derived rows and predictions needs that of votes."""
-    public = {rows.name for rows in (*DERIVED, *PREDICTED)}
+    public = {rows.name for rows in (*DERIVED, *MODELLED, *PREDICTED)}
     return May.READ_ANNOTATIONS if kind in public else May.READ_VOTES
 
 

@@ -6,6 +6,7 @@ answers); Efron and Tibshirani 1993, chapter 13 (percentile interval of the boot
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ def answer_counts(pair: IntArray, answer: IntArray, n_pairs: int, n_answers: int
     return np.bincount(pair * n_answers + answer, minlength=n_pairs * n_answers).reshape(n_pairs, n_answers)
 
 
-def check_votes(columns: dict[str, tuple[NDArray[np.int64], int]]) -> None:
+def check_votes(columns: Mapping[str, tuple[IntArray, int]]) -> None:
     """Raise ValueError unless all columns are as long as the first, and hold positions below their bounds."""
     (first, (head, _)), *_ = columns.items()
     for name, (column, bound) in columns.items():
@@ -162,7 +163,9 @@ def _alphas(statistics: FloatArray) -> FloatArray:
     n = answers.sum(axis=-1)
     between = n**2 - (answers**2).sum(axis=-1)
     # Sums of whole numbers, so no expected disagreement is exactly 0.
-    return 1 - (n - 1) * np.divide(within, between, out=np.full(np.shape(within), np.nan), where=between > 0)
+    nothing = np.full(np.shape(within), np.nan)
+    alphas: FloatArray = 1 - (n - 1) * np.divide(within, between, out=nothing, where=between > 0)
+    return alphas
 
 
 def _by_group(per_pair: FloatArray, group: IntArray | None, several: NDArray[np.bool_]) -> FloatArray:
@@ -186,8 +189,9 @@ def _replicates(per_group: FloatArray, rng: np.random.Generator, n_replicates: i
     for first in range(0, n_replicates, at_once):
         often = rng.multinomial(n_groups, times / n_groups, size=min(at_once, n_replicates - first))
         drawn.append(_alphas(often @ kinds))
-    alphas = np.concatenate(drawn)
-    return alphas[np.isfinite(alphas)]
+    alphas: FloatArray = np.concatenate(drawn)
+    defined: FloatArray = alphas[np.isfinite(alphas)]
+    return defined
 
 
 @dataclass(frozen=True)
@@ -279,7 +283,7 @@ class Contradictions:
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    n_images: NDArray[np.int64]
+    n_images: IntArray
     expected: FloatArray
 
 
@@ -332,7 +336,7 @@ def contradictions(
         keys.append(label[same] * n_labels + label[same + apart])
         products.append(divided[same] * divided[same + apart] / 2)
     labels, position, n_images = np.unique(np.concatenate(keys), return_inverse=True, return_counts=True)
-    expected = np.bincount(position, weights=np.concatenate(products), minlength=len(labels))
+    expected = np.bincount(position, np.concatenate(products), len(labels)).astype(np.float64)
     worst = np.argsort(-expected, kind="stable")
     worst = worst[expected[worst] > 0]
     return Contradictions(labels[worst] // n_labels, labels[worst] % n_labels, n_images[worst], expected[worst])

@@ -145,7 +145,8 @@ def posterior_of(n_selected: IntArray, n_shown: IntArray, prior: BetaPrior, leve
     """
     yes, shown = _checked(n_selected, n_shown)
     kinds, position = _kinds(yes, shown)
-    a, b = prior.a + kinds[:, 0], prior.b + kinds[:, 1] - kinds[:, 0]
+    a = (prior.a + kinds[:, 0]).astype(np.float64)
+    b = (prior.b + kinds[:, 1] - kinds[:, 0]).astype(np.float64)
     low, high = (beta_quantile(np.full(a.shape, p), a, b) for p in ((1 - level) / 2, (1 + level) / 2))
     return FrequencyPosterior((a / (a + b))[position], low[position], high[position])
 
@@ -168,7 +169,8 @@ def decided_yes(n_selected: IntArray, n_shown: IntArray, threshold: float = THRE
 
 def _fewest_yes(shown: NDArray[np.int64], threshold: float) -> NDArray[np.int64]:
     # A threshold of 0.7 times 10 votes is 7, whatever the last binary digit says.
-    return np.maximum(np.ceil(threshold * shown - 1e-9).astype(np.int64), 1)
+    fewest: NDArray[np.int64] = np.maximum(np.ceil(threshold * shown - 1e-9).astype(np.int64), 1)
+    return fewest
 
 
 def decided_otherwise(
@@ -219,7 +221,8 @@ def beta_binomial(n: int, a: float, b: float) -> FloatArray:
     yes = np.concatenate([[0.0], np.cumsum(np.log(a + place) - np.log(place + 1))])
     no = np.concatenate([[0.0], np.cumsum(np.log(b + place) - np.log(place + 1))])
     of_all = np.sum(np.log(a + b + place) - np.log(place + 1))
-    return np.exp(yes + no[::-1] - of_all)
+    chances: FloatArray = np.exp(yes + no[::-1] - of_all)
+    return chances
 
 
 def noise_floor(

@@ -142,13 +142,16 @@ class _Votes:
         against[:, 1:] = self.per_pair(spoken[:, 1:] - spoken[:, :1])
         likelihood = against + np.log(np.maximum(prior, SMALLEST))
         likelihood = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
-        return likelihood / likelihood.sum(axis=1, keepdims=True)
+        posterior: FloatArray = likelihood / likelihood.sum(axis=1, keepdims=True)
+        return posterior
 
 
 def _shares(counts: FloatArray) -> FloatArray:
     """Return the share of each answer, over the last axis; equal shares where there is no answer at all."""
     total = counts.sum(axis=-1, keepdims=True)
-    return np.divide(counts, total, out=np.full(counts.shape, 1 / counts.shape[-1]), where=total > 0)
+    equal = np.full(counts.shape, 1 / counts.shape[-1])
+    shares: FloatArray = np.divide(counts, total, out=equal, where=total > 0)
+    return shares
 
 
 # No speaks for absent, yes for present, and maybe for each by half.

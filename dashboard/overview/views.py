@@ -21,6 +21,7 @@ from aggregation.reads import annotation_summary, split_counts
 from catalog.models import Dataset, Image
 from catalog.pages import picture_response
 from catalog.reads import current_settings
+from dashboard.agreement.images import cards_of
 from dashboard.overview.reads import (
     FILTERS,
     Progress,
@@ -141,7 +142,8 @@ def results(request: HttpRequest, name: str) -> HttpResponse:
 def image(request: HttpRequest, public_id: str) -> HttpResponse:
     row = get_object_or_404(Image.objects.select_related("dataset"), public_id=public_id)
     [result] = results_of(row.dataset, [row.pk])
-    return render(request, "dashboard/overview/image.html", {"dataset": row.dataset, "result": result})
+    context = {"dataset": row.dataset, "result": result, "cards": cards_of([row.pk], None)}
+    return render(request, "dashboard/overview/image.html", context)
 
 
 @staff_file(may=May.SEE_RESULTS, of=study_of_image)

@@ -133,6 +133,8 @@ class Study:
         self.arguments |= {
             "setup-include-again": {"step": ["0123abcd"]},
             "setup-links": {"pk": [self.open_batch.pk]},
+            "agreement-images": {"of": ["unsure"]},
+            "agreement-workers": {"first": worker["worker"], "second": ["0123456789abcdef"]},
         }
         self.elsewhere = make_dataset()
         self.people = {ADMINISTRATOR: get_user_model().objects.create_user(unique("administrator"), is_staff=True)}
