@@ -24,7 +24,7 @@ N_ANSWERS = 3
 
 @dataclass(frozen=True)
 class Computed:
-    """All that is computed from the counted votes of a dataset."""
+    """Rows computed from the counted votes of a dataset."""
 
     study: AgreementOfStudy
     alphas: list[Alpha]
