@@ -45,7 +45,7 @@ def rows(path):
 
 def positions(keys):
     """Return the position of each key among the distinct ones, and those."""
-    order = {}
+    order: dict = {}
     return np.array([order.setdefault(key, len(order)) for key in keys]), list(order)
 
 

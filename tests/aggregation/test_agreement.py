@@ -25,6 +25,7 @@ from data_export.reads import exported_files, exported_tables, write_rows
 from data_import.votes.actions import replay
 from numerics.agreement import krippendorff_alpha
 from tests.factories import make_dataset, make_worker
+from tests.required import require
 from workforce.actions import exclude_submission
 from workforce.models import Submission
 
@@ -59,12 +60,12 @@ def test_alpha_is_there_over_all_by_batch_and_by_label(study):
     counts = np.array([[1, 2]] * 3 + [[2, 1]] * 2 + [[2, 0]] + [[1, 1]] * 2)
     everywhere = Alpha.objects.get(dataset=study, batch=None, label=None)
     assert everywhere.value == pytest.approx(krippendorff_alpha(counts))
-    assert everywhere.low <= everywhere.value <= everywhere.high
+    assert require(everywhere.low) <= require(everywhere.value) <= require(everywhere.high)
     assert (everywhere.answers, everywhere.n_pairs, everywhere.n_answers) == ("yes", 8, 21)
     of_batch = Alpha.objects.get(dataset=study, batch__isnull=False)
     assert (of_batch.value, of_batch.low, of_batch.high) == (everywhere.value, everywhere.low, everywhere.high)
     of_labels = Alpha.objects.filter(dataset=study, label__isnull=False).order_by("label__index")
-    assert [(row.label.index, row.n_pairs) for row in of_labels] == [(1, 4), (2, 4)]
+    assert [(require(row.label).index, row.n_pairs) for row in of_labels] == [(1, 4), (2, 4)]
     assert of_labels[0].value == pytest.approx(krippendorff_alpha(np.array([[1, 2]] * 3 + [[1, 1]])))
 
 
@@ -90,7 +91,7 @@ def test_each_pair_has_a_posterior_and_what_the_model_says(study):
     assert (selected.n_selected, selected.n_shown) == (2, 3)
     assert 0 <= selected.low < selected.mean < selected.high <= 1 and 0 < selected.otherwise < 1
     # The model learns who answers the reverse, and is surer than the counts.
-    assert selected.present > 0.9 and rows["a.jpg", 2].present < 0.1
+    assert require(selected.present) > 0.9 and require(rows["a.jpg", 2].present) < 0.1
     figures = AgreementOfStudy.objects.get(dataset=study)
     assert (figures.n_votes, figures.n_pairs, figures.n_workers, figures.three_answers) == (21, 8, 3, False)
     assert figures.otherwise == pytest.approx(np.mean([row.otherwise for row in rows.values()]))
@@ -137,10 +138,10 @@ def test_it_is_due_after_new_votes_but_not_all_the_time_and_at_once_when_asked_f
     assert datasets_to_compute() == []
     ask_for_agreement(dataset=dataset)
     assert datasets_to_compute() == [dataset] and recompute_due() == 1 and datasets_to_compute() == []
-    row = AgreementOfStudy.objects.get(dataset=dataset)
-    Submission.objects.filter(hit__batch__dataset=dataset).update(aggregated_at=row.computed_at + timedelta(seconds=1))
+    computed_at = require(AgreementOfStudy.objects.get(dataset=dataset).computed_at)
+    Submission.objects.filter(hit__batch__dataset=dataset).update(aggregated_at=computed_at + timedelta(seconds=1))
     assert datasets_to_compute() == [], "it was computed just now"
-    AgreementOfStudy.objects.update(computed_at=row.computed_at - timedelta(seconds=30), seconds=2.0)
+    AgreementOfStudy.objects.update(computed_at=computed_at - timedelta(seconds=30), seconds=2.0)
     assert datasets_to_compute() == []
     assert AgreementOfStudy.objects.update(seconds=2.9) == 1 and datasets_to_compute() == []
     AgreementOfStudy.objects.update(seconds=0.1)

@@ -95,15 +95,13 @@ def kappa_by_hand(one, other):
 @given(st.dictionaries(st.tuples(st.integers(0, 6), st.integers(0, 3)), st.integers(0, 2), min_size=1))
 @settings(max_examples=50)
 def test_two_people_are_compared_on_the_pairs_that_both_answered(votes):
-    columns = (
-        np.array(column) for column in zip(*((pair, worker, a) for (pair, worker), a in votes.items()), strict=True)
-    )
-    shared = shared_answers(*columns, 4, 3)
+    pair, worker = np.array(list(votes)).T
+    shared = shared_answers(pair, worker, np.array(list(votes.values())), 4, 3)
     expected = {}
     for first, second in itertools.combinations(range(4), 2):
-        both = [pair for pair in range(7) if (pair, first) in votes and (pair, second) in votes]
+        both = [place for place in range(7) if (place, first) in votes and (place, second) in votes]
         if both:
-            expected[first, second] = [[votes[pair, worker] for pair in both] for worker in (first, second)]
+            expected[first, second] = [[votes[place, person] for place in both] for person in (first, second)]
     assert list(zip(shared.first.tolist(), shared.second.tolist(), strict=True)) == list(expected)
     for place, (one, other) in enumerate(expected.values()):
         assert shared.n_both[place] == len(one)

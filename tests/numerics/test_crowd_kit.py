@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_others_say_the_same_of_the_same_votes(n_answers):
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = json.loads(done.stdout)
     for rounds in ROUNDS:
-        options = {"first": np.eye(n_answers), "n_workers": 25, "smoothing": 0, "tolerance": -1}
+        options: dict[str, Any] = {"first": np.eye(n_answers), "n_workers": 25, "smoothing": 0, "tolerance": -1}
         ours = dawid_skene(pair, worker, answer, most_rounds=rounds, **options)
         assert ours.posterior == pytest.approx(np.array(theirs["rounds"][str(rounds)]), abs=1e-6), rounds
     assert krippendorff_alpha(counts) == pytest.approx(theirs["alpha"], abs=1e-12)

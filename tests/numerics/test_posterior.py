@@ -18,7 +18,7 @@ def test_the_distribution_function_is_the_sum_of_binomial_chances():
     """P(Beta(k, n - k + 1) <= p) is the chance of k or more yes in n."""
     n, p = 12, 0.3
     chances = np.array([beta_binomial(n, p * 1e9, (1 - p) * 1e9)[k:].sum() for k in range(1, n + 1)])
-    k = np.arange(1, n + 1)
+    k = np.arange(1.0, n + 1)
     assert beta_cdf(np.full(n, p), k, n - k + 1) == pytest.approx(chances, abs=1e-6)
 
 

@@ -29,7 +29,7 @@ def crowd(seed, right, n_pairs=400, share=0.3):
     """Return votes of people with these (P(no | absent), P(yes | present)) on all pairs, and the truth."""
     rng = np.random.default_rng(seed)
     truth = rng.random(n_pairs) < share
-    votes = []
+    votes: list[tuple[int, int, int]] = []
     for worker, (specificity, sensitivity) in enumerate(right):
         yes = rng.random(n_pairs) < np.where(truth, sensitivity, 1 - specificity)
         votes += zip(range(n_pairs), itertools.repeat(worker), yes.astype(int), strict=False)

@@ -23,7 +23,7 @@ def rows(name):
 
 def positions(keys):
     """Return the position of each key among the different ones, and those."""
-    order = {}
+    order: dict = {}
     return np.array([order.setdefault(key, len(order)) for key in keys]), list(order)
 
 
