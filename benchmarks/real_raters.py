@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from numerics.workers.control_items import measure_controls
+from numerics.control_quality import measure_controls
 from numerics.workers.report import flagged, flags, measure_workers
-from numerics.workers.tables import ControlTable, VoteTable
+from numerics.workers.tables import AGREEMENT, LIKENESS, ControlTable, VoteTable
+from numerics.workers.thresholds import FEWEST_GOOD_WORKERS, LEAST_SHARE_OF_GOOD_WORKERS
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared/released"
 Answers = dict[tuple[str, str], dict[str, bool]]
@@ -54,7 +55,8 @@ def tables(raters: Answers, pairs: list[tuple[str, str]], truth: np.ndarray) -> 
 
 
 def report(votes: VoteTable, controls: ControlTable, truth: np.ndarray) -> None:
-    measures = measure_workers(votes, controls).measures
+    result = measure_workers(votes, controls)
+    measures = result.measures
     bad = flagged(measures)
     print(f"{votes.n_workers} raters, {len(votes)} answers to {truth.size} controls, {truth.sum()} positive")
     for name, measure in measures.items():
@@ -64,12 +66,11 @@ def report(votes: VoteTable, controls: ControlTable, truth: np.ndarray) -> None:
     for name, by in flags(measures).items():
         for worker in np.flatnonzero(by):
             measure = measures[name]
-            print(f"  rater {worker} flagged by {name}: {measure.value[worker]:.3f}, q {measure.q[worker]:.2g}")
-    items = measure_controls(controls, ~bad)
-    print(
-        f"controls switched off: {items.switched_off.sum()} of {truth.size}; median share that passed "
-        f"{np.median(1 - items.difficulty):.3f}"
-    )
+            other = f" (with rater {result.likeness_with[worker]})" if name == LIKENESS else ""
+            print(f"  rater {worker} flagged by {name}: {measure.value[worker]:.3f}{other}, q {measure.q[worker]:.2g}")
+    items = measure_controls(controls, np.where(bad, np.nan, measures[AGREEMENT].value))
+    failed = items.failed_by_good(FEWEST_GOOD_WORKERS, LEAST_SHARE_OF_GOOD_WORKERS)
+    print(f"controls: median difficulty {np.median(items.difficulty):.3f}; good workers fail {failed.sum()}")
     everybody = np.ones(votes.n_workers, bool)
     for name, kept in (("before", everybody), ("after", ~bad)):
         answers = votes.rows(kept[votes.worker])

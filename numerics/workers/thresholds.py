@@ -74,9 +74,6 @@ FEWEST_OTHERS = 2
 # that passed lies below this share.
 FEWEST_GOOD_WORKERS = 5
 LEAST_SHARE_OF_GOOD_WORKERS = 0.75
-# Or if those who pass it are no better workers than those who fail it: so many answers, and a discrimination whose
-# interval lies below 0.
-FEWEST_ANSWERS_FOR_DISCRIMINATION = 20
 
 # A pair is proposed as a control if so many unflagged workers answered it, and all alike.
 FEWEST_UNANIMOUS = 8
