@@ -1,6 +1,6 @@
 """Find frauds in simulated studies: T24. Prints how many of each kind are flagged, and what rules do to the error.
 
-    .venv/bin/python -m benchmarks.frauds [--seeds 10] [--first 100]
+    .venv/bin/python -m benchmarks.frauds [--seeds 10] [--first 100] [--clearness 1]
 
 Each study has 100 honest and 43 dishonest people, 10,000 pairs, 9 answers a pair and grids of 48 cells, once with 5
 positive controls, once with 3 positive and 3 negative. After few grids: each fraud has done 3 grids only, a copycat or
@@ -31,10 +31,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10, metavar="N")
     parser.add_argument("--first", type=int, default=100, metavar="SEED")
+    parser.add_argument("--clearness", type=float, default=1.0, metavar="X", help="of photographs: 1 is as in ReaL")
     chosen = parser.parse_args()
     for positive, negative in CONTROLS:
         print(f"\n{positive} positive and {negative} negative controls, {chosen.seeds} studies")
-        plan = Plan(positive=positive, negative=negative)
+        plan = Plan(positive=positive, negative=negative, clearness=chosen.clearness)
         rows = [measured(plan, seed) for seed in range(chosen.first, chosen.first + chosen.seeds)]
         for name in rows[0]:
             values = [row[name] for row in rows]

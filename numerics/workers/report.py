@@ -53,10 +53,12 @@ def measure_workers(votes: VoteTable, controls: ControlTable) -> WorkerReport:
     answers = votes.first_answers()
     grids = places_of(answers)
     measures = {ENTROPY: entropy(grids), PERIODICITY: periodicity(grids)}
-    measures |= _until_settled(votes, answers, controls, measures)
+    measures = _until_settled(votes, answers, controls, measures)
+    trusted = ~flagged(measures)
     # A copy agrees with its source, whom others may need: only then are copies looked for.
-    measures[LIKENESS], likeness_with = likeness(answers, ~flagged(measures))
-    measures |= _until_settled(votes, answers, controls, measures)
+    measures[LIKENESS], likeness_with = likeness(answers, trusted)
+    if (~flagged(measures) != trusted).any():
+        measures = _until_settled(votes, answers, controls, measures)
     return WorkerReport({name: measures[name] for name in MEASURES}, likeness_with)
 
 

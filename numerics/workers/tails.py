@@ -15,11 +15,13 @@ import numpy as np
 from numerics.workers.tables import BoolArray, FloatArray, IntArray
 from numerics.workers.thresholds import PRIOR_SPREAD, PRIOR_WORKERS
 
-WIDEST = 12.0
-STEPS = 161
+WIDEST = 10.0
+STEPS = 101
 DEGREES_OF_FREEDOM = 20
 """Of Student's distribution of effects: a few honest people are farther from the others than normal ones would be."""
-BISECTIONS = 50
+BISECTIONS = 40
+NEAR_THE_MEAN = 0.02
+"""Deviations below which the saddlepoint approximation divides by nearly nothing."""
 LARGEST_EFFECT = 25.0
 LARGEST_DEVIATION = 2.5
 """Larger deviations count as this one where a spread is estimated, so that a few frauds move little."""
@@ -209,7 +211,9 @@ def _tail_at(chances: Chances, count: FloatArray, saddle: FloatArray, effect: fl
     scale = np.sqrt(np.maximum(chances.information(saddle), 1e-12))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         tail = upper_normal(root) + density(root) * (1 / (-np.expm1(-tilt) * scale) - 1 / root)
-    tail = np.where(np.abs(root) < 0.05, _near_the_mean(chances, count, effect), tail)
+    near = np.abs(root) < NEAR_THE_MEAN
+    if near.any():
+        tail = np.where(near, _near_the_mean(chances, count, effect), tail)
     every = np.exp(-chances.reversed().log_partition(-effect))
     tail = np.select([count <= 0, count >= chances.n], [np.ones(tail.shape), every], tail)
     return np.asarray(np.clip(tail, 0, 1), dtype=np.float64)

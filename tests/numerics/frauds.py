@@ -33,6 +33,8 @@ class Plan:
         people: how many of each kind.
         n_pairs, answers: the questions, and how many people answer each.
         positive, negative: controls of each kind in a grid of 48 cells.
+        clearness: by how much log odds are larger than those of real photographs. At 1, two answers of honest people
+            differ as often as in the released votes of Beyer et al. 2020 (the mean of f (1 - f) is 0.06).
     """
 
     people: dict[str, int] = field(default_factory=lambda: dict(PEOPLE))
@@ -40,6 +42,7 @@ class Plan:
     answers: int = 9
     positive: int = 5
     negative: int = 0
+    clearness: float = 1.0
 
     @property
     def questions(self) -> int:
@@ -85,6 +88,7 @@ def simulate(plan: Plan, seed: int) -> Study:
     grids = _grids(plan, rng)
     showing = rng.random(plan.n_pairs) < SHARE_SHOWING
     truth = np.where(showing, rng.normal(*SHOWING, plan.n_pairs), rng.normal(*NOT_SHOWING, plan.n_pairs))
+    truth *= plan.clearness
     controls = np.concatenate(
         [rng.normal(*POSITIVE_CONTROLS, CONTROLS_OF_A_KIND), rng.normal(*NEGATIVE_CONTROLS, CONTROLS_OF_A_KIND)]
     )
