@@ -1,6 +1,7 @@
 """Queries on forms and their votes that more than one place needs."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -65,18 +66,28 @@ def choices_shown(lease: Lease, selected: Set[str], main: str) -> list[Choice]:
 
 
 def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
-    """Return what the template of an answer shows: the form's image, and its labels with the selection."""
+    """Return what the template of an answer shows: the form's image, and its labels with the selection of the person
+    and of others."""
     form = Form.objects.filter(hit=hit_id).select_related("image__dataset").first()
     if form is None:
         return {}
     # Of the raw answer: if the photograph was not seen, there is no vote.
     answer = submission.answer if submission else {}
     selected, main = set(answer.get("selected", ())), answer.get("main")
+    others = counted_votes([form.image_id]).exclude(worker=submission.worker_id if submission else None)
+    chosen = Counter(index for vote in others for index in vote.selected)
+    mains = Counter(vote.main for vote in others)
     labels = [
-        {"label": label, "is_chosen": label.index in selected, "is_main": label.index == main}
+        {
+            "label": label,
+            "is_chosen": label.index in selected,
+            "is_main": label.index == main,
+            "n_others": chosen[label.index],
+            "n_others_main": mains[label.index],
+        }
         for label in labels_to_offer(form)
     ]
-    return {"image": form.image, "labels": labels, "is_unseen": bool(answer.get("unseen"))}
+    return {"image": form.image, "labels": labels, "is_unseen": bool(answer.get("unseen")), "n_others": len(others)}
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:

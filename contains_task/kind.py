@@ -4,11 +4,11 @@ from django.utils.translation import gettext_lazy
 
 from catalog.models import SettingsVersion
 from contains_task.actions import cast_votes, recovered_answer
+from contains_task.answers.reads import answer_shown
 from contains_task.api import ContainsVoteFilter, ContainsVoteRow
 from contains_task.bulk_load_sql import ADD_GRIDS, ADD_VOTES, FILL_ANSWERS, OTHER_ANSWER
 from contains_task.models import ContainsVote
 from contains_task.reads import (
-    answer_shown,
     contains_vote_row,
     grid_cell_row,
     grid_cells_of,

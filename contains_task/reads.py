@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 
 from catalog.models import Dataset, Image, Label, SettingsVersion
 from catalog.reads import PreparedStatement, name_cells
-from contains_task.models import ContainsVote, Grid, GridCell, Role
+from contains_task.models import ContainsVote, GridCell, Role
 from numerics.composition import CellRole, GridProfile, Shortfall
 from workforce.facts.reads import PageFacts, fact_cells
-from workforce.models import HIT, Batch, Lease, Submission
+from workforce.models import HIT, Batch, Lease
 from workforce.reads import (
     hits_with_open_slots,
     image_handle,
@@ -24,8 +24,6 @@ from workforce.reads import (
 
 # Expected answers of controls, in the words of the votes file.
 EXPECTED_ANSWERS = {True: "yes", False: "no", None: None}
-# The answer to a cell that gave no vote: its photograph was not loaded, or not seen.
-UNSEEN = "unseen"
 # Role and expected answer, in the database, of a composed cell.
 ROLES = {
     CellRole.QUESTION: (Role.QUESTION, None),
@@ -96,29 +94,6 @@ def cells_of(hit: HIT) -> tuple[PageCell, ...]:
 @lru_cache(maxsize=1000)
 def _cells(hit_public_id: str) -> tuple[PageCell, ...]:
     return tuple(PageCell(*row) for row in CELLS.rows({"hit": hit_public_id}))
-
-
-def answered_cells(grid: Grid, submission: Submission | None) -> list[tuple[GridCell, str]]:
-    """Return the grid's cells by position, each with its answer in this submission.
-
-    The answer is yes, maybe, no, or unseen; empty without a submission. An unseen cell has no vote: as a control, it is
-    not failed.
-    """
-    votes = {vote.image_id: vote.answer for vote in ContainsVote.objects.filter(submission=submission)}
-    unseen = set(submission.answer.get("unseen", ())) if submission else set()
-    cells = grid.cells.select_related("image").order_by("position")
-    return [(cell, UNSEEN if cell.image.public_id in unseen else votes.get(cell.image_id, "")) for cell in cells]
-
-
-def answer_shown(hit_id: int, submission: Submission | None) -> dict[str, Any]:
-    """Return what the template of an answer shows: the grid's label, and its cells with the selection."""
-    grid = Grid.objects.filter(hit=hit_id).select_related("label").first()
-    if grid is None:
-        return {}
-    cells = [{"image": cell.image, "answer": answer} for cell, answer in answered_cells(grid, submission)]
-    counts = Counter(cell["answer"] for cell in cells)
-    n_of_each = {f"n_{answer}": counts[answer] for answer in ("yes", "maybe", UNSEEN)}
-    return {"label": grid.label, "cells": cells} | n_of_each
 
 
 def images_of_hit(hit_id: int) -> QuerySet[Image]:

@@ -16,7 +16,7 @@ from catalog.models import Dataset, Image
 from jobs.kinds import permission_for
 from jobs.models import Job
 from mturk.models import ListedAssignment
-from workforce.models import Batch, Report
+from workforce.models import Batch, Report, Submission
 
 
 def study_of_image(public_id: str, **rest: Any) -> Dataset:
@@ -37,6 +37,10 @@ def study_of_job(pk: int, **rest: Any) -> Dataset:
 
 def study_of_report(pk: int, **rest: Any) -> Dataset:
     return _study(Report.objects.filter(pk=pk), "lease__batch__dataset")
+
+
+def study_of_submission(pk: int, **rest: Any) -> Dataset:
+    return _study(Submission.objects.filter(pk=pk), "hit__batch__dataset")
 
 
 def study_of_assignment(pk: int, **rest: Any) -> Dataset:

@@ -5,18 +5,30 @@ These sites do not verify anybody: the ID in the link is used as it is, and a co
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
+from workforce.models import LONGEST_PLATFORM_ID
 from workforce.placeholders import folded, is_nobody
 
 # Parameters in which these sites put the participant's ID; the first one present counts.
 PARTICIPANT_PARAMETERS = ("PROLIFIC_PID", "participantId", "survey_code", "worker", "workerId")
+# Prolific's and CloudResearch Connect's parameters for their own study, and for the person's session in it.
+STUDY_PARAMETERS = ("STUDY_ID", "projectId")
+SESSION_PARAMETERS = ("SESSION_ID", "assignmentId")
 LONGEST_ID = 200
 # Prolific replaces these placeholders by the IDs of the participant, the study and the session.
 PROLIFIC_QUERY = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
+
+
+class PlatformSession(NamedTuple):
+    """The IDs of a platform's study and of a person's session there; empty where the link names none."""
+
+    study_id: str = ""
+    session_id: str = ""
 
 
 class NoParticipant(UserError):
@@ -44,6 +56,22 @@ def external_id(parameters: Mapping[str, str]) -> str:
             "?PROLIFIC_PID=… or ?worker=…"
         )
     )
+
+
+def platform_session(parameters: Mapping[str, str]) -> PlatformSession:
+    """Return the IDs of the platform in a link's parameters. Nobody is refused for them: what is no ID is left out.
+
+    >>> platform_session({"PROLIFIC_PID": "5f3c", "STUDY_ID": "61aa", "SESSION_ID": "{{%SESSION_ID%}}"})
+    PlatformSession(study_id='61aa', session_id='')
+    """
+    return PlatformSession(_platform_id(parameters, STUDY_PARAMETERS), _platform_id(parameters, SESSION_PARAMETERS))
+
+
+def _platform_id(parameters: Mapping[str, str], names: Iterable[str]) -> str:
+    values = {value.strip() for name in names for value in _values(parameters, name)} - {""}
+    value = values.pop() if len(values) == 1 else ""
+    is_id = len(value) <= LONGEST_PLATFORM_ID and value.isprintable() and not is_nobody(value)
+    return value if is_id else ""
 
 
 def _values(parameters: Mapping[str, str], name: str) -> list[str]:

@@ -21,6 +21,7 @@ from workforce.limits import TooMany, check_pace_of_starts, link_visit
 from workforce.links.reads import NetworkFull, participant_in
 from workforce.models import Batch, Lease, Worker
 from workforce.pages import ONE_MOMENT, REFUSALS, SeeOther, finish_address, join_address, message_page, task_address
+from workforce.recruitment_links import platform_session
 from workforce.reads import has_work, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
 
 BATCH = CachedQuery(
@@ -65,7 +66,10 @@ def _begin(request: HttpRequest, batch: Batch, participant: str) -> HttpResponse
         return _decline(request, batch, participant)
     visit = link_visit(request, batch)
     try:
-        lease = begin(batch=batch, participant=participant, visit=visit, agreement=agreement_in(fields))
+        session = platform_session(request.GET)
+        lease = begin(
+            batch=batch, participant=participant, visit=visit, agreement=agreement_in(fields), session=session
+        )
     except BatchClosed:
         lease = None
     except OtherText:

@@ -11,6 +11,7 @@ from statistics import median, quantiles
 from django.db.models import Count, Max, Min, QuerySet, Sum, TextField, Value
 from django.db.models.functions import Cast, Concat
 
+from catalog.models import Dataset
 from catalog.reads import now
 from mturk.models import Call, LedgerEntry, ListedAssignment, Rejection, Terms
 from workforce.models import Batch, Submission
@@ -94,6 +95,13 @@ def wage_of(batch: Batch) -> Wage | None:
     )
     seconds = active_seconds_of(paid)
     return hourly((earned.get(pk, Decimal(0)), seconds[pk]) for pk in seconds)
+
+
+def paid_by_worker(dataset: Dataset, batch: Batch | None = None) -> dict[int, Decimal]:
+    """Return the rewards and bonuses that workers (ids) of a dataset, or of a batch of it, got; without fees."""
+    booked = LedgerEntry.objects.filter(batch__dataset=dataset, kind__in=["reward", "bonus"])
+    booked = booked if batch is None else booked.filter(batch=batch)
+    return dict(booked.order_by().values_list("listed__worker").annotate(sum=Sum("amount")))
 
 
 def active_seconds_of(listed: Iterable[ListedAssignment]) -> dict[int, float]:

@@ -13,8 +13,9 @@ from catalog.models import Image
 from classify_task.actions import record_vote
 from classify_task.models import ClassifyVote
 from contains_task.actions import open_grids, record_votes
+from contains_task.answers.reads import answer_shown
 from contains_task.models import ContainsVote, Grid, GridCell, Role
-from contains_task.reads import answer_shown, cells_by_handle
+from contains_task.reads import cells_by_handle
 from mturk.models import MarketplaceHIT, Terms
 from mturk.publishing.actions import offer_again
 from mturk.publishing.reads import committed
@@ -208,7 +209,7 @@ def test_an_unseen_control_is_not_failed():
     aggregate()
     assert not ContainsVote.objects.filter(image=control).exists()
     shown = answer_shown(submission.hit_id, submission)
-    assert {cell["image"]: cell["answer"] for cell in shown["cells"]} == {image: "no", control: "unseen"}
+    assert {cell.image: cell.answer for cell in shown["cells"]} == {image: "no", control: "unseen"}
     assert not further_grids(batch), "a control is no question"
 
 

@@ -19,7 +19,9 @@ from workforce.actions import (
 from workforce.consents.reads import NOBODY, ConsentStanding, standing_at_start
 from workforce.links.reads import FULL, LinkVisit, NetworkFull, standing_of
 from workforce.models import HIT, Assignment, Batch, Consent, Draft, Lease, Slot, Worker
+from workforce.platforms.actions import note_session
 from workforce.reads import has_work, known_worker
+from workforce.recruitment_links import PlatformSession
 from workforce.simulated_ids import check_is_of_a_person
 
 
@@ -35,7 +37,14 @@ class Agreement:
     trace: bool = False
 
 
-def begin(*, batch: Batch, participant: str, visit: LinkVisit, agreement: Agreement | None = None) -> Lease | None:
+def begin(
+    *,
+    batch: Batch,
+    participant: str,
+    visit: LinkVisit,
+    agreement: Agreement | None = None,
+    session: PlatformSession | None = None,
+) -> Lease | None:
     """Record the consent of a participant of a study link and lease their next HIT; None if there is none.
 
     Raises BatchClosed, NetworkFull, and OtherText. Without work, or beyond its network's cap, no unknown ID is stored.
@@ -56,6 +65,8 @@ def begin(*, batch: Batch, participant: str, visit: LinkVisit, agreement: Agreem
         worker = identify_worker(marketplace=batch.marketplace, external_id=participant)
     if not standing.has_started:
         _agree(standing, agreement, batch=batch, worker_id=worker.pk)
+    if session is not None:
+        note_session(batch=batch, worker=worker, session=session)
     return take_lease(batch=batch, worker=worker, visit=visit)
 
 

@@ -1,0 +1,18 @@
+"""Shares as whole percents."""
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Return a share as whole percents; 0 and 100 only if it is none or all.
+
+    >>> [percent(share) for share in (0.0, 0.001, 0.456, 0.999, 1.0)]
+    ['0 %', '1 %', '46 %', '99 %', '100 %']
+    """
+    if share is None:
+        return "–"
+    whole = round(100 * share)
+    return f"{whole if share <= 0 or share >= 1 else min(99, max(1, whole))} %"

@@ -1,0 +1,1 @@
+"""The effects of an exclusion, or of its end, before anybody decides."""
