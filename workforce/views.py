@@ -21,8 +21,8 @@ from workforce.limits import TooMany, check_pace_of_starts, link_visit
 from workforce.links.reads import NetworkFull, participant_in
 from workforce.models import Batch, Lease, Worker
 from workforce.pages import ONE_MOMENT, REFUSALS, SeeOther, finish_address, join_address, message_page, task_address
-from workforce.recruitment_links import platform_session
 from workforce.reads import has_work, has_work_for, known_worker, lease_in_hand, n_done, share_is_done
+from workforce.recruitment_links import platform_session
 
 BATCH = CachedQuery(
     lambda: Batch.objects.filter(

@@ -47,7 +47,7 @@ def _value_of(name: str) -> Callable[[RowShown], float | None]:
 
 # The columns that show a measure, by its name.
 MEASURES = ("share_selected", "recall", "false_alarms", "agreement", "seconds")
-# Columns by the name in an address: title, the value that sorts (None: at the end), and whether the largest comes first.
+# Columns by name: title, the value that sorts (None at the end), and whether the largest comes first.
 COLUMNS: "dict[str, tuple[StrPromise, Callable[[RowShown], Any], bool]]" = {
     "worker": (gettext_lazy("Worker"), lambda item: item.row.pseudonym, False),
     "answers": (gettext_lazy("Answers"), lambda item: item.row.n_answers, True),

@@ -1,6 +1,8 @@
-"""Shares as whole percents."""
+"""Measures of workers: their names, and shares as whole percents."""
 
 from django import template
+
+from aggregation.quality.kinds import MEASURE_NAMES
 
 register = template.Library()
 
@@ -16,3 +18,9 @@ def percent(share: float | None) -> str:
         return "–"
     whole = round(100 * share)
     return f"{whole if share <= 0 or share >= 1 else min(99, max(1, whole))} %"
+
+
+@register.filter
+def measure_name(measure: str) -> str:
+    """Return the name of a measure for people."""
+    return str(MEASURE_NAMES.get(measure, measure))
