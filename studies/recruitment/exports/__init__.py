@@ -1,0 +1,1 @@
+"""Files of submissions that recruitment platforms export."""
