@@ -48,6 +48,9 @@ OF_WORK = {
     "change-member": ("POST",),
     "remove-member": ("POST",),
     "study-tokens": ("POST",),
+    "study-look-up": ("POST",),
+    "study-withdrawals": ("POST",),
+    "study-recruitment": ("GET", "POST"),
     "tokens": ("POST",),
 }
 OF_ACCOUNTS = {

@@ -42,6 +42,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # What most decisions need to be carried out.
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
 BODY |= {"pages": "https://birds.example/crane"}
+BODY |= {"id": "a participant", "ids": "a participant"}
 BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
 ABSENT, NO_NUMBER = "absent", 10**9
 SOAK = bool(os.environ.get("SOAK"))
@@ -115,6 +116,9 @@ class Study:
             "setup-approve": of_listed,
             "setup-about-assignment": of_listed | {"decision": [*OF_ASSIGNMENT]},
             "setup-second": {"token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)]},
+            "study-worker": worker,
+            "study-about-worker": worker | {"act": ["exclude", "readmit"]},
+            "study-submission": {"pk": [Submission.objects.filter(lease=report.lease).values_list("pk", flat=True)[0]]},
             "setup-about-report": {"pk": [report.pk], "act": [*FORMS]},
         }
         self.arguments |= {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
