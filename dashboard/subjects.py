@@ -10,6 +10,7 @@ from django.http import Http404
 
 from access.models import Invitation, Membership
 from access.permissions.reads import May
+from aggregation.models import RuleDecision
 from api.models import ApiToken
 from candidates.models import Run
 from catalog.models import Dataset, Image
@@ -41,6 +42,10 @@ def study_of_report(pk: int, **rest: Any) -> Dataset:
 
 def study_of_submission(pk: int, **rest: Any) -> Dataset:
     return _study(Submission.objects.filter(pk=pk), "hit__batch__dataset")
+
+
+def study_of_rule_decision(pk: int, **rest: Any) -> Dataset:
+    return _study(RuleDecision.objects.filter(pk=pk), "rule__dataset")
 
 
 def study_of_assignment(pk: int, **rest: Any) -> Dataset:

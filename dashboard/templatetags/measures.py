@@ -1,8 +1,11 @@
 """Measures of workers: their names, and shares as whole percents."""
 
+from collections.abc import Mapping
+
 from django import template
 
 from aggregation.quality.kinds import MEASURE_NAMES
+from aggregation.quality.reads import MeasureValue
 
 register = template.Library()
 
@@ -24,3 +27,9 @@ def percent(share: float | None) -> str:
 def measure_name(measure: str) -> str:
     """Return the name of a measure for people."""
     return str(MEASURE_NAMES.get(measure, measure))
+
+
+@register.filter
+def of_measure(measures: Mapping[str, MeasureValue], name: str) -> MeasureValue | None:
+    """Return the measure of this name."""
+    return measures.get(name)

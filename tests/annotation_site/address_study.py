@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver
 
 from access.memberships.actions import invite
 from access.models import Membership, Role
+from aggregation.models import QualityRule, RuleDecision
 from annotation_site import staff_urls
 from api.actions import create_token
 from candidates.models import Run
@@ -116,6 +117,7 @@ class Study:
             "setup-approve": of_listed,
             "setup-about-assignment": of_listed | {"decision": [*OF_ASSIGNMENT]},
             "setup-second": {"token": [signing.dumps(asked, salt=SECOND_SALT, compress=True)]},
+            "study-rule-decision": {"pk": [self.decision(report.lease.worker_id)], "act": ["reverse"]},
             "study-worker": worker,
             "study-about-worker": worker | {"act": ["exclude", "readmit"]},
             "study-submission": {"pk": [Submission.objects.filter(lease=report.lease).values_list("pk", flat=True)[0]]},
@@ -152,6 +154,13 @@ class Study:
             self.clients[name] = staff_client(signed_in=False)
             # A module's tests may take longer than a session goes unnoted, or a proof is fresh.
             sign_in(self.clients[name], person, later=86_400)
+
+    def decision(self, worker_id: int) -> int:
+        """A warning of a rule about a worker."""
+        rule = QualityRule.objects.create(
+            dataset=self.dataset, measure="recall", condition="below", threshold=0.5, fewest=1, action="warn"
+        )
+        return RuleDecision.objects.create(rule=rule, worker_id=worker_id, reason="Few controls passed.").pk
 
     def listed(self) -> ListedAssignment:
         """An assignment that waits to be looked at."""

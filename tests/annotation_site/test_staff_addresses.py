@@ -102,6 +102,9 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "study-worker": RESEARCHERS,
     "study-about-worker": RESEARCHERS,
     "study-submission": RESEARCHERS,
+    "study-rules": RESEARCHERS,
+    "study-rule": RESEARCHERS,
+    "study-rule-decision": RESEARCHERS,
     "study-look-up": RESEARCHERS,
     "study-withdrawals": RESEARCHERS,
     "study-recruitment": RESEARCHERS,
@@ -118,7 +121,7 @@ OF_EVERYBODY, OF_ADMINISTRATORS = {"datasets"}, {"new-dataset", "tokens", "revok
 CARRIED_OUT = {"setup-close-batch", "setup-stop-run", "stop-job", "setup-approve", "setup-approve-all"}
 CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-report", "setup-introduction"}
 CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
-CARRIED_OUT |= {"study-look-up"}
+CARRIED_OUT |= {"study-look-up", "study-rule-decision"}
 CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again", "setup-label"}
 
 OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]

@@ -1,6 +1,7 @@
 """A small study with controls, in which several people of a study link answered."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from aggregation.actions import aggregate
 from aggregation.models import WorkerMeasure
@@ -27,6 +28,7 @@ class SmallStudy:
         self.batch: Batch = make_batch(self.dataset)
         self.images: list[Image] = make_images(self.dataset, 4)
         self.grid: Grid = make_grid(batch=self.batch, images=self.images)
+        self.bad: Worker | None = None
         self.control(2, expected=True)
         self.control(3, expected=False)
 
@@ -42,7 +44,6 @@ class SmallStudy:
     def aggregate(self) -> None:
         aggregate(dataset=self.dataset)
 
-    def measure(self, worker: Worker, name: str, value: float | None, n: int = 10, batch: Batch | None = None) -> None:
-        WorkerMeasure.objects.create(
-            dataset=self.dataset, batch=batch, worker=worker, measure=name, value=value, n=n, low=0.0, high=1.0
-        )
+    def measure(self, worker: Worker, name: str, value: float | None, *, n: int = 10, **further: Any) -> None:
+        fields = {"value": value, "n": n, "low": 0.0, "high": 1.0} | further
+        WorkerMeasure.objects.create(dataset=self.dataset, worker=worker, measure=name, **fields)
