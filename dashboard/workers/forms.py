@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from catalog.models import Dataset
+from dashboard.workers.table import BatchField
 from studies.exclusions.actions import LONGEST_REASON, OF_THE_PERSON
 from workforce.models import Batch
 from workforce.recruitment_links import LONGEST_ID
@@ -54,7 +55,7 @@ class WithdrawalForm(forms.Form):
 class RecruitmentForm(forms.Form):
     """A platform's file of submissions, and the batch that its participants worked on."""
 
-    batch = forms.ModelChoiceField(label=gettext_lazy("Batch"), queryset=Batch.objects.none(), empty_label=None)
+    batch = BatchField(label=gettext_lazy("Batch"), queryset=Batch.objects.none(), empty_label=None)
     file = forms.FileField(
         label=gettext_lazy("Submissions"),
         help_text=gettext_lazy("The CSV file that Prolific exports for one study. It is read and not stored."),
@@ -64,6 +65,6 @@ class RecruitmentForm(forms.Form):
     def __init__(self, *arguments: Any, dataset: Dataset) -> None:
         super().__init__(*arguments)
         field = self.fields["batch"]
-        assert isinstance(field, forms.ModelChoiceField)
+        assert isinstance(field, BatchField)
         of_links = Batch.objects.filter(dataset=dataset, marketplace=Batch.Marketplace.LINK)
         field.queryset = of_links.select_related("dataset").order_by("-pk")

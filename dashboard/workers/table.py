@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from aggregation.quality.reads import Flag, MeasureValue, WorkerRow, worker_rows
 from catalog.models import Dataset
 from mturk.payments.reads import paid_by_worker
+from workforce.kinds import kind_named
 from workforce.models import Batch
 
 if TYPE_CHECKING:
@@ -68,10 +69,17 @@ FILTERS: "dict[str, tuple[StrPromise, Callable[[WorkerRow], bool]]]" = {
 }
 
 
+class BatchField(forms.ModelChoiceField):
+    """A choice of a batch by number, kind and marketplace."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.pk}, {kind_named(obj.kind).title}, {obj.marketplace}"
+
+
 class TableForm(forms.Form):
     """The filters of the table, in the address."""
 
-    batch = forms.ModelChoiceField(
+    batch = BatchField(
         label=gettext_lazy("Batch"), queryset=Batch.objects.none(), required=False, empty_label=gettext_lazy("All")
     )
     show = forms.ChoiceField(
@@ -85,9 +93,8 @@ class TableForm(forms.Form):
     def __init__(self, data: Any, *, dataset: Dataset) -> None:
         super().__init__(data)
         field = self.fields["batch"]
-        assert isinstance(field, forms.ModelChoiceField)
+        assert isinstance(field, BatchField)
         field.queryset = Batch.objects.filter(dataset=dataset).order_by("pk")
-        field.label_from_instance = lambda batch: f"{batch.pk}, {batch.kind}, {batch.marketplace}"  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from studies.exclusions.effects.reads import (
 )
 from workforce.models import Submission, Worker
 from workforce.people.reads import timeline_of, worker_under
+from workforce.reads import pseudonym
 
 FORMS = {"exclude": WorkerExclusionForm, "readmit": WorkerReadmissionForm}
 EFFECTS = {"exclude": effect_of_exclusion, "readmit": effect_of_readmission}
@@ -51,13 +52,15 @@ def worker(request: HttpRequest, worker: str, name: str) -> HttpResponse:
     """Show a worker, by pseudonym, with a timeline of what they submitted."""
     dataset = dataset_or_404(name)
     person = worker_or_404(dataset, worker)
-    [row] = worker_rows(dataset, workers=[person.pk]) or [None]
+    row = next(iter(worker_rows(dataset, workers=[person.pk])), None)
+    like = row.measures["likeness"].other if row and "likeness" in row.measures else None
     page, submissions = page_of_timeline(dataset, person, request.GET.get("page", "1"))
     context = {
         "dataset": dataset,
         "tab": "workers",
         "worker": worker,
         "row": row,
+        "other": pseudonym(dataset, like) if like else "",
         "page": page,
         "submissions": submissions,
         "n_counting": len(submissions_that_count(dataset, person)),
