@@ -105,8 +105,8 @@ class TestTable:
         return people
 
     def names(self, client, study, query: str = "") -> list[str]:
-        page = client.get(f"/setup/workers/{study.dataset.name}/{query}").context["page"]
-        return [item.row.pseudonym for item in page]
+        table = client.get(f"/setup/workers/{study.dataset.name}/{query}").context["table"]
+        return [item.row.pseudonym for item in table.rows]
 
     def test_it_sorts_by_each_column_with_unmeasured_workers_last(self, client, study, people):
         names = [pseudonym(study.dataset, worker.pk) for worker in people]
