@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 
 REPLICATES = 1000
 LEVEL = 0.95
+# With fewer groups, draws of them hardly differ, and an interval would promise too much.
+FEWEST_GROUPS = 10
 # Replicates drawn together: this many numbers at most are in memory.
 NUMBERS_AT_ONCE = 4_000_000
 
@@ -27,7 +29,7 @@ class Alpha:
 
     Attributes:
         value: NaN where it is not defined: no pair with two answers, or the same answer throughout.
-        low, high: the bootstrap interval; NaN where fewer than two groups can be resampled.
+        low, high: the bootstrap interval; NaN with fewer than FEWEST_GROUPS groups.
         n_pairs: pairs with two answers or more.
         n_answers: answers on these pairs.
     """
@@ -181,7 +183,7 @@ def _by_group(per_pair: FloatArray, group: IntArray | None, several: NDArray[np.
 def _replicates(per_group: FloatArray, rng: np.random.Generator, n_replicates: int) -> FloatArray:
     """Return the defined ones of the alphas of as many draws of whole groups."""
     n_groups = len(per_group)
-    if n_groups < 2:
+    if n_groups < FEWEST_GROUPS:
         return np.zeros(0)
     kinds, times = np.unique(per_group, axis=0, return_counts=True)
     drawn = []

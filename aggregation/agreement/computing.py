@@ -149,7 +149,8 @@ def _alphas_of(dataset: Dataset, votes: CountedVotes, **scope: int) -> Iterator[
     first, pair = positions(votes.image, votes.label)
     counts = agreement.answer_counts(pair, votes.answer, len(first), N_ANSWERS)
     tables = {Alpha.Answers.YES: np.stack([counts[:, YES], counts.sum(axis=1) - counts[:, YES]], axis=1)}
-    if counts[:, MAYBE].any():
+    # By class, few answers are left of each of three.
+    if counts[:, MAYBE].any() and "label_id" not in scope:
         tables[Alpha.Answers.THREE] = counts
     for answers, table in tables.items():
         alpha = agreement.alpha_with_interval(table, votes.image[first], rng=np.random.default_rng(SEED))

@@ -1,12 +1,11 @@
 """Figures of the page Agreement: alpha by batch and class, the matrix of workers, labels taken for each other."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext
@@ -76,9 +75,13 @@ def images_address(dataset: Dataset, of: str, **values: int) -> str:
 
 
 def page_of_classes(dataset: Dataset, number: str) -> "tuple[Page[Any], list[AlphaShown]]":
-    """Return a page of the classes' alphas of yes against the other answers, the lowest first, and its rows."""
+    """Return a page of the classes' alphas of yes against the other answers, the lowest first, and its rows.
+
+    Classes with too few photographs for an interval come last: by chance, the lowest of all would be among them.
+    """
     rows = Alpha.objects.filter(dataset=dataset, label__isnull=False, answers=Alpha.Answers.YES)
-    rows = rows.select_related("label").order_by(F("value").asc(nulls_last=True), "label__index")
+    rows = rows.select_related("label").annotate(is_of_few=Q(low=None))
+    rows = rows.order_by("is_of_few", F("value").asc(nulls_last=True), "label__index")
     page = Paginator(rows, CLASSES_PER_PAGE).get_page(number)
     labels = [(row, row.label) for row in page if row.label is not None]
     return page, [
@@ -135,15 +138,20 @@ class Matrix:
 
 def worker_matrix(dataset: Dataset) -> Matrix:
     """Return the matrix of the workers who share most pairs, in the order of what they share."""
-    shared: Counter[int] = Counter()
-    for first, second, n_both in shared_answers_of(dataset).values_list("first_id", "second_id", "n_both"):
-        shared[first] += n_both
-        shared[second] += n_both
+    shared = _shared_by_worker(dataset)
     shown = [worker for worker, _ in shared.most_common(WORKERS_SHOWN)]
     names = {worker: pseudonym(dataset, worker) for worker in shown}
     cells = _cells(dataset, shared_answers_of(dataset).filter(first__in=shown, second__in=shown), names)
     rows = [(names[one], [cells.get((one, other)) for other in shown]) for one in shown]
     return Matrix([names[worker] for worker in shown], rows, len(shared))
+
+
+def _shared_by_worker(dataset: Dataset) -> Counter[int]:
+    """Count the pairs that each worker shares with others, those with several once for each of them."""
+    shared: Counter[int] = Counter()
+    for side in ("first_id", "second_id"):
+        shared.update(dict(shared_answers_of(dataset).order_by().values_list(side).annotate(Sum("n_both"))))
+    return shared
 
 
 def _cells(
@@ -170,5 +178,4 @@ def shade_of(kappa: float | None) -> str:
 
 def workers_by_pseudonym(dataset: Dataset) -> dict[str, int]:
     """Return the ids of workers who share pairs with others, by pseudonym."""
-    ids: Iterable[tuple[int, int]] = shared_answers_of(dataset).values_list("first_id", "second_id")
-    return {pseudonym(dataset, worker): worker for worker in {worker for two in ids for worker in two}}
+    return {pseudonym(dataset, worker): worker for worker in _shared_by_worker(dataset)}

@@ -72,11 +72,11 @@ def test_pairs_of_one_image_are_drawn_together():
     assert together.high - together.low > 1.3 * (apart.high - apart.low)
 
 
-def test_the_interval_is_the_same_with_the_same_seed_and_undefined_without_two_images():
+def test_the_interval_is_the_same_with_the_same_seed_and_undefined_with_few_images():
     counts, image = simulated(np.random.default_rng(3), 50)
     one, other = (alpha_with_interval(counts, image, rng=np.random.default_rng(5)) for _ in range(2))
     assert one == other
-    alone = alpha_with_interval(np.array([[3, 2], [0, 5]]), np.zeros(2, int), rng=np.random.default_rng(5))
+    alone = alpha_with_interval(np.array([[3, 2], [0, 5]] * 20), np.arange(40) % 9, rng=np.random.default_rng(5))
     assert np.isfinite(alone.value) and np.isnan([alone.low, alone.high]).all()
 
 
