@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 ROWS_AT_ONCE = 5000
 # Held by each pass of the aggregation until its votes are there for everybody.
 PASSES = "SELECT pg_advisory_xact_lock(hashtextextended('aggregation', 0))"
+WAIT_FOR_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('agreement', %s))"
 TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('agreement', %s))"
 # Many rows at a time, of columns instead of parameters: a study has 140,000 pairs and more.
 STORE_POSTERIORS = """
@@ -87,7 +88,12 @@ def _recompute(*, dataset: Dataset, moment: datetime) -> bool:
 
 @transaction.atomic
 def forget_agreement(*, dataset: Dataset) -> None:
-    """Delete all that is computed of agreement in a dataset, so that it is computed anew."""
+    """Delete all that is computed of agreement in a dataset, so that it is computed anew.
+
+    Nobody adds rows before the caller's transaction ends: what they refer to may be deleted in it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WAIT_FOR_TURN, [dataset.pk])
     _forget_rows(dataset)
     AgreementOfStudy.objects.filter(dataset=dataset).delete()
 

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from aggregation.actions import aggregate, forget
+from aggregation.agreement import actions
 from aggregation.agreement.actions import ask_for_agreement, recompute_agreement, recompute_due
 from aggregation.agreement.reads import (
     MODEL,
@@ -154,6 +155,29 @@ def test_it_is_due_after_new_votes_but_not_all_the_time_and_at_once_when_asked_f
     assert datasets_to_compute() == []
     AgreementOfStudy.objects.update(seconds=0.1)
     assert datasets_to_compute() == [dataset]
+
+
+def test_nothing_is_computed_while_somebody_else_computes_or_deletes(study):
+    before = set(PairPosterior.objects.values_list("pk", flat=True))
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended('agreement', %s))", [study.pk])
+        assert not recompute_agreement(dataset=study)
+    finally:
+        other.close()
+    assert set(PairPosterior.objects.values_list("pk", flat=True)) == before
+
+
+def test_a_fault_in_a_study_is_logged_and_leaves_the_others_alone(db, tmp_path, monkeypatch, caplog):
+    broken, sound = replayed(tmp_path), replayed(tmp_path)
+    computed = actions.computed_agreement
+    monkeypatch.setattr(
+        actions, "computed_agreement", lambda dataset, *rest: 1 / 0 if dataset == broken else computed(dataset, *rest)
+    )
+    assert recompute_due() == 1
+    assert "could not be computed" in caplog.text and str(broken) in caplog.text
+    assert AgreementOfStudy.objects.get().dataset == sound
 
 
 def test_a_study_without_votes_has_figures_without_numbers(db):
