@@ -192,6 +192,7 @@ JOB_KINDS = {
     "predict": "candidates.jobs.PREDICT",
     "potential_labels": "candidates.jobs.POTENTIAL_LABELS",
     "open_contains": "studies.jobs.OPEN_CONTAINS",
+    "simulate": "studies.jobs.SIMULATE",
 }
 # The frame's view of the offers on a marketplace.
 FRAME_OFFERS = "mturk.offers.OFFERS"

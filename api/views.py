@@ -25,7 +25,7 @@ from api.pagination import page_of
 from api.schema import IndexSchema, TableSchema
 from catalog.models import Dataset
 from catalog.reads import dataset_named, labels_by_index
-from data_export.reads import exported_tables, permission_to_read
+from data_export.reads import SimulatedRows, check_accepts_simulated, exported_tables, permission_to_read
 from workforce.kinds import ExportedRows, RestTable, task_kinds
 
 LARGEST_PAGE = 1000
@@ -40,6 +40,9 @@ class Query(serializers.Serializer):
     names = serializers.BooleanField(default=False, help_text="Add wnid and words to class indexes.")
     limit = serializers.IntegerField(
         default=100, min_value=1, max_value=LARGEST_PAGE, help_text="Maximum number of rows on a page."
+    )
+    simulated = serializers.BooleanField(
+        default=False, help_text="Accept results in which answers of simulated people count; refused otherwise."
     )
     cursor = serializers.CharField(required=False, help_text="Start of the page; part of the `next` address.")
 
@@ -87,6 +90,7 @@ class Table(ReadOnlyView):
         check_scope(token, self.rows.name)
         query, conditions = checked_query(request, self.query, self.table.conditions)
         dataset = readable_dataset(token, query.get("dataset"))
+        refuse_simulated(dataset, self.rows.name, accepted=query["simulated"])
         page, cursor = page_of(
             self.rows.rows_of(dataset).filter(**conditions),
             listing=self.rows.name,
@@ -166,6 +170,15 @@ def readable_dataset(token: ApiToken, name: str | None) -> Dataset:
     if name in (None, token.dataset.name):
         return token.dataset
     raise NotFound(gettext("This token cannot read a dataset of this name."), code="unknown_dataset")
+
+
+def refuse_simulated(dataset: Dataset, table: str, *, accepted: bool) -> None:
+    """Refuse results in which answers of simulated people count, unless the request accepts them."""
+    try:
+        if not accepted:
+            check_accepts_simulated(dataset, table)
+    except SimulatedRows as error:
+        raise ValidationError(error.for_page, code="simulated") from error
 
 
 def address_of(request: Request, cursor: str | None) -> str | None:

@@ -7,12 +7,13 @@ from itertools import islice
 from typing import Any, TextIO, cast
 
 from django.db import connection, transaction
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from access.permissions.reads import May
 from aggregation.agreement.reads import POSTERIOR_COLUMNS, posterior_row, posteriors_of
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
 from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
+from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import labels_by_index
 
@@ -21,6 +22,7 @@ from data_export.formats import FORMATS as FORMATS
 from workforce.consents.reads import confirmed_consents, consent_row, consent_text_row, consent_texts_of
 from workforce.facts.answers.reads import ANSWER_COLUMNS, answer_row, answers_of
 from workforce.kinds import ExportedRows, task_kinds
+from workforce.simulated.reads import simulated_submissions
 
 ROWS_AT_ONCE = 2000
 DERIVED = (
@@ -124,6 +126,28 @@ def permission_to_read(kind: str, **rest: Any) -> May:
     """Return the permission that a kind of rows needs. All but derived rows and predictions needs that of votes."""
     public = {rows.name for rows in (*DERIVED, *MODELLED, *PREDICTED)}
     return May.READ_ANNOTATIONS if kind in public else May.READ_VOTES
+
+
+class SimulatedRows(UserError):
+    """Derived rows in which answers of simulated people count, for a reader who has not asked for these."""
+
+
+def rests_on_simulated(dataset: Dataset, kind: str) -> bool:
+    """Return whether rows of this kind hold answers of simulated people, or follow from them."""
+    return kind not in {rows.name for rows in PREDICTED} and simulated_submissions(dataset).exists()
+
+
+def check_accepts_simulated(dataset: Dataset, kind: str) -> None:
+    """Refuse derived rows, which name nobody, if answers of simulated people count in them. Raises SimulatedRows.
+
+    Votes name their worker, whose pseudonym tells.
+    """
+    if kind in {rows.name for rows in DERIVED} and rests_on_simulated(dataset, kind):
+        raise SimulatedRows(
+            gettext("Answers of simulated people count in the results of “%(dataset)s”.") % {"dataset": dataset.name},
+            shell=gettext("Remove them with ./manage simulate --remove, or write --with-simulated."),
+            page=gettext("Remove them on the study’s page, or add simulated=1 to the address."),
+        )
 
 
 def write_rows(kind: ExportedRows, dataset: Dataset, format: str, names: bool, out: TextIO) -> int:

@@ -18,6 +18,7 @@ class Job(models.Model):
         PREDICT = "predict", gettext_lazy("Starting classifiers")
         POTENTIAL_LABELS = "potential_labels", gettext_lazy("Computing potential labels")
         OPEN_CONTAINS = "open_contains", gettext_lazy("Opening CONTAINS grids")
+        SIMULATE = "simulate", gettext_lazy("Simulating people")
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="jobs")
     kind = models.CharField(max_length=20, choices=Kind)

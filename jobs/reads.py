@@ -31,6 +31,11 @@ def unfinished_jobs() -> QuerySet[Job]:
     return Job.objects.filter(finished_at=None).order_by("pk")
 
 
+def simulations_under_way() -> set[int]:
+    """Return the ids of the datasets that simulated people fill just now, for a page."""
+    return set(unfinished_jobs().filter(kind=Job.Kind.SIMULATE).values_list("dataset_id", flat=True))
+
+
 @dataclass(frozen=True)
 class JobShown:
     """A job as a page shows it (setup/job.html)."""
@@ -61,7 +66,7 @@ class JobShown:
     def can_be_stopped(self) -> bool:
         """Tell whether a researcher can stop it: other kinds, once started, are one short transaction."""
         unfinished = self.job.finished_at is None and not self.job.stopped_by
-        return unfinished and (self.state == "waiting" or self.job.kind == Job.Kind.IMPORT_IMAGES)
+        return unfinished and (self.state == "waiting" or self.job.kind in (Job.Kind.IMPORT_IMAGES, Job.Kind.SIMULATE))
 
     @property
     def elapsed_words(self) -> str:

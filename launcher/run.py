@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> None:
             remember_port(state, port)
             compile_catalogs()
             try:
-                serve(supervisor, state, port, started, demo=not options.no_demo)
+                serve(supervisor, state, port, started, demo=not options.no_demo, living=options.living)
             finally:
                 supervisor.stop()
     except PlaceError as error:
@@ -85,7 +85,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         default=os.environ.get("PORT", "").strip() or "8000",
         help="port of the site (that of the variable PORT, or 8000); the marketplace gets the port 100 above it",
     )
-    parser.add_argument("--no-demo", action="store_true", help="do not open the demo study on a new site")
+    demo = parser.add_mutually_exclusive_group()
+    demo.add_argument("--no-demo", action="store_true", help="do not open the demo study on a new site")
+    demo.add_argument(
+        "--living",
+        action="store_true",
+        help="let simulated people fill the demo study, marked as such; the page Datasets removes them in one press",
+    )
     return parser.parse_args(arguments)
 
 
@@ -129,7 +135,7 @@ def refuse_second_run(state: Path) -> None:
         )
 
 
-def serve(supervisor: Supervisor, state: Path, port: int, started: float, *, demo: bool) -> None:
+def serve(supervisor: Supervisor, state: Path, port: int, started: float, *, demo: bool, living: bool = False) -> None:
     places = places_of(state)
     explain(supervisor, places, port)
     environment = origins(port)
@@ -153,7 +159,7 @@ def serve(supervisor: Supervisor, state: Path, port: int, started: float, *, dem
             supervisor.start(part)
     if not supervisor.stopping:
         announce(environment, login, announcement(environment, logins), state, time.monotonic() - started)
-        with demo_study(state, environment) if demo else contextlib.nullcontext():
+        with demo_study(state, environment, living) if demo else contextlib.nullcontext():
             supervisor.watch()
 
 
@@ -195,10 +201,13 @@ def prepare(supervisor: Supervisor, state: Path, environment: dict[str, str]) ->
 
 
 @contextlib.contextmanager
-def demo_study(state: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Open the demo study during the block, the first time after predictions, and print its addresses."""
+def demo_study(state: Path, environment: dict[str, str], living: bool) -> Iterator[None]:
+    """Open the demo study during the block, the first time after predictions, and print its addresses.
+
+    If `living`, simulated people then fill it.
+    """
     child = subprocess.Popen(
-        [sys.executable, str(ROOT / "manage.py"), "load_demo"],
+        [sys.executable, str(ROOT / "manage.py"), "load_demo", *(["--living"] if living else [])],
         cwd=ROOT,
         # Log lines would break up its progress bar.
         env={"LOG_LEVEL": "WARNING"} | os.environ | environment | {MARK: mark_of(state)},

@@ -1,4 +1,4 @@
-"""Opening CONTAINS grids as a job."""
+"""Opening CONTAINS grids, and simulating people, as jobs."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ from django.utils.translation import gettext
 
 from data_import.small_uploads.actions import named_upload, removed_after
 from jobs.actions import note_outcome
-from jobs.kinds import JobKind
+from jobs.kinds import JobKind, Watch
 from jobs.models import Job
 from studies.composed_grids.actions import open_as_asked, opening_remarks
 from studies.opening.actions import Opened, Pay, address_of
+from studies.simulation.actions import LIVING, answers_stored, simulate
 
 
 def open_contains_grids(job: Job, watch: object) -> list[str]:
@@ -49,3 +50,11 @@ def _open(job: Job, arguments: dict[str, Any]) -> Opened:
 
 
 OPEN_CONTAINS = JobKind(work=open_contains_grids)
+
+
+def let_them_live(job: Job, watch: Watch) -> list[str]:
+    """Let simulated people fill the demo study, until it is full or a researcher stops them."""
+    return [answers_stored(simulate(dataset=job.dataset, plan=LIVING, progress=watch.done))]
+
+
+SIMULATE = JobKind(work=let_them_live)

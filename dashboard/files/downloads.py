@@ -15,7 +15,14 @@ from django.utils.translation import gettext_lazy
 from access.permissions.reads import May
 from candidates.prediction_files.reads import export_predictions
 from catalog.models import Classifier, Dataset, Prediction
-from data_export.reads import FORMATS, exported_files, exported_tables, permission_to_read, streamed_rows
+from data_export.reads import (
+    FORMATS,
+    exported_files,
+    exported_tables,
+    permission_to_read,
+    rests_on_simulated,
+    streamed_rows,
+)
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -72,7 +79,8 @@ def rows_response(dataset: Dataset, kind: str, format: str, names: bool) -> Stre
     """Stream all rows of one snapshot. An error on the way ends the download early, and browsers notice."""
     content = streamed_rows(exported_files()[kind], dataset, format, names)
     response = StreamingHttpResponse(content, content_type=FORMATS[format].content_type)
-    response.headers["Content-Disposition"] = _attachment(dataset, kind, format)
+    mark = "with-simulated-people-" if rests_on_simulated(dataset, kind) else ""
+    response.headers["Content-Disposition"] = _attachment(dataset, f"{mark}{kind}", format)
     return response
 
 

@@ -34,8 +34,11 @@ from dashboard.overview.reads import (
 )
 from dashboard.pages import dataset_or_404, permissions, staff_file, staff_page
 from dashboard.subjects import study_of_image
+from jobs.reads import simulations_under_way
+from studies.demo.actions import is_demo
 from workforce.models import Batch
 from workforce.pages import join_address, prolific_address
+from workforce.simulated.reads import Simulated, simulated_answers
 
 SECONDS_OF_A_DAY = 86_400
 
@@ -80,11 +83,20 @@ class DatasetShown:
     open: list[BatchShown]
     published: list[BatchShown]
     past: list[BatchShown]
+    simulated: Simulated = Simulated(0, 0)
+    # Whether simulated people are at work now.
+    is_living: bool = False
+
+    @property
+    def may_simulate(self) -> bool:
+        """Tell whether the reader may let simulated people fill it: the demo study, once it is open."""
+        return May.OPEN_BATCHES in self.may and bool(self.open) and not self.simulated and is_demo(self.dataset)
 
 
 @staff_page("GET", may=May.LIST_STUDIES)
 def datasets(request: HttpRequest) -> HttpResponse:
     progress, n_hits, roles = progress_of_batches(), hits_of_batches(), roles_by_study(request.user)
+    simulated, living = simulated_answers(), simulations_under_way()
     of_administrators = OF_A_STUDY if is_administrator(request.user) else frozenset()
     rows = []
     for dataset in datasets_with_batches(studies_with(request.user, May.SEE_STUDY)):
@@ -95,11 +107,19 @@ def datasets(request: HttpRequest) -> HttpResponse:
             batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request, may)
             for batch in batches
         ]
-        open_batches = [item for item in items if item.is_open]
-        published = [item for item in items if item.is_published]
-        past = [item for item in items if not item.is_open and not item.is_published]
-        rows.append(DatasetShown(dataset, role, may, open_batches, published, past))
+        sorted_batches = by_state(items)
+        simulation = simulated.get(dataset.pk, Simulated(0, 0)), dataset.pk in living
+        rows.append(DatasetShown(dataset, role, may, *sorted_batches, *simulation))
     return render(request, "dashboard/overview/datasets.html", {"datasets": rows})
+
+
+def by_state(items: list[BatchShown]) -> tuple[list[BatchShown], list[BatchShown], list[BatchShown]]:
+    """Return the batches that are open on links, those on the marketplace, and the others."""
+    return (
+        [item for item in items if item.is_open],
+        [item for item in items if item.is_published],
+        [item for item in items if not item.is_open and not item.is_published],
+    )
 
 
 def batch_shown(batch: Batch, n_hits: int, progress: Progress, request: HttpRequest, may: frozenset[May]) -> BatchShown:

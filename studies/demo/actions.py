@@ -67,12 +67,17 @@ def _dataset() -> Dataset:
     dataset = Dataset.objects.filter(name=DEMO).select_related("label_set").first()
     if dataset is None:
         return new_study(name=DEMO, **FIGURES)
-    if not dataset.settings_versions.filter(version=1, note=NOTE).exists():
+    if not is_demo(dataset):
         raise NameInUse(
             gettext("The dataset “%(dataset)s” is not the demo study, so the demo study is not opened.")
             % {"dataset": DEMO}
         )
     return dataset
+
+
+def is_demo(dataset: Dataset) -> bool:
+    """Return whether this is the demo study, and not another dataset of that name."""
+    return dataset.name == DEMO and dataset.settings_versions.filter(version=1, note=NOTE).exists()
 
 
 def is_open(dataset: Dataset) -> bool:

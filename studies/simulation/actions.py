@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from aggregation.actions import forget
 from audit.actions import Area, record
@@ -53,6 +53,16 @@ class Plan:
     at_once: int = AT_ONCE
     pause: float = 0.0
     beside_people: bool = False
+
+
+# Those who fill the demo study within a minute, so that a newcomer sees it grow. Each grid is answered by several.
+LIVING = Plan(
+    n_people=12,
+    mix={"all_yes": 1, "random": 1, "pattern": 1, "several_ids": 2},
+    n_answers=6,
+    pause=0.1,
+    beside_people=True,
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,12 @@ def _work(dataset: Dataset, plan: Plan, crowd: Crowd) -> int:
 def _link_of(batch: Batch) -> Callable[[Visitor], str]:
     path = urlsplit(address_of(batch)).path
     return lambda visitor: f"{path}?{link_query(batch, visitor.participant)}"
+
+
+def answers_stored(outcome: Outcome) -> str:
+    n = len(outcome.meant)
+    message = ngettext("%(n)s simulated answer is stored.", "%(n)s simulated answers are stored.", n)
+    return message % {"n": n}
 
 
 def wait_until_counted(dataset: Dataset) -> None:

@@ -108,6 +108,8 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "study-look-up": RESEARCHERS,
     "study-withdrawals": RESEARCHERS,
     "study-recruitment": RESEARCHERS,
+    "simulate": RESEARCHERS,
+    "remove-simulated": RESEARCHERS,
     "people": OWNERS,
     "change-member": OWNERS,
     "remove-member": OWNERS,

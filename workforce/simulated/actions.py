@@ -51,6 +51,9 @@ def ask_simulated(*, dataset: Dataset, n_answers: int) -> int:
 
     Removal takes these slots away again.
     """
+    # Removed meanwhile, they leave nothing behind.
+    if not simulated_people(dataset).exists():
+        return 0
     hits = HIT.objects.filter(batch__in=open_link_batches(dataset), closed_at=None).annotate(
         n_wanted=Count("slots", filter=~Q(slots__state=Slot.State.WITHDRAWN)),
         n_extra=Count("slots", filter=Q(slots__number__gte=FIRST_EXTRA_SLOT)),

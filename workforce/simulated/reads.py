@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from catalog.models import Dataset
 from workforce.models import Batch, Submission, Worker
@@ -39,6 +39,13 @@ def simulated_submissions(dataset: Dataset) -> QuerySet[Submission]:
 
 def simulated_in(dataset: Dataset) -> Simulated:
     return Simulated(simulated_people(dataset).count(), simulated_submissions(dataset).count())
+
+
+def simulated_answers() -> dict[int, Simulated]:
+    """Return who answered simulated, and how often, by the id of the dataset; nothing for datasets without."""
+    rows = Submission.objects.filter(worker__gte=FIRST_SIMULATED).order_by().values_list("hit__batch__dataset")
+    counts = rows.annotate(Count("worker", distinct=True), Count("pk"))
+    return {dataset: Simulated(n_people, n_submissions) for dataset, n_people, n_submissions in counts}
 
 
 def has_answers_of_people(dataset: Dataset) -> bool:

@@ -16,7 +16,7 @@ from candidates.prediction_files.reads import export_predictions
 from catalog.errors import as_command_errors
 from catalog.reads import UnknownDataset, dataset_named
 from data_export.files import whole_file
-from data_export.reads import FORMATS, exported_files, one_snapshot, write_rows
+from data_export.reads import FORMATS, check_accepts_simulated, exported_files, one_snapshot, write_rows
 
 # Formats of the predictions of one classifier.
 TABLES = ("npz", "csv", "parquet")
@@ -41,12 +41,20 @@ class Command(BaseCommand):
         )
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
         parser.add_argument("--names", action="store_true", help="add the labels' WordNet ids and words")
+        parser.add_argument(
+            "--with-simulated",
+            action="store_true",
+            help="write annotations and frequencies even if answers of simulated people count in them",
+        )
 
     def handle(
         self, *args: Any, kind: str, dataset: str, format: str, output: Path | None, names: bool, **options: Any
     ) -> None:
         with as_command_errors():
-            named = f"{kind} of dataset {dataset_named(dataset)}"
+            study = dataset_named(dataset)
+            if not options["with_simulated"]:
+                check_accepts_simulated(study, kind)
+            named = f"{kind} of dataset {study}"
         record(area=Area.EXPORT, action="rows.export", subject=named, after={"format": format, "names": names})
         if options["classifier"] or format in ("npz", "parquet"):
             return self.table(kind, dataset, format, output, names, options["classifier"])

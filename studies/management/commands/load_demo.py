@@ -12,6 +12,7 @@ from catalog.errors import as_command_errors
 from catalog.models import Dataset
 from studies.demo.actions import DEMO, NameInUse, is_open, open_batches, open_demo, store_demo
 from studies.opening.actions import address_of
+from studies.simulation.actions import LIVING, answers_stored, simulate
 from workforce.kinds import kind_named
 
 # A network is loaded and looks at 25 photographs in about this time, on two cores.
@@ -32,9 +33,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         modes = parser.add_mutually_exclusive_group()
         modes.add_argument("--store", action="store_true", help="only store the photographs")
+        parser.add_argument(
+            "--living", action="store_true", help="then let simulated people fill it; needs the running site"
+        )
         modes.add_argument("--here", action="store_true", help="predict in this process, without workers")
 
-    def handle(self, *args: Any, store: bool, here: bool, **options: Any) -> None:
+    def handle(self, *args: Any, store: bool, here: bool, living: bool, **options: Any) -> None:
         with as_command_errors():
             try:
                 dataset = store_demo()
@@ -50,6 +54,15 @@ class Command(BaseCommand):
         for batch in open_batches(dataset):
             title = f"demo {kind_named(batch.kind).hits}"
             self.stdout.write(f"  {title:12} {address_of(batch)}?worker=you")
+        if living:
+            self.live(dataset)
+
+    def live(self, dataset: Dataset) -> None:
+        """Let simulated people fill the demo study."""
+        self.stdout.write(gettext("Demo study: simulated people fill it now. The page “Datasets” can remove them."))
+        self.stdout.flush()
+        with as_command_errors():
+            self.stdout.write(gettext("Demo study:") + f" {answers_stored(simulate(dataset=dataset, plan=LIVING))}")
 
     def open(self, dataset: Dataset, here: bool) -> None:
         try:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
-from studies.simulation.actions import AT_ONCE, Outcome, Plan, remove, simulate
+from studies.simulation.actions import AT_ONCE, Outcome, Plan, answers_stored, remove, simulate
 from studies.simulation.people import KINDS, mix_in
 
 
@@ -57,6 +57,4 @@ class Command(BaseCommand):
     def tell(self, outcome: Outcome) -> None:
         for name, person in outcome.people.items():
             self.stdout.write(f"{name}  {person.kind}")
-        n = len(outcome.meant)
-        message = ngettext("%(n)s simulated answer is stored.", "%(n)s simulated answers are stored.", n)
-        self.stdout.write(message % {"n": n})
+        self.stdout.write(answers_stored(outcome))

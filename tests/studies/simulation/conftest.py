@@ -3,6 +3,9 @@ from urllib.parse import urlsplit
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from tests.fixtures import media as media
+from tests.fixtures import reader as reader
+
 
 @pytest.fixture
 def site(transactional_db, settings, tmp_path):
