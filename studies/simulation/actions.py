@@ -41,8 +41,8 @@ class Plan:
     """A simulation: how many people of which kinds, and its seed.
 
     Each grid and form gets `n_answers` if that is more than it asks for. `at_once` people work at the same time, with
-    `pause` seconds between two answers, until nothing is left to do or there are `most_answers`. `beside_people` lets
-    them into a study that real people have worked on.
+    `pause` seconds between two answers, until nothing is left to do or there are `most_answers`. After `stint` answers
+    they go on to the next batch. `beside_people` lets them into a study that real people have worked on.
     """
 
     n_people: int
@@ -52,6 +52,7 @@ class Plan:
     most_answers: int | None = None
     at_once: int = AT_ONCE
     pause: float = 0.0
+    stint: int | None = None
     beside_people: bool = False
 
 
@@ -59,8 +60,9 @@ class Plan:
 LIVING = Plan(
     n_people=12,
     mix={"all_yes": 1, "random": 1, "pattern": 1, "several_ids": 2},
-    n_answers=6,
-    pause=0.1,
+    n_answers=5,
+    pause=0.08,
+    stint=60,
     beside_people=True,
 )
 
@@ -112,8 +114,7 @@ def simulate(
     visitors = _enrolled(dataset, people)
     crowd = Crowd(visitors, _at_once(plan), plan.most_answers, plan.pause, progress)
     try:
-        while _work(dataset, plan, crowd) and not crowd.is_done:
-            (settle or wait_until_counted)(dataset)
+        _work_until_done(dataset, plan, crowd, settle or wait_until_counted)
     finally:
         crowd.close()
         dismiss_idle(dataset=dataset)
@@ -132,13 +133,26 @@ def _at_once(plan: Plan) -> int:
     return max(1, min(plan.at_once, plan.n_people, MOST_AT_ONCE))
 
 
+def _work_until_done(dataset: Dataset, plan: Plan, crowd: Crowd, settle: Callable[[Dataset], object]) -> None:
+    """Have the crowd work until there is nothing to do, not even once all its answers are counted."""
+    is_settled = False
+    while not crowd.is_done:
+        if _work(dataset, plan, crowd):
+            is_settled = False
+        elif is_settled:
+            return
+        else:
+            settle(dataset)
+            is_settled = True
+
+
 def _work(dataset: Dataset, plan: Plan, crowd: Crowd) -> int:
     """Have the crowd do what there is to do in each open batch. Returns the number of answers."""
     # Again before each round: somebody may have opened a batch on the marketplace meanwhile.
     check_may_simulate(dataset, beside_people=True)
     if plan.n_answers:
         ask_simulated(dataset=dataset, n_answers=plan.n_answers)
-    return sum(crowd.work(_link_of(batch)) for batch in open_link_batches(dataset) if has_work(batch))
+    return sum(crowd.work(_link_of(batch), plan.stint) for batch in open_link_batches(dataset) if has_work(batch))
 
 
 def _link_of(batch: Batch) -> Callable[[Visitor], str]:

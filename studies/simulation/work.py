@@ -109,12 +109,12 @@ class Crowd:
     progress: Callable[[int], object] | None = None
     meant: list[Meant] = field(default_factory=list)
 
-    def work(self, link_of: Callable[[Visitor], str]) -> int:
-        """Have everybody do what they get by their study link. Returns the number of answers."""
+    def work(self, link_of: Callable[[Visitor], str], stint: int | None = None) -> int:
+        """Have everybody do what they get by their study link, up to `stint` answers. Returns their number."""
         n_before = len(self.meant)
         for visitor in self.visitors:
             visitor.open(link_of(visitor))
-        _Shift(self).run()
+        _Shift(self, None if stint is None else n_before + stint).run()
         return len(self.meant) - n_before
 
     @property
@@ -129,8 +129,9 @@ class Crowd:
 class _Shift:
     """The work on one link: whoever has answered goes to the end of the line, whoever found nothing goes home."""
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, end: int | None) -> None:
         self.crowd = crowd
+        self.end = end
         self.line = deque(crowd.visitors)
         self.lock = threading.Lock()
         self.next_turn = time.monotonic()
@@ -163,13 +164,17 @@ class _Shift:
 
     def _first_in_line(self) -> Visitor | None:
         with self.lock:
-            if self.is_over or self.crowd.is_done or not self.line:
+            if self.is_over or self.crowd.is_done or self.is_at_end or not self.line:
                 return None
             wait = self.next_turn - time.monotonic()
             self.next_turn = max(self.next_turn, time.monotonic()) + self.crowd.pause
             visitor = self.line.popleft()
         time.sleep(max(0.0, wait))
         return visitor
+
+    @property
+    def is_at_end(self) -> bool:
+        return self.end is not None and len(self.crowd.meant) >= self.end
 
     def _note(self, meant: Meant, visitor: Visitor) -> None:
         with self.lock:
