@@ -4,12 +4,14 @@ import pytest
 from django.urls import reverse
 
 from aggregation.actions import aggregate
+from aggregation.models import WorkerMeasure
+from aggregation.quality.actions import recompute
 from jobs.models import Job
 from mturk.terms.reads import CannotPublish, check_can_publish
 from studies.demo.actions import DEMO, NOTE
 from tests.commands import refusal, said
 from tests.factories import make_batch, make_dataset, make_grid, make_lease, staff_client, tick_images
-from workforce.models import Submission, Worker
+from workforce.models import Bar, Submission, Worker
 from workforce.simulated.actions import enrol
 from workforce.simulated.reads import simulated_answers
 
@@ -38,9 +40,11 @@ def test_pages_of_a_study_say_that_it_has_simulated_people(media):
 
 def test_one_press_removes_them(media):
     dataset, client = make_simulated_answer(), staff_client()
+    recompute(dataset)
+    Bar.objects.create(dataset=dataset, worker=Worker.objects.get(), reason="simulated")
     page = client.post(reverse("remove-simulated", args=[dataset.name]), follow=True).content.decode()
     assert "1 simulated people and their 1 answers are deleted." in page and NOTICE not in page
-    assert not Submission.objects.exists() and not Worker.objects.exists()
+    assert not any(model._default_manager.exists() for model in (Submission, Worker, Bar, WorkerMeasure))
 
 
 def test_votes_name_them_and_results_are_refused_unless_they_are_accepted(media):
