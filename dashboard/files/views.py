@@ -35,6 +35,7 @@ PAGES = {
     Job.Kind.PREDICT: "setup-classifiers",
     Job.Kind.POTENTIAL_LABELS: "setup-potential-labels",
     Job.Kind.OPEN_CONTAINS: "setup-grids",
+    Job.Kind.SIMULATE: "dataset",
 }
 
 

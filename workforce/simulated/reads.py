@@ -38,7 +38,9 @@ def simulated_submissions(dataset: Dataset) -> QuerySet[Submission]:
 
 
 def simulated_in(dataset: Dataset) -> Simulated:
-    return Simulated(simulated_people(dataset).count(), simulated_submissions(dataset).count())
+    n_people = simulated_people(dataset).count()
+    # Nearly every study has none.
+    return Simulated(n_people, simulated_submissions(dataset).count() if n_people else 0)
 
 
 def simulated_answers() -> dict[int, Simulated]:

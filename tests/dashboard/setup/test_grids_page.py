@@ -310,7 +310,7 @@ def test_the_page_takes_no_more_queries_with_more_grids(client, django_assert_ma
     batch = make_batch(dataset)
     for _ in range(12):
         make_grid(batch=batch, images=make_images(dataset, 2))
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         page(client, dataset)
 
 

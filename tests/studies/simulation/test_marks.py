@@ -47,6 +47,7 @@ def test_one_press_removes_them(media):
     assert not any(model._default_manager.exists() for model in (Submission, Worker, Bar, WorkerMeasure))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_votes_name_them_and_results_are_refused_unless_they_are_accepted(media):
     dataset = make_simulated_answer()
     words = ("--dataset", dataset.name, "--format", "csv")
