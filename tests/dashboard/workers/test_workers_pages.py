@@ -126,7 +126,7 @@ class TestTable:
         assert self.names(client, study, f"?batch={study.batch.pk}") == [names[0]]
         page = words_of(client.get(f"/setup/workers/{study.dataset.name}/?fewest=2"))
         assert "?fewest=2&amp;sort=agreement&amp;order=up" in page and 'aria-sort="descending"' in page
-        assert "99 %" in page and "100 %" not in page.partition("<tbody>")[2].partition("0 %–100 %")[0]
+        assert "99 %" in page and "100 %" not in page.partition("<tbody>")[2].partition("0–100 %")[0]
 
     def test_bad_filters_are_named_and_nothing_else_happens(self, client, study, people):
         for query in ("?batch=0", "?sort=password", "?show=x", "?fewest=-1", "?page=x"):
