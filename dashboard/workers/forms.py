@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy
 from catalog.models import Dataset
 from dashboard.workers.table import BatchField
 from studies.exclusions.actions import LONGEST_REASON, OF_THE_PERSON
+from workforce.links.reads import LONGEST_ID
 from workforce.models import Batch
-from workforce.recruitment_links import LONGEST_ID
 
 
 class WorkerExclusionForm(forms.Form):

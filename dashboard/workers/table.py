@@ -34,7 +34,7 @@ NO_MEASURE = MeasureValue(None, None, None, 0, None, None)
 
 @dataclass(frozen=True)
 class Entry:
-    """What filters and sorts a worker: no more, since all workers of the study are read for a page of 50."""
+    """The fields that filter and sort a worker: no more, as all workers of the study are read for a page of 50."""
 
     worker_id: int
     pseudonym: str

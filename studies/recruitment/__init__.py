@@ -1,1 +1,1 @@
-"""What a recruitment platform says of its participants, beside what they did here."""
+"""A recruitment platform's word on its participants, beside what they did here."""

@@ -11,7 +11,7 @@ from workforce.reads import pseudonym
 
 
 class Case(StrEnum):
-    """What is odd about a participant; the order is that of the page. At most one holds for each of them."""
+    """The oddity of a participant, at most one for each; the order is that of the page."""
 
     NO_CODE = "no_code"  # did all the work here, waits for approval, and sent no code or another one
     UNPAID = "unpaid"  # did all the work here, sent the code or there is none, and waits for approval

@@ -9,13 +9,13 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from unicodedata import normalize
 
 from django.utils.translation import gettext
 
 from access.texts.reads import are_texts
 from catalog.errors import UserError
 from csv_files.tables import Refusal, all_refused
-from workforce.placeholders import folded
 
 # Names that a column had in Prolific's files over the years, letters and digits alone.
 COLUMN_NAMES = {
@@ -184,4 +184,4 @@ def _status(text: str) -> Status:
 
 
 def _letters(text: str) -> str:
-    return "".join(sign for sign in folded(text) if sign.isalnum())
+    return "".join(sign for sign in normalize("NFKC", text).casefold() if sign.isalnum())
