@@ -51,6 +51,7 @@ from tests.factories import (
     make_lease,
     make_member,
     make_worker,
+    tick_images,
 )
 from tests.factories import staff_client as staff_browser
 from tests.factories import worker_client as worker_browser
@@ -59,7 +60,7 @@ from tests.test_boundaries import APART, ROOT, Source, our_sources
 from tests.workforce.assignments_by_hand import make_assignment, offer
 from workforce.actions import exclude_submission
 from workforce.models import HIT, Batch, Lease, Report, Submission
-from workforce.reads import pseudonym
+from workforce.reads import pseudonym, pseudonyms_of
 
 STAFF, WORKER = "annotation_site.staff_urls", "annotation_site.worker_urls"
 ROOMS = "|".join(sorted({source.room for source in our_sources()}))
@@ -154,6 +155,9 @@ def study(db) -> Dataset:
     make_grid(batch=batch, images=images[:3])
     lease = make_lease(batch, make_worker("anna"))
     Report.objects.create(lease=lease, kind="pictures", words="They are grey.")
+    answered = make_grid(batch=make_batch(dataset), images=images[:2], n_slots=2)
+    for person in ("bob", "carla"):
+        tick_images(lease=make_lease(answered.hit.batch, make_worker(person)), selected=[], idempotency_key=person)
     run_that_stands_still(dataset, images[2])
     published_batch(dataset, images)
     jobs_with_problems(dataset)
@@ -320,6 +324,9 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "worker": [pseudonym(dataset, pk) for pk in workers],
         "classifier": [str(Classifier.objects.get().pk)],
         "address": ["nowhere"],
+        "of": ["unsure"],
+        "first": sorted(pseudonyms_of(dataset))[:1],
+        "second": sorted(pseudonyms_of(dataset))[-1:],
         **{name: list(model._default_manager.values_list("public_id", flat=True)) for name, model in PUBLIC.items()},
         "side": ["240"],
         "index": [str(dataset.label_set.labels.order_by("index").values_list("index", flat=True)[0])],

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from aggregation.agreement.reads import contradictions_of, shared_answers_of
 from aggregation.models import Alpha, Contradiction, SharedAnswers
 from catalog.models import Dataset
+from workforce.models import Submission
 from workforce.reads import pseudonym
 
 CLASSES_PER_PAGE = 25
@@ -177,5 +178,6 @@ def shade_of(kappa: float | None) -> str:
 
 
 def workers_by_pseudonym(dataset: Dataset) -> dict[str, int]:
-    """Return the ids of workers who share pairs with others, by pseudonym."""
-    return {pseudonym(dataset, worker): worker for worker in _shared_by_worker(dataset)}
+    """Return the ids of the workers with submissions to the dataset, by pseudonym."""
+    ids = Submission.objects.filter(hit__batch__dataset=dataset).order_by().values_list("worker_id", flat=True)
+    return {pseudonym(dataset, worker): worker for worker in ids.distinct()}
