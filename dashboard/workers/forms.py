@@ -20,6 +20,12 @@ class WorkerExclusionForm(forms.Form):
         max_length=LONGEST_REASON - len(OF_THE_PERSON),
         help_text=gettext_lazy("It is stored with every submission. The worker does not see it."),
     )
+    stop = forms.BooleanField(
+        label=gettext_lazy("Assign this worker no more work of this study"),
+        required=False,
+        initial=True,
+        help_text=gettext_lazy("Otherwise their next answers count."),
+    )
 
 
 class WorkerReadmissionForm(forms.Form):

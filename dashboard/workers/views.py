@@ -22,6 +22,7 @@ from studies.exclusions.effects.reads import (
     submissions_excluded,
     submissions_that_count,
 )
+from workforce.bars.actions import bar_workers, lift_bars
 from workforce.models import Submission, Worker
 from workforce.people.reads import timeline_of, worker_under
 from workforce.reads import pseudonym
@@ -97,19 +98,24 @@ def about_worker(request: HttpRequest, worker: str, act: str, name: str) -> Http
     if act not in FORMS:
         raise Http404
     form = FORMS[act](request.POST if request.method == "POST" else None)
-    if form.is_bound and form.is_valid() and _decide(request, dataset, worker, act, form):
+    if form.is_bound and form.is_valid() and _decide(request, dataset, person, act, form):
         return redirect("study-worker", worker, name)
     context = {"dataset": dataset, "tab": "workers", "worker": worker, "act": act, "form": form}
     context["effect"] = EFFECTS[act](dataset, person)
     return render(request, "dashboard/workers/decision.html", context, status=422 if form.errors else 200)
 
 
-def _decide(request: HttpRequest, dataset: Dataset, worker: str, act: str, form: forms.Form) -> bool:
+def _decide(request: HttpRequest, dataset: Dataset, person: Worker, act: str, form: forms.Form) -> bool:
+    worker = pseudonym(dataset, person.pk)
     try:
         if act == "exclude":
-            n = exclude_person(dataset=dataset, worker=worker, reason=form.cleaned_data["reason"])[1]
+            reason = form.cleaned_data["reason"]
+            n = exclude_person(dataset=dataset, worker=worker, reason=reason)[1]
+            if form.cleaned_data["stop"]:
+                bar_workers(dataset=dataset, workers=[person.pk], reason=reason)
         else:
             n = lift_exclusions(dataset=dataset, worker=worker)[1]
+            lift_bars(dataset=dataset, workers=[person.pk])
     except UserError as error:
         form.add_error(None, error.for_page)
         return False

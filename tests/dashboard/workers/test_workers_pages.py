@@ -5,7 +5,7 @@ import pytest
 from aggregation.models import SelectionFrequency
 from tests.dashboard.workers.studies_of_workers import SmallStudy
 from tests.factories import make_dataset, make_worker, staff_client
-from workforce.models import Exclusion
+from workforce.models import Bar, Exclusion
 from workforce.reads import pseudonym
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +80,15 @@ def test_a_worker_is_excluded_and_readmitted_with_the_effect_shown_before(client
     assert "1 submission is included again." in words_of(client.post(decision(study, worker, "readmit"), follow=True))
     study.aggregate()
     assert set(SelectionFrequency.objects.values_list("n_shown", flat=True)) == {3}
+
+
+def test_an_excluded_worker_gets_no_more_work_until_readmitted(client, study):
+    worker = study.answer([0, 1]).worker
+    assert "checked" in words_of(client.get(decision(study, worker, "exclude")))
+    client.post(decision(study, worker, "exclude"), {"reason": "Robots.", "stop": "on"})
+    assert Bar.objects.get(lifted_at=None).reason == "Robots."
+    client.post(decision(study, worker, "readmit"))
+    assert not Bar.objects.filter(lifted_at=None).exists()
 
 
 def test_unknown_workers_and_decisions_have_no_page(client, study):
