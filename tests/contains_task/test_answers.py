@@ -2,6 +2,7 @@
 
 import pytest
 
+from catalog.models import Image
 from contains_task.answers.reads import UNSEEN, CellShown, Others, answer_shown, controls_passed
 from contains_task.models import ContainsVote
 from tests.dashboard.workers.studies_of_workers import SmallStudy
@@ -48,4 +49,4 @@ def test_without_an_answer_the_controls_are_shown_and_none_is_counted(study):
     ],
 )
 def test_a_cell_differs_if_most_of_three_or_more_others_said_otherwise(answer, others, differs):
-    assert CellShown(None, answer, "question", None, others).differs == differs
+    assert CellShown(Image(), answer, "question", None, others).differs == differs
