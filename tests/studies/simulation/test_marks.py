@@ -1,4 +1,4 @@
-"""Nobody takes answers of simulated people for those of people: on pages, in files, in REST and on the marketplace."""
+"""Marks of simulated people and of what rests on their answers: on pages, in files, in REST, on the marketplace."""
 
 import pytest
 from django.urls import reverse
