@@ -13,9 +13,10 @@ from django.db.models import Q
 from aggregation.adaptive import reads as adaptive
 from aggregation.agreement.actions import forget_agreement
 from aggregation.further import reads as further
-from aggregation.further.actions import ask_for_lost_answers
+from aggregation.further.actions import ask_for_excluded_answers, ask_for_lost_answers
 from aggregation.models import Annotation, CandidateSet, ConfidenceTable, SelectionFrequency, StoppedPair
 from aggregation.quality.actions import forget_measures, note_change
+from audit.actions import Area, record
 from catalog.models import Dataset, Image, SettingsVersion
 from catalog.reads import current_settings
 from classify_task import actions as classify_actions
@@ -25,7 +26,7 @@ from contains_task import reads as contains_reads
 from numerics.candidates import PruningRule, Split, candidate_labels
 from numerics.confidence import Decision
 from numerics.objects import Objects, annotate_many
-from workforce.actions import add_slots, mark_aggregated, mark_for_aggregation
+from workforce.actions import mark_aggregated, mark_for_aggregation
 from workforce.kinds import task_kinds
 from workforce.models import Batch, Submission
 from workforce.reads import not_aggregated
@@ -108,7 +109,10 @@ def aggregate_new_submissions(*, dataset: Dataset, limit: int = SUBMISSIONS_PER_
         return 0
     for kind in task_kinds():
         settle_votes(kind=kind, submission_ids=submissions)
+    contains_actions.set_surplus_aside(submission_ids=submissions)
+    classify_actions.set_surplus_aside(submission_ids=submissions)
     recount_frequencies(submission_ids=submissions)
+    ask_for_excluded_answers(submission_ids=submissions)
     # In this order: a table is learnt when nobody is asked about the initial subset any more.
     ask_for_lost_answers(submission_ids=submissions)
     decided = ask_further(submission_ids=submissions)
@@ -177,8 +181,6 @@ def _given_up(label_id: int, decisions: dict[int, str], given_up: set[tuple[int,
 
 def _relearn(batch: Batch, label_ids: set[int], submission_ids: list[int]) -> None:
     """Compute the tables anew; there are none while answers to the initial subset are still missing."""
-    for hit, n_slots in adaptive.lost_answers(batch, submission_ids):
-        add_slots(hit=hit, n_slots=n_slots)
     ConfidenceTable.objects.filter(Q(label=None) | Q(label__in=label_ids), batch=batch).delete()
     ConfidenceTable.objects.bulk_create(adaptive.learnt_tables(batch, label_ids, submission_ids))
 
@@ -252,10 +254,13 @@ def _counts(image_ids: list[int]) -> dict[int, tuple[list[int], list[int], list[
 def annotate_images(*, image_ids: Iterable[int]) -> None:
     """Publish the annotation of images whose forms wait for no answer and for no pass.
 
-    An image that lost all its votes loses its annotation. So does an image with more labels than can be placed
-    exactly: that is logged, with the way out, and the other images get theirs.
+    A published annotation follows its votes also while its form asks again: no excluded answer stays in it. An image
+    that lost all its votes loses its annotation. So does an image with more labels than can be placed exactly: that is
+    logged, with the way out, and the other images get theirs.
     """
-    answered = set(image_ids) - classify_reads.images_waiting(image_ids)
+    waiting = classify_reads.images_waiting(image_ids)
+    published = Annotation.objects.filter(image__in=waiting).values_list("image_id", flat=True)
+    answered = set(image_ids) - (waiting - set(published))
     votes = list(classify_reads.counted_votes(answered).values_list("image_id", "selected", "main"))
     images = Image.objects.select_related("dataset_label").in_bulk({image_id for image_id, _, _ in votes})
     grouped = [(image_id, list(rows)) for image_id, rows in groupby(votes, key=lambda vote: vote[0])]
@@ -301,6 +306,13 @@ def _annotation(image: Image, settings: dict[int, SettingsVersion], result: Obje
         main_may_differ=result.main_may_differ,
         main_must_differ=result.main_must_differ,
     )
+
+
+@transaction.atomic
+def recompute(*, dataset: Dataset) -> None:
+    """Have the next passes compute all results of a dataset again from its votes. Until then they stay as they are."""
+    mark_for_aggregation(dataset=dataset)
+    record(area=Area.CONFIG, action="results.recompute", subject=f"dataset {dataset}")
 
 
 @transaction.atomic

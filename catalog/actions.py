@@ -51,6 +51,7 @@ RULES = {
     ),
     "settings_maybe_counts_is_known": gettext_lazy("maybe_counts must be yes, no or nothing"),
     "settings_further_answers_are_at_most_100": gettext_lazy("most_further_answers must be at most 100"),
+    "settings_replacements_are_at_most_1000": gettext_lazy("most_replacements must be at most 1000"),
     "settings_negatives_are_known": gettext_lazy("negatives_from must be hierarchy, confusion or list"),
     "settings_wage_is_above_0_and_at_most_1000": gettext_lazy(
         "target_wage must be above 0 and at most 1000 dollars an hour"

@@ -172,6 +172,9 @@ class SettingsVersion(models.Model):
     maybe_counts = models.CharField(max_length=10, choices=MaybeCounts, default=MaybeCounts.NO, db_default="no")
     # Further answers to a pair or a form, at most, in place of answers that gave no vote.
     most_further_answers = models.PositiveSmallIntegerField(default=3, db_default=3)
+    # Whether somebody else is asked in place of an excluded answer, and how often at most for one grid or form.
+    asks_again = models.BooleanField(default=True, db_default=True)
+    most_replacements = models.PositiveSmallIntegerField(default=100, db_default=100)
     lease_seconds = models.PositiveIntegerField(default=3600)
     # Potential labels: the top_k of these classifiers (none named: of all that predicted), with the dataset's own.
     classifiers = ArrayField(models.CharField(max_length=200), default=list, blank=True)
@@ -222,6 +225,9 @@ class SettingsVersion(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(most_further_answers__lte=100), name="settings_further_answers_are_at_most_100"
+            ),
+            models.CheckConstraint(
+                condition=Q(most_replacements__lte=1000), name="settings_replacements_are_at_most_1000"
             ),
         ]
 

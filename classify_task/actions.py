@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
@@ -12,6 +13,7 @@ from catalog.models import Dataset, Image
 from catalog.reads import current_settings
 from classify_task.models import ClassifyVote, Form, Role
 from classify_task.reads import in_order_shown, standing_forms
+from classify_task.surplus_sql import SET_SURPLUS
 from workforce.actions import hand_in, open_batch, publish_hits, withdraw_hits
 from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_field
 from workforce.links.actions import copy_list
@@ -166,7 +168,8 @@ def cast_vote(*, submission: Submission) -> None:
     if submission.answer.get("unseen") or ClassifyVote.objects.filter(submission=submission).exists():
         return
     image: Image = submission.hit.form.image
-    is_repeat = ClassifyVote.objects.filter(image=image, worker=submission.worker_id, counted=True).exists()
+    standing = ClassifyVote.objects.filter(Q(counted=True) | Q(surplus=True), image=image, worker=submission.worker_id)
+    is_repeat = standing.exists()
     ClassifyVote.objects.create(
         submission=submission,
         worker_id=submission.worker_id,
@@ -176,6 +179,13 @@ def cast_vote(*, submission: Submission) -> None:
         role=Role.REPEAT if is_repeat else Role.QUESTION,
         counted=not is_repeat and submission.state == Submission.State.CONFIRMED,
     )
+
+
+@transaction.atomic
+def set_surplus_aside(*, submission_ids: list[int]) -> None:
+    """Of the forms that these submissions touch, count the first votes, as many as are wanted. Idempotent."""
+    with connection.cursor() as cursor:
+        cursor.execute(SET_SURPLUS, {"submissions": submission_ids})
 
 
 def recovered_answer(submission: Submission) -> dict[str, Any] | None:

@@ -65,6 +65,7 @@ CLASSIFY = TaskKind(
             row=ClassifyVoteRow,
             conditions=ClassifyVoteFilter,
         ),
+        has_surplus=True,
     ),
     offer=Offer(
         title=gettext_lazy("What is in the photograph?"),

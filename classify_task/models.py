@@ -40,7 +40,7 @@ class Form(models.Model):
 
 
 class ClassifyVote(models.Model):
-    """One person's answer to a form. `counted` as in contains_task: confirmed, a question, not excluded."""
+    """One person's answer to a form. `counted` and `surplus` as in contains_task."""
 
     submission = models.OneToOneField(Submission, on_delete=models.PROTECT, related_name="classify_vote")
     worker = models.ForeignKey(Worker, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -49,6 +49,7 @@ class ClassifyVote(models.Model):
     main = models.PositiveIntegerField()
     role = models.CharField(max_length=10, choices=Role)
     counted = models.BooleanField()
+    surplus = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [
@@ -71,6 +72,10 @@ class ClassifyVote(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(counted=False) | Q(role="question"), name="only_a_question_counts_in_classify"
+            ),
+            models.CheckConstraint(
+                condition=Q(surplus=False) | Q(role="question", counted=False),
+                name="surplus_does_not_count_in_classify",
             ),
             models.CheckConstraint(
                 condition=Q(role__in=["question", "control", "repeat"]), name="classify_role_is_known"

@@ -19,7 +19,7 @@ from workforce.reads import hits_with_open_slots, is_excluded, not_aggregated, p
 
 # The columns of a row of the votes file, and no more (see contains_task).
 VOTE_COLUMNS = (
-    *("image_id", "submission_id", "worker_id", "selected", "main", "role", "excluded", "annotator"),
+    *("image_id", "submission_id", "worker_id", "selected", "main", "surplus", "role", "excluded", "annotator"),
     *("image__name", "image__dataset_label__index", "image__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
     *("shown", "facts", "page_facts"),
@@ -165,7 +165,7 @@ def classify_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> d
         "selected": vote.selected,
         "worker": pseudonym_under(vote.image__dataset__pseudonym_key, vote.worker_id),
         "role": vote.role,
-        "state": published_state(vote.submission__state, vote.excluded),
+        "state": published_state(vote.submission__state, vote.excluded, vote.surplus),
         "submitted_at": vote.submission__submitted_at,
         "settings_version": vote.submission__settings__version,
         "submission": vote.submission_id,

@@ -16,6 +16,7 @@ from contains_task.adaptive_rounds import EarlierGrids, compose_further, earlier
 from contains_task.cell_facts import cell_facts
 from contains_task.models import Grid, GridCell, Role
 from contains_task.reads import PageCell, cells_by_handle, cells_of, has_controls, profile_of
+from contains_task.surplus_sql import SET_SURPLUS
 from numerics.composition import GridProfile
 from workforce.actions import hand_in, keep_from_former_workers, publish_hits
 from workforce.facts.reads import NO_FACTS, AnswerFacts, facts_field, unseen_field
@@ -40,7 +41,7 @@ CAST = """
         SELECT cell.role = 'question' AND EXISTS (
             SELECT FROM contains_task_containsvote earlier
             WHERE earlier.worker_id = %(worker)s AND earlier.image_id = cell.image_id
-              AND earlier.label_id = %(label)s AND earlier.counted
+              AND earlier.label_id = %(label)s AND (earlier.counted OR earlier.surplus)
         ) AS repeated OFFSET 0  -- evaluated once for a cell, not once for each of its two uses
     ) known
     WHERE cell.grid_id = %(grid)s AND cell.image_id <> ALL(%(unseen)s::bigint[]) ORDER BY cell.position
@@ -269,6 +270,13 @@ def _cast(submission: Submission, cells: Collection[PageCell]) -> None:
 def _images(cells: Iterable[PageCell], public_ids: Iterable[str]) -> list[int]:
     named = set(public_ids)
     return [cell.image_id for cell in cells if cell.public_id in named]
+
+
+@transaction.atomic
+def set_surplus_aside(*, submission_ids: list[int]) -> None:
+    """Of the pairs that these submissions touch, count the first votes, as many as are wanted. Idempotent."""
+    with connection.cursor() as cursor:
+        cursor.execute(SET_SURPLUS, {"submissions": submission_ids})
 
 
 def recovered_answer(submission: Submission) -> dict[str, Any] | None:

@@ -70,6 +70,7 @@ CONTAINS = TaskKind(
             row=ContainsVoteRow,
             conditions=ContainsVoteFilter,
         ),
+        has_surplus=True,
     ),
     offer=Offer(
         title=gettext_lazy("Select photographs"),

@@ -51,7 +51,8 @@ class ContainsVote(models.Model):
     """One worker's answer on one image of a grid; an unselected image has a row too.
 
     `counted`: part of the selection frequency. It follows from the state of the submission, the role and exclusions,
-    and is stored so that a constraint allows one counted vote per worker and pair.
+    and is stored so that a constraint allows one counted vote per worker and pair. `surplus`: it would count, but its
+    batch has as many votes on the pair as were asked for without it.
     """
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="contains_votes", db_index=False)
@@ -69,6 +70,7 @@ class ContainsVote(models.Model):
     marks = ArrayField(models.PositiveIntegerField(), null=True)
     role = models.CharField(max_length=10, choices=Role)
     counted = models.BooleanField()
+    surplus = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [
@@ -82,6 +84,10 @@ class ContainsVote(models.Model):
                 condition=Q(counted=False) | Q(role="question"), name="only_a_question_counts_in_contains"
             ),
             models.CheckConstraint(
+                condition=Q(surplus=False) | Q(role="question", counted=False),
+                name="surplus_does_not_count_in_contains",
+            ),
+            models.CheckConstraint(
                 condition=Q(role__in=["question", "control", "padding", "repeat"]), name="contains_role_is_known"
             ),
             models.CheckConstraint(condition=~Q(selected=True, maybe=True), name="a_maybe_is_not_selected"),
@@ -90,6 +96,7 @@ class ContainsVote(models.Model):
         indexes = [
             models.Index(fields=["image", "label"], name="contains_votes_of_a_pair"),
             models.Index(fields=["image", "label"], condition=Q(maybe=True), name="maybe_votes_of_a_pair"),
+            models.Index(fields=["image", "label"], condition=Q(surplus=True), name="surplus_votes_of_a_pair"),
         ]
 
     def __str__(self) -> str:

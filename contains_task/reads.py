@@ -34,7 +34,7 @@ ROLES = {
 # The columns of a row of the votes file, and no more: a million votes as objects, with related objects, take several
 # times as long to sort and to build.
 VOTE_COLUMNS = (
-    *("id", "selected", "maybe", "role", "worker_id", "submission_id", "excluded", "label__index"),
+    *("id", "selected", "maybe", "surplus", "role", "worker_id", "submission_id", "excluded", "label__index"),
     *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
     *("submission__state", "submission__submitted_at", "submission__settings__version"),
     *("place", "seen_ms", "marks", "page_facts"),
@@ -166,7 +166,7 @@ def contains_vote_row(vote: Any, labels: Mapping[int, Label] | None = None) -> d
         "answer": "maybe" if vote.maybe else "yes" if vote.selected else "no",
         "worker": worker,
         "role": vote.role,
-        "state": published_state(vote.submission__state, vote.excluded),
+        "state": published_state(vote.submission__state, vote.excluded, vote.surplus),
         "submitted_at": vote.submission__submitted_at,
         "settings_version": vote.submission__settings__version,
         "dataset_label": vote.image__dataset_label__index,

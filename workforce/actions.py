@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils.translation import gettext, gettext_lazy
 
 from audit.actions import Area, record
@@ -27,6 +26,7 @@ from workforce.kinds import kind_named
 from workforce.links.reads import LinkVisit, check_network, first_lease_seconds, standing_of
 from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, overdue_leases
+from workforce.replacements.actions import add_slots as add_slots
 from workforce.slot_search import FREE_FOR_STRANGER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
 from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified, same_answer
@@ -378,12 +378,3 @@ def mark_for_aggregation(*, dataset: Dataset) -> None:
     of_dataset = Submission.objects.filter(hit__batch__dataset=dataset).order_by("id")
     locked = of_dataset.select_for_update(of=("self",), no_key=True).values("id")
     Submission.objects.filter(pk__in=locked).update(aggregated_at=None)
-
-
-@transaction.atomic
-def add_slots(*, hit: HIT, n_slots: int, in_place_of_lost: bool = False) -> None:
-    """Request further answers to a HIT."""
-    if in_place_of_lost:
-        HIT.objects.filter(pk=hit.pk).update(n_further=F("n_further") + n_slots)
-    first = hit.slots.count()
-    Slot.objects.bulk_create([Slot(hit=hit, batch_id=hit.batch_id, number=first + n) for n in range(n_slots)])

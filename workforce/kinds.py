@@ -69,13 +69,15 @@ class RestTable:
 class Votes:
     """The table of votes, with submission, worker, role and counted, and the columns of a question.
 
-    At most one vote counts for a person and a question (image_id and label_id, or image_id alone).
+    At most one vote counts for a person and a question (image_id and label_id, or image_id alone). `has_surplus`: the
+    table has a column `surplus` for votes that would count, but are more than were asked for.
     """
 
     model: "type[Model]"
     question: tuple[str, ...]
     rows: ExportedRows
     table: RestTable
+    has_surplus: bool = False
 
 
 @dataclass(frozen=True)

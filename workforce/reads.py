@@ -209,8 +209,8 @@ def overdue_leases(batch: Batch | None = None) -> QuerySet[Lease]:
 
 
 def hits_with_open_slots() -> QuerySet[HIT]:
-    """Return open HITs with an unfilled slot."""
-    open_slots = Slot.objects.exclude(state=Slot.State.FILLED).values("hit")
+    """Return open HITs with a slot that waits for an answer."""
+    open_slots = Slot.objects.exclude(state=Slot.State.FILLED).exclude(state=Slot.State.WITHDRAWN).values("hit")
     return HIT.objects.filter(closed_at=None, pk__in=open_slots)
 
 
@@ -283,8 +283,13 @@ def is_excluded(submission: str = "submission") -> Exists:
     return Exists(Exclusion.objects.filter(submission=OuterRef(submission), lifted_at=None))
 
 
-def published_state(state: str, excluded: bool) -> str:
-    """Return the state for exported files: an answer that only an exclusion keeps from counting is `excluded`."""
+def published_state(state: str, excluded: bool, surplus: bool = False) -> str:
+    """Return the state for exported files: an answer that only an exclusion keeps from counting is `excluded`.
+
+    A vote is surplus too if its submission fills a slot, but the question has as many votes as were asked for.
+    """
+    if surplus:
+        return Submission.State.SURPLUS
     return "excluded" if excluded and state == Submission.State.CONFIRMED else state
 
 

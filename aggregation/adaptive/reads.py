@@ -29,7 +29,7 @@ BUSY = """
     WITH busy AS (
         SELECT hit.id FROM workforce_hit hit WHERE hit.batch_id = %(batch)s AND (
             hit.closed_at IS NULL AND EXISTS (
-                SELECT FROM workforce_slot slot WHERE slot.hit_id = hit.id AND slot.state <> 'filled'
+                SELECT FROM workforce_slot slot WHERE slot.hit_id = hit.id AND slot.state IN ('free', 'leased')
             ) OR EXISTS (
                 SELECT FROM workforce_submission submission WHERE submission.hit_id = hit.id
                   AND submission.aggregated_at IS NULL AND submission.id <> ALL(%(submissions)s)
@@ -89,21 +89,6 @@ def stopping_rule(batch: Batch) -> StoppingRule:
     assert batch.accept is not None and batch.reject is not None
     assert batch.min_votes is not None and batch.max_votes is not None
     return StoppingRule(accept=batch.accept, reject=batch.reject, min_votes=batch.min_votes, cap=batch.max_votes)
-
-
-def lost_answers(batch: Batch, submission_ids: Iterable[int]) -> Iterator[tuple[HIT, int]]:
-    """Yield the HITs of the initial subset that lost answers of these submissions to exclusions.
-
-    Each comes with the number of further answers to ask for; free slots count as such already.
-    """
-    hits = batch.hits.filter(initial=True, n_further=0, closed_at=None, submissions__in=submission_ids)
-    for hit in hits.distinct():
-        excluded = hit.submissions.filter(
-            state="confirmed", exclusions__isnull=False, exclusions__lifted_at=None
-        ).count()
-        n_lost = batch.initial_votes - (hit.slots.count() - excluded)
-        if n_lost > 0:
-            yield hit, n_lost
 
 
 def initial_labels(batch: Batch, submission_ids: Iterable[int]) -> set[int]:

@@ -2,17 +2,23 @@
 
 An answer is lost to a question if it fills a slot and is not excluded, but gives no vote: the photograph was not loaded
 or not seen, or “maybe” counts as nothing. Each lost answer is asked for again, from somebody else, up to the number in
-the settings of the batch. Answers that a researcher excluded keep their slots, and a closed batch asks nothing.
+the settings of the batch. Answers that a researcher excluded are replaced by a place on the same grid or form
+(`workforce.replacements`), whatever they gave; a closed batch asks nothing.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef
 
+from catalog.models import Dataset
+from classify_task.models import ClassifyVote, Form
+from contains_task.models import ContainsVote, GridCell
 from workforce.models import HIT, Batch, Exclusion, Submission
+from workforce.replacements.reads import Balance, lacking_hits
 
 # By index: few answers have an unseen photograph, or a maybe.
 LOST = """
@@ -66,7 +72,7 @@ BUSY = """
     SELECT DISTINCT grid.label_id FROM workforce_hit hit JOIN contains_task_grid grid ON grid.hit_id = hit.id
     WHERE hit.batch_id = %(batch)s AND grid.label_id = ANY(%(labels)s) AND (hit.initial OR NOT %(adaptive)s) AND (
         hit.closed_at IS NULL AND EXISTS (
-            SELECT FROM workforce_slot slot WHERE slot.hit_id = hit.id AND slot.state <> 'filled'
+            SELECT FROM workforce_slot slot WHERE slot.hit_id = hit.id AND slot.state IN ('free', 'leased')
         ) OR EXISTS (
             SELECT FROM workforce_submission submission WHERE submission.hit_id = hit.id
               AND submission.aggregated_at IS NULL AND submission.id <> ALL(%(submissions)s)
@@ -153,3 +159,46 @@ def forms_with_lost_answers(submission_ids: list[int]) -> list[tuple[HIT, int]]:
     counts = dict(lost.filter(hit__in=touched).order_by().values_list("hit").annotate(n=Count("pk")))
     forms = HIT.objects.filter(pk__in=counts, form__isnull=False, closed_at=None, batch__closed_at=None)
     return [(hit, counts[hit.pk]) for hit in forms.select_related("batch__settings").order_by("pk")]
+
+
+@dataclass(frozen=True)
+class MissingAnswers:
+    """Excluded answers that nobody is asked for: votes on pairs, and on forms, and the images that they concern.
+
+    `n_people`: further answers to grids and forms, each by one person. `n_closed`: votes of these that belong to closed
+    batches, which ask nobody.
+    """
+
+    n_answers: int
+    n_images: int
+    n_people: int
+    n_closed: int
+
+    @property
+    def n_open(self) -> int:
+        """Return the number of votes that open batches can ask for."""
+        return self.n_answers - self.n_closed
+
+    def __bool__(self) -> bool:
+        return self.n_answers > 0
+
+
+def missing_answers(dataset: Dataset) -> MissingAnswers:
+    """Return what exclusions took from a dataset and nobody is asked for, by settings or since its batch is closed."""
+    n_open, images, n_people = _missing(lacking_hits(dataset))
+    n_closed, of_closed, _ = _missing(lacking_hits(dataset, still_open=False))
+    return MissingAnswers(n_open + n_closed, len(images | of_closed), n_people, n_closed)
+
+
+def _missing(balances: list[Balance]) -> tuple[int, set[int], int]:
+    """Return the numbers of votes, the images, and the number of people to ask."""
+    asked = {balance.hit_id: balance.n_missing for balance in balances}
+    cells = GridCell.objects.filter(grid__hit__in=asked, role="question").values_list("grid__hit", "image")
+    questions = [*cells, *Form.objects.filter(hit__in=asked).values_list("hit", "image")]
+    return sum(asked[hit] for hit, _ in questions), {image for _, image in questions}, sum(asked.values())
+
+
+def n_surplus_votes(dataset: Dataset) -> int:
+    """Return the number of votes that are paid, but more than was asked for, and in no frequency or annotation."""
+    of_grids = ContainsVote.objects.filter(surplus=True, submission__hit__batch__dataset=dataset)
+    return of_grids.count() + ClassifyVote.objects.filter(surplus=True, image__dataset=dataset).count()

@@ -32,6 +32,8 @@ TITLES = {
     "max_other_labels": gettext_lazy("Maximum other candidate labels"),
     "maybe_counts": gettext_lazy("A vote “maybe” counts as"),
     "most_further_answers": gettext_lazy("Maximum further answers"),
+    "asks_again": gettext_lazy("Replace excluded answers"),
+    "most_replacements": gettext_lazy("Maximum replacements"),
     "lease_seconds": gettext_lazy("Seconds per grid or form"),
     "classifiers": gettext_lazy("Classifiers"),
     "top_k": gettext_lazy("Top labels per classifier"),
@@ -62,6 +64,11 @@ HELP = {
         "Answers to a pair or form, at most, in place of answers without a vote: the photograph did not load or was "
         "not seen."
     ),
+    "asks_again": gettext_lazy(
+        "Another worker is asked in place of each answer that is excluded, and paid. A change applies to open batches, "
+        "too."
+    ),
+    "most_replacements": gettext_lazy("Answers to a grid or form, at most, in place of excluded ones."),
     "lease_seconds": gettext_lazy("Time that a worker has for a grid or form before it is assigned to another worker."),
     "classifiers": gettext_lazy(
         "Their predictions become potential labels. None selected: all classifiers with predictions here."
@@ -83,8 +90,8 @@ HELP = {
 GROUPS = (
     (
         gettext_lazy("Grids and answers"),
-        ("images_per_grid", "contains_answers", "classify_answers", "most_further_answers", "maybe_counts")
-        + ("lease_seconds",),
+        ("images_per_grid", "contains_answers", "classify_answers", "most_further_answers", "asks_again")
+        + ("most_replacements", "maybe_counts", "lease_seconds"),
     ),
     (gettext_lazy("Candidate labels"), ("min_shown", "ratio_numerator", "ratio_denominator", "max_other_labels")),
     (gettext_lazy("Potential labels"), ("classifiers", "top_k", "always_dataset_label")),

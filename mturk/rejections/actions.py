@@ -13,10 +13,10 @@ from catalog.reads import now
 from mturk.models import ListedAssignment, Rejection, Terms
 from mturk.outbox.actions import decide, withdraw
 from mturk.payments.reads import n_more_rejections, n_rejected
-from mturk.publishing.reads import missing_answers
-from workforce.actions import add_slots, exclude_submission, readmit_submission
+from workforce.actions import exclude_submission, readmit_submission
 from workforce.introductions.reads import contact_of
-from workforce.models import Slot, Submission
+from workforce.models import Submission
+from workforce.replacements.actions import replace_excluded, withdraw_needless
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _replace(submission: Submission, reason: str) -> None:
     if not submission.exclusions.filter(lifted_at=None).exists():
         exclude_submission(submission=submission, reason=(gettext("Rejected: %(reason)s") % {"reason": reason})[:500])
     if submission.slot_id is not None:
-        add_slots(hit=submission.hit, n_slots=1)
+        replace_excluded(hit=submission.hit)
 
 
 @transaction.atomic
@@ -153,15 +153,5 @@ def override_rejection(*, rejection: Rejection, reason: str, overridden_by: User
     )
     if listed.submission is not None:
         readmit_submission(submission=listed.submission)
-        _withdraw_extra_slot(listed.submission, listed.marketplace_hit.terms)
+        withdraw_needless(hit=listed.submission.hit)
     record(area=Area.REVIEW, action="rejection.reverse", subject=f"assignment {listed.pk}", reason=reason)
-
-
-def _withdraw_extra_slot(submission: Submission, terms: Terms) -> None:
-    """Withdraw the slot that replaced a rejected answer, unless somebody may be working on it already."""
-    hit = submission.hit_id
-    if submission.slot_id is not None and missing_answers(terms).get(hit):
-        free = Slot.objects.filter(hit=hit, state=Slot.State.FREE).order_by("-number").select_for_update().first()
-        # An answer may have filled the last one meanwhile.
-        if free is not None:
-            Slot.objects.filter(pk=free.pk).update(state=Slot.State.WITHDRAWN)

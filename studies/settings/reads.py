@@ -31,15 +31,30 @@ def figures_of(assignments: Iterable[str]) -> dict[str, str]:
 
 def doubts_about(version: SettingsVersion) -> list[str]:
     """Return warnings about figures that are allowed but probably a mistake."""
-    if version.contains_answers >= version.min_shown:
-        return []
-    message = gettext(
-        "contains_answers (%(contains_answers)s) is less than min_shown (%(min_shown)s). A "
-        "single batch then shows each pair to too few workers, and images get no candidate "
-        "labels. Raise contains_answers or lower min_shown. Otherwise, open the pairs again "
-        "later, or in an adaptive batch."
+    values = {"contains_answers": version.contains_answers, "min_shown": version.min_shown}
+    if version.contains_answers < version.min_shown:
+        message = gettext(
+            "contains_answers (%(contains_answers)s) is less than min_shown (%(min_shown)s). A "
+            "single batch then shows each pair to too few workers, and images get no candidate "
+            "labels. Raise contains_answers or lower min_shown. Otherwise, open the pairs again "
+            "later, or in an adaptive batch."
+        )
+        return [message % values]
+    return [_no_reserve(version) % values] if 1 < version.contains_answers == version.min_shown else []
+
+
+def _no_reserve(version: SettingsVersion) -> str:
+    """Return the warning that every single answer is needed."""
+    if version.asks_again:
+        return gettext(
+            "contains_answers and min_shown are both %(min_shown)s. After an exclusion, the images of that grid get "
+            "no candidate labels until another worker has answered. To need no reserve, lower min_shown."
+        )
+    return gettext(
+        "contains_answers and min_shown are both %(min_shown)s, and excluded answers are not replaced. After an "
+        "exclusion, the images of that grid get no candidate labels. Lower min_shown, raise contains_answers, or "
+        "turn asks_again on."
     )
-    return [message % {"contains_answers": version.contains_answers, "min_shown": version.min_shown}]
 
 
 def figure_text(version: SettingsVersion, name: str) -> str:

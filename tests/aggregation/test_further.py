@@ -174,12 +174,16 @@ def test_a_closed_batch_asks_nobody_and_its_images_do_not_wait():
     assert pruned() == {image.pk for image in images}
 
 
-def test_an_answer_that_a_researcher_excluded_is_not_asked_for_again():
+def test_an_excluded_answer_without_a_vote_is_replaced_as_a_whole():
     batch, images = study(2, n_answers=1)
-    exclude_submission(submission=answer(make_lease(batch), unseen=images), reason="a program")
+    exclude_submission(submission=answer(make_lease(batch), unseen=images[:1]), reason="a program")
     aggregate()
     assert not further_grids(batch)
-    assert pruned() == {image.pk for image in images}
+    assert not pruned()
+    answer(make_lease(batch), selected=images)
+    aggregate()
+    assert not further_grids(batch)
+    assert [counts(image) for image in images] == [(1, 1), (1, 1)]
 
 
 def test_without_further_answers_in_the_settings_nobody_else_is_asked():

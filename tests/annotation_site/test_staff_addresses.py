@@ -110,6 +110,8 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "study-recruitment": RESEARCHERS,
     "simulate": RESEARCHERS,
     "remove-simulated": RESEARCHERS,
+    "ask-for-missing": RESEARCHERS,
+    "recompute": RESEARCHERS,
     "people": OWNERS,
     "change-member": OWNERS,
     "remove-member": OWNERS,

@@ -181,7 +181,7 @@ def test_an_override_is_done_although_an_answer_just_filled_the_slot_that_was_to
     ListedAssignment.objects.update(submission=submission, finding="confirmed")
     rejection = reject(listed=listed, reason="It is empty.", decided_by=researcher())
     # Between the look for missing answers and the lock of a free slot.
-    monkeypatch.setattr("mturk.rejections.actions.missing_answers", lambda terms: {hit.pk: 1})
+    monkeypatch.setattr("mturk.offers.missing_answers", lambda terms: {hit.pk: 1})
     Slot.objects.update(state="filled")
     override_rejection(rejection=rejection, reason="It was not.", overridden_by=researcher())
     assert Call.objects.filter(op="ApproveAssignment", purpose=f"override:{rejection.pk}").exists()

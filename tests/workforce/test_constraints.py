@@ -250,6 +250,11 @@ def _() -> None:
     settings_row(most_further_answers=101).save()
 
 
+@breaks("settings_replacements_are_at_most_1000")
+def _() -> None:
+    settings_row(most_replacements=1001).save()
+
+
 # workforce
 
 
@@ -470,6 +475,11 @@ def _() -> None:
     contains_vote(role="control").save()
 
 
+@breaks("surplus_does_not_count_in_contains")
+def _() -> None:
+    contains_vote(surplus=True).save()
+
+
 @breaks("contains_role_is_known")
 def _() -> None:
     contains_vote(role="decoy", counted=False).save()
@@ -513,6 +523,11 @@ def _() -> None:
 @breaks("only_a_question_counts_in_classify")
 def _() -> None:
     classify_vote(role="repeat").save()
+
+
+@breaks("surplus_does_not_count_in_classify")
+def _() -> None:
+    classify_vote(surplus=True).save()
 
 
 @breaks("classify_role_is_known")

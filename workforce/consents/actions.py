@@ -10,7 +10,6 @@ from catalog.errors import UserError
 from catalog.reads import now
 from workforce.actions import (
     CLOSED,
-    OPEN_LEASES_TO_LOCK,
     WORKER_TO_LOCK,
     BatchClosed,
     identify_worker,
@@ -18,7 +17,8 @@ from workforce.actions import (
 )
 from workforce.consents.reads import NOBODY, ConsentStanding, standing_at_start
 from workforce.links.reads import FULL, LinkVisit, NetworkFull, standing_of
-from workforce.models import HIT, Assignment, Batch, Consent, Draft, Lease, Slot, Worker
+from workforce.models import HIT, Assignment, Batch, Consent, Draft, Lease, Worker
+from workforce.places.actions import return_places
 from workforce.platforms.actions import note_session
 from workforce.reads import has_work, known_worker
 from workforce.recruitment_links import PlatformSession
@@ -136,18 +136,8 @@ def decline(
     if standing.agreed and (assignment is None or consent_id is not None):
         _decide(Consent(batch=batch, assignment=assignment, text_id=standing.last_text, agreed=False), worker.pk)
     if batch.marketplace == Batch.Marketplace.LINK:
-        _return_places(batch, worker)
+        return_places(batch=batch, worker=worker)
     elif assignment is not None:
         if consent_id is not None and Consent.objects.filter(pk=consent_id, assignment=assignment).exists():
             Draft.objects.filter(assignment=assignment).delete()
         Lease.objects.filter(pk=assignment.lease_id, state=Lease.State.ACTIVE).update(state=Lease.State.EXPIRED)
-
-
-def _return_places(batch: Batch, worker: Worker) -> None:
-    leases = OPEN_LEASES_TO_LOCK.all(batch=batch.pk, worker=worker.pk)
-    slots = [lease.slot_id for lease in leases if lease.slot_id is not None]
-    list(Slot.objects.filter(pk__in=slots).order_by("hit_id", "number").select_for_update().values_list("pk"))
-    held = Lease.objects.filter(slot__in=slots, state=Lease.State.ACTIVE)
-    held.update(state=Lease.State.EXPIRED, slot=None, expires_at=now())
-    Slot.objects.filter(pk__in=slots, state=Slot.State.LEASED).update(state=Slot.State.FREE)
-    Draft.objects.filter(lease__in=[lease.pk for lease in leases], assignment=None).delete()

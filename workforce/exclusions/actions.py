@@ -6,6 +6,7 @@ from django.utils.translation import gettext
 
 from audit.actions import Area, record
 from catalog.errors import UserError
+from catalog.models import Dataset
 from catalog.reads import now
 from workforce.models import Exclusion, Submission
 
@@ -70,6 +71,14 @@ def lift_step(*, step: str) -> int:
         subject, before = f"{len(ids)} submissions", {"step": step, "submissions": ids[:MOST_RECORDED]}
         record(area=Area.REVIEW, action="submissions.readmit", subject=subject, before=before)
     return len(ids)
+
+
+@transaction.atomic
+def mark_excluded(*, dataset: Dataset) -> None:
+    """Mark the excluded submissions of a dataset for aggregation, which asks in their place as the settings say."""
+    standing = Exclusion.objects.filter(lifted_at=None, submission__hit__batch__dataset=dataset)
+    ids = _lock(Submission.objects.filter(pk__in=standing.values("submission")))
+    Submission.objects.filter(pk__in=ids).update(aggregated_at=None)
 
 
 def _lock(submissions: QuerySet[Submission]) -> list[int]:

@@ -29,13 +29,15 @@ class FrameOffers:
     The first two are SQL, parts of statements that workers wait for. `is_offered`: whether the HIT %(hit)s is offered
     under the marketplace's id %(external_hit)s. `seconds`: the time allowed for a HIT of the batch %(batch)s, null
     without terms. `is_being_published`: whether a HIT may be offered under an id that is not stored yet. `terms_of`:
-    the terms of a batch for pages, if any.
+    the terms of a batch for pages, if any. `not_offered`: the free slots of a batch, by HIT id, for which no answer is
+    on offer there or may still come from there.
     """
 
     is_offered: str
     seconds: str
     is_being_published: Callable[[HIT], bool]
     terms_of: Callable[[Batch], object | None]
+    not_offered: Callable[[Batch], Mapping[int, int]]
 
 
 def frame_offers() -> FrameOffers:

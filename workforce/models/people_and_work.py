@@ -170,8 +170,18 @@ class HIT(models.Model):
     initial = models.BooleanField(default=False, db_default=False)
     # Answers that it asks for in place of answers without a vote: all of a further grid, some of a form.
     n_further = models.PositiveSmallIntegerField(default=0, db_default=0)
+    # Answers that it asks for in place of excluded ones, beside all others.
+    n_replacements = models.PositiveSmallIntegerField(default=0, db_default=0)
     # HITs that asked the same before: their workers do not get this one.
     asked_before = models.ManyToManyField("self", symmetrical=False, related_name="+")
+
+    class Meta:
+        indexes = [
+            # Only where more was asked than wanted can an answer be surplus.
+            models.Index(
+                fields=["batch"], condition=Q(n_further__gt=0) | Q(n_replacements__gt=0), name="hits_that_ask_more"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"HIT {self.pk}"

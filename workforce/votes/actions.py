@@ -17,16 +17,17 @@ log = logging.getLogger(__name__)
 
 # A vote may count if it is confirmed, a question, and not excluded. Of a worker's votes on a question one counts.
 # A vote of these submissions whose `counted` differs unsettles all votes of its worker on its question.
+# A surplus vote is its person's vote like a counted one: how many votes a question needs is decided after this.
 UNSETTLED = """
     WITH vote AS NOT MATERIALIZED (
-        SELECT vote.*, vote.role = 'question' AND submission.state = 'confirmed' AND NOT EXISTS (
+        SELECT vote.*, {settled} AS settled, vote.role = 'question' AND submission.state = 'confirmed' AND NOT EXISTS (
             SELECT FROM workforce_exclusion exclusion
             WHERE exclusion.submission_id = vote.submission_id AND exclusion.lifted_at IS NULL
         ) AS may_count
         FROM {votes} vote JOIN workforce_submission submission ON submission.id = vote.submission_id
     ), unsettled AS (
         SELECT DISTINCT {question}, worker_id FROM vote
-        WHERE submission_id = ANY(%(submissions)s) AND counted <> may_count
+        WHERE submission_id = ANY(%(submissions)s) AND settled <> may_count
     )
 """
 UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
@@ -34,18 +35,21 @@ UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
 WRONG = (
     UNSETTLED
     + """, verdict AS (
-        SELECT id, counted, may_count AND id = min(id) FILTER (WHERE may_count) OVER person AS counts
+        SELECT id, settled, may_count AND id = min(id) FILTER (WHERE may_count) OVER person AS counts
         FROM vote JOIN unsettled USING ({question}, worker_id)
         WINDOW person AS (PARTITION BY {question}, worker_id)
     )
-    SELECT id, counts FROM verdict WHERE counted <> counts
+    SELECT id, counts FROM verdict WHERE settled <> counts
 """
 )
 
 
 @transaction.atomic
 def settle_votes(*, kind: TaskKind, submission_ids: list[int]) -> None:
-    """Bring `counted` in line with the state, roles and exclusions of these submissions. Idempotent."""
+    """Bring `counted` in line with the state, roles and exclusions of these submissions. Idempotent.
+
+    Of these votes the rooms then set aside as surplus what is more than was asked for.
+    """
     workers = [worker for (worker,) in _rows(UNSETTLED_WORKERS, kind.votes, submission_ids)]
     if not workers:
         return
@@ -54,15 +58,18 @@ def settle_votes(*, kind: TaskKind, submission_ids: list[int]) -> None:
     corrections = dict(_rows(WRONG, kind.votes, submission_ids))
     votes = kind.votes.model._default_manager.all()
     # Votes that no longer count come first, so that at no moment two votes of a worker count on one question.
-    votes.filter(pk__in=[pk for pk, counts in corrections.items() if not counts]).update(counted=False)
+    votes.filter(pk__in=[pk for pk, counts in corrections.items() if not counts]).update(
+        counted=False, **({"surplus": False} if kind.votes.has_surplus else {})
+    )
     votes.filter(pk__in=[pk for pk, counts in corrections.items() if counts]).update(counted=True)
 
 
 def _rows(query: str, votes: Votes, submission_ids: list[int]) -> list[tuple[Any, ...]]:
     quoted = connection.ops.quote_name
     table, question = quoted(votes.model._meta.db_table), ", ".join(map(quoted, votes.question))
+    settled = "(vote.counted OR vote.surplus)" if votes.has_surplus else "vote.counted"
     with connection.cursor() as cursor:
-        cursor.execute(query.format(votes=table, question=question), {"submissions": submission_ids})
+        cursor.execute(query.format(votes=table, question=question, settled=settled), {"submissions": submission_ids})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 

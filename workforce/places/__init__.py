@@ -1,0 +1,1 @@
+"""Places that people hold, and give back."""
