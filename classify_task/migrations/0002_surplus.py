@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('catalog', '0008_asking_again'),
         ('classify_task', '0001_initial'),
-        ('workforce', '0017_replacements'),
+        ('workforce', '0019_replacements'),
     ]
 
     operations = [

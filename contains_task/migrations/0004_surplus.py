@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('catalog', '0008_asking_again'),
         ('contains_task', '0003_three_answers'),
-        ('workforce', '0017_replacements'),
+        ('workforce', '0019_replacements'),
     ]
 
     operations = [

@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -42,7 +43,7 @@ class Killed(Exception):
 class History:
     """A study that is asked, answered, spoilt and mended at random."""
 
-    def __init__(self, seed: int, *, n_images: int, n_answers: int, **figures: int) -> None:
+    def __init__(self, seed: int, *, n_images: int, n_answers: int, **figures: Any) -> None:
         self.chance = random.Random(seed)
         self.n_answers = n_answers
         self.dataset = make_dataset(

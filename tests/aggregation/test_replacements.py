@@ -109,7 +109,8 @@ def test_what_is_left_over_after_a_readmission_is_surplus():
     assert [counts(image) for image in images] == [(1, 2), (1, 2)]
     assert (n_surplus_votes(batch.dataset), free(batch)) == (0, 0)
     # Both others back again: the first two count.
-    exclude(first), readmit(first, second)
+    exclude(first)
+    readmit(first, second)
     assert [counts(image) for image in images] == [(2, 2), (2, 2)]
     exclude(third)
     assert n_surplus_votes(batch.dataset) == 0
@@ -277,7 +278,7 @@ def test_on_a_marketplace_a_replacement_is_offered_within_the_cap():
     grid, submission, terms = confirmed_on_a_marketplace()
     exclude(submission)
     assert free(grid.hit.batch) == 1
-    Terms.objects.update(spending_cap=committed(terms))
+    Terms.objects.update(spending_cap=terms.reward)
     terms.refresh_from_db()
     assert offer_again(terms=terms) == 0
     Terms.objects.update(spending_cap=committed(terms) + 10)

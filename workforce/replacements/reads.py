@@ -5,7 +5,7 @@ A HIT wants as many answers as it was opened with, and asks for one more for eac
 are replayed batches, and pairs outside the initial subset of an adaptive batch: its rule decides by the votes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -88,7 +88,7 @@ def lacking_hits(dataset: Dataset, *, still_open: bool = True) -> list[Balance]:
     return [b for b in _balances(OF_DATASET, dataset=dataset.pk, open=still_open) if b.n_missing > 0]
 
 
-def _balances(query: str, **values: object) -> list[Balance]:
+def _balances(query: str, **values: Any) -> list[Balance]:
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         return [Balance(*row) for row in cursor.fetchall()]

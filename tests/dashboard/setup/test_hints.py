@@ -180,12 +180,23 @@ def test_errors_of_the_form_come_before_the_report_of_the_last_job(client, datas
 
 
 def test_too_few_answers_for_candidate_labels_give_a_warning(client, dataset):
-    change_settings(dataset=dataset, contains_answers=5, min_shown=5)
+    change_settings(dataset=dataset, contains_answers=6, min_shown=5)
     assert not doubts_about(current_settings(dataset))
     assert "is less than min_shown" not in page(client, "settings", dataset)
     change_settings(dataset=dataset, contains_answers=3)
     words = "contains_answers (3) is less than min_shown (5). A single batch then shows each pair to too few workers"
     assert all(words in page(client, name, dataset) for name in ("settings", "grids"))
+
+
+def test_settings_that_need_every_single_answer_are_warned_of_before_opening(client, dataset):
+    change_settings(dataset=dataset, contains_answers=5, min_shown=5)
+    words = "contains_answers and min_shown are both 5. After an exclusion, the images of that grid get no candidate"
+    assert all(words in page(client, name, dataset) for name in ("settings", "grids"))
+    change_settings(dataset=dataset, asks_again=False)
+    words = "are both 5, and excluded answers are not replaced."
+    assert all(words in page(client, name, dataset) for name in ("settings", "grids"))
+    change_settings(dataset=dataset, min_shown=4)
+    assert not doubts_about(current_settings(dataset))
 
 
 def test_every_setting_has_a_title_and_the_name_of_commands(client, dataset):

@@ -27,7 +27,7 @@ COUNT = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workforce', '0017_bars'),
+        ('workforce', '0018_platform_visits'),
     ]
 
     operations = [
