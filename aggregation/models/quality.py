@@ -86,9 +86,9 @@ class WorkerMeasure(models.Model):
 class ControlMeasure(models.Model):
     """What workers answered on a control: an image whose answer for a label is expected.
 
-    `difficulty` is the share of workers who failed it. `discrimination` is the correlation between passing it and how
-    well the same workers did on everything else; null if it cannot be computed. `n_good` and `n_good_passed` count the
-    better half of the workers alone.
+    `difficulty` is the share of answers that failed it; `discrimination` the correlation of passing it with the
+    agreement of the worker with others, null if there is none. `n_good` and `n_good_passed` count the answers of the
+    better half of the workers, by that agreement.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="+", db_index=False)

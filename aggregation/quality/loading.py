@@ -25,22 +25,24 @@ VOTES = """
            (submission.state = 'confirmed' AND exclusion.id IS NULL)::int::bigint AS counts
     FROM workforce_batch batch JOIN workforce_hit hit ON hit.batch_id = batch.id
     JOIN workforce_submission submission ON submission.hit_id = hit.id
-    JOIN contains_task_containsvote vote ON vote.submission_id = submission.id
+    JOIN contains_task_containsvote vote ON vote.submission_id = submission.id {chosen}
     LEFT JOIN workforce_exclusion exclusion ON exclusion.submission_id = submission.id AND exclusion.lifted_at IS NULL
     LEFT JOIN contains_task_grid grid ON vote.role = 'control' AND grid.hit_id = hit.id
     LEFT JOIN contains_task_gridcell cell ON cell.grid_id = grid.id AND cell.image_id = vote.image_id
     WHERE batch.dataset_id = {dataset} AND submission.state IN ('confirmed', 'surplus')
-      AND vote.role <> 'padding' AND NOT (vote.maybe AND {maybe_is_nothing}) AND {chosen}
+      AND vote.role <> 'padding' AND NOT (vote.maybe AND {maybe_is_nothing})
     ORDER BY submission.id, vote.id
 """
-# All answers to what these workers answered.
+QUESTIONS = """
+    SELECT DISTINCT vote.image_id, vote.label_id FROM workforce_submission submission
+    JOIN workforce_hit hit ON hit.id = submission.hit_id JOIN workforce_batch batch ON batch.id = hit.batch_id
+    JOIN contains_task_containsvote vote ON vote.submission_id = submission.id
+    WHERE submission.worker_id = ANY(%s) AND batch.dataset_id = %s
+"""
+# As arrays in the text: of those, the database knows how few they are, and looks each up by index.
 SAME_QUESTIONS = """
-    (vote.image_id, vote.label_id) IN (
-        SELECT own.image_id, own.label_id FROM contains_task_containsvote own
-        JOIN workforce_submission theirs ON theirs.id = own.submission_id
-        JOIN workforce_hit there ON there.id = theirs.hit_id JOIN workforce_batch it ON it.id = there.batch_id
-        WHERE theirs.worker_id IN ({workers}) AND it.dataset_id = {dataset}
-    )
+    JOIN unnest('{{{images}}}'::bigint[], '{{{labels}}}'::bigint[]) asked (image_id, label_id)
+      ON asked.image_id = vote.image_id AND asked.label_id = vote.label_id
 """
 COLUMNS = (
     *("worker", "image", "label", "submission", "batch"),
@@ -96,9 +98,7 @@ class StudyVotes:
 
 def study_votes(dataset: Dataset, maybe_counts: str, workers: Collection[int] | None = None) -> StudyVotes:
     """Read the votes of a dataset: questions, repeats and controls; with `workers`, those on what they answered."""
-    chosen = "true"
-    if workers is not None:
-        chosen = SAME_QUESTIONS.format(dataset=int(dataset.pk), workers=",".join(map(str, map(int, workers))) or "NULL")
+    chosen = "" if workers is None else _same_questions(dataset, workers)
     query = VOTES.format(
         chosen=chosen,
         dataset=int(dataset.pk),
@@ -113,6 +113,14 @@ def study_votes(dataset: Dataset, maybe_counts: str, workers: Collection[int] | 
         networks = dict(cursor.fetchall())
         cursor.execute(ANSWERS, [dataset.pk])
         return StudyVotes(_columns(target.getbuffer()), networks, cursor.fetchall())
+
+
+def _same_questions(dataset: Dataset, workers: Collection[int]) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(QUESTIONS, [list(workers), dataset.pk])
+        pairs = cursor.fetchall()
+    images, labels = (",".join(str(int(pair[place])) for pair in pairs) for place in (0, 1))
+    return SAME_QUESTIONS.format(images=images, labels=labels)
 
 
 def _columns(copied: memoryview) -> dict[str, IntArray]:
@@ -197,7 +205,7 @@ def _has_first(columns: dict[str, IntArray]) -> BoolArray:
     """Return the rows but for repeats of an answer that is not among them, as it was excluded."""
     person = _codes(columns["worker"], columns["image"], columns["label"])
     is_repeat = columns["role"] == REPEAT
-    return ~is_repeat | np.isin(person, person[~is_repeat])
+    return np.asarray(~is_repeat | np.isin(person, person[~is_repeat]))
 
 
 def _networks(networks: dict[int, str], workers: IntArray) -> IntArray | None:

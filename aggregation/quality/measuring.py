@@ -11,7 +11,7 @@ from aggregation.quality.kinds import ANSWERS
 from aggregation.quality.loading import IntArray, StudyVotes, control_table, vote_table, without_controls
 from catalog.models import Dataset
 from numerics.control_quality import ControlReport, measure_controls
-from numerics.workers.report import measure_workers
+from numerics.workers.report import flagged, measure_workers
 from numerics.workers.tables import AGREEMENT, NOBODY, Measure, WorkerReport
 
 # Rows that no new vote touches compare equal to those stored.
@@ -91,9 +91,13 @@ def _report(votes: StudyVotes, workers: IntArray) -> WorkerReport:
 
 
 def _controls(votes: StudyVotes, scope: Scope) -> tuple[ControlReport, IntArray]:
-    """Return the report on all controls, also those switched off: a person may want to see how they do."""
+    """Return the report on all controls, also those switched off: a person may want to see how they do.
+
+    Nobody who is flagged counts as a good worker.
+    """
     table, keys = control_table(votes, scope.workers)
-    return measure_controls(table, scope.report.measures[AGREEMENT].value), keys
+    measures = scope.report.measures
+    return measure_controls(table, np.where(flagged(measures), np.nan, measures[AGREEMENT].value)), keys
 
 
 def _rows(

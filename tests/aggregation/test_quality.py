@@ -91,7 +91,7 @@ def test_two_batches_are_measured_each_and_together():
     study.aggregate()
     recompute(study.dataset)
     share = {batch: row_of(study, workers[0], batch=batch).measures["false_alarms"].value for batch in (first, second)}
-    assert share[second] == 1.0 > share[first]
+    assert share[second] == 1.0 > require(share[first])
     together = row_of(study, workers[0])
     assert together.n_answers == 2 and together.measures["false_alarms"].n == 6
 
@@ -234,7 +234,7 @@ def test_only_one_computes_the_measures_of_a_dataset_at_a_time(study, monkeypatc
 
 
 def test_while_all_measures_rest_those_of_who_answered_follow_at_once(study, monkeypatch):
-    late = study.answer(selects_all, n_grids=2)
+    late = study.answer(selects_nothing, n_grids=2)
     early = {row.worker_id: row.measures for row in worker_rows(study.dataset)}
     study.aggregate()
     with monkeypatch.context() as patched:
@@ -242,7 +242,7 @@ def test_while_all_measures_rest_those_of_who_answered_follow_at_once(study, mon
         assert recompute_changed() == 1
         assert recompute_changed() == 0
     followed = row_of(study, late)
-    assert followed.n_answers == 2 and {flag.measure for flag in followed.flags} == {"false_alarms"}
+    assert followed.n_answers == 2 and "recall" in {flag.measure for flag in followed.flags}
     others = {row.worker_id: row.measures for row in worker_rows(study.dataset) if row != followed}
     assert others == early
     # Nothing is lost: all of them are still to be computed.
