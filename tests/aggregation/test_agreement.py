@@ -157,16 +157,18 @@ def test_it_is_due_after_new_votes_but_not_all_the_time_and_at_once_when_asked_f
     assert datasets_to_compute() == [dataset]
 
 
-def test_nothing_is_computed_while_somebody_else_computes_or_deletes(study):
-    before = set(PairPosterior.objects.values_list("pk", flat=True))
+def test_nothing_is_computed_while_somebody_else_computes_or_deletes(db, tmp_path):
+    # Not computed before: the transaction of the test would hold the turn.
+    dataset = replayed(tmp_path)
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(hashtextextended('agreement', %s))", [study.pk])
-        assert not recompute_agreement(dataset=study)
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended('agreement', %s))", [dataset.pk])
+        assert not recompute_agreement(dataset=dataset)
     finally:
         other.close()
-    assert set(PairPosterior.objects.values_list("pk", flat=True)) == before
+    assert not PairPosterior.objects.exists()
+    assert recompute_agreement(dataset=dataset) and PairPosterior.objects.exists()
 
 
 def test_a_fault_in_a_study_is_logged_and_leaves_the_others_alone(db, tmp_path, monkeypatch, caplog):
