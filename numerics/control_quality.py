@@ -97,7 +97,7 @@ def _correlation(controls: ControlTable, passed: NDArray[np.bool_], score: NDArr
     control, x, y = controls.control[chosen], scores[chosen], passed[chosen].astype(np.float64)
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(control, values, minlength=controls.n_controls)
+        return np.bincount(control, values, minlength=controls.n_controls).astype(np.float64)
 
     n = total(np.ones(len(x)))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,5 +1,7 @@
 """The false-alarm probability of each measure, over simulated honest people: never more false alarms than stated."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -31,13 +33,18 @@ def honest_votes(rng, repeats=False):
     seconds = np.exp(0.4 * rng.normal(size=WORKERS)[worker] + 0.6 * rng.normal(size=pair.size))
     columns = [worker, pair, rng.random(pair.size) < chance, position, number, seconds]
     if not repeats:
-        return VoteTable(*columns, WORKERS)
+        return VoteTable(**named(columns))
     rows = np.flatnonzero(rng.random(pair.size) < 0.3)
     again = [column[rows] for column in columns]
     again[2] = rng.random(rows.size) < chance[rows]
     columns = [np.concatenate(both) for both in zip(columns, again, strict=True)]
     repeat_of = np.concatenate([np.full(pair.size, -1), rows])
-    return VoteTable(*columns, WORKERS, repeat_of=repeat_of)
+    return VoteTable(**named(columns), repeat_of=repeat_of)
+
+
+def named(columns) -> dict[str, Any]:
+    names = ("worker", "pair", "answer", "position", "grid", "seconds")
+    return {"n_workers": WORKERS, **dict(zip(names, columns, strict=True))}
 
 
 def assert_no_more_than_stated(p, exact=False, alphas=ALPHAS):
