@@ -26,7 +26,6 @@ from workforce.kinds import kind_named
 from workforce.links.reads import LinkVisit, check_network, first_lease_seconds, standing_of
 from workforce.models import HIT, Batch, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import is_recovered, known_worker, overdue_leases
-from workforce.replacements.actions import add_slots as add_slots
 from workforce.slot_search import FREE_FOR_STRANGER, FREE_OF_HELD_HITS, FREE_OF_HIT, claim
 from workforce.statements import HAND_IN, LEASE_SLOT, lease_values, submission_values
 from workforce.unverified.actions import KEY_IS_USED, AlreadySubmitted, keep_unverified, same_answer

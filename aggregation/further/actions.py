@@ -19,9 +19,8 @@ from aggregation.further.reads import (
 from audit.actions import Area, record
 from catalog.models import Dataset
 from contains_task.actions import open_further_grids
-from workforce.actions import add_slots
 from workforce.models import HIT, Batch
-from workforce.replacements.actions import open_batch_locked, replace_excluded, withdraw_replacements
+from workforce.replacements.actions import add_slots, open_batch_locked, replace_excluded, withdraw_replacements
 from workforce.replacements.reads import Balance, balances_of, lacking_hits
 
 log = logging.getLogger(__name__)

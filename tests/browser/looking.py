@@ -6,6 +6,15 @@ from playwright.sync_api import FrameLocator, Page, expect
 GUARD_MS = 700
 
 
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until a script says yes. Playwright's own way to wait tries again by eval, which our pages refuse."""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never true in a minute: {expression}")
+
+
 def look(place: Page | FrameLocator) -> None:
     """Bring each photograph into view until the page has noticed. Without scripts nothing does."""
     if place.locator("[name=scripts][value=none]").count():

@@ -12,6 +12,7 @@ from catalog.models import Image
 from catalog.photographs.actions import make_pictures
 from catalog.photographs.reads import read_photograph
 from studies.demo.photos import demo_photos
+from tests.browser.looking import wait_until
 from tests.factories import make_batch, make_dataset, make_form, make_grid, start, worker_client
 from workforce.models import HIT
 
@@ -103,7 +104,7 @@ def open_while_photographs_wait(page: Page, address: str) -> None:
 
     page.route("**/i/**", hold)
     page.goto(address, wait_until="domcontentloaded")
-    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
+    wait_until(page, "() => performance.getEntriesByName('first-contentful-paint').length > 0")
     is_painted.append(True)
     for route in waiting:
         route.continue_()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from classify_task.models import ClassifyVote, Form
-from tests.browser.looking import look
+from tests.browser.looking import look, wait_until
 from tests.factories import make_form
 from workforce.models import Submission
 
@@ -299,13 +299,14 @@ def test_the_photograph_is_enlarged_and_back_closes_it(site, settings, open_page
         page.get_by_role("link", name="Enlarge the photograph").click()
         expect(dialog).to_be_visible()
         dialog.get_by_role("button", name="Zoom in").click()
-        page.wait_for_function(
+        wait_until(
+            page,
             "() => { const image = document.querySelector('dialog[open] img');"
-            " return image.clientWidth > image.parentElement.clientWidth; }"
+            " return image.clientWidth > image.parentElement.clientWidth; }",
         )
         close()
         expect(dialog).to_be_hidden()
-        page.wait_for_function("!history.state?.large")
+        wait_until(page, "!history.state?.large")
         assert page.url == address
     expect(people.box(0)).to_be_checked()
 
@@ -332,7 +333,7 @@ def test_a_photograph_that_loads_at_last_makes_a_vote(site, settings, open_page)
     page.unroute("**/i/**")
     page.get_by_role("button", name="Did not load").click()
     people.box(1).check()
-    page.wait_for_function("document.querySelector('.subject img').naturalWidth > 0")
+    wait_until(page, "document.querySelector('.subject img').naturalWidth > 0")
     page.wait_for_timeout(500)
     people.submit.click()
     people.expect_thanks()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from contains_task.models import ContainsVote, Grid
-from tests.browser.looking import GUARD_MS, look, submit, submit_none
+from tests.browser.looking import GUARD_MS, look, submit, submit_none, wait_until
 from tests.browser.test_frame import Work, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_grid
@@ -246,13 +246,13 @@ def test_the_enlarged_view_zooms_steps_and_selects_and_back_closes_it(site, sett
         page.keyboard.press(way)
         expect(large).to_be_hidden()
         expect(person.box(3)).to_be_focused()
-        page.wait_for_function("history.state === null")
+        wait_until(page, "history.state === null")
     person.box(0).press("z")
     page.reload()
     expect(large).to_be_visible()
     large.get_by_role("button", name="Close").click()
     expect(large).to_be_hidden()
-    page.wait_for_function("history.state === null")
+    wait_until(page, "history.state === null")
     submit(page)
     person.expect_done()
     assert person.selected() == {1}
@@ -263,7 +263,7 @@ def test_the_enlarged_view_never_shows_a_photograph_under_the_name_of_another(si
     person = Person(page, settings, 3)
     large, picture = page.locator("dialog.large"), page.locator("dialog.large img")
     person.box(1).press("z")
-    page.wait_for_function("() => document.querySelector('dialog.large img').naturalWidth > 0")
+    wait_until(page, "() => document.querySelector('dialog.large img').naturalWidth > 0")
     expect(large.get_by_role("status")).to_have_text("photograph 2")
     expect(large.get_by_text("thing 0", exact=True)).to_be_visible()
     page.route("**/i/**", lambda route: None)  # nothing more comes
@@ -281,7 +281,7 @@ def test_arrows_move_an_enlarged_photograph_and_go_on_at_its_border(site, settin
     person = Person(page, settings, 2)
     person.box(0).press("z")
     picture, stage = page.locator("dialog.large img"), page.locator(".stage")
-    page.wait_for_function("() => document.querySelector('dialog.large[open] img')?.naturalWidth > 0")
+    wait_until(page, "() => document.querySelector('dialog.large[open] img')?.naturalWidth > 0")
     page.keyboard.press("+")
     before = stage.evaluate("it => it.scrollLeft")
     page.keyboard.press("ArrowRight")
@@ -389,7 +389,7 @@ def test_who_did_not_scroll_is_told_and_submits_deliberately(site, settings, ope
 def test_who_goes_through_all_checkboxes_by_keyboard_has_seen_them(site, settings, open_page):
     page = open_page(viewport={"width": 390, "height": 500})
     person = Person(page, settings, 12)
-    page.wait_for_function("[...document.images].every(image => image.closest('dialog') || image.complete)")
+    wait_until(page, "[...document.images].every(image => image.closest('dialog') || image.complete)")
     person.box(0).focus()
     for _ in range(22):
         page.keyboard.press("Tab")

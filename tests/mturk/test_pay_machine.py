@@ -36,12 +36,12 @@ from tests.mturk.endpoint_model import EndpointModel
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.mturk_study import offer_of
 from tests.required import require
-from workforce.actions import add_slots
 from workforce.frame.actions import AlreadyAnswered, NotYetPublished, accept, orphan_unlisted
 from workforce.frame.answer_copy import encode
 from workforce.frame.ids import FrameVisit
 from workforce.frame.receipts import copy_of, fields_to_hand_over
 from workforce.models import Assignment, Lease, Slot, Submission
+from workforce.replacements.actions import add_slots
 from workforce.unverified.actions import MOST_UNVERIFIED
 from workforce.votes.actions import take_in_recovered
 

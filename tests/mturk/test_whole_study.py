@@ -30,8 +30,8 @@ from tests.mturk.marketplaces import Marketplace
 from tests.mturk.mturk_study import PAST, ask, assert_ledgers_are_equal, grids_to_publish, publish
 from tests.required import require
 from tests.threads import in_threads
-from workforce.actions import add_slots
 from workforce.models import Slot, Submission
+from workforce.replacements.actions import add_slots
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

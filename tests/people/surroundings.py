@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Frame, Locator, Page, Route, exp
 
 from catalog.models import Image
 from contains_task.reads import cells_by_handle
+from tests.browser.looking import wait_until
 from tests.browsers import new_context
 from tests.factories import unique
 from tests.people.person import FRAME, GRID, Person
@@ -169,9 +170,7 @@ class Surroundings:
 
     def _resize(self, width: int, height: int) -> None:
         self.page.set_viewport_size({"width": width, "height": height})
-        self.page.wait_for_function(
-            "([width, height]) => innerWidth === width && innerHeight === height", arg=[width, height]
-        )
+        wait_until(self.page, f"innerWidth === {width} && innerHeight === {height}")
 
     def lose_reply(self) -> None:
         """Have the next answer arrive, and its receipt be lost."""

@@ -8,7 +8,6 @@ from tests.factories import make_batch, make_dataset, make_hits, make_lease, mak
 from tests.required import require
 from workforce.actions import (
     BatchClosed,
-    add_slots,
     close_batch,
     expire_leases,
     identify_worker,
@@ -21,6 +20,7 @@ from workforce.actions import (
 )
 from workforce.models import Batch, Lease, Slot, Submission, Worker, WorkerIdentity
 from workforce.reads import has_work_for, hits_with_open_slots, n_done, not_aggregated
+from workforce.replacements.actions import add_slots
 from workforce.slot_search import FREE_FOR_STRANGER
 
 pytestmark = pytest.mark.django_db
