@@ -245,7 +245,7 @@ def published_batch(dataset: Dataset, images: list[Image]) -> None:
 
 
 def jobs_with_problems(dataset: Dataset) -> None:
-    """Do one job of each kind that fails, each for another reason."""
+    """Do one job of each kind that fails, each for another reason; simulated people find a batch that costs money."""
     dataset.settings_versions.update(classifiers=["nowhere"])
     bare = {"again": False, "adaptive": None, "pay": {"hits_per_worker": 0}, "pairs": None, "similar": None}
     arguments_of: dict[Job.Kind, dict[str, Any]] = {
@@ -253,6 +253,7 @@ def jobs_with_problems(dataset: Dataset) -> None:
         Job.Kind.PREDICT: {"names": ["resnet50"]},
         Job.Kind.POTENTIAL_LABELS: {},
         Job.Kind.OPEN_CONTAINS: bare | {"profile": None},
+        Job.Kind.SIMULATE: {},
     }
     asker = make_administrator().get_username()
     for kind, arguments in arguments_of.items():
