@@ -386,8 +386,8 @@ def walk(client: Client, table: str, dataset: Dataset, method: str, below: str =
     return answered
 
 
-# These are asked for what is not there: the REST interface's last address, two workers with answers, pictures that only a hold opens, and the
-# answer of a provider that this site has not.
+# These are asked for what is not there: the REST interface's last address, two workers who are strangers, pictures
+# that only a hold opens, and the answer of a provider that this site has not.
 EMPTY_ADDRESSES = {
     "agreement/workers/<slug:first>/<slug:second>/<path:name>/",
     "api/v1/<path:address>/",
