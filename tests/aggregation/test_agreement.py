@@ -151,7 +151,8 @@ def test_it_is_due_after_new_votes_but_not_all_the_time_and_at_once_when_asked_f
     Submission.objects.filter(hit__batch__dataset=dataset).update(aggregated_at=computed_at + timedelta(seconds=1))
     assert datasets_to_compute() == [], "it was computed just now"
     # Ten times as long as it takes, and 20 seconds at least.
-    AgreementOfStudy.objects.update(computed_at=computed_at - timedelta(seconds=30), seconds=600)
+    earlier = computed_at - timedelta(seconds=30)
+    AgreementOfStudy.objects.update(computed_at=earlier, asked_at=None, seconds=600)
     assert datasets_to_compute() == []
     AgreementOfStudy.objects.update(seconds=0.1)
     assert datasets_to_compute() == [dataset]
