@@ -319,6 +319,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_ANNOTATIONS = dict.fromkeys(
     [
         "aggregation.tasks.aggregate_new_submissions",
+        "aggregation.tasks.compute_agreement",
         "aggregation.tasks.measure_workers",
         "jobs.tasks.hint_at_unfinished_jobs",
         "candidates.tasks.hint_at_unfinished_runs",

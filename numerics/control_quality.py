@@ -1,4 +1,4 @@
-"""How good controls are: how often they are failed, and whether it is the poor workers who fail them.
+"""Quality of controls: how often they are failed, and whether it is the poor workers who fail them.
 
 A control that good workers fail has a wrong expected answer, or shows something else too: it measures nobody.
 """

@@ -29,7 +29,7 @@ class VoteChange(models.Model):
 
 
 class MeasuredStudy(models.Model):
-    """When the measures of a dataset were last computed, and how long it took."""
+    """Moment and duration of the last computation of a dataset's measures."""
 
     dataset = models.OneToOneField(Dataset, on_delete=models.PROTECT, related_name="measured")
     measured_at = models.DateTimeField()
@@ -84,7 +84,7 @@ class WorkerMeasure(models.Model):
 
 
 class ControlMeasure(models.Model):
-    """What workers answered on a control: an image whose answer for a label is expected.
+    """Answers of workers on a control: an image whose answer for a label is expected.
 
     `difficulty` is the share of answers that failed it; `discrimination` the correlation of passing it with the
     agreement of the worker with others, null if there is none. `n_good` and `n_good_passed` count the answers of the

@@ -130,7 +130,7 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Those workers who share most pairs with others. Each row has a cell, or None, per worker."""
+    """The workers who share most pairs with others. Each row has a cell, or None, per worker."""
 
     workers: list[str]
     rows: list[tuple[str, list[MatrixCell | None]]]

@@ -1,4 +1,4 @@
-"""What a researcher presses beside the results: asking for missing answers, and recomputing."""
+"""Buttons beside the results: asking for missing answers, and recomputing."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""Whatever happens in whichever order, each pair and form ends with exactly as many counted votes as wanted.
+"""In whichever order things happen, each pair and form ends with exactly as many counted votes as wanted.
 
 Histories of answers, late answers, unseen photographs, exclusions, readmissions, and work that is killed half-way. The
 short form plays some, `--soak` more, and one of 500 images.

@@ -1,4 +1,4 @@
-"""What an exclusion takes away is asked of somebody else; a readmission withdraws what nobody holds."""
+"""Answers taken away by an exclusion are asked of somebody else; a readmission withdraws what nobody holds."""
 
 from datetime import timedelta
 from typing import Any

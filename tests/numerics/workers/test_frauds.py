@@ -79,7 +79,7 @@ def test_the_order_of_answers_decides_who_is_the_copy(study):
 
 @pytest.mark.skipif(not os.environ.get("SOAK"), reason="the long form of T24 runs with ./test --soak")
 @pytest.mark.parametrize(("positive", "negative"), [(5, 0), (3, 3)])
-def test_t24(positive, negative):
+def test_t24_holds_for_many_seeds(positive, negative):
     rows = [measured(Plan(positive=positive, negative=negative), seed) for seed in range(100, 110)]
     mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     for kind in PEOPLE:

@@ -72,33 +72,33 @@ def measured(studies, measure):
     return np.concatenate(results)
 
 
-def test_share_selected(studies):
+def test_share_selected_states_how_often_it_would_be_wrong(studies):
     p = measured(studies, lambda votes, answers, others, everybody: share_selected(answers, others, everybody))
     assert_no_more_than_stated(p, exact=True)
 
 
-def test_agreement(studies):
+def test_agreement_states_how_often_it_would_be_wrong(studies):
     p = measured(studies, lambda votes, answers, others, everybody: agreement(answers, others, everybody))
     assert_no_more_than_stated(p)
 
 
-def test_consistency(studies):
+def test_consistency_states_how_often_it_would_be_wrong(studies):
     p = measured(studies, lambda votes, answers, others, everybody: consistency(votes, answers, others, everybody))
     assert_no_more_than_stated(p)
 
 
-def test_seconds(studies):
+def test_seconds_states_how_often_it_would_be_wrong(studies):
     p = measured(studies, lambda votes, answers, others, everybody: median_seconds(answers, everybody))
     assert_no_more_than_stated(p, exact=True)
 
 
-def test_likeness(studies):
+def test_likeness_states_how_often_it_would_be_wrong(studies):
     p = measured(studies, lambda votes, answers, others, everybody: likeness(answers, everybody)[0])
     assert_no_more_than_stated(p)
 
 
 @pytest.mark.parametrize("positive", [True, False])
-def test_controls(positive):
+def test_controls_states_how_often_it_would_be_wrong(positive):
     p = []
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -110,7 +110,7 @@ def test_controls(positive):
 
 
 @pytest.mark.parametrize(("n_grids", "share"), [(2, 0.2), (4, 0.1), (12, 0.3)])
-def test_positions(n_grids, share):
+def test_positions_states_how_often_it_would_be_wrong(n_grids, share):
     """Check it where the selected places are a random choice, and some places of each grid have no vote."""
     rng = np.random.default_rng(1)
     places, distances = [], []
