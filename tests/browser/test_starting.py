@@ -161,7 +161,7 @@ def test_a_coarse_trace_is_stored_for_who_checks_the_box_which_enter_does_not_su
             break
         page.wait_for_timeout(100)
     page.locator("label:has(input) img").first.click()
-    page.get_by_role("button", name="Submit").click()
+    submit(page)
     expect(page.get_by_text("Task 2 of 2")).to_be_visible()
     trace = Submission.objects.get().answer["facts"]["trace"]
     assert trace and all(len(moment) == 4 for moment in trace)

@@ -89,7 +89,7 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     worker.get_by_role("checkbox", name="thing 0").check()
     worker.get_by_role("checkbox", name="thing 1").check()
     worker.get_by_role("radio", name="thing 1").check()
-    worker.get_by_role("button", name="Submit").click()
+    submit(worker)
     expect(worker.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     aggregate_new_submissions()
 
@@ -177,7 +177,7 @@ def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, 
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("alert")).to_contain_text("Select at least one label")
     page.get_by_role("checkbox", name="thing 1").check()
-    page.get_by_role("button", name="Submit").click()
+    submit(page)
     expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     assert ClassifyVote.objects.get().main == 1
     open_page.problems.clear()  # the browser reports the refusal, 422, as an error
