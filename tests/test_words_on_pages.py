@@ -25,6 +25,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from access.memberships.actions import invite
 from access.models import Invitation, Membership, Role
+from aggregation.models import QualityRule, RuleDecision
 from api.actions import create_token
 from api.models import ApiToken
 from candidates import actions as candidates_actions
@@ -35,6 +36,7 @@ from catalog.models import Classifier, Dataset, Image
 from catalog.reads import now
 from dashboard.participants.views import FORMS
 from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
+from dashboard.workers.rules import ACTS
 from data_export.reads import exported_files
 from jobs import actions as jobs_actions
 from jobs.actions import do_next_job, start_job
@@ -58,7 +60,7 @@ from tests.required import require
 from tests.test_boundaries import APART, ROOT, Source, our_sources
 from tests.workforce.assignments_by_hand import make_assignment, offer
 from workforce.actions import exclude_submission
-from workforce.models import HIT, Batch, Lease, Report, Submission
+from workforce.models import HIT, Batch, Lease, Report, Submission, Worker
 from workforce.reads import pseudonym
 
 STAFF, WORKER = "annotation_site.staff_urls", "annotation_site.worker_urls"
@@ -156,6 +158,7 @@ def study(db) -> Dataset:
     Report.objects.create(lease=lease, kind="pictures", words="They are grey.")
     run_that_stands_still(dataset, images[2])
     published_batch(dataset, images)
+    question_of_a_rule(dataset, lease.worker)
     jobs_with_problems(dataset)
     make_member(dataset, Role.OWNER)
     create_token(name="reader", dataset=dataset)
@@ -244,6 +247,13 @@ def published_batch(dataset: Dataset, images: list[Image]) -> None:
     Call.objects.create(op="CreateHIT", purpose="create:1", payload={}, batch=batch, state="failed", last_error=error)
 
 
+def question_of_a_rule(dataset: Dataset, worker: Worker) -> None:
+    rule = QualityRule.objects.create(
+        dataset=dataset, measure="recall", condition="below", threshold=0.5, fewest=1, action="ask_a_person"
+    )
+    RuleDecision.objects.create(rule=rule, worker=worker, reason="Few controls passed.")
+
+
 def jobs_with_problems(dataset: Dataset) -> None:
     """Do one job of each kind that fails, each for another reason; simulated people find a batch that costs money."""
     dataset.settings_versions.update(classifiers=["nowhere"])
@@ -284,6 +294,7 @@ NUMBERED: dict[str, type[Model]] = {
     "setup/publish": Batch,
     "setup/links/": Batch,
     "setup/assignment/": ListedAssignment,
+    "setup/rule-decision/": RuleDecision,
     "setup/member/": Membership,
     "setup/invitation/": Invitation,
     "setup/token/": ApiToken,
@@ -314,7 +325,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "path": [dataset.name],
         "token": [signing.dumps(decision, salt=SECOND_SALT, compress=True)],
         "secret": [secret],
-        "act": sorted(FORMS),
+        "act": sorted({*FORMS, *ACTS}),
         "decision": sorted({*OF_BATCH, *OF_ASSIGNMENT}),
         "kind": sorted(exported_files()),
         "format": ["csv", "jsonl"],

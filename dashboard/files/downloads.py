@@ -35,6 +35,7 @@ TITLES: "dict[str, StrOrPromise]" = {
     "grids": gettext_lazy("Grids"),
     "forms": gettext_lazy("Forms"),
     "answers": gettext_lazy("Answers"),
+    "model_frequencies": gettext_lazy("Frequencies of the worker model"),
     "potential_labels": gettext_lazy("Potential labels"),
     "predictions": gettext_lazy("Predictions"),
 }

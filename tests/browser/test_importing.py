@@ -101,7 +101,9 @@ def test_all_of_it_works_without_scripts(site, browser, archive):
     expect(page.get_by_text("2 images were added.")).to_be_visible()
     page.get_by_role("link", name="Files").click()
     with page.expect_download() as download:
-        frequencies = page.get_by_role("listitem").filter(has_text="Selection frequencies")
+        frequencies = page.get_by_role("listitem").filter(
+            has=page.get_by_role("heading", name="Selection frequencies", exact=True)
+        )
         frequencies.get_by_role("link", name="CSV", exact=True).click()
     assert Path(download.value.path()).read_text() == "image,label,n_selected,n_shown\n"
     assert download.value.suggested_filename.endswith("-selection_frequencies.csv")
