@@ -13,14 +13,18 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from aggregation.models import (
+    Alpha,
     Annotation,
     CandidateSet,
     ConfidenceTable,
+    Contradiction,
     ControlChoice,
     ControlMeasure,
+    PairPosterior,
     QualityRule,
     RuleDecision,
     SelectionFrequency,
+    SharedAnswers,
     StoppedPair,
     WorkerMeasure,
 )
@@ -230,6 +234,90 @@ def _() -> None:
 @breaks("what_is_reversed_is_lifted")
 def _() -> None:
     rule_decision(is_reversed=True)
+
+
+def alpha(**changed: object) -> Alpha:
+    batch = make_batch()
+    fields = {"dataset": batch.dataset, "batch": batch, "answers": "yes", "n_pairs": 1, "n_answers": 2}
+    return Alpha.objects.create(**fields | changed)
+
+
+def shared_answers(**changed: object) -> SharedAnswers:
+    fields = {"dataset": make_dataset(), "first": make_worker(), "second": make_worker(), "n_both": 2, "n_same": 1}
+    return SharedAnswers.objects.create(**fields | changed)
+
+
+def contradiction(**changed: object) -> Contradiction:
+    dataset = make_dataset()
+    first, second = dataset.label_set.labels.order_by("index")[:2]
+    fields = {"dataset": dataset, "first": first, "second": second, "n_images": 1, "expected": 0.5}
+    return Contradiction.objects.create(**fields | changed)
+
+
+def posterior(**changed: object) -> PairPosterior:
+    image = make_images(make_dataset(), 1)[0]
+    fields = {"image": image, "label": image.dataset_label, "n_selected": 1, "n_shown": 2}
+    shares = {"mean": 0.5, "low": 0.4, "high": 0.6, "otherwise": 0.1}
+    return PairPosterior.objects.create(**fields | shares | changed)
+
+
+@breaks("one_alpha_per_scope")
+def _() -> None:
+    # Also over all batches.
+    twice(alpha(batch=None))
+
+
+@breaks("alpha_is_of_a_batch_or_a_label")
+def _() -> None:
+    dataset = make_dataset()
+    alpha(dataset=dataset, label=dataset.label_set.labels.first())
+
+
+@breaks("answers_of_alpha_are_known")
+def _() -> None:
+    alpha(answers="four")
+
+
+@breaks("two_workers_are_compared_once")
+def _() -> None:
+    twice(shared_answers())
+
+
+@breaks("the_first_of_two_workers_is_the_older")
+def _() -> None:
+    older, younger = make_worker(), make_worker()
+    shared_answers(first=younger, second=older)
+
+
+@breaks("same_answers_are_shared_answers")
+def _() -> None:
+    shared_answers(n_same=3)
+
+
+@breaks("two_labels_are_compared_once")
+def _() -> None:
+    twice(contradiction())
+
+
+@breaks("a_label_does_not_contradict_itself")
+def _() -> None:
+    label = make_dataset().label_set.labels.first()
+    contradiction(first=label, second=label)
+
+
+@breaks("one_posterior_per_pair")
+def _() -> None:
+    twice(posterior())
+
+
+@breaks("the_mean_of_a_posterior_is_within_its_interval")
+def _() -> None:
+    posterior(mean=0.7)
+
+
+@breaks("a_posterior_has_votes")
+def _() -> None:
+    posterior(n_selected=3)
 
 
 @pytest.mark.parametrize("name", BREAKERS)

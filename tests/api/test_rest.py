@@ -190,7 +190,7 @@ def test_a_parameter_that_is_not_offered_is_refused_by_name(reader, table, query
     response = reader.get(table, dataset=make_dataset().name, **query)
     assert code_of(response) == (400, "unknown_parameter")
     message = response.json()["error"]["message"]
-    assert next(iter(query)) in message and "dataset, names, limit, cursor, image" in message
+    assert next(iter(query)) in message and "dataset, names, limit, simulated, cursor, image" in message
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ PAGES = ("shown",)
 @pytest.fixture
 def dataset(db) -> Dataset:
     """Live answers to a grid of three images and to a form, one of each excluded, aggregated."""
-    dataset = make_dataset(contains_answers=3, classify_answers=3)
+    dataset = make_dataset(contains_answers=3, classify_answers=3, asks_again=False)
     images = make_images(dataset, 3, label=1)
     Image.objects.filter(pk=images[2].pk).update(name="=1+1.jpg", dataset_label=None)
     grid = make_grid(images=images, label=1)

@@ -57,6 +57,7 @@ from workforce.models import (
     Exclusion,
     Lease,
     ListedID,
+    PlatformVisit,
     Report,
     Slot,
     Submission,
@@ -422,6 +423,21 @@ def _() -> None:
 @breaks("one_standing_bar_per_worker")
 def _() -> None:
     twice(Bar.objects.create(dataset=make_dataset(), worker=make_worker(), reason="one"))
+
+
+def platform_visit(**changed: object) -> PlatformVisit:
+    fields = {"batch": make_batch(), "worker": make_worker(), "session_id": "a session"}
+    return PlatformVisit.objects.create(**fields | changed)
+
+
+@breaks("platform_visit_once_per_batch_and_worker")
+def _() -> None:
+    twice(platform_visit())
+
+
+@breaks("platform_visit_names_a_session_or_study")
+def _() -> None:
+    platform_visit(session_id="")
 
 
 @breaks("bar_has_a_reason")
