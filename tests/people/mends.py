@@ -154,7 +154,7 @@ MENDS: tuple[Mend, ...] = (
     Mend(
         "a form tells of the answer of another tab",
         "static/workforce/submit.js",
-        '  spot.style.visibility = "";\n',
+        "  spot.hidden = false;\n",
         "",
         (("submits in one tab and then in the other", FORM),),
     ),
