@@ -295,6 +295,7 @@ NUMBERED: dict[str, type[Model]] = {
     "setup/links/": Batch,
     "setup/assignment/": ListedAssignment,
     "setup/rule-decision/": RuleDecision,
+    "setup/submission/": Submission,
     "setup/member/": Membership,
     "setup/invitation/": Invitation,
     "setup/token/": ApiToken,

@@ -380,8 +380,8 @@ def test_a_part_that_lived_long_enough_is_started_again_at_once_however_often_it
     monkeypatch.setattr("launcher.supervisor.SOON_SECONDS", 0.0)
     said: list[Any] = []
     supervisor = Supervisor(said.append)
-    supervisor.start(sleeper(state, "steady", ("sleep", "0.05")))
-    deadline = time.monotonic() + SOON_SECONDS
+    supervisor.start(sleeper(state, "steady", ("sleep", "0.5")))
+    deadline = time.monotonic() + 6 * SOON_SECONDS
     while len([line for line in said if "exit status 0" in line]) < 4 and time.monotonic() < deadline:
         supervisor.look_after(supervisor.watches[0])
         time.sleep(0.01)
