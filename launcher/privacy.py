@@ -54,5 +54,7 @@ def close_contents(folder: Path) -> None:
                 continue
             if stat.S_ISDIR(status.st_mode):
                 close_contents(Path(entry.path))
-            if not is_closed:
+            # A file with another name elsewhere is not ours alone: installed packages are linked from a cache, and into
+            # environments outside, whose programs Postgres' user runs. The closed folder keeps it from others here.
+            if not is_closed and (stat.S_ISDIR(status.st_mode) or status.st_nlink == 1):
                 os.chmod(entry.path, stat.S_IMODE(status.st_mode) & ~OTHERS)

@@ -53,6 +53,18 @@ def test_a_folder_that_was_left_open_is_closed_with_all_that_is_in_it(state, tmp
     assert not mode(state) & 0o007 and mode(state) & 0o700 == 0o700
 
 
+def test_a_program_that_is_linked_from_elsewhere_stays_open_there(state, tmp_path):
+    program = tmp_path / "program"
+    program.write_text("x")
+    program.chmod(0o755)
+    (state / "environment").mkdir(parents=True)
+    (state / "environment" / "program").hardlink_to(program)
+    (state / "environment").chmod(0o755)
+    make_private(state)
+    assert mode(program) == 0o755
+    assert mode(state / "environment") == 0o700
+
+
 def test_a_new_folder_is_closed(state):
     make_private(state)
     user = postgres_user()
