@@ -31,16 +31,20 @@ class Truth:
 
 def truth_of(seed: int, image: Image, potential: Sequence[tuple[int, int]]) -> Truth:
     """Return what is true of an image; `potential` are (class index, best rank from 0) of its potential labels."""
-    own = image.dataset_label.index if image.dataset_label else None
+    dataset_label = _dataset_label(image)
     shown = []
-    for label, rank in sorted(potential, key=lambda pair: (pair[0] != own, pair[1], pair[0])):
+    for label, rank in sorted(potential, key=lambda pair: (pair[0] != dataset_label, pair[1], pair[0])):
         likely = POTENTIAL_LABEL_IS_RIGHT[min(rank, len(POTENTIAL_LABEL_IS_RIGHT) - 1)]
         chance = Random(f"{seed}/truth/{image.name}/{label}").random()
-        if chance < (DATASET_LABEL_IS_RIGHT if label == own else likely):
+        if chance < (DATASET_LABEL_IS_RIGHT if label == dataset_label else likely):
             shown.append(label)
-    if not shown and own is not None:
-        shown = [own]
+    if not shown and dataset_label is not None:
+        shown = [dataset_label]
     return Truth(frozenset(shown), shown[0] if shown else None)
+
+
+def _dataset_label(image: Image) -> int | None:
+    return image.dataset_label.index if image.dataset_label else None
 
 
 def truths_of(seed: int, images: Sequence[Image]) -> dict[int, Truth]:
@@ -51,9 +55,9 @@ def truths_of(seed: int, images: Sequence[Image]) -> dict[int, Truth]:
         rank = min((source["rank"] - 1 for source in sources), default=len(POTENTIAL_LABEL_IS_RIGHT))
         potential[image_id].append((label, rank))
     for image in images:
-        own = image.dataset_label.index if image.dataset_label else None
-        if own is not None and own not in dict(potential[image.pk]):
-            potential[image.pk].append((own, 0))
+        dataset_label = _dataset_label(image)
+        if dataset_label is not None and dataset_label not in dict(potential[image.pk]):
+            potential[image.pk].append((dataset_label, 0))
     return {image.pk: truth_of(seed, image, potential[image.pk]) for image in images}
 
 

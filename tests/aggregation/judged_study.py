@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from aggregation.actions import aggregate
+from aggregation.quality.actions import recompute_changed
 from catalog.models import Dataset, Image
 from contains_task.actions import ComposedCell, open_composed_grids, record_votes
 from contains_task.models import Role
@@ -90,3 +91,14 @@ class JudgedStudy:
 
     def aggregate(self) -> None:
         aggregate(dataset=self.dataset)
+
+
+def answered_study(n_honest: int) -> JudgedStudy:
+    """Honest people, who answered two grids each, and one who selects everything, all of them measured."""
+    study = JudgedStudy()
+    for _ in range(n_honest):
+        study.answer(n_grids=2)
+    assert study.guesser
+    study.aggregate()
+    recompute_changed()
+    return study

@@ -20,7 +20,7 @@ from audit.models import AuditEntry
 from catalog.actions import change_settings
 from catalog.errors import UserError
 from catalog.reads import now
-from tests.aggregation.judged_study import JudgedStudy, honest, selects_all, selects_nothing
+from tests.aggregation.judged_study import JudgedStudy, answered_study, honest, selects_all, selects_nothing
 from tests.factories import make_dataset, make_lease, tick_images, unique
 from tests.required import require
 from workforce.actions import exclude_submission, readmit_submission
@@ -38,13 +38,7 @@ def fast(monkeypatch):
 @pytest.fixture
 def study() -> JudgedStudy:
     """Six honest people, who answered two grids each, and one who selects everything."""
-    study = JudgedStudy()
-    for _ in range(6):
-        study.answer(n_grids=2)
-    assert study.guesser
-    study.aggregate()
-    recompute_changed()
-    return study
+    return answered_study(6)
 
 
 def stored(study: JudgedStudy) -> list[dict]:

@@ -20,7 +20,7 @@ from aggregation.quality.rules import actions as rules
 from audit.models import AuditEntry
 from catalog.errors import UserError
 from mturk.models import Rejection
-from tests.aggregation.judged_study import JudgedStudy, selects_all
+from tests.aggregation.judged_study import JudgedStudy, answered_study, selects_all
 from tests.commands import refusal, said
 from tests.factories import make_dataset
 from tests.required import require
@@ -40,13 +40,7 @@ def fast(monkeypatch):
 
 @pytest.fixture
 def study() -> JudgedStudy:
-    study = JudgedStudy()
-    for _ in range(5):
-        study.answer(n_grids=2)
-    assert study.guesser
-    study.aggregate()
-    recompute_changed()
-    return study
+    return answered_study(5)
 
 
 def only(study: JudgedStudy, action: str) -> QualityRule:

@@ -41,6 +41,10 @@ def grid_with_replacements() -> tuple[Batch, list[Image], list[Submission]]:
     return batch, images, submissions
 
 
+def is_excluded(submission: Submission) -> bool:
+    return submission.exclusions.filter(lifted_at=None).exists()
+
+
 def counted(model: Any) -> list[int]:
     return sorted(set(model.objects.filter(counted=True).values_list("submission", flat=True)))
 
@@ -48,7 +52,7 @@ def counted(model: Any) -> list[int]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whoever_is_readmitted_in_whichever_order_the_first_answers_count(seed):
     _, images, submissions = grid_with_replacements()
-    excluded = [submission for submission in submissions if submission.exclusions.filter(lifted_at=None).exists()]
+    excluded = [submission for submission in submissions if is_excluded(submission)]
     assert len(excluded) == N_ANSWERS - N_WANTED
     random.Random(seed).shuffle(excluded)
     standing = {submission.pk for submission in submissions} - {submission.pk for submission in excluded}
@@ -63,7 +67,7 @@ def test_whoever_is_readmitted_in_whichever_order_the_first_answers_count(seed):
 def test_setting_surplus_aside_again_changes_nothing():
     _, _, submissions = grid_with_replacements()
     for submission in submissions:
-        if submission.exclusions.filter(lifted_at=None).exists():
+        if is_excluded(submission):
             readmit_submission(submission=submission)
     aggregate()
     before = list(ContainsVote.objects.order_by("pk").values_list("pk", "counted", "surplus"))
@@ -89,10 +93,10 @@ def test_a_form_without_replacements_has_no_surplus():
 
 def test_only_answers_that_are_excluded_now_are_marked_for_the_aggregation():
     batch, _, submissions = grid_with_replacements()
-    lifted = next(one for one in submissions if one.exclusions.filter(lifted_at=None).exists())
+    lifted = next(filter(is_excluded, submissions))
     readmit_submission(submission=lifted)
     aggregate()
     mark_excluded(dataset=batch.dataset)
     marked = set(Submission.objects.filter(aggregated_at=None).values_list("pk", flat=True))
-    assert marked == {one.pk for one in submissions if one.exclusions.filter(lifted_at=None).exists()}
+    assert marked == {submission.pk for submission in filter(is_excluded, submissions)}
     assert lifted.pk not in marked and len(marked) == N_ANSWERS - N_WANTED - 1

@@ -5,7 +5,7 @@ import os
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import look, submit
+from tests.browser.looking import look, submit, wait_until
 from tests.browser.test_frame import browser_flags, parent  # noqa: F401
 from tests.factories import make_batch, make_dataset, make_grid
 from workforce.introductions.actions import introduce
@@ -156,10 +156,7 @@ def test_a_coarse_trace_is_stored_for_who_checks_the_box_which_enter_does_not_su
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Task 1 of 2")).to_be_visible()
     page.mouse.move(100, 100)
-    for _ in range(600):
-        if page.evaluate("() => document.querySelector('form[data-trace]').moments.length"):
-            break
-        page.wait_for_timeout(100)
+    wait_until(page, "document.querySelector('form[data-trace]').moments.length")
     page.locator("label:has(input) img").first.click()
     submit(page)
     expect(page.get_by_text("Task 2 of 2")).to_be_visible()
