@@ -228,7 +228,7 @@ def test_only_one_computes_the_measures_of_a_dataset_at_a_time(study, monkeypatc
 
 
 def test_while_all_measures_rest_those_of_who_answered_follow_at_once(study, monkeypatch):
-    late = study.answer(selects_nothing, n_grids=2)
+    late = study.answer(selects_nothing, n_grids=4)
     early = {row.worker_id: row.measures for row in worker_rows(study.dataset)}
     study.aggregate()
     with monkeypatch.context() as patched:
@@ -236,7 +236,7 @@ def test_while_all_measures_rest_those_of_who_answered_follow_at_once(study, mon
         assert recompute_changed() == 1
         assert recompute_changed() == 0
     followed = row_of(study, late)
-    assert followed.n_answers == 2 and "recall" in {flag.measure for flag in followed.flags}
+    assert followed.n_answers == 4 and "recall" in {flag.measure for flag in followed.flags}
     others = {row.worker_id: row.measures for row in worker_rows(study.dataset) if row != followed}
     assert others == early
     # Nothing is lost: all of them are still to be computed.
