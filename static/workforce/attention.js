@@ -94,6 +94,7 @@ function settle(image) {
     if (button?.matches(":focus")) frameOf(image).querySelector("input, a")?.focus();
     button?.remove();
   } else if (isBroken(image) && !record.timer) {
+    record.isMet = true; // also while it is tried again
     offerRetry(image);
     if (record.tries >= MOST_RETRIES) return;
     const seconds = Math.min(2 ** record.tries++, LONGEST_RETRY_SECONDS);

@@ -96,7 +96,9 @@ function reportByScript(form) {
   const link = section.querySelector("summary");
   const button = section.querySelector("[data-report]");
   const outcome = section.querySelector("[data-reported]");
-  link.addEventListener("click", () => setTimeout(() => section.open && section.querySelector("input").focus()));
+  // Unless the person is in it already.
+  const enter = () => section.open && !section.querySelector(":focus:not(summary)") && section.querySelector("input").focus();
+  link.addEventListener("click", () => setTimeout(enter));
   section.addEventListener("keydown", ({ key }) => {
     if (key !== "Escape") return;
     section.open = false;

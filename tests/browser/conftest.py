@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browsers import contexts_of_a_test, new_context, running_browser
@@ -13,6 +13,8 @@ from tests.browsers import contexts_of_a_test, new_context, running_browser
 # A page of results renews itself every few seconds, more seldom the longer nothing changes.
 # What takes so long on no machine is not there at all.
 expect.set_options(timeout=60_000)
+# Reported by the browser, not by us: a page that was reloaded learns that the one before saved its draft in the end.
+DRAFT_OF_ANOTHER = "the server responded with a status of 409 (Conflict)"
 
 
 @pytest.fixture
@@ -50,11 +52,15 @@ def open_page(browser) -> Iterator[Callable[..., Page]]:
     """Open pages; an error on the console, or one thrown, fails the test."""
     problems: list[str] = []
 
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and DRAFT_OF_ANOTHER not in message.text:
+            problems.append(message.text)
+
     def opened(**options: Any) -> Page:
         page = new_context(browser, **options).new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.extend([message.text] if message.type == "error" else []))
+        page.on("console", note)
         return page
 
     setattr(opened, "problems", problems)  # noqa: B010 - a function has no such place for the types

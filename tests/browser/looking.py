@@ -1,6 +1,8 @@
 """Look at photographs in a browser as a person does, and submit."""
 
-from playwright.sync_api import FrameLocator, Page, expect
+from contextlib import suppress
+
+from playwright.sync_api import Error, FrameLocator, Page, expect
 
 # Longer than the time in which a question takes no answer, which may be the second half of a double click.
 GUARD_MS = 700
@@ -9,10 +11,18 @@ GUARD_MS = 700
 def wait_until(page: Page, expression: str) -> None:
     """Wait until a script says yes. Playwright's own way to wait tries again by eval, which our pages refuse."""
     for _ in range(600):
-        if page.evaluate(expression):
-            return
+        # Between two pages there is neither a script to ask nor an element to ask about.
+        with suppress(Error):
+            if page.evaluate(expression):
+                return
         page.wait_for_timeout(100)
-    raise AssertionError(f"never true in a minute: {expression}")
+    raise AssertionError(f"never true in a minute: {expression}, on {page.url}")
+
+
+def fits(page: Page) -> bool:
+    """Wait until a page has come and is no wider than its window."""
+    wait_until(page, "() => document.readyState === 'complete' && document.documentElement.scrollWidth <= innerWidth")
+    return True
 
 
 def look(place: Page | FrameLocator) -> None:

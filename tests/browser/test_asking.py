@@ -11,7 +11,7 @@ from candidates.ensemble.reads import loaded
 from candidates.models import PotentialLabel
 from contains_task.models import ContainsVote
 from jobs.actions import do_next_job
-from tests.browser.looking import submit
+from tests.browser.looking import fits, submit
 from tests.candidates.small_ensemble import colour_network, coloured_dataset
 from tests.factories import unique
 from workforce.models import Batch
@@ -87,7 +87,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     n_pairs = PotentialLabel.objects.filter(image__dataset=dataset).count()
     expect(page.get_by_text(f"{n_pairs} pairs were opened")).to_be_visible()
     expect(page.get_by_role("heading", name=f"Grids of batch {batch.pk}")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert fits(page)
 
     worker = open_page(java_script_enabled=with_script)
     worker.goto(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?worker=ann")

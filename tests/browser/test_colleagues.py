@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from access.models import Role
+from tests.browser.looking import fits
 from tests.factories import make_dataset, make_images, make_member
 
 PASSWORD = "a long pass phrase"
@@ -15,10 +16,6 @@ def sign_in(page, name: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-
-
-def fits(page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_a_colleague_joins_by_link_and_the_owner_changes_the_role(site, open_page, settings, tmp_path):

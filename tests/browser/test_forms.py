@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from classify_task.models import ClassifyVote, Form
-from tests.browser.looking import look, wait_until
+from tests.browser.looking import fits, look, wait_until
 from tests.factories import make_form
 from workforce.models import Submission
 
@@ -287,7 +287,7 @@ def test_the_photograph_stays_beside_or_above_every_label(screen, site, settings
     for control in [*controls, *reversed(controls)]:
         control.focus()
         assert control.evaluate(IN_VIEW) == [1, is_beside, True, True]
-    assert people.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert fits(people.page)
 
 
 def test_the_photograph_is_enlarged_and_back_closes_it(site, settings, open_page):

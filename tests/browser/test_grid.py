@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from contains_task.models import ContainsVote, Grid
-from tests.browser.looking import GUARD_MS, look, submit, submit_none, wait_until
+from tests.browser.looking import GUARD_MS, fits, look, submit, submit_none, wait_until
 from tests.browser.test_frame import Work, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_grid
@@ -263,7 +263,7 @@ def test_the_enlarged_view_never_shows_a_photograph_under_the_name_of_another(si
     person = Person(page, settings, 3)
     large, picture = page.locator("dialog.large"), page.locator("dialog.large img")
     person.box(1).press("z")
-    wait_until(page, "() => document.querySelector('dialog.large img').naturalWidth > 0")
+    wait_until(page, "() => document.querySelector('dialog.large[open] img')?.naturalWidth > 0")
     expect(large.get_by_role("status")).to_have_text("photograph 2")
     expect(large.get_by_text("thing 0", exact=True)).to_be_visible()
     page.route("**/i/**", lambda route: None)  # nothing more comes
@@ -444,7 +444,7 @@ def test_the_first_photographs_lie_on_the_first_screen_of_a_phone_and_nothing_mo
     page.mouse.wheel(0, 3000)
     expect(page.locator(".bar-label")).to_be_in_viewport()
     expect(page.locator(".bar-label")).to_have_text("chocolate sauce")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert fits(page)
 
 
 def test_three_answers_by_presses_boxes_and_keys(site, settings, open_page):

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from mturk.models import LedgerEntry, Terms
+from tests.browser.looking import fits
 from tests.factories import unique
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.mturk_study import ask, grids_to_publish, hits_of, published, send_until_quiet, settle, work
@@ -30,11 +31,6 @@ def sign_in(page: Page, address: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def check_fits(page: Page) -> None:
-    page.wait_for_load_state()
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-
-
 @pytest.mark.parametrize(("with_script", "width"), [(True, 1280), (False, 390)])
 def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
     with_script,
@@ -47,10 +43,10 @@ def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
     page = open_page(java_script_enabled=with_script, viewport={"width": width, "height": 800})
     sign_in(page, f"{site}/setup/marketplace/{batch.dataset.name}/")
     expect(page.get_by_role("region", name="Account")).to_contain_text("$10,000.00")
-    check_fits(page)
+    assert fits(page)
     page.get_by_role("link", name=f"Publish batch {batch.pk}").click()
     expect(page.get_by_role("table", name="Cost")).to_contain_text("2 assignments in 2 HITs")
-    check_fits(page)
+    assert fits(page)
     assert not Terms.objects.exists()
     page.get_by_role("button", name="Publish for $").click()
     expect(page.get_by_role("status")).to_contain_text(f"Batch {batch.pk} is being published")
@@ -65,11 +61,11 @@ def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
     spent = sum(entry.amount for entry in LedgerEntry.objects.all())
     expect(page.get_by_role("region", name="Money")).to_contain_text(f"Spent${spent}")
     expect(page.get_by_role("region", name="Batch")).to_contain_text("1 approved")
-    check_fits(page)
+    assert fits(page)
     table = page.get_by_role("region", name="Assignments", exact=True).last
     assert table.evaluate("element => element.scrollWidth <= element.clientWidth"), "nothing is to be scrolled to"
     page.get_by_role("link", name=re.compile("^Pay bonus")).click()
-    check_fits(page)
+    assert fits(page)
     page.get_by_label("Bonus in dollars").fill("0.05")
     page.get_by_label("Reason").fill("For your care.")
     page.get_by_role("button", name="Pay bonus").click()
@@ -77,7 +73,7 @@ def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
     send_until_quiet()
     page.get_by_role("link", name="Compare ledgers").click()
     expect(page.get_by_role("status")).to_contain_text("Both ledgers agree")
-    check_fits(page)
+    assert fits(page)
 
 
 def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketplace, open_page):  # noqa: F811
@@ -120,17 +116,17 @@ def test_workers_are_written_to_and_the_batch_is_closed_without_a_script_on_a_ph
     page = open_page(java_script_enabled=False, viewport={"width": 390, "height": 800}, color_scheme="dark")
     sign_in(page, f"{site}/setup/published/{batch.pk}/")
     page.get_by_role("link", name="Message workers").click()
-    check_fits(page)
+    assert fits(page)
     page.get_by_label("Subject").fill("Thank you")
     page.get_by_label("Text").fill("The study goes on.")
     page.get_by_role("button", name="Send message").click()
     expect(page.get_by_role("status")).to_contain_text("The message is being sent to 1 worker")
     expect(page.get_by_role("region", name="Messages")).to_contain_text("Thank you pending")
     page.get_by_role("link", name="Close batch").click()
-    check_fits(page)
+    assert fits(page)
     page.get_by_role("button", name="Close batch").click()
     expect(page.get_by_role("region", name="Batch")).to_contain_text("closed")
     send_until_quiet()
     page.reload()
     expect(page.get_by_role("region", name="Messages")).to_contain_text("Thank you sent")
-    check_fits(page)
+    assert fits(page)

@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from access.models import Role
-from tests.browser.test_colleagues import NARROW, PASSWORD, fits, sign_in
+from tests.browser.looking import fits
+from tests.browser.test_colleagues import NARROW, PASSWORD, sign_in
 from tests.dashboard.workers.studies_of_workers import SmallStudy
 from tests.factories import make_member, make_worker
 from workforce.models import Exclusion
@@ -41,6 +42,7 @@ def test_a_bad_worker_is_found_looked_at_and_excluded(site, open_page, settings,
     page.set_viewport_size(NARROW["viewport"])
     assert fits(page)
     page.get_by_role("link", name="Back to the worker").click()
+    expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
     assert fits(page)
     page.get_by_role("link", name="Exclude all answers…").click()
     expect(page.get_by_text("now 0, afterwards 2")).to_be_visible()

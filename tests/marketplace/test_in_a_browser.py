@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from marketplace.models import Assignment
 from marketplace.qualifications import system
+from tests.browser.looking import fits
 from tests.browsers import WITHOUT_FOREIGN_COOKIES, contexts_of_a_test, new_context, running_browser
 from tests.marketplace.parties import TYPE, make_worker
 from tests.marketplace.task_site import running_task_site
@@ -64,11 +65,6 @@ def answer(page: Page, text: str) -> None:
     frame.get_by_role("button", name="Submit").click()
 
 
-def check_fits(page: Page) -> None:
-    """Check that nothing is wider than the window."""
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
 def publish(lab, tasks, n_hits: int = 1, height: int = 0, **values):
     return [lab.publish(Question=tasks.question(height), RequesterAnnotation=str(n), **values) for n in range(n_hits)]
 
@@ -78,16 +74,16 @@ def test_a_worker_previews_accepts_answers_goes_on_and_is_paid(lab, tasks, worke
     hits = publish(lab, tasks, n_hits=2)
     page = open_page(viewport={"width": width, "height": 800})
     sign_in(page, worker)
-    check_fits(page)
+    assert fits(page)
     expect(page.get_by_text("2 HITs available")).to_be_visible()
     page.get_by_role("link", name="Preview").click()
     expect(page.frame_locator("#task").get_by_text("nobody yet")).to_be_visible()
-    check_fits(page)
+    assert fits(page)
     page.get_by_label("Automatically accept the next HIT").check()
     page.get_by_role("button", name="Accept and work").click()
     expect(page.frame_locator("#task").get_by_text(worker.public_id)).to_be_visible()
     expect(page.locator("#timer-words")).to_contain_text("of 10:00")
-    check_fits(page)
+    assert fits(page)
     first = page.url
     answer(page, "a cat")
     page.wait_for_url(lambda url: url.partition("?")[0] != first.partition("?")[0] and "/tasks/" in url)
@@ -105,7 +101,7 @@ def test_a_worker_previews_accepts_answers_goes_on_and_is_paid(lab, tasks, worke
     page.get_by_role("link", name="Earnings").first.click()
     expect(page.get_by_text("Reason: It is a cat")).to_be_visible()
     expect(page.locator(".figures div").first).to_contain_text("$0.10")
-    check_fits(page)
+    assert fits(page)
     preview, work = tasks.requests[0], tasks.requests[1]
     assert preview["assignmentId"] == "ASSIGNMENT_ID_NOT_AVAILABLE" and "workerId" not in preview
     assert work["image"] == "7" and work["workerId"] == worker.public_id
@@ -195,7 +191,7 @@ def test_a_worker_returns_a_hit_from_its_page(lab, tasks, worker, open_page):
     sign_in(page, worker)
     page.get_by_role("button", name="Accept and work").click()
     page.get_by_text("More", exact=True).click()
-    check_fits(page)
+    assert fits(page)
     page.get_by_role("button", name="Return HIT").click()
     expect(page.get_by_text("was returned")).to_be_visible()
     assert Assignment.objects.get().status == "Free"
