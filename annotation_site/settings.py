@@ -174,6 +174,7 @@ INSTALLED_APPS = [
     "workforce",
     "contains_task",
     "classify_task",
+    "review_task",
     "mturk",
     "aggregation",
     "candidates",

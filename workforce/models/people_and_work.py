@@ -47,6 +47,7 @@ class Batch(models.Model):
         LINK = "link"
         MTURK = "mturk"
         REPLAY = "replay"
+        ACCOUNTS = "accounts"  # members of the study, signed in on the staff origin
 
     class Admission(models.TextChoices):
         ANYONE = "anyone"  # whoever has the link, under any ID
@@ -122,7 +123,7 @@ class Batch(models.Model):
                 name="one_open_classify_batch_per_settings",
             ),
             models.CheckConstraint(
-                condition=Q(marketplace__in=["link", "mturk", "replay"]), name="batch_marketplace_is_known"
+                condition=Q(marketplace__in=["link", "mturk", "replay", "accounts"]), name="batch_marketplace_is_known"
             ),
             models.CheckConstraint(
                 condition=Q(admission__in=["anyone", "listed", "signed"]), name="batch_admission_is_known"

@@ -1,0 +1,30 @@
+"""Reviews by experts: what is asked, and what each reviewer said."""
+
+from review_task.models.reviews import ClassPage, Group, Item, PageAssignment, ProblemReason, Review
+from review_task.models.verdicts import (
+    Comment,
+    ConsensusVerdict,
+    FurtherLabel,
+    MistakeCategory,
+    ProblemMark,
+    Severity,
+    Verdict,
+    VerdictValue,
+)
+
+__all__ = [
+    "ClassPage",
+    "Comment",
+    "ConsensusVerdict",
+    "FurtherLabel",
+    "Group",
+    "Item",
+    "MistakeCategory",
+    "PageAssignment",
+    "ProblemMark",
+    "ProblemReason",
+    "Review",
+    "Severity",
+    "Verdict",
+    "VerdictValue",
+]
