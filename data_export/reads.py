@@ -13,6 +13,8 @@ from access.permissions.reads import May
 from aggregation.agreement.reads import POSTERIOR_COLUMNS, posterior_row, posteriors_of
 from aggregation.reads import annotation_row, annotations_of, frequencies_of, frequency_row
 from candidates.reads import potential_label_row, potential_labels_of, prediction_row, predictions_of
+from catalog.class_pairs.reads import COLUMNS as PAIR_COLUMNS
+from catalog.class_pairs.reads import class_pair_row, class_pairs_of
 from catalog.errors import UserError
 from catalog.models import Dataset
 from catalog.reads import labels_by_index
@@ -89,6 +91,17 @@ PREDICTED = (
         ("labels",),
     ),
 )
+CLASS_PAIRS = (
+    ExportedRows(
+        "class_pairs",
+        gettext_lazy("Classes of the label set that are equivalent, confusable or nested, and who says so."),
+        class_pairs_of,
+        ("first__index", "second__index", "kind", "pk"),
+        class_pair_row,
+        PAIR_COLUMNS,
+        ("first", "second"),
+    ),
+)
 CONSENTS = (
     ExportedRows(
         "consents",
@@ -119,12 +132,14 @@ def exported_tables() -> dict[str, ExportedRows]:
 def exported_files() -> dict[str, ExportedRows]:
     """Return the files by name: the tables of REST, and the composition of the work."""
     further = (rows for kind in task_kinds() for rows in kind.files)
-    return exported_tables() | {rows.name: rows for rows in (*MODELLED, ANSWERS, *further, *PREDICTED, *CONSENTS)}
+    return exported_tables() | {
+        rows.name: rows for rows in (*MODELLED, ANSWERS, *further, *PREDICTED, *CLASS_PAIRS, *CONSENTS)
+    }
 
 
 def permission_to_read(kind: str, **rest: Any) -> May:
     """Return the permission that a kind of rows needs. All but derived rows and predictions needs that of votes."""
-    public = {rows.name for rows in (*DERIVED, *MODELLED, *PREDICTED)}
+    public = {rows.name for rows in (*DERIVED, *MODELLED, *PREDICTED, *CLASS_PAIRS)}
     return May.READ_ANNOTATIONS if kind in public else May.READ_VOTES
 
 
@@ -134,7 +149,7 @@ class SimulatedRows(UserError):
 
 def rests_on_simulated(dataset: Dataset, kind: str) -> bool:
     """Return whether rows of this kind hold answers of simulated people, or follow from them."""
-    return kind not in {rows.name for rows in PREDICTED} and simulated_submissions(dataset).exists()
+    return kind not in {rows.name for rows in (*PREDICTED, *CLASS_PAIRS)} and simulated_submissions(dataset).exists()
 
 
 def check_accepts_simulated(dataset: Dataset, kind: str) -> None:

@@ -32,6 +32,7 @@ from contains_task.models import ContainsVote, GridCell
 from jobs.models import Job
 from tests.access.membership_breakers import BREAKERS as MEMBERSHIP_BREAKERS
 from tests.accounts.account_breakers import BREAKERS as ACCOUNT_BREAKERS
+from tests.catalog.class_pairs.pair_breakers import BREAKERS as PAIR_BREAKERS
 from tests.factories import (
     make_batch,
     make_dataset,
@@ -79,7 +80,9 @@ ROOMS = (
     "candidates",
     "api",
 )
-BREAKERS: dict[str, Callable[[], object]] = MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS
+BREAKERS: dict[str, Callable[[], object]] = (
+    MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS | PAIR_BREAKERS
+)
 
 
 def breaks(name: str) -> Callable:

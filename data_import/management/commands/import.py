@@ -1,4 +1,4 @@
-"""`./manage import images|labels|predictions|references|examples`: import what a study needs from files."""
+"""`./manage import images|labels|predictions|references|examples|class-pairs`: import what a study needs from files."""
 
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ from tqdm import tqdm
 
 from candidates.prediction_files.actions import import_predictions
 from catalog.errors import as_command_errors
-from catalog.reads import dataset_named
+from catalog.reads import dataset_named, label_set_named
 from csv_files.tables import Refusal
 from data_import.actions import dataset_for_import, label_set_for_import
+from data_import.class_pairs import actions as class_pairs
 from data_import.examples import actions as examples
 from data_import.images.actions import (
     SOURCES,
@@ -27,11 +28,14 @@ from data_import.references import actions as references
 
 
 class Command(BaseCommand):
-    help = "Import images, labels, predictions, reference pages or examples. Safe to repeat: nothing is added twice."
+    help = (
+        "Import images, labels, predictions, reference pages, examples or class pairs. Safe to repeat: nothing is "
+        "added twice."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         kinds = parser.add_subparsers(
-            dest="kind", required=True, metavar="images|labels|predictions|references|examples"
+            dest="kind", required=True, metavar="images|labels|predictions|references|examples|class-pairs"
         )
         images = kinds.add_parser("images", help="import JPEG, PNG and WebP files into a dataset")
         images.add_argument("source", help=f"{SOURCES} A manifest has the columns file, name, label.")
@@ -48,6 +52,11 @@ class Command(BaseCommand):
             "path", type=Path, help="a folder with a folder for each label, and in it one for each look-alike"
         )
         folder.add_argument("--dataset", required=True, metavar="NAME")
+        pairs = kinds.add_parser("class-pairs", help="add equivalent, confusable or nested classes of a label set")
+        pairs.add_argument(
+            "path", type=Path, help="a CSV with first, second, kind, provenance and, optionally, narrower and note"
+        )
+        pairs.add_argument("--label-set", required=True, metavar="NAME")
         add_prediction_arguments(kinds.add_parser("predictions", help="import the top labels of a classifier"))
 
     def handle(self, *args: Any, kind: str, label_set: str | None = None, **options: Any) -> None:
@@ -60,6 +69,8 @@ class Command(BaseCommand):
                 self.references(options["path"], options["dataset"])
             elif kind == "examples":
                 self.examples(options["path"], options["dataset"])
+            elif kind == "class-pairs":
+                self.class_pairs(options["path"], label_set or "")
             else:
                 self.images(options["source"], options["dataset"], label_set)
 
@@ -97,6 +108,10 @@ class Command(BaseCommand):
     def examples(self, folder: Path, name: str) -> None:
         outcome = examples.import_examples(dataset=dataset_named(name), folder=folder)
         self.stdout.write(examples.imported_message(outcome))
+
+    def class_pairs(self, path: Path, name: str) -> None:
+        outcome = class_pairs.import_class_pairs(label_set=label_set_named(name), file=path)
+        self.stdout.write(class_pairs.imported_pairs_message(outcome))
 
     def images(self, source: str, name: str, label_set: str | None) -> None:
         # The dataset is created after the images are found: a wrong path leaves no empty one behind.

@@ -1,0 +1,1 @@
+"""The registry of equivalent, confusable and nested classes of a label set."""

@@ -1,0 +1,19 @@
+"""Tables of studies, their images and labels, and what people have written about the labels."""
+
+from catalog.models.pairs import ClassPair as ClassPair
+from catalog.models.pairs import PairKind as PairKind
+from catalog.models.studies import WITHOUT_PICTURES as WITHOUT_PICTURES
+from catalog.models.studies import Classifier as Classifier
+from catalog.models.studies import Dataset as Dataset
+from catalog.models.studies import Example as Example
+from catalog.models.studies import ExampleSet as ExampleSet
+from catalog.models.studies import Image as Image
+from catalog.models.studies import Label as Label
+from catalog.models.studies import LabelSet as LabelSet
+from catalog.models.studies import MaybeCounts as MaybeCounts
+from catalog.models.studies import NegativesFrom as NegativesFrom
+from catalog.models.studies import Prediction as Prediction
+from catalog.models.studies import ReferencePage as ReferencePage
+from catalog.models.studies import SettingsVersion as SettingsVersion
+from catalog.models.studies import Synset as Synset
+from catalog.models.studies import new_public_id as new_public_id
