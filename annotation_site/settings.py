@@ -186,7 +186,7 @@ INSTALLED_APPS = [
     "annotation_site",
 ]
 # A record of each kind of question: all code for every kind reads this list.
-TASK_KINDS = ["contains_task.kind.CONTAINS", "classify_task.kind.CLASSIFY"]
+TASK_KINDS = ["contains_task.kind.CONTAINS", "classify_task.kind.CLASSIFY", "review_task.kind.REVIEW"]
 # A record of each kind of job that pages start, by its name.
 JOB_KINDS = {
     "import_images": "data_import.jobs.IMPORT_IMAGES",

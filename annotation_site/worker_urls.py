@@ -13,7 +13,7 @@ urlpatterns = [
     path("i/", include("workforce.photographs.urls")),
     path("", include("workforce.urls")),
     path("", include("mturk.urls")),
-    *[path(kind.path, include(kind.urls)) for kind in task_kinds()],
+    *[path(kind.path, include(kind.urls)) for kind in task_kinds() if kind.urls],
 ]
 handler400 = "annotation_site.views.bad_request"
 handler403 = "annotation_site.views.forbidden"

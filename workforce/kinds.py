@@ -70,7 +70,8 @@ class Votes:
     """The table of votes, with submission, worker, role and counted, and the columns of a question.
 
     At most one vote counts for a person and a question (image_id and label_id, or image_id alone). `has_surplus`: the
-    table has a column `surplus` for votes that would count, but are more than were asked for.
+    table has a column `surplus` for votes that would count, but are more than were asked for. `last_counts`: a person
+    may change their answer by a further vote, so that the last one counts instead of the first.
     """
 
     model: "type[Model]"
@@ -78,6 +79,7 @@ class Votes:
     rows: ExportedRows
     table: RestTable
     has_surplus: bool = False
+    last_counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,11 @@ class AnswerShown:
 class TaskKind:
     """A kind of task. Batch.kind holds `name`; pages show `title`, and call its HITs `hits`.
 
-    Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument), and
-    `instructions` the templates whose texts ask the question: answers store their version. A raw answer has `selected`,
-    a list of images' public ids or of whole numbers, and may have `main`, one of them, `maybe`, of the same kind, and
-    `unseen`, public ids of images: that much travels through a marketplace.
+    Its worker pages are `urls`, under `path`; `page` names the page of a HIT (its public id is the argument). All three
+    are empty where members of a study work on the staff origin. `instructions` are the templates whose texts ask the
+    question: answers store their version. A raw answer has `selected`, a list of images' public ids or of whole
+    numbers, and may have `main`, one of them, `maybe`, of the same kind, and `unseen`, public ids of images: that much
+    travels through a marketplace.
     """
 
     name: str

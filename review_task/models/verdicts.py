@@ -48,6 +48,8 @@ class Verdict(models.Model):
     verdict = models.CharField(max_length=10, choices=VerdictValue)
     category = models.CharField(max_length=60, blank=True, default="", db_default="")
     severity = models.CharField(max_length=20, blank=True, default="", db_default="")
+    # Whether it goes back to the verdict before: undoing again then goes one further back.
+    takes_back = models.BooleanField(default=False, db_default=False)
     counted = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now())
 

@@ -4,6 +4,7 @@ import pytest
 
 from classify_task.kind import CLASSIFY
 from contains_task.kind import CONTAINS
+from review_task.kind import REVIEW
 from tests.factories import make_batch
 from tests.made_up_task.kind import COUNT
 from workforce.kinds import NotOffered, UnknownKind, kind_named, offer_of, task_kinds
@@ -13,7 +14,7 @@ MADE_UP = "tests.made_up_task.kind.COUNT"
 
 
 def test_the_setting_lists_the_kinds_in_its_order(settings):
-    assert task_kinds() == (CONTAINS, CLASSIFY)
+    assert task_kinds() == (CONTAINS, CLASSIFY, REVIEW)
     settings.TASK_KINDS = [MADE_UP, *settings.TASK_KINDS]
     assert task_kinds() == (COUNT, CONTAINS, CLASSIFY)
     assert kind_named("count") is COUNT

@@ -31,11 +31,12 @@ UNSETTLED = """
     )
 """
 UNSETTLED_WORKERS = UNSETTLED + "SELECT DISTINCT worker_id FROM unsettled"
-# Of several that may count, the first one counts, in whichever order some were excluded and readmitted.
+# Of several that may count, the first one counts (or the last: {which}), in whichever order some were excluded and
+# readmitted.
 WRONG = (
     UNSETTLED
     + """, verdict AS (
-        SELECT id, settled, may_count AND id = min(id) FILTER (WHERE may_count) OVER person AS counts
+        SELECT id, settled, may_count AND id = {which}(id) FILTER (WHERE may_count) OVER person AS counts
         FROM vote JOIN unsettled USING ({question}, worker_id)
         WINDOW person AS (PARTITION BY {question}, worker_id)
     )
@@ -68,8 +69,11 @@ def _rows(query: str, votes: Votes, submission_ids: list[int]) -> list[tuple[Any
     quoted = connection.ops.quote_name
     table, question = quoted(votes.model._meta.db_table), ", ".join(map(quoted, votes.question))
     settled = "(vote.counted OR vote.surplus)" if votes.has_surplus else "vote.counted"
+    statement = query.format(
+        votes=table, question=question, settled=settled, which="max" if votes.last_counts else "min"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(query.format(votes=table, question=question, settled=settled), {"submissions": submission_ids})
+        cursor.execute(statement, {"submissions": submission_ids})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 

@@ -1,0 +1,52 @@
+"""Rows and filters of verdicts in the REST interface."""
+
+from django.utils.translation import gettext_lazy
+from rest_framework import serializers
+
+from review_task.models import Item, VerdictValue
+from workforce.models import Submission
+
+WITH_NAMES = gettext_lazy("Only with names=1.")
+STATES = [*Submission.State.values, "excluded"]
+
+
+class VerdictRow(serializers.Serializer):
+    """A reviewer's verdict on a label that was said of an image. Superseded verdicts stay, and do not count."""
+
+    image = serializers.CharField(help_text=gettext_lazy("Name of the image at import."))
+    dataset_label = serializers.IntegerField(
+        allow_null=True, help_text=gettext_lazy("Class index of the image's dataset label.")
+    )
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
+        help_text=gettext_lazy("Class index of the label that was judged.")
+    )
+    verdict = serializers.ChoiceField(
+        choices=VerdictValue.values, help_text=gettext_lazy("unreviewed: the verdict was taken back.")
+    )
+    category = serializers.CharField(help_text=gettext_lazy("Of a mistake, in a review of mistakes; else empty."))
+    severity = serializers.CharField(help_text=gettext_lazy("Of a mistake, in a review of mistakes; else empty."))
+    n_models = serializers.IntegerField(help_text=gettext_lazy("Classifiers that rank the label first."))
+    origin = serializers.ChoiceField(choices=Item.Origin.values, help_text=gettext_lazy("Where the label is from."))
+    counted = serializers.BooleanField(help_text=gettext_lazy("Whether it is the reviewer's last one, not excluded."))
+    review = serializers.IntegerField(help_text=gettext_lazy("Number of the review."))
+    item = serializers.CharField(help_text=gettext_lazy("Opaque ID of the image and label in the review."))
+    worker = serializers.CharField(help_text=gettext_lazy("Pseudonym of the reviewer, different in every dataset."))
+    role = serializers.ChoiceField(choices=["question"])
+    state = serializers.ChoiceField(choices=STATES, help_text=gettext_lazy("Only confirmed answers count."))
+    submitted_at = serializers.DateTimeField()
+    settings_version = serializers.IntegerField(help_text=gettext_lazy("Settings version of the answer."))
+    submission = serializers.IntegerField(help_text=gettext_lazy("Number of the submission, to exclude it."))
+    label_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)
+    label_words = serializers.CharField(required=False, help_text=WITH_NAMES)
+    dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
+    dataset_label_words = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
+
+
+class VerdictFilter(serializers.Serializer):
+    image = serializers.CharField(required=False, source="image__name", help_text=gettext_lazy("Only this image."))
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
+        required=False, min_value=0, source="item__label__index", help_text=gettext_lazy("Only this class index.")
+    )
+    review = serializers.IntegerField(
+        required=False, min_value=0, source="item__page__review", help_text=gettext_lazy("Only this review.")
+    )

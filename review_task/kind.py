@@ -1,0 +1,41 @@
+"""Expert review as a kind of task: is this label correct?"""
+
+from django.utils.translation import gettext_lazy
+
+from review_task.api import VerdictFilter, VerdictRow
+from review_task.models import Verdict
+from review_task.opening.actions import KIND
+from review_task.reads import images_of_hit, verdict_row, verdicts_of
+from workforce.kinds import VOTE_COLUMNS, ExportedRows, RestTable, TaskKind, Votes
+
+# Members of the study work on the staff origin, so there are no worker pages, and no offer on a marketplace.
+REVIEW = TaskKind(
+    name=KIND,
+    title="REVIEW",
+    hits=gettext_lazy("class pages"),
+    page="",
+    path="",
+    urls="",
+    images_of_hit=images_of_hit,
+    votes=Votes(
+        model=Verdict,
+        question=("item_id",),
+        last_counts=True,
+        rows=ExportedRows(
+            name="verdicts",
+            says=gettext_lazy("Every verdict of a reviewer on a label that was said of an image, by pseudonym."),
+            rows_of=verdicts_of,
+            order=("image__name", "item__label__index", "id"),
+            row=verdict_row,
+            columns=("image", "dataset_label", "label", "verdict", "category", "severity", "n_models", "origin")
+            + ("counted", "review", "item", *VOTE_COLUMNS, "submission"),
+            named=("dataset_label", "label"),
+        ),
+        table=RestTable(
+            key=("id",),
+            description=gettext_lazy("All verdicts of reviewers, including those that do not count: see counted."),
+            row=VerdictRow,
+            conditions=VerdictFilter,
+        ),
+    ),
+)
