@@ -22,7 +22,7 @@ STATES = """
     SELECT item.id, item.image_id, item.label_id, item.n_models,
            count(*) FILTER (WHERE verdict.verdict = 'correct'), count(*) FILTER (WHERE verdict.verdict = 'wrong'),
            count(*) FILTER (WHERE verdict.verdict = 'unclear'), count(*) FILTER (WHERE verdict.verdict = 'dontknow'),
-           CASE settled.verdict WHEN 'correct' THEN 0 WHEN 'wrong' THEN 1 WHEN 'unclear' THEN 2 ELSE -1 END
+           CASE settled.verdict WHEN 'correct' THEN 0 WHEN 'wrong' THEN 1 WHEN 'unclear' THEN 2 ELSE 4 END
     FROM review_task_item item
     JOIN review_task_classpage page ON page.id = item.page_id AND page.review_id = %(review)s
     LEFT JOIN review_task_verdict verdict ON verdict.item_id = item.id AND verdict.counted
@@ -80,7 +80,7 @@ class Forecast:
 class StatesTable(NamedTuple):
     """Items of a review as arrays of N: `counts` (N, 4) in the order correct, wrong, unclear, dontknow.
 
-    `settled` is the verdict of the consensus in that order, or -1.
+    `settled` is the verdict of the consensus in that order, or UNREVIEWED, as `numerics.verdicts.final_states` has it.
     """
 
     item_id: np.ndarray
