@@ -1,0 +1,1 @@
+"""The hierarchy above the classes of a label set."""
