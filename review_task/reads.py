@@ -15,6 +15,11 @@ from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
 from review_task.assignments.reads import names_by_page, pages_of_person
 from review_task.models import ClassPage, FurtherLabel, Item, ProblemMark, Review, Verdict, VerdictValue
+
+# Other rooms import these from here.
+from review_task.progress.reads import forecast as forecast
+from review_task.progress.reads import progress as progress
+from review_task.progress.reads import states_of as states_of
 from workforce.models import Slot, Submission
 from workforce.reads import is_excluded, known_worker, pseudonym_under, published_state
 from workforce.seats.reads import ACCOUNT

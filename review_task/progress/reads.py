@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from catalog.reads import now
 from numerics.forecast import rate_of_work
+from numerics.verdicts import final_states
 from review_task.models import ClassPage, Item, Review, Verdict, VerdictValue
 from workforce.reads import pseudonym
 
-# The order of the columns of `counts`.
-VALUES = (VerdictValue.CORRECT, VerdictValue.WRONG, VerdictValue.UNCLEAR, VerdictValue.DONT_KNOW)
 # The forecast looks at the latest verdicts, and needs some of them.
 RECENT = timedelta(days=7)
 FEWEST_VERDICTS = 20
@@ -80,7 +79,7 @@ class Forecast:
 class StatesTable(NamedTuple):
     """Items of a review as arrays of N: `counts` (N, 4) in the order correct, wrong, unclear, dontknow.
 
-    `settled` is the verdict of the consensus in that order, or UNREVIEWED, as `numerics.verdicts.final_states` has it.
+    `settled` is the verdict of the consensus, or UNREVIEWED, and `state` the final one: numbers of numerics.verdicts.
     """
 
     item_id: np.ndarray
@@ -89,6 +88,7 @@ class StatesTable(NamedTuple):
     n_models: np.ndarray
     counts: np.ndarray
     settled: np.ndarray
+    state: np.ndarray
 
 
 def states_of(review: Review) -> StatesTable:
@@ -96,7 +96,9 @@ def states_of(review: Review) -> StatesTable:
     with connection.cursor() as cursor:
         cursor.execute(STATES, {"review": review.pk})
         table = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 9)
-    return StatesTable(table[:, 0], table[:, 1], table[:, 2], table[:, 3], table[:, 4:8], table[:, 8])
+    counts, settled = table[:, 4:8], table[:, 8]
+    state = final_states(counts, settled, review.n_reviewers)
+    return StatesTable(table[:, 0], table[:, 1], table[:, 2], table[:, 3], counts, settled, state)
 
 
 def progress(review: Review) -> Progress:
@@ -125,7 +127,7 @@ def complete_pages(review: Review) -> set[int]:
     return {page for page, n in given if n >= n_items[page] * review.n_reviewers}
 
 
-def _given(review: Review):  # type: ignore[no-untyped-def]
+def _given(review: Review) -> QuerySet[Verdict]:
     return Verdict.objects.filter(
         ~Q(verdict=VerdictValue.UNREVIEWED), counted=True, submission__hit__batch=review.batch_id
     )
