@@ -25,8 +25,14 @@ class VerdictRow(serializers.Serializer):
     )
     category = serializers.CharField(help_text=gettext_lazy("Of a mistake, in a review of mistakes; else empty."))
     severity = serializers.CharField(help_text=gettext_lazy("Of a mistake, in a review of mistakes; else empty."))
-    n_models = serializers.IntegerField(help_text=gettext_lazy("Classifiers that rank the label first."))
-    origin = serializers.ChoiceField(choices=Item.Origin.values, help_text=gettext_lazy("Where the label is from."))
+    n_models = serializers.IntegerField(
+        allow_null=True, help_text=gettext_lazy("Classifiers that rank the label first. Null in an open blind review.")
+    )
+    origin = serializers.ChoiceField(
+        choices=Item.Origin.values,
+        allow_blank=True,
+        help_text=gettext_lazy("Where the label is from. Empty in an open blind review."),
+    )
     counted = serializers.BooleanField(help_text=gettext_lazy("Whether it is the reviewer's last one, not excluded."))
     review = serializers.IntegerField(help_text=gettext_lazy("Number of the review."))
     item = serializers.CharField(help_text=gettext_lazy("Opaque ID of the image and label in the review."))

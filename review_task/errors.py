@@ -29,3 +29,7 @@ class BadVerdict(UserError):
 
 class NothingToReview(UserError):
     """A review without any prediction or label."""
+
+
+class NoFurtherLabels(UserError):
+    """A blind review, to which labels are added: where they stand would tell that they are new."""

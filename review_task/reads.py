@@ -227,7 +227,12 @@ VERDICT_COLUMNS = (
     *("id", "verdict", "category", "severity", "counted", "role", "worker_id", "submission_id", "created_at"),
     *("excluded", "item__public_id", "item__label__index", "item__n_models", "item__origin", "item__page__review_id"),
     *("image__name", "image__dataset_label__index", "submission__settings__dataset__pseudonym_key"),
-    *("submission__state", "submission__settings__version"),
+    *(
+        "submission__state",
+        "submission__settings__version",
+        "item__page__review__stage",
+        "submission__hit__batch__closed_at",
+    ),
 )
 
 
@@ -238,7 +243,11 @@ def verdicts_of(dataset: Dataset) -> QuerySet[Verdict, Any]:
 
 
 def verdict_row(verdict: Any, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
-    """Return a row of the file of verdicts, for one of `verdicts_of`; with `labels` (by index) add their names."""
+    """Return a row of the file of verdicts, for one of `verdicts_of`; with `labels` (by index) add their names.
+
+    While a blind review is open, its rows do not tell where a label is from.
+    """
+    blinded = verdict.item__page__review__stage == Review.Stage.BLIND and not verdict.submission__hit__batch__closed_at
     row = {
         "image": verdict.image__name,
         "dataset_label": verdict.image__dataset_label__index,
@@ -246,8 +255,8 @@ def verdict_row(verdict: Any, labels: Mapping[int, Label] | None = None) -> dict
         "verdict": verdict.verdict,
         "category": verdict.category,
         "severity": verdict.severity,
-        "n_models": verdict.item__n_models,
-        "origin": verdict.item__origin,
+        "n_models": None if blinded else verdict.item__n_models,
+        "origin": "" if blinded else verdict.item__origin,
         "counted": verdict.counted,
         "review": verdict.item__page__review_id,
         "item": verdict.item__public_id,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from audit.actions import Area, record
 from catalog.models import Dataset, Label, new_public_id
 from catalog.reads import now
-from review_task.errors import NothingToReview, ReviewClosed
+from review_task.errors import NoFurtherLabels, NothingToReview, ReviewClosed
 from review_task.models import ClassPage, Item, Review
 from review_task.opening.drafts import ItemDraft, PageDraft, drafts_of
 from review_task.opening.reads import Said, first_ranks, said_in
@@ -95,10 +95,13 @@ def note_opening(*, review: Review) -> None:
 def add_predictions(
     *, review: Review, predictions: Predictions | None = None, with_dataset_label: bool = True
 ) -> Added:
-    """Add what is new among predictions, as of `open_review`, to the pages of a review. Raises ReviewClosed.
+    """Add what is new among predictions, as of `open_review`, to the pages of a review.
 
-    Verdicts stay: a page that was complete waits for its new items alone.
+    Verdicts stay: a page that was complete waits for its new items alone. Raises ReviewClosed, and NoFurtherLabels for
+    a blind review.
     """
+    if review.stage == Review.Stage.BLIND:
+        raise NoFurtherLabels(gettext("A blind review takes no further labels: their place would give them away."))
     check_open(review=review)
     return _add(review, _said(review.batch.dataset, predictions), with_dataset_label)
 
