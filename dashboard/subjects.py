@@ -13,10 +13,11 @@ from access.permissions.reads import May
 from aggregation.models import RuleDecision
 from api.models import ApiToken
 from candidates.models import Run
-from catalog.models import Dataset, Image
+from catalog.models import Dataset, Example, Image
 from jobs.kinds import permission_for
 from jobs.models import Job
 from mturk.models import ListedAssignment
+from review_task.models import ClassPage, Review
 from workforce.models import Batch, Report, Submission
 
 
@@ -63,6 +64,18 @@ def study_of_invitation(pk: int, **rest: Any) -> Dataset:
 def study_of_token(pk: int, **rest: Any) -> Dataset:
     """Return the study of a token. Tokens for all studies belong to none."""
     return _study(ApiToken.objects.filter(pk=pk), "dataset")
+
+
+def study_of_review(pk: int, **rest: Any) -> Dataset:
+    return _study(Review.objects.filter(pk=pk), "batch__dataset")
+
+
+def study_of_class_page(pk: int, **rest: Any) -> Dataset:
+    return _study(ClassPage.objects.filter(pk=pk), "review__batch__dataset")
+
+
+def study_of_example(public_id: str, **rest: Any) -> Dataset:
+    return _study(Example.objects.filter(public_id=public_id), "example_set__settings__dataset")
 
 
 def permission_of_job(pk: int, **rest: Any) -> May:

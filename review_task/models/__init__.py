@@ -1,5 +1,6 @@
 """Reviews by experts: what is asked, and what each reviewer said."""
 
+from review_task.models.presses import Press
 from review_task.models.reviews import ClassPage, Group, Item, PageAssignment, ProblemReason, Review
 from review_task.models.verdicts import (
     Comment,
@@ -21,6 +22,7 @@ __all__ = [
     "Item",
     "MistakeCategory",
     "PageAssignment",
+    "Press",
     "ProblemMark",
     "ProblemReason",
     "Review",

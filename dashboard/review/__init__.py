@@ -1,0 +1,1 @@
+"""The tab Review: the reviews of a study, their classes, and the page of a class."""

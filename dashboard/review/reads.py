@@ -1,0 +1,77 @@
+"""What the pages of a review show beside its rows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import User
+from django.http import Http404
+from django.utils.translation import gettext, gettext_lazy
+
+from catalog.examples.reads import Examples, examples_of
+from catalog.models import Label
+from catalog.reads import current_settings
+from catalog.references.reads import Reference, references_of_label
+from review_task.assignments.reads import is_assigned_to_others
+from review_task.models import ClassPage, ProblemMark, Review
+from workforce.models import Slot
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+# As the release words them (TFDS, imagenet2012_multilabel).
+PUBLISHED_REASONS = {
+    ProblemMark.Reason.LABEL: gettext_lazy("The dataset’s label is incorrect or unclear"),
+    ProblemMark.Reason.DRAWING: gettext_lazy("A drawing, painting, sketch, cartoon or computer rendering"),
+    ProblemMark.Reason.EDITED: gettext_lazy("Excessively edited"),
+    ProblemMark.Reason.INAPPROPRIATE: gettext_lazy("Inappropriate content"),
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """What explains a class: its reference pages, and example photographs of it and of its look-alikes."""
+
+    label: Label
+    references: list[Reference]
+    examples: Examples
+
+
+def about(review: Review, label: Label) -> About:
+    dataset = review.batch.dataset
+    references = references_of_label(dataset.pk, label)
+    return About(label, references, examples_of(current_settings(dataset), label))
+
+
+def review_named(pk: int) -> Review:
+    """Return a review with its study. Raises Http404."""
+    review = Review.objects.select_related("batch__dataset__label_set").filter(pk=pk).first()
+    if review is None:
+        raise Http404
+    return review
+
+
+def class_page_named(pk: int) -> ClassPage:
+    """Return a page with its review and study. Raises Http404."""
+    related = ("hit", "label", "review__batch__dataset__label_set")
+    page = ClassPage.objects.select_related(*related).filter(pk=pk).first()
+    if page is None:
+        raise Http404
+    return page
+
+
+def problem_reasons(review: Review) -> "list[tuple[str, StrOrPromise]]":
+    """Return the reasons why an image is problematic: the published ones, and those of the review."""
+    return [*PUBLISHED_REASONS.items(), *((reason.words, reason.words) for reason in review.problem_reasons.all())]
+
+
+def obstacle_of(page: ClassPage, user: User, *, has_seat: bool) -> str:
+    """Return why a person cannot review a class; nothing if they can."""
+    if page.review.batch.closed_at is not None:
+        return gettext("This review is closed: it takes no more verdicts.")
+    if has_seat:
+        return ""
+    if is_assigned_to_others(page, user):
+        return gettext("This class is assigned to other reviewers. You can look at it.")
+    if not Slot.objects.filter(hit=page.hit_id, state=Slot.State.FREE).exists():
+        return gettext("This class has all its reviewers. You can look at it.")
+    return ""

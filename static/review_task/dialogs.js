@@ -1,0 +1,87 @@
+// The dialogs of a class page: the reason why an image is problematic, a further label, and the kind of a mistake.
+// Each is a promise of what was chosen, or of null.
+
+const reasons = document.querySelector("[data-reasons]");
+const naming = document.querySelector("[data-naming]");
+const mistakes = document.querySelector("[data-mistakes]");
+
+function answerOf(dialog, prepare) {
+  return new Promise((resolve) => {
+    dialog.answer = null;
+    dialog.onclose = () => resolve(dialog.answer);
+    dialog.showModal();
+    prepare?.();
+  });
+}
+
+function close(dialog, answer) {
+  dialog.answer = answer;
+  dialog.close();
+}
+
+for (const dialog of [reasons, naming, mistakes].filter(Boolean)) {
+  dialog.querySelector("[data-cancel]").addEventListener("click", () => close(dialog, null));
+}
+
+// Digits choose; the first one, 0, says that it is none.
+export function chooseReason(choice) {
+  for (const button of reasons.querySelectorAll("[data-reason]")) {
+    button.setAttribute("aria-pressed", button.dataset.reason === choice.dataset.reason);
+  }
+  return answerOf(reasons, () => reasons.querySelector("[aria-pressed=true]").focus());
+}
+
+for (const button of reasons.querySelectorAll("[data-reason]")) {
+  button.addEventListener("click", () => close(reasons, button.dataset.reason));
+}
+reasons.addEventListener("keydown", (event) => {
+  const buttons = [...reasons.querySelectorAll("[data-reason]")];
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (/^\d$/.test(event.key) && buttons[event.key]) {
+    event.preventDefault();
+    close(reasons, buttons[event.key].dataset.reason);
+  }
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step) {
+    event.preventDefault();
+    buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length].focus();
+  }
+});
+
+// A label of the set, chosen in the label browser or by its exact word, wnid or index; or words.
+export function nameLabel() {
+  const field = naming.querySelector("[data-label-words]");
+  field.value = "";
+  return answerOf(naming, () => field.focus());
+}
+
+naming.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const words = naming.querySelector("[data-label-words]").value.trim();
+  close(naming, words ? { index: null, words } : null);
+});
+document.addEventListener("label-chosen", ({ detail }) => {
+  if (naming.open) close(naming, { index: detail.index, words: detail.words });
+});
+
+export function chooseMistake({ category, severity }) {
+  const form = mistakes.querySelector("form");
+  form.reset();
+  for (const [name, value] of Object.entries({ category, severity })) if (value) form.elements[name].value = value;
+  return answerOf(mistakes, () => form.querySelector("input:checked, input").focus());
+}
+
+mistakes?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const [category, severity] = ["category", "severity"].map((name) => event.target.elements[name].value);
+  if (category && severity) close(mistakes, { category, severity });
+});
+mistakes?.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  const field = mistakes.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
+  if (!field) return;
+  event.preventDefault();
+  field.checked = true;
+  const { category, severity } = mistakes.querySelector("form").elements;
+  if (category.value && severity.value) close(mistakes, { category: category.value, severity: severity.value });
+});
