@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.payments.urls")),
     path("", include("dashboard.participants.urls")),
     path("", include("dashboard.agreement.urls")),
+    path("", include("dashboard.review.urls")),
     path("", include("dashboard.workers.urls")),
     path("", include("dashboard.members.urls")),
     path("", include("dashboard.tokens.urls")),

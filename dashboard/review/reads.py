@@ -1,18 +1,22 @@
 """What the pages of a review show beside its rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext, gettext_lazy
 
+from access.permissions.reads import May, roles_with
 from catalog.examples.reads import Examples, examples_of
-from catalog.models import Label
+from catalog.models import Dataset, Label
 from catalog.reads import current_settings
 from catalog.references.reads import Reference, references_of_label
 from review_task.assignments.reads import is_assigned_to_others
 from review_task.models import ClassPage, ProblemMark, Review
+from review_task.reads import PageRow
 from workforce.models import Slot
 
 if TYPE_CHECKING:
@@ -24,6 +28,14 @@ PUBLISHED_REASONS = {
     ProblemMark.Reason.DRAWING: gettext_lazy("A drawing, painting, sketch, cartoon or computer rendering"),
     ProblemMark.Reason.EDITED: gettext_lazy("Excessively edited"),
     ProblemMark.Reason.INAPPROPRIATE: gettext_lazy("Inappropriate content"),
+}
+FILTERS = {
+    "": gettext_lazy("All"),
+    "mine": gettext_lazy("Begun by you"),
+    "open": gettext_lazy("Open"),
+    "done": gettext_lazy("Reviewed by you"),
+    "full": gettext_lazy("With all reviewers"),
+    "others": gettext_lazy("Assigned to others"),
 }
 
 
@@ -59,6 +71,18 @@ def class_page_named(pk: int) -> ClassPage:
     return page
 
 
+def classes_shown(rows: Sequence[PageRow], search: str, state: str) -> list[PageRow]:
+    """Return the classes of a review in a state, and with a text in their words, wnid, index or definition."""
+    text = search.casefold()
+    return [row for row in rows if state in ("", row.state) and (not text or _has(row.label, text))]
+
+
+def _has(label: Label | None, text: str) -> bool:
+    if label is None:
+        return False
+    return text in (label.wnid, str(label.index)) or text in f"{label.words}\n{label.gloss}".casefold()
+
+
 def problem_reasons(review: Review) -> "list[tuple[str, StrOrPromise]]":
     """Return the reasons why an image is problematic: the published ones, and those of the review."""
     return [*PUBLISHED_REASONS.items(), *((reason.words, reason.words) for reason in review.problem_reasons.all())]
@@ -75,3 +99,9 @@ def obstacle_of(page: ClassPage, user: User, *, has_seat: bool) -> str:
     if not Slot.objects.filter(hit=page.hit_id, state=Slot.State.FREE).exists():
         return gettext("This class has all its reviewers. You can look at it.")
     return ""
+
+
+def reviewers_of(dataset: Dataset) -> QuerySet[User]:
+    """Return the members of a study who may review, by name."""
+    members = dataset.memberships.filter(role__in=roles_with(May.REVIEW)).values("user")
+    return User.objects.filter(pk__in=members, is_active=True).order_by("username")

@@ -52,7 +52,10 @@ def assign(
 @transaction.atomic
 def unassign(*, page: ClassPage, person: User | None = None, group: Group | None = None) -> None:
     """End the assignment of a class to a person or group; without any, the class is anybody's."""
-    PageAssignment.objects.filter(page=page, person=person, group=group).delete()
+    rows = PageAssignment.objects.filter(page=page)
+    if person is not None or group is not None:
+        rows = rows.filter(person=person, group=group)
+    rows.delete()
 
 
 def _check_reviewers(review: Review, people: Collection[User]) -> None:

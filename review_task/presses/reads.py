@@ -49,10 +49,14 @@ def key_of(row: Any) -> str:
 
 def press_in(row: Any) -> ReviewerPress:
     """Return the press that a row of JSON holds. Raises BadPress."""
-    words = {name: row.get(name, "") for name in ("item", "image", "verdict", "category", "severity", "reason", "words")}
+    words = {
+        name: row.get(name, "") for name in ("item", "image", "verdict", "category", "severity", "reason", "words")
+    }
     key, device, kind, age, index = key_of(row), row.get("device"), row.get("kind"), row.get("age"), row.get("index")
     is_index = index is None or (type(index) is int and 0 <= index < 2**31)
-    is_text = all(isinstance(word, str) and len(word) <= LONGEST_WORDS and "\x00" not in word for word in words.values())
+    is_text = all(
+        isinstance(word, str) and len(word) <= LONGEST_WORDS and "\x00" not in word for word in words.values()
+    )
     is_device = isinstance(device, str) and 0 < len(device) <= LONGEST_DEVICE and device.isalnum()
     if not (key and is_device and kind in (VERDICT, PROBLEM, LABEL) and is_index and is_text and _is_age(age)):
         raise BadPress(gettext("The page sent something that is no verdict. Open the page again."))

@@ -1,0 +1,1 @@
+"""Reasons of a review's own why an image is problematic."""
