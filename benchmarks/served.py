@@ -9,10 +9,10 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from launcher.addresses import origins
 from launcher.embedded import running
@@ -29,11 +29,22 @@ LIMITS = (
 
 
 class Served(NamedTuple):
-    """A running site: the origin of workers, a batch of grids, and what a further process of the site needs."""
+    """A running site: the origin of workers, a batch of grids, and what a further process of the site needs.
+
+    `content` is what the script that filled the site printed: the batch's id, or what a script of one's own prints.
+    """
 
     origin: str
-    batch: str
+    content: Any
     environment: dict[str, str]
+
+    @property
+    def batch(self) -> str:
+        return str(self.content)
+
+    @property
+    def staff_origin(self) -> str:
+        return self.environment["STAFF_ORIGIN"]
 
     def ask(self, code: str) -> str:
         """Run code of a few lines in the site's own settings, and return what it prints."""
@@ -41,8 +52,10 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served(folder: Path, port: int, *, grids: int) -> Iterator[Served]:
-    """Serve a batch of grids with 48 photographs each, for nine people each."""
+def served(
+    folder: Path, port: int, *, grids: int = 0, script: str = "photograph_study.py", arguments: Sequence[str] = ()
+) -> Iterator[Served]:
+    """Serve a batch of grids with 48 photographs each, for nine people each; or what another script fills in."""
     state = folder.absolute()
     begin_anew(state)
     places = places_of(state)
@@ -52,13 +65,13 @@ def served(folder: Path, port: int, *, grids: int) -> Iterator[Served]:
     try:
         with running(places, [postgres_part(places), valkey_part(places)]):
             _output([sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"], environment)
-            fill = [sys.executable, str(ROOT / "benchmarks" / "photograph_study.py"), str(grids)]
-            batch = json.loads(_output(fill, environment))
+            fill = [sys.executable, str(ROOT / "benchmarks" / script), *(arguments or [str(grids)])]
+            content = json.loads(_output(fill, environment))
             web = web_part(state, port, environment)
             try:
                 web.start()
                 assert web.wait_ready(60), web.last_lines()
-                yield Served(environment["WORKER_ORIGIN"], batch, environment)
+                yield Served(environment["WORKER_ORIGIN"], content, environment)
             finally:
                 web.stop()
     finally:

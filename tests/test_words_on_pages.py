@@ -43,6 +43,8 @@ from jobs.actions import do_next_job, start_job
 from jobs.kinds import JobKind
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
+from review_task.actions import open_review
+from review_task.models import ClassPage, Review
 from tests.factories import (
     make_administrator,
     make_batch,
@@ -160,6 +162,7 @@ def study(db) -> Dataset:
     published_batch(dataset, images)
     question_of_a_rule(dataset, lease.worker)
     jobs_with_problems(dataset)
+    open_review(dataset=dataset, title="a review", n_reviewers=2)
     make_member(dataset, Role.OWNER)
     create_token(name="reader", dataset=dataset)
     return dataset
@@ -297,6 +300,8 @@ NUMBERED: dict[str, type[Model]] = {
     "setup/rule-decision/": RuleDecision,
     "setup/submission/": Submission,
     "setup/member/": Membership,
+    "review/class/": ClassPage,
+    "review/": Review,
     "setup/invitation/": Invitation,
     "setup/token/": ApiToken,
     "tokens/": ApiToken,
@@ -338,6 +343,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "second": ["nobody"],
         **{name: list(model._default_manager.values_list("public_id", flat=True)) for name, model in PUBLIC.items()},
         "side": ["240"],
+        "number": ["1"],
         "index": [str(dataset.label_set.labels.order_by("index").values_list("index", flat=True)[0])],
     }
 
@@ -406,6 +412,7 @@ EMPTY_ADDRESSES = {
     "i/<slug:lease_id>/cell/<slug:handle>.jpg",
     "i/<slug:lease_id>/<int:side>/<slug:handle>",
     "login/sso/callback/",
+    "review/example/<slug:public_id>.jpg",
 }
 
 

@@ -3,7 +3,7 @@
 // Every text for people comes from the page, in the data attributes of the form.
 
 import { add, listen, settled, waiting } from "./outbox.js";
-import { about } from "./about.js";
+import { about, explain } from "./about.js";
 import { chooseReason, chooseMistake, nameLabel } from "./dialogs.js";
 
 const VERDICTS = { c: "correct", x: "wrong", w: "wrong", u: "unclear", d: "dontknow" };
@@ -140,7 +140,7 @@ async function judge(verdict) {
     if (!why) return go(item);
   }
   press(item, { verdict, ...why });
-  say(`${item.row.dataset.words}: ${item.radios.find(({ value }) => value === verdict)?.dataset.words ?? verdict}`);
+  say(`${item.row.dataset.words}: ${item.row.querySelector(`[value=${verdict}] + span`).textContent}`);
   goOn(item);
 }
 
@@ -312,7 +312,7 @@ const COMMANDS = {
   backspace: undo,
   p: () => currentImage() && askForReason(currentImage()),
   l: () => currentImage() && askForLabel(currentImage()),
-  g: () => document.querySelector("[data-guide]")?.focus(),
+  g: () => explain((current ?? items[0])?.row.dataset.label),
   "/": () => document.querySelector("[data-search]")?.focus(),
   n: nextPage,
   "?": () => document.querySelector("[data-help]").showModal(),
@@ -341,9 +341,15 @@ form.addEventListener("focusin", ({ target }) => {
   const row = target.closest("[data-item]");
   if (row && row !== current?.row) go(itemById.get(row.dataset.item), false);
 });
-form.addEventListener("click", ({ target }) => {
+form.addEventListener("click", (event) => {
+  const { target } = event;
   const row = target.closest("[data-item]");
   if (row && !target.closest("a, input, label, button")) go(itemById.get(row.dataset.item));
+  const link = target.closest("[data-about-link]");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    explain(row.dataset.label);
+  }
   const adder = target.closest("[data-add-label]");
   if (adder) askForLabel(imageOf(adder));
   const gone = target.closest("[data-remove-label]");

@@ -28,6 +28,7 @@ from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
 from data_export.reads import FORMATS
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment
+from review_task.actions import open_review
 from tests.annotation_site.matrix import writes
 from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, sign_in, staff_client, unique
@@ -124,6 +125,11 @@ class Study:
             "setup-about-report": {"pk": [report.pk], "act": [*FORMS]},
         }
         self.arguments |= {f"setup-{name}": of_batch for name in ("published", "compare", "resend", "approve-all")}
+        review = open_review(dataset=self.dataset, title="a review")
+        of_review: dict[str, list[Any]] = {"pk": [review.pk], "index": [0], "number": [1]}
+        names = ("review", "next-class", "review-label", "assign-classes", "unassign-class", "add-predictions")
+        self.arguments |= dict.fromkeys((*names, "add-problem-reason", "close-review"), of_review)
+        self.arguments |= dict.fromkeys(("class-page", "store-presses"), {"pk": [review.pages.get().pk]})
         invitation, secret = invite(dataset=self.dataset, role=Role.READER, by=first)
         token, _ = create_token(name="reader", dataset=self.dataset)
         member = Membership.objects.get(user=make_member(self.dataset, Role.READER))

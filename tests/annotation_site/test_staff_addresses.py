@@ -44,7 +44,8 @@ from workforce.models import Batch
 
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
 # no session opens it. Of a photograph: no page, as nobody would see a sign-in in the place of a picture.
-HEALTH, PHOTOGRAPH, REST = {"livez", "readyz"}, {"photograph"}, "api/v1/"
+HEALTH, REST = {"livez", "readyz"}, "api/v1/"
+PHOTOGRAPH = {"photograph", "review-photograph", "review-example"}
 SIGN_IN = {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
 # Of the account itself: any account opens them, and no visitor.
 ACCOUNT = {"account", "confirm", "password", "authenticator", "passkey", "remove-factor", "recovery-codes"}
@@ -58,6 +59,7 @@ BOOK_KEEPING = {"workforce_ratelimit"}
 MARKED = {"file-of-rows", "file-of-predictions"}
 ROLES = ("owner", "researcher", "reviewer", "labeler", "reader")
 EVERYBODY, READERS, RESEARCHERS, OWNERS = ROLES, ("owner", "researcher", "reader"), ("owner", "researcher"), ("owner",)
+REVIEWERS = ("owner", "researcher", "reviewer")
 # By the name of an address: the roles that get in. In pairs: where the address has this part, and else.
 LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "dataset": EVERYBODY,
@@ -112,6 +114,9 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "remove-simulated": RESEARCHERS,
     "ask-for-missing": RESEARCHERS,
     "recompute": RESEARCHERS,
+    **dict.fromkeys(("reviews", "review", "next-class", "review-label", "class-page", "store-presses"), REVIEWERS),
+    **dict.fromkeys(("open-review", "assign-classes", "unassign-class", "add-predictions"), RESEARCHERS),
+    **dict.fromkeys(("add-problem-reason", "close-review"), RESEARCHERS),
     "people": OWNERS,
     "change-member": OWNERS,
     "remove-member": OWNERS,
@@ -126,6 +131,7 @@ CARRIED_OUT = {"setup-close-batch", "setup-stop-run", "stop-job", "setup-approve
 CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-report", "setup-introduction"}
 CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
 CARRIED_OUT |= {"study-look-up", "study-rule-decision"}
+CARRIED_OUT |= {"open-review", "close-review"}
 CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again", "setup-label"}
 
 OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
@@ -257,20 +263,21 @@ def test_a_health_check_says_one_word_to_anybody(study, name):
         assert asked(client, "POST", f"/{name}")[0].status_code == 405
 
 
-def test_a_photograph_is_shown_to_readers_of_its_study_alone(study):
-    path_ = f"/i/{study.image.public_id}.jpg"
+@pytest.mark.parametrize(("before", "let_in"), [("i", READERS), ("review/image", REVIEWERS)])
+def test_a_photograph_is_shown_to_readers_of_its_study_alone(study, before, let_in):
+    path_ = f"/{before}/{study.image.public_id}.jpg"
     for name, client in study.clients.items():
         answer, changed = asked(client, "POST", path_)
         assert (answer.status_code, changed, is_kept_by_nobody(answer)) == (405, [], True)
         with undone():
             answer = client.get(path_)
-        if name in (*READERS, ADMINISTRATOR):
+        if name in (*let_in, ADMINISTRATOR):
             assert answer.status_code == 200 and "private" in answer.headers["Cache-Control"]
             assert b"".join(answer.streaming_content)
         else:
             assert answer.status_code == (404 if name.startswith(FOREIGN) else 403), name
             assert is_kept_by_nobody(answer)
-    unknown = study.clients[FOREIGN + "owner"].get("/i/absent.jpg")
+    unknown = study.clients[FOREIGN + "owner"].get(f"/{before}/absent.jpg")
     assert unknown.status_code == 404
 
 

@@ -175,10 +175,7 @@ def fields_of(page):
     """Return what a browser without scripts would send of a page."""
     html = page.content.decode()
     fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', html))
-    fields |= {
-        name: value
-        for name, value in re.findall(r'<input type="radio" name="([^"]+)" value="([^"]+)"[^>]* checked', html)
-    }
+    fields |= dict(re.findall(r'<input type="radio" name="([^"]+)" value="([^"]+)"[^>]* checked', html))
     return fields
 
 

@@ -1,0 +1,60 @@
+"""The labels on the page of a class. There are hundreds, so their template is rendered once and filled for each."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.template.loader import get_template
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, gettext, ngettext
+
+from review_task.models import Review, VerdictValue
+from review_task.reads import ItemRow
+
+register = template.Library()
+
+PLACE = re.compile(r"\[\[(\w+)\]\]")
+SOME_INDEX = 987654321
+
+
+@register.simple_tag(takes_context=True)
+def review_items(context: Context, items: Iterable[ItemRow]) -> SafeString:
+    """Render the labels of an image."""
+    review: Review = context["review"]
+    skeleton = _skeleton(review.pk, bool(context["obstacle"]), get_language() or "")
+    why = get_template("dashboard/review/why.html") if review.stage == Review.Stage.MISTAKES else None
+    parts = []
+    for item in items:
+        values = _values(item)
+        values["why"] = why.render(context.flatten() | {"item": item}) if why else ""  # type: ignore[arg-type]
+        parts.append(PLACE.sub(lambda match: values[match[1]], skeleton))  # noqa: B023 - called at once
+    return mark_safe("".join(parts))  # noqa: S308 - the template is ours, and what fills it is escaped
+
+
+@lru_cache(maxsize=256)
+def _skeleton(review: int, is_closed: bool, language: str) -> str:
+    address = reverse("review-label", args=[review, SOME_INDEX]).replace(str(SOME_INDEX), "[[index]]")
+    context = {"obstacle": is_closed, "about_address": address}
+    return get_template("dashboard/review/item.html").render(context)
+
+
+def _values(item: ItemRow) -> dict[str, str]:
+    label = item.label
+    values: dict[str, Any] = {"id": item.public_id, "index": label.index, "name": label.name, "words": label.words}
+    values |= {"gloss": label.gloss, "verdict": item.verdict, "category": item.category, "severity": item.severity}
+    values["models"] = _models(item.n_models)
+    values = {key: escape(value) for key, value in values.items()}
+    return values | dict.fromkeys(VerdictValue.values, "") | {item.verdict: " checked"}
+
+
+def _models(n_models: int | None) -> str:
+    if n_models is None:
+        return ""
+    if not n_models:
+        return gettext("dataset’s label")
+    return ngettext("%(n)s model", "%(n)s models", n_models) % {"n": n_models}
