@@ -21,7 +21,7 @@ from review_task.blinding.reads import blind_review_in
 from review_task.errors import NothingToReview
 from review_task.models import Review
 from review_task.opening.actions import Predictions, compose_pages, make_review, note_opening
-from review_task.opening.reads import Said, said_in
+from review_task.opening.reads import Said, first_ranks, said_in
 from workforce.models import Batch
 
 LARGEST_SEED = 2**62
@@ -43,6 +43,7 @@ def open_blind_review(
     n_reviewers: int = 1,
     labels: Iterable[tuple[str, int]] = (),
     predictions: Predictions = (),
+    with_later_predictions: bool = False,
     seed: int | None = None,
     only_labelled: bool = False,
     images_per_page: int = IMAGES_PER_PAGE,
@@ -50,16 +51,18 @@ def open_blind_review(
     """Open a second review of the images of an earlier one, in which all labels of an image look alike.
 
     They are the labels of the earlier review, those that its reviewers added, those of people (`labels`: image name and
-    class index) and of a second ensemble (`predictions`, as for `open_review`), and a prediction drawn at random for
-    each image that has no label of models alone. Pages are portions of images in random order, and labels of an image
-    stand in random order. `seed` decides both; without it, it is a secret that nobody can guess. `only_labelled` leaves
-    out images of which nobody else said anything. Raises EarlierReviewOpen, BlindReviewOpen, NothingToReview and
-    UnknownNames.
+    class index) and of a second ensemble (`predictions`, as for `open_review`; `with_later_predictions`: those on the
+    site now), and a prediction drawn at random for each image that has no label of models alone.
+
+    Pages are portions of images in random order, and the labels of an image stand in random order. `seed` decides both;
+    without it, it is a secret that nobody can guess. `only_labelled` leaves out images of which nobody else said
+    anything. Raises EarlierReviewOpen, BlindReviewOpen, NothingToReview and UnknownNames.
     """
     _check(earlier)
     dataset = earlier.batch.dataset
     people = {*said_in(((name, index, 1) for name, index in labels), dataset), *further_labels_of(earlier)}
-    drafts = _labels(earlier, people, said_in(predictions, dataset), only_labelled)
+    models = said_in(predictions, dataset) | (_later_predictions(earlier) if with_later_predictions else {})
+    drafts = _labels(earlier, people, models, only_labelled)
     seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
     to_seed = images_without_models(drafts, people)
     drafts |= seeded_predictions(to_seed, drafts, ranked_labels(dataset, to_seed), seed)
@@ -84,6 +87,12 @@ def _check(earlier: Review) -> None:
             gettext("The blind review “%(title)s” of this study is open.") % {"title": blind.title},
             page=gettext("Close it first."),
         )
+
+
+def _later_predictions(earlier: Review) -> Said:
+    """Return the first ranks on the site that the earlier review has not."""
+    reviewed = drafts_of_review(earlier)
+    return {pair: n for pair, n in first_ranks(earlier.batch.dataset).items() if pair not in reviewed}
 
 
 def _labels(earlier: Review, people: set[Pair], models: Said, only_labelled: bool) -> Drafts:

@@ -1,0 +1,1 @@
+"""The pages of a blind second review: its opening, and its outcome."""
