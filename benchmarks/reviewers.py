@@ -58,7 +58,7 @@ class Measured(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=40_683, metavar="N")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--seed", type=int, default=2, metavar="N")
     chosen = parser.parse_args()
     random = np.random.default_rng(chosen.seed)
     n_labels = 1 + random.binomial(MOST_LABELS - 1, (MEAN_LABELS - 1) / (MOST_LABELS - 1), chosen.images)
