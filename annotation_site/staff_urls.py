@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.participants.urls")),
     path("", include("dashboard.agreement.urls")),
     path("", include("dashboard.review.urls")),
+    path("", include("dashboard.outcomes.urls")),
     path("", include("dashboard.workers.urls")),
     path("", include("dashboard.members.urls")),
     path("", include("dashboard.tokens.urls")),

@@ -17,6 +17,7 @@ from catalog.models import Dataset, Example, Image
 from jobs.kinds import permission_for
 from jobs.models import Job
 from mturk.models import ListedAssignment
+from review_task.blinding.reads import image_of_handle, is_hidden
 from review_task.models import ClassPage, Review
 from workforce.models import Batch, Report, Submission
 
@@ -76,6 +77,34 @@ def study_of_class_page(pk: int, **rest: Any) -> Dataset:
 
 def study_of_example(public_id: str, **rest: Any) -> Dataset:
     return _study(Example.objects.filter(public_id=public_id), "example_set__settings__dataset")
+
+
+def study_of_handle(public_id: str, **rest: Any) -> Dataset:
+    """Return the study of a photograph in a review, by the ID that its page gives it."""
+    image = image_of_handle(public_id)
+    if image is None:
+        raise Http404
+    return image.dataset
+
+
+def permission_of_review(pk: int, **rest: Any) -> May:
+    """Return the permission to see what a review says of labels: more is needed while a blind review hides it."""
+    return _to_review(Review.objects.filter(pk=pk))
+
+
+def permission_of_class_page(pk: int, **rest: Any) -> May:
+    return _to_review(Review.objects.filter(pages=pk))
+
+
+def permission_of_item(public_id: str, **rest: Any) -> May:
+    return _to_review(Review.objects.filter(pages__items__public_id=public_id))
+
+
+def _to_review(rows: QuerySet[Review]) -> May:
+    review = rows.select_related("batch__dataset").first()
+    if review is None:
+        raise Http404
+    return May.READ_VOTES if is_hidden(review) else May.REVIEW
 
 
 def permission_of_job(pk: int, **rest: Any) -> May:

@@ -14,6 +14,7 @@ from django.db.models import Count, QuerySet
 from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
 from review_task.assignments.reads import names_by_page, pages_of_person
+from review_task.blinding.reads import image_handle
 from review_task.models import ClassPage, FurtherLabel, Item, ProblemMark, Review, Verdict, VerdictValue
 
 # Other rooms import these from here.
@@ -68,9 +69,14 @@ class ItemRow:
 
 @dataclass
 class ImageRow:
-    """An image on a page, with its items, and the reviewer's own problem mark and further labels."""
+    """An image on a page, with its items, and the reviewer's own problem mark and further labels.
+
+    `public_id` stands in the page's addresses. `name` is empty in a blind review: it may tell the dataset's label.
+    """
 
     image: Image
+    public_id: str
+    name: str
     items: list[ItemRow] = field(default_factory=list)
     problem: str = ""
     further_labels: list[FurtherLabel] = field(default_factory=list)
@@ -200,7 +206,10 @@ def page_content(page: ClassPage, user: User) -> PageContent:
     for item in items:
         row = ItemRow(item, item.public_id, item.label, item.n_models if shows_models else None)
         rows[item.pk] = row
-        images.setdefault(item.image_id, ImageRow(item.image)).items.append(row)
+        if item.image_id not in images:
+            name = item.image.name if shows_models else ""
+            images[item.image_id] = ImageRow(item.image, image_handle(page, item.image), name)
+        images[item.image_id].items.append(row)
     mine = worker_id_of(user)
     has_seat = mine is not None and Submission.objects.filter(hit=page.hit_id, worker=mine).exists()
     if mine is not None and has_seat:

@@ -4,18 +4,19 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext, ngettext
 
 from access.permissions.reads import May
 from catalog.errors import UserError
-from catalog.models import Example, Image
+from catalog.models import Example
 from catalog.pages import file_response, picture_response
 from dashboard.pages import researcher, staff_file, staff_page
 from dashboard.review.plain_form import store_form
 from dashboard.review.reads import about, class_page_named, obstacle_of, problem_reasons
-from dashboard.subjects import study_of_class_page, study_of_example, study_of_image
+from dashboard.subjects import permission_of_class_page, study_of_class_page, study_of_example, study_of_handle
+from review_task.blinding.reads import image_of_handle
 from review_task.models import ClassPage, MistakeCategory, Severity, VerdictValue
 from review_task.presses.actions import store_press
 from review_task.presses.reads import key_of, press_in
@@ -25,7 +26,7 @@ SECONDS_OF_A_DAY = 86_400
 MOST_PRESSES = 100
 
 
-@staff_page("GET", "POST", may=May.REVIEW, of=study_of_class_page)
+@staff_page("GET", "POST", may=permission_of_class_page, of=study_of_class_page)
 def class_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a class with its images. A POST is the whole form, from a browser without scripts."""
     page, user = class_page_named(pk), researcher(request)
@@ -58,7 +59,7 @@ def _store(request: HttpRequest, page: ClassPage) -> None:
     messages.success(request, words if n_stored else gettext("Nothing was changed."))
 
 
-@staff_page("POST", may=May.REVIEW, of=study_of_class_page)
+@staff_page("POST", may=permission_of_class_page, of=study_of_class_page)
 def store_presses(request: HttpRequest, pk: int) -> HttpResponse:
     """Store what a page's script sends, in its order, and answer for each press by its key."""
     page, user = class_page_named(pk), researcher(request)
@@ -82,11 +83,13 @@ def _answer(page: ClassPage, user: Any, row: Any) -> dict[str, Any]:
     return {"verdict": outcome.verdict, "isLate": outcome.is_late}
 
 
-@staff_file(may=May.REVIEW, of=study_of_image)
+@staff_file(may=May.REVIEW, of=study_of_handle)
 def photograph(request: HttpRequest, public_id: str) -> FileResponse:
     """Return a picture large enough to judge."""
-    row = get_object_or_404(Image.objects.only("display"), public_id=public_id)
-    return picture_response(row.display, SECONDS_OF_A_DAY)
+    image = image_of_handle(public_id)
+    if image is None:
+        raise Http404
+    return picture_response(image.display, SECONDS_OF_A_DAY)
 
 
 @staff_file(may=May.REVIEW, of=study_of_example)

@@ -15,6 +15,7 @@ from dashboard.pages import dataset_or_404, permissions, researcher, staff_page
 from dashboard.review.forms import AssignmentForm, OpenReviewForm, ReasonForm
 from dashboard.review.reads import FILTERS, about, classes_shown, review_named
 from dashboard.subjects import study_of_review
+from review_task.blinding.reads import is_hidden
 from review_task.models import ClassPage, Review
 from review_task.progress.reads import Forecast, Progress, forecast, progress
 from review_task.reads import next_page, pages_of, reviews_of
@@ -60,6 +61,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
         "dataset": row.batch.dataset,
         "tab": "review",
         "shown": ReviewShown(row),
+        "hidden": is_hidden(row),
         "page": Paginator(shown, CLASSES_PER_PAGE).get_page(request.GET.get("page", "1")),
         "extra": f"{urlencode(extra)}&" if extra else "",
         "search": search,

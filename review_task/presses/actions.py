@@ -7,9 +7,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext
 
-from catalog.models import Image, Label
+from catalog.models import Label
 from catalog.reads import UnknownLabel, label_lookup, now
 from review_task.actions import add_label, give_verdict, mark_problem, take_part
+from review_task.blinding.reads import image_of_handle
 from review_task.errors import NotOnPage
 from review_task.models import ClassPage, Item, Press, VerdictValue
 from review_task.presses.reads import PROBLEM, VERDICT, ReviewerPress
@@ -74,8 +75,8 @@ def _standing(seat: LockedSeat, item: Item | None, *, is_late: bool) -> Outcome:
 
 
 def _store_about_image(page: ClassPage, user: User, press: ReviewerPress) -> None:
-    image = Image.objects.filter(dataset=page.review.batch.dataset_id, public_id=press.image).first()
-    if image is None:
+    image = image_of_handle(press.image)
+    if image is None or image.dataset_id != page.review.batch.dataset_id:
         raise NotOnPage(gettext("That image is not on this page."))
     about = {"page": page, "user": user, "image": image, "is_set": press.is_set}
     if press.kind == PROBLEM:

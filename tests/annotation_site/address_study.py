@@ -129,6 +129,7 @@ class Study:
         of_review: dict[str, list[Any]] = {"pk": [review.pk], "index": [0], "number": [1]}
         names = ("review", "next-class", "review-label", "assign-classes", "unassign-class", "add-predictions")
         self.arguments |= dict.fromkeys((*names, "add-problem-reason", "close-review"), of_review)
+        self.arguments |= dict.fromkeys(("review-again", "review-outcome", "review-outcome-file"), of_review)
         self.arguments |= dict.fromkeys(("class-page", "store-presses"), {"pk": [review.pages.get().pk]})
         invitation, secret = invite(dataset=self.dataset, role=Role.READER, by=first)
         token, _ = create_token(name="reader", dataset=self.dataset)

@@ -9,7 +9,7 @@ from access.models import Role
 from catalog.models import Dataset
 from review_task.actions import close_review, give_verdict, open_review
 from review_task.blind.actions import open_blind_review
-from review_task.models import Item, Review
+from review_task.models import ClassPage, Item, Review
 from tests.factories import make_dataset, make_images, make_member
 
 # (image's place, label) -> verdict
@@ -20,9 +20,12 @@ def make_reviewers(dataset: Dataset, n: int) -> list[User]:
     return [make_member(dataset, Role.REVIEWER) for _ in range(n)]
 
 
-def give_all(review: Review, users: Iterable[User], say: Callable[[int, Item], str]) -> None:
-    """Have each of the reviewers (by number) judge each item of a review."""
+def give_all(
+    review: Review, users: Iterable[User], say: Callable[[int, Item], str], only_page: ClassPage | None = None
+) -> None:
+    """Have each of the reviewers (by number) judge each item of a review, or of one page."""
     pages = list(review.pages.select_related("hit", "review__batch__dataset").order_by("number"))
+    pages = [only_page] if only_page else pages
     for number, user in enumerate(users):
         for page in pages:
             for item in page.items.select_related("label", "image").order_by("position"):
