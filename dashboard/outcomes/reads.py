@@ -1,4 +1,4 @@
-"""What the pages of a blind review show."""
+"""Rows and figures of the pages of a blind review."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ FILE_COLUMNS = ("image", "dataset_label", "label", "before", "after", *OUTCOMES)
 
 @dataclass(frozen=True)
 class Sources:
-    """What there is to review again: annotated images of the earlier review, and predictions that it does not have."""
+    """Labels for a second review: annotated images of the earlier one, and predictions that it does not have."""
 
     n_labelled: int
     n_predictions: int
