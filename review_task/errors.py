@@ -33,3 +33,11 @@ class NothingToReview(UserError):
 
 class NoFurtherLabels(UserError):
     """A blind review, to which labels are added: where they stand would tell that they are new."""
+
+
+class UnknownReview(UserError):
+    """A number of no review."""
+
+
+class BadReview(UserError):
+    """Figures that make no review."""

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext
 
 from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
 from review_task.assignments.reads import names_by_page, pages_of_person
 from review_task.blinding.reads import image_handle
+from review_task.errors import UnknownReview
 from review_task.models import ClassPage, FurtherLabel, Item, ProblemMark, Review, Verdict, VerdictValue
 
 # Other rooms import these from here.
@@ -119,6 +121,16 @@ def reviews_of(dataset: Dataset) -> QuerySet[Review]:
     return Review.objects.filter(batch__dataset=dataset).select_related("batch__dataset").order_by("-pk")
 
 
+def review_numbered(number: int) -> Review:
+    """Return the review of this number. Raises UnknownReview, which lists those there are."""
+    review = Review.objects.select_related("batch__dataset").filter(pk=number).first()
+    if review is None:
+        rows = Review.objects.order_by("pk").values_list("pk", "title")
+        names = ", ".join(f"{pk} ({title})" for pk, title in rows) or gettext("none")
+        raise UnknownReview(gettext("There is no review %(n)s. Reviews: %(names)s.") % {"n": number, "names": names})
+    return review
+
+
 def worker_id_of(user: User) -> int | None:
     """Return the id of the worker of an account; None if it never took part in anything."""
     worker = known_worker(ACCOUNT, str(user.pk))
@@ -200,10 +212,14 @@ def next_page(review: Review, user: User, after: ClassPage | None = None) -> Cla
 def page_content(page: ClassPage, user: User) -> PageContent:
     """Return a page's images in order, each with its items, and this reviewer's verdicts on them alone."""
     shows_models = page.review.stage != Review.Stage.BLIND
-    items = Item.objects.filter(page=page).select_related("label", "image").order_by("position")
+    items = list(Item.objects.filter(page=page).order_by("position"))
+    # Each image and label once: hundreds of items as joined rows would take longer than all the rest.
+    image_of = Image.objects.in_bulk({item.image_id for item in items})
+    label_of = Label.objects.in_bulk({item.label_id for item in items})
     images: dict[int, ImageRow] = {}
     rows: dict[int, ItemRow] = {}
     for item in items:
+        item.page, item.image, item.label = page, image_of[item.image_id], label_of[item.label_id]
         row = ItemRow(item, item.public_id, item.label, item.n_models if shows_models else None)
         rows[item.pk] = row
         if item.image_id not in images:

@@ -170,7 +170,7 @@ def _progress_message(batch: Batch, n_submitted: int) -> str:
 @require_safe
 def about(request: HttpRequest, batch_id: str) -> HttpResponse:
     """Show the study's introduction and terms, the same for everybody with the link."""
-    live = Batch.objects.exclude(marketplace=Batch.Marketplace.REPLAY)
+    live = Batch.objects.filter(marketplace__in=[Batch.Marketplace.LINK, Batch.Marketplace.MTURK])
     batch = get_object_or_404(live, public_id=batch_id)
     context = {"terms": frame_offers().terms_of(batch), "introduction": introduction_of(batch.dataset_id)}
     return render(request, "workforce/about_batch.html", context)

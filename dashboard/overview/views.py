@@ -1,5 +1,6 @@
 """The overview pages: datasets with the progress of their batches, and results."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -69,10 +70,15 @@ class BatchShown:
         """Tell whether the marketplace assigns its work."""
         return self.batch.marketplace == Batch.Marketplace.MTURK and self.batch.closed_at is None
 
+    @property
+    def is_for_members(self) -> bool:
+        """Tell whether members of the study work on it, signed in: nobody can join it."""
+        return self.batch.marketplace == Batch.Marketplace.ACCOUNTS
+
 
 @dataclass(frozen=True)
 class DatasetShown:
-    """A dataset with its batches: open on links, open on the marketplace (`published`), and closed or replayed.
+    """A dataset with its batches: open on links, on the marketplace (`published`), to members, and closed or replayed.
 
     `role` is the reader's role, None for site administrators, and `may` the reader's permissions in the study.
     """
@@ -82,6 +88,7 @@ class DatasetShown:
     may: frozenset[May]
     open: list[BatchShown]
     published: list[BatchShown]
+    of_members: list[BatchShown]
     past: list[BatchShown]
     simulated: Simulated = Simulated(0, 0)
     # Whether simulated people are at work now.
@@ -113,13 +120,16 @@ def datasets(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/overview/datasets.html", {"datasets": rows})
 
 
-def by_state(items: list[BatchShown]) -> tuple[list[BatchShown], list[BatchShown], list[BatchShown]]:
-    """Return the batches that are open on links, those on the marketplace, and the others."""
-    return (
-        [item for item in items if item.is_open],
-        [item for item in items if item.is_published],
-        [item for item in items if not item.is_open and not item.is_published],
-    )
+def by_state(items: list[BatchShown]) -> tuple[list[BatchShown], ...]:
+    """Return the batches that are open on links, on the marketplace, and to members of the study, and the others."""
+    states: list[Callable[[BatchShown], bool]] = [
+        lambda item: item.is_open,
+        lambda item: item.is_published,
+        lambda item: item.is_for_members and item.batch.closed_at is None,
+    ]
+    return *([item for item in items if state(item)] for state in states), [
+        item for item in items if not any(state(item) for state in states)
+    ]
 
 
 def batch_shown(batch: Batch, n_hits: int, progress: Progress, request: HttpRequest, may: frozenset[May]) -> BatchShown:

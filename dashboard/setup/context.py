@@ -112,8 +112,9 @@ def opening_context(dataset: Dataset) -> dict[str, Any]:
 
 
 def batches_context(dataset: Dataset, request: HttpRequest) -> dict[str, list[BatchShown]]:
-    """Return the batches that are open on links, and the other ones (`past`: closed, published or replayed)."""
-    batches = dataset.batches.select_related("settings", "dataset").order_by("-id")
+    """Return the batches of workers that are open on links, and the others (`past`: closed, published or replayed)."""
+    batches = dataset.batches.exclude(marketplace=Batch.Marketplace.ACCOUNTS)
+    batches = batches.select_related("settings", "dataset").order_by("-id")
     progress, n_hits = progress_of_batches(batch__dataset=dataset), hits_of_batches(batch__dataset=dataset)
     items = [
         batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request, permissions(request))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from audit.actions import Area, record
 from catalog.models import Dataset, Label, new_public_id
 from catalog.reads import now
-from review_task.errors import NoFurtherLabels, NothingToReview, ReviewClosed
+from review_task.errors import BadReview, NoFurtherLabels, NothingToReview, ReviewClosed
 from review_task.models import ClassPage, Item, Review
 from review_task.opening.drafts import ItemDraft, PageDraft, drafts_of
 from review_task.opening.reads import Said, first_ranks, said_in
@@ -23,6 +23,8 @@ from workforce.models import Batch
 log = logging.getLogger(__name__)
 
 KIND = "review"
+LONGEST_TITLE = 200
+MOST_REVIEWERS = 100
 COPY_ITEMS = """
     COPY review_task_item (public_id, page_id, image_id, label_id, n_models, origin, position, added_at) FROM STDIN
 """
@@ -58,8 +60,8 @@ def open_review(
     """Open the first review of a dataset: every distinct prediction, on a page for each class.
 
     `predictions` are rows (image name, class index, number of models); without them, the first rank of each classifier
-    on the site. `with_dataset_label` adds the dataset's label where no model ranks it first. Raises NothingToReview and
-    UnknownNames.
+    on the site. `with_dataset_label` adds the dataset's label where no model ranks it first. Raises BadReview,
+    NothingToReview and UnknownNames.
     """
     review = make_review(dataset=dataset, title=title, stage=Review.Stage.FIRST, n_reviewers=n_reviewers, seed=seed)
     added = _add(review, _said(dataset, predictions), with_dataset_label)
@@ -77,8 +79,11 @@ def open_review(
 def make_review(*, dataset: Dataset, title: str, stage: str, n_reviewers: int = 1, seed: int = 0, **of: Any) -> Review:
     """Open a review without pages, for `compose_pages` and then `note_opening`.
 
-    `of` is its `classifier`, or the `earlier` review.
+    `of` is its `classifier`, or the `earlier` review. Raises BadReview.
     """
+    title = " ".join(title.split())
+    if not title or len(title) > LONGEST_TITLE or not 1 <= n_reviewers <= MOST_REVIEWERS:
+        raise BadReview(gettext("A review has a title of 1 to 200 characters, and 1 to 100 reviewers of each class."))
     batch = open_batch(dataset=dataset, kind=KIND, marketplace=Batch.Marketplace.ACCOUNTS)
     return Review.objects.create(batch=batch, title=title, stage=stage, n_reviewers=n_reviewers, seed=seed, **of)
 

@@ -99,6 +99,7 @@ def open_demo(*, dataset: Dataset) -> OpenedComposed | None:
 
 
 def open_batches(dataset: Dataset) -> list[Batch]:
-    """Return the newest open batch of each kind, CONTAINS first."""
-    newest_first = dataset.batches.filter(closed_at=None).order_by("-kind", "-pk")
+    """Return the newest open batch of each kind that has a study link, CONTAINS first."""
+    joinable = dataset.batches.filter(closed_at=None).exclude(marketplace=Batch.Marketplace.ACCOUNTS)
+    newest_first = joinable.order_by("-kind", "-pk")
     return list(newest_first.distinct("kind"))

@@ -19,27 +19,13 @@ from review_task.models import Item, Verdict
 from review_task.progress.reads import progress, states_of
 from review_task.reads import next_page, page_content, pages_of
 from tests.factories import make_dataset, make_images, make_member
+from tests.review_task.reviews import make_review, make_reviewer
+from tests.review_task.reviews import verdicts_seen as said
 from workforce.actions import exclude_submission, readmit_submission
 from workforce.kinds import kind_named
 from workforce.votes.actions import settle_votes
 
 pytestmark = pytest.mark.django_db
-
-
-def make_review(n_reviewers=1, *, n_images=2):
-    """A review of images of class 0, of which models say 0 and 1."""
-    dataset = make_dataset()
-    images = make_images(dataset, n_images)
-    said = [(image.name, label, 3 - label) for image in images for label in (0, 1)]
-    return open_review(dataset=dataset, title="all", n_reviewers=n_reviewers, predictions=said)
-
-
-def make_reviewer(review):
-    return make_member(review.batch.dataset, Role.REVIEWER)
-
-
-def said(user, page):
-    return [item.verdict for item in page_content(page, user).items]
 
 
 def test_a_review_has_a_page_for_each_class_with_every_distinct_prediction():

@@ -45,6 +45,7 @@ from tests.factories import (
     unique,
 )
 from tests.mturk.marketplace_breakers import BREAKERS as MARKETPLACE_BREAKERS
+from tests.review_task.review_breakers import BREAKERS as REVIEW_BREAKERS
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid
 from workforce.actions import exclude_submission, submit
 from workforce.models import (
@@ -77,11 +78,12 @@ ROOMS = (
     "mturk",
     "contains_task",
     "classify_task",
+    "review_task",
     "candidates",
     "api",
 )
 BREAKERS: dict[str, Callable[[], object]] = (
-    MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS | PAIR_BREAKERS
+    MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS | PAIR_BREAKERS | REVIEW_BREAKERS
 )
 
 

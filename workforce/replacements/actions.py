@@ -69,7 +69,7 @@ def withdraw_replacements(*, batch: Batch, balances: list[Balance]) -> int:
 def _free(batch: Batch, balances: list[Balance]) -> list[int]:
     """Return how many slots of each HIT may be withdrawn."""
     needless = [-balance.n_missing for balance in balances]
-    if batch.marketplace == Batch.Marketplace.LINK:
+    if batch.marketplace != Batch.Marketplace.MTURK:
         return needless
     not_offered: Mapping[int, int] = frame_offers().not_offered(batch)
     return [min(n, not_offered.get(balance.hit_id, 0)) for n, balance in zip(needless, balances, strict=True)]
