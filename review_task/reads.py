@@ -153,6 +153,9 @@ def pages_of(review: Review, user: User) -> list[PageRow]:
     seats = _seats(review)
     mine, names = worker_id_of(user), names_by_page(review)
     theirs = pages_of_person(review, user)
+    # Whoever is excluded from a class is not led there again.
+    barred = set() if mine is None else _excluded_hits(review, mine)
+    n_free = {hit_id: n for hit_id, n in n_free.items() if hit_id not in barred}
     return [
         _page_row(
             page,
@@ -175,6 +178,11 @@ def _seats(review: Review) -> dict[int, dict[int, int]]:
     for pk, hit_id, worker_id in stored.values_list("pk", "hit_id", "worker_id"):
         seats[hit_id][worker_id] = n_done.get(pk, 0)
     return seats
+
+
+def _excluded_hits(review: Review, worker_id: int) -> set[int]:
+    excluded = Submission.objects.filter(is_excluded("pk"), hit__batch=review.batch_id, worker=worker_id)
+    return set(excluded.values_list("hit_id", flat=True))
 
 
 def _page_row(
