@@ -2,11 +2,12 @@
 
 from django.utils.translation import gettext_lazy
 
+from review_task.answers.reads import answer_shown
 from review_task.api import VerdictFilter, VerdictRow
 from review_task.models import Verdict
 from review_task.opening.actions import KIND
 from review_task.reads import images_of_hit, verdict_row, verdicts_of
-from workforce.kinds import VOTE_COLUMNS, ExportedRows, RestTable, TaskKind, Votes
+from workforce.kinds import VOTE_COLUMNS, AnswerShown, ExportedRows, RestTable, TaskKind, Votes
 
 # Members of the study work on the staff origin, so there are no worker pages, and no offer on a marketplace.
 REVIEW = TaskKind(
@@ -38,4 +39,5 @@ REVIEW = TaskKind(
             conditions=VerdictFilter,
         ),
     ),
+    answer_shown=AnswerShown(template="review_task/answer.html", context=answer_shown),
 )

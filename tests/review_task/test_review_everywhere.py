@@ -54,6 +54,12 @@ def test_pages_of_the_study_offer_no_study_link_for_a_review(review):
         assert review.batch.public_id not in response.content.decode(), address
 
 
+def test_researchers_see_the_verdicts_of_an_answer(review):
+    submission = Verdict.objects.first().submission
+    page = staff_client().get(reverse("study-submission", args=[submission.pk])).content.decode()
+    assert page.count('<span class="tag">correct</span>') == 4
+
+
 def test_a_review_is_listed_as_open_to_members(review):
     page = staff_client().get(reverse("datasets")).content.decode()
     assert "open to members" in page and "completion code" not in page
