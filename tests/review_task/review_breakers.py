@@ -15,6 +15,7 @@ from review_task.models import (
     Group,
     Item,
     PageAssignment,
+    Press,
     ProblemMark,
     ProblemReason,
     Review,
@@ -98,6 +99,12 @@ def settled() -> ConsensusVerdict:
     return ConsensusVerdict.objects.create(item=row, worker=worker, verdict="wrong", is_last=True)
 
 
+def press() -> Press:
+    row = item()
+    submission = take_part(page=row.page, user=make_reviewer(row.page.review))
+    return Press.objects.create(submission=submission, key="a", device="b")
+
+
 def page_twice(**fields: Any) -> None:
     row = page()
     (hit,) = make_hits(batch=row.review.batch)
@@ -132,6 +139,8 @@ BREAKERS: dict[str, Callable[[], object]] = {
     "one_counted_problem_mark_per_reviewer_and_image": lambda: again(mark()),
     "further_label_is_of_the_set_or_in_words": changed(further, words=""),
     "one_counted_further_label": lambda: again(further()),
+    "press_once_per_submission": lambda: again(press()),
+    "press_has_a_key": changed(press, key=""),
     "comment_has_words": changed(comment, words=""),
     "consensus_verdict_is_known": changed(settled, verdict="dontknow"),
     "one_last_consensus_verdict_per_item": lambda: again(settled()),
