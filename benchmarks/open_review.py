@@ -10,6 +10,7 @@ and a verdict. Opening may take 60 seconds, a class page 150 ms and a verdict 50
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def measure(file: Path) -> list[str]:
     print(f"the same predictions again: {again:.1f} s")
     people = [reviewer(review, n) for n in range(REVIEWERS)]
     verdicts = judge(review, people, n_pages=40)
-    pages = np.array([timed(lambda page=page: page_content(page, people[0]))[0] for page in review.pages.all()[:200]])
+    pages = np.array([timed(partial(page_content, page, people[0]))[0] for page in review.pages.all()[:200]])
     for name, read in (
         ("list of classes", lambda: pages_of(review, people[0])),
         ("next class", lambda: next_page(review, people[0])),
@@ -93,10 +94,7 @@ def judge(review: Review, people: list[User], n_pages: int) -> np.ndarray:
     for page in review.pages.select_related("review__batch__dataset", "hit")[:n_pages]:
         for item in page.items.all()[:20]:
             for user in people:
-                work = lambda item=item, user=user, page=page: give_verdict(  # noqa: E731
-                    page=page, user=user, item=item, verdict="correct"
-                )
-                times.append(timed(work)[0])
+                times.append(timed(partial(give_verdict, page=page, user=user, item=item, verdict="correct"))[0])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE review_task_verdict")
     return np.array(times)

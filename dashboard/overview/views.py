@@ -1,6 +1,5 @@
 """The overview pages: datasets with the progress of their batches, and results."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -114,22 +113,22 @@ def datasets(request: HttpRequest) -> HttpResponse:
             batch_shown(batch, n_hits.get(batch.pk, 0), progress.get(batch.pk, Progress()), request, may)
             for batch in batches
         ]
-        sorted_batches = by_state(items)
-        simulation = simulated.get(dataset.pk, Simulated(0, 0)), dataset.pk in living
-        rows.append(DatasetShown(dataset, role, may, *sorted_batches, *simulation))
+        people = simulated.get(dataset.pk, Simulated(0, 0))
+        rows.append(
+            DatasetShown(dataset, role, may, **by_state(items), simulated=people, is_living=dataset.pk in living)
+        )
     return render(request, "dashboard/overview/datasets.html", {"datasets": rows})
 
 
-def by_state(items: list[BatchShown]) -> tuple[list[BatchShown], ...]:
+def by_state(items: list[BatchShown]) -> dict[str, list[BatchShown]]:
     """Return the batches that are open on links, on the marketplace, and to members of the study, and the others."""
-    states: list[Callable[[BatchShown], bool]] = [
-        lambda item: item.is_open,
-        lambda item: item.is_published,
-        lambda item: item.is_for_members and item.batch.closed_at is None,
-    ]
-    return *([item for item in items if state(item)] for state in states), [
-        item for item in items if not any(state(item) for state in states)
-    ]
+    states = {
+        "open": [item for item in items if item.is_open],
+        "published": [item for item in items if item.is_published],
+        "of_members": [item for item in items if item.is_for_members and item.batch.closed_at is None],
+    }
+    elsewhere = [item.batch.pk for state in states.values() for item in state]
+    return states | {"past": [item for item in items if item.batch.pk not in elsewhere]}
 
 
 def batch_shown(batch: Batch, n_hits: int, progress: Progress, request: HttpRequest, may: frozenset[May]) -> BatchShown:

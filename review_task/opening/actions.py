@@ -2,7 +2,6 @@
 
 import io
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -151,8 +150,8 @@ def _old_pages(review: Review, pages: Sequence[PageDraft]) -> dict[int, ClassPag
     stored = list(review.pages.all())
     by_label = {page.label_id: page for page in stored if page.label_id is not None}
     by_id = {page.pk: page for page in stored}
-    found = {n: by_id.get(draft.page_id) or by_label.get(draft.label_id) for n, draft in enumerate(pages)}
-    return {number: page for number, page in found.items() if page is not None}
+    old = {n: by_id.get(draft.page_id or 0) or by_label.get(draft.label_id or 0) for n, draft in enumerate(pages)}
+    return {number: page for number, page in old.items() if page is not None}
 
 
 def _copy_items(pages: Iterable[tuple[ClassPage, Sequence[ItemDraft]]]) -> None:
@@ -179,9 +178,12 @@ def _said(dataset: Dataset, predictions: Predictions | None) -> Said:
 
 def _add(review: Review, said: Said, with_dataset_label: bool) -> Added:
     stored = Item.objects.filter(page__review=review).order_by().values_list("image_id", "label_id", "page_id")
-    page_of = {image_id: page_id for image_id, _, page_id in stored.iterator(chunk_size=10_000)}
-    present = {(image_id, label_id) for image_id, label_id, _ in stored.iterator(chunk_size=10_000)}
-    class_of = dict(review.batch.dataset.images.values_list("pk", "dataset_label_id"))
+    page_of: dict[int, int] = {}
+    present: set[tuple[int, int]] = set()
+    for image_id, label_id, page_id in stored.iterator(chunk_size=10_000):
+        page_of[image_id] = page_id
+        present.add((image_id, label_id))
+    class_of: dict[int, int | None] = dict(review.batch.dataset.images.values_list("pk", "dataset_label_id"))
     items = list(_new_items(said, present, class_of, with_dataset_label))
     if present:
         _raise_counts(review, said)
@@ -199,18 +201,20 @@ def _new_items(
             yield ItemDraft(image_id, label_id, n_models)
     if with_dataset_label:
         for image_id in {image_id for image_id, _ in said}:
-            label_id = class_of[image_id]
-            if label_id is not None and (image_id, label_id) not in said and (image_id, label_id) not in present:
-                yield ItemDraft(image_id, label_id, 0, Item.Origin.DATASET)
+            own = class_of[image_id]
+            if own is not None and (image_id, own) not in said and (image_id, own) not in present:
+                yield ItemDraft(image_id, own, 0, Item.Origin.DATASET)
 
 
 def _raise_counts(review: Review, said: Said) -> None:
-    values: dict[str, list[int]] = defaultdict(list)
-    for (image_id, label_id), n_models in said.items():
-        for name, value in (("images", image_id), ("labels", label_id), ("counts", n_models)):
-            values[name].append(value)
+    values = {
+        "review": review.pk,
+        "images": [image_id for image_id, _ in said],
+        "labels": [label_id for _, label_id in said],
+        "counts": list(said.values()),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(RAISE_COUNTS, {"review": review.pk, "images": [], "labels": [], "counts": []} | values)
+        cursor.execute(RAISE_COUNTS, values)
 
 
 def _by_class(review: Review) -> Callable[[PageDraft], tuple[bool, int]]:

@@ -17,6 +17,8 @@ from workforce.reads import pseudonym
 # The forecast looks at the latest verdicts, and needs some of them.
 RECENT = timedelta(days=7)
 FEWEST_VERDICTS = 20
+# A date beyond it would say nothing, and may be none.
+LONGEST_FORECAST = timedelta(days=3650)
 STATES = """
     SELECT item.id, item.image_id, item.label_id, item.n_models,
            count(*) FILTER (WHERE verdict.verdict = 'correct'), count(*) FILTER (WHERE verdict.verdict = 'wrong'),
@@ -63,7 +65,7 @@ class Progress:
 class Forecast:
     """A reviewer's verdicts per hour of work, the verdicts that remain, and when the last one comes at this pace.
 
-    `rate` and `finished_at` are None with fewer than 20 verdicts; `finished_at` too in a review without recent ones.
+    `rate` and `finished_at` are None with fewer than 20 verdicts in the last week; `finished_at` too if none remains.
     """
 
     rate: float | None
@@ -143,6 +145,8 @@ def forecast(review: Review) -> Forecast:
         return Forecast(None, remaining, None)
     times = np.array([time.timestamp() for time, _ in rows])
     rate = rate_of_work(times, np.array([worker for _, worker in rows]))
+    if not remaining:
+        return Forecast(rate or None, remaining, None)
     elapsed = moment.timestamp() - times.min()
-    seconds = remaining * elapsed / len(rows)
+    seconds = min(remaining * elapsed / len(rows), LONGEST_FORECAST.total_seconds())
     return Forecast(rate or None, remaining, moment + timedelta(seconds=seconds))

@@ -47,15 +47,15 @@ def test_nobody_joins_a_review_by_a_link(review):
 def test_pages_of_the_study_offer_no_study_link_for_a_review(review):
     client, name = staff_client(), review.batch.dataset.name
     pages = ("dataset", "setup-grids", "setup-marketplace", "setup-files", "study-workers", "study-recruitment")
-    pages = (*pages, "setup-networks", "study-rules", "agreement", "setup-images")
-    for address in (reverse("datasets"), *(reverse(page, args=[name]) for page in pages)):
+    more = ("setup-networks", "study-rules", "agreement", "setup-images")
+    for address in (reverse("datasets"), *(reverse(page, args=[name]) for page in (*pages, *more))):
         response = client.get(address)
         assert response.status_code == 200, address
         assert review.batch.public_id not in response.content.decode(), address
 
 
 def test_researchers_see_the_verdicts_of_an_answer(review):
-    submission = Verdict.objects.first().submission
+    submission = Verdict.objects.all()[0].submission
     page = staff_client().get(reverse("study-submission", args=[submission.pk])).content.decode()
     assert page.count('<span class="tag">correct</span>') == 4
 
@@ -107,7 +107,7 @@ def test_an_excluded_reviewer_is_replaced_by_another_and_readmitted(review):
 
 
 def test_a_person_is_excluded_by_their_pseudonym(review):
-    worker_id = Verdict.objects.values_list("worker_id", flat=True).first()
+    worker_id = Verdict.objects.all()[0].worker_id
     dataset = review.batch.dataset
     exclude_person(dataset=dataset, worker=pseudonym(dataset, worker_id), reason="a test")
     aggregate(dataset=dataset)
@@ -122,7 +122,7 @@ def exported(dataset: Dataset, format: str) -> str:
 
 def test_verdicts_are_exported_with_pseudonyms(review):
     page, user = review.pages.get(), make_reviewer(review)
-    give_verdict(page=page, user=user, item=page.items.first(), verdict="wrong", category="Other", severity="Minor")
+    give_verdict(page=page, user=user, item=page.items.all()[0], verdict="wrong", category="Other", severity="Minor")
     rows = [json.loads(line) for line in exported(review.batch.dataset, "jsonl").splitlines()]
     assert len(rows) == 5
     assert {row["verdict"] for row in rows} == {"correct", "wrong"}
@@ -154,7 +154,7 @@ def test_reviewers_and_readers_get_no_file_of_verdicts(review, role, status):
 
 
 def test_a_page_of_a_reviewers_answer_opens(review):
-    client, submission = staff_client(), Verdict.objects.first().submission
+    client, submission = staff_client(), Verdict.objects.all()[0].submission
     for address in (
         reverse("study-submission", args=[submission.pk]),
         reverse(

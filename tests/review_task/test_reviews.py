@@ -1,8 +1,11 @@
 """Opening a review, taking part, and verdicts: what is stored, and what counts."""
 
+from datetime import timedelta
+
 import pytest
 
 from access.models import Role
+from catalog.reads import now
 from review_task.actions import (
     add_label,
     add_predictions,
@@ -16,10 +19,10 @@ from review_task.actions import (
 )
 from review_task.errors import BadVerdict, NoSeat, NotAReviewer, NothingToReview, NotOnPage, ReviewClosed
 from review_task.models import Item, Verdict
-from review_task.progress.reads import progress, states_of
+from review_task.progress.reads import Forecast, forecast, progress, states_of
 from review_task.reads import next_page, page_content, pages_of
 from tests.factories import make_dataset, make_images, make_member
-from tests.review_task.reviews import make_review, make_reviewer
+from tests.review_task.reviews import judge_all, make_review, make_reviewer
 from tests.review_task.reviews import verdicts_seen as said
 from workforce.actions import exclude_submission, readmit_submission
 from workforce.kinds import kind_named
@@ -33,7 +36,7 @@ def test_a_review_has_a_page_for_each_class_with_every_distinct_prediction():
     first, second = make_images(dataset, 1, label=0) + make_images(dataset, 1, label=2)
     review = open_review(dataset=dataset, title="t", predictions=[(first.name, 1, 4), (second.name, 2, 9)])
     zero, two = review.pages.order_by("number")
-    assert [page.label.index for page in (zero, two)] == [0, 2]
+    assert [page.label and page.label.index for page in (zero, two)] == [0, 2]
     assert list(zero.items.order_by("position").values_list("label__index", "n_models", "origin")) == [
         (1, 4, "models"),
         (0, 0, "dataset"),
@@ -44,7 +47,7 @@ def test_a_review_has_a_page_for_each_class_with_every_distinct_prediction():
 def test_the_last_verdict_of_a_reviewer_counts():
     review = make_review()
     page, user = review.pages.get(), make_reviewer(review)
-    item = page.items.first()
+    item = page.items.all()[0]
     give_verdict(page=page, user=user, item=item, verdict="correct")
     give_verdict(page=page, user=user, item=item, verdict="wrong")
     give_verdict(page=page, user=user, item=item, verdict="wrong")
@@ -57,13 +60,13 @@ def test_the_last_verdict_of_a_reviewer_counts():
 def test_undo_goes_back_one_verdict_at_a_time():
     review = make_review()
     page, user = review.pages.get(), make_reviewer(review)
-    item = page.items.first()
+    item = page.items.all()[0]
     for verdict in ("correct", "wrong", "unclear"):
         give_verdict(page=page, user=user, item=item, verdict=verdict)
     undone = [take_back(page=page, user=user, item=item) for _ in range(4)]
     assert [row and row.verdict for row in undone] == ["wrong", "correct", "unreviewed", None]
     give_verdict(page=page, user=user, item=item, verdict="dontknow")
-    assert take_back(page=page, user=user, item=item).verdict == "unreviewed"
+    assert getattr(take_back(page=page, user=user, item=item), "verdict", None) == "unreviewed"
     assert Verdict.objects.filter(counted=True).count() == 1
 
 
@@ -107,7 +110,7 @@ def test_researchers_review_too(role):
 def test_a_closed_review_takes_no_verdicts_and_no_predictions():
     review = make_review(2)
     page, user = review.pages.get(), make_reviewer(review)
-    item = page.items.first()
+    item = page.items.all()[0]
     give_verdict(page=page, user=user, item=item, verdict="correct")
     close_review(review=review)
     with pytest.raises(ReviewClosed):
@@ -122,7 +125,7 @@ def test_a_closed_review_takes_no_verdicts_and_no_predictions():
 def test_an_excluded_reviewer_no_longer_counts_until_readmitted():
     review = make_review()
     page, user = review.pages.get(), make_reviewer(review)
-    item = page.items.first()
+    item = page.items.all()[0]
     kind = kind_named("review")
     give_verdict(page=page, user=user, item=item, verdict="correct")
     give_verdict(page=page, user=user, item=item, verdict="wrong")
@@ -145,7 +148,7 @@ def test_later_predictions_reopen_only_what_is_new():
     for item in page.items.all():
         give_verdict(page=page, user=user, item=item, verdict="correct")
     assert next_page(review, user) is None
-    image = page.items.first().image
+    image = page.items.all()[0].image
     known = [(image.name, 0, 7), (image.name, 1, 1)]
     assert add_predictions(review=review, predictions=known) == (0, 0, 0)
     added = add_predictions(review=review, predictions=[*known, (image.name, 2, 5)])
@@ -187,7 +190,7 @@ def test_problems_and_further_labels_are_the_reviewers_own():
     review = make_review(2)
     page = review.pages.get()
     ann, ben = make_reviewer(review), make_reviewer(review)
-    image = page.items.order_by("position").first().image
+    image = page.items.order_by("position")[0].image
     label = review.batch.dataset.label_set.labels.get(index=3)
     mark_problem(page=page, user=ann, image=image, reason="drawing")
     mark_problem(page=page, user=ann, image=image, reason="edited")
@@ -206,7 +209,7 @@ def test_problems_and_further_labels_are_the_reviewers_own():
 def test_a_reason_of_the_studys_own_is_a_reason():
     review = make_review()
     page, user = review.pages.get(), make_reviewer(review)
-    image = page.items.first().image
+    image = page.items.all()[0].image
     with pytest.raises(BadVerdict):
         mark_problem(page=page, user=user, image=image, reason="blurred")
     review.problem_reasons.create(words="blurred")
@@ -216,7 +219,7 @@ def test_a_reason_of_the_studys_own_is_a_reason():
 def test_what_is_of_another_page_or_no_verdict_is_refused():
     review, other = make_review(), make_review()
     page, user = review.pages.get(), make_reviewer(review)
-    item, strange = page.items.first(), Item.objects.filter(page__review=other).first()
+    item, strange = page.items.all()[0], Item.objects.filter(page__review=other)[0]
     with pytest.raises(NotOnPage):
         give_verdict(page=page, user=user, item=strange, verdict="correct")
     with pytest.raises(NotOnPage):
@@ -257,6 +260,23 @@ def test_progress_counts_pages_once_every_reviewer_is_through():
             give_verdict(page=page, user=user, item=item, verdict="correct")
     state = progress(review)
     assert (state.percent, state.n_complete_pages, [row.n_verdicts for row in state.reviewers]) == (100, 1, [4, 4])
+
+
+def test_the_forecast_follows_from_the_latest_verdicts(monkeypatch):
+    review = make_review(2, n_images=12)
+    page, user = review.pages.get(), make_reviewer(review)
+    assert forecast(review) == Forecast(None, 48, None)
+    judge_all(page, user)
+    end = now()
+    for n, verdict in enumerate(Verdict.objects.order_by("-pk")):
+        Verdict.objects.filter(pk=verdict.pk).update(created_at=end - timedelta(seconds=10 * (n + 1)))
+    monkeypatch.setattr("catalog.reads.fixed_now", end)
+    state = forecast(review)
+    # 24 verdicts of one person, 10 seconds apart, the first of them 240 seconds ago.
+    assert (state.rate, state.remaining, state.finished_at) == (360, 24, end + timedelta(seconds=240))
+    assert state.hours == pytest.approx(24 / 360)
+    judge_all(page, make_reviewer(review))
+    assert (forecast(review).remaining, forecast(review).finished_at) == (0, None)
 
 
 def test_verdicts_take_few_queries(django_assert_max_num_queries):
