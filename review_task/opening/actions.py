@@ -207,7 +207,7 @@ def _new_items(
 
 
 def _raise_counts(review: Review, said: Said) -> None:
-    values = {
+    values: dict[str, Any] = {
         "review": review.pk,
         "images": [image_id for image_id, _ in said],
         "labels": [label_id for _, label_id in said],
