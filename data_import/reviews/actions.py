@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from catalog.actions import load_staged_images
 from catalog.errors import StagedConflict, UserError
@@ -79,4 +80,5 @@ def _add_images(dataset: Dataset, rows: Sequence[PredictionRow]) -> None:
     try:
         load_staged_images(dataset=dataset, staged=STAGED)
     except StagedConflict as error:
-        raise UserError(f"line {error.line}: {error}") from error
+        message = gettext("line %(line)s: %(reason)s")
+        raise UserError(message % {"line": error.line, "reason": error}) from error

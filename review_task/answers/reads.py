@@ -1,4 +1,4 @@
-"""What a reviewer said on a class page, for researchers."""
+"""The verdicts of a reviewer on a class page, for researchers."""
 
 from collections import defaultdict
 from typing import Any

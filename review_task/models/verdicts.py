@@ -1,4 +1,4 @@
-"""What reviewers said: rows that are added and never changed, but for `counted`; the last one of a reviewer counts."""
+"""Verdicts of reviewers: rows that are added and never changed, but for `counted`; the last one counts."""
 
 from django.db import models
 from django.db.models import Q

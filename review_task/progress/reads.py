@@ -33,7 +33,7 @@ STATES = """
 
 
 class ReviewerProgress(NamedTuple):
-    """What a reviewer did: under a pseudonym, since researchers read it."""
+    """The work of a reviewer, under a pseudonym, since researchers read it."""
 
     worker: str
     n_verdicts: int

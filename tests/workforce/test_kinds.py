@@ -16,7 +16,7 @@ MADE_UP = "tests.made_up_task.kind.COUNT"
 def test_the_setting_lists_the_kinds_in_its_order(settings):
     assert task_kinds() == (CONTAINS, CLASSIFY, REVIEW)
     settings.TASK_KINDS = [MADE_UP, *settings.TASK_KINDS]
-    assert task_kinds() == (COUNT, CONTAINS, CLASSIFY)
+    assert task_kinds() == (COUNT, CONTAINS, CLASSIFY, REVIEW)
     assert kind_named("count") is COUNT
 
 
