@@ -64,7 +64,8 @@ def draw_verdicts(
     truth, skills = np.asarray(truth, np.int64), np.asarray(skills, np.float64)
     limits = skills.cumsum(axis=2)[:, truth, :-1]
     draws = random.random((len(skills), len(truth), 1))
-    return (draws >= limits).sum(axis=2).T.astype(np.int64)
+    verdicts: NDArray[np.int64] = (draws >= limits).sum(axis=2, dtype=np.int64).T
+    return verdicts
 
 
 def count_verdicts(verdicts: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -79,7 +80,9 @@ def count_verdicts(verdicts: NDArray[np.integer]) -> NDArray[np.int64]:
     >>> count_verdicts(np.array([[0, 0, 1], [3, 2, 2]])).tolist()
     [[2, 1, 0, 0], [0, 0, 2, 1]]
     """
-    return (np.asarray(verdicts)[:, :, None] == np.arange(len(VERDICTS))).sum(axis=1)
+    is_said = np.asarray(verdicts)[:, :, None] == np.arange(len(VERDICTS))
+    counts: NDArray[np.int64] = is_said.sum(axis=1, dtype=np.int64)
+    return counts
 
 
 def expected_set_error(item_error: float, n_labels: NDArray[np.integer]) -> float:

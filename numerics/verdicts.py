@@ -55,7 +55,7 @@ def final_states(counts: IntArray, settled: IntArray, n_reviewers: int) -> NDArr
     return np.where(settled == UNREVIEWED, states, settled).astype(np.int64)
 
 
-def _check_states(counts: NDArray[np.int64], settled: NDArray[np.int64], n_reviewers: int) -> None:
+def _check_states(counts: IntArray, settled: IntArray, n_reviewers: int) -> None:
     if settled.shape != (len(counts),):
         raise ValueError(f"{len(counts)} items have counts, but settled has shape {settled.shape}; pass one for each.")
     if (counts < 0).any():

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog.models import Classifier, Prediction
+from catalog.models import Classifier, Image, Prediction
 from numerics.verdicts import final_states, label_sets
 from review_task.actions import add_label, add_predictions, close_review, give_verdict, open_review
 from review_task.blind.actions import BlindReviewOpen, EarlierReviewOpen, open_blind_review
@@ -74,7 +74,7 @@ class TestTwelveImages:
         return close_review(review=review)
 
     def second_review(self, earlier: Review) -> Review:
-        names = {words: Item.objects.filter(image=pk).first().image.name for pk, words in self.words.items()}
+        names = {words: Image.objects.get(pk=pk).name for pk, words in self.words.items()}
         people = [(names[words], label) for words, row in self.IMAGES.items() for label in row[1]]
         return open_blind_review(earlier=earlier, title="second", n_reviewers=2, labels=people, seed=4)
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_reviewed_blindly_is_refused():
     user = make_reviewers(review.batch.dataset, 1)[0]
     close_review(review=review)
     with pytest.raises(ReviewClosed):
-        give_verdict(page=page, user=user, item=page.items.first(), verdict=C)
+        give_verdict(page=page, user=user, item=page.items.all()[0], verdict=C)
 
 
 def test_an_open_review_has_no_second_one():

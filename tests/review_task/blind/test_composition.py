@@ -13,7 +13,7 @@ PEOPLE, MODELS, SEEDED, DATASET = (Item.Origin[name] for name in ("PEOPLE", "MOD
 
 
 def by_models(*pairs, n_models=3):
-    return {pair: ItemDraft(*pair, n_models) for pair in pairs}
+    return {pair: ItemDraft(pair[0], pair[1], n_models) for pair in pairs}
 
 
 def test_all_labels_are_those_of_the_review_of_people_and_of_other_models():
@@ -66,9 +66,9 @@ labels_of_images = st.dictionaries(
 @settings(deadline=None)
 @given(labels_of_images, labels_of_images, st.integers(0, 2**62), st.integers(1, 4))
 def test_the_order_depends_on_the_labels_alone_and_not_on_who_said_them(origins, others, seed, size):
-    pages = portions({pair: ItemDraft(*pair, 1, origin) for pair, origin in origins.items()}, seed, size)
+    pages = portions({pair: ItemDraft(pair[0], pair[1], 1, origin) for pair, origin in origins.items()}, seed, size)
     # The same labels, stored in another order, with origins of another kind.
-    turned = {pair: ItemDraft(*pair, 2, others.get(pair, PEOPLE)) for pair in reversed(origins)}
+    turned = {pair: ItemDraft(pair[0], pair[1], 2, others.get(pair, PEOPLE)) for pair in reversed(origins)}
     again = portions(turned, seed, size)
     assert [[item[:2] for item in page.items] for page in pages] == [
         [item[:2] for item in page.items] for page in again
