@@ -89,13 +89,13 @@ def page_of_images(outcome: SecondReview, show: str, number: str) -> "tuple[Page
     page = Paginator(np.flatnonzero(flag).tolist(), IMAGES_PER_PAGE).get_page(number)
     ids = outcome.image_ids[list(page)].tolist()
     images = Image.objects.in_bulk(ids)
-    labels = Label.objects.in_bulk({change.label_id for image_id in ids for change in outcome.items[image_id]})
+    labels = Label.objects.in_bulk({change.label_id for n in page for change in outcome.changes(n)})
     return page, [_image_shown(outcome, n, images, labels) for n in page]
 
 
 def _image_shown(outcome: SecondReview, n: int, images: dict[int, Image], labels: dict[int, Label]) -> ImageShown:
     image_id = int(outcome.image_ids[n])
-    changes = [_change_shown(change, labels[change.label_id]) for change in outcome.items[image_id]]
+    changes = [_change_shown(change, labels[change.label_id]) for change in outcome.changes(n)]
     changes.sort(key=lambda change: (not change.is_changed, change.label.index))
     words = [words for key, words in OUTCOMES.items() if getattr(outcome.flags, key)[n]]
     return ImageShown(images[image_id], words, changes)
@@ -110,17 +110,17 @@ def _change_shown(change: LabelChange, label: Label) -> ChangeShown:
 
 def rows_of_file(outcome: SecondReview) -> Iterator[str]:
     """Yield the lines of the file of an outcome: a label of an image each, in the order of images' names and labels."""
-    images = dict(Image.objects.filter(pk__in=outcome.items).values_list("pk", "name"))
-    targets = dict(Image.objects.filter(pk__in=outcome.items).values_list("pk", "dataset_label__index"))
-    changed = {change.label_id for changes in outcome.items.values() for change in changes}
-    indexes = dict(Label.objects.filter(pk__in=changed).values_list("pk", "index"))
-    place = {image_id: n for n, image_id in enumerate(outcome.image_ids.tolist())}
+    rows = Image.objects.filter(pk__in=outcome.image_ids.tolist()).values_list("pk", "name", "dataset_label__index")
+    images = {image_id: (name, target) for image_id, name, target in rows}
+    indexes = dict(Label.objects.filter(pk__in=np.unique(outcome.labels).tolist()).values_list("pk", "index"))
+    image_ids = outcome.image_ids.tolist()
     yield _line(FILE_COLUMNS)
-    for image_id in sorted(outcome.items, key=lambda image_id: images[image_id]):
-        flags = [int(getattr(outcome.flags, key)[place[image_id]]) for key in OUTCOMES]
-        for change in sorted(outcome.items[image_id], key=lambda change: indexes[change.label_id]):
+    for n in sorted(range(len(image_ids)), key=lambda n: images[image_ids[n]][0]):
+        name, target = images[image_ids[n]]
+        flags = [int(getattr(outcome.flags, key)[n]) for key in OUTCOMES]
+        for change in sorted(outcome.changes(n), key=lambda change: indexes[change.label_id]):
             states = [STATES[change.before] if change.before != UNREVIEWED else "", STATES[change.after]]
-            yield _line((guarded(images[image_id]), targets[image_id], indexes[change.label_id], *states, *flags))
+            yield _line((guarded(name), target, indexes[change.label_id], *states, *flags))
 
 
 def _line(cells: Any) -> str:

@@ -17,6 +17,8 @@ from review_task.progress.reads import states_of
 from workforce.reads import is_excluded
 
 IntArray = NDArray[np.int64]
+# Above every label's id: an image and a label make one number.
+KEY_BASE = 2**31
 
 
 def drafts_of_review(review: Review) -> Drafts:
@@ -54,34 +56,48 @@ class LabelChange(NamedTuple):
 class SecondReview:
     """The outcome of a blind review: flags of each image, and the changes of its labels.
 
-    `image_ids` (I,) are those of the flags; `items` has the rows of each image.
+    `image_ids` (I,) are those of the flags. Labels (N,) stand in the order of images: those of image n begin at
+    `starts[n]`.
     """
 
     image_ids: IntArray
     flags: Outcome
-    items: dict[int, list[LabelChange]]
+    starts: IntArray
+    labels: IntArray
+    before: IntArray
+    after: IntArray
 
     @property
     def n_images(self) -> int:
         return len(self.image_ids)
+
+    def changes(self, n: int) -> list[LabelChange]:
+        """Return the labels of image n."""
+        end = self.starts[n + 1] if n + 1 < len(self.starts) else len(self.labels)
+        part = slice(self.starts[n], end)
+        rows = zip(self.labels[part].tolist(), self.before[part].tolist(), self.after[part].tolist(), strict=True)
+        return [LabelChange(*row) for row in rows]
 
 
 def outcome_of(review: Review) -> SecondReview:
     """Return what a blind review changed. Its pages show it once it is closed, since it tells labels apart."""
     assert review.earlier is not None, "a constraint holds it"
     images, labels, after = _final_states(review)
-    earlier = {
-        (image_id, label_id): state for image_id, label_id, state in zip(*_final_states(review.earlier), strict=True)
-    }
-    before = np.array([earlier.get(pair, UNREVIEWED) for pair in zip(images, labels, strict=True)], np.int64)
-    image_ids, positions = np.unique(images, return_inverse=True)
-    items: dict[int, list[LabelChange]] = defaultdict(list)
-    for image_id, *change in zip(images.tolist(), labels.tolist(), before.tolist(), after.tolist(), strict=True):
-        items[image_id].append(LabelChange(*change))
+    earlier_images, earlier_labels, states = _final_states(review.earlier)
+    before = np.full(len(images), UNREVIEWED)
+    if len(states):
+        keys = images * KEY_BASE + labels
+        earlier_keys = earlier_images * KEY_BASE + earlier_labels
+        place = np.searchsorted(earlier_keys, keys).clip(max=len(states) - 1)
+        before = np.where(earlier_keys[place] == keys, states[place], UNREVIEWED)
+    image_ids, starts, positions = np.unique(images, return_index=True, return_inverse=True)
     flags = outcome_of_second_review(positions, before, after, len(image_ids))
-    return SecondReview(image_ids, flags, items)
+    return SecondReview(image_ids, flags, starts, labels, before, after)
 
 
 def _final_states(review: Review) -> tuple[IntArray, IntArray, IntArray]:
+    """Return images, labels and final states of a review, in the order of images and labels."""
     table = states_of(review)
-    return table.image_id, table.label_id, final_states(table.counts, table.settled, review.n_reviewers)
+    order = np.lexsort((table.label_id, table.image_id))
+    states = final_states(table.counts, table.settled, review.n_reviewers)
+    return table.image_id[order], table.label_id[order], states[order]
