@@ -207,8 +207,6 @@ def test_an_image_has_an_address_of_its_page_alone(attack):
     assert image_of_handle(handle) == image
     photograph: Any = client.get(reverse("review-photograph", args=[handle]))
     assert photograph.status_code == 200 and photograph.getvalue().startswith(b"\xff\xd8")
-    # Closing the answer would close the test's connection too.
-    photograph.file_to_stream.close()
     # Nothing but this address takes it.
     researcher = client_of(make_member(attack.dataset, Role.RESEARCHER))
     assert researcher.get(reverse("image", args=[handle])).status_code == 404
