@@ -25,7 +25,9 @@ from tests.factories import make_dataset, make_images, make_member
 from tests.review_task.reviews import judge_all, make_review, make_reviewer
 from tests.review_task.reviews import verdicts_seen as said
 from workforce.actions import exclude_submission, readmit_submission
+from workforce.bars.actions import bar_workers
 from workforce.kinds import kind_named
+from workforce.seats.actions import worker_of_account
 from workforce.votes.actions import settle_votes
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +101,15 @@ def test_only_who_may_review_takes_part(role):
     person = make_member(review.batch.dataset, role)
     with pytest.raises(NotAReviewer):
         take_part(page=review.pages.get(), user=person)
+
+
+def test_a_barred_reviewer_takes_no_further_class():
+    review = make_review()
+    user, dataset = make_reviewer(review), review.batch.dataset
+    worker = worker_of_account(account_id=user.pk)
+    bar_workers(dataset=dataset, workers=[worker.pk], reason="a test")
+    with pytest.raises(NotAReviewer):
+        take_part(page=review.pages.get(), user=user)
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.RESEARCHER])
