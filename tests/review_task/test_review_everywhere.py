@@ -39,7 +39,7 @@ def review() -> Review:
 
 def test_nobody_joins_a_review_by_a_link(review):
     client = worker_client()
-    for address in (f"/join/{review.batch.public_id}?worker=ann", f"/about/{review.batch.public_id}"):
+    for address in (f"/join/{review.batch.public_id}?worker=ann", f"/about/{review.batch.public_id}/"):
         assert client.get(address).status_code == 404
     assert client.post(f"/join/{review.batch.public_id}?worker=ann").status_code == 404
 
