@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.members.urls")),
     path("", include("dashboard.tokens.urls")),
     path("", include("dashboard.simulation.urls")),
+    path("", include("dashboard.guide.urls")),
     path("", include("dashboard.overview.urls")),
 ]
 handler400 = "annotation_site.views.bad_request"

@@ -57,6 +57,7 @@ class LockName(StrEnum):
     LARGE_IMAGE = "large image"
     MEMBERS = "members"
     ACCOUNTS = "accounts"
+    GUIDE = "guide"
 
 
 def wait_for_lock(name: LockName, dataset: Dataset | None = None) -> None:

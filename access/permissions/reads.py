@@ -31,6 +31,7 @@ class May(StrEnum):
     DECIDE_PAYMENTS = "decide_payments"
     REVIEW = "review"
     LABEL = "label"
+    WRITE_GUIDE = "write_guide"
     CREATE_TOKENS = "create_tokens"
     MANAGE_MEMBERS = "manage_members"
     # Of people with a role in any study, and of site administrators.
@@ -43,8 +44,8 @@ OF_A_STUDY = frozenset(May) - OF_THE_SITE
 PERMISSIONS: dict[Role, frozenset[May]] = {
     Role.OWNER: OF_A_STUDY,
     Role.RESEARCHER: OF_A_STUDY - {May.MANAGE_MEMBERS},
-    Role.REVIEWER: frozenset({May.SEE_STUDY, May.REVIEW}),
-    Role.LABELER: frozenset({May.SEE_STUDY, May.LABEL}),
+    Role.REVIEWER: frozenset({May.SEE_STUDY, May.REVIEW, May.WRITE_GUIDE}),
+    Role.LABELER: frozenset({May.SEE_STUDY, May.LABEL, May.WRITE_GUIDE}),
     Role.READER: frozenset({May.SEE_STUDY, May.SEE_RESULTS, May.READ_ANNOTATIONS}),
 }
 

@@ -1,5 +1,10 @@
 """Tables of studies, their images and labels, and what people have written about the labels."""
 
+from catalog.models.guide import Guide as Guide
+from catalog.models.guide import GuideEntry as GuideEntry
+from catalog.models.guide import GuidePicture as GuidePicture
+from catalog.models.guide import GuideUse as GuideUse
+from catalog.models.guide import GuideVersion as GuideVersion
 from catalog.models.pairs import ClassPair as ClassPair
 from catalog.models.pairs import PairKind as PairKind
 from catalog.models.studies import WITHOUT_PICTURES as WITHOUT_PICTURES

@@ -33,6 +33,7 @@ from jobs.models import Job
 from tests.access.membership_breakers import BREAKERS as MEMBERSHIP_BREAKERS
 from tests.accounts.account_breakers import BREAKERS as ACCOUNT_BREAKERS
 from tests.catalog.class_pairs.pair_breakers import BREAKERS as PAIR_BREAKERS
+from tests.catalog.guide.guide_breakers import BREAKERS as GUIDE_BREAKERS
 from tests.factories import (
     make_batch,
     make_dataset,
@@ -83,7 +84,7 @@ ROOMS = (
     "api",
 )
 BREAKERS: dict[str, Callable[[], object]] = (
-    MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS | PAIR_BREAKERS | REVIEW_BREAKERS
+    MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS | PAIR_BREAKERS | GUIDE_BREAKERS | REVIEW_BREAKERS
 )
 
 

@@ -1,0 +1,1 @@
+"""The labelling guide: what reviewers and labelers write down about classes."""

@@ -1,0 +1,1 @@
+"""The light markup of the guide: paragraphs, headings, lists, bold and links."""

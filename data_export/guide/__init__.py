@@ -1,0 +1,1 @@
+"""The labelling guide as one document."""

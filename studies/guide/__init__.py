@@ -1,0 +1,1 @@
+"""Work on the labelling guide of a study."""
