@@ -10,6 +10,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from html.parser import HTMLParser
 from itertools import product
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import signing
 from django.db.models import Model
 from django.http import FileResponse
@@ -32,7 +34,8 @@ from candidates import actions as candidates_actions
 from candidates.actions import ensure_classifier, open_run, predict_next_portions, store_predictions
 from candidates.models import PotentialLabel, Run, Unpredicted
 from catalog.errors import UserError
-from catalog.models import Classifier, Dataset, Image
+from catalog.guide.reads import Content, PictureUse, Trait
+from catalog.models import Classifier, Dataset, GuideEntry, GuidePicture, Image
 from catalog.reads import now
 from dashboard.participants.views import FORMS
 from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
@@ -45,6 +48,7 @@ from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
 from review_task.actions import open_review
 from review_task.models import ClassPage, Review
+from studies.guide.actions import add_image, write_entry
 from tests.factories import (
     make_administrator,
     make_batch,
@@ -163,9 +167,22 @@ def study(db) -> Dataset:
     question_of_a_rule(dataset, lease.worker)
     jobs_with_problems(dataset)
     open_review(dataset=dataset, title="a review", n_reviewers=2)
-    make_member(dataset, Role.OWNER)
+    owner = make_member(dataset, Role.OWNER)
+    write_about(dataset, images[0], owner)
     create_token(name="reader", dataset=dataset)
     return dataset
+
+
+def write_about(dataset: Dataset, image: Image, author: User) -> None:
+    """Write an entry of the guide, and one of a pair of classes, in two versions."""
+    picture = add_image(dataset=dataset, image=image, by=author)
+    contents = [
+        Content("One class", (0,), "It is **grey**.", pictures=(PictureUse(picture.public_id, "A caption."),)),
+        Content("Two classes", (0, 1), traits=(Trait("colour", {0: "grey"}),)),
+    ]
+    for content in contents:
+        write_entry(dataset=dataset, content=content, by=author, entry=None, based_on=0)
+        write_entry(dataset=dataset, content=replace(content, body="Brown."), by=author, entry=None, based_on=1)
 
 
 # As Python says them: an attribute of nothing, a key that is missing.
@@ -305,6 +322,7 @@ NUMBERED: dict[str, type[Model]] = {
     "setup/invitation/": Invitation,
     "setup/token/": ApiToken,
     "tokens/": ApiToken,
+    "guide/": GuideEntry,
 }
 PUBLIC: dict[str, type[Model]] = {"batch_id": Batch, "hit_id": HIT, "lease_id": Lease}
 
@@ -314,7 +332,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
     administrator = a_researcher()
     _, secret = invite(dataset=dataset, role=Role.READER, by=administrator)
     rows = (Batch, Run, Job, ListedAssignment, Report, Dataset, Membership, Invitation, ApiToken)
-    by_public_id = (Batch, HIT, Image, MarketplaceHIT, Lease)
+    by_public_id = (Batch, HIT, Image, MarketplaceHIT, Lease, GuidePicture)
     ids = sorted({pk for model in rows for pk in model.objects.values_list("pk", flat=True)})
     public_ids = [value for model in by_public_id for value in model.objects.values_list("public_id", flat=True)]
     workers = Lease.objects.filter(takes_slot=False).values_list("worker", flat=True)
@@ -331,10 +349,11 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "path": [dataset.name],
         "token": [signing.dumps(decision, salt=SECOND_SALT, compress=True)],
         "secret": [secret],
-        "act": sorted({*FORMS, *ACTS}),
+        "act": sorted({*FORMS, *ACTS, "reinstate", "withdraw"}),
         "decision": sorted({*OF_BATCH, *OF_ASSIGNMENT}),
         "kind": sorted(exported_files()),
-        "format": ["csv", "jsonl"],
+        "format": ["csv", "jsonl", "html"],
+        "number": ["1", "2"],
         "worker": [pseudonym(dataset, pk) for pk in workers],
         "classifier": [str(Classifier.objects.get().pk)],
         "address": ["nowhere"],

@@ -4,11 +4,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core import signing
 from django.db import transaction
 from django.http import FileResponse
@@ -21,6 +22,7 @@ from aggregation.models import QualityRule, RuleDecision
 from annotation_site import staff_urls
 from api.actions import create_token
 from candidates.models import Run
+from catalog.guide.reads import Content, PictureUse
 from catalog.models import Classifier, Prediction
 from catalog.reads import now
 from dashboard.participants.views import FORMS
@@ -29,6 +31,7 @@ from data_export.reads import FORMATS
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment
 from review_task.actions import open_review
+from studies.guide.actions import add_image, write_entry
 from tests.annotation_site.matrix import writes
 from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, sign_in, staff_client, unique
@@ -45,6 +48,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
 BODY |= {"pages": "https://birds.example/crane"}
 BODY |= {"id": "a participant", "ids": "a participant"}
+BODY |= {"title": "Cranes", "classes": "1", "body": "Grey, with a long neck."}
 BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
 ABSENT, NO_NUMBER = "absent", 10**9
 SOAK = bool(os.environ.get("SOAK"))
@@ -149,6 +153,7 @@ class Study:
             "agreement-images": {"of": ["unsure"]},
             "agreement-workers": {"first": worker["worker"], "second": ["0123456789abcdef"]},
         }
+        self.arguments |= self.guide(first)
         self.elsewhere = make_dataset()
         self.people = {ADMINISTRATOR: get_user_model().objects.create_user(unique("administrator"), is_staff=True)}
         self.people[WITHOUT_ROLE] = get_user_model().objects.create_user(unique("guest"))
@@ -168,6 +173,26 @@ class Study:
             dataset=self.dataset, measure="recall", condition="below", threshold=0.5, fewest=1, action="warn"
         )
         return RuleDecision.objects.create(rule=rule, worker_id=worker_id, reason="Few controls passed.").pk
+
+    def guide(self, author: User) -> dict[str, dict[str, list[Any]]]:
+        """The arguments of the addresses of a guide with an entry, its two versions and a picture."""
+        picture = add_image(dataset=self.dataset, image=self.image, by=author)
+        content = Content("A class", (0,), "Grey.", pictures=(PictureUse(picture.public_id),))
+        version, _ = write_entry(dataset=self.dataset, content=content, by=author, entry=None, based_on=0)
+        later = replace(content, body="Brown.")
+        write_entry(dataset=self.dataset, content=later, by=author, entry=version.entry, based_on=1)
+        entry: dict[str, list[Any]] = {"pk": [version.entry.pk]}
+        return {
+            "guide-entry": entry,
+            "guide-edit": entry,
+            "guide-versions": entry,
+            "guide-differences": entry,
+            "guide-version": entry | {"number": [1]},
+            "guide-restore": entry | {"number": [1]},
+            "guide-about": entry | {"act": ["withdraw", "reinstate"]},
+            "guide-document": {"format": ["html", "pdf"]},
+            "guide-picture": {"public_id": [picture.public_id]},
+        }
 
     def listed(self) -> ListedAssignment:
         """An assignment that waits to be looked at."""

@@ -45,7 +45,7 @@ from workforce.models import Batch
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
 # no session opens it. Of a photograph: no page, as nobody would see a sign-in in the place of a picture.
 HEALTH, REST = {"livez", "readyz"}, "api/v1/"
-PHOTOGRAPH = {"photograph", "review-photograph", "review-example"}
+PHOTOGRAPH = {"photograph", "review-photograph", "review-example", "guide-picture"}
 SIGN_IN = {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
 # Of the account itself: any account opens them, and no visitor.
 ACCOUNT = {"account", "confirm", "password", "authenticator", "passkey", "remove-factor", "recovery-codes"}
@@ -56,8 +56,9 @@ REST_DESCRIBED = {"api-index", "api-schema"}
 # Of calls to the marketplace: how many may still be made in this second.
 BOOK_KEEPING = {"workforce_ratelimit"}
 # Downloads leave a mark of use in the record of decisions.
-MARKED = {"file-of-rows", "file-of-predictions"}
+MARKED = {"file-of-rows", "file-of-predictions", "guide-document"}
 ROLES = ("owner", "researcher", "reviewer", "labeler", "reader")
+WRITERS = ("owner", "researcher", "reviewer", "labeler")
 EVERYBODY, READERS, RESEARCHERS, OWNERS = ROLES, ("owner", "researcher", "reader"), ("owner", "researcher"), ("owner",)
 REVIEWERS = ("owner", "researcher", "reviewer")
 # By the name of an address: the roles that get in. In pairs: where the address has this part, and else.
@@ -110,6 +111,17 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "study-look-up": RESEARCHERS,
     "study-withdrawals": RESEARCHERS,
     "study-recruitment": RESEARCHERS,
+    "guide": EVERYBODY,
+    "guide-entry": EVERYBODY,
+    "guide-versions": EVERYBODY,
+    "guide-version": EVERYBODY,
+    "guide-differences": EVERYBODY,
+    "guide-document": EVERYBODY,
+    "guide-new": WRITERS,
+    "guide-edit": WRITERS,
+    "guide-restore": WRITERS,
+    "guide-about": WRITERS,
+    "guide-share": RESEARCHERS,
     "simulate": RESEARCHERS,
     "remove-simulated": RESEARCHERS,
     "ask-for-missing": RESEARCHERS,
@@ -133,6 +145,7 @@ CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-repo
 CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
 CARRIED_OUT |= {"study-look-up", "study-rule-decision"}
 CARRIED_OUT |= {"open-review", "close-review"}
+CARRIED_OUT |= {"guide-new", "guide-edit", "guide-about"}
 CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again", "setup-label"}
 
 OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
@@ -264,9 +277,12 @@ def test_a_health_check_says_one_word_to_anybody(study, name):
         assert asked(client, "POST", f"/{name}")[0].status_code == 405
 
 
-@pytest.mark.parametrize(("before", "let_in"), [("i", READERS), ("review/image", REVIEWERS)])
-def test_a_photograph_is_shown_to_readers_of_its_study_alone(study, before, let_in):
-    path_ = f"/{before}/{study.image.public_id}.jpg"
+PICTURES = {"photograph": READERS, "review-photograph": REVIEWERS, "guide-picture": EVERYBODY}
+
+
+@pytest.mark.parametrize(("name_of_address", "let_in"), PICTURES.items())
+def test_a_picture_is_shown_to_readers_of_its_study_alone(study, name_of_address, let_in):
+    (path_,) = [path_ for address in OPEN if address.name == name_of_address for path_ in study.paths(address)]
     for name, client in study.clients.items():
         answer, changed = asked(client, "POST", path_)
         assert (answer.status_code, changed, is_kept_by_nobody(answer)) == (405, [], True)
@@ -278,8 +294,8 @@ def test_a_photograph_is_shown_to_readers_of_its_study_alone(study, before, let_
         else:
             assert answer.status_code == (404 if name.startswith(FOREIGN) else 403), name
             assert is_kept_by_nobody(answer)
-    unknown = study.clients[FOREIGN + "owner"].get(f"/{before}/absent.jpg")
-    assert unknown.status_code == 404
+    (nowhere,) = [study.nowhere(address) for address in OPEN if address.name == name_of_address]
+    assert study.clients[FOREIGN + "owner"].get(nowhere).status_code == 404
 
 
 def test_an_invitation_shows_itself_to_anybody_with_its_link_and_a_get_changes_nothing(study):
