@@ -1,7 +1,7 @@
 """Reads of the pairs of classes of a label set."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ def class_pairs_of(dataset: Dataset) -> QuerySet[ClassPair]:
     return pairs_in(dataset.label_set_id).select_related("first", "second", "narrower")
 
 
-def class_pair_row(pair: ClassPair, labels: dict[int, Label] | None = None) -> dict[str, Any]:
+def class_pair_row(pair: ClassPair, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
     """Return a pair as files hold it; with `labels`, also the names of the two classes."""
     narrower = pair.narrower.index if pair.narrower else None
     row: dict[str, Any] = {"first": pair.first.index, "second": pair.second.index, "kind": str(pair.kind)}

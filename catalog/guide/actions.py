@@ -4,11 +4,13 @@ studies.guide.actions calls these, and records them among the decisions.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 from django.contrib.auth.models import User
 from django.contrib.postgres.search import SearchVector
 from django.db import transaction
 from django.db.models import F, Value
+from django.db.models.expressions import Combinable
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
@@ -172,13 +174,13 @@ def _store(
     return GuideVersion.objects.create(entry=entry, number=entry.version, written_by=by, created_at=moment, **fields)
 
 
-def _search(guide: Guide, content: Content) -> SearchVector:
+def _search(guide: Guide, content: Content) -> Combinable:
     labels = Label.objects.filter(label_set=guide.label_set_id, index__in=content.labels)
     names = " ".join(f"{label.words} {label.wnid} {label.index}" for label in labels)
     traits = " ".join(" ".join([trait.name, *trait.values.values()]) for trait in content.traits)
     others = [link.title for link in content.links] + [picture.caption for picture in content.pictures]
     texts = {"A": content.title, "B": names, "C": f"{content.body} {traits}", "D": " ".join(others)}
-    first, *rest = (SearchVector(Value(text), weight=weight, config=LANGUAGE) for weight, text in texts.items())
-    for vector in rest:
-        first = first + vector
-    return first
+    vectors: list[Combinable] = [
+        SearchVector(Value(text), weight=weight, config=LANGUAGE) for weight, text in texts.items()
+    ]
+    return reduce(lambda first, second: first + second, vectors)

@@ -83,7 +83,7 @@ def entry_views(dataset: Dataset, entries: Iterable[GuideEntry]) -> list[EntryVi
 def view_of(dataset: Dataset, content: Content, version: GuideVersion | None = None) -> EntryView:
     """Return a version, or content that nobody has saved yet, as pages show it."""
     labels = labels_of(dataset, content.labels)
-    return EntryView(content, _classes(content.labels, labels), version and version.entry, version)
+    return EntryView(content, _classes(content.labels, labels), version.entry if version else None, version)
 
 
 def guide_beside(dataset: Dataset, label: Label) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _conflict(
     content = content_of(theirs)
     names = {label.index: label.name for label in labels_of(dataset, (*content.labels, *draft.content.labels)).values()}
     sections = differences(content, draft.content, lambda index: names.get(index, str(index)))
-    further = {
+    further: dict[str, Any] = {
         "meanwhile": meanwhile.for_page,
         "theirs": view_of(dataset, content, theirs),
         "sections": [section for section in sections if section.is_changed],

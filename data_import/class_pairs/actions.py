@@ -1,7 +1,7 @@
 """Class pairs of a label set: from a CSV file, or one by one, with a line in the record of decisions."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -72,7 +72,7 @@ def withdraw_class_pair(*, pair: ClassPair, reason: str) -> None:
         _note("class_pairs.withdraw", pair.label_set, before={"pair": str(pair)}, reason=reason)
 
 
-def _fields(row: TableRow, find: Callable[[str], Label]) -> dict[str, object]:
+def _fields(row: TableRow, find: Callable[[str], Label]) -> dict[str, Any]:
     """Return the arguments of `add_pair` that a line gives. Raises UnknownLabel or BadPair."""
     cells = {name: unguarded(cell) for name, cell in row.cells.items()}
     first, second = find(cells["first"]), find(cells["second"])
@@ -86,5 +86,5 @@ def _fields(row: TableRow, find: Callable[[str], Label]) -> dict[str, object]:
     return {"first": first, "second": second, **texts}
 
 
-def _note(action: str, label_set: LabelSet, **values: object) -> None:
+def _note(action: str, label_set: LabelSet, **values: Any) -> None:
     record(area=Area.CONFIG, action=action, subject=f"label set {label_set}", **values)

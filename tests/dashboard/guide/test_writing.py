@@ -98,7 +98,6 @@ def test_the_lines_of_the_form_name_their_classes_again(dataset, client):
         ({"classes": "absent"}, "is no class of"),
         ({"classes": ""}, "Name the class of the entry"),
         ({"title": ""}, "The title is missing."),
-        ({"body": ""}, "The entry is empty"),
         ({"body": "x" * 20_001}, "The text has 20,001 characters"),
         ({"links": "javascript:alert(1)"}, "must start with http"),
         ({"classes": "\n".join("012345012345x")}, "is no class of"),
