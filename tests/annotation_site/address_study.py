@@ -48,7 +48,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
 BODY |= {"pages": "https://birds.example/crane"}
 BODY |= {"id": "a participant", "ids": "a participant"}
-BODY |= {"title": "Cranes", "classes": "1", "body": "Grey, with a long neck."}
+BODY |= {"title": "Cranes", "classes": "1", "body": "Grey, with a long neck.", "based_on": "2"}
 BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
 ABSENT, NO_NUMBER = "absent", 10**9
 SOAK = bool(os.environ.get("SOAK"))

@@ -145,7 +145,7 @@ CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-repo
 CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
 CARRIED_OUT |= {"study-look-up", "study-rule-decision"}
 CARRIED_OUT |= {"open-review", "close-review"}
-CARRIED_OUT |= {"guide-new", "guide-edit", "guide-about"}
+CARRIED_OUT |= {"guide-new", "guide-edit", "guide-restore", "guide-about"}
 CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again", "setup-label"}
 
 OPEN = [address for address in STAFF_ADDRESSES if address.name in HEALTH | SIGN_IN | PHOTOGRAPH | INVITATION]
