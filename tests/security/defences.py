@@ -2,6 +2,7 @@
 
 from tests.security.defences_of_drafts import OF_DRAFTS
 from tests.security.defences_of_grids import OF_GRIDS
+from tests.security.defences_of_guide import OF_GUIDE
 from tests.security.defences_of_marketplace import OF_MARKETPLACE
 from tests.security.defences_of_requests import OF_REQUESTS
 from tests.security.defences_of_sign_in import OF_SIGN_IN
@@ -19,4 +20,5 @@ DEFENCES: tuple[Defence, ...] = (
     *OF_VOTES,
     *OF_GRIDS,
     *OF_DRAFTS,
+    *OF_GUIDE,
 )
