@@ -353,7 +353,6 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "decision": sorted({*OF_BATCH, *OF_ASSIGNMENT}),
         "kind": sorted(exported_files()),
         "format": ["csv", "jsonl", "html"],
-        "number": ["1", "2"],
         "worker": [pseudonym(dataset, pk) for pk in workers],
         "classifier": [str(Classifier.objects.get().pk)],
         "address": ["nowhere"],
