@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from catalog.files import all_or_no_files
-from catalog.guide.checks import checked_content
+from catalog.guide.checks.reads import checked_content
 from catalog.guide.reads import LANGUAGE, Content, content_of, guide_of, stored_content
 from catalog.models import Dataset, Guide, GuideEntry, GuidePicture, GuideUse, GuideVersion, Image, Label
 from catalog.photographs.reads import Pictures

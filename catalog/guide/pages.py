@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from catalog.class_pairs.reads import PairOfLabel, pairs_of
 from catalog.guide.markup.reads import Block, BlockKind, Span, Style, parse, summary
@@ -21,7 +21,6 @@ from catalog.guide.reads import (
 )
 from catalog.models import Dataset, GuideEntry, GuideVersion, Label
 
-NOTHING = mark_safe("")
 # Of a heading in a text: below that of its entry, which is below that of its page.
 HEADING_LEVEL = 4
 
@@ -87,10 +86,10 @@ def view_of(dataset: Dataset, content: Content, version: GuideVersion | None = N
 
 
 def guide_beside(dataset: Dataset, label: Label) -> dict[str, Any]:
-    """Return the context of `dashboard/guide/beside.html`: what the guide says where a class is met.
+    """Return the context of `templates/dashboard/guide/beside.html`: what the guide says where a class is met.
 
     `entries` are those of the class and then of its groups; `pairs` are the classes it is registered with. In a
-    template: `{% include "dashboard/guide/beside.html" with beside=beside %}`.
+    template, it is included with `beside`.
     """
     entries = entry_views(dataset, entries_of_label(dataset, label))
     pairs: list[PairOfLabel] = pairs_of(label)
@@ -111,7 +110,7 @@ def _block(block: Block) -> SafeString:
             return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((line,) for line in lines)))
         case BlockKind.NUMBERS:
             return format_html("<ol>{}</ol>", format_html_join("", "<li>{}</li>", ((line,) for line in lines)))
-    return format_html("<p>{}</p>", lines[0] if lines else NOTHING)
+    return format_html("<p>{}</p>", lines[0])
 
 
 def _span(span: Span) -> SafeString:

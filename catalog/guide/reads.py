@@ -45,7 +45,7 @@ class PictureUse(NamedTuple):
 
 @dataclass(frozen=True)
 class Content:
-    """What a person writes of an entry. `labels` are class indexes in order."""
+    """The text of an entry, as a person writes it. `labels` are class indexes in order."""
 
     title: str
     labels: tuple[int, ...]

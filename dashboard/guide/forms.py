@@ -12,7 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.errors import UserError
-from catalog.guide.checks import (
+from catalog.guide.checks.reads import (
     LONGEST_BODY,
     LONGEST_NOTE,
     LONGEST_TITLE,

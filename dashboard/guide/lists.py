@@ -1,4 +1,4 @@
-"""What the list of the guide offers: pairs of classes to write about, and guides of other studies to use."""
+"""Offers of the list of the guide: pairs of classes to write about, and guides of other studies to use."""
 
 from django.contrib.auth.models import User
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -11,6 +11,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from access.permissions.reads import May, roles_with
 from catalog.examples.reads import Examples, examples_of
+from catalog.guide.pages import guide_beside
 from catalog.models import Dataset, Label
 from catalog.reads import current_settings
 from catalog.references.reads import Reference, references_of_label
@@ -41,17 +42,18 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class About:
-    """What explains a class: its reference pages, and example photographs of it and of its look-alikes."""
+    """What explains a class: reference pages, example photographs of it and of its look-alikes, and the guide."""
 
     label: Label
     references: list[Reference]
     examples: Examples
+    guide: dict[str, Any]
 
 
 def about(review: Review, label: Label) -> About:
     dataset = review.batch.dataset
     references = references_of_label(dataset.pk, label)
-    return About(label, references, examples_of(current_settings(dataset), label))
+    return About(label, references, examples_of(current_settings(dataset), label), guide_beside(dataset, label))
 
 
 def review_named(pk: int) -> Review:

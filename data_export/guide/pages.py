@@ -4,7 +4,6 @@ import base64
 import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.template.loader import render_to_string
@@ -18,8 +17,6 @@ from data_export.guide.typesetting import typeset
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
-
-STYLE = Path(__file__).with_name("guide.css")
 
 
 class NoDocument(UserError):
@@ -58,7 +55,7 @@ class Section(NamedTuple):
 
 def html_document(dataset: Dataset) -> bytes:
     """Return the guide as one HTML file that needs no other. Raises NoDocument."""
-    context = {"dataset": dataset, "sections": sections_of(dataset), "style": STYLE.read_text(encoding="utf-8")}
+    context = {"dataset": dataset, "sections": sections_of(dataset)}
     return render_to_string("data_export/guide/document.html", context).encode()
 
 

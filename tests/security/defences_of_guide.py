@@ -10,7 +10,7 @@ OF_GUIDE = (
         "U1 a text of the guide is escaped",
         "catalog/guide/pages.py",
         '    return format_html("{}", span.words)\n',
-        "    return mark_safe(span.words)\n",
+        "    return SafeString(span.words)\n",
         (f"{PAGES}test_a_preview_stores_nothing_and_shows_markup_as_markup_and_html_as_text",),
     ),
     Defence(

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from audit.models import AuditEntry
 from catalog.actions import create_dataset
 from catalog.guide.actions import EditedMeanwhile, NoSharing, ensure_guide, restore_version, save_entry, share_guide
-from catalog.guide.checks import MOST_LABELS, MOST_TRAITS, BadContent
+from catalog.guide.checks.reads import MOST_LABELS, MOST_TRAITS, BadContent
 from catalog.guide.reads import (
     Content,
     GuideLink,

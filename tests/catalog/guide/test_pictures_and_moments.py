@@ -8,7 +8,7 @@ from django.db import connection
 from PIL import Image as Pillow
 
 from catalog.guide.actions import EditedMeanwhile
-from catalog.guide.checks import BadContent
+from catalog.guide.checks.reads import BadContent
 from catalog.guide.reads import PictureUse, content_of
 from catalog.models import Dataset, GuidePicture
 from catalog.photographs.reads import BadPhotograph

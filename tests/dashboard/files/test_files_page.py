@@ -116,8 +116,8 @@ def test_the_page_describes_each_file_and_its_rest_address(dataset):
             assert f'href="{reverse("file-of-rows", STAFF, (kind, format, dataset.name))}"' in page
     assert f"{site.STAFF_ORIGIN}/api/v1/contains_votes/?dataset={quote(dataset.name, safe='')}" in page
     assert "/api/v1/grids/" not in page
-    # Annotations, frequencies of the worker model, CLASSIFY votes and consents.
-    assert page.count("empty so far") == 4
+    # Annotations, frequencies of the worker model, CLASSIFY votes, verdicts, class pairs and consents.
+    assert page.count("empty so far") == 6
 
 
 def test_an_unknown_file_is_not_found(dataset):

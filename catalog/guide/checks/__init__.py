@@ -1,0 +1,1 @@
+"""Limits and forms of what people write into the guide."""
