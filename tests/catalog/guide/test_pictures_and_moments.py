@@ -8,10 +8,11 @@ from django.db import connection
 from PIL import Image as Pillow
 
 from catalog.guide.actions import EditedMeanwhile
+from catalog.guide.actions import add_picture as store_picture
 from catalog.guide.checks.reads import BadContent
 from catalog.guide.reads import PictureUse, content_of
-from catalog.models import Dataset, GuidePicture
-from catalog.photographs.reads import BadPhotograph
+from catalog.models import Dataset, Guide, GuideEntry, GuidePicture
+from catalog.photographs.reads import BadPhotograph, digest_of, pictures_of
 from studies.guide.actions import add_image, add_picture
 from tests.catalog.guide.test_guide import terriers, write
 from tests.factories import make_account, make_dataset, make_images, small_photograph
@@ -81,3 +82,38 @@ def test_of_two_saves_at_the_same_moment_one_is_a_conflict():
         outcomes = set(pool.map(save, ("first", "second")))
     assert outcomes in ({"first", "meanwhile first"}, {"second", "meanwhile second"})
     assert entry.versions.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_new_entries_about_the_same_classes_one_is_a_conflict():
+    dataset = make_dataset()
+
+    def save(words: str) -> str:
+        try:
+            return write(dataset, terriers(title=words)).title
+        except EditedMeanwhile as meanwhile:
+            return f"meanwhile {meanwhile.version.title}"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = set(pool.map(save, ("first", "second")))
+    assert outcomes in ({"first", "meanwhile first"}, {"second", "meanwhile second"})
+    assert GuideEntry.objects.count() == 1 and Guide.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_picture_at_once_is_stored_once():
+    dataset, person, content = make_dataset(), make_account(), photograph_with_a_place()
+    pictures = pictures_of(content)
+
+    def store(number: int) -> str:
+        try:
+            row = store_picture(dataset=dataset, pictures=pictures, digest=digest_of(content), by=person)
+            return row.public_id
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(store, range(2)))) == 1
+    assert GuidePicture.objects.count() == 1
