@@ -42,7 +42,7 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class About:
-    """What explains a class: reference pages, example photographs of it and of its look-alikes, and the guide."""
+    """Explanation of a class: reference pages, example photographs of it and of its look-alikes, and the guide."""
 
     label: Label
     references: list[Reference]

@@ -1,4 +1,4 @@
-"""What is stored of a text: cleaned once, the same when it is cleaned again, and never more than its limits."""
+"""Texts as they are stored: cleaned once, the same when cleaned again, and never more than their limits."""
 
 import unicodedata
 
