@@ -31,7 +31,7 @@ def find(text: str) -> Label:
 def data_of(**fields: object) -> QueryDict:
     data = QueryDict(mutable=True)
     for name, value in fields.items():
-        data.setlist(name, value if isinstance(value, list) else [value])
+        data.setlist(name, value if isinstance(value, list) else [str(value)])
     return data
 
 
