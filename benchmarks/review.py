@@ -92,7 +92,9 @@ class Expert(threading.Thread):
         token, person = (re.search(pattern, text) for pattern in (r'token" value="([^"]+)', r'data-person="(\d+)'))
         assert token and person, text[:300]
         # A class has more predictions than a benchmark has time for.
-        for item in re.findall(r'data-item="([^"]+)"', text)[:20]:
+        for item, label in re.findall(r'data-item="([^"]+)" data-label="(\d+)"', text)[:20]:
+            # Beside the images, the page explains each label once it is marked.
+            self.ask("label explained", "GET", f"/review/{self.site.content['review']}/label/{label}/")
             time.sleep(self.think * self.random.uniform(0.5, 1.5))
             press = {"key": f"{time.time_ns()}", "device": "bench", "kind": "verdict", "item": item, "age": 1}
             press["verdict"] = self.random.choice(list(VERDICTS.values()))
@@ -179,11 +181,12 @@ def main() -> None:
 def report_requests(experts: list[Expert], n_rows: int) -> bool:
     n_stored = sum(expert.n_stored for expert in experts)
     is_good = n_stored == n_rows and not any(expert.problem for expert in experts)
-    for kind, limit in LIMITS_MS.items():
+    for kind in sorted({kind for expert in experts for kind in expert.seconds}):
         times = [1000 * second for expert in experts for second in expert.seconds[kind]]
-        p95 = quantile(times, 0.95)
-        is_good &= p95 < limit
-        print(f"{kind}: n={len(times)} median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms (limit {limit} ms)")
+        p95, limit = quantile(times, 0.95), LIMITS_MS.get(kind)
+        is_good &= limit is None or p95 < limit
+        words = f" (limit {limit} ms)" if limit else ""
+        print(f"{kind}: n={len(times)} median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms{words}")
     print(f"verdicts: {n_stored} acknowledged, {n_rows} stored")
     for expert in experts:
         if expert.problem:

@@ -12,7 +12,8 @@ from django.utils.translation import gettext, gettext_lazy
 from access.permissions.reads import May, roles_with
 from catalog.examples.reads import Examples, examples_of
 from catalog.guide.pages import guide_beside
-from catalog.models import Dataset, Label
+from catalog.label_search.reads import search_labels
+from catalog.models import Dataset, Label, LabelSet
 from catalog.reads import current_settings
 from catalog.references.reads import Reference, references_of_label
 from review_task.assignments.reads import is_assigned_to_others
@@ -73,16 +74,14 @@ def class_page_named(pk: int) -> ClassPage:
     return page
 
 
-def classes_shown(rows: Sequence[PageRow], search: str, state: str) -> list[PageRow]:
-    """Return the classes of a review in a state, and with a text in their words, wnid, index or definition."""
-    text = search.casefold()
-    return [row for row in rows if state in ("", row.state) and (not text or _has(row.label, text))]
-
-
-def _has(label: Label | None, text: str) -> bool:
-    if label is None:
-        return False
-    return text in (label.wnid, str(label.index)) or text in f"{label.words}\n{label.gloss}".casefold()
+def classes_shown(rows: Sequence[PageRow], label_set: LabelSet, search: str, state: str) -> list[PageRow]:
+    """Return the classes of a review in a state, all or those that a search finds, the best first."""
+    rows = [row for row in rows if state in ("", row.state)]
+    if not search:
+        return rows
+    places = {hit.label.pk: place for place, hit in enumerate(search_labels(label_set, search))}
+    hits = [row for row in rows if row.label is not None and row.label.pk in places]
+    return sorted(hits, key=lambda row: places[row.label.pk if row.label else 0])
 
 
 def problem_reasons(review: Review) -> "list[tuple[str, StrOrPromise]]":

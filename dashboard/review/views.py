@@ -55,7 +55,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
     if state and state not in FILTERS:
         raise Http404
     rows = pages_of(row, user)
-    shown = classes_shown(rows, search, state)
+    shown = classes_shown(rows, row.batch.dataset.label_set, search, state)
     extra = {key: value for key, value in (("search", search), ("show", state)) if value}
     context = {
         "dataset": row.batch.dataset,

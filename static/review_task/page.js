@@ -66,9 +66,15 @@ function say(text) {
 
 const isOpen = ({ verdict }) => verdict === "unreviewed";
 
-function inView({ row }) {
+function inView({ row, image }) {
   const { top, bottom } = row.getBoundingClientRect();
-  return bottom > 0 && top < innerHeight - barHeight();
+  return bottom > coveredBy(image) && top < innerHeight - barHeight();
+}
+
+// Where the image stands above its labels, it stays in view and covers what scrolls below it.
+function coveredBy({ card }) {
+  const photo = card.firstElementChild;
+  return photo.offsetWidth > 0.8 * card.offsetWidth ? photo.offsetHeight : 0;
 }
 
 const barHeight = () => document.querySelector("[data-bar]").offsetHeight;
@@ -88,14 +94,14 @@ function go(item, focuses = true) {
 
 function bringIntoView({ row, image }) {
   const room = innerHeight - barHeight();
+  const cover = coveredBy(image);
   const card = image.card.getBoundingClientRect();
   const { top, bottom } = row.getBoundingClientRect();
-  if (card.top >= 0 && bottom <= room) return;
+  if (card.top >= 0 ? bottom <= room : cover && top >= cover && bottom <= room) return;
   // The whole card if it has room; else as much of it as keeps the item in view.
-  const whole = card.height <= room || bottom - card.top <= room;
-  scrollBy({ top: whole ? card.top - 8 : bottom - room + 8, behavior: "instant" });
-  const after = row.getBoundingClientRect();
-  if (after.top < 0) scrollBy({ top: after.top - 8, behavior: "instant" });
+  scrollBy({ top: bottom - card.top <= room ? card.top - 8 : bottom - room + 8, behavior: "instant" });
+  const after = row.getBoundingClientRect().top;
+  if (after < cover) scrollBy({ top: after - cover - 8, behavior: "instant" });
 }
 
 function fetchAhead(image) {

@@ -145,6 +145,17 @@ def test_verdicts_outlive_loss_of_network_faults_reloads_and_a_second_tab(site, 
     expert.press("x")
     expert.wait_until_stored()
     expert.assert_stored()
+    # The page's token is void, as after a new sign-in; then the person is signed out, and signs in again.
+    page.context.clear_cookies(name="csrf")
+    page.keyboard.press("z")
+    expert.note(expert.items[5], "unreviewed")
+    expert.wait_until_stored()
+    page.context.clear_cookies(name="session")
+    expert.press("x")
+    expect(page.locator("[data-saving=signedOut]")).to_contain_text("1 not stored yet")
+    expert.sign_in()
+    expert.wait_until_stored()
+    expert.assert_stored()
     # A second tab shows what the first one does, and the last press of both stands.
     other = page.context.new_page()
     expert.open(other)
