@@ -64,7 +64,7 @@ class Expert:
     def stored(self):
         """Return the verdicts of each item in the order of their rows, and those that count."""
         rows, counted = defaultdict(list), {}
-        for row in Verdict.objects.select_related("item").order_by("pk"):
+        for row in Verdict.objects.filter(item__page__review=self.review).select_related("item").order_by("pk"):
             rows[row.item.public_id].append(row.verdict)
             if row.counted:
                 counted[row.item.public_id] = row.verdict
@@ -164,7 +164,7 @@ def test_verdicts_outlive_loss_of_network_faults_reloads_and_a_second_tab(site, 
     expert.press("c", other)
     row = page.locator(f"[data-item='{expert.items[6]}']")
     expect(row).to_have_attribute("data-verdict", "correct")
-    row.get_by_text("Wrong").click()
+    row.get_by_role("radio", name="Wrong").click()
     expert.note(expert.items[6], "wrong")
     expect(other.locator(f"[data-item='{expert.items[6]}']")).to_have_attribute("data-verdict", "wrong")
     # Away and back: the page says what is stored.
