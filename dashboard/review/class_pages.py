@@ -24,6 +24,7 @@ from review_task.reads import page_content
 
 SECONDS_OF_A_DAY = 86_400
 MOST_PRESSES = 100
+JSON = "application/json"
 
 
 @staff_page("GET", "POST", may=permission_of_class_page, of=study_of_class_page)
@@ -64,7 +65,7 @@ def store_presses(request: HttpRequest, pk: int) -> HttpResponse:
     """Store what a page's script sends, in its order, and answer for each press by its key."""
     page, user = class_page_named(pk), researcher(request)
     try:
-        body = json.loads(request.body)
+        body = json.loads(request.body if request.content_type == JSON else "")
         presses = [row for row in body["presses"][:MOST_PRESSES] if key_of(row)]
         person = body["person"]
     except (ValueError, TypeError, KeyError, RecursionError):

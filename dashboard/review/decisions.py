@@ -1,4 +1,4 @@
-"""What researchers decide about a review: opening and closing it, assignments, its own reasons, later predictions."""
+"""Decisions of researchers about a review: opening and closing it, assignments, its own reasons, later predictions."""
 
 from collections.abc import Callable
 from typing import Any

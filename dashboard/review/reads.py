@@ -1,4 +1,4 @@
-"""What the pages of a review show beside its rows."""
+"""Reads of what the pages of a review show beside its rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -19,6 +19,7 @@ from review_task.reads import ItemRow
 register = template.Library()
 
 PLACE = re.compile(r"\[\[(\w+)\]\]")
+PLACES = ("id", "index", "name", "words", "gloss", "models", "verdict", "category", "severity", "why")
 SOME_INDEX = 987654321
 
 
@@ -39,7 +40,8 @@ def review_items(context: Context, items: Iterable[ItemRow]) -> SafeString:
 @lru_cache(maxsize=256)
 def _skeleton(review: int, is_closed: bool, language: str) -> str:
     address = reverse("review-label", args=[review, SOME_INDEX]).replace(str(SOME_INDEX), "[[index]]")
-    context = {"obstacle": is_closed, "about_address": address}
+    context = {name: f"[[{name}]]" for name in (*PLACES, *VerdictValue.values)}
+    context |= {"obstacle": is_closed, "about_address": address}
     return get_template("dashboard/review/item.html").render(context)
 
 

@@ -1,1 +1,1 @@
-"""What reviewers press on a class page, as their browsers send it: late, twice, or after a loss of the network."""
+"""Presses of reviewers on a class page, as their browsers send it: late, twice, or after a loss of the network."""

@@ -24,7 +24,7 @@ LEEWAY = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What stands after a press: the reviewer's verdict on its item. `is_late`: a later one stands instead of it."""
+    """Result of a press: the reviewer's verdict on its item. `is_late`: a later one stands instead of it."""
 
     verdict: str = ""
     is_late: bool = False

@@ -50,6 +50,7 @@ BODY |= {"pages": "https://birds.example/crane"}
 BODY |= {"id": "a participant", "ids": "a participant"}
 BODY |= {"title": "Cranes", "classes": "1", "body": "Grey, with a long neck.", "based_on": "2"}
 BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
+BODY |= {"title": "another review", "n_reviewers": "1"}
 ABSENT, NO_NUMBER = "absent", 10**9
 SOAK = bool(os.environ.get("SOAK"))
 # In the short form: who may do everything in another study, and who may do least of those who see its results.
