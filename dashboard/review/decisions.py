@@ -5,31 +5,43 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext, ngettext
 
 from access.permissions.reads import May
 from catalog.errors import UserError
-from dashboard.pages import dataset_or_404, staff_page
+from catalog.models import Dataset
+from dashboard.pages import dataset_or_404, staff_page, takes_bodies_up_to
 from dashboard.review.families import assign_family
-from dashboard.review.forms import AssignmentForm, OpenReviewForm, ReasonForm
+from dashboard.review.forms import AssignmentForm, OpenReviewForm, PredictionsFile, ReasonForm
 from dashboard.review.reads import review_named
 from dashboard.subjects import study_of_review
-from review_task.actions import add_predictions, close_review, open_review, unassign
+from data_import.reviews.actions import add_predictions_of_file, open_review_of_file
+from data_import.small_uploads import actions as uploads
+from review_task.actions import Added, add_predictions, close_review, open_review, unassign
 from review_task.models import Review
 from review_task.reasons.actions import add_reason
 
 
+@takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
 @staff_page("POST", may=May.OPEN_BATCHES, of=dataset_or_404)
 def open_study_review(request: HttpRequest, name: str) -> HttpResponse:
-    """Open a review of the predictions on the site."""
-    dataset, form = dataset_or_404(name), OpenReviewForm(request.POST)
-    review = _carried_out(request, form, lambda: open_review(dataset=dataset, **form.cleaned_data))
+    """Open a review of the predictions on the site, or of those in a file."""
+    dataset, form = dataset_or_404(name), OpenReviewForm(request.POST, request.FILES)
+    review = _carried_out(request, form, lambda: _open(dataset, **form.cleaned_data))
     if review is None:
         return redirect("reviews", name)
     messages.success(request, gettext("Review “%(title)s” is open.") % {"title": review.title})
     return redirect("review", review.pk)
+
+
+def _open(dataset: Dataset, file: "UploadedFile[Any] | None", **figures: Any) -> Review:
+    if file is None:
+        return open_review(dataset=dataset, **figures)
+    with uploads.kept_for_now(file) as stored:
+        return open_review_of_file(name=dataset.name, label_set=None, file=stored, **figures)
 
 
 @staff_page("POST", may=May.OPEN_BATCHES, of=study_of_review)
@@ -53,15 +65,23 @@ def unassign_class(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     return redirect("review", pk)
 
 
+@takes_bodies_up_to(lambda: uploads.MOST_BYTES_OF_A_FORM)
 @staff_page("POST", may=May.OPEN_BATCHES, of=study_of_review)
 def add_new_predictions(request: HttpRequest, pk: int) -> HttpResponse:
     """Add predictions that came later: only what is new is open again."""
-    review = review_named(pk)
-    added = _carried_out(request, None, lambda: add_predictions(review=review))
+    review, form = review_named(pk), PredictionsFile(request.POST, request.FILES)
+    added = _carried_out(request, form, lambda: _add(review, form.cleaned_data["file"]))
     if added is not None:
         words = gettext("%(n_items)s new predictions of %(n_images)s images, in %(n_pages)s classes.")
         messages.success(request, words % added._asdict())
     return redirect("review", pk)
+
+
+def _add(review: Review, file: "UploadedFile[Any] | None") -> Added:
+    if file is None:
+        return add_predictions(review=review)
+    with uploads.kept_for_now(file) as stored:
+        return add_predictions_of_file(review=review, file=stored)
 
 
 @staff_page("POST", may=May.OPEN_BATCHES, of=study_of_review)

@@ -4,14 +4,40 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy
 
 from dashboard.review.reads import reviewers_of
+from data_import.small_uploads.actions import too_large
 from review_task.models import Review
 
 
-class OpenReviewForm(forms.Form):
+class PredictionsFile(forms.Form):
+    """A file of predictions, in place of those on the site."""
+
+    file = forms.FileField(
+        label=gettext_lazy("File of predictions"),
+        required=False,
+        help_text=gettext_lazy(
+            "Without a file, the first prediction of each model on this site. With one: CSV, also compressed (.csv.gz), "
+            "with the columns image and label (class index) and, optionally, dataset_label, n_models and dataset. "
+            "Images without a file are shown as their name."
+        ),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.gz,text/csv"}),
+    )
+
+    def clean_file(self) -> "UploadedFile[Any] | None":
+        upload: UploadedFile[Any] | None = self.cleaned_data["file"]
+        if upload is not None and (problem := too_large(upload)):
+            raise ValidationError(problem)
+        return upload
+
+
+class OpenReviewForm(PredictionsFile):
     """The title and the figures of a new review."""
+
+    field_order = ("title", "n_reviewers", "with_dataset_label", "file")
 
     title = forms.CharField(label=gettext_lazy("Title"), max_length=200, initial=gettext_lazy("Review"))
     n_reviewers = forms.IntegerField(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from access.permissions.reads import May
 from dashboard.pages import dataset_or_404, permissions, researcher, staff_page
-from dashboard.review.forms import AssignmentForm, OpenReviewForm, ReasonForm
+from dashboard.review.forms import AssignmentForm, OpenReviewForm, PredictionsFile, ReasonForm
 from dashboard.review.reads import FILTERS, about, classes_shown, review_named
 from dashboard.subjects import study_of_review
 from review_task.blinding.reads import is_hidden
@@ -70,6 +70,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
         "has_next": any(each.state in ("mine", "open") for each in rows),
         "assignment": AssignmentForm(review=row),
         "reason": ReasonForm(),
+        "predictions": PredictionsFile(auto_id="predictions_%s"),
     }
     return render(request, "dashboard/review/review.html", context)
 

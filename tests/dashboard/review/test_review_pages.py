@@ -4,12 +4,13 @@ import json
 import re
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from access.models import Role
 from catalog.reads import now
 from review_task.actions import close_review, open_review
 from review_task.models import FurtherLabel, Press, ProblemMark, Verdict
-from review_task.reads import page_content
+from review_task.reads import page_content, reviews_of
 from tests.factories import client_of, make_dataset, make_images, make_member, unique
 
 pytestmark = pytest.mark.django_db
@@ -246,3 +247,20 @@ def test_an_image_without_a_file_is_shown_as_its_name():
     here.dataset.images.update(original="", display="", thumbnail="")
     words = here.client.get(here.address).content.decode()
     assert here.images[0].name in words and "no image file" in words
+
+
+def test_a_review_is_opened_of_a_file_and_later_rows_of_another_are_added():
+    here = Reviewing()
+    reader, n_images = client_of(here.person(Role.RESEARCHER)), here.dataset.images.count()
+    table = SimpleUploadedFile("said.csv", b"image,label,n_models\nfar.jpg,1,3\n")
+    fields = {"title": "Of a file", "n_reviewers": "2", "file": table}
+    page = reader.post(f"/review/open/{here.dataset.name}/", fields, follow=True)
+    assert "Review “Of a file” is open." in page.content.decode()
+    assert here.dataset.images.count() == n_images + 1
+    later = SimpleUploadedFile("later.csv", b"image,label,n_models\nfar.jpg,1,3\nfar.jpg,2,1\n")
+    page = reader.post(f"{page.redirect_chain[-1][0]}predictions/", {"file": later}, follow=True)
+    assert "1 new predictions of 1 images" in page.content.decode()
+    bad = SimpleUploadedFile("bad.csv", b"photo\nfar.jpg\n")
+    page = reader.post(f"/review/open/{here.dataset.name}/", fields | {"file": bad}, follow=True)
+    assert "bad.csv" in page.content.decode()
+    assert reviews_of(here.dataset).count() == 2
