@@ -72,7 +72,7 @@ def add_new_predictions(request: HttpRequest, pk: int) -> HttpResponse:
     review, form = review_named(pk), PredictionsFile(request.POST, request.FILES)
     added = _carried_out(request, form, lambda: _add(review, form.cleaned_data["file"]))
     if added is not None:
-        words = gettext("%(n_items)s new predictions of %(n_images)s images, in %(n_pages)s classes.")
+        words = gettext("New predictions: %(n_items)s. Their images: %(n_images)s. Their classes: %(n_pages)s.")
         messages.success(request, words % added._asdict())
     return redirect("review", pk)
 

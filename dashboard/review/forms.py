@@ -20,8 +20,8 @@ class PredictionsFile(forms.Form):
         label=gettext_lazy("File of predictions"),
         required=False,
         help_text=gettext_lazy(
-            "Without a file, the first prediction of each model on this site. With one: CSV, also compressed (.csv.gz), "
-            "with the columns image and label (class index) and, optionally, dataset_label, n_models and dataset. "
+            "Without a file, the first prediction of each model on this site. With one: CSV, also as .csv.gz, with the "
+            "columns image and label (class index) and, optionally, dataset_label, n_models and dataset. "
             "Images without a file are shown as their name."
         ),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.gz,text/csv"}),

@@ -14,6 +14,7 @@ from csv_files.tables import BadTable, NamedFile, Refusal, TableRow, all_refused
 InputFile = Path | NamedFile
 REQUIRED = ("image", "label")
 OPTIONAL = ("dataset", "dataset_label", "n_models")
+MOST_BYTES_UNPACKED = 128 * 2**20
 MOST_MODELS = 32_767
 LONGEST_NUMBER = 9
 
@@ -64,10 +65,14 @@ def _table(file: InputFile) -> Iterator[TableRow | Refusal]:
         return
     try:
         with gzip.open(file) as stream:
-            content = stream.read()
+            content = stream.read(MOST_BYTES_UNPACKED + 1)
     except (OSError, EOFError) as error:
         message = gettext("%(file)s cannot be read: %(reason)s.")
         raise BadTable(message % {"file": file, "reason": getattr(error, "strerror", None) or error}) from error
+    if len(content) > MOST_BYTES_UNPACKED:
+        # A small file may unpack to any number of zeros, which must not fill the memory.
+        message = gettext("%(file)s unpacks to more than %(n)s MiB: split it.")
+        raise BadTable(message % {"file": file, "n": MOST_BYTES_UNPACKED // 2**20})
     yield from table_rows(str(file), content, REQUIRED, OPTIONAL)
 
 

@@ -259,7 +259,7 @@ def test_a_review_is_opened_of_a_file_and_later_rows_of_another_are_added():
     assert here.dataset.images.count() == n_images + 1
     later = SimpleUploadedFile("later.csv", b"image,label,n_models\nfar.jpg,1,3\nfar.jpg,2,1\n")
     page = reader.post(f"{page.redirect_chain[-1][0]}predictions/", {"file": later}, follow=True)
-    assert "1 new predictions of 1 images" in page.content.decode()
+    assert "New predictions: 1. Their images: 1. Their classes: 1." in page.content.decode()
     bad = SimpleUploadedFile("bad.csv", b"photo\nfar.jpg\n")
     page = reader.post(f"/review/open/{here.dataset.name}/", fields | {"file": bad}, follow=True)
     assert "bad.csv" in page.content.decode()
