@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from catalog.models import Dataset, Image, Label
 from catalog.reads import name_cells
-from review_task.assignments.reads import names_by_page, pages_of_person
+from review_task.assignments.reads import names_by_page, next_page_id, pages_of_person
 from review_task.blinding.reads import image_handle
 from review_task.errors import UnknownReview
 from review_task.models import ClassPage, FurtherLabel, Item, ProblemMark, Review, Verdict, VerdictValue
@@ -212,9 +212,8 @@ def next_page(review: Review, user: User, after: ClassPage | None = None) -> Cla
     What they began comes first, then classes assigned to them, then classes of anybody. Reviewed classes, and those
     that have all their reviewers, are skipped; `after` leaves out the class that they just left.
     """
-    rows = [row for row in pages_of(review, user) if row.state in NEXT_STATES and row.page != after]
-    rows.sort(key=lambda row: (NEXT_STATES.index(row.state), not row.is_mine, row.page.number))
-    return rows[0].page if rows else None
+    page_id = next_page_id(review, user, worker_id_of(user), after and after.pk)
+    return None if page_id is None else ClassPage.objects.get(pk=page_id)
 
 
 def page_content(page: ClassPage, user: User) -> PageContent:

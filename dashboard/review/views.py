@@ -18,7 +18,7 @@ from dashboard.subjects import study_of_review
 from review_task.blinding.reads import is_hidden
 from review_task.models import ClassPage, Review
 from review_task.progress.reads import Forecast, Progress, forecast, progress
-from review_task.reads import next_page, pages_of, reviews_of
+from review_task.reads import NEXT_STATES, next_page, pages_of, reviews_of
 
 CLASSES_PER_PAGE = 100
 
@@ -35,7 +35,7 @@ class ReviewShown:
 
     @cached_property
     def forecast(self) -> Forecast:
-        return forecast(self.review)
+        return forecast(self.review, self.progress)
 
 
 @staff_page("GET", may=May.REVIEW, of=dataset_or_404)
@@ -67,7 +67,7 @@ def review(request: HttpRequest, pk: int) -> HttpResponse:
         "search": search,
         "state": state,
         "filters": [(key, words) for key, words in FILTERS.items()],
-        "has_next": any(each.state in ("mine", "open") for each in rows),
+        "has_next": any(each.state in NEXT_STATES for each in rows),
         "assignment": AssignmentForm(review=row),
         "reason": ReasonForm(),
         "predictions": PredictionsFile(auto_id="predictions_%s"),

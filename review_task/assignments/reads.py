@@ -16,6 +16,47 @@ BELOW = """
     )
     SELECT label.id FROM catalog_label label JOIN family USING (wnid) WHERE label.label_set_id = %(label_set)s
 """
+# A class that the worker began and that has a label without a verdict of theirs; else one with a free slot that is
+# theirs or anybody's. Whoever is excluded from a class is not led there again.
+NEXT = """
+    SELECT page.id
+    FROM review_task_classpage page
+    LEFT JOIN workforce_submission seat ON seat.hit_id = page.hit_id AND seat.worker_id = %(worker)s
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS n, count(*) FILTER (
+            WHERE assignment.person_id = %(user)s OR EXISTS (
+                SELECT FROM review_task_group_members member
+                WHERE member.group_id = assignment.group_id AND member.user_id = %(user)s
+            )
+        ) AS n_theirs
+        FROM review_task_pageassignment assignment WHERE assignment.page_id = page.id
+    ) assigned
+    WHERE page.review_id = %(review)s AND page.id <> %(after)s AND CASE
+        WHEN seat.id IS NOT NULL THEN EXISTS (
+            SELECT FROM review_task_item item WHERE item.page_id = page.id AND NOT EXISTS (
+                SELECT FROM review_task_verdict verdict
+                WHERE verdict.item_id = item.id AND verdict.worker_id = seat.worker_id AND verdict.counted
+                  AND verdict.verdict <> 'unreviewed'
+            )
+        ) AND NOT EXISTS (
+            SELECT FROM workforce_exclusion exclusion
+            WHERE exclusion.submission_id = seat.id AND exclusion.lifted_at IS NULL
+        )
+        ELSE (assigned.n = 0 OR assigned.n_theirs > 0) AND EXISTS (
+            SELECT FROM workforce_slot slot WHERE slot.hit_id = page.hit_id AND slot.state = 'free'
+        )
+    END
+    ORDER BY seat.id IS NULL, seat.id IS NULL AND assigned.n_theirs = 0, page.number LIMIT 1
+"""
+
+
+def next_page_id(review: Review, user: User, worker_id: int | None, after: int | None) -> int | None:
+    """Return the id of the page that a reviewer should go on with, other than `after`; None if nothing is left."""
+    values = {"review": review.pk, "user": user.pk, "worker": worker_id or 0, "after": after or 0}
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT, values)
+        row = cursor.fetchone()
+    return row and row[0]
 
 
 def is_assigned_to_others(page: ClassPage, user: User) -> bool:

@@ -135,9 +135,9 @@ def _given(review: Review) -> QuerySet[Verdict]:
     )
 
 
-def forecast(review: Review) -> Forecast:
-    """Return when a review ends at the pace of its latest verdicts."""
-    remaining = progress(review).n_remaining
+def forecast(review: Review, state: Progress | None = None) -> Forecast:
+    """Return when a review ends at the pace of its latest verdicts. `state` is its progress, if it is at hand."""
+    remaining = (state or progress(review)).n_remaining
     moment = now()
     recent = _given(review).filter(created_at__gt=moment - RECENT).order_by()
     rows = list(recent.values_list("created_at", "worker"))
