@@ -5,22 +5,28 @@ const reasons = document.querySelector("[data-reasons]");
 const naming = document.querySelector("[data-naming]");
 const mistakes = document.querySelector("[data-mistakes]");
 
+// The answer is there before the next key: an event of the browser's would come later, when the dialog may be open again.
 function answerOf(dialog, prepare) {
   return new Promise((resolve) => {
-    dialog.answer = null;
-    dialog.onclose = () => resolve(dialog.answer);
+    dialog.finish = resolve;
     dialog.showModal();
     prepare?.();
   });
 }
 
 function close(dialog, answer) {
-  dialog.answer = answer;
+  const { finish } = dialog;
+  dialog.finish = null;
   dialog.close();
+  finish?.(answer);
 }
 
 for (const dialog of [reasons, naming, mistakes].filter(Boolean)) {
   dialog.querySelector("[data-cancel]").addEventListener("click", () => close(dialog, null));
+  dialog.addEventListener("close", () => {
+    // By Escape.
+    if (!dialog.open) dialog.finish?.(null);
+  });
 }
 
 // Digits choose; the first one, 0, says that it is none.
