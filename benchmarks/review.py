@@ -162,8 +162,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8662)
     parser.add_argument("--screenshots", type=Path)
     options = parser.parse_args()
-    filling = {"script": "review_study.py", "arguments": [str(options.classes), str(options.people)]}
-    with served(options.folder, options.port, **filling) as site:
+    size = [str(options.classes), str(options.people)]
+    with served(options.folder, options.port, script="review_study.py", arguments=size) as site:
         figures = site.content
         print(f"{figures['n_images']} images, {figures['n_items']} predictions: opened in {figures['seconds']:.1f} s")
         end = time.monotonic() + options.seconds

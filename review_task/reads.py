@@ -212,7 +212,7 @@ def next_page(review: Review, user: User, after: ClassPage | None = None) -> Cla
     What they began comes first, then classes assigned to them, then classes of anybody. Reviewed classes, and those
     that have all their reviewers, are skipped; `after` leaves out the class that they just left.
     """
-    page_id = next_page_id(review, user, worker_id_of(user), after and after.pk)
+    page_id = next_page_id(review, user, worker_id_of(user), None if after is None else after.pk)
     return None if page_id is None else ClassPage.objects.get(pk=page_id)
 
 

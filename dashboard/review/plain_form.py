@@ -56,8 +56,8 @@ def _problems(fields: QueryDict) -> Iterator[ReviewerPress]:
 def _labels(fields: QueryDict) -> Iterator[ReviewerPress]:
     for name in fields:
         kind, _, image = name.partition("-")
-        if kind == "label" and fields[name].strip():
-            yield _press(LABEL, image=image, words=fields[name].strip()[:200])
+        if kind == "label" and (words := str(fields[name]).strip()):
+            yield _press(LABEL, image=image, words=words[:200])
         if kind == "remove":
             for entry in fields.getlist(name):
                 index, _, words = entry.partition(":")

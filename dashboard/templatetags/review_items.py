@@ -40,7 +40,7 @@ def review_items(context: Context, items: Iterable[ItemRow]) -> SafeString:
 @lru_cache(maxsize=256)
 def _skeleton(review: int, is_closed: bool, language: str) -> str:
     address = reverse("review-label", args=[review, SOME_INDEX]).replace(str(SOME_INDEX), "[[index]]")
-    context = {name: f"[[{name}]]" for name in (*PLACES, *VerdictValue.values)}
+    context: dict[str, Any] = {name: f"[[{name}]]" for name in (*PLACES, *VerdictValue.values)}
     context |= {"obstacle": is_closed, "about_address": address}
     return get_template("dashboard/review/item.html").render(context)
 
@@ -50,8 +50,8 @@ def _values(item: ItemRow) -> dict[str, str]:
     values: dict[str, Any] = {"id": item.public_id, "index": label.index, "name": label.name, "words": label.words}
     values |= {"gloss": label.gloss, "verdict": item.verdict, "category": item.category, "severity": item.severity}
     values["models"] = _models(item.n_models)
-    values = {key: escape(value) for key, value in values.items()}
-    return values | dict.fromkeys(VerdictValue.values, "") | {item.verdict: " checked"}
+    checked = {str(value): " checked" if value == item.verdict else "" for value in VerdictValue.values}
+    return {key: escape(value) for key, value in values.items()} | checked
 
 
 def _models(n_models: int | None) -> str:

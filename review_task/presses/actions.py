@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -78,7 +79,7 @@ def _store_about_image(page: ClassPage, user: User, press: ReviewerPress) -> Non
     image = image_of_handle(press.image)
     if image is None or image.dataset_id != page.review.batch.dataset_id:
         raise NotOnPage(gettext("That image is not on this page."))
-    about = {"page": page, "user": user, "image": image, "is_set": press.is_set}
+    about: dict[str, Any] = {"page": page, "user": user, "image": image, "is_set": press.is_set}
     if press.kind == PROBLEM:
         mark_problem(reason=press.reason, **about)
         return

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,6 +13,7 @@ from review_task.actions import close_review, open_review
 from review_task.models import FurtherLabel, Press, ProblemMark, Verdict
 from review_task.reads import page_content, reviews_of
 from tests.factories import client_of, make_dataset, make_images, make_member, unique
+from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
@@ -153,7 +155,7 @@ def test_a_closed_review_refuses_presses_with_a_reason():
 def test_problems_and_further_labels_are_stored_and_taken_back():
     here = Reviewing()
     image = here.images[0].public_id
-    about = {"device": "laptop", "age": 0, "image": image}
+    about: dict[str, Any] = {"device": "laptop", "age": 0, "image": image}
     mark = about | {"key": "m", "kind": "problem", "reason": "drawing"}
     named = about | {"key": "n", "kind": "label", "words": "thing 3"}
     words = about | {"key": "w", "kind": "label", "words": "a boat"}
@@ -194,7 +196,7 @@ def test_without_scripts_a_form_stores_what_was_changed():
     answer = here.client.post(here.address, fields | changes, follow=True)
     assert "4 changes stored." in answer.content.decode()
     assert here.verdicts()[:3] == ["correct", "wrong", "unreviewed"]
-    assert (ProblemMark.objects.get().reason, FurtherLabel.objects.get().label.index) == ("edited", 3)
+    assert (ProblemMark.objects.get().reason, require(FurtherLabel.objects.get().label).index) == ("edited", 3)
     again = here.client.post(here.address, fields_of(answer), follow=True)
     assert "Nothing was changed." in again.content.decode()
     assert len(stored()) == 2
@@ -231,7 +233,7 @@ def test_a_researcher_opens_assigns_and_closes_a_review():
     assert "A collage" in here.client.get(here.address).content.decode()
     reader.post(f"{page}close/")
     here.review.batch.refresh_from_db()
-    assert here.review.batch.closed_at <= now()
+    assert require(here.review.batch.closed_at) <= now()
 
 
 def test_the_next_class_is_one_that_waits_for_its_reader():
