@@ -38,6 +38,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 LIMITS_MS = {"class page": 150, "verdict": 50}
 PAINTED_MS = 100
 N_KEYS = 200
+N_OF_A_CLASS, N_WARM = 8, 4
 VERDICTS = {"c": "correct", "x": "wrong", "u": "unclear", "d": "dontknow"}
 COUNT = "from review_task.models import Verdict; print(Verdict.objects.count())"
 # Before the page's own scripts: the time of a key, and of the frame in which another item is marked.
@@ -78,6 +79,10 @@ class Expert(threading.Thread):
         n_people = len(self.site.content["sessions"])
         pages = self.site.content["pages"][self.number + 1 :: n_people]
         try:
+            # The servers' first pages, which read templates, are not counted.
+            for _ in range(N_WARM):
+                self.ask("warm", "GET", f"/review/class/{pages[0]}/")
+            self.seconds.clear()
             time.sleep(self.random.uniform(0, self.think))
             for page in pages:
                 self.review(page)
@@ -92,7 +97,7 @@ class Expert(threading.Thread):
         token, person = (re.search(pattern, text) for pattern in (r'token" value="([^"]+)', r'data-person="(\d+)'))
         assert token and person, text[:300]
         # A class has more predictions than a benchmark has time for.
-        for item, label in re.findall(r'data-item="([^"]+)" data-label="(\d+)"', text)[:20]:
+        for item, label in re.findall(r'data-item="([^"]+)" data-label="(\d+)"', text)[:N_OF_A_CLASS]:
             # Beside the images, the page explains each label once it is marked.
             self.ask("label explained", "GET", f"/review/{self.site.content['review']}/label/{label}/")
             time.sleep(self.think * self.random.uniform(0.5, 1.5))
