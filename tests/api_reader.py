@@ -12,10 +12,11 @@ from classify_task.actions import record_vote
 from contains_task.models import Grid
 from data_export.reads import exported_tables, write_rows
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
+from tests.review_task.reviews import review_images
 from workforce.actions import exclude_submission
 from workforce.models import Lease, Submission, Worker
 
-TABLES = ("annotations", "selection_frequencies", "contains_votes", "classify_votes")
+TABLES = ("annotations", "selection_frequencies", "contains_votes", "classify_votes", "verdicts")
 
 
 class Reader(NamedTuple):
@@ -68,6 +69,7 @@ def make_answered_study() -> Dataset:
         for selected, main in (([1, 0], 1), ([0, 2], 2), ([3], 3)):
             choose(make_lease_of(form), selected, main)
     aggregate(dataset=dataset)
+    review_images([labelled, free])
     return dataset
 
 

@@ -20,7 +20,7 @@ from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
-TABLES = ("annotations", "selection_frequencies", "contains_votes", "classify_votes")
+TABLES = ("annotations", "selection_frequencies", "contains_votes", "classify_votes", "verdicts")
 
 
 def get(key: str | None, table: str = "annotations", client: Client | None = None, /, **query: str):

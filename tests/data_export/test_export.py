@@ -32,6 +32,7 @@ from tests.factories import (
     tick_images,
 )
 from tests.required import require
+from tests.review_task.reviews import review_images
 from workforce.actions import close_batch, exclude_submission, take_lease
 from workforce.facts.reads import AnswerFacts
 from workforce.introductions.actions import introduce
@@ -46,6 +47,8 @@ COLUMNS = {
     "dataset_label,submission,place,seen_ms,marks,active_ms,open_ms,input,viewport,browser,language,instructions,consent",
     "classify_votes": "image,dataset_label,annotator,main,selected,worker,role,state,submitted_at,settings_version,"
     "submission,shown,seen_ms,marks,active_ms,open_ms,input,viewport,browser,language,instructions,consent",
+    "verdicts": "image,dataset_label,label,verdict,category,severity,n_models,origin,counted,review,item,worker,role,"
+    "state,submitted_at,settings_version,submission",
 }
 # What is another one in every dataset.
 PEOPLE = ("rater", "worker", "submission")
@@ -73,6 +76,7 @@ def dataset(db) -> Dataset:
     for key in ("c0", "f2"):
         exclude_submission(submission=Submission.objects.get(idempotency_key=key), reason="too fast")
     aggregate(dataset=dataset)
+    review_images(images[:2])
     return dataset
 
 
