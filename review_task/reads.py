@@ -301,4 +301,4 @@ def verdict_row(verdict: Any, labels: Mapping[int, Label] | None = None) -> dict
     }
     if labels is None:
         return row
-    return row | name_cells("label", row["label"], labels) | name_cells("dataset_label", row["dataset_label"], labels)
+    return row | name_cells("dataset_label", row["dataset_label"], labels) | name_cells("label", row["label"], labels)

@@ -121,7 +121,7 @@ def test_it_says_that_a_bearer_token_is_needed(document, table):
 @pytest.mark.parametrize("table", TABLES)
 def test_an_answer_has_the_members_and_types_of_the_document(document, table, names):
     answer = answer_of(table, dataset=make_study().name, names=names)
-    assert len(answer["results"]) == 2
+    assert len(answer["results"]) >= 2
     schema = schema_of(document, f"/api/v1/{table}/", "200")
     assert problems(document, schema, answer) == []
     for path, present, described in members(document, schema, answer):

@@ -198,7 +198,8 @@ def test_exported_votes_replayed_under_another_name_give_the_same_files(dataset,
         replay(kind=kind, path=path, dataset_name="again")
     again = Dataset.objects.get(name="again")
     aggregate(dataset=again)
-    for kind in exported_tables():
+    # A whole review, with its verdicts, comes back by a way of its own.
+    for kind in exported_tables().keys() - {"verdicts"}:
         assert without_people(exported(kind, again)) == without_people(exported(kind, dataset)), kind
 
 
