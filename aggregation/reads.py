@@ -38,6 +38,12 @@ def frequency_row(frequency: SelectionFrequency, labels: Mapping[int, Label] | N
     return row if labels is None else row | name_cells("label", label, labels)
 
 
+def object_labels_of(dataset: Dataset) -> dict[int, set[int]]:
+    """Return the labels (class indexes) of the objects of each annotated image, by image id."""
+    rows = Annotation.objects.filter(image__dataset=dataset).values_list("image_id", "objects_found")
+    return {image_id: {found["label"] for found in objects} for image_id, objects in rows}
+
+
 def annotation_row(annotation: Annotation, labels: Mapping[int, Label] | None = None) -> dict[str, Any]:
     """Return a row of the file of annotations; with `labels` (by index) their names are added, in objects too."""
     dataset_label = annotation.image.dataset_label

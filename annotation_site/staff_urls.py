@@ -16,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.agreement.urls")),
     path("", include("dashboard.review.urls")),
     path("", include("dashboard.outcomes.urls")),
+    path("", include("dashboard.consensus.urls")),
+    path("", include("dashboard.mistakes.urls")),
     path("", include("dashboard.workers.urls")),
     path("", include("dashboard.members.urls")),
     path("", include("dashboard.tokens.urls")),

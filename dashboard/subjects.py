@@ -18,7 +18,7 @@ from jobs.kinds import permission_for
 from jobs.models import Job
 from mturk.models import ListedAssignment
 from review_task.blinding.reads import image_of_handle, is_hidden
-from review_task.models import ClassPage, Review
+from review_task.models import ClassPage, Item, Review
 from workforce.models import Batch, Report, Submission
 
 
@@ -105,6 +105,10 @@ def _to_review(rows: QuerySet[Review]) -> May:
     if review is None:
         raise Http404
     return May.READ_VOTES if is_hidden(review) else May.REVIEW
+
+
+def study_of_item(public_id: str, **rest: Any) -> Dataset:
+    return _study(Item.objects.filter(public_id=public_id), "page__review__batch__dataset")
 
 
 def permission_of_job(pk: int, **rest: Any) -> May:

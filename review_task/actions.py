@@ -20,13 +20,12 @@ from review_task.assignments.actions import make_group as make_group
 from review_task.assignments.actions import unassign as unassign
 from review_task.assignments.reads import is_assigned_to_others
 from review_task.errors import BadVerdict, NoSeat, NotAReviewer, NotAssigned, NotOnPage, ReviewClosed
+from review_task.kinds_of_mistakes.reads import check_kind_of_mistake
 from review_task.models import (
     ClassPage,
     FurtherLabel,
     Item,
-    MistakeCategory,
     ProblemMark,
-    Severity,
     Verdict,
     VerdictValue,
 )
@@ -107,7 +106,7 @@ def give_verdict(
     Raises BadVerdict, NotOnPage, and what `take_part` raises.
     """
     _check_item(page, item)
-    _check_verdict(verdict, category, severity)
+    _check_verdict(page, verdict, category, severity)
     seat = _seat(page, user)
     last = Verdict.objects.filter(item=item, worker=seat.worker_id).order_by("-pk").first()
     if last is not None and (last.verdict, last.category, last.severity) == (verdict, category, severity):
@@ -139,7 +138,7 @@ def give_verdicts(*, page: ClassPage, user: User, verdicts: Mapping[str, str]) -
     last = {row.item_id: row.verdict for row in rows}
     new = {key: value for key, value in verdicts.items() if last.get(items[key].pk, VerdictValue.UNREVIEWED) != value}
     for key, value in new.items():
-        _check_verdict(value, "", "")
+        _check_verdict(page, value, "", "")
         _add(seat, items[key], verdict=value)
     return len(new)
 
@@ -214,10 +213,7 @@ def _check_image(page: ClassPage, image: Image) -> None:
         raise NotOnPage(gettext("That image is not on this page."))
 
 
-def _check_verdict(verdict: str, category: str, severity: str) -> None:
+def _check_verdict(page: ClassPage, verdict: str, category: str, severity: str) -> None:
     if verdict not in VerdictValue.values:
         raise BadVerdict(gettext("A verdict is correct, wrong, unclear or don’t know."))
-    if not category and not severity:
-        return
-    if verdict != VerdictValue.WRONG or category not in MistakeCategory.values or severity not in Severity.values:
-        raise BadVerdict(gettext("A mistake has a category and a severity of the list, and other verdicts have none."))
+    check_kind_of_mistake(page.review, verdict, category, severity)

@@ -4,10 +4,21 @@ from django.utils.translation import gettext_lazy
 
 from review_task.answers.reads import answer_shown
 from review_task.api import VerdictFilter, VerdictRow
+from review_task.mistakes.reads import COLUMNS, judged_mistakes, mistake_row
 from review_task.models import Verdict
 from review_task.opening.actions import KIND
 from review_task.reads import images_of_hit, verdict_row, verdicts_of
 from workforce.kinds import VOTE_COLUMNS, AnswerShown, ExportedRows, RestTable, TaskKind, Votes
+
+MISTAKES = ExportedRows(
+    name="mistakes",
+    says=gettext_lazy("The judged mistakes of classifiers, with category and severity, as ImageNet-M has them."),
+    rows_of=judged_mistakes,
+    order=("image__name", "label__index", "pk"),
+    row=mistake_row,
+    columns=COLUMNS,
+    named=("prediction",),
+)
 
 # Members of the study work on the staff origin, so there are no worker pages, and no offer on a marketplace.
 REVIEW = TaskKind(
@@ -40,4 +51,5 @@ REVIEW = TaskKind(
         ),
     ),
     answer_shown=AnswerShown(template="review_task/answer.html", context=answer_shown),
+    files=(MISTAKES,),
 )

@@ -47,7 +47,7 @@ from jobs.kinds import JobKind
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
 from review_task.actions import open_review
-from review_task.models import ClassPage, Review
+from review_task.models import ClassPage, Item, Review
 from studies.guide.actions import add_image, write_entry
 from tests.factories import (
     make_administrator,
@@ -63,6 +63,7 @@ from tests.factories import (
 from tests.factories import staff_client as staff_browser
 from tests.factories import worker_client as worker_browser
 from tests.required import require
+from tests.review_task.panels import disputed_queue
 from tests.test_boundaries import APART, ROOT, Source, our_sources
 from tests.workforce.assignments_by_hand import make_assignment, offer
 from workforce.actions import exclude_submission
@@ -167,6 +168,7 @@ def study(db) -> Dataset:
     question_of_a_rule(dataset, lease.worker)
     jobs_with_problems(dataset)
     open_review(dataset=dataset, title="a review", n_reviewers=2)
+    disputed_queue(dataset, images[0], Classifier.objects.get())
     owner = make_member(dataset, Role.OWNER)
     write_about(dataset, images[0], owner)
     create_token(name="reader", dataset=dataset)
@@ -319,6 +321,8 @@ NUMBERED: dict[str, type[Model]] = {
     "setup/member/": Membership,
     "review/class/": ClassPage,
     "review/": Review,
+    "consensus/": Review,
+    "mistakes/": Review,
     "setup/invitation/": Invitation,
     "setup/token/": ApiToken,
     "tokens/": ApiToken,
@@ -332,7 +336,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
     administrator = a_researcher()
     _, secret = invite(dataset=dataset, role=Role.READER, by=administrator)
     rows = (Batch, Run, Job, ListedAssignment, Report, Dataset, Membership, Invitation, ApiToken)
-    by_public_id = (Batch, HIT, Image, MarketplaceHIT, Lease, GuidePicture)
+    by_public_id = (Batch, HIT, Image, Item, MarketplaceHIT, Lease, GuidePicture)
     ids = sorted({pk for model in rows for pk in model.objects.values_list("pk", flat=True)})
     public_ids = [value for model in by_public_id for value in model.objects.values_list("public_id", flat=True)]
     workers = Lease.objects.filter(takes_slot=False).values_list("worker", flat=True)

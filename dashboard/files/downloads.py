@@ -38,6 +38,7 @@ TITLES: "dict[str, StrOrPromise]" = {
     "model_frequencies": gettext_lazy("Frequencies of the worker model"),
     "potential_labels": gettext_lazy("Potential labels"),
     "predictions": gettext_lazy("Predictions"),
+    "mistakes": gettext_lazy("Mistakes of classifiers"),
 }
 
 

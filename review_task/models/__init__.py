@@ -1,5 +1,6 @@
 """Reviews by experts: what is asked, and what each reviewer said."""
 
+from review_task.models.mistakes import LabelsInForce
 from review_task.models.presses import Press
 from review_task.models.reviews import ClassPage, Group, Item, PageAssignment, ProblemReason, Review
 from review_task.models.verdicts import (
@@ -20,6 +21,7 @@ __all__ = [
     "FurtherLabel",
     "Group",
     "Item",
+    "LabelsInForce",
     "MistakeCategory",
     "PageAssignment",
     "Press",

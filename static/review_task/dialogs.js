@@ -74,20 +74,24 @@ export function chooseMistake({ category, severity }) {
   const form = mistakes.querySelector("form");
   form.reset();
   for (const [name, value] of Object.entries({ category, severity })) if (value) form.elements[name].value = value;
+  if (category && !form.elements.category.value) form.elements.other.value = category;
   return answerOf(mistakes, () => form.querySelector("input:checked, input").focus());
 }
 
 mistakes?.addEventListener("submit", (event) => {
   event.preventDefault();
-  const [category, severity] = ["category", "severity"].map((name) => event.target.elements[name].value);
+  const fields = event.target.elements;
+  const [category, severity] = [fields.other.value.trim() || fields.category.value, fields.severity.value];
   if (category && severity) close(mistakes, { category, severity });
 });
 mistakes?.addEventListener("keydown", (event) => {
+  if (event.target.name === "other") return;
   if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   const field = mistakes.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
   if (!field) return;
   event.preventDefault();
   field.checked = true;
-  const { category, severity } = mistakes.querySelector("form").elements;
-  if (category.value && severity.value) close(mistakes, { category: category.value, severity: severity.value });
+  const { category, severity, other } = mistakes.querySelector("form").elements;
+  const words = other.value.trim() || category.value;
+  if (words && severity.value) close(mistakes, { category: words, severity: severity.value });
 });

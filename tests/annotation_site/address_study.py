@@ -36,6 +36,7 @@ from tests.annotation_site.matrix import writes
 from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import make_batch, make_dataset, make_grid, make_member, make_worker, sign_in, staff_client, unique
 from tests.required import Page
+from tests.review_task.panels import disputed_queue
 from tests.rows_of_a_module import rows_of_a_module
 from tests.workforce.assignments_by_hand import make_offered_grid
 from tests.workforce.test_frame_pages import Frame
@@ -47,6 +48,7 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 # What most decisions need to be carried out.
 BODY = {"reason": "Nothing was answered.", "amount": "0.10", "days": "30", "level": "0.30", "newest": 10**9}
 BODY |= {"pages": "https://birds.example/crane"}
+BODY |= {"verdict": "correct", "words": "A mug.", "kind": "confusable"}
 BODY |= {"id": "a participant", "ids": "a participant"}
 BODY |= {"title": "Cranes", "classes": "1", "body": "Grey, with a long neck.", "based_on": "2"}
 BODY |= {"role": "labeler", "name": "a token", "scopes": "read_annotations", "study": "all"}
@@ -136,6 +138,11 @@ class Study:
         self.arguments |= dict.fromkeys((*names, "add-problem-reason", "close-review"), of_review)
         self.arguments |= dict.fromkeys(("review-again", "review-outcome", "review-outcome-file"), of_review)
         self.arguments |= dict.fromkeys(("class-page", "store-presses"), {"pk": [review.pages.get().pk]})
+        queue, item = disputed_queue(self.dataset, self.image, classifier)
+        of_queue = ("consensus", "next-dispute", "mistakes-of-queue", "mistake-images", "mistakes-file")
+        self.arguments |= dict.fromkeys(of_queue, {"pk": [queue.pk]})
+        of_item = ("discussion", "settle-item", "open-item-again", "comment-on-item", "pair-mistake")
+        self.arguments |= dict.fromkeys(of_item, {"public_id": [item.public_id]})
         invitation, secret = invite(dataset=self.dataset, role=Role.READER, by=first)
         token, _ = create_token(name="reader", dataset=self.dataset)
         member = Membership.objects.get(user=make_member(self.dataset, Role.READER))

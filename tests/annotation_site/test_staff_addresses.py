@@ -56,7 +56,7 @@ REST_DESCRIBED = {"api-index", "api-schema"}
 # Of calls to the marketplace: how many may still be made in this second.
 BOOK_KEEPING = {"workforce_ratelimit"}
 # Downloads leave a mark of use in the record of decisions.
-MARKED = {"file-of-rows", "file-of-predictions", "guide-document"}
+MARKED = {"file-of-rows", "file-of-predictions", "guide-document", "mistakes-file"}
 ROLES = ("owner", "researcher", "reviewer", "labeler", "reader")
 WRITERS = ("owner", "researcher", "reviewer", "labeler")
 EVERYBODY, READERS, RESEARCHERS, OWNERS = ROLES, ("owner", "researcher", "reader"), ("owner", "researcher"), ("owner",)
@@ -130,6 +130,10 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("open-review", "assign-classes", "unassign-class", "add-predictions"), RESEARCHERS),
     **dict.fromkeys(("add-problem-reason", "close-review", "review-again"), RESEARCHERS),
     **dict.fromkeys(("review-outcome", "review-outcome-file"), REVIEWERS),
+    **dict.fromkeys(("consensus", "next-dispute", "discussion", "settle-item", "open-item-again"), REVIEWERS),
+    **dict.fromkeys(("comment-on-item", "pair-mistake"), REVIEWERS),
+    **dict.fromkeys(("mistakes", "mistakes-of-queue", "mistake-images", "mistakes-file"), READERS),
+    "open-mistakes": RESEARCHERS,
     "people": OWNERS,
     "change-member": OWNERS,
     "remove-member": OWNERS,
@@ -144,7 +148,7 @@ CARRIED_OUT = {"setup-close-batch", "setup-stop-run", "stop-job", "setup-approve
 CARRIED_OUT |= {"setup-about-batch", "setup-about-assignment", "setup-about-report", "setup-introduction"}
 CARRIED_OUT |= {"people", "change-member", "remove-member", "revoke-invitation", "study-tokens", "revoke-study-token"}
 CARRIED_OUT |= {"study-look-up", "study-rule-decision"}
-CARRIED_OUT |= {"open-review", "close-review"}
+CARRIED_OUT |= {"open-review", "close-review", "settle-item", "comment-on-item"}
 CARRIED_OUT |= {"guide-new", "guide-edit", "guide-restore", "guide-about"}
 CARRIED_OUT |= {"tokens", "revoke-token", "setup-include-again", "setup-label"}
 
