@@ -8,6 +8,7 @@ from django.http import Http404
 from django.utils.translation import gettext_lazy
 
 from numerics.verdicts import DISPUTED, STATES, VERDICTS
+from review_task.blinding.reads import image_handle
 from review_task.consensus.reads import Decision, Standing, Tally, tallies_of, tally_for
 from review_task.models import Item, Review
 
@@ -25,6 +26,11 @@ class ItemShown:
 
     item: Item
     tally: Tally
+
+    @property
+    def handle(self) -> str:
+        """Return the ID of the image in the addresses of its page."""
+        return image_handle(self.item.page, self.item.image)
 
     @property
     def counts(self) -> list[tuple[str, int]]:

@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
-from access.permissions.reads import May
 from catalog.errors import UserError
 from dashboard.consensus.reads import FILTERS, item_named, items_shown, other_labels, settled_before
 from dashboard.mistakes.reads import mistakes_shown
 from dashboard.pages import researcher, staff_page
-from dashboard.subjects import study_of_item, study_of_review
+from dashboard.subjects import permission_of_item, permission_of_review, study_of_item, study_of_review
+from review_task.blinding.reads import image_handle
 from review_task.consensus.actions import add_comment, reopen, settle
 from review_task.consensus.discussions.reads import discussion_of
 from review_task.consensus.reads import Decision, Standing, next_dispute, queue_of, tally_for
@@ -30,7 +30,7 @@ def _review(pk: int) -> Review:
     return get_object_or_404(Review.objects.select_related("batch__dataset__label_set"), pk=pk)
 
 
-@staff_page("GET", may=May.REVIEW, of=study_of_review)
+@staff_page("GET", may=permission_of_review, of=study_of_review)
 def queue(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the items that the reader may discuss: those in dispute, settled ones, or those agreed on since."""
     review, standing = _review(pk), request.GET.get("show", Standing.OPEN)
@@ -54,7 +54,7 @@ def queue(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "dashboard/consensus/queue.html", context)
 
 
-@staff_page("GET", may=May.REVIEW, of=study_of_review)
+@staff_page("GET", may=permission_of_review, of=study_of_review)
 def following(request: HttpRequest, pk: int) -> HttpResponse:
     """Lead to the next open dispute: after the item that the address names, or the first."""
     review = _review(pk)
@@ -69,7 +69,7 @@ def _next(request: HttpRequest, review: Review, after: Item | None, settled: boo
     return redirect(f"{address}{ending}")
 
 
-@staff_page("GET", may=May.REVIEW, of=study_of_item)
+@staff_page("GET", may=permission_of_item, of=study_of_item)
 def discussion(request: HttpRequest, public_id: str) -> HttpResponse:
     item, user = item_named(public_id), researcher(request)
     tally = tally_for(item, user)
@@ -82,6 +82,7 @@ def discussion(request: HttpRequest, public_id: str) -> HttpResponse:
         "review": review,
         "discussion": discussion_of(item, tally, user),
         "others": other_labels(item),
+        "handle": image_handle(item.page, item.image),
         "categories": MistakeCategory.values,
         "severities": Severity.values,
         "settled": settled_before(review, request.GET.get("settled", ""), user),
@@ -90,7 +91,7 @@ def discussion(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "dashboard/consensus/discussion.html", context)
 
 
-@staff_page("POST", may=May.REVIEW, of=study_of_item)
+@staff_page("POST", may=permission_of_item, of=study_of_item)
 def settle_item(request: HttpRequest, public_id: str) -> HttpResponse:
     """Settle an item, and lead to the next dispute."""
     item = item_named(public_id)
@@ -108,7 +109,7 @@ def _decision(request: HttpRequest) -> Decision:
     return Decision(verdict, category, request.POST.get("severity", ""))
 
 
-@staff_page("POST", may=May.REVIEW, of=study_of_item)
+@staff_page("POST", may=permission_of_item, of=study_of_item)
 def open_again(request: HttpRequest, public_id: str) -> HttpResponse:
     item = item_named(public_id)
     if _do(request, lambda: reopen(item=item, user=researcher(request), last=_last(request))):
@@ -116,7 +117,7 @@ def open_again(request: HttpRequest, public_id: str) -> HttpResponse:
     return _back(request, item)
 
 
-@staff_page("POST", may=May.REVIEW, of=study_of_item)
+@staff_page("POST", may=permission_of_item, of=study_of_item)
 def comment(request: HttpRequest, public_id: str) -> HttpResponse:
     item = item_named(public_id)
     _do(request, lambda: add_comment(item=item, user=researcher(request), words=request.POST.get("words", "")))

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from access.permissions.reads import May, permissions_in
 from catalog.models import Dataset
 from numerics.verdicts import DISPUTED, STATES, UNREVIEWED, VERDICTS, final_states
+from review_task.blinding.reads import is_hidden
 from review_task.models import ClassPage, Item, Review, VerdictValue
 from workforce.models import Submission, Worker
 from workforce.reads import is_excluded, known_worker
@@ -178,12 +179,15 @@ def may_arbitrate(user: User, dataset: Dataset) -> bool:
 
 
 def pages_for(review: Review, user: User) -> "QuerySet[ClassPage]":
-    """Return the pages whose discussions a person may see: those that they reviewed; of researchers all."""
+    """Return the pages whose discussions a person may see: those that they reviewed; of researchers all.
+
+    While a blind review of the study is open, its reviewers see no discussion of another one.
+    """
     dataset = review.batch.dataset
     if may_arbitrate(user, dataset):
         return review.pages.all()
     worker = reviewer_of(user)
-    if worker is None or May.REVIEW not in permissions_in(user, dataset):
+    if worker is None or is_hidden(review) or May.REVIEW not in permissions_in(user, dataset):
         return review.pages.none()
     taken = Submission.objects.filter(worker=worker, hit__batch=review.batch_id).exclude(is_excluded("pk"))
     return review.pages.filter(hit__in=taken.values("hit"))

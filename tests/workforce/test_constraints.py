@@ -46,6 +46,7 @@ from tests.factories import (
     unique,
 )
 from tests.mturk.marketplace_breakers import BREAKERS as MARKETPLACE_BREAKERS
+from tests.review_task.mistake_breakers import BREAKERS as MISTAKE_BREAKERS
 from tests.review_task.review_breakers import BREAKERS as REVIEW_BREAKERS
 from tests.workforce.assignments_by_hand import make_assignment, make_offered_grid
 from workforce.actions import exclude_submission, submit
@@ -84,7 +85,13 @@ ROOMS = (
     "api",
 )
 BREAKERS: dict[str, Callable[[], object]] = (
-    MARKETPLACE_BREAKERS | MEMBERSHIP_BREAKERS | ACCOUNT_BREAKERS | PAIR_BREAKERS | GUIDE_BREAKERS | REVIEW_BREAKERS
+    MARKETPLACE_BREAKERS
+    | MEMBERSHIP_BREAKERS
+    | ACCOUNT_BREAKERS
+    | PAIR_BREAKERS
+    | GUIDE_BREAKERS
+    | REVIEW_BREAKERS
+    | MISTAKE_BREAKERS
 )
 
 
