@@ -111,11 +111,6 @@ def study_of_item(public_id: str, **rest: Any) -> Dataset:
     return _study(Item.objects.filter(public_id=public_id), "page__review__batch__dataset")
 
 
-def permission_of_item(public_id: str, **rest: Any) -> May:
-    """Return the permission to discuss an item: that of its review."""
-    return _to_review(Review.objects.filter(pages__items__public_id=public_id))
-
-
 def permission_of_job(pk: int, **rest: Any) -> May:
     """Return the permission to start, stop and read a job."""
     kind = Job.objects.filter(pk=pk).values_list("kind", flat=True).first()
