@@ -66,7 +66,7 @@ class Counted(NamedTuple):
 
 
 class Standing(StrEnum):
-    """Whether an item in consensus is disputed, settled, or agreed on: by verdicts that were changed afterwards."""
+    """State of an item in consensus: disputed, settled, or agreed on, by verdicts that were changed afterwards."""
 
     OPEN = "open"
     SETTLED = "settled"
