@@ -10,7 +10,7 @@ from audit.models import AuditEntry
 from catalog.models import ClassPair
 from review_task.actions import give_verdict
 from review_task.mistakes.actions import open_mistakes
-from review_task.models import Review
+from review_task.models import Item, Review
 from tests.factories import client_of, make_dataset, make_images, make_member, member_client
 from tests.review_task.panels import items_of, make_reviewers, predict, review_of
 
@@ -22,6 +22,11 @@ def text_of(response) -> str:
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", response.content.decode())))
 
 
+def by_label(review: Review) -> list[Item]:
+    """Return the items of a queue by their labels, as a page has its images in a random order."""
+    return sorted(items_of(review), key=lambda item: (item.label.index, item.pk))
+
+
 @pytest.fixture
 def queue() -> Review:
     """A queue with two minor and one grave mistake, one that is correct after all, and one that nobody judged."""
@@ -29,7 +34,7 @@ def queue() -> Review:
     classifier = predict(dataset, make_images(dataset, 5), [1, 1, 2, 2, 3], "ViT-3B")
     review = open_mistakes(dataset=dataset, classifier=classifier).review
     (ann,) = make_reviewers(dataset, 1)
-    first, second, third, fourth, _ = items_of(review)
+    first, second, third, fourth, _ = by_label(review)
     for item in (first, second):
         give_verdict(
             page=item.page, user=ann, item=item, verdict="wrong", category="Fine-grained error", severity="Minor"
@@ -116,7 +121,7 @@ def test_the_images_say_what_was_predicted_and_what_it_is_called(queue):
 def test_the_file_of_a_queue_is_the_file_that_an_import_reads(queue):
     client = researcher(queue)
     response = client.get(f"/mistakes/{queue.pk}/file/")
-    names = [item.image.name for item in items_of(queue)]
+    names = [item.image.name for item in by_label(queue)]
     rows = {
         f"{names[0]},1,Fine-grained error,Minor",
         f"{names[1]},1,Fine-grained error,Minor",
@@ -130,7 +135,7 @@ def test_the_file_of_a_queue_is_the_file_that_an_import_reads(queue):
 
 def test_one_press_adds_a_pair_and_the_page_says_so(queue):
     client = researcher(queue)
-    (item, *_) = items_of(queue)
+    (item, *_) = by_label(queue)
     address = f"/mistakes/{queue.pk}/images/?severity=Minor"
     source = client.get(address).content.decode()
     assert source.count('value="equivalent"') == source.count('value="confusable"') == 2
