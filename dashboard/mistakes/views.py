@@ -16,7 +16,7 @@ from catalog.models import Label
 from dashboard.mistakes.forms import OpenQueueForm
 from dashboard.mistakes.reads import OTHER_STATES, ids_behind, images_address, mistakes_shown, overview_of
 from dashboard.pages import dataset_or_404, permissions, researcher, staff_page
-from dashboard.subjects import study_of_item, study_of_review
+from dashboard.subjects import permission_of_item, study_of_item, study_of_review
 from data_export.reads import FORMATS
 from review_task.mistakes.actions import pair_classes
 from review_task.mistakes.reads import (
@@ -122,7 +122,7 @@ def _item(public_id: str) -> Item:
     return get_object_or_404(items.select_related(*related), public_id=public_id)
 
 
-@staff_page("POST", may=May.REVIEW, of=study_of_item)
+@staff_page("POST", may=permission_of_item, of=study_of_item)
 def pair(request: HttpRequest, public_id: str) -> HttpResponse:
     """Add two classes of a mistake to the registry of pairs, and go back to where the button was."""
     item = _item(public_id)

@@ -24,6 +24,7 @@ from review_task.blinding.reads import image_handle, image_of_handle
 from review_task.models import ClassPage, Item, Review
 from tests.factories import client_of, make_dataset, make_images, make_member
 from tests.review_task.blind.studies import give_all, make_blind, make_reviewers, names_of
+from workforce.models import Submission
 
 pytestmark = pytest.mark.django_db
 
@@ -62,16 +63,23 @@ class Attack:
         for review in (self.review, self.first):
             yield reverse("review", args=[review.pk])
             yield reverse("next-class", args=[review.pk])
+            yield reverse("consensus", args=[review.pk])
             for page in review.pages.order_by("number"):
                 yield reverse("class-page", args=[page.pk])
-        for index in range(9):
+        for index in (0, 2, 8):
             yield reverse("review-label", args=[self.review.pk, index])
+        # The first image, which is in consensus, and a label of a page that waits.
+        for item in [*self.items[:4], self.items.reverse()[0]]:
+            yield reverse("discussion", args=[item.public_id])
+        for pk in Submission.objects.filter(hit__batch=self.review.batch_id).values_list("pk", flat=True):
+            yield reverse("study-submission", args=[pk])
         yield reverse("review-outcome", args=[self.review.pk])
         yield reverse("review-outcome-file", args=[self.review.pk])
 
     def files(self) -> Iterator[str]:
-        for format in ("csv", "jsonl"):
-            yield reverse("file-of-rows", args=["verdicts", format, self.dataset.name])
+        for kind in ("verdicts",):
+            for format in ("csv", "jsonl"):
+                yield reverse("file-of-rows", args=[kind, format, self.dataset.name])
 
     def swap_origins(self):
         """Give every label the opposite origin and another number of models."""
@@ -104,6 +112,7 @@ def test_what_is_served_does_not_depend_on_whose_a_label_is(attack, role):
         assert pair[0] == pair[1], address
     good = [address for address, (status, *_) in zip(addresses, before, strict=True) if status == 200]
     assert {reverse("class-page", args=[page.pk]) for page in attack.review.pages.all()} <= set(good)
+    assert any("/consensus/item/" in address for address in good)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -118,7 +127,7 @@ def test_files_do_not_depend_on_it_until_the_review_is_closed():
     close_review(review=attack.review)
     # The attack sees what there is to see.
     after = [served(client, address) for address in attack.files()]
-    assert all("people" in content for _, _, content in after) and not any("people" in row[2] for row in before)
+    assert all(first[2] != second[2] for first, second in zip(before, after, strict=True))
 
 
 def test_no_page_of_a_reviewer_names_an_image_an_origin_or_a_number_of_models(attack):
@@ -225,15 +234,17 @@ def test_reviewers_do_not_see_the_other_reviews_while_it_is_open(attack):
     item = Item.objects.filter(page__review=attack.first)[0]
     addresses = [
         reverse("class-page", args=[item.page_id]),
+        reverse("consensus", args=[attack.first.pk]),
+        reverse("discussion", args=[item.public_id]),
     ]
-    assert [reviewer.get(address).status_code for address in addresses] == [403]
-    assert [researcher.get(address).status_code for address in addresses] == [200]
+    assert [reviewer.get(address).status_code for address in addresses] == [403, 403, 403]
+    assert [researcher.get(address).status_code for address in addresses[:2]] == [200, 200]
     body = json.dumps({"person": str(attack.users[0].pk), "presses": []})
     assert reviewer.post(f"{addresses[0]}presses/", body, "application/json").status_code == 403
     listed = served(reviewer, reverse("review", args=[attack.first.pk]))
     assert listed[0] == 200 and "reviewers do not see the labels of this one" in listed[2]
     close_review(review=attack.review)
-    assert [reviewer.get(address).status_code for address in addresses] == [200]
+    assert [reviewer.get(address).status_code for address in addresses[:2]] == [200, 200]
 
 
 def test_a_blind_review_hides_no_review_of_another_study(attack):
