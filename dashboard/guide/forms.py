@@ -25,6 +25,8 @@ from catalog.models import Label
 from data_import.small_uploads.actions import too_large
 
 FREE_ROWS = 3
+# Above it, no column of the database has a number.
+LONGEST_NUMBER = 10
 # A class as the form shows it: its index, and its words for people.
 INDEXED = re.compile(r"(\d{1,9}):.*")
 Data = MultiValueDict[str, Any]
@@ -143,8 +145,13 @@ def traits_in(data: Data, labels: tuple[int, ...]) -> tuple[Trait, ...]:
 
 def columns_in(data: Data) -> tuple[int, ...]:
     """Return the class indexes of the table of traits that a form was sent with."""
-    texts = map(str, data.getlist("columns")[:MOST_LABELS])
-    return tuple(sorted({int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < 10}))
+    numbers = (number_in(str(text)) for text in data.getlist("columns")[:MOST_LABELS])
+    return tuple(sorted({number for number in numbers if number is not None}))
+
+
+def number_in(text: str) -> int | None:
+    """Return the number that a part of an address or of a form is; None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < LONGEST_NUMBER else None
 
 
 def pictures_in(data: Data) -> tuple[PictureUse, ...]:

@@ -17,6 +17,7 @@ from catalog.guide.reads import content_of, entries_of, labels_of, n_entries, se
 from catalog.models import Dataset, GuideEntry, GuidePicture
 from catalog.pages import file_response
 from catalog.reads import dataset_named
+from dashboard.guide.forms import number_in
 from dashboard.guide.lists import guides_to_share, pairs_to_write_about
 from dashboard.pages import dataset_or_404, permissions, researcher, staff_file, staff_page
 from data_export.guide.pages import DOCUMENTS
@@ -79,18 +80,14 @@ def differences_shown(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     """Show the differences of two versions of an entry; by default those that the latest one made."""
     dataset = dataset_or_404(name)
     row = entry_or_404(dataset, pk)
-    numbers = sorted((_number(request, "from", max(1, row.version - 1)), _number(request, "to", row.version)))
+    chosen = [number_in(request.GET.get(side, "")) for side in ("from", "to")]
+    numbers = sorted((chosen[0] or max(1, row.version - 1), chosen[1] or row.version))
     former, later = (get_object_or_404(versions_of(row), number=number) for number in numbers)
     contents = content_of(former), content_of(later)
     labels = labels_of(dataset, (index for content in contents for index in content.labels))
     sections = differences(*contents, lambda index: labels[index].name if index in labels else str(index))
     context = {"dataset": dataset, "tab": "guide", "entry": row, "former": former, "later": later}
     return render(request, "dashboard/guide/differences.html", context | {"sections": sections})
-
-
-def _number(request: HttpRequest, name: str, otherwise: int) -> int:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else otherwise
 
 
 @staff_page("GET", may=May.SEE_STUDY, of=dataset_or_404)

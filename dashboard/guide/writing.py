@@ -12,12 +12,13 @@ from django.utils.translation import gettext
 from access.permissions.reads import May
 from catalog.errors import UserError
 from catalog.guide.actions import EditedMeanwhile
+from catalog.guide.checks.reads import MOST_LABELS
 from catalog.guide.differences.reads import differences
 from catalog.guide.pages import view_of
 from catalog.guide.reads import Content, content_of, labels_of, latest_versions
 from catalog.models import Dataset, GuideEntry, Image
 from catalog.reads import label_lookup
-from dashboard.guide.forms import FREE_ROWS, Draft, EntryForm, draft_in, initial_of
+from dashboard.guide.forms import FREE_ROWS, Draft, EntryForm, draft_in, initial_of, number_in
 from dashboard.guide.lists import guides_to_share
 from dashboard.guide.views import entry_or_404
 from dashboard.pages import dataset_or_404, researcher, staff_page, takes_bodies_up_to
@@ -34,10 +35,8 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     if request.method == "POST":
         return _sent(request, dataset, None)
-    named = [
-        int(text) for text in request.GET.getlist("class") if text.isascii() and text.isdecimal() and len(text) < 9
-    ]
-    labels = labels_of(dataset, named)
+    numbers = map(number_in, request.GET.getlist("class")[:MOST_LABELS])
+    labels = labels_of(dataset, (number for number in numbers if number is not None))
     title = " / ".join(label.name for label in labels.values())
     return _form_page(request, dataset, None, Draft(Content(title, tuple(labels))))
 
@@ -159,8 +158,7 @@ def restore_entry(request: HttpRequest, name: str, pk: int, number: int) -> Http
     dataset = dataset_or_404(name)
     entry = entry_or_404(dataset, pk)
     get_object_or_404(entry.versions, number=number)
-    seen = request.POST.get("based_on", "")
-    based_on = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 9 else 0
+    based_on = number_in(request.POST.get("based_on", "")) or 0
     try:
         version, _ = restore(dataset=dataset, entry=entry, number=number, by=researcher(request), based_on=based_on)
         words = gettext("Version %(old)s is restored as version %(new)s.")
