@@ -84,7 +84,7 @@ def summary(text: str, most: int = 200) -> str:
     """
     paragraphs = (block for block in parse(text) if block.kind != BlockKind.HEADING)
     words = " ".join("; ".join("".join(span.words for span in line) for line in block.lines) for block in paragraphs)
-    return words if len(words) <= most else words[: most + 1].rpartition(" ")[0].rstrip(",;: ") + "…"
+    return words if len(words) <= most else words[: most + 1].rpartition(" ")[0].rstrip(".,;: ") + "…"
 
 
 def is_safe_address(url: str) -> bool:

@@ -70,7 +70,7 @@ def test_parsing_loses_no_word_of_any_text(text):
 
 
 def test_a_summary_is_the_beginning_without_marks():
-    assert summary(TEXT, 40) == "Norfolk terriers have folded ears.…"
+    assert summary(TEXT, 40) == "Norfolk terriers have folded ears…"
     assert summary("Ears:\n- folded\n- pointed") == "Ears: folded; pointed"
     assert summary("Short.") == "Short." and summary("## Ears") == ""
 
