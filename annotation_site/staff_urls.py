@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboard.outcomes.urls")),
     path("", include("dashboard.consensus.urls")),
     path("", include("dashboard.mistakes.urls")),
+    path("", include("dashboard.label_browser.urls")),
     path("", include("dashboard.workers.urls")),
     path("", include("dashboard.members.urls")),
     path("", include("dashboard.tokens.urls")),

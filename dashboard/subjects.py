@@ -13,7 +13,7 @@ from access.permissions.reads import May
 from aggregation.models import RuleDecision
 from api.models import ApiToken
 from candidates.models import Run
-from catalog.models import Dataset, Example, Image
+from catalog.models import ClassExample, Dataset, Example, Image
 from jobs.kinds import permission_for
 from jobs.models import Job
 from mturk.models import ListedAssignment
@@ -24,6 +24,10 @@ from workforce.models import Batch, Report, Submission
 
 def study_of_image(public_id: str, **rest: Any) -> Dataset:
     return _study(Image.objects.filter(public_id=public_id), "dataset")
+
+
+def study_of_class_example(public_id: str, **rest: Any) -> Dataset:
+    return _study(ClassExample.objects.filter(public_id=public_id), "draw__dataset")
 
 
 def study_of_batch(pk: int, **rest: Any) -> Dataset:

@@ -1,5 +1,8 @@
 """Tables of studies, their images and labels, and what people have written about the labels."""
 
+from catalog.models.class_examples import MOST_EXAMPLES_OF_A_CLASS as MOST_EXAMPLES_OF_A_CLASS
+from catalog.models.class_examples import ClassExample as ClassExample
+from catalog.models.class_examples import ExampleDraw as ExampleDraw
 from catalog.models.guide import Guide as Guide
 from catalog.models.guide import GuideEntry as GuideEntry
 from catalog.models.guide import GuidePicture as GuidePicture

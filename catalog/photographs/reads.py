@@ -113,10 +113,21 @@ def pictures_of(content: bytes) -> Pictures:
     """Return the pictures to show of an image file. Raises BadPhotograph."""
     with _refusals(), _opened(content) as picture:
         display = _shown(picture, _orientation(picture))
-        thumbnail = display.copy()
-        thumbnail.thumbnail((THUMBNAIL_SIDE_PIXELS, THUMBNAIL_SIDE_PIXELS))
         tiles = {side: small_version(display, side) for side in SIDES}
-        return Pictures(_jpeg(display), _jpeg(thumbnail), tiles)
+        return Pictures(_jpeg(display), _thumbnail(display), tiles)
+
+
+def display_and_thumbnail(content: bytes) -> tuple[bytes, bytes]:
+    """Return the two pictures of an image file for researchers' pages alone. Raises BadPhotograph."""
+    with _refusals(), _opened(content) as picture:
+        display = _shown(picture, _orientation(picture))
+        return _jpeg(display), _thumbnail(display)
+
+
+def _thumbnail(display: Pillow.Image) -> bytes:
+    thumbnail = display.copy()
+    thumbnail.thumbnail((THUMBNAIL_SIDE_PIXELS, THUMBNAIL_SIDE_PIXELS))
+    return _jpeg(thumbnail)
 
 
 def n_pixels(content: bytes) -> int:

@@ -15,7 +15,7 @@ from data_import.sources.requests import ImageRequest, Listing, NothingToImport,
 def images_of_folder(folder: InputFile, label_set: LabelSet) -> Listing:
     """List every file under a folder; sub-folders named by class, as in ImageNet, give the dataset label."""
     root = Path(folder).resolve()
-    names = sorted(_names_under(root))
+    names = sorted(names_under(root))
     if not names:
         raise NothingToImport(
             gettext("There are no files in %(folder)s. Name a folder of images, or a CSV manifest.")
@@ -26,7 +26,7 @@ def images_of_folder(folder: InputFile, label_set: LabelSet) -> Listing:
     return Listing(requests, contents_of_files, remarks)
 
 
-def _names_under(root: Path) -> Iterator[str]:
+def names_under(root: Path) -> Iterator[str]:
     """Yield paths below the root, with forward slashes, except hidden files. Links to folders are not followed."""
     for folder, subfolders, files in os.walk(root):
         linked = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]

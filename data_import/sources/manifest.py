@@ -45,7 +45,7 @@ def _image_of_row(
     file = row.cells["file"]
     where = f"{row.where} ({printable(file)})"
     name = row.cells.get("name") or str(PurePosixPath(file))
-    outside = _not_inside(file)
+    outside = not_inside(file)
     request = Refusal(where, outside) if outside else locate(where, file, name, None)
     faults = [request.reason] if isinstance(request, Refusal) else []
     label, fault = _label_of(row.cells.get("label", ""), find)
@@ -76,7 +76,8 @@ def _name_faults(name: str, where: str, line_of_name: dict[str, str]) -> list[st
     return [gettext("the name “%(name)s” appears in %(line)s too: change one of them") % {"name": name, "line": first}]
 
 
-def _not_inside(file: str) -> str:
+def not_inside(file: str) -> str:
+    """Return why a path of a manifest is refused without a look; blank if it is not."""
     if not file:
         return gettext("the column file is empty: name an image file")
     if "\0" in file:

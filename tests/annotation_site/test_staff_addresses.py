@@ -45,7 +45,7 @@ from workforce.models import Batch
 # Of a health check: one word, for whoever watches the site. Of the REST interface: it asks for a token of its own, and
 # no session opens it. Of a photograph: no page, as nobody would see a sign-in in the place of a picture.
 HEALTH, REST = {"livez", "readyz"}, "api/v1/"
-PHOTOGRAPH = {"photograph", "review-photograph", "review-example", "guide-picture"}
+PHOTOGRAPH = {"photograph", "review-photograph", "review-example", "guide-picture", "class-example"}
 SIGN_IN = {"login", "logout", "mfa_authenticate", "single-sign-on", "single-sign-on-callback"}
 # Of the account itself: any account opens them, and no visitor.
 ACCOUNT = {"account", "confirm", "password", "authenticator", "passkey", "remove-factor", "recovery-codes"}
@@ -97,6 +97,11 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "setup-networks": RESEARCHERS,
     "setup-include-again": RESEARCHERS,
     "setup-links": RESEARCHERS,
+    "label-search": EVERYBODY,
+    "label-matches": EVERYBODY,
+    "label-hierarchy": EVERYBODY,
+    "label-tree": EVERYBODY,
+    "label-class": EVERYBODY,
     "agreement": READERS,
     "agreement-images": READERS,
     "agreement-workers": RESEARCHERS,

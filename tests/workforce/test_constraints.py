@@ -32,6 +32,7 @@ from contains_task.models import ContainsVote, GridCell
 from jobs.models import Job
 from tests.access.membership_breakers import BREAKERS as MEMBERSHIP_BREAKERS
 from tests.accounts.account_breakers import BREAKERS as ACCOUNT_BREAKERS
+from tests.catalog.class_examples.example_breakers import BREAKERS as EXAMPLE_BREAKERS
 from tests.catalog.class_pairs.pair_breakers import BREAKERS as PAIR_BREAKERS
 from tests.catalog.guide.guide_breakers import BREAKERS as GUIDE_BREAKERS
 from tests.factories import (
@@ -92,6 +93,7 @@ BREAKERS: dict[str, Callable[[], object]] = (
     | GUIDE_BREAKERS
     | REVIEW_BREAKERS
     | MISTAKE_BREAKERS
+    | EXAMPLE_BREAKERS
 )
 
 

@@ -1,0 +1,1 @@
+"""Example images of classes for people who label and review."""

@@ -1,0 +1,1 @@
+"""The draw of example images of classes from a training set."""

@@ -1,0 +1,55 @@
+// The label browser: search as one types, the map of the hierarchy, and both as a dialog of another page.
+//
+// How another page lets people choose a label:
+//   {% load label_dialog page_files %}
+//   {% style_sheets ... 'dashboard/label_browser.css' %} {% script 'dashboard/label_browser.js' %}
+//   <a class="button quiet" href="{% url 'label-search' dataset.name %}" data-choose-label>Choose a label</a>
+//   {% label_dialog dataset %}                    once on the page, after the buttons or before them
+// A press on any element with data-choose-label opens the dialog; it may come later than this script. After a choice
+// the dialog closes, focus goes back to that element, and it dispatches a CustomEvent "label-chosen", which bubbles,
+// with detail { index, words }: the class index as a number, and the words of the class. Without scripts the element
+// is a link to the search page.
+
+import { startMap } from "./label_map.js";
+import { startSearch } from "./label_search.js";
+
+const start = (place, onChoice) => {
+  const maps = [...place.querySelectorAll("[data-label-map]")].map((element) => startMap(element, onChoice));
+  const focusSearch = [...place.querySelectorAll("[data-label-search]")].map((element) => startSearch(element, onChoice))[0];
+  place.addEventListener("keydown", (event) => {
+    const typing = event.target.matches?.("input, textarea, select");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey || !focusSearch) return;
+    event.preventDefault();
+    event.stopPropagation();
+    focusSearch();
+  });
+  return { maps, focusSearch };
+};
+
+const dialog = document.querySelector("[data-label-dialog]");
+let opener = null;
+
+function choose(index, words) {
+  const from = opener;
+  dialog.close();
+  from?.dispatchEvent(new CustomEvent("label-chosen", { bubbles: true, detail: { index, words } }));
+}
+
+if (dialog) {
+  const parts = start(dialog, choose);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-choose-label]");
+    if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    opener = button;
+    dialog.showModal();
+    for (const map of parts.maps) map.show();
+    parts.focusSearch();
+  });
+  dialog.addEventListener("close", () => opener?.focus());
+  dialog.querySelector("[data-close-dialog]").addEventListener("click", () => dialog.close());
+  // Keys of the page behind must not act while people type here.
+  dialog.addEventListener("keydown", (event) => event.stopPropagation());
+} else {
+  for (const map of start(document.body, null).maps) map.show();
+}
