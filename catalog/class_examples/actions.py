@@ -1,6 +1,7 @@
 """Storage of example images of classes."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from django.core.files.storage import default_storage
@@ -50,8 +51,12 @@ def begin_draw(*, dataset: Dataset, seed: int, per_class: int, replace: bool) ->
 
 @transaction.atomic
 def add_examples(*, draw: ExampleDraw, label: Label, examples: Sequence[NewExample]) -> None:
-    """Store examples of a class, all or none."""
-    rows = [ClassExample(draw=draw, label=label, place=new.place, name=new.name, digest=new.digest) for new in examples]
+    """Store examples of a class behind those that it has, all or none."""
+    first = draw.examples.filter(label=label).count()
+    rows = [
+        ClassExample(draw=draw, label=label, place=place, name=new.name, digest=new.digest)
+        for place, new in enumerate(examples, start=first)
+    ]
     files = []
     for row, new in zip(rows, examples, strict=True):
         # Below the study, under names that reveal nothing.
@@ -72,4 +77,9 @@ def _remove(draw: ExampleDraw) -> None:
     paths = [path for row in draw.examples.values_list("display", "thumbnail") for path in row]
     draw.examples.all().delete()
     draw.delete()
-    transaction.on_commit(lambda: [default_storage.delete(path) for path in paths])
+    transaction.on_commit(partial(_delete_files, paths))
+
+
+def _delete_files(paths: list[str]) -> None:
+    for path in paths:
+        default_storage.delete(path)

@@ -13,21 +13,22 @@
 import { startMap } from "./label_map.js";
 import { startSearch } from "./label_search.js";
 
-const start = (place, onChoice) => {
-  const maps = [...place.querySelectorAll("[data-label-map]")].map((element) => startMap(element, onChoice));
-  const focusSearch = [...place.querySelectorAll("[data-label-search]")].map((element) => startSearch(element, onChoice))[0];
+const dialog = document.querySelector("[data-label-dialog]");
+let opener = null;
+
+// Starts the searches and maps of the page or of the dialog. Returns its maps, and what puts the focus into its search.
+function start(place, onChoice) {
+  const parts = (kind) => [...place.querySelectorAll(kind)].filter((part) => place === dialog || !dialog?.contains(part));
+  const maps = parts("[data-label-map]").map((element) => startMap(element, onChoice));
+  const [focusSearch] = parts("[data-label-search]").map((element) => startSearch(element, onChoice));
   place.addEventListener("keydown", (event) => {
-    const typing = event.target.matches?.("input, textarea, select");
-    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey || !focusSearch) return;
+    const isTyping = event.target.matches?.("input, textarea, select");
+    if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey || !focusSearch) return;
     event.preventDefault();
-    event.stopPropagation();
     focusSearch();
   });
   return { maps, focusSearch };
-};
-
-const dialog = document.querySelector("[data-label-dialog]");
-let opener = null;
+}
 
 function choose(index, words) {
   const from = opener;
@@ -35,21 +36,22 @@ function choose(index, words) {
   from?.dispatchEvent(new CustomEvent("label-chosen", { bubbles: true, detail: { index, words } }));
 }
 
-if (dialog) {
-  const parts = start(dialog, choose);
+function startDialog() {
+  const { maps, focusSearch } = start(dialog, choose);
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-choose-label]");
     if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     opener = button;
     dialog.showModal();
-    for (const map of parts.maps) map.show();
-    parts.focusSearch();
+    for (const map of maps) map.show();
+    focusSearch();
   });
   dialog.addEventListener("close", () => opener?.focus());
   dialog.querySelector("[data-close-dialog]").addEventListener("click", () => dialog.close());
   // Keys of the page behind must not act while people type here.
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
-} else {
-  for (const map of start(document.body, null).maps) map.show();
 }
+
+for (const map of start(document.body, null).maps) map.show();
+if (dialog) startDialog();

@@ -6,6 +6,7 @@ const COLUMN_PX = 180;
 const NARROW_COLUMN_PX = 132;
 const LEAST_BOX_PX = 3;
 const LEAST_TEXT_PX = 13;
+const LEAST_TWO_LINES_PX = 34;
 const READABLE_PX = 24;
 const HIGHEST_ROW_PX = 60;
 const STEP = 1.4;
@@ -102,6 +103,7 @@ export function startMap(element, onChoice) {
       boxes.delete(number);
     }
     if (boxes.has(active)) view.setAttribute("aria-activedescendant", boxes.get(active).id);
+    else view.removeAttribute("aria-activedescendant");
   }
 
   function drawBox(node, x) {
@@ -116,6 +118,7 @@ export function startMap(element, onChoice) {
     box.style.height = `${Math.max(LEAST_BOX_PX, to - from)}px`;
     box.classList.toggle("active", node.number === active);
     box.classList.toggle("silent", height < LEAST_TEXT_PX);
+    box.classList.toggle("low", to - from < LEAST_TWO_LINES_PX);
     box.setAttribute("aria-selected", node.number === active);
   }
 
@@ -124,6 +127,8 @@ export function startMap(element, onChoice) {
     const siblings = node.parent < 0 ? [0] : nodes[node.parent].children;
     box.id = `${view.id || "map"}-${node.number}`;
     box.className = node.index === null ? "map-box" : "map-box leaf";
+    // A group whose classes all stand elsewhere.
+    if (node.links.length && !node.children.length) box.classList.add("elsewhere");
     box.dataset.number = node.number;
     box.setAttribute("role", "treeitem");
     box.setAttribute("aria-level", node.depth + 1);

@@ -2,10 +2,13 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from django.template.loader import render_to_string
+from playwright.sync_api import Page, Route, expect
 
 from access.models import Role
 from catalog.actions import create_dataset
+from catalog.models import Dataset
+from dashboard.label_browser.context import chooser
 from tests.browser.looking import fits, wait_until
 from tests.browser.test_colleagues import NARROW, PASSWORD, sign_in
 from tests.factories import make_member, unique
@@ -45,7 +48,7 @@ def test_results_come_as_one_types_and_lead_to_the_page_of_a_class(site, open_pa
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Similar classes")).to_be_visible()
-    page.set_viewport_size(NARROW["viewport"])
+    page.set_viewport_size({"width": 360, "height": 740})
     assert fits(page)
 
 
@@ -69,7 +72,7 @@ def test_the_map_is_walked_by_keys_zoomed_and_dragged(site, open_page):
     view = page.get_by_role("tree")
     expect_active(page, "entity, 1000 classes")
     n_boxes = page.get_by_role("treeitem").count()
-    assert 50 < n_boxes < 600, "what is too small to be seen is not drawn"
+    assert 20 < n_boxes < 600, "what is too small to be seen is not drawn"
     view.focus()
     page.keyboard.press("ArrowRight")
     expect_active(page, "abstraction")
@@ -123,6 +126,43 @@ def test_without_scripts_search_and_hierarchy_are_plain_pages(site, open_page):
     page.get_by_role("link", name="physical entity").first.click()
     page.get_by_role("link", name="object", exact=True).first.click()
     expect(page.get_by_role("link", name="whole")).to_be_visible()
+
+
+def with_chooser(page: Page, dataset: Dataset) -> None:
+    """Give pages of this browser a button to choose a label, and its dialog, as any page may have them."""
+    button = '<p id="chosen">nothing</p><a href="/elsewhere/" data-choose-label>Choose a label</a>'
+    part = button + render_to_string("dashboard/label_browser/dialog.html", {"dataset": dataset} | chooser(dataset))
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=response.text().replace("</main>", f"{part}</main>"))
+
+    page.route("**/labels/class/1/**", answer)
+
+
+def test_another_page_lets_people_choose_a_label_in_a_dialog(site, open_page, settings):
+    settings.ROOT_URLCONF = "annotation_site.staff_urls"
+    page = opened(site, open_page, "class/0", **WIDE)
+    dataset = Dataset.objects.get()
+    with_chooser(page, dataset)
+    page.goto(f"{site}/labels/class/1/{dataset.name}/")
+    page.evaluate(
+        "() => document.addEventListener('label-chosen', (event) => {"
+        " document.getElementById('chosen').textContent = event.detail.index + ' ' + event.detail.words; })"
+    )
+    button = page.locator("[data-choose-label]")
+    button.click()
+    dialog = page.get_by_role("dialog", name="Choose a label")
+    expect(dialog.get_by_role("searchbox")).to_be_focused()
+    dialog.get_by_role("searchbox").press_sequentially("golden retreiver")
+    expect(dialog.locator("[data-search-hits] a").first).to_contain_text("golden retriever")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen")).to_have_text("207 golden retriever")
+    expect(button).to_be_focused()
+    button.click()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
 
 
 def fits_unscripted(page: Page) -> bool:

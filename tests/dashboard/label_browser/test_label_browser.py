@@ -185,7 +185,7 @@ def test_example_images_are_served_to_members_of_the_study_alone(with_example):
             client = staff_client(signed_in=False)
             sign_in(client, make_member(with_example, role))
             answer = client.get(path)
-            content = b"".join(answer.streaming_content)
+            content = b"".join(answer)
             assert answer.status_code == 200 and "private" in answer.headers["Cache-Control"]
         sizes.append(Pillow.open(io.BytesIO(content)).size)
         stranger = staff_client(signed_in=False)
