@@ -1,10 +1,10 @@
 """Measure the search for classes among the 1,000 of ImageNet: its answers' times, and what it forgives.
 
-    .venv/bin/python benchmarks/label_search.py FOLDER [--port 8790]
+    .venv/bin/python benchmarks/label_search.py FOLDER [--port 8790] [--pause 1.5] [--texts 40]
 
 Serves a site from FOLDER, which is thrown away at the end. Eight people, signed in, search names of classes, typed in
-part and half of them with an error, all at once and without a pause; then one process searches the same texts. Last,
-every name with five letters or more is searched with one seeded error of each of four kinds.
+part and half of them with an error, all at once with a pause before each; then one process searches the same texts.
+Last, every name with five letters or more is searched with one seeded error of each of four kinds.
 """
 
 import argparse
@@ -28,7 +28,6 @@ from catalog.label_data import imagenet_labels  # noqa: E402
 
 SEED = 20
 PEOPLE = 8
-TEXTS_OF_A_PERSON = 150
 SHORTEST = 5
 FIRST = 10
 KINDS = ("missing", "more", "other", "swapped")
@@ -74,13 +73,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=8790)
+    parser.add_argument("--pause", type=float, default=1.5, help="seconds that a person thinks before each search")
+    parser.add_argument("--texts", type=int, default=40, help="searches of a person")
     options = parser.parse_args()
     rng = random.Random(SEED)
-    texts = [text_of_a_person(rng) for _ in range(PEOPLE * TEXTS_OF_A_PERSON)]
+    texts = [text_of_a_person(rng) for _ in range(PEOPLE * options.texts)]
     with served(options.folder, options.port, grids=1) as site:
         keys = json.loads(site.ask(SIGN_IN.format(n=PEOPLE)))
         load = os.getloadavg()[0]
-        show(f"over HTTP, {PEOPLE} at once, load {load:.1f}", over_http(site, keys, texts))
+        name = f"over HTTP, {PEOPLE} at once, {options.pause:g} s between their searches, load {load:.1f}"
+        show(name, over_http(site, keys, texts, options.pause))
         first, *times = json.loads(site.ask(IN_PROCESS.format(texts=texts)))
         print(f"first search of a process, index included: {1000 * first:.0f} ms")
         show("in process", times)
@@ -107,13 +109,18 @@ def misspelt(word: str, kind: str, rng: random.Random) -> str:
         kind = rng.choice(KINDS)
 
 
-def over_http(site: Served, keys: list[str], texts: list[str]) -> list[float]:
-    """Return the seconds of each answer; a round before them warms each process of the site up."""
+def over_http(site: Served, keys: list[str], texts: list[str], pause: float) -> list[float]:
+    """Return the seconds of each answer; searches before them warm each process of the site up."""
     origin = site.environment["STAFF_ORIGIN"]
 
     def person(number: int) -> list[float]:
-        asked = texts[number::PEOPLE]
-        return [answer_time(origin, keys[number], text) for text in [*asked[:20], *asked]][20:]
+        for text in texts[:20]:
+            answer_time(origin, keys[number], text)
+        times = []
+        for text in texts[number::PEOPLE]:
+            time.sleep(random.Random(f"{number} {text}").uniform(0.5, 1.5) * pause)
+            times.append(answer_time(origin, keys[number], text))
+        return times
 
     with ThreadPoolExecutor(PEOPLE) as pool:
         return [seconds for times in pool.map(person, range(PEOPLE)) for seconds in times]

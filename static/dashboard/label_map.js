@@ -170,9 +170,10 @@ export function startMap(element, onChoice) {
       to.top = node.height > rows ? node.start : middle - rows / 2;
     }
     const x = node.depth * wide;
-    if (x - wide < left) to.left = Math.max(0, x - wide);
-    else if (x + 2 * wide > left + view.clientWidth) to.left = x + 2 * wide - view.clientWidth;
-    if (view.clientWidth < 2 * wide + 10) to.left = Math.max(0, x - wide / 3);
+    const end = x + (node.children.length ? 2 : 1) * wide;
+    if (end > left + view.clientWidth) to.left = end - view.clientWidth;
+    // The column before it, if there is room: it says what this is a part of.
+    to.left = Math.max(0, Math.min(to.left, view.clientWidth < 2 * wide ? x : x - wide));
     go(to);
   }
 
