@@ -14,7 +14,8 @@ SHORTEST_WITH_THREE = 16
 PAIRS_OF_AN_ERROR = 3
 # Of which a beginning with an error counts: shorter ones are beginnings of too many words.
 SHORTEST_BEGINNING = 6
-MOST_COMPARED = 300
+MOST_COMPARED = 100
+LONGEST_WORD = 10_000
 
 
 def plain(text: str) -> str:
@@ -94,6 +95,7 @@ class Spellings:
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = list(words)
+        self._lengths = list(map(len, self.words))
         self._sorted = sorted((word, number) for number, word in enumerate(self.words))
         self._by_pair: dict[str, list[int]] = defaultdict(list)
         for number, word in enumerate(self.words):
@@ -134,10 +136,12 @@ class Spellings:
         for pair in pairs:
             shared.update(self._by_pair.get(pair, ()))
         least = max(1, len(pairs) - 1 - PAIRS_OF_AN_ERROR * most)
+        # Of a short text only whole words count, so that long ones are no candidates.
+        longest = len(typed) + most if len(typed) < SHORTEST_BEGINNING else LONGEST_WORD
         near = [
             number
             for number, n_pairs in shared.items()
-            if n_pairs >= least and len(self.words[number]) >= len(typed) - most
+            if n_pairs >= least and len(typed) - most <= self._lengths[number] <= longest
         ]
         return sorted(near, key=lambda number: (-shared[number], number))[:MOST_COMPARED]
 

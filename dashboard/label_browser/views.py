@@ -11,7 +11,7 @@ from catalog.label_search.reads import search_labels
 from catalog.models import ClassExample, Label
 from catalog.pages import file_response
 from catalog.references.reads import references_of_label
-from dashboard.label_browser.context import chooser, hit_row, level_of, rows_of_tree
+from dashboard.label_browser.context import chooser, hit_rows, level_of, rows_of_tree
 from dashboard.pages import dataset_or_404, staff_file, staff_page
 from dashboard.subjects import study_of_class_example
 
@@ -34,7 +34,7 @@ def matches(request: HttpRequest, name: str) -> HttpResponse:
     """Return the classes that fit a text, as the page shows them."""
     dataset = dataset_or_404(name)
     hits = search_labels(dataset.label_set, request.GET.get("text", ""), MOST_HITS)
-    return JsonResponse({"hits": [hit_row(dataset, hit) for hit in hits]})
+    return JsonResponse({"hits": hit_rows(dataset, hits)})
 
 
 @staff_page("GET", may=May.SEE_STUDY, of=dataset_or_404)
