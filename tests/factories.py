@@ -20,8 +20,9 @@ from access.memberships.actions import give_role
 from access.models import Role
 from accounts.sessions import SEEN
 from catalog.actions import add_image, add_label_set, create_dataset
+from catalog.class_examples.actions import NewExample, add_examples, begin_draw
 from catalog.label_data import LabelRecord
-from catalog.models import Dataset, Image, LabelSet
+from catalog.models import ClassExample, Dataset, Image, LabelSet
 from catalog.photographs.reads import Photograph, read_photograph
 from catalog.reads import now
 from classify_task.actions import open_forms
@@ -70,6 +71,15 @@ def make_images(dataset: Dataset, n_images: int, *, label: int | None = 0) -> li
         add_image(dataset=dataset, name=unique("image") + ".jpg", dataset_label=dataset_label, photograph=photograph)[0]
         for _ in range(n_images)
     ]
+
+
+def make_class_example(dataset: Dataset) -> ClassExample:
+    """An example image of class 0, drawn for a study."""
+    draw = begin_draw(dataset=dataset, seed=0, per_class=1, replace=False)
+    content = small_photograph().original
+    example = NewExample("train/a.jpg", "0" * 64, content, content)
+    add_examples(draw=draw, label=dataset.label_set.labels.get(index=0), examples=[example])
+    return draw.examples.get()
 
 
 def make_batch(dataset: Dataset | None = None, *, kind: str = "contains", **options: Any) -> Batch:

@@ -35,7 +35,7 @@ from candidates.actions import ensure_classifier, open_run, predict_next_portion
 from candidates.models import PotentialLabel, Run, Unpredicted
 from catalog.errors import UserError
 from catalog.guide.reads import Content, PictureUse, Trait
-from catalog.models import Classifier, Dataset, GuideEntry, GuidePicture, Image
+from catalog.models import ClassExample, Classifier, Dataset, GuideEntry, GuidePicture, Image
 from catalog.reads import now
 from dashboard.participants.views import FORMS
 from dashboard.payments.decisions import OF_ASSIGNMENT, OF_BATCH, SECOND_SALT
@@ -52,6 +52,7 @@ from studies.guide.actions import add_image, write_entry
 from tests.factories import (
     make_administrator,
     make_batch,
+    make_class_example,
     make_dataset,
     make_form,
     make_grid,
@@ -171,6 +172,7 @@ def study(db) -> Dataset:
     disputed_queue(dataset, images[0], Classifier.objects.get())
     owner = make_member(dataset, Role.OWNER)
     write_about(dataset, images[0], owner)
+    make_class_example(dataset)
     create_token(name="reader", dataset=dataset)
     return dataset
 
@@ -336,7 +338,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
     administrator = a_researcher()
     _, secret = invite(dataset=dataset, role=Role.READER, by=administrator)
     rows = (Batch, Run, Job, ListedAssignment, Report, Dataset, Membership, Invitation, ApiToken)
-    by_public_id = (Batch, HIT, Image, Item, MarketplaceHIT, Lease, GuidePicture)
+    by_public_id = (Batch, HIT, Image, Item, MarketplaceHIT, Lease, GuidePicture, ClassExample)
     ids = sorted({pk for model in rows for pk in model.objects.values_list("pk", flat=True)})
     public_ids = [value for model in by_public_id for value in model.objects.values_list("public_id", flat=True)]
     workers = Lease.objects.filter(takes_slot=False).values_list("worker", flat=True)
@@ -365,6 +367,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "second": ["nobody"],
         **{name: list(model._default_manager.values_list("public_id", flat=True)) for name, model in PUBLIC.items()},
         "side": ["240"],
+        "size": ["small"],
         "number": ["1"],
         "index": [str(dataset.label_set.labels.order_by("index").values_list("index", flat=True)[0])],
     }

@@ -1,4 +1,4 @@
-"""What pages of the label browser and its scripts show of classes and of the hierarchy."""
+"""Contents of the label browser's pages, and of the answers to its scripts."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple

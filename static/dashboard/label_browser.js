@@ -50,7 +50,13 @@ function startDialog() {
   dialog.addEventListener("close", () => opener?.focus());
   dialog.querySelector("[data-close-dialog]").addEventListener("click", () => dialog.close());
   // Keys of the page behind must not act while people type here.
-  dialog.addEventListener("keydown", (event) => event.stopPropagation());
+  dialog.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key !== "Escape") return;
+    // In a search field it would only empty the field.
+    event.preventDefault();
+    dialog.close();
+  });
 }
 
 for (const map of start(document.body, null).maps) map.show();

@@ -22,7 +22,6 @@ from aggregation.models import QualityRule, RuleDecision
 from annotation_site import staff_urls
 from api.actions import create_token
 from candidates.models import Run
-from catalog.class_examples.actions import NewExample, add_examples, begin_draw
 from catalog.guide.reads import Content, PictureUse
 from catalog.models import Classifier, Prediction
 from catalog.reads import now
@@ -37,12 +36,12 @@ from tests.annotation_site.matrix import writes
 from tests.dashboard.participants.test_participants_pages import report_problem
 from tests.factories import (
     make_batch,
+    make_class_example,
     make_dataset,
     make_grid,
     make_member,
     make_worker,
     sign_in,
-    small_photograph,
     staff_client,
     unique,
 )
@@ -125,7 +124,7 @@ class Study:
             "setup-stop-run": {"pk": [run.pk]},
             "setup-label": {"index": [0]},
             "label-class": {"index": [0]},
-            "class-example": {"size": ["small"], "public_id": [self.example()]},
+            "class-example": {"size": ["small"], "public_id": [make_class_example(self.dataset).public_id]},
             "setup-close-batch": {"pk": [self.open_batch.pk]},
             "stop-job": {"pk": [job.pk]},
             "job-report": {"pk": [job.pk]},
@@ -187,14 +186,6 @@ class Study:
             self.clients[name] = staff_client(signed_in=False)
             # A module's tests may take longer than a session goes unnoted, or a proof is fresh.
             sign_in(self.clients[name], person, later=86_400)
-
-    def example(self) -> str:
-        """The public ID of an example image of a class."""
-        draw = begin_draw(dataset=self.dataset, seed=0, per_class=1, replace=False)
-        label = self.dataset.label_set.labels.get(index=0)
-        content = small_photograph().original
-        add_examples(draw=draw, label=label, examples=[NewExample("a.jpg", "0" * 64, content, content)])
-        return draw.examples.get().public_id
 
     def decision(self, worker_id: int) -> int:
         """A warning of a rule about a worker."""
