@@ -37,7 +37,7 @@ def test_words_that_have_a_part_come_in_their_own_order(kitchen):
 
 @pytest.mark.parametrize(
     ("typed", "word", "errors"),
-    [("spatlua", "spatula", 1), ("ladel", "ladle", 1), ("stoov", "stove", 1), ("corcskrew", "corkscrew", 2)],
+    [("spatlua", "spatula", 1), ("ladel", "ladle", 1), ("stoove", "stove", 1), ("corcskrew", "corkscrew", 2)],
 )
 def test_a_misspelt_word_is_recognized_with_its_errors(kitchen, typed, word, errors):
     matches = [(kitchen.words[number], n, whole) for number, n, whole in kitchen.similar(typed)]
