@@ -51,7 +51,7 @@ SMALL_WORDS = frozenset(
 
 
 class Why(StrEnum):
-    """What of a class fits a text."""
+    """Parts of a class that can fit a text."""
 
     INDEX = "index"
     WNID = "wnid"
