@@ -14,7 +14,7 @@ SHORTEST_PART = 3
 
 
 class Fit(NamedTuple):
-    """The way in which a name fits a text: the kind and, within it, the cost; the place of the name among those of its owner."""
+    """The way in which a name fits a text: its kind, the cost within it, and the place among the names of its owner."""
 
     kind: int
     cost: float
