@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
+from catalog.guide.pages import guide_beside
 from dashboard.consensus.reads import FILTERS, item_named, items_shown, other_labels, settled_before
 from dashboard.mistakes.reads import mistakes_shown
 from dashboard.pages import researcher, staff_page
@@ -83,6 +84,7 @@ def discussion(request: HttpRequest, public_id: str) -> HttpResponse:
         "discussion": discussion_of(item, tally, user),
         "others": other_labels(item),
         "handle": image_handle(item.page, item.image),
+        "beside": guide_beside(review.batch.dataset, item.label),
         "categories": MistakeCategory.values,
         "severities": Severity.values,
         "settled": settled_before(review, request.GET.get("settled", ""), user),

@@ -183,5 +183,5 @@ def test_the_queue_is_read_in_few_queries(django_assert_max_num_queries):
     with django_assert_max_num_queries(25):
         client.get(f"/consensus/{review.pk}/")
     (item, *_) = items_of(review)
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(45):
         client.get(page_of(item))
