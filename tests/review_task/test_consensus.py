@@ -19,7 +19,8 @@ from review_task.consensus.actions import (
 from review_task.consensus.discussions.reads import discussion_of
 from review_task.consensus.reads import Decision, Standing, next_dispute, queue_of, tallies_of, tally_for
 from review_task.errors import BadVerdict
-from review_task.models import Comment, ConsensusVerdict, Item, Verdict
+from review_task.models import Comment, ConsensusVerdict, Item, Review, Verdict
+from review_task.opening.actions import make_review
 from tests.factories import make_images, make_member
 from tests.required import require
 from tests.review_task.panels import items_of, judge, review_of
@@ -285,3 +286,13 @@ def test_no_moment_of_anybody_is_part_of_a_discussion():
     review, (ann, _) = review_of(["c", "w"])
     add_comment(item=items_of(review)[0], user=ann, words="x")
     assert not re.search(r"20\d\d-|datetime", repr(discussed(items_of(review)[0], ann).comments))
+
+
+def test_reviewers_see_no_discussion_while_a_blind_review_of_the_study_is_open():
+    review, (ann, _) = review_of(["c", "w"])
+    dataset = review.batch.dataset
+    blind = make_review(dataset=dataset, title="again", stage=Review.Stage.BLIND, earlier=review)
+    assert not queue_of(review, ann) and tally_for(items_of(review)[0], ann) is None
+    assert standings(review, make_member(dataset, Role.OWNER)) == [(0, Standing.OPEN)]
+    close_review(review=blind)
+    assert standings(review, ann) == [(0, Standing.OPEN)]
