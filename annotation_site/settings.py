@@ -357,6 +357,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {"StateEnum": "contains_task.api.STATES", "LabelStateEnum": "numerics.verdicts.STATES"},
     "SERVE_INCLUDE_SCHEMA": False,
 }
 

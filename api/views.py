@@ -123,7 +123,9 @@ DERIVED_TABLES = {
 
 def table_views() -> dict[str, Callable[..., HttpResponseBase]]:
     """Return a view for each exported table, by name."""
-    tables = DERIVED_TABLES | {kind.votes.rows.name: kind.votes.table for kind in task_kinds()}
+    kinds = task_kinds()
+    tables = DERIVED_TABLES | {derived.rows.name: derived.table for kind in kinds for derived in kind.derived}
+    tables |= {kind.votes.rows.name: kind.votes.table for kind in kinds}
     return {name: _view_of(rows, tables[name]) for name, rows in exported_tables().items()}
 
 

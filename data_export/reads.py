@@ -126,7 +126,12 @@ CONSENTS = (
 
 def exported_tables() -> dict[str, ExportedRows]:
     """Return the tables of REST by name: derived rows, and the votes of every kind of task."""
-    return {rows.name: rows for rows in (*DERIVED, *(kind.votes.rows for kind in task_kinds()))}
+    return {rows.name: rows for rows in (*derived_rows(), *(kind.votes.rows for kind in task_kinds()))}
+
+
+def derived_rows() -> tuple[ExportedRows, ...]:
+    """Return the rows that follow from votes, and name nobody."""
+    return (*DERIVED, *(derived.rows for kind in task_kinds() for derived in kind.derived))
 
 
 def exported_files() -> dict[str, ExportedRows]:
@@ -139,7 +144,7 @@ def exported_files() -> dict[str, ExportedRows]:
 
 def permission_to_read(kind: str, **rest: Any) -> May:
     """Return the permission that a kind of rows needs. All but derived rows and predictions needs that of votes."""
-    public = {rows.name for rows in (*DERIVED, *MODELLED, *PREDICTED, *CLASS_PAIRS)}
+    public = {rows.name for rows in (*derived_rows(), *MODELLED, *PREDICTED, *CLASS_PAIRS)}
     return May.READ_ANNOTATIONS if kind in public else May.READ_VOTES
 
 
@@ -157,7 +162,7 @@ def check_accepts_simulated(dataset: Dataset, kind: str) -> None:
 
     Votes name their worker, whose pseudonym tells.
     """
-    if kind in {rows.name for rows in DERIVED} and rests_on_simulated(dataset, kind):
+    if kind in {rows.name for rows in derived_rows()} and rests_on_simulated(dataset, kind):
         raise SimulatedRows(
             gettext("Answers of simulated people count in the results of “%(dataset)s”.") % {"dataset": dataset.name},
             shell=gettext("Remove them with ./manage simulate --remove, or write --with-simulated."),

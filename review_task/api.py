@@ -3,7 +3,8 @@
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from review_task.models import Item, VerdictValue
+from numerics.verdicts import STATES as STATES_OF_LABELS
+from review_task.models import Item, Review, VerdictValue
 from workforce.models import Submission
 
 WITH_NAMES = gettext_lazy("Only with names=1.")
@@ -55,4 +56,49 @@ class VerdictFilter(serializers.Serializer):
     )
     review = serializers.IntegerField(
         required=False, min_value=0, source="item__page__review", help_text=gettext_lazy("Only this review.")
+    )
+
+
+class LabelSetRow(serializers.Serializer):
+    """A label that was said of an image, with the state that a review gives it."""
+
+    review = serializers.IntegerField(help_text=gettext_lazy("Number of the review."))
+    title = serializers.CharField(help_text=gettext_lazy("Title of the review."))
+    stage = serializers.ChoiceField(choices=Review.Stage.values)
+    image = serializers.CharField(help_text=gettext_lazy("Name of the image at import."))
+    dataset_label = serializers.IntegerField(
+        allow_null=True, help_text=gettext_lazy("Class index of the image's dataset label.")
+    )
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
+        help_text=gettext_lazy("Class index of the label that was judged.")
+    )
+    state = serializers.ChoiceField(
+        choices=STATES_OF_LABELS, help_text=gettext_lazy("disputed: reviewers differ, and have not settled it yet.")
+    )
+    initial_state = serializers.ChoiceField(
+        choices=STATES_OF_LABELS, help_text=gettext_lazy("The state before the consensus.")
+    )
+    n_models = serializers.IntegerField(help_text=gettext_lazy("Classifiers that rank the label first."))
+    n_correct = serializers.IntegerField(help_text=gettext_lazy("Reviewers who say correct."))
+    n_wrong = serializers.IntegerField(help_text=gettext_lazy("Reviewers who say wrong."))
+    n_unclear = serializers.IntegerField(help_text=gettext_lazy("Reviewers who say unclear."))
+    n_dont_know = serializers.IntegerField(help_text=gettext_lazy("Reviewers who do not know."))
+    settled = serializers.CharField(help_text=gettext_lazy("The consensus; empty without one."))
+    problematic = serializers.BooleanField(
+        help_text=gettext_lazy("Whether half of the reviewers or more mark the image as problematic.")
+    )
+    reasons = serializers.ListField(child=serializers.CharField(), help_text=gettext_lazy("Why it is problematic."))
+    label_wnid = serializers.CharField(required=False, help_text=WITH_NAMES)
+    label_words = serializers.CharField(required=False, help_text=WITH_NAMES)
+    dataset_label_wnid = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
+    dataset_label_words = serializers.CharField(required=False, allow_null=True, help_text=WITH_NAMES)
+
+
+class LabelSetFilter(serializers.Serializer):
+    image = serializers.CharField(required=False, source="image__name", help_text=gettext_lazy("Only this image."))
+    label = serializers.IntegerField(  # type: ignore[assignment]  # a column is called like that
+        required=False, min_value=0, source="label__index", help_text=gettext_lazy("Only this class index.")
+    )
+    review = serializers.IntegerField(
+        required=False, min_value=0, source="page__review", help_text=gettext_lazy("Only this review.")
     )

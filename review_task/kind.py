@@ -3,12 +3,13 @@
 from django.utils.translation import gettext_lazy
 
 from review_task.answers.reads import answer_shown
-from review_task.api import VerdictFilter, VerdictRow
+from review_task.api import LabelSetFilter, LabelSetRow, VerdictFilter, VerdictRow
+from review_task.files.reads import LABEL_SETS
 from review_task.mistakes.reads import COLUMNS, judged_mistakes, mistake_row
 from review_task.models import Verdict
 from review_task.opening.actions import KIND
 from review_task.reads import images_of_hit, verdict_row, verdicts_of
-from workforce.kinds import VOTE_COLUMNS, AnswerShown, ExportedRows, RestTable, TaskKind, Votes
+from workforce.kinds import VOTE_COLUMNS, AnswerShown, DerivedRows, ExportedRows, RestTable, TaskKind, Votes
 
 MISTAKES = ExportedRows(
     name="mistakes",
@@ -52,4 +53,17 @@ REVIEW = TaskKind(
     ),
     answer_shown=AnswerShown(template="review_task/answer.html", context=answer_shown),
     files=(MISTAKES,),
+    derived=(
+        DerivedRows(
+            rows=LABEL_SETS,
+            table=RestTable(
+                key=("id",),
+                description=gettext_lazy(
+                    "Experts’ decision on each label of each image, in each review, and what it rests on."
+                ),
+                row=LabelSetRow,
+                conditions=LabelSetFilter,
+            ),
+        ),
+    ),
 )

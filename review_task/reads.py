@@ -121,6 +121,15 @@ def reviews_of(dataset: Dataset) -> QuerySet[Review]:
     return Review.objects.filter(batch__dataset=dataset).select_related("batch__dataset").order_by("-pk")
 
 
+def open_reviews(dataset_ids: Iterable[int]) -> dict[int, list[Review]]:
+    """Return the open reviews of datasets (ids) by dataset, the newest first."""
+    reviews: dict[int, list[Review]] = defaultdict(list)
+    rows = Review.objects.filter(batch__dataset__in=dataset_ids, batch__closed_at=None).select_related("batch")
+    for review in rows.order_by("-pk"):
+        reviews[review.batch.dataset_id].append(review)
+    return reviews
+
+
 def review_numbered(number: int) -> Review:
     """Return the review of this number. Raises UnknownReview, which lists those there are."""
     review = Review.objects.select_related("batch__dataset").filter(pk=number).first()

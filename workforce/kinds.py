@@ -66,6 +66,14 @@ class RestTable:
 
 
 @dataclass(frozen=True)
+class DerivedRows:
+    """Rows that follow from a kind's votes, as files and in REST."""
+
+    rows: ExportedRows
+    table: RestTable
+
+
+@dataclass(frozen=True)
 class Votes:
     """The table of votes, with submission, worker, role and counted, and the columns of a question.
 
@@ -180,6 +188,8 @@ class TaskKind:
     replay: ReplayedVotes | None = None
     # In addition to its votes, which every kind exports.
     files: tuple[ExportedRows, ...] = ()
+    # Results of its votes, which name nobody: files, and tables of REST.
+    derived: tuple[DerivedRows, ...] = ()
 
 
 def task_kinds() -> tuple[TaskKind, ...]:

@@ -39,6 +39,8 @@ TITLES: "dict[str, StrOrPromise]" = {
     "potential_labels": gettext_lazy("Potential labels"),
     "predictions": gettext_lazy("Predictions"),
     "mistakes": gettext_lazy("Mistakes of classifiers"),
+    "verdicts": gettext_lazy("Verdicts of reviewers"),
+    "label_sets": gettext_lazy("Label sets of reviews"),
 }
 
 

@@ -24,6 +24,7 @@ from data_import.uploads import actions as uploads
 from jobs.actions import JobUnderWay, start_job, stop_job
 from jobs.models import Job
 from jobs.reads import latest_job
+from review_task.reads import reviews_of
 
 FORM_BYTES = 2**20
 SPOILT_SHOWN = 20
@@ -147,6 +148,7 @@ def files(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "dataset": dataset,
         "tab": "files",
+        "reviews": reviews_of(dataset),
         "files": list(files_of(dataset, permissions(request))),
         "classifiers": classifiers_of(dataset),
         "formats": FORMATS,

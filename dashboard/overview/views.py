@@ -35,6 +35,8 @@ from dashboard.overview.reads import (
 from dashboard.pages import dataset_or_404, permissions, staff_file, staff_page
 from dashboard.subjects import study_of_image
 from jobs.reads import simulations_under_way
+from review_task.models import Review
+from review_task.reads import open_reviews
 from studies.demo.actions import is_demo
 from workforce.models import Batch
 from workforce.pages import join_address, prolific_address
@@ -79,6 +81,7 @@ class BatchShown:
 class DatasetShown:
     """A dataset with its batches: open on links, on the marketplace (`published`), to members, and closed or replayed.
 
+    `reviews` are the open ones in which the reader may take part.
     `role` is the reader's role, None for site administrators, and `may` the reader's permissions in the study.
     """
 
@@ -89,6 +92,7 @@ class DatasetShown:
     published: list[BatchShown]
     of_members: list[BatchShown]
     past: list[BatchShown]
+    reviews: list[Review]
     simulated: Simulated = Simulated(0, 0)
     # Whether simulated people are at work now.
     is_living: bool = False
@@ -105,7 +109,9 @@ def datasets(request: HttpRequest) -> HttpResponse:
     simulated, living = simulated_answers(), simulations_under_way()
     of_administrators = OF_A_STUDY if is_administrator(request.user) else frozenset()
     rows = []
-    for dataset in datasets_with_batches(studies_with(request.user, May.SEE_STUDY)):
+    studies = list(datasets_with_batches(studies_with(request.user, May.SEE_STUDY)))
+    reviews = open_reviews(dataset.pk for dataset in studies)
+    for dataset in studies:
         role = roles.get(dataset.pk)
         may = PERMISSIONS[role] if role else of_administrators
         batches = dataset.batches.all() if May.SEE_RESULTS in may else []
@@ -115,7 +121,15 @@ def datasets(request: HttpRequest) -> HttpResponse:
         ]
         people = simulated.get(dataset.pk, Simulated(0, 0))
         rows.append(
-            DatasetShown(dataset, role, may, **by_state(items), simulated=people, is_living=dataset.pk in living)
+            DatasetShown(
+                dataset,
+                role,
+                may,
+                **by_state(items),
+                reviews=reviews.get(dataset.pk, []) if May.REVIEW in may else [],
+                simulated=people,
+                is_living=dataset.pk in living,
+            )
         )
     return render(request, "dashboard/overview/datasets.html", {"datasets": rows})
 
@@ -146,7 +160,9 @@ def results(request: HttpRequest, name: str) -> HttpResponse:
     dataset = dataset_or_404(name)
     if May.SEE_RESULTS not in permissions(request):
         role = role_in(request.user, dataset)
-        return render(request, "dashboard/overview/front.html", {"dataset": dataset, "role": role and role.label})
+        reviews = open_reviews([dataset.pk])[dataset.pk] if May.REVIEW in permissions(request) else []
+        context = {"dataset": dataset, "role": role and role.label, "reviews": reviews}
+        return render(request, "dashboard/overview/front.html", context)
     filter_name = request.GET.get("show", "all")
     if filter_name not in FILTERS:
         raise Http404

@@ -9,7 +9,7 @@ study is opened. After an interruption, the same steps complete it.
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from candidates.actions import find_potential_labels
 from catalog.actions import add_image
@@ -18,6 +18,8 @@ from catalog.models import Dataset
 from catalog.photographs.reads import read_file
 from catalog.reads import LockName, labels_by_index, wait_for_lock
 from data_import.actions import new_study
+from review_task.actions import open_review
+from review_task.models import Review
 from studies.composed_grids.actions import OWN, OpenedComposed, open_composed
 from studies.demo.photos import demo_photos
 from studies.opening.actions import Pay, open_classify
@@ -40,6 +42,7 @@ FIGURES: dict[str, Any] = {
     "note": NOTE,
 }
 PAY = Pay(completion_code="THANK-YOU")
+REVIEW_TITLE = gettext_lazy("What the networks said")
 
 
 class NameInUse(UserError):
@@ -96,6 +99,18 @@ def open_demo(*, dataset: Dataset) -> OpenedComposed | None:
     find_potential_labels(dataset=dataset)
     open_classify(dataset=dataset, pay=PAY)
     return open_composed(dataset=dataset, profile=OWN, pay=PAY)
+
+
+@transaction.atomic
+def open_demo_review(*, dataset: Dataset) -> Review | None:
+    """Open a review of the networks' predictions; return None if there is one already.
+
+    A demo study that an older version opened has none.
+    """
+    wait_for_lock(LockName.ASKING, dataset)
+    if Review.objects.filter(batch__dataset=dataset).exists():
+        return None
+    return open_review(dataset=dataset, title=str(REVIEW_TITLE))
 
 
 def open_batches(dataset: Dataset) -> list[Batch]:

@@ -149,6 +149,7 @@ class Study:
         names = ("review", "next-class", "review-label", "assign-classes", "unassign-class", "add-predictions")
         self.arguments |= dict.fromkeys((*names, "add-problem-reason", "close-review"), of_review)
         self.arguments |= dict.fromkeys(("review-again", "review-outcome", "review-outcome-file"), of_review)
+        self.arguments["file-of-review"] = {"pk": [review.pk], "format": ["json", "jsonl"]}
         self.arguments |= dict.fromkeys(("class-page", "store-presses"), {"pk": [review.pages.get().pk]})
         queue, item = disputed_queue(self.dataset, self.image, classifier)
         of_queue = ("consensus", "next-dispute", "mistakes-of-queue", "mistake-images", "mistakes-file")

@@ -56,7 +56,7 @@ REST_DESCRIBED = {"api-index", "api-schema"}
 # Of calls to the marketplace: how many may still be made in this second.
 BOOK_KEEPING = {"workforce_ratelimit"}
 # Downloads leave a mark of use in the record of decisions.
-MARKED = {"file-of-rows", "file-of-predictions", "guide-document", "mistakes-file"}
+MARKED = {"file-of-rows", "file-of-predictions", "file-of-review", "guide-document", "mistakes-file"}
 ROLES = ("owner", "researcher", "reviewer", "labeler", "reader")
 WRITERS = ("owner", "researcher", "reviewer", "labeler")
 EVERYBODY, READERS, RESEARCHERS, OWNERS = ROLES, ("owner", "researcher", "reader"), ("owner", "researcher"), ("owner",)
@@ -69,6 +69,7 @@ LETS_IN: dict[str, tuple[str, ...] | dict[str, tuple[str, ...]]] = {
     "setup-files": READERS,
     "file-of-rows": {"_votes/": RESEARCHERS, "": READERS},
     "file-of-predictions": READERS,
+    "file-of-review": {".jsonl": RESEARCHERS, "": READERS},
     "stop-job": RESEARCHERS,
     "job-report": RESEARCHERS,
     "setup-classifiers": RESEARCHERS,

@@ -21,7 +21,8 @@ from tests.rows_of_a_module import rows_of_a_module
 
 pytestmark = pytest.mark.django_db
 
-DERIVED, VOTES = ("annotations", "selection_frequencies"), ("contains_votes", "classify_votes", "verdicts")
+DERIVED = ("annotations", "selection_frequencies", "label_sets")
+VOTES = ("contains_votes", "classify_votes", "verdicts")
 TABLES = (*DERIVED, *VOTES)
 # Addresses that describe the interface, the same for everybody; and the catch-all of the others.
 DESCRIBED, REST = ("api/v1/", "api/v1/schema/"), "api/v1/<path:address>/"

@@ -245,7 +245,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(reader, django_assert
     reader.results(table, dataset=dataset.name)
     # The clock and the token, the clock and the note of its use in a transaction, the dataset, the rows; the names; for
     # results, whether anybody behind them is simulated.
-    is_result = table in ("annotations", "selection_frequencies")
+    is_result = table in ("annotations", "selection_frequencies", "label_sets")
     for limit in (1, 1000):
         with django_assert_num_queries(8 + names + is_result):
             reader.results(table, dataset=dataset.name, names=names, limit=limit)

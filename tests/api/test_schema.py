@@ -23,7 +23,7 @@ from tests.review_task.reviews import review_images
 
 pytestmark = pytest.mark.django_db
 
-TABLES = ("annotations", "selection_frequencies", "contains_votes", "classify_votes", "verdicts")
+TABLES = ("annotations", "selection_frequencies", "label_sets", "contains_votes", "classify_votes", "verdicts")
 
 
 @pytest.fixture
