@@ -11,7 +11,6 @@ from catalog.models import Dataset, Image
 from classify_task.actions import record_vote
 from contains_task.models import Grid
 from data_export.reads import exported_tables, write_rows
-from review_task.actions import open_review
 from tests.factories import make_dataset, make_form, make_grid, make_images, make_lease, tick_images, unique
 from tests.review_task.reviews import review_images
 from workforce.actions import exclude_submission
@@ -69,9 +68,6 @@ def make_answered_study() -> Dataset:
         form = make_form(image=image, labels=(0, 1, 2, 3), n_slots=3)
         for selected, main in (([1, 0], 1), ([0, 2], 2), ([3], 3)):
             choose(make_lease_of(form), selected, main)
-    review = open_review(dataset=dataset, title="a review", predictions=[(labelled.name, 1, 2), (free.name, 1, 1)])
-    for page in review.pages.all():
-        judge_all(page, make_reviewer(review))
     aggregate(dataset=dataset)
     review_images([labelled, free])
     return dataset
