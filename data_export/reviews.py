@@ -7,10 +7,15 @@ from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from catalog.models import Dataset
+from review_task.blinding.reads import is_blinded
 from review_task.files.reads import label_set_document, line_of, log_of, reviews_to_export
 from review_task.models import Review
 
 FORMATS = ("jsonl", "json")
+
+
+class BlindReviewOpen(UserError):
+    """An open blind review, of which a file would tell where labels are from."""
 
 
 class UnknownReview(UserError):
@@ -35,10 +40,21 @@ def review_to_export(pk: int) -> Review:
     return Review.objects.select_related("batch__dataset", "earlier", "classifier").get(pk=pk)
 
 
+def check_not_blinded(review: Review, format: str) -> None:
+    """Refuse to write all of a blind review that is open: it says where labels are from. Raises BlindReviewOpen."""
+    if format != "json" and is_blinded(review):
+        raise BlindReviewOpen(
+            gettext("“%(title)s” is a blind review, and open.") % {"title": review.title},
+            shell=gettext("Close it first, or write its label sets as .json."),
+            page=gettext("Close it first, or take its label sets."),
+        )
+
+
 def written_review(review: Review, format: str) -> Iterator[str]:
     """Yield the text of a review's file in a format of FORMATS. Call it in one transaction."""
     if format == "json":
         yield json.dumps(label_set_document(review), ensure_ascii=False, indent=1) + "\n"
         return
+    check_not_blinded(review, format)
     for row in log_of(review).rows():
         yield json.dumps(line_of(row), ensure_ascii=False) + "\n"

@@ -78,7 +78,9 @@ class LabelSetRow(serializers.Serializer):
     initial_state = serializers.ChoiceField(
         choices=STATES_OF_LABELS, help_text=gettext_lazy("The state before the consensus.")
     )
-    n_models = serializers.IntegerField(help_text=gettext_lazy("Classifiers that rank the label first."))
+    n_models = serializers.IntegerField(
+        allow_null=True, help_text=gettext_lazy("Classifiers that rank the label first. Null in an open blind review.")
+    )
     n_correct = serializers.IntegerField(help_text=gettext_lazy("Reviewers who say correct."))
     n_wrong = serializers.IntegerField(help_text=gettext_lazy("Reviewers who say wrong."))
     n_unclear = serializers.IntegerField(help_text=gettext_lazy("Reviewers who say unclear."))

@@ -11,6 +11,7 @@ from dashboard.pages import staff_page
 from dashboard.subjects import study_of_review
 from data_export.reads import one_snapshot
 from data_export.reviews import FORMATS, review_to_export, written_review
+from review_task.blinding.reads import is_blinded
 
 CONTENT_TYPES = {"json": "application/json", "jsonl": "application/jsonl; charset=utf-8"}
 
@@ -25,6 +26,8 @@ def permission_for(format: str, **rest: object) -> May:
 @staff_page("GET", may=permission_for, of=study_of_review)
 def review_file(request: HttpRequest, pk: int, format: str) -> StreamingHttpResponse:
     review = review_to_export(pk)
+    if format != "json" and is_blinded(review):
+        raise Http404
     dataset = review.batch.dataset
     if request.method != "HEAD":
         after = {"format": format}

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from catalog.models import Dataset, Label
 from catalog.reads import name_cells
 from numerics.verdicts import STATES, VERDICTS, final_states, problematic_images
+from review_task.blinding.reads import is_blinded
 from review_task.models import ConsensusVerdict, Item, ProblemMark, Review, Verdict
 from workforce.kinds import ExportedRows
 from workforce.models import Submission
@@ -39,7 +40,7 @@ def _with_counts(items: QuerySet[Item]) -> "QuerySet[Any, Any]":
     marks = ProblemMark.objects.filter(page=OuterRef("page"), image=OuterRef("image"), counted=True, is_set=True)
     people = Submission.objects.filter(hit=OuterRef("page__hit"), state="confirmed").exclude(is_excluded("pk"))
     counts = {column: _count(verdict) for column, verdict in zip(N_COLUMNS, VERDICTS, strict=True)}
-    return items.select_related("page__review", "image__dataset_label", "label").annotate(
+    return items.select_related("page__review__batch", "image__dataset_label", "label").annotate(
         **counts,
         settled=Coalesce(Subquery(settled), Value(UNSETTLED)),
         n_marks=_number(marks.order_by().values("page").annotate(n=Count("pk")).values("n")),
@@ -83,7 +84,7 @@ def label_set_row(item: Any, labels: Mapping[int, Label] | None = None) -> dict[
         "label": item.label.index,
         "state": _state(counts, item.settled, review.n_reviewers),
         "initial_state": _state(counts, UNSETTLED, review.n_reviewers),
-        "n_models": item.n_models,
+        "n_models": None if is_blinded(review) else item.n_models,
         **dict(zip(N_COLUMNS, counts, strict=True)),
         "settled": item.settled if item.settled != UNSETTLED else "",
         "problematic": problematic,

@@ -11,7 +11,7 @@ from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 from data_export.files import whole_file
 from data_export.reads import one_snapshot
-from data_export.reviews import review_named, written_review
+from data_export.reviews import check_not_blinded, review_named, written_review
 
 
 class Command(BaseCommand):
@@ -31,6 +31,7 @@ class Command(BaseCommand):
             raise CommandError(gettext("The name of the file must end in .json or .jsonl: %(file)s") % {"file": output})
         with as_command_errors():
             chosen = review_named(dataset_named(dataset), review)
+            check_not_blinded(chosen, output.suffix[1:])
         subject = f"review “{chosen}” of dataset {dataset}"
         record(area=Area.EXPORT, action="review.export", subject=subject, after={"format": output.suffix[1:]})
         try:

@@ -117,7 +117,7 @@ def test_the_page_describes_each_file_and_its_rest_address(dataset):
     assert f"{site.STAFF_ORIGIN}/api/v1/contains_votes/?dataset={quote(dataset.name, safe='')}" in page
     assert "/api/v1/grids/" not in page
     # Annotations, frequencies of the worker model, CLASSIFY votes, verdicts, class pairs and consents.
-    assert page.count("empty so far") == 6
+    assert page.count("empty so far") == 8
 
 
 def test_an_unknown_file_is_not_found(dataset):

@@ -77,7 +77,7 @@ class Attack:
         yield reverse("review-outcome-file", args=[self.review.pk])
 
     def files(self) -> Iterator[str]:
-        for kind in ("verdicts",):
+        for kind in ("verdicts", "label_sets"):
             for format in ("csv", "jsonl"):
                 yield reverse("file-of-rows", args=[kind, format, self.dataset.name])
 
@@ -266,7 +266,7 @@ def test_a_reviewer_reaches_no_file_and_no_other_page_that_tells_origins(attack)
         reverse("file-of-rows", args=["annotations", "csv", attack.dataset.name]),
     ]
     answers = [client.get(address) for address in addresses]
-    assert [answer.status_code for answer in answers[:-3]] == [403] * 3
+    assert [answer.status_code for answer in answers[:-3]] == [403] * 5
     assert {answer.status_code for answer in answers[-2:]} == {403}
     # The first page of the study is there for everybody with a role, without any label.
     assert image.name not in answers[-3].content.decode()
