@@ -1,6 +1,8 @@
 """Chromium for tests: one for all tests of a file, since each start costs a second or more of processor time.
 
 Tests share nothing by it: each has browser contexts of its own, with cookies, storage and cache, which end with it.
+
+`SLOW_BROWSER=4 ./test tests/browser` slows scripts and layout down by so much, which brings out what tests leave to luck.
 """
 
 import os
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -21,7 +23,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-auto-reload",  # of a page that did not load, in the middle of what a test does next
 )
+SLOWNESS = float(os.environ.get("SLOW_BROWSER", 1))
 WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
 # A page takes no click before its scripts have run, since tests are faster than people: what they click between the
 # arrival of a page and its scripts would be lost on these. Playwright tries again until the click is taken.
@@ -60,7 +64,13 @@ def new_context(browser: Browser, **options: Any) -> BrowserContext:
     context = browser.new_context(**options)
     if options.get("java_script_enabled", True):
         context.add_init_script(CLICKS_AFTER_SCRIPTS)
+    if SLOWNESS > 1:
+        context.on("page", slow_down)
     return context
+
+
+def slow_down(page: Page) -> None:
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWNESS})
 
 
 @contextmanager
