@@ -3,10 +3,11 @@
 from contextlib import suppress
 from typing import Any
 
-from playwright.sync_api import Error, FrameLocator, Page, expect
+from playwright.sync_api import Error, FrameLocator, Locator, Page, expect
 
 # Longer than the time in which a question takes no answer, which may be the second half of a double click.
 GUARD_MS = 700
+ONCE_SHOWN = "() => new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)))"
 # For pages on which a photograph is tried again by the person alone: as if so many tries had failed that the page's own
 # next one is far away. It would come just before the person's.
 NO_RETRIES = """{
@@ -64,10 +65,16 @@ def submit(place: Page | FrameLocator) -> None:
     place.get_by_role("button", name="Submit", exact=True).click()
 
 
+def think(answer: Locator) -> Locator:
+    """Take the time that a question asks for from when the screen shows it; return the button that answers it."""
+    expect(answer).to_be_visible()
+    answer.evaluate(ONCE_SHOWN)
+    answer.page.wait_for_timeout(GUARD_MS)
+    return answer
+
+
 def submit_none(page: Page, place: FrameLocator | None = None) -> None:
     """Submit a grid with nothing selected, and confirm to the page's script that this is meant."""
     where = place or page
     submit(where)
-    expect(where.get_by_role("button", name="Yes, that is right")).to_be_visible()
-    page.wait_for_timeout(GUARD_MS)
-    where.get_by_role("button", name="Yes, that is right").click()
+    think(where.get_by_role("button", name="Yes, that is right")).click()

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from catalog.reads import now
 from contains_task.models import ContainsVote
-from tests.browser.looking import GUARD_MS, MARKS, look, marks_in, submit, submit_none, wait_for_task
+from tests.browser.looking import MARKS, look, marks_in, submit, submit_none, think, wait_for_task
 from tests.browser.test_frame import Work, hit, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
@@ -100,9 +100,7 @@ def second_page(page: Page, open_page) -> Page:
 
 
 def decide(page: Page, button: str) -> None:
-    expect(page.get_by_role("dialog")).to_be_visible()
-    page.wait_for_timeout(GUARD_MS)
-    page.get_by_role("button", name=button).press("Enter")
+    think(page.get_by_role("dialog").get_by_role("button", name=button)).press("Enter")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
@@ -137,7 +135,7 @@ def test_a_reload_and_the_way_back_lose_nothing_that_was_changed_just_before(pag
 def test_what_is_selected_before_the_script_runs_is_added_to_the_draft(page):
     tick(page, 0)
     waiting: list[Route] = []
-    page.route("**/grid*.js", waiting.append)
+    page.route("**/grid*.js", lambda route: waiting.append(route))
     page.goto(page.url, wait_until="commit")
     wait_for_task(page)
     box(page, 1).evaluate("box => box.click()")
@@ -328,8 +326,7 @@ def test_in_a_frame_only_the_browser_that_saved_a_draft_shows_it_unasked(keeps, 
     if not keeps:
         expect(work.frame.get_by_role("heading", name="This task was begun before.")).to_be_visible()
         assert not work.frame.locator(f"input[value='{handle}']").first.is_checked()
-        work.page.wait_for_timeout(GUARD_MS)
-        work.frame.get_by_role("button", name="Use the other selection (1 selected)").click()
+        think(work.frame.get_by_role("button", name="Use the other selection (1 selected)")).click()
     expect(work.frame.locator(f"input[name=selected][value='{handle}']")).to_be_checked()
     expect(work.frame.get_by_role("dialog")).to_have_count(0)
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from classify_task.models import ClassifyVote, Form
-from tests.browser.looking import GUARD_MS, NO_RETRIES, fits, look, wait_until
+from tests.browser.looking import NO_RETRIES, fits, look, think, wait_until
 from tests.factories import make_form
 from workforce.models import Submission
 
@@ -320,8 +320,7 @@ def test_a_photograph_that_does_not_load_is_said_before_the_answer_goes_without_
     people.submit.click()
     expect(page.get_by_text("The photograph did not load, so your answer will not count as a vote.")).to_be_visible()
     assert not Submission.objects.exists()
-    page.wait_for_timeout(GUARD_MS)
-    page.get_by_role("button", name="Submit anyway").click()
+    think(page.get_by_role("button", name="Submit anyway")).click()
     people.expect_thanks()
     assert (Submission.objects.get().answer["selected"], ClassifyVote.objects.exists()) == ([1], False)
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
-from tests.browser.looking import GUARD_MS, look, submit
+from tests.browser.looking import look, submit, think
 from tests.browsers import WITHOUT_FOREIGN_COOKIES
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from tests.required import require
@@ -205,10 +205,7 @@ def test_a_hit_is_previewed_accepted_answered_and_handed_in_across_offline_and_r
     work.page.reload()
     work.begin()
     # A browser that stores nothing in frames can not say that the draft is its own.
-    other = work.frame.get_by_role("button", name="Use the other selection (1 selected)")
-    expect(other).to_be_visible()
-    work.page.wait_for_timeout(GUARD_MS)
-    other.click()
+    think(work.frame.get_by_role("button", name="Use the other selection (1 selected)")).click()
     expect(work.frame.locator(f"[name=selected][value='{handle}']")).to_be_checked()
     work.hand_in()
     fields = work.expect_arrived()
