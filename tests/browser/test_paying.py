@@ -66,6 +66,7 @@ def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
 
 
 def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketplace, open_page):  # noqa: F811
+    open_page.expect()  # the browser reports the refusals' status as an error
     batch = grids_to_publish(1, n_slots=10)
     page = open_page()
     open_as_researcher(page, f"{site}/setup/publish/{batch.pk}/")
@@ -96,7 +97,6 @@ def test_workers_are_written_to_and_the_batch_is_closed_without_a_script_on_a_ph
     marketplace,  # noqa: F811
     open_page,
 ):
-    open_page.expect()  # the browser reports the refusals' status as an error
     batch = grids_to_publish(2, n_slots=1)
     [marketplace_hit, _] = published(batch, cap="5")
     work(marketplace, marketplace_hit)
