@@ -143,7 +143,12 @@ class Work:
         submit(self.frame)
 
     def expect_arrived(self) -> dict[str, str]:
-        expect(self.frame.get_by_text(ARRIVED)).to_be_visible()
+        try:
+            expect(self.frame.get_by_text(ARRIVED)).to_be_visible()
+        except AssertionError as missing:
+            frame = self.page.frames[-1]
+            missing.add_note(f"submitted: {self.parent.submitted}; the frame, at {frame.url}: {frame.content()}")
+            raise
         (fields,) = self.parent.submitted
         assert fields["path"] == "/mturk/externalSubmit"
         assert fields["assignmentId"] == self.ids["assignmentId"]
