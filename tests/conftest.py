@@ -4,6 +4,7 @@ import gc
 import ipaddress
 import os
 import socket
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from django.test import RequestFactory
 from hypothesis import HealthCheck, settings
 
 from launcher.places import DATABASE
+from tests import chance
 from tests.emptying import empty_quickly
 
 # What a merge has to pass must not turn on luck, nor on how slow the machine is: the short form always tries the same
@@ -34,6 +36,23 @@ def pytest_collection_finish() -> None:
     """Leave all that is there before the first test alone."""
     gc.collect()
     gc.freeze()
+
+
+chance.draw_steadily()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    chance.begin(item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Iterator[Any]:
+    """Let what several tests share not turn on which of them comes first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with chance.apart(f"{fixturedef.baseid} {fixturedef.argname}"):
+        return (yield)
 
 
 empty_quickly()
