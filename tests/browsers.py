@@ -1,6 +1,8 @@
 """Chromium for tests: one for all tests of a file, since each start costs a second or more of processor time.
 
 Tests share nothing by it: each has browser contexts of its own, with cookies, storage and cache, which end with it.
+
+`SLOW_BROWSER=4 ./test tests/browser` slows scripts and layout down, which brings out what tests leave to luck.
 """
 
 import os
@@ -10,9 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# The same engine without windows, which it draws for nobody: about half of the processor time. Flags may be about more.
+WITHOUT_WINDOWS = "chromium-headless-shell"
 FLAGS = (
     "--no-sandbox",  # the sandbox does not start as root
     "--disable-gpu",
@@ -21,7 +25,9 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-auto-reload",  # of a page that did not load, in the middle of what a test does next
 )
+SLOWNESS = float(os.environ.get("SLOW_BROWSER", 1))
 WITHOUT_FOREIGN_COOKIES = "--test-third-party-cookie-phaseout"
 # A page takes no click before its scripts have run, since tests are faster than people: what they click between the
 # arrival of a page and its scripts would be lost on these. Playwright tries again until the click is taken.
@@ -38,7 +44,8 @@ CLICKS_AFTER_SCRIPTS = """{
 @contextmanager
 def running_browser(flags: Sequence[str] = ()) -> Iterator[Browser]:
     """Run a browser; in the meantime this thread may use the database."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    names = BROWSERS if flags else (WITHOUT_WINDOWS, *BROWSERS)
+    program = next(filter(None, map(shutil.which, names)), None)
     assert program, "The browser tests need Chromium: ./test installs it."
     # Playwright runs an event loop in this thread, which Django takes for asynchronous code.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
@@ -60,7 +67,13 @@ def new_context(browser: Browser, **options: Any) -> BrowserContext:
     context = browser.new_context(**options)
     if options.get("java_script_enabled", True):
         context.add_init_script(CLICKS_AFTER_SCRIPTS)
+    if SLOWNESS > 1:
+        context.on("page", slow_down)
     return context
+
+
+def slow_down(page: Page) -> None:
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWNESS})
 
 
 @contextmanager

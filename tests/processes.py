@@ -5,10 +5,12 @@
 
 import json
 import os
+import string
 from pathlib import Path
 
 import pytest
 
+from launcher.secrets import SITE_KEY
 from launcher.suites import COUNTS_VARIABLE, OUTCOMES, SUITE_VARIABLE, environment_of_process
 
 # The files that take longest, in this order. If one of them began last, the other processors would wait for it.
@@ -59,6 +61,9 @@ if PROCESS:
     os.environ |= environment_of_process(Path(os.environ["STATE_DIR"]) / PROCESS, os.environ[SUITE_VARIABLE])
     # What a test starts is no process of this run, and keeps the folder that it is told.
     del os.environ["PYTEST_PLUGINS"]
+if not os.environ.get("SOAK"):
+    # The order of the cells on a page, which follows from it, is the same in every run: tests/chance.py.
+    (Path(os.environ["STATE_DIR"]) / SITE_KEY).write_text("a key of tests alone: " + string.ascii_letters)
 
 
 @pytest.hookimpl(trylast=True)

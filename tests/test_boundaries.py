@@ -9,7 +9,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -108,6 +108,11 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text, str(self.path))
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Return all nodes of the tree: a dozen rules look at each, and walking costs more than looking."""
+        return tuple(ast.walk(self.tree))
+
     @property
     def name(self) -> str:
         return self.path.relative_to(self.root).as_posix()
@@ -120,9 +125,9 @@ class Source:
     def room(self) -> str:
         return self.module.split(".")[0]
 
-    @property
+    @cached_property
     def functions(self) -> list[Function]:
-        return [node for node in ast.walk(self.tree) if isinstance(node, Function)]
+        return [node for node in self.nodes if isinstance(node, Function)]
 
     def at(self, node: ast.AST, what: str) -> str:
         return f"{self.name}:{getattr(node, 'lineno', 1)}: {what}"
@@ -140,9 +145,14 @@ def our_sources() -> tuple[Source, ...]:
     return tuple(sources(ROOT))
 
 
+@lru_cache
+def our_arrows() -> dict[str, dict[str, set[str]]]:
+    return arrows_inside(our_sources())
+
+
 def imported(source: Source) -> Iterator[tuple[ast.AST, str]]:
     """Every imported module, `from room import reads` as `room.reads`."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node, alias.name
@@ -160,7 +170,7 @@ def in_leaf(module: str) -> bool:
 def entered(source: Source) -> Iterator[tuple[ast.AST, str]]:
     """Every imported module of ours, without the names that are taken from it."""
     modules = known_modules(source.root)
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node, alias.name
@@ -242,7 +252,7 @@ def there_are_no_signals(source: Source) -> Iterator[str]:
 
 
 def saving_has_no_logic(source: Source) -> Iterator[str]:
-    for node in (node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)):
+    for node in (node for node in source.nodes if isinstance(node, ast.ClassDef)):
         for part in node.body:
             if isinstance(part, Function) and part.name in ("save", "delete", "asave", "adelete"):
                 yield source.at(part, f"{node.name}.{part.name} is overridden: say it in the action instead")
@@ -257,7 +267,7 @@ def names_tell_what_is_inside(source: Source) -> Iterator[str]:
 def only_actions_write(source: Source) -> Iterator[str]:
     if source.path.name == "actions.py":
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_model_write(node, node.func):
             yield source.at(node, f".{node.func.attr}() outside actions.py")
         elif is_writing_sql(node) and runs_sql(source):
@@ -270,7 +280,7 @@ def is_writing_sql(node: ast.AST) -> bool:
 
 def runs_sql(source: Source) -> bool:
     """A module may hold the SQL of an action as text, as long as it cannot run any."""
-    return any(isinstance(node, ast.Attribute) and node.attr in RUNS_SQL for node in ast.walk(source.tree))
+    return any(isinstance(node, ast.Attribute) and node.attr in RUNS_SQL for node in source.nodes)
 
 
 def is_model_write(call: ast.Call, method: ast.Attribute) -> bool:
@@ -430,15 +440,14 @@ def test_the_rules_leave_alone_what_is_right(tmp_path, rule, file, text):
 # Inside a room
 
 
-def arrows_inside(room: str, root: Path) -> dict[str, set[str]]:
-    """Return which parts of a room (sub-packages, and modules of the room itself) import which others."""
-    arrows: dict[str, set[str]] = {}
-    for source in sources(root):
-        if source.room == room:
-            for _, module in entered(source):
-                here, there = part_of(source.module), part_of(module)
-                if module.startswith(f"{room}.") and here != there:
-                    arrows.setdefault(here, set()).add(there)
+def arrows_inside(house: Iterable[Source]) -> dict[str, dict[str, set[str]]]:
+    """Return by room which parts of it (sub-packages, and modules of the room itself) import which others."""
+    arrows: dict[str, dict[str, set[str]]] = {room: {} for room in FLOORS}
+    for source in house:
+        for _, module in entered(source):
+            here, there = part_of(source.module), part_of(module)
+            if module.startswith(f"{source.room}.") and here != there:
+                arrows[source.room].setdefault(here, set()).add(there)
     return arrows
 
 
@@ -465,7 +474,7 @@ def circle_in(arrows: dict[str, set[str]]) -> list[str]:
 
 @pytest.mark.parametrize("room", FLOORS)
 def test_inside_a_room_imports_run_one_way_too(room):
-    assert not circle_in(arrows_inside(room, ROOT))
+    assert not circle_in(our_arrows()[room])
 
 
 def test_a_circle_inside_a_room_is_noticed(tmp_path):
@@ -479,10 +488,10 @@ def test_a_circle_inside_a_room_is_noticed(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    circle = circle_in(arrows_inside("mturk", tmp_path))
+    circle = circle_in(arrows_inside(sources(tmp_path))["mturk"])
     assert circle == ["mturk.outbox", "mturk.payments", "mturk.publishing", "mturk.outbox"]
     (tmp_path / "mturk/outbox/sending.py").write_text("from mturk.models import Call")
-    assert not circle_in(arrows_inside("mturk", tmp_path))
+    assert not circle_in(arrows_inside(sources(tmp_path))["mturk"])
 
 
 # Sizes of rooms

@@ -3,6 +3,8 @@
 import ast
 import re
 import subprocess
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,16 +39,32 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 TEXT = {".py", ".md", ".txt", ".in", ".toml", ".yml", ".yaml", ".html", ".css", ".js", ".sh", ""}
 # Places of one machine and addresses of one index have no business in what others check out.
 MACHINE = re.compile(r"(?<![\w.-])(/work/|/root/|/home/\w)|--(extra-)?index-url|^\s*-i https?://", re.MULTILINE)
+STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
 MAY_NAME_PLACES = {"tests/test_design.py"}
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def trees(pattern: str) -> dict[Path, ast.Module]:
-    paths = [path for room in ROOMS for path in (ROOT / room).rglob(pattern)]
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {path: tree_of(path) for room in ROOMS for path in (ROOT / room).rglob(pattern)}
+
+
+def functions_in(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """Yield the functions of a module, of its classes, and those that stand inside functions."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        # Functions stand among statements: expressions, which are most of a tree, hold none.
+        children = [child for child in ast.iter_child_nodes(node) if isinstance(child, STATEMENTS)]
+        yield from (child for child in children if isinstance(child, ast.FunctionDef))
+        waiting += children
 
 
 def written_tests(tree: ast.Module) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    return [function for function in functions_in(tree) if function.name.startswith("test_")]
 
 
 def tracked_texts() -> list[Path]:
@@ -79,7 +97,7 @@ def test_every_test_is_named_by_a_sentence():
     short = [
         f"{path.name}: {function.name}"
         for path in TESTS
-        for function in written_tests(ast.parse(path.read_text(encoding="utf-8")))
+        for function in written_tests(tree_of(path))
         if function.name.count("_") < 3
     ]
     assert not short
@@ -87,28 +105,28 @@ def test_every_test_is_named_by_a_sentence():
 
 def can_fail(function: ast.FunctionDef, others: dict[str, ast.FunctionDef]) -> bool:
     """An assertion, an expected error, or a call of something that checks, by its name or as written in the file."""
+    if any(isinstance(node, ast.Assert) for node in ast.walk(function)):
+        return True
     calls = {ast.unparse(node.func).split(".")[-1] for node in ast.walk(function) if isinstance(node, ast.Call)}
-    asserts = any(isinstance(node, ast.Assert) for node in ast.walk(function))
     named = any(re.search(r"assert|check|expect|raises|refuse", name) for name in calls)
     called = [others[name] for name in calls & others.keys() if name != function.name]
-    return asserts or named or any(can_fail(other, {}) for other in called)
+    return named or any(can_fail(other, {}) for other in called)
 
 
-def idle_tests(text: str) -> list[str]:
-    tree = ast.parse(text)
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+def idle_tests(tree: ast.Module) -> list[str]:
+    functions = {function.name: function for function in functions_in(tree)}
     return [function.name for function in written_tests(tree) if not can_fail(function, functions)]
 
 
 def test_every_test_can_fail():
-    idle = {path.name: idle_tests(path.read_text(encoding="utf-8")) for path in TESTS}
+    idle = {path.name: idle_tests(tree_of(path)) for path in TESTS}
     assert not {name: tests for name, tests in idle.items() if tests}
 
 
 def test_a_test_without_an_assertion_would_be_found():
-    assert idle_tests("def test_it_does_nothing():\n    call()") == ["test_it_does_nothing"]
-    assert idle_tests("def test_it_does_something():\n    assert call()") == []
-    assert idle_tests("def same(a):\n    assert a\ndef test_it_does_something():\n    same(1)") == []
+    assert idle_tests(ast.parse("def test_it_does_nothing():\n    call()")) == ["test_it_does_nothing"]
+    assert idle_tests(ast.parse("def test_it_does_something():\n    assert call()")) == []
+    assert idle_tests(ast.parse("def same(a):\n    assert a\ndef test_it_does_something():\n    same(1)")) == []
 
 
 def test_every_task_is_on_the_beat_so_that_a_lost_hint_only_makes_it_late():

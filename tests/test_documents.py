@@ -96,6 +96,10 @@ class House:
         return frozenset(chain.from_iterable(re.findall(r"\w+", path.read_text(encoding="utf-8")) for path in code))
 
     @cached_property
+    def code_names(self) -> frozenset[str]:
+        return self.words | self.commands
+
+    @cached_property
     def commands(self) -> frozenset[str]:
         ours = {Path(name).stem for name in self.files if "/management/commands/" in name and name.endswith(".py")}
         return frozenset(ours - {"__init__"})
@@ -188,7 +192,7 @@ def code_names_exist(text: str, house: House) -> Iterator[str]:
     """Return backticked words that look like names of the code, and that no code holds."""
     for span in spans(text):
         words = re.findall(r"[A-Za-z_]\w*", FILE.sub("", OUR_PATH.sub("", span)))
-        yield from (word for word in words if CODE_NAME.fullmatch(word) and word not in house.words | house.commands)
+        yield from (word for word in words if CODE_NAME.fullmatch(word) and word not in house.code_names)
 
 
 def spans(text: str) -> list[str]:
@@ -338,12 +342,17 @@ def anchors(text: str) -> list[str]:
     >>> anchors("# A *file*, or `n_slots`\\n## Again\\n## Again")
     ['a-file-or-n_slots', 'again', 'again-1']
     """
+    return list(_anchors(text))
+
+
+@lru_cache
+def _anchors(text: str) -> tuple[str, ...]:
     names: list[str] = []
     for heading in HEADING.findall(text):
         name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         count = sum(re.sub(r"-\d+$", "", other) == name for other in names)
         names.append(f"{name}-{count}" if count else name)
-    return names
+    return tuple(names)
 
 
 def test_links_between_documents_lead_somewhere():

@@ -42,9 +42,15 @@ def tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def bound_names(tree: ast.AST) -> Iterator[str]:
+@cache
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return all nodes of a tree: each rule looks at them, and walking costs more than looking."""
+    return tuple(ast.walk(tree))
+
+
+def bound_names(tree: ast.Module) -> Iterator[str]:
     """Yield each name that the code binds: variables, parameters, attributes, functions, classes."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
                 yield name
@@ -61,7 +67,7 @@ def share_of_odd_names(trees: list[ast.Module]) -> float:
 
 def clauses(tree: ast.Module) -> Iterator[str]:
     """Yield the first lines of docstrings that begin with a clause where a verb or a noun belongs."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node) or ""
             if CLAUSE.match(text):
@@ -73,7 +79,7 @@ def user_errors() -> frozenset[str]:
     """Return the names of the classes whose texts people read."""
     bases: dict[str, set[str]] = {}
     for file in python_files():
-        for node in ast.walk(tree_of(file)):
+        for node in nodes_of(tree_of(file)):
             if isinstance(node, ast.ClassDef):
                 bases[node.name] = {base.id for base in node.bases if isinstance(base, ast.Name)}
     shown = {"UserError"}
@@ -84,7 +90,7 @@ def user_errors() -> frozenset[str]:
 
 def unmarked_errors(tree: ast.Module, shown: frozenset[str]) -> Iterator[str]:
     """Yield the texts that an error carries to people without a mark for translation, or that are pieced together."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
             texts = [*node.args, *(word.value for word in node.keywords if word.arg in ("shell", "page", "message"))]

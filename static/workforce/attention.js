@@ -10,10 +10,10 @@ const LONGEST_RETRY_SECONDS = 30;
 const MOST_RETRIES = 9;
 const MOST_MARKS = 2000;
 // The second half of a double click answers no question.
-export const GUARD_MS = 600;
+const GUARD_MS = 600;
 // A question stays for as long as it takes to read it.
 const SHORTEST_QUESTION_MS = 2000;
-const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
+const SIGNS = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove", "change"];
 
 const photographs = new Map(); // by handle
 const marks = [];
@@ -41,7 +41,7 @@ function noteSign() {
   lastSign += since;
 }
 
-for (const sign of SIGNS_OF_LIFE) addEventListener(sign, noteSign, { passive: true, capture: true });
+for (const sign of SIGNS) addEventListener(sign, noteSign, { passive: true, capture: true });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return noteSign();
   pausedFor += performance.now() - lastSign;
@@ -269,7 +269,7 @@ function openQuestion(check) {
   asked = { check, ...check() };
   const { text, yes, no, place = question } = asked;
   const [confirm, back] = question.querySelectorAll("button");
-  askedAt = performance.now();
+  guard();
   bar.classList.add("asking");
   question.hidden = false;
   question.querySelector("[data-asked]").textContent = text;
@@ -284,6 +284,14 @@ function openQuestion(check) {
   lead(place);
 }
 
+// What was pressed before the screen shows a question answers none, nor does what comes just after.
+export function guard() {
+  askedAt = Infinity;
+  requestAnimationFrame(() => setTimeout(() => (askedAt = performance.now())));
+}
+
+export const isGuarded = () => performance.now() - askedAt < GUARD_MS;
+
 function lead(place) {
   const target = place.matches("[tabindex]") ? place : place.querySelector(".retry") ?? place.querySelector("input, a, button");
   target?.focus({ preventScroll: true });
@@ -291,7 +299,7 @@ function lead(place) {
 }
 
 function answerQuestion(isConfirmed, place) {
-  if (!asked || performance.now() - askedAt < GUARD_MS) return;
+  if (!asked || isGuarded()) return;
   const { check, confirm } = asked;
   closeQuestion(!isConfirmed);
   if (!isConfirmed) return place.closest(".bar") || lead(place);

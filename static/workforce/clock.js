@@ -2,9 +2,9 @@
 // It is the site's time. The two clocks of this device measure what has passed since; where they disagree (it slept, or
 // was set), and before anything is said to be over, the site is asked again.
 
-const LONGEST_DISAGREEMENT = 5;
-const SECONDS_TO_THE_SECOND = 120;
-const SECONDS_BEFORE_ASKING_AGAIN = 30;
+const MOST_SECONDS = 5; // of disagreement
+const LAST_SECONDS = 120; // are counted down
+const RETRY_SECONDS = 30;
 const clock = document.querySelector("[data-clock]");
 const times = () => [performance.now() / 1000, Date.now() / 1000];
 let left = Number(clock?.dataset.clock);
@@ -12,7 +12,7 @@ let since = times();
 
 function passed() {
   const [running, said] = times().map((time, n) => time - since[n]);
-  return { seconds: Math.max(running, said), agree: Math.abs(running - said) < LONGEST_DISAGREEMENT };
+  return { seconds: Math.max(running, said), agree: Math.abs(running - said) < MOST_SECONDS };
 }
 
 async function tick() {
@@ -27,7 +27,7 @@ function show(seconds) {
   const { last, minutes, time } = clock.dataset;
   clock.hidden = !seconds || seconds > last;
   const text =
-    seconds > SECONDS_TO_THE_SECOND
+    seconds > LAST_SECONDS
       ? minutes.replace("{n}", Math.floor(seconds / 60))
       : time.replace("{time}", `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
   if (clock.textContent !== text) clock.textContent = text;
@@ -46,7 +46,7 @@ async function ask() {
     clock.textContent = clock.dataset.over;
     clock.hidden = false;
   } catch {
-    setTimeout(ask, SECONDS_BEFORE_ASKING_AGAIN * 1000);
+    setTimeout(ask, RETRY_SECONDS * 1000);
   }
 }
 

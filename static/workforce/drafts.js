@@ -1,7 +1,7 @@
 // The draft of an answer: kept on the site, so that a reload, another tab or another device goes on with it, and in this
 // tab while the site cannot be reached. A draft is no answer. If two tabs differ, the person says which one to keep.
 
-import { facts, GUARD_MS, resume } from "./attention.js";
+import { facts, guard, isGuarded, resume } from "./attention.js";
 
 const FIELDS = ["selected", "maybe", "main", "report_kind", "report_words"];
 const PAUSE_MS = 1500;
@@ -169,9 +169,9 @@ function take(draft) {
 function choose(draft, title = form.dataset.changed) {
   const dialog = document.querySelector("[data-which]");
   const [heading, takeIt, keepIt] = dialog.querySelectorAll("h2, button");
-  const since = performance.now();
+  guard();
   const decide = (act) => () => {
-    if (performance.now() - since < GUARD_MS) return;
+    if (isGuarded()) return;
     other = null;
     dialog.close();
     act(draft);

@@ -37,7 +37,7 @@ class JudgedStudy:
 
     def __init__(self, n_grids: int = 4, n_slots: int = 12, *, wrong_control: bool = False) -> None:
         self.dataset: Dataset = make_dataset(contains_answers=n_slots, images_per_grid=20)
-        self.n_grids, self.n_slots = n_grids, n_slots
+        self.n_grids, self.n_slots, self.n_answered = n_grids, n_slots, 0
         self.controls: list[Image] = make_images(self.dataset, N_POSITIVE + N_NEGATIVE)
         self.questions = [make_images(self.dataset, N_QUESTIONS, label=None) for _ in range(n_grids)]
         shows = [place < N_POSITIVE for place in range(len(self.controls))]
@@ -67,13 +67,19 @@ class JudgedStudy:
     def answer(self, person: Person = honest, *, n_grids: int | None = None, worker: Worker | None = None) -> Worker:
         """Have somebody answer the grids of the study; honest people err on one photograph in twenty."""
         worker = worker or make_worker()
-        rng = np.random.default_rng(worker.pk)
+        self.n_answered += 1
+        # Who errs on what turns neither on numbers of rows, which go on from test to test, nor on the order of cells.
+        rng = np.random.default_rng(self.n_answered)
         for _ in range(self.n_grids if n_grids is None else n_grids):
             lease = make_lease(self.batch, worker)
             cells = cells_by_handle(lease)
-            slips = rng.random(len(cells)) < (0.05 if person is honest else 0)
+            errs = dict(zip(self.shows, rng.random(len(self.shows)) < (0.05 if person is honest else 0), strict=True))
             answers = [person(self.shows[cell.image_id], place) for place, cell in enumerate(cells.values())]
-            selected = [handle for handle, *answer in zip(cells, answers, slips, strict=True) if len(set(answer)) == 2]
+            selected = [
+                handle
+                for (handle, cell), answer in zip(cells.items(), answers, strict=True)
+                if answer != errs[cell.image_id]
+            ]
             # With facts, as a page sends them, a vote knows its place.
             record_votes(
                 lease=lease,

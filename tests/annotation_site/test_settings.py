@@ -25,11 +25,22 @@ DEPLOYED = {
 }
 
 
+def python(*words: str, **variables: str) -> subprocess.CompletedProcess:
+    # Compiled modules lie where the run has them.
+    names = ("PATH", "HOME", "LANG", "PYTHONPYCACHEPREFIX")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    return subprocess.run([sys.executable, *words], cwd=ROOT, env=kept | variables, capture_output=True, text=True)
+
+
 def manage(*words: str, **variables: str) -> subprocess.CompletedProcess:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=ROOT, env=kept | variables, capture_output=True, text=True
-    )
+    return python("manage.py", *words, **variables)
+
+
+def from_settings(code: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run code with these settings and their logging, as a process of the site has them before its rooms are loaded."""
+    logging = "import logging; from django.utils.log import configure_logging; from django.conf import settings as s"
+    words = ["-c", f"{logging}; configure_logging(s.LOGGING_CONFIG, s.LOGGING); {code}"]
+    return python(*words, DJANGO_SETTINGS_MODULE="annotation_site.settings", **variables)
 
 
 @pytest.mark.parametrize("text, value", [("1", True), ("Yes", True), ("off", False), ("FALSE", False)])
@@ -157,11 +168,8 @@ def test_reading_the_settings_writes_nothing_and_needs_no_embedded_server(tmp_pa
     (tmp_path / "empty").mkdir()
     tmp_path.chmod(0o555)
     (tmp_path / "empty").chmod(0o555)
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     code = READ_WITHOUT_SERVERS + "import annotation_site.settings as s; print(repr(s.SECRET_KEY), s.REDIS_URL)"
-    words = [sys.executable, "-c", code]
-    variables = kept | {"STATE_DIR": str(tmp_path / folder)}
-    done = subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True)
+    done = python("-c", code, STATE_DIR=str(tmp_path / folder))
     assert done.stdout.startswith("'' unix:///"), done.stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
 
@@ -214,8 +222,7 @@ def test_a_deployment_passes_djangos_security_checks():
 
 def test_cookies_are_bound_to_their_host_under_https():
     names = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE"
-    code = f"from django.conf import settings as s; print({names})"
-    done = manage("shell", "--no-imports", "-v", "0", "-c", code, **DEPLOYED)
+    done = from_settings(f"print({names})", **DEPLOYED)
     assert done.stdout.split() == ["__Host-session", "__Host-csrf", "True"], done.stderr
 
 
@@ -224,8 +231,7 @@ def test_what_is_sent_over_the_wire_is_logged_at_no_level(level, expected):
     """In detail botocore logs every request as it is, ids of workers among it."""
     loggers = [f"{name}.endpoint" for name in ("boto3", "botocore", "s3transfer", "urllib3")]
     read = "logging.getLevelName(logging.getLogger(name).getEffectiveLevel())"
-    code = f"import logging; print(*[{read} for name in {loggers}])"
-    done = manage("shell", "--no-imports", "-v", "0", "-c", code, **(DEPLOYED | {"LOG_LEVEL": level}))
+    done = from_settings(f"print(*[{read} for name in {loggers}])", **(DEPLOYED | {"LOG_LEVEL": level}))
     assert done.stdout.split() == [expected] * 4, done.stderr
 
 

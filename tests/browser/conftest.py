@@ -1,31 +1,58 @@
 """A real Chromium against a real server of ours, workers and researchers on origins of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browsers import contexts_of_a_test, new_context, running_browser
+from tests.live_server import running_site
 
 # A page of results renews itself every few seconds, more seldom the longer nothing changes.
 # What takes so long on no machine is not there at all.
 expect.set_options(timeout=60_000)
 # Reported by the browser, not by us: a page that was reloaded learns that the one before saved its draft in the end.
 DRAFT_OF_ANOTHER = "the server responded with a status of 409 (Conflict)"
+FAILED_REQUESTS = "Failed to load resource"
+
+
+class Opener:
+    """Opens pages, and notes each error on the console, or thrown, that the test has not said to expect.
+
+    What is expected is said before it happens, since the browser may report it late.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.problems: list[str] = []
+        self.expected = [DRAFT_OF_ANOTHER]
+
+    def __call__(self, **options: Any) -> Page:
+        page = new_context(self.browser, **options).new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: self.note(str(error)))
+        page.on("console", lambda message: self.note(message.text) if message.type == "error" else None)
+        return page
+
+    def note(self, problem: str) -> None:
+        if not any(words in problem for words in self.expected):
+            self.problems.append(problem)
+
+    def expect(self, words: str = FAILED_REQUESTS) -> None:
+        """Expect errors with these words: by default, the browser's own of requests that fail or are refused."""
+        self.expected.append(words)
 
 
 @pytest.fixture
 def site(transactional_db, settings) -> Iterator[str]:
     """The address of the staff side; the worker side is the same server under another host name."""
-    server = LiveServer("127.0.0.1")
-    port = urlsplit(server.url).port
-    settings.WORKER_ORIGIN, settings.STAFF_ORIGIN = f"http://localhost:{port}", f"http://127.0.0.1:{port}"
-    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
-    yield settings.STAFF_ORIGIN
-    server.stop()
+    with running_site() as server:
+        port = urlsplit(server.url).port
+        settings.WORKER_ORIGIN, settings.STAFF_ORIGIN = f"http://localhost:{port}", f"http://127.0.0.1:{port}"
+        settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+        yield settings.STAFF_ORIGIN
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +75,8 @@ def browser(site, chromium) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser) -> Iterator[Callable[..., Page]]:
-    """Open pages; an error on the console, or one thrown, fails the test."""
-    problems: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error" and DRAFT_OF_ANOTHER not in message.text:
-            problems.append(message.text)
-
-    def opened(**options: Any) -> Page:
-        page = new_context(browser, **options).new_page()
-        page.set_default_timeout(60_000)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", note)
-        return page
-
-    setattr(opened, "problems", problems)  # noqa: B010 - a function has no such place for the types
-    yield opened
-    assert not problems
+def open_page(browser) -> Iterator[Opener]:
+    """Return what opens pages; an error of theirs that the test does not expect fails it."""
+    opener = Opener(browser)
+    yield opener
+    assert not opener.problems

@@ -1,11 +1,30 @@
 """Look at photographs in a browser as a person does, and submit."""
 
 from contextlib import suppress
+from typing import Any
 
-from playwright.sync_api import Error, FrameLocator, Page, expect
+from playwright.sync_api import Error, FrameLocator, Locator, Page, expect
 
 # Longer than the time in which a question takes no answer, which may be the second half of a double click.
 GUARD_MS = 700
+ONCE_SHOWN = "() => new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)))"
+# For pages on which a photograph is tried again by the person alone: as if so many tries had failed that the page's own
+# next one is far away. It would come just before the person's.
+NO_RETRIES = """{
+  const after = window.setTimeout;
+  window.setTimeout = (act, ms, ...rest) => after(act, ms > 500 ? 1e6 : ms, ...rest);
+}"""
+MARKED = ("selected", "maybe", "main")
+# Return what is marked in a page of work.
+MARKS = """() => {
+  const data = new FormData(document.querySelector("form[data-answer]"));
+  return ["selected", "maybe", "main"].flatMap((name) => data.getAll(name).map((value) => `${name} ${value}`));
+}"""
+
+
+def marks_in(draft: dict[str, Any]) -> list[str]:
+    """Return the marks of a draft as MARKS does those of a page."""
+    return [f"{name} {value}" for name in MARKED for value in draft.get(name, [])]
 
 
 def wait_until(page: Page, expression: str) -> None:
@@ -25,8 +44,14 @@ def fits(page: Page) -> bool:
     return True
 
 
+def wait_for_task(place: Page | FrameLocator) -> None:
+    """Wait until a page of work is there to its end, which is the bar."""
+    expect(place.locator("form[data-answer] .bar button[type=submit]")).to_be_visible()
+
+
 def look(place: Page | FrameLocator) -> None:
     """Bring each photograph into view until the page has noticed. Without scripts nothing does."""
+    wait_for_task(place)
     if place.locator("[name=scripts][value=none]").count():
         return
     for tile in place.locator("form [data-photograph]:not(dialog *)").all():
@@ -40,10 +65,16 @@ def submit(place: Page | FrameLocator) -> None:
     place.get_by_role("button", name="Submit", exact=True).click()
 
 
+def think(answer: Locator) -> Locator:
+    """Take the time that a question asks for from when the screen shows it; return the button that answers it."""
+    expect(answer).to_be_visible()
+    answer.evaluate(ONCE_SHOWN)
+    answer.page.wait_for_timeout(GUARD_MS)
+    return answer
+
+
 def submit_none(page: Page, place: FrameLocator | None = None) -> None:
     """Submit a grid with nothing selected, and confirm to the page's script that this is meant."""
     where = place or page
     submit(where)
-    expect(where.get_by_role("button", name="Yes, that is right")).to_be_visible()
-    page.wait_for_timeout(GUARD_MS)
-    where.get_by_role("button", name="Yes, that is right").click()
+    think(where.get_by_role("button", name="Yes, that is right")).click()

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
 from candidates.actions import predict_next_portions
@@ -12,12 +11,12 @@ from candidates.models import PotentialLabel
 from contains_task.models import ContainsVote
 from jobs.actions import do_next_job
 from tests.browser.looking import fits, submit
+from tests.browser.researchers import open_as_researcher
 from tests.candidates.small_ensemble import colour_network, coloured_dataset
 from tests.factories import unique
 from workforce.models import Batch
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PASSWORD = "a long pass phrase"
 N_IMAGES = 16
 
 
@@ -30,15 +29,6 @@ def places(settings, tmp_path):
     colour_network(settings.MODELS_ROOT)
 
 
-def sign_in(page: Page, address: str) -> None:
-    name = unique("rosa")
-    get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
-    page.goto(address)
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-
-
 def tab(page: Page, name: str) -> None:
     page.get_by_role("navigation", name="This dataset").get_by_role("link", name=name).click()
     expect(page.get_by_role("link", name=name, exact=True)).to_have_attribute("aria-current", "page")
@@ -48,7 +38,7 @@ def tab(page: Page, name: str) -> None:
 def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, settings, open_page, tmp_path):
     dataset = coloured_dataset(N_IMAGES, name=unique("study"), images_per_grid=8, contains_answers=1)
     page = open_page(java_script_enabled=with_script, viewport={"width": 390, "height": 800})
-    sign_in(page, f"{site}/setup/classifiers/{dataset.name}/")
+    open_as_researcher(page, f"{site}/setup/classifiers/{dataset.name}/")
 
     for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"):
         page.get_by_label(name).uncheck()
@@ -81,6 +71,7 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
     page.get_by_label("This study’s settings").check()
     page.get_by_label("Completion code").fill("C0DE7")
     page.get_by_role("button", name="Open grids").click()
+    expect(page.get_by_role("heading", name="Opening CONTAINS grids")).to_be_visible()
     assert do_next_job()
     page.reload()
     batch = Batch.objects.get(dataset=dataset)
@@ -105,9 +96,10 @@ def test_from_a_classifier_to_the_first_answer_of_a_worker(with_script, site, se
 
 
 def test_a_figure_that_cannot_be_is_marked_where_it_stands(site, open_page):
+    open_page.expect()  # the browser reports the refusal's status as an error
     dataset = coloured_dataset(1, name=unique("study"))
     page = open_page()
-    sign_in(page, f"{site}/setup/settings/{dataset.name}/")
+    open_as_researcher(page, f"{site}/setup/settings/{dataset.name}/")
     field = page.get_by_label("images_per_grid")
     field.fill("501")
     page.get_by_label("top_k").fill("7")
@@ -115,7 +107,6 @@ def test_a_figure_that_cannot_be_is_marked_where_it_stands(site, open_page):
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(re.compile("at most 500"))
     expect(page.get_by_label("top_k")).to_have_value("7")
-    open_page.problems.clear()  # the browser reports the refusal's status as an error
     field.fill("24")
     page.get_by_role("button", name="Create version").click()
     expect(page.get_by_role("status")).to_contain_text("From now on, version 2 is used")

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from catalog.reads import now
 from contains_task.models import ContainsVote
-from tests.browser.looking import GUARD_MS, look, submit, submit_none
-from tests.browser.test_frame import Work, forget_failed_requests, hit, parent  # noqa: F401
+from tests.browser.looking import MARKS, look, marks_in, submit, submit_none, think, wait_for_task
+from tests.browser.test_frame import Work, hit, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from workforce.models import Batch, Draft, Lease, Report, Submission
@@ -66,10 +66,22 @@ def stored() -> list[int]:
 
 @contextmanager
 def saving(page: Page) -> Iterator[None]:
-    """Wait until the page has the reply to the draft that it saves in here."""
-    with page.expect_response(lambda response: '"draft":' in (response.request.post_data or "")) as reply:
-        yield
-    reply.value.finished()
+    """Wait until the page has the reply to a draft that says, after what is done in here, what the page says."""
+    answered: list[Request] = []
+
+    def note(request: Request) -> None:
+        if '"draft":' in (request.post_data or ""):
+            answered.append(request)
+
+    page.on("requestfinished", note)
+    yield
+    for _ in range(1200):
+        if answered and marks_in(json.loads(answered[-1].post_data or "")) == answered[-1].frame.evaluate(MARKS):
+            break
+        page.wait_for_timeout(50)
+    else:
+        raise AssertionError("no draft was saved in a minute")
+    page.remove_listener("requestfinished", note)
 
 
 def tick(page: Page, *numbers: int) -> None:
@@ -88,9 +100,7 @@ def second_page(page: Page, open_page) -> Page:
 
 
 def decide(page: Page, button: str) -> None:
-    expect(page.get_by_role("dialog")).to_be_visible()
-    page.wait_for_timeout(GUARD_MS)
-    page.get_by_role("button", name=button).press("Enter")
+    think(page.get_by_role("dialog").get_by_role("button", name=button)).press("Enter")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
@@ -127,8 +137,13 @@ def test_what_is_selected_before_the_script_runs_is_added_to_the_draft(page):
     waiting: list[Route] = []
     page.route("**/grid*.js", lambda route: waiting.append(route))
     page.goto(page.url, wait_until="commit")
+    wait_for_task(page)
     box(page, 1).evaluate("box => box.click()")
     assert selected(page) == [1]
+    for _ in range(1200):
+        if waiting:
+            break
+        page.wait_for_timeout(50)
     for route in waiting:
         route.continue_()
     expect(box(page, 0)).to_be_checked()
@@ -149,6 +164,7 @@ def test_photographs_that_were_seen_before_a_reload_stay_seen(batch, settings, o
 
 
 def test_two_tabs_that_differ_ask_which_to_keep_and_the_kept_one_is_stored(page, open_page):
+    open_page.expect()
     other = page.context.new_page()
     other.goto(page.url)
     tick(page, 0)
@@ -164,10 +180,10 @@ def test_two_tabs_that_differ_ask_which_to_keep_and_the_kept_one_is_stored(page,
     submit(page)
     expect_done(page)
     assert stored() == [1]
-    forget_failed_requests(open_page)
 
 
 def test_tabs_that_say_the_same_do_not_ask(page, open_page):
+    open_page.expect()
     other = page.context.new_page()
     other.goto(page.url)
     tick(page, 0)
@@ -177,10 +193,10 @@ def test_tabs_that_say_the_same_do_not_ask(page, open_page):
     assert selected(other) == [0, 3]
     other.reload()
     assert selected(other) == [0, 3]
-    forget_failed_requests(open_page)
 
 
 def test_an_untouched_device_submits_nothing_over_the_others_work(page, open_page):
+    open_page.expect()
     other = second_page(page, open_page)
     tick(page, 1, 2)
     submit_none(other)
@@ -190,10 +206,10 @@ def test_an_untouched_device_submits_nothing_over_the_others_work(page, open_pag
     other.get_by_role("button", name="Submit", exact=True).click()
     expect_done(other)
     assert stored() == [1, 2]
-    forget_failed_requests(open_page)
 
 
 def test_after_a_submit_another_tab_says_so_and_shows_what_is_saved(page, open_page):
+    open_page.expect()
     other = page.context.new_page()
     other.goto(page.url)
     other.route(
@@ -207,10 +223,10 @@ def test_after_a_submit_another_tab_says_so_and_shows_what_is_saved(page, open_p
     expect(other.locator("[data-note]")).to_contain_text(SAVED_ELSEWHERE)
     assert selected(other) == [0] == stored()
     assert Submission.objects.count() == 1
-    forget_failed_requests(open_page)
 
 
 def test_offline_a_banner_says_so_and_what_was_selected_goes_up_afterwards(page, open_page):
+    open_page.expect()
     banner = page.locator("[data-offline-banner]")
     expect(banner).to_be_hidden()
     page.context.set_offline(True)
@@ -220,11 +236,11 @@ def test_offline_a_banner_says_so_and_what_was_selected_goes_up_afterwards(page,
         page.context.set_offline(False)
     expect(banner).to_be_hidden()
     assert selected(second_page(page, open_page)) == [2]
-    forget_failed_requests(open_page)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_draft_that_is_refused_for_now_is_kept_and_saved_later(status, page, open_page):
+    open_page.expect()
     refused: list[int] = []
 
     def refuse_once(route):
@@ -241,10 +257,10 @@ def test_a_draft_that_is_refused_for_now_is_kept_and_saved_later(status, page, o
         pass
     assert (refused, json.loads(Draft.objects.get().answer)["selected"]) == ([status], [handle_of(1)])
     expect(page.get_by_role("dialog")).to_have_count(0)
-    forget_failed_requests(open_page)
 
 
 def test_a_reply_that_gets_lost_asks_nobody(page, open_page):
+    open_page.expect()
     lost: list[int] = []
 
     def lose_the_first_reply(route):
@@ -265,7 +281,6 @@ def test_a_reply_that_gets_lost_asks_nobody(page, open_page):
         map(handle_of, (0, 1))
     )
     expect(page.get_by_role("dialog")).to_have_count(0)
-    forget_failed_requests(open_page)
 
 
 def test_a_passed_deadline_keeps_the_selection(page, batch, settings):
@@ -311,8 +326,7 @@ def test_in_a_frame_only_the_browser_that_saved_a_draft_shows_it_unasked(keeps, 
     if not keeps:
         expect(work.frame.get_by_role("heading", name="This task was begun before.")).to_be_visible()
         assert not work.frame.locator(f"input[value='{handle}']").first.is_checked()
-        work.page.wait_for_timeout(GUARD_MS)
-        work.frame.get_by_role("button", name="Use the other selection (1 selected)").click()
+        think(work.frame.get_by_role("button", name="Use the other selection (1 selected)")).click()
     expect(work.frame.locator(f"input[name=selected][value='{handle}']")).to_be_checked()
     expect(work.frame.get_by_role("dialog")).to_have_count(0)
 

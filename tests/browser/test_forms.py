@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from classify_task.models import ClassifyVote, Form
-from tests.browser.looking import fits, look, wait_until
+from tests.browser.looking import NO_RETRIES, fits, look, think, wait_until
 from tests.factories import make_form
 from workforce.models import Submission
 
@@ -214,6 +214,7 @@ def test_enter_submits_on_the_button_alone(with_script, site, settings, open_pag
 
 
 def test_without_scripts_the_site_asks_again_at_the_group_and_nothing_is_lost(site, settings, open_page):
+    open_page.expect()  # the browser reports the refusals, 422, as errors
     people = FormPage(open_page(java_script_enabled=False), settings, make_form(labels=(0, 1, 2)))
     expect(people.main_group.get_by_role("radio")).to_have_count(3)
     people.submit.click()
@@ -232,7 +233,6 @@ def test_without_scripts_the_site_asks_again_at_the_group_and_nothing_is_lost(si
     people.submit.click()
     people.expect_thanks()
     assert vote() == ([0, 2], 2)
-    open_page.problems.clear()  # the browser reports the refusals, 422, as errors
 
 
 # Width and height, and whether the photograph stands beside the labels.
@@ -312,6 +312,7 @@ def test_the_photograph_is_enlarged_and_back_closes_it(site, settings, open_page
 
 
 def test_a_photograph_that_does_not_load_is_said_before_the_answer_goes_without_a_vote(site, settings, open_page):
+    open_page.expect()  # the browser reports the missing photograph as an error
     page = open_page()
     page.route("**/i/**", lambda route: route.abort())
     people = FormPage(page, settings, make_form(labels=(0, 1)), loads=False)
@@ -319,29 +320,29 @@ def test_a_photograph_that_does_not_load_is_said_before_the_answer_goes_without_
     people.submit.click()
     expect(page.get_by_text("The photograph did not load, so your answer will not count as a vote.")).to_be_visible()
     assert not Submission.objects.exists()
-    page.wait_for_timeout(700)  # the second half of a double click answers nothing
-    page.get_by_role("button", name="Submit anyway").click()
+    think(page.get_by_role("button", name="Submit anyway")).click()
     people.expect_thanks()
     assert (Submission.objects.get().answer["selected"], ClassifyVote.objects.exists()) == ([1], False)
-    open_page.problems.clear()  # the browser reports the missing photograph as an error
 
 
 def test_a_photograph_that_loads_at_last_makes_a_vote(site, settings, open_page):
+    open_page.expect()
     page = open_page()
+    page.add_init_script(NO_RETRIES)
     page.route("**/i/**", lambda route: route.abort())
     people = FormPage(page, settings, make_form(labels=(0, 1)), loads=False)
+    expect(page.get_by_role("button", name="Did not load")).to_be_visible()
     page.unroute("**/i/**")
     page.get_by_role("button", name="Did not load").click()
     people.box(1).check()
-    wait_until(page, "document.querySelector('.subject img').naturalWidth > 0")
-    page.wait_for_timeout(500)
+    look(page)
     people.submit.click()
     people.expect_thanks()
     assert vote() == ([1], 1)
-    open_page.problems.clear()  # as above
 
 
 def test_without_scripts_a_mark_says_that_the_photograph_did_not_load(site, settings, open_page):
+    open_page.expect()
     page = open_page(java_script_enabled=False)
     page.route("**/i/**", lambda route: route.abort())
     people = FormPage(page, settings, make_form(labels=(0, 1)), loads=False)
@@ -350,4 +351,3 @@ def test_without_scripts_a_mark_says_that_the_photograph_did_not_load(site, sett
     people.submit.click()
     people.expect_thanks()
     assert (Submission.objects.get().answer["selected"], ClassifyVote.objects.exists()) == ([1], False)
-    open_page.problems.clear()  # as above

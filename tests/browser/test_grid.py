@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from contains_task.models import ContainsVote, Grid
-from tests.browser.looking import GUARD_MS, fits, look, submit, submit_none, wait_until
+from tests.browser.looking import NO_RETRIES, fits, look, submit, submit_none, think, wait_for_task, wait_until
 from tests.browser.test_frame import Work, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_grid
@@ -20,6 +20,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 BOTH = pytest.mark.parametrize("with_script", [True, False])
 PHOTOGRAPHS = "**/i/**"
+PRESS_TWICE_WHILE_BUSY = """() => {
+  document.querySelector(".bar button[type=submit]").click();
+  const end = performance.now() + 1000;
+  while (performance.now() < end);
+  document.querySelector("[data-question] button").click();
+}"""
 LONG_GLOSS = (
     "sauce made with unsweetened chocolate or cocoa and sugar and water, sometimes with cream or butter besides"
 )
@@ -73,14 +79,20 @@ def places(page: Page) -> list[str]:
 
 def begin_without(page: Page, settings, n_images: int, refused: Sequence[int]) -> Person:
     """Begin a grid on which the photographs of these places do not load, however they are asked for."""
-    page.route(PHOTOGRAPHS, lambda route: route.abort())
+    chosen = {""}  # at first all, since who is asked for what is not known yet
+
+    def refuse(route: Route) -> None:
+        if any(handle in route.request.url for handle in chosen):
+            route.abort()
+        else:
+            route.continue_()
+
+    page.add_init_script(NO_RETRIES)
+    page.route(PHOTOGRAPHS, refuse)
     person = Person(page, settings, n_images)
-    chosen = {require(page.locator(".tile").nth(number).get_attribute("data-photograph")) for number in refused}
-    page.unroute(PHOTOGRAPHS)
-    page.route(
-        PHOTOGRAPHS,
-        lambda route: route.abort() if any(handle in route.request.url for handle in chosen) else route.continue_(),
-    )
+    handles = {require(page.locator(".tile").nth(number).get_attribute("data-photograph")) for number in refused}
+    chosen.clear()
+    chosen.update(handles)
     page.reload()
     return person
 
@@ -89,6 +101,7 @@ def begin_without(page: Page, settings, n_images: int, refused: Sequence[int]) -
 def test_enter_on_photographs_submits_nothing_and_an_untouched_grid_is_asked_about(
     with_script, site, settings, open_page
 ):
+    open_page.expect()  # the browser reports the question without scripts, 422, as an error
     person = Person(open_page(java_script_enabled=with_script), settings, 3)
     for place in range(3):
         person.box(place).press("Enter")
@@ -98,7 +111,7 @@ def test_enter_on_photographs_submits_nothing_and_an_untouched_grid_is_asked_abo
     expect(person.page.get_by_text(re.compile("None of the.* 3 .*thing 0")).first).to_be_visible()
     if with_script:
         # Who keeps pressing Enter has not answered the question.
-        person.page.wait_for_timeout(GUARD_MS)
+        think(person.page.get_by_role("button", name="Yes, that is right"))
         person.page.keyboard.press("Enter")
         expect(person.page.locator("[data-question]")).to_be_focused()
     assert not Submission.objects.exists()
@@ -107,17 +120,22 @@ def test_enter_on_photographs_submits_nothing_and_an_untouched_grid_is_asked_abo
     person.page.get_by_role("button", name="Submit", exact=True).press("Enter")
     person.expect_done()
     assert person.votes() == {0: False, 1: True, 2: False}
-    open_page.problems.clear()  # the browser reports the question without scripts, 422, as an error
 
 
 def test_impatient_clicks_on_submit_do_not_answer_the_question(site, settings, open_page):
-    person = Person(open_page(), settings, 3)
-    look(person.page)
-    person.page.get_by_role("button", name="Submit", exact=True).click(click_count=3, delay=20)
+    page = open_page()
+    page.clock.install()
+    person = Person(page, settings, 3)
+    look(page)
+    # Impatient by the clock of the page, however slow the machine of the test is.
+    page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
+    page.get_by_role("button", name="Submit", exact=True).click(click_count=3)
     yes = person.page.get_by_role("button", name="Yes, that is right")
     expect(yes).to_be_visible()
+    page.clock.run_for(200)
     yes.dispatch_event("click")  # at once, wherever the pointer is
     expect(yes).to_be_visible()
+    page.clock.resume()
     person.page.keyboard.press("Escape")
     expect(yes).to_be_hidden()
     expect(person.page.get_by_role("button", name="Submit", exact=True)).to_be_focused()
@@ -130,28 +148,30 @@ def test_impatient_clicks_on_submit_do_not_answer_the_question(site, settings, o
 def test_the_question_is_answered_by_keyboard(site, settings, open_page):
     person = Person(open_page(), settings, 2)
     look(person.page)
-    person.page.get_by_role("button", name="Submit", exact=True).press("Enter")
+    # On a slow device the second press of a double click may wait until the question is there.
+    person.page.evaluate(PRESS_TWICE_WHILE_BUSY)
     expect(person.page.locator("[data-question]")).to_be_focused()
-    person.page.wait_for_timeout(GUARD_MS)
+    yes = think(person.page.get_by_role("button", name="Yes, that is right"))
+    assert not Submission.objects.exists()
     person.page.keyboard.press("Tab")
-    expect(person.page.get_by_role("button", name="Yes, that is right")).to_be_focused()
+    expect(yes).to_be_focused()
     person.page.keyboard.press("Enter")
     person.expect_done()
     assert person.votes() == {0: False, 1: False}
 
 
 def test_without_scripts_none_is_a_checkbox_beside_submit(site, settings, open_page):
+    open_page.expect()
     person = Person(open_page(java_script_enabled=False), settings, 2)
     person.page.locator("[name=unloaded]").first.check()
     person.press_submit()
-    assert not Submission.objects.exists()
     expect(person.page.locator("[name=none]")).to_be_focused()
+    assert not Submission.objects.exists()
     expect(person.page.locator("[name=unloaded]").first).to_be_checked()
     person.page.locator("[name=none]").check()
     person.press_submit()
     person.expect_done()
     assert person.votes() == {1: False}, "no vote on what did not load"
-    open_page.problems.clear()
 
 
 def test_arrows_move_by_the_visual_grid_and_space_selects(site, settings, open_page):
@@ -180,6 +200,7 @@ def test_focus_is_never_behind_the_bar(site, settings, open_page):
     person = Person(page, settings, 8)
     for width, height in ((1280, 800), (390, 844), (320, 256)):
         page.set_viewport_size({"width": width, "height": height})
+        wait_until(page, f"innerWidth === {width} && innerHeight === {height}")
         for place in range(7):
             # Where the bar lies over both, a browser by itself scrolls no further.
             person.box(place).evaluate(
@@ -233,7 +254,7 @@ def test_the_enlarged_view_zooms_steps_and_selects_and_back_closes_it(site, sett
         large.get_by_role("button", name=name).click()
     expect(picture).to_have_attribute("style", re.compile("width: 200%"))
     page.locator(".stage").dblclick()
-    assert picture.evaluate("it => it.style.width") == "100%"
+    expect(picture).to_have_attribute("style", re.compile("width: 100%"))
     page.mouse.wheel(0, -300)
     expect(picture).not_to_have_attribute("style", re.compile(r"width: 100%"))
     page.go_back()
@@ -248,6 +269,7 @@ def test_the_enlarged_view_zooms_steps_and_selects_and_back_closes_it(site, sett
         expect(person.box(3)).to_be_focused()
         wait_until(page, "history.state === null")
     person.box(0).press("z")
+    expect(large).to_be_visible()
     page.reload()
     expect(large).to_be_visible()
     large.get_by_role("button", name="Close").click()
@@ -317,6 +339,7 @@ def test_the_enlarged_view_closes_by_back_in_a_marketplaces_frame(open_page, par
 
 
 def test_what_did_not_load_is_said_and_gets_no_vote(site, settings, open_page):
+    open_page.expect()  # the browser reports each photograph
     page = open_page()
     person = begin_without(page, settings, 4, refused=(0, 2))
     expect(page.get_by_role("button", name="photograph 3: Did not load. Try again")).to_be_visible()
@@ -326,21 +349,16 @@ def test_what_did_not_load_is_said_and_gets_no_vote(site, settings, open_page):
     expect(page.get_by_role("alert")).to_have_text("2 photographs did not load.")
     expect(page.locator(".retry").first).to_be_focused()
     assert not Submission.objects.exists()
-    page.wait_for_timeout(GUARD_MS)
-    page.get_by_role("button", name="Submit anyway").click()
+    think(page.get_by_role("button", name="Submit anyway")).click()
     person.expect_done()
     assert person.votes() == {1: True, 3: False}
     assert len(Submission.objects.get().answer["unseen"]) == 2
-    open_page.problems.clear()  # the browser reports each photograph
 
 
 def test_photographs_load_at_once_after_a_long_time_offline(site, settings, open_page):
+    open_page.expect()  # the browser reports each photograph
     page = open_page(**PHONE)
-    # Nothing is tried again by and by: as if so many tries had failed that the next one is far away.
-    page.add_init_script(
-        "const after = window.setTimeout;"
-        " window.setTimeout = (act, ms, ...rest) => after(act, ms > 500 ? 1e6 : ms, ...rest)"
-    )
+    page.add_init_script(NO_RETRIES)
     person = Person(page, settings, 36)
     expect(page.locator(".tile").first).to_have_attribute("data-seen", "")
     page.context.set_offline(True)
@@ -350,10 +368,10 @@ def test_photographs_load_at_once_after_a_long_time_offline(site, settings, open
     submit_none(page)
     person.expect_done()
     assert person.votes() == dict.fromkeys(range(36), False)
-    open_page.problems.clear()  # the browser reports each photograph
 
 
 def test_a_photograph_that_failed_is_seen_once_it_is_tried_again(site, settings, open_page):
+    open_page.expect()
     page = open_page()
     person = begin_without(page, settings, 2, refused=(1,))
     again = page.get_by_role("button", name="photograph 2: Did not load. Try again")
@@ -364,23 +382,29 @@ def test_a_photograph_that_failed_is_seen_once_it_is_tried_again(site, settings,
     submit_none(page)
     person.expect_done()
     assert person.votes() == {0: False, 1: False}
-    open_page.problems.clear()
 
 
 def test_who_did_not_scroll_is_told_and_submits_deliberately(site, settings, open_page):
     page = open_page(**PHONE)
     person = Person(page, settings, 24)
     person.box(0).check()
+    # What is on the first screen has loaded: else the page would say that it did not.
+    wait_until(
+        page,
+        "[...document.querySelectorAll('.tile img')]"
+        ".every((image) => image.complete || image.getBoundingClientRect().top > innerHeight)",
+    )
     expect(page.locator(".tile").nth(1)).to_have_attribute("data-seen", "")
     person.press_submit()
     expect(page.get_by_role("alert")).to_contain_text(re.compile(r"You have not seen \d+ photographs"))
     n_asked = int(require(re.search(r"\d+", require(page.get_by_role("alert").text_content())))[0])
     assert page.evaluate("document.activeElement.closest('.tile')") is not None, "led to the first"
     assert page.evaluate("scrollY") > 0
-    page.wait_for_timeout(GUARD_MS)
+    anyway = think(page.get_by_role("button", name="Submit anyway"))
     assert not Submission.objects.exists()
-    assert page.locator(".tile[data-seen]").count() > 24 - n_asked, "the question shows some"
-    page.get_by_role("button", name="Submit anyway").click()
+    # The question shows some.
+    wait_until(page, f"document.querySelectorAll('.tile[data-seen]').length > {24 - n_asked}")
+    anyway.click()
     person.expect_done()
     votes = person.votes()
     assert (0 in votes, len(votes), 23 in votes) == (True, 24 - n_asked, False)
@@ -428,6 +452,8 @@ def test_the_first_photographs_lie_on_the_first_screen_of_a_phone_and_nothing_mo
     if number == 2:
         submit_none(page)
         expect(page.get_by_text("1 task done")).to_be_visible()
+        wait_for_task(page)
+        page.wait_for_load_state("load")
     first, bar = page.locator(".tile").first, page.locator(".bar")
     top, height = first.evaluate("it => [it.offsetTop, it.offsetHeight]")
     assert top + height / 2 < 844 - bar.evaluate("it => it.offsetHeight")

@@ -3,18 +3,16 @@
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import get_user_model
 from playwright.sync_api import Browser, Page, expect
 
 from catalog.models import Dataset
 from jobs.actions import do_next_job
 from jobs.models import Job
 from tests.archives import zip_of
+from tests.browser.researchers import open_as_researcher
 from tests.browsers import new_context
 from tests.factories import unique
 from tests.pictures import encoded
-
-PASSWORD = "a long one for tests"
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +30,9 @@ def archive(tmp_path) -> Path:
 
 def new_dataset(browser: Browser, site: str, *, scripts: bool = True) -> Page:
     """The page of a dataset's images, made by somebody signed in."""
-    name = unique("researcher")
-    get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
     page = new_context(browser, java_script_enabled=scripts).new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{site}/setup/new/")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    open_as_researcher(page, f"{site}/setup/new/")
     page.get_by_label("Name").fill(unique("birds"))
     page.get_by_role("button", name="Create dataset").click()
     return page
@@ -59,7 +52,7 @@ def test_a_progress_bar_tells_how_far_an_import_is_and_its_end_needs_no_reload(s
     # What the reader is about to send stays chosen while the page renews itself.
     page.get_by_label("Address").fill("s3://birds")
     assert do_next_job()
-    expect(page.get_by_text("2 images were added.")).to_be_visible(timeout=5000)
+    expect(page.get_by_text("2 images were added.")).to_be_visible()
     expect(page.get_by_text("2/broken.jpg: unsupported format")).to_be_visible()
     expect(page.get_by_label("Address")).to_have_value("s3://birds")
     assert Dataset.objects.get().images.count() == 2
@@ -96,6 +89,7 @@ def test_all_of_it_works_without_scripts(site, browser, archive):
     page = new_dataset(browser, site, scripts=False)
     page.get_by_label("One archive").set_input_files(archive)
     page.get_by_role("button", name="Upload and import").click()
+    expect(page.get_by_text("waiting to start")).to_be_visible()
     assert do_next_job()
     page.reload()
     expect(page.get_by_text("2 images were added.")).to_be_visible()

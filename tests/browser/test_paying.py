@@ -3,32 +3,21 @@
 import re
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.core.cache import cache
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from mturk.models import LedgerEntry, Terms
 from tests.browser.looking import fits
-from tests.factories import unique
+from tests.browser.researchers import open_as_researcher
 from tests.mturk.conftest import marketplace, running_endpoint  # noqa: F401
 from tests.mturk.mturk_study import ask, grids_to_publish, hits_of, published, send_until_quiet, settle, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PASSWORD = "a long pass phrase"
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     cache.clear()
-
-
-def sign_in(page: Page, address: str) -> None:
-    name = unique("rosa")
-    get_user_model().objects.create_user(name, password=PASSWORD, is_staff=True)
-    page.goto(address)
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.mark.parametrize(("with_script", "width"), [(True, 1280), (False, 390)])
@@ -41,7 +30,7 @@ def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
 ):
     batch = grids_to_publish(2, n_slots=1)
     page = open_page(java_script_enabled=with_script, viewport={"width": width, "height": 800})
-    sign_in(page, f"{site}/setup/marketplace/{batch.dataset.name}/")
+    open_as_researcher(page, f"{site}/setup/marketplace/{batch.dataset.name}/")
     expect(page.get_by_role("region", name="Account")).to_contain_text("$10,000.00")
     assert fits(page)
     page.get_by_role("link", name=f"Publish batch {batch.pk}").click()
@@ -77,9 +66,10 @@ def test_from_two_presses_of_a_button_to_paid_work_and_a_bonus(
 
 
 def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketplace, open_page):  # noqa: F811
+    open_page.expect()  # the browser reports the refusals' status as an error
     batch = grids_to_publish(1, n_slots=10)
     page = open_page()
-    sign_in(page, f"{site}/setup/publish/{batch.pk}/")
+    open_as_researcher(page, f"{site}/setup/publish/{batch.pk}/")
     reward = page.get_by_label("Reward in dollars")
     reward.fill("0.001")
     page.get_by_role("button", name="Compute cost").click()
@@ -90,7 +80,6 @@ def test_what_cannot_be_is_marked_and_the_cost_follows_the_terms(site, marketpla
     page.get_by_role("button", name="Compute cost").click()
     expect(page.get_by_role("alert")).to_contain_text("Confirm it or correct it.")
     page.get_by_label("Yes, I mean $5.00").check()
-    open_page.problems.clear()  # the browser reports the refusals' status as an error
     page.get_by_role("button", name="Compute cost").click()
     expect(page.get_by_role("button", name="Publish for $60.00")).to_be_visible()
     reward.fill("0.50")
@@ -114,7 +103,7 @@ def test_workers_are_written_to_and_the_batch_is_closed_without_a_script_on_a_ph
     settle()
     ask()
     page = open_page(java_script_enabled=False, viewport={"width": 390, "height": 800}, color_scheme="dark")
-    sign_in(page, f"{site}/setup/published/{batch.pk}/")
+    open_as_researcher(page, f"{site}/setup/published/{batch.pk}/")
     page.get_by_role("link", name="Message workers").click()
     assert fits(page)
     page.get_by_label("Subject").fill("Thank you")

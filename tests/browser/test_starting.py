@@ -52,8 +52,11 @@ def press_by_keyboard(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize("with_script", [True, False])
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")])
+# Width and colours can be asked about with scripts alone.
+@pytest.mark.parametrize(
+    ("width", "scheme", "with_script"),
+    [(390, "light", True), (390, "dark", True), (1280, "light", True), (1280, "dark", True), (390, "light", False)],
+)
 def test_start_is_read_and_pressed_by_keyboard(width, scheme, with_script, batch, settings, open_page):
     size = {"width": width, "height": 800}
     page = open_page(viewport=size, color_scheme=scheme, java_script_enabled=with_script)
@@ -124,8 +127,7 @@ def test_an_expired_task_is_continued(batch, settings, open_page):
     assert Lease.objects.count() == 1
 
 
-@pytest.mark.parametrize("with_script", [True, False])
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme", "with_script"), [(390, "light", True), (1280, "dark", False)])
 def test_declining_shows_the_code_stores_nothing_and_can_be_taken_back(
     width, scheme, with_script, batch, settings, open_page
 ):

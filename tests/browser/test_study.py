@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect
 
@@ -14,13 +13,15 @@ from classify_task.actions import classify_batch
 from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
 from tests.browser.looking import fits, look, submit, submit_none
+from tests.browser.researchers import open_as_researcher
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease
 from workforce.actions import close_batch
 from workforce.models import Batch, Lease, Submission
 from workforce.reads import image_handle
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PASSWORD = "a long pass phrase"
+# Of a page that renews itself.
+LONGEST_PAUSE_MS = 30_000
 WIDTH = 16  # of the photographs that the factories make
 
 
@@ -63,11 +64,7 @@ def answer_both_grids(page: Page, image: Image) -> None:
 
 
 def sign_in(page: Page, site: str) -> None:
-    get_user_model().objects.create_user("rosa", password=PASSWORD, is_staff=True)
-    page.goto(f"{site}/datasets/browser study/")
-    page.get_by_label("Name").fill("rosa")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    open_as_researcher(page, f"{site}/datasets/browser study/")
 
 
 @pytest.mark.parametrize("with_script", [True, False])
@@ -75,6 +72,7 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     dataset, image, batch = study
     worker = open_page(java_script_enabled=with_script)
     researcher = open_page()
+    researcher.clock.install()
     sign_in(researcher, site)
     card = researcher.locator("li.result", has_text=image.name)
     expect(card).to_contain_text("CONTAINS: 0 of 2 answers")
@@ -82,6 +80,8 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     start_work(worker, worker_address(batch, settings))
     answer_both_grids(worker, image)
     aggregate_new_submissions()
+    # Nobody touches the researcher's page: it renews itself.
+    researcher.clock.run_for(LONGEST_PAUSE_MS)
     expect(card).to_contain_text("CLASSIFY: 0 of 1 answers")
 
     start_work(worker, worker_address(classify_batch(dataset=dataset), settings))
@@ -93,7 +93,7 @@ def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script,
     expect(worker.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     aggregate_new_submissions()
 
-    # Nobody touches the researcher's page: it renews itself.
+    researcher.clock.run_for(LONGEST_PAUSE_MS)
     expect(card).to_contain_text("1 annotator")
     expect(card).to_contain_text("main label thing 1")
     assert ClassifyVote.objects.get().selected == [0, 1]
@@ -136,6 +136,7 @@ def test_a_grid_is_answered_by_keyboard_alone(study, settings, open_page):
 
 
 def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settings, open_page):
+    open_page.expect()  # the browser itself reports the lost connection as an error
     _, _, batch = study
     page = open_page()
     start_work(page, worker_address(batch, settings))
@@ -146,10 +147,10 @@ def test_an_answer_survives_a_broken_connection_and_is_stored_once(study, settin
     page.context.set_offline(False)
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert Submission.objects.count() == 1
-    open_page.problems.clear()  # the browser itself reports the lost connection as an error
 
 
 def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings, open_page):
+    open_page.expect()
     _, _, batch = study
     page = open_page()
     start_work(page, worker_address(batch, settings))
@@ -166,11 +167,11 @@ def test_the_same_answer_is_sent_again_when_its_receipt_is_lost(study, settings,
     expect(page.get_by_role("heading", name="that shows: thing 1")).to_be_visible()
     assert lost == [200]
     assert Submission.objects.count() == 1
-    open_page.problems.clear()  # as above
 
 
 @pytest.mark.parametrize("with_script", [True, False])
 def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, site, settings, open_page):
+    open_page.expect()  # the browser reports the refusal, 422, as an error
     form = make_form(labels=(0, 1, 2))
     page = open_page(java_script_enabled=with_script)
     start_work(page, worker_address(form.hit.batch, settings))
@@ -180,7 +181,6 @@ def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(with_script, 
     submit(page)
     expect(page.get_by_role("heading", name="Thank you, you are done")).to_be_visible()
     assert ClassifyVote.objects.get().main == 1
-    open_page.problems.clear()  # the browser reports the refusal, 422, as an error
 
 
 def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(study, settings, open_page):
@@ -200,6 +200,7 @@ def test_ticks_outlive_a_reload_of_the_grid_and_are_forgotten_with_the_answer(st
 
 
 def test_ticks_and_main_mark_outlive_a_reload_of_the_form_also_when_the_site_is_out_of_reach(site, settings, open_page):
+    open_page.expect()  # the browser reports the lost connection as an error
     form = make_form(labels=(0, 1, 2))
     page = open_page()
     start_work(page, worker_address(form.hit.batch, settings))
@@ -217,7 +218,6 @@ def test_ticks_and_main_mark_outlive_a_reload_of_the_form_also_when_the_site_is_
     expect(page.get_by_role("checkbox", name="thing 2")).not_to_be_checked()
     expect(page.get_by_role("radio", name="thing 1")).to_be_checked()
     expect(page.get_by_role("status")).to_have_text("2 selected, main object chosen.")
-    open_page.problems.clear()  # the browser reports the lost connection as an error
 
 
 def test_a_browser_that_keeps_nothing_is_no_hindrance(study, settings, open_page):
@@ -235,6 +235,7 @@ def test_an_address_is_copied_and_the_unfolded_stays_so_while_the_page_renews_it
     dataset, image, batch = study
     closed = close_batch(batch=make_batch(dataset))
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    page.clock.install()
     sign_in(page, site)
     page.get_by_role("link", name="Batches and their links").click()
     page.get_by_text("1 closed or replayed batch").click()
@@ -243,6 +244,7 @@ def test_an_address_is_copied_and_the_unfolded_stays_so_while_the_page_renews_it
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"{settings.WORKER_ORIGIN}/join/{batch.public_id}?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}&")
     make_lease(batch)
+    page.clock.run_for(LONGEST_PAUSE_MS)
     expect(page.get_by_text("1 in progress")).to_be_visible()
     expect(page.get_by_role("heading", name=f"Batch {closed.pk}: CONTAINS")).to_be_visible()
     expect(page.get_by_role("button", name="Copy")).to_be_focused()

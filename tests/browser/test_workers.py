@@ -5,7 +5,8 @@ from playwright.sync_api import expect
 
 from access.models import Role
 from tests.browser.looking import fits
-from tests.browser.test_colleagues import NARROW, PASSWORD, sign_in
+from tests.browser.researchers import PASSWORD, sign_in
+from tests.browser.test_colleagues import NARROW
 from tests.dashboard.workers.studies_of_workers import SmallStudy
 from tests.factories import make_member, make_worker
 from workforce.models import Exclusion

@@ -158,17 +158,17 @@ def test_a_bad_submit_is_explained_in_the_frame_and_leads_to_the_queue(lab, task
 
 
 def test_the_timer_warns_after_three_quarters_and_says_when_it_is_over(lab, tasks, worker, open_page):
-    publish(lab, tasks, AssignmentDurationInSeconds=40)
+    publish(lab, tasks, AssignmentDurationInSeconds=400)
     page = open_page()
     page.clock.install()
     sign_in(page, worker)
     page.get_by_role("button", name="Accept and work").click()
-    expect(page.locator("#timer-words")).to_contain_text("of 0:40")
+    expect(page.locator("#timer-words")).to_contain_text("of 6:40")
     expect(page.locator("#warning")).to_be_hidden()
-    page.clock.fast_forward(31_000)
+    page.clock.fast_forward(310_000)
     expect(page.locator("#warning")).to_contain_text("Three quarters of the time has passed. Submit within")
     expect(page.locator("#timer")).to_have_class("timer late")
-    page.clock.fast_forward(10_000)
+    page.clock.fast_forward(100_000)
     expect(page.locator("#over")).to_contain_text("Time is up")
     expect(page.locator("#warning")).to_be_hidden()
 

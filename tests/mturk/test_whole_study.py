@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
 from aggregation.actions import aggregate
 from benchmarks.marketplace_people import Person, field
@@ -25,6 +24,7 @@ from mturk.payments.actions import give_bonus
 from mturk.publishing.actions import move_end, offer_again
 from mturk.rejections.actions import override_rejection, reject
 from mturk.sync import send_waiting
+from tests.live_server import running_site
 from tests.mturk.marketplace_breakers import researcher
 from tests.mturk.marketplaces import Marketplace
 from tests.mturk.mturk_study import PAST, ask, assert_ledgers_are_equal, grids_to_publish, publish
@@ -50,11 +50,10 @@ NOT_VISIBLE_YET = "does not exist|status of: null|'null'"
 
 @pytest.fixture
 def site(transactional_db, settings):
-    server = LiveServer("127.0.0.1")
-    settings.WORKER_ORIGIN = f"http://localhost:{urlsplit(server.url).port}"
-    settings.STAFF_ORIGIN, settings.ALLOWED_HOSTS = server.url, ["localhost", "127.0.0.1"]
-    yield server
-    server.stop()
+    with running_site() as server:
+        settings.WORKER_ORIGIN = f"http://localhost:{urlsplit(server.url).port}"
+        settings.STAFF_ORIGIN, settings.ALLOWED_HOSTS = server.url, ["localhost", "127.0.0.1"]
+        yield server
 
 
 def answered(op: str, **parameters: str) -> dict:

@@ -1,12 +1,14 @@
 import itertools
 import json
+import os
 from collections import Counter
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numerics import objects
@@ -23,6 +25,7 @@ def answers(draw, n_labels=5, annotators=6):
     return selections, mains, draw(st.none() | labels)
 
 
+@cache
 def groupings(labels, k):
     """Partitions of ascending labels into k blocks, as tuples of blocks ordered by their lowest labels."""
     partitions = set()
@@ -30,7 +33,7 @@ def groupings(labels, k):
         blocks = [tuple(x for x, n in zip(labels, numbers, strict=True) if n == block) for block in range(k)]
         if all(blocks):
             partitions.add(tuple(sorted(blocks)))
-    return partitions
+    return frozenset(partitions)
 
 
 def first_mode(values):
@@ -59,7 +62,7 @@ def plain_annotation(selections, mains, dataset_label):
         counts = [sum(main in block for main in mains) for block in blocks]
         return [index for index, count in enumerate(counts) if count == max(counts)]
 
-    everything = groupings(nodes, k)
+    everything = groupings(tuple(nodes), k)
     least = min(map(inside, everything))
     optimal = [blocks for blocks in everything if inside(blocks) == least]
     chosen = min(optimal, key=lambda blocks: (-sum(votes[name(block)] for block in blocks), string(blocks)))
@@ -104,6 +107,7 @@ def test_an_annotation_is_what_a_plain_reading_of_the_rules_gives(item):
     assert asdict(annotate(*item)) == plain_annotation(*item)
 
 
+@settings(max_examples=100 if os.environ.get("SOAK") else 30)
 @given(st.lists(answers(n_labels=4), max_size=8))
 def test_images_annotated_together_come_out_as_if_alone_and_in_order(items):
     assert annotate_many(items) == [annotate(*item) for item in items]

@@ -1,4 +1,3 @@
-import time
 from typing import Any
 
 import numpy as np
@@ -7,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numerics.potential import distribution, potential_labels
+from tests.processor_time import at_most
 
 
 def plain_union(predictions, dataset_labels, top_k, always):
@@ -119,9 +119,8 @@ def test_fifty_thousand_images_and_ten_classifiers_take_seconds():
     rng = np.random.default_rng(0)
     start = rng.integers(0, 1000, (10, 50_000, 1))
     predictions = (start + np.array([0, 7, 31, 2, 99])) % 1000
-    began = time.process_time()
-    union = potential_labels(predictions, start[0, :, 0])
-    assert time.process_time() - began < 10
+    with at_most(10):
+        union = potential_labels(predictions, start[0, :, 0])
     assert np.count_nonzero(union.ranks) == 10 * 50_000 * 5
     assert union.best_rank.max() <= 5
     assert distribution(union.n_labels).sum() == 50_000

@@ -1,10 +1,11 @@
 """The verbs of the scripts: what a person does in a real browser, on `link` and in the marketplace's frame."""
 
 import json
-from typing import Any
+from contextlib import suppress
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, TimeoutError, expect
 
+from tests.browser.looking import MARKS, marks_in
 from tests.people.hands import MOST_LOOKS, THOUGHT_MS, Hands
 from tests.people.person import FRAME
 from tests.people.surroundings import TASK
@@ -12,16 +13,6 @@ from workforce.models import Draft, Report
 
 # Longer than a page waits before it stores a draft.
 KEEPING_MS = 5000
-NAMES = ("selected", "maybe", "main")
-MARKS = """() => {
-  const data = new FormData(document.querySelector("form[data-answer]"));
-  return ["selected", "maybe", "main"].flatMap((name) => data.getAll(name).map((value) => `${name} ${value}`));
-}"""
-
-
-def marks_in(draft: dict[str, Any]) -> list[str]:
-    """Return the marks of a draft as MARKS does those of a page."""
-    return [f"{name} {value}" for name in NAMES for value in draft.get(name, [])]
 
 
 class Acts(Hands):
@@ -43,9 +34,15 @@ class Acts(Hands):
         self._agree_if_asked()
 
     def _agree_if_asked(self) -> None:
-        expect(self.start_button.or_(self.surface.locator(TASK)).first).to_be_visible()
-        if self.start_button.count():
-            self.agree()
+        task = self.surface.locator(TASK)
+        expect(self.start_button.or_(task).first).to_be_visible()
+        for _ in range(MOST_LOOKS):
+            if not self.start_button.is_visible():
+                break
+            # A page in a frame may press it by itself, since its browser did so before: then it is gone.
+            with suppress(TimeoutError):
+                self._point(self.start_button, timeout=1000)
+                expect(task).to_be_visible()
         self._loaded()
 
     def agree(self) -> None:
@@ -137,7 +134,12 @@ class Acts(Hands):
         self._tab_to(self.question.get_by_role("button").first)
 
     def double_submit(self) -> None:
+        """Press Submit twice at once by the clock of the page, however slow the machine is."""
+        if self.has_scripts:
+            self.page.clock.pause_at(self.surface.evaluate("Date.now() / 1000 + 1"))
         self.submit_button.dblclick()
+        if self.has_scripts:
+            self.page.clock.resume()
 
     def asked(self) -> None:
         """Expect a question before anything is sent."""

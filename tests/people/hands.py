@@ -126,13 +126,15 @@ class Hands(Surroundings):
     def to_maybe(self, number: str) -> None:
         self._tab_to(self.tile(number).locator("input[name=maybe]"))
 
-    def _point(self, target: Locator) -> None:
-        target.tap() if self.has_touch else target.click()
+    def _point(self, target: Locator, timeout: float | None = None) -> None:
+        target.tap(timeout=timeout) if self.has_touch else target.click(timeout=timeout)
 
     def hear(self) -> None:
         """Go through the controls of the task in their order, as a screen reader does."""
-        for box in self.surface.locator(f"{TASK} input[name=selected]").all():
+        for number, box in enumerate(self.surface.locator(f"{TASK} input[name=selected]").all()):
             box.focus()
+            if self.study.task == GRID:
+                self.surface.evaluate(ARRIVE, [self.photographs.nth(number).element_handle()])
             self.glance(LOOK_MS)
 
     def tick_by_name(self, number: str) -> None:

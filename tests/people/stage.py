@@ -14,7 +14,6 @@ from django.db import connections
 from django.test import override_settings
 from PIL import Image as Pillow
 from playwright.sync_api import Browser
-from pytest_django.live_server_helper import LiveServer
 
 from catalog.actions import add_image
 from catalog.models import Dataset, Image
@@ -26,6 +25,7 @@ from mturk.models import MarketplaceHIT
 from tests.browsers import running_browser
 from tests.emptying import empty_tables
 from tests.factories import make_batch, make_dataset, make_form, make_grid, unique
+from tests.live_server import running_site
 from tests.mturk.marketplaces import Marketplace, requester_keys, running_marketplace
 from tests.mturk.mturk_study import ask, hits_of, publish, send_until_quiet
 from tests.people.person import FORM, FRAME, GRID, N_PHOTOGRAPHS
@@ -147,8 +147,7 @@ def running_stage(media: Path, *, with_marketplace: bool) -> Iterator[Stage]:
     with ExitStack() as stack:
         stack.callback(empty_tables)
         stack.callback(connections.close_all)
-        server = LiveServer("127.0.0.1")
-        stack.callback(server.stop)
+        server = stack.enter_context(running_site())
         port = urlsplit(server.url).port
         worker_origin = f"http://localhost:{port}"
         settings: dict[str, Any] = {

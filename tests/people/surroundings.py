@@ -145,7 +145,7 @@ class Surroundings:
 
     def turn_screen(self) -> None:
         size = require(self.page.viewport_size)
-        self._resize(size["height"], size["width"])
+        self.resize(size["height"], size["width"])
 
     def block(self, *numbers: str) -> None:
         """Have these photographs, or all, not arrive."""
@@ -166,9 +166,10 @@ class Surroundings:
         """Zoom the page, which leaves so much less room for it."""
         size = require(self.page.viewport_size)
         factor = int(percent) / 100
-        self._resize(int(size["width"] / factor), int(size["height"] / factor))
+        self.resize(int(size["width"] / factor), int(size["height"] / factor))
 
-    def _resize(self, width: int, height: int) -> None:
+    def resize(self, width: int, height: int) -> None:
+        """Make the window so large, and wait until the page has noticed."""
         self.page.set_viewport_size({"width": width, "height": height})
         wait_until(self.page, f"innerWidth === {width} && innerHeight === {height}")
 
