@@ -10,7 +10,7 @@ from audit.actions import Area, record_use
 from dashboard.pages import staff_page
 from dashboard.subjects import study_of_review
 from data_export.reads import one_snapshot
-from data_export.reviews import FORMATS, review_to_export, written_review
+from data_export.reviews.reads import FORMATS, review_to_export, written_review
 from review_task.blinding.reads import is_blinded
 
 CONTENT_TYPES = {"json": "application/json", "jsonl": "application/jsonl; charset=utf-8"}

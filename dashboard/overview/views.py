@@ -1,6 +1,6 @@
 """The overview pages: datasets with the progress of their batches, and results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -92,7 +92,7 @@ class DatasetShown:
     published: list[BatchShown]
     of_members: list[BatchShown]
     past: list[BatchShown]
-    reviews: list[Review]
+    reviews: list[Review] = field(default_factory=list)
     simulated: Simulated = Simulated(0, 0)
     # Whether simulated people are at work now.
     is_living: bool = False
@@ -109,9 +109,7 @@ def datasets(request: HttpRequest) -> HttpResponse:
     simulated, living = simulated_answers(), simulations_under_way()
     of_administrators = OF_A_STUDY if is_administrator(request.user) else frozenset()
     rows = []
-    studies = list(datasets_with_batches(studies_with(request.user, May.SEE_STUDY)))
-    reviews = open_reviews(dataset.pk for dataset in studies)
-    for dataset in studies:
+    for dataset in datasets_with_batches(studies_with(request.user, May.SEE_STUDY)):
         role = roles.get(dataset.pk)
         may = PERMISSIONS[role] if role else of_administrators
         batches = dataset.batches.all() if May.SEE_RESULTS in may else []
@@ -121,17 +119,15 @@ def datasets(request: HttpRequest) -> HttpResponse:
         ]
         people = simulated.get(dataset.pk, Simulated(0, 0))
         rows.append(
-            DatasetShown(
-                dataset,
-                role,
-                may,
-                **by_state(items),
-                reviews=reviews.get(dataset.pk, []) if May.REVIEW in may else [],
-                simulated=people,
-                is_living=dataset.pk in living,
-            )
+            DatasetShown(dataset, role, may, **by_state(items), simulated=people, is_living=dataset.pk in living)
         )
-    return render(request, "dashboard/overview/datasets.html", {"datasets": rows})
+    return render(request, "dashboard/overview/datasets.html", {"datasets": with_reviews(rows)})
+
+
+def with_reviews(rows: list[DatasetShown]) -> list[DatasetShown]:
+    """Return datasets with the open reviews in which the reader may take part."""
+    reviews = open_reviews(row.dataset.pk for row in rows if May.REVIEW in row.may)
+    return [replace(row, reviews=reviews.get(row.dataset.pk, [])) for row in rows]
 
 
 def by_state(items: list[BatchShown]) -> dict[str, list[BatchShown]]:
@@ -161,8 +157,8 @@ def results(request: HttpRequest, name: str) -> HttpResponse:
     if May.SEE_RESULTS not in permissions(request):
         role = role_in(request.user, dataset)
         reviews = open_reviews([dataset.pk])[dataset.pk] if May.REVIEW in permissions(request) else []
-        context = {"dataset": dataset, "role": role and role.label, "reviews": reviews}
-        return render(request, "dashboard/overview/front.html", context)
+        front = {"dataset": dataset, "role": role and role.label, "reviews": reviews}
+        return render(request, "dashboard/overview/front.html", front)
     filter_name = request.GET.get("show", "all")
     if filter_name not in FILTERS:
         raise Http404

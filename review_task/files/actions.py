@@ -75,7 +75,11 @@ def _figures(dataset: Dataset, log: ReviewLog) -> dict[str, Any]:
 def _images(dataset: Dataset, log: ReviewLog) -> dict[str, int]:
     """Return the ids of the images of a log by name; those that the dataset lacks are added."""
     names = {row.image: row.dataset_label for row in log.items}
-    columns = {"lines": list(range(1, len(names) + 1)), "names": list(names), "labels": list(names.values())}
+    columns: dict[str, Any] = {
+        "lines": list(range(1, len(names) + 1)),
+        "names": list(names),
+        "labels": list(names.values()),
+    }
     with connection.cursor() as cursor:
         cursor.execute(STAGE_IMAGES.format(staged=STAGED), columns)
         load_staged_images(dataset=dataset, staged=STAGED)

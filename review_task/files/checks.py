@@ -18,7 +18,8 @@ def check_log(log: ReviewLog, labels: Container[int]) -> None:
     _once((row.page_label for row in log.pages if row.page_label is not None), gettext("Class %(key)s has two pages."))
     items = _once(((row.page, row.image, row.label) for row in log.items), gettext("Item %(key)s stands twice."))
     people = _once(((row.page, row.reviewer) for row in log.reviewers), gettext("Reviewer %(key)s stands twice."))
-    for row in (*log.items, *log.reviewers):
+    on_pages: list[Any] = [*log.items, *log.reviewers]
+    for row in on_pages:
         _check_in(row.page, pages, gettext("There is no page %(key)s."))
     for item in log.items:
         if item.n_models == 0 and item.origin not in BY_NOBODY:
@@ -40,19 +41,20 @@ def _check_stage(log: ReviewLog) -> None:
 
 def _check_said(log: ReviewLog, items: set[Hashable], people: set[Hashable]) -> None:
     images = {(row.page, row.image) for row in log.items}
-    said = (*log.verdicts, *log.problems, *log.further_labels)
+    said: list[Any] = [*log.verdicts, *log.problems, *log.further_labels]
     for row in said:
         _check_in((row.page, row.reviewer), people, gettext("Reviewer %(key)s took part in no such page."))
         _check_in((row.page, row.image), images, gettext("There is no image %(key)s."))
     reviewers = {row.reviewer for row in log.reviewers}
-    for row in (*log.verdicts, *log.comments, *log.consensus):
+    on_items: list[Any] = [*log.verdicts, *log.comments, *log.consensus]
+    for row in on_items:
         _check_in((row.page, row.image, row.label), items, gettext("There is no item %(key)s."))
         _check_in(row.reviewer, reviewers, gettext("Reviewer %(key)s took part in no page."))
         if getattr(row, "category", "") and (row.verdict != "wrong" or not row.severity):
             message = gettext("%(image)s, label %(label)s: only a wrong label has a category, and then a severity too.")
             raise BadReviewRow(message % {"image": row.image, "label": row.label})
-    for row in log.further_labels:
-        _check_further(row)
+    for label in log.further_labels:
+        _check_further(label)
 
 
 def _check_further(row: FurtherLabelRow) -> None:

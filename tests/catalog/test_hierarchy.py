@@ -157,7 +157,7 @@ def test_a_circle_of_hypernyms_ends():
     for wnid, above in (("x", "y"), ("y", "x"), ("z", "x")):
         synsets_of(**{wnid: ""})
         Synset.objects.get_or_create(wnid=above, defaults={"words": above})
-        Synset.objects.get(wnid=wnid).hypernyms.add(above)
+        Synset.objects.get(wnid=wnid).hypernyms.add(Synset.objects.get(wnid=above))
     tree = tree_of(label_set_of("z"))
     assert tree.node_of(next(node.label for node in tree.nodes.values() if node.label)).n_classes == 1
     assert walked(tree) == list(tree.nodes)

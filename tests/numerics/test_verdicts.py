@@ -124,11 +124,11 @@ items_of_images = st.lists(
 
 @given(items_of_images)
 def test_label_sets_are_those_of_a_plain_loop(rows):
-    image, label, states, _ = (np.array(column, int) for column in zip(*rows, strict=True)) if rows else [[]] * 4
+    image, label, states, _ = np.array(rows, int).reshape(-1, 4).T
     sets = label_sets(image, label, states, 5)
     for picture in range(5):
         words = {CORRECT: "correct", WRONG: "wrong", UNCLEAR: "unclear", DISPUTED: "unclear"}
-        expected = {}
+        expected: dict[str, list[int]] = {}
         for row_image, row_label, state, _ in sorted(rows):
             if row_image == picture and state in words:
                 expected.setdefault(words[state], []).append(row_label)

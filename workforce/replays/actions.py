@@ -76,7 +76,7 @@ class Participation(NamedTuple):
 
 
 class StoredParticipations(NamedTuple):
-    """What became of participations: ids of HITs by number, of workers by name, and of submissions by both."""
+    """Ids of what participations were stored as: HITs by number, workers by name, and submissions by both."""
 
     batch: Batch
     hits: dict[int, int]

@@ -11,7 +11,7 @@ from catalog.errors import as_command_errors
 from catalog.reads import dataset_named
 from data_export.files import whole_file
 from data_export.reads import one_snapshot
-from data_export.reviews import check_not_blinded, review_named, written_review
+from data_export.reviews.reads import check_not_blinded, review_named, written_review
 
 
 class Command(BaseCommand):

@@ -15,6 +15,7 @@ from review_task.files.reads import label_set_document, log_of
 from review_task.files.rows import line_of
 from review_task.models import ConsensusVerdict, FurtherLabel, Item, ProblemMark, Review, Verdict
 from tests.factories import unique
+from tests.required import require
 from tests.review_task.files.generated_reviews import generated_log, renamed
 
 pytestmark = pytest.mark.django_db
@@ -49,10 +50,10 @@ def test_the_last_word_of_each_reviewer_counts(dataset, seed):
     load_review(dataset=dataset, log=log)
     excluded = {(row.page, row.reviewer) for row in log.reviewers if row.state != "confirmed"}
     last = {(row.page, row.image, row.label, row.reviewer): row.verdict for row in log.verdicts}
-    counted = [(page, *rest) for (page, *rest) in last if (page, rest[-1]) not in excluded]
+    counted = [key for key in last if (key[0], key[-1]) not in excluded]
     assert Verdict.objects.filter(counted=True).count() == len(counted)
     assert sorted(Verdict.objects.filter(counted=True).values_list("verdict", flat=True)) == sorted(
-        last[key] for key in map(tuple, counted)
+        last[key] for key in counted
     )
     settled = {(row.page, row.image, row.label): row.verdict for row in log.consensus}
     assert sorted(ConsensusVerdict.objects.filter(is_last=True).values_list("verdict", flat=True)) == sorted(
@@ -141,7 +142,7 @@ def test_the_releases_keys_are_read(tmp_path):
         "image_map": {"a.jpg": {"id": "a.jpg", "problematic": True, "reasons": ["not stated"]}},
         "wnid_map": DOCUMENT["wnid_map"],
     }
-    assert Image.objects.get(name="a.jpg").dataset_label.wnid == "n01440764"
+    assert require(Image.objects.get(name="a.jpg").dataset_label).wnid == "n01440764"
 
 
 def test_a_pickle_is_refused_with_the_way_to_convert_it(tmp_path):

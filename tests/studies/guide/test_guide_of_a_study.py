@@ -16,6 +16,7 @@ from catalog.models import Dataset, GuideEntry, GuidePicture, GuideVersion
 from catalog.photographs.reads import DISPLAY_SIDE_PIXELS, BadPhotograph
 from studies.guide.actions import add_image, add_picture, reinstate, restore, use_guide_of, withdraw, write_entry
 from tests.factories import make_account, make_dataset, make_images, unique
+from tests.required import require
 
 
 @pytest.fixture(autouse=True)
@@ -187,7 +188,7 @@ def test_other_files_are_refused_with_the_reason(dataset, person, content, reaso
 
 def test_an_image_without_a_file_gives_no_picture(dataset, person):
     (image,) = make_images(dataset, 1)
-    image.original.storage.delete(image.original.name)
+    image.original.storage.delete(require(image.original.name))
     with pytest.raises(BadPhotograph, match="The image has no file"):
         add_image(dataset=dataset, image=image, by=person)
     image.original = ""
