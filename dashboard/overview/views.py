@@ -1,6 +1,7 @@
 """The overview pages: datasets with the progress of their batches, and results."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -130,7 +131,7 @@ def with_reviews(rows: list[DatasetShown]) -> list[DatasetShown]:
     return [replace(row, reviews=reviews.get(row.dataset.pk, [])) for row in rows]
 
 
-def by_state(items: list[BatchShown]) -> dict[str, list[BatchShown]]:
+def by_state(items: list[BatchShown]) -> dict[str, Any]:
     """Return the batches that are open on links, on the marketplace, and to members of the study, and the others."""
     states = {
         "open": [item for item in items if item.is_open],
