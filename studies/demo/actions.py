@@ -19,7 +19,6 @@ from catalog.photographs.reads import read_file
 from catalog.reads import LockName, labels_by_index, wait_for_lock
 from data_import.actions import new_study
 from review_task.actions import open_review
-from review_task.models import Review
 from studies.composed_grids.actions import OWN, OpenedComposed, open_composed
 from studies.demo.photos import demo_photos
 from studies.opening.actions import Pay, open_classify
@@ -89,7 +88,9 @@ def is_open(dataset: Dataset) -> bool:
 
 @transaction.atomic
 def open_demo(*, dataset: Dataset) -> OpenedComposed | None:
-    """Open grids for the potential labels that follow from the predictions; return None if they are open already.
+    """Open grids for the potential labels that follow from the predictions, and experts' review of the latter.
+
+    Returns None if they are open already.
 
     All or nothing. Raises NoPredictions without predictions.
     """
@@ -98,19 +99,8 @@ def open_demo(*, dataset: Dataset) -> OpenedComposed | None:
         return None
     find_potential_labels(dataset=dataset)
     open_classify(dataset=dataset, pay=PAY)
+    open_review(dataset=dataset, title=str(REVIEW_TITLE))
     return open_composed(dataset=dataset, profile=OWN, pay=PAY)
-
-
-@transaction.atomic
-def open_demo_review(*, dataset: Dataset) -> Review | None:
-    """Open a review of the networks' predictions; return None if there is one already.
-
-    A demo study that an older version opened has none.
-    """
-    wait_for_lock(LockName.ASKING, dataset)
-    if Review.objects.filter(batch__dataset=dataset).exists():
-        return None
-    return open_review(dataset=dataset, title=str(REVIEW_TITLE))
 
 
 def open_batches(dataset: Dataset) -> list[Batch]:

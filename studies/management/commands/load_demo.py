@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_lazy
 from candidates.runs.actions import requested_classifiers
 from catalog.errors import as_command_errors
 from catalog.models import Dataset
-from studies.demo.actions import DEMO, NameInUse, is_open, open_batches, open_demo, open_demo_review, store_demo
+from studies.demo.actions import DEMO, NameInUse, is_open, open_batches, open_demo, store_demo
 from studies.opening.actions import address_of
 from studies.simulation.actions import LIVING, answers_stored, simulate
 from workforce.kinds import kind_named
@@ -51,8 +51,6 @@ class Command(BaseCommand):
             return
         if not is_open(dataset):
             self.open(dataset, here)
-        with as_command_errors():
-            open_demo_review(dataset=dataset)
         for batch in open_batches(dataset):
             title = f"demo {kind_named(batch.kind).hits}"
             self.stdout.write(f"  {title:12} {address_of(batch)}?worker=you")
