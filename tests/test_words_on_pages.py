@@ -46,7 +46,8 @@ from jobs.actions import do_next_job, start_job
 from jobs.kinds import JobKind
 from jobs.models import Job
 from mturk.models import Call, ListedAssignment, MarketplaceHIT, Qualification
-from review_task.actions import open_review
+from review_task.actions import close_review, open_review
+from review_task.blind.actions import open_blind_review
 from review_task.models import ClassPage, Item, Review
 from studies.guide.actions import add_image, write_entry
 from tests.factories import (
@@ -168,6 +169,9 @@ def study(db) -> Dataset:
     published_batch(dataset, images)
     question_of_a_rule(dataset, lease.worker)
     jobs_with_problems(dataset)
+    first = open_review(dataset=dataset, title="a review that is over")
+    close_review(review=first)
+    close_review(review=open_blind_review(earlier=first, title="blind", labels=[(images[0].name, 2)]))
     open_review(dataset=dataset, title="a review", n_reviewers=2)
     disputed_queue(dataset, images[0], Classifier.objects.get())
     owner = make_member(dataset, Role.OWNER)
