@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.models import AuditEntry
 from catalog.models import Classifier, Prediction
-from review_task.actions import add_label, close_review, give_verdict, open_review, take_part
+from review_task.actions import add_label, close_review, give_verdicts, open_review, take_part
 from review_task.blind.actions import EarlierReviewOpen, open_blind_review
 from review_task.blind.reads import drafts_of_review, further_labels_of, outcome_of
 from review_task.errors import BadReview, NothingToReview
@@ -53,6 +53,14 @@ class GeneratedStudy:
         n = int(self.random.integers(fewest, most + 1))
         return [int(label) for label in self.random.choice(N_LABELS, n, replace=False)]
 
+    def say(self, number: int, earlier: list[str]) -> str:
+        """Return what reviewer `number` says, mostly the same as the one before, and note it."""
+        if number == 0 or self.random.random() < 0.3:
+            earlier.append(str(self.random.choice(LETTERS, p=(0.5, 0.3, 0.1, 0.1))))
+        else:
+            earlier.append(earlier[0])
+        return earlier[-1]
+
     def model(self) -> dict[tuple[str, int], tuple[str, int]]:
         """Return origin and number of models of each label but the seeded ones, by image and label."""
         labels = dict.fromkeys(self.people, ("people", 0))
@@ -64,7 +72,7 @@ class GeneratedStudy:
         return labels
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_a_blind_review_has_the_labels_of_everybody_once_and_a_drawn_one_where_models_alone_say_nothing(seed):
     study = GeneratedStudy(seed)
     rows = rows_of(study.review)
@@ -81,7 +89,7 @@ def test_a_blind_review_has_the_labels_of_everybody_once_and_a_drawn_one_where_m
         assert said <= {label for other, label in study.model() if other == name}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_images_are_divided_into_whole_portions_and_no_image_is_on_two_pages(seed):
     study = GeneratedStudy(seed)
     pages = list(study.review.pages.order_by("number"))
@@ -100,21 +108,14 @@ def test_images_are_divided_into_whole_portions_and_no_image_is_on_two_pages(see
         assert changes == len({image for _, image in rows}) - 1
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_the_outcome_is_that_of_a_plain_model(seed):
     study = GeneratedStudy(seed)
-    users = make_reviewers(study.review.batch.dataset, 2)
     said: dict[int, list[str]] = {}
-    for number, user in enumerate(users):
-        for page in study.review.pages.order_by("number"):
-            for item in page.items.select_related("label"):
-                # Mostly they agree; some say nothing at all.
-                if number == 0 or study.random.random() < 0.3:
-                    verdict = str(study.random.choice(LETTERS, p=(0.5, 0.3, 0.1, 0.1)))
-                else:
-                    verdict = said[item.pk][0]
-                said.setdefault(item.pk, []).append(verdict)
-                give_verdict(page=page, user=user, item=item, verdict=verdict)
+    for number, user in enumerate(make_reviewers(study.review.batch.dataset, 2)):
+        for page in study.review.pages.select_related("hit", "review__batch__dataset").order_by("number"):
+            verdicts = {item.public_id: study.say(number, said.setdefault(item.pk, [])) for item in page.items.all()}
+            give_verdicts(page=page, user=user, verdicts=verdicts)
     outcome = outcome_of(close_review(review=study.review))
     reviewed = set(drafts_of_review(study.earlier))
     expected: dict[int, set[str]] = {}
