@@ -63,6 +63,8 @@ def image_of_handle(handle: str) -> Image | None:
         content = urlsafe_b64decode(handle + "=")
     except ValueError:
         return None
+    if len(content) != 2 * BLOCK:
+        return None
     check, mixed = content[:BLOCK], content[BLOCK:]
     plain = _mixed(mixed, _keyed("content", check))
     if not constant_time_compare(check, _keyed("check", plain)):

@@ -38,6 +38,7 @@ def label_sets_of(dataset: Dataset) -> "QuerySet[Any, Any]":
 def _with_counts(items: QuerySet[Item]) -> "QuerySet[Any, Any]":
     settled = ConsensusVerdict.objects.filter(item=OuterRef("pk"), is_last=True).values("verdict")
     marks = ProblemMark.objects.filter(page=OuterRef("page"), image=OuterRef("image"), counted=True, is_set=True)
+    marks = marks.exclude(is_excluded())
     people = Submission.objects.filter(hit=OuterRef("page__hit"), state="confirmed").exclude(is_excluded("pk"))
     counts = {column: _count(verdict) for column, verdict in zip(N_COLUMNS, VERDICTS, strict=True)}
     return items.select_related("page__review__batch", "image__dataset_label", "label").annotate(

@@ -101,7 +101,8 @@ def _chosen(decided: Reviewed, people: Collection[int], dataset_label: int | Non
 
 def problematic_images_of(dataset: Dataset) -> set[int]:
     """Return the ids of images that at least half of the reviewers of a page marked as problematic."""
-    marks = ProblemMark.objects.filter(page__review__batch__dataset=dataset, counted=True, is_set=True).order_by()
+    marks = ProblemMark.objects.filter(page__review__batch__dataset=dataset, counted=True, is_set=True)
+    marks = marks.exclude(is_excluded()).order_by()
     counts = list(marks.values_list("image_id", "page__hit_id").annotate(n=Count("worker_id", distinct=True)))
     taken = Submission.objects.filter(hit__in={hit for _, hit, _ in counts}).exclude(is_excluded("pk"))
     reviewers = dict(taken.order_by().values_list("hit_id").annotate(n=Count("pk")))
