@@ -130,7 +130,7 @@ def test_every_state_of_a_class_is_a_filter_and_a_word():
         ("n00000002", ["thing 2"]),
         ("  1  ", ["thing 1"]),
         ("zebra", []),
-        ("' OR 1=1 --", []),
+        ("' OR ''='", []),
         ("x" * 500, []),
     ],
 )
