@@ -12,7 +12,7 @@ from catalog.class_pairs.reads import pairs_of_labels
 from catalog.models import Label
 from numerics.verdicts import DISPUTED, STATES, UNREVIEWED
 from review_task.consensus.reads import tallies_of
-from review_task.mistakes.reads import Source, judged_mistakes, labels_beside, sources_of
+from review_task.mistakes.reads import Source, judged_mistakes, labels_beside_each, sources_of
 from review_task.mistakes.texts.reads import SOURCES
 from review_task.models import Item, MistakeCategory, Review, Severity
 
@@ -119,6 +119,7 @@ def mistakes_shown(review: Review, ids: Sequence[int]) -> list[MistakeShown]:
     kinds = {item.pk: item for item in _mistakes_of(review).filter(pk__in=ids)}
     states = {tally.item_id: tally.state for tally in tallies_of(review, [item.page_id for item in items.values()])}
     pairs = pairs_of_labels([item.label for item in items.values()])
+    beside = labels_beside_each(items.values())
     shown = []
     for pk in ids:
         item, kind = items[pk], kinds.get(pk)
@@ -127,5 +128,5 @@ def mistakes_shown(review: Review, ids: Sequence[int]) -> list[MistakeShown]:
             others.setdefault(pair.other.pk, []).append(str(pair.relation))
         category, severity = (kind.final_category, kind.final_severity) if kind else ("", "")
         source = str(SOURCES[Source(item.in_force.source)]) if hasattr(item, "in_force") else ""
-        shown.append(MistakeShown(item, states[pk], category, severity, source, labels_beside(item), others))
+        shown.append(MistakeShown(item, states[pk], category, severity, source, beside[pk], others))
     return shown

@@ -17,6 +17,7 @@ from review_task.presses.reads import LABEL, PROBLEM, VERDICT, ReviewerPress
 
 NOW = timedelta()
 DEVICE = "form"
+LONGEST_INDEX = 10
 
 
 @transaction.atomic
@@ -61,5 +62,5 @@ def _labels(fields: QueryDict) -> Iterator[ReviewerPress]:
         if kind == "remove":
             for entry in fields.getlist(name):
                 index, _, words = entry.partition(":")
-                is_index = index.isascii() and index.isdecimal()
+                is_index = index.isascii() and index.isdecimal() and len(index) <= LONGEST_INDEX
                 yield _press(LABEL, image=image, index=int(index) if is_index else None, words=words, is_set=False)

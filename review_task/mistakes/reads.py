@@ -184,12 +184,23 @@ def sources_of(review: Review) -> dict[str, int]:
 
 def labels_beside(item: Item) -> list[Label]:
     """Return the other labels of a mistake's image: those in force when it was opened, and the dataset's."""
-    in_force = LabelsInForce.objects.filter(item=item).first()
-    indexes = {*(in_force.labels if in_force else ())}
-    if item.image.dataset_label is not None:
-        indexes.add(item.image.dataset_label.index)
-    label_set = item.label.label_set_id
-    return list(Label.objects.filter(label_set=label_set, index__in=indexes - {item.label.index}).order_by("index"))
+    return labels_beside_each([item])[item.pk]
+
+
+def labels_beside_each(items: Collection[Item]) -> dict[int, list[Label]]:
+    """Return the other labels of the images of mistakes of one label set, by item id, in the order of classes."""
+    rows = LabelsInForce.objects.filter(item__in=[item.pk for item in items]).values_list("item", "labels")
+    indexes: dict[int, set[int]] = {item.pk: set() for item in items}
+    for item_id, labels in rows:
+        indexes[item_id].update(labels)
+    for item in items:
+        if item.image.dataset_label is not None:
+            indexes[item.pk].add(item.image.dataset_label.index)
+        indexes[item.pk].discard(item.label.index)
+    label_sets = {item.label.label_set_id for item in items}
+    labels_of_set = Label.objects.filter(label_set__in=label_sets, index__in=set().union(*indexes.values()))
+    ordered = list(labels_of_set.order_by("index"))
+    return {item_id: [label for label in ordered if label.index in chosen] for item_id, chosen in indexes.items()}
 
 
 # What was judged
