@@ -48,7 +48,7 @@ def pairs_of_labels(labels: Iterable[Label]) -> dict[int, list[PairOfLabel]]:
     ids = {label.pk: label.label_set_id for label in labels}
     pairs = ClassPair.objects.filter(Q(first__in=ids) | Q(second__in=ids), withdrawn_at=None)
     rows: dict[int, list[PairOfLabel]] = defaultdict(list)
-    for pair in pairs.select_related("first", "second", "added_by"):
+    for pair in pairs.select_related("first", "second", "added_by").order_by("pk"):
         for this, other in ((pair.first, pair.second), (pair.second, pair.first)):
             if this.pk in ids:
                 rows[this.pk].append(PairOfLabel(other, _relation(pair, other), pair))

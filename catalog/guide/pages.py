@@ -47,8 +47,9 @@ class EntryView(NamedTuple):
 
     @property
     def has_more(self) -> bool:
-        """Return whether the text says more than its summary, or there are links."""
-        return bool(self.content.links) or self.summary != " ".join(self.content.body.split())
+        """Return whether the text says more than its summary, or there are links or further pictures."""
+        is_short = self.summary == " ".join(self.content.body.split())
+        return bool(self.content.links) or self.content.pictures != self.first_pictures or not is_short
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:

@@ -29,6 +29,8 @@ FREE_ROWS = 3
 LONGEST_NUMBER = 10
 # A class as the form shows it: its index, and its words for people.
 INDEXED = re.compile(r"(\d{1,9}):.*")
+# A public id, as the address of a picture holds it.
+PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]+")
 Data = MultiValueDict[str, Any]
 
 
@@ -157,7 +159,7 @@ def number_in(text: str) -> int | None:
 def pictures_in(data: Data) -> tuple[PictureUse, ...]:
     """Return the pictures that a form was sent with, in order, but for those that it removes."""
     ids = dict.fromkeys(map(str, data.getlist("pictures")[: 2 * MOST_PICTURES]))
-    kept = [public_id for public_id in ids if f"remove-{public_id}" not in data]
+    kept = [text for text in ids if PUBLIC_ID.fullmatch(text) and f"remove-{text}" not in data]
     return tuple(PictureUse(public_id, str(data.get(f"caption-{public_id}", ""))[:1000]) for public_id in kept)
 
 

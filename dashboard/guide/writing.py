@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from access.permissions.reads import May
 from catalog.errors import UserError
 from catalog.guide.actions import EditedMeanwhile
-from catalog.guide.checks.reads import MOST_LABELS
+from catalog.guide.checks.reads import LONGEST_TITLE, MOST_LABELS
 from catalog.guide.differences.reads import differences
 from catalog.guide.pages import view_of
 from catalog.guide.reads import Content, content_of, labels_of, latest_versions
@@ -37,7 +37,7 @@ def new(request: HttpRequest, name: str) -> HttpResponse:
         return _sent(request, dataset, None)
     numbers = map(number_in, request.GET.getlist("class")[:MOST_LABELS])
     labels = labels_of(dataset, (number for number in numbers if number is not None))
-    title = " / ".join(label.name for label in labels.values())
+    title = " / ".join(label.name for label in labels.values())[:LONGEST_TITLE].strip()
     return _form_page(request, dataset, None, Draft(Content(title, tuple(labels))))
 
 

@@ -77,14 +77,17 @@ def spans(line: str) -> Iterator[Span]:
 
 
 def summary(text: str, most: int = 200) -> str:
-    """Return the words of a text on one line, without markup and headings, cut after a word.
+    """Return the words of a text on one line, without markup and headings, cut after a word if it has blanks.
 
     >>> summary("## Ears\\n\\n**Pointed**, and never\\nhanging.", 12)
     'Pointed, and…'
     """
     paragraphs = (block for block in parse(text) if block.kind != BlockKind.HEADING)
     words = " ".join("; ".join("".join(span.words for span in line) for line in block.lines) for block in paragraphs)
-    return words if len(words) <= most else words[: most + 1].rpartition(" ")[0].rstrip(".,;: ") + "…"
+    if len(words) <= most:
+        return words
+    # Some languages are written without blanks.
+    return (words[: most + 1].rpartition(" ")[0] or words[:most]).rstrip(".,;: ") + "…"
 
 
 def is_safe_address(url: str) -> bool:
