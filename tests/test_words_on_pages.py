@@ -171,7 +171,8 @@ def study(db) -> Dataset:
     jobs_with_problems(dataset)
     first = open_review(dataset=dataset, title="a review that is over")
     close_review(review=first)
-    close_review(review=open_blind_review(earlier=first, title="blind", labels=[(images[0].name, 2)]))
+    said = [(image.name, label) for image in images for label in range(2)]
+    close_review(review=open_blind_review(earlier=first, title="a blind review", labels=said))
     open_review(dataset=dataset, title="a review", n_reviewers=2)
     disputed_queue(dataset, images[0], Classifier.objects.get())
     owner = make_member(dataset, Role.OWNER)
@@ -325,6 +326,7 @@ NUMBERED: dict[str, type[Model]] = {
     "setup/rule-decision/": RuleDecision,
     "setup/submission/": Submission,
     "setup/member/": Membership,
+    "setup/review/": Review,
     "review/class/": ClassPage,
     "review/": Review,
     "consensus/": Review,
@@ -362,7 +364,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "act": sorted({*FORMS, *ACTS, "reinstate", "withdraw"}),
         "decision": sorted({*OF_BATCH, *OF_ASSIGNMENT}),
         "kind": sorted(exported_files()),
-        "format": ["csv", "jsonl", "html"],
+        "format": ["csv", "jsonl", "html", "json"],
         "worker": [pseudonym(dataset, pk) for pk in workers],
         "classifier": [str(Classifier.objects.get().pk)],
         "address": ["nowhere"],
