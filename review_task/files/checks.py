@@ -5,7 +5,17 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from review_task.files.rows import BadReviewRow, ConsensusRow, FurtherLabelRow, ReviewLog, VerdictRow
+from review_task.files.rows import (
+    BadReviewRow,
+    CommentRow,
+    ConsensusRow,
+    FurtherLabelRow,
+    ItemRow,
+    ProblemRow,
+    ReviewerRow,
+    ReviewLog,
+    VerdictRow,
+)
 from review_task.models import Item, Review, VerdictValue
 
 BY_NOBODY = frozenset({Item.Origin.DATASET, Item.Origin.PEOPLE})
@@ -21,7 +31,8 @@ def check_log(log: ReviewLog, labels: Container[int]) -> None:
     items = _once(((row.page, row.image, row.label) for row in log.items), gettext("Item %(key)s stands twice."))
     people = _once(((row.page, row.reviewer) for row in log.reviewers), gettext("Reviewer %(key)s stands twice."))
     _once(log.review.reasons, gettext("Reason %(key)s stands twice."))
-    for row in (*log.items, *log.reviewers):
+    on_pages: tuple[ItemRow | ReviewerRow, ...] = (*log.items, *log.reviewers)
+    for row in on_pages:
         _check_in(row.page, pages, gettext("There is no page %(key)s."))
     for item in log.items:
         if item.n_models == 0 and item.origin not in BY_NOBODY:
@@ -43,15 +54,17 @@ def _check_stage(log: ReviewLog) -> None:
 
 def _check_said(log: ReviewLog, items: set[Hashable], people: set[Hashable]) -> None:
     images = {(row.page, row.image) for row in log.items}
-    said = (*log.verdicts, *log.problems, *log.further_labels)
+    said: tuple[VerdictRow | ProblemRow | FurtherLabelRow, ...] = (*log.verdicts, *log.problems, *log.further_labels)
     for row in said:
         _check_in((row.page, row.reviewer), people, gettext("Reviewer %(key)s took part in no such page."))
         _check_in((row.page, row.image), images, gettext("There is no image %(key)s."))
     reviewers = {row.reviewer for row in log.reviewers}
-    for row in (*log.verdicts, *log.comments, *log.consensus):
-        _check_in((row.page, row.image, row.label), items, gettext("There is no item %(key)s."))
-        _check_in(row.reviewer, reviewers, gettext("Reviewer %(key)s took part in no page."))
-    for opinion in (*log.verdicts, *log.consensus):
+    on_items: tuple[VerdictRow | CommentRow | ConsensusRow, ...] = (*log.verdicts, *log.comments, *log.consensus)
+    for about in on_items:
+        _check_in((about.page, about.image, about.label), items, gettext("There is no item %(key)s."))
+        _check_in(about.reviewer, reviewers, gettext("Reviewer %(key)s took part in no page."))
+    opinions: tuple[VerdictRow | ConsensusRow, ...] = (*log.verdicts, *log.consensus)
+    for opinion in opinions:
         _check_opinion(opinion)
     for comment in log.comments:
         if not comment.words:

@@ -40,9 +40,9 @@ LINES: dict[str, dict[str, Any]] = {
     },
 }
 TOO_MUCH = 2**31
-NUMBERS = (-1, TOO_MUCH, 1.0, "1", True, None, [1], {})
+NUMBERS: tuple[Any, ...] = (-1, TOO_MUCH, 1.0, "1", True, None, [1], {})
 LONE_HALF = "\ud83d"  # of a pair that makes a character: JSON can write it, no table can hold it
-TEXTS = (None, 7, True, [], {}, "a\0b", LONE_HALF)
+TEXTS: tuple[Any, ...] = (None, 7, True, [], {}, "a\0b", LONE_HALF)
 BAD_CELLS: list[tuple[str, str, tuple[Any, ...]]] = [
     ("review", "title", (*TEXTS, "", "t" * 201)),
     ("review", "stage", ("", "second", None, 1, ["first"], "firstmistakes")),
