@@ -326,7 +326,7 @@ NUMBERED: dict[str, type[Model]] = {
     "setup/rule-decision/": RuleDecision,
     "setup/submission/": Submission,
     "setup/member/": Membership,
-    "setup/review/": Review,
+    "setup/review/": Job,
     "review/class/": ClassPage,
     "review/": Review,
     "consensus/": Review,
@@ -364,7 +364,7 @@ def values_of(dataset: Dataset) -> dict[str, list[str]]:
         "act": sorted({*FORMS, *ACTS, "reinstate", "withdraw"}),
         "decision": sorted({*OF_BATCH, *OF_ASSIGNMENT}),
         "kind": sorted(exported_files()),
-        "format": ["csv", "jsonl", "html", "json"],
+        "format": ["csv", "jsonl", "html"],
         "worker": [pseudonym(dataset, pk) for pk in workers],
         "classifier": [str(Classifier.objects.get().pk)],
         "address": ["nowhere"],
@@ -436,7 +436,8 @@ def walk(client: Client, table: str, dataset: Dataset, method: str, below: str =
 
 
 # These are asked for what is not there: the REST interface's last address, two workers who are strangers, pictures
-# that only a hold opens, and the answer of a provider that this site has not.
+# that only a hold opens, the answer of a provider that this site has not, and the file of a review, which is read in a
+# transaction of its own.
 EMPTY_ADDRESSES = {
     "agreement/workers/<slug:first>/<slug:second>/<path:name>/",
     "api/v1/<path:address>/",
@@ -444,6 +445,7 @@ EMPTY_ADDRESSES = {
     "i/<slug:lease_id>/<int:side>/<slug:handle>",
     "login/sso/callback/",
     "review/example/<slug:public_id>.jpg",
+    "setup/review/<int:pk>/file.<slug:format>",
 }
 
 

@@ -17,6 +17,8 @@ from review_task.files.reads import BadReviewRow, ReviewLog
 from review_task.models import Review
 from workforce.reads import pseudonyms_of
 
+LONGEST_TITLE = 200
+
 
 @transaction.atomic
 def import_review(*, dataset_name: str, path: Path, title: str = "") -> Review:
@@ -24,9 +26,12 @@ def import_review(*, dataset_name: str, path: Path, title: str = "") -> Review:
 
     `title` names label sets, which have none of their own: the name of the file, unless it is said.
     """
+    if len(title) > LONGEST_TITLE:
+        message = gettext("%(file)s: the title is longer than %(n)s characters.")
+        raise BadFile(message % {"file": path, "n": LONGEST_TITLE})
     is_new = not Dataset.objects.filter(name=dataset_name).exists()
     dataset = ensure_dataset(name=dataset_name)
-    log = read_review(path, dataset, title or path.name[:200])
+    log = read_review(path, dataset, title or path.name[:LONGEST_TITLE])
     _refuse_own(path, dataset, log)
     try:
         review = load_review(dataset=dataset, log=log)

@@ -6,6 +6,7 @@ source.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ OTHER_COLUMNS = ("review", "title", "stage", "n_models", "n_correct", "n_wrong",
 IMPORTED = "imported"
 # The release says that an image is problematic, and not why.
 NOT_SAID = "not stated"
+# JSON can write it, and nothing else can hold it.
+HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 YES, NO = ("True", "true", "1", "yes"), ("False", "false", "0", "no", "")
 
 
@@ -105,19 +108,34 @@ def log_of_rows(rows: Iterable[tuple[str, Mapping[str, Any]]], dataset: Dataset,
         final = _state(row.get("state", ""), place)
         said[key] = Said(*key, _state(row.get("initial_state", final), place), final)
         if _yes_or_no(row.get("problematic", ""), place):
-            problems[image] = _reasons(row.get("reasons", ""))
+            problems[image] = _reasons(row.get("reasons", ""), place)
         if row.get("dataset_label") not in (None, ""):
-            dataset_labels[image] = index_of(row["dataset_label"], place)
+            _note_dataset_label(dataset_labels, image, index_of(row["dataset_label"], place), place)
     return _log(dataset, title, list(said.values()), problems, dataset_labels)
 
 
-def _reasons(cell: Any) -> list[str]:
+def _note_dataset_label(dataset_labels: dict[str, int], image: str, label: int, place: str) -> None:
+    first = dataset_labels.setdefault(image, label)
+    if first != label:
+        message = gettext("%(place)s: %(image)s has two dataset labels: %(first)s and %(second)s.")
+        values = {"place": place, "image": image, "first": first, "second": label}
+        raise BadLabelSets(message % values)
+
+
+def _reasons(cell: Any, place: str) -> list[str]:
     """Return the reasons of a cell: a list, as csv has it too, or words between semicolons."""
     if isinstance(cell, str) and cell.startswith("["):
-        with suppress(ValueError):
-            cell = json.loads(cell)
+        try:
+            with suppress(ValueError):
+                cell = json.loads(cell)
+        except RecursionError as error:
+            raise BadLabelSets(gettext("%(place)s: the reasons cannot be read.") % {"place": place}) from error
     words = cell if isinstance(cell, list) else str(cell).split(BETWEEN_REASONS)
-    return [str(word) for word in words if word] or [NOT_SAID]
+    reasons = [str(word) for word in words if word] or [NOT_SAID]
+    if "\0" in "".join(reasons) or HALF_A_CHARACTER.search("".join(reasons)):
+        message = gettext("%(place)s: a reason has a character that cannot be stored.")
+        raise BadLabelSets(message % {"place": place})
+    return reasons
 
 
 def _state(value: Any, place: str) -> str:
@@ -197,8 +215,9 @@ def _image_facts(
     problems, labels = {}, {}
     for image, facts in _object(document.get("image_map", {}), "image_map").items():
         place = f"image_map, {str(image)[:80]}"
+        _name(image, place)
         if _yes_or_no(_object(facts, place).get("problematic", False), place):
-            problems[image] = _reasons(facts.get("reasons", []))
+            problems[image] = _reasons(facts.get("reasons", []), place)
     for image, wnid in _object(document.get("wnid_map", {}), "wnid_map").items():
         labels[image] = index_of(wnid, f"wnid_map, {str(image)[:80]}")
     return problems, labels

@@ -1,6 +1,7 @@
 """Storage of a whole review from elsewhere, or none of it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -45,7 +46,11 @@ def load_review(*, dataset: Dataset, log: ReviewLog) -> Review:
     labels = labels_by_index(dataset)
     check_log(log, labels)
     images = _images(dataset, log)
-    answers = [Participation(row.page, row.reviewer, row.state, row.submitted_at) for row in log.reviewers]
+    answers = [
+        # Python reads more forms of ISO 8601 than Postgres.
+        Participation(row.page, row.reviewer, row.state, datetime.fromisoformat(row.submitted_at).isoformat())
+        for row in log.reviewers
+    ]
     stored = store_participations(
         dataset=dataset, kind="review", hits=[row.page for row in log.pages], participations=answers
     )

@@ -5,20 +5,33 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from review_task.files.rows import BadReviewRow, FurtherLabelRow, ReviewLog
-from review_task.models import Item, Review
+from review_task.files.rows import (
+    BadReviewRow,
+    CommentRow,
+    ConsensusRow,
+    FurtherLabelRow,
+    ItemRow,
+    ProblemRow,
+    ReviewerRow,
+    ReviewLog,
+    VerdictRow,
+)
+from review_task.models import Item, Review, VerdictValue
 
 BY_NOBODY = frozenset({Item.Origin.DATASET, Item.Origin.PEOPLE})
 
 
 def check_log(log: ReviewLog, labels: Container[int]) -> None:
     """Refuse a log whose rows do not fit each other or the label set. Raises BadReviewRow."""
+    if not log.items:
+        raise BadReviewRow(gettext("The review has no label of any image."))
     _check_stage(log)
     pages = _once((row.page for row in log.pages), gettext("Page %(key)s stands twice."))
     _once((row.page_label for row in log.pages if row.page_label is not None), gettext("Class %(key)s has two pages."))
     items = _once(((row.page, row.image, row.label) for row in log.items), gettext("Item %(key)s stands twice."))
     people = _once(((row.page, row.reviewer) for row in log.reviewers), gettext("Reviewer %(key)s stands twice."))
-    on_pages: list[Any] = [*log.items, *log.reviewers]
+    _once(log.review.reasons, gettext("Reason %(key)s stands twice."))
+    on_pages: tuple[ItemRow | ReviewerRow, ...] = (*log.items, *log.reviewers)
     for row in on_pages:
         _check_in(row.page, pages, gettext("There is no page %(key)s."))
     for item in log.items:
@@ -41,20 +54,34 @@ def _check_stage(log: ReviewLog) -> None:
 
 def _check_said(log: ReviewLog, items: set[Hashable], people: set[Hashable]) -> None:
     images = {(row.page, row.image) for row in log.items}
-    said: list[Any] = [*log.verdicts, *log.problems, *log.further_labels]
+    said: tuple[VerdictRow | ProblemRow | FurtherLabelRow, ...] = (*log.verdicts, *log.problems, *log.further_labels)
     for row in said:
         _check_in((row.page, row.reviewer), people, gettext("Reviewer %(key)s took part in no such page."))
         _check_in((row.page, row.image), images, gettext("There is no image %(key)s."))
     reviewers = {row.reviewer for row in log.reviewers}
-    on_items: list[Any] = [*log.verdicts, *log.comments, *log.consensus]
-    for row in on_items:
-        _check_in((row.page, row.image, row.label), items, gettext("There is no item %(key)s."))
-        _check_in(row.reviewer, reviewers, gettext("Reviewer %(key)s took part in no page."))
-        if getattr(row, "category", "") and (row.verdict != "wrong" or not row.severity):
-            message = gettext("%(image)s, label %(label)s: only a wrong label has a category, and then a severity too.")
-            raise BadReviewRow(message % {"image": row.image, "label": row.label})
-    for label in log.further_labels:
-        _check_further(label)
+    on_items: tuple[VerdictRow | CommentRow | ConsensusRow, ...] = (*log.verdicts, *log.comments, *log.consensus)
+    for about in on_items:
+        _check_in((about.page, about.image, about.label), items, gettext("There is no item %(key)s."))
+        _check_in(about.reviewer, reviewers, gettext("Reviewer %(key)s took part in no page."))
+    opinions: tuple[VerdictRow | ConsensusRow, ...] = (*log.verdicts, *log.consensus)
+    for opinion in opinions:
+        _check_opinion(opinion)
+    for comment in log.comments:
+        if not comment.words:
+            message = gettext("%(image)s, label %(label)s: a comment has words.")
+            raise BadReviewRow(message % {"image": comment.image, "label": comment.label})
+    for further in log.further_labels:
+        _check_further(further)
+
+
+def _check_opinion(row: VerdictRow | ConsensusRow) -> None:
+    place = {"image": row.image, "label": row.label}
+    if bool(row.category) != bool(row.severity) or (row.category and row.verdict != VerdictValue.WRONG):
+        message = gettext("%(image)s, label %(label)s: only a wrong label has a category, and then a severity too.")
+        raise BadReviewRow(message % place)
+    if isinstance(row, ConsensusRow) and row.verdict == VerdictValue.DONT_KNOW:
+        message = gettext("%(image)s, label %(label)s: a consensus is correct, wrong, unclear or unreviewed.")
+        raise BadReviewRow(message % place)
 
 
 def _check_further(row: FurtherLabelRow) -> None:

@@ -6,7 +6,7 @@ and then what they said. Reviewers are pseudonyms, labels class indexes, times I
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext
@@ -15,6 +15,7 @@ from catalog.errors import UserError
 from review_task.models import Item, Review, VerdictValue
 
 LONGEST_NAME = 500
+LONGEST_TITLE = 200
 LONGEST_WORDS = 2000
 LARGEST_NUMBER = 2**31 - 1
 
@@ -188,22 +189,29 @@ def _is_index(value: Any) -> bool:
 
 
 def _is_text(value: Any, most: int = LONGEST_WORDS) -> bool:
-    return isinstance(value, str) and len(value) <= most and "\0" not in value
+    return isinstance(value, str) and len(value) <= most and "\0" not in value and _shown(value) == value
 
 
 def _is_name(value: Any) -> bool:
     return _is_text(value, LONGEST_NAME) and bool(value) and value.isprintable()
 
 
-def _is_name_or_none(value: Any) -> bool:
-    return value is None or _is_name(value)
-
-
 def _is_moment(value: Any) -> bool:
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(value)
+        # Near the ends of the calendar a time may have none in UTC.
+        return moment.tzinfo is not None and moment.astimezone(UTC).year > 1
+    except (TypeError, ValueError, OverflowError):
         return False
+
+
+def _is_title(value: Any) -> bool:
+    return _is_text(value, LONGEST_TITLE) and bool(value)
+
+
+def _shown(text: str) -> str:
+    """Return a text without halves of characters, which JSON can write and nothing else can hold."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _is_one_of(*values: str) -> Callable[[Any], bool]:
@@ -212,12 +220,12 @@ def _is_one_of(*values: str) -> Callable[[Any], bool]:
 
 # What the cells of a name may hold, in rows of whatever kind.
 CELLS: Mapping[str, Callable[[Any], bool]] = {
-    "title": lambda value: _is_text(value, 200) and bool(value),
+    "title": _is_title,
     "stage": _is_one_of(*Review.Stage.values),
     "n_reviewers": lambda value: _is_whole(value) and 1 <= value <= 100,
     "seed": lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63,
-    "earlier": _is_name_or_none,
-    "classifier": _is_name_or_none,
+    "earlier": lambda value: value is None or _is_title(value),
+    "classifier": lambda value: value is None or _is_name(value),
     "reasons": lambda value: isinstance(value, list) and all(_is_text(reason, 100) and reason for reason in value),
     "page": _is_whole,
     "page_label": _is_index,
@@ -242,7 +250,7 @@ CELLS: Mapping[str, Callable[[Any], bool]] = {
 
 def row_in(line: Any) -> Row:
     """Return the row that a line of a file holds. Raises BadReviewRow."""
-    kind = KINDS.get(line.get("row", "")) if isinstance(line, dict) else None
+    kind = KINDS.get(str(line.get("row", ""))) if isinstance(line, dict) else None
     if kind is None:
         message = gettext("a line must be an object whose “row” is one of: %(kinds)s.")
         raise BadReviewRow(message % {"kinds": ", ".join(KINDS)})
@@ -259,4 +267,4 @@ def row_in(line: Any) -> Row:
 def _check(row: str, name: str, value: Any) -> None:
     if not CELLS[name](value):
         message = gettext("%(name)s of a row “%(row)s” cannot be “%(value)s”.")
-        raise BadReviewRow(message % {"name": name, "row": row, "value": str(value)[:50]})
+        raise BadReviewRow(message % {"name": name, "row": row, "value": _shown(str(value)[:50])})

@@ -54,6 +54,7 @@ def load_staged_answers(*, dataset: Dataset, kind: str, staged: str) -> Batch:
     key: dict[str, Any] = {"batch": batch.pk, "settings": batch.settings_id, "now": closed_at}
     _run(ADD_ANSWERS, staged, **key, reason="Excluded in the file it was loaded from.")
     Batch.objects.filter(pk=batch.pk).update(closed_at=closed_at)
+    batch.closed_at = closed_at
     # After so many rows the planner's statistics are wrong until autovacuum runs.
     _run("ANALYZE workforce_hit, workforce_slot, workforce_submission", staged)
     return batch
@@ -108,7 +109,7 @@ def store_participations(
         stored = [(number, person.removeprefix("worker:"), *ids) for number, person, *ids in cursor.fetchall()]
     by_number = {number: hit for number, _, hit, _, _ in stored}
     unmet = [number for number in hits if number not in by_number]
-    further = HIT.objects.bulk_create([HIT(batch=batch, closed_at=batch.closed_at or now()) for _ in unmet], 5000)
+    further = HIT.objects.bulk_create([HIT(batch=batch, closed_at=batch.closed_at) for _ in unmet], 5000)
     return StoredParticipations(
         batch,
         by_number | {number: hit.pk for number, hit in zip(unmet, further, strict=True)},
