@@ -317,9 +317,9 @@ def test_the_summary_has_singulars_and_plurals(fields, words):
 @pytest.mark.parametrize(("n_classes", "end"), [(1, "0 thing 0."), (10, "9 thing 9."), (11, "9 thing 9 and 1 more.")])
 def test_the_summary_names_ten_classes_at_most(n_classes, end):
     labels = list(make_dataset(n_labels=n_classes).label_set.labels.order_by("index"))
-    for field, start in (
-        ("short", "Classes with fewer images than asked for: "),
-        ("without", "Classes without an image: "),
+    for drawn, start in (
+        (Drawn(short=labels), "Classes with fewer images than asked for: "),
+        (Drawn(without=labels), "Classes without an image: "),
     ):
-        message = drawn_message(Drawn(**{field: labels}))
+        message = drawn_message(drawn)
         assert start + "0 thing 0" in message and message.endswith(end)
