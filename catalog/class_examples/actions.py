@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from catalog.errors import UserError
 from catalog.files import all_or_no_files
-from catalog.models import MOST_EXAMPLES_OF_A_CLASS, ClassExample, Dataset, ExampleDraw, Label
+from catalog.models import LARGEST_SEED, MOST_EXAMPLES_OF_A_CLASS, ClassExample, Dataset, ExampleDraw, Label
 from catalog.reads import now
 
 
@@ -36,6 +36,9 @@ def begin_draw(*, dataset: Dataset, seed: int, per_class: int, replace: bool) ->
     if not 1 <= per_class <= MOST_EXAMPLES_OF_A_CLASS:
         message = gettext("A class can have 1 to %(most)s examples.")
         raise UserError(message % {"most": f"{MOST_EXAMPLES_OF_A_CLASS:,}"})
+    if not -LARGEST_SEED <= seed <= LARGEST_SEED:
+        message = gettext("A seed is a whole number from -%(most)s to %(most)s.")
+        raise UserError(message % {"most": f"{LARGEST_SEED:,}"})
     # One draw at a time begins.
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
     draw = ExampleDraw.objects.filter(dataset=dataset).first()
@@ -50,21 +53,29 @@ def begin_draw(*, dataset: Dataset, seed: int, per_class: int, replace: bool) ->
 
 
 @transaction.atomic
-def add_examples(*, draw: ExampleDraw, label: Label, examples: Sequence[NewExample]) -> None:
-    """Store examples of a class behind those that it has, all or none."""
-    first = draw.examples.filter(label=label).count()
+def add_examples(*, draw: ExampleDraw, label: Label, examples: Sequence[NewExample]) -> int:
+    """Store examples of a class behind those that it has, all or none. Returns how many are new.
+
+    What is stored already, as by the same draw started twice, stays. Raises OtherDraw if the draw was replaced.
+    """
+    if not ExampleDraw.objects.select_for_update(no_key=True).filter(pk=draw.pk).exists():
+        message = gettext("Another draw has replaced this one meanwhile.")
+        raise OtherDraw(message)
+    stored = set(draw.examples.filter(label=label).values_list("digest", flat=True))
+    fresh = [new for new in examples if new.digest not in stored]
     rows = [
         ClassExample(draw=draw, label=label, place=place, name=new.name, digest=new.digest)
-        for place, new in enumerate(examples, start=first)
+        for place, new in enumerate(fresh, start=len(stored))
     ]
     files = []
-    for row, new in zip(rows, examples, strict=True):
+    for row, new in zip(rows, fresh, strict=True):
         # Below the study, under names that reveal nothing.
         folder = f"class_examples/{draw.dataset_id}"
         files.append((row.display, f"{folder}/{row.public_id}.jpg", new.display))
         files.append((row.thumbnail, f"{folder}/{row.public_id}_small.jpg", new.thumbnail))
     with all_or_no_files(files):
         ClassExample.objects.bulk_create(rows)
+    return len(rows)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ shortened: they stand before the name of that one. Classes without a synset stan
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import NamedTuple
 
 from django.utils.text import slugify
@@ -179,7 +180,10 @@ def _place_labels(graph: Graph, nodes: dict[str, Node]) -> dict[int, str]:
 def _superclass(nodes: dict[str, Node], name: str) -> str:
     if not name:
         return ROOT
-    key = f"group-{slugify(name, allow_unicode=True)}"
+    stem = f"group-{slugify(name, allow_unicode=True)}"
+    # Of names that differ in signs alone, the second and further ones get a number.
+    keys = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    key = next(key for key in keys if key not in nodes or nodes[key].words == name)
     if key not in nodes:
         nodes[key] = Node(key, name, parent=ROOT)
         nodes[ROOT].children.append(key)

@@ -1,5 +1,6 @@
 """Tables of studies, their images and labels, and what people have written about the labels."""
 
+from catalog.models.class_examples import LARGEST_SEED as LARGEST_SEED
 from catalog.models.class_examples import MOST_EXAMPLES_OF_A_CLASS as MOST_EXAMPLES_OF_A_CLASS
 from catalog.models.class_examples import ClassExample as ClassExample
 from catalog.models.class_examples import ExampleDraw as ExampleDraw

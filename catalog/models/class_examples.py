@@ -6,6 +6,8 @@ from django.db.models import F, Q
 from catalog.models.studies import Dataset, Label, new_public_id
 
 MOST_EXAMPLES_OF_A_CLASS = 1000
+# What the column holds.
+LARGEST_SEED = 2**63 - 1
 
 
 class ExampleDraw(models.Model):

@@ -107,7 +107,12 @@ def draw_examples(
 
 def drawing_order(names: Iterable[str], label: Label, seed: int) -> list[str]:
     """Return the names in the order of the draw: by a digest of each with the seed, so that no file moves another."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{label.index}/{name}".encode()).digest())
+
+    def digest(name: str) -> bytes:
+        # Names of files may have bytes that are no characters.
+        return hashlib.sha256(f"{seed}/{label.index}/{name}".encode(errors="surrogateescape")).digest()
+
+    return sorted(names, key=digest)
 
 
 def _datasets_of(dataset: Dataset) -> list[Dataset]:
@@ -171,7 +176,7 @@ def _of_manifest(manifest: Path, find: Callable[[str], Label]) -> Listed:
         except UnknownLabel as error:
             refusals.append(Refusal(row.where, str(error)))
             continue
-        if reason := not_inside(path):
+        if reason := not_inside(path, "path"):
             refusals.append(Refusal(f"{row.where} ({printable(path)})", reason))
         else:
             files[label].append(path)
@@ -199,8 +204,7 @@ def _round(draw: ExampleDraw, shares: list[Share], root: Path, datasets: list[Da
     for share, names in batches:
         for name in names:
             _judge(share, name, next(verdicts), datasets, drawn)
-        add_examples(draw=draw, label=share.label, examples=share.chosen)
-        drawn.n_new += len(share.chosen)
+        drawn.n_new += add_examples(draw=draw, label=share.label, examples=share.chosen)
         share.chosen.clear()
         if len(share.digests) < draw.per_class:
             if share.next < len(share.order):

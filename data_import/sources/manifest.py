@@ -76,12 +76,13 @@ def _name_faults(name: str, where: str, line_of_name: dict[str, str]) -> list[st
     return [gettext("the name “%(name)s” appears in %(line)s too: change one of them") % {"name": name, "line": first}]
 
 
-def not_inside(file: str) -> str:
+def not_inside(file: str, column: str = "file") -> str:
     """Return why a path of a manifest is refused without a look; blank if it is not."""
     if not file:
-        return gettext("the column file is empty: name an image file")
+        return gettext("the column %(column)s is empty: name an image file") % {"column": column}
     if "\0" in file:
-        return gettext("the column file contains a character that file names cannot have")
+        message = gettext("the column %(column)s contains a character that file names cannot have")
+        return message % {"column": column}
     path = PurePosixPath(file)
     if path.is_absolute() or ".." in path.parts:
         return gettext("it leads out of the manifest's folder: write a path below that folder")

@@ -132,11 +132,11 @@ def test_images_of_the_study_are_left_out(dataset, folder):
 def test_a_stopped_draw_goes_on_and_ends_with_the_same_images(dataset, folder, monkeypatch):
     store, calls = class_examples_actions.add_examples, []
 
-    def stops(**arguments: object) -> None:
+    def stops(**arguments: object) -> int:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        store(**arguments)  # type: ignore[arg-type]
+        return store(**arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(actions, "add_examples", stops)
     assert "the same command goes on" in refusal("draw_examples", "birds", folder, "--per-class", 3)
