@@ -201,4 +201,9 @@ def test_a_discussion_goes_on_in_a_closed_review_and_ends_with_the_role():
     review.batch.dataset.memberships.filter(user=bob).update(role=Role.LABELER)
     assert client.get(address_of(first)).status_code == 403
     review.batch.dataset.memberships.filter(user=ann).delete()
-    assert client_of(ann).get(address_of(first)).status_code == 404
+    # Who has no role in any study is refused alike whether there is something or not.
+    without = client_of(ann)
+    assert [without.get(address).status_code for address in (address_of(first), "/consensus/item/absent/")] == [
+        403,
+        403,
+    ]

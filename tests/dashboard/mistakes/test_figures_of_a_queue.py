@@ -35,7 +35,7 @@ def queue_of_mistakes(n_images: int, *, n_reviewers: int = 1, name: str = "ViT-3
 
 @dataclass
 class PlainMistake:
-    """What is said of a mistake by a plain model: verdicts of reviewers with their kinds, and what was settled."""
+    """A mistake in a plain model: verdicts of reviewers with their kinds, and what was settled."""
 
     said: list[tuple[str, str, str]]
     settled: tuple[str, str, str] | None = None

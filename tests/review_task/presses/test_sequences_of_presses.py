@@ -22,7 +22,7 @@ DEVICES = ("laptop", "phone", "desktop")
 
 @dataclass
 class PlainReviewer:
-    """What a reviewer's presses come to: the verdicts by item, and the presses that were stored, with their times."""
+    """A reviewer in a plain model: the verdicts by item, and the presses that were stored, with their times."""
 
     clock: float = 0
     said: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
