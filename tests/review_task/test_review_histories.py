@@ -2,7 +2,6 @@
 
 import pytest
 
-from catalog.models import Dataset
 from numerics.verdicts import STATES, final_states
 from review_task.actions import open_review
 from review_task.answers.reads import answer_shown
@@ -130,7 +129,7 @@ def test_label_sets_name_each_label_that_reviewers_decided(plain):
 
 def test_an_answer_without_verdicts_shows_nothing(django_assert_max_num_queries):
     assert answer_shown(1, None) == {"images": []}
-    plain = acted(3, 60)
+    acted(3, 60)
     submission = Submission.objects.earliest("pk")
     with django_assert_max_num_queries(1):
         answer_shown(submission.hit_id, submission)
@@ -138,7 +137,7 @@ def test_an_answer_without_verdicts_shows_nothing(django_assert_max_num_queries)
 
 @pytest.mark.parametrize("n_images", [2, 40])
 def test_reads_take_as_many_queries_for_large_reviews_as_for_small(n_images, django_assert_max_num_queries):
-    dataset: Dataset = make_dataset()
+    dataset = make_dataset()
     said = [(image.name, 1, 1) for n in range(4) for image in make_images(dataset, n_images // 2, label=n)]
     review = open_review(dataset=dataset, title="t", predictions=said)
     user = make_reviewer(review)
