@@ -17,7 +17,7 @@ VALUES = [*VerdictValue.values]
 
 
 class PlainReview:
-    """What people said, as lists: a verdict that repeats the last one is none, and taking back pops one."""
+    """The words of people as lists: a verdict that repeats the last one is none, and taking back pops one."""
 
     def __init__(self, review: Review, people: list[User], seed: int) -> None:
         self.review, self.people, self.chance = review, people, Random(seed)

@@ -77,7 +77,7 @@ class Participation(NamedTuple):
 
 
 class StoredParticipations(NamedTuple):
-    """What became of participations: ids of HITs by number, of workers by name, and of submissions by both."""
+    """Outcome of participations: ids of HITs by number, of workers by name, and of submissions by both."""
 
     batch: Batch
     hits: dict[int, int]
