@@ -53,7 +53,9 @@ class PageRow(NamedTuple):
     @property
     def is_complete(self) -> bool:
         """Return whether all its reviewers judged all its items."""
-        return not self.n_free and all(n == self.n_items for n in self.n_done_by_reviewer)
+        # An excluded reviewer does not count, and leaves no free slot before the aggregation has seen it.
+        n_reviewers = len(self.n_done_by_reviewer)
+        return n_reviewers >= self.page.review.n_reviewers and all(n == self.n_items for n in self.n_done_by_reviewer)
 
 
 @dataclass
