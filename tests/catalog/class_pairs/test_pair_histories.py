@@ -1,7 +1,7 @@
 """Any history of the registry of class pairs against a plain set of statements, and the order of what it says."""
 
 import random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -57,7 +57,12 @@ class Registry:
                 pair_of(self.dataset, first, second, kind, source)
             self.refused += 1
             return
-        fields = {"label_set": self.dataset.label_set, "kind": kind, "provenance": f" {source} ", "added_by": None}
+        fields: dict[str, Any] = {
+            "label_set": self.dataset.label_set,
+            "kind": kind,
+            "provenance": f" {source} ",
+            "added_by": None,
+        }
         _, is_new = add_pair(first=self.labels[first], second=self.labels[second], **fields)
         assert is_new == (statement not in self.held)
         self.held.add(statement)
@@ -147,8 +152,8 @@ def test_odd_sources_are_kept_letter_by_letter(dataset, text):
 
 def test_texts_as_long_as_they_may_be_are_stored(dataset):
     labels = label_of(dataset, 0), label_of(dataset, 1)
-    fields = {"label_set": dataset.label_set, "kind": "confusable", "added_by": make_account()}
-    longest = {"provenance": "ß" * LONGEST_PROVENANCE, "note": "鶴" * LONGEST_NOTE}
+    fields: dict[str, Any] = {"label_set": dataset.label_set, "kind": "confusable", "added_by": make_account()}
+    longest: dict[str, Any] = {"provenance": "ß" * LONGEST_PROVENANCE, "note": "鶴" * LONGEST_NOTE}
     pair, is_new = add_pair(first=labels[0], second=labels[1], **longest, **fields)
     assert is_new and len(pair.provenance) == LONGEST_PROVENANCE and len(pair.note) == LONGEST_NOTE
     for name, text in longest.items():
@@ -160,8 +165,8 @@ def test_texts_as_long_as_they_may_be_are_stored(dataset):
 @pytest.mark.parametrize("letter", ["\x00", "\n", "\r", "\t", "\x1b", "\u2028", "\u202e", "\ufeff"])
 @pytest.mark.parametrize("name", ["provenance", "note"])
 def test_letters_that_no_line_has_are_refused(dataset, letter, name):
-    fields = {"provenance": "a paper", "note": "", name: f"a{letter}b"}
-    labels = {"first": label_of(dataset, 0), "second": label_of(dataset, 1)}
+    fields: dict[str, Any] = {"provenance": "a paper", "note": "", name: f"a{letter}b"}
+    labels: dict[str, Any] = {"first": label_of(dataset, 0), "second": label_of(dataset, 1)}
     with pytest.raises(BadPair, match="provenance and note are on one line each"):
         add_pair(label_set=dataset.label_set, kind="confusable", added_by=None, **labels, **fields)
     assert not ClassPair.objects.exists()

@@ -44,7 +44,7 @@ def entry_about(
 def pair_of(dataset: Dataset, first: int, second: int, kind: str = "confusable", source: str = "a paper") -> ClassPair:
     """Register two classes of a study, for a subset the first as a kind of the second."""
     labels = label_of(dataset, first), label_of(dataset, second)
-    fields = {"label_set": dataset.label_set, "provenance": source, "added_by": None}
+    fields: dict[str, Any] = {"label_set": dataset.label_set, "provenance": source, "added_by": None}
     return add_pair(first=labels[0], second=labels[1], kind=kind, **fields)[0]
 
 

@@ -5,6 +5,7 @@ The model keeps every version of every entry in lists. After each step, all that
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ class History:
     def save(self, entry: ModelEntry | None, content: Content, based_on: int) -> None:
         expected = self.model.save(entry, content, based_on)
         row = GuideEntry.objects.get(pk=entry.pk) if entry else None
-        fields = {"dataset": self.study(), "content": content, "by": self.random.choice(self.people)}
+        fields: dict[str, Any] = {"dataset": self.study(), "content": content, "by": self.random.choice(self.people)}
         try:
             version, is_new = write_entry(entry=row, based_on=based_on, **fields)
         except EditedMeanwhile:
@@ -157,7 +158,7 @@ class History:
         expected = self.model.save(entry, entry.versions[number - 1], based_on)
         row = GuideEntry.objects.get(pk=entry.pk)
         try:
-            fields = {"dataset": self.study(), "by": self.people[0]}
+            fields: dict[str, Any] = {"dataset": self.study(), "by": self.people[0]}
             version, is_new = restore(entry=row, number=number, based_on=based_on, **fields)
         except EditedMeanwhile:
             self.conclude(expected, "conflict")

@@ -1,5 +1,7 @@
 """Forms and addresses that no page of the guide makes: each gets an answer in words, and nothing breaks or is lost."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -32,11 +34,11 @@ def entry(dataset) -> GuideEntry:
     return entry_about(dataset, 0, 1, title="Cranes")
 
 
-def form(**changed: object) -> dict[str, object]:
+def form(**changed: Any) -> dict[str, Any]:
     return {"title": "Cranes", "classes": "0\r\n1", "body": "Grey.", "based_on": "1"} | changed
 
 
-FORGED = {
+FORGED: dict[str, dict[str, Any]] = {
     "a picture that no address can name": {"pictures": ["a b", "", "/../x", "é", "%2e"]},
     "a picture with a null character": {"pictures": NUL},
     "five hundred pictures": {"pictures": [str(n) for n in range(500)]},

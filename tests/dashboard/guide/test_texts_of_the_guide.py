@@ -2,6 +2,7 @@
 
 import html
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -34,7 +35,7 @@ def client(dataset) -> Client:
     return member_client(dataset, Role.OWNER)
 
 
-def page(client: Client, dataset: Dataset, **query: object) -> str:
+def page(client: Client, dataset: Dataset, **query: Any) -> str:
     answer = client.get(f"/guide/entries/{dataset.name}/", query)
     assert answer.status_code == 200
     return " ".join(words_of(answer).split())

@@ -45,7 +45,7 @@ class GeneratedStudy:
         self.random = np.random.default_rng(seed)
         self.dataset = make_dataset(n_labels=N_LABELS)
         labels = {label.index: label for label in self.dataset.label_set.labels.all()}
-        targets = [self.random.choice([None, 0, 1, 2]) for _ in range(12)]
+        targets = [(None, 0, 1, 2)[self.random.integers(4)] for _ in range(12)]
         self.images = Image.objects.bulk_create(
             [
                 Image(dataset=self.dataset, name=f"{n}.jpg", dataset_label=None if of is None else labels[of])
