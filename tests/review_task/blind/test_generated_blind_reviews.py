@@ -149,7 +149,7 @@ def test_the_same_seed_makes_the_same_review_and_another_a_different_one():
 
 
 def test_who_said_a_label_does_not_move_it():
-    """Whether people or models say the third label, each label stands in the same place."""
+    """Each label stands in the same place, whether people or models say the third one."""
     places = []
     for by_people in (True, False):
         earlier = make_reviewed({n: [0, 1] for n in range(6)})
