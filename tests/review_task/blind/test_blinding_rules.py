@@ -1,4 +1,4 @@
-"""Things that a blind review hides, from when to when; and the handles of its images, which nobody can guess or reuse."""
+"""Things that a blind review hides, from when to when; and handles of its images, which nobody can guess or reuse."""
 
 import re
 import string
