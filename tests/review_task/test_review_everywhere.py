@@ -123,17 +123,12 @@ def exported(dataset: Dataset, format: str) -> str:
 @pytest.mark.django_db(transaction=True)
 def test_verdicts_are_exported_with_pseudonyms(review):
     page, user = review.pages.get(), make_reviewer(review)
-    give_verdict(page=page, user=user, item=page.items.all()[0], verdict="wrong", category="Other", severity="Minor")
+    give_verdict(page=page, user=user, item=page.items.all()[0], verdict="wrong")
     rows = [json.loads(line) for line in exported(review.batch.dataset, "jsonl").splitlines()]
     assert len(rows) == 5
     assert {row["verdict"] for row in rows} == {"correct", "wrong"}
     (wrong,) = [row for row in rows if row["verdict"] == "wrong"]
-    assert (wrong["category"], wrong["severity"], wrong["counted"], wrong["role"]) == (
-        "Other",
-        "Minor",
-        True,
-        "question",
-    )
+    assert (wrong["category"], wrong["severity"], wrong["counted"], wrong["role"]) == ("", "", True, "question")
     assert user.username not in exported(review.batch.dataset, "csv")
 
 

@@ -29,7 +29,7 @@ from tests.required import require
 
 pytestmark = pytest.mark.django_db
 FIELDS = {"name": "notebook", "scopes": ["read_annotations"], "days": "90"}
-VOTES = {"contains_votes", "classify_votes"}
+VOTES = {"contains_votes", "classify_votes", "verdicts"}
 
 
 @pytest.fixture
