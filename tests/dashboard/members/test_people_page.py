@@ -266,7 +266,8 @@ def test_people_see_only_their_own_studies_and_what_their_role_may_do(dataset):
     assert "Create dataset" not in listed and "/setup/images/" not in listed and 'href="/tokens/"' not in listed
     results = text(client.get(f"/datasets/{dataset.name}/"))
     tabs = re.findall(r'<li><a href="/([^"]+)/"', results.partition("</nav>")[2].partition("</nav>")[0])
-    assert tabs == [f"datasets/{dataset.name}", f"agreement/study/{dataset.name}", f"setup/files/{dataset.name}"]
+    pages = ("labels/search", "datasets", "agreement/study", "mistakes/study", "guide/entries", "setup/files")
+    assert tabs == [f"{page}/{dataset.name}" for page in pages]
     assert "Reported problems" not in results
     files = text(client.get(f"/setup/files/{dataset.name}/"))
     assert "/setup/rows/annotations/" in files and "_votes/" not in files and "/setup/rows/grids/" not in files
