@@ -36,7 +36,7 @@ def test_a_colleague_joins_by_link_and_the_owner_changes_the_role(site, open_pag
     expect(colleague.get_by_text("Your account is created. Sign in with it.")).to_be_visible()
     sign_in(colleague, "rosa")
     expect(colleague.get_by_role("heading", name=dataset.name)).to_be_visible()
-    expect(colleague.get_by_role("navigation", name="This dataset").get_by_role("link")).to_have_count(4)
+    expect(colleague.get_by_role("navigation", name="This dataset").get_by_role("link")).to_have_count(6)
     assert fits(colleague)
     page.goto(f"{site}/setup/people/{dataset.name}/")
     page.get_by_label("Role of rosa").select_option("researcher")
