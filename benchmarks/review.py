@@ -23,7 +23,7 @@ import threading
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from playwright.sync_api import sync_playwright
@@ -139,7 +139,7 @@ def by_keyboard(site: Served, screenshots: Path | None) -> tuple[dict[str, list[
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         context = browser.new_context(viewport={"width": 1600, "height": 950})
         session = {"name": "session", "value": site.content["sessions"][0], "url": site.staff_origin}
-        context.add_cookies([session])  # type: ignore[list-item]
+        context.add_cookies([cast(Any, session)])
         page = context.new_page()
         page.add_init_script(WATCH)
         page.goto(f"{site.staff_origin}/review/class/{site.content['pages'][0]}/")

@@ -12,7 +12,7 @@ from django.core.management import BaseCommand, CommandParser, ManagementUtility
 from access.texts.reads import is_text
 from annotation_site.management.tables import ensure_tables
 
-LONGEST_LINE = 100
+LONGEST_LINE = 95
 # Makes the tables itself.
 WITHOUT_TABLES = {"prepare", "extract_texts", "build_hierarchy"}
 

@@ -1,6 +1,6 @@
 """Forms of mistake queues."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy
@@ -22,4 +22,4 @@ class OpenQueueForm(forms.Form):
 
     def __init__(self, dataset: Dataset, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["classifier"].queryset = classifiers_of(dataset)  # type: ignore[attr-defined]
+        cast(Any, self.fields["classifier"]).queryset = classifiers_of(dataset)

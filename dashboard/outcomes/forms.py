@@ -1,5 +1,7 @@
 """The form that opens a blind review."""
 
+from typing import Any, cast
+
 from django import forms
 from django.utils.translation import gettext_lazy
 
@@ -22,6 +24,6 @@ class SecondReviewForm(forms.Form):
     )
 
     def __init__(self, *values: object, sources: Sources) -> None:
-        super().__init__(*values)  # type: ignore[arg-type]
+        super().__init__(*cast(Any, values))
         self.fields["with_people"].initial = bool(sources.n_labelled)
         self.fields["with_predictions"].initial = bool(sources.n_predictions) and not sources.n_labelled

@@ -6,6 +6,7 @@ The page holds what it showed, so that only what its reader changed is stored: a
 from collections.abc import Iterator
 from datetime import timedelta
 from secrets import token_hex
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -30,7 +31,7 @@ def store_form(page: ClassPage, user: User, fields: QueryDict) -> int:
 
 
 def _press(kind: str, **values: object) -> ReviewerPress:
-    return ReviewerPress(key=f"{DEVICE}.{token_hex(12)}", device=DEVICE, kind=kind, age=NOW, **values)  # type: ignore[arg-type]
+    return ReviewerPress(key=f"{DEVICE}.{token_hex(12)}", device=DEVICE, kind=kind, age=NOW, **cast(Any, values))
 
 
 def _verdicts(fields: QueryDict) -> Iterator[ReviewerPress]:

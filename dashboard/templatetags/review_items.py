@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django import template
 from django.template import Context
@@ -32,7 +32,7 @@ def review_items(context: Context, items: Iterable[ItemRow]) -> SafeString:
     parts = []
     for item in items:
         values = _values(item)
-        values["why"] = why.render(context.flatten() | {"item": item}) if why else ""  # type: ignore[arg-type]
+        values["why"] = why.render(cast(Any, context.flatten()) | {"item": item}) if why else ""
         parts.append(format_html(skeleton, **values))
     return format_html_join("", "{}", ((part,) for part in parts))
 

@@ -78,4 +78,4 @@ def test_disputes_are_settled_by_keyboard_and_without_scripts(site, open_page, d
     other.get_by_role("radio", name="Minor").check()
     other.get_by_role("button", name="Settle as wrong").click()
     expect(other.get_by_text("No disputes.")).to_be_visible()
-    assert ConsensusVerdict.objects.order_by("pk").last().category == "Reflection"  # type: ignore[union-attr]
+    assert ConsensusVerdict.objects.latest("pk").category == "Reflection"

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from PIL import Image as Pillow
@@ -136,7 +137,7 @@ def test_a_stopped_draw_goes_on_and_ends_with_the_same_images(dataset, folder, m
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return store(**arguments)  # type: ignore[arg-type]
+        return store(**cast(Any, arguments))
 
     monkeypatch.setattr(actions, "add_examples", stops)
     assert "the same command goes on" in refusal("draw_examples", "birds", folder, "--per-class", 3)

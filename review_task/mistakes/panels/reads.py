@@ -34,7 +34,10 @@ def read_judgement(path: InputFile, dataset: Dataset) -> list[JudgedMistake]:
     rows: list[JudgedMistake] = []
     refusals: list[Refusal] = []
     for row in _read(path, indexes):
-        (refusals if isinstance(row, Refusal) else rows).append(row)  # type: ignore[arg-type]
+        if isinstance(row, Refusal):
+            refusals.append(row)
+        else:
+            rows.append(row)
     refusals += _twice(rows)
     if refusals:
         message = gettext("%(file)s was not imported. Correct these lines and import it again:")
