@@ -11,7 +11,7 @@ from tests.processes import LONGEST
 
 IGNORED = re.compile(r"# type: " + r"ignore(?P<code>\[[a-z-]+\])?(?P<reason>.*)")
 CONFIGURATIONS = ("pyproject.toml", "marketplace/mypy.ini")
-MOST_IGNORED = 14
+MOST_IGNORED = 17
 
 
 def our_lines() -> list[tuple[str, str]]:
