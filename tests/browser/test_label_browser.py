@@ -96,7 +96,7 @@ def test_the_map_is_walked_by_keys_zoomed_and_dragged(site, open_page):
     page.mouse.move(place["x"] + 300, place["y"] + 200)
     for _ in range(8):
         page.mouse.wheel(0, -300)
-    wait_until(page, "() => document.querySelectorAll('.map-box').length > 8 && !document.querySelector('.silent')")
+    wait_until(page, "() => document.querySelectorAll('.map-box:not(.silent)').length > 8")
     box = page.locator(".map-box").nth(3)
     moved = box.get_attribute("style")
     page.mouse.down()
