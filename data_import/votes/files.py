@@ -59,7 +59,7 @@ def _answers(kind: ReplayedVotes, path: Path, labels: Container[int]) -> Iterato
         raise line_fault(path, 1, BadCell(**_no_json_lines()))
     line = 0
     try:
-        with _opened(path) as file:
+        with opened_text(path) as file:
             reader = csv.reader(file, strict=True)
             header = _checked_header(next(reader, None), kind.columns, (*FURTHER_COLUMNS, *kind.further))
             for row in reader:
@@ -84,7 +84,8 @@ def _answers(kind: ReplayedVotes, path: Path, labels: Container[int]) -> Iterato
         raise line_fault(path, max(line, 1), error) from error
 
 
-def _opened(path: Path) -> TextIO:
+def opened_text(path: Path) -> TextIO:
+    """Open a file of UTF-8 text, plain or gzipped, with its line ends as they are."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")

@@ -3,20 +3,19 @@
 Nothing is ever unpickled: a pickle runs what its author wrote.
 """
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from django.utils.translation import gettext, gettext_lazy
 
 from catalog.models import Dataset
 from csv_files.cells import unguarded
 from csv_files.tables import BadTable, Refusal, read_table
-from data_import.votes.files import BadFile, line_fault
+from data_import.votes.files import BadFile, line_fault, opened_text
 from data_import.whole_reviews.label_sets import OTHER_COLUMNS, BadLabelSets, log_of_document, log_of_rows
 from review_task.files.reads import BadReviewRow, ReviewLog, ReviewRow, row_in
 
@@ -54,14 +53,8 @@ def read_review(path: Path, dataset: Dataset, title: str) -> ReviewLog:
         raise BadFile(gettext("%(file)s cannot be read: %(reason)s.") % {"file": path, "reason": error}) from error
 
 
-def _opened(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
-
-
 def _document(path: Path) -> Any:
-    with _opened(path) as file:
+    with opened_text(path) as file:
         text = file.read(MOST_BYTES + 1)
     if len(text) > MOST_BYTES:
         raise BadFile(gettext("%(file)s is larger than 1 GiB, unpacked.") % {"file": path})
@@ -72,10 +65,10 @@ def _document(path: Path) -> Any:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         raise ValueError(gettext("a key stands twice in an object"))
-    return found
+    return entries
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -119,7 +112,7 @@ def _label_rows(
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    with _opened(path) as file:
+    with opened_text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
