@@ -15,6 +15,7 @@ HANDED_ON = re.compile(
 DECLARED = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class)\s+(?P<name>[\w$]+))", re.MULTILINE)
 CHANGING = re.compile(r"^export let (?P<name>[\w$]+)(?= = )", re.MULTILINE)
 LISTED = re.compile(r"^export\s*\{\s*(?P<names>(?:[\w$]+\s*(?:,\s*|(?=\})))*)\};?", re.MULTILINE)
+NUMBER = re.compile(r"^const (?P<name>[A-Z][A-Z_]*) = (?P<value>[\d_.]+);.*\n", re.MULTILINE)
 # What is left cannot be expressed: default and namespace imports, other names, waiting.
 UNKNOWN = re.compile(r"^(?:import|export|await)\b.*", re.MULTILINE)
 
@@ -70,6 +71,21 @@ def bundled(name: str, read: Read) -> str:
     bundle = Bundle(read)
     bundle.add(name)
     return str(bundle)
+
+
+def with_numbers(source: str) -> str:
+    """Return a module with the numbers that it names for itself in place of their names: fewer bytes travel.
+
+    >>> with_numbers("const MOST_TRIES = 4;\\nwhile (tries < MOST_TRIES) wait();")
+    'while (tries < 4) wait();'
+    """
+    for name, value in NUMBER.findall(source):
+        # As a field of an object, a name is more than its value.
+        if re.search(rf"[{{,]\s*{name}\s*[,}}]", source):
+            continue
+        source = re.sub(rf"^const {name} = .*\n", "", source, count=1, flags=re.MULTILINE)
+        source = re.sub(rf"(?<![\w$.]){name}(?![\w$])", value, source)
+    return source
 
 
 def _parts(names: str) -> list[str]:

@@ -17,7 +17,7 @@ from django.contrib.staticfiles import finders
 from rcssmin import cssmin
 from rjsmin import jsmin
 
-from page_files.bundles import bundled
+from page_files.bundles import bundled, with_numbers
 
 DIGEST_BYTES = 6
 HASHED = re.compile(rf"(?P<stem>.+)\.(?P<digest>[0-9a-f]{{{2 * DIGEST_BYTES}}})(?P<suffix>\.\w+)")
@@ -70,8 +70,13 @@ def _file(name: str) -> StaticFile:
     if suffix == ".css":
         content = _shortened(_with_addresses(name, content.decode()), cssmin)
     elif suffix == ".js":
-        content = _shortened(bundled(name, lambda module: _paths()[module].read_text(encoding="utf-8")), jsmin)
+        content = _shortened(bundled(name, _module), jsmin)
     return StaticFile(name, content)
+
+
+def _module(name: str) -> str:
+    source = _paths()[name].read_text(encoding="utf-8")
+    return source if settings.DEBUG else with_numbers(source)
 
 
 def _with_addresses(name: str, sheet: str) -> str:

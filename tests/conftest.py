@@ -12,7 +12,8 @@ from django.conf import settings as django_settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.db import connection
-from django.test import RequestFactory
+from django.http import FileResponse
+from django.test import Client, RequestFactory
 from hypothesis import HealthCheck, settings
 
 from launcher.places import DATABASE
@@ -83,6 +84,34 @@ for name in (
     # The marketplace's settings have none of them.
     if hasattr(django_settings, name):
         setattr(django_settings, name, dict.fromkeys(getattr(django_settings, name), 10**9))
+
+file_responses: list[FileResponse] = []
+
+
+def note_file_responses() -> None:
+    """Have the test client note the files that it is sent: servers close a response, a test that looks does not."""
+    client: Any = Client
+    real = client.request
+
+    def request(self: Client, **environ: Any) -> Any:
+        response = real(self, **environ)
+        if isinstance(response, FileResponse):
+            file_responses.append(response)
+        return response
+
+    client.request = request
+
+
+note_file_responses()
+
+
+def pytest_runtest_teardown() -> None:
+    """Close the files of a test with it, and not when the collector finds them, in the midst of another test."""
+    while file_responses:
+        response: Any = file_responses.pop()
+        for close in response._resource_closers:
+            close()
+
 
 NETWORK = (socket.AF_INET, socket.AF_INET6)
 

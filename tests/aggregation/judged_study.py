@@ -7,7 +7,7 @@ import numpy as np
 
 from aggregation.actions import aggregate
 from aggregation.quality.actions import recompute_changed
-from catalog.models import Dataset, Image
+from catalog.models import Dataset, Image, new_public_id
 from contains_task.actions import ComposedCell, open_composed_grids, record_votes
 from contains_task.models import Role
 from contains_task.reads import cells_by_handle
@@ -40,6 +40,9 @@ class JudgedStudy:
         self.n_grids, self.n_slots, self.n_answered = n_grids, n_slots, 0
         self.controls: list[Image] = make_images(self.dataset, N_POSITIVE + N_NEGATIVE)
         self.questions = [make_images(self.dataset, N_QUESTIONS, label=None) for _ in range(n_grids)]
+        # The order of cells on a page follows from these; by themselves they would follow from the numbers of rows.
+        for image in self.dataset.images.order_by("pk"):
+            Image.objects.filter(pk=image.pk).update(public_id=new_public_id())
         shows = [place < N_POSITIVE for place in range(len(self.controls))]
         self.shows = dict(zip((image.pk for image in self.controls), shows, strict=True))
         for images in self.questions:

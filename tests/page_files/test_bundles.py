@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from page_files.bundles import bundled
+from page_files.bundles import bundled, with_numbers
 
 MODULES = {
     "a/main.js": """import { twice, Counter as Tally, hidden } from "../b.js";
@@ -49,6 +49,20 @@ def test_names_of_their_own_imports_under_other_names_and_variables_that_change(
 
 def test_a_module_without_imports_stays_as_it_is():
     assert bundled("a/c.js", read_from(MODULES)) == MODULES["a/c.js"]
+
+
+@pytest.mark.parametrize(
+    ("source", "sent"),
+    [
+        ("const A_B = 1_000; // ms\nf(A_B, x.A_B, A_BC, $A_B);\n", "f(1_000, x.A_B, A_BC, $A_B);\n"),
+        ("export const A = 1;\nf(A);\n", "export const A = 1;\nf(A);\n"),
+        ("const A = 1;\nf({ A, b });\n", "const A = 1;\nf({ A, b });\n"),
+        ("const A = 1 + 2;\nconst a = 3;\nf(A + a);\n", "const A = 1 + 2;\nconst a = 3;\nf(A + a);\n"),
+        ("  const A = 1;\n  f(A);\n", "  const A = 1;\n  f(A);\n"),
+    ],
+)
+def test_numbers_that_a_module_names_for_itself_stand_where_they_are_used(source, sent):
+    assert with_numbers(source) == sent
 
 
 @pytest.mark.parametrize(
