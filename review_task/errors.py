@@ -19,6 +19,10 @@ class NotAReviewer(UserError):
     """A person whose role in the study is not to review."""
 
 
+class NoName(UserError):
+    """A group of reviewers without a name."""
+
+
 class NotOnPage(UserError):
     """An item or image of another page."""
 

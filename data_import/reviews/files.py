@@ -1,6 +1,7 @@
 """Reading of a file of distinct predictions: image, label and the number of models behind it."""
 
 import gzip
+import zlib
 from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +67,7 @@ def _table(file: InputFile) -> Iterator[TableRow | Refusal]:
     try:
         with gzip.open(file) as stream:
             content = stream.read(MOST_BYTES_UNPACKED + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         message = gettext("%(file)s cannot be read: %(reason)s.")
         raise BadTable(message % {"file": file, "reason": getattr(error, "strerror", None) or error}) from error
     if len(content) > MOST_BYTES_UNPACKED:

@@ -9,15 +9,20 @@ from django.utils.translation import gettext
 from access.permissions.reads import May, permissions_in
 from catalog.models import Synset
 from review_task.assignments.reads import pages_of_family
-from review_task.errors import NotAReviewer, NothingToReview
+from review_task.errors import NoName, NotAReviewer, NothingToReview
 from review_task.models import ClassPage, Group, PageAssignment, Review
+
+LONGEST_NAME = 100
 
 
 @transaction.atomic
 def make_group(*, review: Review, name: str, people: Collection[User]) -> Group:
-    """Make a group of reviewers, or give the group of this name these members. Raises NotAReviewer."""
+    """Make a group of reviewers, or give the group of this name these members. Raises NotAReviewer, or NoName."""
     _check_reviewers(review, people)
-    group, _ = Group.objects.get_or_create(review=review, name=" ".join(name.split())[:100])
+    words = " ".join(name.split())[:LONGEST_NAME]
+    if not words:
+        raise NoName(gettext("A group of reviewers needs a name."))
+    group, _ = Group.objects.get_or_create(review=review, name=words)
     group.members.set(people)
     return group
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from catalog.errors import UserError
+from catalog.models import LARGEST_SEED
 from review_task.blind.composition import (
     IMAGES_PER_PAGE,
     Drafts,
@@ -23,8 +24,6 @@ from review_task.models import Review
 from review_task.opening.actions import Predictions, compose_pages, make_review, note_opening
 from review_task.opening.reads import Said, first_ranks, said_in
 from workforce.models import Batch
-
-LARGEST_SEED = 2**62
 
 
 class EarlierReviewOpen(UserError):

@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.utils.translation import gettext
 
 from audit.actions import Area, record
-from catalog.models import Dataset, Label, new_public_id
+from catalog.models import LARGEST_SEED, Dataset, Label, new_public_id
 from catalog.reads import now
 from review_task.errors import BadReview, NoFurtherLabels, NothingToReview, ReviewClosed
 from review_task.models import ClassPage, Item, Review
@@ -83,6 +83,8 @@ def make_review(*, dataset: Dataset, title: str, stage: str, n_reviewers: int = 
     title = " ".join(title.split())
     if not title or len(title) > LONGEST_TITLE or not 1 <= n_reviewers <= MOST_REVIEWERS:
         raise BadReview(gettext("A review has a title of 1 to 200 characters, and 1 to 100 reviewers of each class."))
+    if not 0 <= seed <= LARGEST_SEED:
+        raise BadReview(gettext("A seed of a review is a whole number from 0 to %(most)s.") % {"most": LARGEST_SEED})
     batch = open_batch(dataset=dataset, kind=KIND, marketplace=Batch.Marketplace.ACCOUNTS)
     return Review.objects.create(batch=batch, title=title, stage=stage, n_reviewers=n_reviewers, seed=seed, **of)
 

@@ -5,6 +5,7 @@
 //   {% style_sheets ... 'dashboard/label_browser.css' %} {% script 'dashboard/label_browser.js' %}
 //   <a class="button quiet" href="{% url 'label-search' dataset.name %}" data-choose-label>Choose a label</a>
 //   {% label_dialog dataset %}                    once on the page, after the buttons or before them
+// With data-choose-label="#field", the search begins with what is typed in that field.
 // A press on any element with data-choose-label opens the dialog; it may come later than this script. After a choice
 // the dialog closes, focus goes back to that element, and it dispatches a CustomEvent "label-chosen", which bubbles,
 // with detail { index, words }: the class index as a number, and the words of the class. Without scripts the element
@@ -36,6 +37,14 @@ function choose(index, words) {
   from?.dispatchEvent(new CustomEvent("label-chosen", { bubbles: true, detail: { index, words } }));
 }
 
+// Search for what somebody has typed in a field of the page.
+function begin(selector) {
+  if (!selector) return;
+  const field = dialog.querySelector("[data-search-text]");
+  field.value = document.querySelector(selector).value;
+  field.dispatchEvent(new Event("input"));
+}
+
 function startDialog() {
   const { maps, focusSearch } = start(dialog, choose);
   document.addEventListener("click", (event) => {
@@ -43,6 +52,7 @@ function startDialog() {
     if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     opener = button;
+    begin(button.dataset.chooseLabel);
     dialog.showModal();
     for (const map of maps) map.show();
     focusSearch();

@@ -2,9 +2,10 @@
 
 const PAUSE_MS = 80;
 
-// Starts a search. `onChoice` gets the index and words of a class that is chosen; without it, results are links.
+// Starts a search. `onChoice` gets the index and words of a class that is chosen; without it, results are links. Enter
+// in the field chooses the first result, unless `isFree`: then the words themselves are an answer.
 // Returns a function that puts the focus into the field.
-export function startSearch(element, onChoice) {
+export function startSearch(element, onChoice, { isFree = false } = {}) {
   const field = element.querySelector("[data-search-text]");
   const status = element.querySelector("[data-search-status]");
   const list = element.querySelector("[data-search-hits]");
@@ -68,12 +69,12 @@ export function startSearch(element, onChoice) {
     timer = setTimeout(search, PAUSE_MS);
   });
   element.addEventListener("keydown", move);
-  element.querySelector("[data-search-form]").addEventListener("submit", async (event) => {
+  element.querySelector("[data-search-form]")?.addEventListener("submit", async (event) => {
     event.preventDefault();
     clearTimeout(timer);
     await search();
     // Enter in the field takes the first result where a choice is what people came for.
-    if (onChoice) list.querySelector("a")?.click();
+    if (onChoice && !isFree) list.querySelector("a")?.click();
   });
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a");

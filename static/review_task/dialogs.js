@@ -1,6 +1,8 @@
 // The dialogs of a class page: the reason why an image is problematic, a further label, and the kind of a mistake.
 // Each is a promise of what was chosen, or of null.
 
+import { startSearch } from "../dashboard/label_search.js";
+
 const reasons = document.querySelector("[data-reasons]");
 const naming = document.querySelector("[data-naming]");
 const mistakes = document.querySelector("[data-mistakes]");
@@ -54,12 +56,16 @@ reasons.addEventListener("keydown", (event) => {
   }
 });
 
-// A label of the set, chosen in the label browser or by its exact word, wnid or index; or words.
+// A label of the set, chosen among the classes that fit, in the label browser, or by its exact word, wnid or index; or
+// words.
 export function nameLabel() {
   const field = naming.querySelector("[data-label-words]");
   field.value = "";
+  field.dispatchEvent(new Event("input"));
   return answerOf(naming, () => field.focus());
 }
+
+startSearch(naming.querySelector("[data-suggestions]"), (index, words) => close(naming, { index, words }), { isFree: true });
 
 naming.addEventListener("submit", (event) => {
   event.preventDefault();

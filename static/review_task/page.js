@@ -97,9 +97,12 @@ function bringIntoView({ row, image }) {
   const cover = coveredBy(image);
   const card = image.card.getBoundingClientRect();
   const { top, bottom } = row.getBoundingClientRect();
-  if (card.top >= 0 ? bottom <= room : cover && top >= cover && bottom <= room) return;
-  // The whole card if it has room; else as much of it as keeps the item in view.
-  scrollBy({ top: bottom - card.top <= room ? card.top - 8 : bottom - room + 8, behavior: "instant" });
+  // The image too, where the window has room for it.
+  const picture = image.card.querySelector("img")?.getBoundingClientRect() ?? card;
+  const isWhole = picture.bottom <= room || picture.height + 8 > room;
+  if (card.top >= 0 ? bottom <= room && isWhole : cover && top >= cover && bottom <= room) return;
+  // The card from its top on if that keeps the item in view; else as much of it as does.
+  scrollBy({ top: bottom - card.top + 8 <= room ? card.top - 8 : bottom - room + 8, behavior: "instant" });
   const after = row.getBoundingClientRect().top;
   if (after < cover) scrollBy({ top: after - cover - 8, behavior: "instant" });
 }
@@ -154,11 +157,11 @@ function goOn(item) {
   const from = items.indexOf(item);
   const next = items.slice(from + 1).find(isOpen) ?? items.find(isOpen);
   if (next) return go(next);
-  // No key may hit an item by accident any more.
+  // No key may hit an item by accident any more. The page stays where it is: somebody still looks at the last image.
   go(null);
   done.hidden = false;
-  done.focus({ preventScroll: true });
-  done.scrollIntoView({ block: "nearest", behavior: "instant" });
+  document.querySelector("[data-next]").focus({ preventScroll: true });
+  say(form.dataset.complete);
 }
 
 function undo() {

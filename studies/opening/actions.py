@@ -19,6 +19,7 @@ from contains_task.actions import open_grids
 from contains_task.reads import pairs_asked
 from csv_files.cells import unguarded
 from csv_files.tables import BadTable, InputFile, Refusal, TableRow, all_refused, read_table
+from review_task.models import Review
 from workforce.actions import open_batch
 from workforce.models import Batch
 from workforce.openings.actions import note_opening
@@ -96,6 +97,10 @@ class Opened:
 
 def address_of(batch: Batch) -> str:
     return f"{site.WORKER_ORIGIN}/join/{batch.public_id}"
+
+
+def address_of_review(review: Review) -> str:
+    return f"{site.STAFF_ORIGIN}/review/{review.pk}/next/"
 
 
 # CONTAINS

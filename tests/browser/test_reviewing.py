@@ -195,6 +195,16 @@ def test_problems_and_further_labels_by_key_on_a_narrow_dark_screen(site, open_p
     page.keyboard.type("thing 2")
     page.keyboard.press("Enter")
     expect(page.get_by_text("a cat with xenon")).to_be_visible()
+    # A class among those that fit is chosen by the arrow keys; what is typed alone chooses none.
+    page.keyboard.press("l")
+    page.keyboard.type("thing")
+    expect(page.get_by_role("dialog").get_by_role("link", name="thing 3")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="thing 0")).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     expert.wait_until_stored()
     expert.press("c")
     expert.wait_until_stored()
@@ -203,9 +213,10 @@ def test_problems_and_further_labels_by_key_on_a_narrow_dark_screen(site, open_p
     assert {(row.label and row.label.index, row.words) for row in FurtherLabel.objects.all()} == {
         (None, "a cat with xenon"),
         (2, ""),
+        (3, ""),
     }
-    page.keyboard.press("z")
-    page.keyboard.press("z")
+    for _ in range(3):
+        page.keyboard.press("z")
     expert.wait_until_stored()
     assert FurtherLabel.objects.filter(counted=True, is_set=True).count() == 1
     page.keyboard.press("?")

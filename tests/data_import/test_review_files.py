@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from collections.abc import Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -100,11 +101,30 @@ def test_an_image_with_another_label_on_the_site_is_refused(dataset, tmp_path):
         run("open_review", "--dataset", dataset.name, "--file", path)
 
 
-def test_a_broken_archive_is_refused(dataset, tmp_path):
+def broken_archives() -> Iterator[bytes]:
+    rows = "image,label\n" + "".join(f"image {n * n},{n % 4}\n" for n in range(300))
+    whole = gzip.compress(rows.encode())
+    yield whole[:-9]
+    yield b"GZ" + whole[2:]
+    for place in range(12, len(whole), len(whole) // 12):
+        yield whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]
+
+
+@pytest.mark.parametrize("content", [pytest.param(content, id=str(n)) for n, content in enumerate(broken_archives())])
+def test_a_broken_archive_is_refused(dataset, tmp_path, content):
     path = tmp_path / "predictions.csv.gz"
-    path.write_bytes(gzip.compress(b"image,label\n" * 1000)[:-9])
-    with pytest.raises(CommandError, match="cannot be read"):
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match="predictions.csv.gz cannot be read"):
         run("open_review", "--dataset", dataset.name, "--file", path)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, -(10**30)])
+def test_a_seed_that_is_none_is_refused(dataset, tmp_path, seed):
+    path = tmp_path / "predictions.csv"
+    path.write_text(HEAD + ROWS)
+    with pytest.raises(CommandError, match="whole number from 0 to 9223372036854775807"):
+        run("open_review", "--dataset", dataset.name, "--file", path, f"--seed={seed}")
+    assert not Review.objects.exists()
 
 
 def test_predictions_of_the_site_are_first_ranks_of_networks(dataset):

@@ -8,8 +8,8 @@ from access.models import Role
 from catalog.actions import add_hierarchy, add_label_set, create_dataset
 from catalog.label_data import LabelRecord, SynsetRecord
 from review_task.actions import assign, give_verdict, make_group, open_review, take_part, unassign
-from review_task.errors import NotAReviewer, NotAssigned, NothingToReview
-from review_task.models import PageAssignment, Review
+from review_task.errors import NoName, NotAReviewer, NotAssigned, NothingToReview
+from review_task.models import Group, PageAssignment, Review
 from review_task.reads import next_page, pages_of
 from tests.factories import make_images, make_member, unique
 from tests.review_task.reviews import judge_all, make_reviewer
@@ -48,6 +48,13 @@ def states(review, user):
 
 def assigned(review):
     return set(review.pages.filter(assignments__isnull=False).values_list("label__words", flat=True))
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n\t "])
+def test_a_group_has_a_name(review, name):
+    with pytest.raises(NoName):
+        make_group(review=review, name=name, people=[make_reviewer(review)])
+    assert not Group.objects.exists()
 
 
 def test_an_assigned_class_is_not_for_others(review):

@@ -27,7 +27,11 @@ def opened_message(opened: OpenedQueue) -> Iterator[str]:
     yield message % values
     for source, name in SOURCES.items():
         if opened.n_new[source]:
-            text = gettext("Labels in force are %(source)s: %(n)s images.")
+            text = ngettext(
+                "Labels in force are %(source)s: %(n)s image.",
+                "Labels in force are %(source)s: %(n)s images.",
+                opened.n_new[source],
+            )
             yield text % {"source": name, "n": f"{opened.n_new[source]:,}"}
     for text, n in (
         (gettext("Left out as problematic images: %(n)s."), opened.n_problematic),
