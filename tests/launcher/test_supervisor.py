@@ -22,6 +22,7 @@ import pytest
 
 from launcher import run
 from launcher.addresses import marketplace_port
+from launcher.migrated import copy_migrated_cluster
 from launcher.places import ROOT, PlaceError, places_of, postgres_user
 from launcher.postgres import DATABASE, connect
 from launcher.processes import MARK, Part, alive, end_leftovers, mark_of, marked, recorded, start_ticks
@@ -32,7 +33,8 @@ from tests.required import require
 
 PARTS = ("postgres", "valkey", "marketplace", "web", "worker", "predictor", "setup", "beat")
 # One of each kind: a server, one with followers, a web server and a worker. SOAK=1 for all.
-KILLED = PARTS if os.environ.get("SOAK") else ("postgres", "valkey", "web", "worker")
+SOAK = bool(os.environ.get("SOAK"))
+KILLED = PARTS if SOAK else ("postgres", "valkey", "web", "worker")
 # Bounds for a slow machine that has other work; what comes sooner is not waited for.
 START_SECONDS, SOON_SECONDS = 240, 90
 
@@ -114,10 +116,12 @@ def open_folder() -> Path:
 
 @pytest.fixture(scope="module")
 def site():
-    """Run a site, which migrates, for all tests of this module; at last it has to stop in order."""
-    running = Site(open_folder() / "var", free_port()).start()
+    """Run a site for all tests of this module; at last it has to stop in order. The long form makes all tables."""
+    running = Site(open_folder() / "var", free_port())
+    if not SOAK:
+        copy_migrated_cluster(running.state)
     try:
-        yield running.wait_running()
+        yield running.start().wait_running()
         check_orderly_stop(running)
     finally:
         running.forget()
