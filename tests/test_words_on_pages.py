@@ -6,7 +6,9 @@ the code that makes an error or a remark is read as well: its message, and its w
 
 import ast
 import html
+import itertools
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -194,6 +196,7 @@ def write_about(dataset: Dataset, image: Image, author: User) -> None:
         write_entry(dataset=dataset, content=replace(content, body="Brown."), by=author, entry=None, based_on=1)
 
 
+SOAK = bool(os.environ.get("SOAK"))
 # As Python says them: an attribute of nothing, a key that is missing.
 NOTHING: dict[type, str] = {}
 FAULTS: dict[str, Callable[[], object]] = {
@@ -202,12 +205,13 @@ FAULTS: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.fixture(params=FAULTS)
+@pytest.fixture(params=[[name] for name in FAULTS] if SOAK else [list(FAULTS)], ids=" and ".join)
 def broken_study(study, request, monkeypatch) -> Dataset:
-    """Return the study with a run and a job of each kind that ended with a fault of the site."""
+    """Return the study with a run and a job of each kind that ended with a fault of the site, of one kind in turn."""
+    faults = itertools.cycle(request.param)
 
     def break_down(*args: object) -> list[str]:
-        raise AssertionError(f"This is no fault: {FAULTS[request.param]()}")
+        raise AssertionError(f"This is no fault: {FAULTS[next(faults)]()}")
 
     Run.objects.update(problem="")
     monkeypatch.setattr(candidates_actions, "loaded", break_down)
