@@ -28,7 +28,8 @@ COPY_ITEMS = """
     COPY review_task_item (public_id, page_id, image_id, label_id, n_models, origin, position, added_at) FROM STDIN
 """
 RAISE_COUNTS = """
-    UPDATE review_task_item item SET n_models = said.n_models
+    UPDATE review_task_item item SET n_models = said.n_models,
+        origin = CASE item.origin WHEN 'dataset' THEN 'models' ELSE item.origin END
     FROM unnest(%(images)s::bigint[], %(labels)s::bigint[], %(counts)s::int[]) AS said (image_id, label_id, n_models),
          review_task_classpage page
     WHERE page.review_id = %(review)s AND item.page_id = page.id AND item.image_id = said.image_id

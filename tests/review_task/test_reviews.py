@@ -44,6 +44,10 @@ def test_a_review_has_a_page_for_each_class_with_every_distinct_prediction():
         (0, 0, "dataset"),
     ]
     assert list(two.items.values_list("label__index", "n_models", "origin")) == [(2, 9, "models")]
+    # Once a model predicts the dataset's label, it is no longer one that none does.
+    add_predictions(review=review, predictions=[(first.name, 0, 1), (second.name, 2, 3)])
+    assert zero.items.filter(label__index=0).values_list("n_models", "origin").get() == (1, "models")
+    assert two.items.values_list("n_models", "origin").get() == (9, "models")
 
 
 def test_the_last_verdict_of_a_reviewer_counts():
