@@ -23,12 +23,6 @@ CHANGED = "This task was changed in another tab or on another device."
 SAVED_ELSEWHERE = "is already saved, with 1 selected"
 
 
-@pytest.fixture(scope="module")
-def browser_flags() -> list[str]:
-    """Let a frame of another site have storage of its own, which this Chromium refuses unless it is told."""
-    return ["--disable-features=TrackingProtection3pcd,BlockThirdPartyCookiesInIncognito"]
-
-
 @pytest.fixture
 def batch(site) -> Batch:
     """A study of one grid with four photographs."""
@@ -238,25 +232,30 @@ def test_offline_a_banner_says_so_and_what_was_selected_goes_up_afterwards(page,
     assert selected(second_page(page, open_page)) == [2]
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_draft_that_is_refused_for_now_is_kept_and_saved_later(status, page, open_page):
+def test_a_draft_that_is_refused_for_now_is_kept_and_saved_later(page, open_page):
     open_page.expect()
     refused: list[int] = []
+    refusals: list[int] = []
 
-    def refuse_once(route):
-        if refused or '"draft"' not in (route.request.post_data or ""):
+    def refuse(route):
+        if not refusals or '"draft"' not in (route.request.post_data or ""):
             return route.continue_()
-        refused.append(status)
-        return route.fulfill(status=status, body="")
+        refused.append(refusals.pop())
+        return route.fulfill(status=refused[-1], body="")
 
-    page.route(DRAFTS, refuse_once)
-    # Nobody reads the body of such a reply, so that it never finishes.
-    with page.expect_response(lambda response: response.status == status):
-        box(page, 1).locator("xpath=ancestor::label").click()
-    with saving(page):
-        pass
-    assert (refused, json.loads(Draft.objects.get().answer)["selected"]) == ([status], [handle_of(1)])
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.route(DRAFTS, refuse)
+    for number, status in enumerate((429, 500, 503)):
+        refusals.append(status)
+        # Nobody reads the body of such a reply, so that it never finishes.
+        with page.expect_response(lambda response, status=status: response.status == status):
+            box(page, number).locator("xpath=ancestor::label").click()
+        with saving(page):
+            pass
+        assert refused[-1] == status
+        kept = json.loads(Draft.objects.get().answer)["selected"]
+        assert sorted(kept) == sorted(handle_of(place) for place in range(number + 1)), status
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    assert refused == [429, 500, 503]
 
 
 def test_a_reply_that_gets_lost_asks_nobody(page, open_page):

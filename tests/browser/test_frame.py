@@ -14,6 +14,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from contains_task.models import ContainsVote
 from tests.browser.looking import look, submit, think
+from tests.browser.test_starting import SHOTS, address, batch  # noqa: F401
 from tests.browsers import WITHOUT_FOREIGN_COOKIES
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images
 from tests.required import require
@@ -337,3 +338,22 @@ def next_of(work: Work, parent: Parent, settings) -> Work:
     following = Work(work.page, parent, settings, hit, offer(hit))
     following.ids["workerId"] = work.ids["workerId"]
     return following
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_a_whole_study_is_done_in_a_frame_of_another_site(with_script, batch, settings, open_page, parent):  # noqa: F811
+    page = open_page(java_script_enabled=with_script)
+    page.goto(parent.page_around(address(batch, settings)))
+    frame = page.frame_locator("iframe")
+    if SHOTS:
+        expect(frame.get_by_role("button", name="Start")).to_be_visible()
+        page.screenshot(path=f"{SHOTS}/framed-{with_script}.png", full_page=True)
+    frame.get_by_role("button", name="Start").click()
+    expect(frame.get_by_text("Task 1 of 2")).to_be_visible()
+    frame.get_by_role("checkbox").first.check()
+    submit(frame)
+    expect(frame.get_by_text("Task 2 of 2")).to_be_visible()
+    frame.get_by_role("checkbox").first.check()
+    submit(frame)
+    expect(frame.get_by_text("C0DE7")).to_be_visible()
+    assert Submission.objects.count() == 2

@@ -1,4 +1,4 @@
-"""The page before the first task, in a real browser: alone and in another site's frame, with and without scripts."""
+"""The page before the first task, in a real browser, with and without scripts. In a frame: test_frame.py."""
 
 import os
 
@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.looking import fits, look, submit, wait_until
-from tests.browser.test_frame import browser_flags, parent  # noqa: F401
 from tests.factories import make_batch, make_dataset, make_grid
 from workforce.introductions.actions import introduce
 from workforce.models import Batch, Consent, Lease, Submission, Worker
@@ -52,44 +51,28 @@ def press_by_keyboard(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-# Width and colours can be asked about with scripts alone.
-@pytest.mark.parametrize(
-    ("width", "scheme", "with_script"),
-    [(390, "light", True), (390, "dark", True), (1280, "light", True), (1280, "dark", True), (390, "light", False)],
-)
-def test_start_is_read_and_pressed_by_keyboard(width, scheme, with_script, batch, settings, open_page):
-    size = {"width": width, "height": 800}
-    page = open_page(viewport=size, color_scheme=scheme, java_script_enabled=with_script)
+WINDOWS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_start_is_read_and_pressed_by_keyboard(with_script, batch, settings, open_page):
+    page = open_page(java_script_enabled=with_script)
     page.goto(address(batch, settings))
-    expect(page.get_by_text("I am 18 or older.")).to_be_visible()
-    expect(page.get_by_text("Vision group, Example University")).to_be_visible()
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/start-{width}-{scheme}-{with_script}.png", full_page=True)
-    if with_script:
-        assert fits(page)
+    # Width and colours can be asked about with scripts alone.
+    for width, scheme in WINDOWS if with_script else WINDOWS[:1]:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        expect(page.get_by_text("I am 18 or older.")).to_be_visible()
+        expect(page.get_by_text("Vision group, Example University")).to_be_visible()
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/start-{width}-{scheme}-{with_script}.png", full_page=True)
+        if with_script:
+            wait_until(page, f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {scheme})').matches")
+            assert fits(page), (width, scheme)
     assert not Lease.objects.exists()
     press_by_keyboard(page, "Start") if with_script else page.get_by_role("button", name="Start").press("Enter")
     expect(page.get_by_role("button", name="Submit")).to_be_visible()
     assert Lease.objects.count() == 1
-
-
-@pytest.mark.parametrize("with_script", [True, False])
-def test_a_whole_study_is_done_in_a_frame_of_another_site(with_script, batch, settings, open_page, parent):  # noqa: F811
-    page = open_page(java_script_enabled=with_script)
-    page.goto(parent.page_around(address(batch, settings)))
-    frame = page.frame_locator("iframe")
-    if SHOTS:
-        expect(frame.get_by_role("button", name="Start")).to_be_visible()
-        page.screenshot(path=f"{SHOTS}/framed-{with_script}.png", full_page=True)
-    frame.get_by_role("button", name="Start").click()
-    expect(frame.get_by_text("Task 1 of 2")).to_be_visible()
-    frame.get_by_role("checkbox").first.check()
-    submit(frame)
-    expect(frame.get_by_text("Task 2 of 2")).to_be_visible()
-    frame.get_by_role("checkbox").first.check()
-    submit(frame)
-    expect(frame.get_by_text("C0DE7")).to_be_visible()
-    assert Submission.objects.count() == 2
 
 
 def test_back_reload_two_tabs_and_a_double_click_keep_the_same_task(batch, settings, open_page):
