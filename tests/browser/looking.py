@@ -8,6 +8,20 @@ from playwright.sync_api import Error, FrameLocator, Locator, Page, expect
 # Longer than the time in which a question takes no answer, which may be the second half of a double click.
 GUARD_MS = 700
 ONCE_SHOWN = "() => new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)))"
+# Bring each photograph that has not been seen into view until it has; return how many have not been after so long.
+SEE_EACH = """async (tiles, ms) => {
+  const isUnseen = (tile) => !("seen" in tile.dataset);
+  const changed = (tile) => new Promise((resolve) => new MutationObserver(resolve).observe(tile, { attributes: true }));
+  const end = new Promise((resolve) => setTimeout(resolve, ms, "end"));
+  for (const tile of tiles) {
+    if (isUnseen(tile)) tile.scrollIntoView({ block: "center", behavior: "instant" });
+    while (isUnseen(tile)) {
+      if ((await Promise.race([changed(tile), end])) === "end") return tiles.filter(isUnseen).length;
+    }
+  }
+  return 0;
+}"""
+MOST_MS = 60_000
 # For pages on which a photograph is tried again by the person alone: as if so many tries had failed that the page's own
 # next one is far away. It would come just before the person's.
 NO_RETRIES = """{
@@ -54,7 +68,12 @@ def look(place: Page | FrameLocator) -> None:
     wait_for_task(place)
     if place.locator("[name=scripts][value=none]").count():
         return
-    for tile in place.locator("form [data-photograph]:not(dialog *)").all():
+    tiles = place.locator("form [data-photograph]:not(dialog *)")
+    if isinstance(place, Page):
+        assert tiles.evaluate_all(SEE_EACH, MOST_MS) == 0, "photographs on the screen that are never seen"
+        return
+    # In a frame, the page around it has to be scrolled too.
+    for tile in tiles.all():
         tile.scroll_into_view_if_needed()
         expect(tile).to_have_attribute("data-seen", "")
 

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from catalog.reads import now
 from contains_task.models import ContainsVote
+from tests.browser.conftest import Opener
 from tests.browser.looking import MARKS, look, marks_in, submit, submit_none, think, wait_for_task
 from tests.browser.test_frame import Work, hit, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
@@ -21,6 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DRAFTS = "**/contains/**"
 CHANGED = "This task was changed in another tab or on another device."
 SAVED_ELSEWHERE = "is already saved, with 1 selected"
+# As long as a page waits before it saves a draft.
+PAUSE_MS = 1500
 
 
 @pytest.fixture
@@ -29,6 +33,23 @@ def batch(site) -> Batch:
     batch = make_batch(make_dataset(contains_answers=1), completion_code="C0DE7")
     make_grid(batch=batch, images=make_images(batch.dataset, 4))
     return batch
+
+
+@pytest.fixture
+def open_page(open_page) -> Opener:
+    """Have time pass on each page as it does, and faster where a page waits before it saves."""
+
+    class Hurried(Opener):
+        def __call__(self, **options: Any) -> Page:
+            page = open_page(**options)
+            if options.get("java_script_enabled", True):
+                page.clock.install()
+            return page
+
+        def expect(self, *words: str) -> None:
+            open_page.expect(*words)
+
+    return Hurried(open_page.browser)
 
 
 @pytest.fixture
@@ -70,6 +91,7 @@ def saving(page: Page) -> Iterator[None]:
     page.on("requestfinished", note)
     yield
     for _ in range(1200):
+        page.clock.run_for(PAUSE_MS)
         if answered and marks_in(json.loads(answered[-1].post_data or "")) == answered[-1].frame.evaluate(MARKS):
             break
         page.wait_for_timeout(50)
@@ -249,6 +271,7 @@ def test_a_draft_that_is_refused_for_now_is_kept_and_saved_later(page, open_page
         # Nobody reads the body of such a reply, so that it never finishes.
         with page.expect_response(lambda response, status=status: response.status == status):
             box(page, number).locator("xpath=ancestor::label").click()
+            page.clock.run_for(PAUSE_MS)
         with saving(page):
             pass
         assert refused[-1] == status
@@ -271,8 +294,10 @@ def test_a_reply_that_gets_lost_asks_nobody(page, open_page):
     page.route(DRAFTS, lose_the_first_reply)
     with page.expect_event("requestfailed"):
         box(page, 0).locator("xpath=ancestor::label").click()
+        page.clock.run_for(PAUSE_MS)
     tick(page, 1)
     for _ in range(100):
+        page.clock.run_for(PAUSE_MS)
         if len(json.loads(Draft.objects.get().answer)["selected"]) == 2:
             break
         page.wait_for_timeout(100)
