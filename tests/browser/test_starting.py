@@ -1,6 +1,7 @@
 """The page before the first task, in a real browser, with and without scripts. In a frame: test_frame.py."""
 
 import os
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -51,7 +52,8 @@ def press_by_keyboard(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-WINDOWS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WINDOWS = [(width, scheme) for width in (390, 1280) for scheme in SCHEMES]
 
 
 @pytest.mark.parametrize("with_script", [True, False])

@@ -1,7 +1,8 @@
 """The whole way in a browser: grids and a form are answered, and the researcher sees the annotation appear."""
 
+import os
 import re
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Error as PlaywrightError
@@ -12,7 +13,7 @@ from catalog.models import Dataset, Image
 from classify_task.actions import classify_batch
 from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
-from tests.browser.looking import fits, look, submit, submit_none
+from tests.browser.looking import fits, look, submit, submit_none, wait_until
 from tests.browser.researchers import open_as_researcher
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease
 from workforce.actions import close_batch
@@ -22,6 +23,8 @@ from workforce.reads import image_handle
 pytestmark = pytest.mark.django_db(transaction=True)
 # Of a page that renews itself.
 LONGEST_PAUSE_MS = 30_000
+SOAK = bool(os.environ.get("SOAK"))
+SCREENS: tuple[tuple[int, Literal["dark", "light"]], ...] = ((360, "dark"), (1280, "light"))
 WIDTH = 16  # of the photographs that the factories make
 
 
@@ -67,7 +70,8 @@ def sign_in(page: Page, site: str) -> None:
     open_as_researcher(page, f"{site}/datasets/browser study/")
 
 
-@pytest.mark.parametrize("with_script", [True, False])
+# Without scripts: tests/browser/test_forms.py, test_grid.py and tests/people, where nobody looks at the results.
+@pytest.mark.parametrize("with_script", [True, False] if SOAK else [True])
 def test_both_tasks_are_done_and_the_researcher_sees_the_annotation(with_script, study, site, settings, open_page):
     dataset, image, batch = study
     worker = open_page(java_script_enabled=with_script)
@@ -289,19 +293,26 @@ def test_who_is_done_is_led_back_to_where_they_came_from(with_script, site, open
     assert page.url == batch.completion_url
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-def test_no_page_is_wider_than_the_screen(width, scheme, study, site, settings, open_page):
+def test_no_page_is_wider_than_the_screen(study, site, settings, open_page):
     dataset, image, batch = study
     form = make_form(image=image)
-    page = open_page(viewport={"width": width, "height": 700}, color_scheme=scheme)
+    page = open_page()
     sign_in(page, site)
     worker_pages = [worker_address(batch, settings), worker_address(form.hit.batch, settings), settings.WORKER_ORIGIN]
     for address in [*worker_pages, site, f"{site}/datasets/{dataset.name}/", f"{site}/images/{image.public_id}/"]:
         page.goto(address)
-        assert fits(page)
+        expect_to_fit(page)
         if address in worker_pages[:2]:
             start_work(page, address)
-            assert fits(page)
+            expect_to_fit(page)
+
+
+def expect_to_fit(page: Page) -> None:
+    for width, scheme in SCREENS:
+        page.set_viewport_size({"width": width, "height": 700})
+        page.emulate_media(color_scheme=scheme)
+        wait_until(page, f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {scheme})').matches")
+        assert fits(page), (width, scheme)
 
 
 def test_a_photograph_is_shown_on_both_origins(study, site, settings, open_page):
