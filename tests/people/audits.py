@@ -105,17 +105,20 @@ MOVES = """() => [...document.querySelectorAll("*")].filter((element) => {
 WIDTH = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+# Which control has the focus, by its place among all, and what lies over it.
+STOP = f"() => [[...document.querySelectorAll('*')].indexOf(document.activeElement), ({COVERS_FOCUS})()]"
+
+
 def focus_stops(page: Page, surface: Page | Frame, most: int = 80, key: str = "Tab") -> list[str]:
     """Press Tab through the page, and return what lies over a control that has the focus."""
     covered: list[str] = []
-    seen: set[str] = set()
+    seen: set[int] = set()
     for _ in range(most):
         page.keyboard.press(key)
-        # Which control has it, by its place among all.
-        mark = surface.evaluate("String([...document.querySelectorAll('*')].indexOf(document.activeElement))")
-        if mark in seen:
+        place, cover = surface.evaluate(STOP)
+        if place in seen:
             break
-        seen.add(mark)
-        covered += filter(None, [surface.evaluate(COVERS_FOCUS)])
+        seen.add(place)
+        covered += filter(None, [cover])
     assert len(seen) > 1, "Tab leads nowhere"
     return covered
