@@ -2,14 +2,15 @@
 
 import re
 
-from playwright.sync_api import ElementHandle, Locator, expect
+from playwright.sync_api import Locator, expect
 
 from tests.people.person import FRAME, GRID
 from tests.people.surroundings import TASK, Surroundings
 
 MOST_STEPS, MOST_LOOKS = 80, 600
 # Bring a photograph to the middle of what the bar leaves free; return how far below the top of the page that is.
-BRING = """(tile) => {
+BRING = """(tiles, number) => {
+  const tile = tiles[number];
   const bottom = Math.min(innerHeight, document.querySelector(".bar")?.getBoundingClientRect().top ?? innerHeight);
   const middle = () => {
     const { top, height } = tile.getBoundingClientRect();
@@ -28,8 +29,9 @@ BRING_IN_FRAME = """(middle) => {
 }"""
 # Return how much of each photograph, or of a screen that it fills, is shown above the bar, also by a page around this
 # one. The browser has then shown so much, and has told the page.
-SHARES = """(tiles) => new Promise((resolve) => {
-  const images = tiles.map((tile) => tile.querySelector("img"));
+SHARES = """(tiles, numbers) => new Promise((resolve) => {
+  const images = numbers.map((number) => tiles[number].querySelector("img"));
+  if (!images.length) return resolve([]);
   const bar = document.querySelector(".bar");
   const bottom = () => Math.min(innerHeight, bar?.getBoundingClientRect().top ?? innerHeight);
   const share = ({ boundingClientRect: box, intersectionRect: part }) => {
@@ -45,7 +47,8 @@ SHARES = """(tiles) => new Promise((resolve) => {
 })"""
 HALF, WHOLE = 0.5, 0.99
 # Photographs that are on their way arrive, or fail.
-ARRIVE = """(tiles) => Promise.all(tiles.map((tile) => tile.querySelector("img").decode().catch(() => null)))"""
+ARRIVE = """(tiles, numbers) => Promise.all(
+  numbers.map((number) => tiles[number].querySelector("img").decode().catch(() => null)))"""
 ARE_THERE = """(tiles) => tiles.every((tile) => tile.querySelector("img").naturalWidth)"""
 # Longer than the page's shortest look, and than the time in which a second press counts as a double click.
 LOOK_MS, THOUGHT_MS = 350, 700
@@ -62,33 +65,34 @@ class Hands(Surroundings):
         """Look at these photographs, or at all."""
         if not self.has_scripts:
             return
-        left = self.photographs.element_handles()
-        left = left if "all" in numbers else [left[int(number) - 1] for number in numbers]
+        photographs = self.photographs
+        left = list(range(photographs.count())) if "all" in numbers else [int(number) - 1 for number in numbers]
         while left:
-            shares = self._bring(left)
-            shown = [tile for tile, share in zip(left, shares, strict=True) if tile is left[0] or share >= WHOLE]
-            self.surface.evaluate(ARRIVE, shown)
+            shares = self._bring(photographs, left)
+            shown = [tile for tile, share in zip(left, shares, strict=True) if tile == left[0] or share >= WHOLE]
+            photographs.evaluate_all(ARRIVE, shown)
             self.glance(LOOK_MS)
             left = [tile for tile in left if tile not in shown]
 
-    def _bring(self, tiles: list[ElementHandle]) -> list[float]:
-        """Bring the first of these photographs on the screen; return how much is shown of each."""
+    def _bring(self, photographs: Locator, tiles: list[int]) -> list[float]:
+        """Bring the first of these photographs, by their places, on the screen; return how much is shown of each."""
         for _ in range(MOST_STEPS):
-            middle = self.surface.evaluate(BRING, tiles[0])
+            middle = photographs.evaluate_all(BRING, tiles[0])
             if self.place == FRAME:
                 self.page.evaluate(BRING_IN_FRAME, middle)
-            shares: list[float] = self.surface.evaluate(SHARES, tiles)
+            shares: list[float] = photographs.evaluate_all(SHARES, tiles)
             if shares[0] >= HALF:
                 return shares
         raise AssertionError(f"{MOST_STEPS} times scrolling do not show the photograph")
 
     def glance(self, ms: int) -> None:
         """Let some time pass, and note which photographs are on the screen meanwhile."""
-        tiles = self.photographs.element_handles()
-        self.surface.evaluate(SHARES, tiles)
+        photographs = self.photographs
+        tiles = list(range(photographs.count()))
+        photographs.evaluate_all(SHARES, tiles)
         self.page.clock.run_for(ms)
         if self.study.task == GRID:
-            shares = self.surface.evaluate(SHARES, tiles)
+            shares = photographs.evaluate_all(SHARES, tiles)
             self.looked |= {number for number, share in enumerate(shares, start=1) if share >= HALF}
 
     def photographs_come(self) -> None:
@@ -134,7 +138,7 @@ class Hands(Surroundings):
         for number, box in enumerate(self.surface.locator(f"{TASK} input[name=selected]").all()):
             box.focus()
             if self.study.task == GRID:
-                self.surface.evaluate(ARRIVE, [self.photographs.nth(number).element_handle()])
+                self.photographs.evaluate_all(ARRIVE, [number])
             self.glance(LOOK_MS)
 
     def tick_by_name(self, number: str) -> None:

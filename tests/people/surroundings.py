@@ -38,6 +38,7 @@ class Surroundings:
         self.has_scripts = person.device.get("java_script_enabled", True)
         self.external_id = require(stage.marketplace).worker() if place == FRAME else unique("person")
         self._address = ""
+        self._frames: dict[Page, Frame] = {}
         self.device()
 
     @property
@@ -54,8 +55,11 @@ class Surroundings:
         """Return what shows our pages: the page itself, or the frame of the marketplace's page."""
         if self.place != FRAME:
             return self.page
-        element = require(self.page.wait_for_selector("#task"))
-        return require(element.content_frame())
+        frame = self._frames.get(self.page)
+        if not frame or frame.is_detached():
+            element = require(self.page.wait_for_selector("#task"))
+            frame = self._frames[self.page] = require(element.content_frame())
+        return frame
 
     @property
     def tiles(self) -> Locator:
