@@ -226,6 +226,12 @@ class Surroundings:
         """Let so much time pass, by the page's clock."""
         self.page.clock.fast_forward(int(seconds) * 1000)
 
+    def live_through(self, seconds: str) -> None:
+        """Let so much time pass second by second, each with time for a request to fail."""
+        for _ in range(int(seconds)):
+            self.page.clock.run_for(1000)
+            self.page.wait_for_timeout(50)
+
     def _loaded(self) -> None:
         expect(self.submit_button).to_be_visible()
         self.surface.wait_for_load_state("load")

@@ -1,6 +1,6 @@
 """People who came by a study link: the votes of the export are what they meant.
 
-Each works at one of the two tasks in every run, and at the other with `./test --soak`.
+Who does not work in the frame works at one of the two tasks in every run. All do all with `./test --soak`.
 """
 
 import pytest

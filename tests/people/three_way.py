@@ -71,7 +71,7 @@ THREE_WAY = (
         "says maybe while our site is away, so that the answer travels through the marketplace",
         study="three",
         grid=Script(
-            "block 6; start; see all; maybe 4; yes 5; site_away; submit; confirm; wait 40; arrive",
+            "block 6; start; see all; maybe 4; yes 5; site_away; submit; confirm; live_through 12; arrive",
             GridMeaning(yes=(5,), maybe=(4,), nothing=(6,)),
         ),
         absent=ABOUT_GRIDS | {"link": "there, an answer waits for our site"},
