@@ -1,4 +1,4 @@
-"""Who works in every run, and at which task; with `./test --soak` everybody works at every task in every place.
+"""The people of every run, and their tasks; with `./test --soak` everybody works at every task in every place.
 
 In the frame those work whose way differs there, and all others on links: each at one of the two tasks, most of them.
 Whoever misses a mend works, every time, at the task and in the place where they miss it.
