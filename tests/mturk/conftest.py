@@ -11,13 +11,22 @@ from tests.fixtures import file as file
 from tests.fixtures import folder as folder
 from tests.fixtures import media as media
 from tests.fixtures import reader as reader
-from tests.mturk.marketplaces import requester_keys, running_marketplace
+from tests.mturk.marketplaces import Marketplace, requester_keys, running_marketplace
+
+RUNNING = pytest.StashKey[Marketplace]()
 
 
-@pytest.fixture(scope="module")
-def running_endpoint(django_db_setup):
-    """One marketplace for the tests of a module that ask for it, with a database of its own."""
+@pytest.fixture(scope="session")
+def running_endpoint(django_db_setup, request: pytest.FixtureRequest) -> Iterator[Marketplace]:
+    """One marketplace for all tests of a process that ask for it, with a database of its own.
+
+    Files of other folders import this fixture. To pytest each import is another one; they have the same marketplace.
+    """
+    if (shared := request.session.stash.get(RUNNING, None)) is not None:
+        yield shared
+        return
     with running_marketplace(unique("marketplace")) as running:
+        request.session.stash[RUNNING] = running
         yield running
 
 
