@@ -38,7 +38,7 @@ from workforce.models import Submission
 pytestmark = pytest.mark.django_db
 
 SOAK = bool(os.environ.get("SOAK"))
-N_GRIDS = 60 if SOAK else 8
+N_GRIDS = 60 if SOAK else 5
 FAULTS = {"throttle_rate": 0.2, "error_rate": 0.1, "drop_after_rate": 0.1}
 LAG_SECONDS = 300
 OUTAGE_SECONDS, N_AT_WORK = (600, 20) if SOAK else (6, 2)

@@ -45,7 +45,7 @@ from workforce.replacements.actions import add_slots
 from workforce.unverified.actions import MOST_UNVERIFIED
 from workforce.votes.actions import take_in_recovered
 
-N_RUNS = 2000 if os.environ.get("SOAK") else 15
+N_RUNS = 2000 if os.environ.get("SOAK") else 7
 N_IMAGES, N_SLOTS, MOST_SLOTS = 2, 2, 5
 PAST, LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2019, 1, 1, tzinfo=UTC)
 WORKERS = st.sampled_from([f"AWORKER{number}" for number in range(4)])

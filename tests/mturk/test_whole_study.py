@@ -1,7 +1,7 @@
 """A whole study over HTTP, through throttling, faults, lost answers and lag (T2), ends as planned; SOAK=1 for a calm
 one too (T1).
 
-Published, done by twenty people (eight in the short form) with browsers of their own, confirmed, reviewed, paid,
+Published, done by twenty people (six in the short form) with browsers of their own, confirmed, reviewed, paid,
 extended, ended and disposed of.
 """
 
@@ -36,8 +36,8 @@ from workforce.replacements.actions import add_slots
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SOAK = bool(os.environ.get("SOAK"))
-N_PEOPLE, N_ANSWERS = (20 if SOAK else 8), 4
-N_GRIDS = 50 if SOAK else 5
+N_PEOPLE, N_ANSWERS = (20 if SOAK else 6), 4
+N_GRIDS = 50 if SOAK else 3
 N_BONUSES = N_GRIDS
 LAG_SECONDS = 300
 FAULTS = {"throttle_rate": 0.2, "error_rate": 0.1, "drop_after_rate": 0.1}
