@@ -1,17 +1,23 @@
 """A study whose workers are judged: grids with controls, answered by people who know the truth and some who do not."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import pytest
 
 from aggregation.actions import aggregate
+from aggregation.quality import actions as quality
 from aggregation.quality.actions import recompute_changed
 from catalog.models import Dataset, Image, new_public_id
 from contains_task.actions import ComposedCell, open_composed_grids, record_votes
 from contains_task.models import Role
 from contains_task.reads import cells_by_handle
 from tests.factories import make_batch, make_dataset, make_images, make_lease, make_worker, unique
+from tests.rows_of_a_module import rows_of_a_module
 from workforce.facts.reads import AnswerFacts
 from workforce.models import Batch, Worker
 
@@ -111,3 +117,12 @@ def answered_study(n_honest: int) -> JudgedStudy:
     study.aggregate()
     recompute_changed()
     return study
+
+
+@contextmanager
+def answered_study_of_a_module(django_db_blocker: Any, n_honest: int) -> Iterator[JudgedStudy]:
+    """Yield such a study for all tests of a module. A test changes a deep copy: the rows are rolled back after it."""
+    with rows_of_a_module(django_db_blocker), pytest.MonkeyPatch.context() as patched:
+        # However busy the machine is, this is a small study.
+        patched.setattr(quality, "ALWAYS_SECONDS", math.inf)
+        yield answered_study(n_honest)

@@ -1,6 +1,8 @@
 """Measures of workers and controls: from the votes, again and again the same, whatever is killed on the way."""
 
 import math
+from collections.abc import Iterator
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +22,7 @@ from audit.models import AuditEntry
 from catalog.actions import change_settings
 from catalog.errors import UserError
 from catalog.reads import now
-from tests.aggregation.judged_study import JudgedStudy, answered_study, honest, selects_all, selects_nothing
+from tests.aggregation.judged_study import JudgedStudy, answered_study_of_a_module, honest, selects_all, selects_nothing
 from tests.factories import make_dataset, make_lease, tick_images, unique
 from tests.required import require
 from workforce.actions import exclude_submission, readmit_submission
@@ -35,10 +37,16 @@ def fast(monkeypatch):
     monkeypatch.setattr(quality, "ALWAYS_SECONDS", math.inf)
 
 
+@pytest.fixture(scope="module")
+def shared_study(django_db_setup, django_db_blocker) -> Iterator[JudgedStudy]:
+    with answered_study_of_a_module(django_db_blocker, 6) as made_study:
+        yield made_study
+
+
 @pytest.fixture
-def study() -> JudgedStudy:
+def study(shared_study) -> JudgedStudy:
     """Six honest people, who answered two grids each, and one who selects everything."""
-    return answered_study(6)
+    return deepcopy(shared_study)
 
 
 def stored(study: JudgedStudy) -> list[dict]:

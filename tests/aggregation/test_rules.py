@@ -1,6 +1,8 @@
 """Rules: whom they hit, what they do, and that a person has the last word."""
 
 import math
+from collections.abc import Iterator
+from copy import deepcopy
 
 import pytest
 
@@ -20,7 +22,7 @@ from aggregation.quality.rules import actions as rules
 from audit.models import AuditEntry
 from catalog.errors import UserError
 from mturk.models import Rejection
-from tests.aggregation.judged_study import JudgedStudy, answered_study, selects_all
+from tests.aggregation.judged_study import JudgedStudy, answered_study_of_a_module, selects_all
 from tests.commands import refusal, said
 from tests.factories import make_dataset
 from tests.required import require
@@ -38,9 +40,16 @@ def fast(monkeypatch):
     monkeypatch.setattr(quality, "ALWAYS_SECONDS", math.inf)
 
 
+@pytest.fixture(scope="module")
+def shared_study(django_db_setup, django_db_blocker) -> Iterator[JudgedStudy]:
+    with answered_study_of_a_module(django_db_blocker, 5) as made_study:
+        yield made_study
+
+
 @pytest.fixture
-def study() -> JudgedStudy:
-    return answered_study(5)
+def study(shared_study) -> JudgedStudy:
+    """Five honest people, who answered two grids each, and one who selects everything."""
+    return deepcopy(shared_study)
 
 
 def only(study: JudgedStudy, action: str) -> QualityRule:
