@@ -29,6 +29,8 @@ MEAN_SQUARE = 0.97756
 """Mean square of standard normal deviations that are cut off there."""
 ROUNDING = 20
 """Log odds are rounded to a twentieth before equal ones are added up."""
+MOST_NUMBERS = 500_000
+"""So many answers at so many effects are looked at in one go: 4 MB an array."""
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
@@ -83,15 +85,20 @@ class Chances:
         return self.total(np.ones(self.logit.shape))
 
     def total(self, values: FloatArray) -> FloatArray:
-        """Return (W,) the sum of a value over the answers of each worker."""
-        return np.bincount(self.worker, self.times * values, minlength=self.n_workers).astype(np.float64)
+        """Return (..., W) the sum of a value over the answers of each worker, of values of a shape (..., A)."""
+        if values.ndim == 1:
+            return np.bincount(self.worker, self.times * values, minlength=self.n_workers).astype(np.float64)
+        rows = (self.times * values).reshape(math.prod(values.shape[:-1]), self.worker.size)
+        places = (np.arange(len(rows))[:, np.newaxis] * self.n_workers + self.worker).ravel()
+        sums = np.bincount(places, rows.ravel(), minlength=len(rows) * self.n_workers)
+        return sums.reshape(*values.shape[:-1], self.n_workers).astype(np.float64)
 
     def mean(self, effect: FloatArray | float = 0.0) -> FloatArray:
-        """Return (W,) the expected number of outcomes of workers with an effect."""
+        """Return (..., W) the expected number of outcomes of workers with an effect: one, (..., 1) or (..., W)."""
         return self.total(sigmoid(self.logit + self._of_worker(effect)))
 
     def information(self, effect: FloatArray | float = 0.0) -> FloatArray:
-        """Return (W,) the variance of the number of outcomes of workers with an effect."""
+        """Return (..., W) the variance of the number of outcomes of workers with an effect, as for `mean`."""
         chance = sigmoid(self.logit + self._of_worker(effect))
         return self.total(chance * (1 - chance))
 
@@ -109,11 +116,11 @@ class Chances:
         return np.asarray((low + high) / 2, dtype=np.float64)
 
     def log_partition(self, effect: FloatArray | float) -> FloatArray:
-        """Return (W,) the sum of log(1 + exp(logit + effect))."""
+        """Return (..., W) the sum of log(1 + exp(logit + effect))."""
         return self.total(np.logaddexp(0, self.logit + self._of_worker(effect)))
 
     def _of_worker(self, effect: FloatArray | float) -> FloatArray:
-        of_worker: FloatArray = np.broadcast_to(effect, (self.n_workers,))[self.worker]
+        of_worker: FloatArray = np.broadcast_to(effect, (*np.shape(effect)[:-1], self.n_workers))[..., self.worker]
         return of_worker
 
 
@@ -148,8 +155,11 @@ def robust_population(effect: FloatArray, error: FloatArray, prior: float) -> Po
 
     Source: proposal 2 of Huber 1964, "Robust estimation of a location parameter".
     """
-    spread2 = prior**2
+    spread2, before = prior**2, -1.0
     for _ in range(20):
+        if spread2 == before:
+            break
+        before = spread2
         weight = 1 / (spread2 + error)
         centre = weighted_median(effect, weight)
         spread2 = _spread2((effect - centre) ** 2, error)
@@ -161,7 +171,8 @@ def _spread2(square: FloatArray, error: FloatArray) -> float:
     low, high = 0.0, 100.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if np.minimum(square / (middle + error), LARGEST_DEVIATION**2).mean() > MEAN_SQUARE:
+        # Quicker than `mean`, which does the same.
+        if np.minimum(square / (middle + error), LARGEST_DEVIATION**2).sum() / square.size > MEAN_SQUARE:
             low = middle
         else:
             high = middle
@@ -192,9 +203,12 @@ def upper_tail(chances: Chances, count: FloatArray, population: Population) -> F
     weights /= weights.sum()
     inner = np.clip(count, 0.5, np.maximum(chances.n - 0.5, 0.5))
     saddle = chances.effect_of(inner)
+    effects = (population.centre + steps * population.spread)[:, np.newaxis]
     tail = np.zeros(chances.n_workers)
-    for step, weight in zip(steps, weights, strict=True):
-        tail += weight * _tail_at(chances, count, saddle, population.centre + step * population.spread)
+    at_once = max(1, MOST_NUMBERS // max(1, chances.logit.size))
+    for first in range(0, STEPS, at_once):
+        some = slice(first, first + at_once)
+        tail += (weights[some, np.newaxis] * _tails_at(chances, count, saddle, effects[some])).sum(axis=0)
     return np.clip(tail, 0, 1)
 
 
@@ -204,25 +218,26 @@ def lower_tail(chances: Chances, count: FloatArray, population: Population) -> F
     return upper_tail(chances.reversed(), chances.n - count, turned)
 
 
-def _tail_at(chances: Chances, count: FloatArray, saddle: FloatArray, effect: float) -> FloatArray:
-    tilt = saddle - effect
-    log_moment = chances.log_partition(saddle) - chances.log_partition(effect)
+def _tails_at(chances: Chances, count: FloatArray, saddle: FloatArray, effects: FloatArray) -> FloatArray:
+    """Return (E, W) the tail of each worker's count at each of (E, 1) effects."""
+    tilt = saddle - effects
+    log_moment = chances.log_partition(saddle) - chances.log_partition(effects)
     root = np.sign(tilt) * np.sqrt(np.maximum(2 * (tilt * count - log_moment), 0))
     scale = np.sqrt(np.maximum(chances.information(saddle), 1e-12))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         tail = upper_normal(root) + density(root) * (1 / (-np.expm1(-tilt) * scale) - 1 / root)
     near = np.abs(root) < NEAR_THE_MEAN
     if near.any():
-        tail = np.where(near, _near_the_mean(chances, count, effect), tail)
-    every = np.exp(-chances.reversed().log_partition(-effect))
+        tail = np.where(near, _near_the_mean(chances, count, effects), tail)
+    every = np.exp(-chances.reversed().log_partition(-effects))
     tail = np.select([count <= 0, count >= chances.n], [np.ones(tail.shape), every], tail)
     return np.asarray(np.clip(tail, 0, 1), dtype=np.float64)
 
 
-def _near_the_mean(chances: Chances, count: FloatArray, effect: float) -> FloatArray:
-    """Return the tail by the normal distribution with a term for its skewness."""
-    chance = sigmoid(chances.logit + effect)
+def _near_the_mean(chances: Chances, count: FloatArray, effects: FloatArray) -> FloatArray:
+    """Return (E, W) the tails by the normal distribution with a term for its skewness."""
+    chance = sigmoid(chances.logit + effects)
     variance = np.maximum(chances.total(chance * (1 - chance)), 1e-12)
     skewness = chances.total(chance * (1 - chance) * (1 - 2 * chance)) / variance**1.5
-    z = (count - 0.5 - chances.mean(effect)) / np.sqrt(variance)
+    z = (count - 0.5 - chances.mean(effects)) / np.sqrt(variance)
     return upper_normal(z) + skewness / 6 * (z**2 - 1) * density(z)
