@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from access.memberships.actions import give_role
 from access.models import Role
 from accounts.sessions import SEEN
-from catalog.actions import add_image, add_label_set, create_dataset
+from catalog.actions import NewImage, add_images, add_label_set, create_dataset
 from catalog.class_examples.actions import NewExample, add_examples, begin_draw
 from catalog.label_data import LabelRecord
 from catalog.models import ClassExample, Dataset, Image, LabelSet
@@ -66,11 +66,9 @@ def small_photograph() -> Photograph:
 def make_images(dataset: Dataset, n_images: int, *, label: int | None = 0) -> list[Image]:
     """Images with real files and the dataset label of this index, or without one."""
     dataset_label = None if label is None else dataset.label_set.labels.get(index=label)
-    photograph = small_photograph()
-    return [
-        add_image(dataset=dataset, name=unique("image") + ".jpg", dataset_label=dataset_label, photograph=photograph)[0]
-        for _ in range(n_images)
-    ]
+    names = [unique("image") + ".jpg" for _ in range(n_images)]
+    add_images(dataset=dataset, images=[NewImage(name, dataset_label, small_photograph()) for name in names])
+    return list(Image.objects.filter(dataset=dataset, name__in=names).order_by("pk"))
 
 
 def make_class_example(dataset: Dataset) -> ClassExample:
