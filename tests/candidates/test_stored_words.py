@@ -78,14 +78,14 @@ def test_the_reason_of_an_image_without_a_file_is_put_in_page_words(older):
     assert list(reasons) == ["it has no file: import it first", "it is damaged (no reason is told)"]
 
 
-@pytest.mark.parametrize("stored", PROBLEMS)
-def test_the_problem_of_a_run_is_put_in_page_words_and_kept_for_the_shell(older, stored):
-    run, job = run_with(stored), job_with(stored)
+def test_the_problem_of_a_run_is_put_in_page_words_and_kept_for_the_shell(older):
+    rows = {stored: (run_with(stored), job_with(stored)) for stored in PROBLEMS}
     migrate_to(AFTER)
-    run.refresh_from_db()
-    job.refresh_from_db()
-    assert (run.problem, job.problem, run.problem_for_shell) == (PROBLEMS[stored], PROBLEMS[stored], stored)
-    assert not programmers_words(run.problem)
+    for stored, (run, job) in rows.items():
+        run.refresh_from_db()
+        job.refresh_from_db()
+        assert (run.problem, job.problem, run.problem_for_shell) == (PROBLEMS[stored], PROBLEMS[stored], stored)
+        assert not programmers_words(run.problem), stored
 
 
 def test_a_fault_that_a_job_told_of_is_left_to_the_log(older):
