@@ -27,7 +27,7 @@ from workforce.models import Assignment, Lease, Slot, Submission
 from workforce.unverified.actions import MOST_UNVERIFIED
 from workforce.votes.actions import take_in_recovered
 
-N_RUNS = 2000 if os.environ.get("SOAK") else 30
+N_RUNS = 2000 if os.environ.get("SOAK") else 15
 N_SLOTS, N_IMAGES = 2, 2
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ASSIGNMENTS, WORKERS = st.integers(0, 5), st.integers(0, 3)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 SITE = "http://127.0.0.1:8100"
 # Each posts in six ways.
-N_FORGERS = 1_000 if os.environ.get("SOAK") else 20
+N_FORGERS = 1_000 if os.environ.get("SOAK") else 8
 # Seconds; a merge does not turn on how slow the machine is.
 LONGEST_WAIT = 2 if os.environ.get("SOAK") else 30
 
@@ -380,7 +380,7 @@ def test_a_forger_confirms_nothing_and_keeps_nobody_from_work(grid_and_id, capsy
     _, stolen = make_offered_grid()
     for number in range(N_FORGERS):
         posts += forge(grid, external_hit_id, stolen, honest.ids["workerId"], victim_page)
-        if number % 10 == 0:
+        if number % 4 == 0:
             waits.append(seconds_to_work(Frame(grid.hit, external_hit_id)))
     assert set(posts.values()) == {N_FORGERS} and posts.total() == 6 * N_FORGERS
     assert Submission.objects.count() == N_FORGERS + MOST_UNVERIFIED
