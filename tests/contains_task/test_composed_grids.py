@@ -30,12 +30,15 @@ def dataset() -> Dataset:
     """Twelve images of each of three labels, asked about their own label and the next."""
     dataset = make_dataset(n_labels=3, images_per_grid=10, contains_answers=2, negatives_from="list", min_shown=1)
     labels = list(dataset.label_set.labels.order_by("index"))
-    for position, label in enumerate(labels):
-        for image in make_images(dataset, 12, label=label.index):
-            for other in (label, labels[(position + 1) % 3]):
-                PotentialLabel.objects.create(
-                    image=image, label=other, is_dataset_label=other == label, sources=[{"classifier": "a", "rank": 1}]
-                )
+    images = {label: make_images(dataset, 12, label=label.index) for label in labels}
+    PotentialLabel.objects.bulk_create(
+        PotentialLabel(
+            image=image, label=other, is_dataset_label=other == label, sources=[{"classifier": "a", "rank": 1}]
+        )
+        for position, label in enumerate(labels)
+        for image in images[label]
+        for other in (label, labels[(position + 1) % 3])
+    )
     return dataset
 
 

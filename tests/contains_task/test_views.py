@@ -73,7 +73,8 @@ def test_the_order_of_cells_stays_on_reload_and_differs_between_people():
     grid = make_grid(n_images=12, n_slots=6)
     orders = {name: shown(joined(grid, name)) for name in "abcdef"}
     assert orders["a"] == shown(worker_client().get(address(grid, "a")))
-    places = {tuple(cells(grid, name).index(handle) for handle in order) for name, order in orders.items()}
+    handles = {name: cells(grid, name) for name in orders}
+    places = {tuple(handles[name].index(handle) for handle in order) for name, order in orders.items()}
     assert len(places) == 6
 
 

@@ -31,12 +31,22 @@ def acted(seed: int, n_acts: int = 40) -> PlainReview:
     return plain
 
 
-@pytest.fixture(params=SEEDS)
-def plain(request: pytest.FixtureRequest) -> PlainReview:
-    return acted(request.param)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_all_that_is_read_and_written_of_a_review_follows_its_history(seed):
+    plain = acted(seed)
+    for check in (
+        check_that_a_history_leaves_what_a_plain_model_says,
+        check_that_progress_and_lists_of_classes_follow,
+        check_that_the_next_class_is_one_that_the_list_leads_to,
+        check_that_researchers_are_shown_the_standing_verdicts_of_an_answer,
+        check_that_label_sets_name_each_label_that_reviewers_decided,
+        # The last: it stores a second review.
+        check_that_a_file_carries_a_history_with_all_that_counts,
+    ):
+        check(plain)
 
 
-def test_a_history_leaves_what_a_plain_model_says(plain):
+def check_that_a_history_leaves_what_a_plain_model_says(plain):
     review = plain.review
     assert Verdict.objects.count() == plain.n_rows
     assert Submission.objects.count() == sum(map(len, plain.seats.values()))
@@ -52,7 +62,7 @@ def test_a_history_leaves_what_a_plain_model_says(plain):
     assert table.state.tolist() == final_states(table.counts, table.settled, review.n_reviewers).tolist()
 
 
-def test_progress_and_lists_of_classes_follow(plain):
+def check_that_progress_and_lists_of_classes_follow(plain):
     review = plain.review
     done = {(page, user): plain.n_done(page, user) for page in plain.pages for user in plain.seats[page]}
     state = progress(review)
@@ -82,7 +92,7 @@ def test_progress_and_lists_of_classes_follow(plain):
                 assert (row.state, row.n_mine) == ("full" if is_full else "open", 0)
 
 
-def test_the_next_class_is_one_that_the_list_leads_to(plain):
+def check_that_the_next_class_is_one_that_the_list_leads_to(plain):
     for user in plain.people:
         rows = pages_of(plain.review, user)
         begun = [row.page for row in rows if row.state == "mine"]
@@ -93,7 +103,7 @@ def test_the_next_class_is_one_that_the_list_leads_to(plain):
             assert next_page(plain.review, user, after=page) == next(iter(left), None)
 
 
-def test_researchers_are_shown_the_standing_verdicts_of_an_answer(plain):
+def check_that_researchers_are_shown_the_standing_verdicts_of_an_answer(plain):
     for page in plain.pages:
         for user in plain.seats[page]:
             submission = Submission.objects.get(hit=page.hit, worker__identity__external_id=str(user.pk))
@@ -106,7 +116,7 @@ def test_researchers_are_shown_the_standing_verdicts_of_an_answer(plain):
             )
 
 
-def test_a_file_carries_a_history_with_all_that_counts(plain):
+def check_that_a_file_carries_a_history_with_all_that_counts(plain):
     log = log_of(plain.review)
     copy = load_review(dataset=make_dataset(), log=log)
     assert renamed(log_of(copy)) == renamed(log)
@@ -114,7 +124,7 @@ def test_a_file_carries_a_history_with_all_that_counts(plain):
     assert label_set_document(copy) == label_set_document(plain.review)
 
 
-def test_label_sets_name_each_label_that_reviewers_decided(plain):
+def check_that_label_sets_name_each_label_that_reviewers_decided(plain):
     review, document = plain.review, label_set_document(plain.review)
     table = states_of(review)
     published = {"correct": "correct", "wrong": "wrong", "unclear": "unclear", "disputed": "unclear"}

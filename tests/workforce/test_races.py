@@ -54,9 +54,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SOAK = bool(os.environ.get("SOAK"))
 THREADS = 64
-HAND_OUTS = 10_000 if SOAK else 500
-EXPIRING_HAND_OUTS = 4_000 if SOAK else 250
-ROUNDS = 200 if SOAK else 12
+HAND_OUTS = 10_000 if SOAK else 300
+EXPIRING_HAND_OUTS = 4_000 if SOAK else 150
+ROUNDS = 200 if SOAK else 4
 LONG_AGO = timezone.now().replace(year=2000)
 
 
