@@ -27,6 +27,11 @@ _DRAWS: dict[tuple[Any, str], Any] = {
 _REAL = {(module, name): getattr(module, name) for module, name in _DRAWS}
 
 
+def seeds(n: int) -> range:
+    """Return the seeds of generated worlds: `n` in the long form, a quarter of them in the short one, 2 at least."""
+    return range(n if SOAK else max(2, n // 4))
+
+
 def _put(functions: dict[tuple[Any, str], Any]) -> None:
     for (module, name), function in functions.items():
         setattr(module, name, function)

@@ -15,6 +15,7 @@ from catalog.class_examples.reads import class_examples
 from catalog.models import ClassExample, Dataset, ExampleDraw
 from catalog.photographs.reads import read_photograph
 from data_import.class_examples.actions import Drawn, draw_examples, drawing_order, drawn_message
+from tests.chance import seeds
 from tests.commands import refusal, said
 from tests.factories import make_dataset
 
@@ -216,7 +217,7 @@ def test_a_list_and_its_folder_give_the_same_images(train):
 # The draw
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_a_draw_that_goes_on_after_any_losses_at_its_end_equals_one_in_a_run(train, seed):
     rng = random.Random(seed)
     put(train, *(f"{index}/{number}.jpg" for index in range(3) for number in range(9)))

@@ -21,6 +21,7 @@ from data_import.class_pairs.actions import (
     withdraw_class_pair,
 )
 from tests.catalog.guide.guide_texts import ODD_TEXTS, pair_of
+from tests.chance import seeds
 from tests.factories import make_account, make_dataset
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +51,7 @@ def exported(dataset: Dataset, names: bool) -> str:
 # Any registry and back
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_any_registry_goes_out_and_comes_in_elsewhere_the_same(dataset, file, seed):
     chance = random.Random(seed)
     for _ in range(15):

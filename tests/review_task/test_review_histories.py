@@ -10,6 +10,7 @@ from review_task.files.reads import label_set_document, log_of
 from review_task.models import Item, Verdict
 from review_task.progress.reads import complete_pages, progress, states_of
 from review_task.reads import next_page, page_content, pages_of
+from tests.chance import seeds
 from tests.factories import make_dataset, make_images
 from tests.review_task.files.generated_reviews import renamed
 from tests.review_task.plain_review import UNREVIEWED, PlainReview
@@ -17,7 +18,7 @@ from tests.review_task.reviews import make_reviewer
 from workforce.models import Slot, Submission
 
 pytestmark = pytest.mark.django_db
-SEEDS = range(8)
+SEEDS = seeds(8)
 
 
 def acted(seed: int, n_acts: int = 40) -> PlainReview:

@@ -24,12 +24,12 @@ from catalog.photographs.reads import read_file
 from classify_task.actions import record_vote
 from classify_task.models import Form
 from contains_task.models import Grid, GridCell, Role
-from review_task.models import Item
+from review_task.models import Item, Review
 from studies.demo import actions as demo_study
 from studies.demo.actions import FIGURES, NOTE, open_batches, open_demo, store_demo
 from studies.demo.photos import DemoPhotoMissing, demo_photos
 from studies.opening.actions import Pay, open_pairs
-from tests.factories import make_label_set, make_worker, tick_images
+from tests.factories import make_label_set, make_worker, staff_client, tick_images
 from tests.processor_time import at_most
 from tests.required import require
 from workforce.actions import close_batch, take_lease
@@ -141,15 +141,16 @@ def test_its_grids_ask_about_exactly_the_potential_labels_of_the_networks_each_o
     assert sorted(results) == sorted(potential)
     assert Prediction.objects.count() == 3 * len(demo_photos())
     assert re.search(".*-lite0, .*-lite1, .*-lite2 now predict the labels of 25 photographs", lines[0])
-    assert lines[1:-2] == [
+    assert lines[1:-3] == [
         *(f"efficientnet-lite{n}: 25 images processed." for n in range(3)),
         f"Demo study: {Grid.objects.count()} grids were opened for {len(potential)} potential labels.",
     ]
     addresses = [
         f"  demo grids   {settings.WORKER_ORIGIN}/join/{contains.public_id}?worker=you",
         f"  demo forms   {settings.WORKER_ORIGIN}/join/{classify.public_id}?worker=you",
+        f"  demo review  {settings.STAFF_ORIGIN}/review/{Review.objects.get().pk}/next/",
     ]
-    assert lines[-2:] == addresses
+    assert lines[-3:] == addresses
     assert said()[0] == addresses, "the next call prints them and no more"
     assert contains.completion_code
     assert contains.marketplace == classify.marketplace == Batch.Marketplace.LINK
@@ -229,7 +230,7 @@ def test_a_second_call_changes_nothing_and_asks_little(batches, media, django_as
     before, files = contents(), sorted(media.rglob("*"))
     with at_most(1), django_assert_max_num_queries(30):
         lines, _ = said()
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert (contents(), sorted(media.rglob("*"))) == (before, files)
 
 
@@ -303,12 +304,14 @@ def test_a_demo_of_an_earlier_version_is_left_as_it_is_and_goes_on():
 def test_the_address_of_a_closed_batch_is_not_printed_and_nothing_is_opened_again(batches):
     contains, classify = batches
     close_batch(batch=contains)
-    (line,), _ = said()
+    (line, of_review), _ = said()
     assert classify.public_id in line
     close_batch(batch=classify)
     before = contents()
-    assert said() == ([], "")
+    assert said() == ([of_review], "")
     assert contents() == before
+    close_batch(batch=Review.objects.get().batch)
+    assert said() == ([], "")
 
 
 # What cannot be had
@@ -371,3 +374,12 @@ def test_the_address_it_prints_is_answered(settings, batches):
     answer = Client(headers={"host": host}).get(path, follow=True)
     assert answer.status_code == 200
     assert b"photo-" not in answer.content
+
+
+def test_it_prints_the_address_of_its_review_which_a_signed_in_person_opens(settings, batches):
+    (line,) = [line for line in said()[0] if "demo review" in line]
+    address = line.split()[-1]
+    assert address.startswith(settings.STAFF_ORIGIN)
+    page = staff_client().get(address.removeprefix(settings.STAFF_ORIGIN), follow=True)
+    assert page.status_code == 200 and page.redirect_chain[0][0].startswith("/review/class/")
+    assert b"data-review" in page.content

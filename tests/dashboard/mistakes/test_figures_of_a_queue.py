@@ -18,6 +18,7 @@ from review_task.consensus.actions import settle
 from review_task.consensus.reads import Decision, queue_of
 from review_task.mistakes.actions import open_mistakes
 from review_task.models import Item, MistakeCategory, Review, Severity
+from tests.chance import seeds
 from tests.dashboard.review.forms import words_of
 from tests.factories import make_dataset, make_images, make_member, member_client
 from tests.review_task.panels import items_of, make_reviewers, predict
@@ -73,7 +74,7 @@ def judge_by_chance(chance: random.Random, review: Review) -> dict[int, PlainMis
     return plain
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_every_figure_is_what_a_plain_recount_says(seed):
     chance = random.Random(seed)
     review = queue_of_mistakes(14, n_reviewers=1 + seed % 3)
@@ -100,7 +101,7 @@ def test_every_figure_is_what_a_plain_recount_says(seed):
         assert [label.index for label in shown.beside] == [0]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_the_file_has_each_mistake_once_with_its_kind_and_a_look_is_recorded(seed):
     review = queue_of_mistakes(9, n_reviewers=2)
     plain = judge_by_chance(random.Random(seed), review)

@@ -9,6 +9,7 @@ from review_task.actions import give_verdict, mark_problem, open_review
 from review_task.mistakes.actions import open_mistakes
 from review_task.models import FurtherLabel, Press, ProblemMark, Review, Verdict
 from review_task.reads import page_content
+from tests.chance import seeds
 from tests.dashboard.review.forms import form_of, words_of
 from tests.factories import client_of, make_dataset, make_images, make_member
 from tests.review_task.panels import predict
@@ -37,7 +38,7 @@ class Sheet(Class):
         return [row.verdict for row in page_content(self.page, self.user).items]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_forms_that_are_filled_by_chance_come_out_as_they_were_filled(seed):
     chance, here = random.Random(seed), Sheet(n_images=3)
     for _ in range(4):

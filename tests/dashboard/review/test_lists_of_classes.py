@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from access.models import Role
 from review_task.actions import assign, close_review, open_review, take_part
 from review_task.models import Group, PageAssignment, ProblemReason, Review
+from tests.chance import seeds
 from tests.dashboard.review.forms import words_of
 from tests.factories import client_of, make_dataset, make_images, make_member, member_client
 from tests.review_task.reviews import judge_all
@@ -163,7 +164,7 @@ def test_the_queries_of_a_class_page_do_not_grow_with_its_images():
     assert numbers[0] == numbers[1]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_next_leads_through_all_classes_and_then_says_that_none_is_left(seed):
     chance, review = random.Random(seed), review_of_classes(5)
     user = make_member(review.batch.dataset, Role.REVIEWER)

@@ -13,6 +13,7 @@ from review_task.blind.reads import drafts_of_review, further_labels_of, outcome
 from review_task.errors import BadReview, NothingToReview
 from review_task.models import Item, Review
 from review_task.opening.reads import UnknownNames
+from tests.chance import seeds
 from tests.factories import make_dataset, make_images
 from tests.review_task.blind.studies import give_all, make_blind, make_reviewed, make_reviewers, names_of, rows_of
 from workforce.actions import exclude_submission
@@ -72,7 +73,7 @@ class GeneratedStudy:
         return labels
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_a_blind_review_has_the_labels_of_everybody_once_and_a_drawn_one_where_models_alone_say_nothing(seed):
     study = GeneratedStudy(seed)
     rows = rows_of(study.review)
@@ -89,7 +90,7 @@ def test_a_blind_review_has_the_labels_of_everybody_once_and_a_drawn_one_where_m
         assert said <= {label for other, label in study.model() if other == name}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_images_are_divided_into_whole_portions_and_no_image_is_on_two_pages(seed):
     study = GeneratedStudy(seed)
     pages = list(study.review.pages.order_by("number"))
@@ -108,7 +109,7 @@ def test_images_are_divided_into_whole_portions_and_no_image_is_on_two_pages(see
         assert changes == len({image for _, image in rows}) - 1
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_the_outcome_is_that_of_a_plain_model(seed):
     study = GeneratedStudy(seed)
     said: dict[int, list[str]] = {}

@@ -13,6 +13,7 @@ from review_task.consensus.actions import NotInConsensus, NotSettled, SettledMea
 from review_task.consensus.discussions.reads import discussion_of
 from review_task.consensus.reads import Decision, next_dispute, queue_of, tally_for
 from review_task.models import Comment, ConsensusVerdict, Item, Verdict
+from tests.chance import seeds
 from tests.factories import make_member
 from tests.required import require
 from tests.review_task.panels import items_of, review_of
@@ -112,7 +113,7 @@ def queue_seen(review, user: User) -> list[tuple[int, str, bool]]:
     return [(tally.position, str(tally.standing), tally.has_changed) for tally in queue_of(review, user)]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_a_discussion_comes_to_what_a_plain_model_says(seed):
     chance = random.Random(seed)
     n_reviewers = 2 + seed % 2
@@ -168,7 +169,7 @@ def assert_rows(items: list[Item], model: PlainPage) -> None:
         assert Comment.objects.filter(item=item).count() == plain.n_comments
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_everybody_reads_the_same_discussion_under_letters_of_its_own_page(seed):
     chance, n = random.Random(seed), 4
     said = ["".join(chance.choice("cwu") for _ in range(3)) for _ in range(n)]

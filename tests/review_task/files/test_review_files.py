@@ -14,12 +14,13 @@ from review_task.files.actions import load_review
 from review_task.files.reads import label_set_document, log_of
 from review_task.files.rows import line_of
 from review_task.models import ConsensusVerdict, FurtherLabel, Item, ProblemMark, Review, Verdict
+from tests.chance import seeds
 from tests.factories import unique
 from tests.required import require
 from tests.review_task.files.generated_reviews import generated_log, renamed
 
 pytestmark = pytest.mark.django_db
-SEEDS = range(12)
+SEEDS = seeds(12)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from review_task.mistakes.reads import (
     top_predictions,
 )
 from review_task.models import Item, LabelsInForce, Review
+from tests.chance import seeds
 from tests.factories import make_dataset, make_images
 from tests.review_task.panels import items_of, make_reviewers, predict
 from workforce.actions import exclude_submission, readmit_submission
@@ -95,7 +96,7 @@ class GeneratedStudy:
         return None
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_label_sets_and_mistakes_are_those_of_a_plain_model(seed):
     study = GeneratedStudy(seed)
     sets = label_sets_in_force(study.dataset, study.people)

@@ -14,6 +14,7 @@ from review_task.presses.actions import Outcome, store_press
 from review_task.presses.reads import ReviewerPress
 from review_task.reads import page_content
 from review_task.reasons.actions import add_reason
+from tests.chance import seeds
 from tests.factories import make_images
 from tests.review_task.presses.reviewing import Class, label_press, problem_press, verdict_press
 from workforce.models import Submission
@@ -31,7 +32,7 @@ def refusal_of(here: Class, user, press: ReviewerPress) -> str:
     return refusal.value.for_page
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_marks_and_further_labels_come_to_what_a_plain_model_says(seed):
     chance, here = random.Random(seed), Class()
     user, images = here.member(), [image.public_id for image in here.images]

@@ -13,6 +13,7 @@ from review_task.models import Item, Press, Verdict, VerdictValue
 from review_task.presses.actions import Outcome, store_press
 from review_task.presses.reads import ReviewerPress
 from review_task.reads import page_content
+from tests.chance import seeds
 from tests.review_task.presses.reviewing import Class, verdict_press
 from workforce.models import Slot, Submission
 
@@ -59,7 +60,7 @@ def pass_minutes(minutes: float) -> None:
         Press.objects.filter(pk=press.pk).update(created_at=press.created_at - timedelta(minutes=minutes))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_a_sequence_of_presses_comes_to_what_a_plain_model_says(seed):
     chance, here = random.Random(seed), Class(n_reviewers=2, n_images=1)
     people = [here.member() for _ in range(2)]
@@ -92,7 +93,7 @@ def assert_stands(here: Class, people: list[User], models: dict[int, PlainReview
         assert [row.verdict for row in rows] == [models[user.pk].standing(row.public_id) for row in rows]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_every_row_stays_and_the_last_of_a_reviewer_on_an_item_counts(seed):
     chance, here = random.Random(seed), Class(n_reviewers=3)
     people = [here.member() for _ in range(3)]
@@ -109,7 +110,7 @@ def test_every_row_stays_and_the_last_of_a_reviewer_on_an_item_counts(seed):
     assert Press.objects.count() == 50 and Submission.objects.filter(hit=here.page.hit).count() == 3
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_a_log_that_is_sent_again_in_pieces_changes_nothing(seed):
     """An outbox that lost its answers sends what it has again, from the beginning, and again after that."""
     chance, here = random.Random(seed), Class()
