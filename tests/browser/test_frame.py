@@ -5,12 +5,13 @@ To the browser these are two sites, and it is told to refuse cookies of the one 
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, Page, TimeoutError, expect
 
 from contains_task.models import ContainsVote
 from tests.browser.looking import look, submit, think
@@ -127,11 +128,16 @@ class Work:
         self.begin()
 
     def begin(self) -> None:
-        """Press Start if it is asked for: this browser keeps no note. Pages of work have a bar, others a message."""
+        """Press Start if it waits for that: this browser keeps no note, or its script has not pressed it yet.
+
+        Pages of work have a bar, others a message.
+        """
         is_asked, task = self.frame.get_by_role("button", name="Start"), self.frame.locator(".bar, .note").first
         expect(is_asked.or_(task).first).to_be_visible()
-        if is_asked.is_visible():
-            is_asked.click()
+        while not task.is_visible():
+            # It may be gone under the pointer.
+            with suppress(TimeoutError):
+                is_asked.click(timeout=2000)
         expect(task).to_be_visible()
 
     def tick_first(self) -> str:

@@ -241,19 +241,16 @@ def test_storing_the_photographs_takes_less_than_5_seconds_of_the_processor_and_
     assert not Batch.objects.exists()
 
 
-@pytest.mark.parametrize("step", ["find_potential_labels", "open_classify", "open_review", "open_composed"])
-def test_a_stop_while_it_is_opened_leaves_nothing_and_is_completed_by_the_next_call(
-    step, predicted, potential, monkeypatch
-):
+def test_a_stop_while_it_is_opened_leaves_nothing_and_is_completed_by_the_next_call(predicted, potential):
     def stop(**arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demo_study, step, stop)
     before = contents()
-    with pytest.raises(KeyboardInterrupt):
-        said()
-    monkeypatch.undo()
-    assert contents() == before
+    for step in ("find_potential_labels", "open_classify", "open_review", "open_composed"):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(demo_study, step, stop)
+            said()
+        assert contents() == before, step
     assert len(said()[0]) > 2
     assert asked() == sorted(potential)
     assert sorted(Batch.objects.values_list("kind", flat=True)) == ["classify", "contains", "review"]

@@ -21,6 +21,7 @@ from contains_task.models import Grid
 from jobs.actions import do_next_job
 from studies.settings.reads import doubts_about
 from tests.candidates.small_ensemble import colour_network, coloured_dataset
+from tests.chance import SOAK
 from tests.factories import make_dataset, make_grid, staff_client, worker_client
 from tests.required import require
 from workforce.models import Batch, Slot
@@ -208,7 +209,11 @@ def test_every_setting_has_a_title_and_the_name_of_commands(client, dataset):
 # Any page
 
 
-@pytest.mark.parametrize("name", ["a/b", "100 % sure?", "#1", "ä;b", "a\\b", "x..y"])
+ODD_NAMES = ["a/b", "100 % sure?", "#1", "ä;b", "a\\b", "x..y"]
+
+
+# In the short form, one name has what is odd about all of them.
+@pytest.mark.parametrize("name", ODD_NAMES if SOAK else ["#1 a/b ä;b, 100 % sure? a\\b x..y"])
 def test_every_valid_name_has_all_pages(client, name):
     dataset = make_dataset(name=name)
     links = {part.partition('"')[0] for part in text_of(client.get("/")).split('href="')[1:]}

@@ -39,16 +39,10 @@ def load(path, name, **options) -> Review:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_review_comes_out_as_it_went_in(dataset, seed):
+def test_a_review_comes_out_as_it_went_in_and_the_last_word_of_each_reviewer_counts(dataset, seed):
     log = generated_log(seed)
     review = load_review(dataset=dataset, log=log)
     assert renamed(log_of(review)) == renamed(log)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_last_word_of_each_reviewer_counts(dataset, seed):
-    log = generated_log(seed)
-    load_review(dataset=dataset, log=log)
     excluded = {(row.page, row.reviewer) for row in log.reviewers if row.state != "confirmed"}
     last = {(row.page, row.image, row.label, row.reviewer): row.verdict for row in log.verdicts}
     counted = [key for key in last if (key[0], key[-1]) not in excluded]
