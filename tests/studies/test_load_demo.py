@@ -29,6 +29,7 @@ from studies.demo import actions as demo_study
 from studies.demo.actions import FIGURES, NOTE, open_batches, open_demo, store_demo
 from studies.demo.photos import DemoPhotoMissing, demo_photos
 from studies.opening.actions import Pay, open_pairs
+from tests.chance import SOAK
 from tests.factories import make_label_set, make_worker, staff_client, tick_images
 from tests.processor_time import at_most
 from tests.required import require
@@ -241,12 +242,17 @@ def test_storing_the_photographs_takes_less_than_5_seconds_of_the_processor_and_
     assert not Batch.objects.exists()
 
 
-def test_a_stop_while_it_is_opened_leaves_nothing_and_is_completed_by_the_next_call(predicted, potential):
+STEPS = ["find_potential_labels", "open_classify", "open_review", "open_composed"]
+
+
+# In the short form, one call completes what was stopped at each step, one after the other.
+@pytest.mark.parametrize("steps", [[step] for step in STEPS] if SOAK else [STEPS], ids=" ".join)
+def test_a_stop_while_it_is_opened_leaves_nothing_and_is_completed_by_the_next_call(steps, predicted, potential):
     def stop(**arguments):
         raise KeyboardInterrupt
 
     before = contents()
-    for step in ("find_potential_labels", "open_classify", "open_review", "open_composed"):
+    for step in steps:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(demo_study, step, stop)
             said()
