@@ -12,7 +12,7 @@ ONCE_SHOWN = "() => new Promise((shown) => requestAnimationFrame(() => setTimeou
 SEE_EACH = """async (tiles, ms) => {
   const isUnseen = (tile) => !("seen" in tile.dataset);
   const changed = (tile) => new Promise((resolve) => new MutationObserver(resolve).observe(tile, { attributes: true }));
-  const end = new Promise((resolve) => setTimeout(resolve, ms, "end"));
+  const end = new Promise((resolve) => (window.realTimeout ?? setTimeout)(resolve, ms, "end"));
   for (const tile of tiles) {
     if (isUnseen(tile)) tile.scrollIntoView({ block: "center", behavior: "instant" });
     while (isUnseen(tile)) {
@@ -25,9 +25,11 @@ MOST_MS = 60_000
 # For pages on which a photograph is tried again by the person alone: as if so many tries had failed that the page's own
 # next one is far away. It would come just before the person's.
 NO_RETRIES = """{
-  const after = window.setTimeout;
-  window.setTimeout = (act, ms, ...rest) => after(act, ms > 500 ? 1e6 : ms, ...rest);
+  window.realTimeout = window.setTimeout;
+  window.setTimeout = (act, ms, ...rest) => window.realTimeout(act, ms > 500 ? 1e6 : ms, ...rest);
 }"""
+# What waits already stays far away; what fails from now on is tried again as ever.
+RETRIES_AGAIN = "() => { window.setTimeout = window.realTimeout; }"
 MARKED = ("selected", "maybe", "main")
 # Return what is marked in a page of work.
 MARKS = """() => {

@@ -7,7 +7,17 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from contains_task.models import ContainsVote, Grid
-from tests.browser.looking import NO_RETRIES, fits, look, submit, submit_none, think, wait_for_task, wait_until
+from tests.browser.looking import (
+    NO_RETRIES,
+    RETRIES_AGAIN,
+    fits,
+    look,
+    submit,
+    submit_none,
+    think,
+    wait_for_task,
+    wait_until,
+)
 from tests.browser.test_frame import Work, parent  # noqa: F401
 from tests.browser.test_study import start_work, worker_address
 from tests.factories import make_batch, make_dataset, make_grid
@@ -364,6 +374,8 @@ def test_photographs_load_at_once_after_a_long_time_offline(site, settings, open
     page.context.set_offline(True)
     page.locator(".tile").last.scroll_into_view_if_needed()
     expect(page.locator(".retry").last).to_be_visible()
+    # A browser may say that it is online a moment before its requests get through.
+    page.evaluate(RETRIES_AGAIN)
     page.context.set_offline(False)
     submit_none(page)
     person.expect_done()
