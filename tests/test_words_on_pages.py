@@ -8,7 +8,6 @@ import ast
 import html
 import itertools
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +51,7 @@ from review_task.actions import close_review, open_review
 from review_task.blind.actions import open_blind_review
 from review_task.models import ClassPage, Item, Review
 from studies.guide.actions import add_image, write_entry
+from tests.chance import SOAK
 from tests.factories import (
     make_administrator,
     make_batch,
@@ -196,7 +196,6 @@ def write_about(dataset: Dataset, image: Image, author: User) -> None:
         write_entry(dataset=dataset, content=replace(content, body="Brown."), by=author, entry=None, based_on=1)
 
 
-SOAK = bool(os.environ.get("SOAK"))
 # As Python says them: an attribute of nothing, a key that is missing.
 NOTHING: dict[type, str] = {}
 FAULTS: dict[str, Callable[[], object]] = {

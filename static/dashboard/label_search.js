@@ -3,9 +3,9 @@
 const PAUSE_MS = 80;
 
 // Starts a search. `onChoice` gets the index and words of a class that is chosen; without it, results are links. Enter
-// in the field chooses the first result, unless `isFree`: then the words themselves are an answer.
+// in the field chooses the first result where the search has a form of its own; elsewhere Enter is the page's.
 // Returns a function that puts the focus into the field.
-export function startSearch(element, onChoice, { isFree = false } = {}) {
+export function startSearch(element, onChoice) {
   const field = element.querySelector("[data-search-text]");
   const status = element.querySelector("[data-search-status]");
   const list = element.querySelector("[data-search-hits]");
@@ -74,7 +74,7 @@ export function startSearch(element, onChoice, { isFree = false } = {}) {
     clearTimeout(timer);
     await search();
     // Enter in the field takes the first result where a choice is what people came for.
-    if (onChoice && !isFree) list.querySelector("a")?.click();
+    if (onChoice) list.querySelector("a")?.click();
   });
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a");

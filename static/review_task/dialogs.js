@@ -65,7 +65,7 @@ export function nameLabel() {
   return answerOf(naming, () => field.focus());
 }
 
-startSearch(naming.querySelector("[data-suggestions]"), (index, words) => close(naming, { index, words }), { isFree: true });
+startSearch(naming.querySelector("[data-suggestions]"), (index, words) => close(naming, { index, words }));
 
 naming.addEventListener("submit", (event) => {
   event.preventDefault();

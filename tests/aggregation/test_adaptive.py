@@ -1,4 +1,3 @@
-import os
 import random
 from collections.abc import Callable
 from io import StringIO
@@ -15,13 +14,12 @@ from aggregation.models import CandidateSet, ConfidenceTable, StoppedPair
 from catalog.models import Image, SettingsVersion
 from contains_task.actions import open_grids
 from contains_task.models import ContainsVote, GridCell, Role
+from tests.chance import SOAK
 from tests.factories import make_batch, make_dataset, make_images, make_worker, tick_images, unique
 from tests.required import require
 from tests.threads import in_threads
 from workforce.actions import close_batch, exclude_submission, readmit_submission, take_lease
 from workforce.models import HIT, Batch, Submission, Worker
-
-SOAK = bool(os.environ.get("SOAK"))
 
 # Deng et al. 2009, figure 7: P(good | yes, no), for the two classes it shows.
 CAT = {(0, 1): 0.07, (1, 0): 0.85, (1, 1): 0.46, (2, 0): 0.97, (0, 2): 0.02, (3, 0): 0.99, (2, 1): 0.85}

@@ -1,6 +1,5 @@
 """Answers that gave no vote: their images wait, and somebody else is asked, a few times."""
 
-import os
 import random
 from collections.abc import Collection
 from typing import Any
@@ -21,6 +20,7 @@ from mturk.models import MarketplaceHIT, Terms
 from mturk.publishing.actions import offer_again
 from mturk.publishing.reads import committed
 from studies.settings.actions import new_settings
+from tests.chance import seeds
 from tests.factories import make_batch, make_dataset, make_form, make_images, make_lease, make_worker, unique
 from tests.required import require
 from tests.threads import in_threads
@@ -262,7 +262,7 @@ def test_passes_at_once_open_one_further_grid():
 KINDS = ("yes", "no", "maybe", "unseen")
 
 
-@pytest.mark.parametrize("seed", range(6 if os.environ.get("SOAK") else 2))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_votes_and_counts_are_what_people_meant_whatever_maybe_counts_as(seed):
     rng = random.Random(seed)
     batch, images = study(5, n_answers=3, most=0, answers="three")

@@ -1,6 +1,5 @@
 """Surplus votes: of the votes that could count, the first ones do, as many as are wanted, however often it is asked."""
 
-import os
 import random
 from typing import Any
 
@@ -14,6 +13,7 @@ from contains_task import actions as contains_actions
 from contains_task.actions import open_grids
 from contains_task.models import ContainsVote
 from tests.aggregation.test_further import answer, counts
+from tests.chance import seeds
 from tests.factories import make_batch, make_dataset, make_form, make_images, make_lease, unique
 from tests.required import require
 from workforce.actions import exclude_submission, readmit_submission
@@ -23,7 +23,7 @@ from workforce.replacements.actions import add_slots
 
 pytestmark = pytest.mark.django_db
 N_WANTED, N_ANSWERS = 3, 7
-SEEDS = range(4 if os.environ.get("SOAK") else 2)
+SEEDS = seeds(4)
 
 
 def grid_with_replacements() -> tuple[Batch, list[Image], list[Submission]]:

@@ -1,10 +1,12 @@
 """Look at photographs in a browser as a person does, and submit."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Error, FrameLocator, Locator, Page, expect
 
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 # Longer than the time in which a question takes no answer, which may be the second half of a double click.
 GUARD_MS = 700
 ONCE_SHOWN = "() => new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)))"
@@ -52,6 +54,18 @@ def wait_until(page: Page, expression: str) -> None:
                 return
         page.wait_for_timeout(100)
     raise AssertionError(f"never true in a minute: {expression}, on {page.url}")
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Make the window so large, and wait until the page has noticed."""
+    page.set_viewport_size({"width": width, "height": height})
+    wait_until(page, f"innerWidth === {width} && innerHeight === {height}")
+
+
+def recolour(page: Page, scheme: Scheme) -> None:
+    """Have the person prefer light or dark pages, and wait until the page has noticed."""
+    page.emulate_media(color_scheme=scheme)
+    wait_until(page, f"matchMedia('(prefers-color-scheme: {scheme})').matches")
 
 
 def fits(page: Page) -> bool:

@@ -1,6 +1,5 @@
 """The weight of a worker's page, and how still it stands while it loads."""
 
-import os
 import re
 
 import brotli
@@ -14,6 +13,7 @@ from catalog.photographs.actions import make_pictures
 from catalog.photographs.reads import read_photograph
 from studies.demo.photos import demo_photos
 from tests.browser.looking import wait_until
+from tests.chance import SOAK
 from tests.factories import make_batch, make_dataset, make_form, make_grid, start, worker_client
 from workforce.models import HIT
 
@@ -24,7 +24,7 @@ MOST_BYTES_OF_A_PAGE = 15_000
 MOST_BYTES_OF_A_TILE = 800_000 / 48
 N_TILES = 48
 # Of a grid whose photographs are made and looked at; all of them with `./test --soak`.
-N_PHOTOGRAPHS = N_TILES if os.environ.get("SOAK") else 25
+N_PHOTOGRAPHS = N_TILES if SOAK else 25
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 DENSE_DESKTOP = DESKTOP | {"device_scale_factor": 2}
@@ -85,7 +85,7 @@ def test_page_style_sheets_and_scripts_are_light(make):
 
 
 def make_grid_of_photographs() -> HIT:
-    """Open a grid of photographs like ImageNet's: those of the demo study, several times."""
+    """Open a grid of photographs like ImageNet's: those of the demo study, again from the first one if need be."""
     dataset = make_dataset(images_per_grid=N_PHOTOGRAPHS)
     photos = [read_photograph(photo.path.read_bytes()) for photo in demo_photos()]
     new = [NewImage(f"{number}", None, photos[number % len(photos)]) for number in range(N_PHOTOGRAPHS)]

@@ -1,6 +1,5 @@
 """People at a form, each in their own way: the stored answer is what they meant."""
 
-import os
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +8,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from classify_task.models import ClassifyVote, Form
-from tests.browser.looking import NO_RETRIES, ONCE_SHOWN, fits, look, think, wait_until
+from tests.browser.looking import NO_RETRIES, ONCE_SHOWN, fits, look, resize, think, wait_until
+from tests.chance import seeds
 from tests.factories import make_form
 from workforce.models import Submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SOAK = bool(os.environ.get("SOAK"))
 N_LABELS = 4
 
 
@@ -157,7 +156,7 @@ def test_the_label_selected_first_never_becomes_the_main_object_by_itself(site, 
     assert vote() == ([0, 1], 0)
 
 
-@pytest.mark.parametrize("seed", range(6 if SOAK else 2))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_whatever_the_order_of_steps_the_answer_is_what_was_meant(seed, site, settings, open_page):
     rng, meaning = random.Random(seed), Meaning()
     people = FormPage(open_page(), settings, make_form(labels=tuple(range(N_LABELS))))
@@ -297,8 +296,7 @@ def test_the_photograph_stays_beside_or_above_every_label_on_every_screen(site, 
     for box in boxes:
         box.check()
     for screen, (width, height, is_beside) in SCREENS.items():
-        page.set_viewport_size({"width": width, "height": height})
-        wait_until(page, f"innerWidth === {width} && innerHeight === {height}")
+        resize(page, width, height)
         # Also back: a control under the photograph counts as in view for a browser that does not know better.
         covered = [shown for shown in page.evaluate(WALK) if shown != [1, is_beside, True, True]]
         assert covered == [], screen

@@ -103,6 +103,9 @@ def browser_flags() -> list[str]:
     return [WITHOUT_FOREIGN_COOKIES]
 
 
+MOST_PRESSES = 30
+
+
 class Work:
     """One person's turn at a HIT, in a page of the marketplace."""
 
@@ -134,7 +137,9 @@ class Work:
         """
         is_asked, task = self.frame.get_by_role("button", name="Start"), self.frame.locator(".bar, .note").first
         expect(is_asked.or_(task).first).to_be_visible()
-        while not task.is_visible():
+        for _ in range(MOST_PRESSES):
+            if task.is_visible():
+                break
             # It may be gone under the pointer.
             with suppress(TimeoutError):
                 is_asked.click(timeout=2000)

@@ -12,6 +12,7 @@ from tests.browser.looking import (
     RETRIES_AGAIN,
     fits,
     look,
+    resize,
     submit,
     submit_none,
     think,
@@ -209,8 +210,7 @@ def test_focus_is_never_behind_the_bar(site, settings, open_page):
     page = open_page()
     person = Person(page, settings, 8)
     for width, height in ((1280, 800), (390, 844), (320, 256)):
-        page.set_viewport_size({"width": width, "height": height})
-        wait_until(page, f"innerWidth === {width} && innerHeight === {height}")
+        resize(page, width, height)
         for place in range(7):
             # Where the bar lies over both, a browser by itself scrolls no further.
             person.box(place).evaluate(

@@ -1,12 +1,11 @@
 """The page before the first task, in a real browser, with and without scripts. In a frame: test_frame.py."""
 
 import os
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import fits, look, submit, wait_until
+from tests.browser.looking import SCHEMES, fits, look, recolour, resize, submit, wait_until
 from tests.factories import make_batch, make_dataset, make_grid
 from workforce.introductions.actions import introduce
 from workforce.models import Batch, Consent, Lease, Submission, Worker
@@ -52,25 +51,25 @@ def press_by_keyboard(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WINDOWS = [(width, scheme) for width in (390, 1280) for scheme in SCHEMES]
 
 
 @pytest.mark.parametrize("with_script", [True, False])
 def test_start_is_read_and_pressed_by_keyboard(with_script, batch, settings, open_page):
-    page = open_page(java_script_enabled=with_script)
+    first_width, first_scheme = WINDOWS[0]
+    size = {"width": first_width, "height": 800}
+    page = open_page(viewport=size, color_scheme=first_scheme, java_script_enabled=with_script)
     page.goto(address(batch, settings))
     # Width and colours can be asked about with scripts alone.
     for width, scheme in WINDOWS if with_script else WINDOWS[:1]:
-        page.set_viewport_size({"width": width, "height": 800})
-        page.emulate_media(color_scheme=scheme)
+        if with_script:
+            resize(page, width, 800)
+            recolour(page, scheme)
+            assert fits(page), (width, scheme)
         expect(page.get_by_text("I am 18 or older.")).to_be_visible()
         expect(page.get_by_text("Vision group, Example University")).to_be_visible()
         if SHOTS:
             page.screenshot(path=f"{SHOTS}/start-{width}-{scheme}-{with_script}.png", full_page=True)
-        if with_script:
-            wait_until(page, f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {scheme})').matches")
-            assert fits(page), (width, scheme)
     assert not Lease.objects.exists()
     press_by_keyboard(page, "Start") if with_script else page.get_by_role("button", name="Start").press("Enter")
     expect(page.get_by_role("button", name="Submit")).to_be_visible()

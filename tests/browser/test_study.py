@@ -1,7 +1,6 @@
 """The whole way in a browser: grids and a form are answered, and the researcher sees the annotation appear."""
 
-import os
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Error as PlaywrightError
@@ -12,8 +11,9 @@ from catalog.models import Dataset, Image
 from classify_task.actions import classify_batch
 from classify_task.models import ClassifyVote
 from contains_task.models import ContainsVote
-from tests.browser.looking import fits, look, submit, submit_none, wait_until
+from tests.browser.looking import Scheme, fits, look, recolour, resize, submit, submit_none
 from tests.browser.researchers import open_as_researcher
+from tests.chance import SOAK
 from tests.factories import make_batch, make_dataset, make_form, make_grid, make_images, make_lease
 from workforce.actions import close_batch
 from workforce.models import Batch, Lease, Submission
@@ -22,8 +22,7 @@ from workforce.reads import image_handle
 pytestmark = pytest.mark.django_db(transaction=True)
 # Of a page that renews itself.
 LONGEST_PAUSE_MS = 30_000
-SOAK = bool(os.environ.get("SOAK"))
-SCREENS: tuple[tuple[int, Literal["dark", "light"]], ...] = ((360, "dark"), (1280, "light"))
+SCREENS: tuple[tuple[int, Scheme], ...] = ((360, "dark"), (1280, "light"))
 WIDTH = 16  # of the photographs that the factories make
 
 
@@ -310,7 +309,6 @@ def test_no_page_is_wider_than_the_screen(study, site, settings, open_page):
 
 def expect_to_fit(page: Page) -> None:
     for width, scheme in SCREENS:
-        page.set_viewport_size({"width": width, "height": 700})
-        page.emulate_media(color_scheme=scheme)
-        wait_until(page, f"innerWidth === {width} && matchMedia('(prefers-color-scheme: {scheme})').matches")
+        resize(page, width, 700)
+        recolour(page, scheme)
         assert fits(page), (width, scheme)

@@ -1,6 +1,5 @@
 """Tests of the search for classes: every class is found by its words with typing errors, and no text is an error."""
 
-import os
 import random
 import string
 from collections import Counter
@@ -15,6 +14,7 @@ from catalog.label_search.phrases import PhraseIndex, query_of
 from catalog.label_search.reads import Hit, Why, search_labels
 from catalog.label_search.spelling import Typed, errors_allowed, plain, singular
 from catalog.models import Label, LabelSet, Synset
+from tests.chance import SOAK
 from tests.factories import unique
 from tests.rows_of_a_module import rows_of_a_module
 
@@ -163,7 +163,7 @@ def share_found(label_set: LabelSet, labels: list[Label], rng: random.Random) ->
 
 def test_each_kind_of_typing_error_is_forgiven(imagenet):
     """A tenth of the classes with --soak, else a fortieth; benchmarks/label_search.py reports all of them."""
-    nth = 10 if os.environ.get("SOAK") else 40
+    nth = 10 if SOAK else 40
     labels = list(imagenet.labels.order_by("index"))[SEED % nth :: nth]
     shares = share_found(imagenet, labels, random.Random(SEED))
     assert all(share >= 0.95 for share in shares.values()), shares
@@ -230,7 +230,7 @@ def test_no_text_is_an_error(imagenet, text):
 def test_no_random_text_is_an_error(imagenet):
     rng = random.Random(SEED)
     words = [label.words for label in imagenet.labels.all()[:50]]
-    for _ in range(300 if os.environ.get("SOAK") else 100):
+    for _ in range(300 if SOAK else 100):
         letters = "".join(chr(rng.choice([rng.randrange(32, 127), rng.randrange(0x2000)])) for _ in range(12))
         hits = search_labels(imagenet, rng.choice([letters, rng.choice(words) + letters, letters[:2]]))
         assert len(hits) <= 50

@@ -1,6 +1,5 @@
 """Random histories of changes and requests beside a plain reader, and many requests at once."""
 
-import os
 import random
 import threading
 
@@ -9,6 +8,7 @@ from django.db import transaction
 
 from catalog.label_set_cache import MOST_LABEL_SETS, LabelSetCache
 from catalog.models import Label, LabelSet, Synset
+from tests.chance import SOAK
 from tests.factories import make_label_set, unique
 from tests.threads import in_threads
 
@@ -51,7 +51,7 @@ def undo_a_change(label_set: LabelSet, rng: random.Random, cache: LabelSetCache[
         raise Undone
 
 
-@pytest.mark.parametrize("seed", range(6 if os.environ.get("SOAK") else 3))
+@pytest.mark.parametrize("seed", range(6 if SOAK else 3))
 def test_a_value_is_never_older_than_the_rows(seed):
     rng = random.Random(seed)
     sets = [make_label_set(rng.randrange(1, 4)) for _ in range(rng.choice((1, 3, MOST_LABEL_SETS + 2)))]

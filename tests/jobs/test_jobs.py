@@ -35,6 +35,7 @@ from jobs.models import Job
 from jobs.reads import JobShown, in_words, latest_job, unfinished_jobs
 from jobs.tasks import hint_at_unfinished_jobs
 from launcher.places import ROOT
+from tests.chance import SOAK
 from tests.factories import make_account, make_dataset, make_member, unique
 from tests.pictures import corners, encoded, write
 from tests.required import require
@@ -418,7 +419,6 @@ def test_a_finished_job_cannot_be_stopped_any_more(does):
 
 # A killed worker
 
-SOAK = bool(os.environ.get("SOAK"))
 # The worker is killed when so many images are there.
 N_IMAGES, KILLS = (400, (1, 120, 250)) if SOAK else (250, (1, 120))
 FINISH_SECONDS = 300

@@ -28,12 +28,12 @@ from launcher.postgres import DATABASE, connect
 from launcher.processes import MARK, Part, alive, end_leftovers, mark_of, marked, recorded, start_ticks
 from launcher.secrets import read_keys
 from launcher.supervisor import Supervisor
+from tests.chance import SOAK
 from tests.ports import free_port
 from tests.required import require
 
 PARTS = ("postgres", "valkey", "marketplace", "web", "worker", "predictor", "setup", "beat")
 # One of each kind: a server, one with followers, a web server and a worker. SOAK=1 for all.
-SOAK = bool(os.environ.get("SOAK"))
 KILLED = PARTS if SOAK else ("postgres", "valkey", "web", "worker")
 # Bounds for a slow machine that has other work; what comes sooner is not waited for.
 START_SECONDS, SOON_SECONDS = 240, 90

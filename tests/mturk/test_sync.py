@@ -1,6 +1,5 @@
 """Tests of synchronisation with the marketplace: several calls at once, sending and polling in turns."""
 
-import os
 from typing import Any
 
 import pytest
@@ -12,13 +11,14 @@ from mturk.outbox import sending
 from mturk.outbox.actions import claim_call, claim_calls
 from mturk.publishing.actions import note_hit
 from mturk.sync import synchronise
+from tests.chance import SOAK
 from tests.mturk.mturk_study import PAST, assert_ledgers_are_equal, grids_to_publish, hits_of, publish, work
 from tests.required import require
 
 pytestmark = pytest.mark.django_db
 
 # More answers than are approved at a time.
-N_GRIDS = 12 if os.environ.get("SOAK") else 5
+N_GRIDS = 12 if SOAK else 5
 
 
 def speak_again() -> None:

@@ -4,16 +4,15 @@ In the frame those work whose way differs there, and all others on links: each a
 Whoever misses a mend works, every time, at the task and in the place where they miss it.
 """
 
-import os
 from typing import Any
 
 import pytest
 
+from tests.chance import SOAK
 from tests.people.corpus import PEOPLE
 from tests.people.mends import MENDS
 from tests.people.person import FORM, FRAME, GRID, LINK, TASKS, Person
 
-SOAK = bool(os.environ.get("SOAK"))
 # The others work at the grid if they have a script for it.
 AT_FORMS_ON_LINKS = {
     "agrees by keyboard alone",

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Frame, Locator, Page, Route, exp
 
 from catalog.models import Image
 from contains_task.reads import cells_by_handle
-from tests.browser.looking import wait_until
+from tests.browser.looking import resize
 from tests.browsers import new_context
 from tests.factories import unique
 from tests.people.person import FRAME, GRID, Person
@@ -174,8 +174,7 @@ class Surroundings:
 
     def resize(self, width: int, height: int) -> None:
         """Make the window so large, and wait until the page has noticed."""
-        self.page.set_viewport_size({"width": width, "height": height})
-        wait_until(self.page, f"innerWidth === {width} && innerHeight === {height}")
+        resize(self.page, width, height)
 
     def lose_reply(self) -> None:
         """Have the next answer arrive, and its receipt be lost."""

@@ -1,13 +1,13 @@
 """Worker pages for everybody: keyboard, zoom, contrast, names for screen readers, and the language of each part."""
 
-import os
 import re
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.looking import wait_until
+from tests.browser.looking import SCHEMES, recolour, wait_until
+from tests.chance import SOAK
 from tests.people.acts import Acts
 from tests.people.audits import (
     LOW_CONTRAST,
@@ -23,8 +23,6 @@ from tests.people.surroundings import TASK
 
 # The window, and what is left of 1,280 x 1,024 pixels by a zoom of 200 % and of 400 %.
 DESK, PHONE, TWICE, FOUR_TIMES = (1280, 720), (390, 844), (640, 512), (320, 256)
-SOAK = bool(os.environ.get("SOAK"))
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 # Pages and states of pages: the kind of task, and what a person does to get there.
 STATES = {
     "start": (GRID, "open"),
@@ -85,10 +83,10 @@ def walk_at_every_size(person: Acts, place: int) -> None:
 def look_in_every_light(person: Acts) -> None:
     """Text stands out, and nothing moves for those who want that."""
     person.resize(*DESK)
+    person.page.emulate_media(reduced_motion="reduce")
+    wait_until(person.page, "matchMedia('(prefers-reduced-motion: reduce)').matches")
     for scheme in SCHEMES:
-        person.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        wait_until(person.page, f"matchMedia('(prefers-color-scheme: {scheme})').matches")
-        wait_until(person.page, "matchMedia('(prefers-reduced-motion: reduce)').matches")
+        recolour(person.page, scheme)
         assert person.page.evaluate(LOW_CONTRAST) == [], scheme
         assert person.page.evaluate(MOVES) == [], scheme
 

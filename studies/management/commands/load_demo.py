@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_lazy
 from candidates.runs.actions import requested_classifiers
 from catalog.errors import as_command_errors
 from catalog.models import Dataset
-from review_task.models import Review
+from review_task.reads import open_reviews
 from studies.demo.actions import DEMO, NameInUse, is_open, open_batches, open_demo, store_demo
 from studies.opening.actions import address_of, address_of_review
 from studies.simulation.actions import LIVING, answers_stored, simulate
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         for batch in open_batches(dataset):
             title = f"demo {kind_named(batch.kind).hits}"
             self.stdout.write(f"  {title:12} {address_of(batch)}?worker=you")
-        for review in Review.objects.filter(batch__dataset=dataset, batch__closed_at=None):
+        for review in open_reviews([dataset.pk])[dataset.pk]:
             self.stdout.write(f"  {'demo review':12} {address_of_review(review)}")
         if living:
             self.live(dataset)

@@ -1,6 +1,5 @@
 """Any history of the registry of class pairs against a plain set of statements, and the order of what it says."""
 
-import os
 import random
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from catalog.class_pairs.reads import (
 )
 from catalog.models import ClassPair, Dataset, PairKind
 from tests.catalog.guide.guide_texts import ODD_TEXTS, label_of, pair_of
+from tests.chance import SOAK
 from tests.factories import make_account, make_dataset
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +116,7 @@ def order_of_relation(row: tuple[str, int]) -> tuple[int, int]:
     return list(map(str, Relation)).index(str(row[0])), row[1]
 
 
-@pytest.mark.parametrize("seed", range(8 if os.environ.get("SOAK") else 3))
+@pytest.mark.parametrize("seed", range(8 if SOAK else 3))
 def test_any_history_of_the_registry_is_that_of_a_set(seed):
     registry = Registry(seed)
     for step in range(60):

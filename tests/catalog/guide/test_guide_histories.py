@@ -3,7 +3,6 @@
 The model keeps every version of every entry in lists. After each step, all that the guide can be asked says the same.
 """
 
-import os
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +27,7 @@ from catalog.guide.reads import (
 from catalog.models import Dataset, GuideEntry
 from studies.guide.actions import reinstate, restore, use_guide_of, withdraw, write_entry
 from tests.catalog.guide.guide_texts import label_of
+from tests.chance import seeds
 from tests.factories import make_account, make_dataset, unique
 
 pytestmark = pytest.mark.django_db
@@ -239,7 +239,7 @@ def text_of(content: Content) -> str:
     return " ".join([content.title.lower(), content.body, *cells])
 
 
-@pytest.mark.parametrize("seed", range(5 if os.environ.get("SOAK") else 2))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_any_history_of_a_guide_is_that_of_the_model(seed):
     history = History(seed)
     for _ in range(N_STEPS):

@@ -1,6 +1,5 @@
 """Search in generated label sets beside a slow and plain reader: what must be among the results, and in which order."""
 
-import os
 import random
 import string
 from collections.abc import Sequence
@@ -11,10 +10,11 @@ from catalog.label_search.reads import Hit, Why, search_labels
 from catalog.label_search.spelling import errors_allowed, plain
 from catalog.models import LabelSet
 from tests.catalog.made_up_label_sets import UNUSUAL_NAMES, label_set_of, store_synsets
+from tests.chance import seeds
 
 pytestmark = pytest.mark.django_db
 
-SEEDS = range(6 if os.environ.get("SOAK") else 2)
+SEEDS = seeds(6)
 CONSONANTS, VOWELS = "bdfgklmnprtvz", "aeiou"
 
 

@@ -101,7 +101,7 @@ def test_every_figure_is_what_a_plain_recount_says(seed):
         assert [label.index for label in shown.beside] == [0]
 
 
-@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_file_has_each_mistake_once_with_its_kind_and_a_look_is_recorded(seed):
     review = queue_of_mistakes(9, n_reviewers=2)
     plain = judge_by_chance(random.Random(seed), review)

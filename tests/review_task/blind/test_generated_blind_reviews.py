@@ -90,7 +90,7 @@ def test_a_blind_review_has_the_labels_of_everybody_once_and_a_drawn_one_where_m
         assert said <= {label for other, label in study.model() if other == name}
 
 
-@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("seed", range(2))
 def test_images_are_divided_into_whole_portions_and_no_image_is_on_two_pages(seed):
     study = GeneratedStudy(seed)
     pages = list(study.review.pages.order_by("number"))
