@@ -16,8 +16,12 @@ export function startSearch(element, onChoice) {
 
   async function search() {
     const text = field.value.trim();
-    if (text === shown) return;
     asked?.abort();
+    if (text === shown) return;
+    if (!text) {
+      shown = text;
+      return show(text, []);
+    }
     asked = new AbortController();
     try {
       const address = `${element.dataset.matches}?${new URLSearchParams({ text })}`;
@@ -54,19 +58,26 @@ export function startSearch(element, onChoice) {
     return row;
   }
 
-  function move(event) {
-    const links = [...list.querySelectorAll("a")];
-    const place = links.indexOf(document.activeElement);
-    const next = { ArrowDown: place + 1, ArrowUp: place - 1 }[event.key];
-    if (next === undefined || !links.length) return;
+  async function move(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    // Nobody is led to results of what stood in the field before, which give way to others in a moment.
+    const isAhead = document.activeElement === field && field.value.trim() !== shown;
+    if (!isAhead && !list.querySelector("a")) return;
     event.preventDefault();
+    clearTimeout(timer);
+    await search();
+    if (field.value.trim() !== shown) return;
+    const links = [...list.querySelectorAll("a")];
+    const next = links.indexOf(document.activeElement) + step;
     if (next < 0) field.focus();
-    else links[Math.min(next, links.length - 1)].focus();
+    else links[Math.min(next, links.length - 1)]?.focus();
   }
 
   field.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(search, PAUSE_MS);
+    if (field.value.trim()) timer = setTimeout(search, PAUSE_MS);
+    else search();
   });
   element.addEventListener("keydown", move);
   element.querySelector("[data-search-form]")?.addEventListener("submit", async (event) => {

@@ -197,6 +197,7 @@ def test_problems_and_further_labels_by_key_on_a_narrow_dark_screen(site, open_p
     expect(page.get_by_text("a cat with xenon")).to_be_visible()
     # A class among those that fit is chosen by the arrow keys; what is typed alone chooses none.
     page.keyboard.press("l")
+    assert page.get_by_role("dialog").get_by_role("link", name="thing").count() == 0, "what was typed before is gone"
     page.keyboard.type("thing")
     expect(page.get_by_role("dialog").get_by_role("link", name="thing 3")).to_be_visible()
     page.keyboard.press("ArrowDown")
